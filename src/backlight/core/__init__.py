@@ -1,0 +1,32 @@
+"""What everything else may use and that uses nothing of ours: errors, array aliases, small shared records."""
+
+from backlight.core.arrays import Array, BoolArray, FloatArray, IntArray
+from backlight.core.batch import NOT_A_TARGET, Batch
+from backlight.core.encoded import BOUNDARY, EncodedItems
+from backlight.core.errors import (
+    BacklightError,
+    ConfigError,
+    DataError,
+    GraphError,
+    RunError,
+    ShapeError,
+    VocabularyError,
+)
+
+__all__ = [
+    "BOUNDARY",
+    "NOT_A_TARGET",
+    "Array",
+    "BacklightError",
+    "Batch",
+    "BoolArray",
+    "ConfigError",
+    "DataError",
+    "EncodedItems",
+    "FloatArray",
+    "GraphError",
+    "IntArray",
+    "RunError",
+    "ShapeError",
+    "VocabularyError",
+]
