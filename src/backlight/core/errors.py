@@ -13,6 +13,10 @@ class GraphError(BacklightError):
     """A graph that cannot be walked backward: no gradient wanted, or an output that is not one number."""
 
 
+class DomainError(BacklightError):
+    """A number for which a function has no value: the log of 0, a division by 0."""
+
+
 class ConfigError(BacklightError):
     """A setting outside its range, or settings that contradict each other."""
 

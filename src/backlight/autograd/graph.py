@@ -1,0 +1,70 @@
+"""The one graph: nodes that remember what they were made of, and the walk that takes a gradient back through them.
+
+A derivative travels from the end of a computation to its beginning by one rule, used over and over:
+
+    gradient of a parent  +=  local derivative  x  gradient from above        (the chain rule, summed over paths)
+
+A `Value` is a node that holds one number, a `Tensor` a node that holds an array. Both bring their own `_push`, which
+applies the rule to their parents; the order in which nodes push is the same for both and is decided here.
+"""
+
+import threading
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from operator import attrgetter
+from typing import Any, Self
+
+next_serial = count().__next__
+"""Gives each node its age. A node can only be made of older ones, so age is a topological order."""
+
+_age = attrgetter("_serial")
+
+
+class Node:
+    """A step of a computation: what it was made of (`_prev`), and when (`_serial`)."""
+
+    __slots__ = ("__weakref__", "_prev", "_serial", "label")
+
+    _prev: tuple[Any, ...]
+    _serial: int
+    label: str
+
+    @abstractmethod
+    def _push(self) -> None:
+        """Add local derivative x own gradient to the gradient of each parent."""
+
+    def ancestry(self) -> list[Self]:
+        """Return this node and all that it was made of, youngest first: the order of a backward pass.
+
+        Every node stands before its parents, so by the time that a node pushes, all paths into it have been summed.
+        Iterative: a chain of a million nodes is as good as a short one.
+        """
+        seen: set[Self] = {self}
+        unread = [self]
+        while unread:
+            fresh = [parent for parent in unread.pop()._prev if parent not in seen]
+            seen.update(fresh)
+            unread.extend(fresh)
+        return sorted(seen, key=_age, reverse=True)
+
+
+class _Recording(threading.local):
+    """Whether this thread's computations are remembered for a backward pass."""
+
+    on = True
+
+
+recording = _Recording()
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without remembering how: inside, results need no gradient. Works as a decorator too; per thread."""
+    before = recording.on
+    recording.on = False
+    try:
+        yield
+    finally:
+        recording.on = before

@@ -1,0 +1,132 @@
+"""Sums, products and powers of two arrays that broadcast against each other."""
+
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd.op import Op, sum_to
+from backlight.core import Array
+
+
+class Add(Op):
+    """y = a + b: a sum hands its gradient on to both sides unchanged."""
+
+    name = "add"
+    formula = "y = a + b;  da = dy;  db = dy"
+
+    @staticmethod
+    def forward(a: Array, b: Array) -> tuple[Array, Any]:
+        return a + b, (a.shape, b.shape)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
+        a_shape, b_shape = saved
+        return sum_to(dy, a_shape), sum_to(dy, b_shape)
+
+
+class Sub(Op):
+    """y = a - b."""
+
+    name = "sub"
+    formula = "y = a - b;  da = dy;  db = -dy"
+
+    @staticmethod
+    def forward(a: Array, b: Array) -> tuple[Array, Any]:
+        return a - b, (a.shape, b.shape)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
+        a_shape, b_shape = saved
+        return sum_to(dy, a_shape), -sum_to(dy, b_shape)
+
+
+class Mul(Op):
+    """y = a b: each factor's derivative is the other factor."""
+
+    name = "mul"
+    formula = "y = a b;  da = dy b;  db = dy a"
+
+    @staticmethod
+    def forward(a: Array, b: Array) -> tuple[Array, Any]:
+        return a * b, (a, b)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
+        a, b = saved
+        return sum_to(dy * b, a.shape), sum_to(dy * a, b.shape)
+
+
+class Div(Op):
+    """y = a / b. Two integers give float32, as in PyTorch."""
+
+    name = "div"
+    formula = "y = a / b;  da = dy / b;  db = -dy y / b"
+
+    @staticmethod
+    def forward(a: Array, b: Array) -> tuple[Array, Any]:
+        y = a / b
+        if a.dtype.kind != "f" and b.dtype.kind != "f":
+            y = y.astype(np.float32)
+        return y, (a.shape, b, y)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
+        a_shape, b, y = saved
+        da = dy / b
+        return sum_to(da, a_shape), -sum_to(da * y, b.shape)
+
+
+class Pow(Op):
+    """y = aᵇ. Where the base is 0, the derivative by the exponent is taken as 0."""
+
+    name = "pow"
+    formula = "y = aᵇ;  da = dy b aᵇ⁻¹;  db = dy y ln a"
+
+    @staticmethod
+    def forward(a: Array, b: Array) -> tuple[Array, Any]:
+        y = a**b
+        return y, (a, b, y)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
+        a, b, y = saved
+        # b = 0 makes y constant in a, also at a = 0, where aᵇ⁻¹ is infinite
+        da = dy * np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1))
+        log_a = np.log(np.where(a == 0, 1, a))
+        return sum_to(da, a.shape), sum_to(dy * y * log_a, b.shape)
+
+
+class PowConstant(Op):
+    """y = aⁿ with a fixed number n."""
+
+    name = "pow_constant"
+    formula = "y = aⁿ;  da = dy n aⁿ⁻¹"
+
+    @staticmethod
+    def forward(a: Array, *, exponent: float) -> tuple[Array, Any]:
+        y = a * a if exponent == 2 else a**exponent
+        return y, (a, exponent)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        a, exponent = saved
+        if exponent == 0:  # constant, also at a = 0, where aⁿ⁻¹ is infinite
+            return (np.zeros_like(dy),)
+        slope = a if exponent == 2 else a ** (exponent - 1)
+        return (dy * (exponent * slope),)
+
+
+class Neg(Op):
+    """y = -a."""
+
+    name = "neg"
+    formula = "y = -a;  da = -dy"
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        return -a, None
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        del saved
+        return (-dy,)

@@ -1,0 +1,195 @@
+"""Functions of each number by itself: the gradient is dy times the curve's slope there."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd.op import Op
+from backlight.core import Array
+
+
+class Exp(Op):
+    """y = eᵃ, its own slope."""
+
+    name = "exp"
+    formula = "y = eᵃ;  da = dy y"
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        y = np.exp(a)
+        return y, y
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (dy * saved,)
+
+
+class Log(Op):
+    """y = ln a; -inf at 0 and nan below, as in PyTorch."""
+
+    name = "log"
+    formula = "y = ln a;  da = dy / a"
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(a), a
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (dy / saved,)
+
+
+class Tanh(Op):
+    """y = tanh a. Where y is near ±1 the slope is near 0: a saturated unit passes no gradient."""
+
+    name = "tanh"
+    formula = "y = tanh a;  da = dy (1 - y²)"
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        y = np.tanh(a)
+        return y, y
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        slope = saved * saved
+        np.subtract(1, slope, out=slope)
+        slope *= dy
+        return (slope,)
+
+
+class ReLU(Op):
+    """y = max(0, a). The slope at 0 is taken as 0. A unit that is never above 0 never learns."""
+
+    name = "relu"
+    formula = "y = max(0, a);  da = dy where a > 0, else 0"
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        y = np.maximum(a, 0)
+        return y, y
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (dy * (saved > 0),)
+
+
+class Sigmoid(Op):
+    """y = 1 / (1 + e⁻ᵃ), computed as a stretched tanh, which cannot overflow."""
+
+    name = "sigmoid"
+    formula = "y = 1 / (1 + e⁻ᵃ);  da = dy y (1 - y)"
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        y = 0.5 * (1 + np.tanh(0.5 * a))
+        return y, y
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (dy * saved * (1 - saved),)
+
+
+class GELU(Op):
+    """y = a Φ(a), with the normal distribution's Φ by its tanh approximation.
+
+    Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2; `torch.nn.GELU(approximate="tanh")`.
+    """
+
+    name = "gelu"
+    formula = "y = a/2 (1 + t), t = tanh(c (a + k a³));  da = dy [(1 + t)/2 + a/2 (1 - t²) c (1 + 3k a²)]"
+
+    c = math.sqrt(2 / math.pi)
+    k = 0.044715
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        t = np.tanh(GELU.c * (a + GELU.k * (a * a * a)))
+        return 0.5 * a * (1 + t), (a, t)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        a, t = saved
+        inner_slope = GELU.c * (1 + 3 * GELU.k * (a * a))
+        return (dy * (0.5 * (1 + t) + 0.5 * a * (1 - t * t) * inner_slope),)
+
+
+class Sqrt(Op):
+    """y = √a; infinite slope at 0."""
+
+    name = "sqrt"
+    formula = "y = √a;  da = dy / (2 y)"
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        with np.errstate(invalid="ignore"):
+            y = np.sqrt(a)
+        return y, y
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (dy / (2 * saved),)
+
+
+class Abs(Op):
+    """y = |a|. The slope at 0 is taken as 0."""
+
+    name = "abs"
+    formula = "y = |a|;  da = dy sign(a)"
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        return np.abs(a), a
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (dy * np.sign(saved),)
+
+
+class Sin(Op):
+    """y = sin a, in radians."""
+
+    name = "sin"
+    formula = "y = sin a;  da = dy cos a"
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        return np.sin(a), a
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (dy * np.cos(saved),)
+
+
+class Cos(Op):
+    """y = cos a, in radians."""
+
+    name = "cos"
+    formula = "y = cos a;  da = -dy sin a"
+
+    @staticmethod
+    def forward(a: Array) -> tuple[Array, Any]:
+        return np.cos(a), a
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (-dy * np.sin(saved),)
+
+
+class Cast(Op):
+    """y = a in another floating dtype; the gradient comes back in a's own."""
+
+    name = "cast"
+    formula = "y = a;  da = dy"
+
+    @staticmethod
+    def forward(a: Array, *, dtype: Any) -> tuple[Array, Any]:
+        return a.astype(dtype), a.dtype
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (dy.astype(saved),)

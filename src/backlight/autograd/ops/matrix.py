@@ -1,0 +1,53 @@
+"""Products of matrices, where nearly all the arithmetic of a neural network happens."""
+
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd.op import Op, sum_to
+from backlight.core import Array
+
+
+class MatMul(Op):
+    """y = a b over the last two axes, earlier axes broadcast; one axis is a row on the left, a column on the right."""
+
+    name = "matmul"
+    formula = "y = a b;  da = dy bᵀ;  db = aᵀ dy"
+
+    @staticmethod
+    def forward(a: Array, b: Array) -> tuple[Array, Any]:
+        return np.matmul(a, b), (a, b)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
+        a, b = saved
+        a_2d = a[None, :] if a.ndim == 1 else a
+        b_2d = b[:, None] if b.ndim == 1 else b
+        if b.ndim == 1:
+            dy = dy[..., None]
+        if a.ndim == 1:
+            dy = dy[..., None, :]
+        da = sum_to(dy @ b_2d.swapaxes(-1, -2), a_2d.shape)
+        db = sum_to(a_2d.swapaxes(-1, -2) @ dy, b_2d.shape)
+        return da.reshape(a.shape), db.reshape(b.shape)
+
+
+class Linear(Op):
+    """y = x W + b, with x (..., I), W (I, O), b (O,): one op, so that leading axes fold into one large product."""
+
+    name = "linear"
+    formula = "y = x W + b;  dx = dy Wᵀ;  dW = xᵀ dy;  db = Σ dy"
+
+    @staticmethod
+    def forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Any]:
+        x_NI = x.reshape(-1, x.shape[-1])
+        y_NO = x_NI @ weight
+        y_NO += bias
+        return y_NO.reshape(*x.shape[:-1], weight.shape[1]), (x_NI, weight, x.shape)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array, Array]:
+        x_NI, weight, x_shape = saved
+        dy_NO = dy.reshape(-1, dy.shape[-1])
+        dx_NI = dy_NO @ weight.T
+        return dx_NI.reshape(x_shape), x_NI.T @ dy_NO, np.add.reduce(dy_NO, axis=0)

@@ -1,0 +1,151 @@
+"""Many numbers into one: sums, means, spreads, extremes.
+
+`axes` is a tuple of axes that are not negative, or None for all; `keepdims` keeps them with length 1.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd.op import Op
+from backlight.core import Array
+
+Axes = tuple[int, ...] | None
+
+
+def _with_axes(reduced: Array, shape: tuple[int, ...], axes: Axes) -> Array:
+    """Give a reduced array its lost axes back, with length 1, so that it broadcasts against the input."""
+    kept = [1 if axes is None or axis in axes else size for axis, size in enumerate(shape)]
+    return reduced.reshape(kept)
+
+
+def _count(shape: tuple[int, ...], axes: Axes) -> int:
+    return math.prod(shape if axes is None else [shape[axis] for axis in axes])
+
+
+class Sum(Op):
+    """y = Σ a: every summand gets the whole gradient."""
+
+    name = "sum"
+    formula = "y = Σ a;  da = dy, repeated"
+
+    @staticmethod
+    def forward(a: Array, *, axes: Axes = None, keepdims: bool = False) -> tuple[Array, Any]:
+        return np.sum(a, axis=axes, keepdims=keepdims), (a.shape, axes)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        shape, axes = saved
+        return (np.broadcast_to(_with_axes(dy, shape, axes), shape),)
+
+
+class Mean(Op):
+    """y = Σ a / n: every number gets the n-th part of the gradient."""
+
+    name = "mean"
+    formula = "y = Σ a / n;  da = dy / n, repeated"
+
+    @staticmethod
+    def forward(a: Array, *, axes: Axes = None, keepdims: bool = False) -> tuple[Array, Any]:
+        return np.mean(a, axis=axes, keepdims=keepdims), (a.shape, axes)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        shape, axes = saved
+        return (np.broadcast_to(_with_axes(dy, shape, axes) / _count(shape, axes), shape),)
+
+
+class Var(Op):
+    """y = Σ (a - mean)² / (n - correction).
+
+    `correction` 1 is Bessel's, which makes the estimate unbiased and is PyTorch's default.
+    The mean depends on `a` too, but its share cancels: the deviations from it sum to 0.
+    """
+
+    name = "var"
+    formula = "y = Σ (a - mean)² / (n - 1);  da = dy 2 (a - mean) / (n - 1)"
+
+    @staticmethod
+    def forward(a: Array, *, axes: Axes = None, keepdims: bool = False, correction: int = 1) -> tuple[Array, Any]:
+        deviation = a - np.mean(a, axis=axes, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = np.divide(1, np.asarray(_count(a.shape, axes) - correction, a.dtype))
+            y = np.sum(deviation * deviation, axis=axes, keepdims=keepdims) * scale
+        return y, (deviation, axes, scale)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        deviation, axes, scale = saved
+        return (_with_axes(dy, deviation.shape, axes) * (2 * scale) * deviation,)
+
+
+class Std(Op):
+    """y = √var. Where all numbers are equal the slope is not defined and is taken as 0."""
+
+    name = "std"
+    formula = "y = √(Σ (a - mean)² / (n - 1));  da = dy (a - mean) / ((n - 1) y)"
+
+    @staticmethod
+    def forward(a: Array, *, axes: Axes = None, keepdims: bool = False, correction: int = 1) -> tuple[Array, Any]:
+        variance, (deviation, _, scale) = Var.forward(a, axes=axes, keepdims=keepdims, correction=correction)
+        y = np.sqrt(variance)
+        return y, (deviation, axes, scale, y)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        deviation, axes, scale, y = saved
+        slope = np.divide(dy * scale, y, out=np.zeros_like(y), where=y != 0)
+        return (_with_axes(slope, deviation.shape, axes) * deviation,)
+
+
+class Extreme(Op):
+    """y = the largest number (or the smallest) over the axes; equal ones share the gradient evenly."""
+
+    name = "extreme"
+    formula = "y = max a;  da = dy / (how many are largest) there, else 0"
+
+    @staticmethod
+    def forward(a: Array, *, axes: Axes = None, keepdims: bool = False, largest: bool = True) -> tuple[Array, Any]:
+        y = (np.max if largest else np.min)(a, axis=axes, keepdims=True)
+        chosen = a == y
+        return y if keepdims else np.squeeze(y, axes), (chosen, axes)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        chosen, axes = saved
+        share = _with_axes(dy, chosen.shape, axes) / chosen.sum(axis=axes, keepdims=True)
+        return ((chosen * share).astype(dy.dtype),)
+
+
+class PickAlong(Op):
+    """y = a at one index along an axis, as `max(dim)` and `min(dim)` pick: only the picked number gets the gradient."""
+
+    name = "pick_along"
+    formula = "y = a[i];  da[i] = dy, else 0"
+
+    @staticmethod
+    def forward(a: Array, *, indices: Array, axis: int) -> tuple[Array, Any]:
+        return np.take_along_axis(a, indices, axis), (a.shape, indices, axis)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        shape, indices, axis = saved
+        da = np.zeros(shape, dy.dtype)
+        np.put_along_axis(da, indices, dy, axis)
+        return (da,)
+
+
+class CumSum(Op):
+    """y_i = a_0 + ... + a_i along an axis: each number reaches every later sum."""
+
+    name = "cumsum"
+    formula = "yᵢ = Σ_{j≤i} aⱼ;  daⱼ = Σ_{i≥j} dyᵢ"
+
+    @staticmethod
+    def forward(a: Array, *, axis: int) -> tuple[Array, Any]:
+        return np.cumsum(a, axis), axis
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (np.flip(np.cumsum(np.flip(dy, saved), saved), saved),)

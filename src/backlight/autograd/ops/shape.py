@@ -1,0 +1,135 @@
+"""The same numbers in another arrangement: the gradient takes the way back."""
+
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd.op import Op, sum_to
+from backlight.core import Array
+
+
+class Reshape(Op):
+    """y = the same numbers in the same order, other axes."""
+
+    name = "reshape"
+    formula = "y = a, reshaped;  da = dy, reshaped back"
+
+    @staticmethod
+    def forward(a: Array, *, shape: tuple[int, ...]) -> tuple[Array, Any]:
+        return a.reshape(shape), a.shape
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (dy.reshape(saved),)
+
+
+class Permute(Op):
+    """y = the axes in another order."""
+
+    name = "permute"
+    formula = "y = a, axes permuted;  da = dy, axes permuted back"
+
+    @staticmethod
+    def forward(a: Array, *, order: tuple[int, ...]) -> tuple[Array, Any]:
+        return a.transpose(order), order
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (dy.transpose(np.argsort(saved)),)
+
+
+class Expand(Op):
+    """y = a repeated along axes of length 1, without copying."""
+
+    name = "expand"
+    formula = "y = a, repeated;  da = Σ dy over the repeats"
+
+    @staticmethod
+    def forward(a: Array, *, shape: tuple[int, ...]) -> tuple[Array, Any]:
+        return np.broadcast_to(a, shape), a.shape
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (sum_to(dy, saved),)
+
+
+class Concatenate(Op):
+    """y = arrays side by side along an axis."""
+
+    name = "cat"
+    formula = "y = [a, b, ...];  da, db, ... = dy, cut at the seams"
+
+    @staticmethod
+    def forward(*arrays: Array, axis: int) -> tuple[Array, Any]:
+        seams = np.cumsum([array.shape[axis] for array in arrays[:-1]])
+        return np.concatenate(arrays, axis), (seams, axis)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, ...]:
+        seams, axis = saved
+        return tuple(np.split(dy, seams, axis))
+
+
+class Stack(Op):
+    """y = arrays of one shape along a new axis."""
+
+    name = "stack"
+    formula = "y = [a, b, ...] on a new axis;  da = dy[0], db = dy[1], ..."
+
+    @staticmethod
+    def forward(*arrays: Array, axis: int) -> tuple[Array, Any]:
+        return np.stack(arrays, axis), axis
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, ...]:
+        return tuple(np.moveaxis(dy, saved, 0))
+
+
+class Where(Op):
+    """y = a where the condition holds, else b."""
+
+    name = "where"
+    formula = "y = a if c else b;  da = dy if c else 0;  db = 0 if c else dy"
+
+    @staticmethod
+    def forward(a: Array, b: Array, *, condition: Array) -> tuple[Array, Any]:
+        return np.where(condition, a, b), (a.shape, b.shape, condition)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
+        a_shape, b_shape, condition = saved
+        zero = np.zeros((), dy.dtype)
+        return sum_to(np.where(condition, dy, zero), a_shape), sum_to(np.where(condition, zero, dy), b_shape)
+
+
+class MaskedFill(Op):
+    """y = a, with a fixed number where the mask holds; what was overwritten gets no gradient."""
+
+    name = "masked_fill"
+    formula = "y = v if mask else a;  da = 0 if mask else dy"
+
+    @staticmethod
+    def forward(a: Array, *, mask: Array, value: float) -> tuple[Array, Any]:
+        return np.where(mask, np.asarray(value, a.dtype), a), (a.shape, mask)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        shape, mask = saved
+        return (sum_to(np.where(mask, np.zeros((), dy.dtype), dy), shape),)
+
+
+class Triangle(Op):
+    """y = a below and on the k-th diagonal of the last two axes (or above it), 0 elsewhere."""
+
+    name = "triangle"
+    formula = "y = a inside the triangle, else 0;  da = dy inside, else 0"
+
+    @staticmethod
+    def forward(a: Array, *, k: int = 0, lower: bool = True) -> tuple[Array, Any]:
+        keep = np.tril if lower else np.triu
+        return keep(a, k), (keep, k)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        keep, k = saved
+        return (keep(dy, k),)

@@ -1,0 +1,107 @@
+"""From logits to probabilities and to the loss, with the exponentials kept in range by the largest logit."""
+
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd.op import Op
+from backlight.core import NOT_A_TARGET, Array, ConfigError, IntArray, ShapeError
+
+
+def shifted_log_softmax(logits: Array, axis: int = -1) -> Array:
+    """Return log(exp(z) / Σ exp(z)); taking the largest z from all of them changes nothing and cannot overflow."""
+    shifted = logits - np.maximum.reduce(logits, axis=axis, keepdims=True)
+    shifted -= np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+    return shifted
+
+
+class Softmax(Op):
+    """p = exp(z) / Σ exp(z) along an axis. Probabilities sum to 1, so what one gains the others lose."""
+
+    name = "softmax"
+    formula = "p = exp(z) / Σ exp(z);  dz = p (dp - Σ p dp)"
+
+    @staticmethod
+    def forward(z: Array, *, axis: int = -1) -> tuple[Array, Any]:
+        p = np.exp(z - np.max(z, axis=axis, keepdims=True))
+        p /= np.sum(p, axis=axis, keepdims=True)
+        return p, (p, axis)
+
+    @staticmethod
+    def backward(dp: Array, saved: Any) -> tuple[Array]:
+        p, axis = saved
+        return (p * (dp - np.sum(p * dp, axis=axis, keepdims=True)),)
+
+
+class LogSoftmax(Op):
+    """y = z - log Σ exp(z) along an axis."""
+
+    name = "log_softmax"
+    formula = "y = z - ln Σ exp(z);  dz = dy - softmax(z) Σ dy"
+
+    @staticmethod
+    def forward(z: Array, *, axis: int = -1) -> tuple[Array, Any]:
+        y = shifted_log_softmax(z, axis)
+        return y, (y, axis)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        y, axis = saved
+        return (dy - np.exp(y) * np.sum(dy, axis=axis, keepdims=True),)
+
+
+class CrossEntropy(Op):
+    """loss = the mean of -log p(target) over the targets; a target of -1 does not count.
+
+    logits (..., V), targets (...) in 0..V-1. Softmax and logarithm in one: the gradient is the prediction minus the
+    truth, which pulls the right logit up by what it lacks and pushes each other down by what it has too much.
+    """
+
+    name = "cross_entropy"
+    formula = "loss = -Σ ln softmax(z)[target] / N;  dz = dloss (softmax(z) - onehot(target)) / N"
+
+    @staticmethod
+    def forward(logits: Array, *, targets: IntArray) -> tuple[Array, Any]:
+        if targets.shape != logits.shape[:-1]:
+            raise ShapeError(
+                f"cross entropy needs one target for each row of logits: targets of shape {logits.shape[:-1]}; "
+                f"got logits {logits.shape} and targets {targets.shape}."
+            )
+        vocabulary = logits.shape[-1]
+        logits_NV = logits.reshape(-1, vocabulary)
+        targets_N = targets.reshape(-1)
+        rows: IntArray = np.arange(len(targets_N))
+        # seen as unsigned, -1 is the largest number of all: one comparison finds both it and what is out of range
+        if targets_N.size == 0 or targets_N.astype(np.int64, copy=False).view(np.uint64).max() >= vocabulary:
+            rows, targets_N = _counted(targets_N, vocabulary)
+            logits_NV = logits_NV[rows]
+        log_p_NV = shifted_log_softmax(logits_NV)
+        here = np.arange(len(targets_N))
+        loss = -np.add.reduce(log_p_NV[here, targets_N]) / len(targets_N)
+        return np.asarray(loss, logits.dtype), (log_p_NV, targets_N, rows, logits.shape)
+
+    @staticmethod
+    def backward(dloss: Array, saved: Any) -> tuple[Array]:
+        log_p_NV, targets_N, rows, shape = saved
+        dz_NV = np.exp(log_p_NV)
+        dz_NV[np.arange(len(targets_N)), targets_N] -= 1
+        dz_NV *= dloss / len(targets_N)
+        if len(rows) * shape[-1] == np.prod(shape):
+            return (dz_NV.reshape(shape),)
+        dlogits = np.zeros((int(np.prod(shape[:-1])), shape[-1]), dz_NV.dtype)
+        dlogits[rows] = dz_NV
+        return (dlogits.reshape(shape),)
+
+
+def _counted(targets: IntArray, vocabulary: int) -> tuple[IntArray, IntArray]:
+    """Return where there is a target, and those targets. Raises ConfigError for none, or for one out of range."""
+    rows = np.flatnonzero(targets != NOT_A_TARGET)
+    kept = targets[rows]
+    if kept.size == 0:
+        raise ConfigError(
+            f"cross entropy needs at least one target that is not {NOT_A_TARGET}; got {targets.size} that are."
+        )
+    if kept.min() < 0 or kept.max() >= vocabulary:
+        wrong = kept[(kept < 0) | (kept >= vocabulary)][0]
+        raise ConfigError(f"targets must be in 0..{vocabulary - 1}, or {NOT_A_TARGET} to be left out; got {wrong}.")
+    return rows, kept

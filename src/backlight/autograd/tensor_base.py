@@ -1,0 +1,230 @@
+"""An array that remembers where it came from: storage, gradient, and the tape.
+
+What can be done with it stands in `tensor_math` and `tensor_shape`; `tensor` puts the three together.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from backlight.autograd.graph import Node, next_serial, recording
+from backlight.autograd.op import Op
+from backlight.core import Array, BacklightError, GraphError, ShapeError
+
+if TYPE_CHECKING:
+    from backlight.autograd.tensor import Tensor
+
+Number = float | int | bool
+
+
+class TensorBase(Node):
+    """An n-dimensional array in a graph. See `Tensor` for the public account."""
+
+    __slots__ = ("_grad", "_grad_home", "_needs_grad", "_op", "_retains_grad", "_saved", "array")
+
+    plain: ClassVar[type["Tensor"]]
+    """The class of every result, whatever subclass its inputs are of."""
+
+    _prev: tuple["TensorBase", ...]
+
+    def __init__(
+        self, data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, label: str = ""
+    ) -> None:
+        self.array: Array = as_array(data, dtype)
+        self._leaf()
+        self.label = label
+        self.requires_grad = requires_grad
+
+    def _leaf(self) -> None:
+        self._grad: Array | None = None
+        self._grad_home: Array | None = None  # where this gradient must lie, if it is part of a flat one
+        self._needs_grad = False
+        self._retains_grad = False
+        self._op: type[Op] | None = None
+        self._saved: Any = None
+        self._prev = ()
+        self._serial = next_serial()
+
+    @classmethod
+    def _holding(cls, array: Array) -> "Tensor":
+        """Return a tensor on this very array, without a copy."""
+        made = cls.plain.__new__(cls.plain)
+        made.array = array
+        made.label = ""
+        made._leaf()
+        return made
+
+    def _apply(self, op: type[Op], *others: "TensorBase", **settings: Any) -> "Tensor":
+        return apply(op, self, *others, **settings)
+
+    # -- gradient ------------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a backward pass brings a gradient here."""
+        return self._needs_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted and self.array.dtype.kind != "f":
+            raise GraphError(
+                f"only floating-point tensors have gradients; got {self.array.dtype}. Call .float() first."
+            )
+        if not wanted and self._prev:
+            raise GraphError("requires_grad can only be taken from a leaf. Use .detach() for a copy without history.")
+        self._needs_grad = wanted
+
+    def requires_grad_(self, wanted: bool = True) -> "Tensor":
+        """Set `requires_grad` and return this tensor."""
+        self.requires_grad = wanted
+        return cast("Tensor", self)
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """The gradient of the last backward passes' ends by this tensor, in its shape; None before any."""
+        return None if self._grad is None else self._holding(self._grad)
+
+    @grad.setter
+    def grad(self, gradient: "Tensor | Array | None") -> None:
+        if gradient is None:
+            self._grad = None
+            return
+        array = as_array(gradient, self.array.dtype)
+        if array.shape != self.array.shape:
+            raise ShapeError(f"a gradient has its tensor's shape, {self.array.shape}; got {array.shape}.")
+        self._grad = None
+        self._receive(array)
+
+    @property
+    def data(self) -> "Tensor":
+        """The same numbers outside the graph. Changing them in place changes this tensor."""
+        return self._holding(self.array)
+
+    @data.setter
+    def data(self, numbers: "Tensor | Array") -> None:
+        array = as_array(numbers, self.array.dtype)
+        if array is self.array:
+            return
+        if self._grad_home is None:
+            self.array = array
+        elif array.shape == self.array.shape:
+            self.array[...] = array  # a part of a flat buffer stays where it is
+        else:
+            raise ShapeError(f"a parameter of a model keeps its shape, {self.array.shape}; got {array.shape}.")
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was given rather than computed from tensors that need gradients."""
+        return not self._prev
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate result; otherwise it is dropped once it has been passed on."""
+        self._retains_grad = True
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self._grad = None
+
+    def _receive(self, gradient: Array) -> None:
+        """Add a gradient that arrives by one path. The array may be shared with other nodes: never change it."""
+        if gradient.dtype != self.array.dtype:
+            gradient = gradient.astype(self.array.dtype)
+        if self._grad is not None:
+            if self._grad is self._grad_home:
+                self._grad += gradient
+            else:
+                self._grad = self._grad + gradient
+        elif self._grad_home is not None:
+            self._grad_home[...] = gradient
+            self._grad = self._grad_home
+        else:
+            self._grad = gradient if self._prev else np.array(gradient)
+
+    def _push(self) -> None:
+        prev = self._prev
+        if not prev:
+            return
+        assert self._op is not None  # noqa: S101  (what has parents was made by an op)
+        for parent, gradient in zip(prev, self._op.backward(cast("Array", self._grad), self._saved), strict=True):
+            if parent._needs_grad:
+                parent._receive(gradient)
+        if not self._retains_grad:
+            self._grad = None
+
+    def backward(self, gradient: "Tensor | Array | None" = None) -> None:
+        """Add the derivative of this tensor to the gradient of every leaf that it was made of.
+
+        Args:
+            gradient: the gradient from above, in this tensor's shape; 1 where the tensor is a single number.
+
+        Raises:
+            GraphError: nothing here needs a gradient, or the tensor is not one number and no gradient was given.
+            ShapeError: the gradient has another shape.
+        """
+        if not self._needs_grad:
+            raise GraphError(
+                "backward() needs something to differentiate by: "
+                "no tensor that this one was made of has requires_grad=True."
+            )
+        if gradient is None:
+            if self.array.size != 1:
+                raise GraphError(
+                    f"backward() starts from one number; got a tensor of shape {self.array.shape}. "
+                    "Call .sum() or .mean() first, or pass the gradient from above."
+                )
+            gradient = np.ones_like(self.array)
+        seed = as_array(gradient, self.array.dtype)
+        if seed.shape != self.array.shape:
+            raise ShapeError(f"a gradient has its tensor's shape, {self.array.shape}; got {seed.shape}.")
+        order = self.ancestry()
+        for node in order:
+            if node._prev:
+                node._grad = None
+        self._receive(seed)
+        for node in order:
+            node._push()
+
+
+def apply(op: type[Op], *inputs: TensorBase, **settings: Any) -> "Tensor":
+    """Run an op forward and, if any input needs a gradient, remember what backward will need.
+
+    Raises:
+        ShapeError: the inputs' shapes do not fit the op.
+    """
+    try:
+        out, saved = op.forward(*[tensor.array for tensor in inputs], **settings)
+    except BacklightError:
+        raise
+    except ValueError as error:
+        shapes = " and ".join(str(tensor.array.shape) for tensor in inputs)
+        raise ShapeError(f"{op.name} ({op.formula.split(';')[0]}) cannot take shapes {shapes}: {error}") from error
+    made = TensorBase._holding(out if isinstance(out, np.ndarray) else np.asarray(out))
+    if recording.on:
+        for tensor in inputs:
+            if tensor._needs_grad:
+                made._needs_grad = True
+                made._op = op
+                made._saved = saved
+                made._prev = inputs
+                break
+    return made
+
+
+def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
+    """Return `data` as an array: floats that have no dtype of their own become float32, as in PyTorch."""
+    if isinstance(data, TensorBase):
+        data = data.array
+    if isinstance(data, (np.ndarray, np.generic)):
+        return np.asarray(data, dtype)
+    if isinstance(data, (list, tuple)) and any(isinstance(part, TensorBase) for part in data):
+        data = [part.array if isinstance(part, TensorBase) else part for part in data]
+    try:
+        array = np.asarray(data, dtype)
+    except ValueError as error:
+        raise ShapeError(
+            f"a tensor is made of rows of equal length; got {type(data).__name__} with {error}."
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise ShapeError(f"a tensor is made of numbers; got {type(data).__name__} of {array.dtype}.")
+    return array.astype(np.float32) if dtype is None and array.dtype == np.float64 else array
