@@ -1,0 +1,141 @@
+"""Interpolated modified Kneser-Ney smoothing: from counts to probabilities.
+
+For a context h of an order above the first, h' being h without its oldest id,
+
+    p(w | h) = max(c(h w) - D(c(h w)), 0) / c(h) + gamma(h) * p(w | h')        Chen & Goodman 1999
+    gamma(h) = (D1 N1(h) + D2 N2(h) + D3 N3+(h)) / c(h)
+
+where N1(h) is how many w follow h exactly once, and so on, and c(h) sums c(h w) over w. The first order interpolates
+with 1 / V in place of p(w | h'), so that every id has a chance. A context that never occurs passes on p(w | h').
+
+What c counts depends on the order:
+
+* the highest order: occurrences;
+* below it: the different ids that stand before the n-gram, since a lower order speaks only where the higher one
+  has not seen enough, and there what matters is in how many places w turned up;
+* below it, where the context begins with a boundary: occurrences again. Nothing but padding stands before an
+  item's start, so the different ids before such an n-gram would be 1 whatever the text says.
+
+With n - 1 boundaries before an item, an n-gram near the start comes once with one boundary, once with two, and so on,
+the same count each time. Only the one with a single boundary is used: the others are the same event, and giving up
+counts is right once for each event. (Measured on the lectures' names, held out, in nats per character: 1.975 at n = 6,
+against 1.998 with every padded n-gram at work.)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backlight.core import BOUNDARY, Array, FloatArray, IntArray
+from backlight.models._ngram_counts import Level, NGramCounts, rank, row_bounds, row_entries
+
+_FALLBACK = (0.5, 1.0, 1.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """One order's part of the formula.
+
+    Attributes:
+        keys: (n-grams,) sorted; context node * V + next id.
+        discounted: (n-grams + 1,) the first term, at the end 0 for n-grams that do not occur.
+        gamma: (nodes + 1,) the weight of the order below; 1 for contexts not used, and at the end for unseen ones.
+        row_starts: (nodes + 2,) the n-grams of node i are row_starts[i] up to row_starts[i + 1].
+    """
+
+    keys: IntArray
+    discounted: FloatArray
+    gamma: FloatArray
+    row_starts: IntArray
+
+
+class KneserNey:
+    """Probabilities of the next id from n-gram counts.
+
+    Args:
+        counts: the n-grams.
+        discounts_NK: (order, 3) D1, D2 and D3+ of each order; estimated where not given.
+    """
+
+    def __init__(self, counts: NGramCounts, discounts_NK: FloatArray | None = None):
+        self._counts = counts
+        levels = modified_levels(counts)
+        if discounts_NK is None:
+            discounts_NK = np.array([estimate_discounts(level.counts) for level in levels])
+        self.discounts_NK = discounts_NK
+        self.ngrams = sum(len(level.keys) for level in levels)
+        V = counts.vocabulary_size
+        orders = [
+            _order(level, nodes=counts.nodes(above), vocabulary_size=V, discounts=discounts_NK[above])
+            for above, level in enumerate(levels)
+        ]
+        lowest, self._orders = orders[0], orders[1:]
+        self._lowest_V = np.full(V, lowest.gamma[0] / V)
+        self._lowest_V[lowest.keys] += lowest.discounted[:-1]
+
+    def next_probabilities(self, x_BT: IntArray) -> FloatArray:
+        """Return p(w | row) for each row and every w, (B, V)."""
+        V = self._counts.vocabulary_size
+        p_BV = np.tile(self._lowest_V, (len(x_BT), 1))
+        for order, node in zip(self._orders, self._counts.find(x_BT)[1:], strict=True):
+            p_BV *= order.gamma[node][:, None]
+            row, entry = row_entries(order.row_starts, node)
+            p_BV[row, order.keys[entry] - node[row] * V] += order.discounted[entry]
+        return p_BV
+
+    def target_probabilities(self, x_BT: IntArray, y: IntArray) -> FloatArray:
+        """Return p(y | row) for each row, (B,): the same bits as `next_probabilities` at y, without the others."""
+        p = self._lowest_V[y]
+        for order, node in zip(self._orders, self._counts.find(x_BT)[1:], strict=True):
+            ngram = rank(order.keys, node * self._counts.vocabulary_size + y)
+            p = order.gamma[node] * p + order.discounted[ngram]
+        return p
+
+
+def modified_levels(counts: NGramCounts) -> list[Level]:
+    """Return the n-grams of orders 1..n with the counts that Kneser-Ney uses, as the module describes."""
+    levels = counts.levels()
+    V = counts.vocabulary_size
+    starts_item = [np.zeros(1, np.bool_), *(keys % V == BOUNDARY for keys in counts.contexts)]
+    for above, level in enumerate(levels):
+        node = level.keys // V
+        at_start = starts_item[above][node]
+        # The context without its oldest id begins with a boundary too: padding, which the shorter context stands for.
+        used = ~(at_start & starts_item[above - 1][counts.contexts[above - 1] // V][node]) if above else ~at_start
+        highest = above == len(levels) - 1
+        modified = level.counts if highest else np.where(at_start, level.counts, level.extensions)
+        levels[above] = Level(keys=level.keys[used], counts=modified[used], extensions=level.extensions[used])
+    return levels
+
+
+def estimate_discounts(counts: IntArray) -> tuple[float, float, float]:
+    """Return D1, D2 and D3+, to be taken from n-grams counted once, twice, and three times or more.
+
+    Y = n1 / (n1 + 2 n2);  D1 = 1 - 2Y n2 / n1;  D2 = 2 - 3Y n3 / n2;  D3+ = 3 - 4Y n4 / n3
+
+    with nr the number of n-grams counted r times. Few n-grams can leave one of n1..n4 at 0 or a D outside (0, r), where
+    the estimate means nothing; then all three are (1/2, 1, 3/2). No D is 0, so no context keeps all its chance.
+
+    Source: Chen & Goodman 1999, "An empirical study of smoothing techniques for language modeling".
+    """
+    _, n1, n2, n3, n4 = np.bincount(np.minimum(counts, 5), minlength=6)[:5].tolist()
+    if not (n1 and n2 and n3 and n4):
+        return _FALLBACK
+    Y = n1 / (n1 + 2 * n2)
+    D1, D2, D3 = 1 - 2 * Y * n2 / n1, 2 - 3 * Y * n3 / n2, 3 - 4 * Y * n4 / n3
+    return (D1, D2, D3) if 0 < D1 < 1 and 0 < D2 < 2 and 0 < D3 < 3 else _FALLBACK
+
+
+def _order(level: Level, *, nodes: int, vocabulary_size: int, discounts: Array) -> _Order:
+    node = level.keys // vocabulary_size
+    D = np.array([0.0, *discounts])[np.minimum(level.counts, 3)]
+    # Sums of whole numbers are exact in float64, so a loaded model has the same bits.
+    total = np.bincount(node, weights=level.counts, minlength=nodes + 1)
+    taken = np.bincount(node, weights=D, minlength=nodes + 1)
+    gamma = np.divide(taken, total, out=np.ones(nodes + 1), where=total > 0)
+    return _Order(
+        keys=level.keys,
+        discounted=np.append((level.counts - D) / total[node], 0.0),
+        gamma=gamma,
+        row_starts=row_bounds(level.keys, nodes=nodes, vocabulary_size=vocabulary_size),
+    )

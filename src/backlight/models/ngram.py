@@ -1,0 +1,296 @@
+"""Counting as a language model: what came next, the last times these characters stood here?
+
+Fitting is one pass of counting. There is no gradient and nothing to tune by hand, which makes it the number that a
+network has to beat.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from backlight.core import (
+    NOT_A_TARGET,
+    Array,
+    ConfigError,
+    DataError,
+    EncodedItems,
+    FloatArray,
+    IntArray,
+    RunError,
+    ShapeError,
+    VocabularyError,
+)
+from backlight.models._add_k import AddK, tune_k
+from backlight.models._kneser_ney import KneserNey
+from backlight.models._ngram_counts import NGramCounts, count_ngrams, windows
+
+MAX_ORDER = 6
+_DENSE_CELLS = 1 << 26
+
+
+@dataclass(frozen=True, kw_only=True)
+class NGramConfig:
+    """What an n-gram model is.
+
+    Args:
+        vocabulary_size: V, the boundary included.
+        order: n, 1 to 6: the next character is told from the n - 1 before it.
+        smoothing: what an n-gram gets that was never seen. "kneser-ney" backs off to shorter contexts; "add-k"
+            pretends that each character followed each context k more times.
+        k: for "add-k" only. `None`: the k with the lowest loss on the dev split. 0: no smoothing, so what was never
+            seen is impossible and costs infinitely many nats.
+
+    Raises:
+        ConfigError: a setting outside its range, or `k` together with "kneser-ney".
+    """
+
+    vocabulary_size: int
+    order: int = 5
+    smoothing: Literal["kneser-ney", "add-k"] = "kneser-ney"
+    k: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.vocabulary_size < 2:
+            raise ConfigError(
+                f"vocabulary_size needs to be at least 2, the boundary and one character; got {self.vocabulary_size}. "
+                "Pass the size of the vocabulary that encoded the items."
+            )
+        if self.order not in range(1, MAX_ORDER + 1):
+            raise ConfigError(f"order needs to be a whole number from 1 to {MAX_ORDER}; got {self.order}. Try order=5.")
+        if self.smoothing not in {"kneser-ney", "add-k"}:
+            raise ConfigError(f"smoothing needs to be 'kneser-ney' or 'add-k'; got {self.smoothing!r}. Choose one.")
+        if self.k is None:
+            return
+        if self.smoothing == "kneser-ney":
+            raise ConfigError(
+                f"k is for smoothing='add-k'; got k={self.k} with 'kneser-ney'. Drop k or change smoothing."
+            )
+        if not (math.isfinite(self.k) and self.k >= 0):
+            raise ConfigError(
+                f"k needs to be a finite number >= 0; got {self.k}. Leave k=None to tune it on the dev split."
+            )
+
+
+class NGram:
+    """A character model that counts.
+
+    Order n looks at the n - 1 characters before, with boundaries before an item's first one. "add-k" is
+
+        p(w | h) = (c(h w) + k) / (c(h) + k V),    1 / V for a context h never seen;
+
+    "kneser-ney" is interpolated and modified, with three discounts for each order. Both sum to 1 over the V
+    characters for every context, and give none of them 0, except "add-k" with k = 0: then p is c(h w) / c(h),
+    a character that never followed h costs infinitely many nats, and after a context never seen every one does
+    (all V logits are -inf, which no softmax can make a distribution of).
+
+    Args:
+        config: order, smoothing, size of the vocabulary.
+    Shape: x (B, order - 1) -> logits (B, V), float64 log probabilities.
+    Source: Chen & Goodman 1999, "An empirical study of smoothing techniques for language modeling".
+    """
+
+    def __init__(self, config: NGramConfig):
+        self.config = config
+        self._counts: NGramCounts | None = None
+        self._smoothed: KneserNey | AddK | None = None
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V, the boundary included."""
+        return self.config.vocabulary_size
+
+    @property
+    def context(self) -> int:
+        """How many characters back the model looks, n - 1; 0 for order 1."""
+        return self.config.order - 1
+
+    @property
+    def reads(self) -> Literal["windows"]:
+        """Windows: x (B, T) with y (B,)."""
+        return "windows"
+
+    @property
+    def k(self) -> float | None:
+        """The k of add-k, given or tuned; `None` for Kneser-Ney."""
+        smoothed = self._fitted[1]
+        return smoothed.k if isinstance(smoothed, AddK) else None
+
+    @property
+    def discounts(self) -> FloatArray | None:
+        """(order, 3) Kneser-Ney's D1, D2 and D3+ for orders 1..n; `None` for add-k."""
+        smoothed = self._fitted[1]
+        return smoothed.discounts_NK if isinstance(smoothed, KneserNey) else None
+
+    def fit(self, train: EncodedItems, dev: EncodedItems | None = None) -> "NGram":
+        """Count the n-grams of `train`; for add-k without a k, choose k on `dev`.
+
+        Args:
+            train: the items to count. Of a stream (`ends` False) the end is not counted.
+            dev: other items, needed only to choose k.
+
+        Returns: this model.
+
+        Raises:
+            DataError: nothing to count, or to choose k on.
+            ConfigError: k is to be chosen but there is no `dev`.
+            VocabularyError: an id that is not one of 1..V-1.
+        """
+        counts = count_ngrams(
+            self._checked(train, "train"), vocabulary_size=self.vocabulary_size, order=self.config.order
+        )
+        if self.config.smoothing == "kneser-ney":
+            self._counts, self._smoothed = counts, KneserNey(counts)
+            return self
+        k = self.config.k
+        if k is None:
+            if dev is None:
+                raise ConfigError("add-k with k=None needs dev items to choose k on; got none. Pass dev=..., or set k.")
+            k = tune_k(counts, *windows(self._checked(dev, "dev"), self.context))
+        self._counts, self._smoothed = counts, AddK(counts, k)
+        return self
+
+    def parameter_count(self) -> int:
+        """How many different counts that are not 0 the probabilities are made of."""
+        return self._fitted[1].ngrams
+
+    def next_logits(self, x_BT: IntArray) -> FloatArray:
+        """Return log p(w | row) for every w, (B, V) float64. -inf only for add-k with k = 0.
+
+        Raises:
+            ShapeError: rows that are not `context` long.
+            VocabularyError: an id that is not one of 0..V-1.
+        """
+        smoothed = self._fitted[1]
+        self._check_context(x_BT)
+        with np.errstate(divide="ignore"):  # log 0 = -inf is the answer when k = 0
+            return np.log(smoothed.next_probabilities(x_BT))
+
+    def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
+        """Return -log p(y | row), (B,) float64, in nats; 0 where y is `NOT_A_TARGET`. inf only for add-k with k = 0.
+
+        Raises:
+            ShapeError: rows that are not `context` long, or a `y` that is not one id for each row.
+            VocabularyError: an id that is not one of 0..V-1.
+        """
+        smoothed = self._fitted[1]
+        self._check_context(x_BT)
+        if y.shape != x_BT.shape[:1]:
+            raise ShapeError(
+                f"y needs one id for each row of x, shape {x_BT.shape[:1]}; got {y.shape}. Pass windows, not sequences."
+            )
+        target = y.astype(np.int64) != NOT_A_TARGET
+        x_BT, y = x_BT[target], y[target].astype(np.int64)
+        self._check_ids(y, "y")
+        nats = np.zeros(len(target))
+        with np.errstate(divide="ignore"):
+            nats[target] = 0.0 - np.log(smoothed.target_probabilities(x_BT, y))  # 0 -, for 0 and not -0 where p = 1
+        return nats
+
+    def counts(self, order: int | None = None) -> IntArray:
+        """Return how often each n-gram of `order` occurs, dense: (V,) * order, the oldest id first.
+
+        For order 2 that is (V, V): row, what stands before; column, what follows; row 0 counts items' first characters
+        and column 0 their last.
+
+        Args:
+            order: 1 to the model's own, which is the default.
+
+        Raises:
+            ConfigError: an order that was not counted, or more than 2**26 cells.
+        """
+        order = self.config.order if order is None else order
+        V = self.vocabulary_size
+        if order not in range(1, self.config.order + 1):
+            raise ConfigError(
+                f"counts needs an order from 1 to the model's {self.config.order}; got {order}. Ask for less."
+            )
+        if V**order > _DENSE_CELLS:
+            raise ConfigError(f"counts needs V**order <= 2**26 cells; got {V}**{order}. Ask for a lower order.")
+        counts = self._fitted[0]
+        level = counts.levels()[order - 1]
+        node, following = np.divmod(level.keys, V)
+        before = counts.context_ids(order - 1)[node]
+        dense = np.zeros((V,) * order, np.int64)
+        dense[(*before.T, following)] = level.counts
+        return dense
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return the counts and what was estimated from them, by name.
+
+        `contexts.L` (L = 1..n-1), `ngrams` and `counts` are int64; `discounts` (n, 3) or `k` (1,) is float64.
+        """
+        counts, smoothed = self._fitted
+        state: dict[str, Array] = {f"contexts.{level}": keys for level, keys in enumerate(counts.contexts, 1)}
+        state |= {"ngrams": counts.keys, "counts": counts.counts}
+        if isinstance(smoothed, KneserNey):
+            return state | {"discounts": smoothed.discounts_NK}
+        return state | {"k": np.array([smoothed.k])}
+
+    def load_state_dict(self, state: dict[str, Array]) -> None:
+        """Take back what `state_dict` gave; every probability then has the same bits.
+
+        Raises:
+            RunError: arrays that another order, smoothing or vocabulary made, or that are damaged.
+        """
+        levels = range(1, self.config.order)
+        extra = "discounts" if self.config.smoothing == "kneser-ney" else "k"
+        names = {*(f"contexts.{level}" for level in levels), "ngrams", "counts", extra}
+        if set(state) != names:
+            raise RunError(
+                f"weights of this n-gram model need the names {sorted(names)}; got {sorted(state)}. "
+                "Load them with the config they were saved with."
+            )
+        counts = NGramCounts(
+            vocabulary_size=self.vocabulary_size,
+            contexts=tuple(state[f"contexts.{level}"] for level in levels),
+            keys=state["ngrams"],
+            counts=state["counts"],
+        )
+        if not (counts.is_sound() and _extra_is_sound(extra, state[extra], self.config.order)):
+            raise RunError(
+                f"n-gram weights need sorted keys that fit V={self.vocabulary_size} and counts above 0; got others. "
+                "The file is damaged or belongs to another vocabulary: train again."
+            )
+        self._counts = counts
+        self._smoothed = (
+            KneserNey(counts, state[extra]) if extra == "discounts" else AddK(counts, float(state[extra][0]))
+        )
+
+    @property
+    def _fitted(self) -> tuple[NGramCounts, KneserNey | AddK]:
+        if self._counts is None or self._smoothed is None:
+            raise ConfigError(
+                "an NGram needs counts before it can be used; got none. Call fit or load_state_dict first."
+            )
+        return self._counts, self._smoothed
+
+    def _checked(self, items: EncodedItems, name: str) -> EncodedItems:
+        if not items.targets:
+            raise DataError(
+                f"{name} needs at least one character; got {len(items)} items without any. Give it more text."
+            )
+        self._check_ids(items.ids, name, lowest=1)
+        return items
+
+    def _check_context(self, x_BT: IntArray) -> None:
+        if x_BT.ndim != 2 or x_BT.shape[1] != self.context:
+            raise ShapeError(
+                f"NGram of order {self.config.order} needs x of shape (B, {self.context}); got {x_BT.shape}. "
+                "Pass the last order - 1 ids, boundaries where there is no character."
+            )
+        self._check_ids(x_BT, "x")
+
+    def _check_ids(self, ids: IntArray, name: str, *, lowest: int = 0) -> None:
+        if ids.size and not (lowest <= ids.min() and ids.max() < self.vocabulary_size):
+            raise VocabularyError(
+                f"ids of {name} need to be in {lowest}..{self.vocabulary_size - 1}; got {ids.min()}..{ids.max()}. "
+                "Encode with the vocabulary whose size the model was given."
+            )
+
+
+def _extra_is_sound(name: str, value: Array, order: int) -> bool:
+    if name == "k":
+        return value.shape == (1,) and math.isfinite(value[0]) and value[0] >= 0
+    return value.shape == (order, 3) and bool(((value > 0) & (value < [1, 2, 3])).all())
