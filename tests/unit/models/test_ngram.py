@@ -408,7 +408,7 @@ def test_weights_of_another_config_are_refused():
 
 def test_loaded_discounts_are_used_not_estimated_again():
     model = fit([[1, 2], [2, 1, 1]], V=3, order=2)
-    state = {**model.state_dict(), "discounts": np.full((2, 3), 0.25)}
+    state = {**model.state_dict(), "discounts": np.full((2, 3), 0.4)}
     before = model.next_logits(np.array([[1]]))
     model.load_state_dict(state)
     assert_array_equal(model.discounts, state["discounts"])
