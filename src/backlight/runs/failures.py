@@ -1,0 +1,57 @@
+"""One clear line for what the operating system refuses: what could not be done, why, and the way out."""
+
+import errno
+from pathlib import Path
+
+from backlight.core import RunError
+
+_ELSEWHERE = "choose another folder for the run"
+
+_WRITING: dict[int, tuple[str, str]] = {
+    errno.ENOSPC: ("no space is left on the disk", "Free some space and try again"),
+    errno.EDQUOT: ("your disk quota is used up", "Delete some files and try again"),
+    errno.EACCES: ("you may not write there", f"Change the permissions, or {_ELSEWHERE}"),
+    errno.EPERM: ("you may not write there", f"Change the permissions, or {_ELSEWHERE}"),
+    errno.EROFS: ("the disk can only be read", f"Remount it for writing, or {_ELSEWHERE}"),
+    errno.ENOENT: ("its folder does not exist, or no longer does", "Was the run moved or deleted? Try again"),
+    errno.ENOTDIR: ("part of its path is a file, not a folder", f"Correct the path, or {_ELSEWHERE}"),
+    errno.EISDIR: ("a folder of that name is in the way", "Move it away and try again"),
+    errno.EEXIST: ("a file or folder is in the way", "Choose another name or folder"),
+    errno.ENOTEMPTY: ("a folder of that name is in the way", "Choose another name or folder"),
+    errno.ENAMETOOLONG: ("the name is too long for the disk", "Give it a shorter name"),
+    errno.EIO: ("the disk reports a fault", f"Check the disk, or {_ELSEWHERE}"),
+}
+
+
+def shown(path: Path) -> str:
+    """Return a path fit for a one-line message: as it is, or quoted and escaped if it would break the line."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
+
+
+def why(error: OSError) -> str:
+    """Return the operating system's reason in words."""
+    return (error.strerror or type(error).__name__).lower()
+
+
+def cannot_write(path: Path, error: OSError, *, state: str) -> RunError:
+    """Build the error for something that could not be written.
+
+    Args:
+        path: what was to be written.
+        error: what the operating system said.
+        state: what is on the disk now, such as "the old file is untouched".
+    """
+    fallback = (why(error), f"Check the disk, or {_ELSEWHERE}")
+    reason, remedy = _WRITING.get(error.errno or 0, fallback)
+    return RunError(f"Cannot write {shown(path)}: {reason}; {state}. {remedy}.")
+
+
+def cannot_read(path: Path, error: OSError, *, remedy: str) -> RunError:
+    """Build the error for a file that could not be read; `remedy` is a sentence without its full stop."""
+    return RunError(f"Cannot read {shown(path)}: {why(error)}. {remedy}.")
+
+
+def damaged(path: Path, what: str, *, remedy: str) -> RunError:
+    """Build the error for a file whose content is wrong; `remedy` is a sentence without its full stop."""
+    return RunError(f"{shown(path)} is damaged: {what}. {remedy}.")

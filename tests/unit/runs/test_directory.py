@@ -1,0 +1,280 @@
+"""A run keeps what it is given, and says in one line what is wrong with it."""
+
+import errno
+import json
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backlight.core import RunError
+from backlight.runs import FORMAT, RunDirectory
+from backlight.runs import lock as lock_module
+
+CONFIG = {"model": {"name": "mlp", "context": 3}, "corpus": "names", "seed": 42, "split": (0.8, 0.1, 0.1)}
+VOCABULARY = {"characters": [".", "a", "é", "字", "😀", "\n"]}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory.create(tmp_path / "runs" / "names-mlp-1", config=CONFIG, vocabulary=VOCABULARY)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def refused(path: Path, reason: str) -> str:
+    with pytest.raises(RunError, match=reason) as error:
+        RunDirectory.open(path)
+    message = str(error.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_new_run_has_its_config_and_vocabulary_and_nothing_else(run: RunDirectory) -> None:
+    assert names(run.path) == ["config.json", "vocabulary.json"]
+    assert names(run.path.parent) == ["names-mlp-1"]
+    assert run.config["format"] == FORMAT
+    assert run.config["backlight"]
+    assert datetime.fromisoformat(run.config["created"]).utcoffset() == timedelta(0)
+    assert {name: run.config[name] for name in CONFIG} == {**CONFIG, "split": [0.8, 0.1, 0.1]}
+    assert run.vocabulary == VOCABULARY
+    assert not run.has_weights
+    assert not run.has_checkpoint
+    assert run.load_metrics() == []
+    assert run.load_samples() is None
+    assert run.load_result() is None
+
+
+def test_opened_again_it_is_the_same(run: RunDirectory) -> None:
+    assert RunDirectory.open(run.path) == run
+
+
+def test_the_files_are_for_people_too(run: RunDirectory) -> None:
+    text = (run.path / "config.json").read_text()
+    assert '\n  "seed": 42' in text
+    assert "字" in (run.path / "vocabulary.json").read_text()
+
+
+def test_weights_and_checkpoint_are_kept_apart(run: RunDirectory) -> None:
+    run.save_weights({"w": np.ones(2)}, {"step": 1})
+    assert run.has_weights
+    assert not run.has_checkpoint
+    run.save_checkpoint({"w": np.zeros(3)}, {"step": 2})
+    assert run.has_checkpoint
+    again = RunDirectory.open(run.path)
+    for (arrays, facts), expected, step in (
+        (again.load_weights(), np.ones(2), 1),
+        (again.load_checkpoint(), np.zeros(3), 2),
+    ):
+        np.testing.assert_array_equal(arrays["w"], expected)
+        assert facts == {"step": step}
+
+
+def test_seen(run: RunDirectory, rng: np.random.Generator) -> None:
+    hashes = rng.integers(0, 2**64, 1000, dtype=np.uint64)
+    run.save_seen(hashes)
+    np.testing.assert_array_equal(run.load_seen(), hashes, strict=True)
+
+
+RECORDS = st.lists(st.dictionaries(st.text(), st.integers() | st.text() | st.none() | st.floats(0, 9)))
+
+
+@given(RECORDS)
+def test_metrics_one_object_a_line(tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]) -> None:
+    folder = tmp_path_factory.getbasetemp() / "metrics"
+    run = RunDirectory.open(folder) if folder.exists() else RunDirectory.create(folder, config={}, vocabulary={})
+    run.save_metrics(records)
+    assert run.load_metrics() == records
+    assert (folder / "metrics.jsonl").read_bytes().count(b"\n") == len(records)
+
+
+def test_a_loss_that_is_not_a_number_is_null_in_metrics_and_result(run: RunDirectory) -> None:
+    run.save_metrics([{"step": 0, "dev_nats": float("nan")}, {"step": 1, "dev_nats": 2.5, "note": "a\u2028b"}])
+    run.save_result({"dev_nats": float("inf"), "steps": np.int64(3)})
+    assert run.load_metrics() == [{"step": 0, "dev_nats": None}, {"step": 1, "dev_nats": 2.5, "note": "a\u2028b"}]
+    assert run.load_result() == {"dev_nats": None, "steps": 3}
+    assert "NaN" not in (run.path / "metrics.jsonl").read_text()
+
+
+@pytest.mark.parametrize("text", ["", "emma\nolivia\n", "a\r\nb\u2028字"])
+def test_samples(run: RunDirectory, text: str) -> None:
+    run.save_samples(text)
+    assert run.load_samples() == text
+
+
+def test_an_existing_folder_file_or_link_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    before = names(tmp_path)
+    for name in before:
+        with pytest.raises(RunError, match=f"{name} exists already"):
+            RunDirectory.create(tmp_path / name, config={}, vocabulary={})
+    assert names(tmp_path) == before
+    with pytest.raises(RunError, match="Cannot write"):
+        RunDirectory.create(tmp_path / "file" / "run", config={}, vocabulary={})
+
+
+def test_what_the_run_writes_itself_may_not_be_given(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="got format"):
+        RunDirectory.create(tmp_path / "run", config={"format": 3}, vocabulary={})
+    with pytest.raises(RunError, match="got sha256"):
+        RunDirectory.create(tmp_path / "run", config={}, vocabulary={"sha256": "x"})
+    assert names(tmp_path) == []
+
+
+def test_nothing_there_a_file_and_another_folder(tmp_path: Path) -> None:
+    refused(tmp_path / "gone", "There is no run at")
+    (tmp_path / "file").touch()
+    refused(tmp_path / "file", "A run is a folder")
+    refused(tmp_path / "file" / "run", "A run is a folder")
+    refused(tmp_path, "folder with a config.json")
+
+
+@pytest.mark.parametrize(
+    ("found", "remedy"),
+    [(FORMAT + 1, "Upgrade Backlight"), (FORMAT - 1, r"Use Backlight 9\.9\.9"), (-5, "Use Backlight")],
+)
+def test_another_format_says_which_and_what_to_do(run: RunDirectory, found: int, remedy: str) -> None:
+    edit(run.path / "config.json", format=found, backlight="9.9.9")
+    message = refused(run.path, remedy)
+    assert f"has format {found}" in message
+    assert f"reads runs of format {FORMAT}" in message
+
+
+@pytest.mark.parametrize("found", [None, "1", True, 1.5, [1]])
+def test_a_format_that_is_no_number(run: RunDirectory, found: object) -> None:
+    edit(run.path / "config.json", format=found)
+    refused(run.path, "is damaged")
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b"\0" * 100])
+@pytest.mark.parametrize("name", ["config.json", "vocabulary.json"])
+def test_a_garbled_file_that_every_run_has(run: RunDirectory, name: str, data: bytes) -> None:
+    (run.path / name).write_bytes(data)
+    assert name in refused(run.path, "is damaged")
+
+
+def test_a_vocabulary_with_one_character_changed(run: RunDirectory) -> None:
+    path = run.path / "vocabulary.json"
+    path.write_text(path.read_text().replace('"a"', '"b"'))
+    refused(run.path, "does not match its checksum")
+
+
+def test_a_vocabulary_that_is_missing(run: RunDirectory) -> None:
+    (run.path / "vocabulary.json").unlink()
+    refused(run.path, r"Cannot read .*vocabulary\.json")
+
+
+def test_a_config_that_may_not_be_read(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    refused(run.path, "permission denied")
+
+
+def test_missing_parts_say_what_to_do(run: RunDirectory) -> None:
+    for load, remedy in ((run.load_weights, "Resume"), (run.load_checkpoint, "Train again"), (run.load_seen, "Train")):
+        with pytest.raises(RunError, match=rf"has no \w+\.safetensors: .*{remedy}") as error:
+            load()
+        assert str(run.path) in str(error.value)
+
+
+def test_broken_weights_point_to_the_checkpoint_where_there_is_one(run: RunDirectory) -> None:
+    run.save_weights({"w": np.ones(2)}, {})
+    path = run.path / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(RunError, match=r"weights\.safetensors is damaged: it is cut off .* Train again"):
+        run.load_weights()
+    run.save_checkpoint({"w": np.ones(2)}, {})
+    with pytest.raises(RunError, match="Resume the run from its checkpoint"):
+        run.load_weights()
+
+
+def test_garbled_metrics_samples_and_result_give_one_line(run: RunDirectory) -> None:
+    (run.path / "metrics.jsonl").write_bytes(b'{"step": 1}\n{"step"\n')
+    (run.path / "samples.txt").write_bytes(b"a\xff")
+    (run.path / "result.json").write_bytes(b"[]")
+    for load, reason in ((run.load_metrics, "line 2: "), (run.load_samples, "byte 1"), (run.load_result, "a list")):
+        with pytest.raises(RunError, match=reason) as error:
+            load()
+        assert "\n" not in str(error.value)
+
+
+def test_a_full_disk_keeps_every_old_file(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save(number: int) -> list[Any]:
+        return [
+            lambda: run.save_weights({"w": np.full(9, number)}, {}),
+            lambda: run.save_checkpoint({"w": np.full(9, number)}, {}),
+            lambda: run.save_seen(np.full(9, number, np.uint64)),
+            lambda: run.save_metrics([{"step": number}]),
+            lambda: run.save_samples(f"{number}"),
+            lambda: run.save_result({"steps": number}),
+        ]
+
+    for write in save(1):
+        write()
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        for write in save(2):
+            with pytest.raises(RunError, match="no space is left"):
+                write()
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+
+
+def test_one_trains_at_a_time(run: RunDirectory) -> None:
+    other = RunDirectory.open(run.path)
+    with run.lock():
+        with pytest.raises(RunError, match=f"being trained by process {os.getpid()}"), other.lock():
+            pytest.fail("two hold one run")
+        run.save_samples("the holder may write")
+        assert RunDirectory.open(run.path).load_samples() == "the holder may write"
+    with other.lock(), pytest.raises(RunError), run.lock():
+        pytest.fail("two hold one run")
+
+
+def test_a_failure_inside_the_lock_frees_it(run: RunDirectory) -> None:
+    with pytest.raises(KeyError), run.lock():
+        raise KeyError
+    with run.lock():
+        pass
+
+
+@pytest.mark.parametrize("call", ["open", "pwrite", "ftruncate"])
+def test_a_lock_that_cannot_be_written(run: RunDirectory, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lock_module.os, call, refuse)
+        with pytest.raises(RunError, match="can only be read; the run is untouched"), run.lock():
+            pytest.fail("not held")
+    with run.lock():
+        pass
+
+
+def test_a_disk_without_locks(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock_module.fcntl, "flock", refuse)
+    with pytest.raises(RunError, match="no locks available"), run.lock():
+        pytest.fail("not held")
