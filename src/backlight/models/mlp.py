@@ -1,0 +1,79 @@
+"""The neural probabilistic language model: characters become vectors, and a hidden layer reads several at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backlight.autograd import Tensor
+from backlight.core import ConfigError, IntArray
+from backlight.models.neural import NeuralModel
+from backlight.nn import Embedding, Linear, Sequential, Tanh
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPConfig:
+    """Sizes of an MLP language model.
+
+    Args:
+        vocabulary_size: V, the boundary included.
+        context: how many characters it reads, T.
+        embedding: length of a character's vector, E.
+        hidden: tanh units of each hidden layer, first to last.
+        direct: whether the vectors also reach the logits directly, past the hidden layers.
+    """
+
+    vocabulary_size: int
+    context: int = 8
+    embedding: int = 24
+    hidden: tuple[int, ...] = (256,)
+    direct: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))  # a list, if it comes from a JSON file
+        if self.vocabulary_size < 2:
+            raise ConfigError(
+                f"vocabulary_size counts the boundary and at least one character; got {self.vocabulary_size}."
+            )
+        for name, size in (
+            ("context", self.context),
+            ("embedding", self.embedding),
+            *(("hidden", n) for n in self.hidden),
+        ):
+            if size < 1:
+                raise ConfigError(f"{name} must be at least 1; got {size}.")
+        if not self.hidden:
+            raise ConfigError("hidden must name at least one layer; got none. For a model without one, use bigram.")
+
+
+class MLP(NeuralModel):
+    """logits = b + W [x +] U tanh(d + H x), where x joins the vectors of the last T characters.
+
+    Args:
+        config: sizes.
+        rng: where the first weights come from.
+
+    Shape: (B, T) ids -> (B, V) logits
+    Source: Bengio, Ducharme, Vincent & Jauvin 2003, "A Neural Probabilistic Language Model", eq. 1; W is the optional
+        direct connection. More than one hidden layer is lecture 4's extension.
+    """
+
+    def __init__(self, config: MLPConfig, *, rng: np.random.Generator) -> None:
+        self.config = config
+        self.vocabulary_size = config.vocabulary_size
+        self.context = config.context
+        self.embedding = Embedding(config.vocabulary_size, config.embedding, rng=rng)
+        joined = config.context * config.embedding
+        fan_ins = (joined, *config.hidden)
+        layers = []
+        for fan_in, fan_out in zip(fan_ins, config.hidden, strict=False):
+            layers += [Linear(fan_in, fan_out, nonlinearity="tanh", rng=rng), Tanh()]
+        self.hidden = Sequential(*layers)
+        # small last weights: the first logits are nearly equal, and the first loss is ln V
+        self.output = Linear(config.hidden[-1], config.vocabulary_size, scale=0.1, rng=rng)
+        self.direct = Linear(joined, config.vocabulary_size, bias=False, scale=0.1, rng=rng) if config.direct else None
+
+    def forward(self, x: IntArray) -> Tensor:
+        """Return (B, V) logits of the character after each row of (B, T) ids."""
+        vectors = self.embedding(x).view(len(x), -1)
+        logits = self.output(self.hidden(vectors))
+        return logits if self.direct is None else logits + self.direct(vectors)

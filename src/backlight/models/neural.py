@@ -1,0 +1,52 @@
+"""What the networks among the models share: how logits become a loss, a score and a next character."""
+
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd import Tensor, cross_entropy, no_grad
+from backlight.autograd.ops.softmax import shifted_log_softmax
+from backlight.core import NOT_A_TARGET, Batch, FloatArray, IntArray, ShapeError
+from backlight.models.protocol import Reads
+from backlight.nn import Module
+
+
+class NeuralModel(Module):
+    """A network that maps ids to logits of what comes next.
+
+    A subclass sets `vocabulary_size`, `context` and `reads`, and defines `forward`: (B, T) ids to (B, V) logits if it
+    reads windows, to (B, T, V) if it reads sequences.
+    """
+
+    vocabulary_size: int
+    context: int
+    reads: Reads = "windows"
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean cross-entropy of a batch in nats per target, in the graph."""
+        return cross_entropy(self(batch.x), batch.y)
+
+    def next_logits(self, x_BT: IntArray) -> FloatArray:
+        """Return (B, V) logits of the character after each row, without a graph."""
+        with no_grad():
+            logits = self(self._whole(x_BT)).array
+        return logits if logits.ndim == 2 else logits[:, -1]
+
+    def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
+        """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
+        with no_grad():
+            log_p = shifted_log_softmax(self(self._whole(x_BT)).array)
+        counted = y != NOT_A_TARGET
+        picked = np.take_along_axis(log_p, np.where(counted, y, 0)[..., None], axis=-1)[..., 0]
+        return np.where(counted, -picked, 0)
+
+    def _whole(self, x_BT: Any) -> IntArray:
+        """Check that rows have the length that the model reads."""
+        x: IntArray = np.asarray(x_BT)
+        fits = x.ndim == 2 and (x.shape[1] == self.context if self.reads == "windows" else x.shape[1] <= self.context)
+        if not fits:
+            how = "exactly" if self.reads == "windows" else "at most"
+            raise ShapeError(
+                f"the model reads rows of {how} {self.context} ids, (B, T); got an array of shape {x.shape}."
+            )
+        return x

@@ -1,0 +1,43 @@
+"""The functions between the layers, without which any number of linear layers is one."""
+
+from backlight.autograd import Tensor
+from backlight.nn.module import Module
+
+
+class Tanh(Module):
+    """tanh of each number: between -1 and 1, steepest at 0, flat (saturated) beyond ±3."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return tanh x."""
+        return x.tanh()  # type: ignore[no-any-return]
+
+
+class ReLU(Module):
+    """Positive numbers as they are, 0 for the others. A unit that is never positive learns nothing: it is dead."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return max(0, x)."""
+        return x.relu()  # type: ignore[no-any-return]
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-x)) of each number: between 0 and 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return 1 / (1 + exp(-x))."""
+        return x.sigmoid()  # type: ignore[no-any-return]
+
+
+class GELU(Module):
+    """x Φ(x) of each number, with the tanh approximation of the normal distribution's Φ.
+
+    Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x Φ(x)."""
+        return x.gelu()  # type: ignore[no-any-return]
+
+
+ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid, "gelu": GELU}
+"""By the names that configurations and `init.GAINS` use."""

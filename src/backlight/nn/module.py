@@ -1,0 +1,116 @@
+"""What all layers and models share: they find their own parameters and can be saved, loaded and called."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from backlight.autograd import Parameter, Tensor
+from backlight.autograd.flat import FlatParameters
+from backlight.core import Array, ConfigError, ShapeError
+
+
+class Module:
+    """A layer or a model. Attributes that are Parameters, Modules or lists of Modules belong to it.
+
+    Attributes:
+        training: True after `train()`, False after `eval()`; layers such as dropout differ between the two.
+    """
+
+    training: bool = True
+
+    def forward(self, x: Any) -> Tensor:
+        """Return the output for an input; calling the module does this."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward().")
+
+    def __call__(self, x: Any) -> Tensor:
+        """Return `forward(x)`."""
+        return self.forward(x)
+
+    def children(self) -> Iterator[tuple[str, "Module"]]:
+        """Yield the modules one level down, with their names."""
+        for name, part in vars(self).items():
+            if isinstance(part, Module):
+                yield name, part
+            elif isinstance(part, (list, tuple)):
+                yield from ((f"{name}.{i}", one) for i, one in enumerate(part) if isinstance(one, Module))
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """Yield this module and all below it, with dotted names."""
+        yield prefix, self
+        for name, child in self.children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield every parameter once, with its dotted name."""
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            for name, part in vars(module).items():
+                if isinstance(part, Parameter) and id(part) not in seen:
+                    seen.add(id(part))
+                    yield (f"{path}.{name}" if path else name), part
+
+    def parameters(self) -> list[Parameter]:
+        """Return every parameter once."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def parameter_count(self) -> int:
+        """Return how many numbers are learnt."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def flat(self) -> FlatParameters:
+        """Return the parameters as one array and their gradients as another."""
+        return FlatParameters.of(self.parameters())
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode here and below, and return this module."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Leave training mode here and below, and return this module."""
+        return self.train(mode=False)
+
+    def to(self, dtype: DTypeLike) -> Self:
+        """Change the dtype of all parameters; gradients are forgotten. Returns this module."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+            parameter._grad_home = None
+            parameter.array = parameter.array.astype(dtype)
+        return self
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return copies of all parameters by name."""
+        return {name: np.array(parameter.array) for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Take all parameters from arrays.
+
+        Raises:
+            ConfigError: a name is missing or unknown.
+            ShapeError: an array has another shape.
+        """
+        own = dict(self.named_parameters())
+        if own.keys() != state.keys():
+            odd = sorted(own.keys() ^ state.keys())
+            raise ConfigError(f"weights must have the model's names; these are on one side only: {', '.join(odd)}.")
+        for name, parameter in own.items():
+            if parameter.shape != state[name].shape:
+                raise ShapeError(f"{name} has shape {parameter.shape}; got weights of shape {state[name].shape}.")
+        for name, parameter in own.items():
+            parameter.array[...] = state[name]
+
+    def __repr__(self) -> str:
+        lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children()]
+        return f"{type(self).__name__}({self.describe()}" + ("\n" + "\n".join(lines) + "\n" if lines else "") + ")"
+
+    def describe(self) -> str:
+        """Return the sizes that tell this layer from others of its kind, for printing."""
+        return ""

@@ -1,0 +1,70 @@
+"""Adam with decoupled weight decay."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from backlight.autograd.flat import FlatParameters
+from backlight.autograd.tensor_base import TensorBase
+from backlight.core import ConfigError, FloatArray
+from backlight.optim.optimiser import Optimiser, at_least_zero
+
+
+class AdamW(Optimiser):
+    """Each number steps by the mean of its recent gradients divided by their root mean square.
+
+        m = β₁ m + (1 - β₁) grad          v = β₂ v + (1 - β₂) grad²
+        p -= lr [ m̂ / (√v̂ + eps) + weight_decay p ],   m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)
+
+    Args:
+        parameters: the tensors to learn.
+        lr: learning rate: about the largest change of one number in one step.
+        betas: how slowly the two running means forget, each 0 <= β < 1.
+        eps: added to the denominator, in the gradient's units.
+        weight_decay: share of lr by which each number shrinks a step.
+        decay_vectors: whether biases and gains decay too, as in PyTorch.
+
+    Source: Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2; Kingma & Ba 2015, arXiv:1412.6980.
+    """
+
+    buffers = ("mean", "square")
+
+    def __init__(
+        self, parameters: Iterable[TensorBase] | FlatParameters, lr: float = 1e-3, *,
+        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,
+        decay_vectors: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(parameters, lr=lr, weight_decay=weight_decay, decay_vectors=decay_vectors)
+        at_least_zero(beta_1=betas[0], beta_2=betas[1], eps=eps)
+        if max(betas) >= 1:
+            raise ConfigError(f"betas must be below 1, or the running means never move; got {betas}.")
+        self.betas = betas
+        self.eps = eps
+        self.mean = np.zeros_like(self.flat.data)
+        self.square = np.zeros_like(self.flat.data)
+
+    def _update(self, data: FloatArray, grad: FloatArray) -> None:
+        beta_1, beta_2 = self.betas
+        mean, square, scratch = self.mean, self.square, self._scratch
+        if self.weight_decay:
+            if self._decaying is None:
+                data *= 1 - self.lr * self.weight_decay
+            else:
+                np.multiply(data, self._decaying, out=scratch)
+                scratch *= self.lr * self.weight_decay
+                data -= scratch
+        mean *= beta_1
+        np.multiply(grad, 1 - beta_1, out=scratch)
+        mean += scratch
+        square *= beta_2
+        np.multiply(grad, grad, out=scratch)
+        scratch *= 1 - beta_2
+        square += scratch
+        # both running means start at 0; dividing by 1 - βᵗ takes out that bias
+        np.sqrt(square, out=scratch)
+        scratch *= 1 / math.sqrt(1 - beta_2**self.steps)
+        scratch += self.eps
+        np.divide(mean, scratch, out=scratch)
+        scratch *= self.lr / (1 - beta_1**self.steps)
+        data -= scratch

@@ -1,0 +1,28 @@
+"""Keeping a single wild batch from throwing the weights away."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from backlight.autograd.flat import FlatParameters
+from backlight.autograd.tensor_base import TensorBase
+from backlight.core import ConfigError
+
+
+def clip_grad_norm(parameters: Iterable[TensorBase] | FlatParameters, max_norm: float) -> float:
+    """Scale all gradients down together so that their global norm is at most `max_norm`; return the norm before.
+
+    Their direction stays. A norm that is not finite is returned and nothing is scaled: no factor mends a NaN.
+
+    Raises:
+        ConfigError: `max_norm` is not above 0.
+    Source: Pascanu et al. 2013, arXiv:1211.5063, algorithm 1.
+    """
+    if not max_norm > 0:
+        raise ConfigError(f"max_norm must be above 0; got {max_norm}.")
+    grad = FlatParameters.of(parameters).gather()
+    norm = math.sqrt(float(np.dot(grad, grad)))
+    if math.isfinite(norm) and norm > max_norm:
+        grad *= max_norm / norm
+    return norm

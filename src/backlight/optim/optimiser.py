@@ -1,0 +1,82 @@
+"""What all optimisers share: one flat array of parameters, one flat gradient, a learning rate, a state to save."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from backlight.autograd.flat import FlatParameters
+from backlight.autograd.tensor_base import TensorBase
+from backlight.core import Array, ConfigError, FloatArray
+
+
+class Optimiser:
+    """Moves parameters against their gradients.
+
+    Args:
+        parameters: the tensors to learn (their numbers move into one flat array), or that flat array itself.
+        lr: learning rate, the step's length per gradient; may be set anew before every step.
+        weight_decay: pull towards 0.
+        decay_vectors: whether biases, gains and other tensors of one axis are pulled too, as in PyTorch.
+
+    Raises:
+        ConfigError: a negative number, or parameters that do not go together.
+    """
+
+    buffers: tuple[str, ...] = ()
+    """The attributes that, with `steps`, make up the state: flat arrays like the parameters."""
+
+    def __init__(
+        self, parameters: Iterable[TensorBase] | FlatParameters, *, lr: float, weight_decay: float, decay_vectors: bool
+    ) -> None:
+        at_least_zero(lr=lr, weight_decay=weight_decay)
+        self.flat = FlatParameters.of(parameters)
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.steps = 0
+        self._decaying = _decaying(self.flat, decay_vectors=decay_vectors) if weight_decay else None
+        self._scratch = np.empty_like(self.flat.data)
+
+    def step(self) -> None:
+        """Change the parameters once, by the gradients that the last backward passes left."""
+        self.steps += 1
+        self._update(self.flat.data, self.flat.gather())
+
+    def _update(self, data: FloatArray, grad: FloatArray) -> None:
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Forget all gradients, so that the next backward pass starts anew."""
+        self.flat.zero_grad()
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return copies of everything that the next steps depend on besides parameters and settings."""
+        state: dict[str, Array] = {name: np.array(getattr(self, name)) for name in self.buffers}
+        return {**state, "steps": np.array(self.steps)}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Take back what `state_dict` gave. Raises ConfigError where it belongs to another optimiser or model."""
+        wanted = {*self.buffers, "steps"}
+        if set(state) != wanted:
+            raise ConfigError(f"this optimiser's state has {sorted(wanted)}; got {sorted(state)}.")
+        for name in self.buffers:
+            own = getattr(self, name)
+            if own.shape != state[name].shape:
+                raise ConfigError(f"{name} has {own.size} numbers, one for each parameter; got {state[name].size}.")
+        for name in self.buffers:
+            getattr(self, name)[...] = state[name]
+        self.steps = int(state["steps"])
+
+
+def _decaying(flat: FlatParameters, *, decay_vectors: bool) -> FloatArray | None:
+    """Return (P,) 1 where weight decay applies and 0 elsewhere; None if it applies everywhere."""
+    if decay_vectors:
+        return None
+    parts = [np.full(tensor.array.size, tensor.array.ndim >= 2, flat.data.dtype) for tensor in flat.tensors]
+    return np.concatenate(parts)
+
+
+def at_least_zero(**settings: float) -> None:
+    """Raise ConfigError for the first setting that is negative or not a number."""
+    for name, value in settings.items():
+        if not value >= 0:
+            raise ConfigError(f"{name} must be 0 or more; got {value}.")

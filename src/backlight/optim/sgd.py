@@ -1,0 +1,56 @@
+"""Stochastic gradient descent."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from backlight.autograd.flat import FlatParameters
+from backlight.autograd.tensor_base import TensorBase
+from backlight.core import ConfigError, FloatArray
+from backlight.optim.optimiser import Optimiser, at_least_zero
+
+
+class SGD(Optimiser):
+    """p -= lr v, where v is the gradient, or with momentum a running sum of gradients: v = momentum v + grad.
+
+    Args:
+        parameters: the tensors to learn.
+        lr: learning rate.
+        momentum: how much of the last step's direction is kept, 0 <= momentum < 1.
+        weight_decay: added to the gradient as weight_decay x p (an L2 penalty), as PyTorch's SGD does.
+        decay_vectors: whether biases and gains decay too.
+        nesterov: whether to look ahead along the momentum before taking the step.
+
+    Source: Sutskever et al. 2013, in the form of PyTorch's `torch.optim.SGD`.
+    """
+
+    def __init__(
+        self, parameters: Iterable[TensorBase] | FlatParameters, lr: float, *, momentum: float = 0.0,
+        weight_decay: float = 0.0, decay_vectors: bool = True, nesterov: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(parameters, lr=lr, weight_decay=weight_decay, decay_vectors=decay_vectors)
+        at_least_zero(momentum=momentum)
+        if momentum >= 1:
+            raise ConfigError(f"momentum must be below 1, or steps grow for ever; got {momentum}.")
+        if nesterov and not momentum:
+            raise ConfigError("nesterov looks ahead along the momentum; set momentum above 0, or leave nesterov out.")
+        self.momentum = momentum
+        self.nesterov = nesterov
+        if momentum:
+            self.buffers = ("velocity",)
+            self.velocity = np.zeros_like(self.flat.data)
+
+    def _update(self, data: FloatArray, grad: FloatArray) -> None:
+        scratch = self._scratch
+        if self.weight_decay:
+            np.multiply(data, self.weight_decay, out=scratch)
+            if self._decaying is not None:
+                scratch *= self._decaying
+            scratch += grad
+            grad = scratch
+        if self.momentum:
+            self.velocity *= self.momentum
+            self.velocity += grad
+            grad = grad + self.momentum * self.velocity if self.nesterov else self.velocity
+        np.multiply(grad, self.lr, out=scratch)
+        data -= scratch
