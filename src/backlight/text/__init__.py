@@ -1,0 +1,28 @@
+"""From a file to minibatches: corpora, characters and ids, splits, windows and sequences."""
+
+from backlight.text.batches import Dataset, Sequences, Windows
+from backlight.text.corpora import CORPORA, Corpus, CorpusInfo, Mode, load_corpus
+from backlight.text.describe import CorpusDescription, describe
+from backlight.text.seen import is_seen, item_hashes
+from backlight.text.split import Duplicates, Part, Splits, split_corpus
+from backlight.text.vocabulary import Vocabulary
+
+__all__ = [
+    "CORPORA",
+    "Corpus",
+    "CorpusDescription",
+    "CorpusInfo",
+    "Dataset",
+    "Duplicates",
+    "Mode",
+    "Part",
+    "Sequences",
+    "Splits",
+    "Vocabulary",
+    "Windows",
+    "describe",
+    "is_seen",
+    "item_hashes",
+    "load_corpus",
+    "split_corpus",
+]

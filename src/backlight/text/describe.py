@@ -1,0 +1,98 @@
+"""What there is to know about a corpus before a model sees it."""
+
+import math
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from backlight.text.codepoints import character_counts
+from backlight.text.corpora import Corpus, Mode
+
+LONGEST_SHOWN = 3
+CHARACTERS_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusDescription:
+    """Counts of a corpus. Lengths are in characters, without the boundaries.
+
+    Attributes:
+        name: of the corpus.
+        mode: `items` or `text`; a text counts as one item.
+        sha256: of the bytes it was read from.
+        items: how many, copies included.
+        distinct: how many different ones.
+        duplicates: items - distinct.
+        characters: in all items together.
+        targets: what a model is asked to predict: the characters, and the end of each item (a text has none).
+        shortest: length of the shortest item.
+        mean_length: characters / items.
+        median_length: half of the items are no longer than this.
+        longest: length of the longest item.
+        longest_items: up to three of the longest, each cut to 60 characters.
+        counts: each character of the corpus and how often it occurs, the most frequent first.
+        vocabulary_size: V, the distinct characters and the boundary.
+        uniform_nats: ln V, nats per character of a model that knows nothing; every model should do better.
+        total_weight: sum of the weights, None if there are none.
+    """
+
+    name: str
+    mode: Mode
+    sha256: str
+    items: int
+    distinct: int
+    duplicates: int
+    characters: int
+    targets: int
+    shortest: int
+    mean_length: float
+    median_length: float
+    longest: int
+    longest_items: tuple[str, ...]
+    counts: tuple[tuple[str, int], ...]
+    vocabulary_size: int
+    uniform_nats: float
+    total_weight: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain dicts, lists, strings and numbers, ready for `json.dumps`."""
+        record = asdict(self)
+        record["longest_items"] = list(self.longest_items)
+        record["counts"] = dict(self.counts)
+        return record
+
+
+def describe(corpus: Corpus) -> CorpusDescription:
+    """Count the items, lengths and characters of a corpus."""
+    items = corpus.items
+    lengths = [len(item) for item in items]
+    counts = character_counts(items[0] if len(items) == 1 else "".join(items))
+    codes = np.flatnonzero(counts)
+    by_count = codes[np.argsort(-counts[codes], kind="stable")]
+    distinct = dict.fromkeys(items)
+    characters = sum(lengths)
+    return CorpusDescription(
+        name=corpus.name,
+        mode=corpus.mode,
+        sha256=corpus.sha256,
+        items=len(items),
+        distinct=len(distinct),
+        duplicates=len(items) - len(distinct),
+        characters=characters,
+        targets=characters + (len(items) if corpus.mode == "items" else 0),
+        shortest=min(lengths),
+        mean_length=characters / len(items),
+        median_length=float(median(lengths)),
+        longest=max(lengths),
+        longest_items=tuple(_cut(item) for item in sorted(distinct, key=len, reverse=True)[:LONGEST_SHOWN]),
+        counts=tuple((chr(code), int(counts[code])) for code in by_count.tolist()),
+        vocabulary_size=len(codes) + 1,
+        uniform_nats=math.log(len(codes) + 1),
+        total_weight=None if corpus.weights is None else float(corpus.weights.sum()),
+    )
+
+
+def _cut(item: str) -> str:
+    return item if len(item) <= CHARACTERS_SHOWN else item[: CHARACTERS_SHOWN - 1] + "\N{HORIZONTAL ELLIPSIS}"

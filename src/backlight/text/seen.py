@@ -1,0 +1,34 @@
+"""Which items were in the training file, answered from 8 bytes an item instead of the text."""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backlight.core import BoolArray
+
+
+def item_hashes(items: Iterable[str]) -> NDArray[np.uint64]:
+    """Return the sorted, distinct 64-bit hashes of the items.
+
+    Two items are the same if their code points are. With a million items in the list, the chance that a new one is
+    taken for a seen one is 1e6 / 2**64, about 5e-14.
+
+    Source: BLAKE2b, RFC 7693, with a digest of 8 bytes read as a little-endian number.
+    """
+    return np.unique(_hashes(items))
+
+
+def is_seen(items: Iterable[str], hashes: NDArray[np.uint64]) -> BoolArray:
+    """Return for each item whether its hash is among `hashes`, which `item_hashes` gave. Shape: (items,) bool."""
+    asked = _hashes(items)
+    if not len(hashes):
+        return np.zeros(len(asked), dtype=np.bool_)
+    place = np.searchsorted(hashes, asked)
+    return np.asarray(hashes[np.minimum(place, len(hashes) - 1)] == asked)
+
+
+def _hashes(items: Iterable[str]) -> NDArray[np.uint64]:
+    digests = b"".join(blake2b(item.encode("utf-8", "surrogatepass"), digest_size=8).digest() for item in items)
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)

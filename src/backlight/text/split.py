@@ -1,0 +1,142 @@
+"""Three parts of a corpus: to learn from, to choose by, and to report."""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from backlight.core import ConfigError, DataError, FloatArray, IntArray
+from backlight.text.corpora import Corpus
+
+Duplicates = Literal["together", "keep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One side of a split.
+
+    Attributes:
+        items: copies included; of a text, one item, the block.
+        weights: (items,) or None, as in the corpus.
+    """
+
+    items: list[str]
+    weights: FloatArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The three parts of a corpus.
+
+    Attributes:
+        train: what a model learns from.
+        dev: what settings are chosen by.
+        test: what is reported at the end; look once.
+    """
+
+    train: Part
+    dev: Part
+    test: Part
+
+
+def split_corpus(
+    corpus: Corpus,
+    *,
+    seed: int,
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    duplicates: Duplicates = "together",
+) -> Splits:
+    """Divide a corpus into three parts, none of them empty; the same seed gives the same parts everywhere.
+
+    A text is cut into three contiguous blocks, train first; neither chance nor duplicates come in.
+
+    Args:
+        corpus: what to divide.
+        seed: 0 or larger.
+        fractions: of train, dev and test, each above 0, with sum 1.
+        duplicates: `together` divides the *distinct* items, so that no item is on two sides; copies stay on their
+            item's side, and each part is in the corpus's order. `keep` shuffles all items and cuts, as the lectures do.
+
+    Raises:
+        DataError: too few items, or characters of a text, for three parts.
+        ConfigError: fractions, seed or duplicates out of range.
+    """
+    _check(seed, fractions, duplicates)
+    if corpus.mode == "text":
+        return _blocks(corpus.items[0], fractions)
+    split = _together if duplicates == "together" else _keep
+    train, dev, test = (_part(corpus, rows) for rows in split(corpus.items, seed, _cuts(fractions)))
+    return Splits(train, dev, test)
+
+
+Cuts = Callable[[int], tuple[int, int]]
+
+
+def _cuts(fractions: tuple[float, float, float]) -> Cuts:
+    """Return the function from a number of things to where to cut them: at 80 % and 90 %, but no part empty."""
+    train, dev, _ = fractions
+
+    def cut(count: int) -> tuple[int, int]:
+        first = min(max(int(train * count), 1), count - 2)
+        # 0.7 + 0.1 is a hair under 0.8 in binary, which must not cost an item
+        second = min(max(int(round(train + dev, 12) * count), first + 1), count - 1)
+        return first, second
+
+    return cut
+
+
+def _together(items: list[str], seed: int, cut: Cuts) -> list[IntArray]:
+    index: dict[str, int] = {}
+    kinds = np.fromiter((index.setdefault(item, len(index)) for item in items), dtype=np.int64, count=len(items))
+    _need_three(items, len(index), "distinct items")
+    # The raw stream of PCG64 is fixed for good; the shuffles built on it may change with NumPy's version.
+    order = np.argsort(np.random.PCG64(seed).random_raw(len(index)), kind="stable")
+    first, second = cut(len(index))
+    side = np.zeros(len(index), dtype=np.int8)
+    side[order[first:second]] = 1
+    side[order[second:]] = 2
+    side_of_item = side[kinds]
+    return [np.flatnonzero(side_of_item == part) for part in range(3)]
+
+
+def _keep(items: list[str], seed: int, cut: Cuts) -> list[IntArray]:
+    _need_three(items, len(items), "items")
+    rows = list(range(len(items)))
+    random.Random(seed).shuffle(rows)
+    first, second = cut(len(rows))
+    return [np.array(part, dtype=np.int64) for part in (rows[:first], rows[first:second], rows[second:])]
+
+
+def _blocks(text: str, fractions: tuple[float, float, float]) -> Splits:
+    if len(text) < 3:
+        raise DataError(f"train, dev and test need a character each; the text has {len(text)}. Give it more text")
+    first, second = _cuts(fractions)(len(text))
+    return Splits(*(Part([block], None) for block in (text[:first], text[first:second], text[second:])))
+
+
+def _part(corpus: Corpus, rows: IntArray) -> Part:
+    items = [corpus.items[row] for row in rows.tolist()]
+    return Part(items, None if corpus.weights is None else corpus.weights[rows])
+
+
+def _need_three(items: list[str], count: int, what: str) -> None:
+    if count < 3:
+        longest = max(map(len, items), default=0)
+        raise DataError(
+            f"train, dev and test need an item each; got {count} {what}, the longest of {longest} characters."
+            " Give it one item a line, at least 3; or read running text as one stream with --mode text"
+        )
+
+
+def _check(seed: int, fractions: tuple[float, float, float], duplicates: str) -> None:
+    if seed < 0:
+        raise ConfigError(f"a seed is 0 or larger; got {seed}. Take 42")
+    if len(fractions) != 3 or not all(f > 0 for f in fractions) or not math.isclose(sum(fractions), 1, abs_tol=1e-9):
+        raise ConfigError(
+            f"fractions are three numbers above 0 with sum 1; got {tuple(fractions)}. Take (0.8, 0.1, 0.1)"
+        )
+    if duplicates not in {"together", "keep"}:
+        raise ConfigError(f"duplicates are kept 'together' or 'keep' apart; got {duplicates!r}. Take 'together'")

@@ -1,0 +1,198 @@
+"""Characters to ids and back."""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+
+from backlight.core import BOUNDARY, EncodedItems, IntArray, VocabularyError
+from backlight.text.codepoints import CODE_POINTS, blocks, characters_in, code_points
+
+FORMAT = "backlight.vocabulary"
+VERSION = 1
+BOUNDARY_MARKS = (".", "\N{BULLET}", "<boundary>")
+VISIBLE = {" ": "\N{OPEN BOX}", "\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}", "\t": "\N{RIGHTWARDS ARROW TO BAR}"}
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters a model knows.
+
+    The id of `characters[i]` is i + 1. Id 0 is the boundary before and after an item; no character stands for it,
+    so a text with full stops in it is a text like any other.
+
+    Attributes:
+        characters: distinct code points, sorted.
+
+    Raises: VocabularyError: no character, or not sorted and distinct, or half of a surrogate pair.
+    """
+
+    characters: str
+
+    def __post_init__(self) -> None:
+        if not self.characters:
+            raise VocabularyError("a vocabulary needs at least one character; got none. Give it a text that has some")
+        if any(a >= b for a, b in pairwise(self.characters)):
+            raise VocabularyError(
+                f"a vocabulary's characters are distinct and sorted by code point; got {_short(self.characters)}."
+                " Build it with Vocabulary.of(items)"
+            )
+        for character in self.characters:
+            if unicodedata.category(character) == "Cs":
+                raise VocabularyError(
+                    f"a vocabulary has whole characters; got half of a surrogate pair (U+{ord(character):04X})."
+                    " Decode the text as UTF-8"
+                )
+
+    @classmethod
+    def of(cls, items: Iterable[str]) -> "Vocabulary":
+        """Return the vocabulary of all characters in `items`.
+
+        Raises:
+            VocabularyError: there is not one character.
+        """
+        return cls(characters_in("".join(items)))
+
+    @property
+    def size(self) -> int:
+        """V: the characters and the boundary."""
+        return len(self.characters) + 1
+
+    @cached_property
+    def _codes(self) -> IntArray:
+        """Code point of each id, (V,); that of the boundary is never looked at."""
+        return np.concatenate([np.zeros(1, dtype=np.uint32), code_points(self.characters)])
+
+    @cached_property
+    def _ids(self) -> IntArray:
+        """Id of each code point, 0 where there is none; the last entry stands for all larger code points."""
+        table = np.zeros(min(int(self._codes[-1]) + 2, CODE_POINTS), dtype=np.min_scalar_type(self.size - 1))
+        table[self._codes[1:]] = np.arange(1, self.size)
+        return table
+
+    def encode(self, text: str) -> IntArray:
+        """Return the ids of a text's characters, without boundaries. Shape: (characters,) int64.
+
+        Raises:
+            VocabularyError: a character that the vocabulary does not have.
+        """
+        return self.encode_items([text]).ids.astype(np.int64)
+
+    def encode_items(self, items: Sequence[str], *, ends: bool = True) -> EncodedItems:
+        """Encode many items at once.
+
+        Args:
+            items: the texts.
+            ends: whether each item's end is a target; False for a stream of text.
+
+        Raises:
+            VocabularyError: a character that the vocabulary does not have.
+        """
+        starts = np.zeros(len(items) + 1, dtype=np.int64)
+        np.cumsum(np.fromiter(map(len, items), dtype=np.int64, count=len(items)), out=starts[1:])
+        ids = np.empty(int(starts[-1]), dtype=self._ids.dtype)
+        begin = 0
+        for block in blocks(items[0] if len(items) == 1 else "".join(items)):
+            end = begin + len(block)
+            np.take(self._ids, block, out=ids[begin:end], mode="clip")
+            if not ids[begin:end].all():
+                raise self._not_covered(items, starts, begin + int(np.argmin(ids[begin:end])))
+            begin = end
+        return EncodedItems(ids, starts, ends)
+
+    def _not_covered(self, items: Sequence[str], starts: IntArray, position: int) -> VocabularyError:
+        i = int(np.searchsorted(starts, position, side="right")) - 1
+        offset = position - int(starts[i])
+        character = items[i][offset]
+        if len(items) == 1:
+            where = f"at line {items[i].count(chr(10), 0, offset) + 1}, character {offset + 1}"
+        else:
+            where = f"in item {i + 1} ({_short(items[i])})"
+        return VocabularyError(
+            f"every character must be in the vocabulary of {len(self.characters)} characters; got {character!r}"
+            f" (U+{ord(character):04X}) {where}. Leave it out, or train on a text that has it"
+        )
+
+    def decode(self, ids: Iterable[int] | IntArray) -> str:
+        """Return the characters of `ids`, in order; boundaries leave no trace.
+
+        Args:
+            ids: (any length,) ids in 0..V-1.
+
+        Raises:
+            VocabularyError: ids that are no whole numbers, or outside 0..V-1.
+        """
+        given = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
+        if not given.size:
+            return ""
+        if given.dtype.kind not in "iu":
+            raise VocabularyError(f"ids are whole numbers; got {given.dtype}. Convert them with .astype(int)")
+        self._check_range(given)
+        characters = self._codes[given[given != BOUNDARY]]
+        text: str = characters.astype("<u4").tobytes().decode("utf-32-le")
+        return text
+
+    def label(self, token: int) -> str:
+        """Return a visible form of one id `token`, for axes and tables.
+
+        The boundary is `.` (a bullet if the full stop is a character of the text). White space is shown by a sign,
+        and what would be invisible alone (controls, combining marks) by its code point, `U+0301`.
+
+        Raises:
+            VocabularyError: an id outside 0..V-1.
+        """
+        self._check_range(np.asarray(token))
+        if token == BOUNDARY:
+            return next(mark for mark in BOUNDARY_MARKS if len(mark) > 1 or mark not in self.characters)
+        character = self.characters[token - 1]
+        if character in VISIBLE:
+            return VISIBLE[character]
+        return f"U+{ord(character):04X}" if unicodedata.category(character)[0] in "CMZ" else character
+
+    def _check_range(self, ids: IntArray) -> None:
+        if ids.min() < 0 or ids.max() >= self.size:
+            wrong = ids.min() if ids.min() < 0 else ids.max()
+            raise VocabularyError(
+                f"ids of this vocabulary are 0..{self.size - 1}; got {wrong}. Do the ids come from another vocabulary?"
+            )
+
+    def to_json(self) -> str:
+        """Return the vocabulary as one JSON object in ASCII, which `from_json` reads."""
+        record = {"format": FORMAT, "version": VERSION, "size": self.size, "characters": self.characters}
+        return json.dumps(record, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Vocabulary":
+        """Return the vocabulary that `to_json` wrote.
+
+        Raises:
+            VocabularyError: the text is cut off or garbled, or was written by another version.
+        """
+        try:
+            record = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(f"got text that is none ({error})") from None
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            raise _unreadable(f'got {_short(str(record))}, without "format": "{FORMAT}"')
+        fields = cast("dict[str, Any]", record)
+        if fields.get("version") != VERSION:
+            raise _unreadable(f"got version {fields.get('version')!r}; this is version {VERSION}")
+        characters = fields.get("characters")
+        if not isinstance(characters, str) or fields.get("size") != len(characters) + 1:
+            raise _unreadable("got a size that is not the number of characters + 1")
+        return cls(characters)
+
+
+def _unreadable(given: str) -> VocabularyError:
+    return VocabularyError(
+        f"a vocabulary is a JSON object as to_json writes it; {given}. Take a whole copy of the file, or train again"
+    )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
