@@ -1,0 +1,22 @@
+"""The ladder of language models, from counts to networks, one file a rung."""
+
+from backlight.models.bigram import Bigram, BigramConfig
+from backlight.models.mlp import MLP, MLPConfig
+from backlight.models.ngram import NGram, NGramConfig
+from backlight.models.protocol import LanguageModel, Reads
+from backlight.models.registry import MODELS, Rung, rung, settings_of
+
+__all__ = [
+    "MLP",
+    "MODELS",
+    "Bigram",
+    "BigramConfig",
+    "LanguageModel",
+    "MLPConfig",
+    "NGram",
+    "NGramConfig",
+    "Reads",
+    "Rung",
+    "rung",
+    "settings_of",
+]

@@ -50,4 +50,4 @@ class Bigram(NeuralModel):
 
     def forward(self, x: IntArray) -> Tensor:
         """Return the rows that the ids pick, (B, V)."""
-        return self.table(x[:, 0])
+        return self.table(x[:, -1])

@@ -18,6 +18,7 @@ class NeuralModel(Module):
     reads windows, to (B, T, V) if it reads sequences.
     """
 
+    config: Any
     vocabulary_size: int
     context: int
     reads: Reads = "windows"

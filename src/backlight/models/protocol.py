@@ -1,6 +1,6 @@
 """What the loop, the sampler and the scorer need of a model, whether it counts or multiplies."""
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from backlight.core import Array, FloatArray, IntArray
 
@@ -9,6 +9,10 @@ Reads = Literal["windows", "sequences"]
 
 class LanguageModel(Protocol):
     """A distribution over the next character, given the ones before it."""
+
+    @property
+    def config(self) -> Any:
+        """The frozen configuration that the model was made from."""
 
     @property
     def vocabulary_size(self) -> int:

@@ -1,0 +1,27 @@
+"""The loop: from a plan to a trained model, with records of everything on the way."""
+
+from backlight.train.evaluate import bits, dataset, mean_nats
+from backlight.train.plan import Plan
+from backlight.train.recipe import RECIPES, Recipe
+from backlight.train.records import Evaluation, LossRecord, Progress
+from backlight.train.session import Session, load_model, plan_of, prepare, reopen
+from backlight.train.trainer import DivergenceError, Trainer
+
+__all__ = [
+    "RECIPES",
+    "DivergenceError",
+    "Evaluation",
+    "LossRecord",
+    "Plan",
+    "Progress",
+    "Recipe",
+    "Session",
+    "Trainer",
+    "bits",
+    "dataset",
+    "load_model",
+    "mean_nats",
+    "plan_of",
+    "prepare",
+    "reopen",
+]

@@ -1,0 +1,67 @@
+"""What a run is to do, whole: text, split, model, recipe, seed. What `config.json` holds."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from backlight.core import BacklightError, ConfigError, RunError
+from backlight.models import Rung, rung
+from backlight.text import Duplicates, Mode
+from backlight.train.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A training run before it begins.
+
+    Args:
+        corpus: a corpus's name, a path, or "-" for standard input.
+        mode: "items" or "text"; None for what the corpus usually is.
+        model: the kind of model.
+        settings: its sizes; what is missing takes the model's defaults. `vocabulary_size` comes from the text.
+        recipe: how a network is trained; None for a model that counts.
+        seed: decides the first weights and the minibatches.
+        split_seed: decides which items are held out. Kept apart from `seed`, so that runs can be compared.
+        fractions: shares of train, dev and test.
+        duplicates: whether copies of an item stay on one side of the split ("together"), or fall where they may
+            ("keep").
+    """
+
+    corpus: str
+    model: str
+    settings: Mapping[str, Any]
+    recipe: Recipe | None
+    mode: Mode | None = None
+    seed: int = 1
+    split_seed: int = 42
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    duplicates: Duplicates = "together"
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError(f"seed must be 0 or more; got {self.seed}.")
+        if self.rung.counted != (self.recipe is None):
+            raise ConfigError(f"a recipe is for networks, and they need one; got model {self.model} and {self.recipe}.")
+
+    @property
+    def rung(self) -> Rung:
+        """The kind of model."""
+        return rung(self.model)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, fit for JSON and for `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Plan":
+        """Return the plan that `to_json` wrote. Raises RunError for anything else."""
+        try:
+            recipe = None if values["recipe"] is None else Recipe(**values["recipe"])
+            return cls(**{**values, "recipe": recipe, "fractions": tuple(values["fractions"])})
+        except BacklightError:
+            raise
+        except (KeyError, TypeError) as error:
+            raise RunError(
+                f"config.json must hold a plan that this version of Backlight knows; it has a wrong entry: {error}. "
+                "Train again, or use the version that wrote it."
+            ) from error

@@ -1,0 +1,95 @@
+"""How a network is trained: everything but the network and the text."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from backlight.autograd.flat import FlatParameters
+from backlight.core import ConfigError
+from backlight.optim import SGD, AdamW, Constant, Optimiser, Schedule, StepDecay, WarmupCosine
+
+OptimiserName = Literal["adamw", "sgd"]
+ScheduleName = Literal["cosine", "step", "constant"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Settings of a training run.
+
+    Args:
+        steps: how many minibatches.
+        batch_size: examples in each, drawn with replacement.
+        optimiser: "adamw" or "sgd".
+        lr: learning rate at its highest.
+        schedule: "cosine" falls to 0 after a linear warm-up; "step" falls to a tenth for the last quarter; "constant".
+        warmup: steps of the cosine schedule's rise.
+        momentum: of SGD.
+        weight_decay: on weight matrices; biases and gains are left alone.
+        clip: largest global norm of the gradient; None does not clip.
+        average: decay of an exponential average of the weights, which then is what is evaluated and kept; None
+            keeps the weights themselves. 0.999 averages over about the last thousand steps.
+        evaluate_every: steps between evaluations on the whole dev split; None makes it a twentieth of all steps.
+        patience: stop after so many evaluations in a row without a new best; None trains to the end.
+        threads: how many threads BLAS may use; part of the recipe since another number rounds sums differently.
+    """
+
+    steps: int
+    batch_size: int
+    lr: float
+    optimiser: OptimiserName = "adamw"
+    schedule: ScheduleName = "cosine"
+    warmup: int = 0
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    clip: float | None = None
+    average: float | None = None
+    evaluate_every: int | None = None
+    patience: int | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        counts = {"steps": self.steps, "batch_size": self.batch_size, "threads": self.threads}
+        counts |= {name: n for name in ("evaluate_every", "patience") if (n := getattr(self, name)) is not None}
+        for name, count in counts.items():
+            if count < 1:
+                raise ConfigError(f"{name} must be at least 1; got {count}.")
+        for name, value, names in (
+            ("optimiser", self.optimiser, get_args(OptimiserName)),
+            ("schedule", self.schedule, get_args(ScheduleName)),
+        ):
+            if value not in names:
+                raise ConfigError(f"{name} must be one of {', '.join(names)}; got {value!r}.")
+        if self.average is not None and not 0 < self.average < 1:
+            raise ConfigError(f"average must be between 0 and 1; got {self.average}.")
+        if self.clip is not None and not self.clip > 0:
+            raise ConfigError(f"clip must be above 0; got {self.clip}.")
+        self.rate()  # learning rate and warm-up check themselves
+
+    @property
+    def interval(self) -> int:
+        """Steps from one evaluation to the next."""
+        return self.evaluate_every or max(1, self.steps // 20)
+
+    def rate(self) -> Schedule:
+        """Return the learning rate as a function of the step."""
+        match self.schedule:
+            case "cosine":
+                return WarmupCosine(lr=self.lr, steps=self.steps, warmup=min(self.warmup, self.steps - 1))
+            case "step":
+                return StepDecay(lr=self.lr, at=(self.steps * 3 // 4,))
+            case "constant":
+                return Constant(lr=self.lr)
+
+    def build(self, parameters: FlatParameters) -> Optimiser:
+        """Return the optimiser for these parameters."""
+        if self.optimiser == "sgd":
+            return SGD(parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay, decay_vectors=False)
+        # β₂ = 0.99 instead of 0.999: a run of a few thousand steps cannot wait a thousand for its second moments
+        return AdamW(parameters, self.lr, betas=(0.9, 0.99), weight_decay=self.weight_decay, decay_vectors=False)
+
+
+RECIPES: Final = {
+    # one linear layer: convex, so a large rate is safe and few steps are enough
+    "bigram": Recipe(steps=2_000, batch_size=1_024, lr=0.05, warmup=50),
+    "mlp": Recipe(steps=6_000, batch_size=256, lr=3e-3, warmup=100, weight_decay=0.01),
+}
+"""The default for each kind of network. How they were found, and what did not help: docs/log.md."""

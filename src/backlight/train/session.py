@@ -1,0 +1,193 @@
+"""From a plan to a trained model in a run directory, and from a run directory back to the model."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from backlight.core import RunError
+from backlight.models import LanguageModel, rung, settings_of
+from backlight.models.neural import NeuralModel
+from backlight.models.ngram import NGram
+from backlight.runs import RunDirectory
+from backlight.text import Corpus, Splits, Vocabulary, item_hashes, load_corpus, split_corpus
+from backlight.train.evaluate import SAMPLE_TARGETS, bits, dataset, mean_nats
+from backlight.train.plan import Plan
+from backlight.train.trainer import Trainer
+
+_INIT, _BATCHES = 0, 1
+"""What a run draws by chance, each from a stream of its own, so that one does not depend on how much another took."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run that is ready to be trained: its text read and split, its model built.
+
+    Attributes:
+        plan: what is to be done.
+        run: where it is kept.
+        corpus: the text.
+        splits: its three parts.
+        vocabulary: its characters.
+        model: the model, with its first weights, or with nothing counted yet.
+    """
+
+    plan: Plan
+    run: RunDirectory
+    corpus: Corpus
+    splits: Splits
+    vocabulary: Vocabulary
+    model: LanguageModel
+
+    @property
+    def ends(self) -> bool:
+        """Whether items have an end to predict; a stream of text has not."""
+        return self.corpus.mode == "items"
+
+    def trainer(self) -> Trainer:
+        """Return the loop for a network, restored from the run's checkpoint if it has one."""
+        assert isinstance(self.model, NeuralModel)  # noqa: S101  (a plan has a recipe only for networks)
+        assert self.plan.recipe is not None  # noqa: S101
+        trainer = Trainer(
+            model=self.model,
+            train=dataset(self.model, self.vocabulary, self.splits.train.items, ends=self.ends),
+            dev=dataset(self.model, self.vocabulary, self.splits.dev.items, ends=self.ends),
+            recipe=self.plan.recipe,
+            rng=np.random.default_rng([self.plan.seed, _BATCHES]),
+            run=self.run,
+        )
+        if self.run.has_checkpoint:
+            trainer.restore()
+        return trainer
+
+    def count(self) -> None:
+        """Fit a model that counts, and save it."""
+        assert isinstance(self.model, NGram)  # noqa: S101  (the only rung that counts)
+        encoded = (
+            self.vocabulary.encode_items(part.items, ends=self.ends) for part in (self.splits.train, self.splits.dev)
+        )
+        self.model.fit(*encoded)
+        self.run.save_weights(self.model.state_dict(), {"step": 0})
+
+    def result(self, *, steps: int, seconds: float) -> dict[str, Any]:
+        """Judge the kept model on all three splits, save the verdict and return it.
+
+        Args:
+            steps: minibatches taken; 0 for a model that counts.
+            seconds: what training took.
+        """
+        arrays, facts = self.run.load_weights()
+        self.model.load_state_dict(arrays)
+        nats = {
+            f"{name}_nats": mean_nats(
+                self.model, dataset(self.model, self.vocabulary, part.items, ends=self.ends), at_most=SAMPLE_TARGETS
+            )
+            for name, part in (("train", self.splits.train), ("dev", self.splits.dev), ("test", self.splits.test))
+        }
+        result = {
+            "run": str(self.run.path),
+            "model": self.plan.model,
+            "corpus": self.plan.corpus,
+            "parameters": self.model.parameter_count(),
+            "context": self.model.context,
+            "vocabulary_size": self.vocabulary.size,
+            **nats,
+            "dev_bits": bits(nats["dev_nats"]),
+            "test_bits": bits(nats["test_nats"]),
+            "steps": steps,
+            "best_step": facts["step"],
+            "seconds": seconds,
+            "seed": self.plan.seed,
+        }
+        self.run.save_result(result)
+        return result
+
+
+def prepare(plan: Plan, path: Path | Callable[[Corpus], Path], *, stdin: BinaryIO | None = None) -> Session:
+    """Read and split the text, build the model, and make the run directory, in that order: bad input leaves nothing.
+
+    Args:
+        plan: what is to be done.
+        path: the run's folder, or what makes one up once the corpus is known.
+        stdin: where a corpus "-" comes from.
+    """
+    corpus, splits, vocabulary, model = _build(plan, stdin)
+    config = {
+        **plan.to_json(),
+        "model": {"name": plan.model, "settings": settings_of(model.config)},
+        "corpus": {"name": plan.corpus, "mode": corpus.mode, "sha256": corpus.sha256},
+        "parameters": model.parameter_count() if isinstance(model, NeuralModel) else None,
+    }
+    for key in ("settings", "mode"):
+        del config[key]
+    run = RunDirectory.create(
+        path(corpus) if callable(path) else path, config=config, vocabulary=json.loads(vocabulary.to_json())
+    )
+    run.save_seen(item_hashes(corpus.items if corpus.mode == "items" else []))
+    return Session(plan, run, corpus, splits, vocabulary, model)
+
+
+def reopen(run: RunDirectory, *, stdin: BinaryIO | None = None) -> Session:
+    """Make a run ready to go on: read its text again and build its model.
+
+    Raises:
+        RunError: the text is not the one that the run began with.
+    """
+    plan = plan_of(run)
+    corpus, splits, vocabulary, model = _build(plan, stdin)
+    if corpus.sha256 != run.config["corpus"]["sha256"]:
+        raise RunError(
+            f"a run must go on with the text it began with; {plan.corpus} has changed since {run.path} was started. "
+            "Restore the file, or start a new run."
+        )
+    return Session(plan, run, corpus, splits, vocabulary, model)
+
+
+def plan_of(run: RunDirectory) -> Plan:
+    """Return the plan that a run was started with. Raises RunError if config.json does not hold one."""
+    values = {
+        key: value for key, value in run.config.items() if key not in {"format", "backlight", "created", "parameters"}
+    }
+    model, corpus = values.get("model"), values.get("corpus")
+    if (
+        not isinstance(model, dict)
+        or not isinstance(corpus, dict)
+        or not {"name", "mode"} <= corpus.keys()
+        or not {"name", "settings"} <= model.keys()
+    ):
+        raise RunError(f"config.json must name a model and a corpus; that of {run.path} does not. Train again.")
+    settings = {name: value for name, value in model["settings"].items() if name != "vocabulary_size"}
+    values |= {"model": model["name"], "settings": settings, "corpus": corpus["name"], "mode": corpus["mode"]}
+    return Plan.from_json(values)
+
+
+def load_model(run: RunDirectory) -> tuple[LanguageModel, Vocabulary]:
+    """Return the best model of a run and its vocabulary, ready for use.
+
+    Raises:
+        RunError: there are no weights yet, or they are damaged or not of this model.
+    """
+    vocabulary = Vocabulary.from_json(json.dumps(run.vocabulary))
+    plan = plan_of(run)
+    arrays, _ = run.load_weights()
+    model = _model(plan, vocabulary)
+    model.load_state_dict(arrays)
+    if isinstance(model, NeuralModel):
+        model.eval()
+    return model, vocabulary
+
+
+def _build(plan: Plan, stdin: BinaryIO | None) -> tuple[Corpus, Splits, Vocabulary, LanguageModel]:
+    corpus = load_corpus(plan.corpus, mode=plan.mode, stdin=stdin)
+    splits = split_corpus(corpus, seed=plan.split_seed, fractions=plan.fractions, duplicates=plan.duplicates)
+    vocabulary = Vocabulary.of(corpus.items)
+    return corpus, splits, vocabulary, _model(plan, vocabulary)
+
+
+def _model(plan: Plan, vocabulary: Vocabulary) -> LanguageModel:
+    kind = rung(plan.model)
+    config = kind.configure({**plan.settings, "vocabulary_size": vocabulary.size})
+    return kind.build(config, np.random.default_rng([plan.seed, _INIT]))

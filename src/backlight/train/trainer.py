@@ -1,0 +1,268 @@
+"""The loop: minibatch, forward, backward, step; now and then a look at the dev split, and everything saved.
+
+What happens depends on the seed and the step alone: never on the time, on what is printed, or on how often the loop was
+stopped. So a run that was interrupted ends with the same bits as one that was not.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from backlight.core import Array, BacklightError, FloatArray
+from backlight.models.neural import NeuralModel
+from backlight.optim import clip_grad_norm
+from backlight.runs import RunDirectory
+from backlight.text import Dataset
+from backlight.train.evaluate import mean_nats
+from backlight.train.recipe import Recipe
+from backlight.train.records import Evaluation, LossRecord, Progress
+
+LOSS_RECORDS = 500
+"""About how many minibatch losses a run keeps."""
+
+PROGRESS_SECONDS = 0.1
+SAVE_SECONDS = 30.0
+"""A run with long intervals between evaluations is saved at least this often."""
+
+
+class DivergenceError(BacklightError):
+    """The loss is not a number any more."""
+
+
+def _nothing(_: Any) -> None:
+    """Listen to nothing."""
+
+
+@dataclass
+class _Best:
+    """The best evaluation so far."""
+
+    dev_nats: float | None = None
+    step: int = 0
+    since: int = 0  # evaluations since then
+
+
+@dataclass
+class Trainer:
+    """Trains a network, and can go on where another Trainer stopped.
+
+    Args:
+        model: the network, with its first weights.
+        train: what it learns from.
+        dev: what it is judged by.
+        recipe: how.
+        rng: draws the minibatches; its state is saved and restored.
+        run: where everything is kept.
+        on_progress: called a few times a second.
+        on_evaluation: called after each evaluation, with the weights that were evaluated in place.
+    """
+
+    model: NeuralModel
+    train: Dataset
+    dev: Dataset
+    recipe: Recipe
+    rng: np.random.Generator
+    run: RunDirectory
+    on_progress: Callable[[Progress], None] = _nothing
+    on_evaluation: Callable[[Evaluation], None] = _nothing
+
+    def __post_init__(self) -> None:
+        self.step = 0
+        self._stop = False
+        self._best = _Best()
+        self._metrics: list[dict[str, Any]] = []
+        self._loss_sum, self._loss_count = 0.0, 0
+        self._seconds_before = 0.0  # in earlier sittings
+        self._started = time.perf_counter()
+        self._flat = self.model.flat()
+        self._optimiser = self.recipe.build(self._flat)
+        self._rate = self.recipe.rate()
+        self._average: FloatArray | None = None if self.recipe.average is None else self._flat.data.copy()
+        self._log_every = max(1, self.recipe.steps // LOSS_RECORDS)
+        per_example = self.train.targets / len(self.train)
+        self._characters_a_step = self.recipe.batch_size * per_example
+
+    # -- the loop ------------------------------------------------------------------------------------------------------
+
+    def request_stop(self) -> None:
+        """Ask the loop to save and return after the step that it is in. Safe to call from a signal handler."""
+        self._stop = True
+
+    def fit(self) -> bool:
+        """Train to the end of the recipe. Returns whether it was reached: False after `request_stop`.
+
+        Raises:
+            DivergenceError: the loss became infinite or not a number; the best weights so far stay in the run.
+        """
+        self._started = self._marked = self._shown = self._saved = time.perf_counter()
+        self._first_step = self._marked_step = self.step
+        with threadpool_limits(self.recipe.threads):
+            if self.step == 0 and self._best.dev_nats is None:
+                self._evaluate()
+            while self.step < self.recipe.steps and not self._out_of_patience():
+                self._train_step()
+                if self.step % self.recipe.interval == 0 or self.step == self.recipe.steps:
+                    self._evaluate()
+                if self._stop and self.step < self.recipe.steps:
+                    self.save()
+                    return False
+                self._tell()
+        return True
+
+    def _train_step(self) -> None:
+        batch = self.train.sample(self.recipe.batch_size, self.rng)
+        optimiser = self._optimiser
+        optimiser.zero_grad()
+        loss = self.model.loss(batch)
+        nats = float(loss.array)
+        optimiser.lr = self._rate(self.step)
+        if not math.isfinite(nats):
+            self._diverged(nats)
+        loss.backward()
+        if self.recipe.clip is not None:
+            clip_grad_norm(self._flat, self.recipe.clip)
+        optimiser.step()
+        if self._average is not None:
+            self._move_average()
+        if self.step % self._log_every == 0:
+            self._metrics.append(LossRecord(step=self.step, loss=nats, lr=optimiser.lr).to_json())
+        self._loss_sum += nats
+        self._loss_count += 1
+        self.step += 1
+
+    def _move_average(self) -> None:
+        assert self._average is not None  # noqa: S101  (only called with an average)
+        assert self.recipe.average is not None  # noqa: S101
+        # at first a plain mean of all steps so far, so that the first random weights do not linger
+        decay = min(self.recipe.average, self.step / (self.step + 1))
+        self._average *= decay
+        self._average += (1 - decay) * self._flat.data
+
+    def _diverged(self, nats: float) -> None:
+        kept = (
+            f"The weights of step {self._best.step} (dev {self._best.dev_nats:.4f}) are kept in {self.run.path}."
+            if self._best.dev_nats is not None
+            else f"Nothing was kept in {self.run.path}."
+        )
+        raise DivergenceError(
+            f"the loss must stay finite; it became {nats} at step {self.step} with learning rate "
+            f"{self._optimiser.lr:g}. {kept} Try a smaller --lr, or --clip 1."
+        )
+
+    def _out_of_patience(self) -> bool:
+        return self.recipe.patience is not None and self._best.since >= self.recipe.patience
+
+    # -- looking and saving --------------------------------------------------------------------------------------------
+
+    def _evaluate(self) -> None:
+        training = self._flat.data.copy()
+        if self._average is not None:
+            self._flat.data[...] = self._average
+        self.model.eval()
+        dev_nats = mean_nats(self.model, self.dev)
+        now = time.perf_counter()
+        best = math.isfinite(dev_nats) and (self._best.dev_nats is None or dev_nats < self._best.dev_nats)
+        self._best = (
+            _Best(dev_nats, self.step) if best else _Best(self._best.dev_nats, self._best.step, self._best.since + 1)
+        )
+        pace = (self.step - self._marked_step) * self._characters_a_step / max(now - self._marked, 1e-9)
+        record = Evaluation(
+            step=self.step,
+            train_nats=self._loss_sum / self._loss_count if self._loss_count else None,
+            dev_nats=dev_nats,
+            best=best,
+            lr=self._optimiser.lr,
+            seconds=self._elapsed(),
+            characters_per_second=pace,
+        )
+        self._metrics.append(record.to_json())
+        self._loss_sum, self._loss_count = 0.0, 0
+        self._marked, self._marked_step = now, self.step
+        if best:
+            self.run.save_weights(self.model.state_dict(), {"step": self.step, "dev_nats": dev_nats})
+        self.on_evaluation(record)
+        self._flat.data[...] = training
+        self.model.train()
+        self.save()
+
+    def save(self) -> None:
+        """Write everything that the next step depends on, so that `restore` continues with the same bits."""
+        self.run.save_metrics(self._metrics)
+        arrays: dict[str, Array] = {"parameters": self._flat.data}
+        if self._average is not None:
+            arrays["average"] = self._average
+        arrays |= {f"optimiser.{name}": array for name, array in self._optimiser.state_dict().items()}
+        facts: dict[str, Any] = {
+            "step": self.step,
+            "rng": self.rng.bit_generator.state,
+            "best": {"dev_nats": self._best.dev_nats, "step": self._best.step, "since": self._best.since},
+            "loss_sum": self._loss_sum,
+            "loss_count": self._loss_count,
+            "seconds": self._elapsed(),
+        }
+        self.run.save_checkpoint(arrays, facts)
+        self._saved = time.perf_counter()
+
+    def restore(self) -> None:
+        """Take the state that `save` wrote last.
+
+        Raises:
+            RunError: there is no checkpoint, or it is damaged or of another model.
+        """
+        arrays, facts = self.run.load_checkpoint()
+        self._flat.data[...] = arrays.pop("parameters")
+        if self._average is not None:
+            self._average[...] = arrays.pop("average")
+        prefix = "optimiser."
+        self._optimiser.load_state_dict({name.removeprefix(prefix): array for name, array in arrays.items()})
+        self.step = facts["step"]
+        self.rng.bit_generator.state = facts["rng"]
+        self._best = _Best(**facts["best"])
+        self._loss_sum, self._loss_count = facts["loss_sum"], facts["loss_count"]
+        self._seconds_before = facts["seconds"]
+        # the metrics may be newer than the checkpoint: what came after it will come again
+        self._metrics = [record for record in self.run.load_metrics() if _before(record, self.step)]
+
+    @property
+    def best_step(self) -> int:
+        """After how many steps the kept weights were reached."""
+        return self._best.step
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, over all sittings."""
+        return self._elapsed()
+
+    def _elapsed(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._started
+
+    def _tell(self) -> None:
+        now = time.perf_counter()
+        if now - self._saved > SAVE_SECONDS:
+            self.save()
+        if now - self._shown < PROGRESS_SECONDS:
+            return
+        self._shown = now
+        taken = self.step - self._first_step
+        seconds_a_step = (now - self._started) / taken
+        self.on_progress(
+            Progress(
+                step=self.step,
+                steps=self.recipe.steps,
+                loss=self._loss_sum / max(self._loss_count, 1),
+                dev_nats=self._best.dev_nats,
+                characters_per_second=self._characters_a_step / seconds_a_step,
+                seconds_left=(self.recipe.steps - self.step) * seconds_a_step,
+            )
+        )
+
+
+def _before(record: dict[str, Any], step: int) -> bool:
+    """Return whether a line of metrics was written by the time that `step` steps had been taken."""
+    is_evaluation = "dev_nats" in record
+    return bool(record["step"] <= step if is_evaluation else record["step"] < step)
