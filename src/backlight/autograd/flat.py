@@ -40,6 +40,16 @@ class FlatParameters:
         return cls._standing(tensors) or cls._moved(tensors)
 
     @classmethod
+    def gradients(cls, parameters: "Iterable[TensorBase] | FlatParameters") -> list[FloatArray]:
+        """Return the gradients that there are, as one array if they lie in one; nothing is moved."""
+        if isinstance(parameters, FlatParameters):
+            return [parameters.gather()]
+        tensors = list(parameters)
+        _check(tensors)
+        flat = cls._standing(tensors)
+        return [t._grad for t in tensors if t._grad is not None] if flat is None else [flat.gather()]
+
+    @classmethod
     def _standing(cls, tensors: list[TensorBase]) -> "FlatParameters | None":
         """Return the flat arrays that the tensors already tile in this order, if they do."""
         first = tensors[0]
@@ -72,10 +82,20 @@ class FlatParameters:
         return cls(tensors, data, grad)
 
     def gather(self) -> FloatArray:
-        """Return all gradients, (P,): 0 for a parameter that the last backward pass did not reach."""
+        """Return all gradients, (P,): 0 for a parameter that the last backward pass did not reach.
+
+        Raises:
+            ConfigError: the parameters have moved elsewhere, and changing `data` would no longer change them.
+        """
         for tensor in self.tensors:
-            if tensor._grad is None and tensor._grad_home is not None:
-                tensor._grad_home[...] = 0
+            home = tensor._grad_home
+            if home is None or home.base is not self.grad:
+                raise ConfigError(
+                    "an optimiser needs its parameters where it put them; they have since moved to another "
+                    "optimiser, or to another dtype. Make the optimiser anew, and only one for each parameter."
+                )
+            if tensor._grad is None:
+                home[...] = 0
         return self.grad
 
     def zero_grad(self) -> None:

@@ -19,15 +19,20 @@ class Op:
         formula: one line of mathematics, y = ... and dx = ..., where dy stands for the gradient from above.
         forward(*arrays, **settings) -> (y, saved): `saved` is whatever the way back needs.
         backward(dy, saved) -> one gradient for each of `arrays`, in its shape.
+        fits: which shapes go together, for the error when they do not; without it NumPy's reason is given.
     """
 
     name: ClassVar[str]
     formula: ClassVar[str]
+    fits: ClassVar[str] = ""
     forward: ClassVar[Callable[..., tuple[Array, Any]]]
     backward: ClassVar[Callable[..., tuple[Array, ...]]]
 
     def __init_subclass__(cls) -> None:
         OPS[cls.name] = cls
+
+
+BROADCAST = "counted from the last, two axes must be equally long, or one of them 1 long or absent"
 
 
 def sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:

@@ -1,7 +1,7 @@
 """The tensor: an array, what it was made of, and the operations of the lectures."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -50,21 +50,31 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Return the tensors side by side along an axis."""
     if not len(tensors):
         raise ShapeError("cat needs at least one tensor; got none.")
-    return apply(ops.Concatenate, *tensors, axis=dim)
+    return apply(ops.Concatenate, *_alike(tensors), axis=dim)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Return tensors of one shape along a new axis."""
     if not len(tensors):
         raise ShapeError("stack needs at least one tensor; got none.")
-    return apply(ops.Stack, *tensors, axis=dim)
+    return apply(ops.Stack, *_alike(tensors), axis=dim)
+
+
+def _alike(tensors: Sequence[Any]) -> list[TensorBase]:
+    """Return tensors of one kind of number: if any is of floats, the others follow, as in PyTorch."""
+    parts = [as_operand(part) for part in tensors]
+    floats = [part.dtype for part in cast("list[Tensor]", parts) if part.dtype.kind == "f"]
+    if not floats or len(floats) == len(parts):
+        return parts
+    return [cast("Tensor", part).to(part.array.dtype if part.array.dtype.kind == "f" else floats[0]) for part in parts]
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
     """Return `a` where the condition holds, else `b`."""
-    like = a if isinstance(a, Tensor) else b
-    first = as_operand(a) if isinstance(a, Tensor) else Tensor._holding(np.asarray(a, as_array(like).dtype))
-    second = as_operand(b) if isinstance(b, Tensor) else Tensor._holding(np.asarray(b, as_array(like).dtype))
+    if isinstance(a, Tensor) or not isinstance(b, Tensor):
+        first, second = cast("Tensor", as_operand(a))._pair(b)
+    else:
+        second, first = b._pair(a)
     return apply(ops.Where, first, second, condition=as_array(condition).astype(np.bool_, copy=False))
 
 
@@ -77,6 +87,8 @@ def one_hot(ids: Any, num_classes: int = -1) -> Tensor:
     rows: IntArray = as_array(ids)
     if rows.dtype.kind not in "iu":
         raise ConfigError(f"one_hot needs integer ids; got {rows.dtype}.")
+    if num_classes == -1 and not rows.size:
+        raise ConfigError("one_hot of no ids cannot tell how many classes there are. Pass num_classes.")
     classes = int(rows.max()) + 1 if num_classes == -1 else num_classes
     if rows.size and (rows.min() < 0 or rows.max() >= classes):
         raise ConfigError(f"ids must be in 0..{classes - 1} for {classes} classes; got {rows.min()}..{rows.max()}.")

@@ -55,6 +55,15 @@ class TensorBase(Node):
         made._leaf()
         return made
 
+    def _axis(self, dim: Any, new: int = 0) -> int:
+        """Return an axis counted from the front, in a tensor that gets `new` more axes; a number by itself has one."""
+        rank = max(self.array.ndim + new, 1)
+        if not isinstance(dim, (int, np.integer)):
+            raise ShapeError(f"dim must be a whole number; got {dim!r}.")
+        if not -rank <= dim < rank:
+            raise ShapeError(f"dim must be in {-rank}..{rank - 1} for shape {self.array.shape}; got {dim}.")
+        return int(dim % rank)
+
     def _apply(self, op: type[Op], *others: "TensorBase", **settings: Any) -> "Tensor":
         return apply(op, self, *others, **settings)
 
@@ -131,10 +140,10 @@ class TensorBase(Node):
         if gradient.dtype != self.array.dtype:
             gradient = gradient.astype(self.array.dtype)
         if self._grad is not None:
-            if self._grad is self._grad_home:
-                self._grad += gradient
-            else:
+            if self._prev:
                 self._grad = self._grad + gradient
+            else:  # a leaf's gradient is its own
+                self._grad += gradient
         elif self._grad_home is not None:
             self._grad_home[...] = gradient
             self._grad = self._grad_home
@@ -149,8 +158,8 @@ class TensorBase(Node):
         for parent, gradient in zip(prev, self._op.backward(cast("Array", self._grad), self._saved), strict=True):
             if parent._needs_grad:
                 parent._receive(gradient)
-        if not self._retains_grad:
-            self._grad = None
+        # what arrived may be shared with other nodes; what is kept may be changed by its owner
+        self._grad = np.array(self._grad) if self._retains_grad else None
 
     def backward(self, gradient: "Tensor | Array | None" = None) -> None:
         """Add the derivative of this tensor to the gradient of every leaf that it was made of.
@@ -198,7 +207,10 @@ def apply(op: type[Op], *inputs: TensorBase, **settings: Any) -> "Tensor":
         raise
     except ValueError as error:
         shapes = " and ".join(str(tensor.array.shape) for tensor in inputs)
-        raise ShapeError(f"{op.name} ({op.formula.split(';')[0]}) cannot take shapes {shapes}: {error}") from error
+        asked = "".join(f", {name} {value}" for name, value in settings.items() if not isinstance(value, np.ndarray))
+        raise ShapeError(
+            f"{op.name} ({op.formula.split(';')[0]}): {op.fits or str(error).strip()}; got {shapes}{asked}."
+        ) from error
     made = TensorBase._holding(out if isinstance(out, np.ndarray) else np.asarray(out))
     if recording.on:
         for tensor in inputs:
@@ -215,7 +227,7 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
     """Return `data` as an array: floats that have no dtype of their own become float32, as in PyTorch."""
     if isinstance(data, TensorBase):
         data = data.array
-    if isinstance(data, (np.ndarray, np.generic)):
+    if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind in "fiub":
         return np.asarray(data, dtype)
     if isinstance(data, (list, tuple)) and any(isinstance(part, TensorBase) for part in data):
         data = [part.array if isinstance(part, TensorBase) else part for part in data]

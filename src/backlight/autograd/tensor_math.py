@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike
 
 from backlight.autograd import ops
 from backlight.autograd.graph import recording
-from backlight.autograd.op import Op
+from backlight.autograd.op import BROADCAST, Op
 from backlight.autograd.tensor_base import TensorBase, as_array
 from backlight.core import GraphError, ShapeError
 
@@ -35,8 +35,13 @@ class TensorMath(TensorBase):
         mine = self.array.dtype
         if isinstance(other, TensorBase):
             theirs = other.array.dtype
-            if mine == theirs or mine.kind == theirs.kind:
+            if mine == theirs:
                 return self, other
+            if mine.kind == theirs.kind:  # one number does not widen an array
+                alone, wide = not self.array.ndim, not other.array.ndim
+                if alone == wide:
+                    return self, other
+                return (cast("Any", self).to(theirs), other) if alone else (self, cast("Any", other).to(mine))
             if mine.kind == "f":
                 return self, self._holding(other.array.astype(mine))
             return (self._holding(self.array.astype(theirs)), other) if theirs.kind == "f" else (self, other)
@@ -88,7 +93,8 @@ class TensorMath(TensorBase):
     def __pow__(self, other: Operand) -> Any:
         if isinstance(other, (int, float)):
             base = self.float() if self.array.dtype.kind != "f" and (isinstance(other, float) or other < 0) else self
-            return base._apply(ops.PowConstant, exponent=other)
+            # Python's own number has no dtype that could widen the result
+            return base._apply(ops.PowConstant, exponent=float(other) if isinstance(other, float) else int(other))
         return self._with(ops.Pow, other)
 
     def __rpow__(self, other: Operand) -> Any:
@@ -101,18 +107,23 @@ class TensorMath(TensorBase):
 
     def _in_place(self, op: type[Op], other: Operand) -> Any:
         """Return self op other, written over self where no graph needs the old numbers."""
+        if recording.on and self._needs_grad and not self._prev:
+            raise GraphError(
+                "a leaf that needs a gradient cannot be changed in place while its graph is recorded. "
+                "Change .data, or work under no_grad()."
+            )
         a, b = self._pair(other)
-        if recording.on and (self._needs_grad or b._needs_grad):
-            if self._needs_grad and not self._prev:
-                raise GraphError(
-                    "a leaf that needs a gradient cannot be changed in place while its graph is recorded. "
-                    "Change .data, or work under no_grad()."
-                )
-            return a._apply(op, b)
-        result, _ = op.forward(a.array, b.array)
+        result = a._apply(op, b)
         if result.shape != self.array.shape:
             raise ShapeError(f"in place, {op.name} keeps the shape {self.array.shape}; the result has {result.shape}.")
-        self.array[...] = result
+        if not np.can_cast(result.dtype, self.array.dtype, "same_kind"):
+            raise GraphError(
+                f"in place, {op.name} keeps the dtype {self.array.dtype}; the result has {result.dtype}. "
+                "Call .float() first."
+            )
+        if result.requires_grad:
+            return result
+        self.array[...] = result.array
         return self
 
     def __iadd__(self, other: Operand) -> Any:
@@ -134,23 +145,33 @@ class TensorMath(TensorBase):
 
     # -- comparison: tensors of booleans, no gradient ------------------------------------------------------------------
 
+    def _compare(self, relation: Any, other: Operand) -> Any:
+        # a plain number is compared as it is: 0.1 as a float32 would not be 0.1
+        numbers = other if isinstance(other, (bool, int, float)) else as_array(other)
+        try:
+            return self._holding(np.asarray(relation(self.array, numbers)))
+        except ValueError as error:
+            raise ShapeError(
+                f"a comparison needs shapes that fit: {BROADCAST}; got {self.array.shape} and {np.shape(numbers)}."
+            ) from error
+
     def __eq__(self, other: object) -> Any:
-        return self._holding(np.asarray(self.array == as_array(other)))
+        return NotImplemented if other is None or isinstance(other, str) else self._compare(np.equal, other)
 
     def __ne__(self, other: object) -> Any:
-        return self._holding(np.asarray(self.array != as_array(other)))
+        return NotImplemented if other is None or isinstance(other, str) else self._compare(np.not_equal, other)
 
     def __lt__(self, other: Operand) -> Any:
-        return self._holding(np.asarray(self.array < as_array(other)))
+        return self._compare(np.less, other)
 
     def __le__(self, other: Operand) -> Any:
-        return self._holding(np.asarray(self.array <= as_array(other)))
+        return self._compare(np.less_equal, other)
 
     def __gt__(self, other: Operand) -> Any:
-        return self._holding(np.asarray(self.array > as_array(other)))
+        return self._compare(np.greater, other)
 
     def __ge__(self, other: Operand) -> Any:
-        return self._holding(np.asarray(self.array >= as_array(other)))
+        return self._compare(np.greater_equal, other)
 
     __hash__ = object.__hash__
 
@@ -241,7 +262,7 @@ class TensorMath(TensorBase):
         """Return True where a number is not 0."""
         return self.to(np.bool_)
 
-    # -- reductions: over all axes, or over `dim` (or `axis`); `keepdim` (or `keepdims`) leaves them, with length 1 -----
+    # -- reductions: over all axes, or over `dim` (or `axis`); `keepdim` (or `keepdims`) leaves them, with length 1 ----
 
     def sum(self, dim: Dim = None, keepdim: Any = False, *, axis: Dim = None, keepdims: Any = None) -> Any:
         """Return the sum; of booleans and integers as int64."""
@@ -252,8 +273,7 @@ class TensorMath(TensorBase):
 
     def mean(self, dim: Dim = None, keepdim: Any = False, *, axis: Dim = None, keepdims: Any = None) -> Any:
         """Return the mean. Raises GraphError for integers, as PyTorch does: say .float() first."""
-        if self.array.dtype.kind != "f":
-            raise GraphError(f"mean needs floating-point numbers; got {self.array.dtype}. Call .float() first.")
+        self._must_be_floating("mean")
         return self._apply(ops.Mean, **self._over(dim, axis, keepdim, keepdims))
 
     def var(
@@ -261,6 +281,7 @@ class TensorMath(TensorBase):
         axis: Dim = None, keepdims: Any = None,
     ) -> Any:  # fmt: skip
         """Return the variance, divided by n - 1 unless `unbiased` is false or another `correction` is given."""
+        self._must_be_floating("var")
         minus = int(unbiased) if correction is None else correction
         return self._apply(ops.Var, **self._over(dim, axis, keepdim, keepdims), correction=minus)
 
@@ -269,6 +290,7 @@ class TensorMath(TensorBase):
         axis: Dim = None, keepdims: Any = None,
     ) -> Any:  # fmt: skip
         """Return the standard deviation, with n - 1 unless `unbiased` is false or another `correction` is given."""
+        self._must_be_floating("std")
         minus = int(unbiased) if correction is None else correction
         return self._apply(ops.Std, **self._over(dim, axis, keepdim, keepdims), correction=minus)
 
@@ -282,9 +304,11 @@ class TensorMath(TensorBase):
 
     def _extremum(self, arg: Any, over: dict[str, Any], *, largest: Any) -> Any:
         if over["axes"] is None:
-            return self._apply(ops.Extreme, largest=largest)
+            return self._apply(ops.Extreme, **over, largest=largest)
+        if len(over["axes"]) != 1:
+            raise ShapeError(f"max and min go along one dim, or over all numbers; got dims {over['axes']}.")
         (axis,) = over["axes"]
-        indices = arg(self.array, axis=axis, keepdims=True)
+        indices = self._argument(arg, axis, keepdim=True)
         picked = cast("TensorMath", self._apply(ops.PickAlong, indices=indices, axis=axis))
         if over["keepdims"]:
             return Extremum(picked, self._holding(indices))
@@ -293,19 +317,25 @@ class TensorMath(TensorBase):
 
     def argmax(self, dim: Any = None, keepdim: Any = False) -> Any:
         """Return where the largest number stands: in the flattened tensor, or along `dim`."""
-        return self._holding(np.asarray(np.argmax(self.array, axis=dim, keepdims=keepdim)))
+        return self._holding(np.asarray(self._argument(np.argmax, dim, keepdim=keepdim)))
 
     def argmin(self, dim: Any = None, keepdim: Any = False) -> Any:
         """Return where the smallest number stands: in the flattened tensor, or along `dim`."""
-        return self._holding(np.asarray(np.argmin(self.array, axis=dim, keepdims=keepdim)))
+        return self._holding(np.asarray(self._argument(np.argmin, dim, keepdim=keepdim)))
+
+    def _argument(self, arg: Any, dim: Any, *, keepdim: Any) -> Any:
+        axis = None if dim is None else self._axis(dim)
+        if not (self.array.size if axis is None else (self.array.shape or (1,))[axis]):
+            raise ShapeError(f"an extreme needs at least one number; got shape {self.array.shape} and dim {dim}.")
+        return arg(self.array, axis=axis, keepdims=keepdim)
 
     def all(self, dim: Any = None) -> Any:
         """Return whether all numbers are true."""
-        return self._holding(np.asarray(np.all(self.array, axis=dim)))
+        return self._holding(np.asarray(np.all(self.array, axis=None if dim is None else self._axis(dim))))
 
     def any(self, dim: Any = None) -> Any:
         """Return whether any number is true."""
-        return self._holding(np.asarray(np.any(self.array, axis=dim)))
+        return self._holding(np.asarray(np.any(self.array, axis=None if dim is None else self._axis(dim))))
 
     def cumsum(self, dim: Any) -> Any:
         """Return running sums along `dim`."""
@@ -317,12 +347,12 @@ class TensorMath(TensorBase):
         keep = bool(keepdim if keepdims is None else keepdims)
         if given is None:
             return {"axes": None, "keepdims": keep}
-        rank = self.array.ndim
-        axes = (given,) if isinstance(given, (int, np.integer)) else tuple(given)
-        for one in axes:
-            if not -rank <= one < max(rank, 1):
-                raise ShapeError(f"dim must be in {-rank}..{rank - 1} for shape {self.array.shape}; got {one}.")
-        return {"axes": tuple(one % max(rank, 1) for one in axes), "keepdims": keep}
+        dims = given if isinstance(given, (tuple, list)) else (given,)
+        return {"axes": tuple(self._axis(one) for one in dims) if self.array.ndim else None, "keepdims": keep}
+
+    def _must_be_floating(self, name: str) -> None:
+        if self.array.dtype.kind != "f":
+            raise GraphError(f"{name} needs floating-point numbers; got {self.array.dtype}. Call .float() first.")
 
 
 def as_operand(data: Any) -> TensorBase:

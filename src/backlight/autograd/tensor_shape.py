@@ -36,7 +36,7 @@ class TensorShape(TensorBase):
 
     def size(self, dim: int | None = None) -> Any:
         """Return the shape, or the length of one axis."""
-        return self.array.shape if dim is None else self.array.shape[dim]
+        return self.array.shape if dim is None else self.array.shape[self._axis(dim)]
 
     def dim(self) -> int:
         """Return the number of axes."""
@@ -50,7 +50,7 @@ class TensorShape(TensorBase):
 
     def __len__(self) -> int:
         if not self.array.ndim:
-            raise ShapeError("a single number has no length.")
+            raise TypeError("a tensor without axes is one number and has no length. Use item().")
         return len(self.array)
 
     # -- the way out ---------------------------------------------------------------------------------------------------
@@ -135,26 +135,27 @@ class TensorShape(TensorBase):
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
         """Return axes `start_dim` to `end_dim` as one."""
-        rank = max(self.array.ndim, 1)
-        start, end = start_dim % rank, end_dim % rank
+        start, end = self._axis(start_dim), self._axis(end_dim)
         shape = self.array.shape or (1,)
         return self.view(*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :])
 
     def unflatten(self, dim: int, sizes: tuple[int, ...]) -> Any:
         """Return axis `dim` cut into several axes."""
-        at = dim % self.array.ndim
+        at = self._axis(dim)
         return self.view(*self.array.shape[:at], *sizes, *self.array.shape[at + 1 :])
 
     def transpose(self, dim0: int, dim1: int) -> Any:
         """Return two axes swapped."""
+        a, b = self._axis(dim0), self._axis(dim1)
         order = list(range(self.array.ndim))
-        order[dim0], order[dim1] = order[dim1], order[dim0]
+        if order:
+            order[a], order[b] = b, a
         return self._apply(ops.Permute, order=tuple(order))
 
     def permute(self, *order: Any) -> Any:
         """Return the axes in another order."""
         target = tuple(order[0]) if len(order) == 1 and isinstance(order[0], (tuple, list)) else order
-        return self._apply(ops.Permute, order=tuple(axis % self.array.ndim for axis in target))
+        return self._apply(ops.Permute, order=tuple(self._axis(axis) for axis in target))
 
     def t(self) -> Any:
         """Return a matrix transposed; fewer axes stay as they are."""
@@ -174,13 +175,12 @@ class TensorShape(TensorBase):
 
     def unsqueeze(self, dim: int) -> Any:
         """Return the tensor with a new axis of length 1 before axis `dim`."""
-        at = dim % (self.array.ndim + 1)
+        at = self._axis(dim, new=1)
         return self.view(*self.array.shape[:at], 1, *self.array.shape[at:])
 
     def squeeze(self, dim: int | None = None) -> Any:
         """Return the tensor without its axes of length 1, or without axis `dim` if its length is 1."""
-        rank = max(self.array.ndim, 1)
-        at = None if dim is None else dim % rank
+        at = None if dim is None else self._axis(dim)
         return self.view(*(n for i, n in enumerate(self.array.shape) if n != 1 or (at is not None and i != at)))
 
     def expand(self, *shape: Any) -> Any:
@@ -193,6 +193,8 @@ class TensorShape(TensorBase):
 
     def masked_fill(self, mask: Any, value: float) -> Any:
         """Return the numbers with `value` wherever `mask` is true."""
+        if self.array.dtype.kind != "f" and float(value) != int(value if np.isfinite(value) else 0):
+            raise GraphError(f"{self.array.dtype} cannot hold {value}. Call .float() before masked_fill().")
         return self._apply(ops.MaskedFill, mask=as_array(mask).astype(np.bool_, copy=False), value=value)
 
     def tril(self, diagonal: int = 0) -> Any:
@@ -211,8 +213,11 @@ class TensorShape(TensorBase):
             rows = self.array.shape[0]
             if plain.size and (plain.min() < -rows or plain.max() >= rows):
                 raise IndexError(f"rows are numbered 0..{rows - 1}; got {plain.min()}..{plain.max()}.")
-            return self._apply(ops.Embed, ids=plain % rows)
-        return self._apply(ops.Index, index=plain)
+            return self._apply(ops.Embed, ids=plain.astype(np.int64, copy=False) % max(rows, 1))
+        try:
+            return self._apply(ops.Index, index=plain)
+        except IndexError as error:
+            raise IndexError(f"an index must lie inside the shape, {self.array.shape}: {error}.") from error
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if recording.on and self._needs_grad:
@@ -220,20 +225,33 @@ class TensorShape(TensorBase):
                 "a tensor in a graph cannot be written to: its old numbers are needed on the way back. "
                 "Write to .data, work under no_grad(), or use where()."
             )
-        self.array[_plain_index(index)] = as_array(value) if not isinstance(value, (int, float)) else value
+        if recording.on and isinstance(value, TensorBase) and value._needs_grad:
+            raise GraphError(
+                "what is written into a tensor loses its history, and this value needs a gradient. "
+                "Use cat(), stack() or where(), or write value.detach()."
+            )
+        numbers = value if isinstance(value, (int, float)) else as_array(value)
+        try:
+            self.array[_plain_index(index)] = numbers
+        except IndexError as error:
+            raise IndexError(f"an index must lie inside the shape, {self.array.shape}: {error}.") from error
+        except ValueError as error:
+            raise ShapeError(f"what is written must fit the place: {str(error).strip()}.") from error
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
     def unbind(self, dim: int = 0) -> tuple[Any, ...]:
         """Return the slices along an axis."""
-        at = dim % self.array.ndim
+        at = self._axis(dim)
         before = (slice(None),) * at
         return tuple(self[(*before, i)] for i in range(self.array.shape[at]))
 
     def split(self, size: int, dim: int = 0) -> tuple[Any, ...]:
         """Return pieces of `size` along an axis; the last may be shorter."""
-        at = dim % self.array.ndim
+        at = self._axis(dim)
+        if size < 1:
+            raise ShapeError(f"a piece is at least 1 long; got split({size}).")
         before = (slice(None),) * at
         return tuple(self[(*before, slice(i, i + size))] for i in range(0, self.array.shape[at], size))
 

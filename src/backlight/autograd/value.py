@@ -80,17 +80,17 @@ class Value(Node):
         a, b = self.data, other.data
         if b == 0:
             raise DomainError(f"a divisor must not be 0; got {a!r} / {b!r}. Add a small number to it, or clip it.")
-        return _made(a / b, (self, other), "/", (1 / b, -a / (b * b)))
+        y = a / b
+        return _made(y, (self, other), "/", (1 / b, -y / b))  # not a/b²: b² underflows to 0 where b does not
 
     def __pow__(self, other: "Value | Number") -> "Value":
         a = self.data
         if not isinstance(other, Value):  # a constant exponent: one parent, as in micrograd
-            return _made(_power(a, other), (self,), f"**{other}", (other * _power(a, other - 1) if other else 0.0,))
+            return _made(_power(a, other), (self,), f"**{other}", (_slope(a, other),))
         y = _power(a, other.data)
         if a < 0:
             raise DomainError(f"the base under a Value as exponent must not be negative; got {a!r} ** {other.data!r}.")
-        by_base = other.data * _power(a, other.data - 1) if other.data else 0.0
-        return _made(y, (self, other), "**", (by_base, y * math.log(a) if a else 0.0))
+        return _made(y, (self, other), "**", (_slope(a, other.data), y * math.log(a) if a else 0.0))
 
     def __neg__(self) -> "Value":
         return _made(-self.data, (self,), "neg", (-1.0,))
@@ -114,7 +114,7 @@ class Value(Node):
 
     def exp(self) -> "Value":
         """Return e to this power; infinity above 709.78, where a float ends."""
-        y = math.exp(self.data) if self.data < _EXP_END else math.inf
+        y = math.inf if self.data > _EXP_END else math.exp(self.data)
         return _made(y, (self,), "exp", (y,))
 
     def log(self) -> "Value":
@@ -130,21 +130,23 @@ class Value(Node):
 
     def relu(self) -> "Value":
         """Return the number where it is positive and 0 elsewhere; the derivative at 0 is taken as 0."""
-        positive = self.data > 0
-        return _made(self.data if positive else 0.0, (self,), "ReLU", (1.0 if positive else 0.0,))
+        cut = self.data <= 0  # not so for nan, which must stay in sight
+        return _made(0.0 if cut else self.data, (self,), "ReLU", (0.0 if cut else 1.0,))
 
     def sigmoid(self) -> "Value":
         """Return 1 / (1 + exp(-x))."""
-        # tanh is the same curve, stretched, and does not overflow
-        y = 0.5 * (1 + math.tanh(0.5 * self.data))
+        e = math.exp(-abs(self.data))  # cannot overflow, and keeps the small end exact
+        y = (1.0 if self.data >= 0 else e) / (1 + e)
         return _made(y, (self,), "sigmoid", (y * (1 - y),))
 
     def sin(self) -> "Value":
-        """Return the sine of an angle in radians."""
+        """Return the sine of an angle in radians. Raises DomainError for an infinite one."""
+        _check_angle(self.data)
         return _made(math.sin(self.data), (self,), "sin", (math.cos(self.data),))
 
     def cos(self) -> "Value":
-        """Return the cosine of an angle in radians."""
+        """Return the cosine of an angle in radians. Raises DomainError for an infinite one."""
+        _check_angle(self.data)
         return _made(math.cos(self.data), (self,), "cos", (-math.sin(self.data),))
 
     # -- the walk back -------------------------------------------------------------------------------------------------
@@ -176,6 +178,11 @@ class Value(Node):
 _EXP_END = 709.782712893384
 
 
+def _check_angle(angle: Number) -> None:
+    if math.isinf(angle):
+        raise DomainError(f"an angle must be finite; got {angle!r}. Clip it, or look for what made it grow.")
+
+
 def _made(data: Number, parents: tuple[Value, ...], op: str, local_derivatives: tuple[Number, ...]) -> Value:
     made = Value.__new__(Value)
     made.data = data
@@ -198,3 +205,14 @@ def _power(base: Number, exponent: Number) -> Number:
         return float(base**exponent) if isinstance(base, float) or exponent < 0 else base**exponent
     except OverflowError:
         raise DomainError(f"a power must stay below 1.8e308; got {base!r} ** {exponent!r}.") from None
+
+
+def _slope(base: Number, exponent: Number) -> Number:
+    """Return the derivative of base ** exponent by the base: infinite where it stands upright, as √x at 0."""
+    if not exponent:  # constant, also at base 0
+        return 0.0
+    try:
+        return exponent * _power(base, exponent - 1)
+    except DomainError:
+        upright = math.copysign(math.inf, exponent)
+        return -upright if base < 0 and (exponent - 1) % 2 else upright

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from backlight.autograd.op import Op, sum_to
+from backlight.autograd.op import BROADCAST, Op, sum_to
 from backlight.core import Array
 
 
@@ -13,6 +13,7 @@ class Add(Op):
 
     name = "add"
     formula = "y = a + b;  da = dy;  db = dy"
+    fits = BROADCAST
 
     @staticmethod
     def forward(a: Array, b: Array) -> tuple[Array, Any]:
@@ -29,6 +30,7 @@ class Sub(Op):
 
     name = "sub"
     formula = "y = a - b;  da = dy;  db = -dy"
+    fits = BROADCAST
 
     @staticmethod
     def forward(a: Array, b: Array) -> tuple[Array, Any]:
@@ -45,6 +47,7 @@ class Mul(Op):
 
     name = "mul"
     formula = "y = a b;  da = dy b;  db = dy a"
+    fits = BROADCAST
 
     @staticmethod
     def forward(a: Array, b: Array) -> tuple[Array, Any]:
@@ -57,14 +60,16 @@ class Mul(Op):
 
 
 class Div(Op):
-    """y = a / b. Two integers give float32, as in PyTorch."""
+    """y = a / b; ±inf or nan where b is 0. Two integers give float32, as in PyTorch."""
 
     name = "div"
     formula = "y = a / b;  da = dy / b;  db = -dy y / b"
+    fits = BROADCAST
 
     @staticmethod
     def forward(a: Array, b: Array) -> tuple[Array, Any]:
-        y = a / b
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = a / b
         if a.dtype.kind != "f" and b.dtype.kind != "f":
             y = y.astype(np.float32)
         return y, (a.shape, b, y)
@@ -72,27 +77,31 @@ class Div(Op):
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
         a_shape, b, y = saved
-        da = dy / b
-        return sum_to(da, a_shape), -sum_to(da * y, b.shape)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            da = dy / b
+            return sum_to(da, a_shape), -sum_to(da * y, b.shape)
 
 
 class Pow(Op):
-    """y = aᵇ. Where the base is 0, the derivative by the exponent is taken as 0."""
+    """y = aᵇ; nan for a negative base under a broken exponent. Where the base is 0, db is taken as 0."""
 
     name = "pow"
     formula = "y = aᵇ;  da = dy b aᵇ⁻¹;  db = dy y ln a"
+    fits = BROADCAST
 
     @staticmethod
     def forward(a: Array, b: Array) -> tuple[Array, Any]:
-        y = a**b
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            y = a**b
         return y, (a, b, y)
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
         a, b, y = saved
         # b = 0 makes y constant in a, also at a = 0, where aᵇ⁻¹ is infinite
-        da = dy * np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1))
-        log_a = np.log(np.where(a == 0, 1, a))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            da = dy * np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1))
+            log_a = np.log(np.where(a == 0, 1, a))
         return sum_to(da, a.shape), sum_to(dy * y * log_a, b.shape)
 
 
@@ -104,7 +113,8 @@ class PowConstant(Op):
 
     @staticmethod
     def forward(a: Array, *, exponent: float) -> tuple[Array, Any]:
-        y = a * a if exponent == 2 else a**exponent
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            y = a * a if exponent == 2 else a**exponent
         return y, (a, exponent)
 
     @staticmethod
@@ -112,8 +122,9 @@ class PowConstant(Op):
         a, exponent = saved
         if exponent == 0:  # constant, also at a = 0, where aⁿ⁻¹ is infinite
             return (np.zeros_like(dy),)
-        slope = a if exponent == 2 else a ** (exponent - 1)
-        return (dy * (exponent * slope),)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            slope = a if exponent == 2 else a ** (exponent - 1)
+            return (dy * (exponent * slope),)
 
 
 class Neg(Op):

@@ -10,14 +10,15 @@ from backlight.core import Array
 
 
 class Exp(Op):
-    """y = eᵃ, its own slope."""
+    """y = eᵃ, its own slope; inf beyond the largest float."""
 
     name = "exp"
     formula = "y = eᵃ;  da = dy y"
 
     @staticmethod
     def forward(a: Array) -> tuple[Array, Any]:
-        y = np.exp(a)
+        with np.errstate(over="ignore"):
+            y = np.exp(a)
         return y, y
 
     @staticmethod
@@ -55,7 +56,7 @@ class Tanh(Op):
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array]:
-        slope = saved * saved
+        slope = np.asarray(saved * saved)
         np.subtract(1, slope, out=slope)
         slope *= dy
         return (slope,)
@@ -78,14 +79,15 @@ class ReLU(Op):
 
 
 class Sigmoid(Op):
-    """y = 1 / (1 + e⁻ᵃ), computed as a stretched tanh, which cannot overflow."""
+    """y = 1 / (1 + e⁻ᵃ), computed from e to the power of -|a|, which cannot overflow and keeps the small end exact."""
 
     name = "sigmoid"
     formula = "y = 1 / (1 + e⁻ᵃ);  da = dy y (1 - y)"
 
     @staticmethod
     def forward(a: Array) -> tuple[Array, Any]:
-        y = 0.5 * (1 + np.tanh(0.5 * a))
+        e = np.exp(-np.abs(a))
+        y = np.where(a >= 0, 1, e) / (1 + e)
         return y, y
 
     @staticmethod

@@ -1,5 +1,6 @@
 """Picking out numbers by their place. Where a place is picked twice, its gradient is summed: two paths lead from it."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ _ONE_HOT_LIMIT = 128
 def scatter_rows(dy: Array, rows: IntArray, count: int) -> Array:
     """Return (count, *D): row r is the sum of all `dy[i]` whose `rows[i]` is r. `dy` is (*rows.shape, *D)."""
     flat_rows = rows.reshape(-1)
-    dy_ND = dy.reshape(flat_rows.size, -1)
+    dy_ND = dy.reshape(flat_rows.size, math.prod(dy.shape[rows.ndim :]))
     if count <= _ONE_HOT_LIMIT and dy.dtype.kind == "f":
         # pulling a row out is one_hot @ W, and the gradient of that by W is one_hotᵀ @ dy
         one_hot_NR = np.zeros((flat_rows.size, count), dy.dtype)

@@ -13,6 +13,7 @@ class MatMul(Op):
 
     name = "matmul"
     formula = "y = a b;  da = dy bᵀ;  db = aᵀ dy"
+    fits = "a's last axis must be as long as b's second to last (or only) one, and earlier axes must broadcast"
 
     @staticmethod
     def forward(a: Array, b: Array) -> tuple[Array, Any]:
@@ -37,6 +38,7 @@ class Linear(Op):
 
     name = "linear"
     formula = "y = x W + b;  dx = dy Wᵀ;  dW = xᵀ dy;  db = Σ dy"
+    fits = "x (..., I), W (I, O) and b (O,)"
 
     @staticmethod
     def forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Any]:

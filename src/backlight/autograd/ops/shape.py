@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from backlight.autograd.op import Op, sum_to
-from backlight.core import Array
+from backlight.core import Array, ShapeError
 
 
 class Reshape(Op):
@@ -61,8 +61,8 @@ class Concatenate(Op):
 
     @staticmethod
     def forward(*arrays: Array, axis: int) -> tuple[Array, Any]:
-        seams = np.cumsum([array.shape[axis] for array in arrays[:-1]])
-        return np.concatenate(arrays, axis), (seams, axis)
+        y = np.concatenate(arrays, axis)
+        return y, (np.cumsum([array.shape[axis] for array in arrays[:-1]]), axis)
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, ...]:
@@ -126,6 +126,10 @@ class Triangle(Op):
 
     @staticmethod
     def forward(a: Array, *, k: int = 0, lower: bool = True) -> tuple[Array, Any]:
+        if a.ndim < 2:
+            raise ShapeError(
+                f"a triangle is cut out of the last two axes; got shape {a.shape}. Add one by unsqueeze()."
+            )
         keep = np.tril if lower else np.triu
         return keep(a, k), (keep, k)
 

@@ -67,6 +67,11 @@ class CrossEntropy(Op):
                 f"cross entropy needs one target for each row of logits: targets of shape {logits.shape[:-1]}; "
                 f"got logits {logits.shape} and targets {targets.shape}."
             )
+        if logits.dtype.kind != "f" or targets.dtype.kind not in "iu":
+            raise ConfigError(
+                "cross entropy needs floating-point logits and integer targets; "
+                f"got {logits.dtype} and {targets.dtype}."
+            )
         vocabulary = logits.shape[-1]
         logits_NV = logits.reshape(-1, vocabulary)
         targets_N = targets.reshape(-1)
