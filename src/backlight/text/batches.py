@@ -52,19 +52,20 @@ class Windows:
 
     Raises:
         DataError: there is no target.
-        ConfigError: the context is below 1.
+        ConfigError: the context is negative. With 0 there is nothing to see: `x` is (size, 0).
     """
 
     def __init__(self, items: EncodedItems, context: int) -> None:
-        _check(items, context)
+        _check(items, context, at_least=0)
         self.context = context
         self.targets = items.targets
         lengths = np.diff(items.starts)
         if items.ends:
             lengths = lengths + 1
-        # Before each item stand T boundaries, so that those of the next item are also this one's end.
-        pads = context * np.arange(1, len(items) + 1)
-        stream = _spread(items, items.starts[:-1] + pads, len(items.ids) + context * (len(items) + 1))
+        # Before each item stand T boundaries (one, if T is 0), so that those of the next item are also this one's end.
+        pad = max(context, 1)
+        pads = pad * np.arange(1, len(items) + 1)
+        stream = _spread(items, items.starts[:-1] + pads, len(items.ids) + pad * (len(items) + 1))
         dtype = np.uint32 if len(stream) <= np.iinfo(np.uint32).max else np.int64
         # The window of the target at position p starts at p - T.
         self._first = _expand(items.starts[:-1] + pads - context, lengths, dtype)
@@ -117,7 +118,7 @@ class Sequences:
     """
 
     def __init__(self, items: EncodedItems, context: int) -> None:
-        _check(items, context)
+        _check(items, context, at_least=1)
         self.context = context
         self.targets = items.targets
         lengths = np.diff(items.starts)
@@ -194,8 +195,8 @@ def _expand(begins: IntArray, lengths: IntArray, dtype: type[np.integer]) -> Int
     return np.cumsum(steps, dtype=dtype, out=steps)
 
 
-def _check(items: EncodedItems, context: int) -> None:
-    if context < 1:
-        raise ConfigError(f"a context is 1 or larger; got {context}. Take 3")
+def _check(items: EncodedItems, context: int, *, at_least: int) -> None:
+    if context < at_least:
+        raise ConfigError(f"a context is {at_least} or larger; got {context}. Take 3")
     if items.targets < 1:
         raise DataError(f"a data set needs at least one target; got {len(items)} items without one. Give it some text")

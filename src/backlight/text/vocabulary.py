@@ -1,12 +1,11 @@
 """Characters to ids and back."""
 
-import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -161,36 +160,30 @@ class Vocabulary:
                 f"ids of this vocabulary are 0..{self.size - 1}; got {wrong}. Do the ids come from another vocabulary?"
             )
 
-    def to_json(self) -> str:
-        """Return the vocabulary as one JSON object in ASCII, which `from_json` reads."""
-        record = {"format": FORMAT, "version": VERSION, "size": self.size, "characters": self.characters}
-        return json.dumps(record, indent=1) + "\n"
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, fit for JSON and for `from_json`."""
+        return {"format": FORMAT, "version": VERSION, "size": self.size, "characters": self.characters}
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "Vocabulary":
-        """Return the vocabulary that `to_json` wrote.
+    def from_json(cls, values: Mapping[str, Any]) -> "Vocabulary":
+        """Return the vocabulary that `to_json` gave.
 
         Raises:
-            VocabularyError: the text is cut off or garbled, or was written by another version.
+            VocabularyError: the values are garbled, or were written by another version.
         """
-        try:
-            record = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise _unreadable(f"got text that is none ({error})") from None
-        if not isinstance(record, dict) or record.get("format") != FORMAT:
-            raise _unreadable(f'got {_short(str(record))}, without "format": "{FORMAT}"')
-        fields = cast("dict[str, Any]", record)
-        if fields.get("version") != VERSION:
-            raise _unreadable(f"got version {fields.get('version')!r}; this is version {VERSION}")
-        characters = fields.get("characters")
-        if not isinstance(characters, str) or fields.get("size") != len(characters) + 1:
+        if values.get("format") != FORMAT:
+            raise _unreadable(f'got {_short(str(dict(values)))}, without "format": "{FORMAT}"')
+        if values.get("version") != VERSION:
+            raise _unreadable(f"got version {values.get('version')!r}; this is version {VERSION}")
+        characters = values.get("characters")
+        if not isinstance(characters, str) or values.get("size") != len(characters) + 1:
             raise _unreadable("got a size that is not the number of characters + 1")
         return cls(characters)
 
 
 def _unreadable(given: str) -> VocabularyError:
     return VocabularyError(
-        f"a vocabulary is a JSON object as to_json writes it; {given}. Take a whole copy of the file, or train again"
+        f"a vocabulary is what to_json gives; {given}. Take a whole copy of the file, or train again"
     )
 
 

@@ -1,6 +1,5 @@
 """From a plan to a trained model in a run directory, and from a run directory back to the model."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,9 +122,7 @@ def prepare(plan: Plan, path: Path | Callable[[Corpus], Path], *, stdin: BinaryI
     }
     for key in ("settings", "mode"):
         del config[key]
-    run = RunDirectory.create(
-        path(corpus) if callable(path) else path, config=config, vocabulary=json.loads(vocabulary.to_json())
-    )
+    run = RunDirectory.create(path(corpus) if callable(path) else path, config=config, vocabulary=vocabulary.to_json())
     run.save_seen(item_hashes(corpus.items if corpus.mode == "items" else []))
     return Session(plan, run, corpus, splits, vocabulary, model)
 
@@ -170,7 +167,7 @@ def load_model(run: RunDirectory) -> tuple[LanguageModel, Vocabulary]:
     Raises:
         RunError: there are no weights yet, or they are damaged or not of this model.
     """
-    vocabulary = Vocabulary.from_json(json.dumps(run.vocabulary))
+    vocabulary = Vocabulary.from_json(run.vocabulary)
     plan = plan_of(run)
     arrays, _ = run.load_weights()
     model = _model(plan, vocabulary)

@@ -38,9 +38,7 @@ def test_decode_undoes_encode(items):
 @given(st.lists(texts, min_size=1, max_size=8))
 def test_json_there_and_back(items):
     vocabulary = Vocabulary.of(items)
-    text = vocabulary.to_json()
-    assert text.isascii()
-    assert Vocabulary.from_json(text) == vocabulary == Vocabulary.from_json(text.encode())
+    assert Vocabulary.from_json(json.loads(json.dumps(vocabulary.to_json()))) == vocabulary
 
 
 def test_items_may_be_empty_and_ends_are_passed_on():
@@ -125,36 +123,22 @@ def test_labels_can_be_seen():
             vocabulary.label(outside)
 
 
-GOOD = json.loads(Vocabulary("ab").to_json())
+GOOD = Vocabulary("ab").to_json()
 
 
 @pytest.mark.parametrize(
-    "text",
+    "values",
     [
-        "",
-        "null",
-        "[]",
-        '"ab"',
-        "{}",
-        "[" * 100_000,
-        b"\xff\xfe{",
-        Vocabulary("ab").to_json()[:-4],
-        *(json.dumps({**GOOD, **change}) for change in [
+        {},
+        *({**GOOD, **change} for change in [
             {"version": 2}, {"format": "other"}, {"size": 4}, {"size": None}, {"characters": ["a", "b"]},
             {"characters": "ba"}, {"characters": "", "size": 1}, {"characters": None},
         ]),
-        *(json.dumps({key: value for key, value in GOOD.items() if key != gone}) for gone in GOOD),
+        *({key: value for key, value in GOOD.items() if key != gone} for gone in GOOD),
     ],
 )  # fmt: skip
-def test_garbled_json_is_refused_in_one_line(text):
+def test_garbled_values_are_refused_in_one_line(values):
     with pytest.raises(VocabularyError) as error:
-        Vocabulary.from_json(text)
+        Vocabulary.from_json(values)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 400
-
-
-@given(st.data())
-def test_a_truncated_vocabulary_never_loads(data):
-    text = Vocabulary("abcé👩").to_json().rstrip()
-    with pytest.raises(VocabularyError):
-        Vocabulary.from_json(text[: data.draw(st.integers(0, len(text) - 1))])
