@@ -154,12 +154,24 @@ class TensorBase(Node):
         prev = self._prev
         if not prev:
             return
-        assert self._op is not None  # noqa: S101  (what has parents was made by an op)
+        if self._op is None:
+            raise GraphError(
+                "no gradient can pass a tensor that numbers with a history were written into by index. "
+                "Make it by cat(), stack() or where(), or write .detach()ed numbers."
+            )
         for parent, gradient in zip(prev, self._op.backward(cast("Array", self._grad), self._saved), strict=True):
             if parent._needs_grad:
                 parent._receive(gradient)
         # what arrived may be shared with other nodes; what is kept may be changed by its owner
         self._grad = np.array(self._grad) if self._retains_grad else None
+
+    @property
+    def _history_lost(self) -> bool:
+        return self._op is None and bool(self._prev)
+
+    def _lose_history(self, written: "TensorBase") -> None:
+        """Note that `written` is now part of this tensor: its numbers can be read, but no gradient can pass."""
+        self._needs_grad, self._prev, self._serial = True, (written,), next_serial()
 
     def backward(self, gradient: "Tensor | Array | None" = None) -> None:
         """Add the derivative of this tensor to the gradient of every leaf that it was made of.

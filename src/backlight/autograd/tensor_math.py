@@ -12,6 +12,9 @@ from backlight.autograd.tensor_base import TensorBase, as_array
 from backlight.core import GraphError, ShapeError
 
 Operand = Any  # a tensor, an array or a number
+_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
+"""Booleans are among the integers, integers among the floats."""
+
 Dim = int | tuple[int, ...] | None
 
 
@@ -45,8 +48,9 @@ class TensorMath(TensorBase):
             if mine.kind == "f":
                 return self, self._holding(other.array.astype(mine))
             return (self._holding(self.array.astype(theirs)), other) if theirs.kind == "f" else (self, other)
-        if isinstance(other, (bool, int, float)):  # a plain number takes the tensor's dtype
-            if mine.kind == "f" or (mine.kind in "iu" and not isinstance(other, float)):
+        if isinstance(other, (bool, int, float)):  # a plain number takes the tensor's dtype, if that is of its kind
+            needs = 2 if isinstance(other, float) else int(not isinstance(other, bool))
+            if needs <= _KINDS[mine.kind]:
                 return self, self._holding(np.asarray(other, mine))
             dtype = np.dtype(np.float32 if isinstance(other, float) else np.int64)
             return self._holding(self.array.astype(dtype)), self._holding(np.asarray(other, dtype))

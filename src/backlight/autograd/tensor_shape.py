@@ -220,15 +220,10 @@ class TensorShape(TensorBase):
             raise IndexError(f"an index must lie inside the shape, {self.array.shape}: {error}.") from error
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if recording.on and self._needs_grad:
+        if recording.on and self._needs_grad and not self._history_lost:
             raise GraphError(
                 "a tensor in a graph cannot be written to: its old numbers are needed on the way back. "
                 "Write to .data, work under no_grad(), or use where()."
-            )
-        if recording.on and isinstance(value, TensorBase) and value._needs_grad:
-            raise GraphError(
-                "what is written into a tensor loses its history, and this value needs a gradient. "
-                "Use cat(), stack() or where(), or write value.detach()."
             )
         numbers = value if isinstance(value, (int, float)) else as_array(value)
         try:
@@ -237,6 +232,8 @@ class TensorShape(TensorBase):
             raise IndexError(f"an index must lie inside the shape, {self.array.shape}: {error}.") from error
         except ValueError as error:
             raise ShapeError(f"what is written must fit the place: {str(error).strip()}.") from error
+        if recording.on and isinstance(value, TensorBase) and value._needs_grad:
+            self._lose_history(value)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
