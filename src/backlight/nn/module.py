@@ -12,7 +12,7 @@ from backlight.core import Array, ConfigError, ShapeError
 
 
 class Module:
-    """A layer or a model. Attributes that are Parameters, Modules or lists of Modules belong to it.
+    """A layer or a model. Parameters and Modules that are its attributes, also inside lists and dicts, belong to it.
 
     Attributes:
         training: True after `train()`, False after `eval()`; layers such as dropout differ between the two.
@@ -28,13 +28,14 @@ class Module:
         """Return `forward(x)`."""
         return self.forward(x)
 
+    def parts(self) -> Iterator[tuple[str, "Module | Parameter"]]:
+        """Yield this module's own parameters and the modules one level down, with their names."""
+        for name, part in vars(self).items():
+            yield from _inside(name, part)
+
     def children(self) -> Iterator[tuple[str, "Module"]]:
         """Yield the modules one level down, with their names."""
-        for name, part in vars(self).items():
-            if isinstance(part, Module):
-                yield name, part
-            elif isinstance(part, (list, tuple)):
-                yield from ((f"{name}.{i}", one) for i, one in enumerate(part) if isinstance(one, Module))
+        yield from ((name, part) for name, part in self.parts() if isinstance(part, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """Yield this module and all below it, with dotted names."""
@@ -46,7 +47,7 @@ class Module:
         """Yield every parameter once, with its dotted name."""
         seen: set[int] = set()
         for path, module in self.named_modules():
-            for name, part in vars(module).items():
+            for name, part in module.parts():
                 if isinstance(part, Parameter) and id(part) not in seen:
                     seen.add(id(part))
                     yield (f"{path}.{name}" if path else name), part
@@ -114,3 +115,15 @@ class Module:
     def describe(self) -> str:
         """Return the sizes that tell this layer from others of its kind, for printing."""
         return ""
+
+
+def _inside(name: str, part: Any) -> Iterator[tuple[str, Module | Parameter]]:
+    """Yield the parameters and modules that an attribute holds, however deep its lists and dicts are nested."""
+    if isinstance(part, (Module, Parameter)):
+        yield name, part
+    elif isinstance(part, (list, tuple)):
+        for place, one in enumerate(part):
+            yield from _inside(f"{name}.{place}", one)
+    elif isinstance(part, dict):
+        for key, one in part.items():
+            yield from _inside(f"{name}.{key}", one)

@@ -104,7 +104,7 @@ class MLP(ScalarModule):
         """Return the last layer's output."""
         out: Any = x
         for layer in self.layers:
-            out = layer(out if isinstance(out, Sequence) else [out])
+            out = layer([out] if isinstance(out, Value) else out)
         return out
 
     def parameters(self) -> list[Value]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from backlight.autograd.flat import FlatParameters
 from backlight.autograd.tensor_base import TensorBase
-from backlight.core import ConfigError
+from backlight.core import ConfigError, FloatArray
 
 
 def clip_grad_norm(parameters: Iterable[TensorBase] | FlatParameters, max_norm: float) -> float:
@@ -21,8 +21,19 @@ def clip_grad_norm(parameters: Iterable[TensorBase] | FlatParameters, max_norm: 
     """
     if not max_norm > 0:
         raise ConfigError(f"max_norm must be above 0; got {max_norm}.")
-    grad = FlatParameters.of(parameters).gather()
-    norm = math.sqrt(float(np.dot(grad, grad)))
+    grads = FlatParameters.gradients(parameters)
+    norm = math.hypot(*(_norm(grad) for grad in grads))
     if math.isfinite(norm) and norm > max_norm:
-        grad *= max_norm / norm
+        for grad in grads:
+            np.multiply(grad, max_norm / norm, out=grad)
     return norm
+
+
+def _norm(grad: FloatArray) -> float:
+    """Return √Σ grad²; where a square is beyond the largest float, of grad / max |grad|, which is not."""
+    flat = grad.reshape(-1)
+    norm = math.sqrt(float(np.dot(flat, flat)))
+    if not math.isinf(norm):
+        return norm
+    largest = float(np.max(np.abs(flat)))
+    return largest if math.isinf(largest) else largest * _norm(flat / largest)

@@ -33,7 +33,7 @@ class Optimiser:
         self.lr = lr
         self.weight_decay = weight_decay
         self.steps = 0
-        self._decaying = _decaying(self.flat, decay_vectors=decay_vectors) if weight_decay else None
+        self._decaying = _decaying(self.flat, decay_vectors=decay_vectors)
         self._scratch = np.empty_like(self.flat.data)
 
     def step(self) -> None:
