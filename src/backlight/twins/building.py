@@ -1,0 +1,86 @@
+"""From a module of ours to its twin: the table of twins, and the walk down the layers."""
+
+from typing import Final
+
+import torch
+
+from backlight.core import ConfigError
+from backlight.nn import Module, Parameter
+from backlight.twins.entry import Entry
+from backlight.twins.layers import LAYERS
+from backlight.twins.links import Link, copy_weights, remember
+from backlight.twins.models import MODELS
+
+TWINS: Final[dict[type[Module], Entry]] = {**LAYERS, **MODELS}
+"""How each class of module is built in PyTorch. A class stands for itself only: a subclass may compute otherwise."""
+
+
+def twin_of(ours: Module) -> torch.nn.Module:
+    """Return the same layer or model in PyTorch: same weights (copied), dtype, and training or evaluation mode.
+
+    A layer or parameter that ours uses in several places is one module or parameter in the twin too. PyTorch's
+    global random numbers are left as they were.
+
+    Args:
+        ours: a module whose class, and the classes of the modules below it, are in `TWINS`.
+
+    Raises:
+        ConfigError: a class that is not in `TWINS`, or a parameter that two layers share but that PyTorch keeps
+            transposed in one of them only.
+    """
+    built = _Built(ours)
+    with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw first weights, which ours replace
+        twin = built.twin(ours)
+    for _, module in ours.named_modules():  # from the top down, so that the lower ones decide
+        built.modules[id(module)].train(module.training)
+    remember(twin, built.links(twin))
+    copy_weights(ours, twin)
+    return twin
+
+
+class _Built:
+    """What has been built of one twin so far, by the identity of what it was built from."""
+
+    def __init__(self, whole: Module) -> None:
+        self.whole = whole
+        self.modules: dict[int, torch.nn.Module] = {}
+        self.parameters: dict[int, tuple[torch.nn.Parameter, bool]] = {}
+
+    def twin(self, ours: Module) -> torch.nn.Module:
+        """Return the twin of one module, new or from the place where it was met before."""
+        if id(ours) not in self.modules:
+            self.modules[id(ours)] = self._new(ours)
+        return self.modules[id(ours)]
+
+    def _new(self, ours: Module) -> torch.nn.Module:
+        if type(ours) not in TWINS:
+            raise ConfigError(
+                f"twin_of() knows {', '.join(sorted(one.__name__ for one in TWINS))}; got a {type(ours).__name__}. "
+                "Add how PyTorch builds it to backlight.twins.TWINS."
+            )
+        entry = TWINS[type(ours)]
+        theirs = entry.build(ours, self.twin)
+        for name, part in ours.parts():
+            if isinstance(part, Parameter):
+                theirs.to(getattr(torch, part.array.dtype.name))
+                self._join(name, part, entry, theirs)
+        return theirs
+
+    def _join(self, name: str, parameter: Parameter, entry: Entry, theirs: torch.nn.Module) -> None:
+        """Note which parameter of the twin this is; where ours was met before, use the same one here too."""
+        their_name = entry.names.get(name, name)
+        this = getattr(theirs, their_name), name in entry.transposed
+        known, transposed = self.parameters.setdefault(id(parameter), this)
+        if transposed != this[1]:
+            raise ConfigError(
+                f"a parameter that layers share must lie the same way in both; got {name} of {type(theirs).__name__}, "
+                "of which PyTorch keeps one transposed and one not. Share between layers of one kind only."
+            )
+        setattr(theirs, their_name, known)
+
+    def links(self, twin: torch.nn.Module) -> tuple[Link, ...]:
+        """Return the links, in the order of our parameters."""
+        their_names = {id(parameter): name for name, parameter in twin.named_parameters()}
+        found = [(name, *self.parameters[id(parameter)]) for name, parameter in self.whole.named_parameters()]
+        assert len(found) == len(their_names), "an entry of TWINS leaves a parameter without its twin"  # noqa: S101
+        return tuple(Link(name, their_names[id(theirs)], transposed) for name, theirs, transposed in found)
