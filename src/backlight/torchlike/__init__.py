@@ -1,0 +1,119 @@
+"""PyTorch's names for what the lectures use, on Backlight's own tensors: lecture code runs with one line changed.
+
+    import backlight.torchlike as torch
+    import backlight.torchlike.nn.functional as F
+
+From the same seed the random numbers are PyTorch's own, so a network starts from the same weights and spells the same
+names. Where this differs: a shape is a plain tuple, a dtype is NumPy's, `Tensor([1, 2])` keeps integers, and mistakes
+raise the errors of `backlight.core`. A name that is not here says so and names the nearest.
+"""
+
+from backlight.autograd import Tensor, cat, no_grad, stack, where
+from backlight.torchlike import cuda, nn
+from backlight.torchlike._missing import names_of
+from backlight.torchlike._new import Size
+from backlight.torchlike.chance import (
+    default_generator,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+)
+from backlight.torchlike.creation import (
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    is_tensor,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from backlight.torchlike.dtypes import (
+    bool,
+    double,
+    float,
+    float32,
+    float64,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    uint8,
+)
+from backlight.torchlike.functions import (
+    abs,
+    all,
+    allclose,
+    any,
+    argmax,
+    argmin,
+    clone,
+    cos,
+    cumsum,
+    equal,
+    exp,
+    flatten,
+    histogram,
+    isclose,
+    log,
+    log10,
+    log_softmax,
+    masked_fill,
+    matmul,
+    max,
+    mean,
+    min,
+    numel,
+    permute,
+    relu,
+    reshape,
+    sigmoid,
+    sin,
+    softmax,
+    split,
+    sqrt,
+    squeeze,
+    std,
+    sum,
+    tanh,
+    transpose,
+    tril,
+    triu,
+    unbind,
+    unsqueeze,
+    var,
+)
+from backlight.torchlike.generator import Generator
+
+concat = cat
+
+__all__ = [
+    "Generator", "Size", "Tensor", "abs", "all", "allclose", "any", "arange", "argmax", "argmin", "as_tensor", "bool",
+    "cat", "clone", "concat", "cos", "cuda", "cumsum", "default_generator", "double", "empty", "empty_like", "equal",
+    "exp", "eye", "flatten", "float", "float32", "float64", "from_numpy", "full", "full_like", "histogram",
+    "initial_seed", "int", "int8", "int16", "int32", "int64", "is_tensor", "isclose", "linspace", "log", "log10",
+    "log_softmax", "long", "manual_seed", "masked_fill", "matmul", "max", "mean", "min", "multinomial", "nn",
+    "no_grad", "normal", "numel", "ones", "ones_like", "permute", "rand", "rand_like", "randint", "randn",
+    "randn_like", "randperm", "relu", "reshape", "seed", "sigmoid", "sin", "softmax", "split", "sqrt", "squeeze",
+    "stack", "std", "sum", "tanh", "tensor", "transpose", "tril", "triu", "uint8", "unbind", "unsqueeze", "var",
+    "where", "zeros", "zeros_like",
+]  # fmt: skip
+
+__getattr__ = names_of(__name__, __all__)

@@ -1,0 +1,196 @@
+"""New tensors: from numbers, filled with one number, or evenly spaced. Shapes as ints or as a tuple, as in PyTorch.
+
+Everywhere `dtype` is NumPy's or one of `backlight.torchlike.dtypes`, `requires_grad` asks for a gradient, and `device`
+may be "cpu" only.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from backlight.autograd import Tensor
+from backlight.autograd.tensor_base import as_array
+from backlight.core import Array, ConfigError
+from backlight.torchlike._fused import fma32, fma64
+from backlight.torchlike._new import dtype_or, new_tensor, shape_from
+
+
+def tensor(
+    data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, device: str | None = None
+) -> Tensor:
+    """Return a tensor with a copy of the data: a number, nested lists, an array or a tensor.
+
+    Python's ints become int64, floats float32, bools bool; an array keeps its dtype.
+
+    Raises:
+        ShapeError: rows of different lengths, or something that is not a number.
+        ConfigError: a device other than the CPU.
+        GraphError: `requires_grad` for integers.
+    """
+    return new_tensor(np.array(as_array(data, dtype)), requires_grad=requires_grad, device=device)
+
+
+def as_tensor(data: Any, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+    """Return the data as a tensor: a tensor as it is, an array shared, anything else copied."""
+    if isinstance(data, Tensor) and dtype_or(dtype, data.dtype) == data.dtype:
+        return data
+    return new_tensor(as_array(data, dtype), device=device)
+
+
+def from_numpy(ndarray: Array) -> Tensor:
+    """Return a tensor on this very array: changing one changes the other."""
+    return new_tensor(ndarray)
+
+
+def is_tensor(obj: Any) -> bool:
+    """Return whether this is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def zeros(
+    *lengths: Any,
+    size: Any = None,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: str | None = None,
+) -> Tensor:
+    """Return zeros, float32 unless told otherwise. Raises ShapeError for a negative length."""
+    array = np.zeros(shape_from(lengths, size), dtype_or(dtype, np.float32))
+    return new_tensor(array, requires_grad=requires_grad, device=device)
+
+
+def ones(
+    *lengths: Any,
+    size: Any = None,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: str | None = None,
+) -> Tensor:
+    """Return ones, float32 unless told otherwise. Raises ShapeError for a negative length."""
+    array = np.ones(shape_from(lengths, size), dtype_or(dtype, np.float32))
+    return new_tensor(array, requires_grad=requires_grad, device=device)
+
+
+def empty(
+    *lengths: Any,
+    size: Any = None,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: str | None = None,
+) -> Tensor:
+    """Return whatever numbers the memory holds: fill them before reading. Raises ShapeError for a negative length."""
+    array = np.empty(shape_from(lengths, size), dtype_or(dtype, np.float32))
+    return new_tensor(array, requires_grad=requires_grad, device=device)
+
+
+def full(
+    size: Any,
+    fill_value: float,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: str | None = None,
+) -> Tensor:
+    """Return one number everywhere: int64 for an int, float32 for a float, bool for a bool, unless told otherwise."""
+    array = np.full(shape_from((), size), as_array(fill_value, dtype))
+    return new_tensor(array, requires_grad=requires_grad, device=device)
+
+
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: str | None = None,
+) -> Tensor:
+    """Return an (n, m) matrix, or (n, n), with ones on the diagonal and zeros elsewhere."""
+    rows, columns = shape_from((n, n if m is None else m))
+    array = np.eye(rows, columns, dtype=np.dtype(dtype_or(dtype, np.float32)))
+    return new_tensor(array, requires_grad=requires_grad, device=device)
+
+
+def zeros_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Return zeros in a tensor's shape and dtype."""
+    return zeros(size=input.shape, dtype=dtype_or(dtype, input.dtype), requires_grad=requires_grad)
+
+
+def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Return ones in a tensor's shape and dtype."""
+    return ones(size=input.shape, dtype=dtype_or(dtype, input.dtype), requires_grad=requires_grad)
+
+
+def empty_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Return whatever numbers the memory holds, in a tensor's shape and dtype."""
+    return empty(size=input.shape, dtype=dtype_or(dtype, input.dtype), requires_grad=requires_grad)
+
+
+def full_like(
+    input: Tensor, fill_value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Return one number everywhere, in a tensor's shape and dtype."""
+    return full(input.shape, fill_value, dtype=dtype_or(dtype, input.dtype), requires_grad=requires_grad)
+
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: str | None = None,
+) -> Tensor:
+    """Return start, start + step, ... below `end`; `arange(end)` starts from 0. Ints give int64, floats float32.
+
+    Raises:
+        ConfigError: a step of 0, or one that leads away from `end`.
+    """
+    bounds = (0, start, step) if end is None else (start, end, step)
+    first, last, stride = (bound.item() if isinstance(bound, Tensor | np.generic) else bound for bound in bounds)
+    if stride == 0 or (last - first) / stride < 0:
+        raise ConfigError(
+            f"arange needs a step that leads from start to end; got arange({first}, {last}, {stride}). Change its sign."
+        )
+    whole = all(isinstance(bound, int) for bound in (first, last, stride))
+    array = np.arange(first, last, stride)
+    kind = dtype_or(dtype, np.int64 if whole else np.float32)
+    return new_tensor(array.astype(kind), requires_grad=requires_grad, device=device)
+
+
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: str | None = None,
+) -> Tensor:
+    """Return `steps` evenly spaced numbers from `start` to `end`, both included; float32 unless told otherwise.
+
+    Counted from the start in the first half and from the end in the second, each number rounded once, as in PyTorch.
+    Raises ConfigError for a negative `steps`, or a dtype other than float32 and float64.
+    """
+    kind = np.dtype(dtype_or(dtype, np.float32))
+    if steps < 0 or kind not in {np.dtype(np.float32), np.dtype(np.float64)}:
+        raise ConfigError(f"linspace needs steps >= 0 and a floating dtype; got steps={steps}, dtype={kind}.")
+    array = _spaced32(start, end, steps) if kind == np.float32 else _spaced64(start, end, steps)
+    return new_tensor(array, requires_grad=requires_grad, device=device)
+
+
+def _spaced32(start: float, end: float, steps: int) -> Array:
+    first, last = np.float32(start), np.float32(end)
+    step = (last - first) / np.float32(max(steps - 1, 1))
+    at = np.arange(steps, dtype=np.float32)
+    half = steps // 2 or steps
+    return np.concatenate((fma32(at[:half], step, first), fma32(at[: steps - half][::-1], -step, last)))
+
+
+def _spaced64(start: float, end: float, steps: int) -> Array:
+    first, last = float(start), float(end)
+    step = (last - first) / max(steps - 1, 1)
+    at = np.arange(steps, dtype=np.float64)
+    half = steps // 2 or steps
+    return np.concatenate((fma64(at[:half], step, first), fma64(at[: steps - half][::-1], -step, last)))

@@ -1,0 +1,122 @@
+"""Methods of tensors as functions, and what compares or counts."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backlight.autograd import Tensor
+from backlight.autograd.tensor_base import as_array
+from backlight.autograd.tensor_math import as_operand
+from backlight.core import ConfigError
+from backlight.torchlike._new import new_tensor
+
+
+def _function_of(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function(input, ...)` that does what `input.method(...)` does, with its documentation."""
+
+    @wraps(method)
+    def function(input: Any, *arguments: Any, **settings: Any) -> Any:
+        return method(as_operand(input), *arguments, **settings)
+
+    function.__module__ = __name__
+    function.__qualname__ = function.__name__
+    return function
+
+
+exp = _function_of(Tensor.exp)
+log = _function_of(Tensor.log)
+log10 = _function_of(Tensor.log10)
+tanh = _function_of(Tensor.tanh)
+relu = _function_of(Tensor.relu)
+sigmoid = _function_of(Tensor.sigmoid)
+sqrt = _function_of(Tensor.sqrt)
+abs = _function_of(Tensor.abs)
+sin = _function_of(Tensor.sin)
+cos = _function_of(Tensor.cos)
+softmax = _function_of(Tensor.softmax)
+log_softmax = _function_of(Tensor.log_softmax)
+
+sum = _function_of(Tensor.sum)
+mean = _function_of(Tensor.mean)
+var = _function_of(Tensor.var)
+std = _function_of(Tensor.std)
+max = _function_of(Tensor.max)
+min = _function_of(Tensor.min)
+argmax = _function_of(Tensor.argmax)
+argmin = _function_of(Tensor.argmin)
+all = _function_of(Tensor.all)
+any = _function_of(Tensor.any)
+cumsum = _function_of(Tensor.cumsum)
+
+tril = _function_of(Tensor.tril)
+triu = _function_of(Tensor.triu)
+masked_fill = _function_of(Tensor.masked_fill)
+reshape = _function_of(Tensor.reshape)
+flatten = _function_of(Tensor.flatten)
+transpose = _function_of(Tensor.transpose)
+permute = _function_of(Tensor.permute)
+squeeze = _function_of(Tensor.squeeze)
+unsqueeze = _function_of(Tensor.unsqueeze)
+unbind = _function_of(Tensor.unbind)
+split = _function_of(Tensor.split)
+clone = _function_of(Tensor.clone)
+numel = _function_of(Tensor.numel)
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """Return the matrix product `input @ other`: over the last two axes, with earlier ones broadcast."""
+    product: Tensor = input @ other
+    return product
+
+
+def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Return where |input - other| <= atol + rtol |other|."""
+    near = np.isclose(as_array(input), as_array(other), rtol=rtol, atol=atol, equal_nan=equal_nan)
+    return new_tensor(np.asarray(near))
+
+
+def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Return whether |input - other| <= atol + rtol |other| everywhere."""
+    return bool(np.allclose(as_array(input), as_array(other), rtol=rtol, atol=atol, equal_nan=equal_nan))
+
+
+def equal(input: Any, other: Any) -> bool:
+    """Return whether both have the same shape and the same numbers."""
+    return np.array_equal(as_array(input), as_array(other))
+
+
+class Histogram(NamedTuple):
+    """How many numbers fall between each two edges: hist (bins,), bin_edges (bins + 1,)."""
+
+    hist: Tensor
+    bin_edges: Tensor
+
+
+def histogram(
+    input: Tensor,
+    bins: int | Tensor | Sequence[float] = 100,
+    *,
+    range: tuple[float, float] | None = None,
+    density: bool = False,
+) -> Histogram:
+    """Count how many numbers fall into each bin, in the input's dtype.
+
+    Args:
+        input: any shape, floating-point.
+        bins: how many of equal width, or their edges from left to right.
+        range: the outermost edges; by default the smallest and the largest number.
+        density: divide the counts so that the bars' areas sum to 1.
+
+    Raises:
+        ConfigError: the input is not floating-point, or has a nan or infinity and no range.
+    """
+    numbers = as_array(input)
+    if numbers.dtype.kind != "f":
+        raise ConfigError(f"histogram needs floating-point numbers; got {numbers.dtype}. Call .float() first.")
+    if range is None and isinstance(bins, int) and not np.isfinite(numbers).all():
+        raise ConfigError("histogram needs finite numbers; got nan or infinity. Give range=(low, high).")
+    edges = bins if isinstance(bins, int) else as_array(bins)
+    hist, bin_edges = np.histogram(numbers, edges, range, density=density)
+    return Histogram(new_tensor(hist.astype(numbers.dtype)), new_tensor(bin_edges.astype(numbers.dtype)))

@@ -1,0 +1,118 @@
+"""`torch.nn.functional` for the lectures: activations, losses and lookups that own no parameters."""
+
+from typing import Any
+
+import numpy as np
+
+from backlight import autograd
+from backlight.autograd import Tensor, one_hot
+from backlight.autograd.tensor_base import as_array
+from backlight.core import NOT_A_TARGET, ConfigError, IntArray, ShapeError
+from backlight.torchlike._missing import names_of
+from backlight.torchlike.functions import relu, sigmoid, tanh
+
+__all__ = [
+    "cross_entropy", "embedding", "gelu", "linear", "log_softmax", "mse_loss", "nll_loss", "one_hot", "relu",
+    "sigmoid", "softmax", "tanh",
+]  # fmt: skip
+
+__getattr__ = names_of(__name__, __all__)
+
+
+def softmax(input: Tensor, dim: int) -> Tensor:
+    """Return probabilities along `dim`: exp(x) divided by its sum."""
+    p: Tensor = input.softmax(dim)
+    return p
+
+
+def log_softmax(input: Tensor, dim: int) -> Tensor:
+    """Return log probabilities along `dim`."""
+    log_p: Tensor = input.log_softmax(dim)
+    return log_p
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """Return x Φ(x) with the tanh approximation of Φ. Raises ConfigError unless `approximate="tanh"`."""
+    if approximate != "tanh":
+        raise ConfigError(
+            f"gelu has the tanh approximation only; got approximate={approximate!r}. Write gelu(x, approximate='tanh')."
+        )
+    y: Tensor = input.gelu()
+    return y
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return x Wᵀ + b. PyTorch keeps a layer's weight as (O, I), so it is transposed here.
+
+    Shape: input (..., I), weight (O, I), bias (O,) -> (..., O)
+    Raises: ShapeError: the last axis of the input is not I long.
+    """
+    return autograd.linear(input, weight.T, bias)
+
+
+def embedding(input: Tensor, weight: Tensor) -> Tensor:
+    """Return the rows of `weight` (R, D) that the ids name, (...) -> (..., D). Raises ConfigError for a wrong id."""
+    return autograd.embed(input, weight)
+
+
+def cross_entropy(input: Tensor, target: Tensor, *, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
+    """Return -log softmax(logits)[target] in nats, over all targets but those that are `ignore_index`.
+
+    Args:
+        input: logits, classes along axis 1: (C,), (N, C) or (N, C, ...).
+        target: class ids, in the input's shape without axis 1: (), (N,) or (N, ...).
+        ignore_index: the id that stands for "not a target".
+        reduction: "mean" over the targets, their "sum", or "none" for one number each.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+        ConfigError: an id out of range, no target at all for a mean (PyTorch gives nan), or another reduction.
+    """
+    if reduction != "mean":
+        class_dim = min(input.ndim - 1, 1)
+        return nll_loss(input.log_softmax(class_dim), target, ignore_index=ignore_index, reduction=reduction)
+    logits, ids = _classes_last(input, target, ignore_index)
+    return autograd.cross_entropy(logits, ids)
+
+
+def nll_loss(input: Tensor, target: Tensor, *, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
+    """Return -log p[target] for log probabilities. Arguments, shapes and errors as for `cross_entropy`."""
+    log_p, ids = _classes_last(input, target, ignore_index)
+    counted = ids != NOT_A_TARGET
+    row_of_all = np.arange(ids.size)
+    picked = log_p.view(-1, log_p.shape[-1])[row_of_all, np.where(counted, ids, 0).reshape(-1)]
+    losses: Tensor = autograd.where(counted, -picked.view(ids.shape), 0.0)
+    if reduction == "none":
+        return losses
+    if reduction not in {"mean", "sum"}:
+        raise ConfigError(f"reduction must be 'mean', 'sum' or 'none'; got {reduction!r}.")
+    if reduction == "mean" and not counted.any():
+        raise ConfigError(f"a mean needs at least one target that is not {ignore_index}; got {ids.size} that are.")
+    total: Tensor = losses.sum()
+    return total / int(counted.sum()) if reduction == "mean" else total
+
+
+def mse_loss(input: Tensor, target: Tensor) -> Tensor:
+    """Return the mean of (input - target)². Raises ShapeError where the shapes differ: nothing is broadcast."""
+    return autograd.mse(input, target)
+
+
+def _classes_last(input: Tensor, target: Any, ignore_index: int) -> tuple[Tensor, IntArray]:
+    """Return scores with the classes along the last axis, and the ids with -1 for what is not a target."""
+    ids = as_array(target)
+    if ids.dtype.kind not in "iu":
+        raise ConfigError(f"targets must be class ids, which are integers; got {ids.dtype}. Call .long() first.")
+    class_dim = min(input.ndim - 1, 1)
+    if input.ndim == 0 or ids.shape != (*input.shape[:class_dim], *input.shape[class_dim + 1 :]):
+        raise ShapeError(
+            f"class scores have their classes along axis 1, and targets the shape without it; got {input.shape} and "
+            f"{ids.shape}. Use view(B * T, C) and view(B * T), or transpose(1, 2)."
+        )
+    classes = input.shape[class_dim]
+    counted = ids != ignore_index
+    wrong = counted & ((ids < 0) | (ids >= classes))
+    if wrong.any():
+        raise ConfigError(f"targets must be in 0..{classes - 1}, or {ignore_index} for none; got {ids[wrong][0]}.")
+    order = [*(axis for axis in range(input.ndim) if axis != class_dim), class_dim]
+    scores = input if class_dim == input.ndim - 1 else input.permute(order)
+    return scores, np.where(counted, ids, NOT_A_TARGET)
