@@ -184,6 +184,12 @@ def test_a_written_tensor_can_be_read(make: Make) -> None:
     table = table.detach()
     table[0] = 1.0
     assert table[0].item() == 1
+    slopes = (w * 2).softmax(0)
+    slopes[range(1)] -= 1
+    slopes /= 2
+    assert_allclose(slopes.sum().item(), 0, atol=1e-15)
+    with pytest.raises((ValueError, RuntimeError)):
+        w[0] = 1.0
 
 
 def test_a_written_tensor_passes_no_gradient_silently() -> None:
@@ -191,8 +197,12 @@ def test_a_written_tensor_passes_no_gradient_silently() -> None:
     table = Tensor(np.zeros(2))
     before = (table * w).sum()
     table[0] = w[1]
-    for end in (table.sum(), table.sum() + w.sum(), before, before + table.sum()):
-        with pytest.raises(GraphError, match=r"written into by index.*cat\(\)"):
+    result = w * 2
+    result_before = (result * result).sum()
+    result[0] = 7.0
+    ends = [table.sum(), table.sum() + w.sum(), before, before + table.sum(), result.sum(), result_before]
+    for end in [*ends, result_before + result.sum()]:
+        with pytest.raises(GraphError, match=r"written to by index.*cat\(\)"):
             end.backward()
 
 

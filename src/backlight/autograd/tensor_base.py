@@ -156,8 +156,8 @@ class TensorBase(Node):
             return
         if self._op is None:
             raise GraphError(
-                "no gradient can pass a tensor that numbers with a history were written into by index. "
-                "Make it by cat(), stack() or where(), or write .detach()ed numbers."
+                "no gradient can pass a tensor that was written to by index: what it was made of is no longer known. "
+                "Make it by cat(), stack() or where(), or write to a .detach()ed one."
             )
         for parent, gradient in zip(prev, self._op.backward(cast("Array", self._grad), self._saved), strict=True):
             if parent._needs_grad:
@@ -165,13 +165,12 @@ class TensorBase(Node):
         # what arrived may be shared with other nodes; what is kept may be changed by its owner
         self._grad = np.array(self._grad) if self._retains_grad else None
 
-    @property
-    def _history_lost(self) -> bool:
-        return self._op is None and bool(self._prev)
-
-    def _lose_history(self, written: "TensorBase") -> None:
+    def _lose_history(self, written: Any) -> None:
         """Note that `written` is now part of this tensor: its numbers can be read, but no gradient can pass."""
-        self._needs_grad, self._prev, self._serial = True, (written,), next_serial()
+        self._prev = self._prev or (written,)
+        self._op, self._saved = None, None
+        self._needs_grad = True
+        self._serial = next_serial()  # it is younger now than all that it is made of
 
     def backward(self, gradient: "Tensor | Array | None" = None) -> None:
         """Add the derivative of this tensor to the gradient of every leaf that it was made of.

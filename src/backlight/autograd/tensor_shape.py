@@ -220,11 +220,13 @@ class TensorShape(TensorBase):
             raise IndexError(f"an index must lie inside the shape, {self.array.shape}: {error}.") from error
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if recording.on and self._needs_grad and not self._history_lost:
+        if recording.on and self._needs_grad and not self._prev:
             raise GraphError(
-                "a tensor in a graph cannot be written to: its old numbers are needed on the way back. "
+                "a leaf that needs a gradient cannot be written to while its graph is recorded. "
                 "Write to .data, work under no_grad(), or use where()."
             )
+        if recording.on and self._op is not None:
+            self.array = self.array.copy()  # the graph may need the old numbers on the way back
         numbers = value if isinstance(value, (int, float)) else as_array(value)
         try:
             self.array[_plain_index(index)] = numbers
@@ -232,7 +234,7 @@ class TensorShape(TensorBase):
             raise IndexError(f"an index must lie inside the shape, {self.array.shape}: {error}.") from error
         except ValueError as error:
             raise ShapeError(f"what is written must fit the place: {str(error).strip()}.") from error
-        if recording.on and isinstance(value, TensorBase) and value._needs_grad:
+        if recording.on and (self._prev or (isinstance(value, TensorBase) and value._needs_grad)):
             self._lose_history(value)
 
     def __iter__(self) -> Iterator[Any]:
