@@ -1,0 +1,58 @@
+"""`backlight data`: what there is to learn from."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from backlight.cli.output import Json, console, print_json, table, visible
+from backlight.text import CORPORA, Mode, describe, load_corpus
+
+app = typer.Typer(help="List the corpora, or describe one or a file of yours.", no_args_is_help=False)
+
+
+@app.callback(invoke_without_command=True)
+def _default(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_corpora()
+
+
+@app.command("list", epilog="Example:  backlight data list")
+def list_corpora(json_output: Json = False) -> None:
+    """List the corpora that have a name."""
+    rows = table("name", "kind", "mode", "bytes", "what", text=("name", "kind", "mode", "what"))
+    for info in CORPORA.values():
+        rows.add_row(info.name, info.kind, info.mode, f"{info.size:,}", info.description)
+    out = console(json_output=json_output)
+    out.print(rows)
+    out.print("\nAny file works too: UTF-8, one item a line; or - for standard input.")
+    if json_output:
+        fields = ("name", "kind", "mode", "description", "licence", "size")
+        print_json({"corpora": [{name: getattr(info, name) for name in fields} for info in CORPORA.values()]})
+
+
+@app.command("describe", epilog="Example:  backlight data describe names.txt")
+def describe_corpus(
+    source: Annotated[str, typer.Argument(help="A corpus's name, a file, or - for standard input.", metavar="FILE")],
+    mode: Annotated[Mode | None, typer.Option(help="One item a line, or one stream of text.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Describe a corpus or a file: items, characters, lengths, duplicates, vocabulary."""
+    found = describe(load_corpus(source, mode=mode, stdin=sys.stdin.buffer))
+    rows = table("what", "how many", text=("what", "how many"))
+    for what, figure in (
+        ("items", f"{found.items:,} ({found.distinct:,} distinct, {found.duplicates:,} copies)"),
+        ("characters", f"{found.characters:,} ({found.targets:,} targets)"),
+        (
+            "lengths",
+            f"{found.shortest} to {found.longest}, mean {found.mean_length:.1f}, median {found.median_length:g}",
+        ),
+        ("longest", ", ".join(map(visible, found.longest_items))),
+        ("vocabulary", f"{found.vocabulary_size} with the boundary"),
+        ("most frequent", "  ".join(f"{character!r} {count:,}" for character, count in found.counts[:8])),
+        ("know-nothing loss", f"ln {found.vocabulary_size} = {found.uniform_nats:.4f} nats per character"),
+    ):
+        rows.add_row(what, figure)
+    console(json_output=json_output).print(rows)
+    if json_output:
+        print_json(found.to_json())

@@ -1,0 +1,71 @@
+"""What a person sees while a network learns: a line for each evaluation, and between them a bar that moves."""
+
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from backlight.cli.output import visible
+from backlight.sample import SampleConfig, sample_batch
+from backlight.train import Evaluation, Session, Trainer, bits
+from backlight.train import Progress as Where
+
+_SHOWN = 5
+_STREAM = 3
+
+
+class Live:
+    """Prints what a Trainer tells.
+
+    With a terminal, a bar shows step, loss, speed and time left. Without one, there are only the lines of evaluations.
+
+    Args:
+        out: where to print.
+        trainer: who tells; its callbacks are set.
+        session: the run, for samples of the model as it stands.
+    """
+
+    def __init__(self, out: Console, trainer: Trainer, session: Session) -> None:
+        self.out = out
+        self.session = session
+        self.trainer = trainer
+        trainer.on_evaluation = self._evaluated
+        trainer.on_progress = self._moved
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[told]}"),
+            console=out, transient=True, auto_refresh=False, disable=not out.is_terminal,
+        )  # fmt: skip
+        self.task = self.bar.add_task("training", total=trainer.recipe.steps, completed=trainer.step, told="")
+
+    def __enter__(self) -> Self:
+        self.out.print(f"{'step':>7}  {'train':>6}  {'dev':>6}  {'bits':>5}   what it says now", style="bold")
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        del kind, error, traceback
+        self.bar.stop()
+
+    def _evaluated(self, record: Evaluation) -> None:
+        train = "-" if record.train_nats is None else f"{record.train_nats:.4f}"
+        line = f"{record.step:>7,}  {train:>6}  {record.dev_nats:.4f}  {bits(record.dev_nats):.3f}   "
+        said = self._said(record.step)
+        self.out.print(line + said[: max(0, self.out.width - len(line))])
+
+    def _said(self, step: int) -> str:
+        session = self.session
+        # a stream of its own, so that looking changes nothing
+        rng = np.random.default_rng([session.plan.seed, _STREAM, step])
+        config = SampleConfig(max_length=16 if session.ends else 48)
+        count = _SHOWN if session.ends else 1
+        found = sample_batch(session.model, session.vocabulary, count, config=config, rng=rng, ends=session.ends)
+        return "  ".join(visible(sample.text).replace("\n", "\\n") for sample in found if sample.text)
+
+    def _moved(self, where: Where) -> None:
+        minutes, seconds = divmod(round(where.seconds_left), 60)
+        told = f"loss {where.loss:.3f}  {where.characters_per_second:,.0f} char/s  {minutes}:{seconds:02d} left"
+        self.bar.update(self.task, completed=where.step, told=told, refresh=True)

@@ -1,0 +1,129 @@
+"""`backlight runs`: what has been trained so far."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from backlight.cli.output import RUNS, Json, RunsFolder, console, open_run, print_json, table
+from backlight.runs import RunDirectory, list_runs
+
+app = typer.Typer(help="List, show and compare runs.", no_args_is_help=False)
+
+Run = Annotated[Path, typer.Argument(help="A run's folder or name.", metavar="RUN")]
+
+_FIGURES = ("model", "parameters", "context", "steps", "train_nats", "dev_nats", "test_nats", "seconds")
+
+
+@app.callback(invoke_without_command=True)
+def _default(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_all()
+
+
+@app.command("list", epilog="Example:  backlight runs list")
+def list_all(runs: RunsFolder = RUNS, json_output: Json = False) -> None:
+    """List all runs, oldest first."""
+    found = list_runs(runs)
+    out = console(json_output=json_output)
+    if not found:
+        out.print(f"There are no runs in {runs} yet. Make one:  backlight train")
+    else:
+        rows = table("run", "corpus", "parameters", "step", "dev", "state", text=("run", "corpus", "state"))
+        for run in found:
+            rows.add_row(
+                run.path.name, run.corpus or "-", _shown(run.parameters), _shown(run.step), _shown(run.dev_nats),
+                run.state if run.problem is None else "cannot be opened",
+            )  # fmt: skip
+        out.print(rows)
+    for run in found:
+        if run.problem is not None:
+            out.print(run.problem, soft_wrap=True)
+    if json_output:
+        print_json({"runs": [{**asdict(run), "path": str(run.path)} for run in found]})
+
+
+@app.command("show", epilog="Example:  backlight runs show names-mlp-1")
+def show(run: Run, runs: RunsFolder = RUNS, json_output: Json = False) -> None:
+    """Show one run: its settings, its evaluations, its samples."""
+    opened = open_run(run, runs)
+    out = console(json_output=json_output)
+    told = _told(opened)
+    rows = table("what", "value", text=("what", "value"))
+    for what, value in told.items():
+        rows.add_row(what, _shown(value))
+    out.print(rows)
+    evaluations = [record for record in opened.load_metrics() if "dev_nats" in record]
+    if evaluations:
+        losses = table("step", "train", "dev", "seconds")
+        for record in evaluations:
+            losses.add_row(*(_shown(record[name]) for name in ("step", "train_nats", "dev_nats", "seconds")))
+        out.print()
+        out.print(losses)
+    samples = opened.load_samples()
+    if samples:
+        out.print("\n" + "  ".join(samples.split("\n")[:10]), soft_wrap=True)
+    if json_output:
+        print_json({**told, "config": opened.config, "evaluations": evaluations})
+
+
+@app.command("compare", epilog="Example:  backlight runs compare names-mlp-1 names-ngram-1")
+def compare(
+    given: Annotated[list[Path], typer.Argument(help="Runs' folders or names.", metavar="RUN...")],
+    runs: RunsFolder = RUNS,
+    json_output: Json = False,
+) -> None:
+    """Compare runs side by side, the best on dev first, and say in which settings they differ."""
+    told = [_told(open_run(run, runs)) for run in given]
+    told.sort(key=lambda one: (one["dev_nats"] is None, one["dev_nats"]))
+    differing = [key for key in _settings(told) if len({_shown(one.get(key)) for one in told}) > 1]
+    rows = table("", *(Path(one["run"]).name for one in told), text=("",))
+    for key in (*_FIGURES, *(key for key in differing if key not in _FIGURES)):
+        rows.add_row(key, *(_shown(one.get(key)) for one in told))
+    console(json_output=json_output).print(rows)
+    if json_output:
+        print_json({"runs": told, "differing": differing})
+
+
+def _told(run: RunDirectory) -> dict[str, Any]:
+    """Return what is known of a run in one flat dictionary: figures first, then settings."""
+    config = run.config
+    recipe = config.get("recipe") or {}
+    evaluations = [record for record in run.load_metrics() if "dev_nats" in record]
+    result = run.load_result() or {}
+    figures = {
+        "run": str(run.path),
+        "model": config["model"]["name"],
+        "parameters": result.get("parameters", config.get("parameters")),
+        "context": result.get("context", config["model"]["settings"].get("context")),
+        "steps": result.get("steps", evaluations[-1]["step"] if evaluations else None),
+        "train_nats": result.get("train_nats"),
+        "dev_nats": result.get("dev_nats", min((r["dev_nats"] for r in evaluations if r["dev_nats"]), default=None)),
+        "test_nats": result.get("test_nats"),
+        "seconds": result.get("seconds", evaluations[-1]["seconds"] if evaluations else None),
+        "finished": bool(result),
+    }
+    corpus = {"corpus": config["corpus"]["name"], "mode": config["corpus"]["mode"], "duplicates": config["duplicates"]}
+    seeds = {"seed": config["seed"], "split_seed": config["split_seed"]}
+    planned = {"planned_steps" if name == "steps" else name: value for name, value in recipe.items()}
+    return {**figures, **corpus, **seeds, **config["model"]["settings"], **planned}
+
+
+def _settings(told: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(key for one in told for key in one if key not in {"run", "finished"}))
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.4g}" if abs(value) < 1e-2 or abs(value) >= 100 else f"{value:.4f}"
+        case list():
+            return ", ".join(map(_shown, value))
+    return str(value)

@@ -1,0 +1,59 @@
+"""`backlight score`: how likely a model finds what is in a file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backlight.cli.output import RUNS, Json, RunsFolder, console, open_run, print_json, table, visible
+from backlight.sample import Score, order, score_items
+from backlight.sample.score import Order
+from backlight.text import load_corpus
+from backlight.train import bits, load_model
+
+
+def score(
+    run: Annotated[Path, typer.Argument(help="A run's folder or name.", metavar="RUN")],
+    file: Annotated[str, typer.Argument(help="A file, a corpus's name, or - for standard input.", metavar="FILE")],
+    sort: Annotated[Order, typer.Option(help="The oddest first, the most typical first, or as in the file.")] = "odd",
+    top: Annotated[int | None, typer.Option(help="Only this many lines.", min=1)] = None,
+    per_character: Annotated[
+        bool, typer.Option("--per-character", help="Show the nats of each character too.")
+    ] = False,
+    runs: RunsFolder = RUNS,
+    json_output: Json = False,
+) -> None:
+    """Score each line of a file in nats, the oddest first, so that what does not belong stands at the top."""
+    opened = open_run(run, runs)
+    model, vocabulary = load_model(opened)
+    mode = opened.config["corpus"]["mode"]
+    corpus = load_corpus(file, mode=mode, stdin=sys.stdin.buffer)
+    scores = score_items(model, vocabulary, corpus.items, ends=mode == "items")
+    targets = sum(one.targets for one in scores)
+    mean = sum(one.nats for one in scores) / targets
+    shown = order(scores, sort)[:top]
+    out = console(json_output=json_output)
+    rows = table("nats/char", "nats", "item", text=("item",))
+    for one in shown:
+        rows.add_row(f"{one.nats_per_character:.3f}", f"{one.nats:.2f}", _item(one, spelled=per_character))
+    out.print(rows)
+    out.print(f"\n{len(scores):,} lines, {targets:,} characters: {mean:.4f} nats = {bits(mean):.4f} bits per character")
+    if json_output:
+        print_json(
+            {
+                "run": str(opened.path), "lines": len(scores), "characters": targets, "nats_per_character": mean,
+                "scores": [_figures(one, spelled=per_character) for one in shown],
+            }
+        )  # fmt: skip
+
+
+def _item(one: Score, *, spelled: bool) -> str:
+    if not spelled:
+        return visible(one.text)
+    return visible(one.text) + "\n" + " ".join(f"{label} {nats:.2f}" for label, nats in one.per_character)
+
+
+def _figures(one: Score, *, spelled: bool) -> dict[str, object]:
+    figures: dict[str, object] = {"text": one.text, "nats": one.nats, "nats_per_character": one.nats_per_character}
+    return {**figures, "per_character": [list(pair) for pair in one.per_character]} if spelled else figures

@@ -1,0 +1,256 @@
+"""`backlight train`: from a file of words to a run, watched while it learns."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from backlight.cli.live import Live
+from backlight.cli.output import RUNS, Json, RunsFolder, console, print_json, table, visible
+from backlight.core import ConfigError
+from backlight.models import MODELS
+from backlight.runs import RunDirectory, new_run_path
+from backlight.sample import SampleConfig, sample_items
+from backlight.text import Corpus, Duplicates, Mode
+from backlight.train import RECIPES, Plan, Session, Trainer, prepare, reopen
+from backlight.train.recipe import OptimiserName, ScheduleName
+
+_MODEL = "Model"
+_TRAINING = "Training"
+_DATA = "Data"
+
+
+def train(
+    corpus: Annotated[
+        str,
+        typer.Argument(help="A corpus's name, a file with one item a line, or - for standard input.", metavar="FILE"),
+    ] = "names",
+    model: Annotated[str, typer.Option(help=f"One of {', '.join(MODELS)}.")] = "mlp",
+    context: Annotated[int | None, typer.Option(help="Characters that it reads.", rich_help_panel=_MODEL)] = None,
+    embedding: Annotated[
+        int | None, typer.Option(help="Length of a character's vector.", rich_help_panel=_MODEL)
+    ] = None,
+    hidden: Annotated[
+        str | None, typer.Option(help="Units of the hidden layers, as in 200 or 256,128.", rich_help_panel=_MODEL)
+    ] = None,
+    direct: Annotated[
+        bool | None, typer.Option("--direct", help="Connect the vectors to the logits too.", rich_help_panel=_MODEL)
+    ] = None,
+    order: Annotated[int | None, typer.Option(help="n of the n-gram, 1 to 6.", rich_help_panel=_MODEL)] = None,
+    smoothing: Annotated[
+        str | None, typer.Option(help="kneser-ney or add-k, of the n-gram.", rich_help_panel=_MODEL)
+    ] = None,
+    k: Annotated[
+        float | None, typer.Option("-k", help="What add-k adds; tuned on dev if left out.", rich_help_panel=_MODEL)
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Minibatches in all.", rich_help_panel=_TRAINING)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in each.", rich_help_panel=_TRAINING)] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate at its highest.", rich_help_panel=_TRAINING)] = None,
+    optimiser: Annotated[
+        OptimiserName | None, typer.Option("--optimiser", "--optimizer", help="How to step.", rich_help_panel=_TRAINING)
+    ] = None,
+    schedule: Annotated[
+        ScheduleName | None, typer.Option(help="How the learning rate changes.", rich_help_panel=_TRAINING)
+    ] = None,
+    warmup: Annotated[int | None, typer.Option(help="Steps of its first rise.", rich_help_panel=_TRAINING)] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of SGD.", rich_help_panel=_TRAINING)] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Pull of weights to 0.", rich_help_panel=_TRAINING)] = None,
+    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient.", rich_help_panel=_TRAINING)] = None,
+    average: Annotated[
+        float | None, typer.Option(help="Decay of the weights' running average.", rich_help_panel=_TRAINING)
+    ] = None,
+    evaluate_every: Annotated[
+        int | None, typer.Option(help="Steps between looks at the dev split.", rich_help_panel=_TRAINING)
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many looks without a new best.", rich_help_panel=_TRAINING)
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads for matrix products.", rich_help_panel=_TRAINING)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of first weights and minibatches.", min=0)] = 1,
+    mode: Annotated[
+        Mode | None, typer.Option(help="One item a line, or one stream of text.", rich_help_panel=_DATA)
+    ] = None,
+    split_seed: Annotated[int, typer.Option(help="Seed of the split.", min=0, rich_help_panel=_DATA)] = 42,
+    duplicates: Annotated[
+        Duplicates, typer.Option(help="Copies of an item: on one side, or where they fall.", rich_help_panel=_DATA)
+    ] = "together",
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run instead.", metavar="RUN")] = None,
+    name: Annotated[str | None, typer.Option(help="The run's name; otherwise corpus, model and a number.")] = None,
+    runs: RunsFolder = RUNS,
+    samples: Annotated[int, typer.Option(help="New items to print at the end.", min=0)] = 20,
+    json_output: Json = False,
+) -> None:
+    """Train a model on a list of items, watch it learn, and read items that nobody ever had."""
+    settings = {
+        "context": context, "embedding": embedding, "hidden": _sizes(hidden), "direct": direct, "order": order,
+        "smoothing": smoothing, "k": k,
+    }  # fmt: skip
+    recipe = {
+        "steps": steps, "batch_size": batch_size, "lr": lr, "optimiser": optimiser, "schedule": schedule,
+        "warmup": warmup, "momentum": momentum, "weight_decay": weight_decay, "clip": clip, "average": average,
+        "evaluate_every": evaluate_every, "patience": patience, "threads": threads,
+    }  # fmt: skip
+    settings, recipe = _given(settings), _given(recipe)
+    if resume is not None:
+        if settings or recipe:
+            raise ConfigError(
+                f"a resumed run keeps its settings; got {', '.join([*settings, *recipe])}. "
+                "Leave them out, or start a new run."
+            )
+        session = reopen(_existing(resume, runs), stdin=sys.stdin.buffer)
+    else:
+        plan = Plan(
+            corpus=corpus, mode=mode, model=model, settings=settings, recipe=_recipe(model, recipe), seed=seed,
+            split_seed=split_seed, duplicates=duplicates,
+        )  # fmt: skip
+        session = prepare(plan, _place(runs, name, plan), stdin=sys.stdin.buffer)
+    _run(session, samples=samples, json_output=json_output)
+
+
+def _sizes(hidden: str | None) -> list[int] | None:
+    if hidden is None:
+        return None
+    try:
+        return [int(size) for size in hidden.split(",")]
+    except ValueError:
+        raise ConfigError(f"--hidden takes whole numbers with commas between, as in 256,128; got {hidden!r}.") from None
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _recipe(model: str, given: dict[str, Any]) -> Any:
+    if model in RECIPES:
+        return replace(RECIPES[model], **given)
+    if given and model in MODELS:
+        raise ConfigError(f"{model} is counted, not trained; got {', '.join(given)}. Leave them out.")
+    return None
+
+
+def _place(runs: Path, name: str | None, plan: Plan) -> Any:
+    if name is None:
+        return lambda found: new_run_path(runs, found.name, plan.model)
+    if Path(name).name != name or name in {".", ".."}:
+        raise ConfigError(f"--name is a folder's name inside {runs}; got {name!r}. Use --runs for another place.")
+    return runs / name
+
+
+def _existing(given: Path, runs: Path) -> RunDirectory:
+    return RunDirectory.open(runs / given if not given.exists() and (runs / given).exists() else given)
+
+
+# -- the run itself ----------------------------------------------------------------------------------------------------
+
+
+def _run(session: Session, *, samples: int, json_output: bool) -> None:
+    out = console(json_output=json_output)
+    with session.run.lock():
+        out.print(_heading(session), soft_wrap=True)
+        if session.plan.recipe is None:
+            session.count()
+            result = session.result(steps=0, seconds=0.0)
+        else:
+            trainer = session.trainer()
+            if not _train(session, trainer, Live(out, trainer, session)):
+                raise typer.Exit(_STOPPED)
+            result = session.result(steps=trainer.step, seconds=trainer.seconds)
+    texts = _new_items(session, samples)
+    session.run.save_samples("".join(text + "\n" for text in texts))
+    out.print(_verdict(result))
+    if texts:
+        out.print(f"\n{len(texts)} new ones, none of them in {_source(session.corpus)}:\n")
+        for line in _columns(texts, out.width):
+            out.print(line)
+    out.print(f"\nThe run is in {session.run.path}. More:  backlight sample {session.run.path.name}", soft_wrap=True)
+    if json_output:
+        print_json(result)
+
+
+_STOPPED = 130
+
+
+@contextmanager
+def _stopping(trainer: Trainer) -> Iterator[None]:
+    """Let Ctrl-C (and a polite kill) end the loop after its step; a second one ends it at once."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        del frame
+        trainer.request_stop()
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _train(session: Session, trainer: Trainer, live: Live) -> bool:
+    with _stopping(trainer), live:
+        finished = trainer.fit()
+    if not finished:
+        live.out.print(
+            f"\nStopped at step {trainer.step:,}; everything is saved. Go on with:\n"
+            f"  backlight train --resume {session.run.path}",
+            soft_wrap=True,
+        )
+    return finished
+
+
+def _heading(session: Session) -> str:
+    plan, corpus = session.plan, session.corpus
+    size = f"{len(corpus.items):,} items" if session.ends else f"{len(corpus.items[0]):,} characters"
+    return (
+        f"{plan.model} on {_source(corpus)}: {size}, vocabulary {session.vocabulary.size}, "
+        f"know-nothing loss ln {session.vocabulary.size} = {np.log(session.vocabulary.size):.4f} nats per character"
+    )
+
+
+def _source(corpus: Corpus) -> str:
+    return "standard input" if corpus.name == "-" else corpus.name
+
+
+def _verdict(result: dict[str, Any]) -> Any:
+    rows = table("model", "parameters", "context", "train", "dev", "test", "seconds", text=("model",))
+    nats = (f"{result[f'{part}_nats']:.4f}" for part in ("train", "dev", "test"))
+    rows.add_row(
+        result["model"], f"{result['parameters']:,}", str(result["context"]), *nats, f"{result['seconds']:.1f}"
+    )
+    return rows
+
+
+def _new_items(session: Session, count: int) -> list[str]:
+    """Return items that are not in the corpus; for a stream, its own continuation in as many lines as it likes."""
+    if not count:
+        return []
+    rng = np.random.default_rng([session.plan.seed, 2])
+    if not session.ends:
+        (text,) = sample_items(
+            session.model, session.vocabulary, 1, config=SampleConfig(max_length=400), rng=rng, ends=False
+        )
+        return text.text.splitlines()
+    novel_to = session.run.load_seen()
+    found = sample_items(
+        session.model, session.vocabulary, count, config=SampleConfig(), rng=rng, novel_to=novel_to, unique=True
+    )
+    return [sample.text for sample in found]
+
+
+def _columns(texts: list[str], width: int) -> list[str]:
+    """Return texts side by side, as many as fit on a line."""
+    shown = [visible(text) for text in texts]
+    cell = max(map(len, shown)) + 2
+    across = max(1, min(5, (width - 2) // cell))
+    return [
+        "  " + "".join(text.ljust(cell) for text in shown[i : i + across]).rstrip()
+        for i in range(0, len(shown), across)
+    ]
