@@ -11,13 +11,14 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from rich.console import Console
 
 from backlight.cli.live import Live
 from backlight.cli.output import RUNS, Json, RunsFolder, console, print_json, table, visible
 from backlight.core import ConfigError
 from backlight.models import MODELS
 from backlight.runs import RunDirectory, new_run_path
-from backlight.sample import SampleConfig, sample_items
+from backlight.sample import SampleConfig, sample_batch, sample_items
 from backlight.text import Corpus, Duplicates, Mode
 from backlight.train import RECIPES, Plan, Session, Trainer, prepare, reopen
 from backlight.train.recipe import OptimiserName, ScheduleName
@@ -155,26 +156,23 @@ def _run(session: Session, *, samples: int, json_output: bool) -> None:
     with session.run.lock():
         out.print(_heading(session), soft_wrap=True)
         if session.plan.recipe is None:
-            session.count()
-            result = session.result(steps=0, seconds=0.0)
+            result = session.result(steps=0, seconds=session.count())
         else:
             trainer = session.trainer()
             if not _train(session, trainer, Live(out, trainer, session)):
                 raise typer.Exit(_STOPPED)
             result = session.result(steps=trainer.step, seconds=trainer.seconds)
-    texts = _new_items(session, samples)
-    session.run.save_samples("".join(text + "\n" for text in texts))
     out.print(_verdict(result))
-    if texts:
-        out.print(f"\n{len(texts)} new ones, none of them in {_source(session.corpus)}:\n")
-        for line in _columns(texts, out.width):
-            out.print(line)
+    if samples:
+        _show_new(session, samples, out)
     out.print(f"\nThe run is in {session.run.path}. More:  backlight sample {session.run.path.name}", soft_wrap=True)
     if json_output:
         print_json(result)
 
 
 _STOPPED = 130
+_SAMPLES = 2  # a random stream of its own
+_STREAM_LENGTH = 500
 
 
 @contextmanager
@@ -228,21 +226,25 @@ def _verdict(result: dict[str, Any]) -> Any:
     return rows
 
 
-def _new_items(session: Session, count: int) -> list[str]:
-    """Return items that are not in the corpus; for a stream, its own continuation in as many lines as it likes."""
-    if not count:
-        return []
-    rng = np.random.default_rng([session.plan.seed, 2])
+def _show_new(session: Session, count: int, out: Console) -> None:
+    """Print and keep items that are not in the corpus; of a stream, how it might go on."""
+    rng = np.random.default_rng([session.plan.seed, _SAMPLES])
+    model, vocabulary = session.model, session.vocabulary
     if not session.ends:
-        (text,) = sample_items(
-            session.model, session.vocabulary, 1, config=SampleConfig(max_length=400), rng=rng, ends=False
+        (stream,) = sample_batch(
+            model, vocabulary, 1, config=SampleConfig(max_length=_STREAM_LENGTH), rng=rng, ends=False
         )
-        return text.text.splitlines()
-    novel_to = session.run.load_seen()
+        session.run.save_samples(stream.text + "\n")
+        out.print("\n" + visible(stream.text), soft_wrap=True)
+        return
     found = sample_items(
-        session.model, session.vocabulary, count, config=SampleConfig(), rng=rng, novel_to=novel_to, unique=True
+        model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=session.run.load_seen(), unique=True
     )
-    return [sample.text for sample in found]
+    texts = [sample.text for sample in found]
+    session.run.save_samples("".join(text + "\n" for text in texts))
+    out.print(f"\n{len(texts)} new ones, none of them in {_source(session.corpus)}:\n")
+    for line in _columns(texts, out.width):
+        out.print(line)
 
 
 def _columns(texts: list[str], width: int) -> list[str]:

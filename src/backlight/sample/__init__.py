@@ -1,0 +1,18 @@
+"""From logits to text, and from text to its score: what a trained model is for."""
+
+from backlight.sample.filters import probabilities
+from backlight.sample.items import NotEnoughError, sample_items
+from backlight.sample.sampler import Sample, SampleConfig, sample_batch
+from backlight.sample.score import Score, order, score_items
+
+__all__ = [
+    "NotEnoughError",
+    "Sample",
+    "SampleConfig",
+    "Score",
+    "order",
+    "probabilities",
+    "sample_batch",
+    "sample_items",
+    "score_items",
+]

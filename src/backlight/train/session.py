@@ -1,5 +1,6 @@
 """From a plan to a trained model in a run directory, and from a run directory back to the model."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,14 +63,16 @@ class Session:
             trainer.restore()
         return trainer
 
-    def count(self) -> None:
-        """Fit a model that counts, and save it."""
+    def count(self) -> float:
+        """Fit a model that counts, and save it. Returns the seconds that it took."""
+        started = time.perf_counter()
         assert isinstance(self.model, NGram)  # noqa: S101  (the only rung that counts)
         encoded = (
             self.vocabulary.encode_items(part.items, ends=self.ends) for part in (self.splits.train, self.splits.dev)
         )
         self.model.fit(*encoded)
         self.run.save_weights(self.model.state_dict(), {"step": 0})
+        return time.perf_counter() - started
 
     def result(self, *, steps: int, seconds: float) -> dict[str, Any]:
         """Judge the kept model on all three splits, save the verdict and return it.
