@@ -1,0 +1,229 @@
+"""Value: the contract that micrograd's code relies on, and what it says when a number has no answer."""
+
+import gc
+import math
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from backlight.autograd import Node, Tensor, Value
+from backlight.core import BacklightError, DomainError
+
+Number = float | int
+
+
+@pytest.fixture
+def shallow_stack() -> Iterator[None]:
+    """Leave so few frames that whatever recurses along a chain cannot pass."""
+    before = sys.getrecursionlimit()
+    depth, frame = 0, sys._getframe()
+    while frame is not None:
+        depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
+    sys.setrecursionlimit(depth + 60)
+    yield
+    sys.setrecursionlimit(before)
+
+
+def test_a_new_value_is_a_leaf() -> None:
+    a = Value(2.0, label="a")
+    assert (a.data, a.grad, a.label, a._op, tuple(a._prev)) == (2.0, 0.0, "a", "", ())
+    assert isinstance(a, Node)
+
+
+def test_it_is_made_as_micrograd_makes_it() -> None:
+    a, b = Value(1.0), Value(2.0)
+    c = Value(3.0, (a, b), "+", label="c")
+    assert set(c._prev) == {a, b}
+    assert (c._op, c.label) == ("+", "c")
+
+
+def test_repr_shows_number_and_gradient() -> None:
+    assert repr(Value(2.5)) == "Value(data=2.5, grad=0.0)"
+    assert float(Value(2.5)) == 2.5
+
+
+@pytest.mark.parametrize(
+    ("make", "op", "data"),
+    [
+        (lambda a, b: a + b, "+", 5.0),
+        (lambda a, b: a - b, "-", -1.0),
+        (lambda a, b: a * b, "*", 6.0),
+        (lambda a, b: a / b, "/", 2 / 3),
+        (lambda a, b: a**b, "**", 8.0),
+        (lambda a, b: b + 0 * a.relu(), "+", 3.0),
+    ],
+)
+def test_a_result_knows_its_parents_and_op(make: Callable[[Value, Value], Value], op: str, data: float) -> None:
+    a, b = Value(2.0), Value(3.0)
+    c = make(a, b)
+    assert c._op == op
+    assert c.data == pytest.approx(data)
+    assert len(c._prev) == 2
+    assert all(isinstance(parent, Value) for parent in c._prev)
+
+
+def test_functions_have_one_parent_and_their_name() -> None:
+    a = Value(0.5)
+    for name, op in [("exp", "exp"), ("log", "log"), ("tanh", "tanh"), ("relu", "ReLU"), ("sigmoid", "sigmoid"),
+                     ("sin", "sin"), ("cos", "cos"), ("__neg__", "neg")]:  # fmt: skip
+        result = getattr(a, name)()
+        assert (result._op, tuple(result._prev)) == (op, (a,))
+    assert ((a**3)._op, tuple((a**3)._prev)) == ("**3", (a,))
+
+
+def test_a_node_keeps_its_local_derivatives_as_numbers() -> None:
+    a, b = Value(2.0), Value(3.0)
+    assert (a * b)._locals == (3.0, 2.0)
+    assert (a - b)._locals == (1.0, -1.0)
+    assert (a**2)._locals == (4.0,)
+
+
+def test_numbers_on_either_side() -> None:
+    a = Value(4)
+    results = [1 + a, a + 1, 1 - a, a - 1, 2 * a, a * 2, 8 / a, a / 8, 2**a, a**2, -a, sum([a, a])]
+    assert [result.data for result in results] == [5, 5, -3, 3, 8, 8, 2, 0.5, 16, 16, -4, 8]
+    assert isinstance(np.float64(2) * a, Value)
+
+
+def test_gradients_are_summed_over_paths() -> None:
+    a = Value(3.0)
+    b = a + a
+    c = b * a
+    c.backward()
+    assert (a.grad, b.grad, c.grad) == (12.0, 3.0, 1.0)
+
+
+def test_a_second_backward_adds_to_the_leaves_only() -> None:
+    a, b = Value(2.0), Value(5.0)
+    inner = a * b
+    end = inner.tanh() + inner * 3
+    end.backward()
+    once, inner_once = a.grad, inner.grad
+    end.backward()
+    assert a.grad == 2 * once
+    assert inner.grad == inner_once
+    assert end.grad == 1.0
+
+
+def test_two_ends_share_leaves() -> None:
+    a = Value(2.0)
+    (a * 3).backward()
+    (a * a).backward()
+    assert a.grad == 7.0
+    a.zero_grad()
+    assert a.grad == 0.0
+
+
+def test_backward_from_a_leaf() -> None:
+    a = Value(2.0)
+    a.backward()
+    a.backward()
+    assert a.grad == 2.0
+
+
+def test_gradients_can_be_set_as_lecture_code_does() -> None:
+    a = Value(2.0)
+    (a * 3).backward()
+    a.data += -0.1 * a.grad
+    a.grad = 0.0
+    assert (a.data, a.grad) == (pytest.approx(1.7), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda: Value(0.0).log(), "log needs a number above 0; got 0.0"),
+        (lambda: Value(-2).log(), "got -2"),
+        (lambda: Value(1.0) / 0, "divisor must not be 0; got 1.0 / 0"),
+        (lambda: 1 / Value(0.0), "divisor must not be 0"),
+        (lambda: Value(1.0) / Value(0), "divisor must not be 0"),
+        (lambda: Value(0.0) ** -1, r"0 has no negative powers; got 0.0 \*\* -1"),
+        (lambda: Value(0) ** -0.5, "0 has no negative powers"),
+        (lambda: Value(-8.0) ** 0.5, r"a negative base needs a whole exponent; got -8.0 \*\* 0.5"),
+        (lambda: Value(-8.0) ** Value(2.0), "base under a Value as exponent must not be negative"),
+        (lambda: (-8) ** Value(0.5), "negative base"),
+        (lambda: Value(1e200) ** 2, r"a power must stay below 1.8e308; got 1e\+200 \*\* 2"),
+        (lambda: Value(1e-200) ** -2, "a power must stay below"),
+        (lambda: Value(10.0) ** Value(400), "a power must stay below"),
+        (lambda: Value(math.inf).sin(), "an angle must be finite; got inf"),
+        (lambda: Value(-math.inf).cos(), "an angle must be finite; got -inf"),
+    ],
+)
+def test_numbers_without_an_answer_are_one_line(wrong: Callable[[], Value], says: str) -> None:
+    with pytest.raises(DomainError, match=says) as caught:
+        wrong()
+    assert isinstance(caught.value, BacklightError)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_overflows_elsewhere_is_infinite() -> None:
+    assert Value(710.0).exp().data == math.inf
+    assert Value(709.0).exp().data < math.inf
+    assert (Value(1e308) * 10).data == math.inf
+    assert Value(1000.0).sigmoid().data == 1.0
+    assert Value(-1000.0).sigmoid().data == 0.0
+    assert Value(1000.0).tanh().data == 1.0
+
+
+def test_nan_stays_in_sight() -> None:
+    for name in ("exp", "log", "tanh", "relu", "sigmoid", "sin", "cos"):
+        assert math.isnan(getattr(Value(math.nan), name)().data), name
+
+
+def test_a_root_stands_upright_at_0() -> None:
+    a = Value(0.0)
+    (a**0.5).backward()
+    assert a.grad == math.inf
+
+
+@pytest.mark.parametrize("other", ["x", None, [1.0]])
+def test_what_is_no_number_is_pythons_type_error(other: object) -> None:
+    with pytest.raises(TypeError):
+        Value(1.0) + other  # type: ignore[operator]
+
+
+# -- a million nodes ---------------------------------------------------------------------------------------------------
+
+MILLION = 1_000_000
+
+
+@pytest.mark.usefixtures("shallow_stack")
+def test_a_million_values_in_a_chain() -> None:
+    leaf, step = Value(1.0), Value(0.5)
+    node = leaf
+    for _ in range(MILLION):
+        node = node + step
+    first = weakref.ref(node)
+    node.backward()
+    assert (leaf.grad, step.grad) == (1.0, MILLION)
+    assert node.data == 1 + 0.5 * MILLION
+    del node
+    gc.collect()
+    assert first() is None
+
+
+@pytest.mark.usefixtures("shallow_stack")
+def test_a_million_tensors_in_a_chain() -> None:
+    leaf = Tensor(1.0, requires_grad=True)
+    node = leaf
+    for _ in range(MILLION):
+        node = -node
+    first = weakref.ref(node)
+    node.backward()
+    assert leaf.grad is not None
+    assert leaf.grad.item() == 1.0
+    del node
+    gc.collect()
+    assert first() is None
+
+
+@pytest.mark.usefixtures("shallow_stack")
+def test_wide_and_deep_shared_graphs_are_walked_once_a_node() -> None:
+    node = leaf = Value(1.0)
+    for _ in range(200):  # 2²⁰⁰ paths
+        node = (node + node) * 0.5
+    node.backward()
+    assert leaf.grad == 1.0
