@@ -239,8 +239,8 @@ class TensorMath(TensorBase):
         return self._floating()._apply(ops.LogSoftmax, axis=dim)
 
     def to(self, dtype: DTypeLike) -> Any:
-        """Return the numbers in another dtype; between floating dtypes the gradient finds its way back."""
-        if self.array.dtype == np.dtype(dtype):
+        """Return the numbers in another dtype, gradients included between floating ones; "cpu" is where they are."""
+        if (isinstance(dtype, str) and dtype == "cpu") or self.array.dtype == np.dtype(dtype):
             return self
         if np.dtype(dtype).kind == "f" and self.array.dtype.kind == "f":
             return self._apply(ops.Cast, dtype=np.dtype(dtype))

@@ -69,6 +69,13 @@ class TensorShape(TensorBase):
         """Return the array itself: changing it changes the tensor."""
         return self.array
 
+    def storage(self) -> Any:
+        """Return the numbers as they lie in memory, which this tensor shares with its views: one axis."""
+        array = self.array
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+        return self._holding(array.reshape(-1))
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         return np.array(self.array, dtype, copy=copy)
 
