@@ -103,6 +103,17 @@ class TestFromNumbers:
         assert torch.full((1,), 0.1, dtype=torch.double).item() == 0.1
         assert torch.arange(0.1, 1, dtype=torch.double).item() == 0.1
 
+    def test_storage_is_one_row_that_views_share(self):
+        a = torch.arange(18)
+        same(a.view(3, 3, 2).storage(), range(18), np.int64)
+        a.view(9, 2)[1:].storage()[0] = 7
+        assert a[0].item() == 7
+
+    def test_to_a_device(self):
+        x = torch.zeros(2)
+        assert x.to("cpu") is x
+        assert x.to(torch.long).dtype == np.int64
+
     def test_requires_grad(self):
         x = torch.tensor([2.0, 3.0], requires_grad=True)
         (x * x).sum().backward()
