@@ -1,0 +1,117 @@
+"""Items that are new, or all different: drawn until there are enough, within a limit."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backlight.core import BacklightError, ConfigError
+from backlight.models.protocol import LanguageModel
+from backlight.sample._limits import check_fit, rows_at_once
+from backlight.sample.sampler import Sample, SampleConfig, sample_batch
+from backlight.text import Vocabulary, is_seen
+
+FEWEST_DRAWS = 1000
+_SMALLEST_ROUND = 64
+
+
+class NotEnoughError(BacklightError):
+    """The model did not give as many new or different items as were asked for.
+
+    Attributes:
+        found: those that it gave, in the order drawn.
+        draws: out of how many.
+    """
+
+    def __init__(self, message: str, found: list[Sample], draws: int) -> None:
+        super().__init__(message)
+        self.found = found
+        self.draws = draws
+
+
+def sample_items(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    count: int,
+    *,
+    config: SampleConfig,
+    rng: np.random.Generator,
+    novel_to: NDArray[np.uint64] | None = None,
+    unique: bool = False,
+    patience: int = 50,
+    ends: bool = True,
+) -> list[Sample]:
+    """Draw `count` items, leaving out those that are not new or not the first of their kind.
+
+    Draws in rounds until there are enough; gives up after `patience` draws for each item asked for, or 1000 draws if
+    that is more. Items are compared as a file of them would be read, without white space around them; one of which
+    nothing is left is not new. The result is a function of the model's weights, the vocabulary, all arguments and the
+    state of `rng`, as `sample_batch` says; without `novel_to` and `unique` the two are the same.
+
+    Args:
+        model: any language model.
+        vocabulary: the one it was trained with.
+        count: at least 1.
+        config: how to draw.
+        rng: where chance comes from.
+        novel_to: what `item_hashes` gave for the items that are not new; `None` takes what comes.
+        unique: whether no two items may be the same.
+        patience: draws for each item asked for, at least 1.
+        ends: False for a model of running text, as for `sample_batch`.
+
+    Raises:
+        NotEnoughError: too few within the limit; it holds those found.
+        ConfigError: `count` or `patience` below 1.
+        VocabularyError, DomainError: as for `sample_batch`.
+    """
+    if patience < 1:
+        raise ConfigError(f"patience needs to be at least 1 draw for each item; got {patience}. Try 50.")
+    if (novel_to is None and not unique) or count < 1:
+        return sample_batch(model, vocabulary, count, config=config, rng=rng, ends=ends)
+    check_fit(model, vocabulary)
+    sieve = _Sieve(novel_to, set() if unique else None)
+    limit, most = max(FEWEST_DRAWS, patience * count), rows_at_once(model)
+    found: list[Sample] = []
+    draws = 0
+    while len(found) < count and draws < limit:
+        hit_rate = max(len(found), 1) / draws if draws else 1.0
+        wanted = max(_SMALLEST_ROUND, math.ceil((count - len(found)) / hit_rate))
+        size = min(wanted, most, limit - draws)
+        found += sieve.keep(sample_batch(model, vocabulary, size, config=config, rng=rng, ends=ends))
+        draws += size
+    if len(found) < count:
+        raise NotEnoughError(_too_few(count, len(found), draws, config, novel_to is not None, unique), found, draws)
+    return found[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sieve:
+    """Lets through what is new (to `novel_to`, sorted hashes) and what it has not let through (if `seen` is a set)."""
+
+    novel_to: NDArray[np.uint64] | None
+    seen: set[str] | None
+
+    def keep(self, samples: list[Sample]) -> list[Sample]:
+        texts = [sample.text.strip() for sample in samples]
+        known = [False] * len(texts) if self.novel_to is None else is_seen(texts, self.novel_to).tolist()
+        kept: list[Sample] = []
+        for sample, text, is_known in zip(samples, texts, known, strict=True):
+            if is_known or (self.novel_to is not None and not text):
+                continue
+            if self.seen is not None:
+                if text in self.seen:
+                    continue
+                self.seen.add(text)
+            kept.append(sample)
+        return kept
+
+
+def _too_few(count: int, found: int, draws: int, config: SampleConfig, novel: bool, unique: bool) -> str:
+    kind = " and ".join([*(["new"] if novel else []), *(["different"] if unique else [])])
+    ways = ["Ask for fewer", "raise the temperature"]
+    if config.top_k is not None or config.top_p is not None:
+        ways.append("widen top_k or top_p")
+    if config.prefix:
+        ways.append("shorten the prefix")
+    return f"{count} {kind} items need to turn up in {draws} draws; got {found}. {', '.join(ways[:-1])} or {ways[-1]}."

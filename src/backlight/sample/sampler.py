@@ -1,0 +1,234 @@
+"""Text from a model, a character at a time and many texts at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backlight.autograd.ops.softmax import shifted_log_softmax
+from backlight.core import BOUNDARY, ConfigError, DomainError, FloatArray, IntArray, VocabularyError
+from backlight.models.protocol import LanguageModel
+from backlight.sample._limits import check_fit, rows_at_once
+from backlight.sample.filters import check_filters, probabilities, rows_without_a_peak
+from backlight.text import Vocabulary
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleConfig:
+    """How to draw.
+
+    Args:
+        temperature: below 1 makes the likely likelier; 0 takes the most likely character each time; above 1 evens out.
+        top_k: draw from this many most likely characters only.
+        top_p: draw only from the fewest characters that together have this probability.
+        max_length: the most characters to draw, the prefix not counted. A text that gets there stops, ended or not.
+        prefix: what every text starts with.
+
+    Raises:
+        ConfigError: a setting outside its range.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    max_length: int = 64
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        check_filters(self.temperature, self.top_k, self.top_p)
+        if self.max_length < 1:
+            raise ConfigError(f"max_length needs to be at least 1 character; got {self.max_length}. Try 64.")
+
+    @property
+    def filters(self) -> bool:
+        """Whether draws come from another distribution than the model's own."""
+        return self.temperature != 1 or self.top_k is not None or self.top_p is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A text that a model made.
+
+    Attributes:
+        text: prefix and drawn characters.
+        nats: -log p of what was drawn, the end included, given the prefix. It is the model's own p, at temperature 1
+            and unfiltered, however the text was drawn.
+        ended: whether the text came to its end; False if `max_length` cut it off.
+        probabilities: the model's own p of each drawn character, and of the end if it was reached.
+    """
+
+    text: str
+    nats: float
+    ended: bool
+    probabilities: tuple[float, ...]
+
+
+def sample_batch(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    count: int,
+    *,
+    config: SampleConfig,
+    rng: np.random.Generator,
+    ends: bool = True,
+) -> list[Sample]:
+    """Draw `count` texts, all a character further at each step; those that have ended leave the batch.
+
+    At most 4096 texts (fewer for a large vocabulary or long sequences) are under way at a time; memory beyond that is
+    what the texts themselves take. Each step takes one number of `rng` for each text under way. The result is a
+    function of the model's weights, the vocabulary, `count`, `config`, `ends` and the state of `rng`, on the same
+    NumPy, BLAS and number of threads; a larger `count` does not start with the texts of a smaller one.
+
+    Args:
+        model: any language model.
+        vocabulary: the one it was trained with.
+        count: at least 1.
+        config: how to draw.
+        rng: where chance comes from.
+        ends: False for a model of running text, which has no end: the boundary is never drawn and every text has
+            `max_length` characters.
+
+    Raises:
+        ConfigError: `count` below 1.
+        VocabularyError: a character of the prefix that the model does not know, or a vocabulary of another size.
+        DomainError: the model gives no character a probability, which only an unsmoothed or a diverged one does.
+    """
+    check_fit(model, vocabulary)
+    if count < 1:
+        raise ConfigError(f"count needs to be at least 1; got {count}. Ask for one or more.")
+    prefix_ids = _encode_prefix(vocabulary, config.prefix)
+    size = rows_at_once(model)
+    samples: list[Sample] = []
+    for begin in range(0, count, size):
+        x_BT = _first_rows(model, prefix_ids, min(size, count - begin))
+        samples += _assemble(vocabulary, config.prefix, len(x_BT), _run(model, vocabulary, x_BT, config, rng, ends))
+    return samples
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """One character of each text under way: the texts' numbers, the ids, their log p under the model. Each (n,)."""
+
+    rows: IntArray
+    ids: IntArray
+    log_p: FloatArray
+
+
+def _run(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    x_BT: IntArray,
+    config: SampleConfig,
+    rng: np.random.Generator,
+    ends: bool,
+) -> list[_Drawn]:
+    """Return what each step drew."""
+    steps: list[_Drawn] = []
+    rows = np.arange(len(x_BT))
+    while len(rows) and len(steps) < config.max_length:
+        logits_BV = np.asarray(model.next_logits(x_BT), np.float64)
+        allowed_BV = logits_BV if ends else _without_end(logits_BV)
+        _check_possible(vocabulary, x_BT, allowed_BV)
+        log_p_BV = shifted_log_softmax(logits_BV)
+        p_BV = _to_draw_from(allowed_BV, config) if config.filters or not ends else np.exp(log_p_BV)
+        ids = draw(p_BV, rng)
+        steps.append(_Drawn(rows, ids, log_p_BV[np.arange(len(ids)), ids]))
+        on = np.flatnonzero(ids != BOUNDARY)
+        rows, x_BT = rows[on], _slide(x_BT[on], ids[on], model.context)
+    return steps
+
+
+def draw(p_BV: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Draw one id from each row's distribution, (B,) int64, with one uniform number a row.
+
+    Inverts the cumulative sum: the id is the first whose sum exceeds u times the whole sum. A probability of 0 leaves
+    the sum where it was, so its id is never the first. The largest u below 1 times any number rounds to below that
+    number, so there always is a first, however the sum was rounded.
+
+    Args:
+        p_BV: probabilities, each row with a sum above 0.
+        rng: where chance comes from.
+    """
+    sums_BV = np.cumsum(p_BV, axis=-1)
+    u_B1 = rng.random(len(p_BV))[:, None] * sums_BV[:, -1:]
+    ids: IntArray = np.count_nonzero(sums_BV <= u_B1, axis=-1)
+    return ids
+
+
+def _to_draw_from(logits_BV: FloatArray, config: SampleConfig) -> FloatArray:
+    return probabilities(logits_BV, temperature=config.temperature, top_k=config.top_k, top_p=config.top_p)
+
+
+def _without_end(logits_BV: FloatArray) -> FloatArray:
+    allowed_BV = logits_BV.copy()
+    allowed_BV[:, BOUNDARY] = -np.inf
+    return allowed_BV
+
+
+def _first_rows(model: LanguageModel, prefix_ids: IntArray, count: int) -> IntArray:
+    """Return what the model reads first, (count, T): before the prefix, windows have T boundaries and sequences one."""
+    boundaries = model.context if model.reads == "windows" else 1
+    start = np.concatenate([np.full(boundaries, BOUNDARY, np.int64), prefix_ids])
+    return np.tile(_last(start[None], model.context), (count, 1))
+
+
+def _slide(x_BT: IntArray, ids: IntArray, context: int) -> IntArray:
+    return _last(np.concatenate([x_BT, ids[:, None]], axis=1), context)
+
+
+def _last(x_BT: IntArray, context: int) -> IntArray:
+    return x_BT[:, max(x_BT.shape[1] - context, 0) :]
+
+
+def _assemble(vocabulary: Vocabulary, prefix: str, count: int, steps: list[_Drawn]) -> list[Sample]:
+    """Put each text's characters, which lie in as many steps, together again."""
+    rows = np.concatenate([step.rows for step in steps])
+    by_text = np.argsort(rows, kind="stable")
+    ids = np.concatenate([step.ids for step in steps])[by_text]
+    log_p = np.concatenate([step.log_p for step in steps])[by_text]
+    rows = rows[by_text]
+    nats = np.bincount(rows, weights=0.0 - log_p, minlength=count).tolist()  # 0 -, for 0 and not -0 where p = 1
+    ended = np.bincount(rows[ids == BOUNDARY], minlength=count).astype(np.bool_)
+    drawn = np.bincount(rows, minlength=count)
+    p_to = np.cumsum(drawn).tolist()
+    text_to = np.cumsum(drawn - ended).tolist()  # an end is drawn, but no character stands for it
+    characters, p = vocabulary.decode(ids), np.exp(log_p).tolist()
+    return [
+        Sample(
+            text=prefix + characters[text_from:text_end],
+            nats=nats[row],
+            ended=bool(ended[row]),
+            probabilities=tuple(p[p_from:p_end]),
+        )
+        for row, (text_from, text_end, p_from, p_end) in enumerate(
+            zip([0, *text_to], text_to, [0, *p_to], p_to, strict=False)
+        )
+    ]
+
+
+def _encode_prefix(vocabulary: Vocabulary, prefix: str) -> IntArray:
+    for character in prefix:
+        if character not in vocabulary.characters:
+            other = character.swapcase()
+            raise VocabularyError(
+                f"a prefix needs characters that the model has learnt; got {character!r} (U+{ord(character):04X}) in "
+                f"{prefix[:40]!r}. "
+                + (f"Write {other!r}." if other in vocabulary.characters else "Leave it out, or train on text with it.")
+            )
+    return vocabulary.encode(prefix)
+
+
+def _check_possible(vocabulary: Vocabulary, x_BT: IntArray, logits_BV: FloatArray) -> None:
+    dead = rows_without_a_peak(logits_BV)
+    if not len(dead):
+        return
+    read = vocabulary.decode(x_BT[dead[0]])
+    peak = logits_BV[dead[0]].max()
+    if peak == -np.inf:
+        raise DomainError(
+            f"a next character needs a probability above 0; the model gives none after {read!r}. "
+            "Sample with another prefix, or train with smoothing."
+        )
+    raise DomainError(
+        f"a model's logits must be finite; got {peak} after {read!r}. "
+        "Its training has diverged: train again with a lower learning rate."
+    )
