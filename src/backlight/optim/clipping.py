@@ -32,7 +32,8 @@ def clip_grad_norm(parameters: Iterable[TensorBase] | FlatParameters, max_norm: 
 def _norm(grad: FloatArray) -> float:
     """Return √Σ grad²; where a square is beyond the largest float, of grad / max |grad|, which is not."""
     flat = grad.reshape(-1)
-    norm = math.sqrt(float(np.dot(flat, flat)))
+    with np.errstate(over="ignore"):
+        norm = math.sqrt(float(np.dot(flat, flat)))
     if not math.isinf(norm):
         return norm
     largest = float(np.max(np.abs(flat)))
