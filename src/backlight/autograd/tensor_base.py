@@ -218,7 +218,10 @@ def apply(op: type[Op], *inputs: TensorBase, **settings: Any) -> "Tensor":
         raise
     except ValueError as error:
         shapes = " and ".join(str(tensor.array.shape) for tensor in inputs)
-        asked = "".join(f", {name} {value}" for name, value in settings.items() if not isinstance(value, np.ndarray))
+        asked = "".join(
+            f", {name} {f'of shape {value.shape}' if isinstance(value, np.ndarray) else value}"
+            for name, value in settings.items()
+        )
         raise ShapeError(
             f"{op.name} ({op.formula.split(';')[0]}): {op.fits or str(error).strip()}; got {shapes}{asked}."
         ) from error

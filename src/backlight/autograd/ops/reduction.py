@@ -77,7 +77,8 @@ class Var(Op):
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array]:
         deviation, axes, scale = saved
-        return (_with_axes(dy, deviation.shape, axes) * (2 * scale) * deviation,)
+        with np.errstate(invalid="ignore"):  # of one number: inf x 0
+            return (_with_axes(dy, deviation.shape, axes) * (2 * scale) * deviation,)
 
 
 class Std(Op):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from backlight.autograd.op import Op, sum_to
+from backlight.autograd.op import BROADCAST, Op, sum_to
 from backlight.core import Array, ShapeError
 
 
@@ -43,6 +43,7 @@ class Expand(Op):
 
     name = "expand"
     formula = "y = a, repeated;  da = Σ dy over the repeats"
+    fits = "only an axis that is 1 long can be repeated, and new axes come first"
 
     @staticmethod
     def forward(a: Array, *, shape: tuple[int, ...]) -> tuple[Array, Any]:
@@ -58,6 +59,7 @@ class Concatenate(Op):
 
     name = "cat"
     formula = "y = [a, b, ...];  da, db, ... = dy, cut at the seams"
+    fits = "all shapes must be the same except along an axis that all have"
 
     @staticmethod
     def forward(*arrays: Array, axis: int) -> tuple[Array, Any]:
@@ -75,6 +77,7 @@ class Stack(Op):
 
     name = "stack"
     formula = "y = [a, b, ...] on a new axis;  da = dy[0], db = dy[1], ..."
+    fits = "all shapes must be the same, and the new axis next to theirs"
 
     @staticmethod
     def forward(*arrays: Array, axis: int) -> tuple[Array, Any]:
@@ -90,6 +93,7 @@ class Where(Op):
 
     name = "where"
     formula = "y = a if c else b;  da = dy if c else 0;  db = 0 if c else dy"
+    fits = BROADCAST + ", in the condition too"
 
     @staticmethod
     def forward(a: Array, b: Array, *, condition: Array) -> tuple[Array, Any]:
@@ -107,6 +111,7 @@ class MaskedFill(Op):
 
     name = "masked_fill"
     formula = "y = v if mask else a;  da = 0 if mask else dy"
+    fits = BROADCAST + ", in the mask too"
 
     @staticmethod
     def forward(a: Array, *, mask: Array, value: float) -> tuple[Array, Any]:
