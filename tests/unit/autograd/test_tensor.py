@@ -237,7 +237,7 @@ MISTAKES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: ones(2) * None, ShapeError, "made of numbers; got NoneType"),
     # graphs
     (ones(2).sum().backward, GraphError, r"no tensor that this one was made of has requires_grad=True"),
-    (lambda: (W * 2).backward(), GraphError, r"starts from one number; got a tensor of shape \(2, 3\)"),
+    ((W * 2).backward, GraphError, r"starts from one number; got a tensor of shape \(2, 3\)"),
     (lambda: (W * 2).backward(np.ones(3)), ShapeError, r"its tensor's shape, \(2, 3\); got \(3,\)"),
     (lambda: setattr(W, "grad", np.ones(3)), ShapeError, r"its tensor's shape, \(2, 3\); got \(3,\)"),
     (lambda: Tensor([1, 2], requires_grad=True), GraphError, "only floating-point tensors have gradients; got int64"),
