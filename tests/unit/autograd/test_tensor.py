@@ -146,6 +146,30 @@ def test_a_retained_gradient_of_a_sum_can_be_changed() -> None:
     assert inner.grad.tolist() == [3.0, 3.0, 3.0]
 
 
+def test_a_gradient_shared_by_two_nodes_is_changed_for_neither() -> None:
+    """A sum hands one array to both its sides; what then reaches one side by another path must not reach the other."""
+    a, b = ones(2, requires_grad=True), ones(2, requires_grad=True)
+    left, right = a * 1, b * 1
+    elsewhere = left * 3
+    (elsewhere + (left + right)).sum().backward()
+    assert a.grad is not None
+    assert b.grad is not None
+    assert (a.grad.tolist(), b.grad.tolist()) == ([4.0, 4.0], [1.0, 1.0])
+
+
+def test_a_second_walk_starts_afresh_between_the_ends() -> None:
+    a = ones(2, requires_grad=True)
+    inner = a * 3
+    inner.retain_grad()
+    end = (inner * 2).sum()
+    for walks in (1, 2, 3):
+        end.backward()
+        assert a.grad is not None
+        assert inner.grad is not None
+        assert a.grad.tolist() == [6.0 * walks] * 2
+        assert inner.grad.tolist() == [2.0, 2.0]
+
+
 def test_nothing_is_kept_where_no_gradient_is_wanted() -> None:
     a = ones(3, requires_grad=True)
     with no_grad():
