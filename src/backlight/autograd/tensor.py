@@ -9,7 +9,7 @@ from backlight.autograd import ops
 from backlight.autograd.tensor_base import TensorBase, apply, as_array
 from backlight.autograd.tensor_math import TensorMath, as_operand
 from backlight.autograd.tensor_shape import TensorShape
-from backlight.core import ConfigError, IntArray, ShapeError
+from backlight.core import ConfigError, IntArray, ShapeError, all_below
 
 
 class Tensor(TensorMath, TensorShape):
@@ -116,7 +116,7 @@ def embed(ids: Any, weight: Tensor) -> Tensor:
     count = weight.shape[0]
     if rows.dtype.kind not in "iu":
         raise ConfigError(f"an embedding needs integer ids; got {rows.dtype}.")
-    if rows.size and (rows.max() >= count or rows.min() < 0):
+    if rows.size and not all_below(rows, count):
         raise ConfigError(f"ids must be in 0..{count - 1}, the embedding's rows; got {rows.min()}..{rows.max()}.")
     return apply(ops.Embed, weight, ids=rows)
 

@@ -1,6 +1,6 @@
 """What everything else may use and that uses nothing of ours: errors, array aliases, small shared records."""
 
-from backlight.core.arrays import Array, BoolArray, FloatArray, IntArray
+from backlight.core.arrays import Array, BoolArray, FloatArray, IntArray, all_below
 from backlight.core.batch import NOT_A_TARGET, Batch
 from backlight.core.encoded import BOUNDARY, EncodedItems
 from backlight.core.errors import (
@@ -31,4 +31,5 @@ __all__ = [
     "RunError",
     "ShapeError",
     "VocabularyError",
+    "all_below",
 ]

@@ -1,11 +1,12 @@
 """From logits to probabilities and to the loss, with the exponentials kept in range by the largest logit."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from backlight.autograd.op import Op
-from backlight.core import NOT_A_TARGET, Array, ConfigError, IntArray, ShapeError
+from backlight.core import NOT_A_TARGET, Array, ConfigError, IntArray, ShapeError, all_below
 
 
 def shifted_log_softmax(logits: Array, axis: int = -1) -> Array:
@@ -73,27 +74,31 @@ class CrossEntropy(Op):
                 f"got {logits.dtype} and {targets.dtype}."
             )
         vocabulary = logits.shape[-1]
-        logits_NV = logits.reshape(-1, vocabulary)
-        targets_N = targets.reshape(-1)
-        rows: IntArray = np.arange(len(targets_N))
-        # seen as unsigned, -1 is the largest number of all: one comparison finds both it and what is out of range
-        if targets_N.size == 0 or targets_N.astype(np.int64, copy=False).view(np.uint64).max() >= vocabulary:
+        z_NV = logits.reshape(-1, vocabulary)
+        targets_N: IntArray = targets.reshape(-1).astype(np.int64, copy=False)
+        rows = None  # all of them
+        if targets_N.size == 0 or not all_below(targets_N, vocabulary):
             rows, targets_N = _counted(targets_N, vocabulary)
-            logits_NV = logits_NV[rows]
-        log_p_NV = shifted_log_softmax(logits_NV)
-        here = np.arange(len(targets_N))
-        loss = -np.add.reduce(log_p_NV[here, targets_N]) / len(targets_N)
-        return np.asarray(loss, logits.dtype), (log_p_NV, targets_N, rows, logits.shape)
+            z_NV = z_NV[rows]
+        count = len(targets_N)
+        places = np.arange(0, count * vocabulary, vocabulary) + targets_N  # of the targets, in the flattened matrix
+        p_NV = z_NV - np.maximum.reduce(z_NV, axis=-1, keepdims=True)
+        z_target = np.add.reduce(p_NV.reshape(-1)[places])
+        np.exp(p_NV, out=p_NV)
+        total_N = np.add.reduce(p_NV, axis=-1)
+        loss = (np.add.reduce(np.log(total_N)) - z_target) / count
+        p_NV /= total_N[:, None]
+        return np.asarray(loss, logits.dtype), (p_NV, places, rows, logits.shape)
 
     @staticmethod
     def backward(dloss: Array, saved: Any) -> tuple[Array]:
-        log_p_NV, targets_N, rows, shape = saved
-        dz_NV = np.exp(log_p_NV)
-        dz_NV[np.arange(len(targets_N)), targets_N] -= 1
-        dz_NV *= dloss / len(targets_N)
-        if len(rows) * shape[-1] == np.prod(shape):
+        p_NV, places, rows, shape = saved
+        share = float(dloss) / len(places)
+        dz_NV = p_NV * share
+        dz_NV.reshape(-1)[places] -= share
+        if rows is None:
             return (dz_NV.reshape(shape),)
-        dlogits = np.zeros((int(np.prod(shape[:-1])), shape[-1]), dz_NV.dtype)
+        dlogits = np.zeros((math.prod(shape[:-1]), shape[-1]), dz_NV.dtype)
         dlogits[rows] = dz_NV
         return (dlogits.reshape(shape),)
 
