@@ -109,18 +109,19 @@ def right(net, points, labels):
 
 def test_hinge_loss_in_values_learns_two_moons(rng):
     points, labels = two_moons(40, rng)
-    net = MLP(2, [8, 8, 1], rng=rng)
+    net = MLP(2, [8, 8, 1], activation="tanh", rng=rng)
+    velocity = [0.0] * len(net.parameters())
     losses = []
-    for step in range(100):
+    for _ in range(100):
         scores = [net(point) for point in points]
         margins = [(1 - label * score).relu() for score, label in zip(scores, labels, strict=True)]
-        weights = sum(p * p for p in net.parameters())
-        loss = sum(margins) * (1 / len(margins)) + 1e-4 * weights
+        loss = sum(margins) * (1 / len(margins))
         net.zero_grad()
         loss.backward()
-        for parameter in net.parameters():
-            parameter.data -= 0.5 * (1 - 0.9 * step / 100) * parameter.grad
+        for place, parameter in enumerate(net.parameters()):
+            velocity[place] = 0.9 * velocity[place] + parameter.grad
+            parameter.data -= 0.1 * velocity[place]
         losses.append(loss.data)
     assert losses[0] > 0.5
     assert losses[-1] < 0.1
-    assert right(net, points, labels) == 1
+    assert right(net, points, labels) > 0.95  # a straight line gets at most 0.9 of them right

@@ -20,7 +20,7 @@ MAKERS = {
     "sgd, momentum": lambda p: SGD(p, lr=0.1, momentum=0.9),
     "sgd, nesterov": lambda p: SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
     "adamw": lambda p: AdamW(p, lr=0.1),
-    "adamw, sparing vectors": lambda p: AdamW(p, lr=0.1, weight_decay=0.1, decay_vectors=False),
+    "adamw, sparing vectors": lambda p: AdamW(p, lr=0.1, weight_decay=0.01, decay_vectors=False),
 }
 
 
@@ -81,7 +81,7 @@ def test_finds_the_bottom_of_a_bowl(name, rng):
         optimiser.zero_grad()
         ((p - target) ** 2).sum().backward()
         optimiser.step()
-    assert_allclose(p.numpy(), target, atol=0.1 if name == "adamw, sparing vectors" else 0.02)
+    assert_allclose(p.numpy(), target, atol=0.05)
 
 
 @pytest.mark.parametrize("name", MAKERS)
