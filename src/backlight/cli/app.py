@@ -1,12 +1,15 @@
 """The command `backlight`: its commands, and what happens when one of them cannot go on."""
 
+import os
 import sys
 from io import TextIOWrapper
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
 from backlight.cli import data, runs, sample, score, train
+from backlight.cli.output import one_line
 from backlight.core import BacklightError
 
 app = typer.Typer(
@@ -47,21 +50,45 @@ app.add_typer(runs.app, name="runs")
 
 def main() -> None:
     """Run the command line; the exit code is 0, 1 for input that cannot be used, 2 for wrong usage, 130 for Ctrl-C."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a name is never worth a traceback, whatever the terminal can show
-            stream.reconfigure(errors="backslashreplace")
+    _prepare_streams()
     try:
-        app()
+        _run()
     except BacklightError as error:
-        fail(str(error))
+        _fail(str(error))
+    except BrokenPipeError:
+        _leave()  # whoever was reading, such as `head`, has read enough
     except OSError as error:
         # what is left here is the machine's own refusal, such as a full disk under standard output
-        fail(f"the system refused: {error}. Free space, or choose another place.")
+        _fail(f"the system must do what is asked; it refused: {error}. Free space, or choose another place.")
     except MemoryError:
-        fail("there is not enough memory for this. Take a shorter text, a smaller model or a smaller batch.")
+        _fail("there is not enough memory for this. Take a shorter text, a smaller model or a smaller batch.")
 
 
-def fail(message: str) -> None:
+def _run() -> None:
+    try:
+        app()
+    finally:
+        sys.stdout.flush()  # the last moment at which a refusal can still be told
+
+
+def _prepare_streams() -> None:
+    """Make both outputs take every character: a name is never worth a traceback, whatever the terminal can show."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  open to the end
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _fail(message: str) -> NoReturn:
     """Print one line on standard error and leave with code 1."""
-    sys.stderr.write("backlight: " + " ".join(message.split("\n")) + "\n")
+    sys.stderr.write(f"backlight: {one_line(message)}\n")
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """Leave with code 1, and without a second complaint about what standard output still holds."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
     sys.exit(1)

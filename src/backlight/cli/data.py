@@ -1,12 +1,13 @@
 """`backlight data`: what there is to learn from."""
 
-import sys
 from typing import Annotated
 
 import typer
 
-from backlight.cli.output import Json, console, print_json, table, visible
+from backlight.cli.output import Json, console, print_json, shortened, table
 from backlight.text import CORPORA, Mode, describe, load_corpus
+
+_SHOWN = 60  # characters of an item
 
 app = typer.Typer(help="List the corpora, or describe one or a file of yours.", no_args_is_help=False)
 
@@ -38,7 +39,7 @@ def describe_corpus(
     json_output: Json = False,
 ) -> None:
     """Describe a corpus or a file: items, characters, lengths, duplicates, vocabulary."""
-    found = describe(load_corpus(source, mode=mode, stdin=sys.stdin.buffer))
+    found = describe(load_corpus(source, mode=mode))
     rows = table("what", "how many", text=("what", "how many"))
     for what, figure in (
         ("items", f"{found.items:,} ({found.distinct:,} distinct, {found.duplicates:,} copies)"),
@@ -47,7 +48,7 @@ def describe_corpus(
             "lengths",
             f"{found.shortest} to {found.longest}, mean {found.mean_length:.1f}, median {found.median_length:g}",
         ),
-        ("longest", ", ".join(map(visible, found.longest_items))),
+        ("longest", ", ".join(shortened(item, _SHOWN) for item in found.longest_items)),
         ("vocabulary", f"{found.vocabulary_size} with the boundary"),
         ("most frequent", "  ".join(f"{character!r} {count:,}" for character, count in found.counts[:8])),
         ("know-nothing loss", f"ln {found.vocabulary_size} = {found.uniform_nats:.4f} nats per character"),

@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from backlight.cli.output import visible
+from backlight.cli.output import one_line
 from backlight.sample import SampleConfig, sample_batch
 from backlight.train import Evaluation, Session, Trainer, bits
 from backlight.train import Progress as Where
@@ -51,10 +51,10 @@ class Live:
         self.bar.stop()
 
     def _evaluated(self, record: Evaluation) -> None:
-        train = "-" if record.train_nats is None else f"{record.train_nats:.4f}"
-        line = f"{record.step:>7,}  {train:>6}  {record.dev_nats:.4f}  {bits(record.dev_nats):.3f}   "
-        said = self._said(record.step)
-        self.out.print(line + said[: max(0, self.out.width - len(line))])
+        train = "-" if record.train_nats is None else _figure(record.train_nats, 4)
+        dev, in_bits = _figure(record.dev_nats, 4), _figure(bits(record.dev_nats), 3)
+        line = f"{record.step:>7,}  {train:>6}  {dev:>6}  {in_bits:>5}   {self._said(record.step)}"
+        self.out.print(line, no_wrap=True, overflow="crop")
 
     def _said(self, step: int) -> str:
         session = self.session
@@ -63,9 +63,14 @@ class Live:
         config = SampleConfig(max_length=16 if session.ends else 48)
         count = _SHOWN if session.ends else 1
         found = sample_batch(session.model, session.vocabulary, count, config=config, rng=rng, ends=session.ends)
-        return "  ".join(visible(sample.text).replace("\n", "\\n") for sample in found if sample.text)
+        return "  ".join(one_line(sample.text) for sample in found if sample.text)
 
     def _moved(self, where: Where) -> None:
         minutes, seconds = divmod(round(where.seconds_left), 60)
         told = f"loss {where.loss:.3f}  {where.characters_per_second:,.0f} char/s  {minutes}:{seconds:02d} left"
         self.bar.update(self.task, completed=where.step, told=told, refresh=True)
+
+
+def _figure(nats: float, digits: int) -> str:
+    """Return a loss as wide as its column, also one that has run away."""
+    return f"{nats:.{digits}f}" if nats < 100 else f"{nats:.{digits - 3}e}"

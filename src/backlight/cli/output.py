@@ -1,6 +1,9 @@
 """What the commands share: where they print, how they say no, how they find a run."""
 
+import difflib
 import json
+import os
+import shlex
 import sys
 import unicodedata
 from pathlib import Path
@@ -29,7 +32,9 @@ def console(*, json_output: bool = False) -> Console:
 
 def print_json(figures: dict[str, Any]) -> None:
     """Print one JSON object on one line; a number that is not finite becomes null."""
-    sys.stdout.write(json.dumps(plain(figures), ensure_ascii=False, allow_nan=False) + "\n")
+    # what the stream cannot show must become an escape of JSON, not of Python
+    shows_all = sys.stdout.encoding.lower().startswith("utf")
+    sys.stdout.write(json.dumps(plain(figures), ensure_ascii=not shows_all, allow_nan=False) + "\n")
 
 
 def table(*columns: str, text: tuple[str, ...] = ()) -> Table:
@@ -40,9 +45,38 @@ def table(*columns: str, text: tuple[str, ...] = ()) -> Table:
     return made
 
 
+_STEERS = {*map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))}  # overrides of the direction of writing
+
+
 def visible(text: str) -> str:
     """Return text fit for a terminal: what would steer it, or move its cursor, is shown as an escape."""
-    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" and c != "\n" else c for c in text)
+    return "".join(c if c == "\n" else _escaped(c) for c in text)
+
+
+def one_line(text: str) -> str:
+    """Return text fit for a terminal, on one line."""
+    return "".join(map(_escaped, text))
+
+
+def shortened(text: str, most: int) -> str:
+    """Return text fit for a terminal, on one line, of which no more than `most` characters are shown."""
+    return one_line(text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}")
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) == "Cc" or character in _STEERS:
+        return character.encode("unicode_escape").decode()
+    return character
+
+
+def command(*words: object) -> str:
+    """Return a command line that a shell takes as it is meant, whatever spaces are in a path."""
+    return "backlight " + shlex.join(map(str, words))
+
+
+def called(path: Path) -> str:
+    """Return what to call a run: its name if it is where runs are kept, or its path."""
+    return path.name if path.parent == RUNS else str(path)
 
 
 def open_run(given: Path | None, root: Path) -> RunDirectory:
@@ -59,4 +93,22 @@ def open_run(given: Path | None, root: Path) -> RunDirectory:
             raise RunError(f"there is no run in {root} to use yet. Make one: backlight train")
         return RunDirectory.open(usable[-1])
     inside = root / given
-    return RunDirectory.open(inside if not given.exists() and inside.exists() else given)
+    if os.path.lexists(inside) and not os.path.lexists(given / "config.json"):
+        return RunDirectory.open(inside)
+    if os.path.lexists(given):
+        return RunDirectory.open(given)
+    raise RunError(
+        f"a run is a folder, or a name in {one_line(str(root))}; there is no {_quoted(given)}. {_others(given, root)}"
+    )
+
+
+def _quoted(given: Path) -> str:
+    return repr(shortened(str(given), 60))
+
+
+def _others(given: Path, root: Path) -> str:
+    names = [run.path.name for run in list_runs(root)]
+    near = difflib.get_close_matches(given.name, names, n=1)
+    if near:
+        return f"Did you mean {near[0]}?"
+    return f"There are: {', '.join(names[-5:])}." if names else "Make one: backlight train"

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from backlight.cli.output import RUNS, Json, RunsFolder, console, open_run, print_json, table
+from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, table
 from backlight.runs import RunDirectory, list_runs
+from backlight.train import plan_of
 
 app = typer.Typer(help="List, show and compare runs.", no_args_is_help=False)
 
@@ -33,13 +34,13 @@ def list_all(runs: RunsFolder = RUNS, json_output: Json = False) -> None:
         rows = table("run", "corpus", "parameters", "step", "dev", "state", text=("run", "corpus", "state"))
         for run in found:
             rows.add_row(
-                run.path.name, run.corpus or "-", _shown(run.parameters), _shown(run.step), _shown(run.dev_nats),
+                *map(_shown, (run.path.name, run.corpus, run.parameters, run.step, run.dev_nats)),
                 run.state if run.problem is None else "cannot be opened",
-            )  # fmt: skip
+            )
         out.print(rows)
     for run in found:
         if run.problem is not None:
-            out.print(run.problem, soft_wrap=True)
+            out.print(one_line(run.problem), soft_wrap=True)
     if json_output:
         print_json({"runs": [{**asdict(run), "path": str(run.path)} for run in found]})
 
@@ -54,16 +55,16 @@ def show(run: Run, runs: RunsFolder = RUNS, json_output: Json = False) -> None:
     for what, value in told.items():
         rows.add_row(what, _shown(value))
     out.print(rows)
-    evaluations = [record for record in opened.load_metrics() if "dev_nats" in record]
+    evaluations = _evaluations(opened)
     if evaluations:
         losses = table("step", "train", "dev", "seconds")
         for record in evaluations:
-            losses.add_row(*(_shown(record[name]) for name in ("step", "train_nats", "dev_nats", "seconds")))
+            losses.add_row(*(_shown(record.get(name)) for name in ("step", "train_nats", "dev_nats", "seconds")))
         out.print()
         out.print(losses)
     samples = opened.load_samples()
     if samples:
-        out.print("\n" + "  ".join(samples.split("\n")[:10]), soft_wrap=True)
+        out.print("\n" + "  ".join(map(one_line, samples.split("\n")[:10])), soft_wrap=True)
     if json_output:
         print_json({**told, "config": opened.config, "evaluations": evaluations})
 
@@ -88,26 +89,31 @@ def compare(
 
 def _told(run: RunDirectory) -> dict[str, Any]:
     """Return what is known of a run in one flat dictionary: figures first, then settings."""
-    config = run.config
-    recipe = config.get("recipe") or {}
-    evaluations = [record for record in run.load_metrics() if "dev_nats" in record]
-    result = run.load_result() or {}
-    figures = {
-        "run": str(run.path),
-        "model": config["model"]["name"],
-        "parameters": result.get("parameters", config.get("parameters")),
-        "context": result.get("context", config["model"]["settings"].get("context")),
-        "steps": result.get("steps", evaluations[-1]["step"] if evaluations else None),
-        "train_nats": result.get("train_nats"),
-        "dev_nats": result.get("dev_nats", min((r["dev_nats"] for r in evaluations if r["dev_nats"]), default=None)),
-        "test_nats": result.get("test_nats"),
-        "seconds": result.get("seconds", evaluations[-1]["seconds"] if evaluations else None),
-        "finished": bool(result),
+    plan = plan_of(run)
+    evaluations = _evaluations(run)
+    last = evaluations[-1] if evaluations else {}
+    result = run.load_result()
+    figures = dict.fromkeys(_FIGURES) | {
+        "model": plan.model,
+        "parameters": run.config.get("parameters"),
+        "context": plan.settings.get("context"),
+        "steps": last.get("step"),
+        "dev_nats": min((record["dev_nats"] for record in evaluations), default=None),
+        "seconds": last.get("seconds"),
     }
-    corpus = {"corpus": config["corpus"]["name"], "mode": config["corpus"]["mode"], "duplicates": config["duplicates"]}
-    seeds = {"seed": config["seed"], "split_seed": config["split_seed"]}
+    if result is not None:
+        figures |= {name: result.get(name) for name in _FIGURES}
+    settings: dict[str, Any] = {
+        "corpus": plan.corpus, "mode": plan.mode, "duplicates": plan.duplicates, "seed": plan.seed,
+        "split_seed": plan.split_seed, **plan.settings,
+    }  # fmt: skip
+    recipe = {} if plan.recipe is None else asdict(plan.recipe)
     planned = {"planned_steps" if name == "steps" else name: value for name, value in recipe.items()}
-    return {**figures, **corpus, **seeds, **config["model"]["settings"], **planned}
+    return {"run": str(run.path), **figures, "finished": result is not None, **settings, **planned}
+
+
+def _evaluations(run: RunDirectory) -> list[dict[str, Any]]:
+    return [record for record in run.load_metrics() if isinstance(record.get("dev_nats"), float)]
 
 
 def _settings(told: list[dict[str, Any]]) -> list[str]:
@@ -126,4 +132,4 @@ def _shown(value: Any) -> str:
             return f"{value:.4g}" if abs(value) < 1e-2 or abs(value) >= 100 else f"{value:.4f}"
         case list():
             return ", ".join(map(_shown, value))
-    return str(value)
+    return one_line(str(value))

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from backlight.cli.output import RUNS, Json, RunsFolder, Seed, console, open_run, print_json, visible
+from backlight.cli.output import RUNS, Json, RunsFolder, Seed, console, one_line, open_run, print_json, visible
 from backlight.core import ConfigError
 from backlight.sample import Sample, SampleConfig, sample_items
 from backlight.train import load_model
@@ -16,7 +16,7 @@ def sample(
     run: Annotated[
         Path | None, typer.Argument(help="A run's folder or name; the newest if left out.", metavar="RUN")
     ] = None,
-    count: Annotated[int, typer.Option("--count", "-n", help="How many.", min=1)] = 20,
+    count: Annotated[int | None, typer.Option("--count", "-n", help="How many: 20, or 1 of a stream.", min=1)] = None,
     temperature: Annotated[
         float, typer.Option(help="Below 1 plays safe, above 1 dares; 0 is always the likeliest.")
     ] = 1.0,
@@ -43,7 +43,7 @@ def sample(
     length = max_length if max_length is not None else (64 if ends else 500)
     config = SampleConfig(temperature=temperature, top_k=top_k, top_p=top_p, prefix=prefix, max_length=length)
     found = sample_items(
-        model, vocabulary, count if ends or count != 20 else 1, config=config, rng=np.random.default_rng(used),
+        model, vocabulary, count or (20 if ends else 1), config=config, rng=np.random.default_rng(used),
         novel_to=opened.load_seen() if novel else None, unique=unique, ends=ends,
     )  # fmt: skip
     if json_output:
@@ -63,5 +63,5 @@ def _figures(one: Sample) -> dict[str, object]:
 def _spelled(one: Sample, prefix: str, end: str) -> str:
     """Return each drawn character with its probability under the model."""
     drawn = [*one.text[len(prefix) :], *([end] if one.ended else [])]
-    shown = (visible(c).replace("\n", "\\n") for c in drawn)
+    shown = (one_line(c) for c in drawn)
     return " ".join(f"{c} {p:.2f}" for c, p in zip(shown, one.probabilities, strict=True))

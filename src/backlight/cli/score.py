@@ -1,16 +1,17 @@
 """`backlight score`: how likely a model finds what is in a file."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from backlight.cli.output import RUNS, Json, RunsFolder, console, open_run, print_json, table, visible
+from backlight.cli.output import RUNS, Json, RunsFolder, console, open_run, print_json, shortened, table
 from backlight.sample import Score, order, score_items
 from backlight.sample.score import Order
 from backlight.text import load_corpus
 from backlight.train import bits, load_model
+
+_SHOWN = 200  # characters of an item; the JSON object has them all
 
 
 def score(
@@ -28,7 +29,7 @@ def score(
     opened = open_run(run, runs)
     model, vocabulary = load_model(opened)
     mode = opened.config["corpus"]["mode"]
-    corpus = load_corpus(file, mode=mode, stdin=sys.stdin.buffer)
+    corpus = load_corpus(file, mode=mode)
     scores = score_items(model, vocabulary, corpus.items, ends=mode == "items")
     targets = sum(one.targets for one in scores)
     mean = sum(one.nats for one in scores) / targets
@@ -50,8 +51,9 @@ def score(
 
 def _item(one: Score, *, spelled: bool) -> str:
     if not spelled:
-        return visible(one.text)
-    return visible(one.text) + "\n" + " ".join(f"{label} {nats:.2f}" for label, nats in one.per_character)
+        return shortened(one.text, _SHOWN)
+    spelling = " ".join(f"{label} {nats:.2f}" for label, nats in one.per_character[:_SHOWN])
+    return shortened(one.text, _SHOWN) + "\n" + spelling
 
 
 def _figures(one: Score, *, spelled: bool) -> dict[str, object]:

@@ -1,7 +1,6 @@
 """`backlight train`: from a file of words to a run, watched while it learns."""
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,14 +10,27 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 
 from backlight.cli.live import Live
-from backlight.cli.output import RUNS, Json, RunsFolder, console, print_json, table, visible
-from backlight.core import ConfigError
+from backlight.cli.output import (
+    RUNS,
+    Json,
+    RunsFolder,
+    called,
+    command,
+    console,
+    one_line,
+    open_run,
+    print_json,
+    table,
+    visible,
+)
+from backlight.core import ConfigError, DomainError
 from backlight.models import MODELS
-from backlight.runs import RunDirectory, new_run_path
-from backlight.sample import SampleConfig, sample_batch, sample_items
+from backlight.runs import new_run_path
+from backlight.sample import NotEnoughError, SampleConfig, sample_batch, sample_items
 from backlight.text import Corpus, Duplicates, Mode
 from backlight.train import RECIPES, Plan, Session, Trainer, prepare, reopen
 from backlight.train.recipe import OptimiserName, ScheduleName
@@ -29,6 +41,7 @@ _DATA = "Data"
 
 
 def train(
+    typed: typer.Context,
     corpus: Annotated[
         str,
         typer.Argument(help="A corpus's name, a file with one item a line, or - for standard input.", metavar="FILE"),
@@ -49,7 +62,8 @@ def train(
         str | None, typer.Option(help="kneser-ney or add-k, of the n-gram.", rich_help_panel=_MODEL)
     ] = None,
     k: Annotated[
-        float | None, typer.Option("-k", help="What add-k adds; tuned on dev if left out.", rich_help_panel=_MODEL)
+        float | None,
+        typer.Option("--k", "-k", help="What add-k adds; tuned on dev if left out.", rich_help_panel=_MODEL),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Minibatches in all.", rich_help_panel=_TRAINING)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples in each.", rich_help_panel=_TRAINING)] = None,
@@ -100,18 +114,14 @@ def train(
     }  # fmt: skip
     settings, recipe = _given(settings), _given(recipe)
     if resume is not None:
-        if settings or recipe:
-            raise ConfigError(
-                f"a resumed run keeps its settings; got {', '.join([*settings, *recipe])}. "
-                "Leave them out, or start a new run."
-            )
-        session = reopen(_existing(resume, runs), stdin=sys.stdin.buffer)
+        _nothing_new(typed)
+        session = reopen(open_run(resume, runs))
     else:
         plan = Plan(
             corpus=corpus, mode=mode, model=model, settings=settings, recipe=_recipe(model, recipe), seed=seed,
             split_seed=split_seed, duplicates=duplicates,
         )  # fmt: skip
-        session = prepare(plan, _place(runs, name, plan), stdin=sys.stdin.buffer)
+        session = prepare(plan, _place(runs, name, plan))
     _run(session, samples=samples, json_output=json_output)
 
 
@@ -124,6 +134,19 @@ def _sizes(hidden: str | None) -> list[int] | None:
         raise ConfigError(f"--hidden takes whole numbers with commas between, as in 256,128; got {hidden!r}.") from None
 
 
+def _nothing_new(typed: typer.Context) -> None:
+    """Refuse what would change a run that goes on."""
+    given = [
+        name for name in typed.params
+        if name not in {"resume", "runs", "samples", "json_output"}
+        and (source := typed.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
+    ]  # fmt: skip
+    if given:
+        raise ConfigError(
+            f"a resumed run keeps its text and settings; got {', '.join(given)}. Leave them out, or start a new run."
+        )
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
@@ -132,20 +155,19 @@ def _recipe(model: str, given: dict[str, Any]) -> Any:
     if model in RECIPES:
         return replace(RECIPES[model], **given)
     if given and model in MODELS:
-        raise ConfigError(f"{model} is counted, not trained; got {', '.join(given)}. Leave them out.")
+        raise ConfigError(f"{model} is counted, not trained step by step; got {', '.join(given)}. Leave them out.")
     return None
 
 
 def _place(runs: Path, name: str | None, plan: Plan) -> Any:
     if name is None:
         return lambda found: new_run_path(runs, found.name, plan.model)
-    if Path(name).name != name or name in {".", ".."}:
-        raise ConfigError(f"--name is a folder's name inside {runs}; got {name!r}. Use --runs for another place.")
+    if not name or not name.isprintable() or "/" in name or name[0] in ".-":
+        raise ConfigError(
+            f"--name is the name of one folder in {runs}, of visible characters and not beginning with . or -; "
+            f"got {name!r}. Choose another name, and --runs for another place."
+        )
     return runs / name
-
-
-def _existing(given: Path, runs: Path) -> RunDirectory:
-    return RunDirectory.open(runs / given if not given.exists() and (runs / given).exists() else given)
 
 
 # -- the run itself ----------------------------------------------------------------------------------------------------
@@ -153,21 +175,35 @@ def _existing(given: Path, runs: Path) -> RunDirectory:
 
 def _run(session: Session, *, samples: int, json_output: bool) -> None:
     out = console(json_output=json_output)
-    with session.run.lock():
-        out.print(_heading(session), soft_wrap=True)
-        if session.plan.recipe is None:
-            result = session.result(steps=0, seconds=session.count())
-        else:
-            trainer = session.trainer()
-            if not _train(session, trainer, Live(out, trainer, session)):
-                raise typer.Exit(_STOPPED)
-            result = session.result(steps=trainer.step, seconds=trainer.seconds)
-    out.print(_verdict(result))
-    if samples:
-        _show_new(session, samples, out)
-    out.print(f"\nThe run is in {session.run.path}. More:  backlight sample {session.run.path.name}", soft_wrap=True)
+    path = session.run.path
+    try:
+        with session.run.lock():
+            out.print(_heading(session), soft_wrap=True)
+            result = _learn(session, out)
+            out.print(_verdict(result))
+            if samples:
+                _show_new(session, samples, out)
+    except KeyboardInterrupt:
+        out.print(f"\nStopped; {path} has all but the last moments. Go on with:\n  {_resume(path)}", soft_wrap=True)
+        raise typer.Exit(_STOPPED) from None
+    out.print(f"\nThe run is in {one_line(str(path))}. More:  {command('sample', called(path))}", soft_wrap=True)
     if json_output:
         print_json(result)
+
+
+def _learn(session: Session, out: Console) -> dict[str, Any]:
+    """Count or train, and return the verdict; raises typer.Exit if training was stopped."""
+    if session.plan.recipe is None:
+        return session.result(steps=0, seconds=session.count())
+    trainer = session.trainer()
+    if trainer.finished:
+        out.print(f"Nothing is left to train: all {trainer.step:,} steps are done. For more, start a new run.")
+    elif not _train(session, trainer, Live(out, trainer, session)):
+        raise typer.Exit(_STOPPED)
+    result = session.result(steps=trainer.step, seconds=trainer.seconds)
+    if trainer.best_step == 0:
+        out.print("No evaluation was better than before the first step. Try a smaller --lr, or more --steps.")
+    return result
 
 
 _STOPPED = 130
@@ -197,11 +233,14 @@ def _train(session: Session, trainer: Trainer, live: Live) -> bool:
         finished = trainer.fit()
     if not finished:
         live.out.print(
-            f"\nStopped at step {trainer.step:,}; everything is saved. Go on with:\n"
-            f"  backlight train --resume {session.run.path}",
+            f"\nStopped at step {trainer.step:,}; everything is saved. Go on with:\n  {_resume(session.run.path)}",
             soft_wrap=True,
         )
     return finished
+
+
+def _resume(path: Path) -> str:
+    return command("train", "--resume", path)
 
 
 def _heading(session: Session) -> str:
@@ -214,7 +253,7 @@ def _heading(session: Session) -> str:
 
 
 def _source(corpus: Corpus) -> str:
-    return "standard input" if corpus.name == "-" else corpus.name
+    return "standard input" if corpus.name == "-" else one_line(corpus.name)
 
 
 def _verdict(result: dict[str, Any]) -> Any:
@@ -237,22 +276,30 @@ def _show_new(session: Session, count: int, out: Console) -> None:
         session.run.save_samples(stream.text + "\n")
         out.print("\n" + visible(stream.text), soft_wrap=True)
         return
-    found = sample_items(
-        model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=session.run.load_seen(), unique=True
-    )
+    seen = session.run.load_seen()
+    try:
+        found = sample_items(model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=seen, unique=True)
+    except NotEnoughError as error:
+        found = error.found
+        out.print(f"\nOnly {len(found)} of {count} turned up in {error.draws:,} draws: the rest was known or repeated.")
+    except DomainError as error:  # of counts without smoothing; they are what was asked for all the same
+        out.print(f"\nNothing new to show: {error}", soft_wrap=True)
+        return
     texts = [sample.text for sample in found]
     session.run.save_samples("".join(text + "\n" for text in texts))
-    out.print(f"\n{len(texts)} new ones, none of them in {_source(session.corpus)}:\n")
+    if not texts:
+        return
+    out.print(f"\n{len(texts)} new ones, none of them in {_source(session.corpus)}:\n", soft_wrap=True)
     for line in _columns(texts, out.width):
         out.print(line)
 
 
 def _columns(texts: list[str], width: int) -> list[str]:
     """Return texts side by side, as many as fit on a line."""
-    shown = [visible(text) for text in texts]
-    cell = max(map(len, shown)) + 2
+    shown = [one_line(text) for text in texts]
+    cell = max(map(cell_len, shown)) + 2
     across = max(1, min(5, (width - 2) // cell))
     return [
-        "  " + "".join(text.ljust(cell) for text in shown[i : i + across]).rstrip()
+        "  " + "".join(text + " " * (cell - cell_len(text)) for text in shown[i : i + across]).rstrip()
         for i in range(0, len(shown), across)
     ]

@@ -9,6 +9,9 @@ from backlight.core import ConfigError, IntArray
 from backlight.models.neural import NeuralModel
 from backlight.nn import Embedding, Linear, Sequential, Tanh
 
+MOST = 1_000_000
+"""The largest size: more is a slip of the keyboard, and no memory holds it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MLPConfig:
@@ -39,8 +42,8 @@ class MLPConfig:
             ("embedding", self.embedding),
             *(("hidden", n) for n in self.hidden),
         ):
-            if size < 1:
-                raise ConfigError(f"{name} must be at least 1; got {size}.")
+            if not 1 <= size <= MOST:
+                raise ConfigError(f"{name} must be from 1 to {MOST:,}; got {size}. Leave it out for the default.")
         if not self.hidden:
             raise ConfigError("hidden must name at least one layer; got none. For a model without one, use bigram.")
 

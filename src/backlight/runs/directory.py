@@ -18,7 +18,7 @@ from backlight.runs.atomic import create_folder_atomically, read_whole, sweep, w
 from backlight.runs.failures import cannot_read, damaged, shown
 from backlight.runs.lock import only_trainer
 from backlight.runs.strict_json import JSON, parse_object, plain, read_object, to_bytes, to_text
-from backlight.runs.tensors import load_tensors, save_tensors
+from backlight.runs.tensors import encode, load_tensors, save_tensors
 
 FORMAT = 1
 """The layout that this version reads and writes; raised when an older Backlight could no longer read a run."""
@@ -57,14 +57,22 @@ class RunDirectory:
     vocabulary: dict[str, Any]
 
     @classmethod
-    def create(cls, path: Path, *, config: Mapping[str, JSON], vocabulary: Mapping[str, JSON]) -> "RunDirectory":
-        """Make a run, in one step: it exists with its config and vocabulary, or not at all.
+    def create(
+        cls,
+        path: Path,
+        *,
+        config: Mapping[str, JSON],
+        vocabulary: Mapping[str, JSON],
+        seen: NDArray[np.uint64] | None = None,
+    ) -> "RunDirectory":
+        """Make a run, in one step: it exists with all that is given here, or not at all.
 
         Args:
             path: the folder to make; its parents are made where they are missing.
             config: how the run is trained. `list_runs` shows "model", "corpus" (each a name, or an object with a
                 "name") and "parameters" where given.
             vocabulary: what turns ids into characters.
+            seen: hashes (N,) of the corpus's items, so that new ones can be told from known ones.
 
         Raises:
             RunError: there is something at `path` already, or the folder cannot be made.
@@ -80,6 +88,8 @@ class RunDirectory:
         whole_config = {"format": FORMAT, "backlight": _version(), "created": created, **config}
         checked_vocabulary = {_CHECKSUM: _digest(vocabulary), **vocabulary}
         files = {CONFIG: to_bytes(whole_config, indent=2), VOCABULARY: to_bytes(checked_vocabulary, indent=2)}
+        if seen is not None:
+            files[SEEN] = encode({"hashes": seen}, {})
         create_folder_atomically(path, files)
         return cls.open(path)
 
@@ -123,8 +133,8 @@ class RunDirectory:
         """Return the arrays and facts of the model to use."""
         if not self.has_weights:
             self._missing(WEIGHTS, "its training stopped before there was a model to use", _RESUME)
-        remedy = "Resume the run from its checkpoint to write it again" if self.has_checkpoint else _TRAIN_AGAIN
-        return load_tensors(self.path / WEIGHTS, remedy=remedy)
+        # a checkpoint is of no help: it goes on from the last step, and these are of the best
+        return load_tensors(self.path / WEIGHTS, remedy=_TRAIN_AGAIN)
 
     def save_checkpoint(self, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
         """Write `optimiser.safetensors`: all that the loop needs to go on, in one file so that no parts disagree."""
@@ -136,12 +146,8 @@ class RunDirectory:
             self._missing(CHECKPOINT, "there is no checkpoint to resume from", _TRAIN_AGAIN)
         return load_tensors(self.path / CHECKPOINT, remedy=_TRAIN_AGAIN)
 
-    def save_seen(self, hashes: NDArray[np.uint64]) -> None:
-        """Write `seen.safetensors`: hashes (N,) of the corpus's items, so that new ones can be told from known ones."""
-        save_tensors(self.path / SEEN, {"hashes": hashes}, {})
-
     def load_seen(self) -> NDArray[np.uint64]:
-        """Return the hashes (N,) that `save_seen` was given."""
+        """Return the hashes (N,) that `create` was given."""
         if not (self.path / SEEN).is_file():
             self._missing(SEEN, "what the corpus holds was not recorded", _TRAIN_AGAIN)
         arrays, _ = load_tensors(self.path / SEEN, remedy=_TRAIN_AGAIN)
@@ -156,9 +162,10 @@ class RunDirectory:
         path = self.path / METRICS
         if not path.is_file():
             return []
-        lines = read_whole(path, remedy=_RESUME).splitlines()  # bytes: text would be split at a U+2028 in a string too
+        remedy = "Delete it, and the run goes on without what it held"
+        lines = read_whole(path, remedy=remedy).splitlines()  # bytes: text would be split at a U+2028 in a string too
         return [
-            parse_object(line, path, remedy=_RESUME, where=f"line {number}: ") for number, line in enumerate(lines, 1)
+            parse_object(line, path, remedy=remedy, where=f"line {number}: ") for number, line in enumerate(lines, 1)
         ]
 
     def save_samples(self, text: str) -> None:

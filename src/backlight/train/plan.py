@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from backlight.core import BacklightError, ConfigError, RunError
+from backlight.core import ConfigError, RunError
 from backlight.models import Rung, rung
 from backlight.text import Duplicates, Mode
 from backlight.train.recipe import Recipe
+from backlight.train.typed import wrong_entry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +55,21 @@ class Plan:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Plan":
-        """Return the plan that `to_json` wrote. Raises RunError for anything else."""
-        try:
-            recipe = None if values["recipe"] is None else Recipe(**values["recipe"])
-            return cls(**{**values, "recipe": recipe, "fractions": tuple(values["fractions"])})
-        except BacklightError:
-            raise
-        except (KeyError, TypeError) as error:
+        """Return the plan that `to_json` wrote.
+
+        Raises:
+            RunError: an entry is missing, unknown or of the wrong type.
+            ConfigError: an entry is outside its range.
+        """
+        wrong = wrong_entry(cls, values)
+        if wrong is None:
+            # the text decides the size of the vocabulary; any will do to judge the others by
+            wrong = wrong_entry(rung(values["model"]).config, {**values["settings"], "vocabulary_size": 2})
+        if wrong is not None:
             raise RunError(
-                f"config.json must hold a plan that this version of Backlight knows; it has a wrong entry: {error}. "
-                "Train again, or use the version that wrote it."
-            ) from error
+                f"config.json must hold a plan that this version of Backlight knows; in this one {wrong}. "
+                "Correct it, or train again."
+            )
+        recipe = None if values["recipe"] is None else Recipe(**values["recipe"])
+        fractions = tuple(values.get("fractions", cls.fractions))
+        return cls(**{**values, "recipe": recipe, "fractions": fractions})

@@ -1,5 +1,6 @@
 """How a network is trained: everything but the network and the text."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -9,6 +10,11 @@ from backlight.optim import SGD, AdamW, Constant, Optimiser, Schedule, StepDecay
 
 OptimiserName = Literal["adamw", "sgd"]
 ScheduleName = Literal["cosine", "step", "constant"]
+
+MOST: Final = 1_000_000_000
+"""The largest number of steps, examples or threads: more is a slip of the keyboard."""
+
+_WAY_OUT = "Correct it, or leave it out for the model's default."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +27,7 @@ class Recipe:
         optimiser: "adamw" or "sgd".
         lr: learning rate at its highest.
         schedule: "cosine" falls to 0 after a linear warm-up; "step" falls to a tenth for the last quarter; "constant".
-        warmup: steps of the cosine schedule's rise.
+        warmup: steps of the cosine schedule's rise; more than there are leaves one step at the full rate.
         momentum: of SGD.
         weight_decay: on weight matrices; biases and gains are left alone.
         clip: largest global norm of the gradient; None does not clip.
@@ -30,6 +36,9 @@ class Recipe:
         evaluate_every: steps between evaluations on the whole dev split; None makes it a twentieth of all steps.
         patience: stop after so many evaluations in a row without a new best; None trains to the end.
         threads: how many threads BLAS may use; part of the recipe since another number rounds sums differently.
+
+    Raises:
+        ConfigError: a setting outside its range, or momentum with an optimiser that has none.
     """
 
     steps: int
@@ -47,22 +56,31 @@ class Recipe:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        counts = {"steps": self.steps, "batch_size": self.batch_size, "threads": self.threads}
-        counts |= {name: n for name in ("evaluate_every", "patience") if (n := getattr(self, name)) is not None}
-        for name, count in counts.items():
-            if count < 1:
-                raise ConfigError(f"{name} must be at least 1; got {count}.")
-        for name, value, names in (
-            ("optimiser", self.optimiser, get_args(OptimiserName)),
-            ("schedule", self.schedule, get_args(ScheduleName)),
-        ):
-            if value not in names:
-                raise ConfigError(f"{name} must be one of {', '.join(names)}; got {value!r}.")
+        for name in ("steps", "batch_size", "threads", "evaluate_every", "patience"):
+            count = getattr(self, name)
+            if count is not None and not 1 <= count <= MOST:
+                raise ConfigError(f"{name} must be from 1 to {MOST:,}; got {count}. {_WAY_OUT}")
+        for name, names in (("optimiser", get_args(OptimiserName)), ("schedule", get_args(ScheduleName))):
+            if (value := getattr(self, name)) not in names:
+                raise ConfigError(f"{name} must be one of {', '.join(names)}; got {value!r}. {_WAY_OUT}")
+        self._check_optimiser()
         if self.average is not None and not 0 < self.average < 1:
-            raise ConfigError(f"average must be between 0 and 1; got {self.average}.")
+            raise ConfigError(f"average must be above 0 and below 1; got {self.average}. Try 0.999, or leave it out.")
+
+    def _check_optimiser(self) -> None:
+        for name in ("lr", "warmup", "weight_decay"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ConfigError(f"{name} must be a finite number, 0 or more; got {value}. {_WAY_OUT}")
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"momentum must be at least 0 and below 1; got {self.momentum}. Try 0.9.")
+        if self.momentum and self.optimiser != "sgd":
+            raise ConfigError(
+                f"momentum is a setting of sgd; got momentum {self.momentum} with {self.optimiser}. "
+                "Leave it out, or take the optimiser sgd."
+            )
         if self.clip is not None and not self.clip > 0:
-            raise ConfigError(f"clip must be above 0; got {self.clip}.")
-        self.rate()  # learning rate and warm-up check themselves
+            raise ConfigError(f"clip must be above 0; got {self.clip}. Try 1, or leave it out.")
 
     @property
     def interval(self) -> int:

@@ -1,7 +1,7 @@
 """From a plan to a trained model in a run directory, and from a run directory back to the model."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +13,7 @@ from backlight.models import LanguageModel, rung, settings_of
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
 from backlight.runs import RunDirectory
-from backlight.text import Corpus, Splits, Vocabulary, item_hashes, load_corpus, split_corpus
+from backlight.text import Corpus, Dataset, Splits, Vocabulary, item_hashes, load_corpus, split_corpus
 from backlight.train.evaluate import SAMPLE_TARGETS, bits, dataset, mean_nats
 from backlight.train.plan import Plan
 from backlight.train.trainer import Trainer
@@ -33,6 +33,7 @@ class Session:
         splits: its three parts.
         vocabulary: its characters.
         model: the model, with its first weights, or with nothing counted yet.
+        data: the parts "train", "dev" and "test" as examples.
     """
 
     plan: Plan
@@ -41,6 +42,7 @@ class Session:
     splits: Splits
     vocabulary: Vocabulary
     model: LanguageModel
+    data: Mapping[str, Dataset]
 
     @property
     def ends(self) -> bool:
@@ -53,8 +55,8 @@ class Session:
         assert self.plan.recipe is not None  # noqa: S101
         trainer = Trainer(
             model=self.model,
-            train=dataset(self.model, self.vocabulary, self.splits.train.items, ends=self.ends),
-            dev=dataset(self.model, self.vocabulary, self.splits.dev.items, ends=self.ends),
+            train=self.data["train"],
+            dev=self.data["dev"],
             recipe=self.plan.recipe,
             rng=np.random.default_rng([self.plan.seed, _BATCHES]),
             run=self.run,
@@ -84,10 +86,9 @@ class Session:
         arrays, facts = self.run.load_weights()
         self.model.load_state_dict(arrays)
         nats = {
-            f"{name}_nats": mean_nats(
-                self.model, dataset(self.model, self.vocabulary, part.items, ends=self.ends), at_most=SAMPLE_TARGETS
-            )
-            for name, part in (("train", self.splits.train), ("dev", self.splits.dev), ("test", self.splits.test))
+            "train_nats": mean_nats(self.model, self.data["train"], at_most=SAMPLE_TARGETS),
+            "dev_nats": mean_nats(self.model, self.data["dev"]),
+            "test_nats": mean_nats(self.model, self.data["test"]),
         }
         result = {
             "run": str(self.run.path),
@@ -109,14 +110,16 @@ class Session:
 
 
 def prepare(plan: Plan, path: Path | Callable[[Corpus], Path], *, stdin: BinaryIO | None = None) -> Session:
-    """Read and split the text, build the model, and make the run directory, in that order: bad input leaves nothing.
+    """Read and split the text, build model and examples, and make the run directory: bad input leaves nothing.
 
     Args:
         plan: what is to be done.
         path: the run's folder, or what makes one up once the corpus is known.
         stdin: where a corpus "-" comes from.
     """
-    corpus, splits, vocabulary, model = _build(plan, stdin)
+    corpus = load_corpus(plan.corpus, mode=plan.mode, stdin=stdin)
+    parts = _build(plan, corpus)
+    _, vocabulary, model, _ = parts
     config = {
         **plan.to_json(),
         "model": {"name": plan.model, "settings": settings_of(model.config)},
@@ -125,9 +128,13 @@ def prepare(plan: Plan, path: Path | Callable[[Corpus], Path], *, stdin: BinaryI
     }
     for key in ("settings", "mode"):
         del config[key]
-    run = RunDirectory.create(path(corpus) if callable(path) else path, config=config, vocabulary=vocabulary.to_json())
-    run.save_seen(item_hashes(corpus.items if corpus.mode == "items" else []))
-    return Session(plan, run, corpus, splits, vocabulary, model)
+    run = RunDirectory.create(
+        path(corpus) if callable(path) else path,
+        config=config,
+        vocabulary=vocabulary.to_json(),
+        seen=item_hashes(corpus.items if corpus.mode == "items" else []),
+    )
+    return Session(plan, run, corpus, *parts)
 
 
 def reopen(run: RunDirectory, *, stdin: BinaryIO | None = None) -> Session:
@@ -137,13 +144,14 @@ def reopen(run: RunDirectory, *, stdin: BinaryIO | None = None) -> Session:
         RunError: the text is not the one that the run began with.
     """
     plan = plan_of(run)
-    corpus, splits, vocabulary, model = _build(plan, stdin)
+    corpus = load_corpus(plan.corpus, mode=plan.mode, stdin=stdin)
     if corpus.sha256 != run.config["corpus"]["sha256"]:
+        given = "what standard input gave" if plan.corpus == "-" else repr(plan.corpus)
         raise RunError(
-            f"a run must go on with the text it began with; {plan.corpus} has changed since {run.path} was started. "
-            "Restore the file, or start a new run."
+            f"a run must go on with the text it began with; {given} is not the text that {run.path} was started with. "
+            "Give it that text again, or start a new run."
         )
-    return Session(plan, run, corpus, splits, vocabulary, model)
+    return Session(plan, run, corpus, *_build(plan, corpus))
 
 
 def plan_of(run: RunDirectory) -> Plan:
@@ -155,8 +163,9 @@ def plan_of(run: RunDirectory) -> Plan:
     if (
         not isinstance(model, dict)
         or not isinstance(corpus, dict)
-        or not {"name", "mode"} <= corpus.keys()
-        or not {"name", "settings"} <= model.keys()
+        or not {"name", "mode", "sha256"} <= corpus.keys()
+        or not isinstance(model.get("name"), str)
+        or not isinstance(model.get("settings"), dict)
     ):
         raise RunError(f"config.json must name a model and a corpus; that of {run.path} does not. Train again.")
     settings = {name: value for name, value in model["settings"].items() if name != "vocabulary_size"}
@@ -180,11 +189,14 @@ def load_model(run: RunDirectory) -> tuple[LanguageModel, Vocabulary]:
     return model, vocabulary
 
 
-def _build(plan: Plan, stdin: BinaryIO | None) -> tuple[Corpus, Splits, Vocabulary, LanguageModel]:
-    corpus = load_corpus(plan.corpus, mode=plan.mode, stdin=stdin)
+def _build(plan: Plan, corpus: Corpus) -> tuple[Splits, Vocabulary, LanguageModel, dict[str, Dataset]]:
     splits = split_corpus(corpus, seed=plan.split_seed, fractions=plan.fractions, duplicates=plan.duplicates)
     vocabulary = Vocabulary.of(corpus.items)
-    return corpus, splits, vocabulary, _model(plan, vocabulary)
+    model = _model(plan, vocabulary)
+    parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+    ends = corpus.mode == "items"
+    data = {name: dataset(model, vocabulary, part.items, ends=ends) for name, part in parts.items()}
+    return splits, vocabulary, model, data
 
 
 def _model(plan: Plan, vocabulary: Vocabulary) -> LanguageModel:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from backlight.core import Array, BacklightError, FloatArray
+from backlight.core import Array, BacklightError, FloatArray, RunError
 from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm
 from backlight.runs import RunDirectory
@@ -97,18 +97,21 @@ class Trainer:
         """Train to the end of the recipe. Returns whether it was reached: False after `request_stop`.
 
         Raises:
-            DivergenceError: the loss became infinite or not a number; the best weights so far stay in the run.
+            DivergenceError: a minibatch's loss or the dev loss became infinite or not a number; the best weights so far
+                stay in the run.
+            RunError: the disk refused.
         """
         self._started = self._marked = self._shown = self._saved = time.perf_counter()
         self._first_step = self._marked_step = self.step
-        with threadpool_limits(self.recipe.threads):
+        # no warning from NumPy for what overflows: each loss is checked
+        with threadpool_limits(self.recipe.threads), np.errstate(over="ignore", invalid="ignore"):
             if self.step == 0 and self._best.dev_nats is None:
                 self._evaluate()
-            while self.step < self.recipe.steps and not self._out_of_patience():
+            while not self.finished:
                 self._train_step()
                 if self.step % self.recipe.interval == 0 or self.step == self.recipe.steps:
                     self._evaluate()
-                if self._stop and self.step < self.recipe.steps:
+                if self._stop and not self.finished:
                     self.save()
                     return False
                 self._tell()
@@ -144,6 +147,7 @@ class Trainer:
         self._average += (1 - decay) * self._flat.data
 
     def _diverged(self, nats: float) -> None:
+        self.run.save_metrics(self._metrics)
         kept = (
             f"The weights of step {self._best.step} (dev {self._best.dev_nats:.4f}) are kept in {self.run.path}."
             if self._best.dev_nats is not None
@@ -154,8 +158,11 @@ class Trainer:
             f"{self._optimiser.lr:g}. {kept} Try a smaller --lr, or --clip 1."
         )
 
-    def _out_of_patience(self) -> bool:
-        return self.recipe.patience is not None and self._best.since >= self.recipe.patience
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do: all steps taken, or patience at its end."""
+        out_of_patience = self.recipe.patience is not None and self._best.since >= self.recipe.patience
+        return out_of_patience or self.step >= self.recipe.steps
 
     # -- looking and saving --------------------------------------------------------------------------------------------
 
@@ -166,7 +173,9 @@ class Trainer:
         self.model.eval()
         dev_nats = mean_nats(self.model, self.dev)
         now = time.perf_counter()
-        best = math.isfinite(dev_nats) and (self._best.dev_nats is None or dev_nats < self._best.dev_nats)
+        if not math.isfinite(dev_nats):
+            self._diverged(dev_nats)
+        best = self._best.dev_nats is None or dev_nats < self._best.dev_nats
         self._best = (
             _Best(dev_nats, self.step) if best else _Best(self._best.dev_nats, self._best.step, self._best.since + 1)
         )
@@ -215,6 +224,11 @@ class Trainer:
             RunError: there is no checkpoint, or it is damaged or of another model.
         """
         arrays, facts = self.run.load_checkpoint()
+        if arrays["parameters"].shape != self._flat.data.shape:
+            raise RunError(
+                f"a checkpoint must belong to its run's model, of {self._flat.data.size:,} parameters; that of "
+                f"{self.run.path} has {arrays['parameters'].size:,}. Put the right one back, or start a new run."
+            )
         self._flat.data[...] = arrays.pop("parameters")
         if self._average is not None:
             self._average[...] = arrays.pop("average")
@@ -226,7 +240,13 @@ class Trainer:
         self._loss_sum, self._loss_count = facts["loss_sum"], facts["loss_count"]
         self._seconds_before = facts["seconds"]
         # the metrics may be newer than the checkpoint: what came after it will come again
-        self._metrics = [record for record in self.run.load_metrics() if _before(record, self.step)]
+        records = self.run.load_metrics()
+        if not all(isinstance(record.get("step"), int) for record in records):
+            raise RunError(
+                f"each line of metrics.jsonl must tell its step; one of {self.run.path} does not. "
+                "Delete that file to go on without what it held."
+            )
+        self._metrics = [record for record in records if _before(record, self.step)]
 
     @property
     def best_step(self) -> int:
