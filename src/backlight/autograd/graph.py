@@ -44,9 +44,10 @@ class Node:
         seen: set[Self] = {self}
         unread = [self]
         while unread:
-            fresh = [parent for parent in unread.pop()._prev if parent not in seen]
-            seen.update(fresh)
-            unread.extend(fresh)
+            for parent in unread.pop()._prev:
+                if parent not in seen:
+                    seen.add(parent)
+                    unread.append(parent)
         return sorted(seen, key=_age, reverse=True)
 
 

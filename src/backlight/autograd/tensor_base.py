@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Number = float | int | bool
 
+_blank = object.__new__
+
 
 class TensorBase(Node):
     """An n-dimensional array in a graph. See `Tensor` for the public account."""
@@ -32,11 +34,7 @@ class TensorBase(Node):
         self, data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, label: str = ""
     ) -> None:
         self.array: Array = as_array(data, dtype)
-        self._leaf()
         self.label = label
-        self.requires_grad = requires_grad
-
-    def _leaf(self) -> None:
         self._grad: Array | None = None
         self._grad_home: Array | None = None  # where this gradient must lie, if it is part of a flat one
         self._needs_grad = False
@@ -45,14 +43,18 @@ class TensorBase(Node):
         self._saved: Any = None
         self._prev = ()
         self._serial = next_serial()
+        self.requires_grad = requires_grad
 
     @classmethod
     def _holding(cls, array: Array) -> "Tensor":
         """Return a tensor on this very array, without a copy."""
-        made = cls.plain.__new__(cls.plain)
+        made = _blank(cls.plain)
         made.array = array
         made.label = ""
-        made._leaf()
+        made._grad = made._grad_home = made._op = made._saved = None
+        made._needs_grad = made._retains_grad = False
+        made._prev = ()
+        made._serial = next_serial()
         return made
 
     def _axis(self, dim: Any, new: int = 0) -> int:

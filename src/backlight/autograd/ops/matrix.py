@@ -42,10 +42,11 @@ class Linear(Op):
 
     @staticmethod
     def forward(x: Array, weight: Array, bias: Array) -> tuple[Array, Any]:
-        x_NI = x.reshape(-1, x.shape[-1])
+        x_NI = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
         y_NO = x_NI @ weight
         y_NO += bias
-        return y_NO.reshape(*x.shape[:-1], weight.shape[1]), (x_NI, weight, x.shape)
+        y = y_NO if x.ndim == 2 else y_NO.reshape(*x.shape[:-1], weight.shape[1])
+        return y, (x_NI, weight, x.shape)
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, Array, Array]:
