@@ -3,6 +3,7 @@
 from backlight.autograd.graph import Node, no_grad
 from backlight.autograd.op import OPS, Op
 from backlight.autograd.tensor import (
+    Buffer,
     Parameter,
     Tensor,
     cat,
@@ -20,6 +21,7 @@ from backlight.autograd.value import Value
 
 __all__ = [
     "OPS",
+    "Buffer",
     "Node",
     "Op",
     "Parameter",

@@ -46,6 +46,12 @@ class Parameter(Tensor):
         super().__init__(data, requires_grad=True, label=label)
 
 
+class Buffer(Tensor):
+    """A tensor that a model keeps but does not learn: a running mean. Saved with the weights."""
+
+    __slots__ = ()
+
+
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Return the tensors side by side along an axis."""
     if not len(tensors):

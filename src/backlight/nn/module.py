@@ -1,14 +1,16 @@
 """What all layers and models share: they find their own parameters and can be saved, loaded and called."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from backlight.autograd import Parameter, Tensor
+from backlight.autograd import Buffer, Parameter, Tensor
 from backlight.autograd.flat import FlatParameters
 from backlight.core import Array, ConfigError, ShapeError
+
+Kind = TypeVar("Kind", Parameter, Buffer)
 
 
 class Module:
@@ -28,8 +30,8 @@ class Module:
         """Return `forward(x)`."""
         return self.forward(x)
 
-    def parts(self) -> Iterator[tuple[str, "Module | Parameter"]]:
-        """Yield this module's own parameters and the modules one level down, with their names."""
+    def parts(self) -> Iterator[tuple[str, "Module | Parameter | Buffer"]]:
+        """Yield this module's own parameters and buffers, and the modules one level down, with their names."""
         for name, part in vars(self).items():
             yield from _inside(name, part)
 
@@ -43,14 +45,21 @@ class Module:
         for name, child in self.children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield every parameter once, with its dotted name."""
+    def _named(self, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
         seen: set[int] = set()
         for path, module in self.named_modules():
             for name, part in module.parts():
-                if isinstance(part, Parameter) and id(part) not in seen:
+                if isinstance(part, kind) and id(part) not in seen:
                     seen.add(id(part))
                     yield (f"{path}.{name}" if path else name), part
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield every parameter once, with its dotted name."""
+        return self._named(Parameter)
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Yield every buffer once, with its dotted name: what is kept but not learnt, such as running means."""
+        return self._named(Buffer)
 
     def parameters(self) -> list[Parameter]:
         """Return every parameter once."""
@@ -80,33 +89,45 @@ class Module:
         return self.train(mode=False)
 
     def to(self, dtype: DTypeLike) -> Self:
-        """Change the dtype of all parameters; gradients are forgotten. Returns this module."""
+        """Change the dtype of all parameters and buffers; gradients are forgotten. Returns this module."""
+        for _, buffer in self.named_buffers():
+            buffer.array = buffer.array.astype(dtype)
         for parameter in self.parameters():
             parameter.zero_grad()
             parameter._grad_home = None
             parameter.array = parameter.array.astype(dtype)
         return self
 
+    def draw_from(self, rng: np.random.Generator) -> Self:
+        """Let all layers that draw by chance, such as dropout, draw from this generator. Returns this module."""
+        for _, module in self.named_modules():
+            if hasattr(module, "rng"):
+                module.rng = rng
+        return self
+
+    def _state(self) -> dict[str, Parameter | Buffer]:
+        return {**dict(self.named_parameters()), **dict(self.named_buffers())}
+
     def state_dict(self) -> dict[str, Array]:
-        """Return copies of all parameters by name."""
-        return {name: np.array(parameter.array) for name, parameter in self.named_parameters()}
+        """Return copies of all parameters and buffers by name."""
+        return {name: np.array(tensor.array) for name, tensor in self._state().items()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Take all parameters from arrays.
+        """Take all parameters and buffers from arrays.
 
         Raises:
             ConfigError: a name is missing or unknown.
             ShapeError: an array has another shape.
         """
-        own = dict(self.named_parameters())
+        own = self._state()
         if own.keys() != state.keys():
             odd = sorted(own.keys() ^ state.keys())
             raise ConfigError(f"weights must have the model's names; these are on one side only: {', '.join(odd)}.")
-        for name, parameter in own.items():
-            if parameter.shape != state[name].shape:
-                raise ShapeError(f"{name} has shape {parameter.shape}; got weights of shape {state[name].shape}.")
-        for name, parameter in own.items():
-            parameter.array[...] = state[name]
+        for name, tensor in own.items():
+            if tensor.shape != state[name].shape:
+                raise ShapeError(f"{name} has shape {tensor.shape}; got weights of shape {state[name].shape}.")
+        for name, tensor in own.items():
+            tensor.array[...] = state[name]
 
     def __repr__(self) -> str:
         lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children()]
@@ -117,9 +138,9 @@ class Module:
         return ""
 
 
-def _inside(name: str, part: Any) -> Iterator[tuple[str, Module | Parameter]]:
-    """Yield the parameters and modules that an attribute holds, however deep its lists and dicts are nested."""
-    if isinstance(part, (Module, Parameter)):
+def _inside(name: str, part: Any) -> Iterator[tuple[str, Module | Parameter | Buffer]]:
+    """Yield what an attribute holds of a module, however deep its lists and dicts are nested."""
+    if isinstance(part, (Module, Parameter, Buffer)):
         yield name, part
     elif isinstance(part, (list, tuple)):
         for place, one in enumerate(part):

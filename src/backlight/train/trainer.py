@@ -82,6 +82,7 @@ class Trainer:
         self._flat = self.model.flat()
         self._optimiser = self.recipe.build(self._flat)
         self._rate = self.recipe.rate()
+        self.model.draw_from(self.rng)
         self._average: FloatArray | None = None if self.recipe.average is None else self._flat.data.copy()
         self._log_every = max(1, self.recipe.steps // LOSS_RECORDS)
         per_example = self.train.targets / len(self.train)
@@ -205,6 +206,7 @@ class Trainer:
         arrays: dict[str, Array] = {"parameters": self._flat.data}
         if self._average is not None:
             arrays["average"] = self._average
+        arrays |= {f"buffer.{name}": buffer.array for name, buffer in self.model.named_buffers()}
         arrays |= {f"optimiser.{name}": array for name, array in self._optimiser.state_dict().items()}
         facts: dict[str, Any] = {
             "step": self.step,
@@ -232,6 +234,8 @@ class Trainer:
         self._flat.data[...] = arrays.pop("parameters")
         if self._average is not None:
             self._average[...] = arrays.pop("average")
+        for name, buffer in self.model.named_buffers():
+            buffer.array[...] = arrays.pop(f"buffer.{name}")
         prefix = "optimiser."
         self._optimiser.load_state_dict({name.removeprefix(prefix): array for name, array in arrays.items()})
         self.step = facts["step"]

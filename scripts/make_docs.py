@@ -1,0 +1,133 @@
+"""Make the numbers, transcripts and pictures of README.md again, by running what they show.
+
+    python scripts/make_docs.py
+
+What stands between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced by what the section NAME prints here.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from backlight.figures import STYLE, draw_bigram_counts
+from backlight.models import NGram, NGramConfig
+from backlight.text import Vocabulary, load_corpus
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+IMAGES = ROOT / "docs" / "images"
+BACKLIGHT = str(Path(sys.executable).with_name("backlight"))
+
+PYTHON = """\
+from backlight import Value
+
+a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+c = (a * b + 10).tanh()
+c.backward()
+print(c.data, a.grad, b.grad)
+"""
+
+
+def run(folder: Path, *arguments: str) -> str:
+    """Run the command in a folder as a person would at 80 columns, and return what it prints."""
+    done = subprocess.run(
+        [BACKLIGHT, *arguments],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.rstrip().splitlines())
+
+
+def transcript(folder: Path, *arguments: str) -> str:
+    """Return a command and what it printed, as an indented block."""
+    lines = [f"$ backlight {' '.join(arguments)}", *run(folder, *arguments).splitlines()]
+    return "\n".join(f"    {line}".rstrip() for line in lines)
+
+
+def train(folder: Path) -> str:
+    """Learn the names."""
+    return transcript(folder, "train", "names")
+
+
+def sample(folder: Path) -> str:
+    """Draw some more."""
+    return transcript(folder, "sample", "names-mlp-1", "-n", "5", "--prefix", "mar", "--novel", "--seed", "7")
+
+
+def score(folder: Path) -> str:
+    """Find what does not belong."""
+    (folder / "guests.txt").write_text("olivia\nmatthew\nxzqwv\nelizabeth\nbrooklynn\nqwerty\n", encoding="utf-8")
+    return transcript(folder, "score", "names-mlp-1", "guests.txt")
+
+
+def ladder(folder: Path) -> str:
+    """Train the first rungs and put them in a table."""
+    rows = ["| model | parameters | context | train | dev | test | seconds |", "|---|---|---|---|---|---|---|"]
+
+    def row(name: str, *options: str) -> None:
+        figures = json.loads(run(folder, "train", "names", "--samples", "0", "--json", *options).splitlines()[-1])
+        nats = " | ".join(f"{figures[part]:.4f}" for part in ("train_nats", "dev_nats", "test_nats"))
+        rows.append(
+            f"| {name} | {figures['parameters']:,} | {figures['context']} | {nats} | {figures['seconds']:.1f} |"
+        )
+
+    for n in range(1, 7):
+        row(f"{n}-gram, add-k, k tuned on dev", "--model", "ngram", "--order", str(n), "--smoothing", "add-k")
+    for n in range(2, 7):
+        row(f"{n}-gram, Kneser-Ney", "--model", "ngram", "--order", str(n))
+    row("bigram as one linear layer", "--model", "bigram")
+    row("MLP (default)", "--model", "mlp")
+    return "\n".join(rows)
+
+
+def python(folder: Path) -> str:
+    """Run a few lines of Python."""
+    done = subprocess.run([sys.executable, "-c", PYTHON], cwd=folder, capture_output=True, text=True, check=True)
+    return f"```python\n{PYTHON}# {done.stdout.strip()}\n```"
+
+
+def picture() -> None:
+    """Draw the bigram counts of the names."""
+    corpus = load_corpus("names")
+    vocabulary = Vocabulary.of(corpus.items)
+    config = NGramConfig(vocabulary_size=vocabulary.size, order=2, smoothing="add-k", k=0)
+    counts = NGram(config).fit(vocabulary.encode_items(corpus.items)).counts(2)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(11, 11), layout="constrained")
+        draw_bigram_counts(figure.subplots(), counts, [vocabulary.label(token) for token in range(vocabulary.size)])
+        IMAGES.mkdir(exist_ok=True)
+        figure.savefig(IMAGES / "bigram_counts.png", dpi=90)
+
+
+SECTIONS: tuple[Callable[[Path], str], ...] = (train, sample, score, ladder, python)
+
+
+def main() -> None:
+    """Fill every section of the README."""
+    text = README.read_text(encoding="utf-8")
+    picture()
+    with tempfile.TemporaryDirectory() as folder:
+        for section in SECTIONS:
+            name = section.__name__
+            print(f"{name} ...", flush=True)
+            pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+            made = section(Path(folder))
+            text, found = pattern.subn(lambda match, made=made: match[1] + made + "\n" + match[2], text)
+            if found != 1:
+                sys.exit(f"README.md needs exactly one section {name}; it has {found}.")
+    README.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
