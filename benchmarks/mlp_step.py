@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from threadpoolctl import threadpool_limits
+from torch.nn.functional import cross_entropy
 
 from backlight.models import MLP, MLPConfig
 from backlight.optim import SGD
@@ -28,7 +28,7 @@ def lecture(model: MLP, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, lo
         ix = rows[i]
         emb = C[x[ix]]
         h = torch.tanh(emb.view(-1, W1.shape[0]) @ W1 + b1)
-        loss = F.cross_entropy(h @ W2 + b2, y[ix])
+        loss = cross_entropy(h @ W2 + b2, y[ix])
         for p in parameters:
             p.grad = None
         loss.backward()

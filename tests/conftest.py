@@ -5,6 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+settings.register_profile("backlight", deadline=None)  # nothing is timed here: a busy machine is no failure
+settings.load_profile("backlight")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -37,3 +41,14 @@ def _no_corpus_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a developer's own BACKLIGHT_DATA out of the tests."""
     if "BACKLIGHT_DATA" in os.environ:
         monkeypatch.delenv("BACKLIGHT_DATA")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything is there (CI says so with BACKLIGHT_NO_SKIPS=1), a skipped test is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("BACKLIGHT_NO_SKIPS") and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line(
+            "BACKLIGHT_NO_SKIPS is set, and tests were skipped: what they need must be installed.", red=True
+        )
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -3,6 +3,8 @@
 import errno
 import fcntl
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -147,14 +149,27 @@ def test_a_path_with_a_line_break_still_gives_one_line(tmp_path: Path) -> None:
     one_line(error).encode()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_no_permission(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    try:
+@pytest.fixture
+def anybody() -> Iterator[None]:
+    """Give up root's rights for a test: root may write anywhere."""
+    own = os.geteuid()
+    if own == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(own)
+
+
+@pytest.mark.usefixtures("anybody")
+def test_no_permission() -> None:
+    with tempfile.TemporaryDirectory() as made:  # pytest's own folders are closed to others from the top
+        folder = Path(made)
+        write_atomically(folder / "file", b"old")
+        folder.chmod(0o500)
         with pytest.raises(RunError, match="you may not write there"):
-            write_atomically(tmp_path / "file", b"new")
-    finally:
-        tmp_path.chmod(0o700)
+            write_atomically(folder / "file", b"new")
+        folder.chmod(0o700)
+        assert (folder / "file").read_bytes() == b"old"
+        assert names(folder) == ["file"]
 
 
 def leftover(folder: Path) -> Path:

@@ -1,0 +1,48 @@
+"""How long a person waits before anything happens: `import backlight`, and `backlight --help`, on a warm disk."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.harness import RESULTS, environment
+
+BLOCKS = 11
+PROMISED = {"import backlight": 0.2, "backlight --help": 0.5}
+
+
+def seconds(command: list[str]) -> float:
+    """Return how long a command takes."""
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Time both, an empty interpreter beside them."""
+    commands = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "import numpy": [sys.executable, "-c", "import numpy"],
+        "import backlight": [sys.executable, "-c", "import backlight"],
+        "backlight --help": [str(Path(sys.executable).with_name("backlight")), "--help"],
+    }
+    for command in commands.values():
+        seconds(command)  # warms the disk
+    taken = {name: [] for name in commands}
+    for _ in range(BLOCKS):
+        for name, command in commands.items():
+            taken[name].append(seconds(command))
+    medians = {name: statistics.median(times) for name, times in taken.items()}
+    for name, median in medians.items():
+        promised = PROMISED.get(name)
+        verdict = "" if promised is None else f", promised {promised} s: {'kept' if median <= promised else 'NOT KEPT'}"
+        print(f"{name}: {median:.3f} s ({min(taken[name]):.3f} to {max(taken[name]):.3f}){verdict}")
+    RESULTS.mkdir(exist_ok=True)
+    record = {"environment": environment(), "seconds": medians, "promised": PROMISED}
+    (RESULTS / "start_up.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
