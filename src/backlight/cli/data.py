@@ -9,7 +9,11 @@ from backlight.text import CORPORA, Mode, describe, load_corpus
 
 _SHOWN = 60  # characters of an item
 
-app = typer.Typer(help="List the corpora, or describe one or a file of yours.", no_args_is_help=False)
+app = typer.Typer(
+    help="List the corpora, or describe one or a file of yours.",
+    no_args_is_help=False,
+    epilog="Example:  backlight data describe names.txt",
+)
 
 
 @app.callback(invoke_without_command=True)

@@ -20,7 +20,7 @@ from backlight.runs.strict_json import plain
 RUNS = Path("runs")
 """Where runs are kept unless told otherwise."""
 
-RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.", show_default=True)]
+RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.", readable=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the random numbers; without it, other ones each time.", min=0)]
 
@@ -32,9 +32,8 @@ def console(*, json_output: bool = False) -> Console:
 
 def print_json(figures: dict[str, Any]) -> None:
     """Print one JSON object on one line; a number that is not finite becomes null."""
-    # what the stream cannot show must become an escape of JSON, not of Python
-    shows_all = sys.stdout.encoding.lower().startswith("utf")
-    sys.stdout.write(json.dumps(plain(figures), ensure_ascii=not shows_all, allow_nan=False) + "\n")
+    # ASCII, as some readers end a line at a U+2028 too, and some terminals cannot show the rest
+    sys.stdout.write(json.dumps(plain(figures), allow_nan=False) + "\n")
 
 
 def table(*columns: str, text: tuple[str, ...] = ()) -> Table:

@@ -10,9 +10,13 @@ from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open
 from backlight.runs import RunDirectory, list_runs
 from backlight.train import plan_of
 
-app = typer.Typer(help="List, show and compare runs.", no_args_is_help=False)
+app = typer.Typer(
+    help="List, show and compare runs.",
+    no_args_is_help=False,
+    epilog="Example:  backlight runs compare names-mlp-1 names-ngram-1",
+)
 
-Run = Annotated[Path, typer.Argument(help="A run's folder or name.", metavar="RUN")]
+Run = Annotated[Path, typer.Argument(help="A run's folder or name.", metavar="RUN", readable=False)]
 
 _FIGURES = ("model", "parameters", "context", "steps", "train_nats", "dev_nats", "test_nats", "seconds")
 
@@ -71,7 +75,7 @@ def show(run: Run, runs: RunsFolder = RUNS, json_output: Json = False) -> None:
 
 @app.command("compare", epilog="Example:  backlight runs compare names-mlp-1 names-ngram-1")
 def compare(
-    given: Annotated[list[Path], typer.Argument(help="Runs' folders or names.", metavar="RUN...")],
+    given: Annotated[list[Path], typer.Argument(help="Runs' folders or names.", metavar="RUN...", readable=False)],
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:

@@ -14,7 +14,8 @@ from backlight.train import load_model
 
 def sample(
     run: Annotated[
-        Path | None, typer.Argument(help="A run's folder or name; the newest if left out.", metavar="RUN")
+        Path | None,
+        typer.Argument(help="A run's folder or name; the newest if left out.", metavar="RUN", readable=False),
     ] = None,
     count: Annotated[int | None, typer.Option("--count", "-n", help="How many: 20, or 1 of a stream.", min=1)] = None,
     temperature: Annotated[

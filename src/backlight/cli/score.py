@@ -15,7 +15,7 @@ _SHOWN = 200  # characters of an item; the JSON object has them all
 
 
 def score(
-    run: Annotated[Path, typer.Argument(help="A run's folder or name.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="A run's folder or name.", metavar="RUN", readable=False)],
     file: Annotated[str, typer.Argument(help="A file, a corpus's name, or - for standard input.", metavar="FILE")],
     sort: Annotated[Order, typer.Option(help="The oddest first, the most typical first, or as in the file.")] = "odd",
     top: Annotated[int | None, typer.Option(help="Only this many lines.", min=1)] = None,

@@ -1,12 +1,13 @@
 """`backlight train`: from a file of words to a run, watched while it learns."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import typer
@@ -24,6 +25,7 @@ from backlight.cli.output import (
     one_line,
     open_run,
     print_json,
+    shortened,
     table,
     visible,
 )
@@ -38,6 +40,8 @@ from backlight.train.recipe import OptimiserName, ScheduleName
 _MODEL = "Model"
 _TRAINING = "Training"
 _DATA = "Data"
+
+_LONGEST_NAME = 255  # what file systems allow
 
 
 def train(
@@ -96,7 +100,9 @@ def train(
     duplicates: Annotated[
         Duplicates, typer.Option(help="Copies of an item: on one side, or where they fall.", rich_help_panel=_DATA)
     ] = "together",
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run instead.", metavar="RUN")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run instead.", metavar="RUN", readable=False)
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The run's name; otherwise corpus, model and a number.")] = None,
     runs: RunsFolder = RUNS,
     samples: Annotated[int, typer.Option(help="New items to print at the end.", min=0)] = 20,
@@ -162,10 +168,10 @@ def _recipe(model: str, given: dict[str, Any]) -> Any:
 def _place(runs: Path, name: str | None, plan: Plan) -> Any:
     if name is None:
         return lambda found: new_run_path(runs, found.name, plan.model)
-    if not name or not name.isprintable() or "/" in name or name[0] in ".-":
+    if not name or not name.isprintable() or "/" in name or name[0] in ".-" or len(os.fsencode(name)) > _LONGEST_NAME:
         raise ConfigError(
-            f"--name is the name of one folder in {runs}, of visible characters and not beginning with . or -; "
-            f"got {name!r}. Choose another name, and --runs for another place."
+            f"--name is the name of one folder in {runs}, of visible characters, not beginning with . or - and at most "
+            f"{_LONGEST_NAME} bytes long; got {shortened(repr(name), 60)}. Choose another; --runs is for the place."
         )
     return runs / name
 
@@ -178,14 +184,14 @@ def _run(session: Session, *, samples: int, json_output: bool) -> None:
     path = session.run.path
     try:
         with session.run.lock():
-            out.print(_heading(session), soft_wrap=True)
+            out.print(_heading(session))
             result = _learn(session, out)
             out.print(_verdict(result))
             if samples:
                 _show_new(session, samples, out)
     except KeyboardInterrupt:
         out.print(f"\nStopped; {path} has all but the last moments. Go on with:\n  {_resume(path)}", soft_wrap=True)
-        raise typer.Exit(_STOPPED) from None
+        _leave_stopped()
     out.print(f"\nThe run is in {one_line(str(path))}. More:  {command('sample', called(path))}", soft_wrap=True)
     if json_output:
         print_json(result)
@@ -199,7 +205,7 @@ def _learn(session: Session, out: Console) -> dict[str, Any]:
     if trainer.finished:
         out.print(f"Nothing is left to train: all {trainer.step:,} steps are done. For more, start a new run.")
     elif not _train(session, trainer, Live(out, trainer, session)):
-        raise typer.Exit(_STOPPED)
+        _leave_stopped()
     result = session.result(steps=trainer.step, seconds=trainer.seconds)
     if trainer.best_step == 0:
         out.print("No evaluation was better than before the first step. Try a smaller --lr, or more --steps.")
@@ -239,6 +245,11 @@ def _train(session: Session, trainer: Trainer, live: Live) -> bool:
     return finished
 
 
+def _leave_stopped() -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more Ctrl-C cannot make it any quicker
+    raise typer.Exit(_STOPPED)
+
+
 def _resume(path: Path) -> str:
     return command("train", "--resume", path)
 
@@ -247,7 +258,7 @@ def _heading(session: Session) -> str:
     plan, corpus = session.plan, session.corpus
     size = f"{len(corpus.items):,} items" if session.ends else f"{len(corpus.items[0]):,} characters"
     return (
-        f"{plan.model} on {_source(corpus)}: {size}, vocabulary {session.vocabulary.size}, "
+        f"{plan.model} on {_source(corpus)}: {size}, vocabulary {session.vocabulary.size}\n"
         f"know-nothing loss ln {session.vocabulary.size} = {np.log(session.vocabulary.size):.4f} nats per character"
     )
 

@@ -1,0 +1,120 @@
+"""Options outside their range: one line, before anything is made."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+TRAIN = [
+    "--lr nan", "--lr inf", "--lr -1", "--steps 0", "--steps -3", "--steps 99999999999999999999", "--batch-size 0",
+    "--batch-size 99999999999999999999", "--hidden 0", "--hidden -4", "--hidden x", "--hidden 4,",
+    "--hidden 9999999999",
+    "--embedding 0", "--embedding 9999999999", "--context 0", "--context -1", "--context 99999999999999999999",
+    "--patience 0", "--threads 0", "--evaluate-every 0", "--evaluate-every -1", "--warmup -1", "--weight-decay -1",
+    "--weight-decay nan", "--weight-decay inf", "--momentum 0.9", "--momentum nan", "--optimiser sgd --momentum 1",
+    "--optimiser sgd --momentum -0.1", "--optimiser sgd --momentum nan", "--clip 0", "--clip -1", "--clip nan",
+    "--average 0", "--average 1", "--average nan", "--model gpt", "--order 3", "--k 1", "--smoothing add-k",
+    "--name a/b", "--name ..", "--name .hidden", "--name -", "--name new\nline", "--name \x1b[31m", "--name ",
+    f"--name {'x' * 300}", "--runs names.txt", "--runs names.txt/runs",
+]  # fmt: skip
+
+COUNT = [
+    "--order 0", "--order 7", "--order -1", "--k -1 --smoothing add-k", "--k nan --smoothing add-k", "--k 1",
+    "--k inf --smoothing add-k", "--smoothing laplace", "--context 3", "--steps 5", "--lr 0.1",
+]  # fmt: skip
+
+SAMPLE = [
+    "--temperature -1", "--temperature nan", "--temperature inf", "--top-k 0", "--top-k -1", "--top-p 0", "--top-p 2",
+    "--top-p nan", "--max-length 0", "--max-length -5", "--prefix Z", "--prefix \N{GRINNING FACE}",
+    "--unique --temperature 0", "--runs names.txt",
+]  # fmt: skip
+
+WRONG_USAGE = [
+    "train --steps many", "train --lr big", "train --seed -1", "train --split-seed -1", "train --samples -1",
+    "train --optimiser adam", "train --schedule linear", "train --duplicates drop", "train --mode lines",
+    "train --no-such-option", "train a b", "sample --count 0", "sample --count -3", "sample --seed -1", "score net",
+    "score net names.txt --top 0", "score net names.txt --sort best", "data describe", "runs compare", "learn", "",
+    "data forget", "runs show",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", TRAIN)
+def test_train_refuses(shell: Any, tiny: Callable[..., Any], options: str) -> None:
+    shell.refused("train", "names.txt", *tiny(*options.split(" ")))
+
+
+@pytest.mark.parametrize("options", COUNT)
+def test_counting_refuses(shell: Any, options: str) -> None:
+    shell.refused("train", "names.txt", "--model", "ngram", *options.split(" "))
+
+
+@pytest.mark.parametrize("options", SAMPLE)
+def test_sample_refuses(runs: Any, options: str) -> None:
+    runs.refused("sample", "net", *options.split(" "))
+
+
+@pytest.mark.parametrize("words", WRONG_USAGE)
+def test_wrong_usage_is_2(runs: Any, words: str) -> None:
+    before = runs.files()
+    result = runs(*words.split())
+    assert result.code == 2
+    assert "Usage:" in result.err + result.out
+    assert runs.files() == before
+
+
+@pytest.mark.parametrize("words", ["sample nett", "score nett names.txt", "train --resume nett", "runs show nett"])
+def test_an_unknown_run_is_met_with_those_there_are(runs: Any, words: str) -> None:
+    runs.refused(*words.split(), says="there is no 'nett'. Did you mean net?")
+    runs.refused(*words.replace("nett", "zzz").split(), says="There are: ")
+    runs.refused(*words.split(), "--runs", "elsewhere", says="Make one: backlight train")
+
+
+def test_sample_without_any_run(shell: Any) -> None:
+    shell.refused("sample", says="no run in runs to use yet")
+    assert "no runs in runs yet" in shell.works("runs").out
+
+
+@pytest.mark.parametrize("lr", ["1e9", "1e30", "1e300"])
+def test_divergence_is_said_and_the_best_is_kept(shell: Any, tiny: Callable[..., Any], lr: str) -> None:
+    says = "the loss must stay finite; it became nan at step"
+    line = shell.refused("train", "names.txt", *tiny("--lr", lr, "--steps", "60"), says=says, keeps=False)
+    assert "are kept in runs/names-mlp-1" in line
+    assert "smaller --lr" in line
+    shell.works("sample", "names-mlp-1", "--count", "3")
+    assert "stopped" in shell.works("runs").out
+    shell.works("runs", "show", "names-mlp-1")
+
+
+def test_learning_nothing_is_pointed_out(shell: Any, tiny: Callable[..., Any]) -> None:
+    done = shell.works("train", "names.txt", *tiny("--lr", "0"))
+    assert "No evaluation was better than before the first step" in done.out
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--steps 9", "--seed 2", "--model ngram", "other.txt", "--mode text", "--split-seed 1", "--duplicates keep",
+     "--name other", "--lr 0.1"],
+)  # fmt: skip
+def test_a_resumed_run_keeps_its_settings(runs: Any, options: str) -> None:
+    runs.refused("train", *options.split(), "--resume", "net", says="keeps its text and settings; got")
+
+
+def test_novel_is_of_items(runs: Any) -> None:
+    runs.refused("sample", "stream", "--novel", says="one stream of text")
+
+
+def test_a_text_too_small_for_20_new_items_is_no_failure(shell: Any) -> None:
+    shell.write("three", "a\nb\nc\n")
+    words = ("train", "three", "--model", "ngram", "--order", "1", "--smoothing", "add-k", "--k", "0")
+    done = shell(*words, "--json", "--samples", "20")
+    assert done.code == 0
+    assert done.json["steps"] == 0
+    assert "turned up" in done.err
+
+
+def test_counts_that_can_say_nothing_are_no_failure(shell: Any) -> None:
+    """An unsmoothed model may have nothing to go on with; it was counted all the same."""
+    shell.write("three", "ab\ncd\nef\n")
+    done = shell("train", "three", "--model", "ngram", "--smoothing", "add-k", "--k", "1e308", "--json")
+    assert done.code == 0
+    assert done.json["dev_nats"] is None
