@@ -17,7 +17,7 @@ from backlight import nn
 from backlight.autograd import Tensor
 from backlight.nn import init
 from backlight.nn.module import Module
-from backlight.twins import TWINS, gradients_of, twin_of
+from backlight.twins import TWINS, gradients_of, twin_of, weights_of
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
 
@@ -90,6 +90,22 @@ CASES = [
     Case("flatten, (B, C)", lambda _: nn.Flatten(), gaussian(3, 5)),
     Case("flatten, (1, T, C)", lambda _: nn.Flatten(), gaussian(1, 3, 5)),
     Case("flatten, (B, T, H, C)", lambda _: nn.Flatten(), gaussian(2, 3, 5, 7)),
+    *[
+        Case(f"batch norm, {shape}", lambda _: nn.BatchNorm1d(5), gaussian(*shape))
+        for shape in [(2, 5), (33, 5), (3, 7, 5), (1, 2, 5), (2, 3, 2, 5)]
+    ],
+    Case("batch norm, eps and momentum", lambda _: nn.BatchNorm1d(3, eps=0.1, momentum=0.7), gaussian(7, 3)),
+    Case("batch norm, 1 channel", lambda _: nn.BatchNorm1d(1), gaussian(7, 1)),
+    *[
+        Case(f"layer norm, {shape}", lambda _: nn.LayerNorm(5), gaussian(*shape))
+        for shape in [(1, 5), (7, 5), (3, 7, 5)]
+    ],
+    Case("layer norm, eps", lambda _: nn.LayerNorm(3, eps=0.1), gaussian(7, 3)),
+    Case("dropout of nothing", lambda rng: nn.Dropout(0, rng=rng), gaussian(7, 5)),  # chance: test_normalisation
+    Case("flatten consecutive", lambda _: nn.FlattenConsecutive(2), gaussian(3, 8, 5)),
+    Case("flatten consecutive, 3", lambda _: nn.FlattenConsecutive(3), gaussian(1, 9, 5)),
+    Case("flatten consecutive, 1 left", lambda _: nn.FlattenConsecutive(4), gaussian(3, 4, 5)),
+    Case("flatten consecutive, nothing", lambda _: nn.FlattenConsecutive(1), gaussian(3, 4, 5)),
     Case("sequential", small_net, ids(11, 3, 5)),
     Case("sequential, batch of 1", small_net, ids(11, 1, 5)),
     Case("sequential, a layer used twice", twice_the_same, gaussian(3, 5)),
@@ -102,11 +118,14 @@ def gradients(module: Module) -> dict[str, np.ndarray]:
 
 
 def with_random_bias(module: Module, rng: np.random.Generator) -> Module:
-    """In float64; biases start at 0, where a forgotten one would not show."""
+    """In float64; biases start at 0, and gains and variances at 1, where a forgotten one would not show."""
     module.to(np.float64)
     for name, parameter in module.named_parameters():
-        if name.endswith("bias"):
+        if name.endswith("bias") or parameter.ndim == 1:
             parameter.array[...] = rng.standard_normal(parameter.shape)
+    for name, buffer in module.named_buffers():
+        drawn = rng.standard_normal(buffer.shape)
+        buffer.array[...] = np.abs(drawn) + 0.3 if name.endswith("var") else drawn
     return module
 
 
@@ -133,6 +152,10 @@ def test_output_and_gradients_match_the_twin(case, training, rng):
     assert mine.keys() == theirs.keys() == dict(ours.named_parameters()).keys()
     for name in mine:
         assert_allclose(mine[name], theirs[name], **TIGHT, err_msg=name)
+    after = weights_of(twin)
+    assert list(after) == list(ours.state_dict())
+    for name, buffer in ours.named_buffers():
+        assert_allclose(buffer.array, after[name], **TIGHT, err_msg=name)
 
 
 WITH_PARAMETERS = [case for case in CASES if case.make(np.random.default_rng(0)).parameters()]

@@ -237,6 +237,26 @@ CASES = [
         line("cumsum", s, twin=lambda a, d=d: a.cumsum(d), axis=d)
         for s, d in [((4,), 0), ((3, 4), 0), ((3, 4), -1), ((2, 3, 4), 1), ((2, 1), 1), ((0, 2), 0)]
     ],
+    # -- normalisation and chance --------------------------------------------------------------------------------------
+    *[
+        line("batch_norm", (*n, 5), (5,), (5,), twin=lambda x, g, b: F.batch_norm(
+            x.reshape(-1, 5), None, None, g, b, training=True).reshape(x.shape))
+        for n in [(2,), (7,), (3, 4), (2, 3, 2), (1, 2)]
+    ],
+    line("batch_norm", (3, 1), (1,), (1,), eps=0.1,
+         twin=lambda x, g, b: F.batch_norm(x, None, None, g, b, training=True, eps=0.1)),
+    line("batch_norm", exactly([2, 1], [2, 3], [2, 5]), (2,), (2,), smooth=False,  # a channel that does not vary
+         twin=lambda x, g, b: F.batch_norm(x, None, None, g, b, training=True)),
+    *[
+        line("layer_norm", (*n, 5), (5,), (5,), twin=lambda x, g, b: F.layer_norm(x, (5,), g, b))
+        for n in [(), (1,), (7,), (3, 4), (2, 3, 2), (0,)]
+    ],
+    line("layer_norm", (3, 2), (2,), (2,), twin=lambda x, g, b: F.layer_norm(x, (2,), g, b, eps=0.1), eps=0.1),
+    line("layer_norm", (3, 1), (1,), (1,), twin=lambda x, g, b: F.layer_norm(x, (1,), g, b)),
+    *[
+        line("dropout", m.shape, twin=lambda x, m=m, p=p: x * torch.from_numpy(m) / (1 - p), kept=m, p=p)
+        for m, p in [(_mask_34, 0.5), (_mask_234, 0.1), (_mask_4, 0.0)]
+    ],
     # -- probabilities and losses --------------------------------------------------------------------------------------
     *[
         line(op, s, twin=lambda z, d=d, f=f: f(z, d), axis=d)

@@ -3,14 +3,22 @@
 from backlight.autograd import Parameter, cross_entropy, hinge, mse
 from backlight.nn import init, scalar
 from backlight.nn.activations import ACTIVATIONS, GELU, ReLU, Sigmoid, Tanh
+from backlight.nn.dropout import Dropout
+from backlight.nn.folding import fold, fold_batch_norm
 from backlight.nn.layers import Embedding, Flatten, Linear, Sequential
 from backlight.nn.module import Module
+from backlight.nn.normalisation import BatchNorm1d, LayerNorm, calibrate
+from backlight.nn.windows import FlattenConsecutive
 
 __all__ = [
     "ACTIVATIONS",
     "GELU",
+    "BatchNorm1d",
+    "Dropout",
     "Embedding",
     "Flatten",
+    "FlattenConsecutive",
+    "LayerNorm",
     "Linear",
     "Module",
     "Parameter",
@@ -18,7 +26,10 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Tanh",
+    "calibrate",
     "cross_entropy",
+    "fold",
+    "fold_batch_norm",
     "hinge",
     "init",
     "mse",

@@ -4,11 +4,12 @@ from typing import Final
 
 import torch
 
+from backlight.autograd import Buffer
 from backlight.core import ConfigError
 from backlight.nn import Module, Parameter
 from backlight.twins.entry import Entry
 from backlight.twins.layers import LAYERS
-from backlight.twins.links import Link, copy_weights, remember
+from backlight.twins.links import Link, copy_weights, remember, tensors_of
 from backlight.twins.models import MODELS
 
 TWINS: Final[dict[type[Module], Entry]] = {**LAYERS, **MODELS}
@@ -44,7 +45,7 @@ class _Built:
     def __init__(self, whole: Module) -> None:
         self.whole = whole
         self.modules: dict[int, torch.nn.Module] = {}
-        self.parameters: dict[int, tuple[torch.nn.Parameter, bool]] = {}
+        self.tensors: dict[int, tuple[torch.Tensor, bool]] = {}
 
     def twin(self, ours: Module) -> torch.nn.Module:
         """Return the twin of one module, new or from the place where it was met before."""
@@ -61,16 +62,16 @@ class _Built:
         entry = TWINS[type(ours)]
         theirs = entry.build(ours, self.twin)
         for name, part in ours.parts():
-            if isinstance(part, Parameter):
+            if isinstance(part, (Parameter, Buffer)):
                 theirs.to(getattr(torch, part.array.dtype.name))
                 self._join(name, part, entry, theirs)
         return theirs
 
-    def _join(self, name: str, parameter: Parameter, entry: Entry, theirs: torch.nn.Module) -> None:
-        """Note which parameter of the twin this is; where ours was met before, use the same one here too."""
+    def _join(self, name: str, ours: Parameter | Buffer, entry: Entry, theirs: torch.nn.Module) -> None:
+        """Note which parameter or buffer of the twin this is; where ours was met before, use the same here too."""
         their_name = entry.names.get(name, name)
         this = getattr(theirs, their_name), name in entry.transposed
-        known, transposed = self.parameters.setdefault(id(parameter), this)
+        known, transposed = self.tensors.setdefault(id(ours), this)
         if transposed != this[1]:
             raise ConfigError(
                 f"a parameter that layers share must lie the same way in both; got {name} of {type(theirs).__name__}, "
@@ -79,8 +80,11 @@ class _Built:
         setattr(theirs, their_name, known)
 
     def links(self, twin: torch.nn.Module) -> tuple[Link, ...]:
-        """Return the links, in the order of our parameters."""
-        their_names = {id(parameter): name for name, parameter in twin.named_parameters()}
-        found = [(name, *self.parameters[id(parameter)]) for name, parameter in self.whole.named_parameters()]
-        assert len(found) == len(their_names), "an entry of TWINS leaves a parameter without its twin"  # noqa: S101
+        """Return the links, in the order of our parameters and then of our buffers."""
+        their_names = {id(tensor): name for name, tensor in tensors_of(twin).items()}
+        ours = [*self.whole.named_parameters(), *self.whole.named_buffers()]
+        found = [(name, *self.tensors[id(tensor)]) for name, tensor in ours]
+        linked = {id(theirs) for _, theirs, _ in found}
+        left = [name for name, parameter in twin.named_parameters() if id(parameter) not in linked]
+        assert not left, f"an entry of TWINS leaves parameters without their twins: {left}"  # noqa: S101
         return tuple(Link(name, their_names[id(theirs)], transposed) for name, theirs, transposed in found)

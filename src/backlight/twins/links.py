@@ -1,4 +1,4 @@
-"""Which parameter of a twin is which of ours, and what goes from one to the other."""
+"""Which parameter or buffer of a twin is which of ours, and what goes from one to the other."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from backlight.nn import Module
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One parameter on both sides.
+    """One parameter or buffer on both sides.
 
     Attributes:
         ours: its dotted name in our module.
@@ -24,12 +24,12 @@ class Link:
     transposed: bool
 
     def to_ours(self, tensor: torch.Tensor) -> Array:
-        """Return a copy of a parameter or gradient of the twin, in our layout."""
+        """Return a copy of a parameter, buffer or gradient of the twin, in our layout."""
         theirs: Array = tensor.detach().cpu().numpy()
         return np.array(theirs.T if self.transposed else theirs, order="C")
 
     def to_theirs(self, array: Array) -> torch.Tensor:
-        """Return a copy of a parameter or gradient of ours, in the twin's layout."""
+        """Return a copy of a parameter, buffer or gradient of ours, in the twin's layout."""
         return torch.from_numpy(np.array(array.T if self.transposed else array, order="C"))
 
 
@@ -39,7 +39,7 @@ def remember(twin: torch.nn.Module, links: tuple[Link, ...]) -> None:
 
 
 def links_of(twin: torch.nn.Module) -> tuple[Link, ...]:
-    """Return the links of a twin, in the order of our parameters.
+    """Return the links of a twin, in the order of our parameters and then of our buffers.
 
     Raises:
         ConfigError: a module that `twin_of` did not make.
@@ -50,13 +50,18 @@ def links_of(twin: torch.nn.Module) -> tuple[Link, ...]:
     return links  # type: ignore[no-any-return]
 
 
+def tensors_of(twin: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the twin's own parameters and buffers by its names, also those that have no link."""
+    return {**dict(twin.named_parameters()), **dict(twin.named_buffers())}
+
+
 def copy_weights(ours: Module, twin: torch.nn.Module) -> None:
-    """Overwrite the twin's weights with ours, in the twin's dtype and on its device.
+    """Overwrite the twin's weights and buffers with ours, in the twin's dtype and on its device.
 
     Raises:
         ConfigError: the twin is of a module with other parameters, by name or by shape.
     """
-    theirs = dict(twin.named_parameters())
+    theirs = tensors_of(twin)
     links = links_of(twin)
     state = ours.state_dict()
     wanted = {link.ours: link.to_ours(theirs[link.theirs]).shape for link in links}
@@ -70,8 +75,8 @@ def copy_weights(ours: Module, twin: torch.nn.Module) -> None:
 
 
 def weights_of(twin: torch.nn.Module) -> dict[str, Array]:
-    """Return copies of the twin's weights under our names and in our layout: what `load_state_dict` takes."""
-    theirs = dict(twin.named_parameters())
+    """Return copies of the twin's weights and buffers under our names, in our layout: what `load_state_dict` takes."""
+    theirs = tensors_of(twin)
     return {link.ours: link.to_ours(theirs[link.theirs]) for link in links_of(twin)}
 
 
@@ -80,6 +85,6 @@ def gradients_of(twin: torch.nn.Module) -> dict[str, Array]:
 
     A parameter that no backward pass has reached is not among them.
     """
-    theirs = dict(twin.named_parameters())
+    theirs = tensors_of(twin)
     found = {link: theirs[link.theirs].grad for link in links_of(twin)}
     return {link.ours: link.to_ours(grad) for link, grad in found.items() if grad is not None}

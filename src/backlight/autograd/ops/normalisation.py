@@ -1,0 +1,111 @@
+"""Numbers brought to mean 0 and variance 1, and the gradient of that, derived by hand in docs/derivations."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backlight.autograd.op import Op
+from backlight.core import Array
+
+FITS = "x (..., C), gain (C,) and bias (C,)"
+
+
+class Moments(NamedTuple):
+    """A batch's statistics, channel by channel.
+
+    Attributes:
+        mean: (C,).
+        centred: (N, C), the numbers less their mean.
+        variance: (C,), the mean of the squares of `centred`: biased, divided by N.
+    """
+
+    mean: Array
+    centred: Array
+    variance: Array
+
+
+def moments(x: Array) -> Moments:
+    """Return the statistics of x (..., C) over all axes but the last; N is the product of the others."""
+    x_NC = x.reshape(-1, x.shape[-1])
+    mean_C = np.add.reduce(x_NC, axis=0) / len(x_NC)
+    centred_NC = x_NC - mean_C
+    return Moments(mean_C, centred_NC, np.einsum("nc,nc->c", centred_NC, centred_NC) / len(x_NC))
+
+
+class BatchNorm(Op):
+    """y = gain x̂ + bias, where x̂ is x less its channel's mean, over its channel's standard deviation in the batch.
+
+    x (..., C): the statistics run over all axes but the last, N rows in all, with the variance divided by N. `known`
+    spares computing them again. Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1.
+    """
+
+    name = "batch_norm"
+    formula = (
+        "y = gain x̂ + bias, x̂ = (x - μ) r, r = 1/√(σ² + ε);  "
+        "dx = gain r (dy - Σ dy / N - x̂ Σ dy x̂ / N);  dgain = Σ dy x̂;  dbias = Σ dy"
+    )
+    fits = FITS
+
+    @staticmethod
+    def forward(
+        x: Array, gain: Array, bias: Array, *, eps: float = 1e-5, known: Moments | None = None
+    ) -> tuple[Array, Any]:
+        _, centred_NC, variance_C = known or moments(x)
+        rstd_C = 1 / np.sqrt(variance_C + eps)
+        xhat_NC = centred_NC * rstd_C
+        y_NC = xhat_NC * gain
+        y_NC += bias
+        return y_NC.reshape(x.shape), (xhat_NC, rstd_C, gain)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array, Array]:
+        xhat_NC, rstd_C, gain = saved
+        N = len(xhat_NC)
+        dy_NC = dy.reshape(xhat_NC.shape)
+        dgain = np.einsum("nc,nc->c", dy_NC, xhat_NC)
+        dbias = np.add.reduce(dy_NC, axis=0)
+        dx_NC = xhat_NC * (dgain / -N)  # along x̂: the batch's scale cannot move it
+        dx_NC += dy_NC
+        dx_NC -= dbias / N  # nor can the batch's mean
+        dx_NC *= gain * rstd_C
+        return dx_NC.reshape(dy.shape), dgain, dbias
+
+
+class LayerNorm(Op):
+    """y = gain x̂ + bias, where x̂ is x less the mean of its row, over the row's standard deviation.
+
+    x (..., C): the statistics run over the last axis, so each row stands by itself; only gain and bias see all rows.
+    Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450, eq. 4.
+    """
+
+    name = "layer_norm"
+    formula = (
+        "y = gain x̂ + bias, x̂ = (x - μ) r, r = 1/√(σ² + ε);  "
+        "dx = r (g - mean g - x̂ mean g x̂), g = dy gain;  dgain = Σ dy x̂;  dbias = Σ dy"
+    )
+    fits = FITS
+
+    @staticmethod
+    def forward(x: Array, gain: Array, bias: Array, *, eps: float = 1e-5) -> tuple[Array, Any]:
+        C = x.shape[-1]
+        x_NC = x.reshape(-1, C)
+        xhat_NC = x_NC - np.add.reduce(x_NC, axis=1, keepdims=True) / C
+        variance_N1 = np.einsum("nc,nc->n", xhat_NC, xhat_NC)[:, None] / C
+        rstd_N1 = 1 / np.sqrt(variance_N1 + eps)
+        xhat_NC *= rstd_N1
+        y_NC = xhat_NC * gain
+        y_NC += bias
+        return y_NC.reshape(x.shape), (xhat_NC, rstd_N1, gain)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array, Array]:
+        xhat_NC, rstd_N1, gain = saved
+        C = xhat_NC.shape[1]
+        dy_NC = dy.reshape(xhat_NC.shape)
+        dx_NC = dy_NC * gain
+        along_N1 = np.einsum("nc,nc->n", dx_NC, xhat_NC)[:, None] / C
+        dx_NC -= np.add.reduce(dx_NC, axis=1, keepdims=True) / C  # the row's mean cannot move x̂
+        dx_NC -= xhat_NC * along_N1  # nor can the row's scale
+        dx_NC *= rstd_N1
+        dgain = np.einsum("nc,nc->c", dy_NC, xhat_NC)
+        return dx_NC.reshape(dy.shape), dgain, np.add.reduce(dy_NC, axis=0)

@@ -1,0 +1,157 @@
+"""Layers that keep signals at mean 0 and variance 1, so that a deep network's first steps are not lost to its scale."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd import Buffer, Parameter, Tensor, apply, no_grad
+from backlight.autograd.ops.normalisation import BatchNorm, moments
+from backlight.autograd.ops.normalisation import LayerNorm as LayerNormOp
+from backlight.core import ConfigError, ShapeError
+from backlight.nn.module import Module
+
+
+class BatchNorm1d(Module):
+    """Normalise each channel to mean 0 and variance 1 over the batch, then rescale.
+
+    In training mode an example is normalised with the other examples of its minibatch, by the biased variance (divided
+    by N), and the running statistics move: running = (1 - momentum) running + momentum batch, with the unbiased
+    variance (divided by N - 1), as in PyTorch. In evaluation mode the running statistics are used, so that an example's
+    output does not depend on its neighbours.
+
+    Args:
+        channels: size of the last axis, C.
+        eps: added to the variance, in the input's units squared.
+        momentum: how far the running statistics move towards a minibatch's: 0 not at all, 1 all the way.
+
+    Attributes:
+        weight: the gain, (C,), 1 at first.
+        bias: (C,), 0 at first. It makes the bias of a linear layer just before this one useless.
+        running_mean: (C,), 0 at first.
+        running_var: (C,), 1 at first.
+
+    Shape: (..., C) -> (..., C). N, what the statistics run over, is the product of all axes but the last.
+
+    Raises:
+        ConfigError: a setting outside its range.
+        ShapeError: the last axis is not `channels` long; or, in training mode, there is a single row.
+    Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2.
+    """
+
+    def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        _check(channels, eps)
+        if not 0 <= momentum <= 1:
+            raise ConfigError(f"momentum must be from 0 to 1; got {momentum}. Leave it out for 0.1.")
+        self.channels = channels
+        self.eps = eps
+        self.momentum = momentum
+        self.weight = Parameter(np.ones(channels, np.float32))
+        self.bias = Parameter(np.zeros(channels, np.float32))
+        self.running_mean = Buffer(np.zeros(channels, np.float32))
+        self.running_var = Buffer(np.ones(channels, np.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised channels, in x's shape."""
+        _check_channels(self, self.channels, x)
+        return self._by_batch(x) if self.training else self._by_running(x)
+
+    def _by_batch(self, x: Tensor) -> Tensor:
+        N = math.prod(x.array.shape[:-1])
+        if N < 2:
+            raise ShapeError(
+                f"BatchNorm1d({self.channels}) in training needs at least 2 rows, since one number has no variance; "
+                f"got x of shape {x.shape}. Take a larger batch, or call eval() to use the running statistics."
+            )
+        batch = moments(x.array)
+        mean, variance = self.running_mean.array, self.running_var.array
+        mean += self.momentum * (batch.mean - mean)
+        variance += self.momentum * (batch.variance * (N / (N - 1)) - variance)
+        return apply(BatchNorm, x, self.weight, self.bias, eps=self.eps, known=batch)
+
+    def _by_running(self, x: Tensor) -> Tensor:
+        rstd = 1 / np.sqrt(self.running_var.array + self.eps)
+        shift = self.bias - self.weight * Tensor(self.running_mean.array * rstd)
+        return x * (self.weight * Tensor(rstd)) + shift  # type: ignore[no-any-return]
+
+    def describe(self) -> str:
+        """Return the number of channels."""
+        return f"{self.channels}"
+
+
+class LayerNorm(Module):
+    """Normalise each row's channels to mean 0 and variance 1, then rescale.
+
+    A row stands by itself: no other example matters, and training and evaluation are the same.
+
+    Args:
+        channels: size of the last axis, C.
+        eps: added to the variance, in the input's units squared.
+
+    Attributes:
+        weight: the gain, (C,), 1 at first.
+        bias: (C,), 0 at first.
+
+    Shape: (..., C) -> (..., C)
+    Raises: ShapeError: the last axis is not `channels` long.
+    Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450, eq. 4.
+    """
+
+    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+        _check(channels, eps)
+        self.channels = channels
+        self.eps = eps
+        self.weight = Parameter(np.ones(channels, np.float32))
+        self.bias = Parameter(np.zeros(channels, np.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised rows, in x's shape."""
+        _check_channels(self, self.channels, x)
+        return apply(LayerNormOp, x, self.weight, self.bias, eps=self.eps)
+
+    def describe(self) -> str:
+        """Return the number of channels."""
+        return f"{self.channels}"
+
+
+def calibrate(model: Module, x: Any) -> None:
+    """Set the running statistics of every batch norm in a model to those of one large batch.
+
+    The running statistics that training leaves behind are a mean over the last minibatches and belong to weights that
+    have since moved on; after an averaging of weights they belong to none. One pass over many examples, as at the end
+    of lecture 4, gives those of the weights as they are. Only batch norms are in training mode meanwhile: nothing is
+    drawn by chance.
+
+    Args:
+        model: the model; the modes of its modules and its weights stay as they are.
+        x: what the model takes, with as many rows as memory allows.
+    """
+    norms = [module for _, module in model.named_modules() if isinstance(module, BatchNorm1d)]
+    if not norms:
+        return
+    before = [(module, module.training) for _, module in model.named_modules()]
+    momenta = [norm.momentum for norm in norms]
+    model.eval()
+    for norm in norms:
+        norm.training, norm.momentum = True, 1.0
+    with no_grad():
+        model(x)
+    for module, training in before:
+        module.training = training
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def _check(channels: int, eps: float) -> None:
+    if channels < 1:
+        raise ConfigError(f"channels must be at least 1; got {channels}.")
+    if not (math.isfinite(eps) and eps >= 0):
+        raise ConfigError(f"eps must be a finite number, 0 or more; got {eps}. Leave it out for 1e-5.")
+
+
+def _check_channels(module: Module, channels: int, x: Tensor) -> None:
+    shape = x.array.shape
+    if not shape or shape[-1] != channels:
+        name = type(module).__name__
+        way_out = f"Is the channel axis last, or should it be {name}({shape[-1]})?" if shape else "It has no axes."
+        raise ShapeError(f"{name}({channels}) needs x.shape[-1] == {channels}; got x of shape {shape}. {way_out}")
