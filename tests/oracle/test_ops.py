@@ -132,12 +132,51 @@ def _reductions() -> list[Case]:
     return cases
 
 
+def _through_time(unroll: Any, biases: int, *states: Array, counts: Any = None) -> Callable[..., torch.Tensor]:
+    """Return what `torch.nn.GRU` and its like call, with our layout, one bias or two, and perhaps a first state."""
+    def twin(x: torch.Tensor, w: torch.Tensor, u: torch.Tensor, *b: torch.Tensor) -> torch.Tensor:
+        parameters = (w.T, u.T, *b, *[torch.zeros_like(b[0])] * (2 - biases))
+        zeros = torch.zeros(1, counts[0] if counts else len(x), len(u), dtype=x.dtype)
+        first = [torch.tensor(state)[None] for state in states] or [zeros] * (2 if unroll is torch.lstm else 1)
+        hidden = tuple(first) if unroll is torch.lstm else first[0]
+        settings = (parameters, True, 1, 0.0, False, False)
+        if counts:
+            return unroll(x, torch.tensor(counts), hidden, *settings)[0]
+        return unroll(x, hidden, *settings, True)[0]
+    return twin
+
+
+def _recurrences() -> list[Case]:
+    """One row, one step, one unit; rows that end early; a first state that is not 0; saturated gates."""
+    cases = []
+    state = tuple(np.random.default_rng(n).standard_normal((3, 5)) for n in (1, 2))
+    for op, unroll, G, biases in [("rnn", torch.rnn_tanh, 1, 1), ("gru", torch.gru, 3, 2), ("lstm", torch.lstm, 4, 1)]:
+        def weights(I: int, H: int, G: int = G, biases: int = biases) -> list[tuple[int, ...]]:
+            return [(I, G * H), (H, G * H), *[(G * H,)] * biases]
+
+        twin = _through_time(unroll, biases)
+        for B, T, I, H in [(3, 4, 2, 5), (1, 5, 3, 2), (4, 1, 3, 5), (1, 1, 1, 1), (2, 7, 1, 3)]:
+            cases.append(line(op, (B, T, I), *weights(I, H), twin=twin))
+        for counts in [(3, 3, 2, 1, 1), (3, 3, 3), (4, 1), (1,), (5,)]:
+            packed = _through_time(unroll, biases, counts=counts)
+            cases.append(line(op, (sum(counts), 2), *weights(2, 5), twin=packed, counts=counts))
+        first = state[: 1 + (op == "lstm")]
+        cases += [
+            line(op, (3, 4, 2), *weights(2, 5), twin=_through_time(unroll, biases, *first), state=first),
+            line(op, (6, 2), *weights(2, 5), twin=_through_time(unroll, biases, *first, counts=(3, 2, 1)), state=first,
+                 counts=(3, 2, 1)),
+            line(op, lambda rng: 30 * rng.standard_normal((2, 3, 2)), *weights(2, 3), twin=twin, smooth=False),
+        ]
+    return cases
+
+
 _mask_34, _mask_4, _mask_234 = mask(3, 4), mask(4), mask(2, 3, 4)
 
 CASES = [
     *_binary(),
     *_elementwise(),
     *_reductions(),
+    *_recurrences(),
     # -- at the edges of a domain --------------------------------------------------------------------------------------
     line("relu", exactly(-1, 0, 1), twin=torch.relu, smooth=False),
     line("abs", exactly(-1, 0, 1), twin=torch.abs, smooth=False),

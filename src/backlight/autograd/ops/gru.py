@@ -1,0 +1,94 @@
+"""The gated recurrent unit, all of its steps in one op."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd.op import Op
+from backlight.autograd.ops.recurrence import State, Steps, sigmoid_in_place
+from backlight.core import Array
+
+
+class GRU(Op):
+    """h[t] = (1 - z) n + z h[t-1]: z says how much of the state stays, r how much of it the candidate n hears.
+
+    x (B, T, I) gives h (B, T, H), with W (I, 3H), U (H, 3H) and biases b, d (3H,), each of them for r, z, n side by
+    side; with `counts`, x (N, I) gives h (N, H). The state before the first step is 0, or `state`, which is taken as
+    a constant. The gate r multiplies the product h U after its bias, as in `torch.nn.GRU`, so that all three hidden
+    products are one; in the paper it multiplies h before.
+    Source: Cho et al. 2014, arXiv:1406.1078, section 2.3, with 1 - z for its z.
+    """
+
+    name = "gru"
+    formula = (
+        "h[t] = (1 - z) n + z h[t-1], r, z = sigmoid(x W + b + h[t-1] U + d), n = tanh(x Wₙ + bₙ + r m), "
+        "m = h[t-1] Uₙ + dₙ;  "
+        "da_n = dh (1 - z)(1 - n²);  da_z = dh (h[t-1] - n) z (1 - z);  da_r = da_n m r (1 - r);  dm = da_n r;  "
+        "dh[t-1] += dh z + (da_r, da_z, dm) Uᵀ"
+    )
+    fits = "x (B, T, I), W (I, 3H), U (H, 3H), b (3H,) and d (3H,)"
+
+    @staticmethod
+    def forward(
+        x: Array, weight_input: Array, weight_hidden: Array, bias_input: Array, bias_hidden: Array, *,
+        counts: Sequence[int] | None = None, state: State | None = None,
+    ) -> tuple[Array, Any]:  # fmt: skip
+        H = len(weight_hidden)
+        steps = Steps(x, counts, state)
+        x_NI = steps.flat(x)
+        gates = x_NI @ weight_input
+        gates += bias_input
+        gates[:, : 2 * H] += bias_hidden[: 2 * H]
+        m = np.empty((steps.total, H), gates.dtype)
+        m[...] = bias_hidden[2 * H :]
+        h = steps.states(H, gates.dtype)
+        product = np.empty((steps.rows, 3 * H), gates.dtype)
+        for step in steps:
+            before, after = h[step.before], h[step.after]
+            rz, n = gates[step.now, : 2 * H], gates[step.now, 2 * H :]
+            heard = m[step.now]
+            part = product[: step.rows]
+            if step.carried:
+                np.matmul(before, weight_hidden, out=part)
+                rz += part[:, : 2 * H]
+                heard += part[:, 2 * H :]
+            sigmoid_in_place(rz)
+            n += np.multiply(rz[:, :H], heard, out=part[:, :H])
+            np.tanh(n, out=n)
+            np.subtract(before, n, out=after)  # (1 - z) n + z h = n + z (h - n)
+            after *= rz[:, H:]
+            after += n
+        return steps.shaped(h[steps.rows :]), (x_NI, weight_input, weight_hidden, gates, m, h, steps)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, ...]:
+        x_NI, weight_input, weight_hidden, gates, m, h, steps = saved
+        H = len(weight_hidden)
+        r, z, n = gates[:, :H], gates[:, H : 2 * H], gates[:, 2 * H :]
+        # slopes by dh, which is the same for all of them; the loop multiplies it in
+        slope_n = (1 - z) * (1 - n * n)
+        da = np.empty_like(gates)
+        da_r, da_z, dm = da[:, :H], da[:, H : 2 * H], da[:, 2 * H :]
+        np.multiply(slope_n, r, out=dm)
+        np.multiply(dm, m, out=da_r)
+        da_r *= 1 - r
+        np.subtract(steps.before(h), n, out=da_z)
+        da_z *= z
+        da_z *= 1 - z
+        dh = steps.state_gradients(dy)
+        product = np.empty_like(dh[: steps.rows])
+        da_N3H = da.reshape(steps.total, 3, H)
+        for step in reversed(steps):
+            above = dh[step.after]
+            da_N3H[step.now] *= above[:, None]
+            if step.carried:
+                part = product[: step.rows]
+                dh[step.before] += np.multiply(above, z[step.now], out=part)
+                dh[step.before] += np.matmul(da[step.now], weight_hidden.T, out=part)
+        dweight_hidden = steps.hidden_gradient(h, da)
+        dbias_hidden = np.add.reduce(da, axis=0)
+        # of the candidate, the hidden side saw dm = da_n r; the input side sees da_n itself
+        np.multiply(dh[steps.rows :], slope_n, out=dm)
+        dx = steps.shaped(da @ weight_input.T)
+        return dx, x_NI.T @ da, dweight_hidden, np.add.reduce(da, axis=0), dbias_hidden

@@ -1,0 +1,90 @@
+"""Long short-term memory, all of its steps in one op."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd.op import Op
+from backlight.autograd.ops.recurrence import State, Steps, sigmoid_in_place
+from backlight.core import Array
+
+
+class LSTM(Op):
+    """c[t] = f c[t-1] + i g, h[t] = o tanh(c[t]): a cell that is kept by f, written by i and read by o.
+
+    x (B, T, I) gives h (B, T, H), with W (I, 4H), U (H, 4H) and b (4H,), each for i, f, g, o side by side; with
+    `counts`, x (N, I) gives h (N, H). The cell and the state before the first step are 0, or `state`, which is taken
+    as a constant.
+    Source: Hochreiter & Schmidhuber 1997; the forget gate f: Gers, Schmidhuber & Cummins 2000.
+    """
+
+    name = "lstm"
+    formula = (
+        "h[t] = o tanh c[t], c[t] = f c[t-1] + i g, i, f, o = sigmoid(x W + h[t-1] U + b), g = tanh(...);  "
+        "dc += dh o (1 - tanh² c);  da_i = dc g i (1 - i);  da_f = dc c[t-1] f (1 - f);  da_g = dc i (1 - g²);  "
+        "da_o = dh tanh(c) o (1 - o);  dc[t-1] = dc f;  dh[t-1] += da Uᵀ"
+    )
+    fits = "x (B, T, I), W (I, 4H), U (H, 4H) and b (4H,)"
+
+    @staticmethod
+    def forward(
+        x: Array, weight_input: Array, weight_hidden: Array, bias: Array, *,
+        counts: Sequence[int] | None = None, state: State | None = None,
+    ) -> tuple[Array, Any]:  # fmt: skip
+        H = len(weight_hidden)
+        steps = Steps(x, counts, state)
+        x_NI = steps.flat(x)
+        gates = x_NI @ weight_input
+        gates += bias
+        h = steps.states(H, gates.dtype)
+        c = steps.states(H, gates.dtype)
+        tanh_c = np.empty((steps.total, H), gates.dtype)
+        product = np.empty((steps.rows, 4 * H), gates.dtype)
+        for step in steps:
+            a, cell, part = gates[step.now], c[step.after], product[: step.rows]
+            if step.carried:
+                a += np.matmul(h[step.before], weight_hidden, out=part)
+            i, f, g, o = a[:, :H], a[:, H : 2 * H], a[:, 2 * H : 3 * H], a[:, 3 * H :]
+            sigmoid_in_place(a[:, : 2 * H])
+            np.tanh(g, out=g)
+            sigmoid_in_place(o)
+            np.multiply(f, c[step.before], out=cell)
+            cell += np.multiply(i, g, out=part[:, :H])
+            np.tanh(cell, out=tanh_c[step.now])
+            np.multiply(o, tanh_c[step.now], out=h[step.after])
+        return steps.shaped(h[steps.rows :]), (x_NI, weight_input, weight_hidden, gates, c, tanh_c, h, steps)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, ...]:
+        x_NI, weight_input, weight_hidden, gates, c, tanh_c, h, steps = saved
+        H = len(weight_hidden)
+        f, o = gates[:, H : 2 * H], gates[:, 3 * H :]
+        da = _slopes(gates, steps.before(c), tanh_c)
+        dc_dh = o * (1 - tanh_c * tanh_c)
+        dh = steps.state_gradients(dy)
+        dc = np.zeros_like(dh)
+        product = np.empty_like(dh[: steps.rows])
+        da_N4H = da.reshape(steps.total, 4, H)
+        for step in reversed(steps):
+            above, cell, part = dh[step.after], dc[step.after], product[: step.rows]
+            cell += np.multiply(above, dc_dh[step.now], out=part)
+            da_N4H[step.now, :3] *= cell[:, None]
+            da_N4H[step.now, 3] *= above
+            if step.carried:
+                np.multiply(cell, f[step.now], out=dc[step.before])
+                dh[step.before] += np.matmul(da[step.now], weight_hidden.T, out=part)
+        dx = steps.shaped(da @ weight_input.T)
+        return dx, x_NI.T @ da, steps.hidden_gradient(h, da), np.add.reduce(da, axis=0)
+
+
+def _slopes(gates: Array, c_before: Array, tanh_c: Array) -> Array:
+    """Return (N, 4H), the slopes of c by the sums of i, f and g, and of h by that of o."""
+    H = tanh_c.shape[1]
+    i, g = gates[:, :H], gates[:, 2 * H : 3 * H]
+    slopes: Array = gates * (1 - gates)  # the sigmoid's, of three of the four
+    slopes[:, :H] *= g
+    slopes[:, H : 2 * H] *= c_before
+    slopes[:, 2 * H : 3 * H] = i * (1 - g * g)
+    slopes[:, 3 * H :] *= tanh_c
+    return slopes

@@ -1,0 +1,187 @@
+"""What recurrences share, and the plain one: a state that each step makes of its input and of the state before.
+
+    state[t] = cell(x[t], state[t-1])
+
+Only this dependence needs a loop over time. The inputs' products with their weights are one large product before it,
+and the weights' gradients are one large product after the loop backward.
+
+Inside, arrays are flat with time outermost: (N, ...) holds the rows of step 0, then those of step 1, and so on. So a
+step's rows lie together, and rows that end early, if they stand last, just drop out: steps never have more rows than
+the step before. A batch (B, T, I) is the case in which none ends early. Derivations: docs/derivations/recurrent.md.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd.op import Op
+from backlight.core import Array, ShapeError
+
+State = tuple[Array, ...]
+"""What is carried from step to step, (B, H) each: (h,), or (h, c) of an LSTM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where the rows of one step lie.
+
+    Attributes:
+        rows: how many there are.
+        now: their places among inputs and gates, (N, ...).
+        before: where the states that they start from lie, among states (B + N, H): B first ones, then one for each x.
+        after: where the states that they make lie, in the same array.
+        carried: whether they start from anything: False at the first step from a state of 0, which every product with
+            weights would leave at 0.
+    """
+
+    rows: int
+    now: slice
+    before: slice
+    after: slice
+    carried: bool
+
+
+class Steps:
+    """The steps of one batch, and the way from its own shape to flat arrays and back.
+
+    Args:
+        x: the input, (B, T, I), or flat (N, I) if there are counts.
+        counts: how many rows each step has, none more than the step before; None for a batch (B, T, I).
+        state: the first state if it is not 0.
+    """
+
+    def __init__(self, x: Array, counts: Sequence[int] | None, state: State | None) -> None:
+        if x.ndim != (3 if counts is None else 2):
+            raise ShapeError(f"a recurrence needs x (B, T, I), or x (N, I) with counts; got x of shape {x.shape}.")
+        self.batch = x.shape[:2] if counts is None else None
+        self.counts = [x.shape[0]] * x.shape[1] if counts is None else list(counts)
+        self.rows = x.shape[0] if counts is None else self.counts[0] if self.counts else 0
+        self.total = sum(self.counts)
+        self.state = state
+        falling = all(late <= early for early, late in zip(self.counts, self.counts[1:], strict=False))
+        if counts is not None and (self.total != len(x) or not falling):
+            raise ShapeError(
+                f"counts must fall (or stay) from step to step and sum to len(x) == {len(x)}; got {self.counts}."
+            )
+        if state is not None and any(len(part) != self.rows for part in state):
+            raise ShapeError(f"a first state needs a row for each of {self.rows} rows; got {state[0].shape}.")
+        self._steps = list(self._places())
+        self._states: list[Array] = []
+
+    def _places(self) -> Iterator[Step]:
+        start, before = 0, 0
+        for rows in self.counts:
+            after = start + self.rows
+            yield Step(
+                rows, slice(start, start + rows), slice(before, before + rows), slice(after, after + rows),
+                carried=start > 0 or self.state is not None,
+            )  # fmt: skip
+            start, before = start + rows, after
+
+    def __iter__(self) -> Iterator[Step]:
+        """Yield the steps from first to last."""
+        return iter(self._steps)
+
+    def __reversed__(self) -> Iterator[Step]:
+        """Yield the steps from last to first."""
+        return reversed(self._steps)
+
+    def flat(self, array: Array) -> Array:
+        """Return an array of the batch's own shape as (N, ...)."""
+        return array if self.batch is None else array.swapaxes(0, 1).reshape(self.total, array.shape[2])
+
+    def shaped(self, array_NC: Array) -> Array:
+        """Return a flat array in the batch's own shape: a view."""
+        if self.batch is None:
+            return array_NC
+        B, T = self.batch
+        return array_NC.reshape(T, B, array_NC.shape[1]).swapaxes(0, 1)
+
+    def states(self, size: int, dtype: Any) -> Array:
+        """Return room for the next part of the state, (B + N, size), the first B filled in: h, then an LSTM's c."""
+        part = len(self._states)
+        states = np.empty((self.rows + self.total, size), dtype)
+        states[: self.rows] = 0 if self.state is None else self.state[part]
+        self._states.append(states)
+        return states
+
+    def last_state(self) -> State:
+        """Return the state after the last step, in whose rows the batch can go on."""
+        rows = self.counts[-1] if self.counts else self.rows
+        return tuple(states[len(states) - rows :] for states in self._states)
+
+    def state_gradients(self, dy: Array) -> Array:
+        """Return (B + N, H): for each state, what comes from above; what comes from later steps is to be added."""
+        dh = np.empty((self.rows + self.total, dy.shape[-1]), dy.dtype)
+        dh[: self.rows] = 0
+        dh[self.rows :] = self.flat(dy)
+        return dh
+
+    def before(self, states: Array) -> Array:
+        """Return (N, H), for each x the state that it met; no copy if no row ends early."""
+        if self.total == self.rows * len(self.counts):
+            return states[: self.total]
+        return np.concatenate([states[step.before] for step in self._steps])
+
+    def hidden_gradient(self, h: Array, dgates_NG: Array) -> Array:
+        """Return (H, G), the gradient of the hidden weights: met states and gates, each pair multiplied and summed."""
+        zeros = self.rows if self.state is None else 0  # the first states: nothing to multiply
+        return self.before(h)[zeros:].T @ dgates_NG[zeros:]
+
+
+def sigmoid_in_place(a: Array) -> None:
+    """Turn a into 1 / (1 + e⁻ᵃ) = (1 + tanh(a/2)) / 2, which cannot overflow and takes no further memory."""
+    a *= 0.5
+    np.tanh(a, out=a)
+    a *= 0.5
+    a += 0.5
+
+
+class RNN(Op):
+    """h[t] = tanh(x[t] W + h[t-1] U + b): the plain recurrence, all of its steps.
+
+    x (B, T, I) gives h (B, T, H), with W (I, H), U (H, H), b (H,); with `counts`, x (N, I) gives h (N, H). The state
+    before the first step is 0, or `state`, which is taken as a constant.
+    Source: Elman 1990, "Finding structure in time".
+    """
+
+    name = "rnn"
+    formula = (
+        "h[t] = tanh(x[t] W + h[t-1] U + b);  da[t] = (dy[t] + da[t+1] Uᵀ)(1 - h[t]²);  dx = da Wᵀ;  "
+        "dW = Σ x[t]ᵀ da[t];  dU = Σ h[t-1]ᵀ da[t];  db = Σ da[t]"
+    )
+    fits = "x (B, T, I), W (I, H), U (H, H) and b (H,)"
+
+    @staticmethod
+    def forward(
+        x: Array, weight_input: Array, weight_hidden: Array, bias: Array, *,
+        counts: Sequence[int] | None = None, state: State | None = None,
+    ) -> tuple[Array, Any]:  # fmt: skip
+        steps = Steps(x, counts, state)
+        x_NI = steps.flat(x)
+        sums = x_NI @ weight_input
+        sums += bias
+        h = steps.states(len(weight_hidden), sums.dtype)
+        product = np.empty((steps.rows, sums.shape[1]), sums.dtype)
+        for step in steps:
+            a = sums[step.now]
+            if step.carried:
+                a += np.matmul(h[step.before], weight_hidden, out=product[: step.rows])
+            np.tanh(a, out=h[step.after])
+        return steps.shaped(h[steps.rows :]), (x_NI, weight_input, weight_hidden, h, steps)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, ...]:
+        x_NI, weight_input, weight_hidden, h, steps = saved
+        y = h[steps.rows :]
+        da = 1 - y * y  # tanh's slope, until the loop multiplies it by dh
+        dh = steps.state_gradients(dy)
+        product = np.empty_like(dh[: steps.rows])
+        for step in reversed(steps):
+            da[step.now] *= dh[step.after]
+            if step.carried:
+                dh[step.before] += np.matmul(da[step.now], weight_hidden.T, out=product[: step.rows])
+        dx = steps.shaped(da @ weight_input.T)
+        return dx, x_NI.T @ da, steps.hidden_gradient(h, da), np.add.reduce(da, axis=0)
