@@ -62,6 +62,19 @@ def one_weight_two_layers(rng: np.random.Generator) -> Module:
     return nn.Sequential(first, nn.ReLU(), second)
 
 
+def recurrent(cls: Any, fan_in: int, hidden: int) -> Callable[[np.random.Generator], Module]:
+    """Return a maker that draws biases too, of which a GRU has two."""
+
+    def make(rng: np.random.Generator) -> Module:
+        module = cls(fan_in, hidden, rng=rng)
+        for parameter in module.parameters():
+            if parameter.ndim == 1:
+                parameter.array[...] = rng.standard_normal(parameter.shape)
+        return module
+
+    return make
+
+
 POINTWISE = [nn.Tanh, nn.ReLU, nn.Sigmoid, nn.GELU]
 CASES = [
     Case("linear", linear(5, 3), gaussian(7, 5)),
@@ -106,6 +119,11 @@ CASES = [
     Case("flatten consecutive, 3", lambda _: nn.FlattenConsecutive(3), gaussian(1, 9, 5)),
     Case("flatten consecutive, 1 left", lambda _: nn.FlattenConsecutive(4), gaussian(3, 4, 5)),
     Case("flatten consecutive, nothing", lambda _: nn.FlattenConsecutive(1), gaussian(3, 4, 5)),
+    *[
+        Case(f"{cls.__name__.lower()}, {B, T, I} to {H}", recurrent(cls, I, H), gaussian(B, T, I))
+        for cls in [nn.RNN, nn.GRU, nn.LSTM]
+        for B, T, I, H in [(7, 5, 3, 9), (1, 5, 3, 2), (5, 1, 3, 5), (1, 1, 1, 1), (3, 17, 7, 5)]
+    ],
     Case("sequential", small_net, ids(11, 3, 5)),
     Case("sequential, batch of 1", small_net, ids(11, 1, 5)),
     Case("sequential, a layer used twice", twice_the_same, gaussian(3, 5)),

@@ -6,6 +6,7 @@ import torch
 
 from backlight import nn
 from backlight.twins.entry import Entry, layer
+from backlight.twins.recurrent import RECURRENT
 
 
 class LastAxisBatchNorm1d(torch.nn.BatchNorm1d):
@@ -45,5 +46,6 @@ LAYERS: Final[dict[type[nn.Module], Entry]] = {
     nn.LayerNorm: layer(lambda ours: torch.nn.LayerNorm(ours.channels, eps=ours.eps)),
     nn.Dropout: layer(lambda ours: torch.nn.Dropout(ours.p)),
     nn.FlattenConsecutive: layer(lambda ours: FlattenConsecutiveTwin(ours.n)),
+    **RECURRENT,
     nn.Sequential: Entry(build=lambda ours, twin_of: torch.nn.Sequential(*map(twin_of, ours.layers))),
 }
