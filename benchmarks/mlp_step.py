@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 from backlight.models import MLP, MLPConfig
 from backlight.optim import SGD
 from backlight.text import Vocabulary, Windows, load_corpus
+from backlight.train.stepping import Stepper
 from benchmarks.harness import Comparison, compare, save
 
 STEPS = 400
@@ -40,15 +41,15 @@ def lecture(model: MLP, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, lo
 
 
 def backlight(model: MLP, data: Windows, rows: np.ndarray, losses: list[float]):
-    """Return the same step with this package: model, loss, optimiser."""
+    """Return the same step as the training loop of this package takes it."""
     optimiser = SGD(model.parameters(), LR)
+    stepper = Stepper(model)
 
     def step(i: int) -> None:
-        loss = model.loss(data.batch(rows[i]))
-        optimiser.zero_grad()
-        loss.backward()
+        loss = stepper.forward(data.batch(rows[i]))
+        stepper.backward()
         optimiser.step()
-        losses.append(loss.item())
+        losses.append(loss)
 
     return step
 

@@ -1,6 +1,7 @@
 """What an op is: forward and backward side by side, as pure functions of arrays."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,6 +34,14 @@ class Op:
 
 
 BROADCAST = "counted from the last, two axes must be equally long, or one of them 1 long or absent"
+
+
+@lru_cache(maxsize=64)
+def ones(size: int, dtype: np.dtype[Any]) -> Array:
+    """Return (size,) ones that nobody may change. A product with them is a sum, and BLAS's is the faster one."""
+    made = np.ones(size, dtype)
+    made.flags.writeable = False
+    return made
 
 
 def sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:

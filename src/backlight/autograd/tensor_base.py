@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 Number = float | int | bool
 
 _blank = object.__new__
+_NONE: dict[str, Any] = {}
 
 
 class TensorBase(Node):
     """An n-dimensional array in a graph. See `Tensor` for the public account."""
 
-    __slots__ = ("_grad", "_grad_home", "_needs_grad", "_op", "_retains_grad", "_saved", "array")
+    __slots__ = ("_grad", "_grad_home", "_needs_grad", "_op", "_retains_grad", "_saved", "_settings", "array")
 
     plain: ClassVar[type["Tensor"]]
     """The class of every result, whatever subclass its inputs are of."""
@@ -41,6 +42,7 @@ class TensorBase(Node):
         self._retains_grad = False
         self._op: type[Op] | None = None
         self._saved: Any = None
+        self._settings: dict[str, Any] = {}
         self._prev = ()
         self._serial = next_serial()
         self.requires_grad = requires_grad
@@ -52,6 +54,7 @@ class TensorBase(Node):
         made.array = array
         made.label = ""
         made._grad = made._grad_home = made._op = made._saved = None
+        made._settings = _NONE
         made._needs_grad = made._retains_grad = False
         made._prev = ()
         made._serial = next_serial()
@@ -234,6 +237,7 @@ def apply(op: type[Op], *inputs: TensorBase, **settings: Any) -> "Tensor":
                 made._needs_grad = True
                 made._op = op
                 made._saved = saved
+                made._settings = settings
                 made._prev = inputs
                 break
     return made

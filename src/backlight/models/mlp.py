@@ -7,7 +7,7 @@ import numpy as np
 from backlight.autograd import Tensor
 from backlight.core import ConfigError, IntArray
 from backlight.models.neural import NeuralModel
-from backlight.nn import Embedding, Linear, Sequential, Tanh
+from backlight.nn import BatchNorm1d, Embedding, Linear, Module, Sequential, Tanh
 
 MOST = 1_000_000
 """The largest size: more is a slip of the keyboard, and no memory holds it."""
@@ -23,6 +23,7 @@ class MLPConfig:
         embedding: length of a character's vector, E.
         hidden: tanh units of each hidden layer, first to last.
         direct: whether the vectors also reach the logits directly, past the hidden layers.
+        batch_norm: whether each hidden layer's sums are normalised over the minibatch before the tanh.
     """
 
     vocabulary_size: int
@@ -30,6 +31,7 @@ class MLPConfig:
     embedding: int = 24
     hidden: tuple[int, ...] = (256,)
     direct: bool = False
+    batch_norm: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))  # a list, if it comes from a JSON file
@@ -57,8 +59,10 @@ class MLP(NeuralModel):
 
     Shape: (B, T) ids -> (B, V) logits
     Source: Bengio, Ducharme, Vincent & Jauvin 2003, "A Neural Probabilistic Language Model", eq. 1; W is the optional
-        direct connection. More than one hidden layer is lecture 4's extension.
+        direct connection. More than one hidden layer and batch norm (Ioffe & Szegedy 2015) are lecture 4's extensions.
     """
+
+    fixed_graph = True
 
     def __init__(self, config: MLPConfig, *, rng: np.random.Generator) -> None:
         self.config = config
@@ -67,9 +71,11 @@ class MLP(NeuralModel):
         self.embedding = Embedding(config.vocabulary_size, config.embedding, rng=rng)
         joined = config.context * config.embedding
         fan_ins = (joined, *config.hidden)
-        layers = []
+        layers: list[Module] = []
         for fan_in, fan_out in zip(fan_ins, config.hidden, strict=False):
-            layers += [Linear(fan_in, fan_out, nonlinearity="tanh", rng=rng), Tanh()]
+            # batch norm takes the mean away, and with it any bias
+            layers.append(Linear(fan_in, fan_out, bias=not config.batch_norm, nonlinearity="tanh", rng=rng))
+            layers += [BatchNorm1d(fan_out), Tanh()] if config.batch_norm else [Tanh()]
         self.hidden = Sequential(*layers)
         # small last weights: the first logits are nearly equal, and the first loss is ln V
         self.output = Linear(config.hidden[-1], config.vocabulary_size, scale=0.1, rng=rng)

@@ -22,6 +22,8 @@ class NeuralModel(Module):
     vocabulary_size: int
     context: int
     reads: Reads = "windows"
+    fixed_graph: bool = False
+    """Whether every batch of one shape takes the same ops, whatever its numbers are, so that they can be replayed."""
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy of a batch in nats per target, in the graph."""
@@ -36,10 +38,8 @@ class NeuralModel(Module):
     def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
         with no_grad():
-            log_p = shifted_log_softmax(self(self._whole(x_BT)).array)
-        counted = y != NOT_A_TARGET
-        picked = np.take_along_axis(log_p, np.where(counted, y, 0)[..., None], axis=-1)[..., 0]
-        return np.where(counted, -picked, 0)
+            logits = self(self._whole(x_BT)).array
+        return nats_of(logits, y)
 
     def _whole(self, x_BT: Any) -> IntArray:
         """Check that rows have the length that the model reads."""
@@ -51,3 +51,11 @@ class NeuralModel(Module):
                 f"the model reads rows of {how} {self.context} ids, (B, T); got an array of shape {x.shape}."
             )
         return x
+
+
+def nats_of(logits: FloatArray, y: IntArray) -> FloatArray:
+    """Return -log softmax(logits)[y] in nats for each target, in y's shape; 0 where y is not a target."""
+    log_p = shifted_log_softmax(logits)
+    counted = y != NOT_A_TARGET
+    picked = np.take_along_axis(log_p, np.where(counted, y, 0)[..., None], axis=-1)[..., 0]
+    return np.where(counted, -picked, 0)

@@ -105,6 +105,11 @@ class Module:
                 module.rng = rng
         return self
 
+    def generators(self) -> list[np.random.Generator]:
+        """Return the generators that layers here and below draw from, each once."""
+        found = (getattr(module, "rng", None) for _, module in self.named_modules())
+        return list({id(rng): rng for rng in found if isinstance(rng, np.random.Generator)}.values())
+
     def _state(self) -> dict[str, Parameter | Buffer]:
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 

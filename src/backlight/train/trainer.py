@@ -21,6 +21,7 @@ from backlight.text import Dataset
 from backlight.train.evaluate import mean_nats
 from backlight.train.recipe import Recipe
 from backlight.train.records import Evaluation, LossRecord, Progress
+from backlight.train.stepping import Stepper
 
 LOSS_RECORDS = 500
 """About how many minibatch losses a run keeps."""
@@ -83,6 +84,7 @@ class Trainer:
         self._optimiser = self.recipe.build(self._flat)
         self._rate = self.recipe.rate()
         self.model.draw_from(self.rng)
+        self._stepper = Stepper(self.model)
         self._average: FloatArray | None = None if self.recipe.average is None else self._flat.data.copy()
         self._log_every = max(1, self.recipe.steps // LOSS_RECORDS)
         per_example = self.train.targets / len(self.train)
@@ -121,13 +123,11 @@ class Trainer:
     def _train_step(self) -> None:
         batch = self.train.sample(self.recipe.batch_size, self.rng)
         optimiser = self._optimiser
-        optimiser.zero_grad()
-        loss = self.model.loss(batch)
-        nats = float(loss.array)
+        nats = self._stepper.forward(batch)
         optimiser.lr = self._rate(self.step)
         if not math.isfinite(nats):
             self._diverged(nats)
-        loss.backward()
+        self._stepper.backward()
         if self.recipe.clip is not None:
             clip_grad_norm(self._flat, self.recipe.clip)
         optimiser.step()

@@ -1,6 +1,7 @@
 """Picking out numbers by their place. Where a place is picked twice, its gradient is summed: two paths lead from it."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,17 @@ def scatter_rows(dy: Array, rows: IntArray, count: int) -> Array:
     dy_ND = dy.reshape(flat_rows.size, math.prod(dy.shape[rows.ndim :]))
     if count <= _ONE_HOT_LIMIT and dy.dtype.kind == "f":
         # pulling a row out is one_hot @ W, and the gradient of that by W is one_hotᵀ @ dy
-        one_hot_NR = np.zeros((flat_rows.size, count), dy.dtype)
-        one_hot_NR[np.arange(flat_rows.size), flat_rows] = 1
-        summed = one_hot_NR.T @ dy_ND
+        summed = _identity(count, dy.dtype).take(flat_rows, axis=0).T @ dy_ND
     else:
         summed = np.zeros((count, dy_ND.shape[1]), dy.dtype)
         np.add.at(summed, flat_rows, dy_ND)
     return summed.reshape(count, *dy.shape[rows.ndim :])
+
+
+@lru_cache(maxsize=16)
+def _identity(size: int, dtype: np.dtype[Any]) -> Array:
+    """Return the identity matrix, whose rows are the one-hot vectors."""
+    return np.eye(size, dtype=dtype)
 
 
 class Index(Op):
@@ -60,7 +65,7 @@ class Embed(Op):
 
     @staticmethod
     def forward(weight: Array, *, ids: IntArray) -> tuple[Array, Any]:
-        return weight[ids], (weight.shape[0], ids)
+        return weight.take(ids, axis=0), (weight.shape[0], ids)
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array]:

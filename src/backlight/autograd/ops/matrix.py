@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from backlight.autograd.op import Op, sum_to
+from backlight.autograd.op import Op, ones, sum_to
 from backlight.core import Array
 
 
@@ -51,6 +51,6 @@ class Linear(Op):
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, Array, Array]:
         x_NI, weight, x_shape = saved
-        dy_NO = dy.reshape(-1, dy.shape[-1])
+        dy_NO = dy if dy.ndim == 2 else dy.reshape(-1, dy.shape[-1])
         dx_NI = dy_NO @ weight.T
-        return dx_NI.reshape(x_shape), x_NI.T @ dy_NO, np.add.reduce(dy_NO, axis=0)
+        return dx_NI.reshape(x_shape), x_NI.T @ dy_NO, ones(len(dy_NO), dy_NO.dtype) @ dy_NO
