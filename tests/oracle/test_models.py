@@ -17,6 +17,7 @@ from backlight.core import NOT_A_TARGET, BacklightError, Batch, ConfigError
 from backlight.models.bigram import Bigram, BigramConfig
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.neural import NeuralModel
+from backlight.models.wavenet import WaveNet, WaveNetConfig
 from backlight.optim import AdamW
 from backlight.twins import TWINS, copy_weights, gradients_of, links_of, loss_of, twin_of, weights_of
 
@@ -41,6 +42,10 @@ def mlp(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
     return lambda rng: MLP(MLPConfig(**{"vocabulary_size": 11, "embedding": 5} | sizes), rng=rng)
 
 
+def wavenet(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
+    return lambda rng: WaveNet(WaveNetConfig(**{"vocabulary_size": 11, "embedding": 5, "hidden": 7} | sizes), rng=rng)
+
+
 CASES = [
     Case("bigram", lambda rng: Bigram(BigramConfig(vocabulary_size=11), rng=rng)),
     Case("bigram, batch of 1", lambda rng: Bigram(BigramConfig(vocabulary_size=2), rng=rng), batch_size=1),
@@ -49,6 +54,13 @@ CASES = [
     Case("mlp, context 1", mlp(context=1, embedding=1, hidden=(1,))),
     Case("mlp, three hidden layers", mlp(context=8, hidden=(7, 9, 3)), batch_size=33),
     Case("mlp, direct", mlp(context=3, hidden=(13,), direct=True)),
+    Case("mlp, batch norm", mlp(context=3, hidden=(13,), batch_norm=True)),
+    Case("mlp, batch norm, batch of 2", mlp(context=3, hidden=(13,), batch_norm=True), batch_size=2),
+    Case("mlp, batch norm, five hidden layers", mlp(context=3, hidden=(9,) * 5, batch_norm=True), batch_size=33),
+    Case("wavenet", wavenet()),
+    Case("wavenet, batch of 2", wavenet(), batch_size=2),
+    Case("wavenet, context 2", wavenet(context=2, hidden=1)),
+    Case("wavenet, context 32", wavenet(context=32), batch_size=9),
     Case("mlp, direct, two hidden layers", mlp(context=5, hidden=(13, 7), direct=True), batch_size=3),
 ]
 
@@ -58,6 +70,9 @@ def in_float64(model: NeuralModel, rng: np.random.Generator) -> NeuralModel:
     model.to(np.float64)
     for parameter in model.parameters():
         parameter.array[...] = rng.standard_normal(parameter.shape)
+    for name, buffer in model.named_buffers():
+        drawn = rng.standard_normal(buffer.shape)
+        buffer.array[...] = np.abs(drawn) + 0.3 if name.endswith("var") else drawn
     return model
 
 
@@ -120,9 +135,9 @@ def test_gradients_match_central_differences(case, rng):
     direction = {name: rng.standard_normal(p.shape) for name, p in model.named_parameters()}
     slope = sum(np.sum(p.grad.numpy() * direction[name]) for name, p in model.named_parameters())
     weights, h = model.state_dict(), 1e-6
-    model.load_state_dict({name: array + h * direction[name] for name, array in weights.items()})
+    model.load_state_dict({name: array + h * direction.get(name, 0) for name, array in weights.items()})
     above = model.loss(batch).item()
-    model.load_state_dict({name: array - h * direction[name] for name, array in weights.items()})
+    model.load_state_dict({name: array - h * direction.get(name, 0) for name, array in weights.items()})
     assert_allclose(slope, (above - model.loss(batch).item()) / (2 * h), rtol=1e-6, atol=1e-8)
 
 

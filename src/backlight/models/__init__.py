@@ -5,6 +5,7 @@ from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.ngram import NGram, NGramConfig
 from backlight.models.protocol import LanguageModel, Reads
 from backlight.models.registry import MODELS, Rung, rung, settings_of
+from backlight.models.wavenet import WaveNet, WaveNetConfig
 
 __all__ = [
     "MLP",
@@ -17,6 +18,8 @@ __all__ = [
     "NGramConfig",
     "Reads",
     "Rung",
+    "WaveNet",
+    "WaveNetConfig",
     "rung",
     "settings_of",
 ]

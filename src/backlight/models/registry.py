@@ -11,6 +11,7 @@ from backlight.models.bigram import Bigram, BigramConfig
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.ngram import NGram, NGramConfig
 from backlight.models.protocol import LanguageModel
+from backlight.models.wavenet import WaveNet, WaveNetConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,12 @@ MODELS = {
             summary="embeddings and tanh layers on the last characters (Bengio et al. 2003)",
             config=MLPConfig,
             build=lambda config, rng: MLP(config, rng=rng),
+        ),
+        Rung(
+            name="wavenet",
+            summary="pairs of characters joined level by level, with batch norm (van den Oord et al. 2016)",
+            config=WaveNetConfig,
+            build=lambda config, rng: WaveNet(config, rng=rng),
         ),
     )
 }

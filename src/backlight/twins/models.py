@@ -6,6 +6,7 @@ import torch
 
 from backlight.models.bigram import Bigram
 from backlight.models.mlp import MLP
+from backlight.models.wavenet import WaveNet
 from backlight.nn import Module
 from backlight.twins.entry import Entry
 
@@ -43,6 +44,21 @@ class MLPTwin(torch.nn.Module):
         return logits if self.direct is None else logits.add(self.direct(vectors))
 
 
+class WaveNetTwin(torch.nn.Module):
+    """(B, T) int64 ids -> (B, V) logits."""
+
+    def __init__(self, *, embedding: torch.nn.Module, hidden: torch.nn.Module, output: torch.nn.Module) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.hidden = hidden
+        self.output = output
+
+    def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
+        """Return the logits of the character after each row."""
+        logits: torch.Tensor = self.output(self.hidden(self.embedding(x_BT)))
+        return logits
+
+
 MODELS: Final[dict[type[Module], Entry]] = {
     Bigram: Entry(build=lambda ours, twin_of: BigramTwin(table=twin_of(ours.table))),
     MLP: Entry(
@@ -51,6 +67,11 @@ MODELS: Final[dict[type[Module], Entry]] = {
             hidden=twin_of(ours.hidden),
             output=twin_of(ours.output),
             direct=None if ours.direct is None else twin_of(ours.direct),
+        )
+    ),
+    WaveNet: Entry(
+        build=lambda ours, twin_of: WaveNetTwin(
+            embedding=twin_of(ours.embedding), hidden=twin_of(ours.hidden), output=twin_of(ours.output)
         )
     ),
 }

@@ -1,0 +1,88 @@
+"""A network that joins its context pair by pair, as WaveNet does, instead of squashing all of it in one layer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backlight.autograd import Tensor
+from backlight.core import ConfigError, IntArray
+from backlight.models.mlp import MOST
+from backlight.models.neural import NeuralModel
+from backlight.nn import BatchNorm1d, Embedding, FlattenConsecutive, Linear, Module, Sequential, Tanh
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaveNetConfig:
+    """Sizes of a hierarchical language model. The defaults are lecture 6's last network, of 76 thousand parameters.
+
+    Args:
+        vocabulary_size: V, the boundary included.
+        context: how many characters it reads, T: a power of 2, one level of pairs for each doubling.
+        embedding: length of a character's vector, E.
+        hidden: tanh units of each level, H.
+    """
+
+    vocabulary_size: int
+    context: int = 8
+    embedding: int = 24
+    hidden: int = 128
+
+    def __post_init__(self) -> None:
+        if self.vocabulary_size < 2:
+            raise ConfigError(
+                f"vocabulary_size counts the boundary and at least one character; got {self.vocabulary_size}."
+            )
+        for name in ("context", "embedding", "hidden"):
+            size = getattr(self, name)
+            if not 1 <= size <= MOST:
+                raise ConfigError(f"{name} must be from 1 to {MOST:,}; got {size}. Leave it out for the default.")
+        if self.context < 2 or self.context & (self.context - 1):
+            below = 1 << (self.context.bit_length() - 1)
+            near = "2" if self.context < 2 else f"{below} or {2 * below}"
+            raise ConfigError(
+                f"context must be a power of 2, since each level joins pairs; got {self.context}. Try {near}."
+            )
+
+    @property
+    def levels(self) -> int:
+        """How often pairs are joined until one position is left: log2 of the context."""
+        return self.context.bit_length() - 1
+
+
+class WaveNet(NeuralModel):
+    """Level by level, each pair of neighbours becomes one: tanh(batch norm([left, right] W)); then logits of the last.
+
+    Each level has the same weights at all its positions. Read at every position of a longer text, that is a stack of
+    causal convolutions with kernel 2 and dilations 1, 2, 4, ...
+
+    Args:
+        config: sizes.
+        rng: where the first weights come from.
+
+    Shape: (B, T) ids -> (B, V) logits
+    Source: van den Oord et al. 2016, arXiv:1609.03499, figure 3, by lecture 6 of "Neural Networks: Zero to Hero",
+        which leaves out its gates, residuals and skips.
+    """
+
+    def __init__(self, config: WaveNetConfig, *, rng: np.random.Generator) -> None:
+        self.config = config
+        self.vocabulary_size = config.vocabulary_size
+        self.context = config.context
+        self.embedding = Embedding(config.vocabulary_size, config.embedding, rng=rng)
+        layers: list[Module] = []
+        for level in range(config.levels):
+            channels = config.embedding if level == 0 else config.hidden
+            layers += [
+                FlattenConsecutive(2),
+                # batch norm takes the mean away, and with it any bias
+                Linear(2 * channels, config.hidden, bias=False, nonlinearity="tanh", rng=rng),
+                BatchNorm1d(config.hidden),
+                Tanh(),
+            ]
+        self.hidden = Sequential(*layers)
+        # small last weights: the first logits are nearly equal, and the first loss is ln V
+        self.output = Linear(config.hidden, config.vocabulary_size, scale=0.1, rng=rng)
+
+    def forward(self, x: IntArray) -> Tensor:
+        """Return (B, V) logits of the character after each row of (B, T) ids."""
+        return self.output(self.hidden(self.embedding(x)))
