@@ -1,0 +1,83 @@
+"""The loss of a split is the mean over its targets, however it is cut into batches."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from backlight.core import IntArray
+from backlight.models import MLP, LanguageModel, MLPConfig
+from backlight.text import Vocabulary
+from backlight.train import bits, dataset, evaluate, mean_nats
+
+ITEMS = ["anna", "bo", "carla", "d", "emilia", "fritz"] * 7
+VOCABULARY = Vocabulary.of(ITEMS)
+
+
+@pytest.fixture
+def model(rng: np.random.Generator) -> MLP:
+    return MLP(MLPConfig(vocabulary_size=VOCABULARY.size, context=3, embedding=2, hidden=(5,)), rng=rng)
+
+
+class Chain:
+    """A model of sequences that is sure of nothing but its last character: p = 1/2 for each of the first two ids."""
+
+    context = 4
+    vocabulary_size = VOCABULARY.size
+    reads = "sequences"
+
+    def target_nats(self, x_BT: IntArray, y_BT: IntArray) -> np.ndarray:
+        return np.where(y_BT >= 0, (x_BT * 31 + y_BT * 7) % 11 / 4, 0.0)
+
+
+def slow(model: MLP, items: list[str], *, ends: bool) -> float:
+    """Return the mean of -log p, one target at a time."""
+    nats = []
+    for item in items:
+        ids = [*VOCABULARY.encode(item), *([0] if ends else [])]
+        window = [0] * model.context
+        for target in ids:
+            (nat,) = model.target_nats(np.array([window]), np.array([target]))
+            nats.append(float(nat))
+            window = [*window[1:], int(target)]
+    return math.fsum(nats) / len(nats)
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 10_000])
+@pytest.mark.parametrize("ends", [True, False])
+def test_windows_are_judged_as_by_a_slow_loop(
+    model: MLP, monkeypatch: pytest.MonkeyPatch, chunk: int, *, ends: bool
+) -> None:
+    monkeypatch.setattr(evaluate, "CHUNK_TARGETS", chunk)
+    data = dataset(model, VOCABULARY, ITEMS, ends=ends)
+    assert mean_nats(model, data) == pytest.approx(slow(model, ITEMS, ends=ends), rel=1e-6)
+
+
+@pytest.mark.parametrize("chunk", [1, 9, 10_000])
+def test_sequences_count_each_target_once(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(evaluate, "CHUNK_TARGETS", chunk)
+    model: LanguageModel = Chain()  # type: ignore[assignment]
+    data = dataset(model, VOCABULARY, ITEMS, ends=True)
+    nats = []
+    for item in ITEMS:
+        ids = [0, *map(int, VOCABULARY.encode(item)), 0]
+        nats += [(before * 31 + after * 7) % 11 / 4 for before, after in pairwise(ids)]
+    assert len(nats) == data.targets
+    assert mean_nats(model, data) == pytest.approx(math.fsum(nats) / len(nats), rel=1e-12)
+
+
+def test_a_part_is_judged_by_evenly_spaced_targets(model: MLP) -> None:
+    data = dataset(model, VOCABULARY, ITEMS * 20, ends=True)
+    whole = mean_nats(model, data)
+    assert mean_nats(model, data, at_most=data.targets) == whole
+    rows = np.linspace(0, len(data) - 1, 500).astype(np.int64)
+    batch = data.batch(rows)
+    assert mean_nats(model, data, at_most=500) == pytest.approx(float(model.target_nats(batch.x, batch.y).mean()))
+    assert mean_nats(model, data, at_most=500) == pytest.approx(whole, abs=0.05)
+    assert mean_nats(model, data, at_most=1) > 0
+
+
+def test_a_nat_is_1_4427_bits() -> None:
+    assert bits(1.0) == pytest.approx(1.4426950408889634)
+    assert bits(math.log(2)) == 1
