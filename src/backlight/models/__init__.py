@@ -1,6 +1,8 @@
 """The ladder of language models, from counts to networks, one file a rung."""
 
 from backlight.models.bigram import Bigram, BigramConfig
+from backlight.models.decoding import Decoder, decode
+from backlight.models.gpt import GPT, GPTConfig
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.ngram import NGram, NGramConfig
 from backlight.models.protocol import LanguageModel, Reads
@@ -8,10 +10,13 @@ from backlight.models.registry import MODELS, Rung, rung, settings_of
 from backlight.models.wavenet import WaveNet, WaveNetConfig
 
 __all__ = [
+    "GPT",
     "MLP",
     "MODELS",
     "Bigram",
     "BigramConfig",
+    "Decoder",
+    "GPTConfig",
     "LanguageModel",
     "MLPConfig",
     "NGram",
@@ -20,6 +25,7 @@ __all__ = [
     "Rung",
     "WaveNet",
     "WaveNetConfig",
+    "decode",
     "rung",
     "settings_of",
 ]

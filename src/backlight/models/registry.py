@@ -8,6 +8,7 @@ import numpy as np
 
 from backlight.core import ConfigError
 from backlight.models.bigram import Bigram, BigramConfig
+from backlight.models.gpt import GPT, GPTConfig
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.ngram import NGram, NGramConfig
 from backlight.models.protocol import LanguageModel
@@ -71,6 +72,12 @@ MODELS = {
             summary="pairs of characters joined level by level, with batch norm (van den Oord et al. 2016)",
             config=WaveNetConfig,
             build=lambda config, rng: WaveNet(config, rng=rng),
+        ),
+        Rung(
+            name="gpt",
+            summary="a transformer: characters read each other through attention (Radford et al. 2019)",
+            config=GPTConfig,
+            build=lambda config, rng: GPT(config, rng=rng),
         ),
     )
 }

@@ -3,12 +3,15 @@
 from backlight.autograd import Parameter, cross_entropy, hinge, mse
 from backlight.nn import init, scalar
 from backlight.nn.activations import ACTIVATIONS, GELU, ReLU, Sigmoid, Tanh
+from backlight.nn.attention import CausalSelfAttention, KeyValueCache
+from backlight.nn.convolution import CausalConv1d
 from backlight.nn.dropout import Dropout
 from backlight.nn.folding import fold, fold_batch_norm
 from backlight.nn.layers import Embedding, Flatten, Linear, Sequential
 from backlight.nn.module import Module
 from backlight.nn.normalisation import BatchNorm1d, LayerNorm, calibrate
 from backlight.nn.recurrent import GRU, LSTM, RNN
+from backlight.nn.positions import PositionalEmbedding
 from backlight.nn.windows import FlattenConsecutive
 
 __all__ = [
@@ -18,14 +21,18 @@ __all__ = [
     "LSTM",
     "RNN",
     "BatchNorm1d",
+    "CausalConv1d",
+    "CausalSelfAttention",
     "Dropout",
     "Embedding",
     "Flatten",
     "FlattenConsecutive",
+    "KeyValueCache",
     "LayerNorm",
     "Linear",
     "Module",
     "Parameter",
+    "PositionalEmbedding",
     "ReLU",
     "Sequential",
     "Sigmoid",

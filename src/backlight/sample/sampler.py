@@ -6,6 +6,7 @@ import numpy as np
 
 from backlight.autograd.ops.softmax import shifted_log_softmax
 from backlight.core import BOUNDARY, ConfigError, DomainError, FloatArray, IntArray, VocabularyError
+from backlight.models.decoding import decode
 from backlight.models.protocol import LanguageModel
 from backlight.sample._limits import check_fit, rows_at_once
 from backlight.sample.filters import check_filters, probabilities, rows_without_a_peak
@@ -124,17 +125,21 @@ def _run(
     """Return what each step drew."""
     steps: list[_Drawn] = []
     rows = np.arange(len(x_BT))
-    while len(rows) and len(steps) < config.max_length:
-        logits_BV = np.asarray(model.next_logits(x_BT), np.float64)
+    texts = decode(model, x_BT)
+    while True:
+        logits_BV = np.asarray(texts.logits, np.float64)
         allowed_BV = logits_BV if ends else _without_end(logits_BV)
-        _check_possible(vocabulary, x_BT, allowed_BV)
+        _check_possible(vocabulary, texts.x_BT, allowed_BV)
         log_p_BV = shifted_log_softmax(logits_BV)
         p_BV = _to_draw_from(allowed_BV, config) if config.filters or not ends else np.exp(log_p_BV)
         ids = draw(p_BV, rng)
         steps.append(_Drawn(rows, ids, log_p_BV[np.arange(len(ids)), ids]))
         on = np.flatnonzero(ids != BOUNDARY)
-        rows, x_BT = rows[on], _slide(x_BT[on], ids[on], model.context)
-    return steps
+        if not len(on) or len(steps) == config.max_length:
+            return steps
+        rows = rows[on]
+        texts.keep(on)
+        texts.advance(ids[on])
 
 
 def draw(p_BV: FloatArray, rng: np.random.Generator) -> IntArray:
@@ -168,15 +173,7 @@ def _first_rows(model: LanguageModel, prefix_ids: IntArray, count: int) -> IntAr
     """Return what the model reads first, (count, T): before the prefix, windows have T boundaries and sequences one."""
     boundaries = model.context if model.reads == "windows" else 1
     start = np.concatenate([np.full(boundaries, BOUNDARY, np.int64), prefix_ids])
-    return np.tile(_last(start[None], model.context), (count, 1))
-
-
-def _slide(x_BT: IntArray, ids: IntArray, context: int) -> IntArray:
-    return _last(np.concatenate([x_BT, ids[:, None]], axis=1), context)
-
-
-def _last(x_BT: IntArray, context: int) -> IntArray:
-    return x_BT[:, max(x_BT.shape[1] - context, 0) :]
+    return np.tile(start[max(len(start) - model.context, 0) :], (count, 1))
 
 
 def _assemble(vocabulary: Vocabulary, prefix: str, count: int, steps: list[_Drawn]) -> list[Sample]:

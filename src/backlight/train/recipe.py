@@ -110,5 +110,6 @@ RECIPES: Final = {
     "bigram": Recipe(steps=2_000, batch_size=1_024, lr=0.05, warmup=50),
     "mlp": Recipe(steps=6_000, batch_size=256, lr=3e-3, warmup=100, weight_decay=0.01),
     "wavenet": Recipe(steps=6_000, batch_size=256, lr=3e-3, warmup=100, weight_decay=0.01),
+    "gpt": Recipe(steps=16_000, batch_size=64, lr=3e-3, warmup=200, weight_decay=0.1, clip=1.0),
 }
 """The default for each kind of network. How they were found, and what did not help: docs/log.md."""

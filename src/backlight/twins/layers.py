@@ -32,6 +32,34 @@ class FlattenConsecutiveTwin(torch.nn.Module):
         return torch.cat([x[:, first :: self.n] for first in range(self.n)], dim=2).squeeze(1)
 
 
+class CausalSelfAttentionTwin(torch.nn.Module):
+    """(B, T, C) -> (B, T, C) by PyTorch's own attention between two of its linear layers."""
+
+    def __init__(self, *, heads: int, dropout: float, qkv: torch.nn.Module, output: torch.nn.Module) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.qkv = qkv
+        self.output = output
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what each position read."""
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        share = self.dropout if self.training else 0.0
+        y = torch.nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=share, is_causal=True)
+        mixed: torch.Tensor = self.output(y.transpose(1, 2).flatten(2))
+        return mixed
+
+
+class CausalConv1dTwin(torch.nn.Conv1d):
+    """PyTorch's convolution, which has the channels on axis 1, given them on the last, and zeros before the start."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the mixed positions, (B, T, O)."""
+        before = self.dilation[0] * (self.kernel_size[0] - 1)
+        return super().forward(torch.nn.functional.pad(x.transpose(1, 2), (before, 0))).transpose(1, 2)
+
+
 LAYERS: Final[dict[type[nn.Module], Entry]] = {
     nn.Linear: layer(
         lambda ours: torch.nn.Linear(ours.fan_in, ours.fan_out, bias=ours.bias is not None), transposed=("weight",)
@@ -45,6 +73,16 @@ LAYERS: Final[dict[type[nn.Module], Entry]] = {
     nn.BatchNorm1d: layer(lambda ours: LastAxisBatchNorm1d(ours.channels, eps=ours.eps, momentum=ours.momentum)),
     nn.LayerNorm: layer(lambda ours: torch.nn.LayerNorm(ours.channels, eps=ours.eps)),
     nn.Dropout: layer(lambda ours: torch.nn.Dropout(ours.p)),
+    nn.PositionalEmbedding: layer(lambda ours: torch.nn.Embedding(ours.context, ours.channels)),
+    nn.CausalConv1d: layer(
+        lambda ours: CausalConv1dTwin(ours.fan_in, ours.fan_out, ours.kernel, dilation=ours.dilation),
+        transposed=("weight",),
+    ),
+    nn.CausalSelfAttention: Entry(
+        build=lambda ours, twin_of: CausalSelfAttentionTwin(
+            heads=ours.heads, dropout=ours.dropout, qkv=twin_of(ours.qkv), output=twin_of(ours.output)
+        )
+    ),
     nn.FlattenConsecutive: layer(lambda ours: FlattenConsecutiveTwin(ours.n)),
     **RECURRENT,
     nn.Sequential: Entry(build=lambda ours, twin_of: torch.nn.Sequential(*map(twin_of, ours.layers))),

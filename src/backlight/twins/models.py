@@ -5,6 +5,7 @@ from typing import Final
 import torch
 
 from backlight.models.bigram import Bigram
+from backlight.models.gpt import GPT, Block
 from backlight.models.mlp import MLP
 from backlight.models.wavenet import WaveNet
 from backlight.nn import Module
@@ -59,6 +60,51 @@ class WaveNetTwin(torch.nn.Module):
         return logits
 
 
+class BlockTwin(torch.nn.Module):
+    """(B, T, C) -> (B, T, C): attention and MLP, each after a norm, and each added to what was there."""
+
+    def __init__(
+        self, *, first_norm: torch.nn.Module, attention: torch.nn.Module, dropout: torch.nn.Module,
+        second_norm: torch.nn.Module, mlp: torch.nn.Module,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.first_norm = first_norm
+        self.attention = attention
+        self.dropout = dropout
+        self.second_norm = second_norm
+        self.mlp = mlp
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x with what attention and MLP add to it."""
+        x = x + self.dropout(self.attention(self.first_norm(x)))
+        added: torch.Tensor = self.mlp(self.second_norm(x))
+        return x + added
+
+
+class GPTTwin(torch.nn.Module):
+    """(B, T) int64 ids -> (B, T, V) logits."""
+
+    def __init__(
+        self, *, token: torch.nn.Module, position: torch.nn.Module, dropout: torch.nn.Module,
+        blocks: list[torch.nn.Module], norm: torch.nn.Module, output: torch.nn.Module | None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.token = token
+        self.position = position
+        self.dropout = dropout
+        self.blocks = torch.nn.Sequential(*blocks)
+        self.norm = norm
+        self.output = output
+
+    def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
+        """Return the logits of the character after each position."""
+        positions = torch.arange(x_BT.shape[1], device=x_BT.device)
+        x = self.norm(self.blocks(self.dropout(self.token(x_BT) + self.position(positions))))
+        tied = self.token.get_parameter("weight")
+        logits: torch.Tensor = torch.nn.functional.linear(x, tied) if self.output is None else self.output(x)
+        return logits
+
+
 MODELS: Final[dict[type[Module], Entry]] = {
     Bigram: Entry(build=lambda ours, twin_of: BigramTwin(table=twin_of(ours.table))),
     MLP: Entry(
@@ -72,6 +118,25 @@ MODELS: Final[dict[type[Module], Entry]] = {
     WaveNet: Entry(
         build=lambda ours, twin_of: WaveNetTwin(
             embedding=twin_of(ours.embedding), hidden=twin_of(ours.hidden), output=twin_of(ours.output)
+        )
+    ),
+    Block: Entry(
+        build=lambda ours, twin_of: BlockTwin(
+            first_norm=twin_of(ours.first_norm),
+            attention=twin_of(ours.attention),
+            dropout=twin_of(ours.dropout),
+            second_norm=twin_of(ours.second_norm),
+            mlp=twin_of(ours.mlp),
+        )
+    ),
+    GPT: Entry(
+        build=lambda ours, twin_of: GPTTwin(
+            token=twin_of(ours.token),
+            position=twin_of(ours.position),
+            dropout=twin_of(ours.dropout),
+            blocks=[twin_of(block) for block in ours.blocks],
+            norm=twin_of(ours.norm),
+            output=None if ours.output is None else twin_of(ours.output),
         )
     ),
 }

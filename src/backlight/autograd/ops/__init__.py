@@ -1,7 +1,9 @@
 """The ops by family, each forward and backward side by side on plain arrays; `backlight.autograd.OPS` lists all."""
 
 from backlight.autograd.ops.arithmetic import Add, Div, Mul, Neg, Pow, PowConstant, Sub
+from backlight.autograd.ops.attention import CausalAttention
 from backlight.autograd.ops.chance import Dropout
+from backlight.autograd.ops.convolution import CausalConv1d
 from backlight.autograd.ops.elementwise import GELU, Abs, Cast, Cos, Exp, Log, ReLU, Sigmoid, Sin, Sqrt, Tanh
 from backlight.autograd.ops.gru import GRU
 from backlight.autograd.ops.indexing import Embed, Index
@@ -15,9 +17,9 @@ from backlight.autograd.ops.shape import Concatenate, Expand, MaskedFill, Permut
 from backlight.autograd.ops.softmax import CrossEntropy, LogSoftmax, Softmax
 
 __all__ = [
-    "GELU", "GRU", "LSTM", "RNN", "Abs", "Add", "BatchNorm", "Cast", "Concatenate", "Cos", "CrossEntropy", "CumSum",
-    "Div", "Dropout", "Embed", "Exp", "Expand", "Extreme", "Hinge", "Index", "LayerNorm", "Linear", "Log",
-    "LogSoftmax", "MaskedFill", "MatMul", "Mean", "MeanSquaredError", "Mul", "Neg", "Permute", "PickAlong", "Pow",
-    "PowConstant", "ReLU", "Reshape", "Sigmoid", "Sin", "Softmax", "Sqrt", "Stack", "Std", "Sub", "Sum", "Tanh",
-    "Triangle", "Var", "Where",
+    "GELU", "GRU", "LSTM", "RNN", "Abs", "Add", "BatchNorm", "Cast", "CausalAttention", "CausalConv1d", "Concatenate",
+    "Cos", "CrossEntropy", "CumSum", "Div", "Dropout", "Embed", "Exp", "Expand", "Extreme", "Hinge", "Index",
+    "LayerNorm", "Linear", "Log", "LogSoftmax", "MaskedFill", "MatMul", "Mean", "MeanSquaredError", "Mul", "Neg",
+    "Permute", "PickAlong", "Pow", "PowConstant", "ReLU", "Reshape", "Sigmoid", "Sin", "Softmax", "Sqrt", "Stack",
+    "Std", "Sub", "Sum", "Tanh", "Triangle", "Var", "Where",
 ]  # fmt: skip

@@ -1,0 +1,120 @@
+"""Causal self-attention, all heads at once, and its gradient by hand: docs/derivations/attention.md.
+
+Scores and weights are kept with a row for each key and a column for each query, so that softmax runs down the columns:
+the maximum over the second to last axis goes a whole row of numbers at a time, that over the last one by one.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backlight.autograd.op import Op
+from backlight.core import Array, BoolArray, IntArray
+
+
+class Places(NamedTuple):
+    """Where rows stand in a batch of sequences of unequal length, so that nothing need be computed for the padding.
+
+    Attributes:
+        shape: (B, T), T the longest sequence.
+        rows: (N,) the place b T + t of each row, ascending.
+    """
+
+    shape: tuple[int, int]
+    rows: IntArray
+
+    def spread(self, x_NC: Array) -> Array:
+        """Return (B, T, C) with the rows at their places and 0 at the others."""
+        spread = np.zeros((self.shape[0] * self.shape[1], x_NC.shape[-1]), x_NC.dtype)
+        spread[self.rows] = x_NC
+        return spread.reshape(*self.shape, -1)
+
+    def gather(self, x_BTC: Array) -> Array:
+        """Return (N, C), the rows of (B, T, C) that stand at the places."""
+        gathered: Array = x_BTC.reshape(-1, x_BTC.shape[-1])[self.rows]
+        return gathered
+
+
+def split_heads(qkv_BTC: Array, heads: int) -> Array:
+    """Return views (3, B, H, T, D) of queries, keys and values, which lie side by side in (B, T, 3C)."""
+    B, T, C3 = qkv_BTC.shape
+    return qkv_BTC.reshape(B, T, 3, heads, C3 // (3 * heads)).transpose(2, 0, 3, 1, 4)
+
+
+def causal_weights(q: Array, k: Array) -> Array:
+    """Return how much of each value each query takes: (B, H, K, Q), columns sum to 1.
+
+    The queries (B, H, Q, D) belong to the last Q of the K positions whose keys are (B, H, K, D).
+    """
+    K, Q, D = k.shape[-2], q.shape[-2], q.shape[-1]
+    p: Array = k @ q.swapaxes(-1, -2)
+    p *= 1 / math.sqrt(D)
+    if Q > 1:  # the last position sees all
+        p += _future(K, Q, p.dtype)
+    p -= np.maximum.reduce(p, axis=-2, keepdims=True)
+    np.exp(p, out=p)
+    p /= np.add.reduce(p, axis=-2, keepdims=True)
+    return p
+
+
+def _future(K: int, Q: int, dtype: np.dtype[Any]) -> Array:
+    """Return (K, Q): -inf where the key's position is after the query's, else 0."""
+    after = np.arange(K)[:, None] > np.arange(K - Q, K)
+    return np.where(after, np.asarray(-np.inf, dtype), np.asarray(0, dtype))
+
+
+def mix(p_BHKQ: Array, v: Array) -> Array:
+    """Return (B, Q, C): for each query and head the values (B, H, K, D) weighted by its column, heads side by side."""
+    B, H, _, Q = p_BHKQ.shape
+    y = np.empty((B, Q, H, v.shape[-1]), v.dtype)
+    np.matmul(p_BHKQ.swapaxes(-1, -2), v, out=y.transpose(0, 2, 1, 3))
+    return y.reshape(B, Q, -1)
+
+
+class CausalAttention(Op):
+    """y_t = Σ_{s ≤ t} p_ts v_s in each head, where p_t = softmax of q_t · k_s / √D over the positions s up to t.
+
+    qkv (B, T, 3C) holds queries, keys and values side by side, each of H heads of D = C / H channels; y is (B, T, C).
+    With `places`, qkv is (N, 3C) and y (N, C): the rows of sequences of unequal length. `kept` (B, H, T, T) drops
+    weights, true with probability 1 - p. Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.3.
+    """
+
+    name = "causal_attention"
+    formula = (
+        "y = P v, P = softmax(q kᵀ / √D + mask);  "
+        "dv = Pᵀ dy;  dS = P (dP - Σ P dP), dP = dy vᵀ;  dq = dS k / √D;  dk = dSᵀ q / √D"
+    )
+    fits = "qkv (B, T, 3C) with C a multiple of the number of heads, or (N, 3C) with places"
+
+    @staticmethod
+    def forward(
+        qkv: Array, *, heads: int, places: Places | None = None, kept: BoolArray | None = None, p: float = 0.0
+    ) -> tuple[Array, Any]:
+        qkv_BTC = qkv if places is None else places.spread(qkv)
+        q, k, v = split_heads(qkv_BTC, heads)
+        weights = causal_weights(q, k)
+        used = weights if kept is None else weights * (kept * np.asarray(1 / (1 - p), qkv.dtype))
+        y = mix(used, v)
+        return y if places is None else places.gather(y), (qkv_BTC, weights, used, heads, places, kept, p)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        qkv_BTC, weights, used, heads, places, kept, p = saved
+        dy_BTC = dy if places is None else places.spread(dy)
+        q, k, v = split_heads(qkv_BTC, heads)
+        dqkv_BTC = np.empty_like(qkv_BTC)
+        dq, dk, dv = split_heads(dqkv_BTC, heads)
+        dy_BHTD = dy_BTC.reshape(*dy_BTC.shape[:2], heads, -1).transpose(0, 2, 1, 3)
+
+        np.matmul(used, dy_BHTD, out=dv)
+        ds = v @ dy_BHTD.swapaxes(-1, -2)
+        if kept is not None:
+            ds *= kept * np.asarray(1 / (1 - p), ds.dtype)
+        # a query's weights sum to 1: what raises all of them alike changes nothing
+        ds -= np.einsum("bhkq,bhkq->bhq", weights, ds)[:, :, None]
+        ds *= weights
+        ds *= 1 / math.sqrt(q.shape[-1])
+        np.matmul(ds.swapaxes(-1, -2), k, out=dq)
+        np.matmul(ds, q, out=dk)
+        return (dqkv_BTC if places is None else places.gather(dqkv_BTC),)
