@@ -61,6 +61,17 @@ def train(
     direct: Annotated[
         bool | None, typer.Option("--direct", help="Connect the vectors to the logits too.", rich_help_panel=_MODEL)
     ] = None,
+    channels: Annotated[
+        int | None, typer.Option(help="Length of a position's vector, of GPT.", rich_help_panel=_MODEL)
+    ] = None,
+    layers: Annotated[int | None, typer.Option(help="Blocks of GPT.", rich_help_panel=_MODEL)] = None,
+    heads: Annotated[int | None, typer.Option(help="Of GPT's attention.", rich_help_panel=_MODEL)] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Share of numbers dropped in training.", rich_help_panel=_MODEL)
+    ] = None,
+    tie_weights: Annotated[
+        bool | None, typer.Option("--tie-weights", help="GPT reads and writes by one table.", rich_help_panel=_MODEL)
+    ] = None,
     order: Annotated[int | None, typer.Option(help="n of the n-gram, 1 to 6.", rich_help_panel=_MODEL)] = None,
     smoothing: Annotated[
         str | None, typer.Option(help="kneser-ney or add-k, of the n-gram.", rich_help_panel=_MODEL)
@@ -112,6 +123,7 @@ def train(
     settings = {
         "context": context, "embedding": embedding, "hidden": _sizes(hidden), "direct": direct, "order": order,
         "smoothing": smoothing, "k": k,
+        "channels": channels, "layers": layers, "heads": heads, "dropout": dropout, "tie_weights": tie_weights,
     }  # fmt: skip
     recipe = {
         "steps": steps, "batch_size": batch_size, "lr": lr, "optimiser": optimiser, "schedule": schedule,
