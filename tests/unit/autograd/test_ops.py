@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from backlight.autograd import Tensor, cat, stack
 from backlight.autograd.op import OPS, Op, sum_to
-from backlight.autograd.ops import Add, Div, Index, Mul, Pow, Std, Sub, Var
+from backlight.autograd.ops import Add, Cast, Div, Index, Mul, Pow, Std, Sub, Var
 from backlight.autograd.ops.indexing import scatter_rows
 
 Array = Any
@@ -151,6 +151,12 @@ def test_the_spread_of_one_number_is_not_a_number(op: type[Op]) -> None:
     y, saved = op.forward(np.array([2.0]))
     assert np.isnan(y)
     assert np.isnan(op.backward(np.asarray(1.0), saved)[0]).all()
+
+
+def test_a_cast_hands_back_the_dtype_it_was_given() -> None:
+    y, saved = Cast.forward(np.ones(2, np.float32), dtype=np.float64)
+    (da,) = Cast.backward(np.ones_like(y), saved)
+    assert (y.dtype, da.dtype) == (np.float64, np.float32)
 
 
 def test_ops_are_known_by_their_names() -> None:

@@ -170,6 +170,27 @@ def test_a_second_walk_starts_afresh_between_the_ends() -> None:
         assert inner.grad.tolist() == [2.0, 2.0]
 
 
+def test_a_gradient_between_the_ends_is_dropped_unless_it_was_asked_for() -> None:
+    a = ones(2, requires_grad=True)
+    inner = a * 3
+    end = inner.sum()
+    end.backward()
+    assert inner.grad is None
+    assert end.grad is None
+    assert a.grad is not None
+
+
+def test_writing_to_a_view_leaves_the_numbers_that_the_graph_needs() -> None:
+    a = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    kept = a.exp()  # its own slope: the graph keeps these very numbers
+    seen = kept.view(2)
+    seen[0] = 0.0
+    kept.sum().backward()
+    assert seen.tolist()[0] == 0
+    assert a.grad is not None
+    assert_allclose(a.grad.numpy(), np.exp([1.0, 2.0]), rtol=1e-14)
+
+
 def test_nothing_is_kept_where_no_gradient_is_wanted() -> None:
     a = ones(3, requires_grad=True)
     with no_grad():
