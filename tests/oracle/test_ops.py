@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 from backlight.autograd import OPS
+from backlight.autograd.ops.attention import Places
 
 Array = Any
 Make = Callable[[np.random.Generator], Array]
@@ -170,6 +171,33 @@ def _recurrences() -> list[Case]:
     return cases
 
 
+def attend(qkv: torch.Tensor, heads: int) -> torch.Tensor:
+    q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2)
+
+
+def attend_some(qkv: torch.Tensor, heads: int, places: Places) -> torch.Tensor:
+    """Spread the rows over a batch whose other rows are not 0, so that none of those may be read."""
+    whole = torch.full((places.shape[0] * places.shape[1], qkv.shape[-1]), 7.0, dtype=qkv.dtype)
+    rows = torch.from_numpy(places.rows)
+    y = attend(whole.index_put((rows,), qkv).unflatten(0, places.shape), heads)
+    return y.flatten(0, 1)[rows]
+
+
+def attend_dropped(qkv: torch.Tensor, heads: int, kept: Array, p: float) -> torch.Tensor:
+    """PyTorch draws what it drops by itself, so its softmax stands here; ours keeps a row for each key."""
+    q, k, v = qkv.unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+    future = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool).triu(1)
+    weights = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(future, -torch.inf).softmax(-1)
+    return (weights * torch.from_numpy(kept).mT / (1 - p) @ v).transpose(1, 2).flatten(2)
+
+
+def convolve(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, dilation: int) -> torch.Tensor:
+    padded = F.pad(x.mT, (dilation * (len(w) - 1), 0))
+    return F.conv1d(padded, w.permute(2, 1, 0), b, dilation=dilation).mT
+
+
+_some = Places((3, 5), ids(0, 1, 2, 3, 4, 5, 10, 11, 12))
 _mask_34, _mask_4, _mask_234 = mask(3, 4), mask(4), mask(2, 3, 4)
 
 CASES = [
@@ -295,6 +323,27 @@ CASES = [
     *[
         line("dropout", m.shape, twin=lambda x, m=m, p=p: x * torch.from_numpy(m) / (1 - p), kept=m, p=p)
         for m, p in [(_mask_34, 0.5), (_mask_234, 0.1), (_mask_4, 0.0)]
+    ],
+    # -- attention and convolution -------------------------------------------------------------------------------------
+    *[
+        line("causal_attention", (B, T, 3 * C), twin=lambda a, h=h: attend(a, h), heads=h)
+        for B, T, C, h in [(2, 5, 6, 3), (1, 1, 4, 2), (3, 7, 5, 1), (1, 2, 3, 3), (2, 16, 4, 2)]
+    ],
+    line("causal_attention", lambda rng: 30 * rng.standard_normal((2, 5, 12)), twin=lambda a: attend(a, 2), heads=2,
+         smooth=False),
+    *[
+        line("causal_attention", (9, 12), twin=lambda a, h=h: attend_some(a, h, _some), heads=h, places=_some)
+        for h in (1, 2)
+    ],
+    *[
+        line("causal_attention", (B, T, 12), heads=2, kept=k, p=p,
+             twin=lambda a, k=k, p=p: attend_dropped(a, 2, k, p))
+        for B, T, k, p in [(2, 3, mask(2, 2, 3, 3), 0.5), (1, 5, mask(1, 2, 5, 5), 0.2)]
+    ],
+    *[
+        line("causal_conv1d", (B, T, i), (K, i, o), (o,), twin=lambda x, w, b, d=d: convolve(x, w, b, d), dilation=d)
+        for B, T, i, K, o, d in [(2, 8, 3, 2, 4, 1), (2, 8, 3, 2, 4, 4), (1, 5, 1, 3, 2, 2), (3, 4, 2, 1, 5, 3),
+                                 (2, 3, 2, 3, 1, 2), (1, 1, 2, 2, 2, 8)]
     ],
     # -- probabilities and losses --------------------------------------------------------------------------------------
     *[
