@@ -17,6 +17,7 @@ from backlight.core import NOT_A_TARGET, BacklightError, Batch, ConfigError
 from backlight.models.bigram import Bigram, BigramConfig
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.neural import NeuralModel
+from backlight.models.recurrent import GRUConfig, LSTMConfig, RecurrentModel, RNNConfig
 from backlight.models.wavenet import WaveNet, WaveNetConfig
 from backlight.optim import AdamW
 from backlight.twins import TWINS, copy_weights, gradients_of, links_of, loss_of, twin_of, weights_of
@@ -46,6 +47,11 @@ def wavenet(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
     return lambda rng: WaveNet(WaveNetConfig(**{"vocabulary_size": 11, "embedding": 5, "hidden": 7} | sizes), rng=rng)
 
 
+def recurrent(config, **sizes) -> Callable[[np.random.Generator], NeuralModel]:
+    sizes = {"vocabulary_size": 11, "context": 5, "embedding": 3, "hidden": (7,), "dropout": 0} | sizes
+    return lambda rng: RecurrentModel(config(**sizes), rng=rng)
+
+
 CASES = [
     Case("bigram", lambda rng: Bigram(BigramConfig(vocabulary_size=11), rng=rng)),
     Case("bigram, batch of 1", lambda rng: Bigram(BigramConfig(vocabulary_size=2), rng=rng), batch_size=1),
@@ -62,6 +68,17 @@ CASES = [
     Case("wavenet, context 2", wavenet(context=2, hidden=1)),
     Case("wavenet, context 32", wavenet(context=32), batch_size=9),
     Case("mlp, direct, two hidden layers", mlp(context=5, hidden=(13, 7), direct=True), batch_size=3),
+    *[
+        Case(f"{config.cell}, {name}", recurrent(config, **sizes), batch_size)
+        for config in (RNNConfig, GRUConfig, LSTMConfig)
+        for name, sizes, batch_size in [
+            ("batch of 7", {}, 7),
+            ("batch of 1", {}, 1),
+            ("one step", {"context": 1}, 3),
+            ("two layers", {"hidden": (5, 3)}, 5),
+            ("one unit", {"embedding": 1, "hidden": (1,)}, 2),
+        ]
+    ],
 ]
 
 
@@ -78,7 +95,10 @@ def in_float64(model: NeuralModel, rng: np.random.Generator) -> NeuralModel:
 
 def random_batch(model: NeuralModel, size: int, rng: np.random.Generator) -> Batch:
     ids = rng.integers(0, model.vocabulary_size, (size, model.context + 1))
-    return Batch(ids[:, :-1], ids[:, -1])
+    if model.reads == "windows":
+        return Batch(ids[:, :-1], ids[:, -1])
+    lengths = rng.integers(1, model.context + 1, (size, 1))  # the shorter ones are padded
+    return Batch(ids[:, :-1], np.where(np.arange(model.context) < lengths, ids[:, 1:], NOT_A_TARGET))
 
 
 def gradients(model: nn.Module) -> dict[str, np.ndarray]:
@@ -121,11 +141,13 @@ def test_scores_match_the_twin(case, rng):
     model, twin, batch = case.run(rng)
     y = batch.y.copy()
     y[0] = NOT_A_TARGET
+    logits = twin(torch.from_numpy(batch.x)).detach()
     theirs = torch.nn.functional.cross_entropy(
-        twin(torch.from_numpy(batch.x)), torch.from_numpy(y), ignore_index=NOT_A_TARGET, reduction="none"
+        logits.reshape(y.size, -1), torch.from_numpy(y.reshape(-1)), ignore_index=NOT_A_TARGET, reduction="none"
     )
-    assert_allclose(model.target_nats(batch.x, y), theirs.detach().numpy(), **TIGHT)
-    assert_allclose(model.next_logits(batch.x), twin(torch.from_numpy(batch.x)).detach().numpy(), **TIGHT)
+    assert_allclose(model.target_nats(batch.x, y), theirs.numpy().reshape(y.shape), **TIGHT)
+    last = logits if model.reads == "windows" else logits[:, -1]
+    assert_allclose(model.next_logits(batch.x), last.numpy(), **TIGHT)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -141,8 +163,9 @@ def test_gradients_match_central_differences(case, rng):
     assert_allclose(slope, (above - model.loss(batch).item()) / (2 * h), rtol=1e-6, atol=1e-8)
 
 
-def test_gradients_add_up_over_two_batches_as_in_torch(rng):
-    model, twin, first = CASES[-1].run(rng)
+@pytest.mark.parametrize("case", [case for case in CASES if case.batch_size == 7], ids=str)
+def test_gradients_add_up_over_two_batches_as_in_torch(case, rng):
+    model, twin, first = case.run(rng)
     for batch in (first, random_batch(model, 5, rng)):
         model.loss(batch).backward()
         loss_of(twin, batch).backward()

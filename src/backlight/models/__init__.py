@@ -6,6 +6,7 @@ from backlight.models.gpt import GPT, GPTConfig
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.ngram import NGram, NGramConfig
 from backlight.models.protocol import LanguageModel, Reads
+from backlight.models.recurrent import GRUConfig, LSTMConfig, RecurrentConfig, RecurrentModel, RNNConfig
 from backlight.models.registry import MODELS, Rung, rung, settings_of
 from backlight.models.wavenet import WaveNet, WaveNetConfig
 
@@ -17,11 +18,16 @@ __all__ = [
     "BigramConfig",
     "Decoder",
     "GPTConfig",
+    "GRUConfig",
+    "LSTMConfig",
     "LanguageModel",
     "MLPConfig",
     "NGram",
     "NGramConfig",
+    "RNNConfig",
     "Reads",
+    "RecurrentConfig",
+    "RecurrentModel",
     "Rung",
     "WaveNet",
     "WaveNetConfig",

@@ -12,6 +12,7 @@ from backlight.models.gpt import GPT, GPTConfig
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.ngram import NGram, NGramConfig
 from backlight.models.protocol import LanguageModel
+from backlight.models.recurrent import GRUConfig, LSTMConfig, RecurrentModel, RNNConfig
 from backlight.models.wavenet import WaveNet, WaveNetConfig
 
 
@@ -72,6 +73,24 @@ MODELS = {
             summary="pairs of characters joined level by level, with batch norm (van den Oord et al. 2016)",
             config=WaveNetConfig,
             build=lambda config, rng: WaveNet(config, rng=rng),
+        ),
+        Rung(
+            name="rnn",
+            summary="a state made of the last character and the state before (Elman 1990)",
+            config=RNNConfig,
+            build=lambda config, rng: RecurrentModel(config, rng=rng),
+        ),
+        Rung(
+            name="gru",
+            summary="a state whose gates decide what stays of it (Cho et al. 2014)",
+            config=GRUConfig,
+            build=lambda config, rng: RecurrentModel(config, rng=rng),
+        ),
+        Rung(
+            name="lstm",
+            summary="a memory cell that gates write, keep and read (Hochreiter & Schmidhuber 1997)",
+            config=LSTMConfig,
+            build=lambda config, rng: RecurrentModel(config, rng=rng),
         ),
         Rung(
             name="gpt",

@@ -10,8 +10,8 @@ from backlight.nn.folding import fold, fold_batch_norm
 from backlight.nn.layers import Embedding, Flatten, Linear, Sequential
 from backlight.nn.module import Module
 from backlight.nn.normalisation import BatchNorm1d, LayerNorm, calibrate
-from backlight.nn.recurrent import GRU, LSTM, RNN
 from backlight.nn.positions import PositionalEmbedding
+from backlight.nn.recurrent import GRU, LSTM, RNN
 from backlight.nn.windows import FlattenConsecutive
 
 __all__ = [

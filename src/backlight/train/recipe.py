@@ -111,5 +111,10 @@ RECIPES: Final = {
     "mlp": Recipe(steps=6_000, batch_size=256, lr=3e-3, warmup=100, weight_decay=0.01),
     "wavenet": Recipe(steps=6_000, batch_size=256, lr=3e-3, warmup=100, weight_decay=0.01),
     "gpt": Recipe(steps=16_000, batch_size=64, lr=3e-3, warmup=200, weight_decay=0.1, clip=1.0),
+    # small batches, because a step through time costs the same however few rows it has left, and the noise helps;
+    # clip, because a gradient through many steps can burst (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063)
+    "rnn": Recipe(steps=10_000, batch_size=64, lr=2e-3, warmup=200, weight_decay=0.1, clip=1.0),
+    "gru": Recipe(steps=10_000, batch_size=64, lr=3e-3, warmup=200, weight_decay=0.1, clip=1.0),
+    "lstm": Recipe(steps=10_000, batch_size=64, lr=3e-3, warmup=200, weight_decay=0.1, clip=1.0),
 }
 """The default for each kind of network. How they were found, and what did not help: docs/log.md."""

@@ -7,6 +7,7 @@ import torch
 from backlight.models.bigram import Bigram
 from backlight.models.gpt import GPT, Block
 from backlight.models.mlp import MLP
+from backlight.models.recurrent import RecurrentModel
 from backlight.models.wavenet import WaveNet
 from backlight.nn import Module
 from backlight.twins.entry import Entry
@@ -105,6 +106,28 @@ class GPTTwin(torch.nn.Module):
         return logits
 
 
+class RecurrentTwin(torch.nn.Module):
+    """(B, T) int64 ids -> (B, T, V) logits."""
+
+    def __init__(
+        self, *, embedding: torch.nn.Module, dropout: torch.nn.Module, layers: list[torch.nn.Module],
+        output: torch.nn.Module,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.embedding = embedding
+        self.dropout = dropout
+        self.layers = torch.nn.ModuleList(layers)
+        self.output = output
+
+    def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
+        """Return the logits of the character after each position."""
+        h: torch.Tensor = self.dropout(self.embedding(x_BT))
+        for layer in self.layers:
+            h = self.dropout(layer(h))
+        logits: torch.Tensor = self.output(h)
+        return logits
+
+
 MODELS: Final[dict[type[Module], Entry]] = {
     Bigram: Entry(build=lambda ours, twin_of: BigramTwin(table=twin_of(ours.table))),
     MLP: Entry(
@@ -137,6 +160,14 @@ MODELS: Final[dict[type[Module], Entry]] = {
             blocks=[twin_of(block) for block in ours.blocks],
             norm=twin_of(ours.norm),
             output=None if ours.output is None else twin_of(ours.output),
+        )
+    ),
+    RecurrentModel: Entry(
+        build=lambda ours, twin_of: RecurrentTwin(
+            embedding=twin_of(ours.embedding),
+            dropout=twin_of(ours.dropout),
+            layers=[twin_of(layer) for layer in ours.layers],
+            output=twin_of(ours.output),
         )
     ),
 }

@@ -1,0 +1,192 @@
+"""Recurrent language models: a state of fixed size remembers what was read, however long ago."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+
+from backlight.autograd import Tensor, cross_entropy, no_grad
+from backlight.autograd.ops.recurrence import State
+from backlight.core import Batch, ConfigError, FloatArray, IntArray
+from backlight.models._packed import Packed
+from backlight.models.decoding import slide
+from backlight.models.mlp import MOST
+from backlight.models.neural import NeuralModel, nats_of
+from backlight.models.protocol import Reads
+from backlight.nn import GRU, LSTM, RNN, Dropout, Embedding, Linear
+
+LAYERS: Final[dict[str, type[RNN | GRU | LSTM]]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentConfig:
+    """Sizes of a recurrent language model; which kind of layer it has is the subclass's to say.
+
+    Args:
+        vocabulary_size: V, the boundary included.
+        context: how many steps are unrolled at most in training and scoring, T: so far back a gradient reaches.
+        embedding: length of a character's vector, E.
+        hidden: length of the state of each layer, first to last.
+        dropout: share of numbers dropped in training: of the vectors, and of what each layer hands on; never of what
+            a layer tells itself from step to step.
+    """
+
+    cell: ClassVar[str]
+
+    vocabulary_size: int
+    context: int = 16
+    embedding: int = 64
+    hidden: tuple[int, ...] = (192,)
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))  # a list, if it comes from a JSON file
+        if self.vocabulary_size < 2:
+            raise ConfigError(
+                f"vocabulary_size counts the boundary and at least one character; got {self.vocabulary_size}."
+            )
+        for name, size in (
+            ("context", self.context),
+            ("embedding", self.embedding),
+            *(("hidden", n) for n in self.hidden),
+        ):
+            if not 1 <= size <= MOST:
+                raise ConfigError(f"{name} must be from 1 to {MOST:,}; got {size}. Leave it out for the default.")
+        if not self.hidden:
+            raise ConfigError("hidden must name at least one layer; got none. For a model without one, use bigram.")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout is a share, at least 0 and below 1; got {self.dropout}. Try 0.2, or 0.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RNNConfig(RecurrentConfig):
+    """Sizes of a plain recurrent model. For the arguments see `RecurrentConfig`."""
+
+    cell = "rnn"
+    hidden: tuple[int, ...] = (384,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRUConfig(RecurrentConfig):
+    """Sizes of a GRU model. For the arguments see `RecurrentConfig`."""
+
+    cell = "gru"
+    hidden: tuple[int, ...] = (224,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTMConfig(RecurrentConfig):
+    """Sizes of an LSTM model. For the arguments see `RecurrentConfig`."""
+
+    cell = "lstm"
+    hidden: tuple[int, ...] = (192,)
+
+
+class RecurrentModel(NeuralModel):
+    """logits[t] = b + W h[t], h[t] = cell(C[x[t]], h[t-1]): each character changes a state, which predicts the next.
+
+    Where the targets of a batch's sequences end, so does its computing: padding costs nothing and has no gradient.
+
+    Every row of ids starts from a state of 0. On a stream of text, which is cut into chunks, that is so at the start of
+    each chunk too: training and scoring carry nothing from one to the next. A decoder does carry its state, also
+    beyond `context` characters.
+
+    Args:
+        config: sizes; its class decides the kind of layer.
+        rng: where the first weights come from.
+
+    Shape: (B, T) ids -> (B, T, V) logits
+    Source: Elman 1990 (rnn); Cho et al. 2014, arXiv:1406.1078 (gru); Hochreiter & Schmidhuber 1997 and Gers,
+        Schmidhuber & Cummins 2000 (lstm); as language models of characters: Mikolov et al. 2010; Graves 2013,
+        arXiv:1308.0850.
+    """
+
+    reads: Reads = "sequences"
+
+    def __init__(self, config: RecurrentConfig, *, rng: np.random.Generator) -> None:
+        self.config = config
+        self.vocabulary_size = config.vocabulary_size
+        self.context = config.context
+        self.embedding = Embedding(config.vocabulary_size, config.embedding, rng=rng)
+        self.dropout = Dropout(config.dropout, rng=rng)
+        layer, fan_ins = LAYERS[config.cell], (config.embedding, *config.hidden)
+        self.layers = [layer(i, h, rng=rng) for i, h in zip(fan_ins, config.hidden, strict=False)]
+        # small last weights: the first logits are nearly equal, and the first loss is ln V
+        self.output = Linear(config.hidden[-1], config.vocabulary_size, scale=0.1, rng=rng)
+
+    def forward(self, x: IntArray) -> Tensor:
+        """Return (B, T, V) logits of the character after each position of (B, T) ids."""
+        return self.output(self._states(x))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean cross-entropy of a batch in nats per target, in the graph."""
+        packed = Packed.up_to_targets(batch.x, batch.y)
+        return cross_entropy(self.output(self._states(packed.of(batch.x), packed.counts)), packed.of(batch.y))
+
+    def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
+        """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
+        x = self._whole(x_BT)
+        packed = Packed.up_to_targets(x, y)
+        with no_grad():
+            logits = self.output(self._states(packed.of(x), packed.counts)).array
+        return packed.spread(nats_of(logits, packed.of(y)))
+
+    def next_logits(self, x_BT: IntArray) -> FloatArray:
+        """Return (B, V) logits of the character after each row, without a graph."""
+        with no_grad():
+            return self.output(self._states(self._whole(x_BT))[:, -1]).array
+
+    def decoder(self, x_BT: IntArray) -> "RecurrentDecoder":
+        """Return texts that begin with these ids, with the state that they have left."""
+        return RecurrentDecoder(self, self._whole(x_BT))
+
+    def carry(self, x_BT: IntArray, states: Sequence[State | None]) -> tuple[FloatArray, list[State]]:
+        """Read on from a state, in evaluation mode and without a graph.
+
+        Args:
+            x_BT: further ids of each text, at least one.
+            states: what each layer remembers of the ids before; None before the first.
+
+        Returns:
+            (B, V) logits of the character after each text, and the layers' states.
+        """
+        with no_grad():
+            y = self.embedding(x_BT).array
+            left = []
+            for layer, state in zip(self.layers, states, strict=True):
+                y, after = layer.carry(y, state)
+                left.append(after)
+            return self.output(Tensor(y[:, -1])).array, left
+
+    def _states(self, ids: IntArray, counts: Sequence[int] | None = None) -> Tensor:
+        h = self.dropout(self.embedding(ids))
+        for layer in self.layers:
+            h = self.dropout(layer(h, counts))
+        return h
+
+
+class RecurrentDecoder:
+    """Texts under way, each with the state that it has left: a new character costs one step, however long the text.
+
+    Args:
+        model: the network.
+        x_BT: what the texts begin with, (B, T), T at least 1.
+    """
+
+    def __init__(self, model: RecurrentModel, x_BT: IntArray) -> None:
+        self._model = model
+        self.x_BT = x_BT
+        self.logits, self._states = model.carry(x_BT, [None] * len(model.layers))
+
+    def advance(self, ids: IntArray) -> None:
+        """Add a character to each text, (B,), and move the logits on."""
+        self.x_BT = slide(self.x_BT, ids, self._model.context)
+        self.logits, self._states = self._model.carry(ids[:, None], self._states)
+
+    def keep(self, rows: IntArray) -> None:
+        """Go on with these texts only, given by ascending number."""
+        if len(rows) == len(self.x_BT):
+            return
+        self.x_BT, self.logits = self.x_BT[rows], self.logits[rows]
+        self._states = [tuple(part[rows] for part in state) for state in self._states]
