@@ -17,7 +17,7 @@ class GRU(Op):
     side; with `counts`, x (N, I) gives h (N, H). The state before the first step is 0, or `state`, which is taken as
     a constant. The gate r multiplies the product h U after its bias, as in `torch.nn.GRU`, so that all three hidden
     products are one; in the paper it multiplies h before.
-    Source: Cho et al. 2014, arXiv:1406.1078, section 2.3, with 1 - z for its z.
+    Source: Cho et al. 2014, arXiv:1406.1078, section 2.3.
     """
 
     name = "gru"
