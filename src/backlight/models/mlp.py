@@ -27,9 +27,9 @@ class MLPConfig:
     """
 
     vocabulary_size: int
-    context: int = 8
-    embedding: int = 24
-    hidden: tuple[int, ...] = (256,)
+    context: int = 6
+    embedding: int = 32
+    hidden: tuple[int, ...] = (256, 256)
     direct: bool = False
     batch_norm: bool = False
 
