@@ -24,8 +24,7 @@ def _with_one_bias(twin: torch.nn.RNNBase) -> torch.nn.RNNBase:
     zeros = torch.zeros_like(twin.get_parameter("bias_hh_l0"))
     del twin.bias_hh_l0
     twin.register_buffer("bias_hh_l0", zeros)
-    twin._init_flat_weights()  # the list of weights that PyTorch's kernels read
-    return twin
+    return twin  # the list of weights that PyTorch's kernels read is made anew when it takes our dtype
 
 
 _WEIGHTS: Final = {"weight_input": "weight_ih_l0", "weight_hidden": "weight_hh_l0"}
