@@ -44,6 +44,14 @@ def linear(fan_in: int, fan_out: int, **settings: Any) -> Callable[[np.random.Ge
     return lambda rng: nn.Linear(fan_in, fan_out, rng=rng, **settings)
 
 
+def attention(channels: int, heads: int) -> Callable[[np.random.Generator], Module]:
+    return lambda rng: nn.CausalSelfAttention(channels, heads, rng=rng)
+
+
+def convolution(kernel: int, dilation: int) -> Callable[[np.random.Generator], Module]:
+    return lambda rng: nn.CausalConv1d(5, 4, kernel, dilation=dilation, rng=rng)
+
+
 def small_net(rng: np.random.Generator) -> Module:
     return nn.Sequential(
         nn.Embedding(11, 3, rng=rng), nn.Flatten(), nn.Linear(15, 7, nonlinearity="tanh", rng=rng), nn.Tanh(),
@@ -124,6 +132,17 @@ CASES = [
         for cls in [nn.RNN, nn.GRU, nn.LSTM]
         for B, T, I, H in [(7, 5, 3, 9), (1, 5, 3, 2), (5, 1, 3, 5), (1, 1, 1, 1), (3, 17, 7, 5)]
     ],
+    *[
+        Case(f"attention, {heads} heads, {shape}", attention(shape[-1], heads), gaussian(*shape))
+        for heads, shape in [(2, (3, 5, 6)), (1, (2, 7, 3)), (4, (1, 1, 8)), (3, (1, 16, 3))]
+    ],
+    *[
+        Case(f"convolution, {kernel} taps, {dilation} apart, {shape}", convolution(kernel, dilation), gaussian(*shape))
+        for kernel, dilation, shape in [(2, 1, (3, 8, 5)), (2, 4, (3, 7, 5)), (3, 2, (1, 5, 5)), (1, 1, (2, 3, 5))]
+    ],
+    Case("convolution, looking further back than there is", convolution(2, 9), gaussian(2, 3, 5)),
+    Case("positions", lambda rng: nn.PositionalEmbedding(7, 3, rng=rng), ids(7, 5)),
+    Case("positions, (B, T)", lambda rng: nn.PositionalEmbedding(7, 3, scale=1.0, rng=rng), ids(7, 2, 5)),
     Case("sequential", small_net, ids(11, 3, 5)),
     Case("sequential, batch of 1", small_net, ids(11, 1, 5)),
     Case("sequential, a layer used twice", twice_the_same, gaussian(3, 5)),
