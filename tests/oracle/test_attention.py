@@ -1,0 +1,190 @@
+"""Attention beyond one layer call: ragged batches, caches and dropout; and the whole GPT beside its twin."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from backlight.autograd import Tensor, apply
+from backlight.autograd.ops.attention import CausalAttention, Places
+from backlight.core import NOT_A_TARGET, Batch
+from backlight.models.gpt import GPT, GPTConfig
+from backlight.nn import CausalSelfAttention
+from backlight.optim import AdamW, clip_grad_norm
+from backlight.twins import gradients_of, loss_of, twin_of
+
+TIGHT = {"rtol": 1e-9, "atol": 1e-11}
+
+
+def gpt(rng: np.random.Generator, **sizes) -> GPT:
+    small = {"vocabulary_size": 11, "context": 6, "channels": 12, "layers": 2, "heads": 3, "dropout": 0.0}
+    return GPT(GPTConfig(**small | sizes), rng=rng)
+
+
+def batch_of(model: GPT, size: int, length: int, rng: np.random.Generator, *, least: int = 1) -> Batch:
+    """Sequences of `least` to `length` targets; behind the last, x holds what must not matter."""
+    ids = rng.integers(0, model.vocabulary_size, (size, length + 1))
+    lengths = rng.integers(least, length + 1, size)
+    y = np.where(np.arange(length) < lengths[:, None], ids[:, 1:], NOT_A_TARGET)
+    return Batch(ids[:, :-1], y)
+
+
+# -- the layer ---------------------------------------------------------------------------------------------------------
+
+
+def test_rows_of_a_ragged_batch_are_those_of_the_padded_one(rng):
+    layer = CausalSelfAttention(8, 2, rng=rng).to(np.float64)
+    x_BTC = rng.standard_normal((3, 5, 8))
+    places = Places((3, 5), np.array([0, 1, 2, 5, 10, 11, 12, 13, 14]))
+    x = Tensor(places.gather(x_BTC), requires_grad=True)
+    y = layer(x, places)
+    assert_allclose(y.numpy(), places.gather(layer(Tensor(x_BTC)).numpy()), **TIGHT)
+    dy = rng.standard_normal(y.shape)
+    y.backward(dy)
+    whole = torch.tensor(x_BTC, requires_grad=True)
+    twin_of(layer)(whole).backward(torch.from_numpy(places.spread(dy)))
+    assert_allclose(x.grad.numpy(), places.gather(whole.grad.numpy()), **TIGHT)
+
+
+@pytest.mark.parametrize("parts", [[1] * 7, [3, 1, 3], [7], [2, 5]])
+def test_reading_part_by_part_is_reading_at_once(parts, rng):
+    layer = CausalSelfAttention(8, 2, rng=rng).to(np.float64)
+    x_BTC = rng.standard_normal((3, 7, 8))
+    theirs = twin_of(layer)(torch.from_numpy(x_BTC)).detach().numpy()
+    cache, start = layer.cache(3, 7), 0
+    for part in parts:
+        y = layer.extend(Tensor(x_BTC[:, start : start + part]), cache)
+        assert_allclose(y.numpy(), theirs[:, start : start + part], **TIGHT)
+        start += part
+
+
+def test_a_cache_goes_on_with_the_rows_that_are_kept(rng):
+    layer = CausalSelfAttention(8, 2, rng=rng).to(np.float64)
+    x_BTC = rng.standard_normal((5, 4, 8))
+    whole = layer(Tensor(x_BTC)).numpy()
+    cache, rows = layer.cache(5, 4), np.arange(5)
+    for t, on in enumerate([[0, 1, 2, 3, 4], [1, 2, 4], [0, 2], [1]]):
+        rows = rows[on]
+        cache.keep(np.array(on))
+        assert_allclose(layer.extend(Tensor(x_BTC[rows, t : t + 1]), cache).numpy(), whole[rows, t : t + 1], **TIGHT)
+    assert rows.tolist() == [4]
+
+
+def test_what_comes_later_changes_nothing(rng):
+    layer = CausalSelfAttention(8, 2, rng=rng)
+    x = rng.standard_normal((2, 6, 8)).astype(np.float32)
+    before = layer(Tensor(x)).numpy()
+    x[:, 3:] = 100
+    after = layer(Tensor(x)).numpy()
+    assert_allclose(after[:, :3], before[:, :3], rtol=1e-6)
+    assert (np.abs(after[:, 3:] - before[:, 3:]) > 1e-3).all(-1).all()
+
+
+def test_dropout_of_weights_keeps_the_mean_and_is_off_in_evaluation(rng):
+    layer = CausalSelfAttention(8, 2, dropout=0.25, rng=rng).to(np.float64)
+    x = Tensor(rng.standard_normal((2, 4, 8)))
+    wanted = twin_of(layer.eval())(torch.from_numpy(x.numpy())).detach().numpy()
+    assert_allclose(layer(x).numpy(), wanted, **TIGHT)
+    layer.train()
+    draws = np.array([layer(x).numpy() for _ in range(4000)])
+    spread = draws.std(0)
+    assert (spread > 0).all()  # also of the first position, whose only weight is 1
+    assert (np.abs(draws.mean(0) - wanted) < 5 * spread / np.sqrt(4000)).all()
+
+
+def test_dropped_weights_have_no_gradient_and_the_others_a_larger_one(rng):
+    """With only one position, y is v or 0: dv is dy / (1 - p) or 0."""
+    qkv = Tensor(rng.standard_normal((6, 1, 12)), requires_grad=True)
+    kept = np.array([[True, False]] * 3 + [[False, True]] * 3)[:, :, None, None]
+    y = apply(CausalAttention, qkv, heads=2, kept=kept, p=0.2)
+    dy = rng.standard_normal(y.shape)
+    y.backward(dy)
+    dv = np.repeat(kept[:, :, 0], 2, axis=1).reshape(6, 1, 4) * dy / 0.8
+    assert_allclose(qkv.grad.numpy()[:, :, 8:], dv, **TIGHT)
+    assert_allclose(qkv.grad.numpy()[:, :, :8], 0, atol=1e-12)
+
+
+# -- the network -------------------------------------------------------------------------------------------------------
+
+SIZES = [
+    {},
+    {"tie_weights": True},
+    {"layers": 1, "heads": 1, "channels": 5},
+    {"layers": 3, "heads": 7, "channels": 7, "context": 9, "vocabulary_size": 2},
+]
+
+
+@pytest.mark.parametrize(("size", "length"), [(7, 6), (1, 6), (5, 3), (3, 1), (1, 1)])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_logits_loss_and_gradients_match_the_twin(sizes, size, length, rng):
+    model = gpt(rng, **sizes).to(np.float64)
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias") or "norm" in name:
+            parameter.array += rng.standard_normal(parameter.shape)
+    twin = twin_of(model)
+    batch = batch_of(model, size, length, rng)
+    theirs = twin(torch.from_numpy(batch.x))
+    logits = model(batch.x)
+    assert_allclose(logits.numpy(), theirs.detach().numpy(), **TIGHT)
+    assert_allclose(model.next_logits(batch.x), theirs.detach().numpy()[:, -1], **TIGHT)
+    loss, their_loss = model.loss(batch), loss_of(twin, batch)
+    assert_allclose(loss.item(), their_loss.item(), **TIGHT)
+    loss.backward()
+    their_loss.backward()
+    found = gradients_of(twin)
+    assert found.keys() == dict(model.named_parameters()).keys()
+    for name, parameter in model.named_parameters():
+        # one position leaves queries and keys without a gradient, and a part of the layer's
+        mine = np.zeros(parameter.shape) if parameter.grad is None else parameter.grad.numpy()
+        assert_allclose(mine, found[name], **TIGHT, err_msg=name)
+
+
+def test_a_sequence_without_a_target_is_not_counted(rng):
+    model = gpt(rng).to(np.float64)
+    batch = batch_of(model, 4, 6, rng)
+    batch.y[2] = NOT_A_TARGET
+    batch.y[0, 0] = NOT_A_TARGET  # in the middle: read all the same
+    twin = twin_of(model)
+    assert_allclose(model.loss(batch).item(), loss_of(twin, batch).item(), **TIGHT)
+    nats = model.target_nats(batch.x, batch.y)
+    theirs = torch.nn.functional.cross_entropy(
+        twin(torch.from_numpy(batch.x)).mT, torch.from_numpy(batch.y), ignore_index=NOT_A_TARGET, reduction="none"
+    )
+    assert_allclose(nats, theirs.detach().numpy(), **TIGHT)
+    assert_array_equal(nats[batch.y == NOT_A_TARGET], 0)
+
+
+def test_tied_weights_are_one_parameter_in_the_twin_too(rng):
+    model = gpt(rng, tie_weights=True)
+    twin = twin_of(model)
+    assert len(list(twin.parameters())) == len(model.parameters()) == len(gpt(rng).parameters()) - 1
+    assert sum(p.numel() for p in twin.parameters()) == model.parameter_count()
+
+
+@pytest.mark.parametrize("tie_weights", [False, True])
+def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(tie_weights, rng):
+    model = gpt(rng, vocabulary_size=27, context=8, channels=32, heads=4, tie_weights=tie_weights)
+    twin = twin_of(model)
+    settings = {"lr": 3e-3, "betas": (0.9, 0.99), "weight_decay": 0.1}
+    ours, theirs = AdamW(model.parameters(), **settings), torch.optim.AdamW(twin.parameters(), **settings)
+    losses, their_losses = [], []
+    for _ in range(200):
+        # the character after two is their sum: to be found by looking back
+        ids = rng.integers(0, 3, (32, 9))
+        for t in range(2, 9):
+            ids[:, t] = ids[:, t - 1] + ids[:, t - 2] + (t % 2)
+        batch = Batch(ids[:, :-1] % 27, ids[:, 1:] % 27)
+        loss, their_loss = model.loss(batch), loss_of(twin, batch)
+        losses.append(loss.item())
+        their_losses.append(their_loss.item())
+        ours.zero_grad()
+        theirs.zero_grad()
+        loss.backward()
+        their_loss.backward()
+        clip_grad_norm(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(twin.parameters(), 1.0)
+        ours.step()
+        theirs.step()
+    assert losses[0] == pytest.approx(np.log(27), rel=0.05)
+    assert losses[-1] < 0.6  # the first character, one in eight, is ln 3 = 1.1 nats
+    assert_allclose(losses, their_losses, rtol=0, atol=1e-3)
