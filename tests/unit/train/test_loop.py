@@ -137,6 +137,30 @@ def test_a_run_killed_between_evaluations_goes_on_from_the_last(make: Make) -> N
     same(killed.run, whole.run)
 
 
+@pytest.mark.parametrize("saving", [2, 4])
+def test_a_run_killed_with_metrics_newer_than_its_checkpoint(
+    make: Make, monkeypatch: pytest.MonkeyPatch, saving: int
+) -> None:
+    whole, killed = make("whole"), make("killed")
+    whole.trainer().fit()
+    save = RunDirectory.save_checkpoint
+    saved: list[int] = []
+
+    def die(run: RunDirectory, arrays: dict[str, Array], facts: dict[str, Any]) -> None:
+        if len(saved) == saving:
+            raise InterruptedError
+        saved.append(facts["step"])
+        save(run, arrays, facts)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDirectory, "save_checkpoint", die)
+        with pytest.raises(InterruptedError):
+            killed.trainer().fit()
+    assert killed.run.load_metrics()[-1]["step"] > saved[-1]
+    assert reopen(killed.run).trainer().fit()
+    same(killed.run, whole.run)
+
+
 def test_the_kept_weights_are_those_of_the_best_evaluation(make: Make) -> None:
     session = make("run", lr=0.1, schedule="constant", warmup=0, evaluate_every=1)
     loop = session.trainer()
