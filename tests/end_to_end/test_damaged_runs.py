@@ -97,7 +97,7 @@ def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda config: config["recipe"].update(steps=0), "steps must be from 1"),
         (lambda config: config["recipe"].update(lr="fast"), "recipe cannot be"),
         (lambda config: config.pop("model"), "must name a model and a corpus"),
-        (lambda config: config["model"].update(name="gpt"), "must be one of ngram, bigram, mlp"),
+        (lambda config: config["model"].update(name="crystal-ball"), "must be one of ngram, bigram, mlp"),
         (lambda config: config["model"].update(settings=3), "must name a model and a corpus"),
         (lambda config: config["model"]["settings"].update(hidden=4), "hidden cannot be 4"),
         (lambda config: config["model"]["settings"].update(hidden=["4"]), "hidden cannot be ['4']"),

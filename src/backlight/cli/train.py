@@ -61,6 +61,9 @@ def train(
     direct: Annotated[
         bool | None, typer.Option("--direct", help="Connect the vectors to the logits too.", rich_help_panel=_MODEL)
     ] = None,
+    batch_norm: Annotated[
+        bool | None, typer.Option("--batch-norm", help="Normalise over the minibatch, in mlp.", rich_help_panel=_MODEL)
+    ] = None,
     channels: Annotated[
         int | None, typer.Option(help="Length of a position's vector, of GPT.", rich_help_panel=_MODEL)
     ] = None,
@@ -122,7 +125,7 @@ def train(
     """Train a model on a list of items, watch it learn, and read items that nobody ever had."""
     settings = {
         "context": context, "embedding": embedding, "hidden": _sizes(hidden), "direct": direct, "order": order,
-        "smoothing": smoothing, "k": k,
+        "smoothing": smoothing, "k": k, "batch_norm": batch_norm,
         "channels": channels, "layers": layers, "heads": heads, "dropout": dropout, "tie_weights": tie_weights,
     }  # fmt: skip
     recipe = {

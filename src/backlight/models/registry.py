@@ -35,7 +35,11 @@ class Rung:
     counted: bool = False
 
     def configure(self, settings: Mapping[str, Any]) -> Any:
-        """Return the configuration for these settings. Raises ConfigError for one that this model does not have."""
+        """Return the configuration for these settings; a list of one will do for a number.
+
+        Raises:
+            ConfigError: a setting that this model does not have, or several numbers where it has one.
+        """
         known = [field.name for field in fields(self.config)]
         unknown = sorted(set(settings) - set(known))
         if unknown:
@@ -43,7 +47,15 @@ class Rung:
                 f"{self.name} has the settings {', '.join(known)}; got {', '.join(unknown)}. "
                 "Leave it out, or take another model."
             )
-        return self.config(**settings)
+        numbers = {field.name for field in fields(self.config) if field.type is int}
+        return self.config(**{name: self._one(name, v) if name in numbers else v for name, v in settings.items()})
+
+    def _one(self, name: str, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        if len(value) != 1:
+            raise ConfigError(f"{name} of {self.name} is one number; got {', '.join(map(str, value))}. Give the first.")
+        return value[0]
 
 
 MODELS = {

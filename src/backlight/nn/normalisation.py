@@ -65,8 +65,10 @@ class BatchNorm1d(Module):
             )
         batch = moments(x.array)
         mean, variance = self.running_mean.array, self.running_var.array
-        mean += self.momentum * (batch.mean - mean)
-        variance += self.momentum * (batch.variance * (N / (N - 1)) - variance)
+        mean *= 1 - self.momentum
+        mean += self.momentum * batch.mean
+        variance *= 1 - self.momentum
+        variance += self.momentum * N / (N - 1) * batch.variance
         return apply(BatchNorm, x, self.weight, self.bias, eps=self.eps, known=batch)
 
     def _by_running(self, x: Tensor) -> Tensor:

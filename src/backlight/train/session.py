@@ -8,10 +8,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from backlight.core import RunError
+from backlight.core import ConfigError, RunError
 from backlight.models import LanguageModel, rung, settings_of
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
+from backlight.nn import BatchNorm1d
 from backlight.runs import RunDirectory
 from backlight.text import Corpus, Dataset, Splits, Vocabulary, item_hashes, load_corpus, split_corpus
 from backlight.train.evaluate import SAMPLE_TARGETS, bits, dataset, mean_nats
@@ -85,6 +86,8 @@ class Session:
         """
         arrays, facts = self.run.load_weights()
         self.model.load_state_dict(arrays)
+        if isinstance(self.model, NeuralModel):
+            self.model.eval()
         nats = {
             "train_nats": mean_nats(self.model, self.data["train"], at_most=SAMPLE_TARGETS),
             "dev_nats": mean_nats(self.model, self.data["dev"]),
@@ -119,6 +122,7 @@ def prepare(plan: Plan, path: Path | Callable[[Corpus], Path], *, stdin: BinaryI
     """
     corpus = load_corpus(plan.corpus, mode=plan.mode, stdin=stdin)
     parts = _build(plan, corpus)
+    _check_batch_size(plan, parts[2])
     _, vocabulary, model, _ = parts
     config = {
         **plan.to_json(),
@@ -135,6 +139,17 @@ def prepare(plan: Plan, path: Path | Callable[[Corpus], Path], *, stdin: BinaryI
         seen=item_hashes(corpus.items if corpus.mode == "items" else []),
     )
     return Session(plan, run, corpus, *parts)
+
+
+def _check_batch_size(plan: Plan, model: LanguageModel) -> None:
+    """Refuse now what batch norm would refuse at the first step, when there is a run already."""
+    if plan.recipe is None or plan.recipe.batch_size > 1 or not isinstance(model, NeuralModel):
+        return
+    if any(isinstance(module, BatchNorm1d) for _, module in model.named_modules()):
+        raise ConfigError(
+            f"batch_size must be at least 2 for a {plan.model} with batch norm, since one example has no variance; "
+            f"got {plan.recipe.batch_size}. Take a larger one."
+        )
 
 
 def reopen(run: RunDirectory, *, stdin: BinaryIO | None = None) -> Session:

@@ -7,7 +7,7 @@ stopped. So a run that was interrupted ends with the same bits as one that was n
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from backlight.optim import clip_grad_norm
 from backlight.runs import RunDirectory
 from backlight.text import Dataset
 from backlight.train.evaluate import mean_nats
+from backlight.train.judging import judged
 from backlight.train.recipe import Recipe
 from backlight.train.records import Evaluation, LossRecord, Progress
 from backlight.train.stepping import Stepper
@@ -168,36 +169,30 @@ class Trainer:
     # -- looking and saving --------------------------------------------------------------------------------------------
 
     def _evaluate(self) -> None:
-        training = self._flat.data.copy()
-        if self._average is not None:
-            self._flat.data[...] = self._average
-        self.model.eval()
-        dev_nats = mean_nats(self.model, self.dev)
-        now = time.perf_counter()
-        if not math.isfinite(dev_nats):
-            self._diverged(dev_nats)
-        best = self._best.dev_nats is None or dev_nats < self._best.dev_nats
-        self._best = (
-            _Best(dev_nats, self.step) if best else _Best(self._best.dev_nats, self._best.step, self._best.since + 1)
-        )
-        pace = (self.step - self._marked_step) * self._characters_a_step / max(now - self._marked, 1e-9)
-        record = Evaluation(
-            step=self.step,
-            train_nats=self._loss_sum / self._loss_count if self._loss_count else None,
-            dev_nats=dev_nats,
-            best=best,
-            lr=self._optimiser.lr,
-            seconds=self._elapsed(),
-            characters_per_second=pace,
-        )
-        self._metrics.append(record.to_json())
-        self._loss_sum, self._loss_count = 0.0, 0
-        self._marked, self._marked_step = now, self.step
-        if best:
-            self.run.save_weights(self.model.state_dict(), {"step": self.step, "dev_nats": dev_nats})
-        self.on_evaluation(record)
-        self._flat.data[...] = training
-        self.model.train()
+        with judged(self.model, self._flat, self._average, self.train):
+            dev_nats = mean_nats(self.model, self.dev)
+            now = time.perf_counter()
+            if not math.isfinite(dev_nats):
+                self._diverged(dev_nats)
+            best = self._best.dev_nats is None or dev_nats < self._best.dev_nats
+            since = self._best.since + 1
+            self._best = _Best(dev_nats, self.step) if best else replace(self._best, since=since)
+            pace = (self.step - self._marked_step) * self._characters_a_step / max(now - self._marked, 1e-9)
+            record = Evaluation(
+                step=self.step,
+                train_nats=self._loss_sum / self._loss_count if self._loss_count else None,
+                dev_nats=dev_nats,
+                best=best,
+                lr=self._optimiser.lr,
+                seconds=self._elapsed(),
+                characters_per_second=pace,
+            )
+            self._metrics.append(record.to_json())
+            self._loss_sum, self._loss_count = 0.0, 0
+            self._marked, self._marked_step = now, self.step
+            if best:
+                self.run.save_weights(self.model.state_dict(), {"step": self.step, "dev_nats": dev_nats})
+            self.on_evaluation(record)
         self.save()
 
     def save(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from backlight.core import Batch, ConfigError, ShapeError
-from backlight.models import MLP, MLPConfig, WaveNet, WaveNetConfig
+from backlight.models import MLP, MLPConfig, WaveNet, WaveNetConfig, rung
 from backlight.nn import BatchNorm1d, Linear, Tanh, calibrate, fold
 from backlight.optim import AdamW
 from backlight.text import Vocabulary, Windows
@@ -100,6 +100,13 @@ def test_sizes_out_of_range_are_one_line(wrong, rule):
 def test_config_goes_through_json():
     config = WaveNetConfig(vocabulary_size=27, context=16, hidden=64)
     assert WaveNetConfig(**json.loads(json.dumps(asdict(config)))) == config
+
+
+def test_a_list_of_one_will_do_for_a_number():
+    assert rung("wavenet").configure({"vocabulary_size": 7, "hidden": [5]}).hidden == 5
+    with pytest.raises(ConfigError, match=r"hidden of wavenet is one number; got 5, 4\. Give the first") as error:
+        rung("wavenet").configure({"vocabulary_size": 7, "hidden": [5, 4]})
+    assert "\n" not in str(error.value)
 
 
 # -- what it computes --------------------------------------------------------------------------------------------------
