@@ -15,6 +15,7 @@ from backlight import nn
 from backlight.autograd import Tensor
 from backlight.core import NOT_A_TARGET, BacklightError, Batch, ConfigError
 from backlight.models.bigram import Bigram, BigramConfig
+from backlight.models.gpt import GPT, GPTConfig
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.neural import NeuralModel
 from backlight.models.recurrent import GRUConfig, LSTMConfig, RecurrentModel, RNNConfig
@@ -52,6 +53,11 @@ def recurrent(config, **sizes) -> Callable[[np.random.Generator], NeuralModel]:
     return lambda rng: RecurrentModel(config(**sizes), rng=rng)
 
 
+def gpt(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
+    sizes = {"vocabulary_size": 11, "context": 5, "channels": 6, "layers": 2, "heads": 2, "dropout": 0} | sizes
+    return lambda rng: GPT(GPTConfig(**sizes), rng=rng)
+
+
 CASES = [
     Case("bigram", lambda rng: Bigram(BigramConfig(vocabulary_size=11), rng=rng)),
     Case("bigram, batch of 1", lambda rng: Bigram(BigramConfig(vocabulary_size=2), rng=rng), batch_size=1),
@@ -79,6 +85,11 @@ CASES = [
             ("one unit", {"embedding": 1, "hidden": (1,)}, 2),
         ]
     ],
+    Case("gpt", gpt()),
+    Case("gpt, batch of 1", gpt(), batch_size=1),
+    Case("gpt, one layer, one head", gpt(layers=1, heads=1, channels=3, context=9), batch_size=3),
+    Case("gpt, a head for each channel", gpt(heads=6), batch_size=5),
+    Case("gpt, tied weights", gpt(tie_weights=True)),
 ]
 
 
@@ -201,7 +212,8 @@ def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(direct, rn
 
 
 def test_every_model_has_a_case(rng):
-    covered = {type(case.make(rng)) for case in CASES}
+    covered = {type(module) for case in CASES for _, module in case.make(rng).named_modules()}
+    covered = {cls for cls in covered if cls.__module__.startswith("backlight.models")}
     assert covered == {cls for cls in TWINS if cls.__module__.startswith("backlight.models")}
 
 
