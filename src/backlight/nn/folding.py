@@ -1,6 +1,7 @@
 """Batch norm folded into the linear layer before it: at inference both are one matrix and one bias."""
 
 import copy
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from backlight.core import ShapeError
 from backlight.nn.layers import Linear, Sequential
 from backlight.nn.module import Module
 from backlight.nn.normalisation import BatchNorm1d
+
+Kind = TypeVar("Kind", bound=Module)
 
 
 def fold_batch_norm(linear: Linear, batch_norm: BatchNorm1d) -> Linear:
@@ -41,7 +44,7 @@ def fold_batch_norm(linear: Linear, batch_norm: BatchNorm1d) -> Linear:
     return folded
 
 
-def fold(model: Module) -> Module:
+def fold(model: Kind) -> Kind:
     """Return a copy of a model in evaluation mode, each batch norm that follows a linear layer folded into it.
 
     The copy gives the same outputs with less work. It is for use, not for training: its names differ from the model's.

@@ -12,7 +12,7 @@ from backlight.core import ConfigError, RunError
 from backlight.models import LanguageModel, rung, settings_of
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
-from backlight.nn import BatchNorm1d
+from backlight.nn import BatchNorm1d, fold
 from backlight.runs import RunDirectory
 from backlight.text import Corpus, Dataset, Splits, Vocabulary, item_hashes, load_corpus, split_corpus
 from backlight.train.evaluate import SAMPLE_TARGETS, bits, dataset, mean_nats
@@ -189,7 +189,7 @@ def plan_of(run: RunDirectory) -> Plan:
 
 
 def load_model(run: RunDirectory) -> tuple[LanguageModel, Vocabulary]:
-    """Return the best model of a run and its vocabulary, ready for use.
+    """Return the best model of a run and its vocabulary, ready for use: in evaluation mode, batch norms folded.
 
     Raises:
         RunError: there are no weights yet, or they are damaged or not of this model.
@@ -200,7 +200,7 @@ def load_model(run: RunDirectory) -> tuple[LanguageModel, Vocabulary]:
     model = _model(plan, vocabulary)
     model.load_state_dict(arrays)
     if isinstance(model, NeuralModel):
-        model.eval()
+        model = fold(model)
     return model, vocabulary
 
 
