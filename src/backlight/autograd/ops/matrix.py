@@ -1,11 +1,17 @@
 """Products of matrices, where nearly all the arithmetic of a neural network happens."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from backlight.autograd.op import Op, ones, sum_to
 from backlight.core import Array
+
+
+def _rows(a: Array) -> Array:
+    """Return a (..., I) as a matrix (N, I)."""
+    return a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
 
 
 class MatMul(Op):
@@ -17,11 +23,16 @@ class MatMul(Op):
 
     @staticmethod
     def forward(a: Array, b: Array) -> tuple[Array, Any]:
+        if a.ndim > 2 and b.ndim == 2:  # one large product instead of a small one for each leading index
+            return (_rows(a) @ b).reshape(*a.shape[:-1], b.shape[1]), (a, b)
         return np.matmul(a, b), (a, b)
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
         a, b = saved
+        if a.ndim > 2 and b.ndim == 2:
+            dy_NO = _rows(dy)
+            return (dy_NO @ b.T).reshape(a.shape), _rows(a).T @ dy_NO
         a_2d = a[None, :] if a.ndim == 1 else a
         b_2d = b[:, None] if b.ndim == 1 else b
         if b.ndim == 1:

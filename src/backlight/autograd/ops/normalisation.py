@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backlight.autograd.op import Op
+from backlight.autograd.op import Op, ones
 from backlight.core import Array
 
 FITS = "x (..., C), gain (C,) and bias (C,)"
@@ -27,7 +27,7 @@ class Moments(NamedTuple):
 def moments(x: Array) -> Moments:
     """Return the statistics of x (..., C) over all axes but the last; N is the product of the others."""
     x_NC = x.reshape(-1, x.shape[-1])
-    mean_C = np.add.reduce(x_NC, axis=0) / len(x_NC)
+    mean_C = ones(len(x_NC), x_NC.dtype) @ x_NC / len(x_NC)
     centred_NC = x_NC - mean_C
     return Moments(mean_C, centred_NC, np.einsum("nc,nc->c", centred_NC, centred_NC) / len(x_NC))
 
@@ -52,19 +52,18 @@ class BatchNorm(Op):
     ) -> tuple[Array, Any]:
         _, centred_NC, variance_C = known or moments(x)
         rstd_C = 1 / np.sqrt(variance_C + eps)
-        xhat_NC = centred_NC * rstd_C
-        y_NC = xhat_NC * gain
+        y_NC = centred_NC * (rstd_C * gain)  # x̂ itself is nowhere needed: it is centred r
         y_NC += bias
-        return y_NC.reshape(x.shape), (xhat_NC, rstd_C, gain)
+        return y_NC.reshape(x.shape), (centred_NC, rstd_C, gain)
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, Array, Array]:
-        xhat_NC, rstd_C, gain = saved
-        N = len(xhat_NC)
-        dy_NC = dy.reshape(xhat_NC.shape)
-        dgain = np.einsum("nc,nc->c", dy_NC, xhat_NC)
-        dbias = np.add.reduce(dy_NC, axis=0)
-        dx_NC = xhat_NC * (dgain / -N)  # along x̂: the batch's scale cannot move it
+        centred_NC, rstd_C, gain = saved
+        N = len(centred_NC)
+        dy_NC = dy.reshape(centred_NC.shape)
+        dgain = np.einsum("nc,nc->c", dy_NC, centred_NC) * rstd_C
+        dbias = ones(N, dy_NC.dtype) @ dy_NC
+        dx_NC = centred_NC * (rstd_C * dgain / -N)  # along x̂: the batch's scale cannot move it
         dx_NC += dy_NC
         dx_NC -= dbias / N  # nor can the batch's mean
         dx_NC *= gain * rstd_C
@@ -108,4 +107,4 @@ class LayerNorm(Op):
         dx_NC -= xhat_NC * along_N1  # nor can the row's scale
         dx_NC *= rstd_N1
         dgain = np.einsum("nc,nc->c", dy_NC, xhat_NC)
-        return dx_NC.reshape(dy.shape), dgain, np.add.reduce(dy_NC, axis=0)
+        return dx_NC.reshape(dy.shape), dgain, ones(len(dy_NC), dy_NC.dtype) @ dy_NC
