@@ -9,8 +9,8 @@ import numpy as np
 from backlight.autograd.op import Op
 from backlight.core import Array, IntArray
 
-_ONE_HOT_LIMIT = 128
-"""Up to this many rows a product with a one-hot matrix sums faster than a scatter (see docs/log.md)."""
+_ONE_HOT_LIMIT = 256
+"""Up to this many rows a product with a one-hot matrix sums faster than a scatter: benchmarks/scatter.py."""
 
 
 def scatter_rows(dy: Array, rows: IntArray, count: int) -> Array:
