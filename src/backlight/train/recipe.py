@@ -113,8 +113,8 @@ RECIPES: Final = {
     "mlp": Recipe(steps=5_000, batch_size=256, lr=5e-3, warmup=100, weight_decay=0.07, average=0.998),
     "wavenet": Recipe(steps=6_000, batch_size=256, lr=3e-3, warmup=100, weight_decay=0.01),
     "gpt": Recipe(steps=16_000, batch_size=64, lr=3e-3, warmup=200, weight_decay=0.1, clip=1.0),
-    # small batches, because a step through time costs the same however few rows it has left, and the noise helps;
-    # clip, because a gradient through many steps can burst (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063)
+    # twice the steps at half the batch reached a little less loss (docs/log.md); clipped, because a gradient through
+    # many steps can burst (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063), a plain recurrence's most
     "rnn": Recipe(steps=10_000, batch_size=64, lr=2e-3, warmup=200, weight_decay=0.1, clip=1.0),
     "gru": Recipe(steps=10_000, batch_size=64, lr=3e-3, warmup=200, weight_decay=0.1, clip=1.0),
     "lstm": Recipe(steps=10_000, batch_size=64, lr=3e-3, warmup=200, weight_decay=0.1, clip=1.0),
