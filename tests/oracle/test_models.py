@@ -41,7 +41,8 @@ class Case:
 
 
 def mlp(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
-    return lambda rng: MLP(MLPConfig(**{"vocabulary_size": 11, "embedding": 5} | sizes), rng=rng)
+    sizes = {"vocabulary_size": 11, "context": 8, "embedding": 5, "hidden": (20,)} | sizes
+    return lambda rng: MLP(MLPConfig(**sizes), rng=rng)
 
 
 def wavenet(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
