@@ -197,6 +197,6 @@ def _expand(begins: IntArray, lengths: IntArray, dtype: type[np.integer]) -> Int
 
 def _check(items: EncodedItems, context: int, *, at_least: int) -> None:
     if context < at_least:
-        raise ConfigError(f"a context is {at_least} or larger; got {context}. Take 3")
+        raise ConfigError(f"a context is {at_least} or larger; got {context}. Take 3.")
     if items.targets < 1:
-        raise DataError(f"a data set needs at least one target; got {len(items)} items without one. Give it some text")
+        raise DataError(f"a data set needs at least one target; got {len(items)} items without one. Give it some text.")

@@ -116,7 +116,7 @@ def load_corpus(source: str, *, mode: Mode | None = None, stdin: BinaryIO | None
         ConfigError: no such mode.
     """
     if mode not in {None, "items", "text"}:
-        raise ConfigError(f"mode is 'items' or 'text'; got {mode!r}. Take 'items' for one item a line")
+        raise ConfigError(f"mode is 'items' or 'text'; got {mode!r}. Take 'items' for one item a line.")
     if source in EMBEDDED:
         content = _embedded(EMBEDDED[source])
     elif source in DOWNLOADS:

@@ -55,7 +55,7 @@ def read_download(name: str) -> bytes:
     if not folder:
         return _fetch(name, download)
     if not Path(folder).is_dir():
-        raise DataError(f"{FOLDER_VARIABLE} must name a folder; got {folder!r}. Correct it or unset it")
+        raise DataError(f"{FOLDER_VARIABLE} must name a folder; got {folder!r}. Correct it or unset it.")
     for file_name in download.file_names:
         path = Path(folder) / file_name
         if path.exists():
@@ -69,7 +69,7 @@ def _verified(path: Path, name: str, download: Download) -> bytes:
     if given not in {download.sha256, *download.also_sha256}:
         raise DataError(
             f"{name} must have sha256 {download.sha256}; {str(path)!r} has {given}."
-            f" Fetch it again from {download.url}, or train on the file by its path"
+            f" Fetch it again from {download.url}, or train on the file by its path."
         )
     return content
 
@@ -88,6 +88,6 @@ def _fetch(name: str, download: Download) -> bytes:
         reason = type(error).__name__
         raise DataError(
             f"{name} is downloaded on first use; fetching {download.url} failed ({reason})."
-            f" Put the file into a folder as {download.file_names[0]} and set {FOLDER_VARIABLE} to that folder"
+            f" Put the file into a folder as {download.file_names[0]} and set {FOLDER_VARIABLE} to that folder."
         ) from error
     return _verified(Path(kept), name, download)

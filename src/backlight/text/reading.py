@@ -32,21 +32,21 @@ def read_file(source: str, known_names: Iterable[str] = ()) -> bytes:
             f"a corpus is a file, '-' or a known name; there is no {_short(source)}. {_way_out(source, known_names)}"
         ) from None
     except PermissionError:
-        raise DataError(f"a corpus must be readable; no permission to read {source!r}. Try: chmod u+r FILE") from None
+        raise DataError(f"a corpus must be readable; no permission to read {source!r}. Try chmod u+r FILE.") from None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(f"a corpus must be readable; {_short(source)}: {reason}. Name another file") from None
+        raise DataError(f"a corpus must be readable; {_short(source)}: {reason}. Name another file.") from None
 
 
 def _regular(source: str) -> Path:
     if not source or "\0" in source:
-        raise DataError(f"a corpus is a file, '-' or a known name; got {_short(source)}. Give the path of a text file")
+        raise DataError(f"a corpus is a file, '-' or a known name; got {_short(source)}. Give the path of a text file.")
     path = Path(source)
     kind = path.stat().st_mode
     if stat.S_ISDIR(kind):
-        raise DataError(f"a corpus is one file; {source!r} is a directory. Name a file in it")
+        raise DataError(f"a corpus is one file; {source!r} is a directory. Name a file in it.")
     if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
-        raise DataError(f"a corpus is a regular file or a pipe; {source!r} is a device or a socket. Name a text file")
+        raise DataError(f"a corpus is a regular file or a pipe; {source!r} is a device or a socket. Name a text file.")
     return path
 
 
@@ -58,13 +58,13 @@ def read_stream(stream: BinaryIO | None) -> bytes:
     """
     if stream is None:
         if sys.stdin is None:
-            raise DataError("'-' reads standard input; standard input is closed. Pipe a text in, or name a file")
+            raise DataError("'-' reads standard input; standard input is closed. Pipe a text in, or name a file.")
         stream = sys.stdin.buffer
     try:
         return stream.read()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(f"'-' reads standard input; it failed: {reason}. Pipe a text in, or name a file") from None
+        raise DataError(f"'-' reads standard input; it failed: {reason}. Pipe a text in, or name a file.") from None
 
 
 def decode(content: bytes, name: str) -> str:
@@ -74,16 +74,16 @@ def decode(content: bytes, name: str) -> str:
         DataError: empty, not UTF-8, or with NUL bytes in it.
     """
     if content.startswith(UTF16_MARKS):
-        raise DataError(f"a corpus must be UTF-8; {name} starts with a UTF-16 byte-order mark. Save it as UTF-8")
+        raise DataError(f"a corpus must be UTF-8; {name} starts with a UTF-16 byte-order mark. Save it as UTF-8.")
     start = len(UTF8_MARK) if content.startswith(UTF8_MARK) else 0
     body = content[start:] if start else content
     if not body:
-        raise DataError(f"a corpus needs at least one character; {name} is empty. Name a file with text in it")
+        raise DataError(f"a corpus needs at least one character; {name} is empty. Name a file with text in it.")
     nul = body.find(b"\0")
     if nul >= 0:
         raise DataError(
             f"a corpus must be text; {name} has a NUL byte at {_place(body, nul, start)}."
-            " If it is text, save it as UTF-8; a binary file has no lines to learn from"
+            " If it is text, save it as UTF-8; a binary file has no lines to learn from."
         )
     try:
         text = body.decode("utf-8")
@@ -91,7 +91,7 @@ def decode(content: bytes, name: str) -> str:
         byte = body[error.start]
         raise DataError(
             f"a corpus must be UTF-8; {name} has the byte 0x{byte:02x} at {_place(body, error.start, start)}."
-            " Save it as UTF-8 (iconv -f LATIN1 -t UTF-8 converts the most common other encoding)"
+            " Save it as UTF-8 (iconv -f LATIN1 -t UTF-8 converts the most common other encoding)."
         ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -121,7 +121,7 @@ def stream_of(text: str, name: str) -> str:
 
 def _blank(name: str) -> DataError:
     return DataError(
-        f"a corpus needs at least one line that is not blank; {name} has only blank lines. Name a file with text in it"
+        f"a corpus needs at least one line that is not blank; {name} has only blank lines. Name a file with text in it."
     )
 
 
@@ -135,7 +135,7 @@ def _way_out(source: str, known_names: Iterable[str]) -> str:
     near = difflib.get_close_matches(source, names, n=1)
     if near:
         return f"Did you mean {near[0]}?"
-    return f"Check the path, or take one of: {', '.join(names)}" if names else "Check the path"
+    return f"Check the path, or take one of: {', '.join(names)}." if names else "Check the path."
 
 
 def _short(source: str) -> str:

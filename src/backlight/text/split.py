@@ -112,7 +112,7 @@ def _keep(items: list[str], seed: int, cut: Cuts) -> list[IntArray]:
 
 def _blocks(text: str, fractions: tuple[float, float, float]) -> Splits:
     if len(text) < 3:
-        raise DataError(f"train, dev and test need a character each; the text has {len(text)}. Give it more text")
+        raise DataError(f"train, dev and test need a character each; the text has {len(text)}. Give it more text.")
     first, second = _cuts(fractions)(len(text))
     return Splits(*(Part([block], None) for block in (text[:first], text[first:second], text[second:])))
 
@@ -127,16 +127,16 @@ def _need_three(items: list[str], count: int, what: str) -> None:
         longest = max(map(len, items), default=0)
         raise DataError(
             f"train, dev and test need an item each; got {count} {what}, the longest of {longest} characters."
-            " Give it one item a line, at least 3; or read running text as one stream with --mode text"
+            " Give it one item a line, at least 3; or read running text as one stream with --mode text."
         )
 
 
 def _check(seed: int, fractions: tuple[float, float, float], duplicates: str) -> None:
     if seed < 0:
-        raise ConfigError(f"a seed is 0 or larger; got {seed}. Take 42")
+        raise ConfigError(f"a seed is 0 or larger; got {seed}. Take 42.")
     if len(fractions) != 3 or not all(f > 0 for f in fractions) or not math.isclose(sum(fractions), 1, abs_tol=1e-9):
         raise ConfigError(
-            f"fractions are three numbers above 0 with sum 1; got {tuple(fractions)}. Take (0.8, 0.1, 0.1)"
+            f"fractions are three numbers above 0 with sum 1; got {tuple(fractions)}. Take (0.8, 0.1, 0.1)."
         )
     if duplicates not in {"together", "keep"}:
-        raise ConfigError(f"duplicates are kept 'together' or 'keep' apart; got {duplicates!r}. Take 'together'")
+        raise ConfigError(f"duplicates are kept 'together' or 'keep' apart; got {duplicates!r}. Take 'together'.")

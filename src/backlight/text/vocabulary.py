@@ -35,17 +35,17 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if not self.characters:
-            raise VocabularyError("a vocabulary needs at least one character; got none. Give it a text that has some")
+            raise VocabularyError("a vocabulary needs at least one character; got none. Give it a text that has some.")
         if any(a >= b for a, b in pairwise(self.characters)):
             raise VocabularyError(
                 f"a vocabulary's characters are distinct and sorted by code point; got {_short(self.characters)}."
-                " Build it with Vocabulary.of(items)"
+                " Build it with Vocabulary.of(items)."
             )
         for character in self.characters:
             if unicodedata.category(character) == "Cs":
                 raise VocabularyError(
                     f"a vocabulary has whole characters; got half of a surrogate pair (U+{ord(character):04X})."
-                    " Decode the text as UTF-8"
+                    " Decode the text as UTF-8."
                 )
 
     @classmethod
@@ -114,7 +114,7 @@ class Vocabulary:
             where = f"in item {i + 1} ({_short(items[i])})"
         return VocabularyError(
             f"every character must be in the vocabulary of {len(self.characters)} characters; got {character!r}"
-            f" (U+{ord(character):04X}) {where}. Leave it out, or train on a text that has it"
+            f" (U+{ord(character):04X}) {where}. Leave it out, or train on a text that has it."
         )
 
     def decode(self, ids: Iterable[int] | IntArray) -> str:
@@ -130,7 +130,7 @@ class Vocabulary:
         if not given.size:
             return ""
         if given.dtype.kind not in "iu":
-            raise VocabularyError(f"ids are whole numbers; got {given.dtype}. Convert them with .astype(int)")
+            raise VocabularyError(f"ids are whole numbers; got {given.dtype}. Convert them with .astype(int).")
         self._check_range(given)
         characters = self._codes[given[given != BOUNDARY]]
         text: str = characters.astype("<u4").tobytes().decode("utf-32-le")
@@ -183,7 +183,7 @@ class Vocabulary:
 
 def _unreadable(given: str) -> VocabularyError:
     return VocabularyError(
-        f"a vocabulary is what to_json gives; {given}. Take a whole copy of the file, or train again"
+        f"a vocabulary is what to_json gives; {given}. Take a whole copy of the file, or train again."
     )
 
 
