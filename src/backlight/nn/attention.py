@@ -1,17 +1,22 @@
 """The layer by which positions read each other, and the memory that lets the next one do so without starting over."""
 
+import math
+
 import numpy as np
 from numpy.typing import DTypeLike
 
 from backlight.autograd import Tensor, apply
-from backlight.autograd.ops.attention import CausalAttention, Places, causal_weights, mix, split_heads
+from backlight.autograd.ops.attention import CausalAttention, Places
 from backlight.core import Array, ConfigError, IntArray, ShapeError
 from backlight.nn.layers import Linear
 from backlight.nn.module import Module
 
 
 class KeyValueCache:
-    """The keys and values of the positions that one attention layer has read.
+    """The keys and values of the positions that one attention layer has read, with a column for each text.
+
+    A new position has one query for each text and head: too little for a matrix product of its own. With the texts
+    side by side, the products of all of them are sums of long rows.
 
     Args:
         rows: how many texts, B.
@@ -24,26 +29,32 @@ class KeyValueCache:
     """
 
     def __init__(self, rows: int, heads: int, context: int, size: int, dtype: DTypeLike) -> None:
-        self._both = np.empty((2, rows, heads, context, size), dtype)
+        self._keys = np.empty((context, heads, size, rows), dtype)
+        self._values = np.empty((context, heads, size, rows), dtype)
         self.length = 0
 
-    def append(self, k: Array, v: Array) -> tuple[Array, Array]:
-        """Add keys and values of S more positions, (B, H, S, D) each, and return all there are, (B, H, length, D)."""
-        start, self.length = self.length, self.length + k.shape[2]
-        self._both[0, :, :, start : self.length] = k
-        self._both[1, :, :, start : self.length] = v
-        keys, values = self._both[:, :, :, : self.length]
-        return keys, values
-
-    def clear(self) -> None:
-        """Forget all positions."""
-        self.length = 0
+    def read(self, qkv_CB: Array) -> Array:
+        """Let one more position of each text, (3C, B), join the others and read them all; returns (C, B)."""
+        _, H, D, B = self._keys.shape
+        q, k, v = qkv_CB.reshape(3, H, D, B)
+        t = self.length
+        self._keys[t], self._values[t] = k, v
+        self.length = t + 1
+        p = np.einsum("thdb,hdb->thb", self._keys[: t + 1], q)
+        p *= 1 / math.sqrt(D)
+        p -= np.maximum.reduce(p, axis=0)
+        np.exp(p, out=p)
+        p /= np.add.reduce(p, axis=0)
+        y: Array = np.einsum("thb,thdb->hdb", p, self._values[: t + 1])
+        return y.reshape(H * D, B)
 
     def keep(self, rows: IntArray) -> None:
-        """Forget all texts but these, given in ascending order."""
-        kept = self._both[:, rows, :, : self.length]
-        self._both = self._both[:, : len(rows)]
-        self._both[:, :, :, : self.length] = kept
+        """Go on with these texts; one that is named several times goes on in as many ways."""
+        for both in ("_keys", "_values"):
+            before = getattr(self, both)
+            kept = np.empty((*before.shape[:3], len(rows)), before.dtype)
+            np.take(before[: self.length], rows, axis=3, out=kept[: self.length])
+            setattr(self, both, kept)
 
 
 class CausalSelfAttention(Module):
@@ -106,11 +117,12 @@ class CausalSelfAttention(Module):
         y = apply(CausalAttention, self.qkv(x), heads=self.heads, places=places, kept=kept, p=self.dropout)
         return self.output(y)
 
-    def extend(self, x: Tensor, cache: KeyValueCache) -> Tensor:
-        """Return what S more positions (B, S, C) read, themselves and those in the cache; they join it. No graph."""
-        q, k, v = split_heads(self.qkv(x).array, self.heads)
-        keys, values = cache.append(k, v)
-        return self.output(Tensor(mix(causal_weights(q, keys), values)))
+    def step(self, x_BC: Tensor, cache: KeyValueCache) -> Tensor:
+        """Return what one more position of each text reads, itself and those in the cache, which it joins. No graph."""
+        qkv_CB = self.qkv.weight.array.T @ x_BC.array.T
+        if self.qkv.bias is not None:
+            qkv_CB += self.qkv.bias.array[:, None]
+        return self.output(Tensor(cache.read(qkv_CB).T))
 
     def cache(self, rows: int, context: int) -> KeyValueCache:
         """Return room for `context` positions of `rows` texts."""

@@ -59,6 +59,23 @@ def test_texts_left_out_never_come_back(rng):
     assert_allclose(texts.logits, model.next_logits(np.append(x[3:], [[1]], axis=1)), rtol=0, atol=1e-5)
 
 
+def test_texts_that_are_the_same_are_read_once(rng, monkeypatch):
+    model = gpt(rng)
+    asked, step = [], model.step
+    monkeypatch.setattr(model, "step", lambda ids, caches: (asked.append(ids.tolist()), step(ids, caches))[1])
+    texts = model.decoder(np.array([[0, 2]] * 6))
+    texts.advance(np.array([3, 1, 1, 3, 3, 4]))
+    texts.keep(np.array([0, 1, 2, 3, 5]))  # of those that go on as 3, two stay
+    texts.advance(np.array([1, 1, 2, 1, 2]))
+    texts.keep(np.array([0, 1, 2, 3]))
+    texts.advance(np.array([0, 1, 2, 3]))  # each in its own way from here
+    texts.advance(np.array([4, 3, 2, 1]))
+    assert asked == [[0], [2], [1, 3, 4], [1, 2, 1, 2], [1, 2, 0, 3], [3, 2, 4, 1]]
+    x = np.array([[0, 2, 3, 1, 0, 4], [0, 2, 1, 1, 1, 3], [0, 2, 1, 2, 2, 2], [0, 2, 3, 1, 3, 1]])
+    assert_array_equal(texts.x_BT, x)
+    assert_allclose(texts.logits, model.next_logits(x), rtol=0, atol=1e-5)
+
+
 def test_any_model_is_read_again(rng, make_table):
     for model in (mlp(rng), make_table(np.ones((5, 5)), context=6)):
         x = rng.integers(0, 5, (3, 6))

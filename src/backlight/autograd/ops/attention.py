@@ -43,33 +43,24 @@ def split_heads(qkv_BTC: Array, heads: int) -> Array:
 
 
 def causal_weights(q: Array, k: Array) -> Array:
-    """Return how much of each value each query takes: (B, H, K, Q), columns sum to 1.
-
-    The queries (B, H, Q, D) belong to the last Q of the K positions whose keys are (B, H, K, D).
-    """
-    K, Q, D = k.shape[-2], q.shape[-2], q.shape[-1]
+    """Return how much of each position's value each query takes: (B, H, T, T), a row for each key; columns sum to 1."""
+    T, D = q.shape[-2:]
     p: Array = k @ q.swapaxes(-1, -2)
     p *= 1 / math.sqrt(D)
-    if Q > 1:  # the last position sees all
-        p += _future(K, Q, p.dtype)
+    later = np.tri(T, k=-1, dtype=np.bool_)  # the key's position is after the query's
+    p += np.where(later, np.asarray(-np.inf, p.dtype), np.asarray(0, p.dtype))
     p -= np.maximum.reduce(p, axis=-2, keepdims=True)
     np.exp(p, out=p)
     p /= np.add.reduce(p, axis=-2, keepdims=True)
     return p
 
 
-def _future(K: int, Q: int, dtype: np.dtype[Any]) -> Array:
-    """Return (K, Q): -inf where the key's position is after the query's, else 0."""
-    after = np.arange(K)[:, None] > np.arange(K - Q, K)
-    return np.where(after, np.asarray(-np.inf, dtype), np.asarray(0, dtype))
-
-
-def mix(p_BHKQ: Array, v: Array) -> Array:
-    """Return (B, Q, C): for each query and head the values (B, H, K, D) weighted by its column, heads side by side."""
-    B, H, _, Q = p_BHKQ.shape
-    y = np.empty((B, Q, H, v.shape[-1]), v.dtype)
-    np.matmul(p_BHKQ.swapaxes(-1, -2), v, out=y.transpose(0, 2, 1, 3))
-    return y.reshape(B, Q, -1)
+def mix(p_BHTT: Array, v: Array) -> Array:
+    """Return (B, T, C): for each query and head the values (B, H, T, D) weighted by its column, heads side by side."""
+    B, H, T, D = v.shape
+    y = np.empty((B, T, H, D), v.dtype)
+    np.matmul(p_BHTT.swapaxes(-1, -2), v, out=y.transpose(0, 2, 1, 3))
+    return y.reshape(B, T, H * D)
 
 
 class CausalAttention(Op):
