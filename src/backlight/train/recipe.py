@@ -109,7 +109,7 @@ RECIPES: Final = {
     # one linear layer: convex, so a large rate is safe and few steps are enough
     "bigram": Recipe(steps=2_000, batch_size=1_024, lr=0.05, warmup=50),
     # few large batches rather than the lecture's 200,000 of 32: a matrix product of 256 rows costs far less than eight
-    # of 32; the average of the last thousand steps' weights and the weight decay hold back what two layers learn by heart
+    # of 32; the average of the last thousand steps' weights and the weight decay hold back what is learnt by heart
     "mlp": Recipe(steps=5_000, batch_size=256, lr=5e-3, warmup=100, weight_decay=0.07, average=0.998),
     "wavenet": Recipe(steps=6_000, batch_size=256, lr=3e-3, warmup=100, weight_decay=0.01),
     "gpt": Recipe(steps=16_000, batch_size=64, lr=3e-3, warmup=200, weight_decay=0.1, clip=1.0),
