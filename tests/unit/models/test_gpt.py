@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from backlight.autograd import Tensor
 from backlight.core import NOT_A_TARGET, Batch, ConfigError, ShapeError
 from backlight.models import GPT, GPTConfig, LanguageModel, rung, settings_of
 from backlight.models._ragged import Ragged
@@ -164,6 +165,30 @@ def test_dropout_is_drawn_in_training_only_and_from_the_generator_given(rng):
     assert losses[0] == losses[1] != losses[2]
     model.eval()
     assert model.loss(batch).item() == model.loss(batch).item()
+
+
+def test_dropout_is_of_vectors_of_weights_and_of_what_blocks_add(rng):
+    model = small(rng, dropout=0.2)
+    drawn = []
+
+    class Chance:
+        def random(self, shape, dtype):
+            drawn.append(shape)
+            return rng.random(shape, dtype)
+
+    model.draw_from(Chance())
+    model(np.zeros((3, 4), int))
+    vectors, weights = (3, 4, 6), (3, 2, 4, 4)
+    assert drawn == [vectors, *[weights, vectors, vectors] * 2]
+    x = Tensor(np.ones((2000, 1, 6), np.float32))
+    block = model.draw_from(rng).blocks[0]
+    for kept in (block.attention.output, block.mlp.layers[2]):  # alone, each adds 1, or after dropout 0 or 1 / 0.8
+        for layer in (block.attention.output, block.mlp.layers[2]):
+            layer.weight.data = np.zeros(layer.weight.shape, np.float32)
+            layer.bias.data = np.full(6, float(layer is kept), np.float32)
+        added = block(x).numpy() - 1
+        assert_allclose(np.unique(added), [0, 1.25])
+        assert np.mean(added == 0) == pytest.approx(0.2, abs=0.02)
 
 
 def test_learns_to_look_back(rng):
