@@ -20,7 +20,7 @@ def judged(
     """Within the block, hold the network as it is judged; after it, as it was, in training mode.
 
     Averaged weights take the place of the last ones. Batch norms get the statistics of the weights that are judged:
-    those that training left belong to other weights, and cost 0.07 to 0.01 nats with averaged ones, and 0.002 with the
+    those that training left belong to other weights, and cost 0.04 to 0.007 nats with averaged ones, and 0.002 with the
     last ones (docs/log.md).
 
     Args:
