@@ -163,3 +163,8 @@ def test_200_000_draws_are_distributed_as_they_should_be(rng):
     possible = p > 0
     chi2 = (((seen - n * p) ** 2)[possible] / (n * p)[possible]).sum()
     assert chi2 < 18.47  # 4 degrees of freedom: exceeded by one seed in a thousand, and this seed is fixed
+
+
+def test_top_p_keeps_no_more_than_reach_it_exactly() -> None:
+    p_BV = probabilities(np.zeros((1, 4)), top_p=0.5)  # four quarters, without rounding: two of them are enough
+    assert p_BV.tolist() == [[0.5, 0.5, 0, 0]]
