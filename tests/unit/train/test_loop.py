@@ -17,6 +17,7 @@ from backlight.train import (
     Progress,
     Session,
     Trainer,
+    bits,
     load_model,
     mean_nats,
     reopen,
@@ -180,6 +181,17 @@ def test_the_kept_weights_are_those_of_the_best_evaluation(make: Make) -> None:
     result = session.result(steps=loop.step, seconds=loop.seconds)
     assert (result["dev_nats"], result["best_step"]) == (nats, step)
     assert session.run.load_result() == result
+
+
+def test_the_verdict_names_each_part_by_its_own_loss(make: Make) -> None:
+    session = make("run")
+    session.trainer().fit()
+    result = session.result(steps=30, seconds=1.0)
+    model, _ = load_model(session.run)
+    nats = [mean_nats(model, session.data[part]) for part in ("train", "dev", "test")]
+    assert len(set(nats)) == 3, "or this test shows nothing"
+    assert [result["train_nats"], result["dev_nats"], result["test_nats"]] == nats
+    assert [result["dev_bits"], result["test_bits"]] == [bits(one) for one in nats[1:]]
 
 
 def test_patience_ends_after_so_many_evaluations_without_a_new_best(make: Make) -> None:
