@@ -149,6 +149,15 @@ class Value(Node):
         _check_angle(self.data)
         return _made(math.cos(self.data), (self,), "cos", (-math.sin(self.data),))
 
+    # -- looking at it -------------------------------------------------------------------------------------------------
+
+    def edges(self) -> "tuple[tuple[Value, Number], ...]":
+        """Return (parent, local derivative) for each of `_prev`, in that order; none for a leaf.
+
+        An input that is used twice, as in `a * a`, stands there twice: the chain rule sums over edges.
+        """
+        return tuple(zip(self._prev, self._locals, strict=True))
+
     # -- the walk back -------------------------------------------------------------------------------------------------
 
     def _push(self) -> None:

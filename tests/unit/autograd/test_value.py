@@ -81,6 +81,13 @@ def test_a_node_keeps_its_local_derivatives_as_numbers() -> None:
     assert (a**2)._locals == (4.0,)
 
 
+def test_edges_pair_each_parent_with_its_local_derivative() -> None:
+    a, b = Value(2.0), Value(3.0)
+    assert (a * b).edges() == ((a, 3.0), (b, 2.0))
+    assert (a * a).edges() == ((a, 2.0), (a, 2.0))
+    assert a.edges() == ()
+
+
 def test_numbers_on_either_side() -> None:
     a = Value(4)
     results = [1 + a, a + 1, 1 - a, a - 1, 2 * a, a * 2, 8 / a, a / 8, 2**a, a**2, -a, sum([a, a])]
