@@ -5,52 +5,89 @@ from dataclasses import dataclass
 import numpy as np
 
 from backlight.autograd.ops.attention import Places
-from backlight.core import NOT_A_TARGET, Array, IntArray
+from backlight.core import NOT_A_TARGET, Array, IntArray, ShapeError
 
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
-    """Ids and where each stands in its sequence.
+    """The positions of a batch up to each sequence's last target: what comes later changes no prediction.
 
     Attributes:
-        ids: (B, T); with `places` only (N,) of them, sequence after sequence.
-        positions: 0..T-1, (T,) or (N,).
-        places: where the N ids stand in the batch; None if they are all there.
+        places: (N,) where each stands in the flattened batch, b T + t, in the order in which the model reads them;
+            None if they are all of the batch, as it is.
+        lengths: (B,) how many each sequence has, 0 to T.
         shape: (B, T) of the whole batch.
     """
 
-    ids: IntArray
-    positions: IntArray
-    places: Places | None
+    places: IntArray | None
+    lengths: IntArray
     shape: tuple[int, ...]
 
     @classmethod
-    def whole(cls, x_BT: IntArray) -> "Ragged":
-        """Return all positions of a batch."""
-        x = np.asarray(x_BT)
-        return cls(x, np.arange(x.shape[-1]), None, x.shape)
+    def by_sequence(cls, x_BT: IntArray, y_BT: IntArray) -> "Ragged":
+        """Return them sequence after sequence, as attention reads; a batch without any target stays whole.
+
+        Raises:
+            ShapeError: not one target for each id.
+        """
+        lengths = _lengths(x_BT, y_BT)
+        steps = np.arange(x_BT.shape[1])
+        needed = steps < lengths[:, None]
+        whole = needed.all() or not needed.any()
+        return cls(None if whole else np.flatnonzero(needed), lengths, x_BT.shape)
 
     @classmethod
-    def needed(cls, x_BT: IntArray, y_BT: IntArray) -> "Ragged":
-        """Return the positions up to each sequence's last target: what comes later changes no prediction."""
-        needed = np.logical_or.accumulate((y_BT != NOT_A_TARGET)[:, ::-1], axis=1)[:, ::-1]
-        longest = int(np.count_nonzero(needed.any(0)))
-        if needed.all() or not longest:
-            return cls.whole(x_BT)
-        needed = needed[:, :longest]
-        rows = np.flatnonzero(needed)
-        return cls(x_BT[:, :longest][needed], rows % longest, Places(needed.shape, rows), x_BT.shape)
+    def by_step(cls, x_BT: IntArray, y_BT: IntArray) -> "Ragged":
+        """Return all sequences' first ones, then all second ones, the longest sequences first, as a recurrence reads.
 
-    def of(self, y_BT: Array) -> Array:
-        """Return of something with a number for each position of the batch those at these positions."""
+        Raises:
+            ShapeError: not one target for each id.
+        """
+        lengths = _lengths(x_BT, y_BT)
+        T = x_BT.shape[1]
+        steps = np.arange(T)
+        rows = np.argsort(-lengths, kind="stable")
+        needed_TB = steps[:, None] < lengths[rows]
+        return cls((rows * T + steps[:, None])[needed_TB], lengths, x_BT.shape)
+
+    @property
+    def positions(self) -> IntArray:
+        """Where each stands in its sequence, 0..T-1: (N,), or (T,) of a whole batch."""
+        T = self.shape[1]
+        return np.arange(T) if self.places is None else self.places % T
+
+    @property
+    def counts(self) -> list[int]:
+        """How many sequences have a first position, how many a second, and so on: fewer and fewer, none of them 0."""
+        longest = int(self.lengths.max(initial=0))
+        counts: list[int] = np.count_nonzero(np.arange(longest)[:, None] < self.lengths, axis=1).tolist()
+        return counts
+
+    @property
+    def attended(self) -> Places | None:
+        """Where they stand in a batch that is as long as its longest sequence, ordered by sequence; None if whole."""
         if self.places is None:
-            return y_BT
-        return self.places.gather(y_BT[:, : self.places.shape[1], None])[:, 0]
+            return None
+        (B, T), longest = self.shape, int(self.lengths.max())
+        return Places((B, longest), self.places // T * longest + self.places % T)
 
-    def spread(self, y: Array) -> Array:
+    def of(self, array_BT: Array) -> Array:
+        """Return the numbers at these positions, (N,), or a whole batch as it is."""
+        return array_BT if self.places is None else array_BT.reshape(-1)[self.places]
+
+    def spread(self, array: Array) -> Array:
         """Return numbers for these positions as (B, T), with 0 at the others."""
         if self.places is None:
-            return y
-        whole = np.zeros(self.shape, y.dtype)
-        whole[:, : self.places.shape[1]] = self.places.spread(y[:, None])[..., 0]
-        return whole
+            return array
+        spread = np.zeros(self.shape, array.dtype)
+        spread.reshape(-1)[self.places] = array
+        return spread
+
+
+def _lengths(x_BT: IntArray, y_BT: IntArray) -> IntArray:
+    if x_BT.shape != y_BT.shape:
+        raise ShapeError(
+            f"a model of sequences needs a target for each id; got ids {x_BT.shape} and targets {y_BT.shape}."
+        )
+    lengths: IntArray = np.max(np.where(y_BT != NOT_A_TARGET, np.arange(1, y_BT.shape[1] + 1), 0), axis=1, initial=0)
+    return lengths

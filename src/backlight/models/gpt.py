@@ -140,24 +140,25 @@ class GPT(NeuralModel):
 
     def forward(self, x: IntArray) -> Tensor:
         """Return (B, T, V) logits of the character after each position of (B, T) ids."""
-        return self._logits(self._read(Ragged.whole(x)))
+        return self._logits(self._read_whole(x))
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy of a batch in nats per target, in the graph."""
-        needed = Ragged.needed(batch.x, batch.y)
-        return cross_entropy(self._logits(self._read(needed)), needed.of(batch.y))
+        needed = Ragged.by_sequence(batch.x, batch.y)
+        return cross_entropy(self._logits(self._read(batch.x, needed)), needed.of(batch.y))
 
     def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
-        needed = Ragged.needed(self._whole(x_BT), y)
+        x = self._whole(x_BT)
+        needed = Ragged.by_sequence(x, y)
         with no_grad():
-            logits = self._logits(self._read(needed)).array
+            logits = self._logits(self._read(x, needed)).array
         return needed.spread(nats_of(logits, needed.of(y)))
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
         """Return (B, V) logits of the character after each row, without a graph."""
         with no_grad():
-            return self._logits(self._read(Ragged.whole(self._whole(x_BT)))[:, -1]).array
+            return self._logits(self._read_whole(self._whole(x_BT))[:, -1]).array
 
     def decoder(self, x_BT: IntArray) -> "GPTDecoder":
         """Return texts that begin with these ids, with the keys and values of what they have read."""
@@ -171,10 +172,16 @@ class GPT(NeuralModel):
                 x = block.step(x, cache)
             return self._logits(x).array
 
-    def _read(self, sequences: Ragged) -> Tensor:
-        x = self._vectors(sequences.ids, sequences.positions)
+    def _read_whole(self, x_BT: IntArray) -> Tensor:
+        x = np.asarray(x_BT)
+        return self._blocks(self._vectors(x, np.arange(x.shape[-1])))
+
+    def _read(self, x_BT: IntArray, needed: Ragged) -> Tensor:
+        return self._blocks(self._vectors(needed.of(x_BT), needed.positions), needed.attended)
+
+    def _blocks(self, x: Tensor, places: Places | None = None) -> Tensor:
         for block in self.blocks:
-            x = block(x, sequences.places)
+            x = block(x, places)
         return x
 
     def _vectors(self, ids: IntArray, positions: IntArray) -> Tensor:

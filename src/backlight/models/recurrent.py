@@ -9,7 +9,7 @@ import numpy as np
 from backlight.autograd import Tensor, cross_entropy, no_grad
 from backlight.autograd.ops.recurrence import State
 from backlight.core import Batch, ConfigError, FloatArray, IntArray
-from backlight.models._packed import Packed
+from backlight.models._ragged import Ragged
 from backlight.models.decoding import slide
 from backlight.models.mlp import MOST
 from backlight.models.neural import NeuralModel, nats_of
@@ -121,16 +121,16 @@ class RecurrentModel(NeuralModel):
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy of a batch in nats per target, in the graph."""
-        packed = Packed.up_to_targets(batch.x, batch.y)
-        return cross_entropy(self.output(self._states(packed.of(batch.x), packed.counts)), packed.of(batch.y))
+        needed = Ragged.by_step(batch.x, batch.y)
+        return cross_entropy(self.output(self._states(needed.of(batch.x), needed.counts)), needed.of(batch.y))
 
     def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
         x = self._whole(x_BT)
-        packed = Packed.up_to_targets(x, y)
+        needed = Ragged.by_step(x, y)
         with no_grad():
-            logits = self.output(self._states(packed.of(x), packed.counts)).array
-        return packed.spread(nats_of(logits, packed.of(y)))
+            logits = self.output(self._states(needed.of(x), needed.counts)).array
+        return needed.spread(nats_of(logits, needed.of(y)))
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
         """Return (B, V) logits of the character after each row, without a graph."""

@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from backlight.autograd import Tensor
 from backlight.core import NOT_A_TARGET, Batch, ConfigError, ShapeError
 from backlight.models import GPT, GPTConfig, LanguageModel, rung, settings_of
-from backlight.models._ragged import Ragged
 from backlight.optim import AdamW
 
 
@@ -84,7 +83,7 @@ def test_signals_keep_their_size_through_many_layers(rng):
     spread = []
     for layers in (2, 24):
         model = GPT(GPTConfig(vocabulary_size=27, layers=layers, dropout=0.0), rng=rng)
-        spread.append(model._read(Ragged.whole(batch_of(model, 50, rng).x)).numpy().std())
+        spread.append(model._read_whole(batch_of(model, 50, rng).x).numpy().std())
     assert spread[1] < 1.6 * spread[0]  # without it, more than 3 times
 
 
@@ -139,20 +138,6 @@ def test_nothing_to_predict(rng):
     assert_array_equal(model.target_nats(x, nothing), np.zeros((2, 5)))
     with pytest.raises(ConfigError, match="at least one target"):
         model.loss(Batch(x, nothing))
-
-
-def test_ragged_positions_are_those_up_to_the_last_target():
-    x = np.arange(15).reshape(3, 5)
-    y = np.array([[1, -1, 1, -1, -1], [-1, -1, -1, -1, -1], [1, 1, 1, 1, -1]])
-    ragged = Ragged.needed(x, y)
-    assert ragged.ids.tolist() == [0, 1, 2, 10, 11, 12, 13]
-    assert ragged.positions.tolist() == [0, 1, 2, 0, 1, 2, 3]
-    assert ragged.places.shape == (3, 4)
-    assert ragged.of(y).tolist() == [1, -1, 1, 1, 1, 1, 1]
-    assert ragged.spread(ragged.ids + 1).tolist() == [[1, 2, 3, 0, 0], [0] * 5, [11, 12, 13, 14, 0]]
-    whole = Ragged.needed(x, np.zeros_like(x))
-    assert whole.places is None
-    assert whole.ids is x
 
 
 def test_dropout_is_drawn_in_training_only_and_from_the_generator_given(rng):

@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from backlight.core import NOT_A_TARGET, Batch, ConfigError, EncodedItems, ShapeError
 from backlight.models import MODELS
-from backlight.models._packed import Packed
 from backlight.models.protocol import LanguageModel
 from backlight.models.recurrent import GRUConfig, LSTMConfig, RecurrentModel, RNNConfig
 from backlight.optim import AdamW
@@ -136,15 +135,6 @@ def test_no_target_at_all_is_no_nats(config, rng):
     assert not model.target_nats(np.zeros((3, 4), int), np.full((3, 4), NOT_A_TARGET)).any()
     with pytest.raises(ConfigError, match="at least one target"):
         model.loss(Batch(np.zeros((3, 4), int), np.full((3, 4), NOT_A_TARGET)))
-
-
-def test_packed_places_stand_step_by_step_the_longest_rows_first():
-    y = np.array([[1, -1, -1], [1, 2, 3], [-1, -1, -1], [-1, 5, -1]])
-    x = np.arange(12).reshape(4, 3)
-    packed = Packed.up_to_targets(x, y)
-    assert packed.counts == [3, 2, 1]
-    assert packed.of(x).tolist() == [3, 9, 0, 4, 10, 5]
-    assert_array_equal(packed.spread(packed.of(y)), [[1, 0, 0], [1, 2, 3], [0, 0, 0], [-1, 5, 0]])
 
 
 @pytest.mark.parametrize("config", CONFIGS)
