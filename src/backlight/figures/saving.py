@@ -1,0 +1,68 @@
+"""The one place where a picture becomes a file: whole or not at all, and the same bytes for the same data."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from backlight.core import ConfigError
+from backlight.figures.style import DARK_STYLE, STYLE
+from backlight.runs.atomic import write_atomically
+
+# no date and no version: they would change the bytes
+_METADATA: Final[dict[str, dict[str, str | None]]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": "Backlight"},
+}
+
+FORMATS: Final = tuple(_METADATA)
+"""What a picture can be saved as."""
+
+
+@contextmanager
+def new_figure(width: float = 8.0, height: float = 4.5, *, dark: bool = False) -> Iterator[Figure]:
+    """Give an empty figure in the project's style, which holds for the block: make, draw and save inside.
+
+    Args:
+        width: inches; at 150 dots each, 8 fill a page's column.
+        height: inches.
+        dark: light on dark instead of dark on light.
+    """
+    with mpl.rc_context(DARK_STYLE if dark else STYLE):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def rendered(figure: Figure, kind: str = "png") -> bytes:
+    """Return a figure as the bytes of a file.
+
+    Args:
+        figure: what was drawn.
+        kind: "png" or "svg".
+
+    Raises:
+        ConfigError: another kind.
+    """
+    if kind not in _METADATA:
+        raise ConfigError(f"a picture can be saved as {' or '.join(FORMATS)}; got {kind or 'no suffix'!r}. Choose one.")
+    buffer = BytesIO()
+    with mpl.rc_context({"svg.hashsalt": STYLE["svg.hashsalt"]}):
+        figure.savefig(buffer, format=kind, metadata=_METADATA[kind])
+    return buffer.getvalue()
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure to a PNG or SVG file, by its suffix; an old file of that name is replaced in one step.
+
+    Args:
+        figure: what was drawn.
+        path: the file; its folder exists.
+
+    Raises:
+        ConfigError: another suffix.
+        RunError: the disk refuses.
+    """
+    write_atomically(path, rendered(figure, path.suffix.lower().lstrip(".")))
