@@ -1,0 +1,485 @@
+"""What was measured on a network while it learnt: plain numbers, so that whoever judges or draws them needs no network.
+
+One `Measurements` is one watched training, or one examination. What does not change stands in it once (`LayerFacts`,
+`ParameterFacts`, `OptimiserFacts`, `LossFacts`); what changes stands in a `StepRecord` for each step that was recorded.
+Networks of this package and of PyTorch are measured by different code and give the same records.
+
+A number that could not be computed because something was not finite is nan. None means: not measured, or does not
+apply. In JSON both nan and infinity are null (see `records_json`).
+
+Names of layers and parameters are those of `named_modules()` and `named_parameters()`. An activation that a model
+applies by a function and not by a module is a layer too (`functional`), named after the layer before it, with the
+function's name after a ">": "fc1>relu".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Setting = float | int | bool | str | None
+
+Role = Literal[
+    "linear", "convolution", "embedding", "batch_norm", "norm", "activation", "softmax", "dropout", "recurrent",
+    "attention", "pooling", "shape", "container", "other",
+]  # fmt: skip
+"""What a layer does, whatever its class is called. "shape": moves numbers and changes none."""
+
+SATURATED = 0.97
+"""A bounded activation beyond this share of its range hardly passes a gradient: 1 - tanh² < 0.06."""
+
+DEAD_WINDOW = 10
+"""A unit is dead if it was in none of the examples of so many recorded batches in a row alive."""
+
+BINS = 48
+"""Bins of every histogram."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """How often numbers fall into each of `BINS` bins of equal width.
+
+    The range is -1..1 for tanh, 0..1 for sigmoid and softmax; otherwise -2ᵏ..2ᵏ with the smallest k for which it holds
+    four root mean squares, so that it stays the same from record to record unless the scale changes.
+
+    Attributes:
+        low: left edge of the first bin.
+        high: right edge of the last.
+        counts: numbers in each bin. What lies outside is counted in the outermost bins; what is not finite, nowhere.
+    """
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """The distribution of the numbers of one array.
+
+    Attributes:
+        count: how many numbers.
+        mean: nan where one of them is not finite; so for the others.
+        std: root mean squared distance from the mean (divided by the count).
+        rms: root mean square.
+        low: smallest.
+        high: largest.
+        nonfinite: how many are nan or infinite.
+        histogram: None where none was taken.
+    """
+
+    count: int
+    mean: float
+    std: float
+    rms: float
+    low: float
+    high: float
+    nonfinite: int
+    histogram: Histogram | None = None
+
+
+# -- what does not change ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerFacts:
+    """A layer: a module without modules below it, one with parameters of its own, or a function (see above).
+
+    Attributes:
+        name: as in `named_modules()`; of a module in several places the first of its names.
+        kind: its class ("Linear", "LSTM"), or the function ("relu").
+        role: what it does.
+        bounded: whether its output cannot leave a range and is flat near its ends: tanh, sigmoid, softmax.
+        one_sided: whether it is exactly 0, and passes no gradient, for all negative inputs: ReLU and its like.
+        depth: its place in the order of first execution, from 0; None if it was never called.
+        calls: how often it was called in the first recorded forward pass.
+        functional: whether it is a function and not a module.
+        aliases: its further names, if the module stands in several places.
+        parameters: full names of its own parameters.
+        bias: whether it has one (an affine norm's shift counts); None for what never has.
+        fan_in: numbers that one output number is a sum of; None for what has no weights.
+        fan_out: output units; None likewise.
+        reads: names of the layers whose outputs reach it unchanged but for their shape: nothing lies in between. Empty
+            where something does (a sum, a product, a function that is no layer) or where it reads the model's input.
+        settings: "p" of dropout, "eps", "momentum", "affine" and "track_running_stats" of norms, "kernel_size",
+            "negative_slope", "num_heads", "bidirectional" and the like, where the layer has them.
+    """
+
+    name: str
+    kind: str
+    role: Role
+    bounded: bool = False
+    one_sided: bool = False
+    depth: int | None = None
+    calls: int = 0
+    functional: bool = False
+    aliases: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    bias: bool | None = None
+    fan_in: int | None = None
+    fan_out: int | None = None
+    reads: tuple[str, ...] = ()
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterFacts:
+    """A parameter.
+
+    Attributes:
+        name: as in `named_parameters()`.
+        layer: name of the module that owns it.
+        shape: its axes.
+        weight_matrix: whether it multiplies inputs: two axes or more, and no table of vectors. Ratios of gradient and
+            update to data are judged on these only.
+        table: whether it is a table of which a batch touches some rows: an embedding.
+        fan_in: numbers that one output is a sum of; None for vectors and tables.
+        requires_grad: whether it is meant to learn.
+        in_optimiser: whether the optimiser has it; None if no optimiser was given.
+        group: number of its parameter group in the optimiser; None likewise.
+        reached: whether the first recorded loss depends on it by the graph; None if the graph was not seen.
+        sparse: whether its gradient is sparse.
+    """
+
+    name: str
+    layer: str
+    shape: tuple[int, ...]
+    weight_matrix: bool
+    table: bool = False
+    fan_in: int | None = None
+    requires_grad: bool = True
+    in_optimiser: bool | None = None
+    group: int | None = None
+    reached: bool | None = None
+    sparse: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimiserFacts:
+    """The optimiser, as it was when the watch began.
+
+    Attributes:
+        kind: its class: "SGD", "AdamW".
+        groups: the settings of each parameter group, by PyTorch's names: "lr", "momentum", "weight_decay", "eps",
+            "beta1", "beta2", "nesterov", "amsgrad"; what an optimiser does not have is missing.
+        foreign: how many of its parameters are not the model's.
+    """
+
+    kind: str
+    groups: tuple[Mapping[str, Setting], ...]
+    foreign: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossFacts:
+    """How the loss was made of the model's output, read from the graph of the first recorded step.
+
+    Attributes:
+        kind: "cross_entropy", "binary_cross_entropy", "mse", "other".
+        reduction: "mean" or "sum", where the graph tells.
+        chain: names of the ops from the loss down to the model's output, both ends included: a flipped sign shows as
+            "neg", a second softmax as ("nll_loss", "log_softmax", "softmax"). Empty if the graph was not seen.
+        classes: V, for a cross-entropy; None otherwise.
+        ops: how often each op occurs in the whole graph below the loss ("tanh", "addmm", ...): without any non-linear
+            one, the network is one linear layer.
+    """
+
+    kind: str
+    reduction: str | None = None
+    chain: tuple[str, ...] = ()
+    classes: int | None = None
+    ops: Mapping[str, int] = field(default_factory=dict)
+
+
+# -- one recorded step -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStatistics:
+    """How a batch norm's running statistics stand to the batch that it saw.
+
+    Attributes:
+        rows: how many numbers a channel's mean was taken over, N.
+        mean_apart: root mean square over channels of (running mean - batch mean) / batch standard deviation.
+        std_ratio: median over channels of running / batch standard deviation.
+    """
+
+    rows: int
+    mean_apart: float
+    std_ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitMap:
+    """A yes or no for each example and unit: where a bounded activation is saturated, where a one-sided one is 0.
+
+    Attributes:
+        rows: examples (of a longer output: positions), at most 64.
+        units: at most 512.
+        bits: rows x units bits, `np.packbits` as hexadecimal.
+    """
+
+    rows: int
+    units: int
+    bits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRecord:
+    """One layer in one recorded step. Of several calls the outputs are taken together.
+
+    Attributes:
+        name: the layer's.
+        output: what it gave; of a tuple or dict, its first floating-point tensor (a recurrent layer's states).
+        gradient: the gradient of the loss by that; None if no gradient came.
+        training: whether the module was in training mode.
+        units: size of the channel axis: the last one, or axis 1 of a convolution's output and of what follows it.
+        saturated: share of the numbers beyond `SATURATED` of the range; for softmax the share of rows whose largest
+            probability is. None if not bounded.
+        dead_now: share of units that no example of this batch found alive: a one-sided unit that is 0 for all, a
+            bounded one that is saturated for all. None if neither.
+        dead: share of units dead for `DEAD_WINDOW` recorded batches, or for all recorded so far if they are fewer.
+        dead_over: how many recorded batches that is.
+        batch: of batch norms in training mode with running statistics.
+        unit_map: where one was asked for.
+    """
+
+    name: str
+    output: Spread
+    gradient: Spread | None = None
+    training: bool = True
+    units: int | None = None
+    saturated: float | None = None
+    dead_now: float | None = None
+    dead: float | None = None
+    dead_over: int = 0
+    batch: BatchStatistics | None = None
+    unit_map: UnitMap | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterRecord:
+    """One parameter in one recorded step.
+
+    Attributes:
+        name: the parameter's.
+        data: before the step. Its histogram is not taken.
+        gradient: as the optimiser found it, divided by a gradient scaler's scale; None if there was none. A sparse
+            gradient counts as a dense one.
+        grad_to_data: std of the gradient / std of the data, as in lecture 4. nan where the data has no spread.
+        update_to_data: std of the step's change / std of the data before it; None if the change was not seen.
+        moved: whether any number changed in the step; None likewise.
+        identical_units: of a weight matrix: whether all output units have the same weights, which no gradient can
+            ever tell apart; None otherwise.
+    """
+
+    name: str
+    data: Spread
+    gradient: Spread | None = None
+    grad_to_data: float | None = None
+    update_to_data: float | None = None
+    moved: bool | None = None
+    identical_units: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRecord:
+    """One tensor that the model was given.
+
+    Attributes:
+        name: "0", "1", ... for positional arguments, otherwise the keyword.
+        shape: its axes, the batch first.
+        ids: whether it holds whole numbers; then `values` are those, without histogram.
+        values: their distribution.
+        constant_share: share of features (columns) that are the same in all examples; None for ids.
+        widest: largest and smallest standard deviation among the features that vary, their quotient; None for ids.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    ids: bool
+    values: Spread
+    constant_share: float | None = None
+    widest: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogitsRecord:
+    """The model's output as classes, where a loss says that it is that.
+
+    Attributes:
+        values: all of them.
+        classes: V, size of the class axis; 1 for a single probability.
+        max_probability: mean over rows of the largest softmax probability: 1/V knows nothing, 1 is sure.
+        entropy: mean over rows of the softmax's entropy, nats; ln V knows nothing.
+        rows_sum_to_one: whether all rows are probabilities already: not negative, with sum 1.
+        accuracy: share of targets that have the largest logit; None if the targets are not known.
+        targets: how often each class was the target in this batch; None likewise, or beyond 4096 classes.
+        gradient_rms: of dloss/dlogits; None if no gradient came.
+    """
+
+    values: Spread
+    classes: int
+    max_probability: float
+    entropy: float
+    rows_sum_to_one: bool
+    accuracy: float | None = None
+    targets: tuple[int, ...] | None = None
+    gradient_rms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonFinite:
+    """Where a number first was not finite.
+
+    Attributes:
+        where: a layer's, parameter's or input's name; "loss".
+        direction: "input", "parameter", "forward", "loss", "backward" or "update": in this order in a step.
+        step: the step that it was seen in.
+        inputs_finite: whether what that layer read was finite, which makes it the culprit.
+    """
+
+    where: str
+    direction: Literal["input", "parameter", "forward", "loss", "backward", "update"]
+    step: int
+    inputs_finite: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """One recorded step.
+
+    Attributes:
+        step: how many steps had been taken before it.
+        loss: of its minibatch; nan if it was not told.
+        lr: of each parameter group; empty without an optimiser.
+        batch_size: length of the first input's first axis; None for an input without axes.
+        layers: in order of execution.
+        parameters: in the model's order.
+        inputs: in the call's order.
+        logits: None if the model's output is not one tensor of classes.
+        output: the model's own output, of whatever sort; None if it has no floating-point tensor.
+        target_mean: mean of the targets of a mean squared error, found from its gradient; None otherwise.
+        target_std: their spread; likewise.
+        gradient_norm: of all gradients together, as the optimiser found them, unscaled.
+        left_over_norm: norm of the gradients that stood in the parameters when the step's first backward pass began:
+            0 if they were zeroed; None if it was not seen.
+        forward_passes: in training mode, since the step before.
+        backward_passes: since the step before: more than one if gradients are accumulated.
+        optimiser_steps: calls of the optimiser's `step()` since the step before; None without an optimiser.
+        scale: a gradient scaler's; None without one.
+    """
+
+    step: int
+    loss: float
+    lr: tuple[float, ...] = ()
+    batch_size: int | None = None
+    layers: tuple[LayerRecord, ...] = ()
+    parameters: tuple[ParameterRecord, ...] = ()
+    inputs: tuple[InputRecord, ...] = ()
+    logits: LogitsRecord | None = None
+    output: Spread | None = None
+    target_mean: float | None = None
+    target_std: float | None = None
+    gradient_norm: float | None = None
+    left_over_norm: float | None = None
+    forward_passes: int = 1
+    backward_passes: int = 1
+    optimiser_steps: int | None = None
+    scale: float | None = None
+
+
+# -- beside the steps --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossPoint:
+    """The loss of one minibatch, or the mean of those since the point before once a run is long."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationPoint:
+    """Losses in evaluation mode after `step` steps. `train` is nan where it was not told."""
+
+    step: int
+    dev: float
+    train: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitFacts:
+    """What the parts of the data have in common.
+
+    Attributes:
+        train: examples (or items) in the training part.
+        dev: in the held-out part.
+        shared: of the held-out ones, how many stand in the training part too.
+    """
+
+    train: int
+    dev: int
+    shared: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """An experiment on a network: something was changed, and what it changed was looked at.
+
+    Attributes:
+        name: "future": the last ids of each sequence are changed, which may not change earlier logits (`expected` is
+            then that nothing changes). "neighbours": the other examples of a batch are changed in evaluation mode,
+            which may not change the first one's output. "input": the input is changed, which must change the output.
+            "modes": the same batch in training and in evaluation mode; "repeat": the same batch twice in evaluation
+            mode.
+        changed: largest change of the output that should stay (for "input": that should not), in its units.
+        scale: rms of that output.
+        details: further numbers: "train_loss" and "eval_loss" of "modes", the earliest "position" that changed.
+    """
+
+    name: Literal["future", "neighbours", "input", "modes", "repeat"]
+    changed: float
+    scale: float
+    details: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurements:
+    """Everything that was measured on one network.
+
+    Attributes:
+        framework: whose network it is.
+        source: "watch": steps of a training; "examine": one batch, without a step.
+        model: the network's class.
+        interval: from how many steps one is recorded once the first few are over; 1 for all.
+        total_steps: steps taken under watch, recorded or not.
+        layers: in order of execution, those never called last.
+        parameters: in the model's order.
+        optimiser: None if none was given.
+        loss: None if no loss was told, or it was a plain number.
+        steps: the records. An examination has one, of training mode.
+        evaluation: the same batch in evaluation mode, without gradients; of an examination only.
+        losses: loss of every step, thinned once there are many.
+        evaluations: on held-out data, where the training told of them.
+        split: what train and dev have in common, where told.
+        probes: of an examination, or where asked for.
+        first_nonfinite: where a number first was not finite; None if all were, in the steps recorded.
+    """
+
+    framework: Literal["backlight", "torch"]
+    source: Literal["watch", "examine"]
+    model: str
+    interval: int = 1
+    total_steps: int = 0
+    layers: tuple[LayerFacts, ...] = ()
+    parameters: tuple[ParameterFacts, ...] = ()
+    optimiser: OptimiserFacts | None = None
+    loss: LossFacts | None = None
+    steps: tuple[StepRecord, ...] = ()
+    evaluation: StepRecord | None = None
+    losses: tuple[LossPoint, ...] = ()
+    evaluations: tuple[EvaluationPoint, ...] = ()
+    split: SplitFacts | None = None
+    probes: tuple[Probe, ...] = ()
+    first_nonfinite: NonFinite | None = None
