@@ -1,0 +1,1 @@
+"""Every op, layer and model held against PyTorch and against central differences."""
