@@ -20,14 +20,17 @@ class Replay:
 
     Args:
         end: the number, as computed from `inputs`.
-        inputs: arrays that will differ from run to run. Each must have been given to an op just as it is, as ids or
-            targets are: what was computed from it outside the graph would be a constant here.
+        inputs: what will differ from run to run. Each must have been given to an op just as it is, as ids or targets
+            are: what was computed from it outside the graph would be a constant here. None stands for nothing.
+
+    What an op changes besides its result (running statistics, a generator's state) it changes at each run as well. All
+    other settings are those of the recording.
 
     Raises:
         GraphError: `end` has no graph, or an input was not given to any op.
     """
 
-    def __init__(self, end: TensorBase, inputs: Sequence[Array]) -> None:
+    def __init__(self, end: TensorBase, inputs: Sequence[Any]) -> None:
         nodes = list(reversed(end.ancestry()))
         made = [node for node in nodes if node._prev]
         if not made:
@@ -43,15 +46,16 @@ class Replay:
             self._bound += [
                 (settings, key, which)
                 for key, value in settings.items()
-                for which, array in enumerate(inputs)
-                if value is array
+                for which, given in enumerate(inputs)
+                if value is given and given is not None
             ]
             self._steps.append(_Step(node._op, [place[p] for p in node._prev], list(node._prev), settings, place[node]))
-        unused = set(range(len(inputs))) - {which for _, _, which in self._bound}
+        given = {which for which, one in enumerate(inputs) if one is not None}
+        unused = given - {which for _, _, which in self._bound}
         if unused:
             raise GraphError(f"a replay needs each input in an op just as it is; input {min(unused)} is in none.")
 
-    def forward(self, inputs: Sequence[Array]) -> Array:
+    def forward(self, inputs: Sequence[Any]) -> Array:
         """Compute the number from other inputs and the parameters as they are now."""
         for settings, key, which in self._bound:
             settings[key] = inputs[which]

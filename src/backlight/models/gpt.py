@@ -1,7 +1,9 @@
 """A decoder-only transformer: characters read each other through attention, layer over layer."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -124,6 +126,7 @@ class GPT(NeuralModel):
     """
 
     reads: Reads = "sequences"
+    fixed_graph = True
 
     def __init__(self, config: GPTConfig, *, rng: np.random.Generator) -> None:
         self.config = config
@@ -142,17 +145,27 @@ class GPT(NeuralModel):
         """Return (B, T, V) logits of the character after each position of (B, T) ids."""
         return self._logits(self._read_whole(x))
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy of a batch in nats per target, in the graph."""
+    def inputs(self, batch: Batch) -> tuple[Any, ...]:
+        """Return ids, their positions, where they stand in the batch (None if it is whole), and targets."""
         needed = Ragged.by_sequence(batch.x, batch.y)
-        return cross_entropy(self._logits(self._read(batch.x, needed)), needed.of(batch.y))
+        return needed.of(batch.x), needed.positions, needed.attended, needed.of(batch.y)
+
+    def kind(self, inputs: tuple[Any, ...]) -> Hashable:
+        """Return whether the batch is whole: no op's settings depend on how many ids there are."""
+        return inputs[2] is None
+
+    def loss_of(self, inputs: tuple[Any, ...]) -> Tensor:
+        """Return the mean cross-entropy in nats per target, in the graph, computed from what `inputs` returned."""
+        ids, positions, places, targets = inputs
+        return cross_entropy(self._logits(self._blocks(self._vectors(ids, positions), places)), targets)
 
     def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
         x = self._whole(x_BT)
         needed = Ragged.by_sequence(x, y)
         with no_grad():
-            logits = self._logits(self._read(x, needed)).array
+            read = self._blocks(self._vectors(needed.of(x), needed.positions), needed.attended)
+            logits = self._logits(read).array
         return needed.spread(nats_of(logits, needed.of(y)))
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
@@ -175,9 +188,6 @@ class GPT(NeuralModel):
     def _read_whole(self, x_BT: IntArray) -> Tensor:
         x = np.asarray(x_BT)
         return self._blocks(self._vectors(x, np.arange(x.shape[-1])))
-
-    def _read(self, x_BT: IntArray, needed: Ragged) -> Tensor:
-        return self._blocks(self._vectors(needed.of(x_BT), needed.positions), needed.attended)
 
     def _blocks(self, x: Tensor, places: Places | None = None) -> Tensor:
         for block in self.blocks:

@@ -1,5 +1,6 @@
 """What the networks among the models share: how logits become a loss, a score and a next character."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,25 @@ class NeuralModel(Module):
     context: int
     reads: Reads = "windows"
     fixed_graph: bool = False
-    """Whether every batch of one shape takes the same ops, whatever its numbers are, so that they can be replayed."""
+    """Whether `loss_of` takes the same ops with the same settings for all inputs of one `kind`, so that they can be
+    replayed. No test can find out for all numbers: a promise."""
+
+    def inputs(self, batch: Batch) -> tuple[Any, ...]:
+        """Return what the loss of a batch is computed from besides the parameters: arrays, or None."""
+        return batch.x, batch.y
+
+    def kind(self, inputs: tuple[Any, ...]) -> Hashable:
+        """Return what decides the ops that these inputs take: their shapes."""
+        return tuple(array.shape for array in inputs)
+
+    def loss_of(self, inputs: tuple[Any, ...]) -> Tensor:
+        """Return the mean cross-entropy in nats per target, in the graph, computed from what `inputs` returned."""
+        x, y = inputs
+        return cross_entropy(self(x), y)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean cross-entropy of a batch in nats per target, in the graph."""
-        return cross_entropy(self(batch.x), batch.y)
+        return self.loss_of(self.inputs(batch))
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
         """Return (B, V) logits of the character after each row, without a graph."""

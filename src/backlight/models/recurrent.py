@@ -1,8 +1,8 @@
 """Recurrent language models: a state of fixed size remembers what was read, however long ago."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -103,6 +103,7 @@ class RecurrentModel(NeuralModel):
     """
 
     reads: Reads = "sequences"
+    fixed_graph = True
 
     def __init__(self, config: RecurrentConfig, *, rng: np.random.Generator) -> None:
         self.config = config
@@ -119,10 +120,20 @@ class RecurrentModel(NeuralModel):
         """Return (B, T, V) logits of the character after each position of (B, T) ids."""
         return self.output(self._states(x))
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy of a batch in nats per target, in the graph."""
+    def inputs(self, batch: Batch) -> tuple[Any, ...]:
+        """Return ids and targets, step by step, and how many each step has."""
         needed = Ragged.by_step(batch.x, batch.y)
-        return cross_entropy(self.output(self._states(needed.of(batch.x), needed.counts)), needed.of(batch.y))
+        return needed.of(batch.x), needed.counts, needed.of(batch.y)
+
+    def kind(self, inputs: tuple[Any, ...]) -> Hashable:
+        """Return the same for all: no op's settings but the counts depend on how many ids there are."""
+        del inputs
+        return None
+
+    def loss_of(self, inputs: tuple[Any, ...]) -> Tensor:
+        """Return the mean cross-entropy in nats per target, in the graph, computed from what `inputs` returned."""
+        ids, counts, targets = inputs
+        return cross_entropy(self.output(self._states(ids, counts)), targets)
 
     def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""

@@ -64,6 +64,8 @@ class WaveNet(NeuralModel):
         which leaves out its gates, residuals and skips.
     """
 
+    fixed_graph = True
+
     def __init__(self, config: WaveNetConfig, *, rng: np.random.Generator) -> None:
         self.config = config
         self.vocabulary_size = config.vocabulary_size

@@ -110,10 +110,7 @@ class CausalSelfAttention(Module):
         if x.array.ndim != axes or x.array.shape[-1] != self.channels:
             wanted = f"(B, T, {self.channels})" if places is None else f"(N, {self.channels}) with places"
             raise ShapeError(f"CausalSelfAttention({self.describe()}) needs x of shape {wanted}; got {x.shape}.")
-        B, T = x.array.shape[:2] if places is None else places.shape
-        kept = None
-        if self.training and self.dropout:
-            kept = self.rng.random((B, self.heads, T, T), np.float32) >= self.dropout
+        kept = self.rng if self.training and self.dropout else None
         y = apply(CausalAttention, self.qkv(x), heads=self.heads, places=places, kept=kept, p=self.dropout)
         return self.output(y)
 

@@ -32,9 +32,7 @@ class Dropout(Module):
         """Return x with some numbers dropped, or in evaluation x itself."""
         if not self.training or self.p == 0:
             return x
-        # half the random bits of a float64: a share is kept to within 2⁻²⁴
-        kept = self.rng.random(x.array.shape, np.float32) >= self.p
-        return apply(DropoutOp, x, kept=kept, p=self.p)
+        return apply(DropoutOp, x, kept=self.rng, p=self.p)
 
     def describe(self) -> str:
         """Return the share that is dropped."""

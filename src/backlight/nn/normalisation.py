@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from backlight.autograd import Buffer, Parameter, Tensor, apply, no_grad
-from backlight.autograd.ops.normalisation import BatchNorm, moments
+from backlight.autograd.ops.normalisation import BatchNorm, Running
 from backlight.autograd.ops.normalisation import LayerNorm as LayerNormOp
 from backlight.core import ConfigError, ShapeError
 from backlight.nn.module import Module
@@ -63,13 +63,8 @@ class BatchNorm1d(Module):
                 f"BatchNorm1d({self.channels}) in training needs at least 2 rows, since one number has no variance; "
                 f"got x of shape {x.shape}. Take a larger batch, or call eval() to use the running statistics."
             )
-        batch = moments(x.array)
-        mean, variance = self.running_mean.array, self.running_var.array
-        mean *= 1 - self.momentum
-        mean += self.momentum * batch.mean
-        variance *= 1 - self.momentum
-        variance += self.momentum * N / (N - 1) * batch.variance
-        return apply(BatchNorm, x, self.weight, self.bias, eps=self.eps, known=batch)
+        running = Running(self.running_mean.array, self.running_var.array, self.momentum)
+        return apply(BatchNorm, x, self.weight, self.bias, eps=self.eps, running=running)
 
     def _by_running(self, x: Tensor) -> Tensor:
         rstd = 1 / np.sqrt(self.running_var.array + self.eps)

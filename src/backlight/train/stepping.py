@@ -1,7 +1,9 @@
 """One minibatch forward and backward, as fast as its graph allows."""
 
 import copy
-from typing import Any
+import json
+from collections.abc import Hashable
+from typing import Any, NamedTuple
 
 from backlight.autograd import Tensor
 from backlight.autograd.replay import Replay
@@ -10,84 +12,108 @@ from backlight.models.neural import NeuralModel
 
 
 class Stepper:
-    """Computes a batch's loss and gradients; after two batches of one shape, by replaying their graph.
+    """Computes a batch's loss and gradients; after two batches of one kind, by replaying their graph.
 
-    The first batch of a shape is computed with tensors and its graph recorded. The second is computed both ways, and
-    only if loss and every gradient agree bit for bit is the graph replayed from then on. A model that does not promise
-    a fixed graph, or does more than its graph shows (keeps running statistics), is always computed with tensors.
+    The first batch of a kind (`NeuralModel.kind`) is computed with tensors and its graph recorded. The second is
+    computed both ways, from the same state of all generators and buffers, and the graph is replayed from then on only
+    if everything that a step leaves behind agrees bit for bit: the loss, every gradient, every buffer (running
+    statistics) and the state of every generator (dropout). So a model that does more than its graph shows is found
+    out, if that shows in its second batch. What two batches cannot show is a graph that depends on the numbers in a
+    batch; therefore a model must promise a fixed one. What a model does in training may change with the mode of its
+    modules, which is part of the kind; other settings of layers must stay as they are.
 
     Args:
         model: the network. Its parameters lie in one flat array.
 
     Attributes:
         replaying: whether the last batch was replayed.
+        end: the last batch's loss in its graph, for who wants to look at what lies before it; None if it was replayed.
     """
 
     def __init__(self, model: NeuralModel) -> None:
         self.model = model
         self.replaying = False
+        self.end: Tensor | None = None
         self._flat = model.flat()
-        self._may_replay = model.fixed_graph and not any(True for _ in model.named_buffers())
-        self._recorded: dict[tuple[int, ...], Replay] = {}
-        self._proven: set[tuple[int, ...]] = set()
-        self._loss: Tensor | None = None
+        self._modules = [module for _, module in model.named_modules()]
+        self._may_replay = model.fixed_graph
+        self._recorded: dict[Hashable, Replay] = {}
+        self._proven: dict[Hashable, Replay] = {}
         self._replay: Replay | None = None
 
-    def forward(self, batch: Batch) -> float:
-        """Return the batch's loss in nats per target, and forget the gradients of the batch before."""
+    def forward(self, batch: Batch, *, eager: bool = False) -> float:
+        """Return the batch's loss in nats per target, and forget the gradients of the batch before.
+
+        Args:
+            batch: what to learn from.
+            eager: whether to compute with tensors even if a replay is at hand. The numbers are the same; the graph
+                stays in `end` until the next batch, and hooks on modules are called.
+        """
         self._flat.zero_grad()
-        shape = batch.x.shape
-        if shape in self._proven:
-            self.replaying = True
-            self._replay = self._recorded[shape]
-            return float(self._replay.forward((batch.x, batch.y)))
-        self.replaying = False
-        if self._may_replay and shape in self._recorded:
-            self._prove(shape, batch)
-        self._loss = self.model.loss(batch)
-        if self._may_replay and shape not in self._recorded:
-            self._record(shape, batch, self._loss)
-        return float(self._loss.array)
+        inputs = self.model.inputs(batch)
+        kind = (self.model.kind(inputs), *[module.training for module in self._modules]) if self._may_replay else None
+        self._replay = None if eager else self._proven.get(kind)
+        self.replaying = self._replay is not None
+        if self._replay is not None:
+            self.end = None
+            return float(self._replay.forward(inputs))
+        if self._may_replay and kind in self._recorded and kind not in self._proven:
+            self.end = self._prove(kind, inputs)
+        else:
+            self.end = self.model.loss_of(inputs)
+        if self._may_replay and kind not in self._recorded:
+            self._record(kind, inputs, self.end)
+        return float(self.end.array)
 
     def backward(self) -> None:
         """Leave the gradients of the last batch in the parameters."""
-        if self.replaying and self._replay is not None:
+        if self._replay is not None:
             self._replay.backward()
-        elif self._loss is not None:
-            self._loss.backward()
-            self._loss = None
+        elif self.end is not None:
+            self.end.backward()
 
-    def _record(self, shape: tuple[int, ...], batch: Batch, loss: Tensor) -> None:
+    def _record(self, kind: Hashable, inputs: tuple[Any, ...], loss: Tensor) -> None:
         try:
-            self._recorded[shape] = Replay(loss, (batch.x, batch.y))
+            self._recorded[kind] = Replay(loss, inputs)
         except GraphError:
             self._may_replay = False  # the model computes with its inputs outside the graph
 
-    def _prove(self, shape: tuple[int, ...], batch: Batch) -> None:
-        """Compute the batch both ways and compare the bits; chance is given the same draws for both."""
-        before = self._chance()
-        replay = self._recorded[shape]
-        replayed = (float(replay.forward((batch.x, batch.y))), self._gradients(replay))
+    def _prove(self, kind: Hashable, inputs: tuple[Any, ...]) -> Tensor:
+        """Compute the batch both ways and compare the bits. Returns the loss in its graph, which has the last word."""
+        before = self._kept()
+        replay = self._recorded[kind]
+        replayed = self._outcome(replay, float(replay.forward(inputs)))
         self._restore(before)
-        loss = self.model.loss(batch)
-        computed = (float(loss.array), self._gradients(loss))
-        self._restore(before)
-        same = replayed[0] == computed[0] and replayed[1].tobytes() == computed[1].tobytes()
-        if same:
-            self._proven.add(shape)
+        loss = self.model.loss_of(inputs)
+        if self._outcome(loss, float(loss.array)) == replayed:
+            self._proven[kind] = replay
         else:
             self._may_replay = False
+        return loss
 
-    def _gradients(self, end: Replay | Tensor) -> Array:
+    def _outcome(self, end: Replay | Tensor, loss: float) -> tuple[Any, ...]:
+        """Return all that a batch leaves behind; the gradients are forgotten again."""
         self._flat.zero_grad()
         end.backward()
-        found = self._flat.gather().copy()
+        gradients = self._flat.gather().tobytes()
         self._flat.zero_grad()
-        return found
+        kept = self._kept()
+        generators = [json.dumps(state, default=lambda array: array.tolist()) for state in kept.generators]
+        return loss, gradients, [array.tobytes() for array in kept.buffers], generators
 
-    def _chance(self) -> list[Any]:
-        return [copy.deepcopy(rng.bit_generator.state) for rng in self.model.generators()]
+    def _kept(self) -> "_Kept":
+        generators = [copy.deepcopy(rng.bit_generator.state) for rng in self.model.generators()]
+        return _Kept([buffer.array.copy() for _, buffer in self.model.named_buffers()], generators)
 
-    def _restore(self, states: list[Any]) -> None:
-        for rng, state in zip(self.model.generators(), states, strict=True):
+    def _restore(self, kept: "_Kept") -> None:
+        for (_, buffer), array in zip(self.model.named_buffers(), kept.buffers, strict=True):
+            buffer.array[...] = array
+        for rng, state in zip(self.model.generators(), kept.generators, strict=True):
             rng.bit_generator.state = state
+
+
+class _Kept(NamedTuple):
+    """What a model carries from batch to batch besides its parameters: copies of buffers, states of generators."""
+
+    buffers: list[Array]
+    generators: list[Any]

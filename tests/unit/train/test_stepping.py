@@ -5,7 +5,20 @@ import pytest
 
 from backlight.autograd import Buffer
 from backlight.core import Batch
-from backlight.models import MLP, Bigram, BigramConfig, MLPConfig
+from backlight.models import (
+    GPT,
+    MLP,
+    Bigram,
+    BigramConfig,
+    GPTConfig,
+    GRUConfig,
+    LSTMConfig,
+    MLPConfig,
+    RecurrentModel,
+    RNNConfig,
+    WaveNet,
+    WaveNetConfig,
+)
 from backlight.optim import SGD
 from backlight.train.stepping import Stepper
 
@@ -29,7 +42,7 @@ class Wavering(MLP):
 
 
 class Keeping(MLP):
-    """Keeps a number outside its graph, as batch norm keeps running means."""
+    """Keeps a number outside its graph, where batch norm's op keeps running means."""
 
     def __init__(self, config, *, rng):
         super().__init__(config, rng=rng)
@@ -40,24 +53,120 @@ class Keeping(MLP):
         return super().forward(x)
 
 
+class Drawing(MLP):
+    """Draws outside its graph, where dropout's op draws."""
+
+    def __init__(self, config, *, rng):
+        super().__init__(config, rng=rng)
+        self.rng = rng
+
+    def forward(self, x):
+        self.rng.random()
+        return super().forward(x)
+
+
 def mlp(kind=MLP):
     return kind(MLPConfig(vocabulary_size=6, context=3, embedding=4, hidden=(5,)), rng=np.random.default_rng(1))
 
 
-def trained(stepper, *, sizes=(8,) * 12):
+def batch_of(model, size, rng):
+    """Return ids and targets; for models of sequences only up to each one's end, unless size is odd."""
+    shape = (size, model.context)
+    x = rng.integers(0, 6, shape)
+    if model.reads == "windows":
+        return Batch(x, rng.integers(0, 6, size))
+    ends = rng.integers(1, model.context + 1, (size, 1)) if size % 2 == 0 else model.context
+    return Batch(x, np.where(np.arange(model.context) < ends, rng.integers(0, 6, shape), -1))
+
+
+def left(model):
+    """Return all that training leaves in a model."""
+    buffers = [buffer.array.tobytes() for _, buffer in model.named_buffers()]
+    return model.flat().data.tobytes(), buffers, [rng.bit_generator.state for rng in model.generators()]
+
+
+def trained(stepper, *, sizes=(8,) * 12, **settings):
     rng = np.random.default_rng(2)
     optimiser = SGD(stepper.model.parameters(), 0.5)
     losses, replayed = [], []
     for size in sizes:
-        x = rng.integers(0, 6, (size, stepper.model.context))
-        losses.append(stepper.forward(Batch(x, rng.integers(0, 6, size))))
+        losses.append(stepper.forward(batch_of(stepper.model, size, rng), **settings))
         replayed.append(stepper.replaying)
         stepper.backward()
         optimiser.step()
-    return losses, replayed, stepper.model.flat().data.tobytes()
+    return losses, replayed, left(stepper.model)
 
 
-@pytest.mark.parametrize("kind", [MLP, Wavering, Keeping], ids=lambda kind: kind.__name__)
+SIZES = {"vocabulary_size": 6, "embedding": 4}
+GPT_SIZES = {"vocabulary_size": 6, "context": 5, "channels": 6, "layers": 2, "heads": 2, "dropout": 0.2}
+LADDER = {
+    "mlp": lambda rng: MLP(MLPConfig(context=3, hidden=(5,), direct=True, **SIZES), rng=rng),
+    "batch norm": lambda rng: MLP(MLPConfig(context=3, hidden=(5, 7), batch_norm=True, **SIZES), rng=rng),
+    "wavenet": lambda rng: WaveNet(WaveNetConfig(context=4, hidden=5, **SIZES), rng=rng),
+    "gpt": lambda rng: GPT(GPTConfig(**GPT_SIZES), rng=rng),
+    "gpt, tied": lambda rng: GPT(GPTConfig(tie_weights=True, **{**GPT_SIZES, "dropout": 0.0}), rng=rng),
+    "rnn": lambda rng: RecurrentModel(RNNConfig(context=5, hidden=(5,), dropout=0.2, **SIZES), rng=rng),
+    "gru": lambda rng: RecurrentModel(GRUConfig(context=5, hidden=(5, 4), dropout=0.2, **SIZES), rng=rng),
+    "lstm": lambda rng: RecurrentModel(LSTMConfig(context=5, hidden=(5,), dropout=0.0, **SIZES), rng=rng),
+}
+
+
+@pytest.mark.parametrize("rung", LADDER)
+def test_every_rung_is_replayed_and_leaves_the_bits_of_plain_steps(rung):
+    """Losses, weights, running statistics and what is left of chance; whole batches and such with padding."""
+    sizes = (8, 7, 8, 7, 8, 7, 8, 8)
+    replaying = trained(Stepper(LADDER[rung](np.random.default_rng(1))), sizes=sizes)
+    plain = trained(Plain(LADDER[rung](np.random.default_rng(1))), sizes=sizes)
+    assert replaying[0] == plain[0]
+    assert replaying[2] == plain[2]
+    assert replaying[1][4:] == [True] * 4
+    assert not any(plain[1])
+
+
+@pytest.mark.parametrize("rung", ["batch norm", "gpt"])
+def test_an_eager_step_leaves_the_same_bits_and_its_graph(rung):
+    sizes = (8,) * 6
+    model = LADDER[rung](np.random.default_rng(1))
+    stepper = Stepper(model)
+    eager = trained(stepper, sizes=sizes, eager=True)
+    assert not any(eager[1])
+    assert stepper.end is not None
+    assert set(model.parameters()) <= set(stepper.end.ancestry())
+    assert eager[::2] == trained(Stepper(LADDER[rung](np.random.default_rng(1))), sizes=sizes)[::2]
+
+
+def test_eager_steps_in_between_change_nothing():
+    model, again = (LADDER["batch norm"](np.random.default_rng(1)) for _ in range(2))
+    stepper, rng = Stepper(model), np.random.default_rng(2)
+    optimiser = SGD(model.parameters(), 0.5)
+    replayed = []
+    for step in range(8):
+        stepper.forward(batch_of(model, 8, rng), eager=step in {2, 5})
+        replayed.append(stepper.replaying)
+        assert (stepper.end is None) == stepper.replaying
+        stepper.backward()
+        optimiser.step()
+    assert replayed == [False, False, False, True, True, False, True, True]
+    trained(Stepper(again), sizes=(8,) * 8)
+    assert left(model) == left(again)
+
+
+def test_a_module_in_another_mode_takes_another_graph():
+    """A batch norm that is put into evaluation mode stops following its batches, at once."""
+    model = LADDER["batch norm"](np.random.default_rng(1))
+    stepper = Stepper(model)
+    trained(stepper)
+    assert stepper.replaying
+    model.hidden.layers[1].eval()
+    before = model.state_dict()
+    stepper.forward(batch_of(model, 8, np.random.default_rng(3)))
+    assert not stepper.replaying
+    after = model.state_dict()
+    assert (after["hidden.layers.1.running_mean"] == before["hidden.layers.1.running_mean"]).all()
+    assert (after["hidden.layers.4.running_mean"] != before["hidden.layers.4.running_mean"]).any()
+
+
+@pytest.mark.parametrize("kind", [MLP, Wavering, Keeping, Drawing], ids=lambda kind: kind.__name__)
 def test_losses_and_weights_have_the_bits_of_plain_steps(kind):
     losses, _, weights = trained(Stepper(mlp(kind)))
     plain_losses, _, plain_weights = trained(Plain(mlp(kind)))
@@ -80,7 +189,7 @@ def test_a_broken_promise_is_found_out_if_the_second_batch_shows_it(monkeypatch)
         stepper.backward()
 
 
-@pytest.mark.parametrize("kind", [Wavering, Keeping], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [Wavering, Keeping, Drawing], ids=lambda kind: kind.__name__)
 def test_a_model_that_is_more_than_its_graph_is_never_replayed(kind):
     assert not any(trained(Stepper(mlp(kind)))[1])
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backlight.autograd.op import Op
-from backlight.core import Array, BoolArray, IntArray
+from backlight.autograd.ops.chance import Kept, kept_share
+from backlight.core import Array, IntArray
 
 
 class Places(NamedTuple):
@@ -68,7 +69,8 @@ class CausalAttention(Op):
 
     qkv (B, T, 3C) holds queries, keys and values side by side, each of H heads of D = C / H channels; y is (B, T, C).
     With `places`, qkv is (N, 3C) and y (N, C): the rows of sequences of unequal length. `kept` (B, H, T, T) drops
-    weights, true with probability 1 - p. Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.3.
+    weights, true with probability 1 - p, or is the generator that draws it.
+    Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.3.
     """
 
     name = "causal_attention"
@@ -80,18 +82,19 @@ class CausalAttention(Op):
 
     @staticmethod
     def forward(
-        qkv: Array, *, heads: int, places: Places | None = None, kept: BoolArray | None = None, p: float = 0.0
+        qkv: Array, *, heads: int, places: Places | None = None, kept: Kept | None = None, p: float = 0.0
     ) -> tuple[Array, Any]:
         qkv_BTC = qkv if places is None else places.spread(qkv)
         q, k, v = split_heads(qkv_BTC, heads)
         weights = causal_weights(q, k)
-        used = weights if kept is None else weights * (kept * np.asarray(1 / (1 - p), qkv.dtype))
+        share = None if kept is None else kept_share(kept, weights.shape, p, qkv.dtype)
+        used = weights if share is None else weights * share
         y = mix(used, v)
-        return y if places is None else places.gather(y), (qkv_BTC, weights, used, heads, places, kept, p)
+        return y if places is None else places.gather(y), (qkv_BTC, weights, used, heads, places, share)
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array]:
-        qkv_BTC, weights, used, heads, places, kept, p = saved
+        qkv_BTC, weights, used, heads, places, share = saved
         dy_BTC = dy if places is None else places.spread(dy)
         q, k, v = split_heads(qkv_BTC, heads)
         dqkv_BTC = np.empty_like(qkv_BTC)
@@ -100,8 +103,8 @@ class CausalAttention(Op):
 
         np.matmul(used, dy_BHTD, out=dv)
         ds = v @ dy_BHTD.swapaxes(-1, -2)
-        if kept is not None:
-            ds *= kept * np.asarray(1 / (1 - p), ds.dtype)
+        if share is not None:
+            ds *= share
         # a query's weights sum to 1: what raises all of them alike changes nothing
         ds -= np.einsum("bhkq,bhkq->bhq", weights, ds)[:, :, None]
         ds *= weights

@@ -1,4 +1,4 @@
-"""Functions that chance has a hand in. The drawing is done by who calls them; an op itself draws nothing."""
+"""Functions that chance has a hand in: which numbers are dropped is given, or drawn by the op from a generator."""
 
 from typing import Any
 
@@ -7,20 +7,33 @@ import numpy as np
 from backlight.autograd.op import Op
 from backlight.core import Array, BoolArray
 
+Kept = BoolArray | np.random.Generator
+"""Which numbers stay, or who draws them."""
+
+
+def kept_share(kept: Kept, shape: tuple[int, ...], p: float, dtype: np.dtype[Any]) -> Array:
+    """Return what each number is multiplied by: 1 / (1 - p) where it is kept, which p of them are not, and else 0."""
+    if not isinstance(kept, np.ndarray):
+        # half the random bits of a float64: a share is kept to within 2⁻²⁴
+        kept = kept.random(shape, np.float32) >= p
+    share: Array = kept * np.asarray(1 / (1 - p), dtype)
+    return share
+
 
 class Dropout(Op):
     """y = x where it was kept, 0 elsewhere, all scaled so that y is x on average.
 
-    `kept` has x's shape and is true with probability 1 - p. Source: Srivastava et al. 2014, section 10 for the scaling.
+    `kept` has x's shape and is true with probability 1 - p, or is the generator that draws it anew each time.
+    Source: Srivastava et al. 2014, section 10 for the scaling.
     """
 
     name = "dropout"
     formula = "y = x kept / (1 - p);  dx = dy kept / (1 - p)"
 
     @staticmethod
-    def forward(x: Array, *, kept: BoolArray, p: float) -> tuple[Array, Any]:
-        factor = kept * np.asarray(1 / (1 - p), x.dtype)
-        return x * factor, factor
+    def forward(x: Array, *, kept: Kept, p: float) -> tuple[Array, Any]:
+        share = kept_share(kept, x.shape, p, x.dtype)
+        return x * share, share
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array]:

@@ -10,33 +10,35 @@ from backlight.core import Array
 FITS = "x (..., C), gain (C,) and bias (C,)"
 
 
-class Moments(NamedTuple):
-    """A batch's statistics, channel by channel.
+class Running(NamedTuple):
+    """Statistics that move a little towards those of each batch, channel by channel; changed in place.
 
     Attributes:
         mean: (C,).
-        centred: (N, C), the numbers less their mean.
-        variance: (C,), the mean of the squares of `centred`: biased, divided by N.
+        variance: (C,).
+        momentum: how far they move: 0 not at all, 1 all the way.
     """
 
     mean: Array
-    centred: Array
     variance: Array
+    momentum: float
 
-
-def moments(x: Array) -> Moments:
-    """Return the statistics of x (..., C) over all axes but the last; N is the product of the others."""
-    x_NC = x.reshape(-1, x.shape[-1])
-    mean_C = ones(len(x_NC), x_NC.dtype) @ x_NC / len(x_NC)
-    centred_NC = x_NC - mean_C
-    return Moments(mean_C, centred_NC, np.einsum("nc,nc->c", centred_NC, centred_NC) / len(x_NC))
+    def move(self, mean_C: Array, variance_C: Array, N: int) -> None:
+        """Move towards a batch of N rows with this biased variance, which N / (N - 1) makes unbiased."""
+        for own, batch, weight in (
+            (self.mean, mean_C, self.momentum),
+            (self.variance, variance_C, self.momentum * N / (N - 1)),
+        ):
+            own *= 1 - self.momentum
+            own += weight * batch
 
 
 class BatchNorm(Op):
     """y = gain x̂ + bias, where x̂ is x less its channel's mean, over its channel's standard deviation in the batch.
 
-    x (..., C): the statistics run over all axes but the last, N rows in all, with the variance divided by N. `known`
-    spares computing them again. Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1.
+    x (..., C): the statistics run over all axes but the last, N rows in all, with the variance divided by N. `running`
+    statistics follow those of the batch; y does not depend on them.
+    Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1.
     """
 
     name = "batch_norm"
@@ -48,9 +50,15 @@ class BatchNorm(Op):
 
     @staticmethod
     def forward(
-        x: Array, gain: Array, bias: Array, *, eps: float = 1e-5, known: Moments | None = None
+        x: Array, gain: Array, bias: Array, *, eps: float = 1e-5, running: Running | None = None
     ) -> tuple[Array, Any]:
-        _, centred_NC, variance_C = known or moments(x)
+        x_NC = x.reshape(-1, x.shape[-1])
+        N = len(x_NC)
+        mean_C = ones(N, x_NC.dtype) @ x_NC / N
+        centred_NC = x_NC - mean_C
+        variance_C = np.einsum("nc,nc->c", centred_NC, centred_NC) / N
+        if running is not None:
+            running.move(mean_C, variance_C, N)
         rstd_C = 1 / np.sqrt(variance_C + eps)
         y_NC = centred_NC * (rstd_C * gain)  # x̂ itself is nowhere needed: it is centred r
         y_NC += bias
