@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from backlight.core.machine import processor
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -88,22 +90,13 @@ def compare(
 def environment() -> dict[str, Any]:
     """Return what the figures depend on."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numpy": np.__version__,
         "torch": sys.modules["torch"].__version__ if "torch" in sys.modules else None,
         "blas": sorted({f"{info['internal_api']} {info['version']}" for info in threadpool_info()}),
     }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 def save(name: str, comparisons: list[Comparison], **extra: Any) -> None:

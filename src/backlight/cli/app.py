@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backlight.cli import data, runs, sample, score, train
+from backlight.cli import data, ladder, runs, sample, score, train
 from backlight.cli.output import one_line
 from backlight.core import BacklightError
 
@@ -44,6 +44,7 @@ app.command("sample", epilog="Example:  backlight sample names-mlp-1 --count 50 
     sample.sample
 )
 app.command("score", epilog="Example:  backlight score names-mlp-1 names.txt --top 20")(score.score)
+app.command("ladder", epilog="Example:  backlight ladder brands.txt --models mlp,gru,gpt")(ladder.ladder)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
 
