@@ -36,8 +36,9 @@ def from_json(kind: type[Record], values: Any) -> Record:
     """
     if not isinstance(values, Mapping):
         raise DataError(f"a {kind.__name__} is an object in JSON; got {values!r:.60}. Measure again.")
-    hints = _hints(kind)
-    wrong = [name for name in values if name not in hints] or [name for name in _needed(kind) if name not in values]
+    declared: Any = kind
+    hints = _hints(declared)
+    wrong = [name for name in values if name not in hints] or [name for name in _needed(declared) if name not in values]
     if wrong:
         raise DataError(
             f"a {kind.__name__} has the entries {', '.join(hints)}; {wrong[0]!r} is unknown or missing. Measure again."
