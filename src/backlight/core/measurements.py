@@ -138,6 +138,7 @@ class ParameterFacts:
         group: number of its parameter group in the optimiser; None likewise.
         reached: whether the first recorded loss depends on it by the graph; None if the graph was not seen.
         sparse: whether its gradient is sparse.
+        dtype: of its numbers, by NumPy's name. An epsilon of 1e-8 is 0 in float16.
     """
 
     name: str
@@ -151,6 +152,7 @@ class ParameterFacts:
     group: int | None = None
     reached: bool | None = None
     sparse: bool = False
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +272,8 @@ class ParameterRecord:
         moved: whether any number changed in the step; None likewise.
         identical_units: of a weight matrix: whether all output units have the same weights, which no gradient can
             ever tell apart; None otherwise.
+        faint: share of the gradient's numbers that are not 0 and below 1e-8 in size: what Adam's usual epsilon damps,
+            and a much smaller one makes full steps of. None where there is no gradient.
     """
 
     name: str
@@ -279,6 +283,7 @@ class ParameterRecord:
     update_to_data: float | None = None
     moved: bool | None = None
     identical_units: bool | None = None
+    faint: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +320,8 @@ class LogitsRecord:
         accuracy: share of targets that have the largest logit; None if the targets are not known.
         targets: how often each class was the target in this batch; None likewise, or beyond 4096 classes.
         gradient_rms: of dloss/dlogits; None if no gradient came.
+        nats: mean of -log softmax(logits)[target] over the batch's targets, computed from the logits: what a
+            cross-entropy ought to be, whatever the loss says. None if the targets are not known.
     """
 
     values: Spread
@@ -325,6 +332,7 @@ class LogitsRecord:
     accuracy: float | None = None
     targets: tuple[int, ...] | None = None
     gradient_rms: float | None = None
+    nats: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
