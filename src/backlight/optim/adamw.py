@@ -10,6 +10,9 @@ from backlight.autograd.tensor_base import TensorBase
 from backlight.core import ConfigError, FloatArray
 from backlight.optim.optimiser import Optimiser, at_least_zero
 
+BLOCK = 1 << 16
+"""Numbers at a time: the dozen passes of a step cost less if each block of five arrays stays in the cache."""
+
 
 class AdamW(Optimiser):
     """Each number steps by the mean of its recent gradients divided by their root mean square.
@@ -45,13 +48,20 @@ class AdamW(Optimiser):
         self.square = np.zeros_like(self.flat.data)
 
     def _update(self, data: FloatArray, grad: FloatArray) -> None:
+        for start in range(0, data.size, BLOCK):
+            here = slice(start, start + BLOCK)
+            self._update_block(data[here], grad[here], self.mean[here], self.square[here], here)
+
+    def _update_block(
+        self, data: FloatArray, grad: FloatArray, mean: FloatArray, square: FloatArray, here: slice
+    ) -> None:
         beta_1, beta_2 = self.betas
-        mean, square, scratch = self.mean, self.square, self._scratch
+        scratch = self._scratch[: len(data)]
         if self.weight_decay:
             if self._decaying is None:
                 data *= 1 - self.lr * self.weight_decay
             else:
-                np.multiply(data, self._decaying, out=scratch)
+                np.multiply(data, self._decaying[here], out=scratch)
                 scratch *= self.lr * self.weight_decay
                 data -= scratch
         mean *= beta_1

@@ -25,12 +25,11 @@ class Running(NamedTuple):
 
     def move(self, mean_C: Array, variance_C: Array, N: int) -> None:
         """Move towards a batch of N rows with this biased variance, which N / (N - 1) makes unbiased."""
-        for own, batch, weight in (
-            (self.mean, mean_C, self.momentum),
-            (self.variance, variance_C, self.momentum * N / (N - 1)),
-        ):
-            own *= 1 - self.momentum
-            own += weight * batch
+        mean, variance = self.mean, self.variance
+        mean *= 1 - self.momentum
+        mean += self.momentum * mean_C
+        variance *= 1 - self.momentum
+        variance += self.momentum * N / (N - 1) * variance_C
 
 
 class BatchNorm(Op):
