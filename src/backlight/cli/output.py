@@ -78,6 +78,11 @@ def called(path: Path) -> str:
     return path.name if path.parent == RUNS else str(path)
 
 
+def source(corpus: str) -> str:
+    """Return what to call the text that a corpus's name, a path or - stands for."""
+    return "standard input" if corpus == "-" else one_line(corpus)
+
+
 def open_run(given: Path | None, root: Path) -> RunDirectory:
     """Return the run with this path or, inside `root`, this name; the newest with something to use if none is given.
 

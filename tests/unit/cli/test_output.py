@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from backlight.cli import app, live, output, train
+from backlight.cli import app, live, options, output, show_new, train
 from backlight.core import ConfigError, RunError
 
 
@@ -68,7 +68,7 @@ def test_a_loss_fits_its_column(nats: float, digits: int) -> None:
     st.integers(40, 200),
 )
 def test_columns_are_as_wide_as_the_terminal_at_most(texts: list[str], width: int) -> None:
-    found = train._columns(texts, width)
+    found = show_new._columns(texts, width)
     longest = max(map(cell_len, texts))
     assert all(cell_len(line) <= max(width, longest + 2) for line in found)
     assert "".join(found).replace(" ", "") == "".join(texts)
@@ -77,13 +77,13 @@ def test_columns_are_as_wide_as_the_terminal_at_most(texts: list[str], width: in
 @pytest.mark.parametrize("hidden", ["", "x", "4,", "4;5", "1.5", "1e3"])
 def test_sizes_that_are_no_numbers(hidden: str) -> None:
     with pytest.raises(ConfigError, match="--hidden takes whole numbers"):
-        train._sizes(hidden)
+        options._sizes(hidden)
 
 
 def test_sizes() -> None:
-    assert train._sizes("200") == [200]
-    assert train._sizes("256, 128") == [256, 128]
-    assert train._sizes(None) is None
+    assert options._sizes("200") == [200]
+    assert options._sizes("256, 128") == [256, 128]
+    assert options.ModelOptions(hidden=None).settings() == {}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backlight.cli.train import _stopping
+from backlight.cli.learning import _stopping
 
 
 @pytest.fixture
