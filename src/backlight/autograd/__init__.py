@@ -1,5 +1,6 @@
 """The graph: numbers and arrays that remember where they came from, and the walk back."""
 
+from backlight.autograd.gradcheck import gradcheck
 from backlight.autograd.graph import Node, no_grad
 from backlight.autograd.op import OPS, Op
 from backlight.autograd.tensor import (
@@ -31,6 +32,7 @@ __all__ = [
     "cat",
     "cross_entropy",
     "embed",
+    "gradcheck",
     "hinge",
     "linear",
     "mse",

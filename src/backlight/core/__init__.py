@@ -2,12 +2,14 @@
 
 from backlight.core.arrays import Array, BoolArray, FloatArray, IntArray, all_below
 from backlight.core.batch import NOT_A_TARGET, Batch
+from backlight.core.comparison import Comparison, compare
 from backlight.core.encoded import BOUNDARY, EncodedItems
 from backlight.core.errors import (
     BacklightError,
     ConfigError,
     DataError,
     DomainError,
+    GradientError,
     GraphError,
     RunError,
     ShapeError,
@@ -21,15 +23,18 @@ __all__ = [
     "BacklightError",
     "Batch",
     "BoolArray",
+    "Comparison",
     "ConfigError",
     "DataError",
     "DomainError",
     "EncodedItems",
     "FloatArray",
+    "GradientError",
     "GraphError",
     "IntArray",
     "RunError",
     "ShapeError",
     "VocabularyError",
     "all_below",
+    "compare",
 ]

@@ -13,6 +13,10 @@ class GraphError(BacklightError):
     """A graph that cannot be walked backward: no gradient wanted, or an output that is not one number."""
 
 
+class GradientError(BacklightError):
+    """A gradient that is not what central differences say it is."""
+
+
 class DomainError(BacklightError):
     """A number for which a function has no value: the log of 0, a division by 0."""
 
