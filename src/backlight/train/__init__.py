@@ -5,6 +5,7 @@ from backlight.train.plan import Plan
 from backlight.train.recipe import RECIPES, Recipe
 from backlight.train.records import Evaluation, LossRecord, Progress
 from backlight.train.session import Session, load_model, plan_of, prepare, reopen
+from backlight.train.setup import Setup, set_up
 from backlight.train.trainer import DivergenceError, Trainer
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Progress",
     "Recipe",
     "Session",
+    "Setup",
     "Trainer",
     "bits",
     "dataset",
@@ -24,4 +26,5 @@ __all__ = [
     "plan_of",
     "prepare",
     "reopen",
+    "set_up",
 ]

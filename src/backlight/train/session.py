@@ -1,54 +1,33 @@
 """From a plan to a trained model in a run directory, and from a run directory back to the model."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
-from backlight.core import ConfigError, RunError
-from backlight.models import LanguageModel, rung, settings_of
+from backlight.core import RunError
+from backlight.models import LanguageModel, settings_of
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
-from backlight.nn import BatchNorm1d, fold
+from backlight.nn import fold
 from backlight.runs import RunDirectory
-from backlight.text import Corpus, Dataset, Splits, Vocabulary, item_hashes, load_corpus, split_corpus
-from backlight.train.evaluate import SAMPLE_TARGETS, bits, dataset, mean_nats
+from backlight.text import Corpus, Vocabulary, item_hashes, load_corpus
+from backlight.train.evaluate import SAMPLE_TARGETS, bits, mean_nats
 from backlight.train.plan import Plan
+from backlight.train.setup import Setup, build_model
 from backlight.train.trainer import Trainer
 
-_INIT, _BATCHES = 0, 1
-"""What a run draws by chance, each from a stream of its own, so that one does not depend on how much another took."""
 
-
-@dataclass(frozen=True)
-class Session:
-    """A run that is ready to be trained: its text read and split, its model built.
+@dataclass(frozen=True, kw_only=True)
+class Session(Setup):
+    """A run that is ready to be trained. For the other attributes see `Setup`.
 
     Attributes:
-        plan: what is to be done.
         run: where it is kept.
-        corpus: the text.
-        splits: its three parts.
-        vocabulary: its characters.
-        model: the model, with its first weights, or with nothing counted yet.
-        data: the parts "train", "dev" and "test" as examples.
     """
 
-    plan: Plan
     run: RunDirectory
-    corpus: Corpus
-    splits: Splits
-    vocabulary: Vocabulary
-    model: LanguageModel
-    data: Mapping[str, Dataset]
-
-    @property
-    def ends(self) -> bool:
-        """Whether items have an end to predict; a stream of text has not."""
-        return self.corpus.mode == "items"
 
     def trainer(self) -> Trainer:
         """Return the loop for a network, restored from the run's checkpoint if it has one."""
@@ -59,7 +38,7 @@ class Session:
             train=self.data["train"],
             dev=self.data["dev"],
             recipe=self.plan.recipe,
-            rng=np.random.default_rng([self.plan.seed, _BATCHES]),
+            rng=self.batches(),
             run=self.run,
         )
         if self.run.has_checkpoint:
@@ -121,9 +100,8 @@ def prepare(plan: Plan, path: Path | Callable[[Corpus], Path], *, stdin: BinaryI
         stdin: where a corpus "-" comes from.
     """
     corpus = load_corpus(plan.corpus, mode=plan.mode, stdin=stdin)
-    parts = _build(plan, corpus)
-    _check_batch_size(plan, parts[2])
-    _, vocabulary, model, _ = parts
+    setup = Setup.of(plan, corpus)
+    model = setup.model
     config = {
         **plan.to_json(),
         "model": {"name": plan.model, "settings": settings_of(model.config)},
@@ -135,21 +113,10 @@ def prepare(plan: Plan, path: Path | Callable[[Corpus], Path], *, stdin: BinaryI
     run = RunDirectory.create(
         path(corpus) if callable(path) else path,
         config=config,
-        vocabulary=vocabulary.to_json(),
+        vocabulary=setup.vocabulary.to_json(),
         seen=item_hashes(corpus.items if corpus.mode == "items" else []),
     )
-    return Session(plan, run, corpus, *parts)
-
-
-def _check_batch_size(plan: Plan, model: LanguageModel) -> None:
-    """Refuse now what batch norm would refuse at the first step, when there is a run already."""
-    if plan.recipe is None or plan.recipe.batch_size > 1 or not isinstance(model, NeuralModel):
-        return
-    if any(isinstance(module, BatchNorm1d) for _, module in model.named_modules()):
-        raise ConfigError(
-            f"batch_size must be at least 2 for a {plan.model} with batch norm, since one example has no variance; "
-            f"got {plan.recipe.batch_size}. Take a larger one."
-        )
+    return Session(run=run, **vars(setup))
 
 
 def reopen(run: RunDirectory, *, stdin: BinaryIO | None = None) -> Session:
@@ -166,7 +133,7 @@ def reopen(run: RunDirectory, *, stdin: BinaryIO | None = None) -> Session:
             f"a run must go on with the text it began with; {given} is not the text that {run.path} was started with. "
             "Give it that text again, or start a new run."
         )
-    return Session(plan, run, corpus, *_build(plan, corpus))
+    return Session(run=run, **vars(Setup.of(plan, corpus)))
 
 
 def plan_of(run: RunDirectory) -> Plan:
@@ -197,24 +164,8 @@ def load_model(run: RunDirectory) -> tuple[LanguageModel, Vocabulary]:
     vocabulary = Vocabulary.from_json(run.vocabulary)
     plan = plan_of(run)
     arrays, _ = run.load_weights()
-    model = _model(plan, vocabulary)
+    model = build_model(plan, vocabulary)
     model.load_state_dict(arrays)
     if isinstance(model, NeuralModel):
         model = fold(model)
     return model, vocabulary
-
-
-def _build(plan: Plan, corpus: Corpus) -> tuple[Splits, Vocabulary, LanguageModel, dict[str, Dataset]]:
-    splits = split_corpus(corpus, seed=plan.split_seed, fractions=plan.fractions, duplicates=plan.duplicates)
-    vocabulary = Vocabulary.of(corpus.items)
-    model = _model(plan, vocabulary)
-    parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
-    ends = corpus.mode == "items"
-    data = {name: dataset(model, vocabulary, part.items, ends=ends) for name, part in parts.items()}
-    return splits, vocabulary, model, data
-
-
-def _model(plan: Plan, vocabulary: Vocabulary) -> LanguageModel:
-    kind = rung(plan.model)
-    config = kind.configure({**plan.settings, "vocabulary_size": vocabulary.size})
-    return kind.build(config, np.random.default_rng([plan.seed, _INIT]))
