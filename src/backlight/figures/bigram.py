@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 
-from backlight.core import IntArray, ShapeError
-
-_LEGIBLE = 40
-"""Up to this many characters the cells are large enough to be written in."""
+from backlight.core import FloatArray, IntArray
+from backlight.figures.letters import legible
+from backlight.figures.matrices import check_square, draw_matrix, write_pairs
+from backlight.figures.style import palette
 
 
 def draw_bigram_counts(ax: Axes, counts: IntArray, labels: Sequence[str]) -> None:
@@ -23,31 +22,55 @@ def draw_bigram_counts(ax: Axes, counts: IntArray, labels: Sequence[str]) -> Non
     Raises:
         ShapeError: counts that are not square, or not as many labels as rows.
     """
-    size = len(labels)
-    if counts.shape != (size, size):
-        raise ShapeError(f"{size} labels need counts of shape ({size}, {size}); got {counts.shape}.")
+    check_square("counts", counts, labels)
     # a few pairs are a hundred times as frequent as most; a root keeps the rare ones visible
     norm = PowerNorm(0.5, vmin=0, vmax=max(1, int(counts.max())))
-    ax.imshow(counts, cmap="Blues", norm=norm)
-    if size <= _LEGIBLE:
-        for first, second in np.argwhere(counts):
-            count = int(counts[first, second])
-            ink = "white" if norm(count) > 0.55 else "#1b2a41"
-            ax.text(second, first - 0.2, labels[first] + labels[second], ha="center", va="center", color=ink, size=7)
-            ax.text(second, first + 0.22, _short(count), ha="center", va="center", color=ink, size=6)
-    ax.set_xticks(range(size), labels)
-    ax.set_yticks(range(size), labels)
-    ax.xaxis.tick_top()
-    ax.xaxis.set_label_position("top")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    image = draw_matrix(ax, counts, colours=palette(ax).amounts, norm=norm, rows=labels, columns=labels)
+    write_pairs(ax, image, counts > 0, labels, lambda first, second: _short(int(counts[first, second])))
+    _name_axes(ax)
+    ax.set_title(f"How often one character follows another: {counts.sum():,} pairs, {_edge(labels)}", parse_math=False)
+
+
+def draw_bigram_probabilities(ax: Axes, probabilities: FloatArray, labels: Sequence[str]) -> None:
+    """Draw the same with probabilities: each row is what may follow its character, and sums to 1.
+
+    Args:
+        ax: where to draw.
+        probabilities: (V, V); a row of nan for a character that nothing ever followed.
+        labels: V visible characters.
+
+    Raises:
+        ShapeError: probabilities that are not square, or not as many labels as rows.
+    """
+    check_square("probabilities", probabilities, labels)
+    norm = PowerNorm(0.5, vmin=0, vmax=1)
+    image = draw_matrix(ax, probabilities, colours=palette(ax).amounts, norm=norm, rows=labels, columns=labels)
+    write_pairs(
+        ax, image, probabilities >= 0.0005, labels, lambda first, second: _share(float(probabilities[first, second]))
+    )
+    _name_axes(ax)
+    ax.set_title(f"How likely each character is after another: rows sum to 1, {_edge(labels)}", parse_math=False)
+
+
+def _name_axes(ax: Axes) -> None:
     ax.set_xlabel("the next character")
     ax.set_ylabel("a character")
-    ax.set_title(
-        f"How often one character follows another ({counts.sum():,} pairs; {labels[0]} is an item's edge)", pad=8
-    )
+
+
+def _edge(labels: Sequence[str]) -> str:
+    return f"“{legible(labels[0])}” is an item's edge"
 
 
 def _short(count: int) -> str:
     """Return a count in at most four characters."""
-    return str(count) if count < 10_000 else f"{count / 1000:.0f}k"
+    if count < 10_000:
+        return str(count)
+    size, unit = next((size, unit) for size, unit in ((1e3, "k"), (1e6, "M"), (1e9, "G")) if count < 999.5 * size)
+    return f"{count / size:.0f}{unit}"
+
+
+def _share(probability: float) -> str:
+    """Return a probability in at most four characters: .08, .013."""
+    digits = 2 if probability >= 0.0995 else 3
+    shown = f"{probability:.{digits}f}"
+    return shown if probability >= 0.995 else shown[1:]

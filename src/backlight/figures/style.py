@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgba
+from matplotlib.font_manager import fontManager
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,16 @@ def palette(ax: Axes) -> Palette:
     return LIGHT if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else DARK
 
 
+# for the scripts that DejaVu Sans, which comes with matplotlib, does not have
+_FURTHER_FONTS: Final = (
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Source Han Sans", "Hiragino Sans", "PingFang SC",
+    "Yu Gothic", "Microsoft YaHei", "Malgun Gothic", "WenQuanYi Micro Hei", "IPAGothic", "Noto Sans",
+    "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Bengali", "Noto Sans Tamil", "Arial Unicode MS",
+)  # fmt: skip
+
+_INSTALLED: Final = {font.name for font in fontManager.ttflist}
+
+
 def _style(colours: Palette) -> dict[Any, Any]:
     return {
         "figure.facecolor": colours.paper,
@@ -94,7 +105,8 @@ def _style(colours: Palette) -> dict[Any, Any]:
         "ytick.labelcolor": colours.ink,
         "grid.color": colours.grid,
         "legend.frameon": False,
-        "font.family": "sans-serif",
+        "font.family": ["sans-serif"],
+        "font.sans-serif": ["DejaVu Sans", *(name for name in _FURTHER_FONTS if name in _INSTALLED)],
         "font.size": 10,
         "axes.titlesize": 13,
         "axes.titleweight": "bold",

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from backlight.core import ShapeError
-from backlight.figures import STYLE, draw_bigram_counts
+from backlight.figures import STYLE, draw_bigram_counts, palette
 
 COUNTS = np.array([[0, 3, 1], [12_345, 0, 0], [2, 0, 7]])
 
@@ -37,8 +37,8 @@ def test_a_pair_stands_in_the_row_of_its_first_and_the_column_of_its_second_char
 def test_ink_and_paper_differ(ax):
     draw_bigram_counts(ax, COUNTS, ".ab")
     colours = {text.get_text(): text.get_color() for text in ax.texts}
-    assert colours["a."] == "white"
-    assert colours[".b"] != "white"
+    assert colours["a."] == palette(ax).paper
+    assert colours[".b"] == palette(ax).ink
 
 
 def test_labels_must_fit():

@@ -1,0 +1,81 @@
+"""Characters of any text on a picture: as themselves where the font has them, otherwise by code point."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.font_manager import FontProperties, findfont, get_font
+
+MOST_TICKS: Final = 64
+"""With more characters than this only every second, third, ... one is named at an axis."""
+
+
+def legible(label: str) -> str:
+    """Return a label as it can be written with the fonts of the current style.
+
+    A character that no font has is written as its code point, `U+4E9C`, so that nothing becomes an empty box.
+    """
+    drawable = _drawable(tuple(mpl.rcParams["font.family"]), tuple(mpl.rcParams["font.sans-serif"]))
+    return "".join(c if ord(c) in drawable and c.isprintable() else f"U+{ord(c):04X}" for c in label)
+
+
+def quoted(text: str, most: int = 24) -> str:
+    """Return a text to be read within a title: legible, and its end only where it is long."""
+    shown = "".join(map(legible, text))
+    return f"“{shown}”" if len(shown) <= most else f"“…{shown[-most:]}”"
+
+
+def letter_ticks(axis: Axis, labels: Sequence[str], *, size: float | None = None) -> None:
+    """Write characters along an axis, at 0, 1, 2, ...; of very many only some.
+
+    Args:
+        axis: `ax.xaxis` or `ax.yaxis`.
+        labels: visible characters.
+        size: of the letters in points; None fits them to the room that the axes have.
+    """
+    step = -(-len(labels) // MOST_TICKS) or 1
+    shown = [legible(label) for label in labels[::step]]
+    upright = _is_x(axis) and max(map(len, shown), default=0) > 2
+    axis.set_ticks(
+        range(0, len(labels), step), shown, size=size or _size(axis, len(shown)), parse_math=False,
+        rotation=90 if upright else 0,
+    )  # fmt: skip
+    axis.set_tick_params(length=0)
+
+
+def cell_size(ax: Axes, columns: int, rows: int) -> float:
+    """Return about how many points of 1/72 inch the shorter side of a cell has, of a table that fills the axes."""
+    figure = ax.get_figure(root=True)
+    dot = 72 / figure.dpi if figure is not None else 1.0
+    return float(min(ax.bbox.width / max(columns, 1), ax.bbox.height / max(rows, 1)) * dot)
+
+
+def _size(axis: Axis, count: int) -> float:
+    room = cell_size(axis.axes, count, 1) if _is_x(axis) else cell_size(axis.axes, 1, count)
+    return min(10.0, max(4.0, 0.85 * room))
+
+
+def _is_x(axis: Axis) -> bool:
+    return axis is axis.axes.xaxis
+
+
+@cache
+def _drawable(families: tuple[str, ...], sans_serif: tuple[str, ...]) -> frozenset[int]:
+    """Return the code points that these fonts have, in the weights of text and of titles."""
+    names = [name for family in families for name in (sans_serif if family == "sans-serif" else (family,))]
+    drawable: set[int] = set()
+    for name in names:
+        weights = [_characters(name, weight) for weight in ("normal", "bold")]
+        drawable |= weights[0] & weights[1]
+    return frozenset(drawable)
+
+
+def _characters(family: str, weight: str) -> set[int]:
+    try:
+        path = findfont(FontProperties(family=[family], weight=weight), fallback_to_default=False)
+    except ValueError:  # not installed here: the next one of the list is taken
+        return set()
+    return set(get_font(path).get_charmap())

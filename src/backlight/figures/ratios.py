@@ -1,0 +1,96 @@
+"""How large gradients and updates are beside the weights they change."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import StrMethodFormatter
+
+from backlight.core import FloatArray, IntArray, ShapeError
+from backlight.figures.ends import End, name_ends
+from backlight.figures.letters import cell_size, legible
+from backlight.figures.style import palette
+
+HEALTHY_UPDATE: Final = 1e-3
+"""An update of about a thousandth of the weights: lecture 4's rule of thumb."""
+
+
+def draw_gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) -> None:
+    """Draw for each weight matrix the spread of its gradient beside the spread of its weights.
+
+    Healthy: all within about a factor of ten. One far to the right will move far faster than the others.
+
+    Args:
+        ax: where to draw.
+        names: of the weight matrices.
+        ratios: (L,) std of gradient / std of data; nan or 0 where there is none.
+
+    Raises:
+        ShapeError: not one ratio for each name.
+    """
+    if ratios.shape != (len(names),):
+        raise ShapeError(f"{len(names)} names need as many ratios; got shape {ratios.shape}.")
+    colours = palette(ax)
+    good = np.isfinite(ratios) & (ratios > 0)
+    rows = np.arange(len(names))
+    ax.set_xscale("log")
+    shown = ratios[good]
+    low, high = (float(shown.min()), float(shown.max())) if shown.size else (1e-3, 1e-3)
+    ax.set_xlim(low / 4, high * 4)
+    ax.hlines(rows, low / 4, high * 4, color=colours.grid, linewidth=1, zorder=1)
+    shades = colours.depths(np.linspace(0, 1, max(len(names), 2)))[: len(names)]
+    ax.scatter(shown, rows[good], s=70, color=shades[good], zorder=3)
+    size = min(10.0, max(5.0, 0.5 * cell_size(ax, 1, max(len(names), 1))))
+    for row in rows.tolist():
+        told = f"{ratios[row]:.1e}" if good[row] else "no gradient" if ratios[row] == 0 else "no spread"
+        ax.annotate(told, (1, row), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
+                    va="center", size=min(9.0, size), color=colours.muted if good[row] else colours.alarm)  # fmt: skip
+    ax.set_yticks(rows, [legible(name) for name in names], size=size, parse_math=False)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlabel("std of gradient / std of weights")
+    times = high / low
+    ax.set_title(f"Gradient beside weights: a factor of {times:,.2g} between the matrices" if shown.size > 1 else
+                 "Gradient beside weights")  # fmt: skip
+
+
+def draw_update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArray]) -> None:
+    """Draw over time how far a step moves each weight matrix beside the spread of its weights.
+
+    Healthy: all near the line at 1e-3. Far below, learning takes for ever; far above, it may not hold.
+
+    Args:
+        ax: where to draw.
+        steps: (N,) at which the ratios were taken.
+        ratios: for each weight matrix (N,) std of the step's change / std of the weights; nan where not seen.
+
+    Raises:
+        ShapeError: a row of another length than the steps.
+    """
+    for name, row in ratios.items():
+        if row.shape != steps.shape:
+            raise ShapeError(f"{name} needs a ratio for each of {len(steps)} steps; got shape {row.shape}.")
+    colours = palette(ax)
+    shades = colours.depths(np.linspace(0, 1, max(len(ratios), 2)))
+    ends = []
+    good = [row[np.isfinite(row) & (row > 0)] for row in ratios.values()]
+    edges = [edge for row in good if row.size for edge in np.percentile(row, [0.5, 99.5]).tolist()]
+    ax.set_yscale("log")
+    ax.set_ylim(min([HEALTHY_UPDATE, *edges]) / 2, max([HEALTHY_UPDATE, *edges]) * 2)
+    last = float(steps[-1]) if len(steps) else 1.0
+    ax.set_xlim(float(steps[0]) if len(steps) > 1 else 0, max(last, 1.0))
+    for (name, row), shade in zip(ratios.items(), shades, strict=False):
+        seen = np.isfinite(row) & (row > 0)
+        ax.plot(steps, np.where(seen, row, np.nan), color=shade, linewidth=1.2, label=name)
+        if seen.any():
+            # the mean of the last few, as a single step is noise
+            ends.append(End(legible(name), last, float(np.exp(np.log(row[seen][-5:]).mean())), shade))
+    ax.axhline(HEALTHY_UPDATE, color=colours.ink, linewidth=1.2, linestyle=(0, (4, 3)))
+    ends.append(End("1e-3", last, HEALTHY_UPDATE, colours.ink))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.set_xlabel("step")
+    ax.set_ylabel("std of update / std of weights")
+    ax.set_title("How far each step moves the weights")
+    name_ends(ax, ends)

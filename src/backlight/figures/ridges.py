@@ -1,0 +1,90 @@
+"""The distribution of numbers in each layer, one under the other: activations, what goes into them, and gradients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from backlight.core import FloatArray
+from backlight.core.measurements import SATURATED, Histogram
+from backlight.figures.letters import cell_size, legible
+from backlight.figures.style import palette
+
+_HEIGHT = 0.86
+"""Of the highest bin, when the next row is 1 further up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ridge:
+    """One layer's row.
+
+    Attributes:
+        name: of the layer or of the weights.
+        histogram: of its numbers.
+        note: at the row's right end: "std 0.61, 3% saturated".
+    """
+
+    name: str
+    histogram: Histogram
+    note: str = ""
+
+
+def draw_activations(ax: Axes, rows: Sequence[Ridge]) -> None:
+    """Draw a histogram of each layer's activations, the first layer on top.
+
+    Healthy: about as wide in every layer, and not heaped up at the ends, where tanh is flat.
+    """
+    _draw(ax, rows, "Activations, layer by layer", "output of the non-linearity")
+    if rows and all((row.histogram.low, row.histogram.high) == (-1, 1) for row in rows):
+        colours = palette(ax)
+        for low, high in ((-1, -SATURATED), (SATURATED, 1)):
+            ax.axvspan(low, high, color=colours.alarm, alpha=0.18, linewidth=0, zorder=0.5)
+
+
+def draw_preactivations(ax: Axes, rows: Sequence[Ridge]) -> None:
+    """Draw a histogram of what goes into each layer's non-linearity. Healthy: mean near 0, spread near 1."""
+    _draw(ax, rows, "Pre-activations, layer by layer", "input of the non-linearity")
+
+
+def draw_activation_gradients(ax: Axes, rows: Sequence[Ridge]) -> None:
+    """Draw a histogram of the loss's gradient by each layer's activations. Healthy: about as wide in every layer."""
+    _draw(ax, rows, "Gradients that reach each layer's activations", "dloss/dactivation, nats")
+
+
+def draw_weight_gradients(ax: Axes, rows: Sequence[Ridge]) -> None:
+    """Draw a histogram of the loss's gradient by each weight matrix."""
+    _draw(ax, rows, "Gradients that reach each weight matrix", "dloss/dweight, nats")
+
+
+def _draw(ax: Axes, rows: Sequence[Ridge], title: str, label: str) -> None:
+    colours = palette(ax)
+    reach = max((max(-row.histogram.low, row.histogram.high) for row in rows), default=1.0)
+    ax.set_xlim(-reach, reach)
+    ax.set_ylim(len(rows) - 1 + 0.25, -_HEIGHT - 0.15)
+    ax.axvline(0, color=colours.grid, linewidth=1, zorder=0.4)
+    ax.hlines(range(len(rows)), -reach, reach, color=colours.grid, linewidth=1, zorder=0.4)
+    shades = colours.depths(np.linspace(0, 1, max(len(rows), 2)))
+    for place, row in enumerate(rows):
+        x, y = _outline(row.histogram)
+        ax.fill_between(x, place, place - _HEIGHT * y, color=shades[place], alpha=0.3, linewidth=0, zorder=2)
+        ax.plot(x, place - _HEIGHT * y, color=shades[place], linewidth=1.2, zorder=3)
+    size = min(10.0, max(5.0, 0.5 * cell_size(ax, 1, max(len(rows), 1))))
+    ax.set_yticks(range(len(rows)), [legible(row.name) for row in rows], size=size, parse_math=False)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    for place, row in enumerate(rows):
+        ax.annotate(
+            row.note, (1, place), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
+            va="center_baseline", size=min(9.0, size), color=colours.muted, parse_math=False,
+        )  # fmt: skip
+    ax.set_xlabel(label)
+    ax.set_title(title)
+
+
+def _outline(histogram: Histogram) -> tuple[FloatArray, FloatArray]:
+    """Return the corners of the bars' outline, with the highest at 1."""
+    counts = np.asarray(histogram.counts, float)
+    edges = np.linspace(histogram.low, histogram.high, len(counts) + 1)
+    x = np.concatenate([[edges[0]], np.repeat(edges[1:-1], 2), [edges[-1]]]) if len(counts) > 1 else edges
+    return x, np.repeat(counts / (counts.max() or 1.0), 2)
