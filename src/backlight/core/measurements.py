@@ -243,6 +243,8 @@ class LayerRecord:
         dead_over: how many recorded batches that is.
         batch: of batch norms in training mode with running statistics.
         unit_map: where one was asked for.
+        across: root mean square over units of the standard deviation over rows (examples, positions): how much the
+            output depends on the input. 0: the same whatever is read, however far apart the units are.
     """
 
     name: str
@@ -256,6 +258,7 @@ class LayerRecord:
     dead_over: int = 0
     batch: BatchStatistics | None = None
     unit_map: UnitMap | None = None
+    across: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
