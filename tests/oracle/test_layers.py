@@ -2,9 +2,6 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,161 +12,23 @@ import backlight.models
 import backlight.nn
 from backlight import nn
 from backlight.autograd import Tensor
+from backlight.autograd.gradcheck import central_difference, some_places
 from backlight.nn import init
 from backlight.nn.module import Module
+from backlight.proofs.layer_cases import CASES
 from backlight.twins import TWINS, gradients_of, twin_of, weights_of
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
-
-
-def gaussian(*shape: int) -> Callable[[np.random.Generator], Any]:
-    return lambda rng: rng.standard_normal(shape)
-
-
-def ids(count: int, *shape: int) -> Callable[[np.random.Generator], Any]:
-    return lambda rng: rng.integers(0, count, shape)
-
-
-@dataclass(frozen=True)
-class Case:
-    name: str
-    make: Callable[[np.random.Generator], Module]
-    x: Callable[[np.random.Generator], Any]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-def linear(fan_in: int, fan_out: int, **settings: Any) -> Callable[[np.random.Generator], Module]:
-    return lambda rng: nn.Linear(fan_in, fan_out, rng=rng, **settings)
-
-
-def attention(channels: int, heads: int) -> Callable[[np.random.Generator], Module]:
-    return lambda rng: nn.CausalSelfAttention(channels, heads, rng=rng)
-
-
-def convolution(kernel: int, dilation: int) -> Callable[[np.random.Generator], Module]:
-    return lambda rng: nn.CausalConv1d(5, 4, kernel, dilation=dilation, rng=rng)
-
-
-def small_net(rng: np.random.Generator) -> Module:
-    return nn.Sequential(
-        nn.Embedding(11, 3, rng=rng), nn.Flatten(), nn.Linear(15, 7, nonlinearity="tanh", rng=rng), nn.Tanh(),
-        nn.Sequential(nn.Linear(7, 9, bias=False, rng=rng), nn.GELU()), nn.Linear(9, 11, scale=0.1, rng=rng),
-    )  # fmt: skip
-
-
-def twice_the_same(rng: np.random.Generator) -> Module:
-    shared = nn.Linear(5, 5, rng=rng)
-    return nn.Sequential(shared, nn.Tanh(), shared, nn.Sigmoid(), nn.Linear(5, 3, rng=rng))
-
-
-def one_weight_two_layers(rng: np.random.Generator) -> Module:
-    first, second = nn.Linear(5, 5, rng=rng), nn.Linear(5, 5, rng=rng)
-    second.weight = first.weight
-    return nn.Sequential(first, nn.ReLU(), second)
-
-
-def recurrent(cls: Any, fan_in: int, hidden: int) -> Callable[[np.random.Generator], Module]:
-    """Return a maker that draws biases too, of which a GRU has two."""
-
-    def make(rng: np.random.Generator) -> Module:
-        module = cls(fan_in, hidden, rng=rng)
-        for parameter in module.parameters():
-            if parameter.ndim == 1:
-                parameter.array[...] = rng.standard_normal(parameter.shape)
-        return module
-
-    return make
-
-
-POINTWISE = [nn.Tanh, nn.ReLU, nn.Sigmoid, nn.GELU]
-CASES = [
-    Case("linear", linear(5, 3), gaussian(7, 5)),
-    Case("linear, batch of 1", linear(5, 3), gaussian(1, 5)),
-    Case("linear, square", linear(5, 5), gaussian(3, 5)),
-    Case("linear, 1 to 1", linear(1, 1), gaussian(3, 1)),
-    Case("linear, (B, T, C)", linear(5, 3, nonlinearity="relu"), gaussian(3, 7, 5)),
-    Case("linear, (B, T, H, C)", linear(5, 3, scale=0.1), gaussian(2, 3, 5, 5)),
-    Case("linear without bias", linear(5, 3, bias=False), gaussian(7, 5)),
-    Case("linear without bias, (B, T, C)", linear(5, 3, bias=False), gaussian(3, 7, 5)),
-    Case("linear without bias, (B, T, H, C)", linear(5, 3, bias=False), gaussian(1, 3, 2, 5)),
-    Case("embedding", lambda rng: nn.Embedding(11, 3, rng=rng), ids(11, 7)),
-    Case("embedding, batch of 1", lambda rng: nn.Embedding(11, 3, rng=rng), ids(11, 1)),
-    Case("embedding, ids repeat", lambda rng: nn.Embedding(3, 5, rng=rng), ids(3, 9, 7)),
-    Case("embedding, (B, T, H)", lambda rng: nn.Embedding(11, 1, rng=rng), ids(11, 3, 2, 5)),
-    Case("embedding, many rows", lambda rng: nn.Embedding(301, 3, rng=rng), ids(301, 5, 7)),
-    *[
-        Case(f"{cls.__name__.lower()}, {shape}", lambda _, cls=cls: cls(), gaussian(*shape))
-        for cls in POINTWISE
-        for shape in [(7,), (1, 5), (3, 5, 7)]
-    ],
-    *[
-        Case(f"{cls.__name__.lower()}, far out", lambda _, cls=cls: cls(), lambda rng: 30 * rng.standard_normal((9, 5)))
-        for cls in POINTWISE
-    ],
-    Case("flatten, (B, C)", lambda _: nn.Flatten(), gaussian(3, 5)),
-    Case("flatten, (1, T, C)", lambda _: nn.Flatten(), gaussian(1, 3, 5)),
-    Case("flatten, (B, T, H, C)", lambda _: nn.Flatten(), gaussian(2, 3, 5, 7)),
-    *[
-        Case(f"batch norm, {shape}", lambda _: nn.BatchNorm1d(5), gaussian(*shape))
-        for shape in [(2, 5), (33, 5), (3, 7, 5), (1, 2, 5), (2, 3, 2, 5)]
-    ],
-    Case("batch norm, eps and momentum", lambda _: nn.BatchNorm1d(3, eps=0.1, momentum=0.7), gaussian(7, 3)),
-    Case("batch norm, 1 channel", lambda _: nn.BatchNorm1d(1), gaussian(7, 1)),
-    *[
-        Case(f"layer norm, {shape}", lambda _: nn.LayerNorm(5), gaussian(*shape))
-        for shape in [(1, 5), (7, 5), (3, 7, 5)]
-    ],
-    Case("layer norm, eps", lambda _: nn.LayerNorm(3, eps=0.1), gaussian(7, 3)),
-    Case("dropout of nothing", lambda rng: nn.Dropout(0, rng=rng), gaussian(7, 5)),  # chance: test_normalisation
-    Case("flatten consecutive", lambda _: nn.FlattenConsecutive(2), gaussian(3, 8, 5)),
-    Case("flatten consecutive, 3", lambda _: nn.FlattenConsecutive(3), gaussian(1, 9, 5)),
-    Case("flatten consecutive, 1 left", lambda _: nn.FlattenConsecutive(4), gaussian(3, 4, 5)),
-    Case("flatten consecutive, nothing", lambda _: nn.FlattenConsecutive(1), gaussian(3, 4, 5)),
-    *[
-        Case(f"{cls.__name__.lower()}, {B, T, I} to {H}", recurrent(cls, I, H), gaussian(B, T, I))
-        for cls in [nn.RNN, nn.GRU, nn.LSTM]
-        for B, T, I, H in [(7, 5, 3, 9), (1, 5, 3, 2), (5, 1, 3, 5), (1, 1, 1, 1), (3, 17, 7, 5)]
-    ],
-    *[
-        Case(f"attention, {heads} heads, {shape}", attention(shape[-1], heads), gaussian(*shape))
-        for heads, shape in [(2, (3, 5, 6)), (1, (2, 7, 3)), (4, (1, 1, 8)), (3, (1, 16, 3))]
-    ],
-    *[
-        Case(f"convolution, {kernel} taps, {dilation} apart, {shape}", convolution(kernel, dilation), gaussian(*shape))
-        for kernel, dilation, shape in [(2, 1, (3, 8, 5)), (2, 4, (3, 7, 5)), (3, 2, (1, 5, 5)), (1, 1, (2, 3, 5))]
-    ],
-    Case("convolution, looking further back than there is", convolution(2, 9), gaussian(2, 3, 5)),
-    Case("positions", lambda rng: nn.PositionalEmbedding(7, 3, rng=rng), ids(7, 5)),
-    Case("positions, (B, T)", lambda rng: nn.PositionalEmbedding(7, 3, scale=1.0, rng=rng), ids(7, 2, 5)),
-    Case("sequential", small_net, ids(11, 3, 5)),
-    Case("sequential, batch of 1", small_net, ids(11, 1, 5)),
-    Case("sequential, a layer used twice", twice_the_same, gaussian(3, 5)),
-    Case("sequential, a weight in two layers", one_weight_two_layers, gaussian(3, 5)),
-]
 
 
 def gradients(module: Module) -> dict[str, np.ndarray]:
     return {name: p.grad.numpy() for name, p in module.named_parameters() if p.grad is not None}
 
 
-def with_random_bias(module: Module, rng: np.random.Generator) -> Module:
-    """In float64; biases start at 0, and gains and variances at 1, where a forgotten one would not show."""
-    module.to(np.float64)
-    for name, parameter in module.named_parameters():
-        if name.endswith("bias") or parameter.ndim == 1:
-            parameter.array[...] = rng.standard_normal(parameter.shape)
-    for name, buffer in module.named_buffers():
-        drawn = rng.standard_normal(buffer.shape)
-        buffer.array[...] = np.abs(drawn) + 0.3 if name.endswith("var") else drawn
-    return module
-
-
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_output_and_gradients_match_the_twin(case, training, rng):
-    ours = with_random_bias(case.make(rng), rng).train(training)
+    ours = case.make(rng).train(training)
     twin = twin_of(ours)
     numbers = case.x(rng)
     floating = numbers.dtype.kind == "f"
@@ -200,23 +59,14 @@ WITH_PARAMETERS = [case for case in CASES if case.make(np.random.default_rng(0))
 
 @pytest.mark.parametrize("case", WITH_PARAMETERS, ids=str)
 def test_parameter_gradients_match_central_differences(case, rng):
-    module = with_random_bias(case.make(rng), rng)
+    module = case.make(rng)
     x = case.x(rng)
     x = Tensor(x) if x.dtype.kind == "f" else x
     dy = rng.standard_normal(module(x).shape)
     module(x).backward(dy)
-    h = 1e-5
     for name, parameter in module.named_parameters():
-        flat = parameter.array.reshape(-1)
-        picked = rng.choice(flat.size, min(flat.size, 25), replace=False)
-        slopes = np.empty(len(picked))
-        for at, place in enumerate(picked):
-            here = flat[place]
-            flat[place] = here + h
-            above = np.sum(module(x).numpy() * dy)
-            flat[place] = here - h
-            slopes[at] = (above - np.sum(module(x).numpy() * dy)) / (2 * h)
-            flat[place] = here
+        picked = some_places(parameter.array, 25, rng)
+        slopes = central_difference(lambda: module(x).array, parameter.array, dy, places=picked)
         assert_allclose(parameter.grad.numpy().reshape(-1)[picked], slopes, rtol=1e-6, atol=1e-8, err_msg=name)
 
 
