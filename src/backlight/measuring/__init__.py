@@ -1,0 +1,11 @@
+"""What watching a network of ours and one of PyTorch have in common: which steps, which records are kept, how to name.
+
+The arrays themselves are measured where they live: ours in `train`, PyTorch's in `twins`.
+"""
+
+from backlight.measuring.keeping import DENSE, Kept, LossSeries, wanted
+from backlight.measuring.kinds import FUNCTIONS, Kind, kind_of
+from backlight.measuring.units import LiveUnits
+from backlight.measuring.watcher import Watcher
+
+__all__ = ["DENSE", "FUNCTIONS", "Kept", "Kind", "LiveUnits", "LossSeries", "Watcher", "kind_of", "wanted"]

@@ -1,0 +1,90 @@
+"""Which steps are recorded, and which records are kept: many at first, then few, never more than a file should hold.
+
+All of it depends on the number of the step alone, so that a run that was stopped and resumed keeps what one that was
+not would have kept.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from backlight.core.measurements import LossPoint
+
+DENSE = 10
+"""The first steps, all of which are recorded: most of what goes wrong shows in them."""
+
+MOST_RECORDS = 120
+RECENT_RECORDS = 12
+MOST_LOSSES = 2_000
+
+
+class HasStep(Protocol):
+    """What knows its step."""
+
+    @property
+    def step(self) -> int:
+        """How many steps had been taken before it."""
+
+
+Item = TypeVar("Item", bound=HasStep)
+
+
+def wanted(step: int, every: int) -> bool:
+    """Return whether a step is recorded: the first few, then every so many."""
+    return step < DENSE or step % every == 0
+
+
+class Kept(Generic[Item]):
+    """The records that are kept: the first few, every n-th of the others, and the latest.
+
+    n doubles whenever there would be more than `MOST_RECORDS`.
+
+    Args:
+        every: from how many steps one is recorded.
+        items: those of an earlier sitting, in order.
+    """
+
+    def __init__(self, every: int, items: Iterable[Item] = ()) -> None:
+        self._stride = every
+        self._items: list[Item] = []
+        for item in items:
+            self.add(item)
+
+    def add(self, item: Item) -> None:
+        """Keep one more; its step is after all others'."""
+        self._items.append(item)
+        while len(self._items) > MOST_RECORDS + RECENT_RECORDS:
+            before = len(self._items)
+            self._thin()
+            if len(self._items) == before:
+                self._stride *= 2
+
+    def _thin(self) -> None:
+        old, recent = self._items[:-RECENT_RECORDS], self._items[-RECENT_RECORDS:]
+        self._items = [item for item in old if item.step < DENSE or item.step % self._stride == 0] + recent
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+class LossSeries:
+    """The loss of every step: 8 bytes each."""
+
+    def __init__(self) -> None:
+        self._losses = array("d")
+
+    def add(self, loss: float) -> None:
+        """Add the next step's loss."""
+        self._losses.append(loss)
+
+    def points(self) -> tuple[LossPoint, ...]:
+        """Return them; where they are more than `MOST_LOSSES`, means of a few neighbours, each at its first step."""
+        group = -(-len(self._losses) // MOST_LOSSES) or 1
+        return tuple(
+            LossPoint(step=first, loss=sum(some) / len(some))
+            for first in range(0, len(self._losses), group)
+            if (some := self._losses[first : first + group])
+        )

@@ -1,0 +1,32 @@
+"""Which units are alive, over many batches: a unit that sleeps through one batch may wake in the next."""
+
+import numpy as np
+
+from backlight.core import BoolArray, IntArray
+from backlight.core.measurements import DEAD_WINDOW
+
+
+class LiveUnits:
+    """The recorded batch in which each unit of each layer was last found alive."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, IntArray] = {}
+        self._seen: dict[str, int] = {}
+
+    def add(self, layer: str, alive: BoolArray) -> None:
+        """Note which units (U,) of a layer were alive in one more recorded batch.
+
+        A layer whose number of units has changed is begun anew.
+        """
+        last = self._last.get(layer)
+        if last is None or len(last) != len(alive):
+            last = self._last[layer] = np.full(len(alive), -1)
+            self._seen[layer] = 0
+        last[alive] = self._seen[layer]
+        self._seen[layer] += 1
+
+    def dead(self, layer: str) -> tuple[float, int]:
+        """Return the share of a layer's units that were alive in none of the last batches, and how many those are."""
+        over = min(self._seen[layer], DEAD_WINDOW)
+        dead = self._last[layer] < self._seen[layer] - over
+        return float(dead.mean()), over
