@@ -4,8 +4,8 @@ A derivative travels from the end of a computation to its beginning by one rule,
 
     gradient of a parent  +=  local derivative  x  gradient from above        (the chain rule, summed over paths)
 
-A `Value` is a node that holds one number, a `Tensor` a node that holds an array. Both bring their own `_push`, which
-applies the rule to their parents; the order in which nodes push is the same for both and is decided here.
+A `Value` is a node that holds one number, a `Tensor` a node that holds an array. Both apply the rule to their parents,
+each in its own way; the order in which nodes do so is the same for both, youngest first, and comes from here.
 """
 
 import threading
@@ -19,21 +19,22 @@ from typing import Any, Self
 next_serial = count().__next__
 """Gives each node its age. A node can only be made of older ones, so age is a topological order."""
 
-_age = attrgetter("_serial")
+age = attrgetter("_serial")
+"""Gives a node's age, to sort by."""
 
 
 class Node:
     """A step of a computation: what it was made of (`_prev`), and when (`_serial`)."""
 
-    __slots__ = ("__weakref__", "_prev", "_serial", "label")
+    __slots__ = ("__weakref__", "_serial", "label")
 
-    _prev: tuple[Any, ...]
     _serial: int
     label: str
 
+    @property
     @abstractmethod
-    def _push(self) -> None:
-        """Add local derivative x own gradient to the gradient of each parent."""
+    def _prev(self) -> tuple[Any, ...]:
+        """The nodes that it was made of; none for a leaf."""
 
     def ancestry(self) -> list[Self]:
         """Return this node and all that it was made of, youngest first: the order of a backward pass.
@@ -48,7 +49,7 @@ class Node:
                 if parent not in seen:
                     seen.add(parent)
                     unread.append(parent)
-        return sorted(seen, key=_age, reverse=True)
+        return sorted(seen, key=age, reverse=True)
 
 
 class _Recording(threading.local):

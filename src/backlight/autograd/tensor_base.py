@@ -24,7 +24,7 @@ _NONE: dict[str, Any] = {}
 class TensorBase(Node):
     """An n-dimensional array in a graph. See `Tensor` for the public account."""
 
-    __slots__ = ("_grad", "_grad_home", "_needs_grad", "_op", "_retains_grad", "_saved", "_settings", "array")
+    __slots__ = ("_grad", "_grad_home", "_needs_grad", "_op", "_prev", "_retains_grad", "_saved", "_settings", "array")
 
     plain: ClassVar[type["Tensor"]]
     """The class of every result, whatever subclass its inputs are of."""

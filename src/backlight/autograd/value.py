@@ -1,29 +1,13 @@
 """One number that remembers where it came from: micrograd's `Value`."""
 
 import math
-from typing import Final
+from collections.abc import Sequence
+from operator import mul
+from typing import Any, cast
 
-from backlight.autograd.graph import Node, next_serial
-from backlight.core import DomainError
-
-Number = float | int
-
-FORMULAS: Final = {
-    "+": "y = a + b      dy/da = 1            dy/db = 1",
-    "-": "y = a - b      dy/da = 1            dy/db = -1",
-    "*": "y = a b        dy/da = b            dy/db = a",
-    "/": "y = a / b      dy/da = 1/b          dy/db = -a/b²",
-    "**": "y = aᵇ         dy/da = b aᵇ⁻¹       dy/db = aᵇ ln a",
-    "neg": "y = -a         dy/da = -1",
-    "exp": "y = eᵃ         dy/da = y",
-    "log": "y = ln a       dy/da = 1/a",
-    "tanh": "y = tanh a     dy/da = 1 - y²",
-    "ReLU": "y = max(0, a)  dy/da = 1 if a > 0, else 0",
-    "sigmoid": "y = 1/(1+e⁻ᵃ)  dy/da = y (1 - y)",
-    "sin": "y = sin a      dy/da = cos a",
-    "cos": "y = cos a      dy/da = -sin a",
-}
-"""Each op's symbol (`Value._op`) with what it computes and its local derivatives."""
+from backlight.autograd.graph import Node, age, next_serial
+from backlight.autograd.value_math import EXP_END, Number, check_angle, power, slope
+from backlight.core import DomainError, ShapeError
 
 
 class Value(Node):
@@ -39,21 +23,39 @@ class Value(Node):
         data: the number.
         grad: after `backward()` on a Value made from this one, the derivative of that one by this one.
             Leaves accumulate over calls, as parameters do in PyTorch, until `zero_grad()`.
-        _locals: the local derivative by each of `_prev`, kept as plain numbers.
 
     Source: after A. Karpathy's micrograd (2020), whose interface it keeps.
     """
 
-    __slots__ = ("_locals", "_op", "data", "grad")
+    # A node's first two parents and the derivatives by them have slots of their own: no tuple has to be made, kept and
+    # looked through by the garbage collector, which takes a third off building a graph and a quarter off the way back.
+    # What has more parents keeps the first in `_a` and the others in `_more`. `_walk` is the walk that was here last.
+    __slots__ = ("_a", "_b", "_by_a", "_by_b", "_more", "_op", "_walk", "data", "grad")
 
-    def __init__(self, data: Number, _children: "tuple[Value, ...]" = (), _op: str = "", label: str = "") -> None:
+    data: Number
+    grad: Number
+    _op: str
+    _a: "Value | None"
+    _by_a: Number
+    _b: "Value | None"
+    _by_b: Number
+    _more: "tuple[tuple[Value, ...], tuple[Number, ...]] | None"
+    _walk: object
+
+    def __init__(self, data: Number, _children: "Sequence[Value]" = (), _op: str = "", label: str = "") -> None:
         self.data = data
-        self.grad: Number = 0.0
+        self.grad = 0.0
         self.label = label
-        self._prev = tuple(_children)
         self._op = _op
-        self._locals: tuple[Number, ...] = (0.0,) * len(self._prev)
+        self._a = self._b = self._more = self._walk = None
+        self._by_a = self._by_b = 0.0
         self._serial = next_serial()
+        if _children:
+            self._a, *others = _children
+            if len(others) == 1:
+                self._b = others[0]
+            elif others:
+                self._more = tuple(others), (0.0,) * len(others)
 
     def __repr__(self) -> str:
         return f"Value(data={self.data}, grad={self.grad})"
@@ -64,36 +66,37 @@ class Value(Node):
     # -- arithmetic: the result, its parents, the symbol, and one local derivative for each parent ---------------------
 
     def __add__(self, other: "Value | Number") -> "Value":
-        other = other if isinstance(other, Value) else Value(other)
-        return _made(self.data + other.data, (self, other), "+", (1.0, 1.0))
+        other = _value(other)
+        return _made(self.data + other.data, "+", self, 1.0, other, 1.0)
 
     def __sub__(self, other: "Value | Number") -> "Value":
-        other = other if isinstance(other, Value) else Value(other)
-        return _made(self.data - other.data, (self, other), "-", (1.0, -1.0))
+        other = _value(other)
+        return _made(self.data - other.data, "-", self, 1.0, other, -1.0)
 
     def __mul__(self, other: "Value | Number") -> "Value":
-        other = other if isinstance(other, Value) else Value(other)
-        return _made(self.data * other.data, (self, other), "*", (other.data, self.data))
+        other = _value(other)
+        a, b = self.data, other.data
+        return _made(a * b, "*", self, b, other, a)
 
     def __truediv__(self, other: "Value | Number") -> "Value":
-        other = other if isinstance(other, Value) else Value(other)
+        other = _value(other)
         a, b = self.data, other.data
         if b == 0:
             raise DomainError(f"a divisor must not be 0; got {a!r} / {b!r}. Add a small number to it, or clip it.")
         y = a / b
-        return _made(y, (self, other), "/", (1 / b, -y / b))  # not a/b²: b² underflows to 0 where b does not
+        return _made(y, "/", self, 1 / b, other, -y / b)  # not a/b²: b² underflows to 0 where b does not
 
     def __pow__(self, other: "Value | Number") -> "Value":
         a = self.data
         if not isinstance(other, Value):  # a constant exponent: one parent, as in micrograd
-            return _made(_power(a, other), (self,), f"**{other}", (_slope(a, other),))
-        y = _power(a, other.data)
+            return _made(power(a, other), f"**{other}", self, slope(a, other))
+        y = power(a, other.data)
         if a < 0:
             raise DomainError(f"the base under a Value as exponent must not be negative; got {a!r} ** {other.data!r}.")
-        return _made(y, (self, other), "**", (_slope(a, other.data), y * math.log(a) if a else 0.0))
+        return _made(y, "**", self, slope(a, other.data), other, y * math.log(a) if a else 0.0)
 
     def __neg__(self) -> "Value":
-        return _made(-self.data, (self,), "neg", (-1.0,))
+        return _made(-self.data, "neg", self, -1.0)
 
     def __radd__(self, other: Number) -> "Value":
         return Value(other) + self
@@ -114,56 +117,85 @@ class Value(Node):
 
     def exp(self) -> "Value":
         """Return e to this power; infinity above 709.78, where a float ends."""
-        y = math.inf if self.data > _EXP_END else math.exp(self.data)
-        return _made(y, (self,), "exp", (y,))
+        y = math.inf if self.data > EXP_END else math.exp(self.data)
+        return _made(y, "exp", self, y)
 
     def log(self) -> "Value":
         """Return the natural logarithm. Raises DomainError at and below 0."""
         if self.data <= 0:
             raise DomainError(f"log needs a number above 0; got {self.data!r}. Add a small number, or clip it.")
-        return _made(math.log(self.data), (self,), "log", (1 / self.data,))
+        return _made(math.log(self.data), "log", self, 1 / self.data)
 
     def tanh(self) -> "Value":
         """Return the hyperbolic tangent."""
         y = math.tanh(self.data)
-        return _made(y, (self,), "tanh", (1 - y * y,))
+        return _made(y, "tanh", self, 1 - y * y)
 
     def relu(self) -> "Value":
         """Return the number where it is positive and 0 elsewhere; the derivative at 0 is taken as 0."""
         cut = self.data <= 0  # not so for nan, which must stay in sight
-        return _made(0.0 if cut else self.data, (self,), "ReLU", (0.0 if cut else 1.0,))
+        return _made(0.0 if cut else self.data, "ReLU", self, 0.0 if cut else 1.0)
 
     def sigmoid(self) -> "Value":
         """Return 1 / (1 + exp(-x))."""
         e = math.exp(-abs(self.data))  # cannot overflow, and keeps the small end exact
         y = (1.0 if self.data >= 0 else e) / (1 + e)
-        return _made(y, (self,), "sigmoid", (y * (1 - y),))
+        return _made(y, "sigmoid", self, y * (1 - y))
 
     def sin(self) -> "Value":
         """Return the sine of an angle in radians. Raises DomainError for an infinite one."""
-        _check_angle(self.data)
-        return _made(math.sin(self.data), (self,), "sin", (math.cos(self.data),))
+        check_angle(self.data)
+        return _made(math.sin(self.data), "sin", self, math.cos(self.data))
 
     def cos(self) -> "Value":
         """Return the cosine of an angle in radians. Raises DomainError for an infinite one."""
-        _check_angle(self.data)
-        return _made(math.cos(self.data), (self,), "cos", (-math.sin(self.data),))
+        check_angle(self.data)
+        return _made(math.cos(self.data), "cos", self, -math.sin(self.data))
+
+    @staticmethod
+    def dot(weights: "Sequence[Value]", inputs: "Sequence[Value | Number]", bias: "Value") -> "Value":
+        """Return bias + Σ weights · inputs as one node: a neuron before its activation.
+
+        Its parents are the bias, the weights, and those of the inputs that are Values; plain numbers are constants.
+
+        Raises:
+            ShapeError: not as many inputs as weights.
+        """
+        if len(inputs) != len(weights):
+            raise ShapeError(f"a dot product needs as many inputs as weights, {len(weights)}; got {len(inputs)}.")
+        kinds = set(map(type, inputs))
+        classes = [kind for kind in kinds if issubclass(kind, Value)]
+        if not classes:
+            return _dot(weights, (), cast("list[Number]", list(inputs)), bias)
+        values = cast("Sequence[Value]", inputs) if kinds == _VALUE else [_value(one) for one in inputs]
+        kind = classes[0] if len(classes) == 1 else max(classes, key=lambda kind: len(kind.mro()))
+        return kind._dot(weights, values, bias)
+
+    @classmethod
+    def _dot(cls, weights: "Sequence[Value]", inputs: "Sequence[Value]", bias: "Value") -> "Value":
+        """Return the dot product as this class makes it, if any of the inputs is of this class."""
+        return _dot(weights, inputs, [one.data for one in inputs], bias)
 
     # -- looking at it -------------------------------------------------------------------------------------------------
+
+    @property
+    def _prev(self) -> "tuple[Value, ...]":
+        """The Values that it was computed from, in the order of the formula; none for a leaf."""
+        if self._a is None:
+            return ()
+        if self._b is not None:
+            return (self._a, self._b)
+        return (self._a, *self._more[0]) if self._more else (self._a,)
 
     def edges(self) -> "tuple[tuple[Value, Number], ...]":
         """Return (parent, local derivative) for each of `_prev`, in that order; none for a leaf.
 
         An input that is used twice, as in `a * a`, stands there twice: the chain rule sums over edges.
         """
-        return tuple(zip(self._prev, self._locals, strict=True))
+        by_others = (self._by_b,) if self._b is not None else self._more[1] if self._more else ()
+        return tuple(zip(self._prev, (self._by_a, *by_others), strict=False))  # a leaf has no parent for `_by_a`
 
     # -- the walk back -------------------------------------------------------------------------------------------------
-
-    def _push(self) -> None:
-        grad = self.grad
-        for parent, local in zip(self._prev, self._locals, strict=True):
-            parent.grad += local * grad
 
     def backward(self) -> None:
         """Set the gradient of every Value that this one was made of: the derivative of this one by it.
@@ -171,57 +203,84 @@ class Value(Node):
         Leaves add to the gradient that they have; what lies between is computed afresh, so a second call on the same
         graph adds the same again to the leaves.
         """
-        order = self.ancestry()
-        for node in order:
-            if node._prev:
-                node.grad = 0.0
-        self.grad = 1.0 if self._prev else self.grad + 1.0
-        for node in order:
-            node._push()
+        if self._a is None:
+            self.grad += 1.0
+            return
+        made = self._made_of()
+        self.grad = 1.0
+        for node in made:
+            grad = node.grad
+            node._a.grad += node._by_a * grad
+            b = node._b
+            if b is not None:
+                b.grad += node._by_b * grad
+            elif node._more is not None:
+                for parent, by in zip(*node._more, strict=True):
+                    parent.grad += by * grad
+
+    def _made_of(self) -> list[Any]:
+        """Return this node and all before it that are no leaves, youngest first, with their gradients at 0."""
+        walk = object()
+        self._walk = walk
+        made: list[Any] = []
+        unread: list[Any] = [self]
+        while unread:
+            node = unread.pop()
+            made.append(node)
+            node.grad = 0.0
+            # one step down for each edge, written out: a loop over them would take half as long again
+            parent = node._a
+            if parent._a is not None and parent._walk is not walk:
+                parent._walk = walk
+                unread.append(parent)
+            parent = node._b
+            if parent is not None:
+                if parent._a is not None and parent._walk is not walk:
+                    parent._walk = walk
+                    unread.append(parent)
+            elif node._more is not None:
+                for parent in node._more[0]:
+                    if parent._a is not None and parent._walk is not walk:
+                        parent._walk = walk
+                        unread.append(parent)
+        made.sort(key=age, reverse=True)
+        return made
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self.grad = 0.0
 
 
-_EXP_END = 709.782712893384
+_new = Value.__new__
 
 
-def _check_angle(angle: Number) -> None:
-    if math.isinf(angle):
-        raise DomainError(f"an angle must be finite; got {angle!r}. Clip it, or look for what made it grow.")
-
-
-def _made(data: Number, parents: tuple[Value, ...], op: str, local_derivatives: tuple[Number, ...]) -> Value:
-    made = Value.__new__(Value)
+def _made(data: Number, op: str, a: Value, by_a: Number, b: Value | None = None, by_b: Number = 0.0) -> Value:
+    """Return y, made by `op` from a and perhaps b, with dy/da and dy/db."""
+    made = _new(Value)
     made.data = data
     made.grad = 0.0
     made.label = ""
-    made._prev = parents
     made._op = op
-    made._locals = local_derivatives
+    made._a = a
+    made._by_a = by_a
+    made._b = b
+    made._by_b = by_b
+    made._more = None
+    made._walk = None
     made._serial = next_serial()
     return made
 
 
-def _power(base: Number, exponent: Number) -> Number:
-    """Return base ** exponent where that is one real, finite number."""
-    if base == 0 and exponent < 0:
-        raise DomainError(f"0 has no negative powers; got {base!r} ** {exponent!r}. Add a small number to the base.")
-    if base < 0 and not float(exponent).is_integer():
-        raise DomainError(f"a negative base needs a whole exponent; got {base!r} ** {exponent!r}.")
-    try:
-        return float(base**exponent) if isinstance(base, float) or exponent < 0 else base**exponent
-    except OverflowError:
-        raise DomainError(f"a power must stay below 1.8e308; got {base!r} ** {exponent!r}.") from None
+def _dot(weights: Sequence[Value], inputs: Sequence[Value], x: list[Number], bias: Value) -> Value:
+    """Return bias + Σ w x, where `inputs` are the Values with the numbers `x`, or none if `x` are just numbers."""
+    w = [weight.data for weight in weights]
+    made = _made(sum(map(mul, w, x), bias.data), "dot", bias, 1.0)
+    made._more = ((*weights, *inputs), (*x, *w)) if inputs else (tuple(weights), tuple(x))
+    return made
 
 
-def _slope(base: Number, exponent: Number) -> Number:
-    """Return the derivative of base ** exponent by the base: infinite where it stands upright, as √x at 0."""
-    if not exponent:  # constant, also at base 0
-        return 0.0
-    try:
-        return exponent * _power(base, exponent - 1)
-    except DomainError:
-        upright = math.copysign(math.inf, exponent)
-        return -upright if base < 0 and (exponent - 1) % 2 else upright
+_VALUE = {Value}
+
+
+def _value(number: Value | Number) -> Value:
+    return number if isinstance(number, Value) else Value(number)

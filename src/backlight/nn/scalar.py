@@ -27,6 +27,8 @@ class ScalarModule:
 class Neuron(ScalarModule):
     """act(w · x + b) with weights uniform in -1..1 and bias 0.
 
+    w · x + b is one node of the graph, which a product and a sum for each weight would only take longer to say.
+
     Args:
         nin: how many inputs.
         nonlin: whether an activation follows; without it the neuron is linear.
@@ -49,9 +51,7 @@ class Neuron(ScalarModule):
         """Return act(w · x + b)."""
         if len(x) != len(self.w):
             raise ShapeError(f"a neuron with {len(self.w)} weights needs as many inputs; got {len(x)}.")
-        act = self.b
-        for weight, one in zip(self.w, x, strict=True):
-            act = act + weight * one
+        act = Value.dot(self.w, x, self.b)
         if not self.nonlin:
             return act
         return act.relu() if self.activation == "relu" else act.tanh()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backlight.autograd import Node, Tensor, Value
-from backlight.core import BacklightError, DomainError
+from backlight.core import BacklightError, DomainError, ShapeError
 
 Number = float | int
 
@@ -74,18 +74,56 @@ def test_functions_have_one_parent_and_their_name() -> None:
     assert ((a**3)._op, tuple((a**3)._prev)) == ("**3", (a,))
 
 
-def test_a_node_keeps_its_local_derivatives_as_numbers() -> None:
-    a, b = Value(2.0), Value(3.0)
-    assert (a * b)._locals == (3.0, 2.0)
-    assert (a - b)._locals == (1.0, -1.0)
-    assert (a**2)._locals == (4.0,)
-
-
 def test_edges_pair_each_parent_with_its_local_derivative() -> None:
     a, b = Value(2.0), Value(3.0)
     assert (a * b).edges() == ((a, 3.0), (b, 2.0))
+    assert (a - b).edges() == ((a, 1.0), (b, -1.0))
     assert (a * a).edges() == ((a, 2.0), (a, 2.0))
+    assert (a**2).edges() == ((a, 4.0),)
     assert a.edges() == ()
+
+
+@pytest.mark.parametrize("numbers", [(), (0.5,), (0.5, -2.0), (0.5, -2.0, 4.0)])
+@pytest.mark.parametrize("kind", ["values", "numbers", "mixed", "one twice"])
+def test_dot_is_the_sum_of_products_in_one_node(numbers: tuple[float, ...], kind: str) -> None:
+    results = []
+    for fused in (True, False):
+        w, b = [Value(2.0 + i) for i in range(len(numbers))], Value(0.3)
+        x: list[Value | float] = [Value(one) if kind == "values" else one for one in numbers]
+        if kind == "mixed":
+            x[1:] = [Value(one) for one in numbers[1:]]
+        if kind == "one twice" and numbers:
+            x = [w[0] * w[0]] * len(numbers)
+        y = Value.dot(w, x, b) if fused else sum((one * weight for one, weight in zip(x, w, strict=True)), b)
+        y.tanh().backward()
+        grads = [one.grad for one in x if isinstance(one, Value)]
+        results.append([y.data, b.grad, *[weight.grad for weight in w], *grads])
+    assert results[0] == pytest.approx(results[1], rel=1e-14)
+
+
+def test_a_dot_node_shows_its_edges() -> None:
+    w, b, x = [Value(2.0), Value(3.0)], Value(0.5), Value(7.0)
+    y = Value.dot(w, [x, 5.0], b)
+    assert (y.data, y._op) == (29.5, "dot")
+    assert y._prev[:4] == (b, *w, x)
+    assert [(parent.data, by) for parent, by in y.edges()] == [
+        (0.5, 1.0),
+        (2.0, 7.0),
+        (3.0, 5.0),
+        (7.0, 2.0),
+        (5.0, 3.0),
+    ]
+    assert Value.dot(w, [4.0, 5.0], b).edges() == ((b, 1.0), (w[0], 4.0), (w[1], 5.0))
+    with pytest.raises(ShapeError, match="as many inputs as weights, 2; got 1"):
+        Value.dot(w, [1.0], b)
+
+
+def test_a_value_of_many_parents_is_made_as_micrograd_makes_it() -> None:
+    parents = tuple(Value(i) for i in range(4))
+    for count in range(5):
+        made = Value(1.0, parents[:count], "f")
+        assert made._prev == parents[:count]
+        assert made.edges() == tuple((parent, 0.0) for parent in parents[:count])
 
 
 def test_numbers_on_either_side() -> None:
