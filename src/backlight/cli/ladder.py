@@ -36,6 +36,7 @@ def ladder(
     models: Annotated[
         str | None, typer.Option("--models", help=f"Only these rungs, as in mlp,gpt. There are {', '.join(RUNGS)}.")
     ] = None,
+    steps: Annotated[int | None, typer.Option(help="Train each network for so many minibatches instead.")] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Rungs trained at a time; as many as there are cores if left out.", min=1)
     ] = None,
@@ -54,8 +55,9 @@ def ladder(
     """Train every rung of the ladder on one text, from counted pairs to a GPT, and compare them in a league table."""
     chosen = RUNGS if models is None else tuple(name.strip() for name in models.split(","))
     todo = plans(
-        corpus, models=chosen, thorough=thorough, mode=mode, seed=seed, split_seed=split_seed, duplicates=duplicates
-    )
+        corpus, models=chosen, thorough=thorough, steps=steps, mode=mode, seed=seed, split_seed=split_seed,
+        duplicates=duplicates,
+    )  # fmt: skip
     stdin = sys.stdin.buffer.read() if corpus == "-" else None
     text = _read(todo[0], stdin)
     folder = new_run_path(runs, text.name, "ladder")

@@ -33,6 +33,7 @@ def plans(
     *,
     models: Sequence[str] = RUNGS,
     thorough: bool = False,
+    steps: int | None = None,
     mode: Mode | None = None,
     seed: int = 1,
     split_seed: int = 42,
@@ -44,13 +45,14 @@ def plans(
         corpus: a corpus's name, a path, or "-" for standard input.
         models: which rungs, in any order; they are climbed from the simplest up.
         thorough: the recipes of `backlight train` instead of shorter ones.
+        steps: minibatches of every network, instead of its recipe's.
         mode: "items" or "text"; None for what the corpus usually is.
         seed: decides the first weights and the minibatches.
         split_seed: decides which items are held out.
         duplicates: whether copies of an item stay on one side of the split.
 
     Raises:
-        ConfigError: a model that there is not, or none.
+        ConfigError: a model that there is not, or none; steps outside their range.
     """
     unknown = [model for model in models if model not in RUNGS]
     if unknown or not models:
@@ -58,15 +60,17 @@ def plans(
         raise ConfigError(f"the rungs of the ladder are {', '.join(RUNGS)}; got {given}. Name one or more of them.")
     return [
         Plan(
-            corpus=corpus, mode=mode, model=model, settings={}, recipe=_recipe(model, thorough=thorough), seed=seed,
-            split_seed=split_seed, duplicates=duplicates,
+            corpus=corpus, mode=mode, model=model, settings={}, recipe=_recipe(model, steps, thorough=thorough),
+            seed=seed, split_seed=split_seed, duplicates=duplicates,
         )
         for model in RUNGS if model in models
     ]  # fmt: skip
 
 
-def _recipe(model: str, *, thorough: bool) -> Recipe | None:
+def _recipe(model: str, steps: int | None, *, thorough: bool) -> Recipe | None:
     if MODELS[model].counted:
         return None
-    shorter = {} if thorough else QUICK.get(model, {})
-    return replace(RECIPES[model], patience=PATIENCE, **shorter)
+    changes = {} if thorough else QUICK.get(model, {})
+    if steps is not None:
+        changes = {**changes, "steps": steps}
+    return replace(RECIPES[model], patience=PATIENCE, **changes)
