@@ -156,25 +156,28 @@ class Value(Node):
     def dot(weights: "Sequence[Value]", inputs: "Sequence[Value | Number]", bias: "Value") -> "Value":
         """Return bias + Σ weights · inputs as one node: a neuron before its activation.
 
-        Its parents are the bias, the weights, and those of the inputs that are Values; plain numbers are constants.
+        Its parents are the bias, the weights and the inputs, in this order. Plain numbers among the inputs become
+        leaves, as they do in every op.
 
         Raises:
             ShapeError: not as many inputs as weights.
         """
         if len(inputs) != len(weights):
             raise ShapeError(f"a dot product needs as many inputs as weights, {len(weights)}; got {len(inputs)}.")
-        kinds = set(map(type, inputs))
-        classes = [kind for kind in kinds if issubclass(kind, Value)]
-        if not classes:
-            return _dot(weights, (), cast("list[Number]", list(inputs)), bias)
-        values = cast("Sequence[Value]", inputs) if kinds == _VALUE else [_value(one) for one in inputs]
-        kind = classes[0] if len(classes) == 1 else max(classes, key=lambda kind: len(kind.mro()))
+        if set(map(type, inputs)) == _VALUE:
+            return Value._dot(weights, cast("Sequence[Value]", inputs), bias)
+        values = [_value(one) for one in inputs]
+        kind = max(
+            map(type, values), key=lambda kind: len(kind.mro()), default=Value
+        )  # a subclass may have its own way
         return kind._dot(weights, values, bias)
 
     @classmethod
     def _dot(cls, weights: "Sequence[Value]", inputs: "Sequence[Value]", bias: "Value") -> "Value":
-        """Return the dot product as this class makes it, if any of the inputs is of this class."""
-        return _dot(weights, inputs, [one.data for one in inputs], bias)
+        w, x = [weight.data for weight in weights], [one.data for one in inputs]
+        made = _made(sum(map(mul, w, x), bias.data), "dot", bias, 1.0)
+        made._more = (*weights, *inputs), (*x, *w)
+        return made
 
     # -- looking at it -------------------------------------------------------------------------------------------------
 
@@ -268,14 +271,6 @@ def _made(data: Number, op: str, a: Value, by_a: Number, b: Value | None = None,
     made._more = None
     made._walk = None
     made._serial = next_serial()
-    return made
-
-
-def _dot(weights: Sequence[Value], inputs: Sequence[Value], x: list[Number], bias: Value) -> Value:
-    """Return bias + Σ w x, where `inputs` are the Values with the numbers `x`, or none if `x` are just numbers."""
-    w = [weight.data for weight in weights]
-    made = _made(sum(map(mul, w, x), bias.data), "dot", bias, 1.0)
-    made._more = ((*weights, *inputs), (*x, *w)) if inputs else (tuple(weights), tuple(x))
     return made
 
 

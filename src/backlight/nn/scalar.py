@@ -73,6 +73,7 @@ class Layer(ScalarModule):
 
     def __call__(self, x: Sequence[Value | Number]) -> Any:
         """Return what each neuron makes of the inputs."""
+        x = [one if isinstance(one, Value) else Value(one) for one in x]  # a number is one leaf for all neurons
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
 
