@@ -1,0 +1,149 @@
+"""Measurements, with what several judges ask of them."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+
+import numpy as np
+
+from backlight.core import IntArray
+from backlight.core.measurements import (
+    LayerFacts,
+    LayerRecord,
+    Measurements,
+    ParameterFacts,
+    ParameterRecord,
+    StepRecord,
+)
+from backlight.health.progress import Progress, label_counts, progress_of
+
+MULTIPLIES = frozenset({"linear", "convolution"})
+"""Roles of layers that are a matrix product, and nothing bent."""
+
+
+class Case:
+    """One net's measurements.
+
+    Args:
+        seen: what was measured.
+
+    Attributes:
+        layers: facts of each layer by its name.
+        parameters: facts of each parameter by its name.
+    """
+
+    def __init__(self, seen: Measurements) -> None:
+        self.seen = seen
+        self.layers: dict[str, LayerFacts] = {one.name: one for one in seen.layers}
+        self.parameters: dict[str, ParameterFacts] = {one.name: one for one in seen.parameters}
+
+    # -- the run -------------------------------------------------------------------------------------------------------
+
+    @property
+    def trained(self) -> bool:
+        """Whether steps of a training were seen, and not one batch only."""
+        return self.seen.source == "watch"
+
+    @property
+    def records(self) -> tuple[StepRecord, ...]:
+        """The recorded steps."""
+        return self.seen.steps
+
+    @property
+    def first(self) -> StepRecord | None:
+        """The first recorded step."""
+        return self.seen.steps[0] if self.seen.steps else None
+
+    @cached_property
+    def progress(self) -> Progress | None:
+        """How the loss went; None if none was told."""
+        return progress_of(self.seen)
+
+    @property
+    def learns(self) -> bool:
+        """Whether the loss shows that the net learns, whatever its gradients look like."""
+        return self.progress is not None and self.progress.learns
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the loss shows, after enough steps, that nothing is learnt."""
+        return self.progress is not None and self.progress.stuck
+
+    @cached_property
+    def labels(self) -> IntArray | None:
+        """How often each class was a target; None if that is not known."""
+        return label_counts(self.seen)
+
+    @property
+    def loss_kind(self) -> str | None:
+        """What the loss is; None if its graph was not seen."""
+        return None if self.seen.loss is None else self.seen.loss.kind
+
+    def say(self, *, torch: str, ours: str) -> str:
+        """Return advice in the words of the net's framework."""
+        return torch if self.seen.framework == "torch" else ours
+
+    # -- layers --------------------------------------------------------------------------------------------------------
+
+    def layers_of(self, record: StepRecord | None) -> Iterator[tuple[LayerFacts, LayerRecord]]:
+        """Yield each layer of a record with its facts."""
+        for one in () if record is None else record.layers:
+            if one.name in self.layers:
+                yield self.layers[one.name], one
+
+    def over_time(self, name: str, number: Callable[[LayerRecord], float | None]) -> list[float]:
+        """Return one number of one layer, from all records that have it."""
+        found = (number(one) for record in self.records for one in record.layers if one.name == name)
+        return [value for value in found if value is not None]
+
+    def called(self, *roles: str) -> list[LayerFacts]:
+        """Return the layers of these roles that were executed, in their order."""
+        found = [one for one in self.seen.layers if one.role in roles and one.depth is not None]
+        return sorted(found, key=lambda one: one.depth or 0)
+
+    @cached_property
+    def output_layer(self) -> str | None:
+        """The last matrix product: what the logits or predictions come out of."""
+        products = self.called(*MULTIPLIES)
+        return products[-1].name if products else None
+
+    # -- parameters ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def histories(self) -> dict[str, list[ParameterRecord]]:
+        """The records of each parameter, by its name."""
+        found: dict[str, list[ParameterRecord]] = {name: [] for name in self.parameters}
+        for record in self.records:
+            for one in record.parameters:
+                found.setdefault(one.name, []).append(one)
+        return found
+
+    def matrices(self, record: StepRecord) -> list[ParameterRecord]:
+        """Return the weight matrices of a record that are meant to learn."""
+        facts = self.parameters
+        return [
+            one
+            for one in record.parameters
+            if one.name in facts and facts[one.name].weight_matrix and facts[one.name].requires_grad
+        ]
+
+    @cached_property
+    def update_ratios(self) -> list[float]:
+        """For each record, the median over weight matrices of std(change) / std(weights)."""
+        found = [finite(one.update_to_data for one in self.matrices(record)) for record in self.records]
+        return [float(np.median(ratios)) for ratios in found if ratios]
+
+    @cached_property
+    def rate(self) -> float | None:
+        """The learning rate of the last record's first group."""
+        return next((record.lr[0] for record in reversed(self.records) if record.lr), None)
+
+
+def finite(values: Iterable[float | None]) -> list[float]:
+    """Return the numbers that are there and finite."""
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def late(values: list[float]) -> list[float]:
+    """Return the last quarter of a row of numbers, at least one."""
+    return values[-max(1, len(values) // 4) :]

@@ -1,0 +1,83 @@
+"""All judges heard, and what they say put together: causes first, what follows from them left out."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from backlight.core.measurements import Measurements
+from backlight.health.case import Case
+from backlight.health.findings import Finding, most_serious_first
+from backlight.health.judges import JUDGES
+
+_BROKEN_NUMBERS: Final = frozenset({"input-not-finite", "adam-epsilon", "loss-sign"})
+_BROKEN_START: Final = frozenset({"exploding-signal", "input-scale", "target-scale", "loss-summed", "loss-sign"})
+_NOT_STEPPED: Final = frozenset({"no-step", "single-output", "labels-constant"})
+_LOST_SIGNAL: Final = frozenset({"vanishing-signal", "dead-units", "saturated-units", "identical-units"})
+
+FOLLOWS_FROM: Final[dict[str, frozenset[str]]] = {
+    "not-finite": _BROKEN_NUMBERS | _BROKEN_START | {"learning-rate-too-high", "gradients-not-zeroed"},
+    "overconfident-start": frozenset({"input-scale", "exploding-signal"}),
+    "exploding-signal": frozenset({"input-scale"}),
+    "dead-units": _BROKEN_START | _BROKEN_NUMBERS | {"learning-rate-too-high", "gradients-not-zeroed"},
+    "saturated-units": _BROKEN_START | _BROKEN_NUMBERS | {"learning-rate-too-high", "gradients-not-zeroed"},
+    "exploding-gradients": _BROKEN_START | _BROKEN_NUMBERS
+    | {"learning-rate-too-high", "gradients-not-zeroed", "overconfident-start", "no-step"},
+    "vanishing-gradients": _BROKEN_START | _NOT_STEPPED
+    | {"dead-units", "saturated-units", "identical-units", "learning-rate-too-high", "weight-decay-dominates"},
+    "learning-rate-too-high": _BROKEN_START | _BROKEN_NUMBERS | _NOT_STEPPED | {"gradients-not-zeroed"},
+    "learning-rate-too-low": _BROKEN_START | _NOT_STEPPED | _LOST_SIGNAL
+    | {"vanishing-gradients", "weight-decay-dominates", "softmax-twice"},
+    "weight-decay-dominates": _BROKEN_NUMBERS | _NOT_STEPPED | {"vanishing-signal", "dead-units"},
+    "input-ignored": _LOST_SIGNAL | _NOT_STEPPED | {"weight-decay-dominates", "input-scale"},
+    "overfitting": frozenset({"labels-constant", "loss-sign"}),
+}  # fmt: skip
+"""Which findings are left out where one of these others was found, because it explains them."""
+
+LAST_RESORTS: Final = ("labels-unrelated", "not-learning")
+"""Said only if nothing serious was found that explains why nothing is learnt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What all judges said of one net.
+
+    Attributes:
+        findings: the most serious first.
+        checked: what was looked at.
+        unknown: what could not be looked at, since it was not measured.
+        steps: how many were watched; 0 for an examination.
+    """
+
+    findings: tuple[Finding, ...]
+    checked: tuple[str, ...]
+    unknown: tuple[str, ...]
+    steps: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "findings": [one.to_json() for one in self.findings],
+            "checked": list(self.checked),
+            "unknown": list(self.unknown),
+            "steps": self.steps,
+        }
+
+
+def diagnose(seen: Measurements) -> Diagnosis:
+    """Return what is wrong with a net, by what was measured on it."""
+    case = Case(seen)
+    said = {what: judge(case) for what, judge in JUDGES.items()}
+    return Diagnosis(
+        findings=most_serious_first(_causes([one for found in said.values() for one in found or ()])),
+        checked=tuple(what for what, found in said.items() if found is not None),
+        unknown=tuple(what for what, found in said.items() if found is None),
+        steps=seen.total_steps if case.trained else 0,
+    )
+
+
+def _causes(findings: list[Finding]) -> list[Finding]:
+    found = {one.id for one in findings}
+    kept = [one for one in findings if not FOLLOWS_FROM.get(one.id, frozenset()) & found]
+    for resort in LAST_RESORTS:
+        if any(one.id != resort and one.severity in {"fatal", "serious"} for one in kept):
+            kept = [one for one in kept if one.id != resort]
+    return kept

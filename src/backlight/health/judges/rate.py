@@ -1,0 +1,98 @@
+"""Whether steps are of a useful length. Only judged where the loss shows that something is amiss."""
+
+import math
+
+import numpy as np
+
+from backlight.health.case import Case
+from backlight.health.findings import Evidence, Finding, number
+from backlight.health.thresholds import limit
+
+
+def learning_rate_too_high(case: Case) -> list[Finding] | None:
+    """Steps as long as the weights themselves, and a loss that is the worse for it."""
+    ratios, progress = case.update_ratios, case.progress
+    if progress is None or not ratios:
+        return None
+    worst = max(ratios)
+    diverged = not math.isfinite(progress.late) or progress.late > limit("divergence") * abs(progress.start)
+    if not worst > limit("update too large") or not (diverged or progress.stuck):
+        return []
+    return [
+        Finding(
+            id="learning-rate-too-high",
+            severity="fatal" if diverged else "serious",
+            title="The learning rate is too high: each step throws the weights far away.",
+            evidence=(
+                Evidence(what="largest change of the weights in one step", value=worst, unit="of their size", expected=
+                         f"about {limit('update as it should be'):g}"),
+                *_losses(case),
+                *_rate(case),
+            ),
+            because="The gradient tells the way downhill only close by. A step across the valley lands higher than "
+            "it began, and units are driven to where they saturate or die.",
+            try_this=(
+                f"A learning rate of {_better_rate(case, worst)}.",
+                "A warm-up over the first steps.",
+                _clip(case),
+            ),
+        )
+    ]  # fmt: skip
+
+
+def learning_rate_too_low(case: Case) -> list[Finding] | None:
+    """Steps too short to be noticed, and a loss that has hardly moved."""
+    ratios, progress = case.update_ratios, case.progress
+    if progress is None or not ratios or not progress.long_enough:
+        return None
+    usual = float(np.median(ratios))
+    hardly_moved = progress.late > limit("loss hardly moved") * progress.start > 0
+    if progress.learns or not 0 < usual < limit("update too small") or not hardly_moved:
+        return []
+    return [
+        Finding(
+            id="learning-rate-too-low",
+            severity="serious",
+            title="The learning rate is too low: the weights hardly move.",
+            evidence=(
+                Evidence(what="usual change of the weights in one step", value=usual, unit="of their size", expected=
+                         f"about {limit('update as it should be'):g}"),
+                *_losses(case),
+                *_rate(case),
+            ),
+            because="At this pace the weights need thousands of steps to differ from what they were at first.",
+            try_this=(
+                f"A learning rate of {_better_rate(case, usual)}.",
+                ("A sweep: raise the rate from step to step by a constant factor, and take a tenth of where the loss "
+                "turns upward."),
+            ),
+        )
+    ]  # fmt: skip
+
+
+def _losses(case: Case) -> tuple[Evidence, ...]:
+    progress = case.progress
+    assert progress is not None  # noqa: S101  (the judges have asked)
+    return (
+        Evidence(what="loss at first", value=progress.start),
+        Evidence(what=f"loss after {progress.steps:,} steps", value=progress.late),
+    )
+
+
+def _rate(case: Case) -> tuple[Evidence, ...]:
+    return () if case.rate is None else (Evidence(what="learning rate", value=case.rate),)
+
+
+def _better_rate(case: Case, ratio: float) -> str:
+    """Return a rate that would make the ratio the usual one, to a power of ten."""
+    if case.rate is None or case.rate <= 0:
+        return "a tenth, or a hundredth" if ratio > 1e-3 else "ten or a hundred times as much"
+    wanted = case.rate * limit("update as it should be") / ratio
+    return f"about {number(10.0 ** round(math.log10(wanted)))}, and from there by a sweep"
+
+
+def _clip(case: Case) -> str:
+    return case.say(
+        torch="torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) before optimizer.step().",
+        ours="clip_grad_norm(parameters, 1.0) before the step, or --clip 1.",
+    )

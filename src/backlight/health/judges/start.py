@@ -1,0 +1,165 @@
+"""Whether the first weights let signals through, keep units apart, and leave the net unsure."""
+
+import math
+
+from backlight.core.measurements import LayerFacts, LayerRecord, StepRecord
+from backlight.health.case import Case
+from backlight.health.findings import Evidence, Finding, number
+from backlight.health.thresholds import limit
+
+_CARRIES_NOTHING = frozenset({"shape", "container", "dropout", "softmax"})
+
+
+def overconfident_start(case: Case) -> list[Finding] | None:
+    """First predictions that are sure and wrong, where an untrained net should know nothing."""
+    first = case.first
+    if first is None or first.logits is None or first.logits.classes < 2 or first.logits.nats is None:
+        return None
+    nats, V = first.logits.nats, first.logits.classes
+    if not nats > limit("first loss over ln V") * math.log(V):
+        return []
+    return [
+        Finding(
+            id="overconfident-start",
+            severity="warning" if case.learns else "serious",
+            title="The first predictions are sure and wrong.",
+            where=() if case.output_layer is None else (case.output_layer,),
+            evidence=(
+                Evidence(
+                    what="first loss", value=nats, unit="nats", expected=f"ln {V} = {math.log(V):.2f}, even odds"
+                ),
+                Evidence(
+                    what="mean largest probability", value=round(100 * first.logits.max_probability), unit="%",
+                    expected=f"about {number(100 / V)}%",
+                ),
+                Evidence(what="standard deviation of the logits", value=first.logits.values.std, expected="below 1"),
+            ),
+            because="The first steps are spent on unlearning a confident guess: the loss falls steeply and the rest "
+            "of the net hardly learns meanwhile.",
+            try_this=(
+                case.say(
+                    torch=f"with torch.no_grad(): model.{case.output_layer}.weight.mul_(0.01); and its bias.zero_()",
+                    ours="Linear(..., scale=0.1, rng=rng) for the last layer: its first weights a tenth as large.",
+                ),
+                "If all layers are too large, initialise them with gain / sqrt(fan_in) (Kaiming).",
+            ),
+        )
+    ]  # fmt: skip
+
+
+def exploding_signal(case: Case) -> list[Finding] | None:
+    """Activations that grow from layer to layer before any step is taken."""
+    first = case.first
+    if first is None or not first.layers:
+        return None
+    reference = _reference(first)
+    wild = [
+        (facts, one) for facts, one in case.layers_of(first)
+        if facts.role not in _CARRIES_NOTHING and facts.name != case.output_layer
+        and (one.output.rms > limit("signal growth") * reference or one.output.nonfinite)
+    ]  # fmt: skip
+    if not wild:
+        return []
+    worst = wild[-1][1].output.rms
+    return [
+        Finding(
+            id="exploding-signal",
+            severity="serious",
+            title="Signals grow from layer to layer: the first weights are too large.",
+            where=tuple(facts.name for facts, _ in wild[:6]),
+            evidence=(
+                *(Evidence(what=f"rms of {f.name}'s output", value=one.output.rms) for f, one in wild[:3]),
+                Evidence(what="rms of the input", value=reference, expected="about the same all the way"),
+                Evidence(what="growth at the end", value=worst / reference, unit="times"),
+            ),
+            because="A sum of n products grows with sqrt(n) times the size of the weights. Large sums saturate what "
+            "squashes them, make the logits sure of anything, and send back gradients as large.",
+            try_this=_initialise(case),
+        )
+    ]
+
+
+def vanishing_signal(case: Case) -> list[Finding] | None:
+    """Activations that hardly depend on the input any more when they reach the last layer."""
+    first = case.first
+    path = [(facts, one) for facts, one in case.layers_of(first) if one.across is not None]
+    hidden = [(f, one) for f, one in path if f.role not in _CARRIES_NOTHING and f.name != case.output_layer]
+    if first is None or not hidden or case.output_layer is None:
+        return None
+    features = _features(case, hidden)
+    across = features[1].across
+    if across is None or across > limit("signal left") * min(_reference(first), 1.0):
+        return []
+    return [
+        Finding(
+            id="vanishing-signal",
+            severity="warning" if case.learns else "serious",
+            title="The input is lost on the way: what the last layer reads hardly depends on it.",
+            where=tuple(f.name for f, one in hidden if one.across is not None and one.across <= 10 * across)[:6],
+            evidence=(
+                Evidence(
+                    what=f"change of {features[0].name}'s output from example to example (std)", value=across,
+                    expected="0.1 to 1",
+                ),
+                Evidence(what="the same of the first layer", value=hidden[0][1].across or 0.0),
+            ),
+            because="Each layer makes the differences between examples smaller; gradients shrink by the same factors "
+            "on the way back, so the net learns the labels' frequencies and then next to nothing.",
+            try_this=_initialise(case),
+        )
+    ]  # fmt: skip
+
+
+def identical_units(case: Case) -> list[Finding] | None:
+    """Units that all start with the same weights, and so stay copies of each other."""
+    first = case.first
+    known = [] if first is None else [one for one in case.matrices(first) if one.identical_units is not None]
+    if not known:
+        return None
+    same = [one for one in known if one.identical_units]
+    # a last layer or a residual branch of zeros is fine: what it reads differs from unit to unit
+    constant = [one for one in same if one.data.rms > 0]
+    if len(constant) < 2 and len(same) < len(known):
+        return []
+    return [
+        Finding(
+            id="identical-units",
+            severity="serious",
+            title="All units of a layer have the same weights.",
+            where=tuple(one.name for one in same),
+            evidence=(
+                Evidence(what="weight matrices whose units are all alike", value=len(same)),
+                Evidence(what="weight matrices", value=len(known)),
+                Evidence(what=f"spread of {same[0].name}", value=same[0].data.std, expected="about 1 / sqrt(fan_in)"),
+            ),
+            because="Units with the same weights compute the same and get the same gradient, so they stay alike: the "
+            "layer is as good as one unit, however wide it is. Only chance breaks the tie.",
+            try_this=_initialise(case),
+        )
+    ]
+
+
+def _initialise(case: Case) -> tuple[str, ...]:
+    return (
+        case.say(
+            torch='nn.init.kaiming_normal_(layer.weight, nonlinearity="relu"), or "tanh"; zeros_(layer.bias).',
+            ours='Linear(fan_in, fan_out, nonlinearity="relu", rng=rng): weights of std gain / sqrt(fan_in).',
+        ),
+        case.say(
+            torch="A norm after each layer (nn.BatchNorm1d, nn.LayerNorm) makes the first scale matter less.",
+            ours="A norm after each layer (BatchNorm1d, LayerNorm) makes the first scale matter less.",
+        ),
+    )
+
+
+def _reference(first: StepRecord) -> float:
+    """Return the size of what the net reads: 1 for ids, whose vectors are the net's own."""
+    sizes = [one.values.rms for one in first.inputs if not one.ids and math.isfinite(one.values.rms)]
+    return max([1.0, *sizes])
+
+
+def _features(case: Case, hidden: list[tuple[LayerFacts, LayerRecord]]) -> tuple[LayerFacts, LayerRecord]:
+    """Return the last layer before the output layer, in the order of execution."""
+    last = case.layers[case.output_layer].depth if case.output_layer else None
+    before = [pair for pair in hidden if last is None or (pair[0].depth or 0) < last]
+    return (before or hidden)[-1]

@@ -1,0 +1,121 @@
+"""Whether a net learns: what the verdicts on gradients and rates wait for."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backlight.core import IntArray
+from backlight.core.measurements import Measurements, StepRecord
+from backlight.health.thresholds import limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How the loss went, in nats per target for a classifier, in squared units for a regression.
+
+    Attributes:
+        steps: taken under watch.
+        start: the first minibatch's loss.
+        middle: mean over the second quarter of the steps.
+        late: mean over the last quarter.
+        noise: standard error of `late`; nan where there are too few points.
+        guess: the loss of a net that knows how often each target occurs and ignores its input; None if the targets are
+            not known. For a classifier, the entropy of the labels; for a regression, the targets' variance.
+    """
+
+    steps: int
+    start: float
+    middle: float
+    late: float
+    noise: float
+    guess: float | None
+
+    @property
+    def long_enough(self) -> bool:
+        """Whether there were enough steps for a verdict on how they went."""
+        return self.steps >= limit("steps for a verdict")
+
+    @property
+    def learns(self) -> bool:
+        """Whether the loss is well below that of guessing or, where that is not known, below its start."""
+        if not math.isfinite(self.late):
+            return False
+        level = self.start if self.guess is None else self.guess
+        return self.late < level - limit("margin below guessing") * abs(level)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether, after enough steps, nothing but the frequencies of the targets has been learnt."""
+        return self.long_enough and not self.learns
+
+
+def progress_of(seen: Measurements) -> Progress | None:
+    """Return how the loss went; None if no loss was told.
+
+    Where the loss that was told is not the mean over the targets (a sum, a flipped sign, a second softmax), the
+    cross-entropies that were computed from the logits take its place.
+    """
+    steps, losses = _cross_entropies(seen.steps) if _told_otherwise(seen.steps) else _told(seen)
+    if not losses:
+        return None
+    total = max(seen.total_steps, steps[-1] + 1)
+    places = np.array(steps) / max(total - 1, 1)
+    values = np.array(losses)
+    late = values[places >= 0.75] if len(values) > 3 else values[-1:]
+    middle = values[(places >= 0.25) & (places < 0.5)]
+    noise = float(np.std(late) / math.sqrt(len(late))) if len(late) > 3 else math.nan
+    return Progress(
+        steps=total,
+        start=float(values[0]),
+        middle=float(np.mean(middle)) if len(middle) else float(values[0]),
+        late=float(np.mean(late)) if len(late) else float(values[-1]),
+        noise=noise,
+        guess=_guess(seen),
+    )
+
+
+def label_counts(seen: Measurements) -> IntArray | None:
+    """Return how often each class was a target, over all recorded steps; None if the targets are not known."""
+    counts = [record.logits.targets for record in seen.steps if record.logits and record.logits.targets]
+    if not counts or len({len(one) for one in counts}) > 1:
+        return None
+    total: IntArray = np.sum(np.array(counts, np.int64), axis=0)
+    return total
+
+
+def _guess(seen: Measurements) -> float | None:
+    counts = label_counts(seen)
+    if counts is not None and counts.sum() > 0:
+        seen_counts = counts[counts > 0]
+        p = seen_counts / counts.sum()
+        # the entropy of a sample is too small by about (classes - 1) / 2N: Miller 1955
+        return float(-(p * np.log(p)).sum() + (len(p) - 1) / (2 * counts.sum()))
+    moments = [(r.target_mean, r.target_std) for r in seen.steps if r.target_std is not None]
+    known = [(mean, std) for mean, std in moments if mean is not None and std is not None]
+    if not known:
+        return None
+    means, stds = np.array(known, np.float64).T
+    return float(np.mean(stds**2) + np.var(means))
+
+
+def _told(seen: Measurements) -> tuple[list[int], list[float]]:
+    if seen.losses:
+        return [point.step for point in seen.losses], [point.loss for point in seen.losses]
+    told = [record for record in seen.steps if not math.isnan(record.loss)]
+    return [record.step for record in told], [record.loss for record in told]
+
+
+def _cross_entropies(records: Sequence[StepRecord]) -> tuple[list[int], list[float]]:
+    known = [
+        (record.step, record.logits.nats) for record in records if record.logits and record.logits.nats is not None
+    ]
+    return [step for step, _ in known], [nats for _, nats in known]
+
+
+def _told_otherwise(records: Sequence[StepRecord]) -> bool:
+    """Return whether the loss that was told is something else than the cross-entropy of the logits."""
+    pairs = [(r.loss, r.logits.nats) for r in records if r.logits and r.logits.nats is not None]
+    apart = [not math.isclose(loss, nats, rel_tol=0.05, abs_tol=0.01) for loss, nats in pairs if math.isfinite(loss)]
+    return bool(apart) and sum(apart) > len(apart) / 2
