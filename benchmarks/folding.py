@@ -19,7 +19,7 @@ def models() -> dict[str, NeuralModel]:
         "MLP, 5 hidden layers": MLP(
             MLPConfig(vocabulary_size=27, context=3, embedding=10, hidden=(100,) * 5, batch_norm=True), rng=rng
         ),
-        "WaveNet 76K": WaveNet(WaveNetConfig(vocabulary_size=27), rng=rng),
+        "WaveNet 76K": WaveNet(WaveNetConfig(vocabulary_size=27, embedding=24, hidden=128), rng=rng),
     }
 
 

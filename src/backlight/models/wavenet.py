@@ -13,7 +13,10 @@ from backlight.nn import BatchNorm1d, Embedding, FlattenConsecutive, Linear, Mod
 
 @dataclass(frozen=True, kw_only=True)
 class WaveNetConfig:
-    """Sizes of a hierarchical language model. The defaults are lecture 6's last network, of 76 thousand parameters.
+    """Sizes of a hierarchical language model.
+
+    The defaults have 180 thousand parameters on names. Lecture 6's last network, of 76 thousand, has an embedding of 24
+    and 128 hidden units.
 
     Args:
         vocabulary_size: V, the boundary included.
@@ -24,8 +27,8 @@ class WaveNetConfig:
 
     vocabulary_size: int
     context: int = 8
-    embedding: int = 24
-    hidden: int = 128
+    embedding: int = 32
+    hidden: int = 200
 
     def __post_init__(self) -> None:
         if self.vocabulary_size < 2:
