@@ -33,7 +33,7 @@ FOLLOWS_FROM: Final[dict[str, frozenset[str]]] = {
 """Which findings are left out where one of these others was found, because it explains them."""
 
 LAST_RESORTS: Final = ("labels-unrelated", "not-learning")
-"""Said only if nothing serious was found that explains why nothing is learnt."""
+"""Said only if nothing serious was found that explains why nothing is learnt, and of these only the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def diagnose(seen: Measurements) -> Diagnosis:
 def _causes(findings: list[Finding]) -> list[Finding]:
     found = {one.id for one in findings}
     kept = [one for one in findings if not FOLLOWS_FROM.get(one.id, frozenset()) & found]
-    for resort in LAST_RESORTS:
-        if any(one.id != resort and one.severity in {"fatal", "serious"} for one in kept):
-            kept = [one for one in kept if one.id != resort]
-    return kept
+    explained = any(one.severity in {"fatal", "serious"} for one in kept if one.id not in LAST_RESORTS)
+    spoken = [] if explained else [one.id for one in kept if one.id in LAST_RESORTS]
+    silent = set(LAST_RESORTS) - set(spoken[:1])
+    return [one for one in kept if one.id not in silent]

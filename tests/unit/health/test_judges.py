@@ -1,0 +1,312 @@
+"""Each judge on records made by hand: silent on a net that is well, and just below its threshold; not above it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from backlight.core.measurements import (
+    BatchStatistics,
+    EvaluationPoint,
+    LossFacts,
+    LossPoint,
+    Measurements,
+    NonFinite,
+    Probe,
+    SplitFacts,
+)
+from backlight.health import diagnose
+from backlight.health.case import Case
+from backlight.health.judges import JUDGES
+from backlight.health.thresholds import THRESHOLDS, limit
+from tests.unit.health import records as make
+from tests.unit.health.records import V, spread, well
+
+Seen = Callable[[float], Measurements]
+
+
+def ids(seen: Measurements) -> set[str]:
+    return {finding.id for finding in diagnose(seen).findings}
+
+
+def test_a_net_that_is_well_has_no_finding():
+    diagnosis = diagnose(well())
+    assert diagnosis.findings == ()
+    assert "saturated units" in diagnosis.checked
+    assert "no look at the future" in diagnosis.unknown
+    assert len(diagnosis.checked) + len(diagnosis.unknown) == len(JUDGES)
+
+
+def test_nothing_measured_nothing_said():
+    diagnosis = diagnose(Measurements(framework="torch", source="watch", model="Empty"))
+    assert diagnosis.findings == ()
+    assert len(diagnosis.unknown) >= len(JUDGES) - 1
+
+
+def _start(nats: float) -> Measurements:
+    seen = well()
+    first = seen.steps[0]
+    assert first.logits is not None
+    changed = replace(first, loss=nats, logits=replace(first.logits, nats=nats, max_probability=0.9))
+    return replace(seen, steps=(changed, *seen.steps[1:]))
+
+
+def _batch_norm(rows: float) -> Measurements:
+    seen = make.with_facts(well(), "act1", role="batch_norm", kind="BatchNorm1d", bounded=False, one_sided=False)
+    seen = make.with_facts(seen, "fc1", bias=False)
+    statistics = BatchStatistics(rows=int(rows), mean_apart=0.1, std_ratio=1.0)
+    return make.with_layer(seen, "act1", batch=statistics, saturated=None, dead=None)
+
+
+def _overfit(last: float) -> Measurements:
+    points = [
+        EvaluationPoint(step=s, dev=dev, train=0.5) for s, dev in ((50, 1.2), (100, 1.0), (150, 1.0), (200, last))
+    ]
+    return replace(well(), evaluations=tuple(points))
+
+
+def _gradients(first: float) -> Measurements:
+    return make.with_layer(make.stuck(well()), "fc1", gradient=spread(0.01 * first))
+
+
+def _dropout(p: float) -> Measurements:
+    seen = make.stuck(well())
+    return make.with_facts(seen, "act1", role="dropout", kind="Dropout", bounded=False, settings={"p": p})
+
+
+def _probe(name: str) -> Seen:
+    return lambda changed: replace(well(), probes=(Probe(name=name, changed=changed, scale=1.0),))  # type: ignore[arg-type]
+
+
+def _regression(size: float) -> Measurements:
+    """Targets of this mean and a spread of 1, of which nothing is learnt."""
+    seen = make.with_records(well(), logits=None, target_mean=size, target_std=1.0)
+    losses = tuple(LossPoint(step=step, loss=size**2) for step in range(make.STEPS))
+    return replace(seen, loss=LossFacts(kind="mse", reduction="mean"), losses=losses)
+
+
+# what is found, of which number, well below the threshold, well above it
+EDGES: list[tuple[str, str, Seen, float, float]] = [
+    ("overconfident-start", "first loss over ln V", lambda x: _start(x * math.log(V)), 1.4, 1.6),
+    ("exploding-signal", "signal growth", lambda x: make.with_layer(well(), "act1", output=spread(x)), 29, 31),
+    ("vanishing-signal", "signal left", lambda x: make.with_layer(well(), "act2", across=x), 2e-3, 0.9e-3),
+    ("saturated-units", "saturated share", lambda x: make.with_layer(well(), "act1", saturated=x), 0.49, 0.51),
+    ("dead-units", "dead share", lambda x: make.with_layer(well(), "act2", dead=x, dead_now=x), 0.39, 0.41),
+    ("vanishing-gradients", "gradient decay", _gradients, 1.1e-3, 0.9e-3),
+    ("exploding-gradients", "gradient decay", _gradients, 900, 1100),
+    (
+        "learning-rate-too-high", "update too large",
+        lambda x: make.with_parameter(make.stuck(well()), update_to_data=x), 0.29, 0.31,
+    ),
+    (
+        "learning-rate-too-low", "update too small",
+        lambda x: make.with_parameter(make.stuck(well()), update_to_data=x), 1.1e-4, 0.9e-4,
+    ),
+    (
+        "weight-decay-dominates", "decay over gradient",
+        # weights of 0.2, gradients of 0.02
+        lambda x: make.with_optimiser(make.stuck(well()), kind="SGD", weight_decay=x / 10), 0.9, 1.1,
+    ),
+    ("input-scale", "input size",
+     lambda x: make.with_records(well(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(x)),)}), 9, 11),
+    ("target-scale", "target size", _regression, 29, 31),
+    ("duplicates", "shared examples",
+     lambda x: replace(well(), split=SplitFacts(train=8000, dev=1000, shared=int(x))), 10, 11),
+    ("batch-norm-small-batch", "examples for batch norm", _batch_norm, 8, 7),
+    ("dropout-too-high", "dropout", _dropout, 0.6, 0.61),
+    ("overfitting", "held-out loss over its best", _overfit, 1.04, 1.06),
+    ("sees-the-future", "same output", _probe("future"), 0.9e-3, 1.1e-3),
+    ("examples-mixed", "same output", _probe("neighbours"), 0.9e-3, 1.1e-3),
+    ("random-in-evaluation", "same output", _probe("repeat"), 0.9e-3, 1.1e-3),
+    ("input-ignored", "same output", _probe("input"), 1.1e-3, 0.9e-3),
+    ("adam-epsilon", "faint gradients",
+     lambda x: make.with_parameter(make.with_optimiser(well(), eps=1e-16), faint=x), 0.009, 0.011),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "threshold", "seen", "fine", "ill"), EDGES, ids=[edge[0] for edge in EDGES])
+def test_at_the_threshold(found: str, threshold: str, seen: Seen, fine: float, ill: float):
+    assert threshold in THRESHOLDS
+    assert found not in ids(seen(fine))
+    assert found in ids(seen(ill))
+
+
+# -- what is there or not ----------------------------------------------------------------------------------------------
+
+
+def _negative() -> Measurements:
+    seen = make.with_losses(well(), start=2.3, end=60.0)
+    seen = replace(seen, losses=tuple(LossPoint(step=one.step, loss=-one.loss) for one in seen.losses))
+    return make.with_records(seen, lambda one: {"loss": -one.loss})
+
+
+def _summed() -> Measurements:
+    seen = make.stuck(well())  # 32 targets in each batch
+    seen = replace(seen, losses=tuple(LossPoint(step=one.step, loss=32 * one.loss) for one in seen.losses))
+    return make.with_records(seen, lambda one: {"loss": 32 * one.loss})
+
+
+def _twice_outside() -> Measurements:
+    """Softmax between the model's logits and the loss."""
+    chain = ("nll_loss", "log_softmax", "softmax", "addmm")
+    return replace(well(), loss=LossFacts(kind="cross_entropy", reduction="mean", chain=chain, classes=V))
+
+
+def _twice_inside() -> Measurements:
+    """Softmax as the model's last layer; the loss takes its output as logits."""
+    return make.with_logits(well(), rows_sum_to_one=True)
+
+
+def _unrelated() -> Measurements:
+    return make.with_losses(well(), start=2.32, end=2.302)
+
+
+def _scalar() -> Measurements:
+    seen = make.with_losses(well(), start=0.0, end=0.0)
+    return make.with_logits(seen, classes=1, targets=(32,), max_probability=1.0, entropy=0.0)
+
+
+def _never_reset() -> Measurements:
+    return make.with_records(well(), left_over_norm=0.4)
+
+
+def _all(seen: Measurements, **changes: object) -> Measurements:
+    return make.with_parameter(seen, *(one.name for one in seen.parameters), **changes)
+
+
+def _evaluation_mode() -> Measurements:
+    seen = make.with_facts(well(), "act1", role="dropout", kind="Dropout", bounded=False, settings={"p": 0.2})
+    for name in ("fc1", "act1", "fc2", "act2", "out"):
+        seen = make.with_layer(seen, name, training=False)
+    return seen
+
+
+def _frozen_norms() -> Measurements:
+    seen = make.with_facts(well(), "act1", role="batch_norm", kind="BatchNorm1d", bounded=False)
+    seen = make.with_facts(make.with_facts(seen, "fc1", bias=False), "fc2", reads=())
+    return make.with_layer(seen, "act1", training=False)
+
+
+def _biased_norm() -> Measurements:
+    seen = make.with_facts(well(), "act1", role="batch_norm", kind="BatchNorm1d", bounded=False)
+    return make.with_layer(seen, "act1", dead=None, saturated=None)
+
+
+def _constant_weights() -> Measurements:
+    return make.with_parameter(well(), identical_units=True)
+
+
+def _nan_input() -> Measurements:
+    return make.with_records(well(), lambda one: {"inputs": (replace(one.inputs[0], values=spread(1.0, nonfinite=2)),)})
+
+
+def _broken(direction: str) -> Measurements:
+    return replace(well(), first_nonfinite=NonFinite(where="fc2", direction=direction, step=3))  # type: ignore[arg-type]
+
+
+THERE: list[tuple[str, Callable[[], Measurements]]] = [
+    ("loss-sign", _negative),
+    ("loss-summed", _summed),
+    ("loss-summed", lambda: replace(well(), loss=LossFacts(kind="cross_entropy", reduction="sum"))),
+    ("softmax-twice", _twice_outside),
+    ("softmax-twice", _twice_inside),
+    ("single-output", _scalar),
+    ("labels-constant", lambda: make.with_logits(well(), targets=(0, 0, 32, 0, 0, 0, 0, 0, 0, 0))),
+    ("labels-unrelated", _unrelated),
+    ("gradients-not-zeroed", _never_reset),
+    ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False), optimiser_steps=0)),
+    ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False), lr=(0.0,))),
+    ("not-in-optimiser", lambda: make.with_parameter_facts(well(), "fc1.weight", in_optimiser=False)),
+    ("not-in-optimiser", lambda: _without_optimiser(make.with_parameter(well(), "fc1.weight", moved=False))),
+    ("not-reached-by-gradient", lambda: make.with_parameter_facts(well(), "fc1.weight", reached=False)),
+    ("unused-layer", lambda: make.with_facts(
+        make.with_parameter_facts(well(), "fc1.weight", reached=False), "fc1", depth=None)),
+    ("evaluation-mode", _evaluation_mode),
+    ("no-nonlinearity", lambda: make.without(well(), "act1")),
+    ("bias-before-batch-norm", _biased_norm),
+    ("identical-units", _constant_weights),
+    ("input-not-finite", _nan_input),
+    ("not-finite", lambda: _broken("forward")),
+    ("adam-epsilon", lambda: make.with_optimiser(well(), eps=0.0)),
+    ("not-learning", lambda: make.with_losses(well(), start=2.8, end=2.8)),
+]  # fmt: skip
+
+
+def _without_optimiser(seen: Measurements) -> Measurements:
+    """Let it not be known what the optimiser has."""
+    for one in seen.parameters:
+        seen = make.with_parameter_facts(seen, one.name, in_optimiser=None, group=None)
+    return make.with_records(replace(seen, optimiser=None), optimiser_steps=None, lr=())
+
+
+@pytest.mark.parametrize(("found", "seen"), THERE, ids=[f"{i}-{one[0]}" for i, one in enumerate(THERE)])
+def test_what_is_there_is_found(found: str, seen: Callable[[], Measurements]):
+    assert found in ids(seen())
+
+
+NOT_ILL: dict[str, Callable[[], Measurements]] = {
+    "gradients that vanish in a net that learns": lambda: make.with_layer(well(), "fc1", gradient=spread(1e-9)),
+    "long steps in a net that learns": lambda: make.with_parameter(well(), update_to_data=0.9),
+    "short steps in a net that learns": lambda: make.with_parameter(well(), update_to_data=1e-7),
+    "strong decay in a net that learns": lambda: make.with_optimiser(well(), kind="SGD", weight_decay=5.0),
+    "much dropout in a net that learns": lambda: make.with_facts(
+        make.with_facts(well(), "fc2", reads=()), "act1", role="dropout", bounded=False, settings={"p": 0.8}
+    ),
+    "large targets in a net that learns": lambda: replace(
+        make.with_records(well(), logits=None, target_mean=1000.0, target_std=100.0),
+        losses=tuple(LossPoint(step=s, loss=make.fall(s, start=2e4, end=10.0)) for s in range(200)),
+    ),
+    "batch norms frozen on purpose": _frozen_norms,
+    "a frozen layer": lambda: make.with_parameter_facts(
+        make.with_parameter(well(), "fc1.weight", moved=False, gradient=None), "fc1.weight",
+        requires_grad=False, in_optimiser=False, reached=False,
+    ),
+    "a last layer of zeros": lambda: make.with_parameter(
+        well(), "out.weight", identical_units=True, data=spread(0.0)
+    ),
+    "a narrow layer on purpose": lambda: make.with_facts(make.without(well(), "act1"), "fc1", fan_out=4),
+    "a warm-up that begins at 0": lambda: _first_step_still(well()),
+    "log-probabilities for the loss of them": lambda: replace(
+        well(), loss=LossFacts(kind="cross_entropy", reduction="mean", chain=("nll_loss", "log_softmax", "addmm"))
+    ),
+    "probabilities whose log the loss takes": lambda: make.with_records(
+        make.with_logits(well(), rows_sum_to_one=True), lambda one: {"loss": one.loss * 0.3}
+    ),
+    "a reward, which may be negative": lambda: replace(
+        make.with_records(well(), logits=None), loss=LossFacts(kind="other"),
+        losses=tuple(LossPoint(step=s, loss=-5.0) for s in range(200)),
+    ),
+    "duplicates by chance": lambda: replace(well(), split=SplitFacts(train=8000, dev=1000, shared=3)),
+    "a held-out loss that wavers": lambda: _overfit(1.02),
+    "a few units that sleep": lambda: make.with_layer(well(), "act2", dead=0.1, dead_now=0.3),
+    "few labels yet": lambda: replace(
+        make.with_logits(well(), targets=(0, 0, 8, 0, 0, 0, 0, 0, 0, 0)), steps=well().steps[:1], losses=()
+    ),
+}  # fmt: skip
+
+
+def _first_step_still(seen: Measurements) -> Measurements:
+    still = tuple(replace(one, moved=False, update_to_data=0.0) for one in seen.steps[0].parameters)
+    return replace(seen, steps=(replace(seen.steps[0], lr=(0.0,), parameters=still), *seen.steps[1:]))
+
+
+@pytest.mark.parametrize("seen", NOT_ILL.values(), ids=NOT_ILL.keys())
+def test_what_is_not_ill_has_no_finding(seen: Callable[[], Measurements]):
+    assert ids(seen()) == set()
+
+
+def test_every_judge_has_found_something_here():
+    """A judge that no test makes speak may as well not be there."""
+    heard = {found for found, *_ in EDGES} | {found for found, _ in THERE}
+    spoken = set()
+    for seen in [edge[2](edge[4]) for edge in EDGES] + [make_it() for _, make_it in THERE]:
+        spoken |= {judge for judge in JUDGES if JUDGES[judge](Case(seen))}
+    assert spoken == set(JUDGES)
+    assert len(heard) >= len(JUDGES)
+
+
+def test_every_threshold_has_an_edge_or_a_reason():
+    used = {edge[1] for edge in EDGES}
+    assert used <= set(THRESHOLDS)
+    assert all(limit(name) == THRESHOLDS[name].value for name in THRESHOLDS)
