@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 
 from backlight.core import FloatArray, ShapeError
-from backlight.figures.letters import letter_ticks
+from backlight.figures.letters import letter_ticks, write_title
 from backlight.figures.style import palette
 
 
@@ -37,5 +37,5 @@ def draw_attention(axes: Sequence[Axes], weights: FloatArray, labels: Sequence[s
         ax.spines[["top", "right"]].set_visible(False)
         ax.plot([-0.5, *np.repeat(np.arange(0.5, T), 2)], [-0.5, *np.repeat(np.arange(-0.5, T - 1), 2)[1:], T - 0.5],
                 color=palette(ax).muted, linewidth=0.6)  # fmt: skip
-        ax.set_title(f"{name}, head {head + 1}" if name else f"Head {head + 1}", size=10, pad=4)
+        write_title(ax, f"{name}, head {head + 1}" if name else f"Head {head + 1}", size=10, pad=4)
         ax.label_outer()

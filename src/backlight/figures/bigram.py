@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 
 from backlight.core import FloatArray, IntArray
-from backlight.figures.letters import legible
+from backlight.figures.letters import legible, write_title
 from backlight.figures.matrices import check_square, draw_matrix, write_pairs
 from backlight.figures.style import palette
 
@@ -28,7 +28,7 @@ def draw_bigram_counts(ax: Axes, counts: IntArray, labels: Sequence[str]) -> Non
     image = draw_matrix(ax, counts, colours=palette(ax).amounts, norm=norm, rows=labels, columns=labels)
     write_pairs(ax, image, counts > 0, labels, lambda first, second: _short(int(counts[first, second])))
     _name_axes(ax)
-    ax.set_title(f"How often one character follows another: {counts.sum():,} pairs, {_edge(labels)}", parse_math=False)
+    write_title(ax, f"How often one character follows another: {counts.sum():,} pairs, {_edge(labels)}")
 
 
 def draw_bigram_probabilities(ax: Axes, probabilities: FloatArray, labels: Sequence[str]) -> None:
@@ -49,7 +49,7 @@ def draw_bigram_probabilities(ax: Axes, probabilities: FloatArray, labels: Seque
         ax, image, probabilities >= 0.0005, labels, lambda first, second: _share(float(probabilities[first, second]))
     )
     _name_axes(ax)
-    ax.set_title(f"How likely each character is after another: rows sum to 1, {_edge(labels)}", parse_math=False)
+    write_title(ax, f"How likely each character is after another: rows sum to 1, {_edge(labels)}")
 
 
 def _name_axes(ax: Axes) -> None:

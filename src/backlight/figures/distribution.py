@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from backlight.core import FloatArray, ShapeError
-from backlight.figures.letters import legible, letter_ticks, quoted
+from backlight.figures.letters import legible, letter_ticks, quoted, write_title
 from backlight.figures.style import palette
 
 _MOST: Final = 40
@@ -52,4 +52,4 @@ def draw_next_characters(
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set_ylabel("probability")
     start = f"after {quoted(after)}" if after else "at the start"
-    ax.set_title(f"What comes {start}{came}", parse_math=False)
+    write_title(ax, f"What comes {start}{came}")

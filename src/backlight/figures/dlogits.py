@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import FuncNorm
 
 from backlight.core import FloatArray, ShapeError
-from backlight.figures.letters import letter_ticks
+from backlight.figures.letters import letter_ticks, write_title
 from backlight.figures.style import palette
 from backlight.figures.weights import signed_root, signed_square
 
@@ -39,4 +39,4 @@ def draw_dlogits(ax: Axes, dlogits: FloatArray, labels: Sequence[str]) -> None:
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.9, label="dloss/dlogit, nats")
     ticks = (-most, -most / 10, 0, most / 10, most)
     bar.set_ticks(ticks, labels=[f"{tick:.1g}" for tick in ticks])
-    ax.set_title("dlogits of one batch: orange is pulled up, blue pushed down")
+    write_title(ax, "dlogits of one batch: orange is pulled up, blue pushed down")

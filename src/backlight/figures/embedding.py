@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 
 from backlight.core import FloatArray, ShapeError
-from backlight.figures.letters import legible
+from backlight.figures.letters import legible, write_title
 from backlight.figures.style import palette
 
 
@@ -50,4 +50,4 @@ def draw_embedding(
     ax.set_xlabel(axes_names[0])
     ax.set_ylabel(axes_names[1])
     among = f" ({marked_are} in orange)" if marked and marked_are else ""
-    ax.set_title(f"Where the model has put {len(labels)} characters{among}")
+    write_title(ax, f"Where the model has put {len(labels)} characters{among}")

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from backlight.core import FloatArray
+from backlight.figures.letters import write_title
 from backlight.figures.style import palette
 
 
@@ -31,7 +32,7 @@ def draw_rate_sweep(
     ax.set_xlabel("learning rate")
     ax.set_ylabel("nats per character")
     if suggestion is None:
-        ax.set_title("No learning rate made the loss fall")
+        write_title(ax, "No learning rate made the loss fall")
         return
     ax.axvline(suggestion, color=colours.orange, linewidth=1.4, linestyle=(0, (4, 3)))
     middle = np.sqrt(rates.min() * rates.max())
@@ -39,4 +40,4 @@ def draw_rate_sweep(
     ax.annotate(f"take {suggestion:.2g}", (suggestion, 1), (-6 if left else 6, -4), xycoords=ax.get_xaxis_transform(),
                 textcoords="offset points", ha="right" if left else "left", va="top", color=colours.orange,
                 weight="bold")  # fmt: skip
-    ax.set_title(f"Loss while the learning rate grows: it falls fastest near {suggestion:.2g}")
+    write_title(ax, f"Loss while the learning rate grows: it falls fastest near {suggestion:.2g}")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from backlight.core import FloatArray, ShapeError
-from backlight.figures.letters import legible, letter_ticks
+from backlight.figures.letters import legible, letter_ticks, write_title
 from backlight.figures.style import palette
 
 
@@ -40,4 +40,4 @@ def draw_firing_rates(ax: Axes, rates: FloatArray, labels: Sequence[str]) -> Non
     rarest = int(np.argmin(rates))
     shares = float(rates[rarest])
     often = f"once in {1 / shares:,.0f} times" if shares > 0 else "never"
-    ax.set_title(f"How often each one-hot input fires: “{legible(labels[rarest])}” {often}", parse_math=False)
+    write_title(ax, f"How often each one-hot input fires: “{legible(labels[rarest])}” {often}")

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from backlight.core import FloatArray, ShapeError
+from backlight.figures.letters import write_title
 from backlight.figures.placing import place_names
 from backlight.figures.style import palette
 
@@ -50,7 +51,7 @@ def draw_league(axes: Sequence[Axes], rows: Sequence[Mapping[str, Any]]) -> None
         ax.set_ylim(lowest - air, highest + air)
         ax.grid(visible=True)
         ax.set_xlabel(label)
-        ax.set_title(title)
+        write_title(ax, title)
         if absent:
             # the same height under both, so that they stay level
             ax.set_xlabel(f"{label}\n" + (f"no finite loss: {', '.join(absent)}" if ax is axes[0] else ""))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -26,6 +26,11 @@ def quoted(text: str, most: int = 24) -> str:
     """Return a text to be read within a title: legible, and its end only where it is long."""
     shown = "".join(map(legible, text))
     return f"“{shown}”" if len(shown) <= most else f"“…{shown[-most:]}”"
+
+
+def write_title(ax: Axes, title: str, **how: Any) -> None:
+    """Write what is to be seen above the axes, on two lines where one is too short."""
+    ax.set_title(title, parse_math=False, wrap=True, **how)
 
 
 def letter_ticks(axis: Axis, labels: Sequence[str], *, size: float | None = None) -> None:

@@ -9,6 +9,7 @@ from matplotlib.ticker import StrMethodFormatter
 
 from backlight.core import FloatArray, IntArray
 from backlight.figures.ends import End, name_ends
+from backlight.figures.letters import write_title
 from backlight.figures.style import palette
 
 
@@ -64,7 +65,7 @@ def draw_loss(ax: Axes, curves: LossCurves) -> None:
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.set_xlabel("step")
     ax.set_ylabel("nats per character")
-    ax.set_title(_title(curves))
+    write_title(ax, _title(curves))
 
 
 def _limits(curves: LossCurves) -> tuple[float, float]:

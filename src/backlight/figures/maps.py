@@ -8,7 +8,7 @@ from matplotlib.colors import ListedColormap
 
 from backlight.core import BoolArray, FloatArray, ShapeError
 from backlight.core.measurements import SATURATED
-from backlight.figures.letters import cell_size, legible
+from backlight.figures.letters import cell_size, legible, write_title
 from backlight.figures.style import palette
 
 
@@ -39,8 +39,8 @@ def draw_saturation(ax: Axes, saturated: BoolArray, *, name: str = "") -> None:
     ax.set_ylabel("example")
     dead = int(stuck.sum())
     told = "no unit in all examples" if not dead else f"{_many(dead)} in all examples"
-    ax.set_title(f"{legible(name)}: " * bool(name) + f"{saturated.mean():.1%} beyond ±{SATURATED}, {told}",
-                 parse_math=False)  # fmt: skip
+    whose = f"{legible(name)}: " if name else ""
+    write_title(ax, f"{whose}{saturated.mean():.1%} beyond ±{SATURATED}, {told}")
 
 
 def draw_dead_units(ax: Axes, names: Sequence[str], alive: Sequence[FloatArray]) -> None:
@@ -78,7 +78,7 @@ def draw_dead_units(ax: Axes, names: Sequence[str], alive: Sequence[FloatArray])
     ax.set_xlabel("unit; the darker, the more examples it passes a gradient for" if _is_light(ax) else
                   "unit; the brighter, the more examples it passes a gradient for")  # fmt: skip
     total = sum(int((row == 0).sum()) for row in alive)
-    ax.set_title(f"{_many(total)} dead" if total else "No dead unit")
+    write_title(ax, f"{_many(total)} dead" if total else "No dead unit")
 
 
 def _is_light(ax: Axes) -> bool:

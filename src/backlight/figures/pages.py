@@ -67,7 +67,7 @@ def weights_beside_log_counts(learned: FloatArray, counted: FloatArray, labels: 
 
 def weight_gradient(gradient: FloatArray, labels: Sequence[str]) -> Page:
     """Return the page of `draw_weight_gradient`."""
-    return _one(_WIDE, 7, lambda ax: draw_weight_gradient(ax, gradient, labels))
+    return _square(_WIDE, 7, lambda ax: draw_weight_gradient(ax, gradient, labels))
 
 
 def firing_rates(rates: FloatArray, labels: Sequence[str]) -> Page:
@@ -176,9 +176,19 @@ def _one(width: float, height: float, draw: Callable[[Axes], None]) -> Page:
     return Page(width, height, lambda figure: draw(figure.subplots()))
 
 
+def _square(width: float, height: float, draw: Callable[[Axes], None]) -> Page:
+    """Return a page for axes whose sides are bound to each other."""
+
+    def draw_page(figure: Figure) -> None:
+        figure.set_layout_engine("compressed")
+        draw(figure.subplots())
+
+    return Page(width, height, draw_page)
+
+
 def _table(size: int, draw: Callable[[Axes], None]) -> Page:
     side = float(np.clip(0.37 * size + 1, 6, 14))
-    return _one(side, side, draw)
+    return _square(side, side, draw)
 
 
 def _grid(figure: Figure, rows: int, columns: int) -> Sequence[Axes]:

@@ -1,38 +1,44 @@
 """Names beside points, none of which covers another, a point or a line."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.text import Annotation
-from matplotlib.transforms import Bbox
+from matplotlib.text import Annotation, Text
 
-from backlight.core import FloatArray
+from backlight.core import BoolArray, FloatArray
 from backlight.figures.style import palette
 
-_DISTANCES: Final = (6, 11, 17, 24, 32, 42, 54, 68, 84, 102, 124, 150)
-"""Points of 1/72 inch between a point and its name, the nearest tried first."""
+# all lengths are in points of 1/72 inch
+
+_DISTANCES: Final = np.array([6, 11, 17, 24, 32, 42, 54, 68, 84, 102, 124, 150, 180])
+"""Between a point and its name, the nearest tried first."""
 
 # right, left, above, below, then the corners and what lies between
-_DIRECTIONS: Final = (0, 180, 90, 270, 45, 315, 135, 225, 22, 338, 158, 202, 68, 112, 248, 292)
+_DIRECTIONS: Final = np.radians([0, 180, 90, 270, 45, 315, 135, 225, 22, 338, 158, 202, 68, 112, 248, 292])
 
 _AIR: Final = 1.5
-"""Points that stay free around each name."""
+"""Stays free around each name."""
 
 _DOT: Final = 4.0
-"""Points from the middle of a dot to its edge."""
+"""From the middle of a dot to its edge."""
 
 _GRAIN: Final = 3.0
-"""Points from one to the next of the little boxes that a line is taken as."""
+"""From one to the next of the spots that a line is taken as."""
+
+_SPOT: Final = 4.0
+"""The area that each of those stands for."""
 
 _CLOSE: Final = 5.0
-"""Points between a name and another's point within which one might take the name for that point's."""
+"""Between a name and another's point within which one might take the name for that point's."""
+
+_PER_POINT: Final = 0.15
+"""What it costs to be one point further off, as an area."""
 
 _NEAR: Final = 9.0
-"""Points between a name and its point up to which no line need lead to it."""
+"""Between a name and its point up to which no line need lead to it."""
 
 
 def place_names(
@@ -72,14 +78,15 @@ def place_names(
     figure.draw_without_rendering()  # the axes get their place
     dot = figure.dpi / 72
     at = ax.transData.transform(points) / dot
-    sizes = [note.get_window_extent() for note in notes]
-    line = _boxes_along(ax.transData.transform(around) / dot) if around is not None else []
-    page = _Page(Bbox(ax.bbox.get_points() / dot), [Bbox.from_extents(*(p - _DOT), *(p + _DOT)) for p in at], line)
+    # without the line, which is as yet nowhere
+    sizes = [np.array(Text.get_window_extent(note).size) / dot for note in notes]
+    line = _spots(ax.transData.transform(around) / dot) if around is not None else np.empty((0, 2))
+    page = _Page(np.array(ax.bbox.extents) / dot, at, line)
     # from the most crowded on: who has many neighbours has few places to choose from
-    gaps = np.hypot(*(at[:, None] - at[None]).transpose(2, 0, 1)) + np.eye(len(at)) * 1e9
-    for one in np.argsort(np.sort(gaps, axis=1)[:, :3].mean(axis=1), kind="stable"):
-        offset, led = page.place(int(one), at[one], sizes[one].width / dot, sizes[one].height / dot)
-        notes[one].set_position(offset)
+    gaps = np.sort(np.hypot(*(at[:, None] - at[None]).transpose(2, 0, 1)), axis=1)[:, 1:4]
+    for one in np.argsort(gaps.mean(axis=1) if len(at) > 1 else [0], kind="stable"):
+        offset, led = page.place(int(one), sizes[one] + 2 * _AIR)
+        notes[one].set_position((float(offset[0]), float(offset[1])))
         line_to_it = notes[one].arrow_patch
         if line_to_it is not None:
             line_to_it.set_visible(led)
@@ -87,78 +94,84 @@ def place_names(
 
 
 class _Page:
-    """What is on the axes already, in points of 1/72 inch.
+    """What is on the axes already. A box is (left, bottom, right, top).
 
     Args:
         frame: the axes.
-        dots: around each point.
-        line: along a line.
+        at: (N, 2) the points.
+        spots: (S, 2) along lines.
     """
 
-    def __init__(self, frame: Bbox, dots: Sequence[Bbox], line: Sequence[Bbox]) -> None:
+    def __init__(self, frame: FloatArray, at: FloatArray, spots: FloatArray) -> None:
         self._frame = frame
-        self._dots = dots
-        self._lines = list(line)
-        self._names: list[Bbox] = []
+        self._at = at
+        self._dots = np.concatenate([at - _DOT, at + _DOT], axis=1)
+        self._spots = spots
+        self._names = np.empty((0, 4))
 
-    def place(self, one: int, at: FloatArray, width: float, height: float) -> tuple[tuple[float, float], bool]:
+    def place(self, one: int, size: FloatArray) -> tuple[FloatArray, bool]:
         """Take the best place for the name of a point; returns its offset, and whether a line leads there."""
-        best, least = Bbox.null(), math.inf
-        for box in _places(at, width + 2 * _AIR, height + 2 * _AIR):
-            cost = self._cost(one, at, box)
-            if cost < least:
-                best, least = box, cost
-            if cost == 0:
-                break
-        self._names.append(best)
-        leader = _leader(at, best)
-        self._lines += leader
-        return ((best.x0 + best.x1) / 2 - at[0], (best.y0 + best.y1) / 2 - at[1]), bool(leader)
+        at = self._at[one]
+        boxes = _places(at, size)
+        away = np.maximum(np.maximum(boxes[:, :2] - at, at - boxes[:, 2:]), 0).max(axis=1)
+        leaders = _leaders(at, boxes)
+        costs = self._costs(one, boxes, leaders, away > _NEAR) + _PER_POINT * away
+        best = int(np.argmin(costs))
+        self._names = np.concatenate([self._names, boxes[best : best + 1]])
+        led = bool(away[best] > _NEAR)
+        if led:
+            self._spots = np.concatenate([self._spots, leaders[best]])
+        return (boxes[best, :2] + boxes[best, 2:]) / 2 - at, led
 
-    def _cost(self, one: int, at: FloatArray, box: Bbox) -> float:
-        """Return the area of what a name here would cover, and of itself where it leaves the frame; 0 is a free place.
+    def _costs(self, one: int, boxes: FloatArray, leaders: FloatArray, led: FloatArray) -> FloatArray:
+        """Return for each place the area of what a name there would cover, and of itself where it leaves the frame.
 
-        To cover a line is less bad than to cover a name or a point, and to be near another's point less bad still.
+        To cover a line is less bad than to cover a name or a point, and to be near another's point less bad still. Of
+        places that are as free, the nearest is the best.
         """
-        others = [dot for place, dot in enumerate(self._dots) if place != one]
-        cost = box.width * box.height - _shared(box, self._frame)
-        cost += _covered(box, self._names) + _covered(box, others)
-        cost += 0.5 * _covered(box, self._lines) + 0.1 * _covered(box.padded(_CLOSE), others)
-        return cost + sum(_covered(piece, self._names) + _covered(piece, others) for piece in _leader(at, box))
+        solid = np.concatenate([self._names, np.delete(self._dots, one, axis=0)])
+        close = np.concatenate([boxes[:, :2] - _CLOSE, boxes[:, 2:] + _CLOSE], axis=1)
+        own = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+        costs = own - _shared(boxes, self._frame[None]).sum(axis=1)
+        costs += _shared(boxes, solid).sum(axis=1) + 0.5 * _SPOT * _within(self._spots, boxes).sum(axis=1)
+        costs += 0.1 * _shared(close, np.delete(self._dots, one, axis=0)).sum(axis=1)
+        crossed = _within(leaders.reshape(-1, 2), solid).any(axis=0).reshape(leaders.shape[:2]).sum(axis=1)
+        total: FloatArray = costs + led * _SPOT * crossed
+        return total
 
 
-def _places(at: FloatArray, width: float, height: float) -> Iterator[Bbox]:
-    for distance in _DISTANCES:
-        for direction in _DIRECTIONS:
-            along, up = math.cos(math.radians(direction)), math.sin(math.radians(direction))
-            x, y = at[0] + along * (distance + width / 2), at[1] + up * (distance + height / 2)
-            yield Bbox.from_bounds(x - width / 2, y - height / 2, width, height)
+def _places(at: FloatArray, size: FloatArray) -> FloatArray:
+    """Return boxes of a size around a point, (P, 4), the best first."""
+    distances, directions = (grid.ravel() for grid in np.meshgrid(_DISTANCES, _DIRECTIONS, indexing="ij"))
+    towards = np.stack([np.cos(directions), np.sin(directions)], axis=1)
+    centres = at + towards * (distances[:, None] + size / 2)
+    return np.concatenate([centres - size / 2, centres + size / 2], axis=1)
 
 
-def _leader(at: FloatArray, box: Bbox) -> list[Bbox]:
-    """Return the line from a point to a name, if it is so far off that it needs one."""
-    if box.padded(_NEAR).contains(*at):
-        return []
-    edge = np.array([np.clip(at[0], box.x0, box.x1), np.clip(at[1], box.y0, box.y1)])
-    return _boxes_along(np.array([at, edge]))
+def _leaders(at: FloatArray, boxes: FloatArray) -> FloatArray:
+    """Return spots on the line from a point to each box, (P, 40, 2)."""
+    ends = np.clip(at, boxes[:, :2], boxes[:, 2:])
+    shares: FloatArray = np.linspace(0, 1, 40)[:, None]
+    return at + shares * (ends - at)[:, None]
 
 
-def _boxes_along(corners: FloatArray) -> list[Bbox]:
-    boxes = []
+def _spots(corners: FloatArray) -> FloatArray:
+    """Return spots along a line through corners."""
+    parts = [corners[:1]]
     for start, end in pairwise(corners):
-        steps = max(1, math.ceil(float(np.hypot(*(end - start))) / _GRAIN))
-        for share in np.linspace(0, 1, steps + 1):
-            x, y = start + share * (end - start)
-            boxes.append(Bbox.from_extents(x - 1, y - 1, x + 1, y + 1))
-    return boxes
+        count = max(1, int(np.hypot(*(end - start)) / _GRAIN))
+        parts.append(start + np.linspace(0, 1, count + 1)[1:, None] * (end - start))
+    return np.concatenate(parts)
 
 
-def _covered(box: Bbox, others: Sequence[Bbox]) -> float:
-    return sum(_shared(box, other) for other in others)
+def _within(spots: FloatArray, boxes: FloatArray) -> BoolArray:
+    """Return which spots lie in which boxes, (boxes, spots)."""
+    inside: BoolArray = np.all((spots >= boxes[:, None, :2]) & (spots <= boxes[:, None, 2:]), axis=-1)
+    return inside
 
 
-def _shared(a: Bbox, b: Bbox) -> float:
-    """Return the area that lies in both."""
-    width = min(a.x1, b.x1) - max(a.x0, b.x0)
-    height = min(a.y1, b.y1) - max(a.y0, b.y0)
-    return float(width * height) if width > 0 and height > 0 else 0.0
+def _shared(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the area that each box of `a` shares with each of `b`."""
+    sides = np.minimum(a[:, None, 2:], b[:, 2:]) - np.maximum(a[:, None, :2], b[:, :2])
+    shared: FloatArray = np.prod(np.maximum(sides, 0), axis=-1)
+    return shared

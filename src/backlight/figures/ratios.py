@@ -9,7 +9,7 @@ from matplotlib.ticker import StrMethodFormatter
 
 from backlight.core import FloatArray, IntArray, ShapeError
 from backlight.figures.ends import End, name_ends
-from backlight.figures.letters import cell_size, legible
+from backlight.figures.letters import cell_size, legible, write_title
 from backlight.figures.style import palette
 
 HEALTHY_UPDATE: Final = 1e-3
@@ -52,8 +52,8 @@ def draw_gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) ->
     ax.spines["left"].set_visible(False)
     ax.set_xlabel("std of gradient / std of weights")
     times = high / low
-    ax.set_title(f"Gradient beside weights: a factor of {times:,.2g} between the matrices" if shown.size > 1 else
-                 "Gradient beside weights")  # fmt: skip
+    apart = f": a factor of {times:{'.2g' if times < 10 else ',.0f'}} between the matrices" if shown.size > 1 else ""
+    write_title(ax, f"Gradient beside weights{apart}")
 
 
 def draw_update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArray]) -> None:
@@ -92,5 +92,5 @@ def draw_update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArr
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.set_xlabel("step")
     ax.set_ylabel("std of update / std of weights")
-    ax.set_title("How far each step moves the weights")
+    write_title(ax, "How far each step moves the weights")
     name_ends(ax, ends)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from backlight.core import FloatArray, ShapeError
-from backlight.figures.letters import legible
+from backlight.figures.letters import legible, write_title
 from backlight.figures.style import palette
 
 
@@ -46,7 +46,11 @@ def draw_receptive_field(
             ax.add_collection(LineCollection(edges, colors=[colours.muted], linewidths=1, zorder=2))
             x = above
     for place, letter in enumerate(letters):
-        ax.text(place, -0.32, legible(letter), ha="center", va="top", size=15, weight="bold", parse_math=False)
+        shown = legible(letter)
+        ax.text(
+            place, -0.32, shown, ha="center", va="top", weight="bold", parse_math=False,
+            size=15 if len(shown) == 1 else 8, rotation=0 if len(shown) == 1 else 90,
+        )  # fmt: skip
     if outcome:
         ax.text(float(x[0]), len(levels) - 1 + 0.25, f"→ {legible(outcome)}", ha="center", va="bottom", size=15,
                 weight="bold", color=colours.orange, parse_math=False)  # fmt: skip
@@ -57,5 +61,5 @@ def draw_receptive_field(
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     if influence is not None:
-        ax.set_xlabel("the larger a character's dot, the more it bears on the outcome")
-    ax.set_title(f"How {T} characters become one prediction")
+        ax.set_xlabel("larger dots bear more on the outcome", size=10)
+    write_title(ax, f"How {T} characters become one prediction")

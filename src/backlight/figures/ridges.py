@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from backlight.core import FloatArray
 from backlight.core.measurements import SATURATED, Histogram
-from backlight.figures.letters import cell_size, legible
+from backlight.figures.letters import cell_size, legible, write_title
 from backlight.figures.style import palette
 
 _HEIGHT = 0.86
@@ -79,7 +79,7 @@ def _draw(ax: Axes, rows: Sequence[Ridge], title: str, label: str) -> None:
             va="center_baseline", size=min(9.0, size), color=colours.muted, parse_math=False,
         )  # fmt: skip
     ax.set_xlabel(label)
-    ax.set_title(title)
+    write_title(ax, title)
 
 
 def _outline(histogram: Histogram) -> tuple[FloatArray, FloatArray]:

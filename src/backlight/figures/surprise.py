@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from backlight.core import FloatArray, ShapeError
-from backlight.figures.letters import legible
+from backlight.figures.letters import legible, write_title
 from backlight.figures.style import palette
 
 WIDTH: Final = 48
@@ -54,8 +54,7 @@ def draw_surprise(ax: Axes, labels: Sequence[str], nats: FloatArray, *, know_not
     _name_axes(ax, rows=rows, pitch=pitch, top=top, know_nothing=know_nothing)
     ax.set_xlim(-0.7, width - 0.3)
     worst = int(np.argmax(nats))
-    ax.set_title(f"{nats.mean():.2f} nats per character; the most, {nats[worst]:.1f}, for {legible(labels[worst])}",
-                 parse_math=False)  # fmt: skip
+    write_title(ax, f"{nats.mean():.2f} nats per character; most, {nats[worst]:.1f}, for “{legible(labels[worst])}”")
 
 
 def _name_axes(ax: Axes, *, rows: int, pitch: float, top: float, know_nothing: float | None) -> None:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import FuncNorm, Normalize
 
 from backlight.core import FloatArray, ShapeError
+from backlight.figures.letters import write_title
 from backlight.figures.matrices import check_square, draw_matrix
 from backlight.figures.style import palette
 
@@ -37,7 +38,7 @@ def draw_weights_beside_log_counts(
         shown = np.where(np.isneginf(table), np.nan, table)
         image = draw_matrix(ax, shown, colours=palette(ax).amounts, norm=norm, rows=labels, columns=labels)
         ax.set_xlabel("the next character")
-        ax.set_title(title)
+        write_title(ax, title)
     axes[0].set_ylabel("a character")
     figure = axes[0].figure
     figure.colorbar(image, ax=list(axes), shrink=0.8, label="log probability, nats", extend="min")
@@ -61,7 +62,7 @@ def draw_weight_gradient(ax: Axes, gradient: FloatArray, labels: Sequence[str]) 
     image = draw_matrix(ax, gradient, colours=palette(ax).signed, norm=norm, rows=labels, columns=labels)
     ax.set_xlabel("the next character")
     ax.set_ylabel("a character")
-    ax.set_title("Gradient of W: orange is pulled up, blue pushed down")
+    write_title(ax, "Gradient of W: orange is pulled up, blue pushed down")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, label="dloss/dW, nats")
     ticks = (-most, -most / 10, 0, most / 10, most)
     bar.set_ticks(ticks, labels=[f"{tick:.1g}" for tick in ticks])
