@@ -1,0 +1,47 @@
+"""What to call the nodes of a graph: by their labels, constants by their number, the others v1, v2, ..."""
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from backlight.autograd.graph import Node
+
+_TERMS = 2
+"""Terms of a dot product that are written out."""
+
+_SIMPLE = re.compile(r"\w+(\.\w+)*")
+
+
+def name_nodes(nodes: Sequence[Node], called: Callable[[Node], str]) -> list[str]:
+    """Return a name for each node.
+
+    Args:
+        nodes: youngest first, as `ancestry()` gives them.
+        called: the name that a node has already; "" for none.
+    """
+    own = [called(node) for node in nodes]
+    taken = set(own)
+    fresh = (name for name in map("v{}".format, count(1)) if name not in taken)
+    return [name or next(fresh) for name in reversed(own)][::-1]
+
+
+def atom(name: str) -> str:
+    """Return a name as it can stand inside a formula: in brackets if it is not one word or number."""
+    return name if _SIMPLE.fullmatch(name) else f"({name})"
+
+
+def value_expression(op: str, operands: Sequence[str]) -> str:
+    """Return how a Value was made, in the names of what it was made of: "x1 * w1", "tanh(n)", "a**2"."""
+    if len(operands) == 2 and op in {"+", "-", "*", "/", "**"}:
+        left, right = map(atom, operands)
+        return f"{left} {op} {right}"
+    if op.startswith("**") and len(operands) == 1:
+        return f"{atom(operands[0])}{op}"
+    if op == "neg":
+        return f"-{atom(*operands)}"
+    if op == "dot":
+        bias, *factors = map(atom, operands)
+        half = len(factors) // 2
+        terms = [f"{weight} * {one}" for weight, one in zip(factors[:half], factors[half:], strict=True)]
+        return " + ".join([bias, *terms[:_TERMS], *(["..."] if half > _TERMS else [])])
+    return f"{op.lower()}({', '.join(operands)})"
