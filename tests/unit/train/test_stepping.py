@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from backlight.autograd import Buffer
+from backlight.autograd import Buffer, ops
+from backlight.autograd.native import Program, library
+from backlight.autograd.replay import Replay
 from backlight.core import Batch
 from backlight.models import (
     GPT,
@@ -29,6 +31,16 @@ class Plain(Stepper):
     def __init__(self, model):
         super().__init__(model)
         self._may_replay = False
+
+
+class Replaying(Stepper):
+    """Replays with NumPy, also where there are kernels."""
+
+    def __init__(self, model):
+        super().__init__(model, native=False)
+
+
+needs_kernels = pytest.mark.skipif(library() is None, reason="the kernels were not built: there was no C compiler")
 
 
 class Wavering(MLP):
@@ -115,12 +127,85 @@ LADDER = {
 def test_every_rung_is_replayed_and_leaves_the_bits_of_plain_steps(rung):
     """Losses, weights, running statistics and what is left of chance; whole batches and such with padding."""
     sizes = (8, 7, 8, 7, 8, 7, 8, 8)
-    replaying = trained(Stepper(LADDER[rung](np.random.default_rng(1))), sizes=sizes)
+    replaying = trained(Replaying(LADDER[rung](np.random.default_rng(1))), sizes=sizes)
     plain = trained(Plain(LADDER[rung](np.random.default_rng(1))), sizes=sizes)
     assert replaying[0] == plain[0]
     assert replaying[2] == plain[2]
     assert replaying[1][4:] == [True] * 4
     assert not any(plain[1])
+
+
+COMPILED = ("mlp", "batch norm", "wavenet", "gpt")
+
+
+@needs_kernels
+@pytest.mark.parametrize("rung", COMPILED)
+def test_a_program_trains_as_the_graph_does(rung):
+    """Forty steps through the kernels, with batches of all sizes, and the same chance to the last bit."""
+    sizes = (8, 7, 12, 8, 7) * 8
+    if rung != "gpt":  # whose programs take any number of sequences; the others have one for each size
+        sizes = (8,) * 40
+    stepper = Stepper(LADDER[rung](np.random.default_rng(1)))
+    losses, replayed, compiled = trained(stepper, sizes=sizes)
+    assert isinstance(stepper._recorded, Program)
+    assert sum(replayed) >= 36
+    plain = Plain(LADDER[rung](np.random.default_rng(1)))
+    plain_losses, _, by_graph = trained(plain, sizes=sizes)
+    np.testing.assert_allclose(losses, plain_losses, rtol=2e-4)
+    assert losses != plain_losses  # it did not compare the graph with itself
+    np.testing.assert_allclose(stepper.model.flat().data, plain.model.flat().data, atol=2e-3)
+    for (name, mine), (_, theirs) in zip(stepper.model.named_buffers(), plain.model.named_buffers(), strict=True):
+        np.testing.assert_allclose(mine.array, theirs.array, atol=1e-3, err_msg=name)
+    assert compiled[2] == by_graph[2]
+
+
+@needs_kernels
+@pytest.mark.parametrize("rung", COMPILED)
+def test_proofs_that_are_given_again_change_no_bit(rung):
+    """As after an interruption: another stepper on the same model starts with proofs."""
+    rng, again_rng = (np.random.default_rng(2) for _ in range(2))
+    model, again = (LADDER[rung](np.random.default_rng(1)) for _ in range(2))
+    optimiser, other = SGD(model.parameters(), 0.5), SGD(again.parameters(), 0.5)
+    stepper, interrupted = Stepper(model), Stepper(again)
+    for step in range(9):
+        if step in {4, 5}:
+            interrupted = Stepper(again)
+        assert stepper.forward(batch_of(model, 8, rng)) == interrupted.forward(batch_of(again, 8, again_rng))
+        for one, steps in ((stepper, optimiser), (interrupted, other)):
+            one.backward()
+            steps.step()
+    assert left(model) == left(again)
+
+
+@needs_kernels
+@pytest.mark.parametrize("part", ["loss", "gradient", "buffer"])
+def test_a_program_that_computes_something_else_is_not_used(part, monkeypatch):
+    """The graph goes wrong here instead of the kernels: all that counts is that they differ."""
+    forward, backward = ops.BatchNorm.forward, ops.BatchNorm.backward
+
+    def wrong_forward(x, gain, bias, *, eps, running):
+        y, saved = forward(x, gain, bias, eps=eps, running=running)
+        if part == "buffer":
+            running.mean[...] += 0.1
+        return (y * 1.1 if part == "loss" else y), saved
+
+    def wrong_backward(dy, saved):
+        dx, dgain, dbias = backward(dy, saved)
+        return dx, dgain * 1.01 if part == "gradient" else dgain, dbias
+
+    monkeypatch.setattr(ops.BatchNorm, "forward", staticmethod(wrong_forward))
+    monkeypatch.setattr(ops.BatchNorm, "backward", staticmethod(wrong_backward))
+    stepper = Stepper(LADDER["batch norm"](np.random.default_rng(1)))
+    losses, _, after = trained(stepper)
+    assert not isinstance(stepper._recorded, Program)
+    assert (losses, after) == trained(Replaying(LADDER["batch norm"](np.random.default_rng(1))))[::2]
+
+
+def test_without_the_kernels_a_step_is_replayed(monkeypatch):
+    monkeypatch.setattr("backlight.autograd.native.program.library", lambda: None)
+    stepper = Stepper(mlp())
+    assert trained(stepper) == trained(Replaying(mlp()))
+    assert isinstance(stepper._recorded, Replay)
 
 
 @pytest.mark.parametrize("rung", ["batch norm", "gpt"])
@@ -168,7 +253,7 @@ def test_a_module_in_another_mode_takes_another_graph():
 
 @pytest.mark.parametrize("kind", [MLP, Wavering, Keeping, Drawing], ids=lambda kind: kind.__name__)
 def test_losses_and_weights_have_the_bits_of_plain_steps(kind):
-    losses, _, weights = trained(Stepper(mlp(kind)))
+    losses, _, weights = trained(Replaying(mlp(kind)))
     plain_losses, _, plain_weights = trained(Plain(mlp(kind)))
     assert losses == plain_losses
     assert weights == plain_weights

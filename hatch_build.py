@@ -1,0 +1,30 @@
+"""Compiles the kernels when the package is installed or built, if there is a C compiler; without one NumPy does all."""
+
+import subprocess
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from sysconfig import get_platform
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SCRIPT = Path(__file__).parent / "src/backlight/autograd/native/building.py"
+
+
+class KernelsHook(BuildHookInterface):
+    """Puts the compiled kernels into the wheel, which then is for one platform; an editable install keeps them."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the kernels, or say why the package will be without them."""
+        spec = spec_from_file_location("building", SCRIPT)
+        building = module_from_spec(spec)
+        spec.loader.exec_module(building)
+        try:
+            building.build()
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.app.display_warning(f"without compiled kernels, NumPy does all the work: {error}")
+            return
+        if version == "standard":
+            build_data["force_include"][str(building.LIBRARY)] = "backlight/autograd/native/_kernels.so"
+            build_data["pure_python"] = False
+            build_data["tag"] = f"py3-none-{get_platform().replace('-', '_').replace('.', '_')}"

@@ -1,0 +1,71 @@
+"""The kernels' compilation, at installation or by running this file.
+
+It needs a C compiler and nothing else; without one, everything works through NumPy.
+"""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LIBRARY = HERE / "_kernels.so"
+
+FLAGS = (
+    "-O3",
+    "-std=gnu11",
+    "-fPIC",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-fvisibility=default",
+)
+X86_LEVELS = {4: ("-march=x86-64-v4", "-mprefer-vector-width=512"), 3: ("-march=x86-64-v3",), 1: ()}
+
+
+def build(target: Path = LIBRARY) -> None:
+    """Compile the kernels once for each level of processor, into one library.
+
+    Raises:
+        OSError: there is no compiler; `CC` names another than `cc`.
+        subprocess.CalledProcessError: it refuses; its reasons are in `stderr`.
+    """
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    levels = X86_LEVELS if platform.machine() in {"x86_64", "AMD64"} else {1: ()}
+    with tempfile.TemporaryDirectory() as folder:
+        objects = [f"{folder}/level_{level}.o" for level in levels]
+        commands = [
+            [*compiler, *FLAGS, *own, f"-DLEVEL={level}", "-c", str(HERE / "kernels.c"), "-o", made]
+            for (level, own), made in zip(levels.items(), objects, strict=True)
+        ]
+        running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]  # noqa: S603
+        for command, process in zip(commands, running, strict=True):
+            _, reasons = process.communicate()
+            if process.returncode:
+                raise subprocess.CalledProcessError(process.returncode, command, stderr=reasons)
+        made = f"{folder}/kernels.so"
+        link = [*compiler, *FLAGS, "-shared", str(HERE / "levels.c"), *objects, "-o", made, "-lm"]
+        subprocess.run(link, check=True, capture_output=True, text=True)  # noqa: S603
+        # in one piece, and under a new name: a library that is in use must not change
+        beside = target.with_suffix(f".{os.getpid()}")
+        beside.write_bytes(Path(made).read_bytes())
+        beside.replace(target)
+
+
+def main() -> int:
+    """Build, and say so, or say why not."""
+    try:
+        build()
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"the kernels were not built, and NumPy does the work: {error}", file=sys.stderr)  # noqa: T201
+        print(getattr(error, "stderr", ""), file=sys.stderr)  # noqa: T201
+        return 1
+    print(f"built {LIBRARY}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,299 @@
+"""The arrays of a program, and its list of steps: what the lowering of each op asks for."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from backlight.autograd.ops.attention import Places
+from backlight.autograd.tensor_base import TensorBase
+from backlight.core import Array, BacklightError, FloatArray, IntArray
+
+KERNELS: Final = (
+    "embed", "embed_back", "linear", "linear_back", "tanh", "tanh_back", "relu", "relu_back", "gelu", "gelu_back",
+    "add", "add_back", "dropout", "dropout_back", "batch_norm", "batch_norm_back", "layer_norm", "layer_norm_back",
+    "attention", "attention_back", "cross_entropy", "cross_entropy_back",
+)  # fmt: skip
+"""In the order of kernels.c."""
+
+STEP: Final = np.dtype([("op", "i8"), ("rows", "i8"), ("n", "i8", 6), ("f", "f4", 4), ("p", "u8", 12)])
+"""`step` of kernels.c."""
+
+MOST_COLUMNS: Final = 4096
+"""The longest row that the kernels' own sums have room for."""
+
+LANES: Final = 16
+"""The most numbers that a processor takes at a time."""
+
+SCRATCH: Final = "scratch"
+"""Stands for an array that all kernels may use, none of them for longer than it runs."""
+
+
+class UnsuitableError(BacklightError):
+    """There is no kernel for something in a graph. Never seen by a user: NumPy does the work."""
+
+
+def rows_of(array: Array) -> int:
+    """Return how many rows (..., C) has."""
+    return math.prod(array.shape[:-1])
+
+
+class Size(NamedTuple):
+    """How much a batch holds: ids, sequences, positions of the longest sequence."""
+
+    rows: int
+    sequences: int
+    positions: int
+
+
+class Draw(NamedTuple):
+    """Numbers to be drawn before a step, evenly from 0 to 1: by whom, where to, and how many for a batch."""
+
+    generator: np.random.Generator
+    place: FloatArray
+    count: Callable[[Size], int]
+
+
+class Attended(NamedTuple):
+    """What an attention works on besides numbers and gradients; `drawn` only if weights are dropped."""
+
+    starts: IntArray
+    sizes: IntArray
+    weights: FloatArray
+    drawn: FloatArray | None
+
+
+class Emitter:
+    """Gives every node of a graph its places in memory, and collects the kernels that fill them.
+
+    Args:
+        end: the loss.
+        inputs: what differs from run to run. With `Places` among them, every array but the parameters has as many rows
+            as the batch has ids, and how many those are differs as well.
+        room: the largest batch that there must be room for.
+
+    Attributes:
+        leaves: the parameters that get gradients.
+        copies: the inputs that ops read, by number: where each is to be copied.
+        draws: in the order of the ops.
+        starts: (B + 1,) where each sequence begins among the rows.
+        sizes: [B, T].
+        loss: (1,).
+
+    Raises:
+        UnsuitableError: there is no kernel for something.
+    """
+
+    def __init__(self, end: TensorBase, inputs: tuple[Any, ...], room: Size) -> None:
+        self.end = end
+        self.leaves: list[TensorBase] = []
+        self.copies: dict[int, IntArray] = {}
+        self.draws: list[Draw] = []
+        self.starts = np.zeros(room.sequences + 1, np.int64)
+        self.sizes = np.array([room.sequences, room.positions])
+        self.loss = np.zeros(1, np.float32)
+        self.count = np.zeros(1, np.int64)
+        self._inputs = inputs
+        self._ragged = any(isinstance(one, Places) for one in inputs)
+        self._ids = next(one.size for one in inputs if isinstance(one, np.ndarray))
+        self._room = room
+        self._numbers: dict[TensorBase, FloatArray] = {end: self.loss}
+        self._gradients: dict[TensorBase, FloatArray] = {}
+        self._written: set[TensorBase] = set()
+        self._free: dict[int, list[FloatArray]] = {}
+        self._kept: dict[tuple[TensorBase, str], FloatArray] = {}
+        self._attended: dict[TensorBase, Attended] = {}
+        self._scratch = 0
+        self._held: list[Array] = []
+        self._forward: list[_Emitted] = []
+        self._backward: list[_Emitted] = []
+
+    # -- what the lowering of an op asks for ---------------------------------------------------------------------------
+
+    def numbers(self, node: TensorBase) -> FloatArray:
+        """Return where a node's numbers are."""
+        if not node._prev:
+            if node.array.dtype != np.float32 or not node.array.flags.c_contiguous:
+                raise UnsuitableError("a parameter that is not of float32, or not in one piece")
+            return node.array
+        if node not in self._numbers:
+            self._numbers[node] = _zeros(self._rows(node) * self._columns(node))
+        return self._numbers[node]
+
+    def same_numbers(self, y: TensorBase, x: TensorBase) -> None:
+        """Let a node's numbers be those of another, in another shape."""
+        self._rows(y)
+        self._numbers[y] = self.numbers(x)
+
+    def gradient(self, node: TensorBase) -> FloatArray:
+        """Return where the gradient of a node is, once all that is made of it has pushed."""
+        return self._gradients[node]
+
+    def gradient_for(self, node: TensorBase | None) -> tuple[FloatArray | None, int]:
+        """Return where a gradient for a node is to be written, and 1 if it is to be added to what is there."""
+        if node is None or not node._needs_grad:
+            return None, 0
+        add = int(node in self._written)
+        self._written.add(node)
+        if not add:
+            self._gradients[node] = self._new_gradient(node)
+        return self._gradients[node], add
+
+    def hand_on(self, y: TensorBase, x: TensorBase, *, period: int = 0, copied: bool = False) -> None:
+        """Let the gradient of y be, or be part of, that of x: summed over every `period` rows, if x was repeated."""
+        if not x._needs_grad:
+            return
+        if x._prev and x not in self._written and not copied:
+            self._written.add(x)
+            self._gradients[x] = self._gradients.pop(y)
+            return
+        dx, add = self.gradient_for(x)
+        self.backward("add_back", y, n=(y.array.shape[-1], add, period), p=(self._gradients[y], dx))
+
+    def input(self, node: TensorBase, setting: str) -> IntArray:
+        """Return where the ids of a setting are copied at each run."""
+        given = node._settings[setting]
+        which = next((at for at, one in enumerate(self._inputs) if one is given), None)
+        if which is None or given.dtype.kind not in "iu":
+            raise UnsuitableError("ids that are not an input")
+        if which not in self.copies:
+            self.copies[which] = np.zeros(self._room.rows if self._ragged else given.size, np.int64)
+        return self.copies[which]
+
+    def each_row(self, node: TensorBase, which: str, columns: int) -> FloatArray:
+        """Return room that a node keeps for the way back, so many numbers for each of its rows."""
+        return self._keep(node, which, self._rows(node) * columns)
+
+    def each_column(self, node: TensorBase, which: str) -> FloatArray:
+        """Return room that a node keeps for the way back, one number for each of its columns."""
+        return self._keep(node, which, self._columns(node))
+
+    def drawn(self, node: TensorBase) -> FloatArray:
+        """Return where the numbers are that decide which of a node's are dropped."""
+        size = self._rows(node) * self._columns(node)
+        if (node, "drawn") not in self._kept:
+            columns = self._columns(node)
+            count = (lambda batch: batch.rows * columns) if self._ragged else (lambda _: size)
+            self._draw(node, size, count)
+        return self._kept[node, "drawn"]
+
+    def attended(self, node: TensorBase) -> Attended:
+        """Return what an attention works on, and see to it that there is scratch enough."""
+        if node not in self._attended:
+            _, B, T = self._room
+            heads, width = node._settings["heads"], -(-T // LANES) * LANES
+            self.need_scratch(2 * LANES * max(T, self._columns(node) // heads) + 2 * T * width)
+            if node._settings.get("kept") is not None:
+                self._draw(node, B * heads * T * T, lambda batch: batch.sequences * heads * batch.positions**2)
+            weights = _zeros(B * heads * T * width)
+            self._attended[node] = Attended(self.starts, self.sizes, weights, self._kept.get((node, "drawn")))
+        return self._attended[node]
+
+    def need_scratch(self, size: int) -> None:
+        """See to it that SCRATCH has room for so many numbers."""
+        self._scratch = max(self._scratch, size)
+
+    def room_for_product(self, node: TensorBase, *terms: int) -> None:
+        """See to it that SCRATCH can hold a panel of a product: sums of so many terms, or of as many as rows."""
+        self.need_scratch(2 * LANES * max(self._rows(node), *terms))
+
+    def held(self, array: FloatArray) -> FloatArray:
+        """Return an array of somebody else's that a kernel changes in place."""
+        if array.dtype != np.float32 or not array.flags.c_contiguous:
+            raise UnsuitableError("a buffer that is not of float32, or not in one piece")
+        return array
+
+    def forward(self, kernel: str, node: TensorBase, **what: Any) -> None:
+        """Add a kernel to the way forward; it has as many rows as the node."""
+        self._forward.append(_Emitted(kernel, self._rows_now(node), **what))
+
+    def backward(self, kernel: str, node: TensorBase, **what: Any) -> None:
+        """Add a kernel to the way back."""
+        self._backward.append(_Emitted(kernel, self._rows_now(node), **what))
+
+    # -- what the program asks for -------------------------------------------------------------------------------------
+
+    def done_with(self, node: TensorBase) -> None:
+        """Let the room of a node's gradient go to others: it has been passed on."""
+        gradient = self._gradients.pop(node, None)
+        if gradient is not None:
+            self._free.setdefault(gradient.size, []).append(gradient)
+
+    def steps(self) -> tuple[Array, Array]:
+        """Return the kernels forward and backward, as kernels.c reads them; valid as long as this emitter lives."""
+        scratch = _zeros(self._scratch)
+        return self._encoded(self._forward, scratch), self._encoded(self._backward, scratch)
+
+    def _encoded(self, emitted: "list[_Emitted]", scratch: FloatArray) -> Array:
+        steps = np.zeros(len(emitted), STEP)
+        for step, one in zip(steps, emitted, strict=True):
+            step["op"], step["rows"] = KERNELS.index(one.kernel), one.rows
+            step["n"][: len(one.n)] = one.n
+            step["f"][: len(one.f)] = one.f
+            for slot, array in enumerate(one.p):
+                given = scratch if isinstance(array, str) else array
+                if given is not None:
+                    self._held.append(given)
+                    step["p"][slot] = given.__array_interface__["data"][0]
+        return steps
+
+    # -- within --------------------------------------------------------------------------------------------------------
+
+    def _rows(self, node: TensorBase) -> int:
+        """Return how many rows there must be room for."""
+        rows = rows_of(node.array)
+        if not self._ragged:
+            return rows
+        if rows != self._ids:
+            raise UnsuitableError("in a batch of sequences of unequal length, an array with other rows than ids")
+        return self._room.rows
+
+    def _rows_now(self, node: TensorBase) -> int:
+        self._rows(node)
+        return 0 if self._ragged else rows_of(node.array)
+
+    def _columns(self, node: TensorBase) -> int:
+        columns = node.array.shape[-1] if node.array.ndim else 0
+        if not 1 <= columns <= MOST_COLUMNS:
+            raise UnsuitableError(f"rows of {columns} numbers")
+        return columns
+
+    def _new_gradient(self, node: TensorBase) -> FloatArray:
+        if not node._prev:
+            home = node._grad_home
+            if home is None or home.dtype != np.float32 or not home.flags.c_contiguous:
+                raise UnsuitableError("a parameter whose gradient has no place of its own")
+            self.leaves.append(node)
+            return home
+        size = self._rows(node) * self._columns(node)
+        free = self._free.get(size)
+        return free.pop() if free else _zeros(size)
+
+    def _keep(self, node: TensorBase, which: str, size: int) -> FloatArray:
+        if (node, which) not in self._kept:
+            self._kept[node, which] = _zeros(size)
+        return self._kept[node, which]
+
+    def _draw(self, node: TensorBase, size: int, count: Callable[[Size], int]) -> None:
+        generator = node._settings["kept"]
+        if not isinstance(generator, np.random.Generator):
+            raise UnsuitableError("dropped numbers that are given")
+        self.draws.append(Draw(generator, self._keep(node, "drawn", size), count))
+
+
+class _Emitted(NamedTuple):
+    """A kernel with its arguments, before it is encoded."""
+
+    kernel: str
+    rows: int
+    n: tuple[int, ...] = ()
+    f: tuple[float, ...] = ()
+    p: Sequence[Array | str | None] = ()
+
+
+def _zeros(size: int) -> FloatArray:
+    """Return float32 zeros that begin at a multiple of 64 bytes: a load across such a border takes twice as long."""
+    room = np.zeros(size + 16, np.float32)
+    start = -room.__array_interface__["data"][0] // 4 % 16
+    return room[start : start + size]

@@ -1,0 +1,74 @@
+"""The compiled kernels, if they are there, and the BLAS that their large products go to."""
+
+import ctypes
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from threadpoolctl import threadpool_info
+
+from backlight.autograd.native.building import LIBRARY
+from backlight.autograd.native.emitting import KERNELS, STEP
+
+SWITCH = "BACKLIGHT_NATIVE"
+"""The environment variable that, set to 0, leaves all work to NumPy."""
+
+BLAS_FROM = 100_000
+"""Multiplications from which on BLAS makes a product: below, finding its way costs it more than its speed gains."""
+
+FORMAT = 1000 * STEP.itemsize + len(KERNELS)
+"""Tells a library of another version of this package, which would read other steps."""
+
+SGEMM = (("scipy_cblas_sgemm64_", True), ("cblas_sgemm64_", True), ("scipy_cblas_sgemm", False), ("cblas_sgemm", False))
+"""What a float32 product may be called, and whether its whole numbers have 64 bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Library:
+    """The kernels for this processor.
+
+    Attributes:
+        run: (address of the steps, how many, rows of the batch) -> 0, or 1 if an id was not in its table.
+        level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
+        blas: the file that large products come from; None if the kernels make them all.
+    """
+
+    run: Callable[[int, int, int], int]
+    level: int
+    blas: str | None
+
+
+@lru_cache(maxsize=1)
+def library() -> Library | None:
+    """Return the kernels, or None: they were not built, were built for something else, or are off."""
+    if os.environ.get(SWITCH) == "0" or not LIBRARY.is_file():
+        return None
+    try:
+        loaded = ctypes.CDLL(str(LIBRARY))
+    except OSError:  # of another kind of machine
+        return None
+    level = loaded.level()
+    return kernels(loaded, level) if loaded[f"format_{level}"]() == FORMAT else None
+
+
+def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Library:
+    """Return the kernels of one level, which must not be above this processor's."""
+    run, use_blas = loaded[f"run_{level}"], loaded[f"use_blas_{level}"]
+    run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
+    use_blas.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int64]
+    path, sgemm, wide = _sgemm() if with_blas else (None, None, False)
+    use_blas(sgemm, wide, BLAS_FROM)
+    return Library(run=run, level=level, blas=path)
+
+
+def _sgemm() -> tuple[str | None, Any, bool]:
+    """Return NumPy's product of float32 matrices: its file, its address, and whether its whole numbers have 64 bits."""
+    paths = [info["filepath"] for info in threadpool_info() if info["user_api"] == "blas"]
+    for path in sorted(paths, key=lambda path: "numpy" not in path):
+        blas = ctypes.CDLL(path)
+        for name, wide in SGEMM:
+            if hasattr(blas, name):
+                return path, ctypes.cast(blas[name], ctypes.c_void_p), wide
+    return None, None, False

@@ -1,0 +1,179 @@
+"""How each op becomes kernels: what it reads and writes, forward and backward. The kernels themselves: kernels.c."""
+
+from collections.abc import Callable
+
+from backlight.autograd.native.emitting import SCRATCH, Emitter, UnsuitableError, rows_of
+from backlight.autograd.tensor_base import TensorBase
+from backlight.core import Array
+
+Lowering = tuple[Callable[[Emitter, TensorBase], None], Callable[[Emitter, TensorBase], None]]
+
+
+def _embed(to: Emitter, y: TensorBase) -> None:
+    (weight,) = y._prev
+    R, C = weight.array.shape
+    to.forward("embed", y, n=(C, R), p=(to.input(y, "ids"), to.numbers(weight), to.numbers(y)))
+
+
+def _embed_back(to: Emitter, y: TensorBase) -> None:
+    (weight,) = y._prev
+    R, C = weight.array.shape
+    dweight, add = to.gradient_for(weight)
+    to.backward("embed_back", y, n=(C, R, add), p=(to.input(y, "ids"), to.gradient(y), dweight))
+
+
+def _product(y: TensorBase) -> tuple[TensorBase, TensorBase, TensorBase | None]:
+    """Return input, weight, and the bias if there is one."""
+    return (y._prev[0], y._prev[1], y._prev[2] if len(y._prev) > 2 else None)
+
+
+def _linear(to: Emitter, y: TensorBase) -> None:
+    x, weight, bias = _product(y)
+    if x.array.ndim < 2 or weight.array.ndim != 2:
+        raise UnsuitableError("a product of other things than rows and a matrix")
+    to.room_for_product(y, *weight.array.shape)
+    p = (to.numbers(x), to.numbers(weight), None if bias is None else to.numbers(bias), to.numbers(y), SCRATCH)
+    to.forward("linear", y, n=weight.array.shape, p=p)
+
+
+def _linear_back(to: Emitter, y: TensorBase) -> None:
+    x, weight, bias = _product(y)
+    above = to.gradient(y)
+    dbias, add_bias = to.gradient_for(bias)
+    dweight, add_weight = to.gradient_for(weight)
+    dx, add_x = to.gradient_for(x)
+    p = (to.numbers(x), to.numbers(weight), above, dx, dweight, dbias, SCRATCH)
+    to.backward("linear_back", y, n=(*weight.array.shape, add_x, add_weight, add_bias), p=p)
+
+
+def _number_by_number(name: str, *, from_output: bool) -> Lowering:
+    """Return the lowering of y = f(x) whose slope is known from y, or else from x."""
+
+    def forward(to: Emitter, y: TensorBase) -> None:
+        to.forward(name, y, n=y.array.shape[-1:], p=(to.numbers(y._prev[0]), to.numbers(y)))
+
+    def backward(to: Emitter, y: TensorBase) -> None:
+        (x,) = y._prev
+        dx, add = to.gradient_for(x)
+        known = to.numbers(y if from_output else x)
+        to.backward(f"{name}_back", y, n=(y.array.shape[-1], add), p=(known, to.gradient(y), dx))
+
+    return forward, backward
+
+
+def _reshape(to: Emitter, y: TensorBase) -> None:
+    (x,) = y._prev
+    if not x._prev:
+        raise UnsuitableError("a parameter in another shape")
+    to.same_numbers(y, x)
+
+
+def _reshape_back(to: Emitter, y: TensorBase) -> None:
+    to.hand_on(y, y._prev[0])
+
+
+def _add(to: Emitter, y: TensorBase) -> None:
+    a, b = y._prev
+    if a.array.shape != y.array.shape or y.array.shape[y.array.ndim - b.array.ndim :] != b.array.shape:
+        raise UnsuitableError("a sum in which something but leading axes is repeated")
+    p = (to.numbers(a), to.numbers(b), to.numbers(y))
+    to.forward("add", y, n=(y.array.shape[-1], _period(a, b)), p=p)
+
+
+def _add_back(to: Emitter, y: TensorBase) -> None:
+    a, b = y._prev
+    # b first: it takes a copy or a sum of what a may then have for its own
+    to.hand_on(y, b, period=_period(a, b), copied=True)
+    to.hand_on(y, a)
+
+
+def _dropout(to: Emitter, y: TensorBase) -> None:
+    p, C = y._settings["p"], y.array.shape[-1]
+    arrays = (to.numbers(y._prev[0]), to.drawn(y), to.numbers(y))
+    to.forward("dropout", y, n=(C, 0), f=(p, 1 / (1 - p)), p=arrays)
+
+
+def _dropout_back(to: Emitter, y: TensorBase) -> None:
+    p, C = y._settings["p"], y.array.shape[-1]
+    dx, add = to.gradient_for(y._prev[0])
+    to.backward("dropout", y, n=(C, add), f=(p, 1 / (1 - p)), p=(to.gradient(y), to.drawn(y), dx))
+
+
+def _norm(name: str, *, by_row: bool) -> Lowering:
+    """Return the lowering of a norm that keeps a mean and a reciprocal deviation of each row, or of each column."""
+
+    def kept(to: Emitter, y: TensorBase, which: str) -> Array:
+        return to.each_row(y, which, 1) if by_row else to.each_column(y, which)
+
+    def forward(to: Emitter, y: TensorBase) -> None:
+        running = y._settings.get("running")
+        p = [*map(to.numbers, y._prev), to.numbers(y), kept(to, y, "mean"), kept(to, y, "r")]
+        if running is not None:
+            p += [to.held(running.mean), to.held(running.variance)]
+        f = (y._settings.get("eps", 1e-5), 0 if running is None else running.momentum)
+        to.forward(name, y, n=y.array.shape[-1:], f=f, p=p)
+
+    def backward(to: Emitter, y: TensorBase) -> None:
+        x, gain, _ = y._prev
+        above = to.gradient(y)
+        (dx, add_x), (dgain, add_gain), (dbias, add_bias) = map(to.gradient_for, y._prev)
+        p = (to.numbers(x), to.numbers(gain), above, dx, dgain, dbias, kept(to, y, "mean"), kept(to, y, "r"))
+        to.backward(f"{name}_back", y, n=(y.array.shape[-1], add_x, add_gain, add_bias), p=p)
+
+    return forward, backward
+
+
+def _attention(to: Emitter, y: TensorBase) -> None:
+    at = to.attended(y)
+    p = y._settings.get("p", 0.0)
+    heads = y._settings["heads"]
+    arrays = (to.numbers(y._prev[0]), to.numbers(y), at.weights, at.drawn, at.starts, at.sizes, SCRATCH)
+    to.forward("attention", y, n=(y.array.shape[-1], heads), f=(p, 1 / (1 - p)), p=arrays)
+
+
+def _attention_back(to: Emitter, y: TensorBase) -> None:
+    (qkv,) = y._prev
+    at = to.attended(y)
+    p = y._settings.get("p", 0.0)
+    dqkv, add = to.gradient_for(qkv)
+    arrays = (to.numbers(qkv), to.gradient(y), at.weights, at.drawn, at.starts, at.sizes, SCRATCH, dqkv)
+    to.backward("attention_back", y, n=(y.array.shape[-1], y._settings["heads"], add), f=(p, 1 / (1 - p)), p=arrays)
+
+
+def _cross_entropy(to: Emitter, loss: TensorBase) -> None:
+    (z,) = loss._prev
+    if loss is not to.end:
+        raise UnsuitableError("a loss that something else is computed from")
+    probabilities = to.each_row(z, "p", z.array.shape[-1])
+    p = (to.numbers(z), to.input(loss, "targets"), probabilities, to.loss, to.count)
+    to.forward("cross_entropy", z, n=z.array.shape[-1:], p=p)
+
+
+def _cross_entropy_back(to: Emitter, loss: TensorBase) -> None:
+    (z,) = loss._prev
+    dz, _ = to.gradient_for(z)
+    p = (to.each_row(z, "p", z.array.shape[-1]), to.input(loss, "targets"), dz, to.count)
+    to.backward("cross_entropy_back", z, n=z.array.shape[-1:], p=p)
+
+
+def _period(a: TensorBase, b: TensorBase) -> int:
+    """Return after how many rows b is repeated; 0 if it is not."""
+    return 0 if a.array.shape == b.array.shape else rows_of(b.array)
+
+
+LOWERINGS: dict[str, Lowering] = {
+    "embed": (_embed, _embed_back),
+    "linear": (_linear, _linear_back),
+    "matmul": (_linear, _linear_back),
+    "tanh": _number_by_number("tanh", from_output=True),
+    "relu": _number_by_number("relu", from_output=True),
+    "gelu": _number_by_number("gelu", from_output=False),
+    "reshape": (_reshape, _reshape_back),
+    "add": (_add, _add_back),
+    "dropout": (_dropout, _dropout_back),
+    "batch_norm": _norm("batch_norm", by_row=False),
+    "layer_norm": _norm("layer_norm", by_row=True),
+    "causal_attention": (_attention, _attention_back),
+    "cross_entropy": (_cross_entropy, _cross_entropy_back),
+}
+"""By the op's name: what emits its kernels. An op that is not here is NumPy's."""

@@ -1,0 +1,44 @@
+/* What every kernel is given, and sums that several need. */
+
+#ifndef BACKLIGHT_STEP_H
+#define BACKLIGHT_STEP_H
+
+#include "products.h"
+
+#define SLOTS 12
+
+/* One op. Every op has `rows` rows, or those of the batch if it is 0. Which p, n and f mean what: the op's function. */
+typedef struct {
+    int64_t op, rows, n[6];
+    float f[4];
+    void *p[SLOTS];
+} step;
+
+#define IN(i) ((const float *)s->p[i])
+#define OUT(i) ((float *)s->p[i])
+#define IDS(i) ((const int64_t *)s->p[i])
+#define EACH(i, count) for (int64_t i = 0; i < (count); i++)
+#define BLOCK 128 /* rows whose sums are taken by themselves, so that long sums stay exact */
+#define MOST_COLUMNS 4096
+
+static int failed; /* an id that is not in its table */
+
+/* total[j] (+)= sum over rows of x[i][j]; and of x[i][j] y[i][j], if there is a y. */
+static void column_sums(int64_t rows, int64_t C, const float *x, const float *y, float *total, int add) {
+    float part[MOST_COLUMNS];
+    if (!add) memset(total, 0, 4 * (size_t)C);
+    for (int64_t from = 0; from < rows; from += BLOCK) {
+        int64_t to = from + BLOCK < rows ? from + BLOCK : rows;
+        memset(part, 0, 4 * (size_t)C);
+        for (int64_t i = from; i < to; i++) {
+            const float *a = x + i * C, *b = y + i * C;
+            if (y)
+                EACH(j, C) part[j] += a[j] * b[j];
+            else
+                EACH(j, C) part[j] += a[j];
+        }
+        EACH(j, C) total[j] += part[j];
+    }
+}
+
+#endif
