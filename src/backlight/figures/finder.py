@@ -40,4 +40,4 @@ def draw_rate_sweep(
     ax.annotate(f"take {suggestion:.2g}", (suggestion, 1), (-6 if left else 6, -4), xycoords=ax.get_xaxis_transform(),
                 textcoords="offset points", ha="right" if left else "left", va="top", color=colours.orange,
                 weight="bold")  # fmt: skip
-    write_title(ax, f"Loss while the learning rate grows: it falls fastest near {suggestion:.2g}")
+    write_title(ax, f"Loss while the learning rate grows: most of its fall is made by {suggestion:.2g}")

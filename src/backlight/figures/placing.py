@@ -19,6 +19,9 @@ _DISTANCES: Final = np.array([6, 11, 17, 24, 32, 42, 54, 68, 84, 102, 124, 150, 
 # right, left, above, below, then the corners and what lies between
 _DIRECTIONS: Final = np.radians([0, 180, 90, 270, 45, 315, 135, 225, 22, 338, 158, 202, 68, 112, 248, 292])
 
+_FAR: Final = np.repeat(_DISTANCES, len(_DIRECTIONS))
+"""How far off each of the places is that are tried."""
+
 _AIR: Final = 1.5
 """Stays free around each name."""
 
@@ -28,7 +31,7 @@ _DOT: Final = 4.0
 _GRAIN: Final = 3.0
 """From one to the next of the spots that a line is taken as."""
 
-_SPOT: Final = 4.0
+_SPOT: Final = 6.0
 """The area that each of those stands for."""
 
 _CLOSE: Final = 5.0
@@ -115,7 +118,7 @@ class _Page:
         boxes = _places(at, size)
         away = np.maximum(np.maximum(boxes[:, :2] - at, at - boxes[:, 2:]), 0).max(axis=1)
         leaders = _leaders(at, boxes)
-        costs = self._costs(one, boxes, leaders, away > _NEAR) + _PER_POINT * away
+        costs = self._costs(one, boxes, leaders, away > _NEAR) + _PER_POINT * _FAR
         best = int(np.argmin(costs))
         self._names = np.concatenate([self._names, boxes[best : best + 1]])
         led = bool(away[best] > _NEAR)
@@ -126,14 +129,13 @@ class _Page:
     def _costs(self, one: int, boxes: FloatArray, leaders: FloatArray, led: FloatArray) -> FloatArray:
         """Return for each place the area of what a name there would cover, and of itself where it leaves the frame.
 
-        To cover a line is less bad than to cover a name or a point, and to be near another's point less bad still. Of
-        places that are as free, the nearest is the best.
+        To be near another's point is less bad than to cover it.
         """
         solid = np.concatenate([self._names, np.delete(self._dots, one, axis=0)])
         close = np.concatenate([boxes[:, :2] - _CLOSE, boxes[:, 2:] + _CLOSE], axis=1)
         own = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
         costs = own - _shared(boxes, self._frame[None]).sum(axis=1)
-        costs += _shared(boxes, solid).sum(axis=1) + 0.5 * _SPOT * _within(self._spots, boxes).sum(axis=1)
+        costs += _shared(boxes, solid).sum(axis=1) + _SPOT * _within(self._spots, boxes).sum(axis=1)
         costs += 0.1 * _shared(close, np.delete(self._dots, one, axis=0)).sum(axis=1)
         crossed = _within(leaders.reshape(-1, 2), solid).any(axis=0).reshape(leaders.shape[:2]).sum(axis=1)
         total: FloatArray = costs + led * _SPOT * crossed
@@ -142,9 +144,9 @@ class _Page:
 
 def _places(at: FloatArray, size: FloatArray) -> FloatArray:
     """Return boxes of a size around a point, (P, 4), the best first."""
-    distances, directions = (grid.ravel() for grid in np.meshgrid(_DISTANCES, _DIRECTIONS, indexing="ij"))
+    directions = np.tile(_DIRECTIONS, len(_DISTANCES))
     towards = np.stack([np.cos(directions), np.sin(directions)], axis=1)
-    centres = at + towards * (distances[:, None] + size / 2)
+    centres = at + towards * (_FAR[:, None] + size / 2)
     return np.concatenate([centres - size / 2, centres + size / 2], axis=1)
 
 
