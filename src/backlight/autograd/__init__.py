@@ -1,5 +1,6 @@
 """The graph: numbers and arrays that remember where they came from, and the walk back."""
 
+from backlight.autograd.batching import Batched, batched
 from backlight.autograd.gradcheck import gradcheck
 from backlight.autograd.graph import Node, no_grad
 from backlight.autograd.op import OPS, Op
@@ -22,6 +23,7 @@ from backlight.autograd.value import Value
 
 __all__ = [
     "OPS",
+    "Batched",
     "Buffer",
     "Node",
     "Op",
@@ -29,6 +31,7 @@ __all__ = [
     "Tensor",
     "Value",
     "apply",
+    "batched",
     "cat",
     "cross_entropy",
     "embed",

@@ -164,12 +164,11 @@ class Value(Node):
         """
         if len(inputs) != len(weights):
             raise ShapeError(f"a dot product needs as many inputs as weights, {len(weights)}; got {len(inputs)}.")
-        if set(map(type, inputs)) == _VALUE:
+        if {type(bias), *map(type, weights), *map(type, inputs)} == _VALUE:
             return Value._dot(weights, cast("Sequence[Value]", inputs), bias)
         values = [_value(one) for one in inputs]
-        kind = max(
-            map(type, values), key=lambda kind: len(kind.mro()), default=Value
-        )  # a subclass may have its own way
+        classes: list[type[Value]] = [type(value) for value in (bias, *weights, *values)]
+        kind = max(classes, key=lambda kind: len(kind.mro()))  # a subclass may have a way of its own
         return kind._dot(weights, values, bias)
 
     @classmethod

@@ -1,0 +1,151 @@
+"""A function written for one example in Values, run over a whole batch as arrays, with the same gradients.
+
+    @batched
+    def loss(x, y):                                 # one example: x is a list of Values, y a Value
+        return (1 - y * net(x)).relu()
+
+    losses = loss(X, y)                             # (B,) from (B, 2) and (B,)
+    loss.backward(1 / len(X))                       # the mean's derivative by every parameter, in its .grad
+
+The function is called once, with unknown numbers. What it did with them is arranged so that all nodes that do the same
+at the same time are one call on arrays (`schedule`), and only that is run from then on.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from backlight.autograd.batching.schedule import Schedule, schedule
+from backlight.autograd.batching.tracing import Trace, trace
+from backlight.autograd.batching.vectors import Work
+from backlight.autograd.value import Value
+from backlight.core import FloatArray, GraphError, ShapeError
+
+
+class Batched:
+    """A function of one example, run over all examples of a batch at once.
+
+    Each argument is a column, an array whose first axis goes over the examples: (B,) stands for one Value an example,
+    (B, n) for a list of n, (B, n, m) for a list of n lists. All other Values that the function uses are shared by all
+    examples. Their numbers are read anew at each call; if they were computed from other Values, they are computed anew.
+
+    The function is called once for each combination of shapes: whatever it decides by other things than its arguments
+    stays decided. It must do the same to every example, so it cannot look at an argument's number (`if`, comparisons,
+    `float`, `.data`).
+
+    Args:
+        function: of one example; returns a Value or a sequence of n Values.
+
+    Shape: columns (B, ...) -> (B,) for a Value, (B, n) for a sequence. float64.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self._replays: dict[tuple[tuple[int, ...], ...], _Replay] = {}
+        self._last: _Replay | None = None
+
+    def __call__(self, *columns: ArrayLike) -> FloatArray:
+        """Return what the function returns for each example.
+
+        Raises:
+            ShapeError: the columns are not of the same length, or empty.
+            GraphError: the function looks at an argument's number, does not return Values, or does not do the same
+                each time that it is called.
+            DomainError: an op has no answer for the numbers of an example.
+        """
+        arrays = [np.asarray(column, dtype=np.float64) for column in columns]
+        _check_columns(arrays)
+        shapes = tuple(array.shape[1:] for array in arrays)
+        replay = self._replays.get(shapes)
+        if replay is None:
+            replay = _Replay(trace(self.function, shapes))
+            self._last = None
+        out = replay.forward(arrays)
+        if shapes not in self._replays:
+            self._check(arrays, out[0])
+            self._replays[shapes] = replay
+        self._last = replay
+        return out
+
+    def backward(self, gradient: ArrayLike = 1.0) -> list[FloatArray]:
+        """Add to the gradient of each shared Value, by the last call; the gradients of all examples are summed.
+
+        Args:
+            gradient: the derivative of what is wanted by each number that was returned: one number for all of them,
+                as 1 / B for their mean, or an array of the result's shape. By default 1: what is wanted is their sum.
+
+        Returns: the derivatives by each column, in its shape.
+
+        Raises:
+            GraphError: nothing has been computed yet.
+            ShapeError: the gradient has another shape than the result.
+        """
+        if self._last is None:
+            raise GraphError("backward() goes back through a computation; there was none. Call the function first.")
+        return self._last.backward(np.asarray(gradient, dtype=np.float64))
+
+    def _check(self, arrays: Sequence[FloatArray], replayed: FloatArray) -> None:
+        """Compare with the function itself on the first example: a replay cannot know of chance or of a clock."""
+        outputs = self.function(*(_in_values(array[0]) for array in arrays))
+        numbers = [float(one) for one in outputs] if isinstance(outputs, (list, tuple)) else float(outputs)
+        if not np.allclose(numbers, replayed, rtol=1e-9, atol=1e-9, equal_nan=True):
+            raise GraphError(
+                f"a batched function must do the same each time; for the first example it gives {numbers} "
+                f"and gave {replayed.tolist()}. Pass in what differs as a column."
+            )
+
+
+def batched(function: Callable[..., Any]) -> Batched:
+    """Return a function of one example as a function of a batch; works as a decorator. See `Batched`."""
+    return Batched(function)
+
+
+class _Replay:
+    """The work of one trace, and the numbers of its last run.
+
+    Values and gradients of what is shared stand in an array (nodes, 1), of what is not in an array (nodes, B).
+    """
+
+    def __init__(self, made: Trace) -> None:
+        plan: Schedule = schedule(made.inputs, made.outputs)
+        self._leaves: list[Value] = plan.leaves
+        self._single = made.single
+        self._outputs = len(made.outputs)
+        self._shapes: list[tuple[int, ...]] = []
+        self._work: Work = Work(plan)
+
+    def forward(self, arrays: Sequence[FloatArray]) -> FloatArray:
+        """Compute the outputs for columns of B examples."""
+        self._shapes = [array.shape for array in arrays]
+        size = len(arrays[0])
+        leaves = np.array([leaf.data for leaf in self._leaves], dtype=np.float64)
+        inputs = [array.reshape(size, -1) for array in arrays]
+        out = self._work.forward(leaves, (inputs[0] if len(inputs) == 1 else np.concatenate(inputs, axis=1)).T)
+        return out[0].copy() if self._single else out.T.copy()
+
+    def backward(self, gradient: FloatArray) -> list[FloatArray]:
+        """Add to the leaves' gradients; return those of the columns."""
+        size = self._shapes[0][0]
+        shape = (size,) if self._single else (size, self._outputs)
+        if gradient.shape not in {(), shape}:
+            raise ShapeError(f"a gradient is a number or has the result's shape, {shape}; got {gradient.shape}.")
+        above = np.broadcast_to(gradient, shape)
+        by_leaves, by_inputs = self._work.backward(above[None, :] if self._single else above.T)
+        for leaf, by in zip(self._leaves, by_leaves.tolist(), strict=True):
+            leaf.grad += by
+        ends = np.cumsum([int(np.prod(shape[1:])) for shape in self._shapes])
+        parts = np.split(by_inputs, ends[:-1])
+        return [np.ascontiguousarray(part.T).reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+
+def _check_columns(arrays: Sequence[FloatArray]) -> None:
+    lengths = [len(array) if array.ndim else 0 for array in arrays]
+    if not lengths or not lengths[0] or len(set(lengths)) > 1:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise ShapeError(f"columns are arrays of the same number of examples, at least one; got {shapes or 'none'}.")
+
+
+def _in_values(array: FloatArray) -> Any:
+    return [_in_values(part) for part in array] if array.ndim else Value(float(array))
