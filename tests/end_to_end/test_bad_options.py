@@ -1,5 +1,6 @@
 """Options outside their range: one line, before anything is made."""
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -29,12 +30,17 @@ SAMPLE = [
     "--unique --temperature 0", "--runs names.txt",
 ]  # fmt: skip
 
+FIND_LR = [
+    "--from 0", "--from -1", "--from nan", "--from 1 --to 0.1", "--to inf", "--steps 19", "--model ngram",
+    "--model gtp", "--hidden x", "--batch-size 0", "--momentum 0.9", "--figure lr.gif", "--figure none/lr.png",
+]  # fmt: skip
+
 WRONG_USAGE = [
     "train --steps many", "train --lr big", "train --seed -1", "train --split-seed -1", "train --samples -1",
     "train --optimiser adam", "train --schedule linear", "train --duplicates drop", "train --mode lines",
     "train --no-such-option", "train a b", "sample --count 0", "sample --count -3", "sample --seed -1", "score net",
     "score net names.txt --top 0", "score net names.txt --sort best", "data describe", "runs compare", "learn", "",
-    "data forget", "runs show",
+    "data forget", "runs show", "find-lr --lr 0.1", "find-lr --schedule constant", "find-lr --k 1", "find-lr --to high",
 ]  # fmt: skip
 
 
@@ -51,6 +57,30 @@ def test_counting_refuses(shell: Any, options: str) -> None:
 @pytest.mark.parametrize("options", SAMPLE)
 def test_sample_refuses(runs: Any, options: str) -> None:
     runs.refused("sample", "net", *options.split(" "))
+
+
+@pytest.mark.parametrize("options", FIND_LR)
+def test_find_lr_refuses(shell: Any, options: str) -> None:
+    shell.refused("find-lr", "names.txt", *options.split())
+
+
+def test_find_lr_makes_no_run_and_a_picture_if_asked(shell: Any) -> None:
+    before = shell.files()
+    found = shell.works("find-lr", "names.txt", "--hidden", "4", "--seed", "2").out
+    assert shell.files() == before
+    assert shell.works("find-lr", "names.txt", "--hidden", "4", "--seed", "2").out == found
+    shell.works("find-lr", "names.txt", "--hidden", "4", "--figure", "lr.svg")
+    assert shell.files().keys() - before.keys() == {"lr.svg"}
+
+
+def test_find_lr_says_how_to_train_with_what_it_found(shell: Any) -> None:
+    words = ("names.txt", "--hidden", "4", "--batch-norm", "--batch-size", "8", "--optimiser", "sgd")
+    told = shell("find-lr", *words, "--json").json
+    assert shlex.split(told["train"]) == [
+        "backlight", "train", "names.txt", "--hidden", "4", "--batch-norm", "--batch-size", "8",
+        "--optimiser", "sgd", "--lr", str(told["suggestion"]),
+    ]  # fmt: skip
+    shell.works(*shlex.split(told["train"])[1:], "--steps", "5")
 
 
 @pytest.mark.parametrize("words", WRONG_USAGE)

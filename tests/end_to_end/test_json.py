@@ -18,6 +18,7 @@ COMMANDS = {
     "sample stream": {"run", "seed", "samples"},
     "score net names.txt": {"run", "lines", "characters", "nats_per_character", "scores"},
     "train --resume net": {"run", "model", "dev_nats"},
+    "find-lr names.txt --hidden 4": {"model", "rates", "losses", "smoothed", "suggestion", "reason", "steps", "train"},
 }
 
 VERDICT = {"run", "model", "parameters", "context", "train_nats", "dev_nats", "test_nats", "steps", "seconds"}

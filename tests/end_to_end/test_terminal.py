@@ -19,10 +19,11 @@ COMMANDS = [
     "score net names.txt", "score net names.txt --per-character",
     "train names.txt --context 2 --hidden 4 --steps 6", "train names.txt --model ngram --order 2",
     "train names.txt --mode text --context 2 --hidden 4 --steps 6", "train --resume net",
+    "find-lr names.txt --context 2 --hidden 4", "find-lr names.txt --hidden 4 --to 1e-4",
 ]  # fmt: skip
 
 HELP = [
-    "", "train", "sample", "score", "data", "data list", "data describe", "runs", "runs list", "runs show",
+    "", "train", "find-lr", "sample", "score", "data", "data list", "data describe", "runs", "runs list", "runs show",
     "runs compare",
 ]  # fmt: skip
 

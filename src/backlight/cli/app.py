@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backlight.cli import data, ladder, runs, sample, score, train
+from backlight.cli import data, explain, find_lr, ladder, runs, sample, score, train
 from backlight.cli.output import one_line
 from backlight.core import BacklightError
 
@@ -43,7 +43,9 @@ app.command("train", epilog="Example:  backlight train names.txt --model mlp --s
 app.command("sample", epilog="Example:  backlight sample names-mlp-1 --count 50 --prefix mar --temperature 0.8")(
     sample.sample
 )
+app.command("explain", epilog="Example:  backlight explain 'tanh(x*w + b)' --at x=2,w=-3,b=6.9 --walk")(explain.explain)
 app.command("score", epilog="Example:  backlight score names-mlp-1 names.txt --top 20")(score.score)
+app.command("find-lr", epilog="Example:  backlight find-lr names.txt --model gru")(find_lr.find_lr)
 app.command("ladder", epilog="Example:  backlight ladder brands.txt --models mlp,gru,gpt")(ladder.ladder)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")

@@ -18,8 +18,8 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 
 @dataclass(frozen=True)
-class Only:
-    """Of a group, what a command takes: `Annotated[Group, Only("folder")]`. The other fields keep their defaults."""
+class Without:
+    """What a command does not take of a group: `Annotated[Group, Without("folder")]`. It keeps its default."""
 
     names: tuple[str, ...]
 
@@ -54,10 +54,10 @@ def grouped(command: Command) -> Command:
 
 
 def _parameters(group: type, notes: list[Any]) -> Iterator[inspect.Parameter]:
-    wanted = next((note.names for note in notes if isinstance(note, Only)), None)
+    unwanted = {name for note in notes if isinstance(note, Without) for name in note.names}
     hints = get_type_hints(group, include_extras=True)
     for field in fields(group):
-        if wanted is None or field.name in wanted:
+        if field.name not in unwanted:
             default = inspect.Parameter.empty if field.default is MISSING else field.default
             yield inspect.Parameter(
                 field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]

@@ -1,6 +1,6 @@
 """The options that say what to train: which text, which network, by which recipe. Commands that train share them."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any
 
 import typer
@@ -126,6 +126,19 @@ def plan_of(network: ModelOptions, training: RecipeOptions, text: TextOptions, *
         corpus=text.corpus, mode=text.mode, model=network.model, settings=network.settings(),
         recipe=training.recipe(network.model), seed=seed, split_seed=text.split_seed, duplicates=text.duplicates,
     )  # fmt: skip
+
+
+def words(*groups: ModelOptions | RecipeOptions | TextOptions) -> list[str]:
+    """Return what a command line would say for these options: those that are not at their defaults."""
+    spelled: list[str] = []
+    for group in groups:
+        for field in fields(group):
+            value, flag = getattr(group, field.name), "--" + field.name.replace("_", "-")
+            if field.name == "corpus":
+                spelled.insert(0, value)
+            elif value != field.default:
+                spelled += [flag] if value is True else [flag, str(value)]
+    return spelled
 
 
 def _given(group: ModelOptions | RecipeOptions) -> dict[str, Any]:

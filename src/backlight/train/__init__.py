@@ -1,6 +1,7 @@
 """The loop: from a plan to a trained model, with records of everything on the way."""
 
 from backlight.train.evaluate import bits, dataset, mean_nats
+from backlight.train.finder import RateSweep, find_rate
 from backlight.train.plan import Plan
 from backlight.train.recipe import RECIPES, Recipe
 from backlight.train.records import Evaluation, LossRecord, Progress
@@ -15,12 +16,14 @@ __all__ = [
     "LossRecord",
     "Plan",
     "Progress",
+    "RateSweep",
     "Recipe",
     "Session",
     "Setup",
     "Trainer",
     "bits",
     "dataset",
+    "find_rate",
     "load_model",
     "mean_nats",
     "plan_of",

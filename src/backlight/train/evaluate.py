@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from backlight.core import Batch
 from backlight.models import LanguageModel
 from backlight.text import Dataset, Sequences, Windows
 from backlight.text.vocabulary import Vocabulary
@@ -20,6 +21,12 @@ def dataset(model: LanguageModel, vocabulary: Vocabulary, items: list[str], *, e
     encoded = vocabulary.encode_items(items, ends=ends)
     kind = Windows if model.reads == "windows" else Sequences
     return kind(encoded, model.context)
+
+
+def evenly(data: Dataset, targets: int) -> Batch:
+    """Return examples with about so many targets, evenly spaced and always the same; all if there are no more."""
+    size = max(1, min(len(data), targets * len(data) // data.targets))
+    return data.batch(np.linspace(0, len(data) - 1, size).astype(np.int64))
 
 
 def mean_nats(model: LanguageModel, data: Dataset, *, at_most: int | None = None) -> float:

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
-
 from backlight.autograd.flat import FlatParameters
 from backlight.core import FloatArray
 from backlight.models.neural import NeuralModel
 from backlight.nn import calibrate
 from backlight.text import Dataset
-from backlight.train.evaluate import CHUNK_TARGETS
+from backlight.train.evaluate import CHUNK_TARGETS, evenly
 
 
 @contextmanager
@@ -35,8 +33,7 @@ def judged(
         flat.data[...] = average
     model.eval()
     if running:
-        size = max(1, min(len(train), CHUNK_TARGETS * len(train) // train.targets))
-        calibrate(model, train.batch(np.linspace(0, len(train) - 1, size).astype(np.int64)).x)
+        calibrate(model, evenly(train, CHUNK_TARGETS).x)
     yield model
     flat.data[...] = last
     for name, buffer in model.named_buffers():

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from backlight.cli.grouped import Only, grouped
+from backlight.cli.grouped import Without, grouped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ def test_fields_are_checked_and_explained_like_any_option(run: Any, taken: list[
 
 def test_a_command_may_take_a_part_of_a_group(taken: list[Any]) -> None:
     @grouped
-    def command(*, where: Annotated[Place, Only("file", "depth")]) -> None:
+    def command(*, where: Annotated[Place, Without("folder")]) -> None:
         taken.append(where)
 
     run = runner(command)
