@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from backlight.cli.grouped import Without, grouped
+from backlight.cli.grouped import Only, Without, grouped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +58,13 @@ def test_fields_are_checked_and_explained_like_any_option(run: Any, taken: list[
     assert "[default: runs]" in shown
 
 
-def test_a_command_may_take_a_part_of_a_group(taken: list[Any]) -> None:
-    @grouped
-    def command(*, where: Annotated[Place, Without("folder")]) -> None:
+@pytest.mark.parametrize("part", [Annotated[Place, Without("folder")], Annotated[Place, Only("file", "depth")]])
+def test_a_command_may_take_a_part_of_a_group(taken: list[Any], part: Any) -> None:
+    def command(*, where: Any) -> None:
         taken.append(where)
 
-    run = runner(command)
+    command.__annotations__["where"] = part
+    run = runner(grouped(command))
     assert run("a.txt", "--folder", "b").exit_code == 2
     assert run("a.txt").exit_code == 0
     assert taken == [Place(file="a.txt")]
