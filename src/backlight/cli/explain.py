@@ -1,0 +1,190 @@
+"""`backlight explain`: every derivative of an expression, or of one training step of a model."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from threadpoolctl import threadpool_limits
+
+from backlight.autograd.explain import Explanation, TensorExplanation
+from backlight.autograd.explain import explain as explained
+from backlight.autograd.explain.expression import evaluate
+from backlight.autograd.explain.numbers import short
+from backlight.autograd.explain.parsing import FUNCTIONS
+from backlight.autograd.explain.picture import Picture
+from backlight.autograd.explain.scalar import check_finite
+from backlight.cli.grouped import Without, grouped
+from backlight.cli.options import ModelOptions
+from backlight.cli.output import RUNS, Json, RunsFolder, called, console, one_line, open_run, print_json, shortened
+from backlight.cli.walking import show_formulas, show_table, walk_through
+from backlight.core import ConfigError
+from backlight.train import RECIPES, Plan, Setup, reopen, set_up
+from backlight.train.first_step import first_loss
+
+_NETWORKS = tuple(RECIPES)
+
+
+@grouped
+def explain(
+    *,
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            help=f"An expression of names, numbers, + - * / **, brackets and {', '.join(FUNCTIONS)}; parts can get "
+            "names, as in 'n = x*w + b; o = tanh(n)'. With --model: a corpus's name, a file, or - for standard input.",
+            metavar="EXPRESSION|FILE",
+        ),
+    ] = None,
+    at: Annotated[list[str] | None, typer.Option("--at", help="Numbers of the names, as in x=2,w=-3.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help=f"Explain the first training step of {', '.join(_NETWORKS)}.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Explain a step from a run's weights.", metavar="RUN", readable=False)
+    ] = None,
+    walk: Annotated[bool, typer.Option("--walk", help="Go through the backward pass, a node a key press.")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the graph to a PNG or SVG file.", metavar="FILE", readable=False)
+    ] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw it for dark pages.")] = False,
+    rows: Annotated[int, typer.Option(help="Nodes that the table shows at most.", min=1)] = 100,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in the step's minibatch.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of first weights and minibatch.", min=0)] = None,
+    network: Annotated[ModelOptions, Without("model", "order", "smoothing", "k")],
+    runs: RunsFolder = RUNS,
+    json_output: Json = False,
+) -> None:
+    """Show where every gradient comes from: local derivative times gradient from above, summed over paths."""
+    if walk and json_output:
+        raise ConfigError("--walk is for reading and --json for programs; got both. Leave one out.")
+    out = console(json_output=json_output)
+    step = {"batch_size": batch_size, "seed": seed, **network.settings()}
+    explanation: Explanation | TensorExplanation
+    if model is None and run is None:
+        _leave_out(step, "an expression has no minibatch and no sizes")
+        explanation, title, facts = _expression(what, at or [])
+    else:
+        setup, weights, name = _model(what, at, model, run, network, batch_size, seed, runs)
+        explanation, title, facts = _step(setup, weights, name, batch_size)
+    if figure is not None:
+        _draw(explanation.picture(title), figure, dark=dark)
+    if walk:
+        walk_through(out, explanation)
+    else:
+        _show(out, explanation, title, rows)
+    if figure is not None:
+        out.print(f"\nThe picture is in {one_line(str(figure))}.", soft_wrap=True)
+    if json_output:
+        print_json({**facts, **explanation.to_json()})
+
+
+def _expression(source: str | None, at: list[str]) -> tuple[Explanation, str, dict[str, Any]]:
+    if source is None:
+        raise typer.BadParameter("Give an expression, as in 'tanh(x*w + b)', or --model, or --run.")
+    with np.errstate(all="ignore"):
+        explanation = explained(evaluate(source, _numbers(at)))
+    check_finite(explanation)
+    *_, last = [part.strip() for part in source.replace("\n", ";").split(";") if part.strip()]
+    return explanation, f"{last} = {short(explanation.end.data)}", {"expression": source}
+
+
+def _numbers(at: list[str]) -> dict[str, float]:
+    """Return the numbers of an option such as x=2,w=-3, given once or several times."""
+    numbers: dict[str, float] = {}
+    for pair in (part for one in at for part in one.split(",") if part.strip()):
+        name, equals, text = (part.strip() for part in pair.partition("="))
+        try:
+            number = float(text)
+        except ValueError:
+            number = None
+        if not (name.isidentifier() and equals) or number is None:
+            raise ConfigError(
+                f"--at takes names and numbers with commas between, as in x=2,w=-3; got {shortened(repr(pair), 60)}."
+            )
+        if name in numbers:
+            raise ConfigError(f"--at gives each name one number; got {name} twice. Leave one out.")
+        numbers[name] = number
+    return numbers
+
+
+def _model(
+    corpus: str | None, at: list[str] | None, model: str | None, run: Path | None, network: ModelOptions,
+    batch_size: int | None, seed: int | None, runs: Path,
+) -> tuple[Setup, Any, str]:  # fmt: skip
+    """Return what is to be explained, set up; the weights to take; and what to call it."""
+    _leave_out({"at": at or None}, "a model's numbers come from its weights and a text")
+    if model is not None and run is not None:
+        raise ConfigError("--model explains first weights and --run a run's; got both. Leave one out.")
+    if run is None:
+        assert model is not None  # noqa: S101  (one of the two is given)
+        recipe = RECIPES.get(model)
+        if recipe is not None and batch_size is not None:
+            recipe = replace(recipe, batch_size=batch_size)
+        settings = replace(network, model=model).settings()
+        plan = Plan(
+            corpus=corpus or "names", model=model, settings=settings, recipe=recipe, seed=1 if seed is None else seed
+        )
+        return set_up(plan), None, f"{model} on {'standard input' if corpus == '-' else plan.corpus}"
+    _leave_out({"FILE": corpus, **network.settings()}, "a run has its text and its sizes")
+    opened = open_run(run, runs)
+    session = reopen(opened)
+    weights, _ = opened.load_weights()
+    if seed is not None:
+        session = replace(session, plan=replace(session.plan, seed=seed))
+    return session, weights, called(opened.path)
+
+
+def _step(
+    setup: Setup, weights: Any, name: str, batch_size: int | None
+) -> tuple[TensorExplanation, str, dict[str, Any]]:
+    with threadpool_limits(1):  # as the recipes have it: another number of threads rounds sums differently
+        loss = first_loss(setup, batch_size=batch_size, weights=weights)
+        explanation = explained(loss, names=setup.model.named_parameters())  # type: ignore[attr-defined]
+    size = batch_size or (setup.plan.recipe.batch_size if setup.plan.recipe else 0)
+    nats = float(loss.array)
+    facts = {
+        "model": setup.plan.model, "corpus": setup.plan.corpus, "batch_size": size, "seed": setup.plan.seed,
+        "loss_nats": nats,
+    }  # fmt: skip
+    return explanation, f"{one_line(name)}: a step on {size:,} examples, loss {nats:.4f} nats per character", facts
+
+
+def _leave_out(options: dict[str, Any], why: str) -> None:
+    given = [
+        name if name.isupper() else f"--{name.replace('_', '-')}"
+        for name, value in options.items()
+        if value is not None
+    ]
+    if given:
+        raise ConfigError(f"{why}; got {', '.join(given)}. Leave them out.")
+
+
+def _draw(picture: Picture, path: Path, *, dark: bool) -> None:
+    from backlight.figures import new_figure, save_figure
+    from backlight.figures.graph import draw_graph, graph_size
+
+    with new_figure(*graph_size(picture), dark=dark) as drawn:
+        drawn.set_layout_engine("none")  # the picture has its own margins
+        draw_graph(drawn.add_axes((0, 0, 1, 1)), picture)
+        save_figure(drawn, path)
+
+
+def _show(out: Console, explanation: Explanation | TensorExplanation, title: str, rows: int) -> None:
+    out.print(one_line(title), soft_wrap=True)
+    out.print()
+    show_table(out, explanation.table(rows))
+    out.print()
+    if isinstance(explanation, TensorExplanation):
+        show_formulas(out, explanation.formulas())
+        return
+    gradients = [f"{name} {short(grad)}" for name, grad in explanation.gradients().items()]
+    more = f"  and {len(gradients) - _TOLD:,} more" if len(gradients) > _TOLD else ""
+    if gradients:
+        out.print(one_line(f"grad  {'   '.join(gradients[:_TOLD])}{more}"))
+
+
+_TOLD = 20
+"""Gradients of given numbers that are summed up below the table."""

@@ -1,0 +1,81 @@
+"""How an explanation is shown: as a table that fits the terminal, or one node a key press."""
+
+import sys
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from backlight.autograd.explain import Explanation, TensorExplanation
+from backlight.autograd.explain.numbers import shape, short
+from backlight.autograd.explain.tables import Table
+from backlight.cli.output import one_line
+
+_STOPS = {"q", "Q", "\x1b", "\x04"}
+"""Keys that end a walk: q, Escape, Ctrl-D."""
+
+
+def show_table(out: Console, table: Table) -> None:
+    """Print a table; names that are too long for the terminal are shortened, numbers never."""
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for at, heading in enumerate(table.columns):
+        widest = max(len(heading), *(len(row[at]) for row in table.rows))
+        grid.add_column(
+            heading,
+            justify="left" if at in table.text else "right",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=min(widest, 4) if at in table.text else widest,
+        )
+    for row in table.rows:
+        grid.add_row(*map(one_line, row))
+    out.print(grid)
+    if table.note:
+        out.print(table.note)
+
+
+def show_formulas(out: Console, formulas: dict[str, str]) -> None:
+    """Print each op's formula, wrapped beside its name."""
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    grid.add_column("op", no_wrap=True)
+    grid.add_column("formula")
+    for op, formula in formulas.items():
+        grid.add_row(op, formula)
+    out.print(grid)
+
+
+def walk_through(out: Console, explanation: Explanation | TensorExplanation) -> None:
+    """Print the backward pass node by node, each after a key press; all at once where there is no terminal."""
+    waits = out.is_terminal and sys.stdin is not None and sys.stdin.isatty()
+    if waits:
+        out.print("Any key goes on, q stops.", style="dim")
+    count = len(explanation.steps)
+    for place in range(count):
+        if place:
+            out.print()
+        out.print(Text(f"{place + 1} of {count}  ", style="dim") + _headline(explanation, place))
+        for line in explanation.words(place).split("\n"):
+            out.print(Padding(one_line(line), (0, 0, 0, 2)))
+        if waits and place < count - 1 and _key() in _STOPS:
+            return
+
+
+def _headline(explanation: Explanation | TensorExplanation, place: int) -> Text:
+    if isinstance(explanation, Explanation):
+        step = explanation.steps[place]
+        made = f"{step.name} = {step.expression} = " if step.expression else f"{step.name} = "
+        return Text(f"{one_line(made)}{short(step.data)}", style="bold") + Text(f"   grad {short(step.grad)}")
+    tensor = explanation.steps[place]
+    gradient = "" if tensor.grad_norm is None else f", |gradient| {short(tensor.grad_norm)}"
+    return Text(f"{one_line(tensor.name)} {shape(tensor.shape)}", style="bold") + Text(
+        f"   |value| {short(tensor.value_norm)}{gradient}"
+    )
+
+
+def _key() -> str:
+    try:
+        return typer.getchar()
+    except EOFError:
+        return "q"
