@@ -1,11 +1,6 @@
 """Options that several commands share: a dataclass holds a group of them, and a command takes the group as a whole.
 
-@dataclass(frozen=True, kw_only=True)
-class Where:
-    folder: Annotated[Path, typer.Option(help="Where.")] = Path("runs")
-
-@grouped
-def show(where: Where) -> None: ...                          # backlight show --folder elsewhere
+A field of the dataclass is an option as Typer has it, `folder: Annotated[Path, typer.Option(help="Where.")] = RUNS`.
 """
 
 import functools
