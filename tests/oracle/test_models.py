@@ -4,7 +4,6 @@ import copy
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -14,30 +13,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from backlight import nn
 from backlight.autograd import Tensor
 from backlight.core import NOT_A_TARGET, BacklightError, Batch, ConfigError
-from backlight.models.bigram import Bigram, BigramConfig
-from backlight.models.gpt import GPT, GPTConfig
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.neural import NeuralModel
-from backlight.models.recurrent import GRUConfig, LSTMConfig, RecurrentModel, RNNConfig
-from backlight.models.wavenet import WaveNet, WaveNetConfig
 from backlight.optim import AdamW
+from backlight.proofs.model_cases import CASES, ModelCase, random_batch
 from backlight.twins import TWINS, copy_weights, gradients_of, links_of, loss_of, twin_of, weights_of
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
-
-
-@dataclass(frozen=True)
-class Case:
-    name: str
-    make: Callable[[np.random.Generator], NeuralModel]
-    batch_size: int = 7
-
-    def __str__(self) -> str:
-        return self.name
-
-    def run(self, rng: np.random.Generator) -> tuple[NeuralModel, torch.nn.Module, Batch]:
-        model = in_float64(self.make(rng), rng)
-        return model, twin_of(model), random_batch(model, self.batch_size, rng)
 
 
 def mlp(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
@@ -45,72 +27,9 @@ def mlp(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
     return lambda rng: MLP(MLPConfig(**sizes), rng=rng)
 
 
-def wavenet(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
-    return lambda rng: WaveNet(WaveNetConfig(**{"vocabulary_size": 11, "embedding": 5, "hidden": 7} | sizes), rng=rng)
-
-
-def recurrent(config, **sizes) -> Callable[[np.random.Generator], NeuralModel]:
-    sizes = {"vocabulary_size": 11, "context": 5, "embedding": 3, "hidden": (7,), "dropout": 0} | sizes
-    return lambda rng: RecurrentModel(config(**sizes), rng=rng)
-
-
-def gpt(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
-    sizes = {"vocabulary_size": 11, "context": 5, "channels": 6, "layers": 2, "heads": 2, "dropout": 0} | sizes
-    return lambda rng: GPT(GPTConfig(**sizes), rng=rng)
-
-
-CASES = [
-    Case("bigram", lambda rng: Bigram(BigramConfig(vocabulary_size=11), rng=rng)),
-    Case("bigram, batch of 1", lambda rng: Bigram(BigramConfig(vocabulary_size=2), rng=rng), batch_size=1),
-    Case("mlp", mlp(context=3, hidden=(13,))),
-    Case("mlp, batch of 1", mlp(context=3, hidden=(13,)), batch_size=1),
-    Case("mlp, context 1", mlp(context=1, embedding=1, hidden=(1,))),
-    Case("mlp, three hidden layers", mlp(context=8, hidden=(7, 9, 3)), batch_size=33),
-    Case("mlp, direct", mlp(context=3, hidden=(13,), direct=True)),
-    Case("mlp, batch norm", mlp(context=3, hidden=(13,), batch_norm=True)),
-    Case("mlp, batch norm, batch of 2", mlp(context=3, hidden=(13,), batch_norm=True), batch_size=2),
-    Case("mlp, batch norm, five hidden layers", mlp(context=3, hidden=(9,) * 5, batch_norm=True), batch_size=33),
-    Case("wavenet", wavenet()),
-    Case("wavenet, batch of 2", wavenet(), batch_size=2),
-    Case("wavenet, context 2", wavenet(context=2, hidden=1)),
-    Case("wavenet, context 32", wavenet(context=32), batch_size=9),
-    Case("mlp, direct, two hidden layers", mlp(context=5, hidden=(13, 7), direct=True), batch_size=3),
-    *[
-        Case(f"{config.cell}, {name}", recurrent(config, **sizes), batch_size)
-        for config in (RNNConfig, GRUConfig, LSTMConfig)
-        for name, sizes, batch_size in [
-            ("batch of 7", {}, 7),
-            ("batch of 1", {}, 1),
-            ("one step", {"context": 1}, 3),
-            ("two layers", {"hidden": (5, 3)}, 5),
-            ("one unit", {"embedding": 1, "hidden": (1,)}, 2),
-        ]
-    ],
-    Case("gpt", gpt()),
-    Case("gpt, batch of 1", gpt(), batch_size=1),
-    Case("gpt, one layer, one head", gpt(layers=1, heads=1, channels=3, context=9), batch_size=3),
-    Case("gpt, a head for each channel", gpt(heads=6), batch_size=5),
-    Case("gpt, tied weights", gpt(tie_weights=True)),
-]
-
-
-def in_float64(model: NeuralModel, rng: np.random.Generator) -> NeuralModel:
-    """With weights large enough that logits differ, and biases that are not 0."""
-    model.to(np.float64)
-    for parameter in model.parameters():
-        parameter.array[...] = rng.standard_normal(parameter.shape)
-    for name, buffer in model.named_buffers():
-        drawn = rng.standard_normal(buffer.shape)
-        buffer.array[...] = np.abs(drawn) + 0.3 if name.endswith("var") else drawn
-    return model
-
-
-def random_batch(model: NeuralModel, size: int, rng: np.random.Generator) -> Batch:
-    ids = rng.integers(0, model.vocabulary_size, (size, model.context + 1))
-    if model.reads == "windows":
-        return Batch(ids[:, :-1], ids[:, -1])
-    lengths = rng.integers(1, model.context + 1, (size, 1))  # the shorter ones are padded
-    return Batch(ids[:, :-1], np.where(np.arange(model.context) < lengths, ids[:, 1:], NOT_A_TARGET))
+def run(case: ModelCase, rng: np.random.Generator) -> tuple[NeuralModel, torch.nn.Module, Batch]:
+    model = case.make(rng)
+    return model, twin_of(model), case.batch(model, rng)
 
 
 def gradients(model: nn.Module) -> dict[str, np.ndarray]:
@@ -127,7 +46,7 @@ def assert_same_gradients(model: nn.Module, twin: torch.nn.Module) -> None:
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_logits_and_their_gradients_match_the_twin(case, training, rng):
-    model, twin, batch = case.run(rng)
+    model, twin, batch = run(case, rng)
     model.train(training)
     twin.train(training)
     logits, theirs = model(batch.x), twin(torch.from_numpy(batch.x))
@@ -140,7 +59,7 @@ def test_logits_and_their_gradients_match_the_twin(case, training, rng):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_loss_and_its_gradients_match_the_twin(case, rng):
-    model, twin, batch = case.run(rng)
+    model, twin, batch = run(case, rng)
     loss, theirs = model.loss(batch), loss_of(twin, batch)
     assert_allclose(loss.item(), theirs.item(), **TIGHT)
     loss.backward()
@@ -150,7 +69,7 @@ def test_loss_and_its_gradients_match_the_twin(case, rng):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_scores_match_the_twin(case, rng):
-    model, twin, batch = case.run(rng)
+    model, twin, batch = run(case, rng)
     y = batch.y.copy()
     y[0] = NOT_A_TARGET
     logits = twin(torch.from_numpy(batch.x)).detach()
@@ -164,7 +83,7 @@ def test_scores_match_the_twin(case, rng):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_gradients_match_central_differences(case, rng):
-    model, _, batch = case.run(rng)
+    model, _, batch = run(case, rng)
     model.loss(batch).backward()
     direction = {name: rng.standard_normal(p.shape) for name, p in model.named_parameters()}
     slope = sum(np.sum(p.grad.numpy() * direction[name]) for name, p in model.named_parameters())
@@ -177,7 +96,7 @@ def test_gradients_match_central_differences(case, rng):
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.batch_size == 7], ids=str)
 def test_gradients_add_up_over_two_batches_as_in_torch(case, rng):
-    model, twin, first = case.run(rng)
+    model, twin, first = run(case, rng)
     for batch in (first, random_batch(model, 5, rng)):
         model.loss(batch).backward()
         loss_of(twin, batch).backward()
@@ -213,7 +132,7 @@ def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(direct, rn
 
 
 def test_every_model_has_a_case(rng):
-    covered = {type(module) for case in CASES for _, module in case.make(rng).named_modules()}
+    covered = {type(module) for case in CASES for _, module in case.build(rng).named_modules()}
     covered = {cls for cls in covered if cls.__module__.startswith("backlight.models")}
     assert covered == {cls for cls in TWINS if cls.__module__.startswith("backlight.models")}
 
@@ -221,7 +140,7 @@ def test_every_model_has_a_case(rng):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_twin_has_the_same_weights_of_the_same_dtype(case, dtype, rng):
-    model = case.make(rng).to(dtype)
+    model = case.build(rng).to(dtype)
     weights = weights_of(twin_of(model))
     assert list(weights) == list(model.state_dict())
     for name, array in model.state_dict().items():

@@ -1,0 +1,94 @@
+"""`backlight gradcheck`: every gradient beside PyTorch's and beside central differences."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from backlight.cli.output import Json, console, print_json, table
+from backlight.models import MODELS
+from backlight.proofs import DIFFERENCES_BOUND, TORCH_BOUND, Row, prove_layers, prove_model, prove_ops, torch_version
+
+_ALL = "all"
+
+
+def gradcheck(
+    model: Annotated[
+        str | None, typer.Option(help="A model, for a row for each of its parameters; or all of them.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the inputs and of the gradients from above.", min=0)] = 1,
+    json_output: Json = False,
+) -> None:
+    """Hold every gradient against PyTorch and central differences: all ops and layers, or a model's parameters.
+
+    The exit code is 1 if one of them is beyond its bound.
+    """
+    torch = torch_version()
+    out = console(json_output=json_output)
+    _explain(out, torch, model)
+    rows: list[Row] = []
+    for title in ["op", "layer"] if model is None else _neural() if model == _ALL else [model]:
+        with out.status(f"{title} ..."):
+            found = _prove(title, seed)
+        _show(out, title, found, both=torch is not None)
+        rows += found
+    wrong = [row for row in rows if row.wrong]
+    _conclude(out, len(rows), wrong)
+    if json_output:
+        print_json(
+            {"seed": seed, "torch": torch, "rows": [row.to_json() for row in rows], "wrong": len(wrong)}
+        )  # fmt: skip
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _neural() -> list[str]:
+    return [name for name, rung in MODELS.items() if not rung.counted]
+
+
+def _prove(group: str, seed: int) -> list[Row]:
+    proofs = {"op": prove_ops, "layer": prove_layers}
+    return proofs[group](seed) if group in proofs else prove_model(group, seed)
+
+
+def _explain(out: Console, torch: str | None, model: str | None) -> None:
+    if torch is None:
+        out.print("PyTorch is not installed, so a column is missing: pip install 'backlight[torch]'")
+    else:
+        out.print(f"PyTorch  largest difference from PyTorch {torch}, both in float64")
+    out.print("central  largest difference from central differences, in float64")
+    out.print("As shares of the gradient's largest number, below a Gaussian gradient.")
+    if model is not None:
+        out.print("Models are small, so that weights can be moved one at a time.")
+
+
+def _show(out: Console, title: str, rows: list[Row], *, both: bool) -> None:
+    marked = any(row.wrong for row in rows)
+    columns = (title, "cases", *(("PyTorch", "bound") if both else ()), "central", "bound", *(("",) if marked else ()))
+    shown = table(*columns, text=(title, ""))
+    for row in rows:
+        torch = (_share(row.torch), f"{TORCH_BOUND:.0e}") if both else ()
+        cells = (row.name, str(row.cases), *torch, _share(row.differences), f"{DIFFERENCES_BOUND:.0e}")
+        if row.wrong:
+            shown.add_row(*cells, "wrong", style="bold red")
+        else:
+            shown.add_row(*cells)
+    out.print()
+    out.print(shown)
+
+
+def _share(share: float | None) -> str:
+    if share is None:
+        return "-"
+    return f"{share:.1e}" if share else "0"
+
+
+def _conclude(out: Console, count: int, wrong: list[Row]) -> None:
+    if not wrong:
+        out.print(f"\nAll {count} are within their bounds.")
+        return
+    out.print(f"\n{len(wrong)} of {count} {'is' if len(wrong) == 1 else 'are'} wrong. At worst:")
+    for row in wrong:
+        out.print(f"  {row.name}: {_share(row.differences)} from central differences in {row.differences_case}")
+        if row.torch is not None:
+            out.print(f"  {row.name}: {_share(row.torch)} from PyTorch in {row.torch_case}")
