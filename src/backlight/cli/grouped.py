@@ -12,18 +12,14 @@ from typing import Any, TypeVar, get_args, get_type_hints
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
-class Only(tuple[str, ...]):
-    """What a command takes of a group: `Annotated[Group, Only("folder")]`. The other fields keep their defaults."""
-
-    def __new__(cls, *names: str) -> "Only":
-        return super().__new__(cls, names)
-
-
-class Without(tuple[str, ...]):
+@dataclass(frozen=True)
+class Without:
     """What a command does not take of a group: `Annotated[Group, Without("folder")]`. It keeps its default."""
 
-    def __new__(cls, *names: str) -> "Without":
-        return super().__new__(cls, names)
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
 
 
 def grouped(command: Command) -> Command:
@@ -53,15 +49,10 @@ def grouped(command: Command) -> Command:
 
 
 def _parameters(group: type, notes: list[Any]) -> Iterator[inspect.Parameter]:
-    names = {field.name for field in fields(group)}
-    for note in notes:
-        if isinstance(note, Only):
-            names &= set(note)
-        elif isinstance(note, Without):
-            names -= set(note)
+    unwanted = {name for note in notes if isinstance(note, Without) for name in note.names}
     hints = get_type_hints(group, include_extras=True)
     for field in fields(group):
-        if field.name in names:
+        if field.name not in unwanted:
             default = inspect.Parameter.empty if field.default is MISSING else field.default
             yield inspect.Parameter(
                 field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[field.name]
