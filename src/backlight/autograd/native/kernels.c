@@ -10,6 +10,7 @@
 #include "attention.h"
 #include "layers.h"
 #include "losses.h"
+#include "measure.h"
 #include "norms.h"
 
 typedef void (*kernel)(const step *, int64_t);
@@ -38,3 +39,7 @@ void NAMED(use_blas_, LEVEL)(void *sgemm, int wide, int64_t from) {
     blas_wide = wide;
     blas_from = from;
 }
+
+void NAMED(measure_, LEVEL)(request *requests, int64_t count) { measure(requests, count); }
+
+int NAMED(request_size_, LEVEL)(void) { return (int)sizeof(request); }
