@@ -142,14 +142,16 @@ def _step(
 ) -> tuple[TensorExplanation, str, dict[str, Any]]:
     with threadpool_limits(1):  # as the recipes have it: another number of threads rounds sums differently
         loss = first_loss(setup, batch_size=batch_size, weights=weights)
-        explanation = explained(loss, names=setup.model.named_parameters())  # type: ignore[attr-defined]
+        named = [*setup.model.named_parameters(), ("loss", loss)]  # type: ignore[attr-defined]
+        explanation = explained(loss, names=named)
     size = batch_size or (setup.plan.recipe.batch_size if setup.plan.recipe else 0)
     nats = float(loss.array)
     facts = {
         "model": setup.plan.model, "corpus": setup.plan.corpus, "batch_size": size, "seed": setup.plan.seed,
         "loss_nats": nats,
     }  # fmt: skip
-    return explanation, f"{one_line(name)}: a step on {size:,} examples, loss {nats:.4f} nats per character", facts
+    know_nothing = f"ln {setup.vocabulary.size} = {np.log(setup.vocabulary.size):.4f}"
+    return explanation, f"{one_line(name)}: a step on {size:,} examples, loss {nats:.4f} nats ({know_nothing})", facts
 
 
 def _leave_out(options: dict[str, Any], why: str) -> None:

@@ -31,7 +31,7 @@ _LINE, _PAD, _MARGIN, _RADIUS = 14.5, 9.0, 16.0, 6.0
 _BADGE = 15.0
 _HEAD = 6.0  # length of an arrow's head
 _LONGEST = 26  # letters of a title
-_BETWEEN_LAYERS, _BETWEEN_NODES = 36.0, 15.0
+_BETWEEN_LAYERS, _BETWEEN_NODES = 28.0, 15.0
 _GLOW = 0.5  # opacity of the strongest light
 
 
@@ -43,7 +43,7 @@ def arranged(picture: Picture) -> Arrangement:
     """
     if len(picture.cards) > MOST_NODES:
         raise GraphError(
-            f"a picture shows at most {MOST_NODES} nodes; this graph has {len(picture.cards):,}. Take a part of it."
+            f"a picture shows at most {MOST_NODES} nodes; this graph has {len(picture.cards):,}. Take a smaller one."
         )
     sideways = _Drawing(picture, down=False)
     return (sideways if sideways.size[0] <= WIDEST else _Drawing(picture, down=True)).arrangement()
@@ -88,7 +88,8 @@ class _Drawing:
             out = 0.0 if not card.op else _BADGE / 2 if self.down else _badge_width(card) / 2
             slots.append((height + out, width) if self.down else (width + out, height))
         notes = [_width(note, _SMALL) for *_, note in self.picture.arrows]
-        room = 12.0 if self.down else max(notes, default=0.0)
+        widest = max(notes, default=0.0)
+        room = (14.0 if widest else 0.0) if self.down else _SIZE + widest
         return lay_out(slots, self.pairs, between_layers=_BETWEEN_LAYERS + room, between_nodes=_BETWEEN_NODES)
 
     def arrangement(self) -> Arrangement:

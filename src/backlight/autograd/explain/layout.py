@@ -135,7 +135,7 @@ class _Net:
     def pull(self, source: int, target: int) -> float:
         """Return how much it matters that a piece is straight: most in a long edge, least where it only begins."""
         points = (self.sizes[source] == _POINT) + (self.sizes[target] == _POINT)
-        return (1.0, 4.0, 16.0)[points] if points or not self.before[source] else 3.0
+        return (4.0, 6.0, 16.0)[points] if points or self.before[source] else 0.5
 
 
 def _ordered(net: _Net) -> list[list[int]]:

@@ -54,6 +54,7 @@ class Step:
         data: its number.
         grad: the derivative of the end by it: 1 for the end, the sum of the contributions' products for the others.
         inputs: the places of the nodes that it was made of.
+        locals: the local derivative by each of these.
         contributions: one for each path by which gradient arrives, in the order of arrival.
     """
 
@@ -63,6 +64,7 @@ class Step:
     data: float
     grad: float
     inputs: tuple[int, ...]
+    locals: tuple[float, ...]
     contributions: tuple[Contribution, ...]
 
 
@@ -167,9 +169,9 @@ class Explanation:
                 for place, step in enumerate(self.steps)
             ),
             arrows=tuple(
-                (place, one.through, f"{TIMES}{short(one.local)}")
+                (at, place, f"{TIMES}{short(local)}")
                 for place, step in enumerate(self.steps)
-                for one in step.contributions
+                for at, local in zip(step.inputs, step.locals, strict=True)
             ),
             title=title,
             caption=caption,
@@ -207,14 +209,14 @@ def explain_value(end: Value, names: Mapping[int, str]) -> Explanation:
     for place, node in enumerate(nodes):
         # all that was made of this node is younger, and has handed on its gradient already
         grad = 1.0 if place == 0 else sum((one.product for one in arriving[place]), 0.0)
-        edges = node.edges()
-        inputs = tuple(places[id(parent)] for parent, _ in edges)
+        parents = node.edges()
+        inputs = tuple(places[id(parent)] for parent, _ in parents)
+        slopes = tuple(float(slope) for _, slope in parents)
         operands = [called[at] for at in inputs]
         data = float(node.data)
-        for which, (_, slope) in enumerate(edges):
-            local = float(slope)
+        for which, (at, local) in enumerate(zip(inputs, slopes, strict=True)):
             edge = Edge(op=node._op, place=which, names=operands, result=called[place], data=data, local=local)
-            arriving[inputs[which]].append(
+            arriving[at].append(
                 Contribution(
                     through=place, formula=formula(edge), local=local, above=grad, product=local * grad,
                     reason=reason(edge),
@@ -223,7 +225,7 @@ def explain_value(end: Value, names: Mapping[int, str]) -> Explanation:
         steps.append(
             Step(
                 name=called[place], op=node._op, expression=value_expression(node._op, operands) if inputs else "",
-                data=data, grad=grad, inputs=inputs, contributions=tuple(arriving[place]),
+                data=data, grad=grad, inputs=inputs, locals=slopes, contributions=tuple(arriving[place]),
             )
         )  # fmt: skip
     return Explanation(steps=tuple(steps))
