@@ -60,6 +60,8 @@ def explain(
     """Show where every gradient comes from: local derivative times gradient from above, summed over paths."""
     if walk and json_output:
         raise ConfigError("--walk is for reading and --json for programs; got both. Leave one out.")
+    if dark and figure is None:
+        raise ConfigError("--dark is for the picture that --figure draws; there is none. Add --figure FILE.")
     out = console(json_output=json_output)
     step = {"batch_size": batch_size, "seed": seed, **network.settings()}
     explanation: Explanation | TensorExplanation
@@ -88,7 +90,7 @@ def _expression(source: str | None, at: list[str]) -> tuple[Explanation, str, di
         explanation = explained(evaluate(source, _numbers(at)))
     check_finite(explanation)
     *_, last = [part.strip() for part in source.replace("\n", ";").split(";") if part.strip()]
-    return explanation, f"{last} = {short(explanation.end.data)}", {"expression": source}
+    return explanation, f"{shortened(last, _LONGEST)} = {short(explanation.end.data)}", {"expression": source}
 
 
 def _numbers(at: list[str]) -> dict[str, float]:
@@ -187,6 +189,8 @@ def _show(out: Console, explanation: Explanation | TensorExplanation, title: str
     if gradients:
         out.print(one_line(f"grad  {'   '.join(gradients[:_TOLD])}{more}"))
 
+
+_LONGEST = 200  # characters of an expression as a title
 
 _TOLD = 20
 """Gradients of given numbers that are summed up below the table."""

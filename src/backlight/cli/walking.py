@@ -55,23 +55,23 @@ def walk_through(out: Console, explanation: Explanation | TensorExplanation) -> 
     for place in range(count):
         if place:
             out.print()
-        out.print(Text(f"{place + 1} of {count}  ", style="dim") + _headline(explanation, place))
+        made, comes = map(one_line, _headline(explanation, place))
+        out.print(Text.assemble((f"{place + 1} of {count}  ", "dim"), (made, "bold"), f"   {comes}"))
         for line in explanation.words(place).split("\n"):
             out.print(Padding(one_line(line), (0, 0, 0, 2)))
         if waits and place < count - 1 and _key() in _STOPS:
             return
 
 
-def _headline(explanation: Explanation | TensorExplanation, place: int) -> Text:
+def _headline(explanation: Explanation | TensorExplanation, place: int) -> tuple[str, str]:
+    """Return what a step computes, and what comes to it."""
     if isinstance(explanation, Explanation):
         step = explanation.steps[place]
-        made = f"{step.name} = {step.expression} = " if step.expression else f"{step.name} = "
-        return Text(f"{one_line(made)}{short(step.data)}", style="bold") + Text(f"   grad {short(step.grad)}")
+        made = f"{step.name} = {step.expression}" if step.expression else step.name
+        return f"{made} = {short(step.data)}", f"grad {short(step.grad)}"
     tensor = explanation.steps[place]
-    gradient = "" if tensor.grad_norm is None else f", |gradient| {short(tensor.grad_norm)}"
-    return Text(f"{one_line(tensor.name)} {shape(tensor.shape)}", style="bold") + Text(
-        f"   |value| {short(tensor.value_norm)}{gradient}"
-    )
+    gradient = "" if tensor.grad_norm is None else f"   |gradient| {short(tensor.grad_norm)}"
+    return f"{tensor.name} {shape(tensor.shape)}", f"|value| {short(tensor.value_norm)}{gradient}"
 
 
 def _key() -> str:

@@ -110,13 +110,14 @@ class TensorExplanation:
             lines += [part.strip() for part in step.formula.split(";")]
         if place == 0:
             return "\n".join([*lines, f"{step.name} is the end, where the walk begins."])
-        arrived = [f"from {self.steps[one.through].name} {short(one.norm)}" for one in step.contributions]
+        arrived = [f"{short(one.norm)} from {self.steps[one.through].name}" for one in step.contributions]
         if not arrived:
             lines.append("It needs no gradient, and gets none.")
         elif len(arrived) == 1:
-            lines.append(f"Gradient arrives {arrived[0]}.")
+            lines.append(f"A gradient of norm {arrived[0]} arrives.")
         else:
-            lines.append(f"{len(arrived)} paths meet and add up, {', '.join(arrived)}: {short(step.grad_norm or 0.0)}.")
+            total = short(step.grad_norm or 0.0)
+            lines.append(f"Gradients of norm {', '.join(arrived)} arrive and add up, to one of norm {total}.")
         return "\n".join(lines)
 
     def table(self, most: int | None = None) -> Table:
