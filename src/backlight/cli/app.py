@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backlight.cli import data, explain, find_lr, ladder, runs, sample, score, train
+from backlight.cli import data, explain, figures, find_lr, ladder, runs, sample, score, train
 from backlight.cli.output import one_line
 from backlight.core import BacklightError
 
@@ -45,6 +45,7 @@ app.command("sample", epilog="Example:  backlight sample names-mlp-1 --count 50 
 )
 app.command("explain", epilog="Example:  backlight explain 'tanh(x*w + b)' --at x=2,w=-3,b=6.9 --walk")(explain.explain)
 app.command("score", epilog="Example:  backlight score names-mlp-1 names.txt --top 20")(score.score)
+app.command("figures", epilog="Example:  backlight figures names-mlp-1 loss embedding --dark")(figures.figures)
 app.command("find-lr", epilog="Example:  backlight find-lr names.txt --model gru")(find_lr.find_lr)
 app.command("ladder", epilog="Example:  backlight ladder brands.txt --models mlp,gru,gpt")(ladder.ladder)
 app.add_typer(data.app, name="data")

@@ -19,7 +19,7 @@ from backlight.figures.ridges import (
     draw_preactivations,
     draw_weight_gradients,
 )
-from backlight.figures.saving import FORMATS, new_figure, rendered, save_figure
+from backlight.figures.saving import FORMATS, new_figure, page_bytes, rendered, save_figure
 from backlight.figures.style import DARK_STYLE, STYLE, Palette, palette
 from backlight.figures.surprise import draw_surprise
 from backlight.figures.weights import draw_weight_gradient, draw_weights_beside_log_counts
@@ -54,6 +54,7 @@ __all__ = [
     "draw_weight_gradients",
     "draw_weights_beside_log_counts",
     "new_figure",
+    "page_bytes",
     "palette",
     "rendered",
     "save_figure",

@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from backlight.core import ConfigError
+from backlight.figures.pages import Page
 from backlight.figures.style import DARK_STYLE, STYLE
 from backlight.runs.atomic import write_atomically
 
@@ -52,6 +53,22 @@ def rendered(figure: Figure, kind: str = "png") -> bytes:
     with mpl.rc_context({"svg.hashsalt": STYLE["svg.hashsalt"]}):
         figure.savefig(buffer, format=kind, metadata=_METADATA[kind])
     return buffer.getvalue()
+
+
+def page_bytes(page: Page, kind: str = "png", *, dark: bool = False) -> bytes:
+    """Return a page, drawn in the project's style, as the bytes of a file.
+
+    Args:
+        page: what to draw.
+        kind: "png" or "svg".
+        dark: light on dark instead of dark on light.
+
+    Raises:
+        ConfigError: another kind.
+    """
+    with new_figure(page.width, page.height, dark=dark) as figure:
+        page.draw(figure)
+        return rendered(figure, kind)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -1,0 +1,80 @@
+"""`backlight figures`: what there is to see in a run, as pictures."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, table
+from backlight.core import ConfigError, RunError
+
+
+def figures(
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="A run's folder or name; the newest if left out.", metavar="RUN", readable=False),
+    ] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Only these pictures; --list has all names.", metavar="NAME...")
+    ] = None,
+    kind: Annotated[Literal["png", "svg"], typer.Option("--format", help="Of the files.")] = "png",
+    dark: Annotated[bool, typer.Option("--dark", help="Light on dark, for dark pages and slides.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files; `figures` in the run's own if left out.", readable=False)
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(help="Draw next-character, surprise, attention and receptive-field for this text."),
+    ] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Name all pictures and leave.")] = False,
+    runs: RunsFolder = RUNS,
+    json_output: Json = False,
+) -> None:
+    """Draw the pictures of a run: all that it can have, or those that are named."""
+    from backlight.figures.catalogue import PICTURES, check_names
+    from backlight.figures.gathering import NoPictureError, Source
+    from backlight.figures.saving import page_bytes
+    from backlight.runs.atomic import write_atomically
+
+    shown = console(json_output=json_output)
+    if list_all:
+        rows = table("picture", "what it shows", text=("picture", "what it shows"))
+        for name, picture in PICTURES.items():
+            rows.add_row(name, picture.about)
+        shown.print(rows)
+        if json_output:
+            print_json({"pictures": {name: picture.about for name, picture in PICTURES.items()}})
+        return
+    check_names(names or [])
+    source = Source(open_run(run, runs), text=text)
+    folder = _folder(out, source.run.path / "figures")
+    drawn: dict[str, str] = {}
+    skipped: dict[str, str] = {}
+    width = max(map(len, PICTURES))
+    for name in names or PICTURES:
+        try:
+            page = PICTURES[name].gather(source)
+        except NoPictureError as error:
+            if names:
+                raise ConfigError(f"{name} cannot be drawn for {one_line(str(source.run.path))}: {error}.") from error
+            skipped[name] = str(error)
+            continue
+        path = folder / f"{name}{'-dark' if dark else ''}.{kind}"
+        write_atomically(path, page_bytes(page, kind, dark=dark))
+        drawn[name] = str(path)
+        shown.print(f"{name:{width}}  {one_line(str(path))}", soft_wrap=True)
+    for name, reason in skipped.items():
+        shown.print(f"{name:{width}}  not drawn: {one_line(reason)}", soft_wrap=True)
+    if json_output:
+        print_json({"run": str(source.run.path), "drawn": drawn, "not_drawn": skipped})
+
+
+def _folder(given: Path | None, own: Path) -> Path:
+    folder = given or own
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"--out needs a folder that can be written; got {one_line(str(folder))}: {error.strerror}. Choose another."
+        ) from error
+    return folder
