@@ -113,6 +113,18 @@ def test_lists_in_and_out(rng: np.random.Generator) -> None:
     assert batched(lambda x: [x])([1.0, 2.0]).shape == (2, 1)
 
 
+def test_running_sums_are_outputs_and_terms(rng: np.random.Generator) -> None:
+    w = Value(0.4)
+
+    def running(x: Any) -> Any:
+        sums = [w + x[0]]
+        for one in x[1:]:
+            sums.append(sums[-1] + one)
+        return sums
+
+    assert_same(running, [rng.standard_normal((3, 5))], [w], rng.standard_normal((3, 5)))
+
+
 def test_gradients_are_added_and_by_the_last_call() -> None:
     w = Value(3.0)
     run = batched(lambda x: x * w)
