@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backlight.cli import data, explain, figures, find_lr, ladder, runs, sample, score, train
+from backlight.cli import data, explain, figures, find_lr, gradcheck, ladder, runs, sample, score, train
 from backlight.cli.output import one_line
 from backlight.core import BacklightError
 
@@ -47,6 +47,7 @@ app.command("explain", epilog="Example:  backlight explain 'tanh(x*w + b)' --at 
 app.command("score", epilog="Example:  backlight score names-mlp-1 names.txt --top 20")(score.score)
 app.command("figures", epilog="Example:  backlight figures names-mlp-1 loss embedding --dark")(figures.figures)
 app.command("find-lr", epilog="Example:  backlight find-lr names.txt --model gru")(find_lr.find_lr)
+app.command("gradcheck", epilog="Example:  backlight gradcheck --model gpt")(gradcheck.gradcheck)
 app.command("ladder", epilog="Example:  backlight ladder brands.txt --models mlp,gru,gpt")(ladder.ladder)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
