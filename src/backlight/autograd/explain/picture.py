@@ -52,7 +52,7 @@ class Picture:
 
 def badge(op: str) -> str:
     """Return a Value's op as its badge has it: what stands between two names on paper, or the function's name."""
-    signs = {"*": TIMES, "/": "÷", "neg": "-", "**": "^", "dot": "·"}
+    signs = {"*": TIMES, "/": "÷", "neg": "-", "**": "^"}
     return signs.get(op, f"^{op[2:]}" if op.startswith("**") else op.lower())
 
 

@@ -62,7 +62,7 @@ def reason(edge: Edge) -> str:
     number, names = short(edge.local), formula(edge)
     slope = number if names == number else f"{names} = {number}"
     if edge.op.startswith("**") and edge.op != "**":
-        return f"{_power_reason(float(edge.op[2:]))}: {slope}"
+        return _power_reason(float(edge.op[2:]), slope)
     if edge.op == "dot":
         what = "its bias, which is only added" if edge.place == 0 else "one factor is the other factor"
         return f"A dot product's slope by {what}: {slope}"
@@ -142,11 +142,12 @@ def _power(edge: Edge, exponent: float) -> str:
     return f"{short(exponent)} {edge.a}{superscript(exponent - 1)}"
 
 
-def _power_reason(exponent: float) -> str:
+def _power_reason(exponent: float, slope: str) -> str:
     if exponent == 2:
-        return "A square's slope is twice its base"
+        return f"A square's slope is twice its base: {slope}"
     if exponent == 0.5:
-        return "A square root's slope is 1 over twice the root"
+        return f"A square root's slope is 1 over twice the root: {slope}"
     if exponent in {0, 1}:
-        return f"To the power {short(exponent)} a number is {'always 1' if exponent == 0 else 'itself'}: its slope is"
-    return "A power's slope is the exponent times the power one lower"
+        what = "always 1" if exponent == 0 else "itself"
+        return f"To the power {short(exponent)} a number is {what}: its slope is {slope}"
+    return f"A power's slope is the exponent times the power one lower: {slope}"
