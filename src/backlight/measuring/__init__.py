@@ -5,7 +5,21 @@ The arrays themselves are measured where they live: ours in `train`, PyTorch's i
 
 from backlight.measuring.keeping import DENSE, Kept, LossSeries, wanted
 from backlight.measuring.kinds import FUNCTIONS, Kind, kind_of
+from backlight.measuring.numbers import Block, kernel, measure
 from backlight.measuring.units import LiveUnits
 from backlight.measuring.watcher import Watcher
 
-__all__ = ["DENSE", "FUNCTIONS", "Kept", "Kind", "LiveUnits", "LossSeries", "Watcher", "kind_of", "wanted"]
+__all__ = [
+    "DENSE",
+    "FUNCTIONS",
+    "Block",
+    "Kept",
+    "Kind",
+    "LiveUnits",
+    "LossSeries",
+    "Watcher",
+    "kernel",
+    "kind_of",
+    "measure",
+    "wanted",
+]

@@ -6,8 +6,11 @@
 
 #include "vectors.h"
 
+#include <stdlib.h>
+
 #define BINS 48
 #define BLOCK 4096 /* sums of so many are taken in float32, and added up in float64 */
+#define FAINT 1e-8f /* what Adam's usual epsilon damps */
 #define TABLES 4   /* neighbours are often in one bin, and would wait for each other in one table */
 
 enum { NEITHER, ONE_SIDED, BOUNDED };
@@ -18,8 +21,8 @@ typedef struct {
     float centre, reach; /* BOUNDED: an x further than `reach` from `centre` is saturated */
     uint8_t *alive;
     double low, high; /* the histogram's range; low = high where the root mean square is to decide */
-    double mean, std, rms, least, most;
-    int64_t nonfinite, beyond;
+    double mean, std, rms, least, most, across;
+    int64_t nonfinite, beyond, faint;
     int64_t bins[BINS];
 } request;
 
@@ -37,11 +40,11 @@ INLINE vec lanes_at(const request *r, int64_t i) {
     return x;
 }
 
-/* The sum, the extremes, and whether all is finite: only then is x - x = 0. */
+/* The sum, the extremes, what is faint, and whether all is finite: only then is x - x = 0. */
 static int sums(request *r, double *total) {
     int64_t i = 0, n = r->size;
     vec least = all(at(r, 0)), most = least;
-    ivec strange = {0};
+    ivec strange = {0}, faint = {0};
     *total = 0;
     while (i + LANES <= n) {
         vec sum_of_block = {0};
@@ -49,6 +52,7 @@ static int sums(request *r, double *total) {
             vec x = lanes_at(r, i);
             sum_of_block += x;
             strange |= (x - x) != (vec){0};
+            faint -= (x < all(FAINT)) & (x > all(-FAINT)) & (x != (vec){0}); /* yes is -1 */
             least = choose(x < least, x, least);
             most = larger(x, most);
         }
@@ -57,6 +61,7 @@ static int sums(request *r, double *total) {
     int some = 0;
     for (int lane = 0; lane < LANES; lane++) {
         some |= strange[lane] != 0;
+        r->faint += faint[lane];
         r->least = lane && r->least < least[lane] ? r->least : least[lane];
         r->most = lane && r->most > most[lane] ? r->most : most[lane];
     }
@@ -64,6 +69,7 @@ static int sums(request *r, double *total) {
         float x = at(r, i);
         *total += x;
         some |= x - x != 0;
+        r->faint += x < FAINT && x > -FAINT && x != 0;
         r->least = x < r->least ? x : r->least;
         r->most = x > r->most ? x : r->most;
     }
@@ -135,8 +141,8 @@ static void set_bins(request *r) {
         for (int b = 0; b < BINS; b++) r->bins[b] += tables[t][b];
 }
 
-/* x is (outer, units, inner). */
-static void set_units(request *r) {
+/* x is (outer, units, inner). Each function below takes one row of units after the other. */
+static void set_alive(request *r) {
     memset(r->alive, 0, (size_t)r->units);
     for (int64_t i = 0; i < r->size; i += r->inner) {
         uint8_t *alive = r->alive + i / r->inner % r->units;
@@ -149,18 +155,64 @@ static void set_units(request *r) {
     }
 }
 
+static double sum_of(const float *x, int64_t n) {
+    vec total = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) total += load(x + i);
+    return sum(total + load_some(x + i, n - i));
+}
+
+static double squares_of(const float *x, int64_t n, double mean) {
+    vec total = {0};
+    double rest = 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vec apart = load(x + i) - (float)mean;
+        total += apart * apart;
+    }
+    for (; i < n; i++) rest += (x[i] - mean) * (x[i] - mean);
+    return sum(total) + rest;
+}
+
+/* The root mean square over units of a unit's standard deviation over all else. Where a unit is one number wide, the
+   units are summed side by side, so that the sums do not wait for each other. */
+static void set_across(request *r) {
+    int64_t units = r->units, inner = r->inner, rows = r->size / units;
+    const float *end = r->x + r->size;
+    double *mean = calloc((size_t)(2 * units), sizeof *mean), *squares = mean + units, total = 0;
+    if (!mean) {
+        r->across = NAN;
+        return;
+    }
+    for (const float *x = r->x; x < end; x += units * inner)
+        if (inner == 1)
+            for (int64_t u = 0; u < units; u++) mean[u] += x[u];
+        else
+            for (int64_t u = 0; u < units; u++) mean[u] += sum_of(x + u * inner, inner);
+    for (int64_t u = 0; u < units; u++) mean[u] /= (double)rows;
+    for (const float *x = r->x; x < end; x += units * inner)
+        if (inner == 1)
+            for (int64_t u = 0; u < units; u++) squares[u] += (x[u] - mean[u]) * (x[u] - mean[u]);
+        else
+            for (int64_t u = 0; u < units; u++) squares[u] += squares_of(x + u * inner, inner, mean[u]);
+    for (int64_t u = 0; u < units; u++) total += squares[u];
+    r->across = sqrt(total / (double)r->size);
+    free(mean);
+}
+
 static void measure(request *requests, int64_t count) {
     for (request *r = requests; r < requests + count; r++) {
         double total;
         if (!sums(r, &total)) {
             for (int64_t i = 0; i < r->size; i++) r->nonfinite += at(r, i) - at(r, i) != 0;
-            r->mean = r->std = r->rms = r->least = r->most = NAN;
+            r->mean = r->std = r->rms = r->least = r->most = r->across = NAN;
         } else {
             set_moments(r, total);
             set_range(r);
             if (r->wants_bins) set_bins(r);
+            if (r->units) set_across(r);
         }
-        if (r->side != NEITHER) set_units(r);
+        if (r->side != NEITHER) set_alive(r);
     }
 }
 

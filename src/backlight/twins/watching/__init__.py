@@ -1,0 +1,1 @@
+"""Watching any `torch.nn.Module` learn, and examining one: by hooks, which are gone afterwards."""
