@@ -80,7 +80,7 @@ static void causal_softmax_back(const float *W, float *dW, int64_t T, int64_t wi
    scratch, dqkv; n = C, H | C, H, add; f = p, 1 / (1 - p) */
 static void attention(const step *s, int64_t rows) {
     int64_t C = s->n[0], H = s->n[1], D = C / H, B = IDS(5)[0], longest = IDS(5)[1], width = WIDTH(longest);
-    float *panel = OUT(6), *used = panel + 2 * LANES * (longest > D ? longest : D);
+    float *panel = OUT(6), *used = panel + 2 * LANES * TERMS;
     (void)rows;
     EACH(b, B) EACH(h, H) {
         int64_t from = IDS(4)[b], T = IDS(4)[b + 1] - from;
@@ -97,7 +97,7 @@ static void attention(const step *s, int64_t rows) {
 
 static void attention_back(const step *s, int64_t rows) {
     int64_t C = s->n[0], H = s->n[1], D = C / H, B = IDS(5)[0], longest = IDS(5)[1], width = WIDTH(longest);
-    float *panel = OUT(6), *used = panel + 2 * LANES * (longest > D ? longest : D), *dW = used + longest * width;
+    float *panel = OUT(6), *used = panel + 2 * LANES * TERMS, *dW = used + longest * width;
     int add = (int)s->n[2];
     (void)rows;
     EACH(b, B) EACH(h, H) {

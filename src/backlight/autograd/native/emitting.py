@@ -26,6 +26,9 @@ MOST_COLUMNS: Final = 4096
 LANES: Final = 16
 """The most numbers that a processor takes at a time."""
 
+PANEL: Final = 2 * LANES * 192
+"""What a product needs to arrange a part of its right side in: TERMS of products.h, for the widest lanes."""
+
 SCRATCH: Final = "scratch"
 """Stands for an array that all kernels may use, none of them for longer than it runs."""
 
@@ -72,6 +75,7 @@ class Emitter:
         inputs: what differs from run to run. With `Places` among them, every array but the parameters has as many rows
             as the batch has ids, and how many those are differs as well.
         room: the largest batch that there must be room for.
+        threads: how many BLAS may use.
 
     Attributes:
         leaves: the parameters that get gradients.
@@ -85,7 +89,7 @@ class Emitter:
         UnsuitableError: there is no kernel for something.
     """
 
-    def __init__(self, end: TensorBase, inputs: tuple[Any, ...], room: Size) -> None:
+    def __init__(self, end: TensorBase, inputs: tuple[Any, ...], room: Size, threads: int) -> None:
         self.end = end
         self.leaves: list[TensorBase] = []
         self.copies: dict[int, IntArray] = {}
@@ -95,6 +99,7 @@ class Emitter:
         self.loss = np.zeros(1, np.float32)
         self.count = np.zeros(1, np.int64)
         self._inputs = inputs
+        self.threads = threads
         self._ragged = any(isinstance(one, Places) for one in inputs)
         self._ids = next(one.size for one in inputs if isinstance(one, np.ndarray))
         self._room = room
@@ -104,7 +109,7 @@ class Emitter:
         self._free: dict[int, list[FloatArray]] = {}
         self._kept: dict[tuple[TensorBase, str], FloatArray] = {}
         self._attended: dict[TensorBase, Attended] = {}
-        self._scratch = 0
+        self._scratch = PANEL
         self._held: list[Array] = []
         self._forward: list[_Emitted] = []
         self._backward: list[_Emitted] = []
@@ -183,20 +188,12 @@ class Emitter:
         if node not in self._attended:
             _, B, T = self._room
             heads, width = node._settings["heads"], -(-T // LANES) * LANES
-            self.need_scratch(2 * LANES * max(T, self._columns(node) // heads) + 2 * T * width)
+            self._scratch = max(self._scratch, PANEL + 2 * T * width)
             if node._settings.get("kept") is not None:
                 self._draw(node, B * heads * T * T, lambda batch: batch.sequences * heads * batch.positions**2)
             weights = _zeros(B * heads * T * width)
             self._attended[node] = Attended(self.starts, self.sizes, weights, self._kept.get((node, "drawn")))
         return self._attended[node]
-
-    def need_scratch(self, size: int) -> None:
-        """See to it that SCRATCH has room for so many numbers."""
-        self._scratch = max(self._scratch, size)
-
-    def room_for_product(self, node: TensorBase, *terms: int) -> None:
-        """See to it that SCRATCH can hold a panel of a product: sums of so many terms, or of as many as rows."""
-        self.need_scratch(2 * LANES * max(self._rows(node), *terms))
 
     def held(self, array: FloatArray) -> FloatArray:
         """Return an array of somebody else's that a kernel changes in place."""

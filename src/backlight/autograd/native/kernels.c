@@ -34,10 +34,9 @@ int NAMED(run_, LEVEL)(const step *steps, int64_t count, int64_t rows) {
 /* Changes with the layout of a step and with the list of kernels. */
 int NAMED(format_, LEVEL)(void) { return 1000 * (int)sizeof(step) + (int)(sizeof(KERNELS) / sizeof(*KERNELS)); }
 
-void NAMED(use_blas_, LEVEL)(void *sgemm, int wide, int64_t from) {
+void NAMED(use_blas_, LEVEL)(void *sgemm, int wide) {
     blas = sgemm;
     blas_wide = wide;
-    blas_from = from;
 }
 
 void NAMED(measure_, LEVEL)(request *requests, int64_t count) { measure(requests, count); }

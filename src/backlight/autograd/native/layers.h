@@ -30,19 +30,22 @@ static void embed_back(const step *s, int64_t rows) {
     }
 }
 
-/* -- linear: p = x, W, b or none, y, scratch | x, W, dy, dx, dW, db, each or none, scratch; n = I, O ----------------- */
+/* -- linear: p = x, W, b or none, y, scratch | x, W, dy, dx, dW, db, each or none, scratch; n = I, O, threads | I, O,
+      threads, add to dx, to dW, to db --------------------------------------------------------------------------------- */
 
 static void linear(const step *s, int64_t rows) {
     int64_t I = s->n[0], O = s->n[1];
     if (IN(2)) EACH(i, rows) memcpy(OUT(3) + i * O, IN(2), 4 * (size_t)O);
-    multiply(rows, O, I, (matrix){IN(0), I, 1}, (matrix){IN(1), O, 1}, OUT(3), IN(2) != 0, OUT(4));
+    multiply(rows, O, I, (matrix){IN(0), I, 1}, (matrix){IN(1), O, 1}, OUT(3), IN(2) != 0, (int)s->n[2], OUT(4));
 }
 
 static void linear_back(const step *s, int64_t rows) {
     int64_t I = s->n[0], O = s->n[1];
-    if (OUT(5)) column_sums(rows, O, IN(2), 0, OUT(5), (int)s->n[4]);
-    if (OUT(4)) multiply(I, O, rows, (matrix){IN(0), 1, I}, (matrix){IN(2), O, 1}, OUT(4), (int)s->n[3], OUT(6));
-    if (OUT(3)) multiply(rows, I, O, (matrix){IN(2), O, 1}, (matrix){IN(1), 1, O}, OUT(3), (int)s->n[2], OUT(6));
+    int threads = (int)s->n[2];
+    matrix x_across = {IN(0), 1, I}, dy = {IN(2), O, 1}, w_across = {IN(1), 1, O};
+    if (OUT(5)) column_sums(rows, O, IN(2), 0, OUT(5), (int)s->n[5]);
+    if (OUT(4)) multiply(I, O, rows, x_across, dy, OUT(4), (int)s->n[4], threads, OUT(6));
+    if (OUT(3)) multiply(rows, I, O, dy, w_across, OUT(3), (int)s->n[3], threads, OUT(6));
 }
 
 /* -- functions of each number: p = x, y | x or y, dy, dx; n = C -------------------------------------------------------- */

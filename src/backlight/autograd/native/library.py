@@ -1,4 +1,4 @@
-"""The compiled kernels, if they are there, and the BLAS that their large products go to."""
+"""The compiled kernels, if they are there, and the BLAS that some of their products go to."""
 
 import ctypes
 import os
@@ -15,9 +15,6 @@ from backlight.autograd.native.emitting import KERNELS, STEP
 SWITCH = "BACKLIGHT_NATIVE"
 """The environment variable that, set to 0, leaves all work to NumPy."""
 
-BLAS_FROM = 100_000
-"""Multiplications from which on BLAS makes a product: below, finding its way costs it more than its speed gains."""
-
 FORMAT = 1000 * STEP.itemsize + len(KERNELS)
 """Tells a library of another version of this package, which would read other steps."""
 
@@ -32,7 +29,7 @@ class Library:
     Attributes:
         run: (address of the steps, how many, rows of the batch) -> 0, or 1 if an id was not in its table.
         level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
-        blas: the file that large products come from; None if the kernels make them all.
+        blas: the file that some products come from; None if the kernels make them all.
     """
 
     run: Callable[[int, int, int], int]
@@ -57,10 +54,15 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
     """Return the kernels of one level, which must not be above this processor's."""
     run, use_blas = loaded[f"run_{level}"], loaded[f"use_blas_{level}"]
     run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
-    use_blas.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int64]
+    use_blas.argtypes = [ctypes.c_void_p, ctypes.c_int]
     path, sgemm, wide = _sgemm() if with_blas else (None, None, False)
-    use_blas(sgemm, wide, BLAS_FROM)
+    use_blas(sgemm, wide)
     return Library(run=run, level=level, blas=path)
+
+
+def blas_threads() -> int:
+    """Return how many threads NumPy's BLAS may use now."""
+    return max((info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"), default=1)
 
 
 def _sgemm() -> tuple[str | None, Any, bool]:

@@ -31,9 +31,8 @@ def _linear(to: Emitter, y: TensorBase) -> None:
     x, weight, bias = _product(y)
     if x.array.ndim < 2 or weight.array.ndim != 2:
         raise UnsuitableError("a product of other things than rows and a matrix")
-    to.room_for_product(y, *weight.array.shape)
     p = (to.numbers(x), to.numbers(weight), None if bias is None else to.numbers(bias), to.numbers(y), SCRATCH)
-    to.forward("linear", y, n=weight.array.shape, p=p)
+    to.forward("linear", y, n=(*weight.array.shape, to.threads), p=p)
 
 
 def _linear_back(to: Emitter, y: TensorBase) -> None:
@@ -43,7 +42,7 @@ def _linear_back(to: Emitter, y: TensorBase) -> None:
     dweight, add_weight = to.gradient_for(weight)
     dx, add_x = to.gradient_for(x)
     p = (to.numbers(x), to.numbers(weight), above, dx, dweight, dbias, SCRATCH)
-    to.backward("linear_back", y, n=(*weight.array.shape, add_x, add_weight, add_bias), p=p)
+    to.backward("linear_back", y, n=(*weight.array.shape, to.threads, add_x, add_weight, add_bias), p=p)
 
 
 def _number_by_number(name: str, *, from_output: bool) -> Lowering:

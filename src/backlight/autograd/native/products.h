@@ -1,4 +1,4 @@
-/* Products of matrices: small ones here, large ones by the BLAS that NumPy has brought. */
+/* Products of matrices: by these kernels, or by the BLAS that NumPy has brought where that is faster. */
 
 #ifndef BACKLIGHT_PRODUCTS_H
 #define BACKLIGHT_PRODUCTS_H
@@ -6,9 +6,9 @@
 #include "vectors.h"
 
 #if LANES == 16
-#define TILE_ROWS 8
+#define TILE_ROWS 12 /* 24 of 32 registers hold sums */
 #else
-#define TILE_ROWS 6
+#define TILE_ROWS 6 /* 12 of 16 */
 #endif
 
 /* A matrix in memory: element (i, j) stands at at[i * row + j * column]. */
@@ -25,14 +25,15 @@ typedef enum {
     SUM_FROM_ROW      /* a[i][k] is 0 for k < i */
 } extent;
 
-/* A tile of c, `rows` x (vectors LANES), held in registers while the sum runs from k = first to last. */
-INLINE void tile(const int rows, const int vectors, int64_t first, int64_t last, matrix a, const float *panel,
-                 float *c, int64_t c_row, int64_t columns, int add) {
+/* A tile of c, `rows` x (vectors LANES), held in registers while the sum runs over some terms. Row k of b begins at
+   b[k * b_row]. */
+INLINE void tile(const int rows, const int vectors, int64_t terms, matrix a, const float *b, int64_t b_row, float *c,
+                 int64_t c_row, int64_t columns, int add) {
     vec held[TILE_ROWS][2];
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < vectors; v++) held[i][v] = all(0);
-    for (int64_t k = first; k < last; k++) {
-        const float *b = panel + k * vectors * LANES, *a_k = a.at + k * a.column;
+    for (int64_t k = 0; k < terms; k++, b += b_row) {
+        const float *a_k = a.at + k * a.column;
         for (int i = 0; i < rows; i++) {
             vec a_ik = all(a_k[i * a.row]);
             for (int v = 0; v < vectors; v++) held[i][v] += a_ik * load(b + v * LANES);
@@ -52,53 +53,68 @@ INLINE void tile(const int rows, const int vectors, int64_t first, int64_t last,
 #define TILE(rows) \
     case rows: \
         if (vectors == 1) \
-            tile(rows, 1, first, last, a, panel, c, c_row, columns, add); \
+            tile(rows, 1, terms, a, b, b_row, c, c_row, columns, add); \
         else \
-            tile(rows, 2, first, last, a, panel, c, c_row, columns, add); \
+            tile(rows, 2, terms, a, b, b_row, c, c_row, columns, add); \
         break;
 
-static void any_tile(int64_t rows, int vectors, int64_t first, int64_t last, matrix a, const float *panel, float *c,
+static void any_tile(int64_t rows, int vectors, int64_t terms, matrix a, const float *b, int64_t b_row, float *c,
                      int64_t c_row, int64_t columns, int add) {
     switch (rows) {
         TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
-#if TILE_ROWS == 8
-        TILE(7) TILE(8)
+#if TILE_ROWS > 6
+        TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
 #endif
     }
 }
 
 /* Copy some columns of b side by side, `width` floats for each of `terms` rows, 0 where there are fewer columns. */
 static void pack(matrix b, int64_t terms, int64_t columns, int64_t width, float *panel) {
+    if (columns < width) memset(panel, 0, 4 * (size_t)(terms * width));
     if (b.column == 1) {
-        for (int64_t k = 0; k < terms; k++, panel += width) {
-            memcpy(panel, b.at + k * b.row, 4 * (size_t)columns);
-            for (int64_t j = columns; j < width; j++) panel[j] = 0;
+        for (int64_t k = 0; k < terms; k++) {
+            const float *row = b.at + k * b.row;
+            if (columns == width)
+                for (int64_t j = 0; j < width; j += LANES) store(panel + k * width + j, load(row + j));
+            else
+                memcpy(panel + k * width, row, 4 * (size_t)columns);
         }
         return;
     }
-    if (columns < width) memset(panel, 0, 4 * (size_t)(terms * width));
     for (int64_t k = 0; k < terms; k += 16) /* a square at a time, so that both sides stay in the cache */
         for (int64_t j = 0; j < columns; j++)
             for (int64_t l = k; l < k + 16 && l < terms; l++) panel[l * width + j] = b.at[l * b.row + j * b.column];
 }
 
-/* c (rows x columns) = a b, or c += a b; `panel` has room for terms x 2 LANES numbers. */
-static __attribute__((noinline)) void multiply_here(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b, float *c, int64_t c_row,
-                          int add, extent part, float *panel) {
-    for (int64_t j = 0; j < columns;) {
-        int vectors = columns - j <= LANES ? 1 : 2;
-        int64_t width = vectors * LANES, some = columns - j < width ? columns - j : width;
-        pack((matrix){b.at + j * b.column, b.row, b.column}, terms, some, width, panel);
-        for (int64_t i = 0; i < rows; i += TILE_ROWS) {
-            int64_t high = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
-            int64_t first = part == SUM_FROM_ROW ? i : 0;
-            int64_t last = part == SUM_UP_TO_ROW && i + high < terms ? i + high : terms;
-            if (part == COLUMNS_FROM_ROW && j + some <= i) break;
-            any_tile(high, vectors, first, last, (matrix){a.at + i * a.row, a.row, a.column}, panel, c + i * c_row + j,
-                     c_row, some, add);
+#define TERMS 192 /* of a sum taken at a time: what is packed then stays in the first cache */
+#define FEW 64    /* rows below which packing costs more than it gains, where b's rows can be read as they are */
+
+/* c (rows x columns) = a b, or c += a b; `panel` has room for TERMS x 2 LANES numbers. */
+static __attribute__((noinline)) void multiply_here(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b,
+                                                    float *c, int64_t c_row, int add, extent part, float *panel) {
+    for (int64_t k = 0; k < terms; k += TERMS, add = 1)
+        for (int64_t j = 0; j < columns;) {
+            int vectors = columns - j <= LANES ? 1 : 2;
+            int64_t some = terms - k < TERMS ? terms - k : TERMS;
+            int64_t width = vectors * LANES, wide = columns - j < width ? columns - j : width;
+            matrix here = {b.at + k * b.row + j * b.column, b.row, b.column};
+            int as_it_is = b.column == 1 && wide == width && rows < FEW;
+            const float *from = as_it_is ? here.at : panel;
+            int64_t from_row = as_it_is ? b.row : width;
+            if (!as_it_is) pack(here, some, wide, width, panel);
+            for (int64_t i = 0; i < rows; i += TILE_ROWS) {
+                int64_t high = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
+                int64_t first = part == SUM_FROM_ROW && i > k ? i - k : 0;
+                int64_t last = part == SUM_UP_TO_ROW && i + high < k + some ? i + high - k : some;
+                if (part == COLUMNS_FROM_ROW && j + wide <= i) break;
+                if (first > some) first = some;
+                if (last < first) last = first;
+                matrix of_a = {a.at + i * a.row + (k + first) * a.column, a.row, a.column};
+                any_tile(high, vectors, last - first, of_a, from + first * from_row, from_row, c + i * c_row + j, c_row,
+                         wide, add);
+            }
+            j += wide;
         }
-        j += some;
-    }
 }
 
 /* cblas_sgemm, with whole numbers of 64 bits or of 32 */
@@ -107,14 +123,19 @@ typedef void (*wide_sgemm)(int, int, int, int64_t, int64_t, int64_t, float, cons
 typedef void (*narrow_sgemm)(int, int, int, int32_t, int32_t, int32_t, float, const float *, int32_t, const float *,
                              int32_t, float, float *, int32_t);
 
-static void *blas;      /* none: all products are made here */
+static void *blas; /* none: all products are made here */
 static int blas_wide;
-static int64_t blas_from; /* multiplications from which on BLAS is the faster one */
+
+/* On one thread, BLAS is the faster one for small products, of a matrix as it is and of a transposed one (measured, in
+   multiplications: docs/log.md); on several, for large ones, which it shares out. */
+#define SMALL 1000000
+#define SMALL_TRANSPOSED 300000
 
 /* c (rows x columns) = a b or c += a b, of matrices whose rows or whose columns lie side by side. */
-static void multiply(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b, float *c, int add,
+static void multiply(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b, float *c, int add, int threads,
                      float *panel) {
-    if (!blas || rows * columns * terms < blas_from) {
+    int64_t size = rows * columns * terms;
+    if (!blas || (size >= (b.column == 1 ? SMALL : SMALL_TRANSPOSED) && threads == 1)) {
         multiply_here(rows, columns, terms, a, b, c, columns, add, WHOLE, panel);
         return;
     }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backlight.autograd.native.emitting import Emitter, Size, UnsuitableError
-from backlight.autograd.native.library import library
+from backlight.autograd.native.library import blas_threads, library
 from backlight.autograd.native.lowering import LOWERINGS
 from backlight.autograd.ops.attention import Places
 from backlight.autograd.tensor_base import TensorBase
@@ -37,6 +37,7 @@ class Program:
         self._inputs = inputs
         self._order = [node for node in reversed(end.ancestry()) if node._prev]
         self._places = next((at for at, one in enumerate(inputs) if isinstance(one, Places)), None)
+        self._threads = blas_threads()
         self._make(self._size(inputs))
 
     def forward(self, inputs: tuple[Any, ...]) -> float:
@@ -78,7 +79,7 @@ class Program:
         return Size(rows, *inputs[self._places].shape)
 
     def _make(self, room: Size) -> None:
-        emitter = Emitter(self._end, self._inputs, room)
+        emitter = Emitter(self._end, self._inputs, room, self._threads)
         try:
             for node in self._order:
                 LOWERINGS[_name(node)][0](emitter, node)
