@@ -63,8 +63,9 @@ def figures(
         write_atomically(path, page_bytes(page, kind, dark=dark))
         drawn[name] = str(path)
         shown.print(f"{name:{width}}  {one_line(str(path))}", soft_wrap=True)
-    for name, reason in skipped.items():
-        shown.print(f"{name:{width}}  not drawn: {one_line(reason)}", soft_wrap=True)
+    for reason in dict.fromkeys(skipped.values()):
+        without = ", ".join(name for name, why in skipped.items() if why == reason)
+        shown.print(f"not drawn: {without}: {one_line(reason)}", soft_wrap=True)
     if json_output:
         print_json({"run": str(source.run.path), "drawn": drawn, "not_drawn": skipped})
 

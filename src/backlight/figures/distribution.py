@@ -5,10 +5,9 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from backlight.core import FloatArray, ShapeError
-from backlight.figures.letters import legible, letter_ticks, quoted, write_title
+from backlight.figures.letters import PERCENT, legible, letter_ticks, quoted, write_title
 from backlight.figures.style import palette
 
 _MOST: Final = 40
@@ -49,7 +48,7 @@ def draw_next_characters(
     letter_ticks(ax.xaxis, names)
     ax.set_xlim(-0.6, len(names) - 0.4)
     ax.set_ylim(0, 1.1 * max(heights))
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.yaxis.set_major_formatter(PERCENT)
     ax.set_ylabel("probability")
     start = f"after {quoted(after)}" if after else "at the start"
     write_title(ax, f"What comes {start}{came}")

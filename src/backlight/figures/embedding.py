@@ -36,7 +36,7 @@ def draw_embedding(
     if points.shape != (len(labels), 2):
         raise ShapeError(f"{len(labels)} labels need points of shape ({len(labels)}, 2); got {points.shape}.")
     colours = palette(ax)
-    size = float(np.clip(280 / np.sqrt(len(labels)) / 3.2, 7, 15))
+    size = float(np.clip(90 / np.sqrt(len(labels)), 7, 15))
     inks = [colours.orange if token in marked else colours.ink for token in range(len(labels))]
     for (x, y), label, ink in zip(points.tolist(), labels, inks, strict=True):
         ax.text(

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from backlight.core import FloatArray, ShapeError
-from backlight.figures.letters import legible, letter_ticks, write_title
+from backlight.figures.letters import PERCENT, legible, letter_ticks, write_title
 from backlight.figures.style import palette
 
 
@@ -35,7 +34,7 @@ def draw_firing_rates(ax: Axes, rates: FloatArray, labels: Sequence[str]) -> Non
     ax.set_ylim(0, 1.12 * max(float(rates.max()), even))
     ax.annotate(f"1/V = {even:.2g}", (1, even), (6, 0), xycoords=ax.get_yaxis_transform(),
                 textcoords="offset points", va="center", color=colours.orange, size=9)  # fmt: skip
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.yaxis.set_major_formatter(PERCENT)
     ax.set_ylabel("share of examples")
     rarest = int(np.argmin(rates))
     shares = float(rates[rarest])

@@ -8,6 +8,10 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ticker import FuncFormatter
+
+PERCENT: Final = FuncFormatter(lambda share, _: f"{100 * share:.3g}%")
+"""Writes shares at an axis."""
 
 MOST_TICKS: Final = 64
 """With more characters than this only every second, third, ... one is named at an axis."""

@@ -20,6 +20,9 @@ _METADATA: Final[dict[str, dict[str, str | None]]] = {
     "svg": {"Date": None, "Creator": "Backlight"},
 }
 
+_MARGIN: Final = 0.12
+"""Inches of paper around what is drawn."""
+
 FORMATS: Final = tuple(_METADATA)
 """What a picture can be saved as."""
 
@@ -51,7 +54,8 @@ def rendered(figure: Figure, kind: str = "png") -> bytes:
         raise ConfigError(f"a picture can be saved as {' or '.join(FORMATS)}; got {kind or 'no suffix'!r}. Choose one.")
     buffer = BytesIO()
     with mpl.rc_context({"svg.hashsalt": STYLE["svg.hashsalt"]}):
-        figure.savefig(buffer, format=kind, metadata=_METADATA[kind])
+        # tight: axes whose sides are bound to each other seldom fill their page
+        figure.savefig(buffer, format=kind, metadata=_METADATA[kind], bbox_inches="tight", pad_inches=_MARGIN)
     return buffer.getvalue()
 
 

@@ -44,7 +44,7 @@ def embedding(source: Source) -> Page:
     points, shares = (vectors, None) if table.size == 2 else principal_plane(vectors)
     names = ("first axis", "second axis")
     if shares is not None:
-        names = (f"first principal axis, {shares[0]:.0%} of the variance", f"second, {shares[1]:.0%}")
+        names = (f"first principal axis, {shares[0]:.0%} of the variance", f"second principal axis, {shares[1]:.0%}")
     marked = {token + 1 for token, character in enumerate(source.vocabulary.characters) if character in _VOWELS}
     if len(marked) < 3:
         marked = set()
