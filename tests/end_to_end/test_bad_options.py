@@ -14,6 +14,7 @@ TRAIN = [
     "--patience 0", "--threads 0", "--evaluate-every 0", "--evaluate-every -1", "--warmup -1", "--weight-decay -1",
     "--weight-decay nan", "--weight-decay inf", "--momentum 0.9", "--momentum nan", "--optimiser sgd --momentum 1",
     "--optimiser sgd --momentum -0.1", "--optimiser sgd --momentum nan", "--clip 0", "--clip -1", "--clip nan",
+    "--output-scale -1", "--output-scale nan", "--output-scale inf", "--model bigram --output-scale 1",
     "--average 0", "--average 1", "--average nan", "--model gpt", "--order 3", "--k 1", "--smoothing add-k",
     "--name a/b", "--name ..", "--name .hidden", "--name -", "--name new\nline", "--name \x1b[31m", "--name ",
     f"--name {'x' * 300}", "--runs names.txt", "--runs names.txt/runs",

@@ -21,7 +21,10 @@ COMMANDS = {
     "find-lr names.txt --hidden 4": {"model", "rates", "losses", "smoothed", "suggestion", "reason", "steps", "train"},
 }
 
-VERDICT = {"run", "model", "parameters", "context", "train_nats", "dev_nats", "test_nats", "steps", "seconds"}
+VERDICT = {
+    "run", "model", "parameters", "context", "train_nats", "dev_nats", "test_nats", "steps", "seconds", "initial_nats",
+    "expected_initial_nats",
+}  # fmt: skip
 
 
 def strict(line: str) -> Any:

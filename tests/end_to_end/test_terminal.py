@@ -73,6 +73,25 @@ def test_a_terminal_of_80_columns_is_wide_enough(runs: Any, words: str) -> None:
         assert max(map(cell_len, lines(written))) <= 80
 
 
+def test_the_first_loss_stands_beside_that_of_a_guess(shell: Any, tiny: Callable[..., Any]) -> None:
+    told = shell.works("train", "names.txt", *tiny()).out
+    expected, first = re.findall(r"know-nothing loss ln 23 = (\S+) nats per character; before training: (\S+)", told)[0]
+    assert abs(float(first) / float(expected) - 1) < 0.1
+    assert "ought" not in told
+    assert told.index("before training") < told.index("what it says now")
+
+
+def test_a_badly_scaled_last_layer_is_warned_of(shell: Any, tiny: Callable[..., Any]) -> None:
+    code, told = on_a_terminal(shell, "train", "names.txt", *tiny("--output-scale", "20"))
+    assert code == 0
+    assert max(map(cell_len, lines(told))) <= 80
+    words = " ".join(" ".join(lines(told)).split())
+    assert "The first loss ought to be that of a guess, 3.14; it is " in words
+    assert "Scale the last layer's first weights down: --output-scale 0.1." in words
+    result = shell("train", "names.txt", *tiny("--output-scale", "20"), "--json").json
+    assert result["initial_nats"] > 2 * result["expected_initial_nats"]
+
+
 def test_wide_characters_count_twice(shell: Any, tiny: Callable[..., Any]) -> None:
     shell.write(
         "wide", "東京都千代田区丸の内一丁目\n大阪府大阪市北区梅田\n京都府京都市下京区\n北海道札幌市中央区\n" * 2

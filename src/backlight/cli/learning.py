@@ -1,5 +1,6 @@
 """What `backlight train` does once the run is made: learn in sight, stop when asked, show what came of it."""
 
+import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-import numpy as np
 import typer
 from rich.console import Console
 
@@ -45,6 +45,8 @@ def run(session: Session, *, samples: int, json_output: bool) -> None:
 def _learn(session: Session, out: Console) -> dict[str, Any]:
     """Count or train, and return the verdict; raises typer.Exit if training was stopped."""
     if session.plan.recipe is None:
+        V = session.vocabulary.size
+        out.print(f"know-nothing loss ln {V} = {math.log(V):.4f} nats per character")
         return session.result(steps=0, seconds=session.count())
     trainer = session.trainer()
     if trainer.finished:
@@ -97,10 +99,7 @@ def _resume(path: Path) -> str:
 def _heading(session: Session) -> str:
     plan, corpus = session.plan, session.corpus
     size = f"{len(corpus.items):,} items" if session.ends else f"{len(corpus.items[0]):,} characters"
-    return (
-        f"{plan.model} on {source(corpus.name)}: {size}, vocabulary {session.vocabulary.size}\n"
-        f"know-nothing loss ln {session.vocabulary.size} = {np.log(session.vocabulary.size):.4f} nats per character"
-    )
+    return f"{plan.model} on {source(corpus.name)}: {size}, vocabulary {session.vocabulary.size}"
 
 
 def _verdict(result: dict[str, Any]) -> Any:

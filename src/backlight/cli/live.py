@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from backlight.cli.output import one_line
 from backlight.sample import SampleConfig, sample_batch
-from backlight.train import Evaluation, Session, Trainer, bits
+from backlight.train import Evaluation, FirstLoss, Session, Trainer, bits
 from backlight.train import Progress as Where
 
 _SHOWN = 5
@@ -40,7 +40,8 @@ class Live:
         self.task = self.bar.add_task("training", total=trainer.recipe.steps, completed=trainer.step, told="")
 
     def __enter__(self) -> Self:
-        self.out.print(f"{'step':>7}  {'train':>6}  {'dev':>6}  {'bits':>5}   what it says now", style="bold")
+        if self.trainer.step:
+            self._head()
         self.bar.start()
         return self
 
@@ -50,7 +51,22 @@ class Live:
         del kind, error, traceback
         self.bar.stop()
 
+    def _head(self) -> None:
+        self.out.print(f"{'step':>7}  {'train':>6}  {'dev':>6}  {'bits':>5}   what it says now", style="bold")
+
+    def _rehearse(self, first: FirstLoss) -> None:
+        V = self.session.vocabulary.size
+        self.out.print(
+            f"know-nothing loss ln {V} = {first.expected:.4f} nats per character; "
+            f"before training: {_figure(first.measured or 0.0, 4)}"
+        )
+        if first.warning is not None:
+            self.out.print(first.warning, style="bold yellow")
+
     def _evaluated(self, record: Evaluation) -> None:
+        if record.step == 0:
+            self._rehearse(FirstLoss.of(self.session.vocabulary.size, [record.to_json()]))
+            self._head()
         train = "-" if record.train_nats is None else _figure(record.train_nats, 4)
         dev, in_bits = _figure(record.dev_nats, 4), _figure(bits(record.dev_nats), 3)
         line = f"{record.step:>7,}  {train:>6}  {dev:>6}  {in_bits:>5}   {self._said(record.step)}"

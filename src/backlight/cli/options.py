@@ -47,6 +47,10 @@ class ModelOptions:
     tie_weights: Annotated[
         bool | None, typer.Option("--tie-weights", help="GPT reads and writes by one table.", rich_help_panel=_MODEL)
     ] = None
+    output_scale: Annotated[
+        float | None,
+        typer.Option(help="Factor on the last layer's first weights; 1 is overconfident.", rich_help_panel=_MODEL),
+    ] = None
     order: Annotated[int | None, typer.Option(help="n of the n-gram, 1 to 6.", rich_help_panel=_MODEL)] = None
     smoothing: Annotated[
         str | None, typer.Option(help="kneser-ney or add-k, of the n-gram.", rich_help_panel=_MODEL)

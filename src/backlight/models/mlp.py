@@ -1,5 +1,6 @@
 """The neural probabilistic language model: characters become vectors, and a hidden layer reads several at once."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,8 @@ class MLPConfig:
         hidden: tanh units of each hidden layer, first to last.
         direct: whether the vectors also reach the logits directly, past the hidden layers.
         batch_norm: whether each hidden layer's sums are normalised over the minibatch before the tanh.
+        output_scale: factor on the last layer's first weights. Small, so that the first logits are nearly equal and
+            the first loss is ln V; with 1 or more, training begins with unlearning a confident guess.
     """
 
     vocabulary_size: int
@@ -32,6 +35,7 @@ class MLPConfig:
     hidden: tuple[int, ...] = (256, 256)
     direct: bool = False
     batch_norm: bool = False
+    output_scale: float = 0.1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))  # a list, if it comes from a JSON file
@@ -46,8 +50,15 @@ class MLPConfig:
         ):
             if not 1 <= size <= MOST:
                 raise ConfigError(f"{name} must be from 1 to {MOST:,}; got {size}. Leave it out for the default.")
+        check_output_scale(self.output_scale)
         if not self.hidden:
             raise ConfigError("hidden must name at least one layer; got none. For a model without one, use bigram.")
+
+
+def check_output_scale(scale: float) -> None:
+    """Raise ConfigError for a factor that no first weights can have."""
+    if not 0 <= scale < math.inf:
+        raise ConfigError(f"output_scale must be a finite number, 0 or more; got {scale}. Try 0.1, or leave it out.")
 
 
 class MLP(NeuralModel):
@@ -77,9 +88,12 @@ class MLP(NeuralModel):
             layers.append(Linear(fan_in, fan_out, bias=not config.batch_norm, nonlinearity="tanh", rng=rng))
             layers += [BatchNorm1d(fan_out), Tanh()] if config.batch_norm else [Tanh()]
         self.hidden = Sequential(*layers)
-        # small last weights: the first logits are nearly equal, and the first loss is ln V
-        self.output = Linear(config.hidden[-1], config.vocabulary_size, scale=0.1, rng=rng)
-        self.direct = Linear(joined, config.vocabulary_size, bias=False, scale=0.1, rng=rng) if config.direct else None
+        self.output = Linear(config.hidden[-1], config.vocabulary_size, scale=config.output_scale, rng=rng)
+        self.direct = (
+            Linear(joined, config.vocabulary_size, bias=False, scale=config.output_scale, rng=rng)
+            if config.direct
+            else None
+        )
 
     def forward(self, x: IntArray) -> Tensor:
         """Return (B, V) logits of the character after each row of (B, T) ids."""

@@ -11,7 +11,7 @@ from backlight.autograd.ops.recurrence import State
 from backlight.core import Batch, ConfigError, FloatArray, IntArray
 from backlight.models._ragged import Ragged
 from backlight.models.decoding import slide
-from backlight.models.mlp import MOST
+from backlight.models.mlp import MOST, check_output_scale
 from backlight.models.neural import NeuralModel, nats_of
 from backlight.models.protocol import Reads
 from backlight.nn import GRU, LSTM, RNN, Dropout, Embedding, Linear
@@ -30,6 +30,8 @@ class RecurrentConfig:
         hidden: length of the state of each layer, first to last.
         dropout: share of numbers dropped in training: of the vectors, and of what each layer hands on; never of what
             a layer tells itself from step to step.
+        output_scale: factor on the last layer's first weights. Small, so that the first logits are nearly equal and
+            the first loss is ln V; with 1 or more, training begins with unlearning a confident guess.
     """
 
     cell: ClassVar[str]
@@ -39,6 +41,7 @@ class RecurrentConfig:
     embedding: int = 64
     hidden: tuple[int, ...] = (192,)
     dropout: float = 0.2
+    output_scale: float = 0.1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))  # a list, if it comes from a JSON file
@@ -53,6 +56,7 @@ class RecurrentConfig:
         ):
             if not 1 <= size <= MOST:
                 raise ConfigError(f"{name} must be from 1 to {MOST:,}; got {size}. Leave it out for the default.")
+        check_output_scale(self.output_scale)
         if not self.hidden:
             raise ConfigError("hidden must name at least one layer; got none. For a model without one, use bigram.")
         if not 0 <= self.dropout < 1:
@@ -113,8 +117,7 @@ class RecurrentModel(NeuralModel):
         self.dropout = Dropout(config.dropout, rng=rng)
         layer, fan_ins = LAYERS[config.cell], (config.embedding, *config.hidden)
         self.layers = [layer(i, h, rng=rng) for i, h in zip(fan_ins, config.hidden, strict=False)]
-        # small last weights: the first logits are nearly equal, and the first loss is ln V
-        self.output = Linear(config.hidden[-1], config.vocabulary_size, scale=0.1, rng=rng)
+        self.output = Linear(config.hidden[-1], config.vocabulary_size, scale=config.output_scale, rng=rng)
 
     def forward(self, x: IntArray) -> Tensor:
         """Return (B, T, V) logits of the character after each position of (B, T) ids."""

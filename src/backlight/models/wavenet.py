@@ -6,7 +6,7 @@ import numpy as np
 
 from backlight.autograd import Tensor
 from backlight.core import ConfigError, IntArray
-from backlight.models.mlp import MOST
+from backlight.models.mlp import MOST, check_output_scale
 from backlight.models.neural import NeuralModel
 from backlight.nn import BatchNorm1d, Embedding, FlattenConsecutive, Linear, Module, Sequential, Tanh
 
@@ -23,12 +23,15 @@ class WaveNetConfig:
         context: how many characters it reads, T: a power of 2, one level of pairs for each doubling.
         embedding: length of a character's vector, E.
         hidden: tanh units of each level, H.
+        output_scale: factor on the last layer's first weights. Small, so that the first logits are nearly equal and
+            the first loss is ln V; with 1 or more, training begins with unlearning a confident guess.
     """
 
     vocabulary_size: int
     context: int = 8
     embedding: int = 32
     hidden: int = 200
+    output_scale: float = 0.1
 
     def __post_init__(self) -> None:
         if self.vocabulary_size < 2:
@@ -39,6 +42,7 @@ class WaveNetConfig:
             size = getattr(self, name)
             if not 1 <= size <= MOST:
                 raise ConfigError(f"{name} must be from 1 to {MOST:,}; got {size}. Leave it out for the default.")
+        check_output_scale(self.output_scale)
         if self.context < 2 or self.context & (self.context - 1):
             below = 1 << (self.context.bit_length() - 1)
             near = "2" if self.context < 2 else f"{below} or {2 * below}"
@@ -85,8 +89,7 @@ class WaveNet(NeuralModel):
                 Tanh(),
             ]
         self.hidden = Sequential(*layers)
-        # small last weights: the first logits are nearly equal, and the first loss is ln V
-        self.output = Linear(config.hidden, config.vocabulary_size, scale=0.1, rng=rng)
+        self.output = Linear(config.hidden, config.vocabulary_size, scale=config.output_scale, rng=rng)
 
     def forward(self, x: IntArray) -> Tensor:
         """Return (B, V) logits of the character after each row of (B, T) ids."""

@@ -28,7 +28,8 @@ LOWEST: Final = 1e-5
 HIGHEST: Final = 10.0
 STEPS: Final = 120
 """Twenty for each tenfold. With more, training itself lowers the loss while the rate is still low, which then looks
-better than it is: with 300 steps instead of 100 from 1e-5 to 1, the default MLP's suggestion falls from 0.0034 to 0.0017."""
+better than it is: with 300 steps instead of 100 from 1e-5 to 1, the default MLP's suggestion falls from 0.0034 to
+0.0017."""
 
 FEWEST: Final = 20
 """Steps below which there is nothing to smooth."""

@@ -1,7 +1,9 @@
 """What the loop tells while it runs."""
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,44 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """Return a line for metrics.jsonl."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstLoss:
+    """The loss before the first step beside that of a guess: lecture 4's rehearsal.
+
+    Attributes:
+        expected: ln V, what equal logits give, in nats per character.
+        measured: on the dev split with the first weights; None where it is not known, as for what is counted.
+    """
+
+    TOLERANCE: ClassVar[float] = 0.1
+
+    expected: float
+    measured: float | None
+
+    @classmethod
+    def of(cls, vocabulary_size: int, metrics: Iterable[Mapping[str, Any]]) -> "FirstLoss":
+        """Return it as a run's lines of metrics tell it."""
+        first = (record["dev_nats"] for record in metrics if record.get("step") == 0 and "dev_nats" in record)
+        return cls(expected=math.log(vocabulary_size), measured=next(first, None))
+
+    @property
+    def warning(self) -> str | None:
+        """What it means that the two differ by more than a tenth, and what to do; None if they do not."""
+        if self.measured is None or abs(self.measured - self.expected) <= self.TOLERANCE * self.expected:
+            return None
+        told = f"The first loss ought to be that of a guess, {self.expected:.2f}; it is {self.measured:.2f}."
+        if self.measured < self.expected:
+            return f"{told} The first weights know something of the text already. Were they trained before?"
+        return (
+            f"{told} The first logits are overconfident, and the first steps go into unlearning that. "
+            "Scale the last layer's first weights down: --output-scale 0.1."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its entries of a run's result."""
+        return {"expected_initial_nats": self.expected, "initial_nats": self.measured}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

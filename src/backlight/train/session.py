@@ -15,6 +15,7 @@ from backlight.runs import RunDirectory
 from backlight.text import Corpus, Vocabulary, item_hashes, load_corpus
 from backlight.train.evaluate import SAMPLE_TARGETS, bits, mean_nats
 from backlight.train.plan import Plan
+from backlight.train.records import FirstLoss
 from backlight.train.setup import Setup, build_model
 from backlight.train.trainer import Trainer
 
@@ -79,6 +80,7 @@ class Session(Setup):
             "parameters": self.model.parameter_count(),
             "context": self.model.context,
             "vocabulary_size": self.vocabulary.size,
+            **FirstLoss.of(self.vocabulary.size, self.run.load_metrics()).to_json(),
             **nats,
             "dev_bits": bits(nats["dev_nats"]),
             "test_bits": bits(nats["test_nats"]),

@@ -13,6 +13,7 @@ from backlight.runs import RunDirectory
 from backlight.train import (
     DivergenceError,
     Evaluation,
+    FirstLoss,
     LossRecord,
     Progress,
     Session,
@@ -194,6 +195,40 @@ def test_the_verdict_names_each_part_by_its_own_loss(make: Make) -> None:
     assert [result["dev_bits"], result["test_bits"]] == [bits(one) for one in nats[1:]]
 
 
+def test_the_verdict_has_the_first_loss_and_that_of_a_guess(make: Make) -> None:
+    session = make("run")
+    first = mean_nats(session.model.eval(), session.data["dev"])  # type: ignore[attr-defined]
+    session.trainer().fit()
+    result = session.result(steps=30, seconds=1.0)
+    assert result["initial_nats"] == first
+    assert result["expected_initial_nats"] == math.log(session.vocabulary.size)
+    assert FirstLoss.of(session.vocabulary.size, session.run.load_metrics()).warning is None
+
+
+def test_an_overconfident_last_layer_is_warned_of(make: Make) -> None:
+    loud = {"context": 3, "embedding": 2, "hidden": [5], "output_scale": 8.0}
+    session = make("run", plan={"settings": loud})
+    assert session.trainer().fit()
+    first = FirstLoss.of(session.vocabulary.size, session.run.load_metrics())
+    assert first.measured is not None
+    assert first.measured > 2 * first.expected
+    assert first.warning == (
+        f"The first loss ought to be that of a guess, {first.expected:.2f}; it is {first.measured:.2f}. The first "
+        "logits are overconfident, and the first steps go into unlearning that. Scale the last layer's first weights "
+        "down: --output-scale 0.1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "warns"), [(3.62, False), (3.63, True), (2.97, False), (2.96, True), (None, False)]
+)
+def test_a_first_loss_a_tenth_off_is_warned_of(measured: float | None, warns: bool) -> None:
+    first = FirstLoss(expected=math.log(27), measured=measured)
+    assert (first.warning is not None) == warns
+    if warns and measured == 2.96:
+        assert "know something of the text already" in str(first.warning)
+
+
 def test_patience_ends_after_so_many_evaluations_without_a_new_best(make: Make) -> None:
     session = make("run", lr=0.0, patience=3, evaluate_every=2)
     loop = session.trainer()
@@ -316,6 +351,7 @@ def test_a_text_as_one_stream(make: Make) -> None:
 def test_counts_have_no_steps(make: Make) -> None:
     session = make("run", plan={"model": "ngram", "settings": {"order": 2}, "recipe": None})
     result = session.result(steps=0, seconds=session.count())
+    assert result["initial_nats"] is None
     assert result["steps"] == result["best_step"] == 0
     model, _ = load_model(session.run)
     assert mean_nats(model, session.data["dev"]) == result["dev_nats"]
