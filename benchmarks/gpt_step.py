@@ -125,9 +125,8 @@ def main() -> None:
             found += [measure(work, count, compile_it=compile_it) for compile_it in (False, True)]
             if count == 1 and not work.padded:
                 shares.append(share_of_products(work, found[-1].ours))
-                print(
-                    f"{shares[-1]['gflops']:.0f} GFLOP/s, {shares[-1]['of_matmul']:.2f} of NumPy's rate for its products"
-                )
+                share = shares[-1]
+                print(f"{share['gflops']:.0f} GFLOP/s, {share['of_matmul']:.2f} of NumPy's rate for its products")
     save("gpt_step", found, shares=shares)
 
 

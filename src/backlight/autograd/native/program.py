@@ -47,29 +47,36 @@ class Program:
             ConfigError: an id is not in its table, or there is no target.
             GraphError: a parameter's array is another one than it was.
         """
-        size = self._size(inputs)
-        if any(asked > has for asked, has in zip(size, self._room, strict=True)):
-            self._make(Size(*map(max, size, self._room)))
+        size = self._room if self._places is None else self._grown_for(inputs)
         if any(leaf.array is not array for leaf, array in self._leaves):
             raise GraphError("a program needs its parameters where they were; their arrays have been replaced.")
         for which, place in self._emitter.copies.items():
             given = inputs[which].reshape(-1)
+            if len(given) != size.rows and len(given) != len(place):
+                raise GraphError(f"a program is for inputs of {len(place)} ids, as recorded; got {len(given)}.")
             place[: len(given)] = given
         if self._places is not None:
             self._emitter.starts[: size.sequences + 1] = _starts(inputs[self._places])
             self._emitter.sizes[:] = size.sequences, size.positions
         for draw in self._emitter.draws:
             draw.generator.random(dtype=np.float32, out=draw.place[: draw.count(size)])
-        if self._run(self._forward.ctypes.data, len(self._forward), size.rows):
+        if self._run(*self._forward, size.rows):
             raise ConfigError("ids must be in their tables, and at least one target must count; in this batch not so.")
         self._rows = size.rows
         return float(self._emitter.loss[0])
 
     def backward(self) -> None:
         """Write the loss's derivative to the gradient of every parameter, by the last `forward`."""
-        self._run(self._backward.ctypes.data, len(self._backward), self._rows)
+        self._run(*self._backward, self._rows)
         for leaf, _ in self._leaves:
             leaf._grad = leaf._grad_home
+
+    def _grown_for(self, inputs: tuple[Any, ...]) -> Size:
+        """Return how much a batch holds, with room made for it."""
+        size = self._size(inputs)
+        if any(asked > has for asked, has in zip(size, self._room, strict=True)):
+            self._make(Size(*map(max, size, self._room)))
+        return size
 
     def _size(self, inputs: tuple[Any, ...]) -> Size:
         rows = next(one.size for one in inputs if isinstance(one, np.ndarray))
@@ -92,7 +99,8 @@ class Program:
             emitter.starts[:] = np.arange(room.sequences + 1) * room.positions
         self._emitter, self._room = emitter, room
         self._leaves = [(leaf, leaf.array) for leaf in emitter.leaves]
-        self._forward, self._backward = emitter.steps()
+        self._steps = emitter.steps()
+        self._forward, self._backward = ((s.__array_interface__["data"][0], len(s)) for s in self._steps)
 
 
 def _name(node: TensorBase) -> str:
