@@ -7,14 +7,16 @@ from rich.console import Console
 
 from backlight.cli.output import Json, console, print_json, table
 from backlight.models import MODELS
-from backlight.proofs import DIFFERENCES_BOUND, TORCH_BOUND, Row, prove_layers, prove_model, prove_ops, torch_version
+from backlight.proofs.row import DIFFERENCES_BOUND, TORCH_BOUND, Row
 
 _ALL = "all"
+_NEURAL = [name for name, rung in MODELS.items() if not rung.counted]
 
 
 def gradcheck(
     model: Annotated[
-        str | None, typer.Option(help="A model, for a row for each of its parameters; or all of them.")
+        str | None,
+        typer.Option(help=f"A row for each parameter of this model: {', '.join(_NEURAL)}, or all.", metavar="NAME"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs and of the gradients from above.", min=0)] = 1,
     json_output: Json = False,
@@ -23,30 +25,29 @@ def gradcheck(
 
     The exit code is 1 if one of them is beyond its bound.
     """
+    from backlight.proofs.proving import torch_version
+
     torch = torch_version()
     out = console(json_output=json_output)
-    _explain(out, torch, model)
     rows: list[Row] = []
-    for title in ["op", "layer"] if model is None else _neural() if model == _ALL else [model]:
+    for title in ["op", "layer"] if model is None else _NEURAL if model == _ALL else [model]:
         with out.status(f"{title} ..."):
             found = _prove(title, seed)
+        if not rows:
+            _explain(out, torch, model)
         _show(out, title, found, both=torch is not None)
         rows += found
     wrong = [row for row in rows if row.wrong]
     _conclude(out, len(rows), wrong)
     if json_output:
-        print_json(
-            {"seed": seed, "torch": torch, "rows": [row.to_json() for row in rows], "wrong": len(wrong)}
-        )  # fmt: skip
+        print_json({"seed": seed, "torch": torch, "rows": [row.to_json() for row in rows], "wrong": len(wrong)})
     if wrong:
         raise typer.Exit(1)
 
 
-def _neural() -> list[str]:
-    return [name for name, rung in MODELS.items() if not rung.counted]
-
-
 def _prove(group: str, seed: int) -> list[Row]:
+    from backlight.proofs.proving import prove_layers, prove_model, prove_ops
+
     proofs = {"op": prove_ops, "layer": prove_layers}
     return proofs[group](seed) if group in proofs else prove_model(group, seed)
 
@@ -85,10 +86,10 @@ def _share(share: float | None) -> str:
 
 def _conclude(out: Console, count: int, wrong: list[Row]) -> None:
     if not wrong:
-        out.print(f"\nAll {count} are within their bounds.")
+        out.print(f"\n{count} of {count} within bounds.")
         return
-    out.print(f"\n{len(wrong)} of {count} {'is' if len(wrong) == 1 else 'are'} wrong. At worst:")
+    out.print(f"\n{len(wrong)} of {count} wrong, at worst by:")
     for row in wrong:
-        out.print(f"  {row.name}: {_share(row.differences)} from central differences in {row.differences_case}")
+        out.print(f"  {row.name}: {_share(row.differences)} from central differences, {row.differences_case}")
         if row.torch is not None:
-            out.print(f"  {row.name}: {_share(row.torch)} from PyTorch in {row.torch_case}")
+            out.print(f"  {row.name}: {_share(row.torch)} from PyTorch, {row.torch_case}")

@@ -1,25 +1,10 @@
 """Every op, layer and model held against PyTorch and against central differences.
 
-The cases stand here once, for the oracle tests and for `backlight gradcheck`: ops, layers and models each have a file,
-a case a line. What PyTorch has for them is in `backlight.twins`, and only asked where PyTorch is installed.
+    op_cases, layer_cases, model_cases    on which inputs: a case is a line, here once for the oracle tests and for the
+                                          command `backlight gradcheck`
+    proving                               the gradients of each case beside PyTorch's (`backlight.twins` has them, and
+                                          is only asked where PyTorch is installed) and beside central differences
+    row                                   what comes out: the worst of each, and its bound
+
+Nothing is imported here: the commands' help need not wait for 500 cases.
 """
-
-from backlight.proofs.rows import (
-    DIFFERENCES_BOUND,
-    TORCH_BOUND,
-    Row,
-    prove_layers,
-    prove_model,
-    prove_ops,
-    torch_version,
-)
-
-__all__ = [
-    "DIFFERENCES_BOUND",
-    "TORCH_BOUND",
-    "Row",
-    "prove_layers",
-    "prove_model",
-    "prove_ops",
-    "torch_version",
-]

@@ -40,9 +40,10 @@ class OpCase:
     smooth: bool = True
 
     def __str__(self) -> str:
-        shapes = ",".join("made" if callable(i) else "x".join(map(str, i)) or "number" for i in self.inputs)
-        settings = ",".join(f"{k}={np.shape(v) if isinstance(v, np.ndarray) else v}" for k, v in self.settings.items())
-        return f"{self.op}-{shapes}-{settings}"
+        inputs = ["made" if callable(i) else _size(i) for i in self.inputs]
+        return (
+            f"{self.op}({', '.join([*inputs, *(f'{name}={_brief(value)}' for name, value in self.settings.items())])})"
+        )
 
     @property
     def kind(self) -> type[Op]:
@@ -56,6 +57,19 @@ class OpCase:
     def forward(self, arrays: list[Array]) -> tuple[Array, Any]:
         """Return what the op makes of inputs, and what its backward needs."""
         return self.kind.forward(*arrays, **self.settings)
+
+
+def _size(shape: Shape) -> str:
+    return "x".join(map(str, shape)) or "number"
+
+
+def _brief(setting: Any) -> str:
+    """Return a setting on a line: of an array only its shape."""
+    if isinstance(setting, np.ndarray):
+        return _size(setting.shape)
+    if isinstance(setting, tuple):
+        return f"({', '.join(map(_brief, setting))})"
+    return setting.__name__ if isinstance(setting, type) else str(setting)
 
 
 def line(op: str, *inputs: Shape | Make, smooth: bool = True, **settings: Any) -> OpCase:
