@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from backlight.autograd.flat import FlatParameters
+from backlight.autograd.native import library
 from backlight.autograd.tensor_base import TensorBase
 from backlight.core import ConfigError, FloatArray
 from backlight.optim.optimiser import Optimiser, at_least_zero
@@ -48,6 +49,14 @@ class AdamW(Optimiser):
         self.square = np.zeros_like(self.flat.data)
 
     def _update(self, data: FloatArray, grad: FloatArray) -> None:
+        kernels = library()
+        if kernels is not None and data.dtype == np.float32:
+            beta_1, beta_2 = self.betas
+            unbias_2, rate = 1 / math.sqrt(1 - beta_2**self.steps), self.lr / (1 - beta_1**self.steps)
+            decay = self.lr * self.weight_decay
+            numbers = (beta_1, 1 - beta_1, beta_2, 1 - beta_2, unbias_2, self.eps, rate, decay)
+            kernels.adamw(data, grad, self.mean, self.square, self._decaying, np.array(numbers, np.float32))
+            return
         for start in range(0, data.size, BLOCK):
             here = slice(start, start + BLOCK)
             self._update_block(data[here], grad[here], self.mean[here], self.square[here], here)

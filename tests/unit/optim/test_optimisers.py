@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from backlight.autograd import Parameter
+from backlight.autograd.native import library
 from backlight.core import ConfigError
 from backlight.optim import SGD, AdamW
 
@@ -167,3 +168,24 @@ def test_settings_out_of_range_are_one_line(make, settings, rule):
     with pytest.raises(ConfigError, match=rule) as error:
         make([Parameter(np.zeros(3))], **settings)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(library() is None, reason="the kernels were not built: there was no C compiler")
+@pytest.mark.parametrize(
+    "settings", [{}, {"weight_decay": 0.5}, {"weight_decay": 0.5, "decay_vectors": False}], ids=str
+)
+def test_the_kernel_of_adamw_takes_numpys_steps(settings, rng, monkeypatch):
+    first = [rng.standard_normal(shape).astype("f4") for shape in ((7, 5), (19,))]
+    both = []
+    for found in (library(), None):
+        monkeypatch.setattr("backlight.optim.adamw.library", lambda found=found: found)
+        parameters = [Parameter(array.copy()) for array in first]
+        optimiser = AdamW(parameters, lr=0.1, betas=(0.8, 0.9), eps=0.01, **settings)
+        gradients = np.random.default_rng(5)
+        for _ in range(4):
+            for parameter in parameters:
+                parameter.grad = gradients.standard_normal(parameter.shape).astype("f4")
+            optimiser.step()
+        both.append([optimiser.flat.data, optimiser.mean, optimiser.square])
+    for mine, numpys in zip(*both, strict=True):
+        assert_allclose(mine, numpys, rtol=1e-5, atol=1e-7)

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -26,6 +27,12 @@ FLAGS = (
 X86_LEVELS = {4: ("-march=x86-64-v4", "-mprefer-vector-width=512"), 3: ("-march=x86-64-v3",), 1: ()}
 
 
+def fingerprint() -> int:
+    """Return a number that changes with the kernels' sources: a library built from others is not used."""
+    sources = sorted([*HERE.glob("*.c"), *HERE.glob("*.h")])
+    return zlib.crc32(b"".join(source.read_bytes() for source in sources)) >> 1
+
+
 def build(target: Path = LIBRARY) -> None:
     """Compile the kernels once for each level of processor, into one library.
 
@@ -38,7 +45,17 @@ def build(target: Path = LIBRARY) -> None:
     with tempfile.TemporaryDirectory() as folder:
         objects = [f"{folder}/level_{level}.o" for level in levels]
         commands = [
-            [*compiler, *FLAGS, *own, f"-DLEVEL={level}", "-c", str(HERE / "kernels.c"), "-o", made]
+            [
+                *compiler,
+                *FLAGS,
+                *own,
+                f"-DLEVEL={level}",
+                f"-DFINGERPRINT={fingerprint()}",
+                "-c",
+                str(HERE / "kernels.c"),
+                "-o",
+                made,
+            ]
             for (level, own), made in zip(levels.items(), objects, strict=True)
         ]
         running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]  # noqa: S603

@@ -9,14 +9,11 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
-from backlight.autograd.native.building import LIBRARY
-from backlight.autograd.native.emitting import KERNELS, STEP
+from backlight.autograd.native.building import LIBRARY, fingerprint
+from backlight.core import FloatArray
 
 SWITCH = "BACKLIGHT_NATIVE"
 """The environment variable that, set to 0, leaves all work to NumPy."""
-
-FORMAT = 1000 * STEP.itemsize + len(KERNELS)
-"""Tells a library of another version of this package, which would read other steps."""
 
 SGEMM = (("scipy_cblas_sgemm64_", True), ("cblas_sgemm64_", True), ("scipy_cblas_sgemm", False), ("cblas_sgemm", False))
 """What a float32 product may be called, and whether its whole numbers have 64 bits."""
@@ -28,18 +25,20 @@ class Library:
 
     Attributes:
         run: (address of the steps, how many, rows of the batch) -> 0, or 1 if an id was not in its table.
+        adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All float32, in one piece.
         level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
         blas: the file that some products come from; None if the kernels make them all.
     """
 
     run: Callable[[int, int, int], int]
+    adamw: Callable[..., None]
     level: int
     blas: str | None
 
 
 @lru_cache(maxsize=1)
 def library() -> Library | None:
-    """Return the kernels, or None: they were not built, were built for something else, or are off."""
+    """Return the kernels, or None: they were not built, or from other sources, or are switched off."""
     if os.environ.get(SWITCH) == "0" or not LIBRARY.is_file():
         return None
     try:
@@ -47,7 +46,7 @@ def library() -> Library | None:
     except OSError:  # of another kind of machine
         return None
     level = loaded.level()
-    return kernels(loaded, level) if loaded[f"format_{level}"]() == FORMAT else None
+    return kernels(loaded, level) if loaded[f"fingerprint_{level}"]() == fingerprint() else None
 
 
 def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Library:
@@ -57,7 +56,20 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
     use_blas.argtypes = [ctypes.c_void_p, ctypes.c_int]
     path, sgemm, wide = _sgemm() if with_blas else (None, None, False)
     use_blas(sgemm, wide)
-    return Library(run=run, level=level, blas=path)
+    return Library(run=run, adamw=_adamw(loaded, level), level=level, blas=path)
+
+
+def _adamw(loaded: ctypes.CDLL, level: int) -> Callable[..., None]:
+    kernel = loaded[f"adamw_{level}"]
+    kernel.argtypes = [ctypes.c_int64, *[ctypes.c_void_p] * 6]
+    kernel.restype = None
+
+    def adamw(*arrays: FloatArray | None) -> None:
+        assert arrays[0] is not None  # noqa: S101  (the parameters)
+        places = [None if array is None else array.__array_interface__["data"][0] for array in arrays]
+        kernel(arrays[0].size, *places)
+
+    return adamw
 
 
 def blas_threads() -> int:

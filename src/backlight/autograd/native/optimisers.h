@@ -1,0 +1,30 @@
+/* The change of the weights, all passes of optim/adamw.py in one. */
+
+#ifndef BACKLIGHT_OPTIMISERS_H
+#define BACKLIGHT_OPTIMISERS_H
+
+#include "vectors.h"
+
+/* Numbers of a step of AdamW, the same for all weights. */
+typedef struct {
+    float beta_1, rest_1; /* rest = 1 - beta */
+    float beta_2, rest_2;
+    float unbias_2; /* 1 / sqrt(1 - beta_2^t) */
+    float eps;
+    float rate;  /* lr / (1 - beta_1^t) */
+    float decay; /* lr times the weight decay */
+} adamw_numbers;
+
+/* `decaying` is 1 where the weights decay and 0 elsewhere; without it all do. */
+static void adamw(int64_t size, float *restrict data, const float *restrict grad, float *restrict mean,
+                  float *restrict square, const float *restrict decaying, const adamw_numbers *of) {
+    adamw_numbers n = *of;
+    for (int64_t i = 0; i < size; i++) {
+        float decayed = data[i] - data[i] * (decaying ? decaying[i] * n.decay : n.decay);
+        mean[i] = mean[i] * n.beta_1 + grad[i] * n.rest_1;
+        square[i] = square[i] * n.beta_2 + grad[i] * grad[i] * n.rest_2;
+        data[i] = decayed - mean[i] / (sqrtf(square[i]) * n.unbias_2 + n.eps) * n.rate;
+    }
+}
+
+#endif
