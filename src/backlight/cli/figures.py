@@ -50,7 +50,7 @@ def figures(
     folder = _folder(out, source.run.path / "figures")
     drawn: dict[str, str] = {}
     skipped: dict[str, str] = {}
-    width = max(map(len, PICTURES))
+    width = max(map(len, PICTURES)) + len(".png")
     for name in names or PICTURES:
         try:
             page = PICTURES[name].gather(source)
@@ -62,10 +62,11 @@ def figures(
         path = folder / f"{name}{'-dark' if dark else ''}.{kind}"
         write_atomically(path, page_bytes(page, kind, dark=dark))
         drawn[name] = str(path)
-        shown.print(f"{name:{width}}  {one_line(str(path))}", soft_wrap=True)
+        shown.print(f"{path.name:{width}}  {PICTURES[name].about}")
     for reason in dict.fromkeys(skipped.values()):
         without = ", ".join(name for name, why in skipped.items() if why == reason)
-        shown.print(f"not drawn: {without}: {one_line(reason)}", soft_wrap=True)
+        shown.print(f"\nNot drawn: {without}: {one_line(reason)}.")
+    shown.print(f"\nThe pictures are in {one_line(str(folder))}", soft_wrap=True)
     if json_output:
         print_json({"run": str(source.run.path), "drawn": drawn, "not_drawn": skipped})
 
