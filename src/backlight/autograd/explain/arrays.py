@@ -16,7 +16,7 @@ from backlight.autograd.explain.svg import to_svg
 from backlight.autograd.explain.tables import Table
 from backlight.autograd.tensor import Parameter, Tensor
 from backlight.autograd.tensor_base import TensorBase
-from backlight.core import Array, GraphError
+from backlight.core import Array, GraphError, ShapeError
 
 Kind = Literal["op", "parameter", "given"]
 
@@ -183,12 +183,15 @@ def explain_tensor(end: Tensor, names: Mapping[int, str], gradient: Array | None
 
     Raises:
         GraphError: the tensor is not one number and there is no gradient, or no gradient can pass.
+        ShapeError: the gradient has another shape.
     """
     if gradient is None and end.array.size != 1:
         raise GraphError(
             f"an explanation starts from one number; got a tensor of shape {end.shape}. "
             "Call .sum() or .mean() first, or pass the gradient from above."
         )
+    if gradient is not None and gradient.shape != end.shape:
+        raise ShapeError(f"a gradient has its tensor's shape, {end.shape}; got {gradient.shape}.")
     nodes = end.ancestry()
     places = {id(node): place for place, node in enumerate(nodes)}
     called = name_nodes(nodes, lambda node: names.get(id(node)) or str(node.label))
@@ -201,7 +204,8 @@ def explain_tensor(end: Tensor, names: Mapping[int, str], gradient: Array | None
         if inputs and total is not None:
             for at, brought in zip(inputs, _backward(node, total), strict=True):
                 if nodes[at].requires_grad:
-                    above[at] = above[at] + brought if at in above else brought
+                    own = brought.astype(nodes[at].array.dtype, copy=False)
+                    above[at] = above[at] + own if at in above else own
                     arriving[at].append(TensorContribution(through=place, norm=norm(brought)))
         found = None if total is None else norm(total)
         steps.append(_step(node, called[place], inputs, [nodes[at] for at in inputs], found, arriving[place]))
