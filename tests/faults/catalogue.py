@@ -85,9 +85,9 @@ def _without(kit: Any, net: Any) -> list[Any]:
 
 def _faint(data: Data) -> Data:
     """Return pictures with rows of pixels that are next to nothing, as a sensor's dark edge."""
-    x = data.x.copy()
-    x[:, :, :4] *= 1e-9
-    return data.changed(x=x)
+    faint = np.ones(data.x.shape[1:], np.float32)
+    faint[:, :4] = 1e-9
+    return data.changed(x=data.x * faint, dev_x=data.dev_x * faint)
 
 
 _TOO_HIGH, _TOO_LOW = "learning-rate-too-high", "learning-rate-too-low"

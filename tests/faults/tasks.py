@@ -28,6 +28,8 @@ class Data:
         x, y: inputs and targets, a row each.
         dev_x, dev_y: held out.
         classes: how many there are; None where the targets are numbers.
+        items: what the training examples were cut from, and the held-out ones, if they were: two windows of different
+            names may well be equal.
     """
 
     x: Array
@@ -35,6 +37,12 @@ class Data:
     dev_x: Array
     dev_y: Array
     classes: int | None
+    items: tuple[list[str], list[str]] | None = None
+
+    @property
+    def wholes(self) -> tuple[Any, Any]:
+        """Training examples and held-out ones, such as should not be on both sides."""
+        return self.items or (_rows(self.x, self.y), _rows(self.dev_x, self.dev_y))
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return `size` examples, drawn with replacement."""
@@ -50,35 +58,34 @@ class Data:
         return replace(self, **parts)
 
 
+def _rows(x: Array, y: Array) -> Array:
+    """Return inputs and targets side by side."""
+    return np.concatenate([x.reshape(len(x), -1), y.reshape(len(y), -1)], axis=1)
+
+
 @cache
 def _names() -> tuple[str, ...]:
     return tuple(load_corpus("names").items)
 
 
-def _encoded(rng: np.random.Generator) -> tuple[Any, Any, int]:
-    """Return some names to learn from, others to be judged by, and the size of the vocabulary."""
+def _examples(rng: np.random.Generator, kind: type[Windows] | type[Sequences], context: int) -> Data:
+    """Return some names to learn from, and others to be judged by."""
     vocabulary = Vocabulary.of(list(_names()))
     chosen = [_names()[i] for i in rng.choice(len(_names()), NAMES + DEV_NAMES, replace=False)]
-    parts = (vocabulary.encode_items(items, ends=True) for items in (chosen[:NAMES], chosen[NAMES:]))
-    return *parts, vocabulary.size
+    items = chosen[:NAMES], chosen[NAMES:]
+    made = [kind(vocabulary.encode_items(part, ends=True), context) for part in items]
+    train, dev = (data.batch(np.arange(len(data))) for data in made)
+    return Data(x=train.x, y=train.y, dev_x=dev.x, dev_y=dev.y, classes=vocabulary.size, items=items)
 
 
 def windows(rng: np.random.Generator, context: int = 4) -> Data:
     """Return names as windows: `context` characters and the one that comes next."""
-    *parts, V = _encoded(rng)
-    train, dev = (Windows(part, context) for part in parts)
-    both = (data.batch(np.arange(len(data))) for data in (train, dev))
-    (x, y), (dev_x, dev_y) = ((batch.x, batch.y) for batch in both)
-    return Data(x=x, y=y, dev_x=dev_x, dev_y=dev_y, classes=V)
+    return _examples(rng, Windows, context)
 
 
 def sequences(rng: np.random.Generator, context: int = 12) -> Data:
     """Return names as sequences with a target at every position, -1 where a name has ended."""
-    *parts, V = _encoded(rng)
-    train, dev = (Sequences(part, context) for part in parts)
-    both = (data.batch(np.arange(len(data))) for data in (train, dev))
-    (x, y), (dev_x, dev_y) = ((batch.x, batch.y) for batch in both)
-    return Data(x=x, y=y, dev_x=dev_x, dev_y=dev_y, classes=V)
+    return _examples(rng, Sequences, context)
 
 
 # the segments of a digit on a calculator: top, upper left, upper right, middle, lower left, lower right, bottom

@@ -16,6 +16,7 @@ from backlight.core.measurements import (
     StepRecord,
 )
 from backlight.health.progress import Progress, label_counts, progress_of
+from backlight.health.thresholds import limit
 
 MULTIPLIES = frozenset({"linear", "convolution"})
 """Roles of layers that are a matrix product, and nothing bent."""
@@ -68,6 +69,14 @@ class Case:
     def stuck(self) -> bool:
         """Whether the loss shows, after enough steps, that nothing is learnt."""
         return self.progress is not None and self.progress.stuck
+
+    @cached_property
+    def still_falls(self) -> bool:
+        """Whether the loss is on its way down, in training or on what is held out."""
+        held_out = [one.dev for one in self.seen.evaluations if math.isfinite(one.dev)]
+        falls = len(held_out) > 2 and held_out[-1] < (1 - limit("fall of the held-out loss")) * held_out[0]
+        lowest = falls and held_out[-1] <= min(held_out)
+        return lowest or (self.progress is not None and self.progress.falling)
 
     @cached_property
     def labels(self) -> IntArray | None:
@@ -132,6 +141,13 @@ class Case:
         """For each record, the median over weight matrices of std(change) / std(weights)."""
         found = [finite(one.update_to_data for one in self.matrices(record)) for record in self.records]
         return [float(np.median(ratios)) for ratios in found if ratios]
+
+    @cached_property
+    def way(self) -> float | None:
+        """How far the weights have gone in all steps, in times their size; None if their changes were not seen."""
+        if not self.update_ratios:
+            return None
+        return self.seen.total_steps * float(np.median(self.update_ratios))
 
     @cached_property
     def rate(self) -> float | None:

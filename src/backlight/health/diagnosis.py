@@ -17,18 +17,22 @@ FOLLOWS_FROM: Final[dict[str, frozenset[str]]] = {
     "not-finite": _BROKEN_NUMBERS | _BROKEN_START | {"learning-rate-too-high", "gradients-not-zeroed"},
     "overconfident-start": frozenset({"input-scale", "exploding-signal"}),
     "exploding-signal": frozenset({"input-scale"}),
-    "dead-units": _BROKEN_START | _BROKEN_NUMBERS | {"learning-rate-too-high", "gradients-not-zeroed"},
+    "dead-units": _BROKEN_START | _BROKEN_NUMBERS
+    | {"learning-rate-too-high", "gradients-not-zeroed", "vanishing-signal"},
+    "gradients-not-zeroed": frozenset({"not-in-optimiser"}),  # zero_grad() is of the optimiser, and only of its own
+    "no-step": frozenset({"single-output"}),
     "saturated-units": _BROKEN_START | _BROKEN_NUMBERS | {"learning-rate-too-high", "gradients-not-zeroed"},
     "exploding-gradients": _BROKEN_START | _BROKEN_NUMBERS
     | {"learning-rate-too-high", "gradients-not-zeroed", "overconfident-start", "no-step"},
     "vanishing-gradients": _BROKEN_START | _NOT_STEPPED
     | {"dead-units", "saturated-units", "identical-units", "learning-rate-too-high", "weight-decay-dominates"},
-    "learning-rate-too-high": _BROKEN_START | _BROKEN_NUMBERS | _NOT_STEPPED | {"gradients-not-zeroed"},
+    "learning-rate-too-high": _BROKEN_START | _BROKEN_NUMBERS | _NOT_STEPPED
+    | {"gradients-not-zeroed", "identical-units", "vanishing-signal"},
     "learning-rate-too-low": _BROKEN_START | _NOT_STEPPED | _LOST_SIGNAL
     | {"vanishing-gradients", "weight-decay-dominates", "softmax-twice"},
     "weight-decay-dominates": _BROKEN_NUMBERS | _NOT_STEPPED | {"vanishing-signal", "dead-units"},
     "input-ignored": _LOST_SIGNAL | _NOT_STEPPED | {"weight-decay-dominates", "input-scale"},
-    "overfitting": frozenset({"labels-constant", "loss-sign"}),
+    "overfitting": frozenset({"labels-constant", "loss-sign", "learning-rate-too-high"}),
 }  # fmt: skip
 """Which findings are left out where one of these others was found, because it explains them."""
 

@@ -18,15 +18,17 @@ class Progress:
     Attributes:
         steps: taken under watch.
         start: the first minibatch's loss.
+        opening: mean over the first twentieth of the steps, of at least five.
         middle: mean over the second quarter of the steps.
         late: mean over the last quarter.
-        noise: standard error of `late`; nan where there are too few points.
-        guess: the loss of a net that knows how often each target occurs and ignores its input; None if the targets are
-            not known. For a classifier, the entropy of the labels; for a regression, the targets' variance.
+        noise: standard error of `late` - `middle`; nan where there are too few points.
+        guess: the loss of a net that knows how often each target occurs and ignores its input; None if too few
+            targets are known. For a classifier, the entropy of the labels; for a regression, the targets' variance.
     """
 
     steps: int
     start: float
+    opening: float
     middle: float
     late: float
     noise: float
@@ -42,12 +44,17 @@ class Progress:
         """Whether the loss is well below that of guessing or, where that is not known, below its start."""
         if not math.isfinite(self.late):
             return False
-        level = self.start if self.guess is None else self.guess
+        level = self.opening if self.guess is None else self.guess
         return self.late < level - limit("margin below guessing") * abs(level)
 
     @property
+    def falling(self) -> bool:
+        """Whether the loss still falls, by more than chance would have it."""
+        return self.late < self.middle - limit("fall beyond chance") * self.noise
+
+    @property
     def stuck(self) -> bool:
-        """Whether, after enough steps, nothing but the frequencies of the targets has been learnt."""
+        """Whether, after enough steps, the loss is no better than guessing."""
         return self.long_enough and not self.learns
 
 
@@ -65,13 +72,14 @@ def progress_of(seen: Measurements) -> Progress | None:
     values = np.array(losses)
     late = values[places >= 0.75] if len(values) > 3 else values[-1:]
     middle = values[(places >= 0.25) & (places < 0.5)]
-    noise = float(np.std(late) / math.sqrt(len(late))) if len(late) > 3 else math.nan
+    errors = [float(np.var(part) / len(part)) if len(part) > 3 else math.nan for part in (middle, late)]
     return Progress(
         steps=total,
         start=float(values[0]),
+        opening=float(np.mean(values[: max(5, len(values) // 20)])),
         middle=float(np.mean(middle)) if len(middle) else float(values[0]),
         late=float(np.mean(late)) if len(late) else float(values[-1]),
-        noise=noise,
+        noise=math.sqrt(sum(errors)),
         guess=_guess(seen),
     )
 
@@ -87,7 +95,7 @@ def label_counts(seen: Measurements) -> IntArray | None:
 
 def _guess(seen: Measurements) -> float | None:
     counts = label_counts(seen)
-    if counts is not None and counts.sum() > 0:
+    if counts is not None and counts.sum() >= limit("labels for their entropy"):
         seen_counts = counts[counts > 0]
         p = seen_counts / counts.sum()
         # the entropy of a sample is too small by about (classes - 1) / 2N: Miller 1955

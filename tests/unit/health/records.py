@@ -139,7 +139,8 @@ def with_losses(seen: Measurements, *, start: float, end: float, nats: bool = Tr
         return {"loss": of(one.step), "logits": logits}
 
     points = tuple(LossPoint(step=step, loss=of(step)) for step in range(STEPS))
-    return replace(with_records(seen, changed), losses=points)
+    held_out = tuple(replace(one, dev=of(one.step) + 0.1, train=of(one.step)) for one in seen.evaluations)
+    return replace(with_records(seen, changed), losses=points, evaluations=held_out)
 
 
 def stuck(seen: Measurements) -> Measurements:

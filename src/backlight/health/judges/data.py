@@ -79,13 +79,10 @@ def labels_constant(case: Case) -> list[Finding] | None:
 def labels_unrelated(case: Case) -> list[Finding] | None:
     """A net that learns how often each label occurs, and nothing from its inputs, though its steps are in order."""
     progress = case.progress
-    if progress is None or progress.guess is None or case.loss_kind == "mse" or not case.update_ratios:
+    if progress is None or progress.guess is None or case.labels is None or case.way is None:
         return None
-    flat = progress.late > progress.middle - limit("plateau") * abs(progress.guess)
     at_guess = abs(progress.late - progress.guess) < limit("plateau at guess") * progress.guess
-    steps_in_order = float(np.median(case.update_ratios)) > limit("update too small")
-    enough = progress.steps >= limit("steps for unrelated labels")
-    if not (enough and progress.stuck and flat and at_guess and steps_in_order):
+    if case.still_falls or not (progress.stuck and at_guess and case.way > limit("way to go")):
         return []
     return [
         Finding(
@@ -97,6 +94,7 @@ def labels_unrelated(case: Case) -> list[Finding] | None:
                 Evidence(
                     what="loss of guessing by the labels' frequencies", value=progress.guess, expected="a loss below"
                 ),
+                Evidence(what="way that the weights have gone", value=case.way, unit="times their size"),
             ),
             because="Weights move, gradients arrive, and yet the loss stays where guessing would: the labels do not "
             "belong to these inputs, or nothing in the inputs tells them apart.",

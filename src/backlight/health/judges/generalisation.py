@@ -13,8 +13,9 @@ def overfitting(case: Case) -> list[Finding] | None:
     if len(points) < limit("evaluations for a verdict"):
         return None
     best, last = min(points, key=lambda one: one.dev), points[-1]
+    lasting = min(one.dev for one in points[-2:])  # not one bad evaluation
     train = last.train if math.isfinite(last.train) else (case.progress.late if case.progress else math.nan)
-    risen = last.dev > limit("held-out loss over its best") * best.dev > 0
+    risen = lasting > limit("held-out loss over its best") * best.dev > 0
     apart = train < limit("training loss over held-out loss") * last.dev
     if not (risen and apart):
         return []
@@ -49,8 +50,7 @@ def not_learning(case: Case) -> list[Finding] | None:
         return None  # a loss of one's own, such as a reward or an adversary's, may stay where it is
     if progress.learns:
         return []
-    flat = progress.late > progress.middle - limit("plateau") * abs(progress.middle)
-    if not flat and math.isfinite(progress.late):
+    if case.still_falls or (case.way is not None and 0 < case.way < limit("way to go")):
         return []
     guess = () if progress.guess is None else (Evidence(what="loss of guessing", value=progress.guess),)
     return [

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from backlight.health.case import Case
-from backlight.health.findings import Evidence, Finding, number
+from backlight.health.findings import Evidence, Finding
 from backlight.health.thresholds import limit
 
 
@@ -32,7 +32,7 @@ def learning_rate_too_high(case: Case) -> list[Finding] | None:
             because="The gradient tells the way downhill only close by. A step across the valley lands higher than "
             "it began, and units are driven to where they saturate or die.",
             try_this=(
-                f"A learning rate of {_better_rate(case, worst)}.",
+                f"A learning rate of {_better_rate(case, float(np.median(ratios)))}.",
                 "A warm-up over the first steps.",
                 _clip(case),
             ),
@@ -46,7 +46,7 @@ def learning_rate_too_low(case: Case) -> list[Finding] | None:
     if progress is None or not ratios or not progress.long_enough:
         return None
     usual = float(np.median(ratios))
-    hardly_moved = progress.late > limit("loss hardly moved") * progress.start > 0
+    hardly_moved = progress.late > limit("loss hardly moved") * progress.opening > 0
     if progress.learns or not 0 < usual < limit("update too small") or not hardly_moved:
         return []
     return [
@@ -85,10 +85,11 @@ def _rate(case: Case) -> tuple[Evidence, ...]:
 
 def _better_rate(case: Case, ratio: float) -> str:
     """Return a rate that would make the ratio the usual one, to a power of ten."""
-    if case.rate is None or case.rate <= 0:
+    if case.rate is None or case.rate <= 0 or ratio <= 0:
         return "a tenth, or a hundredth" if ratio > 1e-3 else "ten or a hundred times as much"
     wanted = case.rate * limit("update as it should be") / ratio
-    return f"about {number(10.0 ** round(math.log10(wanted)))}, and from there by a sweep"
+    power = f"1e{round(math.log10(wanted))}"
+    return f"about {power}, and from there by a sweep"
 
 
 def _clip(case: Case) -> str:

@@ -3,7 +3,7 @@
 import math
 
 from backlight.core.measurements import LayerFacts, LayerRecord, StepRecord
-from backlight.health.case import Case
+from backlight.health.case import MULTIPLIES, Case
 from backlight.health.findings import Evidence, Finding, number
 from backlight.health.thresholds import limit
 
@@ -88,8 +88,13 @@ def vanishing_signal(case: Case) -> list[Finding] | None:
         return None
     features = _features(case, hidden)
     across = features[1].across
-    if across is None or across > limit("signal left") * min(_reference(first), 1.0):
+    if any((one.dead_now or 0.0) > limit("whole layer dead") for _, one in hidden):
+        return []  # said by `dead_units`
+    if across is None or across > limit("signal left"):
         return []
+    factor = across ** (1 / max(1, sum(facts.role in MULTIPLIES for facts, _ in hidden)))
+    if case.learns and factor > limit("signal left by each layer"):
+        return []  # many layers that each lose a little, as with PyTorch's default: Adam makes up for it
     return [
         Finding(
             id="vanishing-signal",
@@ -101,7 +106,7 @@ def vanishing_signal(case: Case) -> list[Finding] | None:
                     what=f"change of {features[0].name}'s output from example to example (std)", value=across,
                     expected="0.1 to 1",
                 ),
-                Evidence(what="the same of the first layer", value=hidden[0][1].across or 0.0),
+                Evidence(what="factor from layer to layer", value=factor, expected="near 1"),
             ),
             because="Each layer makes the differences between examples smaller; gradients shrink by the same factors "
             "on the way back, so the net learns the labels' frequencies and then next to nothing.",
