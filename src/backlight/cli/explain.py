@@ -167,8 +167,7 @@ def _leave_out(options: dict[str, Any], why: str) -> None:
 
 
 def _draw(picture: Picture, path: Path, *, dark: bool) -> None:
-    from backlight.figures import new_figure, save_figure
-    from backlight.figures.graph import draw_graph, graph_size
+    from backlight.figures import draw_graph, graph_size, new_figure, save_figure
 
     with new_figure(*graph_size(picture), dark=dark) as drawn:
         drawn.set_layout_engine("none")  # the picture has its own margins

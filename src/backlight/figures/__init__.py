@@ -7,6 +7,7 @@ from backlight.figures.dlogits import draw_dlogits
 from backlight.figures.embedding import draw_embedding
 from backlight.figures.finder import draw_rate_sweep
 from backlight.figures.firing import draw_firing_rates
+from backlight.figures.graph import draw_graph, graph_size
 from backlight.figures.league import draw_league
 from backlight.figures.loss import LossCurves, draw_loss
 from backlight.figures.maps import draw_dead_units, draw_saturation
@@ -41,6 +42,7 @@ __all__ = [
     "draw_embedding",
     "draw_firing_rates",
     "draw_gradient_to_data",
+    "draw_graph",
     "draw_league",
     "draw_loss",
     "draw_next_characters",
@@ -53,6 +55,7 @@ __all__ = [
     "draw_weight_gradient",
     "draw_weight_gradients",
     "draw_weights_beside_log_counts",
+    "graph_size",
     "new_figure",
     "page_bytes",
     "palette",

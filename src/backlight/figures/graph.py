@@ -1,5 +1,6 @@
 """A graph of a computation: a card for each node, arrows from what was given to the end."""
 
+from dataclasses import replace
 from functools import partial
 
 from matplotlib.axes import Axes
@@ -8,9 +9,10 @@ from matplotlib.path import Path
 
 from backlight.autograd.explain.arranging import arranged
 from backlight.autograd.explain.picture import Arrangement, Arrowhead, Box, Curve, Picture, Text
+from backlight.figures.letters import legible
 from backlight.figures.style import Palette, palette
 
-_FACE = ["DejaVu Sans Mono", "monospace"]
+_FACE = ["DejaVu Sans Mono", "sans-serif"]
 
 
 def graph_size(picture: Picture) -> tuple[float, float]:
@@ -19,7 +21,7 @@ def graph_size(picture: Picture) -> tuple[float, float]:
     Raises:
         GraphError: more nodes than a picture can show.
     """
-    drawing = arranged(picture)
+    drawing = arranged(_legible(picture))
     return drawing.width / 72, drawing.height / 72
 
 
@@ -34,7 +36,7 @@ def draw_graph(ax: Axes, picture: Picture) -> None:
     Raises:
         GraphError: more nodes than a picture can show.
     """
-    drawing = arranged(picture)
+    drawing = arranged(_legible(picture))
     ax.set_xlim(0, drawing.width)
     ax.set_ylim(drawing.height, 0)
     ax.set_aspect("equal")
@@ -54,6 +56,12 @@ def draw_graph(ax: Axes, picture: Picture) -> None:
                 corners = [(x - 3, y - 6), (x + 3, y - 6)] if down else [(x - 6, y - 3), (x - 6, y + 3)]
                 head = getattr(colours, shape.colour)
                 ax.add_patch(Polygon([(x, y), *corners], facecolor=head, edgecolor="none", zorder=order))
+
+
+def _legible(picture: Picture) -> Picture:
+    """Return a picture whose names can all be written with the fonts of the current style."""
+    cards = tuple(replace(card, title=legible(card.title)) for card in picture.cards)
+    return replace(picture, cards=cards, title=legible(picture.title))
 
 
 def _points(ax: Axes, drawing: Arrangement) -> float:

@@ -135,6 +135,12 @@ def test_it_is_saved_as_png_and_svg(neuron: Picture, tmp_path: Path) -> None:
     assert ET.parse(tmp_path / "graph.svg").getroot().tag.endswith("svg")  # noqa: S314  (it is our own)
 
 
+def test_letters_that_no_font_has_are_code_points() -> None:
+    picture = explain(evaluate("名 * λ", {"名": 2.0, "λ": 3.0})).picture("名 * λ")
+    words = [text.get_text() for text in drawn(picture).axes[0].texts]
+    assert {"U+540D", "λ", "U+540D * λ"} <= set(words)
+
+
 def test_too_large_a_graph_is_refused() -> None:
     picture = explain(evaluate("+".join(["x"] * 100), {"x": 1.0})).picture()
     with pytest.raises(GraphError, match="at most 60 nodes; this graph has 100"):
