@@ -117,6 +117,8 @@ class Watcher(ABC):
         self._recording = wanted(self.taken, self.every)
         if self._recording:
             self._begin()
+        else:
+            self._rest()
 
     @abstractmethod
     def _start(self) -> None:
@@ -129,6 +131,10 @@ class Watcher(ABC):
     @abstractmethod
     def _begin(self) -> None:
         """Make ready for a step that is recorded."""
+
+    @abstractmethod
+    def _rest(self) -> None:
+        """Make ready for a step that is not."""
 
     @abstractmethod
     def _seal(self, loss: Any, value: float) -> Sealed:
