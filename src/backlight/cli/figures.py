@@ -1,12 +1,12 @@
 """`backlight figures`: what there is to see in a run, as pictures."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, table
-from backlight.core import ConfigError, RunError
+from backlight.core import RunError
 
 
 def figures(
@@ -32,7 +32,7 @@ def figures(
 ) -> None:
     """Draw the pictures of a run: all that it can have, or those that are named."""
     from backlight.figures.catalogue import PICTURES, check_names
-    from backlight.figures.gathering import NoPictureError, Source
+    from backlight.figures.gathering import Source
     from backlight.figures.saving import page_bytes
     from backlight.runs.atomic import write_atomically
 
@@ -47,36 +47,46 @@ def figures(
         return
     check_names(names or [])
     source = Source(open_run(run, runs), text=text)
-    folder = _folder(out, source.run.path / "figures")
-    drawn: dict[str, str] = {}
-    skipped: dict[str, str] = {}
+    pages, reasons = _gathered(source, names)
+    folder = _made(out or source.run.path / "figures")
     width = max(map(len, PICTURES)) + len(".png")
-    for name in names or PICTURES:
-        try:
-            page = PICTURES[name].gather(source)
-        except NoPictureError as error:
-            if names:
-                raise ConfigError(f"{name} cannot be drawn for {one_line(str(source.run.path))}: {error}.") from error
-            skipped[name] = str(error)
-            continue
+    drawn: dict[str, str] = {}
+    for name, page in pages.items():
         path = folder / f"{name}{'-dark' if dark else ''}.{kind}"
         write_atomically(path, page_bytes(page, kind, dark=dark))
         drawn[name] = str(path)
         shown.print(f"{path.name:{width}}  {PICTURES[name].about}")
-    for reason in dict.fromkeys(skipped.values()):
-        without = ", ".join(name for name, why in skipped.items() if why == reason)
+    for reason in dict.fromkeys(reasons.values()):
+        without = ", ".join(name for name, why in reasons.items() if why == reason)
         shown.print(f"\nNot drawn: {without}: {one_line(reason)}.")
     shown.print(f"\nThe pictures are in {one_line(str(folder))}", soft_wrap=True)
     if json_output:
-        print_json({"run": str(source.run.path), "drawn": drawn, "not_drawn": skipped})
+        print_json({"run": str(source.run.path), "drawn": drawn, "not_drawn": reasons})
 
 
-def _folder(given: Path | None, own: Path) -> Path:
-    folder = given or own
+def _gathered(source: Any, names: list[str] | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the pages of the pictures, and why there is none of the others: of those that were named, an error."""
+    from backlight.figures.catalogue import PICTURES
+    from backlight.figures.gathering import NoPictureError
+
+    pages, reasons = {}, {}
+    for name in names or PICTURES:
+        try:
+            pages[name] = PICTURES[name].gather(source)
+        except NoPictureError as error:
+            if names:
+                raise RunError(f"{name} cannot be drawn for {one_line(str(source.run.path))}: {error}.") from error
+            reasons[name] = str(error)
+    return pages, reasons
+
+
+def _made(folder: Path) -> Path:
+    """Make a folder if it is not there, and return it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            f"--out needs a folder that can be written; got {one_line(str(folder))}: {error.strerror}. Choose another."
+            f"pictures go to a folder that can be written; got {one_line(str(folder))}: {error.strerror}. "
+            "Choose another: --out."
         ) from error
     return folder
