@@ -1,5 +1,6 @@
 """Options outside their range: one line, before anything is made."""
 
+import re
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -114,6 +115,50 @@ def test_divergence_is_said_and_the_best_is_kept(shell: Any, tiny: Callable[...,
     shell.works("sample", "names-mlp-1", "--count", "3")
     assert "stopped" in shell.works("runs").out
     shell.works("runs", "show", "names-mlp-1")
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--lr 1e30", "--optimiser sgd --lr 1e30", "--model wavenet --lr 1e30", "--model gru --lr 1e30",
+     "--model bigram --lr 1e300 --optimiser sgd"],
+)  # fmt: skip
+def test_divergence_is_said_with_the_step_the_rate_and_the_place(shell: Any, options: str) -> None:
+    words = ("train", "names.txt", *options.split(), "--steps", "40", "--schedule", "constant", "--name", "wild")
+    line = shell.refused(*words, keeps=False)
+    rate = re.escape(options.partition("--lr ")[2].split()[0].replace("e", "e+"))
+    broken = r"\S+( and \d+ more before it are| is) not finite any more|.+ in \S+ gives numbers that are not finite; the largest weight is .+"
+    assert re.search(rf"it became (nan|inf) at step \d+ with learning rate {rate}: ({broken})\. The weights of", line)
+    assert "(backlight find-lr finds one)" in line
+    shell.works("sample", "wild", "--count", "1")
+
+
+@pytest.mark.parametrize("options", ["--batch-norm", "--model wavenet"])
+@pytest.mark.parametrize("command", ["train", "find-lr"])
+def test_batch_norm_of_one_example(shell: Any, command: str, options: str) -> None:
+    says = "batch norm, since one example has no variance; got 1. Take a larger one."
+    shell.refused(command, "names.txt", *options.split(), "--batch-size", "1", says=says)
+
+
+@pytest.mark.parametrize(
+    ("options", "enough"), [("--hidden 4", 9), ("--model gpt --channels 8", 10), ("--model gru --hidden 4", 10)]
+)
+def test_a_context_longer_than_every_item_is_pointed_out(shell: Any, options: str, enough: int) -> None:
+    """The longest names here have 9 characters; a model of sequences reads a boundary before them."""
+    words = ("train", "names.txt", *options.split(), "--steps", "2", "--samples", "0", "--context")
+    told = " ".join(shell.works(*words, enough + 1).out.split())
+    longer = f"The context of {enough + 1} is longer than every item: the longest has 9 characters. A --context of"
+    assert f"{longer} {enough} sees as much." in told
+    assert "longer than every item" not in shell.works(*words, enough).out
+
+
+@pytest.mark.parametrize(
+    ("options", "rest"), [("", "how long items are"), ("--model ngram", "how long"), ("--mode text", "it never ends")]
+)
+def test_a_vocabulary_of_one_character_is_pointed_out(shell: Any, options: str, rest: str) -> None:
+    shell.write("one", "a\naa\naaa\naaaa\na\naa\naaaaa\naaa\naa\na\n".replace("\n", "" if "text" in options else "\n"))
+    told = shell.works("train", "one", *options.split(), *(() if "ngram" in options else ("--steps", "3"))).out
+    assert "All characters are 'a': there is nothing to learn but" in told
+    assert rest in " ".join(told.split())
 
 
 def test_learning_nothing_is_pointed_out(shell: Any, tiny: Callable[..., Any]) -> None:

@@ -87,7 +87,7 @@ def test_a_badly_scaled_last_layer_is_warned_of(shell: Any, tiny: Callable[..., 
     assert max(map(cell_len, lines(told))) <= 80
     words = " ".join(" ".join(lines(told)).split())
     assert "The first loss ought to be that of a guess, 3.14; it is " in words
-    assert "Scale the last layer's first weights down: --output-scale 0.1." in words
+    assert "Scale the last layer's first weights down. Leave out --output-scale, or take 0.1." in words
     result = shell("train", "names.txt", *tiny("--output-scale", "20"), "--json").json
     assert result["initial_nats"] > 2 * result["expected_initial_nats"]
 

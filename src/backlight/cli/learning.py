@@ -30,6 +30,8 @@ def run(session: Session, *, samples: int, json_output: bool) -> None:
     try:
         with session.run.lock():
             out.print(_heading(session))
+            for remark in session.remarks:
+                out.print(one_line(remark))
             result = _learn(session, out)
             out.print(_verdict(result))
             if samples:

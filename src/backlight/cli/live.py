@@ -61,7 +61,8 @@ class Live:
             f"before training: {_figure(first.measured or 0.0, 4)}"
         )
         if first.warning is not None:
-            self.out.print(first.warning, style="bold yellow")
+            by = " Leave out --output-scale, or take 0.1." if hasattr(self.session.model.config, "output_scale") else ""
+            self.out.print(first.warning + by, style="bold yellow")
 
     def _evaluated(self, record: Evaluation) -> None:
         if record.step == 0:

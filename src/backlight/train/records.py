@@ -82,7 +82,7 @@ class FirstLoss:
             return f"{told} The first weights know something of the text already. Were they trained before?"
         return (
             f"{told} The first logits are overconfident, and the first steps go into unlearning that. "
-            "Scale the last layer's first weights down: --output-scale 0.1."
+            "Scale the last layer's first weights down."
         )
 
     def to_json(self) -> dict[str, Any]:

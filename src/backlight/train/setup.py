@@ -60,6 +60,30 @@ class Setup:
         """Whether items have an end to predict; a stream of text has not."""
         return self.corpus.mode == "items"
 
+    @property
+    def remarks(self) -> list[str]:
+        """What is odd about text and network together, though it can be trained; one line each."""
+        return [told for told in (self._one_character(), self._longer_than_items()) if told is not None]
+
+    def _one_character(self) -> str | None:
+        if len(self.vocabulary.characters) > 1:
+            return None
+        rest = "how long items are" if self.ends else "that it never ends"
+        return f"All characters are {self.vocabulary.characters!r}: there is nothing to learn but {rest}."
+
+    def _longer_than_items(self) -> str | None:
+        if not self.ends or not isinstance(self.model, NeuralModel):
+            return None
+        longest = max(map(len, self.corpus.items))
+        # before the end of the longest item stand its characters; a model of sequences reads a boundary before them
+        enough = longest + (self.model.reads == "sequences")
+        if self.model.context <= enough:
+            return None
+        return (
+            f"The context of {self.model.context} is longer than every item: the longest has {longest} characters. "
+            f"A --context of {enough} sees as much."
+        )
+
     def batches(self) -> np.random.Generator:
         """Return what draws the minibatches, from its beginning."""
         return np.random.default_rng([self.plan.seed, _BATCHES])

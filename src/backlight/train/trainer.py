@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from backlight.core import Array, BacklightError, FloatArray, RunError
+from backlight.core import Array, BacklightError, Batch, FloatArray, RunError
 from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm
 from backlight.runs import RunDirectory
 from backlight.text import Dataset
-from backlight.train.evaluate import mean_nats
+from backlight.train.evaluate import CHUNK_TARGETS, evenly, mean_nats
 from backlight.train.judging import judged
+from backlight.train.postmortem import where_it_broke
 from backlight.train.recipe import Recipe
 from backlight.train.records import Evaluation, LossRecord, Progress
 from backlight.train.stepping import Stepper
@@ -127,7 +128,7 @@ class Trainer:
         nats = self._stepper.forward(batch)
         optimiser.lr = self._rate(self.step)
         if not math.isfinite(nats):
-            self._diverged(nats)
+            self._diverged(nats, batch)
         self._stepper.backward()
         if self.recipe.clip is not None:
             clip_grad_norm(self._flat, self.recipe.clip)
@@ -148,7 +149,7 @@ class Trainer:
         self._average *= decay
         self._average += (1 - decay) * self._flat.data
 
-    def _diverged(self, nats: float) -> None:
+    def _diverged(self, nats: float, batch: Batch) -> None:
         self.run.save_metrics(self._metrics)
         kept = (
             f"The weights of step {self._best.step} (dev {self._best.dev_nats:.4f}) are kept in {self.run.path}."
@@ -157,7 +158,8 @@ class Trainer:
         )
         raise DivergenceError(
             f"the loss must stay finite; it became {nats} at step {self.step} with learning rate "
-            f"{self._optimiser.lr:g}. {kept} Try a smaller --lr, or --clip 1."
+            f"{self._rate(max(self.step - 1, 0)):.2g}: {where_it_broke(self.model, batch)}. {kept} "
+            "Try a smaller --lr (backlight find-lr finds one), or --clip 1."
         )
 
     @property
@@ -173,7 +175,7 @@ class Trainer:
             dev_nats = mean_nats(self.model, self.dev)
             now = time.perf_counter()
             if not math.isfinite(dev_nats):
-                self._diverged(dev_nats)
+                self._diverged(dev_nats, evenly(self.dev, CHUNK_TARGETS))
             best = self._best.dev_nats is None or dev_nats < self._best.dev_nats
             since = self._best.since + 1
             self._best = _Best(dev_nats, self.step) if best else replace(self._best, since=since)

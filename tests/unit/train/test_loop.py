@@ -214,8 +214,8 @@ def test_an_overconfident_last_layer_is_warned_of(make: Make) -> None:
     assert first.measured > 2 * first.expected
     assert first.warning == (
         f"The first loss ought to be that of a guess, {first.expected:.2f}; it is {first.measured:.2f}. The first "
-        "logits are overconfident, and the first steps go into unlearning that. Scale the last layer's first weights "
-        "down: --output-scale 0.1."
+        "logits are overconfident, and the first steps go into unlearning that. Scale the last layer's first "
+        "weights down."
     )
 
 
