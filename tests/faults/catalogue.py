@@ -224,6 +224,14 @@ LOSS_AND_STRUCTURE = (
         "attention that sees the future", healthy.GPT, "sees-the-future", net=lambda _: theirs.CharGPT(causal=False)
     ),
     _fault(
+        "dropout that ignores eval()", healthy.RELU, "random-in-evaluation",
+        net=lambda _: theirs.with_layer(theirs.AlwaysDrops()),
+    ),
+    _fault(
+        "view where a transpose was meant", healthy.RELU, "examples-mixed",
+        net=lambda _: theirs.with_layer(theirs.MixesExamples()), steps=100, evaluate_every=200,
+    ),
+    _fault(
         "softmax over one output", healthy.RELU, "single-output",
         net=lambda _: theirs.relu_mlp(classes=1), data=lambda rng: _relabelled(digits(rng), 0),
     ),

@@ -161,6 +161,27 @@ class CNN(nn.Module):
         return self.output(self.dropout(x.flatten(1)))
 
 
+class AlwaysDrops(nn.Module):
+    """Dropout by a function that is not told of the mode."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.dropout(x, 0.2)
+
+
+class MixesExamples(nn.Module):
+    """Turns (B, C) over by a view where it stays the same size, so that examples run into each other."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        B, C = x.shape
+        return x.t().reshape(B, C)
+
+
+def with_layer(extra: nn.Module, *, place: int = 3) -> nn.Module:
+    """Return a ReLU MLP with one more layer."""
+    layers = list(relu_mlp())
+    return nn.Sequential(*layers[:place], extra, *layers[place:])
+
+
 def relu_mlp(*, hidden: int = 64, classes: int = 10) -> nn.Module:
     return nn.Sequential(
         nn.Flatten(),

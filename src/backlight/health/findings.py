@@ -33,6 +33,7 @@ class Evidence:
 
     def __str__(self) -> str:
         unit = self.unit if self.unit[:1] in {"", "%"} else f" {self.unit}"
+        unit = unit if math.isfinite(self.value) else ""
         return f"{self.what}: {number(self.value)}{unit}" + (f" (expected: {self.expected})" if self.expected else "")
 
 
@@ -90,6 +91,11 @@ def number(value: float) -> str:
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}"
     return f"{value:,.4g}" if 1e-3 <= abs(value) < 1e6 else f"{value:.2e}"
+
+
+def several(count: int, what: str) -> str:
+    """Return "1 layer", "2 layers"."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def percent(share: float) -> float:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from backlight.health.diagnosis import Diagnosis
-from backlight.health.findings import Finding, Severity
+from backlight.health.findings import Finding, Severity, several
 
 Line = tuple[str, str]
 """The style of a line (a severity, "bold", "plain" or "dim"), and the line."""
@@ -21,7 +21,7 @@ def as_text(diagnosis: Diagnosis, *, width: int = 80) -> str:
 
 def lines(diagnosis: Diagnosis, *, width: int = 80) -> Iterator[Line]:
     """Yield the lines of a diagnosis, each with its style."""
-    yield "bold", _summary(diagnosis)
+    yield from _wrapped("bold", _summary(diagnosis), width)
     for number, finding in enumerate(diagnosis.findings, 1):
         yield "plain", ""
         yield from _finding(number, finding, width)
@@ -36,7 +36,7 @@ def _summary(diagnosis: Diagnosis) -> str:
     seen = f"{diagnosis.steps:,} steps" if diagnosis.steps else "one batch"
     if not count:
         return f"No findings: {len(diagnosis.checked)} things were looked at in {seen}, and all are well."
-    return f"{count} finding{'s' if count > 1 else ''} in {seen}, the most serious first."
+    return f"{several(count, 'finding')} in {seen}" + (", the most serious first." if count > 1 else ".")
 
 
 def _finding(number: int, finding: Finding, width: int) -> Iterator[Line]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from backlight.core.measurements import ParameterFacts
 from backlight.health.case import Case
-from backlight.health.findings import Evidence, Finding
+from backlight.health.findings import Evidence, Finding, several
 from backlight.health.thresholds import limit
 
 
@@ -93,7 +93,7 @@ def not_in_optimiser(case: Case) -> list[Finding] | None:
         Finding(
             id="not-in-optimiser",
             severity="serious",
-            title=f"{len(missing)} parameters get gradients, and no optimiser steps them.",
+            title=f"{several(len(missing), 'parameter')} with a gradient that no optimiser steps.",
             where=tuple(one.name for one in missing),
             evidence=(
                 Evidence(what="parameters left out", value=len(missing)),
@@ -188,7 +188,7 @@ def _detached(case: Case, cut: list[ParameterFacts]) -> Finding:
     return Finding(
         id="not-reached-by-gradient",
         severity="serious",
-        title=f"The gradient does not reach {len(cut)} parameters: the graph is cut behind them.",
+        title=f"The gradient does not reach {several(len(cut), 'parameter')}: the graph is cut.",
         where=tuple(one.name for one in cut),
         evidence=(
             Evidence(what="parameters without a gradient", value=len(cut)),
