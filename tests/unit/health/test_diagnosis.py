@@ -1,0 +1,192 @@
+"""What is done with findings: ordered, explained away, written as text and JSON, and explained on a page."""
+
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.unit.health import records as make
+from tests.unit.health.records import spread, well
+
+from backlight.core.measurements import LossPoint, Measurements, NonFinite
+from backlight.health import Evidence, Finding, diagnose
+from backlight.health import judges as judges_folder
+from backlight.health.diagnosis import FOLLOWS_FROM, LAST_RESORTS
+from backlight.health.findings import SEVERITIES, most_serious_first, number, percent
+from backlight.health.progress import progress_of
+from backlight.health.text import as_text
+from backlight.health.thresholds import THRESHOLDS
+
+DOCS = Path(__file__).parents[3] / "docs"
+SOURCES = [path.read_text(encoding="utf-8") for path in Path(judges_folder.__file__).parent.glob("*.py")]
+IDS = sorted({id_ for source in SOURCES for id_ in re.findall(r'id="([a-z-]+)"', source)})
+
+
+def _very_ill() -> Measurements:
+    """Input of a hundred times its size, saturated units, dead units, a bias before a batch norm, no progress."""
+    seen = make.with_records(make.stuck(well()), lambda r: {"inputs": (replace(r.inputs[0], values=spread(100.0)),)})
+    seen = make.with_layer(seen, "act1", saturated=0.9)
+    seen = make.with_layer(seen, "act2", dead=0.9, dead_now=0.9)
+    return make.with_parameter_facts(seen, "fc1.bias", reached=False)
+
+
+def _finding(id_: str, severity: str) -> Finding:
+    return Finding(id=id_, severity=severity, title="t.", evidence=(), because="b.", try_this=("x.",))  # type: ignore[arg-type]
+
+
+def test_the_most_serious_stands_first_and_ties_keep_their_order():
+    given = [_finding("a", "note"), _finding("b", "serious"), _finding("c", "fatal"), _finding("d", "serious")]
+    assert [one.id for one in most_serious_first(given)] == ["c", "b", "d", "a"]
+
+
+def test_what_follows_from_a_cause_is_left_out():
+    found = [one.id for one in diagnose(_very_ill()).findings]
+    assert "input-scale" in found
+    assert not {"saturated-units", "dead-units", "not-learning"} & set(found)
+    seen = make.with_records(_very_ill(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(1.0)),)})
+    assert {"saturated-units", "dead-units"} <= {one.id for one in diagnose(seen).findings}
+
+
+def test_causes_and_consequences_are_findings_that_exist():
+    named = {id_ for causes in FOLLOWS_FROM.values() for id_ in causes} | set(FOLLOWS_FROM) | set(LAST_RESORTS)
+    assert named <= set(IDS)
+
+
+def test_no_two_findings_explain_each_other_away():
+    """Else both would be left out, and nothing said."""
+    for consequence, causes in FOLLOWS_FROM.items():
+        assert all(consequence not in FOLLOWS_FROM.get(cause, ()) for cause in causes), consequence
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_text_keeps_to_its_width_and_says_everything(width: int):
+    diagnosis = diagnose(_very_ill())
+    text = as_text(diagnosis, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    flowing = " ".join(text.split())
+    for finding in diagnosis.findings:
+        assert finding.severity.upper() in flowing
+        assert " ".join(finding.title.split()) in flowing
+        assert finding.where[0] in flowing
+        assert all(str(one.what) in flowing for one in finding.evidence)
+        assert all(" ".join(one.split()) in flowing for one in finding.try_this)
+        assert finding.lesson in flowing
+
+
+def test_text_of_a_net_that_is_well_says_what_was_looked_at():
+    text = " ".join(as_text(diagnose(well())).split())
+    assert text.startswith("No findings: ")
+    assert "200 steps" in text
+    assert "saturated units" in text.split("Looked at: ")[1].split("Not measured: ")[0]
+    assert "a look at the future" in text.split("Not measured: ")[1]
+
+
+def test_text_of_an_examination_speaks_of_one_batch():
+    assert "one batch" in as_text(diagnose(replace(well(), source="examine", steps=well().steps[:1], total_steps=0)))
+
+
+def test_json_is_plain_and_has_no_nan():
+    seen = replace(
+        make.stuck(well()),
+        losses=tuple(LossPoint(step=step, loss=math.nan) for step in range(200)),
+        first_nonfinite=NonFinite(where="fc2", direction="forward", step=3),
+    )
+    written = json.loads(json.dumps(diagnose(seen).to_json(), allow_nan=False))
+    assert [one["id"] for one in written["findings"]] == ["not-finite"]
+    assert written["findings"][0]["lesson"] == "docs/health.md#not-finite"
+    assert written["steps"] == 200
+
+
+def test_a_number_that_is_none_becomes_null():
+    finding = replace(_finding("a", "note"), evidence=(Evidence(what="loss", value=math.nan, unit="nats"),))
+    assert finding.to_json()["evidence"][0]["value"] is None
+    assert str(finding.evidence[0]) == "loss: not a number"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"), (32, "32"), (12_345, "12,345"), (3.29584, "3.296"), (0.0512345, "0.05123"), (1.5e-7, "1.50e-07"),
+        (2.5e9, "2.50e+09"), (math.inf, "infinite"), (-math.inf, "minus infinite"), (math.nan, "not a number"),
+    ],
+)  # fmt: skip
+def test_numbers_are_written_as_one_reads_them(value: float, text: str):
+    assert number(value) == text
+
+
+def test_shares_are_rounded_to_what_one_reads():
+    assert (percent(0.8349), percent(0.0123)) == (83, 1.2)
+
+
+def test_every_finding_is_explained_on_the_page():
+    page = (DOCS / "health.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^### ([a-z-]+)$", page, re.MULTILINE)) == IDS
+
+
+def test_every_threshold_has_a_source_and_every_judge_takes_its_numbers_from_the_table():
+    assert all(len(one.source) > 10 for one in THRESHOLDS.values())
+    assert all(one.unit for one in THRESHOLDS.values())
+    used = {name for path in Path(judges_folder.__file__).parents[1].rglob("*.py")
+            for name in re.findall(r'limit\("([^"]+)"\)', path.read_text(encoding="utf-8"))}  # fmt: skip
+    assert used == set(THRESHOLDS)
+
+
+def test_severities_are_ordered():
+    assert SEVERITIES == ("fatal", "serious", "warning", "note")
+
+
+# -- progress ----------------------------------------------------------------------------------------------------------
+
+
+def test_progress_of_a_net_that_learns():
+    progress = progress_of(well())
+    assert progress is not None
+    assert progress.steps == 200
+    assert progress.start == pytest.approx(2.3)
+    assert progress.late < progress.middle < progress.opening < progress.start
+    # 10 labels, two of them a third more frequent; 14 records of 32 labels
+    p = np.array([3] * 8 + [4] * 2) / 32
+    assert progress.guess == pytest.approx(-(p * np.log(p)).sum() + 9 / (2 * 32 * len(make.RECORDED)), abs=1e-9)
+    assert progress.learns
+    assert progress.falling
+    assert not progress.stuck
+
+
+def test_labels_that_are_few_say_nothing_of_their_entropy():
+    seen = well()
+    progress = progress_of(replace(seen, steps=seen.steps[:3]))
+    assert progress is not None
+    assert progress.guess is None
+
+
+def test_a_loss_that_is_told_otherwise_is_replaced_by_the_cross_entropy():
+    seen = make.with_records(well(), lambda one: {"loss": -one.loss})
+    seen = replace(seen, losses=tuple(LossPoint(step=one.step, loss=-one.loss) for one in seen.losses))
+    progress = progress_of(seen)
+    assert progress is not None
+    assert progress.start == pytest.approx(2.3)
+    assert progress.late > 0
+
+
+def test_a_loss_within_chance_is_not_falling():
+    rng = np.random.default_rng(3)
+    losses = tuple(LossPoint(step=step, loss=2.3 + float(rng.normal(0, 0.1))) for step in range(200))
+    progress = progress_of(replace(well(), losses=losses))
+    assert progress is not None
+    assert not progress.falling
+    assert progress.stuck
+
+
+def test_no_loss_no_progress():
+    assert progress_of(Measurements(framework="torch", source="watch", model="M")) is None
+
+
+def test_a_regression_is_held_against_the_spread_of_its_targets():
+    seen = make.with_records(well(), lambda r: {"logits": None, "target_mean": float(r.step % 2), "target_std": 2.0})
+    progress = progress_of(seen)
+    means = [step % 2 for step in make.RECORDED]
+    assert progress is not None
+    assert progress.guess == pytest.approx(4.0 + np.var(means))
