@@ -20,11 +20,12 @@ COMMANDS = [
     "train names.txt --context 2 --hidden 4 --steps 6", "train names.txt --model ngram --order 2",
     "train names.txt --mode text --context 2 --hidden 4 --steps 6", "train --resume net",
     "find-lr names.txt --context 2 --hidden 4", "find-lr names.txt --hidden 4 --to 1e-4",
+    "figures --list",
 ]  # fmt: skip
 
 HELP = [
-    "", "train", "find-lr", "sample", "score", "data", "data list", "data describe", "runs", "runs list", "runs show",
-    "runs compare",
+    "", "train", "find-lr", "sample", "score", "figures", "data", "data list", "data describe", "runs", "runs list",
+    "runs show", "runs compare",
 ]  # fmt: skip
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
