@@ -52,18 +52,22 @@ class AddK:
         return c.astype(np.float64), self._totals[node]
 
 
-def tune_k(counts: NGramCounts, x_BT: IntArray, y: IntArray) -> float:
-    """Return the k that makes the targets `y` after the rows of `x` most likely, to three digits.
+def tune_k(counts: NGramCounts, dev: NGramCounts) -> float:
+    """Return the k that makes the n-grams of `dev` most likely, to three digits.
 
     A grid of four values a decade from 1e-6 to 1e4 finds the neighbourhood, golden-section search the place in it.
     Three digits, so that the last bits of a platform's logarithm do not decide; the loss there is flat to about 1e-7.
     """
-    pairs_P2, how_often = np.unique(np.stack(AddK(counts, 1.0).target_counts(x_BT, y), 1), axis=0, return_counts=True)
+    node, y = np.divmod(dev.keys, dev.vocabulary_size)
+    x_BT = dev.context_ids(dev.order - 1)[node]
+    found = np.stack(AddK(counts, 1.0).target_counts(x_BT, y), 1)
+    pairs_P2, which = np.unique(found, axis=0, return_inverse=True)
+    how_often = np.bincount(which.reshape(-1), weights=dev.counts)
     c, total = pairs_P2.T
-    V = counts.vocabulary_size
+    V, targets = counts.vocabulary_size, int(dev.counts.sum())
 
     def nats(log10_k: float) -> float:
-        return -float(how_often @ np.log(_add_k(c, total, 10.0**log10_k, V))) / len(y)
+        return -float(how_often @ np.log(_add_k(c, total, 10.0**log10_k, V))) / targets
 
     best = int(np.argmin([nats(at) for at in _LOG10_K]))
     lo, hi = _LOG10_K[max(best - 1, 0)], _LOG10_K[min(best + 1, len(_LOG10_K) - 1)]

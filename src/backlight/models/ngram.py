@@ -24,7 +24,7 @@ from backlight.core import (
 )
 from backlight.models._add_k import AddK, tune_k
 from backlight.models._kneser_ney import KneserNey
-from backlight.models._ngram_counts import NGramCounts, count_ngrams, windows
+from backlight.models._ngram_counts import NGramCounts, count_ngrams
 
 MAX_ORDER = 6
 _DENSE_CELLS = 1 << 26
@@ -137,9 +137,7 @@ class NGram:
             ConfigError: k is to be chosen but there is no `dev`.
             VocabularyError: an id that is not one of 1..V-1.
         """
-        counts = count_ngrams(
-            self._checked(train, "train"), vocabulary_size=self.vocabulary_size, order=self.config.order
-        )
+        counts = self._count(train, "train")
         if self.config.smoothing == "kneser-ney":
             self._counts, self._smoothed = counts, KneserNey(counts)
             return self
@@ -147,7 +145,7 @@ class NGram:
         if k is None:
             if dev is None:
                 raise ConfigError("add-k with k=None needs dev items to choose k on; got none. Pass dev=..., or set k.")
-            k = tune_k(counts, *windows(self._checked(dev, "dev"), self.context))
+            k = tune_k(counts, self._count(dev, "dev"))
         self._counts, self._smoothed = counts, AddK(counts, k)
         return self
 
@@ -266,13 +264,13 @@ class NGram:
             )
         return self._counts, self._smoothed
 
-    def _checked(self, items: EncodedItems, name: str) -> EncodedItems:
+    def _count(self, items: EncodedItems, name: str) -> NGramCounts:
         if not items.targets:
             raise DataError(
                 f"{name} needs at least one character; got {len(items)} items without any. Give it more text."
             )
         self._check_ids(items.ids, name, lowest=1)
-        return items
+        return count_ngrams(items, vocabulary_size=self.vocabulary_size, order=self.config.order)
 
     def _check_context(self, x_BT: IntArray) -> None:
         if x_BT.ndim != 2 or x_BT.shape[1] != self.context:

@@ -86,6 +86,7 @@ OPS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "dot with both": lambda x, y, w: Value.dot([w, w * 2, w], [x, 3.0, w], w * w),
     "dot with inputs as weights": lambda x, y, w: Value.dot([x, y], [w, y], x),
     "dot with an input as bias": lambda x, y, w: Value.dot([w, w], [x, y], y),
+    "dots on other inputs": lambda x, y, w: Value.dot([w, w * 2], [x, y], w) * Value.dot([w * 3, w], [y, x], w),
     "dots on the same inputs": lambda x, y, w: Value.dot([w, w * 2], [x, y], w) * Value.dot([w * 3, w], [x, y], w),
 }
 

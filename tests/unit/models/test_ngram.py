@@ -20,7 +20,7 @@ from backlight.core import (
     ShapeError,
     VocabularyError,
 )
-from backlight.models import _ngram_counts
+from backlight.models import _ngram_counts, _tally
 from backlight.models._add_k import golden_section
 from backlight.models._kneser_ney import estimate_discounts
 from backlight.models.ngram import NGram, NGramConfig
@@ -248,14 +248,46 @@ def test_kneser_ney_backs_off_from_an_unseen_context_unchanged(rng):
     assert_array_equal(logits[0], logits[2])
 
 
+def arrays_of(counts):
+    return [*counts.contexts, counts.keys, counts.counts]
+
+
 @pytest.mark.parametrize("cells", [0, 10**6], ids=["sort", "table"])
 @pytest.mark.parametrize("order", ORDERS)
-def test_sorting_and_tables_count_alike(cells, order, rng, monkeypatch):
-    items = random_items(rng, V=5, items=100)
-    expected = fit(items, V=5, order=order).state_dict()
+def test_ranks_and_numbers_count_alike(cells, order, rng, monkeypatch):
     monkeypatch.setattr(_ngram_counts, "_TABLE_CELLS_PER_KEY", cells)
-    for name, array in fit(items, V=5, order=order).state_dict().items():
-        assert_array_equal(array, expected[name])
+    for ends in (True, False):
+        items = encode(random_items(rng, V=5, items=100), ends=ends)
+        ranked = arrays_of(_ngram_counts._count_by_rank(items, vocabulary_size=5, order=order))
+        numbered = arrays_of(_ngram_counts.count_ngrams(items, vocabulary_size=5, order=order))
+        for mine, reference in zip(numbered, ranked, strict=True):
+            assert mine.dtype == reference.dtype == np.int64
+            assert_array_equal(mine, reference)
+
+
+@given(
+    lengths=st.lists(st.integers(0, 90), min_size=1, max_size=12),
+    V=st.integers(2, 30),
+    order=st.integers(1, 6),
+    ends=st.booleans(),
+    cells=st.sampled_from([0, 1 << 20]),
+    seed=st.integers(0, 99),
+)
+def test_blocks_do_not_show(lengths, V, order, ends, cells, seed):
+    draw = np.random.default_rng(seed)
+    items = [draw.integers(1, V, length).tolist() for length in lengths]
+    if not ends and not sum(lengths):
+        return
+    expected = Counter((*h, w) for item in items for h, w in slow_windows(item, order - 1, ends=ends))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_tally, "_BLOCK", 16)
+        patch.setattr(_tally, "_RUN", 64)
+        patch.setattr(_tally, "_TABLE_CELLS", cells)
+        counts = _ngram_counts.count_ngrams(encode(items, ends=ends), vocabulary_size=V, order=order)
+    node, following = np.divmod(counts.keys, V)
+    grams = np.concatenate([counts.context_ids(order - 1)[node], following[:, None]], axis=1)
+    assert {tuple(gram): count for gram, count in zip(grams.tolist(), counts.counts.tolist(), strict=True)} == expected
+    assert counts.is_sound()
 
 
 @pytest.mark.parametrize(("smoothing", "k"), SMOOTHINGS)
