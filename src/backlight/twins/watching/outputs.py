@@ -38,3 +38,15 @@ def first_measurable(thing: Any) -> torch.Tensor | None:
     if type(thing) is torch.Tensor:
         return thing if measurable(thing) else None
     return next(filter(measurable, tensors_in(thing)), None)
+
+
+def inputs_of(args: Any, kwargs: Any) -> list[tuple[str, torch.Tensor]]:
+    """Return what a model was given, by place or keyword."""
+    named = [*((str(at), one) for at, one in enumerate(args)), *kwargs.items()]
+    found = [(name, list(tensors_in(one))) for name, one in named]
+    return [
+        (name if len(tensors) == 1 else f"{name}.{at}", tensor)
+        for name, tensors in found
+        for at, tensor in enumerate(tensors)
+        if tensor.numel() and tensor.layout is torch.strided and not tensor.is_complex()
+    ]

@@ -1,0 +1,296 @@
+"""What the layers gave in one recorded step, and the gradients that came back to them."""
+
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import torch
+from torch.utils.hooks import RemovableHandle
+
+from backlight.core.measurements import Setting
+from backlight.measuring import FUNCTIONS, Block
+from backlight.measuring.kinds import OTHER
+from backlight.twins.watching.functions import FunctionWatch
+from backlight.twins.watching.graph import unchanged_sources
+from backlight.twins.watching.layers import Layer, Layers, channel_axis
+from backlight.twins.watching.outputs import first_measurable, measurable, tensors_in
+from backlight.twins.watching.statistics import measure
+
+BIG = 1 << 20
+"""A tensor of so many numbers is measured at once and let go; smaller ones are measured together at the step's end."""
+
+MOST_CALLS = 4_000
+"""Calls that are looked at in one step: of a cell that runs over a long text, not all."""
+
+Measured = tuple[Block, int]
+
+
+class Call:
+    """One call of a layer.
+
+    Attributes:
+        layer: whose; None for a function's until it is clear that no module's hook will claim it.
+        function: its name, if it is a function's.
+        tensor: what it gave; None once a big one was measured.
+        kept: what is to be measured: the tensor, or a copy if somebody may change it in place.
+        version: how often it had been changed in place.
+        axis: where its units are.
+        args: what it read, unless that is big.
+        training: the module's mode.
+        number: of the forward pass.
+        gradient: what came back.
+        retained: whether the gradient waits in the tensor, because we asked for it.
+        output_at, gradient_at: where the measurements of a big one stand.
+        settings: of a function.
+        reads: the layers whose outputs come to it unchanged, until the layer has been told.
+    """
+
+    __slots__ = (
+        "args", "axis", "function", "gradient", "gradient_at", "kept", "layer", "number", "output_at", "reads",
+        "retained", "settings", "tensor", "training", "version",
+    )  # fmt: skip
+
+    def __init__(self, layer: Layer | None, function: str | None, tensor: torch.Tensor, *, training: bool) -> None:
+        self.layer = layer
+        self.function = function
+        self.tensor: torch.Tensor | None = tensor
+        self.kept: torch.Tensor | None = tensor
+        self.version = tensor._version
+        self.axis = tensor.ndim - 1
+        self.args: Any = ()
+        self.training = training
+        self.number = 0
+        self.gradient: torch.Tensor | None = None
+        self.retained = False
+        self.output_at: Measured | None = None
+        self.gradient_at: Measured | None = None
+        self.settings: dict[str, Setting] = {}
+        self.reads: tuple[str, ...] | None = None
+
+
+class Capture:
+    """Hooks on the layers of a model while a step is recorded.
+
+    Args:
+        layers: the layers.
+
+    Attributes:
+        calls: what was seen since `clear`.
+        without_gradients: whether forward passes are looked at whose results need no gradient.
+    """
+
+    def __init__(self, layers: Layers) -> None:
+        self._layers = layers
+        self._handles: list[RemovableHandle] = []
+        self._mode: FunctionWatch | None = None
+        self._seen_functions = False  # whether a whole pass has shown which functions there are
+        self.structure_known = False
+        self.without_gradients = False
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the calls of the step before."""
+        for call in getattr(self, "calls", ()):  # hooks and tensors hold each other
+            call.tensor = call.kept = call.gradient = None
+            call.args = ()
+        self.calls: list[Call] = []
+        self._number = -1
+        self._axes: dict[int, int] = {}
+        self._names: dict[int, str] = {}
+        self._nodes: dict[Any, str] = {}
+        self._places: Counter[tuple[str, str]] = Counter()
+
+    # -- hooks ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def attached(self) -> bool:
+        """Whether the hooks are on."""
+        return bool(self._handles)
+
+    def attach(self) -> None:
+        """Put the hooks on, if they are not."""
+        if not self._handles:
+            self._handles = [
+                module.register_forward_hook(partial(self._saw_module, layer))
+                for module, layer in self._layers.by_module.items()
+            ]
+
+    def detach(self) -> None:
+        """Take them off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self.end_pass()
+
+    def begin_pass(self) -> None:
+        """Note that the model is called; functions are watched until `end_pass`."""
+        self.end_pass()
+        self._number += 1
+        self._places.clear()
+        if self._handles and (not self._seen_functions or self._layers.has_functions):
+            self._mode = FunctionWatch(self._saw_function)
+            self._mode.__enter__()  # type: ignore[no-untyped-call]
+
+    def end_pass(self) -> None:
+        """Note that the model has returned, or failed."""
+        if self._mode is not None:
+            mode, self._mode = self._mode, None
+            mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self._seen_functions = True
+        self._settle()
+
+    # -- the way forward -----------------------------------------------------------------------------------------------
+
+    def _looking(self) -> bool:
+        return (torch.is_grad_enabled() or self.without_gradients) and len(self.calls) < MOST_CALLS
+
+    def _saw_module(self, layer: Layer, module: torch.nn.Module, args: Any, output: Any) -> None:
+        if not self._looking() or torch.compiler.is_compiling():
+            return
+        tensor = first_measurable(output)
+        if tensor is None:
+            return
+        last = self.calls[-1] if self.calls else None
+        if last is not None and last.layer is None and last.tensor is tensor:  # the function that the module is made of
+            if layer.kind is OTHER and last.function is not None:
+                layer.kind = FUNCTIONS[last.function]
+            last.layer, last.training = layer, module.training
+            self._settle()
+            return
+        self._add(Call(layer, None, tensor, training=module.training), args)
+
+    def _saw_function(self, name: str, args: Any, settings: Any, output: torch.Tensor) -> None:
+        if not self._looking() or not measurable(output):
+            return
+        call = Call(None, name, output, training=bool(settings.get("training", True)))
+        call.settings = {key: one for key, one in settings.items() if isinstance(one, float) or key == "training"}
+        self._add(call, args)
+
+    def _add(self, call: Call, args: Any) -> None:
+        self._settle()
+        tensor, layer = call.tensor, call.layer
+        assert tensor is not None  # noqa: S101  (a new call has its tensor)
+        call.number = self._number
+        first = args[0] if args else None
+        inherited = self._axes.get(id(first))
+        call.args = args if not isinstance(first, torch.Tensor) or first.numel() < BIG else ()
+        if layer is not None:
+            call.axis = channel_axis(layer, tensor, inherited)
+        elif inherited is not None and inherited < tensor.ndim:
+            call.axis = inherited
+        else:
+            call.axis = 1 if tensor.ndim > 3 else tensor.ndim - 1
+        big = tensor.numel() >= BIG
+        copies = layer is None or layer.copies
+        self.calls.append(call)
+        if not self.structure_known:
+            self._note_structure(call, args)
+        if tensor.requires_grad and not tensor.is_leaf:
+            self._await_gradient(call, tensor, by_hook=big or copies)
+        if big:
+            call.output_at = self._measured(call, tensor)
+            call.tensor = call.kept = None
+            return
+        self._axes[id(tensor)] = call.axis
+        if copies:
+            call.kept = tensor.detach().clone()
+
+    def _await_gradient(self, call: Call, tensor: torch.Tensor, *, by_hook: bool) -> None:
+        if by_hook:  # what is changed in place would get the gradient of what it became
+            tensor.register_hook(partial(self._arrived, call))  # type: ignore[no-untyped-call]
+        elif not tensor.retains_grad:
+            tensor.retain_grad()
+            call.retained = True
+
+    def _arrived(self, call: Call, gradient: torch.Tensor) -> None:
+        if gradient.numel() >= BIG:
+            call.gradient_at = self._measured(None, gradient)
+        else:
+            call.gradient = gradient if call.gradient is None else call.gradient + gradient
+
+    @staticmethod
+    def _measured(call: Call | None, tensor: torch.Tensor) -> Measured:
+        block = Block(1)
+        if call is None or call.layer is None:
+            block.want(0, tensor.numel(), histogram=True)
+        else:
+            want_output(block, 0, call.layer, tensor, call.axis)
+        measure(block, [tensor.detach()])
+        return block, 0
+
+    def _settle(self) -> None:
+        """Give the last call its layer, if it was a function's and nobody claimed it."""
+        if not self.calls or self.calls[-1].layer is not None:
+            if self.calls and not self.structure_known:
+                self._name_structure(self.calls[-1])
+            return
+        call = self.calls[-1]
+        assert call.function is not None  # noqa: S101  (only a function's call comes without a layer)
+        before = next((one.layer.name for one in reversed(self.calls[:-1]) if one.layer is not None), "input")
+        before = before.partition(">")[0]
+        self._places[before, call.function] += 1
+        call.layer = self._layers.function(before, call.function, self._places[before, call.function])
+        call.layer.settings.update(call.settings)
+        if not self.structure_known:
+            self._name_structure(call)
+
+    # -- structure, once -----------------------------------------------------------------------------------------------
+
+    def _note_structure(self, call: Call, args: Any) -> None:
+        """Find out which layers' outputs come to this call unchanged."""
+        found: dict[str, None] = {}
+        for tensor in tensors_in(args):
+            if id(tensor) in self._names:
+                found[self._names[id(tensor)]] = None
+            elif tensor.grad_fn is not None:
+                found.update(dict.fromkeys(unchanged_sources(tensor.grad_fn, self._nodes)))
+        call.reads = tuple(found)
+
+    def _name_structure(self, call: Call) -> None:
+        """Let later calls find this one's output by name."""
+        layer = call.layer
+        assert layer is not None  # noqa: S101  (settled)
+        if call.reads is not None:
+            layer.calls += 1
+            layer.reads = tuple(dict.fromkeys([*layer.reads, *call.reads]))
+            call.reads = None
+        if call.tensor is not None:
+            self._names[id(call.tensor)] = layer.name
+            if call.tensor.grad_fn is not None:
+                self._nodes[call.tensor.grad_fn] = layer.name
+
+    # -- the end of the step -------------------------------------------------------------------------------------------
+
+    def finish(self) -> list[Call]:
+        """Return the calls of the passes that a gradient came back to (of the last pass, if none did)."""
+        self.end_pass()
+        altered = set()
+        for call in self.calls:
+            layer, tensor = call.layer, call.tensor
+            assert layer is not None  # noqa: S101  (settled)
+            self._layers.executed(layer)
+            if tensor is None:
+                continue
+            if tensor._version != call.version:
+                altered.add(layer)
+                if call.kept is tensor:
+                    call.kept = None
+            if call.retained:
+                call.gradient = tensor.grad
+        for call in self.calls:
+            if call.retained and call.tensor is not None:
+                call.tensor.grad = None
+            if call.layer is not None and call.layer.module is not None:
+                call.layer.copies = call.layer in altered
+        self.structure_known = self.structure_known or bool(self.calls)
+        backward = {call.number for call in self.calls if call.gradient is not None or call.gradient_at is not None}
+        wanted = backward or {max((call.number for call in self.calls), default=0)}
+        return [call for call in self.calls if call.number in wanted]
+
+
+def want_output(block: Block, at: int, layer: Layer, tensor: torch.Tensor, axis: int) -> None:
+    """Say what is wanted of a layer's output."""
+    units = tensor.shape[axis] if tensor.ndim else 1
+    inner = tensor.shape[axis + 1 :].numel()
+    by_unit = tensor.ndim > 1 and layer.kind.role not in {"softmax", "shape"}
+    block.want(at, tensor.numel(), histogram=True, kind=layer.kind, units=units if by_unit else 0, inner=inner)

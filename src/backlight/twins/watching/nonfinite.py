@@ -1,0 +1,110 @@
+"""Where a number first was not finite."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from backlight.core.measurements import NonFinite
+from backlight.twins.watching.capture import Call, Capture, Measured
+from backlight.twins.watching.guard import Guard
+from backlight.twins.watching.layers import Layers
+from backlight.twins.watching.outputs import inputs_of, measurable, tensors_in
+from backlight.twins.watching.parameters import ParameterNumbers, Parameters
+
+
+def finite(tensors: Any) -> bool:
+    """Return whether all floating-point tensors in something are."""
+    return all(bool(torch.isfinite(one).all()) for one in tensors_in(tensors) if measurable(one))
+
+
+def quickly_finite(tensor: torch.Tensor) -> bool:
+    """Return whether a tensor is; usually by one sum, which is not finite if a number is not."""
+    total = float(tensor.detach().sum())
+    return total - total == 0 or bool(torch.isfinite(tensor).all())
+
+
+def strange(measured: Measured | None) -> bool:
+    """Return whether something that was measured is not finite."""
+    return measured is not None and bool(measured[0].rows["nonfinite"][measured[1]])
+
+
+def first_nonfinite(
+    step: int, loss: float, *, inputs: Sequence[tuple[str, Measured]], parameters: ParameterNumbers,
+    calls: Sequence[Call], outputs: Sequence[Measured | None], gradients: Sequence[Measured | None],
+) -> NonFinite | None:  # fmt: skip
+    """Return where in a recorded step a number first was not finite, in the order in which things are computed."""
+    for name, at in inputs:
+        if strange(at):
+            return NonFinite(where=name, direction="input", step=step)
+    where = parameters.first_nonfinite()
+    if where is not None:
+        return NonFinite(where=where, direction="parameter", step=step)
+    for call, at_output in zip(calls, outputs, strict=True):
+        if strange(at_output):
+            return NonFinite(where=_name(call), direction="forward", step=step, inputs_finite=finite(call.args))
+    if loss - loss != 0 and calls:
+        return NonFinite(where="loss", direction="loss", step=step)
+    return _backward(step, calls, gradients) or _of_parameters(step, parameters)
+
+
+def located(
+    model: torch.nn.Module, layers: Layers, parameters: Parameters, args: Any, kwargs: Any, step: int
+) -> NonFinite:
+    """Run a model once more on what gave an output that is not finite, and return where that began.
+
+    The model and its random numbers are left as they were.
+    """
+    for name, tensor in inputs_of(args, kwargs):
+        if not finite(tensor):
+            return NonFinite(where=name, direction="input", step=step)
+    for name, parameter in zip(parameters.names, parameters.tensors, strict=True):
+        if not finite(parameter):
+            return NonFinite(where=name, direction="parameter", step=step)
+    capture = Capture(layers)
+    capture.structure_known = capture.without_gradients = True
+    with Guard(model), torch.no_grad():
+        capture.attach()
+        try:
+            capture.begin_pass()
+            model(*args, **kwargs)
+        finally:
+            capture.detach()
+    for call in capture.calls:
+        if call.kept is not None and not finite(call.kept):
+            return NonFinite(where=_name(call), direction="forward", step=step, inputs_finite=finite(call.args))
+    return NonFinite(where="", direction="forward", step=step)
+
+
+def first_strange_gradient(parameters: Parameters) -> str | None:
+    """Return the parameter nearest to the loss whose gradient is not finite: what is not travels on to the input."""
+    graded = zip(parameters.names, parameters.tensors, strict=True)
+    strange = [name for name, one in graded if one.grad is not None and not finite(one.grad)]
+    return strange[-1] if strange else None
+
+
+def _backward(step: int, calls: Sequence[Call], gradients: Sequence[Measured | None]) -> NonFinite | None:
+    """Return the layer that received a finite gradient and handed on one that was not."""
+    for place in reversed(range(len(calls))):
+        if strange(gradients[place]):
+            name = _name(calls[place])
+            readers = [
+                _name(later) for later in calls[place + 1 :] if later.layer is not None and name in later.layer.reads
+            ]
+            return NonFinite(
+                where=readers[0] if readers else name, direction="backward", step=step,
+                inputs_finite=True if readers else None,
+            )  # fmt: skip
+    return None
+
+
+def _of_parameters(step: int, parameters: ParameterNumbers) -> NonFinite | None:
+    names = parameters.gradient_nonfinite()
+    if names:
+        return NonFinite(where=names[-1], direction="backward", step=step)
+    moved = parameters.update_nonfinite()
+    return NonFinite(where=moved, direction="update", step=step) if moved is not None else None
+
+
+def _name(call: Call) -> str:
+    return "" if call.layer is None else call.layer.name

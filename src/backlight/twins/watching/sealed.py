@@ -1,0 +1,224 @@
+"""One recorded step: what was measured, and how it becomes a record."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from backlight.core import Array
+from backlight.core.measurements import (
+    SATURATED,
+    BatchStatistics,
+    InputRecord,
+    LayerRecord,
+    LogitsRecord,
+    Spread,
+    StepRecord,
+    UnitMap,
+)
+from backlight.measuring.inputs import input_record
+from backlight.measuring.logits import Logits, binary_record, logits_record
+from backlight.measuring.pooling import pooled
+from backlight.measuring.watcher import Sealed
+from backlight.twins.watching.capture import Call, Measured
+from backlight.twins.watching.layers import Layer
+from backlight.twins.watching.parameters import ParameterNumbers
+
+MAP_ROWS, MAP_UNITS = 64, 512
+
+
+@dataclass(slots=True)
+class LayerNumbers:
+    """What was measured on one layer, over all its calls."""
+
+    name: str
+    training: bool
+    units: int | None
+    outputs: list[Measured] = field(default_factory=list)
+    gradients: list[Measured] = field(default_factory=list)
+    softmax_saturated: float | None = None
+    sided: bool = False
+    bounded: bool = False
+    dead: float | None = None
+    dead_over: int = 0
+    batch: BatchStatistics | None = None
+    unit_map: UnitMap | None = None
+
+    def record(self, scale: float) -> LayerRecord:
+        """Return it as a record; gradients are divided by `scale`."""
+        rows = [block.rows[at] for block, at in self.outputs]
+        count = sum(int(row["size"]) for row in rows)
+        saturated = self.softmax_saturated
+        if self.bounded and self.sided:
+            saturated = sum(int(row["beyond"]) for row in rows) / count
+        return LayerRecord(
+            name=self.name,
+            output=pooled([block.spread(at) for block, at in self.outputs]),
+            gradient=pooled([block.spread(at, 1 / scale) for block, at in self.gradients]) if self.gradients else None,
+            training=self.training,
+            units=self.units,
+            saturated=saturated,
+            dead_now=float(1 - self.alive().mean()) if self.sided else None,
+            dead=self.dead,
+            dead_over=self.dead_over,
+            batch=self.batch,
+            unit_map=self.unit_map,
+            across=_together(rows) if self.units else None,
+        )
+
+    def alive(self) -> Array:
+        """Return (units,) whether any call found each unit alive."""
+        found = [one.astype(bool) for block, at in self.outputs if (one := block.alive[at]) is not None]
+        together: Array = np.logical_or.reduce([one for one in found if len(one) == len(found[0])])
+        return together
+
+
+@dataclass(slots=True)
+class OutputNumbers:
+    """What was measured on the model's own output.
+
+    Attributes:
+        values: where the measurements stand.
+        kind: of the loss; "" if that is not known.
+        logits: for a cross-entropy; small ones are looked at when the record is opened.
+        done: the record of large ones.
+        probabilities: whether a binary cross-entropy was given probabilities.
+        target_mean, target_std: of a mean squared error.
+    """
+
+    values: Measured
+    kind: str = ""
+    logits: Logits | None = None
+    done: LogitsRecord | None = None
+    probabilities: bool = False
+    target_mean: float | None = None
+    target_std: float | None = None
+
+    def record(self) -> LogitsRecord | None:
+        """Return what the output says about classes; None where no loss says that it means classes."""
+        if self.logits is None or self.done is not None:
+            return self.done
+        block, at = self.values
+        spread = block.spread(at)
+        if self.kind == "binary_cross_entropy":
+            return binary_record(self.logits, spread, probabilities=self.probabilities)
+        return logits_record(self.logits, spread)
+
+    def spread(self) -> Spread:
+        """Return its distribution."""
+        block, at = self.values
+        return block.spread(at)
+
+
+@dataclass(slots=True)
+class InputNumbers:
+    """What was measured on one input: a small one as it is, of a large one some features and the distribution."""
+
+    name: str
+    shape: tuple[int, ...]
+    some: Array
+    values: Measured | None
+
+    def record(self) -> InputRecord:
+        """Return it as a record."""
+        spread = None if self.values is None else self.values[0].spread(self.values[1])
+        return input_record(self.name, self.some, spread, self.shape)
+
+
+@dataclass(slots=True, kw_only=True)
+class StepNumbers:
+    """What was measured in one step, as yet in the arrays that the measuring filled."""
+
+    loss: float
+    layers: list[LayerNumbers]
+    parameters: ParameterNumbers
+    inputs: list[InputNumbers]
+    output: OutputNumbers | None
+    lr: tuple[float, ...] = ()
+    batch_size: int | None = None
+    left_over: float | None = None
+    forward_passes: int = 1
+    backward_passes: int = 0
+    optimiser_steps: int | None = None
+    scale: float | None = None
+
+
+class TorchStep(Sealed):
+    """One recorded step of a PyTorch network."""
+
+    def __init__(self, step: int, numbers: StepNumbers) -> None:
+        super().__init__(step)
+        self._numbers: StepNumbers | None = numbers
+
+    def _opened(self) -> StepRecord:
+        numbers = self._numbers
+        assert numbers is not None  # noqa: S101  (opened once)
+        self._numbers = None
+        output = numbers.output
+        return StepRecord(
+            step=self.step,
+            loss=numbers.loss,
+            lr=numbers.lr,
+            batch_size=numbers.batch_size,
+            layers=tuple(one.record(numbers.scale or 1.0) for one in numbers.layers),
+            parameters=numbers.parameters.records(),
+            inputs=tuple(one.record() for one in numbers.inputs),
+            logits=None if output is None else output.record(),
+            output=None if output is None else output.spread(),
+            target_mean=None if output is None else output.target_mean,
+            target_std=None if output is None else output.target_std,
+            gradient_norm=numbers.parameters.gradient_norm(),
+            left_over_norm=numbers.left_over,
+            forward_passes=numbers.forward_passes,
+            backward_passes=numbers.backward_passes,
+            optimiser_steps=numbers.optimiser_steps,
+            scale=numbers.scale,
+        )
+
+
+def softmax_saturated(call: Call) -> float | None:
+    """Return the share of a softmax's rows whose largest probability is beyond `SATURATED`."""
+    if call.kept is None:
+        return None
+    return float((call.kept.detach().amax(call.axis) > SATURATED).float().mean())
+
+
+def unit_map(layer: Layer, call: Call) -> UnitMap | None:
+    """Return which units are saturated, or 0, for which examples."""
+    if call.kept is None or call.kept.ndim < 2:
+        return None
+    x = call.kept.detach().movedim(call.axis, -1).flatten(0, -2)[:MAP_ROWS, :MAP_UNITS].float().cpu().numpy()
+    if layer.kind.one_sided:
+        bits = x <= 0
+    else:
+        low, high = layer.kind.range or (-1.0, 1.0)
+        bits = np.abs(x - (low + high) / 2) > SATURATED * (high - low) / 2
+    return UnitMap(rows=x.shape[0], units=x.shape[1], bits=np.packbits(bits).tobytes().hex())
+
+
+def batch_statistics(call: Call) -> BatchStatistics | None:
+    """Return how a batch norm's running statistics stand to what it just read."""
+    norm: Any = call.layer.module if call.layer is not None else None
+    x = call.args[0] if call.args else None
+    running = getattr(norm, "running_mean", None)
+    if not call.training or running is None or not isinstance(x, torch.Tensor) or x.ndim < 2:
+        return None
+    with torch.no_grad():
+        axis = call.axis if x.ndim == (2 if call.kept is None else call.kept.ndim) else 1
+        by_channel = x.detach().movedim(axis, 0).flatten(1).double()
+        if by_channel.shape[0] != running.numel():
+            return None
+        std, mean = torch.std_mean(by_channel, dim=1, correction=0)
+        std = std.clamp_min(1e-12)
+        apart = ((running - mean) / std).square().mean().sqrt()
+        ratio = (norm.running_var.clamp_min(0).sqrt() / std).median()
+    return BatchStatistics(rows=by_channel.shape[1], mean_apart=float(apart), std_ratio=float(ratio))
+
+
+def _together(rows: Sequence[Any]) -> float:
+    sizes = [float(row["size"]) for row in rows]
+    squares = sum(size * float(row["across"]) ** 2 for size, row in zip(sizes, rows, strict=True))
+    return math.sqrt(squares / sum(sizes)) if math.isfinite(squares) else math.nan

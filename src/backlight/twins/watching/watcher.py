@@ -1,0 +1,300 @@
+"""The watcher of a PyTorch network: what it does at each call, each optimiser's step, and each step of the training."""
+
+import math
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Final
+
+import torch
+from torch.utils.hooks import RemovableHandle
+
+from backlight.core import ConfigError
+from backlight.core.measurements import LossFacts, Measurements, NonFinite, OptimiserFacts
+from backlight.measuring import LiveUnits, Watcher
+from backlight.measuring.watcher import EVERY, Sealed
+from backlight.twins.watching.capture import Capture
+from backlight.twins.watching.graph import LossGraph
+from backlight.twins.watching.layers import Layers
+from backlight.twins.watching.nonfinite import first_nonfinite, first_strange_gradient, located, quickly_finite
+from backlight.twins.watching.optimisers import Optimisers
+from backlight.twins.watching.outputs import inputs_of, measurable, tensors_in
+from backlight.twins.watching.parameters import Parameters
+from backlight.twins.watching.sealed import StepNumbers, TorchStep
+from backlight.twins.watching.sealing import Sealing, input_numbers, output_numbers
+
+_THOROUGH: Final = 5
+"""Batch norms' statistics are compared every so many recorded steps."""
+
+_MAPS: Final = 10
+"""Maps of units are drawn at the first recorded step and every so many."""
+
+
+class TorchWatcher(Watcher):
+    """Watches any `torch.nn.Module`; see `backlight.health.watch`.
+
+    Args:
+        model: the network.
+        optimisers: those that are known; others are found when they step.
+        every: from how many steps one is recorded, once the first few are over.
+        scaler: the gradient scaler, if the loss is scaled: gradients are recorded as if it was not.
+
+    Raises:
+        ConfigError: the model is compiled, which hides its layers.
+    """
+
+    framework = "torch"
+
+    def __init__(
+        self, model: torch.nn.Module, *, optimisers: Iterable[Any] = (), every: int = EVERY, scaler: Any = None
+    ) -> None:
+        super().__init__(type(model).__name__, every=every)
+        if isinstance(model, torch._dynamo.OptimizedModule) or model._compiled_call_impl is not None:
+            raise ConfigError(
+                "a compiled module hides its layers from whoever watches; got one. Watch the module that you compiled, "
+                "and train that for a few hundred steps."
+            )
+        self._model = model
+        self._scaler = scaler
+        self._layers = Layers(model)
+        self._capture = Capture(self._layers)
+        self._parameters = Parameters(model, self._layers.by_module)
+        self._optimisers = Optimisers(
+            model.parameters(), optimisers, before=self._before_update, after=self._after_update
+        )
+        self._sealing = Sealing(LiveUnits())
+        self._loss: LossFacts | None = None
+        self._class_axis = -1
+        self._output_place: int | None = None  # of the judged output among all
+        self._handles: list[RemovableHandle] = []
+        self._records = 0
+        self._stepped = False  # the optimiser has stepped, and step() was not told yet
+        self._told = False  # step() was called by the user
+        self._busy = False
+        self._forget()
+
+    # -- attaching and detaching ---------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._handles = [
+            self._model.register_forward_pre_hook(self._on_call, with_kwargs=True),
+            self._model.register_forward_hook(self._on_return, with_kwargs=True, always_call=True),
+        ]
+        self._optimisers.attach()
+
+    def _stop(self) -> None:
+        if self._stepped and not self._told:
+            self._over(None)
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self._capture.detach()
+        self._capture.clear()
+        self._optimisers.detach()
+        self._forget()
+
+    def _begin(self) -> None:
+        self._forget()
+        self._capture.attach()
+        if not self._optimisers.steps:  # nobody may tell when the parameters are about to move
+            self._parameters.remember()
+        self._optimisers.clear()
+
+    def _rest(self) -> None:
+        if self._capture.attached:
+            self._forget()
+            self._capture.detach()
+        self._optimisers.clear()
+
+    def _forget(self) -> None:
+        """Forget the step before."""
+        self._capture.clear()
+        self._parameters.clear()
+        self._inputs: list[tuple[str, torch.Tensor]] = []
+        self._outputs: list[torch.Tensor] = []
+        self._output_gradients: dict[int, torch.Tensor] = {}
+        self._left_over: float | None = None
+        self._scale: float | None = None
+        self._rates: tuple[float, ...] = ()
+        self._forward_passes = 0
+        self._backward_passes = 0
+
+    def step(self, loss: Any = None) -> None:
+        """Tell that a training step is over, after the optimiser's step; see `Watcher.step`."""
+        self._told = True
+        self._over(loss)
+
+    def _over(self, loss: Any) -> None:
+        self._stepped = False
+        super().step(loss)
+
+    # -- forward -------------------------------------------------------------------------------------------------------
+
+    def _on_call(self, module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+        del module
+        if self._busy or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return
+        if self._stepped and not self._told:
+            self._over(None)
+        self._forward_passes += 1
+        if self._recording:
+            self._capture.begin_pass()
+            if not self._inputs:
+                self._inputs = inputs_of(args, kwargs)
+
+    def _on_return(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        del module
+        if self._busy or torch.compiler.is_compiling():
+            return
+        self._capture.end_pass()
+        if not torch.is_grad_enabled():
+            return
+        if self._recording:
+            found = [tensor for tensor in tensors_in(output) if measurable(tensor)]
+            awaited = [tensor for tensor in found if tensor.requires_grad and not tensor.is_leaf]
+            self._outputs += found
+            for at, tensor in enumerate(awaited):
+                tensor.register_hook(partial(self._on_gradient, tensor, at == 0))  # type: ignore[no-untyped-call]
+        elif self._first_nonfinite is None:
+            self._glance(args, kwargs, output)
+
+    def _glance(self, args: Any, kwargs: Any, output: Any) -> None:
+        """Look whether the output is finite, in a step that is not recorded; if not, find out where that began."""
+        tensor = next((one for one in tensors_in(output) if measurable(one)), None)
+        if tensor is None or tensor.device.type != "cpu" or quickly_finite(tensor):
+            return
+        self._busy = True
+        try:
+            self._first_nonfinite = located(self._model, self._layers, self._parameters, args, kwargs, self.taken)
+        finally:
+            self._busy = False
+
+    # -- backward and the optimiser ------------------------------------------------------------------------------------
+
+    def _on_gradient(self, tensor: torch.Tensor, is_first: bool, gradient: torch.Tensor) -> None:
+        if self._left_over is None:
+            groups = self._optimisers.group_of()
+            self._left_over = self._parameters.left_over(set(groups) if groups else None)
+            self._scale = None if self._scaler is None else float(self._scaler.get_scale())
+        self._backward_passes += is_first
+        self._output_gradients[id(tensor)] = gradient
+
+    def _before_update(self, optimiser: Any) -> None:
+        if self._busy:
+            return
+        if not self._recording:
+            if self._first_nonfinite is None:
+                self._glance_at_gradients()
+            return
+        if not self._rates:
+            self._rates = self._optimisers.rates()
+            self._parameters.remember()
+        held = {id(parameter) for group in optimiser.param_groups for parameter in group["params"]}
+        scale = getattr(optimiser, "grad_scale", None)  # of a fused step, which unscales by itself
+        self._parameters.read_gradients(
+            [at for at, one in enumerate(self._parameters.tensors) if id(one) in held],
+            1.0 if scale is None else float(scale),
+        )
+
+    def _after_update(self, optimiser: Any) -> None:
+        del optimiser
+        self._stepped = True
+
+    def _glance_at_gradients(self) -> None:
+        """Look at one gradient: what is not finite travels back to the first layer."""
+        parameters = self._parameters
+        first = next((one.grad for one in parameters.tensors if one.grad is not None), None)
+        if first is None or first.is_sparse or first.device.type != "cpu" or quickly_finite(first):
+            return
+        where = first_strange_gradient(parameters)
+        if where is not None:
+            self._first_nonfinite = NonFinite(where=where, direction="backward", step=self.taken)
+
+    # -- the end of a step ---------------------------------------------------------------------------------------------
+
+    def _value(self, loss: Any) -> float:
+        if isinstance(loss, torch.Tensor):
+            return float(loss.detach().mean()) if loss.numel() else float("nan")
+        return float("nan") if loss is None else float(loss)
+
+    def _pass_over(self, loss: Any, value: float) -> None:
+        if loss is not None and not math.isfinite(value) and self._first_nonfinite is None:
+            self._first_nonfinite = NonFinite(where="loss", direction="loss", step=self.taken)
+
+    def _seal(self, loss: Any, value: float) -> Sealed:
+        parameters, capture = self._parameters, self._capture
+        structure_new = not capture.structure_known
+        calls = capture.finish()
+        graph = self._graph(loss) if structure_new or self._loss is None else None
+        self._rates = self._rates or self._optimisers.rates()
+        parameters.read_gradients()
+        if parameters.data is None:  # no step was taken where one was expected
+            parameters.remember()
+        else:
+            parameters.read_update()
+        output = self._judged_output(graph)
+        floats = [(name, tensor) for name, tensor in self._inputs if measurable(tensor)]
+        outputs, gradients, at_inputs, at_output = self._sealing.measure(calls, [one for _, one in floats], output)
+        sealed = parameters.sealed()
+        if self._first_nonfinite is None and (self._scaler is None or self._optimisers.steps):
+            self._first_nonfinite = first_nonfinite(
+                self.taken, value if loss is not None else 0.0, parameters=sealed, calls=calls, outputs=outputs,
+                gradients=gradients, inputs=[(name, at) for (name, _), at in zip(floats, at_inputs, strict=True)],
+            )  # fmt: skip
+        layers = self._sealing.layers(
+            calls, outputs, gradients,
+            thorough=self._records % _THOROUGH == 0, maps=self._records % _MAPS == 0,
+        )  # fmt: skip
+        self._records += 1
+        places = {name: at for (name, _), at in zip(floats, at_inputs, strict=True)}
+        gradient = None if output is None else self._output_gradients.get(id(output))
+        if gradient is not None and self._scale:
+            gradient = gradient / self._scale
+        numbers = StepNumbers(
+            loss=value,
+            layers=layers,
+            parameters=sealed,
+            inputs=[input_numbers(name, tensor, places.get(name)) for name, tensor in self._inputs],
+            output=None
+            if output is None or at_output is None
+            else output_numbers(output, gradient, at_output, self._loss, self._class_axis),
+            lr=self._rates,
+            batch_size=next((tensor.shape[0] for _, tensor in self._inputs if tensor.ndim), None),
+            left_over=self._left_over,
+            forward_passes=self._forward_passes,
+            backward_passes=self._backward_passes,
+            optimiser_steps=self._optimisers.steps if self._optimisers.found else None,
+            scale=self._scale,
+        )
+        return TorchStep(self.taken, numbers)
+
+    def _graph(self, loss: Any) -> LossGraph | None:
+        """Read the graph of the first loss that has one."""
+        if not isinstance(loss, torch.Tensor) or loss.grad_fn is None:
+            return None
+        graph = LossGraph(loss, self._outputs)
+        self._loss = graph.facts()
+        if graph.output is not None:
+            self._class_axis = graph.class_axis()
+        self._parameters.reached = graph.reached
+        return graph
+
+    def _judged_output(self, graph: LossGraph | None) -> torch.Tensor | None:
+        """Return the output that the loss was made of; without a graph, the first that a gradient came to."""
+        if graph is not None and graph.output is not None:
+            self._output_place = next(at for at, one in enumerate(self._outputs) if one is graph.output)
+        if self._output_place is not None and self._output_place < len(self._outputs):
+            return self._outputs[self._output_place]
+        reached = [one for one in self._outputs if id(one) in self._output_gradients]
+        return next(iter(reached or self._outputs), None)
+
+    def _facts(self) -> Measurements:
+        optimiser: OptimiserFacts | None = self._optimisers.facts()
+        return Measurements(
+            framework="torch",
+            source="watch",
+            model=self.model_name,
+            layers=self._layers.facts(),
+            parameters=self._parameters.facts(None if optimiser is None else self._optimisers.group_of()),
+            optimiser=optimiser,
+            loss=self._loss,
+        )
