@@ -6,6 +6,8 @@ is wrong by a multiple of h² (what is left out), and by about ε |f| / h (round
 equal, and small, near h = ε^(1/3). Where f bends sharply, as batch norm does if two rows are nearly the same, the first
 is much larger; but with 2h it is four times as large, so that in (4 slope(h) - slope(2h)) / 3 it cancels, and h⁴ is the
 first power left (Richardson 1911). What remains is rounding, some 1e-10 of the gradient's scale.
+
+Derivation: docs/derivations/gradcheck.md.
 """
 
 from collections.abc import Callable, Sequence

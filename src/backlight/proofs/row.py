@@ -17,9 +17,10 @@ class Row:
         group: "op", "layer", or the model whose parameter it is.
         name: of the op, layer or parameter.
         cases: on how many inputs it was tried.
-        torch: the largest difference from PyTorch in float64; None if PyTorch is not installed.
+        torch: the largest difference from PyTorch in float64, inf (null in JSON) where only one of both is finite; None
+            if PyTorch is not installed.
         torch_case: the case in which that was.
-        differences: the largest difference from central differences; None where none of the cases is smooth.
+        differences: the largest difference from central differences, likewise; None where no case is smooth.
         differences_case: the case in which that was.
     """
 
