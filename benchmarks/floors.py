@@ -1,0 +1,131 @@
+"""What a step would cost if nothing but its necessary work took time, and what its kernels take: where the rest goes.
+
+The floor is the step's multiplications at the rate of a large product, plus the bytes that its other kernels must read
+and write at the rate of a copy within the second cache. Neither can be reached: small products run below that rate.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd.native import Program
+from backlight.autograd.native.emitting import KERNELS, STEP
+from backlight.core import Batch
+from backlight.models import GPT, MLP, GPTConfig, MLPConfig, WaveNet, WaveNetConfig
+from backlight.models.neural import NeuralModel
+from benchmarks.harness import RESULTS, environment
+from benchmarks.steps import threads
+
+PASSES = {
+    "embed": 2, "embed_back": 2, "tanh": 2, "tanh_back": 3, "gelu": 2, "gelu_back": 3, "relu": 2, "relu_back": 3,
+    "add": 3, "add_back": 2, "dropout": 3, "batch_norm": 2, "batch_norm_back": 3, "layer_norm": 2, "layer_norm_back": 3,
+    "cross_entropy": 2, "cross_entropy_back": 2,
+}  # fmt: skip
+"""Arrays of rows x C that each kernel reads or writes, each once."""
+
+
+def windows(V: int, B: int, T: int, rng: np.random.Generator) -> Batch:
+    """Return a batch for a model that reads windows."""
+    return Batch(rng.integers(0, V, (B, T)), rng.integers(0, V, B))
+
+
+def sequences(V: int, B: int, T: int, rng: np.random.Generator) -> Batch:
+    """Return a batch without padding for a model that reads sequences."""
+    return Batch(rng.integers(0, V, (B, T)), rng.integers(0, V, (B, T)))
+
+
+def workloads(rng: np.random.Generator) -> dict[str, tuple[NeuralModel, Batch]]:
+    """Return a network and a batch for each."""
+    small = {"vocabulary_size": 27, "context": 3, "embedding": 10}
+    names = GPTConfig(vocabulary_size=27, context=16, channels=64, layers=4, heads=4, dropout=0)
+    shakespeare = GPTConfig(vocabulary_size=65, context=64, channels=128, layers=4, heads=4, dropout=0)
+    wavenet = WaveNetConfig(vocabulary_size=27, context=8, embedding=24, hidden=128)
+    return {
+        "MLP, lecture 3, batch 32": (MLP(MLPConfig(**small, hidden=(200,)), rng=rng), windows(27, 32, 3, rng)),
+        "batch-norm MLP, lecture 4, batch 32": (
+            MLP(MLPConfig(**small, hidden=(100,) * 5, batch_norm=True), rng=rng),
+            windows(27, 32, 3, rng),
+        ),
+        "WaveNet 76K, batch 32": (WaveNet(wavenet, rng=rng), windows(27, 32, 8, rng)),
+        "WaveNet 76K, batch 256": (WaveNet(wavenet, rng=rng), windows(27, 256, 8, rng)),
+        "GPT, 64 channels, 32 x 16": (GPT(names, rng=rng), sequences(27, 32, 16, rng)),
+        "GPT, 128 channels, 12 x 64": (GPT(shakespeare, rng=rng), sequences(65, 12, 64, rng)),
+    }
+
+
+def best(work: Callable[[], Any], seconds: float = 0.3) -> float:
+    """Return the shortest time of a call, looked for as long as that."""
+    shortest, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        started = time.perf_counter()
+        work()
+        shortest = min(shortest, time.perf_counter() - started)
+    return shortest
+
+
+def rates(rng: np.random.Generator) -> tuple[float, float]:
+    """Return floating-point operations a second of a large product, and bytes a second of a copy in the cache."""
+    a, b, c = (rng.standard_normal((768, 768)).astype("f4") for _ in range(3))
+    here, there = (np.zeros(64 * 1024, "f4") for _ in range(2))
+    return 2 * 768**3 / best(lambda: np.matmul(a, b, out=c)), 2 * here.nbytes / best(lambda: np.copyto(there, here))
+
+
+def operations(step: Any, rows: int, heads: tuple[int, int]) -> tuple[float, float]:
+    """Return the floating-point operations of a kernel's products, and the bytes of its other work."""
+    kernel, rows = KERNELS[step["op"]], int(step["rows"]) or rows
+    if kernel in {"linear", "linear_back"}:
+        products = 1 if kernel == "linear" else sum(int(step["p"][slot] > 0) for slot in (3, 4))
+        return 2.0 * products * rows * int(step["n"][0]) * int(step["n"][1]), 0.0
+    if kernel in {"attention", "attention_back"}:
+        B, T = heads  # a query has half of the keys on average
+        return (2 if kernel == "attention" else 5) * 2.0 * B * int(step["n"][0]) * T * (T + 1) / 2, 0.0
+    return 0.0, 4.0 * PASSES[kernel] * rows * int(step["n"][0])
+
+
+def measure(
+    name: str, model: NeuralModel, batch: Batch, flops_a_second: float, bytes_a_second: float
+) -> dict[str, Any]:
+    """Return what a step must do, the floor of its time, and the shortest time of each kind of kernel."""
+    inputs = model.inputs(batch)
+    model.flat()
+    program = Program(model.loss_of(inputs), inputs)
+    program.forward(inputs)
+    rows = batch.x.size
+    taken: Counter[str] = Counter()
+    flops = moved = 0.0
+    for steps in program._steps:
+        first = steps.__array_interface__["data"][0]
+        for at, step in enumerate(steps):
+            address = first + at * STEP.itemsize
+            kind = KERNELS[step["op"]].removesuffix("_back")
+            taken[kind] += best(lambda address=address: program._run(address, 1, rows), 0.03)
+            done, passed = operations(step, rows, batch.x.shape)
+            flops, moved = flops + done, moved + passed
+    whole = best(lambda: (program.forward(inputs), program.backward()), 1)
+    floor = flops / flops_a_second + moved / bytes_a_second
+    print(f"{name}: floor {floor * 1e6:,.0f} µs, forward and backward {whole * 1e6:,.0f} µs")
+    return {
+        "workload": name, "flops": flops, "bytes": moved, "floor": floor, "seconds": whole,
+        "kernels": dict(taken.most_common()),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measure all on one thread."""
+    rng = np.random.default_rng(1)
+    with threads(1):
+        flops_a_second, bytes_a_second = rates(rng)
+        print(f"{flops_a_second / 1e9:.0f} GFLOP/s, {bytes_a_second / 1e9:.0f} GB/s")
+        found = [measure(name, *work, flops_a_second, bytes_a_second) for name, work in workloads(rng).items()]
+    record = {"environment": environment(), "flops_a_second": flops_a_second, "bytes_a_second": bytes_a_second}
+    record["floors"] = found
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "floors.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
