@@ -27,9 +27,10 @@ def test_weights_need_two_axes_and_square_tables():
         draw_weights_beside_log_counts(Figure().subplots(1, 2), np.zeros((2, 3)), np.zeros((2, 2)), ".a")
 
 
+@pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("draw", [draw_weight_gradient, draw_dlogits])
-def test_a_gradient_of_0_is_in_the_middle_of_the_colours_and_the_signs_at_their_ends(ax, draw):
-    gradient = np.array([[0.0, -0.4], [0.1, 0.2]])
+def test_a_gradient_of_0_is_in_the_middle_of_the_colours_and_the_signs_at_their_ends(ax, draw, sign):
+    gradient = sign * np.array([[0.0, -0.4], [0.1, 0.2]])
     draw(ax, gradient, ".a")
     image = ax.images[0]
     assert np.array_equal(image.get_array(), gradient)
