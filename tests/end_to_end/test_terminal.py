@@ -24,8 +24,8 @@ COMMANDS = [
 ]  # fmt: skip
 
 HELP = [
-    "", "train", "find-lr", "sample", "score", "figures", "gradcheck", "data", "data list", "data describe", "runs", "runs list",
-    "runs show", "runs compare",
+    "", "train", "find-lr", "sample", "score", "figures", "gradcheck", "data", "data list", "data describe", "runs",
+    "runs list", "runs show", "runs compare",
 ]  # fmt: skip
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
