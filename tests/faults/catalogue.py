@@ -224,6 +224,10 @@ LOSS_AND_STRUCTURE = (
         "attention that sees the future", healthy.GPT, "sees-the-future", net=lambda _: theirs.CharGPT(causal=False)
     ),
     _fault(
+        "outputs (N, 1) against targets (N,)", healthy.REGRESSION, "loss-broadcast",
+        loss=lambda usual: lambda outputs, y: usual(outputs, y[:, 0]),
+    ),
+    _fault(
         "dropout that ignores eval()", healthy.RELU, "random-in-evaluation",
         net=lambda _: theirs.with_layer(theirs.AlwaysDrops()),
     ),

@@ -21,6 +21,7 @@ def measured(experiment: Experiment, seed: int) -> Measurements:
     """Return what is measured on a training run with this seed: of its data, its net and its minibatches."""
     with torch.random.fork_rng(devices=[]), np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # numbers that are not finite are what some faults are about
+        warnings.simplefilter("ignore", UserWarning)  # and PyTorch has an eye on broadcasting losses
         return _trained(experiment, np.random.default_rng([seed, 20_240_229]))
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +23,9 @@ MULTIPLIES = frozenset({"linear", "convolution"})
 """Roles of layers that are a matrix product, and nothing bent."""
 
 
+_PRODUCTS = frozenset({"mm", "bmm", "matmul", "baddbmm", "addmm", "linear", "convolution"})
+
+
 class Case:
     """One net's measurements.
 
@@ -34,7 +38,7 @@ class Case:
     """
 
     def __init__(self, seen: Measurements) -> None:
-        self.seen = seen
+        self.seen = seen = _without_false_logits(seen)
         self.layers: dict[str, LayerFacts] = {one.name: one for one in seen.layers}
         self.parameters: dict[str, ParameterFacts] = {one.name: one for one in seen.parameters}
 
@@ -153,6 +157,16 @@ class Case:
     def rate(self) -> float | None:
         """The learning rate of the last record's first group."""
         return next((record.lr[0] for record in reversed(self.records) if record.lr), None)
+
+
+def _without_false_logits(seen: Measurements) -> Measurements:
+    """Take away logits that are none: outputs that go through a matrix product before the loss's softmax."""
+    chain = () if seen.loss is None else seen.loss.chain
+    takes = [place for place, op in enumerate(chain) if op in {"log_softmax", "cross_entropy"}]
+    between = chain[takes[-1] + 1 : -1] if takes else ()
+    if not _PRODUCTS & set(between):
+        return seen
+    return replace(seen, steps=tuple(replace(record, logits=None) for record in seen.steps))
 
 
 def finite(values: Iterable[float | None]) -> list[float]:

@@ -10,7 +10,7 @@ from backlight.health.judges import JUDGES
 
 _BROKEN_NUMBERS: Final = frozenset({"input-not-finite", "adam-epsilon", "loss-sign"})
 _BROKEN_START: Final = frozenset({"exploding-signal", "input-scale", "target-scale", "loss-summed", "loss-sign"})
-_NOT_STEPPED: Final = frozenset({"no-step", "single-output", "labels-constant"})
+_NOT_STEPPED: Final = frozenset({"no-step", "single-output", "labels-constant", "loss-broadcast"})
 _LOST_SIGNAL: Final = frozenset({"vanishing-signal", "dead-units", "saturated-units", "identical-units"})
 
 FOLLOWS_FROM: Final[dict[str, frozenset[str]]] = {

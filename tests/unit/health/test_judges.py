@@ -167,6 +167,13 @@ def _scalar() -> Measurements:
     return make.with_logits(seen, classes=1, targets=(32,), max_probability=1.0, entropy=0.0)
 
 
+def _broadcast() -> Measurements:
+    """Targets of variance 1, all held against outputs near 0: the gradient points to their mean."""
+    seen = make.with_records(well(), logits=None, loss=1.05, output=spread(0.2), target_mean=0.0, target_std=1e-8)
+    losses = tuple(LossPoint(step=step, loss=1.05) for step in range(make.STEPS))
+    return replace(seen, loss=LossFacts(kind="mse", reduction="mean"), losses=losses)
+
+
 def _never_reset() -> Measurements:
     return make.with_records(well(), left_over_norm=0.4)
 
@@ -208,10 +215,12 @@ def _broken(direction: str) -> Measurements:
 THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("loss-sign", _negative),
     ("loss-summed", _summed),
-    ("loss-summed", lambda: replace(well(), loss=LossFacts(kind="cross_entropy", reduction="sum"))),
+    ("loss-summed", lambda: replace(
+        make.with_records(well(), logits=None), loss=LossFacts(kind="cross_entropy", reduction="sum"))),
     ("softmax-twice", _twice_outside),
     ("softmax-twice", _twice_inside),
     ("single-output", _scalar),
+    ("loss-broadcast", _broadcast),
     ("labels-constant", lambda: make.with_logits(well(), targets=(0, 0, 32, 0, 0, 0, 0, 0, 0, 0))),
     ("labels-unrelated", _unrelated),
     ("gradients-not-zeroed", _never_reset),
@@ -273,6 +282,20 @@ NOT_ILL: dict[str, Callable[[], Measurements]] = {
     ),
     "probabilities whose log the loss takes": lambda: make.with_records(
         make.with_logits(well(), rows_sum_to_one=True), lambda one: {"loss": one.loss * 0.3}
+    ),
+    "a sum that is divided by the targets": lambda: replace(
+        well(), loss=LossFacts(kind="cross_entropy", reduction="sum", chain=("div", "nll_loss", "log_softmax", "addmm"))
+    ),
+    "a contrastive loss, whose softmax is of products": lambda: replace(
+        make.with_logits(_unrelated(), nats=2.3),
+        loss=LossFacts(kind="cross_entropy", reduction="mean", chain=("nll_loss", "log_softmax", "div", "mm", "div")),
+        losses=well().losses,
+    ),
+    "targets that are all alike": lambda: replace(
+        make.with_records(well(), lambda r: {"logits": None, "loss": 0.04 + r.loss / 100, "output": spread(0.2),
+                                             "target_mean": 0.0, "target_std": 0.0}),
+        loss=LossFacts(kind="mse", reduction="mean"),
+        losses=tuple(LossPoint(step=s, loss=0.05 * 0.97**s) for s in range(200)),
     ),
     "a reward, which may be negative": lambda: replace(
         make.with_records(well(), logits=None), loss=LossFacts(kind="other"),

@@ -32,6 +32,7 @@ JUDGES: Final[Mapping[str, Judge]] = {
     "sign of the loss": loss.loss_sign,
     "sum or mean in the loss": loss.loss_summed,
     "softmax taken twice": loss.softmax_twice,
+    "shapes of outputs and targets": loss.loss_broadcast,
     "an output for each class": loss.single_output,
     "a look at the future": behaviour.sees_the_future,
     "examples that mix": behaviour.examples_mixed,

@@ -44,10 +44,10 @@ def loss_sign(case: Case) -> list[Finding] | None:
 def loss_summed(case: Case) -> list[Finding] | None:
     """A loss that is summed over the batch, so that the steps grow with it."""
     pairs = [(r, r.logits) for r in case.records if r.logits and r.logits.nats and math.isfinite(r.loss)]
-    by_graph = case.seen.loss is not None and case.seen.loss.reduction == "sum"
+    by_graph = case.seen.loss is not None and case.seen.loss.reduction == "sum" and case.loss_kind == "cross_entropy"
     summed = [r for r, logits in pairs if _is_sum(r, logits)]
-    if len(summed) * 2 <= len(pairs) and not by_graph:
-        return [] if pairs else None
+    if (pairs and len(summed) * 2 <= len(pairs)) or not (summed or by_graph):
+        return [] if pairs else None  # a sum that is divided afterwards is a mean
     record = summed[0] if summed else case.first
     assert record is not None  # noqa: S101  (one of the two was found in it)
     targets = _targets(record)
@@ -118,6 +118,34 @@ def softmax_twice(case: Case) -> list[Finding] | None:
     ]  # fmt: skip
 
 
+def loss_broadcast(case: Case) -> list[Finding] | None:
+    """A squared error of all outputs with all targets, since (N, 1) and (N,) were stretched to (N, N)."""
+    known = [r for r in case.records if r.target_std is not None and r.output is not None and math.isfinite(r.loss)]
+    if case.loss_kind != "mse" or not known:
+        return None
+    stretched = [record for record in known if _pulled_to_one_number(record)]
+    if len(stretched) * 2 <= len(known):
+        return []
+    record = stretched[-1]
+    return [
+        Finding(
+            id="loss-broadcast",
+            severity="fatal",
+            title="Outputs and targets are broadcast: each output is held against every target.",
+            evidence=(
+                Evidence(what="spread of the targets, by the loss", value=math.sqrt(_spread_by_loss(record))),
+                Evidence(what="spread of the targets, by the gradient", value=record.target_std or 0.0),
+            ),
+            because="An output of shape (N, 1) minus targets of shape (N,) is (N, N): the mean of its squares pulls "
+            "all outputs to the targets' mean, and nothing can be learnt of the input.",
+            try_this=(
+                "Give both one shape: loss_fn(model(x).squeeze(-1), y), or y.unsqueeze(-1).",
+                "PyTorch warns of it in mse_loss; a difference written by hand says nothing.",
+            ),
+        )
+    ]
+
+
 def single_output(case: Case) -> list[Finding] | None:
     """A softmax over one number, which is always 1."""
     known = [r.logits for r in case.records if r.logits]
@@ -147,6 +175,18 @@ def single_output(case: Case) -> list[Finding] | None:
             ),
         )
     ]
+
+
+def _spread_by_loss(record: StepRecord) -> float:
+    """Return what is left of a mean squared error if all targets were the one that the gradient points to."""
+    output, mean = record.output, record.target_mean or 0.0
+    assert output is not None  # noqa: S101  (the caller has asked)
+    return max(record.loss - (output.std**2 + (output.mean - mean) ** 2), 0.0)
+
+
+def _pulled_to_one_number(record: StepRecord) -> bool:
+    left = _spread_by_loss(record)
+    return left > 0.5 * record.loss and (record.target_std or 0.0) ** 2 < limit("same loss") * left
 
 
 def _second_softmax(chain: tuple[str, ...]) -> bool:
