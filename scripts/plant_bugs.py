@@ -58,8 +58,14 @@ class Bug:
                 f"{self.name!r} is stale: its text must stand in {self.file} once; it does {places} times."
             )
         harmed = source.replace(self.old, self.new)
-        compile(harmed, self.file, "exec")  # a bug that cannot even be read would prove nothing
+        if not self.is_kernel:
+            compile(harmed, self.file, "exec")  # a bug that cannot even be read would prove nothing
         return harmed
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether it is one of the compiled kernels', which must be built anew."""
+        return self.file.endswith((".c", ".h"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +110,12 @@ def make_copy(folder: Path) -> Path:
     return copy
 
 
+def build_kernels(copy: Path) -> None:
+    """Compile the copy's kernels, which must be possible: a library of other sources would not be used."""
+    script = copy / PACKAGE / "autograd" / "native" / "building.py"
+    subprocess.run([sys.executable, str(script)], capture_output=True, check=True)
+
+
 def first_failure(copy: Path, tests: tuple[str, ...], limit: float, *, write_bytecode: bool = False) -> str | None:
     """Run tests against the copy. Returns the first that failed, or how else the run ended; None if all passed."""
     env = environment(copy) | ({} if write_bytecode else {"PYTHONDONTWRITEBYTECODE": "1"})
@@ -140,12 +152,16 @@ def judge(bug: Bug, copies: "queue.SimpleQueue[Path]") -> Verdict:
         path.write_text(bug.plant(source), encoding="utf-8")
         # compiled code is found by a file's time in whole seconds and its size; make sure that the time is another
         os.utime(path, ns=(unharmed.st_atime_ns, unharmed.st_mtime_ns + 10**10))
+        if bug.is_kernel:
+            build_kernels(copy)
         by = first_failure(copy, bug.tests, LIMIT_SECONDS)
         if by is None:
             by = first_failure(copy, EVERYTHING, LIMIT_SECONDS_EVERYTHING)
     finally:
         path.write_text(source, encoding="utf-8")
         os.utime(path, ns=(unharmed.st_atime_ns, unharmed.st_mtime_ns))
+        if bug.is_kernel:
+            build_kernels(copy)
         copies.put(copy)
     return Verdict(bug=bug, by=by, seconds=time.perf_counter() - started)
 
