@@ -65,7 +65,7 @@ DARK: Final = Palette(
     paper="#0d1117", ink="#e6edf3", muted="#9aa8b8", grid="#2a3340",
     blue="#56b4e9", orange="#f0a830", green="#2fc490", purple="#d58fbe", alarm="#ff7a45",
     amounts=_map("amounts_dark", "#0d1117", "#12355b", "#1f6aa5", "#56b4e9", "#d8f0ff"),
-    signed=_map("signed_dark", "#ffd9a8", "#f0902a", "#8a4a0c", "#1a212b", "#155a8a", "#45a8e6", "#cdeaff"),
+    signed=_map("signed_dark", "#ffb95c", "#e8891f", "#8a4a0c", "#1a212b", "#155a8a", "#3f9fdc", "#8ad4ff"),
     depths=_map("depths_dark", "#f7d878", "#f08c5a", "#c77cc9", "#7f9cf5"),
 )  # fmt: skip
 """On the black of a page at night."""
