@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from backlight.core import IntArray
-from backlight.models import MLP, LanguageModel, MLPConfig
+from backlight.models import GPT, MLP, GPTConfig, LanguageModel, MLPConfig, WaveNet, WaveNetConfig
+from backlight.nn import calibrate
 from backlight.text import Vocabulary
 from backlight.train import bits, dataset, evaluate, mean_nats
 
@@ -49,14 +50,14 @@ def slow(model: MLP, items: list[str], *, ends: bool) -> float:
 def test_windows_are_judged_as_by_a_slow_loop(
     model: MLP, monkeypatch: pytest.MonkeyPatch, chunk: int, *, ends: bool
 ) -> None:
-    monkeypatch.setattr(evaluate, "CHUNK_TARGETS", chunk)
+    monkeypatch.setattr(evaluate, "BATCH_TARGETS", chunk)
     data = dataset(model, VOCABULARY, ITEMS, ends=ends)
     assert mean_nats(model, data) == pytest.approx(slow(model, ITEMS, ends=ends), rel=1e-6)
 
 
 @pytest.mark.parametrize("chunk", [1, 9, 10_000])
 def test_sequences_count_each_target_once(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(evaluate, "CHUNK_TARGETS", chunk)
+    monkeypatch.setattr(evaluate, "BATCH_TARGETS", chunk)
     model: LanguageModel = Chain()  # type: ignore[assignment]
     data = dataset(model, VOCABULARY, ITEMS, ends=True)
     nats = []
@@ -65,6 +66,39 @@ def test_sequences_count_each_target_once(monkeypatch: pytest.MonkeyPatch, chunk
         nats += [(before * 31 + after * 7) % 11 / 4 for before, after in pairwise(ids)]
     assert len(nats) == data.targets
     assert mean_nats(model, data) == pytest.approx(math.fsum(nats) / len(nats), rel=1e-12)
+
+
+NETWORKS = {
+    "mlp": lambda V, rng: MLP(MLPConfig(vocabulary_size=V, context=3, embedding=2, hidden=(5,)), rng=rng),
+    "batch norm": lambda V, rng: MLP(MLPConfig(vocabulary_size=V, context=3, hidden=(5,), batch_norm=True), rng=rng),
+    "wavenet": lambda V, rng: WaveNet(WaveNetConfig(vocabulary_size=V, context=4, embedding=2, hidden=5), rng=rng),
+    "gpt": lambda V, rng: GPT(GPTConfig(vocabulary_size=V, context=5, channels=4, layers=2, heads=2), rng=rng),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("ends", [True, False])
+def test_kernels_judge_as_numpy_does(
+    name: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, *, ends: bool
+) -> None:
+    monkeypatch.setattr(evaluate, "BATCH_TARGETS", 20)
+    model = NETWORKS[name](VOCABULARY.size, rng)
+    data = dataset(model, VOCABULARY, ITEMS if ends else ["".join(ITEMS)], ends=ends)
+    calibrate(model, data.batch(np.arange(20)).x)
+    model.eval()
+    whole = data.batch(np.arange(len(data)))
+    plain = model.target_nats(whole.x, whole.y).sum(dtype=np.float64) / data.targets
+    before = model.state_dict()
+    assert mean_nats(model, data) == pytest.approx(plain, rel=1e-6)
+    assert all((array == before[part]).all() for part, array in model.state_dict().items())
+
+
+def test_a_network_in_training_mode_is_judged_with_what_it_drops(rng: np.random.Generator) -> None:
+    model = GPT(GPTConfig(vocabulary_size=VOCABULARY.size, context=5, channels=4, heads=2, dropout=0.5), rng=rng)
+    data = dataset(model, VOCABULARY, ITEMS * 30, ends=True)
+    assert mean_nats(model, data) != mean_nats(model, data)
+    model.eval()
+    assert mean_nats(model, data) == mean_nats(model, data)
 
 
 def test_a_part_is_judged_by_evenly_spaced_targets(model: MLP) -> None:

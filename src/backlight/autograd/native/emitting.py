@@ -78,7 +78,7 @@ class Emitter:
         threads: how many BLAS may use.
 
     Attributes:
-        leaves: the parameters that get gradients.
+        learnt: the parameters that get gradients.
         copies: the inputs that ops read, by number: where each is to be copied.
         draws: in the order of the ops.
         starts: (B + 1,) where each sequence begins among the rows.
@@ -91,7 +91,7 @@ class Emitter:
 
     def __init__(self, end: TensorBase, inputs: tuple[Any, ...], room: Size, threads: int) -> None:
         self.end = end
-        self.leaves: list[TensorBase] = []
+        self.learnt: list[TensorBase] = []
         self.copies: dict[int, IntArray] = {}
         self.draws: list[Draw] = []
         self.starts = np.zeros(room.sequences + 1, np.int64)
@@ -261,7 +261,7 @@ class Emitter:
             home = node._grad_home
             if home is None or home.dtype != np.float32 or not home.flags.c_contiguous:
                 raise UnsuitableError("a parameter whose gradient has no place of its own")
-            self.leaves.append(node)
+            self.learnt.append(node)
             return home
         size = self._rows(node) * self._columns(node)
         free = self._free.get(size)

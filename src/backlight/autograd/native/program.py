@@ -23,18 +23,20 @@ class Program:
         end: the loss, as computed from `inputs`: a `cross_entropy`.
         inputs: what will differ from run to run, as for a `Replay`. Their shapes must stay, but with `Places` among
             them a batch may have any number of sequences of any lengths.
+        backward: whether the way back is wanted too.
 
     Raises:
         UnsuitableError: the graph has an op, a dtype or a form without a kernel, or there are no kernels at all.
     """
 
-    def __init__(self, end: TensorBase, inputs: tuple[Any, ...]) -> None:
+    def __init__(self, end: TensorBase, inputs: tuple[Any, ...], *, backward: bool = True) -> None:
         found = library()
         if found is None:
             raise UnsuitableError("the kernels were not built")
         self._run = found.run
         self._end = end
         self._inputs = inputs
+        self._wants_backward = backward
         self._order = [node for node in reversed(end.ancestry()) if node._prev]
         self._places = next((at for at, one in enumerate(inputs) if isinstance(one, Places)), None)
         self._threads = blas_threads()
@@ -68,14 +70,15 @@ class Program:
     def backward(self) -> None:
         """Write the loss's derivative to the gradient of every parameter, by the last `forward`."""
         self._run(*self._backward, self._rows)
-        for leaf, _ in self._leaves:
+        for leaf in self._emitter.learnt:
             leaf._grad = leaf._grad_home
 
     def _grown_for(self, inputs: tuple[Any, ...]) -> Size:
         """Return how much a batch holds, with room made for it."""
         size = self._size(inputs)
         if any(asked > has for asked, has in zip(size, self._room, strict=True)):
-            self._make(Size(*map(max, size, self._room)))
+            rows, sequences, positions = map(max, size, self._room)
+            self._make(Size(rows * 5 // 4, sequences, positions))  # a little more: the next one may be larger still
         return size
 
     def _size(self, inputs: tuple[Any, ...]) -> Size:
@@ -90,7 +93,7 @@ class Program:
         try:
             for node in self._order:
                 LOWERINGS[_name(node)][0](emitter, node)
-            for node in reversed(self._order):
+            for node in reversed(self._order) if self._wants_backward else ():
                 LOWERINGS[_name(node)][1](emitter, node)
                 emitter.done_with(node)
         except KeyError as unknown:
@@ -98,7 +101,8 @@ class Program:
         if self._places is None:
             emitter.starts[:] = np.arange(room.sequences + 1) * room.positions
         self._emitter, self._room = emitter, room
-        self._leaves = [(leaf, leaf.array) for leaf in emitter.leaves]
+        leaves = {parent for node in self._order for parent in node._prev if not parent._prev}
+        self._leaves = [(leaf, leaf.array) for leaf in leaves]
         self._steps = emitter.steps()
         self._forward, self._backward = ((s.__array_interface__["data"][0], len(s)) for s in self._steps)
 
