@@ -1,13 +1,14 @@
 """Pictures of the layers, from what was measured on a network: no network is needed for them."""
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from backlight.core import BoolArray, FloatArray
 from backlight.core.measurements import LayerRecord, Measurements, Spread, StepRecord, UnitMap
 from backlight.figures import pages
-from backlight.figures.gathering.source import NoPictureError, Source
+from backlight.figures.gathering.source import NoPictureError
 from backlight.figures.pages import Page
 from backlight.figures.ridges import (
     Ridge,
@@ -18,7 +19,15 @@ from backlight.figures.ridges import (
 )
 
 
-def activations(source: Source) -> Page:
+class Measured(Protocol):
+    """Whatever has measurements: a run, or a watched network of PyTorch."""
+
+    @property
+    def measurements(self) -> Measurements:
+        """What was measured."""
+
+
+def activations(source: Measured) -> Page:
     """Return the distribution of each activation layer's output."""
     found = source.measurements
     rows = [
@@ -29,7 +38,7 @@ def activations(source: Source) -> Page:
     return pages.ridges(draw_activations, _some(rows, "activations"))
 
 
-def preactivations(source: Source) -> Page:
+def preactivations(source: Measured) -> Page:
     """Return the distribution of what goes into each activation layer."""
     found = source.measurements
     step = _last(found)
@@ -44,7 +53,7 @@ def preactivations(source: Source) -> Page:
     return pages.ridges(draw_preactivations, _some(rows, "layers that feed an activation"))
 
 
-def activation_gradients(source: Source) -> Page:
+def activation_gradients(source: Measured) -> Page:
     """Return the distribution of the gradient that reaches each activation layer."""
     found = source.measurements
     rows = [
@@ -55,7 +64,7 @@ def activation_gradients(source: Source) -> Page:
     return pages.ridges(draw_activation_gradients, _some(rows, "gradients of activations"))
 
 
-def weight_gradients(source: Source) -> Page:
+def weight_gradients(source: Measured) -> Page:
     """Return the distribution of the gradient that reaches each weight matrix."""
     found = source.measurements
     matrices = _matrices(found)
@@ -67,7 +76,7 @@ def weight_gradients(source: Source) -> Page:
     return pages.ridges(draw_weight_gradients, _some(rows, "gradients of weight matrices"))
 
 
-def saturation(source: Source) -> Page:
+def saturation(source: Measured) -> Page:
     """Return for each bounded layer which unit is saturated in which example."""
     found = source.measurements
     bounded = {facts.name for facts in found.layers if facts.bounded and facts.role != "softmax"}
@@ -81,7 +90,7 @@ def saturation(source: Source) -> Page:
     return pages.saturation(maps)
 
 
-def dead_units(source: Source) -> Page:
+def dead_units(source: Measured) -> Page:
     """Return for each layer that can have dead units in what share of the examples each passes a gradient."""
     found = source.measurements
     rows = [
@@ -94,7 +103,7 @@ def dead_units(source: Source) -> Page:
     return pages.dead_units([name for name, _ in rows], [alive for _, alive in rows])
 
 
-def gradient_to_data(source: Source) -> Page:
+def gradient_to_data(source: Measured) -> Page:
     """Return the spread of each weight matrix's gradient beside that of its weights."""
     found = source.measurements
     matrices = _matrices(found)
@@ -105,7 +114,7 @@ def gradient_to_data(source: Source) -> Page:
     return pages.gradient_to_data([_short(one.name) for one in records], ratios)
 
 
-def update_to_data(source: Source) -> Page:
+def update_to_data(source: Measured) -> Page:
     """Return how far each recorded step moved each weight matrix beside the spread of its weights."""
     found = source.measurements
     ratios: dict[str, FloatArray] = {}
