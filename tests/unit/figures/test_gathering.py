@@ -162,9 +162,17 @@ def test_a_running_mean_stays_in_the_middle_and_passes_over_what_is_no_number():
 def test_the_league_has_the_runs_on_the_same_text(source, runs):
     for model in ("bigram", "mlp", "ngram"):
         runs(model)
+    folder = runs("mlp").path.parent
+    (folder / "other.txt").write_text("\n".join(name[::-1] for name in NAMES) + "\n")
+    for name, text, seed in (("otherwise", "other.txt", 42), ("elsewhere", "names.txt", 7)):
+        plan = Plan(corpus=str(folder / text), model="ngram", settings={}, recipe=None, split_seed=seed)
+        stranger = prepare(plan, folder / name)
+        stranger.count()
+        stranger.result(steps=0, seconds=1.0)
     left, right = axes_of(training.league(source("mlp")))
     names = {text.get_text() for text in left.texts}
     assert {"bigram", "mlp", "ngram"} <= names
+    assert not {"otherwise", "elsewhere"} & names
     nats = sorted(RunDirectory.open(runs("mlp").path.parent / name).load_result()["dev_nats"] for name in names)
     assert sorted(left.collections[0].get_offsets()[:, 1].tolist()) == pytest.approx(nats)
     assert {text.get_text() for text in right.texts} == names
