@@ -1,8 +1,10 @@
 """How an explanation is shown: as a table that fits the terminal, or one node a key press."""
 
 import sys
+from typing import Literal
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as Grid
@@ -16,29 +18,38 @@ from backlight.cli.output import one_line
 _STOPS = {"q", "Q", "\x1b", "\x04"}
 """Keys that end a walk: q, Escape, Ctrl-D."""
 
+_GAP = 2
+_NARROWEST = 6
+
 
 def show_table(out: Console, table: Table) -> None:
     """Print a table; names that are too long for the terminal are shortened, numbers never."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for at, heading in enumerate(table.columns):
-        widest = max(len(heading), *(len(row[at]) for row in table.rows))
-        grid.add_column(
-            heading,
-            justify="left" if at in table.text else "right",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=min(widest, 4) if at in table.text else widest,
-        )
-    for row in table.rows:
-        grid.add_row(*map(one_line, row))
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    rows = [tuple(map(one_line, row)) for row in table.rows]
+    for at, (heading, width) in enumerate(zip(table.columns, _widths(table, rows, out.width), strict=True)):
+        side: Literal["left", "right"] = "left" if at in table.text else "right"
+        grid.add_column(heading, justify=side, no_wrap=True, overflow="ellipsis", width=width)
+    for row in rows:
+        grid.add_row(*row)
     out.print(grid)
     if table.note:
         out.print(table.note)
 
 
+def _widths(table: Table, rows: list[tuple[str, ...]], room: int) -> list[int]:
+    """Return the columns' widths: where they do not fit into the room, the widest of the texts gives way."""
+    widths = [max(map(cell_len, column)) for column in zip(table.columns, *rows, strict=True)]
+    while sum(widths) + _GAP * (len(widths) - 1) > room:
+        widest = max(table.text, key=lambda at: widths[at])
+        if widths[widest] <= _NARROWEST:
+            break
+        widths[widest] -= 1
+    return widths
+
+
 def show_formulas(out: Console, formulas: dict[str, str]) -> None:
     """Print each op's formula, wrapped beside its name."""
-    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     grid.add_column("op", no_wrap=True)
     grid.add_column("formula")
     for op, formula in formulas.items():
