@@ -3,6 +3,7 @@
 from backlight.text.batches import Dataset, Sequences, Windows
 from backlight.text.corpora import CORPORA, Corpus, CorpusInfo, Mode, load_corpus
 from backlight.text.describe import CorpusDescription, describe
+from backlight.text.items import Items
 from backlight.text.seen import is_seen, item_hashes
 from backlight.text.split import Duplicates, Part, Splits, split_corpus
 from backlight.text.vocabulary import Vocabulary
@@ -14,6 +15,7 @@ __all__ = [
     "CorpusInfo",
     "Dataset",
     "Duplicates",
+    "Items",
     "Mode",
     "Part",
     "Sequences",

@@ -7,6 +7,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from backlight.core import BOUNDARY, NOT_A_TARGET, Batch, ConfigError, DataError, EncodedItems, IntArray
+from backlight.text.storage import new_array
+
+LISTED = 1 << 26
+"""Up to so many targets, a list says where each one's window stands; a list of 4 bytes each is the fastest way."""
+
+BLOCK = 1 << 20
+"""Ids that are moved at a time."""
 
 
 class Dataset(Protocol):
@@ -48,7 +55,9 @@ class Windows:
         targets: N, which is `items.targets`.
 
     Shape: `x` (size, T) int64, `y` (size,) int64.
-    Memory: the ids once, with T boundaries before each item, in their own small dtype, and 4 bytes a target.
+    Memory: the ids once, with T boundaries before each item, in their own small dtype, and 4 bytes a target; beyond 64
+        million targets 16 bytes an item instead, by which a window takes a little longer to find. From 256 MB on, the
+        ids lie in a temporary file that is mapped into memory.
 
     Raises:
         DataError: there is no target.
@@ -65,10 +74,11 @@ class Windows:
         # Before each item stand T boundaries (one, if T is 0), so that those of the next item are also this one's end.
         pad = max(context, 1)
         pads = pad * np.arange(1, len(items) + 1)
-        stream = _spread(items, items.starts[:-1] + pads, len(items.ids) + pad * (len(items) + 1))
-        dtype = np.uint32 if len(stream) <= np.iinfo(np.uint32).max else np.int64
+        stream = _spread(items, pads, len(items.ids) + pad * (len(items) + 1))
         # The window of the target at position p starts at p - T.
-        self._first = _expand(items.starts[:-1] + pads - context, lengths, dtype)
+        first = items.starts[:-1] + pads - context
+        dtype = np.uint32 if len(stream) <= np.iinfo(np.uint32).max else np.int64
+        self._first = _expand(first, lengths, dtype) if items.targets <= LISTED else _Runs(first, lengths)
         self._windows = sliding_window_view(stream, context + 1)
 
     def __len__(self) -> int:
@@ -110,7 +120,8 @@ class Sequences:
         targets: how many `y` there are in one pass, which is `items.targets`.
 
     Shape: `x` (size, T) int64, `y` (size, T) int64.
-    Memory: the ids once, with a boundary before each item, in their own small dtype, and 12 bytes a chunk.
+    Memory: the ids once, with a boundary before each item, in their own small dtype, and 12 bytes a chunk. From 256 MB
+        on, the ids lie in a temporary file that is mapped into memory.
 
     Raises:
         DataError: there is no target.
@@ -125,7 +136,7 @@ class Sequences:
         item_starts = items.starts[:-1] + np.arange(len(items))  # where each item's boundary stands
         targets = lengths + 1 if items.ends else lengths
         width = min(context, int(targets.max()))
-        stream = _spread(items, item_starts + 1, len(items.ids) + len(items) + width)
+        stream = _spread(items, np.arange(1, len(items) + 1), len(items.ids) + len(items) + width)
         chunks = -(-targets // width)
         nth = _expand(np.zeros(len(items), dtype=np.int64), chunks, np.int64)
         self._first = np.repeat(item_starts, chunks) + width * nth
@@ -169,14 +180,27 @@ def _draw(count: int, size: int, rng: np.random.Generator) -> IntArray:
     return (rng.random(size) * count).astype(np.int64)
 
 
-def _spread(items: EncodedItems, places: IntArray, size: int) -> IntArray:
-    """Return `size` ids: item i from `places[i]` on, boundaries in between, of which there is at least one."""
-    edges = np.zeros(size + 1, dtype=np.int8)
-    edges[places] += 1
-    edges[places + np.diff(items.starts)] -= 1
-    inside = np.cumsum(edges[:-1], dtype=np.int8, out=edges[:-1]).view(np.bool_)
-    stream = np.full(size, BOUNDARY, dtype=items.ids.dtype)
-    stream[inside] = items.ids  # a mask, because NumPy would widen positions to 8 bytes each
+def _spread(items: EncodedItems, shifts: IntArray, size: int) -> IntArray:
+    """Return `size` ids: each item as many places later as `shifts` says, with boundaries in between, at least one."""
+    stream = new_array(size, items.ids.dtype)  # zeros: boundaries
+    first = 0
+    while first < len(items):
+        begin = items.starts[first]
+        last = max(first + 1, int(np.searchsorted(items.starts, begin + BLOCK, side="right")) - 1)
+        end = items.starts[last]
+        places = slice(int(begin + shifts[first]), int(end + shifts[last - 1]))
+        if last == first + 1:
+            stream[places] = items.ids[begin:end]
+        else:
+            # a mask, because NumPy would widen positions to 8 bytes each
+            lengths = np.diff(items.starts[first : last + 1])
+            edges = np.zeros(places.stop - places.start + 1, dtype=np.int8)
+            begins = items.starts[first:last] + shifts[first:last] - places.start
+            edges[begins] += 1
+            edges[begins + lengths] -= 1
+            inside = np.cumsum(edges[:-1], dtype=np.int8, out=edges[:-1]).view(np.bool_)
+            stream[places][inside] = items.ids[begin:end]
+        first = last
     return stream
 
 
@@ -193,6 +217,20 @@ def _expand(begins: IntArray, lengths: IntArray, dtype: type[np.integer]) -> Int
     jumps += 1
     steps[np.cumsum(lengths[:-1])] = jumps
     return np.cumsum(steps, dtype=dtype, out=steps)
+
+
+class _Runs:
+    """b, b + 1, ..., b + l - 1 for each (b, l), one after the other: what `_expand` lists, looked up instead.
+
+    Memory: 16 bytes a pair.
+    """
+
+    def __init__(self, begins: IntArray, lengths: IntArray) -> None:
+        self._ends = np.cumsum(lengths)
+        self._shifts = begins + lengths - self._ends
+
+    def __getitem__(self, rows: IntArray) -> IntArray:
+        return rows + self._shifts[np.searchsorted(self._ends, rows, side="right")]
 
 
 def _check(items: EncodedItems, context: int, *, at_least: int) -> None:

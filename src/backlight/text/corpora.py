@@ -2,6 +2,7 @@
 
 import hashlib
 import lzma
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import BinaryIO, Literal
@@ -10,7 +11,8 @@ import numpy as np
 
 from backlight.core import ConfigError, FloatArray
 from backlight.text.downloads import DOWNLOADS, read_download
-from backlight.text.reading import decode, lines_of, read_file, read_stream, stream_of
+from backlight.text.items import Items
+from backlight.text.reading import checked, lines_of, read_file, read_stream, stream_of
 
 Mode = Literal["items", "text"]
 """`items`: one item a line, each with a beginning and an end. `text`: one stream, cut off rather than finished."""
@@ -23,14 +25,15 @@ class Corpus:
     Attributes:
         name: what it was asked for by; `-` for standard input.
         mode: `items` or `text`.
-        items: the items in the order of the file, copies included; in mode `text` one item, the whole text.
+        items: the items in the order of the file, copies included; in mode `text` one item, the whole text. From a
+            file they are `Items`, which become strings when they are asked for.
         weights: (items,) float64, how often each item was seen out in the world; None if that is not known.
         sha256: of the bytes that were read (of the unpacked bytes, if embedded), in hexadecimal.
     """
 
     name: str
     mode: Mode
-    items: list[str]
+    items: Sequence[str]
     weights: FloatArray | None
     sha256: str
 
@@ -127,12 +130,11 @@ def load_corpus(source: str, *, mode: Mode | None = None, stdin: BinaryIO | None
         content = read_file(source, CORPORA)
     sha256 = hashlib.sha256(content).hexdigest()
     where = "standard input" if source == "-" else repr(source)
-    text = decode(content, where)
-    del content  # a file of a gigabyte need not be held twice
+    body = checked(content, where)
     mode = mode or (CORPORA[source].mode if source in CORPORA else "items")
     if source == "names":
-        return _names(text, mode, sha256)
-    items = lines_of(text, where) if mode == "items" else [stream_of(text, where)]
+        return _names(body.decode(), mode, sha256)
+    items = lines_of(body, where) if mode == "items" else stream_of(body, where)
     return Corpus(source, mode, items, None, sha256)
 
 
@@ -141,8 +143,8 @@ def _names(table: str, mode: Mode, sha256: str) -> Corpus:
     rows = [line.split("\t") for line in table.splitlines()[1:]]
     names = [name for name, _, _ in rows]
     if mode == "text":
-        return Corpus("names", mode, ["\n".join(names) + "\n"], None, sha256)
-    return Corpus("names", mode, names, np.array([births for _, _, births in rows], dtype=np.float64), sha256)
+        return Corpus("names", mode, Items.of(["\n".join(names) + "\n"]), None, sha256)
+    return Corpus("names", mode, Items.of(names), np.array([births for _, _, births in rows], dtype=np.float64), sha256)
 
 
 def _embedded(file_name: str) -> bytes:

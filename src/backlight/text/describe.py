@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import asdict, dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
 
 from backlight.text.codepoints import character_counts
 from backlight.text.corpora import Corpus, Mode
+from backlight.text.items import Items
 
 LONGEST_SHOWN = 3
 CHARACTERS_SHOWN = 60
@@ -66,13 +66,14 @@ class CorpusDescription:
 
 def describe(corpus: Corpus) -> CorpusDescription:
     """Count the items, lengths and characters of a corpus."""
-    items = corpus.items
-    lengths = [len(item) for item in items]
-    counts = character_counts(items[0] if len(items) == 1 else "".join(items))
+    items = Items.of(corpus.items)
+    lengths = items.lengths()
+    counts = character_counts(items.codes())
     codes = np.flatnonzero(counts)
     by_count = codes[np.argsort(-counts[codes], kind="stable")]
-    distinct = dict.fromkeys(items)
-    characters = sum(lengths)
+    distinct = np.unique(items.kinds(), return_index=True)[1]  # where each text comes first
+    longest = distinct[np.argsort(-lengths[distinct], kind="stable")[:LONGEST_SHOWN]]
+    characters = int(lengths.sum())
     return CorpusDescription(
         name=corpus.name,
         mode=corpus.mode,
@@ -82,11 +83,11 @@ def describe(corpus: Corpus) -> CorpusDescription:
         duplicates=len(items) - len(distinct),
         characters=characters,
         targets=characters + (len(items) if corpus.mode == "items" else 0),
-        shortest=min(lengths),
+        shortest=int(lengths.min()),
         mean_length=characters / len(items),
-        median_length=float(median(lengths)),
-        longest=max(lengths),
-        longest_items=tuple(_cut(item) for item in sorted(distinct, key=len, reverse=True)[:LONGEST_SHOWN]),
+        median_length=float(np.median(lengths)),
+        longest=int(lengths.max()),
+        longest_items=tuple(_cut(item) for item in items.take(longest)),
         counts=tuple((chr(code), int(counts[code])) for code in by_count.tolist()),
         vocabulary_size=len(codes) + 1,
         uniform_nats=math.log(len(codes) + 1),

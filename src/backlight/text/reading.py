@@ -4,15 +4,30 @@ import difflib
 import re
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
-from backlight.core import DataError
+import numpy as np
+
+from backlight.core import BoolArray, DataError, IntArray
+from backlight.text.items import Items
 
 UTF8_MARK = b"\xef\xbb\xbf"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LINE_END = re.compile(rb"\r\n|\r|\n")
+LF, CR = 10, 13
+BLOCK = 1 << 24
+"""Bytes that are looked at at a time."""
+
+# What `str.strip` takes away, by how many bytes it is long.
+SPACE = np.zeros(256, np.bool_)
+SPACE[list(b"\t\n\v\f\r\x1c\x1d\x1e\x1f ")] = True
+_QUADS = "".join(map(chr, range(0x2000, 0x200B)))
+SPACES_OF = {
+    2: [int.from_bytes(space.encode()) for space in "\x85\xa0"],
+    3: [int.from_bytes(space.encode()) for space in "\u1680\u2028\u2029\u202f\u205f\u3000" + _QUADS],
+}
 
 
 def read_file(source: str, known_names: Iterable[str] = ()) -> bytes:
@@ -67,8 +82,8 @@ def read_stream(stream: BinaryIO | None) -> bytes:
         raise DataError(f"'-' reads standard input; it failed: {reason}. Pipe a text in, or name a file.") from None
 
 
-def decode(content: bytes, name: str) -> str:
-    r"""Decode UTF-8, without the byte-order mark, every line end (`\r\n`, `\r`, `\n`) as `\n`.
+def checked(content: bytes, name: str) -> bytes:
+    """Return the content without its byte-order mark, if it is UTF-8 text.
 
     Raises:
         DataError: empty, not UTF-8, or with NUL bytes in it.
@@ -86,37 +101,101 @@ def decode(content: bytes, name: str) -> str:
             " If it is text, save it as UTF-8; a binary file has no lines to learn from."
         )
     try:
-        text = body.decode("utf-8")
+        _decode(body)
     except UnicodeDecodeError as error:
         byte = body[error.start]
         raise DataError(
             f"a corpus must be UTF-8; {name} has the byte 0x{byte:02x} at {_place(body, error.start, start)}."
             " Save it as UTF-8 (iconv -f LATIN1 -t UTF-8 converts the most common other encoding)."
         ) from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return body
 
 
-def lines_of(text: str, name: str) -> list[str]:
-    r"""Return the lines that are not blank, without white space around them; only `\n` ends a line.
+def _decode(body: bytes) -> None:
+    """Raise UnicodeDecodeError, with the place in the body, if it is not UTF-8; the text is not kept."""
+    if body.isascii():
+        return
+    begin = 0
+    while begin < len(body):
+        end = min(begin + BLOCK, len(body))
+        while end < len(body) and body[end] & 0xC0 == 0x80 and end < begin + BLOCK + 4:  # not within a character
+            end += 1
+        try:
+            body[begin:end].decode("utf-8")
+        except UnicodeDecodeError as error:
+            error.start += begin
+            raise
+        begin = end
+
+
+def lines_of(body: bytes, name: str) -> Items:
+    r"""Return the lines that are not blank, without white space around them; `\r\n`, `\r` and `\n` end a line.
 
     Raises:
         DataError: all lines are blank.
     """
-    items = [line for raw in text.split("\n") if (line := raw.strip())]
-    if not items:
+    found = list(_bounds(body))
+    starts, ends = (np.concatenate([part[side] for part in found]) for side in (0, 1))
+    if not len(starts):
         raise _blank(name)
-    return items
+    return Items(body, starts, ends)
 
 
-def stream_of(text: str, name: str) -> str:
-    """Return the text as it is.
+def _bounds(body: bytes) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yield where lines that are not blank begin and end, without white space around them, a block at a time."""
+    begin = 0
+    for block in range(0, len(body), BLOCK):
+        bytes_ = np.frombuffer(body, np.uint8, min(BLOCK, len(body) - block), block)
+        breaks = np.flatnonzero((bytes_ == LF) | (bytes_ == CR)) + block
+        if block + BLOCK >= len(body):
+            breaks = np.append(breaks, len(body))
+        if not len(breaks):
+            continue
+        starts = np.concatenate([[begin], breaks[:-1] + 1])
+        begin = int(breaks[-1]) + 1
+        yield _stripped(body, starts, breaks)
+
+
+def _stripped(body: bytes, starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
+    """Return bounds of lines without white space around them, and without lines of which nothing is left."""
+    some = ends > starts
+    starts, ends = starts[some], ends[some]
+    for line in np.flatnonzero(_is_space(body, starts, 0) | _is_space(body, ends, -1)).tolist():
+        raw = body[starts[line] : ends[line]].decode("utf-8")
+        starts[line] += len(raw.encode()) - len(raw.lstrip().encode())
+        ends[line] = starts[line] + len(raw.strip().encode())
+    some = ends > starts
+    return starts[some], ends[some]
+
+
+def _is_space(body: bytes, places: IntArray, side: Literal[0, -1]) -> BoolArray:
+    """Return whether there is a white-space character right after each place (side 0), or right before it (-1)."""
+    whole = np.frombuffer(body, np.uint8)
+    found = SPACE[whole[places + side]]
+    wide = np.flatnonzero(whole[places + side] >= 0x80)
+    for count, spaces in SPACES_OF.items():
+        first = places[wide] + count * side
+        # a character does not go on beyond its line: what is read there is no part of one, and matches nothing
+        code = sum(
+            whole[np.clip(first + nth, 0, len(body) - 1)].astype(np.int64) << 8 * (count - 1 - nth)
+            for nth in range(count)
+        )
+        found[wide] |= np.isin(code, spaces)
+    return found
+
+
+def stream_of(body: bytes, name: str) -> Items:
+    r"""Return the text as one item, every line end (`\r\n`, `\r`, `\n`) as `\n`.
 
     Raises:
         DataError: it is nothing but white space.
     """
-    if text.isspace():
+    if b"\r" in body:
+        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    stream = Items(body, np.array([0]), np.array([len(body)]))
+    if stream.is_blank():
         raise _blank(name)
-    return text
+    return stream
 
 
 def _blank(name: str) -> DataError:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backlight.core import BoolArray
+from backlight.text.items import Items
 
 
 def item_hashes(items: Iterable[str]) -> NDArray[np.uint64]:
@@ -30,5 +31,6 @@ def is_seen(items: Iterable[str], hashes: NDArray[np.uint64]) -> BoolArray:
 
 
 def _hashes(items: Iterable[str]) -> NDArray[np.uint64]:
-    digests = b"".join(blake2b(item.encode("utf-8", "surrogatepass"), digest_size=8).digest() for item in items)
-    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+    given = Items.of(items)
+    digests = (int.from_bytes(blake2b(item, digest_size=8).digest(), "little") for item in given.raw())
+    return np.fromiter(digests, np.uint64, count=len(given))

@@ -2,7 +2,8 @@
 
 import math
 import random
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from backlight.core import ConfigError, DataError, FloatArray, IntArray
 from backlight.text.corpora import Corpus
+from backlight.text.items import Items
 
 Duplicates = Literal["together", "keep"]
 
@@ -23,7 +25,7 @@ class Part:
         weights: (items,) or None, as in the corpus.
     """
 
-    items: list[str]
+    items: Sequence[str]
     weights: FloatArray | None
 
 
@@ -65,10 +67,15 @@ def split_corpus(
         ConfigError: fractions, seed or duplicates out of range.
     """
     _check(seed, fractions, duplicates)
+    items = Items.of(corpus.items)
     if corpus.mode == "text":
-        return _blocks(corpus.items[0], fractions)
+        return _blocks(items, fractions)
     split = _together if duplicates == "together" else _keep
-    train, dev, test = (_part(corpus, rows) for rows in split(corpus.items, seed, _cuts(fractions)))
+    weights = corpus.weights
+    train, dev, test = (
+        Part(items.take(rows), None if weights is None else weights[rows])
+        for rows in split(items, seed, _cuts(fractions))
+    )
     return Splits(train, dev, test)
 
 
@@ -88,43 +95,37 @@ def _cuts(fractions: tuple[float, float, float]) -> Cuts:
     return cut
 
 
-def _together(items: list[str], seed: int, cut: Cuts) -> list[IntArray]:
-    index: dict[str, int] = {}
-    kinds = np.fromiter((index.setdefault(item, len(index)) for item in items), dtype=np.int64, count=len(items))
-    _need_three(items, len(index), "distinct items")
+def _together(items: Items, seed: int, cut: Cuts) -> list[IntArray]:
+    kinds = items.kinds()
+    count = int(kinds.max(initial=-1)) + 1
+    _need_three(items, count, "distinct items")
     # The raw stream of PCG64 is fixed for good; the shuffles built on it may change with NumPy's version.
-    order = np.argsort(np.random.PCG64(seed).random_raw(len(index)), kind="stable")
-    first, second = cut(len(index))
-    side = np.zeros(len(index), dtype=np.int8)
+    order = np.argsort(np.random.PCG64(seed).random_raw(count), kind="stable")
+    first, second = cut(count)
+    side = np.zeros(count, dtype=np.int8)
     side[order[first:second]] = 1
     side[order[second:]] = 2
     side_of_item = side[kinds]
     return [np.flatnonzero(side_of_item == part) for part in range(3)]
 
 
-def _keep(items: list[str], seed: int, cut: Cuts) -> list[IntArray]:
+def _keep(items: Items, seed: int, cut: Cuts) -> list[IntArray]:
     _need_three(items, len(items), "items")
-    rows = list(range(len(items)))
+    rows = array("q", range(len(items)))
     random.Random(seed).shuffle(rows)
-    first, second = cut(len(rows))
-    return [np.array(part, dtype=np.int64) for part in (rows[:first], rows[first:second], rows[second:])]
+    return np.split(np.frombuffer(rows, dtype=np.int64), cut(len(rows)))
 
 
-def _blocks(text: str, fractions: tuple[float, float, float]) -> Splits:
-    if len(text) < 3:
-        raise DataError(f"train, dev and test need a character each; the text has {len(text)}. Give it more text.")
-    first, second = _cuts(fractions)(len(text))
-    return Splits(*(Part([block], None) for block in (text[:first], text[first:second], text[second:])))
+def _blocks(text: Items, fractions: tuple[float, float, float]) -> Splits:
+    length = int(text.lengths()[0])
+    if length < 3:
+        raise DataError(f"train, dev and test need a character each; the text has {length}. Give it more text.")
+    return Splits(*(Part(block, None) for block in text.split_one(_cuts(fractions)(length))))
 
 
-def _part(corpus: Corpus, rows: IntArray) -> Part:
-    items = [corpus.items[row] for row in rows.tolist()]
-    return Part(items, None if corpus.weights is None else corpus.weights[rows])
-
-
-def _need_three(items: list[str], count: int, what: str) -> None:
+def _need_three(items: Items, count: int, what: str) -> None:
     if count < 3:
-        longest = max(map(len, items), default=0)
+        longest = int(items.lengths().max(initial=0))
         raise DataError(
             f"train, dev and test need an item each; got {count} {what}, the longest of {longest} characters."
             " Give it one item a line, at least 3; or read running text as one stream with --mode text."

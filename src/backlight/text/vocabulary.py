@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from backlight.core import BOUNDARY, EncodedItems, IntArray, VocabularyError
-from backlight.text.codepoints import CODE_POINTS, blocks, characters_in, code_points
+from backlight.text.codepoints import CODE_POINTS, characters_in, code_points
+from backlight.text.items import Items
+from backlight.text.storage import new_array
 
 FORMAT = "backlight.vocabulary"
 VERSION = 1
@@ -55,7 +57,7 @@ class Vocabulary:
         Raises:
             VocabularyError: there is not one character.
         """
-        return cls(characters_in("".join(items)))
+        return cls(characters_in(Items.of(items).codes()))
 
     @property
     def size(self) -> int:
@@ -92,15 +94,16 @@ class Vocabulary:
         Raises:
             VocabularyError: a character that the vocabulary does not have.
         """
-        starts = np.zeros(len(items) + 1, dtype=np.int64)
-        np.cumsum(np.fromiter(map(len, items), dtype=np.int64, count=len(items)), out=starts[1:])
-        ids = np.empty(int(starts[-1]), dtype=self._ids.dtype)
+        given = Items.of(items)
+        starts = np.zeros(len(given) + 1, dtype=np.int64)
+        np.cumsum(given.lengths(), out=starts[1:])
+        ids = new_array(int(starts[-1]), self._ids.dtype)
         begin = 0
-        for block in blocks(items[0] if len(items) == 1 else "".join(items)):
-            end = begin + len(block)
-            np.take(self._ids, block, out=ids[begin:end], mode="clip")
+        for codes in given.codes():
+            end = begin + len(codes)
+            np.take(self._ids, codes, out=ids[begin:end], mode="clip")
             if not ids[begin:end].all():
-                raise self._not_covered(items, starts, begin + int(np.argmin(ids[begin:end])))
+                raise self._not_covered(given, starts, begin + int(np.argmin(ids[begin:end])))
             begin = end
         return EncodedItems(ids, starts, ends)
 

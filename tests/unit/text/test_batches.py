@@ -47,13 +47,16 @@ def is_well_made(batch: Batch) -> bool:
     return all(a.dtype == np.int64 and a.flags.c_contiguous and a.flags.writeable for a in (batch.x, batch.y))
 
 
-@given(id_lists, st.integers(0, 15), st.booleans(), st.integers(1, 7))
-def test_windows_are_those_of_the_loop(items, context, ends, size):
+@given(id_lists, st.integers(0, 15), st.booleans(), st.integers(1, 7), st.sampled_from([(1 << 26, 1 << 20), (0, 5)]))
+def test_windows_are_those_of_the_loop(items, context, ends, size, limits):
     given_items = encoded(items, ends)
     if not given_items.targets:
         return
     expected = windows_by_loop(items, context, ends)
-    windows = Windows(given_items, context)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backlight.text.batches.LISTED", limits[0])
+        patch.setattr("backlight.text.batches.BLOCK", limits[1])
+        windows = Windows(given_items, context)
     assert len(windows) == windows.targets == given_items.targets == len(expected)
     assert windows.context == context
     batches = list(windows.chunks(size))
@@ -63,14 +66,16 @@ def test_windows_are_those_of_the_loop(items, context, ends, size):
     assert got == expected
 
 
-@given(id_lists, contexts, st.booleans(), st.integers(1, 7))
-def test_sequences_are_those_of_the_loop(items, context, ends, size):
+@given(id_lists, contexts, st.booleans(), st.integers(1, 7), st.sampled_from([1, 5, 1 << 20]))
+def test_sequences_are_those_of_the_loop(items, context, ends, size, block):
     given_items = encoded(items, ends)
     if not given_items.targets:
         return
     width = min(context, max(len(item) + ends for item in items))
     expected = sequences_by_loop(items, width, ends)
-    sequences = Sequences(given_items, context)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backlight.text.batches.BLOCK", block)
+        sequences = Sequences(given_items, context)
     assert len(sequences) == len(expected)
     assert (sequences.targets, sequences.context) == (given_items.targets, context)
     batches = list(sequences.chunks(size))

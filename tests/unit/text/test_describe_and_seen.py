@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backlight.text import Corpus, codepoints, describe, is_seen, item_hashes, load_corpus
+from backlight.text import Corpus, describe, is_seen, item_hashes, load_corpus
 
 
 def test_a_list_is_counted():
@@ -27,7 +27,7 @@ def test_a_list_is_counted():
 
 
 def test_counts_add_up_over_blocks(monkeypatch):
-    monkeypatch.setattr(codepoints, "BLOCK", 2)
+    monkeypatch.setattr("backlight.text.items.BLOCK", 2)
     text = "abé\N{GRINNING FACE}aab"
     assert describe(Corpus("t", "text", [text], None, "")).counts == (
         ("a", 3),

@@ -19,7 +19,7 @@ def items_corpus(items: list[str], weights: list[float] | None = None) -> Corpus
 
 
 def parts(splits: Splits) -> list[list[str]]:
-    return [splits.train.items, splits.dev.items, splits.test.items]
+    return [list(part.items) for part in (splits.train, splits.dev, splits.test)]
 
 
 @given(words, seeds)
@@ -77,7 +77,7 @@ def test_weights_stay_with_their_items(duplicates):
 def test_keep_shuffles_and_cuts():
     splits = split_corpus(items_corpus(list("aaaaaaaabb")), seed=42, duplicates="keep")
     assert [len(part) for part in parts(splits)] == [8, 1, 1]
-    assert set(splits.train.items) & set(splits.dev.items + splits.test.items)
+    assert set(splits.train.items) & {*splits.dev.items, *splits.test.items}
 
 
 def test_parts_keep_the_order_of_the_corpus():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backlight.core import BOUNDARY, VocabularyError
-from backlight.text import Vocabulary, codepoints
+from backlight.text import Vocabulary
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 
@@ -57,7 +57,7 @@ def test_ids_take_the_smallest_dtype_that_holds_them(size, dtype):
 
 
 def test_long_texts_are_taken_in_blocks(monkeypatch):
-    monkeypatch.setattr(codepoints, "BLOCK", 3)
+    monkeypatch.setattr("backlight.text.items.BLOCK", 3)
     items = ["abcd", "e", "fghij👩"]
     vocabulary = Vocabulary.of(items)
     assert vocabulary.characters == "abcdefghij👩"
