@@ -1,11 +1,16 @@
 """Fixtures that every folder of tests may use."""
 
 import os
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from backlight.autograd.native import library
+from backlight.autograd.native.building import build
 
 settings.register_profile("backlight", deadline=None)  # nothing is timed here: a busy machine is no failure
 settings.load_profile("backlight")
@@ -41,6 +46,14 @@ def _no_corpus_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a developer's own BACKLIGHT_DATA out of the tests."""
     if "BACKLIGHT_DATA" in os.environ:
         monkeypatch.delenv("BACKLIGHT_DATA")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Build the kernels anew if their sources have changed, once, and if there is a compiler."""
+    if not hasattr(config, "workerinput") and library() is None and os.environ.get("BACKLIGHT_NATIVE") != "0":
+        with suppress(OSError, subprocess.CalledProcessError):
+            build()
+        library.cache_clear()
 
 
 @pytest.hookimpl(trylast=True)
