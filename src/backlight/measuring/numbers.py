@@ -14,7 +14,7 @@ import numpy as np
 
 from backlight.autograd.native import library
 from backlight.autograd.native.building import LIBRARY
-from backlight.core import Array, FloatArray
+from backlight.core import Array, BoolArray, FloatArray
 from backlight.core.measurements import BINS, SATURATED, Histogram, Spread
 from backlight.measuring.kinds import Kind
 
@@ -27,6 +27,7 @@ REQUEST: Final = np.dtype(
         ("side", "i8"), ("wants_bins", "i8"),
         ("centre", "f4"), ("reach", "f4"),  # a bounded x further than `reach` from `centre` is saturated
         ("alive", "u8"),  # address of (units,) bytes: 1 for a unit that some x found alive
+        ("copy", "u8"),  # address that x is copied to; 0 for nowhere
         ("low", "f8"), ("high", "f8"),  # the histogram's range; equal where the root mean square decides
         ("mean", "f8"), ("std", "f8"), ("rms", "f8"), ("least", "f8"), ("most", "f8"),  # nan if an x is not finite
         ("across", "f8"),  # root mean square over units of a unit's standard deviation over all else
@@ -46,12 +47,12 @@ class Block:
 
     Attributes:
         rows: (n,) of `REQUEST`.
-        alive: for each of the n, (units,) bytes, or None where nobody asks.
+        alive: for each of the n, (units,) bools, or None where nobody asks.
     """
 
     def __init__(self, count: int) -> None:
         self.rows = np.zeros(count, REQUEST)
-        self.alive: list[Array | None] = [None] * count
+        self.alive: list[BoolArray | None] = [None] * count
 
     def want(
         self, at: int, size: int, *, histogram: bool = False, kind: Kind | None = None, units: int = 0, inner: int = 1
@@ -72,7 +73,7 @@ class Block:
             row["low"], row["high"] = kind.range
         if kind is not None and units and (kind.bounded or kind.one_sided):
             row["side"] = ONE_SIDED if kind.one_sided else BOUNDED
-            self.alive[at] = alive = np.zeros(units, np.uint8)
+            self.alive[at] = alive = np.zeros(units, np.bool_)
             row["alive"] = alive.ctypes.data
             if kind.range is not None:
                 low, high = kind.range
@@ -80,12 +81,13 @@ class Block:
 
     def fresh(self) -> "Block":
         """Return the same wishes again; nothing was measured by these."""
-        made = Block(0)
+        made = Block.__new__(Block)
         made.rows = self.rows.copy()
-        made.alive = [None if alive is None else np.zeros_like(alive) for alive in self.alive]
-        for at, alive in enumerate(made.alive):
+        made.alive = self.alive.copy()
+        for at, alive in enumerate(self.alive):
             if alive is not None:
-                made.rows["alive"][at] = alive.ctypes.data
+                made.alive[at] = own = np.zeros_like(alive)
+                made.rows["alive"][at] = own.ctypes.data
         return made
 
     def spread(self, at: int, scale: float = 1.0) -> Spread:

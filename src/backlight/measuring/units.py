@@ -28,5 +28,5 @@ class LiveUnits:
     def dead(self, layer: str) -> tuple[float, int]:
         """Return the share of a layer's units that were alive in none of the last batches, and how many those are."""
         over = min(self._seen[layer], DEAD_WINDOW)
-        dead = self._last[layer] < self._seen[layer] - over
-        return float(dead.mean()), over
+        last = self._last[layer]
+        return np.count_nonzero(last < self._seen[layer] - over) / len(last), over

@@ -1,5 +1,5 @@
 /* Moments, histograms and live units of many arrays, for whoever watches a network: backlight/measuring/numbers.py says
-   what each entry of a request is. Each array is read three times while it is in the cache. */
+   what each entry of a request is. Each array is read a few times while it is in the cache. */
 
 #ifndef BACKLIGHT_MEASURE_H
 #define BACKLIGHT_MEASURE_H
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define BINS 48
-#define BLOCK 4096 /* sums of so many are taken in float32, and added up in float64 */
+#define STRETCH 4096 /* sums of so many are taken in float32, and added up in float64 */
 #define FAINT 1e-8f /* what Adam's usual epsilon damps */
 #define TABLES 4   /* neighbours are often in one bin, and would wait for each other in one table */
 
@@ -20,6 +20,7 @@ typedef struct {
     int64_t size, units, inner, side, wants_bins;
     float centre, reach; /* BOUNDED: an x further than `reach` from `centre` is saturated */
     uint8_t *alive;
+    float *copy; /* where x goes too */
     double low, high; /* the histogram's range; low = high where the root mean square is to decide */
     double mean, std, rms, least, most, across;
     int64_t nonfinite, beyond, faint;
@@ -40,63 +41,53 @@ INLINE vec lanes_at(const request *r, int64_t i) {
     return x;
 }
 
-/* The sum, the extremes, what is faint, and whether all is finite: only then is x - x = 0. */
-static int sums(request *r, double *total) {
+/* What one pass over an array finds, about a number near its mean. */
+typedef struct {
+    double sum, squares; /* of x - shift */
+    float shift;
+    int strange;
+} pass;
+
+/* Everything but the histogram. Only of what is finite is x - x = 0. */
+static pass read_through(request *r) {
     int64_t i = 0, n = r->size;
-    vec least = all(at(r, 0)), most = least;
+    pass found = {.shift = at(r, 0)};
+    vec least = all(found.shift), most = least;
     ivec strange = {0}, faint = {0};
-    *total = 0;
     while (i + LANES <= n) {
-        vec sum_of_block = {0};
-        for (int64_t end = i + BLOCK < n ? i + BLOCK : n; i + LANES <= end; i += LANES) {
-            vec x = lanes_at(r, i);
-            sum_of_block += x;
+        vec total = {0}, squares = {0};
+        for (int64_t end = i + STRETCH < n ? i + STRETCH : n; i + LANES <= end; i += LANES) {
+            vec x = lanes_at(r, i), apart = x - found.shift;
+            total += apart;
+            squares += apart * apart;
             strange |= (x - x) != (vec){0};
             faint -= (x < all(FAINT)) & (x > all(-FAINT)) & (x != (vec){0}); /* yes is -1 */
             least = choose(x < least, x, least);
             most = larger(x, most);
         }
-        *total += sum(sum_of_block);
+        found.sum += sum(total);
+        found.squares += sum(squares);
     }
-    int some = 0;
+    r->least = r->most = found.shift;
     for (int lane = 0; lane < LANES; lane++) {
-        some |= strange[lane] != 0;
+        found.strange |= strange[lane] != 0;
         r->faint += faint[lane];
-        r->least = lane && r->least < least[lane] ? r->least : least[lane];
-        r->most = lane && r->most > most[lane] ? r->most : most[lane];
+        r->least = least[lane] < r->least ? least[lane] : r->least;
+        r->most = most[lane] > r->most ? most[lane] : r->most;
     }
     for (; i < n; i++) {
-        float x = at(r, i);
-        *total += x;
-        some |= x - x != 0;
+        float x = at(r, i), apart = x - found.shift;
+        found.sum += apart;
+        found.squares += apart * apart;
+        found.strange |= x - x != 0;
         r->faint += x < FAINT && x > -FAINT && x != 0;
         r->least = x < r->least ? x : r->least;
         r->most = x > r->most ? x : r->most;
     }
-    return !some;
+    return found;
 }
 
-static double squares_about(const request *r, double mean) {
-    int64_t i = 0, n = r->size;
-    double total = 0;
-    float centre = (float)mean;
-    while (i + LANES <= n) {
-        vec sum_of_block = {0};
-        for (int64_t end = i + BLOCK < n ? i + BLOCK : n; i + LANES <= end; i += LANES) {
-            vec x = lanes_at(r, i) - centre;
-            sum_of_block += x * x;
-        }
-        total += sum(sum_of_block);
-    }
-    for (; i < n; i++) {
-        float x = at(r, i) - centre;
-        total += x * x;
-    }
-    double off = mean - centre; /* what float32 lost of the mean */
-    return total - (double)n * off * off;
-}
-
-/* In float64 throughout, for squares or sums that float32 cannot hold. */
+/* In float64 and in two passes, for what float32 or a bad shift would spoil. */
 static double squares_carefully(const request *r, double *mean) {
     double total = 0, squares = 0;
     for (int64_t i = 0; i < r->size; i++) total += at(r, i);
@@ -105,13 +96,13 @@ static double squares_carefully(const request *r, double *mean) {
     return squares;
 }
 
-static void set_moments(request *r, double total) {
-    double n = (double)r->size, squares;
-    r->mean = total / n;
-    squares = squares_about(r, r->mean);
-    if (!(squares < 1e36) || !(total - total == 0) || (squares < 1e-30 && r->most > r->least))
-        squares = squares_carefully(r, &r->mean);
-    r->std = sqrt(squares > 0 ? squares / n : 0);
+static void set_moments(request *r, pass found) {
+    double n = (double)r->size, apart = found.sum / n, squares = found.squares - found.sum * apart;
+    r->mean = found.shift + apart;
+    /* far from the mean, the difference loses digits; so do squares beyond what float32 holds */
+    int spoilt = !(found.squares < 1e36) || (found.squares < 1e-30 && r->most > r->least) || squares * 64 < found.squares;
+    if (spoilt && r->most > r->least) squares = squares_carefully(r, &r->mean);
+    r->std = r->most > r->least ? sqrt(squares > 0 ? squares / n : 0) : 0;
     r->rms = hypot(r->mean, r->std);
 }
 
@@ -155,59 +146,65 @@ static void set_alive(request *r) {
     }
 }
 
-static double sum_of(const float *x, int64_t n) {
-    vec total = {0};
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) total += load(x + i);
-    return sum(total + load_some(x + i, n - i));
-}
-
-static double squares_of(const float *x, int64_t n, double mean) {
-    vec total = {0};
-    double rest = 0;
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        vec apart = load(x + i) - (float)mean;
-        total += apart * apart;
+/* A unit's numbers of one row, `inner` of them: their sum and squares about `shift`. */
+INLINE void add_row(const float *x, int64_t inner, float shift, double *sum_here, double *squares_here) {
+    vec some = {0}, squares = {0};
+    int64_t j = 0;
+    for (; j + LANES <= inner; j += LANES) {
+        vec apart = load(x + j) - shift;
+        some += apart;
+        squares += apart * apart;
     }
-    for (; i < n; i++) rest += (x[i] - mean) * (x[i] - mean);
-    return sum(total) + rest;
+    *sum_here += sum(some);
+    *squares_here += sum(squares);
+    for (; j < inner; j++) {
+        double apart = (double)x[j] - shift;
+        *sum_here += apart;
+        *squares_here += apart * apart;
+    }
 }
 
-/* The root mean square over units of a unit's standard deviation over all else. Where a unit is one number wide, the
-   units are summed side by side, so that the sums do not wait for each other. */
+/* The root mean square over units of a unit's standard deviation over all else, in one pass about the first numbers of
+   each unit. Where a unit is one number wide, the units are summed side by side, so that the sums do not wait for each
+   other. */
 static void set_across(request *r) {
     int64_t units = r->units, inner = r->inner, rows = r->size / units;
-    const float *end = r->x + r->size;
-    double *mean = calloc((size_t)(2 * units), sizeof *mean), *squares = mean + units, total = 0;
-    if (!mean) {
+    const float *first = r->x, *end = r->x + r->size;
+    double *sums = calloc((size_t)(2 * units), sizeof *sums), total = 0;
+    if (!sums) {
         r->across = NAN;
         return;
     }
-    for (const float *x = r->x; x < end; x += units * inner)
-        if (inner == 1)
-            for (int64_t u = 0; u < units; u++) mean[u] += x[u];
-        else
-            for (int64_t u = 0; u < units; u++) mean[u] += sum_of(x + u * inner, inner);
-    for (int64_t u = 0; u < units; u++) mean[u] /= (double)rows;
-    for (const float *x = r->x; x < end; x += units * inner)
-        if (inner == 1)
-            for (int64_t u = 0; u < units; u++) squares[u] += (x[u] - mean[u]) * (x[u] - mean[u]);
-        else
-            for (int64_t u = 0; u < units; u++) squares[u] += squares_of(x + u * inner, inner, mean[u]);
-    for (int64_t u = 0; u < units; u++) total += squares[u];
+    double *restrict sum_of = sums, *restrict squares_of = sums + units;
+    if (inner == 1)
+        for (const float *x = first; x < end; x += units)
+            for (int64_t u = 0; u < units; u++) {
+                double apart = (double)x[u] - first[u];
+                sum_of[u] += apart;
+                squares_of[u] += apart * apart;
+            }
+    else
+        for (const float *x = first; x < end; x += units * inner)
+            for (int64_t u = 0; u < units; u++)
+                add_row(x + u * inner, inner, first[u * inner], sum_of + u, squares_of + u);
+    for (int64_t u = 0; u < units; u++) {
+        double own = squares_of[u] - sum_of[u] * sum_of[u] / (double)rows;
+        total += own > 0 ? own : 0;
+    }
     r->across = sqrt(total / (double)r->size);
-    free(mean);
+    free(sums);
 }
 
 static void measure(request *requests, int64_t count) {
     for (request *r = requests; r < requests + count; r++) {
-        double total;
-        if (!sums(r, &total)) {
+        if (!r->size) continue;
+        if (r->copy) memcpy(r->copy, r->x, 4 * (size_t)r->size);
+        pass found = read_through(r);
+        if (found.strange) {
             for (int64_t i = 0; i < r->size; i++) r->nonfinite += at(r, i) - at(r, i) != 0;
             r->mean = r->std = r->rms = r->least = r->most = r->across = NAN;
         } else {
-            set_moments(r, total);
+            set_moments(r, found);
             set_range(r);
             if (r->wants_bins) set_bins(r);
             if (r->units) set_across(r);

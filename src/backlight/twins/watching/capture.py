@@ -1,7 +1,9 @@
 """What the layers gave in one recorded step, and the gradients that came back to them."""
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -45,10 +47,15 @@ class Call:
         reads: the layers whose outputs come to it unchanged, until the layer has been told.
     """
 
-    __slots__ = (
-        "args", "axis", "function", "gradient", "gradient_at", "kept", "layer", "number", "output_at", "reads",
-        "retained", "settings", "tensor", "training", "version",
-    )  # fmt: skip
+    number = 0
+    gradient: torch.Tensor | None = None
+    retained = False
+    output_at: Measured | None = None
+    gradient_at: Measured | None = None
+    reads: tuple[str, ...] | None = None
+    args: Any = ()
+    axis = -1
+    settings: Mapping[str, Setting] = MappingProxyType({})
 
     def __init__(self, layer: Layer | None, function: str | None, tensor: torch.Tensor, *, training: bool) -> None:
         self.layer = layer
@@ -56,16 +63,7 @@ class Call:
         self.tensor: torch.Tensor | None = tensor
         self.kept: torch.Tensor | None = tensor
         self.version = tensor._version
-        self.axis = tensor.ndim - 1
-        self.args: Any = ()
         self.training = training
-        self.number = 0
-        self.gradient: torch.Tensor | None = None
-        self.retained = False
-        self.output_at: Measured | None = None
-        self.gradient_at: Measured | None = None
-        self.settings: dict[str, Setting] = {}
-        self.reads: tuple[str, ...] | None = None
 
 
 class Capture:
@@ -110,9 +108,11 @@ class Capture:
     def attach(self) -> None:
         """Put the hooks on, if they are not."""
         if not self._handles:
+            # what only moves numbers tells nothing but how layers are connected
             self._handles = [
                 module.register_forward_hook(partial(self._saw_module, layer))
                 for module, layer in self._layers.by_module.items()
+                if layer.kind.role != "shape" or not self.structure_known
             ]
 
     def detach(self) -> None:
@@ -145,9 +145,9 @@ class Capture:
         return (torch.is_grad_enabled() or self.without_gradients) and len(self.calls) < MOST_CALLS
 
     def _saw_module(self, layer: Layer, module: torch.nn.Module, args: Any, output: Any) -> None:
-        if not self._looking() or torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or not self._looking():
             return
-        tensor = first_measurable(output)
+        tensor = output if layer.measurable and type(output) is torch.Tensor else first_measurable(output)
         if tensor is None:
             return
         last = self.calls[-1] if self.calls else None
@@ -172,19 +172,14 @@ class Capture:
         assert tensor is not None  # noqa: S101  (a new call has its tensor)
         call.number = self._number
         first = args[0] if args else None
-        inherited = self._axes.get(id(first))
-        call.args = args if not isinstance(first, torch.Tensor) or first.numel() < BIG else ()
-        if layer is not None:
-            call.axis = channel_axis(layer, tensor, inherited)
-        elif inherited is not None and inherited < tensor.ndim:
-            call.axis = inherited
-        else:
-            call.axis = 1 if tensor.ndim > 3 else tensor.ndim - 1
-        big = tensor.numel() >= BIG
-        copies = layer is None or layer.copies
+        if not isinstance(first, torch.Tensor) or first.numel() < BIG:
+            call.args = args
+        call.axis = self._axis(layer, tensor, first)
         self.calls.append(call)
         if not self.structure_known:
             self._note_structure(call, args)
+        big = tensor.numel() >= BIG
+        copies = layer is None or layer.copies
         if tensor.requires_grad and not tensor.is_leaf:
             self._await_gradient(call, tensor, by_hook=big or copies)
         if big:
@@ -194,6 +189,17 @@ class Capture:
         self._axes[id(tensor)] = call.axis
         if copies:
             call.kept = tensor.detach().clone()
+
+    def _axis(self, layer: Layer | None, tensor: torch.Tensor, first: Any) -> int:
+        """Return the axis that has the units."""
+        if tensor.ndim < 3:
+            return tensor.ndim - 1
+        inherited = self._axes.get(id(first))
+        if layer is not None:
+            return channel_axis(layer, tensor, inherited)
+        if inherited is not None and inherited < tensor.ndim:
+            return inherited
+        return 1 if tensor.ndim > 3 else tensor.ndim - 1
 
     def _await_gradient(self, call: Call, tensor: torch.Tensor, *, by_hook: bool) -> None:
         if by_hook:  # what is changed in place would get the gradient of what it became
@@ -238,6 +244,8 @@ class Capture:
 
     def _note_structure(self, call: Call, args: Any) -> None:
         """Find out which layers' outputs come to this call unchanged."""
+        if call.layer is not None:
+            call.layer.measurable = True
         found: dict[str, None] = {}
         for tensor in tensors_in(args):
             if id(tensor) in self._names:

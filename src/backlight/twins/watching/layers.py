@@ -34,6 +34,7 @@ class Layer:
         copies: whether its output is copied at once, because somebody may change it in place; true until the first
             recorded step has shown otherwise.
         settings: of a function, its own; a module is asked.
+        measurable: whether its output has been seen to be numbers with a scale.
     """
 
     def __init__(self, name: str, class_name: str, kind: Kind, module: torch.nn.Module | None) -> None:
@@ -47,6 +48,7 @@ class Layer:
         self.reads: tuple[str, ...] = ()
         self.copies = True
         self.settings: dict[str, Setting] = {}
+        self.measurable = False
 
     def facts(self) -> LayerFacts:
         """Return what is known of it."""

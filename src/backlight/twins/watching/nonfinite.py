@@ -1,5 +1,6 @@
 """Where a number first was not finite."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ def finite(tensors: Any) -> bool:
 def quickly_finite(tensor: torch.Tensor) -> bool:
     """Return whether a tensor is; usually by one sum, which is not finite if a number is not."""
     total = float(tensor.detach().sum())
-    return total - total == 0 or bool(torch.isfinite(tensor).all())
+    return math.isfinite(total) or bool(torch.isfinite(tensor).all())
 
 
 def strange(measured: Measured | None) -> bool:
@@ -34,16 +35,22 @@ def first_nonfinite(
     calls: Sequence[Call], outputs: Sequence[Measured | None], gradients: Sequence[Measured | None],
 ) -> NonFinite | None:  # fmt: skip
     """Return where in a recorded step a number first was not finite, in the order in which things are computed."""
+    measured = {id(one[0]): one[0] for one in [*outputs, *gradients, *(at for _, at in inputs)] if one is not None}
+    if (
+        parameters.all_finite
+        and math.isfinite(loss)
+        and not any(block.rows["nonfinite"].any() for block in measured.values())
+    ):
+        return None
     for name, at in inputs:
         if strange(at):
             return NonFinite(where=name, direction="input", step=step)
-    where = parameters.first_nonfinite()
-    if where is not None:
-        return NonFinite(where=where, direction="parameter", step=step)
+    for name in parameters.nonfinite(0):
+        return NonFinite(where=name, direction="parameter", step=step)
     for call, at_output in zip(calls, outputs, strict=True):
         if strange(at_output):
             return NonFinite(where=_name(call), direction="forward", step=step, inputs_finite=finite(call.args))
-    if loss - loss != 0 and calls:
+    if not math.isfinite(loss) and calls:
         return NonFinite(where="loss", direction="loss", step=step)
     return _backward(step, calls, gradients) or _of_parameters(step, parameters)
 
@@ -51,7 +58,7 @@ def first_nonfinite(
 def located(
     model: torch.nn.Module, layers: Layers, parameters: Parameters, args: Any, kwargs: Any, step: int
 ) -> NonFinite:
-    """Run a model once more on what gave an output that is not finite, and return where that began.
+    """Run a model once more on a batch whose gradients are not finite, and return where that began.
 
     The model and its random numbers are left as they were.
     """
@@ -73,14 +80,10 @@ def located(
     for call in capture.calls:
         if call.kept is not None and not finite(call.kept):
             return NonFinite(where=_name(call), direction="forward", step=step, inputs_finite=finite(call.args))
-    return NonFinite(where="", direction="forward", step=step)
-
-
-def first_strange_gradient(parameters: Parameters) -> str | None:
-    """Return the parameter nearest to the loss whose gradient is not finite: what is not travels on to the input."""
+    # the gradient nearest to the loss: what is not finite travels on from there to the input
     graded = zip(parameters.names, parameters.tensors, strict=True)
     strange = [name for name, one in graded if one.grad is not None and not finite(one.grad)]
-    return strange[-1] if strange else None
+    return NonFinite(where=strange[-1] if strange else "loss", direction="backward", step=step)
 
 
 def _backward(step: int, calls: Sequence[Call], gradients: Sequence[Measured | None]) -> NonFinite | None:
@@ -99,11 +102,10 @@ def _backward(step: int, calls: Sequence[Call], gradients: Sequence[Measured | N
 
 
 def _of_parameters(step: int, parameters: ParameterNumbers) -> NonFinite | None:
-    names = parameters.gradient_nonfinite()
-    if names:
-        return NonFinite(where=names[-1], direction="backward", step=step)
-    moved = parameters.update_nonfinite()
-    return NonFinite(where=moved, direction="update", step=step) if moved is not None else None
+    graded, moved = parameters.nonfinite(1), parameters.nonfinite(2)
+    if graded:
+        return NonFinite(where=graded[-1], direction="backward", step=step)
+    return NonFinite(where=moved[0], direction="update", step=step) if moved else None
 
 
 def _name(call: Call) -> str:

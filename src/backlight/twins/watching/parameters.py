@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 
-from backlight.core.measurements import ParameterFacts, ParameterRecord, Spread
+from backlight.core.measurements import ParameterFacts, ParameterRecord
 from backlight.measuring import Block
 from backlight.twins.watching.layers import Layer
+from backlight.twins.watching.optimisers import Optimisers
 from backlight.twins.watching.statistics import measure
 
 _NO_MATRICES = {"norm", "batch_norm", "embedding"}
@@ -33,43 +35,59 @@ class Parameters:
         self._sparse = [False] * len(self.tensors)
         self.reached: set[int] | None = None
         self._maybe_identical = set(self._weights())
-        self._before: list[torch.Tensor] | None = None
-        self._template = self._wishes(histogram=False)
-        self._gradient_template = self._wishes(histogram=True)
-        self.clear()
-
-    def _wishes(self, *, histogram: bool) -> Block:
-        block = Block(len(self.tensors))
+        self._before: list[torch.Tensor] = []
+        count = len(self.tensors)
+        # first the parameters, then their gradients, then how far they moved
+        self._data, self._gradients, self._updates = 0, count, 2 * count
+        self._template = Block(3 * count)
         for at, one in enumerate(self.tensors):
-            block.want(at, one.numel(), histogram=histogram and self._matrices[at])
-        return block
+            for start in (self._data, self._gradients, self._updates):
+                wanted = start == self._gradients and self._matrices[at]
+                self._template.want(start + at, one.numel(), histogram=wanted)
+        self.clear()
 
     def _weights(self) -> Iterable[int]:
         return (at for at, matrix in enumerate(self._matrices) if matrix and self.tensors[at].shape[0] > 1)
 
     def clear(self) -> None:
         """Forget the step before."""
-        self.data: Block | None = None
-        self.gradients: dict[int, tuple[Block, int]] = {}
-        self.identical: dict[int, bool] = {}
-        self.update: Block | None = None
+        self._block: Block | None = None
+        self._graded: set[int] = set()
+        self._identical: dict[int, bool] = {}
+        self._remembered = self._updated = False
+
+    @property
+    def block(self) -> Block:
+        """Where the measurements of this step stand."""
+        if self._block is None:
+            self._block = self._template.fresh()
+        return self._block
 
     # -- in the step ---------------------------------------------------------------------------------------------------
 
     def remember(self) -> None:
         """Measure the parameters as they are before the step, and keep a copy to tell how far they move."""
-        tensors = [one.detach() for one in self.tensors]
-        if self._before is None or any(
+        if any(
             kept.shape != one.shape or kept.device != one.device
-            for kept, one in zip(self._before, tensors, strict=True)
+            for kept, one in zip(self._before, self.tensors, strict=False)
         ):
-            self._before = [torch.empty_like(one) for one in tensors]
-        if tensors:
-            torch._foreach_copy_(self._before, tensors)
-        self.data = self._template.fresh()
-        measure(self.data, tensors)
-        self.identical = {at: at in self._maybe_identical and _identical(tensors[at]) for at in self._weights()}
-        self._maybe_identical = {at for at, identical in self.identical.items() if identical}
+            self._before = []
+        if not self._before:
+            self._before = [torch.empty_like(one, requires_grad=False) for one in self.tensors]
+        if self._remembered:  # once more: what was measured first is void
+            self._block = None
+        if self.tensors:
+            measure(self.block, self.tensors, start=self._data, copies=self._before)
+        self._remembered = True
+        self._identical = dict.fromkeys(self._weights(), False)
+        for at in self._maybe_identical:
+            self._identical[at] = _identical(self.tensors[at].detach())
+        self._maybe_identical = {at for at, identical in self._identical.items() if identical}
+
+    @property
+    def remembered(self) -> bool:
+        """Whether the parameters were measured in this step."""
+        return self._remembered
 
     def read_gradients(self, of: Iterable[int] | None = None, scale: float = 1.0) -> None:
         """Measure the gradients as they are.
@@ -79,33 +97,36 @@ class Parameters:
             scale: what the gradients are multiplied with, and are divided by.
         """
         places = range(len(self.tensors)) if of is None else of
-        found = {at: one for at in places if at not in self.gradients and (one := self.tensors[at].grad) is not None}
-        if not found:
-            return
+        found = {at: one for at in places if at not in self._graded and (one := self.tensors[at].grad) is not None}
         for at, one in found.items():
             if one.is_sparse:
                 self._sparse[at] = True
                 found[at] = one.to_dense()
-        dense = list(found.values()) if scale == 1 else [one / scale for one in found.values()]
-        block = self._gradient_template.fresh()
-        if len(found) < len(self.tensors):
-            block.rows = block.rows[list(found)]
-        measure(block, dense)
-        self.gradients |= {at: (block, row) for row, at in enumerate(found)}
+        if scale != 1:
+            found = {at: one / scale for at, one in found.items()}
+        self._graded |= found.keys()
+        if len(found) == len(self.tensors):
+            measure(self.block, list(found.values()), start=self._gradients)
+            return
+        for at, one in found.items():
+            measure(self.block, [one], start=self._gradients + at)
 
     def read_update(self) -> None:
         """Measure how far the parameters are from where they were remembered."""
-        if self._before is not None and self.data is not None:
-            self.update = self._template.fresh()
-            measure(self.update, [one.detach() for one in self.tensors], self._before)
+        if self.tensors:
+            measure(self.block, self.tensors, start=self._updates, less=self._before)
+        self._updated = True
 
-    def left_over(self, of: set[int] | None) -> float:
+    def left_over(self, optimisers: Optimisers) -> float:
         """Return the norm of the gradients that the parameters have now; 0 if any of these has none.
 
         Args:
-            of: which parameters, by id: those that an optimiser zeroes; None for all.
+            optimisers: whose parameters are meant, since it is they who zero; all, if there are none.
         """
-        meant = [one for one in self.tensors if one.requires_grad and (of is None or id(one) in of)]
+        if all(one.grad is None for one in self.tensors):
+            return 0.0
+        held = optimisers.group_of()
+        meant = [one for one in self.tensors if one.requires_grad and (not held or id(one) in held)]
         gradients = [one.grad for one in meant if one.grad is not None and not one.grad.is_sparse]
         if not gradients or len(gradients) < len(meant):
             return 0.0
@@ -117,7 +138,9 @@ class Parameters:
 
     def sealed(self) -> "ParameterNumbers":
         """Return what was measured in this step."""
-        return ParameterNumbers(self.names, self._matrices, self.data, self.gradients, self.identical, self.update)
+        return ParameterNumbers(
+            self.names, self.block, self._graded, self._identical, remembered=self._remembered, updated=self._updated
+        )
 
     def facts(self, groups: Mapping[int, int] | None) -> tuple[ParameterFacts, ...]:
         """Return what is known of each.
@@ -148,65 +171,54 @@ class ParameterNumbers:
     """What was measured on the parameters in one step, as yet in the arrays."""
 
     def __init__(
-        self, names: list[str], matrices: list[bool], data: Block | None, gradients: dict[int, tuple[Block, int]],
-        identical: dict[int, bool], update: Block | None,
+        self, names: list[str], block: Block, graded: set[int], identical: dict[int, bool], *, remembered: bool,
+        updated: bool,
     ) -> None:  # fmt: skip
         self._names = names
-        self._matrices = matrices
-        self._data = data
-        self._gradients = gradients
+        self._block = block
+        self._graded = graded
         self._identical = identical
-        self._update = update
+        self._remembered = remembered
+        self._updated = updated
+
+    def _rows(self, part: int) -> Any:
+        """Return the rows of the data (0), the gradients (1) or the updates (2)."""
+        count = len(self._names)
+        return self._block.rows[part * count : (part + 1) * count]
 
     def gradient_norm(self) -> float | None:
         """Return the norm of all gradients together; None if there are none."""
-        if not self._gradients:
+        if not self._graded:
             return None
-        rows = [block.rows[at] for block, at in self._gradients.values()]
-        squares = [float(row["size"]) * float(row["rms"]) ** 2 for row in rows]
-        return math.sqrt(sum(squares)) if all(map(math.isfinite, squares)) else math.nan
+        rows = self._rows(1)[sorted(self._graded)]
+        return math.sqrt(float(rows["size"] @ rows["rms"] ** 2))
 
-    def first_nonfinite(self) -> str | None:
-        """Return the first parameter that was not finite before the step."""
-        if self._data is None:
-            return None
-        strange = np.flatnonzero(self._data.rows["nonfinite"])
-        return self._names[strange[0]] if len(strange) else None
+    @property
+    def all_finite(self) -> bool:
+        """Whether all that was measured is."""
+        return not self._block.rows["nonfinite"].any()
 
-    def gradient_nonfinite(self) -> list[str]:
-        """Return the parameters whose gradients are not finite."""
-        return [self._names[at] for at, (block, row) in self._gradients.items() if block.rows["nonfinite"][row]]
-
-    def update_nonfinite(self) -> str | None:
-        """Return the first parameter that the step left not finite."""
-        if self._update is None:
-            return None
-        strange = np.flatnonzero(self._update.rows["nonfinite"])
-        return self._names[strange[0]] if len(strange) else None
+    def nonfinite(self, part: int) -> list[str]:
+        """Return the parameters whose data (0), gradients (1) or updates (2) are not finite."""
+        return [self._names[at] for at in np.flatnonzero(self._rows(part)["nonfinite"])]
 
     def records(self) -> tuple[ParameterRecord, ...]:
         """Return them as records."""
-        return () if self._data is None else tuple(self._record(at, self._data) for at in range(len(self._names)))
+        return tuple(self._record(at) for at in range(len(self._names))) if self._remembered else ()
 
-    def _record(self, at: int, data: Block) -> ParameterRecord:
-        row, own = data.rows[at], self._gradients.get(at)
-        gradient: Spread | None = None
-        ratio = faint = None
-        if own is not None:
-            block, place = own
-            gradient = block.spread(place)
-            ratio = _quotient(block.rows[place], row)
-            faint = int(block.rows["faint"][place]) / max(1, int(row["size"]))
-        change = None if self._update is None else self._update.rows[at]
+    def _record(self, at: int) -> ParameterRecord:
+        count = len(self._names)
+        data, gradient, change = (part[at] for part in map(self._rows, range(3)))
+        graded = at in self._graded
         return ParameterRecord(
             name=self._names[at],
-            data=data.spread(at),
-            gradient=gradient,
-            grad_to_data=ratio,
-            update_to_data=None if change is None else _quotient(change, row),
-            moved=None if change is None else bool(change["least"] != 0 or change["most"] != 0),
+            data=self._block.spread(at),
+            gradient=self._block.spread(count + at) if graded else None,
+            grad_to_data=_quotient(gradient, data) if graded else None,
+            update_to_data=_quotient(change, data) if self._updated else None,
+            moved=bool(change["least"] != 0 or change["most"] != 0) if self._updated else None,
             identical_units=self._identical.get(at),
-            faint=faint,
+            faint=int(gradient["faint"]) / int(gradient["size"]) if graded else None,
         )
 
 

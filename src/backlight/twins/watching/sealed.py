@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from backlight.core import Array
+from backlight.core import BoolArray
 from backlight.core.measurements import (
     SATURATED,
     BatchStatistics,
@@ -32,16 +32,21 @@ MAP_ROWS, MAP_UNITS = 64, 512
 
 @dataclass(slots=True)
 class LayerNumbers:
-    """What was measured on one layer, over all its calls."""
+    """What was measured on one layer, over all its calls.
 
-    name: str
+    Attributes:
+        layer: which.
+        training: its mode in the first call.
+        outputs: where the measurements of what it gave stand.
+        gradients: and of what came back.
+        dead: see `LayerRecord`; so for the others.
+    """
+
+    layer: Layer
     training: bool
-    units: int | None
     outputs: list[Measured] = field(default_factory=list)
     gradients: list[Measured] = field(default_factory=list)
     softmax_saturated: float | None = None
-    sided: bool = False
-    bounded: bool = False
     dead: float | None = None
     dead_over: int = 0
     batch: BatchStatistics | None = None
@@ -50,29 +55,32 @@ class LayerNumbers:
     def record(self, scale: float) -> LayerRecord:
         """Return it as a record; gradients are divided by `scale`."""
         rows = [block.rows[at] for block, at in self.outputs]
-        count = sum(int(row["size"]) for row in rows)
+        alive = self.alive()
+        units = int(rows[0]["units"]) or None
         saturated = self.softmax_saturated
-        if self.bounded and self.sided:
-            saturated = sum(int(row["beyond"]) for row in rows) / count
+        if self.layer.kind.bounded and alive is not None:
+            saturated = sum(int(row["beyond"]) for row in rows) / sum(int(row["size"]) for row in rows)
         return LayerRecord(
-            name=self.name,
+            name=self.layer.name,
             output=pooled([block.spread(at) for block, at in self.outputs]),
             gradient=pooled([block.spread(at, 1 / scale) for block, at in self.gradients]) if self.gradients else None,
             training=self.training,
-            units=self.units,
+            units=units,
             saturated=saturated,
-            dead_now=float(1 - self.alive().mean()) if self.sided else None,
+            dead_now=None if alive is None else 1 - np.count_nonzero(alive) / len(alive),
             dead=self.dead,
             dead_over=self.dead_over,
             batch=self.batch,
             unit_map=self.unit_map,
-            across=_together(rows) if self.units else None,
+            across=_together(rows) if units else None,
         )
 
-    def alive(self) -> Array:
-        """Return (units,) whether any call found each unit alive."""
-        found = [one.astype(bool) for block, at in self.outputs if (one := block.alive[at]) is not None]
-        together: Array = np.logical_or.reduce([one for one in found if len(one) == len(found[0])])
+    def alive(self) -> BoolArray | None:
+        """Return (units,) whether any call found each unit alive; None of a layer of which nobody asks."""
+        found = [one for block, at in self.outputs if (one := block.alive[at]) is not None]
+        if len(found) < 2:
+            return found[0] if found else None
+        together: BoolArray = np.logical_or.reduce([one for one in found if len(one) == len(found[0])])
         return together
 
 
@@ -119,13 +127,14 @@ class InputNumbers:
 
     name: str
     shape: tuple[int, ...]
-    some: Array
+    some: torch.Tensor
     values: Measured | None
 
     def record(self) -> InputRecord:
         """Return it as a record."""
         spread = None if self.values is None else self.values[0].spread(self.values[1])
-        return input_record(self.name, self.some, spread, self.shape)
+        some = self.some.float() if self.some.dtype == torch.bfloat16 else self.some
+        return input_record(self.name, some.cpu().numpy(), spread, self.shape)
 
 
 @dataclass(slots=True, kw_only=True)

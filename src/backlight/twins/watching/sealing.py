@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from backlight.core import Array, FloatArray
+from backlight.core import FloatArray
 from backlight.core.measurements import LossFacts
 from backlight.measuring import Block, LiveUnits
 from backlight.measuring.logits import Logits, binary_record, logits_record
@@ -111,35 +111,24 @@ class Sealing:
             layer = call.layer
             if layer is None or output is None:
                 continue
-            if layer not in found:
-                found[layer] = self._begun(layer, call, output, thorough=thorough, maps=maps)
-            found[layer].outputs.append(output)
+            numbers = found.get(layer)
+            if numbers is None:
+                numbers = found[layer] = LayerNumbers(layer, call.training)
+                if layer.kind.role == "softmax" and layer.kind.bounded:
+                    numbers.softmax_saturated = softmax_saturated(call)
+                elif thorough and layer.kind.role == "batch_norm":
+                    numbers.batch = batch_statistics(call)
+                if maps and output[0].alive[output[1]] is not None:
+                    numbers.unit_map = unit_map(layer, call)
+            numbers.outputs.append(output)
             if gradient is not None:
-                found[layer].gradients.append(gradient)
+                numbers.gradients.append(gradient)
         for layer, numbers in found.items():
-            if numbers.sided:
-                self._units.add(layer.name, numbers.alive())
+            alive = numbers.alive()
+            if alive is not None:
+                self._units.add(layer.name, alive)
                 numbers.dead, numbers.dead_over = self._units.dead(layer.name)
         return list(found.values())
-
-    @staticmethod
-    def _begun(layer: Layer, call: Call, output: Measured, *, thorough: bool, maps: bool) -> LayerNumbers:
-        block, at = output
-        row = block.rows[at]
-        numbers = LayerNumbers(
-            name=layer.name,
-            training=call.training,
-            units=int(row["units"]) or None,
-            sided=bool(row["side"]),
-            bounded=layer.kind.bounded,
-        )
-        if layer.kind.role == "softmax" and layer.kind.bounded:
-            numbers.softmax_saturated = softmax_saturated(call)
-        if thorough and layer.kind.role == "batch_norm":
-            numbers.batch = batch_statistics(call)
-        if maps and numbers.sided:
-            numbers.unit_map = unit_map(layer, call)
-        return numbers
 
 
 def input_numbers(name: str, tensor: torch.Tensor, values: Measured | None) -> InputNumbers:
@@ -148,8 +137,7 @@ def input_numbers(name: str, tensor: torch.Tensor, values: Measured | None) -> I
     if x.numel() > LATER and x.ndim > 1:
         step = -(-x.numel() // LATER)
         x = x.flatten(1)[:, ::step] if x.is_floating_point() else x.flatten()[::step]
-    some: Array = x.cpu().numpy().copy() if x.dtype != torch.bfloat16 else x.float().cpu().numpy()
-    return InputNumbers(name, tuple(tensor.shape), some, values)
+    return InputNumbers(name, tuple(tensor.shape), x.clone(), values)
 
 
 def output_numbers(
@@ -191,7 +179,10 @@ def output_numbers(
 
 def _rows(x: torch.Tensor, axis: int, *, binary: bool) -> FloatArray:
     """Return a copy as (N, V); evenly spaced rows of it if it is large."""
-    flat = x.detach().reshape(-1, 1) if binary else x.detach().movedim(axis, -1).flatten(0, -2)
+    x = x.detach()
+    if x.ndim == 2 and not binary and x.dtype == torch.float32 and x.is_cpu and x.numel() <= LATER:
+        return np.array((x if axis == 1 else x.T).numpy())
+    flat = x.reshape(-1, 1) if binary else x.movedim(axis, -1).flatten(0, -2)
     step = max(1, -(-flat.numel() // MOST_LOGITS))
     return np.array(flat[::step].float().cpu().numpy())
 

@@ -24,36 +24,60 @@ _NARROW = {torch.float32, torch.float16, torch.bfloat16}
 """What float32 holds without loss."""
 
 
-def measure(block: Block, tensors: Sequence[torch.Tensor], less: Sequence[torch.Tensor] | None = None) -> None:
+def measure(
+    block: Block,
+    tensors: Sequence[torch.Tensor],
+    *,
+    start: int = 0,
+    less: Sequence[torch.Tensor] | None = None,
+    copies: Sequence[torch.Tensor] | None = None,
+) -> None:
     """Measure tensors of at least one number each, floating point and dense.
 
     Args:
-        block: what is wanted, a row for each tensor.
+        block: what is wanted.
         tensors: of any shapes and dtypes, on any device.
+        start: the block's row of the first of them; the others follow.
         less: what is subtracted from each first, of its shape.
+        copies: where each is copied to, of its shape and dtype.
     """
     run = kernel()
-    if run is not None and all(tensor.dtype in _NARROW and tensor.device.type == "cpu" for tensor in tensors):
-        kept = _addressable(tensors)
-        block.rows["x"] = [tensor.data_ptr() for tensor in kept]
-        if less is not None:
-            taken = _addressable(less)
-            block.rows["less"] = [tensor.data_ptr() for tensor in taken]
-        run(block.rows.ctypes.data, len(kept))
+    kept = None if run is None else _addressable(tensors, as_they_are=less is not None or copies is not None)
+    if run is None or kept is None:
+        with torch.no_grad():
+            if copies is not None and tensors:
+                torch._foreach_copy_(list(copies), list(tensors))
+            own = list(tensors) if less is None else [x - y for x, y in zip(tensors, less, strict=True)]
+            for places in _alike(own):
+                stack = torch.stack([own[at].detach().reshape(-1) for at in places])
+                stack = stack if stack.dtype == torch.float64 else stack.float()
+                _measure_stack(block, [start + at for at in places], stack)
         return
-    with torch.no_grad():
-        own = list(tensors) if less is None else [x - y for x, y in zip(tensors, less, strict=True)]
-        for places in _alike(own):
-            stack = torch.stack([own[at].detach().reshape(-1) for at in places])
-            _measure_stack(block, places, stack if stack.dtype == torch.float64 else stack.float())
+    rows = block.rows[start : start + len(tensors)]
+    rows["x"] = [tensor.data_ptr() for tensor in kept]
+    if less is not None:
+        rows["less"] = [tensor.data_ptr() for tensor in less]
+    if copies is not None:
+        rows["copy"] = [tensor.data_ptr() for tensor in copies]
+    run(rows.ctypes.data, len(rows))
 
 
-def _addressable(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Return the tensors as float32 without gaps; those that are so already are the same."""
-    return [
-        tensor if tensor.dtype == torch.float32 and tensor.is_contiguous() else tensor.detach().float().contiguous()
-        for tensor in tensors
-    ]
+def _addressable(tensors: Sequence[torch.Tensor], *, as_they_are: bool) -> list[torch.Tensor] | None:
+    """Return the tensors as the kernel reads them, float32 on a CPU without gaps; None if they cannot be had so.
+
+    Args:
+        tensors: the tensors.
+        as_they_are: whether none of them may be copied for that.
+    """
+    kept = []
+    for tensor in tensors:
+        if tensor.dtype is torch.float32 and tensor.is_cpu and tensor.is_contiguous():
+            kept.append(tensor)
+        elif as_they_are or tensor.dtype not in _NARROW or not tensor.is_cpu:
+            return None
+        else:
+            kept.append(tensor.detach().float().contiguous())
+    return kept
 
 
 def _alike(tensors: Sequence[torch.Tensor]) -> Iterator[list[int]]:

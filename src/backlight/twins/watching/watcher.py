@@ -15,15 +15,15 @@ from backlight.measuring.watcher import EVERY, Sealed
 from backlight.twins.watching.capture import Capture
 from backlight.twins.watching.graph import LossGraph
 from backlight.twins.watching.layers import Layers
-from backlight.twins.watching.nonfinite import first_nonfinite, first_strange_gradient, located, quickly_finite
+from backlight.twins.watching.nonfinite import first_nonfinite, located, quickly_finite
 from backlight.twins.watching.optimisers import Optimisers
 from backlight.twins.watching.outputs import inputs_of, measurable, tensors_in
 from backlight.twins.watching.parameters import Parameters
 from backlight.twins.watching.sealed import StepNumbers, TorchStep
 from backlight.twins.watching.sealing import Sealing, input_numbers, output_numbers
 
-_THOROUGH: Final = 5
-"""Batch norms' statistics are compared every so many recorded steps."""
+_THOROUGH: Final = 8
+"""Batch norms' statistics are compared at the first recorded step and every so many."""
 
 _MAPS: Final = 10
 """Maps of units are drawn at the first recorded step and every so many."""
@@ -67,6 +67,8 @@ class TorchWatcher(Watcher):
         self._output_place: int | None = None  # of the judged output among all
         self._handles: list[RemovableHandle] = []
         self._records = 0
+        self._return_handle: RemovableHandle | None = None
+        self._last_call: tuple[Any, Any] | None = None
         self._stepped = False  # the optimiser has stepped, and step() was not told yet
         self._told = False  # step() was called by the user
         self._busy = False
@@ -75,10 +77,7 @@ class TorchWatcher(Watcher):
     # -- attaching and detaching ---------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._handles = [
-            self._model.register_forward_pre_hook(self._on_call, with_kwargs=True),
-            self._model.register_forward_hook(self._on_return, with_kwargs=True, always_call=True),
-        ]
+        self._handles = [self._model.register_forward_pre_hook(self._on_call, with_kwargs=True)]
         self._optimisers.attach()
 
     def _stop(self) -> None:
@@ -87,23 +86,32 @@ class TorchWatcher(Watcher):
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        self._capture.detach()
-        self._capture.clear()
+        self._look_away()
         self._optimisers.detach()
         self._forget()
+        self._last_call = None
 
     def _begin(self) -> None:
         self._forget()
-        self._capture.attach()
+        if self._return_handle is None:  # after the hooks of the layers, of which the model itself may be one
+            self._capture.attach()
+            self._return_handle = self._model.register_forward_hook(self._on_return, always_call=True)
         if not self._optimisers.steps:  # nobody may tell when the parameters are about to move
             self._parameters.remember()
         self._optimisers.clear()
 
     def _rest(self) -> None:
-        if self._capture.attached:
+        if self._return_handle is not None:
             self._forget()
-            self._capture.detach()
+            self._look_away()
         self._optimisers.clear()
+
+    def _look_away(self) -> None:
+        """Take off the hooks that only recorded steps need."""
+        self._capture.detach()
+        if self._return_handle is not None:
+            self._return_handle.remove()
+            self._return_handle = None
 
     def _forget(self) -> None:
         """Forget the step before."""
@@ -136,44 +144,30 @@ class TorchWatcher(Watcher):
         if self._stepped and not self._told:
             self._over(None)
         self._forward_passes += 1
+        self._last_call = args, kwargs
         if self._recording:
             self._capture.begin_pass()
             if not self._inputs:
                 self._inputs = inputs_of(args, kwargs)
 
-    def _on_return(self, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-        del module
+    def _on_return(self, module: torch.nn.Module, args: Any, output: Any) -> None:
+        del module, args
         if self._busy or torch.compiler.is_compiling():
             return
         self._capture.end_pass()
         if not torch.is_grad_enabled():
             return
-        if self._recording:
-            found = [tensor for tensor in tensors_in(output) if measurable(tensor)]
-            awaited = [tensor for tensor in found if tensor.requires_grad and not tensor.is_leaf]
-            self._outputs += found
-            for at, tensor in enumerate(awaited):
-                tensor.register_hook(partial(self._on_gradient, tensor, at == 0))  # type: ignore[no-untyped-call]
-        elif self._first_nonfinite is None:
-            self._glance(args, kwargs, output)
-
-    def _glance(self, args: Any, kwargs: Any, output: Any) -> None:
-        """Look whether the output is finite, in a step that is not recorded; if not, find out where that began."""
-        tensor = next((one for one in tensors_in(output) if measurable(one)), None)
-        if tensor is None or tensor.device.type != "cpu" or quickly_finite(tensor):
-            return
-        self._busy = True
-        try:
-            self._first_nonfinite = located(self._model, self._layers, self._parameters, args, kwargs, self.taken)
-        finally:
-            self._busy = False
+        found = [tensor for tensor in tensors_in(output) if measurable(tensor)]
+        awaited = [tensor for tensor in found if tensor.requires_grad and not tensor.is_leaf]
+        self._outputs += found
+        for at, tensor in enumerate(awaited):
+            tensor.register_hook(partial(self._on_gradient, tensor, at == 0))  # type: ignore[no-untyped-call]
 
     # -- backward and the optimiser ------------------------------------------------------------------------------------
 
     def _on_gradient(self, tensor: torch.Tensor, is_first: bool, gradient: torch.Tensor) -> None:
         if self._left_over is None:
-            groups = self._optimisers.group_of()
-            self._left_over = self._parameters.left_over(set(groups) if groups else None)
+            self._left_over = self._parameters.left_over(self._optimisers)
             self._scale = None if self._scaler is None else float(self._scaler.get_scale())
         self._backward_passes += is_first
         self._output_gradients[id(tensor)] = gradient
@@ -200,14 +194,20 @@ class TorchWatcher(Watcher):
         self._stepped = True
 
     def _glance_at_gradients(self) -> None:
-        """Look at one gradient: what is not finite travels back to the first layer."""
+        """Look at one gradient, in a step that is not recorded: what is not finite travels back to the first layer.
+
+        The optimiser has not stepped yet, so the model can be run again on the same batch with the same weights.
+        """
         parameters = self._parameters
         first = next((one.grad for one in parameters.tensors if one.grad is not None), None)
         if first is None or first.is_sparse or first.device.type != "cpu" or quickly_finite(first):
             return
-        where = first_strange_gradient(parameters)
-        if where is not None:
-            self._first_nonfinite = NonFinite(where=where, direction="backward", step=self.taken)
+        self._busy = True
+        try:
+            args, kwargs = self._last_call or ((), {})
+            self._first_nonfinite = located(self._model, self._layers, parameters, args, kwargs, self.taken)
+        finally:
+            self._busy = False
 
     # -- the end of a step ---------------------------------------------------------------------------------------------
 
@@ -227,7 +227,7 @@ class TorchWatcher(Watcher):
         graph = self._graph(loss) if structure_new or self._loss is None else None
         self._rates = self._rates or self._optimisers.rates()
         parameters.read_gradients()
-        if parameters.data is None:  # no step was taken where one was expected
+        if not parameters.remembered:  # no step was taken where one was expected
             parameters.remember()
         else:
             parameters.read_update()
