@@ -65,7 +65,7 @@ def _rows(x: Array, y: Array) -> Array:
 
 @cache
 def _names() -> tuple[str, ...]:
-    return tuple(load_corpus("names").items)
+    return tuple(dict.fromkeys(load_corpus("names").items))
 
 
 def _examples(rng: np.random.Generator, kind: type[Windows] | type[Sequences], context: int) -> Data:

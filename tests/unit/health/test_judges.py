@@ -257,7 +257,7 @@ def test_what_is_there_is_found(found: str, seen: Callable[[], Measurements]):
 
 NOT_ILL: dict[str, Callable[[], Measurements]] = {
     "gradients that vanish in a net that learns": lambda: make.with_layer(well(), "fc1", gradient=spread(1e-9)),
-    "long steps in a net that learns": lambda: make.with_parameter(well(), update_to_data=0.9),
+    "long steps in a net that learns": lambda: make.with_parameter(well(), update_to_data=5.0),
     "short steps in a net that learns": lambda: make.with_parameter(well(), update_to_data=1e-7),
     "strong decay in a net that learns": lambda: make.with_optimiser(well(), kind="SGD", weight_decay=5.0),
     "much dropout in a net that learns": lambda: make.with_facts(
@@ -298,16 +298,54 @@ NOT_ILL: dict[str, Callable[[], Measurements]] = {
         losses=tuple(LossPoint(step=s, loss=0.05 * 0.97**s) for s in range(200)),
     ),
     "a reward, which may be negative": lambda: replace(
-        make.with_records(well(), logits=None), loss=LossFacts(kind="other"),
+        make.with_records(well(), logits=None, loss=-5.0), loss=LossFacts(kind="other"),
         losses=tuple(LossPoint(step=s, loss=-5.0) for s in range(200)),
     ),
     "duplicates by chance": lambda: replace(well(), split=SplitFacts(train=8000, dev=1000, shared=3)),
     "a held-out loss that wavers": lambda: _overfit(1.02),
     "a few units that sleep": lambda: make.with_layer(well(), "act2", dead=0.1, dead_now=0.3),
-    "few labels yet": lambda: replace(
-        make.with_logits(well(), targets=(0, 0, 8, 0, 0, 0, 0, 0, 0, 0)), steps=well().steps[:1]
+    "few labels yet": lambda: _cut(make.with_logits(well(), targets=(0, 0, 8, 0, 0, 0, 0, 0, 0, 0)), 1),
+    "a loss that falls slowly": lambda: _slow(2.32, 2.27),
+    "a loss that begins low and moves little, by short steps": lambda: make.with_parameter(
+        make.with_losses(well(), start=2.2, end=2.12), update_to_data=1e-6
     ),
+    "units that slept at first": lambda: _at_first(make.with_layer(well(), "act2", dead=0.9, dead_now=0.9)),
+    "one bad evaluation": lambda: replace(
+        well(),
+        evaluations=tuple(
+            EvaluationPoint(step=s, dev=dev, train=0.5) for s, dev in ((50, 1.2), (100, 1.0), (150, 1.0), (200, 1.4))
+        ),
+    ),
+    "many layers that each lose a little": lambda: _deep(make.with_layer(well(), "act2", across=0.5e-4), 8),
 }  # fmt: skip
+
+
+def _cut(seen: Measurements, records: int) -> Measurements:
+    return replace(seen, steps=seen.steps[:records])
+
+
+def _at_first(seen: Measurements) -> Measurements:
+    """Let only the first record be changed."""
+    return replace(seen, steps=(seen.steps[0], *well().steps[1:]))
+
+
+def _slow(start: float, end: float) -> Measurements:
+    """A loss that has not come below guessing yet, and is on its way."""
+    seen = make.with_parameter(make.with_losses(well(), start=start, end=end), update_to_data=2e-2)
+    return replace(seen, evaluations=())
+
+
+def _deep(seen: Measurements, more: int) -> Measurements:
+    """Put linear layers of the second's kind before the last one."""
+    fc2 = next(one for one in seen.layers if one.name == "fc2")
+    extra = tuple(replace(fc2, name=f"fc2{i}", reads=(), parameters=()) for i in range(more))
+    seen = replace(seen, layers=(*seen.layers[:3], *extra, *seen.layers[3:]))
+    return make.with_records(
+        seen,
+        lambda r: {
+            "layers": (*r.layers[:3], *(replace(r.layers[2], name=one.name) for one in extra), *r.layers[3:]),
+        },
+    )
 
 
 def _first_step_still(seen: Measurements) -> Measurements:
@@ -318,6 +356,25 @@ def _first_step_still(seen: Measurements) -> Measurements:
 @pytest.mark.parametrize("seen", NOT_ILL.values(), ids=NOT_ILL.keys())
 def test_what_is_not_ill_has_no_finding(seen: Callable[[], Measurements]):
     assert ids(seen()) == set()
+
+
+def test_a_loss_that_came_down_to_guessing_has_learnt_the_frequencies_only():
+    seen = make.with_parameter(make.with_losses(well(), start=8.0, end=2.302), update_to_data=2e-2)
+    flat = tuple(replace(one, loss=8.0 if one.step < 30 else 2.302) for one in seen.losses)
+    held_out = tuple(replace(one, dev=2.302) for one in seen.evaluations)
+    assert "labels-unrelated" in ids(replace(seen, losses=flat, evaluations=held_out))
+
+
+def test_labels_of_a_contrastive_loss_are_not_the_outputs_classes():
+    chain = ("nll_loss", "log_softmax", "div", "mm", "div")
+    seen = replace(_unrelated(), loss=LossFacts(kind="cross_entropy", reduction="mean", chain=chain))
+    assert ids(seen) == {"not-learning"}
+
+
+def test_last_resorts_are_silent_where_something_serious_was_found():
+    seen = make.with_records(_unrelated(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(100.0)),)})
+    assert ids(_unrelated()) == {"labels-unrelated"}
+    assert ids(seen) == {"input-scale"}
 
 
 def test_every_judge_has_found_something_here():
