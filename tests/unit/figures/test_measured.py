@@ -1,0 +1,155 @@
+"""Pictures of layers show what the records say, layer by layer, of the last recorded step."""
+
+from typing import Any, cast
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from backlight.core.measurements import (
+    Histogram,
+    LayerFacts,
+    LayerRecord,
+    Measurements,
+    ParameterFacts,
+    ParameterRecord,
+    Spread,
+    StepRecord,
+    UnitMap,
+)
+from backlight.figures import STYLE
+from backlight.figures.gathering import NoPictureError, Source, measured
+from backlight.figures.pages import Page
+
+SATURATED = np.array([[1, 0, 1], [1, 0, 0]], bool)
+
+
+def spread(std: float, *counts: int, reach: float = 1.0) -> Spread:
+    histogram = Histogram(low=-reach, high=reach, counts=counts) if counts else None
+    return Spread(count=8, mean=0.0, std=std, rms=std, low=-1, high=1, nonfinite=0, histogram=histogram)
+
+
+def step(number: int, *, update: float | None = None) -> StepRecord:
+    bits = np.packbits(SATURATED).tobytes().hex()
+    return StepRecord(
+        step=number,
+        loss=2.0,
+        layers=(
+            LayerRecord(name="first", output=spread(1.5, 1, 2, reach=8)),
+            LayerRecord(
+                name="squash", output=spread(0.6, 3, 1), gradient=spread(1e-4, 4, 4, reach=2**-9), saturated=0.031,
+                unit_map=UnitMap(rows=2, units=3, bits=bits),
+            ),
+            LayerRecord(name="last", output=spread(0.1)),
+        ),
+        parameters=(
+            ParameterRecord(
+                name="first.weight", data=spread(0.2), gradient=spread(2e-3, 5, 6, reach=2**-6), grad_to_data=1e-2,
+                update_to_data=update,
+            ),
+            ParameterRecord(name="first.bias", data=spread(0.2), gradient=spread(1.0, 7, 7), grad_to_data=5.0),
+        ),
+    )  # fmt: skip
+
+
+def measurements(*steps: StepRecord, **changes: Any) -> Measurements:
+    given: dict[str, Any] = {
+        "framework": "backlight",
+        "source": "watch",
+        "model": "MLP",
+        "layers": (
+            LayerFacts(name="first", kind="Linear", role="linear"),
+            LayerFacts(name="squash", kind="Tanh", role="activation", bounded=True, reads=("first",)),
+            LayerFacts(name="last", kind="Linear", role="linear"),
+        ),
+        "parameters": (
+            ParameterFacts(name="first.weight", layer="first", shape=(2, 3), weight_matrix=True),
+            ParameterFacts(name="first.bias", layer="first", shape=(3,), weight_matrix=False),
+        ),
+        "steps": steps or (step(0),),
+    }
+    return Measurements(**{**given, **changes})
+
+
+def of(found: Measurements) -> Source:
+    class Measured:
+        measurements = found
+
+    return cast("Source", Measured())
+
+
+def axes_of(page: Page):
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(page.width, page.height), layout="constrained")
+        page.draw(figure)
+    return figure.axes
+
+
+def rows(page: Page):
+    """Return names, notes and heights of the rows of histograms."""
+    (ax,) = axes_of(page)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    heights = [(place - line.get_ydata())[::2] / 0.86 for place, line in enumerate(ax.lines[1:])]
+    return names, [text.get_text() for text in ax.texts], heights
+
+
+def test_activations_are_those_of_the_non_linear_layers():
+    names, notes, (heights,) = rows(measured.activations(of(measurements())))
+    assert (names, notes) == (["squash"], ["std 0.60, 3.1% saturated"])
+    assert heights == pytest.approx([1, 1 / 3])
+
+
+def test_preactivations_are_what_those_layers_read():
+    names, notes, (heights,) = rows(measured.preactivations(of(measurements())))
+    assert (names, notes) == (["first"], ["std 1.50"])
+    assert heights == pytest.approx([0.5, 1])
+
+
+def test_gradients_of_activations_and_of_weight_matrices():
+    names, notes, _ = rows(measured.activation_gradients(of(measurements())))
+    assert (names, notes) == (["squash"], ["std 1.0e-04"])
+    names, notes, (heights,) = rows(measured.weight_gradients(of(measurements())))
+    assert (names, notes) == (["first"], ["std 2.0e-03"])  # and not the bias
+    assert heights == pytest.approx([5 / 6, 1])
+
+
+def test_maps_show_each_bit_at_its_example_and_unit():
+    (ax,) = axes_of(measured.saturation(of(measurements())))
+    assert ax.images[0].get_array().tolist() == [[2, 0, 1], [2, 0, 0]]
+    (ax,) = axes_of(measured.dead_units(of(measurements())))
+    assert ax.images[0].get_array().tolist() == [[0, 1, 0.5]]
+    assert [text.get_text() for text in ax.texts] == ["1 of 3"]
+
+
+def test_ratios_are_those_of_weight_matrices():
+    (ax,) = axes_of(measured.gradient_to_data(of(measurements())))
+    assert ax.collections[-1].get_offsets().tolist() == [[1e-2, 0]]
+    steps = (step(0, update=1e-3), step(10), step(20, update=2e-3))
+    (ax,) = axes_of(measured.update_to_data(of(measurements(*steps))))
+    assert ax.lines[0].get_xdata().tolist() == [0, 10, 20]
+    assert ax.lines[0].get_ydata()[[0, 2]].tolist() == [1e-3, 2e-3]
+    assert np.isnan(ax.lines[0].get_ydata()[1])
+    assert [text.get_text() for text in ax.texts] == ["first", "1e-3"]
+
+
+def test_the_last_recorded_step_is_shown():
+    early = StepRecord(step=0, loss=3.0, layers=(LayerRecord(name="squash", output=spread(0.1, 1, 1)),))
+    _, notes, _ = rows(measured.activations(of(measurements(early, step(10), StepRecord(step=11, loss=2.0)))))
+    assert notes == ["std 0.60, 3.1% saturated"]
+
+
+NOTHING = {
+    "activations": measured.activations, "preactivations": measured.preactivations, "saturation": measured.saturation,
+    "activation-gradients": measured.activation_gradients, "weight-gradients": measured.weight_gradients,
+    "dead-units": measured.dead_units, "gradient-to-data": measured.gradient_to_data,
+    "update-to-data": measured.update_to_data,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("gather", NOTHING.values(), ids=NOTHING)
+def test_what_was_not_measured_is_said(gather):
+    bare = StepRecord(step=0, loss=2.0, layers=(LayerRecord(name="other", output=spread(1.0)),))
+    for found in (measurements(bare), measurements(steps=())):
+        with pytest.raises(NoPictureError, match="it needs "):
+            gather(of(found))
