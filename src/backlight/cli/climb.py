@@ -32,7 +32,7 @@ class Climb:
     def __init__(self, out: Console, plans: Sequence[Plan], text: Corpus, *, jobs: int) -> None:
         self.out, self.jobs = out, jobs
         self.fallen: list[Fallen] = []
-        size = f"{len(text.items):,} items" if text.mode == "items" else f"{len(text.items[0]):,} characters"
+        size = f"{len(text.items):,} items" if text.mode == "items" else f"{text.characters:,} characters"
         source = "standard input" if text.name == "-" else one_line(text.name)
         self.heading = f"{len(plans)} rungs on {source}: {size}; {jobs} at a time"
         self.bars = Progress(

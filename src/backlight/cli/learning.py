@@ -100,7 +100,7 @@ def _resume(path: Path) -> str:
 
 def _heading(session: Session) -> str:
     plan, corpus = session.plan, session.corpus
-    size = f"{len(corpus.items):,} items" if session.ends else f"{len(corpus.items[0]):,} characters"
+    size = f"{len(corpus.items):,} items" if session.ends else f"{corpus.characters:,} characters"
     return f"{plan.model} on {source(corpus.name)}: {size}, vocabulary {session.vocabulary.size}"
 
 

@@ -37,6 +37,11 @@ class Corpus:
     weights: FloatArray | None
     sha256: str
 
+    @property
+    def characters(self) -> int:
+        """How many there are in all items together."""
+        return int(Items.of(self.items).lengths().sum())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusInfo:

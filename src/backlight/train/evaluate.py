@@ -1,7 +1,7 @@
 """The loss of a model on a whole split, each target counted once."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -23,7 +23,7 @@ SAMPLE_TARGETS = 500_000
 """A training split with more targets than this is judged by about so many of them, evenly spaced."""
 
 
-def dataset(model: LanguageModel, vocabulary: Vocabulary, items: list[str], *, ends: bool) -> Dataset:
+def dataset(model: LanguageModel, vocabulary: Vocabulary, items: Sequence[str], *, ends: bool) -> Dataset:
     """Return items as the examples that the model reads."""
     encoded = vocabulary.encode_items(items, ends=ends)
     kind = Windows if model.reads == "windows" else Sequences
