@@ -20,13 +20,13 @@ COMMANDS = [
     "train names.txt --context 2 --hidden 4 --steps 6", "train names.txt --model ngram --order 2",
     "train names.txt --mode text --context 2 --hidden 4 --steps 6", "train --resume net",
     "find-lr names.txt --context 2 --hidden 4", "find-lr names.txt --hidden 4 --to 1e-4",
-    "explain tanh(x*w) --at x=2,w=3", "explain --run net", "explain --model gru names.txt --walk",
+    "explain tanh(x*w) --at x=2,w=3", "explain --run net", "explain --model gru names.txt",
     "figures --list", "gradcheck --model bigram",
 ]  # fmt: skip
 
 HELP = [
-    "", "train", "find-lr", "sample", "explain", "score", "figures", "gradcheck", "data", "data list", "data describe", "runs",
-    "runs list", "runs show", "runs compare",
+    "", "train", "find-lr", "sample", "explain", "score", "figures", "gradcheck", "data", "data list", "data describe",
+    "runs", "runs list", "runs show", "runs compare",
 ]  # fmt: skip
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
