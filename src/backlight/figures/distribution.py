@@ -38,10 +38,11 @@ def draw_next_characters(
     names = [labels[token] for token in shown]
     if len(shown) < len(order):
         heights.append(1 - sum(heights))
-        names.append("others")
+        names.append("…")
     bars = ax.bar(range(len(names)), heights, width=0.8, color=colours.blue)
     if len(shown) < len(order):
         bars[-1].set_color(colours.muted)
+        ax.set_xlabel(f"… are the {len(order) - len(shown):,} others together")
     came = "" if truth is None else f": “{legible(labels[truth])}” came, at {probabilities[truth]:.1%}"
     if truth is not None and truth in shown:
         bars[int(np.flatnonzero(shown == truth)[0])].set_color(colours.orange)

@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, StrMethodFormatter
 
 PERCENT: Final = FuncFormatter(lambda share, _: f"{100 * share:.3g}%")
 """Writes shares at an axis."""
@@ -35,6 +35,13 @@ def quoted(text: str, most: int = 24) -> str:
 def write_title(ax: Axes, title: str, **how: Any) -> None:
     """Write what is to be seen above the axes, on two lines where one is too short."""
     ax.set_title(title, parse_math=False, wrap=True, **how)
+
+
+def step_ticks(ax: Axes) -> None:
+    """Write whole numbers along the x axis: 1,000 steps."""
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.set_xlabel("step")
 
 
 def letter_ticks(axis: Axis, labels: Sequence[str], *, size: float | None = None) -> None:

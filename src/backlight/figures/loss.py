@@ -5,17 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import StrMethodFormatter
 
 from backlight.core import FloatArray, IntArray
 from backlight.figures.ends import End, name_ends
-from backlight.figures.letters import write_title
+from backlight.figures.letters import step_ticks, write_title
 from backlight.figures.style import palette
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossCurves:
-    """The losses of one training, in nats per character.
+    """The losses of one training.
 
     Attributes:
         steps: (N,) at which the minibatch losses were taken.
@@ -24,6 +23,7 @@ class LossCurves:
         dev_steps: (E,) at which the held-out part was judged.
         dev: (E,) its loss.
         know_nothing: ln V, what a model pays that knows nothing; None to leave it out.
+        unit: of all of them. Nats are told in bits too.
     """
 
     steps: IntArray
@@ -32,6 +32,7 @@ class LossCurves:
     dev_steps: IntArray
     dev: FloatArray
     know_nothing: float | None = None
+    unit: str = "nats per character"
 
 
 def draw_loss(ax: Axes, curves: LossCurves) -> None:
@@ -62,9 +63,8 @@ def draw_loss(ax: Axes, curves: LossCurves) -> None:
                     xycoords=ax.get_yaxis_transform(), textcoords="offset points", ha="right", size=9,
                     color=colours.muted)  # fmt: skip
     name_ends(ax, ends)
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.set_xlabel("step")
-    ax.set_ylabel("nats per character")
+    step_ticks(ax)
+    ax.set_ylabel(curves.unit)
     write_title(ax, _title(curves))
 
 
@@ -85,5 +85,7 @@ def _title(curves: LossCurves) -> str:
         return "Loss of each minibatch, and smoothed"
     best = int(finite[np.argmin(curves.dev[finite])])
     at = f"{curves.dev_steps[best]:,}"
+    if curves.unit != "nats per character":
+        return f"Loss on held-out data: {curves.dev[best]:.4f} at step {at}"
     bits = curves.dev[best] / math.log(2)
     return f"Loss on held-out text: {curves.dev[best]:.4f} nats ({bits:.3f} bits) at step {at}"

@@ -5,11 +5,10 @@ from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import StrMethodFormatter
 
 from backlight.core import FloatArray, IntArray, ShapeError
 from backlight.figures.ends import End, name_ends
-from backlight.figures.letters import cell_size, legible, write_title
+from backlight.figures.letters import cell_size, legible, step_ticks, write_title
 from backlight.figures.style import palette
 
 HEALTHY_UPDATE: Final = 1e-3
@@ -89,8 +88,7 @@ def draw_update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArr
             ends.append(End(legible(name), last, float(np.exp(np.log(row[seen][-5:]).mean())), shade))
     ax.axhline(HEALTHY_UPDATE, color=colours.ink, linewidth=1.2, linestyle=(0, (4, 3)))
     ends.append(End("1e-3", last, HEALTHY_UPDATE, colours.ink))
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.set_xlabel("step")
+    step_ticks(ax)
     ax.set_ylabel("std of update / std of weights")
     write_title(ax, "How far each step moves the weights")
     name_ends(ax, ends)

@@ -51,7 +51,8 @@ def test_the_rare_of_very_many_characters_share_a_bar(ax):
     p[7] = 0.5
     draw_next_characters(ax, p, list(map(chr, range(0x400, 0x464))), after="", truth=99)
     assert len(heights(ax)) == 40
-    assert ticks(ax.xaxis)[-1] == "others"
+    assert ticks(ax.xaxis)[-1] == "…"
+    assert ax.get_xlabel() == "… are the 61 others together"
     assert sum(heights(ax)) == pytest.approx(1)
 
 
