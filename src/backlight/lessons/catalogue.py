@@ -1,0 +1,98 @@
+"""The lessons: what there are, what each is for, and where their sources are."""
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+
+from backlight.core import ConfigError
+from backlight.lessons.exercises import EXERCISES, Exercise
+from backlight.lessons.notebook import notebook_bytes
+from backlight.lessons.source import Cell, parse
+
+REPOSITORY: Final = "backlight/backlight"
+"""Owner and name on GitHub, for the Colab badge and for the install cell. After a change: make notebooks"""
+
+_BADGE: Final = (
+    "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+    "(https://colab.research.google.com/github/{repository}/blob/main/notebooks/{file})"
+)
+
+_INSTALL: Final = """\
+# only where Backlight is missing, as on Colab
+try:
+    import backlight
+except ImportError:
+    %pip install --quiet "backlight @ git+https://github.com/{repository}"\
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """One lesson of the course.
+
+    Attributes:
+        number: 1 to 7.
+        name: of its files, as in "lesson_1_micrograd".
+        title: a few words.
+        able: what you can do after it, in a line that goes on from "you can".
+    """
+
+    number: int
+    name: str
+    title: str
+    able: str
+
+    @property
+    def file(self) -> str:
+        """The name of its notebook."""
+        return f"{self.name}.ipynb"
+
+    @property
+    def exercises(self) -> list[Exercise]:
+        """Its exercises, in order."""
+        return [exercise for exercise in EXERCISES.values() if exercise.lesson == self.number]
+
+    def cells(self, *, student: bool) -> list[Cell]:
+        """Return the cells of its source, with the solutions, or with stubs in their place."""
+        path = resources.files("backlight.lessons").joinpath("sources", f"{self.name}.py")
+        return parse(path.read_text(encoding="utf-8"), student=student)
+
+    def notebook(self, *, student: bool = True) -> bytes:
+        """Return its notebook as the bytes of a file: with a badge and an install cell on top, and without outputs."""
+        badge = _BADGE.format(repository=REPOSITORY, file=self.file)
+        top = [
+            Cell(kind="code", source=_INSTALL.format(repository=REPOSITORY), tags=("install",)),
+            Cell(kind="markdown", source=badge),
+        ]
+        return notebook_bytes(top + self.cells(student=student))
+
+
+LESSONS: Final[dict[int, Lesson]] = {
+    lesson.number: lesson
+    for lesson in (
+        Lesson(
+            number=1,
+            name="lesson_1_micrograd",
+            title="One number at a time: derivatives, the chain rule, a network that learns",
+            able="say where every gradient of a small network comes from, and train it by hand",
+        ),
+        Lesson(
+            number=2,
+            name="lesson_2_bigrams",
+            title="What follows what: a language model by counting, and the same by learning",
+            able="build, judge and smooth a model of letters, and see why one-hot times W is a table of log counts",
+        ),
+    )
+}
+"""By number."""
+
+
+def lesson(number: int) -> Lesson:
+    """Return a lesson by its number.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if number not in LESSONS:
+        raise ConfigError(f"a lesson is one of {', '.join(map(str, LESSONS))}; got {number}. See: backlight lessons")
+    return LESSONS[number]

@@ -1,0 +1,501 @@
+"""Lesson 1: derivatives by formula and by difference, the walk back, gradient descent, softmax with Value."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd import Value
+from backlight.core import FloatArray
+from backlight.lessons.exercises.exercise import Case, Exercise, Mistake
+
+Three = tuple[float, float, float]
+Function = Callable[[float, float, float], float]
+
+_PARTS = ("df/da", "df/db", "df/dc")
+
+
+# -- 1.1, 1.2, 1.3: the gradient of f -------------------------------------------------------------------------------
+
+
+def _f(a: float, b: float, c: float) -> float:
+    return a**2 * b + math.sin(3 * b) - a / c
+
+
+def _points(rng: np.random.Generator) -> list[dict[str, float]]:
+    points = rng.uniform(0.5, 3, (4, 3)).round(2).tolist()
+    return [{"a": 2.0, "b": 3.0, "c": 4.0}, *({"a": a, "b": b, "c": c} for a, b, c in points)]
+
+
+def _steps(rng: np.random.Generator) -> list[dict[str, Any]]:
+    return [{"f": _f, **point, "h": h} for point, h in zip(_points(rng), (0.01, 0.1, 0.01, 0.02, 0.05), strict=True)]
+
+
+def _by_formula(a: float, b: float, c: float) -> Three:
+    return 2 * a * b - 1 / c, a**2 + 3 * math.cos(3 * b), a / c**2
+
+
+FORMULA = Exercise(
+    id="1.1",
+    title="A gradient by formula",
+    answer="gradient_by_formula",
+    task="""\
+Write `gradient_by_formula(a, b, c)`. It returns the three derivatives of
+
+    f(a, b, c) = a² b + sin(3 b) - a / c
+
+by `a`, by `b` and by `c`, as a tuple, worked out on paper and typed in as formulas.""",
+    cases=_points,
+    solution=_by_formula,
+    parts=_PARTS,
+    mistakes=(
+        Mistake(
+            name="one path of two",
+            answer=lambda a, b, c: (2 * a * b, a**2, a / c**2),
+            message="The letter stands in two terms of f, and each gives a share. The shares add up.",
+        ),
+        Mistake(
+            name="the other path of two",
+            answer=lambda a, b, c: (-1 / c, 3 * math.cos(3 * b), a / c**2),
+            message="The letter stands in two terms of f, and each gives a share. The shares add up.",
+        ),
+        Mistake(
+            name="forgot the inner derivative",
+            answer=lambda a, b, c: (2 * a * b - 1 / c, a**2 + math.cos(3 * b), a / c**2),
+            message="sin has 3 b inside, not b: by the chain rule its slope is multiplied by the slope of what is "
+            "inside.",
+        ),
+        Mistake(
+            name="wrong sign of the quotient",
+            answer=lambda a, b, c: (2 * a * b + 1 / c, a**2 + 3 * math.cos(3 * b), -a / c**2),
+            message="Two things turn a sign here: the minus before a / c, and that 1 / c falls when c grows.",
+        ),
+        Mistake(
+            name="wrong sign of the cosine",
+            answer=lambda a, b, c: (2 * a * b - 1 / c, a**2 - 3 * math.cos(3 * b), a / c**2),
+            message="The derivative of the sine is the cosine; it is the cosine's that has a minus.",
+        ),
+        Mistake(
+            name="the power was not lowered",
+            answer=lambda a, b, c: (2 * a**2 * b - 1 / c, a**2 + 3 * math.cos(3 * b), a / c),
+            message="A power comes down as a factor and leaves a power one lower: a³ gives 3 a².",
+        ),
+    ),
+    hints=(
+        "Take one letter at a time and treat the two others as plain numbers.",
+        "The letter a stands in a² b and in a / c. Differentiate each term by a, and add.",
+        "For b: the term sin(3 b) gives cos(3 b) times the derivative of 3 b.",
+        "For c: -a / c is -a c⁻¹. Bring the power down: -a · (-1) · c⁻².",
+    ),
+    look="backlight explain 'a**2*b + sin(3*b) - a/c' --at a=2,b=3,c=4",
+)
+
+
+def _moved(f: Function, at: Sequence[float], which: int, by: float) -> float:
+    a, b, c = (x + by * (i == which) for i, x in enumerate(at))
+    return f(a, b, c)
+
+
+def _forward(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
+    return tuple((_moved(f, (a, b, c), i, h) - f(a, b, c)) / h for i in range(3))
+
+
+def _backward_difference(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
+    return tuple((f(a, b, c) - _moved(f, (a, b, c), i, -h)) / h for i in range(3))
+
+
+def _symmetric(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
+    return tuple((_moved(f, (a, b, c), i, h) - _moved(f, (a, b, c), i, -h)) / (2 * h) for i in range(3))
+
+
+def _never_put_back(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
+    before = f(a, b, c)
+    return (f(a + h, b, c) - before) / h, (f(a + h, b + h, c) - before) / h, (f(a + h, b + h, c + h) - before) / h
+
+
+def _never_put_back_both(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
+    up = (f(a + h, b, c), f(a + h, b + h, c), f(a + h, b + h, c + h))
+    down = (f(a - h, b, c), f(a - h, b - h, c), f(a - h, b - h, c - h))
+    return tuple((high - low) / (2 * h) for high, low in zip(up, down, strict=True))
+
+
+def _times(
+    factor: Callable[[float], float], rule: Callable[..., tuple[float, ...]]
+) -> Callable[..., tuple[float, ...]]:
+    return lambda f, a, b, c, h: tuple(factor(h) * one for one in rule(f, a, b, c, h))
+
+
+_PUT_BACK = Mistake(
+    name="did not put the last one back",
+    answer=_never_put_back,
+    message="One letter moves at a time: before the next is moved, the last must be where it was.",
+)
+
+FORWARD = Exercise(
+    id="1.2",
+    title="The same by forward difference",
+    answer="forward_difference",
+    task="""\
+Write `forward_difference(f, a, b, c, h)`. It returns the three slopes of a function `f(a, b, c)`, whatever it computes:
+how far `f` rises when one letter is moved up by `h`, divided by `h`. No formula of a derivative is needed.""",
+    cases=_steps,
+    solution=_forward,
+    parts=_PARTS,
+    mistakes=(
+        Mistake(
+            name="not divided by h",
+            answer=_times(lambda h: h, _forward),
+            message="A slope is rise over run: the rise alone shrinks with h.",
+        ),
+        Mistake(
+            name="backward difference",
+            answer=_backward_difference,
+            message="That moves the letter down by h. It is as good, but this exercise asks for the step up.",
+        ),
+        Mistake(
+            name="symmetric difference",
+            answer=_symmetric,
+            message="That looks to both sides, which is exercise 1.3. Here f is compared with f where it stands.",
+        ),
+        Mistake(
+            name="wrong way round",
+            answer=_times(lambda _: -1, _forward),
+            message="It is f after the move less f before it.",
+        ),
+        _PUT_BACK,
+    ),
+    hints=(
+        "First for a alone: how much does f change from (a, b, c) to (a + h, b, c)?",
+        "Divide that change by h. Then do the same with b moved, and a where it was; then with c moved.",
+        "df/da is (f(a + h, b, c) - f(a, b, c)) / h.",
+    ),
+    look="the picture of the secant in the lesson: the forward difference is the slope from the point to its right "
+    "neighbour.",
+    rtol=1e-7,
+)  # fmt: skip
+
+SYMMETRIC = Exercise(
+    id="1.3",
+    title="The same by symmetric difference",
+    answer="symmetric_difference",
+    task="""\
+Write `symmetric_difference(f, a, b, c, h)`. It returns the three slopes of `f(a, b, c)`, each from a step of `h` up
+and a step of `h` down. Compare how far it is from the formula with how far the forward difference is.""",
+    cases=_steps,
+    solution=_symmetric,
+    parts=_PARTS,
+    mistakes=(
+        Mistake(
+            name="divided by h",
+            answer=_times(lambda _: 2, _symmetric),
+            message="From h below to h above is a run of 2 h, not of h.",
+        ),
+        Mistake(
+            name="not divided",
+            answer=_times(lambda h: 2 * h, _symmetric),
+            message="A slope is rise over run: divide by how far the two points are apart.",
+        ),
+        Mistake(
+            name="divided by h, times 2",
+            answer=_times(lambda _: 4, _symmetric),
+            message="Divide by 2 h: in code that is / (2 * h), since / 2 * h divides by 2 and multiplies by h.",
+        ),
+        Mistake(
+            name="/ 2 * h",
+            answer=_times(lambda h: h * h, _symmetric),
+            message="Code reads / 2 * h from left to right: divided by 2, then multiplied by h. Use brackets: / (2 * "
+            "h).",
+        ),
+        Mistake(
+            name="forward difference",
+            answer=_forward,
+            message="That looks up only, which is exercise 1.2. Here f stands on either side of the point.",
+        ),
+        Mistake(
+            name="wrong way round",
+            answer=_times(lambda _: -1, _symmetric),
+            message="It is f above less f below.",
+        ),
+        Mistake(name=_PUT_BACK.name, answer=_never_put_back_both, message=_PUT_BACK.message),
+    ),
+    hints=(
+        "Two points this time: one h above, one h below. How far apart are they?",
+        "df/da is (f(a + h, b, c) - f(a - h, b, c)) / (2 * h).",
+    ),
+    look="the picture of the secant in the lesson: the symmetric one is nearly parallel to the tangent.",
+    rtol=1e-7,
+)
+
+
+# -- 1.4: the walk back -----------------------------------------------------------------------------------------------
+
+
+def _graphs(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Return graphs as lists of (name, [(parent, local derivative), ...]), each node after its parents."""
+    drawn = rng.normal(0, 2, 12).round(1).tolist()
+    return [
+        {"nodes": [("a", []), ("b", []), ("c", [("a", 4.0), ("b", 3.0)]), ("d", [("c", -2.0)])]},
+        {"nodes": [("a", []), ("b", [("a", 1.0), ("a", 1.0)])]},
+        {
+            "nodes": [
+                ("x", []), ("w", []), ("u", [("x", drawn[0]), ("w", drawn[1])]), ("v", [("u", drawn[2])]),
+                ("s", [("u", drawn[3]), ("x", drawn[4])]), ("o", [("v", drawn[5]), ("s", drawn[6])]),
+            ]
+        },
+    ]  # fmt: skip
+
+
+Nodes = Sequence[tuple[str, Sequence[tuple[str, float]]]]
+
+
+def _walk(nodes: Nodes, step: Callable[[float, float, float], float], *, order: int = -1) -> dict[str, float]:
+    """Walk over the edges; `step` makes the new gradient of a parent of its old one, local, and above."""
+    grad = {name: 0.0 for name, _ in reversed(nodes)}
+    grad[nodes[-1][0]] = 1.0
+    for name, parents in nodes[::order]:
+        for parent, local in parents:
+            grad[parent] = step(grad[parent], local, grad[name])
+    return grad
+
+
+def _walk_back(nodes: Nodes) -> dict[str, float]:
+    return _walk(nodes, lambda old, local, above: old + local * above)
+
+
+def _end_not_one(nodes: Nodes) -> dict[str, float]:
+    return {name: 0.0 for name, _ in nodes}
+
+
+WALK = Exercise(
+    id="1.4",
+    title="The walk back",
+    answer="walk_back",
+    task="""\
+A graph is written down as a list of `(name, parents)`, each node after those that it was made of. `parents` is a
+list of `(parent's name, local derivative)`. The last node is the end.
+
+Write `walk_back(nodes)`. It returns a dictionary: for every name, the derivative of the end by that node. This is
+all that `backward()` does.""",
+    cases=_graphs,
+    solution=_walk_back,
+    mistakes=(
+        Mistake(
+            name="= for += where paths meet",
+            answer=lambda nodes: _walk(nodes, lambda old, local, above: local * above),
+            message="A node that is used twice hears from both: the second share must not overwrite the first.",
+        ),
+        Mistake(
+            name="forgot the gradient from above",
+            answer=lambda nodes: _walk(nodes, lambda old, local, above: old + local),
+            message="A local derivative says what the next node feels; the end feels that times the next node's "
+            "gradient.",
+        ),
+        Mistake(
+            name="forgot the local derivative",
+            answer=lambda nodes: _walk(nodes, lambda old, local, above: old + above),
+            message="The gradient from above is not handed on as it is: it is multiplied by the edge's local "
+            "derivative.",
+        ),
+        Mistake(
+            name="the end's own gradient is missing",
+            answer=_end_not_one,
+            message="The walk begins with the end, whose derivative by itself is 1. From 0 comes nothing but 0.",
+        ),
+        Mistake(
+            name="walked forward",
+            answer=lambda nodes: _walk(nodes, lambda old, local, above: old + local * above, order=1),
+            message="A node can hand on its gradient when it has all of it: start at the end, and go backward.",
+        ),
+        Mistake(
+            name="local derivative added, not multiplied",
+            answer=lambda nodes: _walk(nodes, lambda old, local, above: old + local + above),
+            message="The chain rule multiplies along a path. Only where paths meet is there a sum.",
+        ),
+    ),
+    hints=(
+        "Start with a gradient of 0 for everybody, and of 1 for the end.",
+        "Go through the nodes from the last to the first. Each hands something to each of its parents.",
+        "What it hands on is local derivative x its own gradient.",
+        "The parent adds it to what it has: +=, as several may hand it something.",
+    ),
+    look="backlight explain 'c = a*b; d = -2*c; o = d + c' --at a=3,b=4 --walk",
+)
+
+
+# -- 1.5: gradient descent --------------------------------------------------------------------------------------------
+
+
+def _lines(rng: np.random.Generator) -> list[dict[str, Any]]:
+    xs = rng.uniform(-1, 1, 5).round(2).tolist()
+    return [
+        {"w": 0.0, "xs": [1.0, 2.0], "ys": [2.0, 4.0], "rate": 0.05, "steps": 3},
+        {"w": 1.0, "xs": xs, "ys": [-3 * x for x in xs], "rate": 0.1, "steps": 4},
+    ]
+
+
+def _descend(
+    w: float, xs: list[float], ys: list[float], rate: float, steps: int, *, forget: bool = True, share: float = 1.0,
+    after: bool = False,
+) -> float:  # fmt: skip
+    weight = Value(w)
+    for _ in range(steps):
+        if forget and not after:
+            weight.zero_grad()
+        loss = sum(((weight * x - y) ** 2 for x, y in zip(xs, ys, strict=True)), Value(0.0))
+        loss.backward()
+        if after:
+            weight.zero_grad()
+        weight.data -= rate * share * weight.grad
+    return float(weight.data)
+
+
+DESCEND = Exercise(
+    id="1.5",
+    title="Gradient descent",
+    answer="descend",
+    task="""\
+Write `descend(w, xs, ys, rate, steps)`. Make a `Value` of the number `w`. Then, `steps` times: compute the loss,
+the sum of `(w * x - y) ** 2` over all pairs; get its gradient; move `w` by `rate` times the gradient, downhill.
+Return the last `w` as a plain number.""",
+    cases=_lines,
+    solution=_descend,
+    mistakes=(
+        Mistake(
+            name="forgot to zero the gradient",
+            answer=lambda **case: _descend(**case, forget=False),
+            message="backward() adds to the gradient that is there. Without zero_grad() every step repeats all steps "
+            "before.",
+        ),
+        Mistake(
+            name="went uphill",
+            answer=lambda **case: _descend(**case, share=-1.0),
+            message="The gradient points to where the loss grows: subtract it.",
+        ),
+        Mistake(
+            name="mean for sum",
+            answer=lambda **case: _descend(**case, share=1 / len(case["xs"])),
+            message="The loss of this exercise is the sum over the pairs, not their mean.",
+        ),
+        Mistake(
+            name="zeroed the gradient before using it",
+            answer=lambda **case: _descend(**case, after=True),
+            message="w never moves: its gradient is gone when the step is taken. Zero it before backward(), not after.",
+        ),
+        Mistake(
+            name="one step only",
+            answer=lambda **case: _descend(**{**case, "steps": 1}),
+            message="The result is that of a single step. Is the return inside the loop, or the update outside?",
+        ),
+    ),
+    hints=(
+        "Four things happen in each step, in this order: forget the old gradient, compute the loss, backward(), move.",
+        "The gradient is in w.grad after loss.backward(); w.zero_grad() forgets it.",
+        "The move is w.data -= rate * w.grad. At the end, return w.data.",
+    ),
+    look="the table of the loss with and without zero_grad() in the lesson.",
+)
+
+
+# -- 1.6: softmax and negative log-likelihood --------------------------------------------------------------------------
+
+
+def _logits(rng: np.random.Generator) -> list[dict[str, Any]]:
+    drawn = rng.normal(0, 1.5, (2, 5)).round(2).tolist()
+    return [
+        {"logits": [0.0, 3.0, -2.0, 1.0], "target": 3},
+        {"logits": drawn[0], "target": 0},
+        {"logits": drawn[1][:3], "target": 2},
+    ]
+
+
+def _used(answer: Callable[..., Any], case: Case) -> dict[str, Any] | None:
+    """Return the loss that an answer gives, and the gradient of it by each logit."""
+    logits = [Value(logit) for logit in case["logits"]]
+    loss = answer(logits, case["target"])
+    if loss is None:
+        return None
+    if isinstance(loss, Value):
+        loss.backward()
+    return {"the loss": loss, "the logits' gradients": [logit.grad for logit in logits]}
+
+
+def _sum(values: Sequence[Value]) -> Value:
+    return sum(values, Value(0.0))
+
+
+def _softmax_nll(logits: list[Value], target: int) -> Value:
+    counts = [logit.exp() for logit in logits]
+    return -(counts[target] / _sum(counts)).log()
+
+
+def _broken_graph(logits: list[Value], target: int) -> float:
+    counts: FloatArray = np.exp([logit.data for logit in logits])
+    return float(-np.log(counts[target] / counts.sum()))
+
+
+def _mean_of_all(logits: list[Value], target: int) -> Value:
+    del target
+    counts = [logit.exp() for logit in logits]
+    total = _sum(counts)
+    return -_sum([(count / total).log() for count in counts]) / len(counts)
+
+
+SOFTMAX = Exercise(
+    id="1.6",
+    title="Softmax and negative log-likelihood",
+    answer="softmax_nll",
+    task="""\
+Write `softmax_nll(logits, target)`. `logits` is a list of `Value`s, `target` a place in it. Make the logits into
+probabilities by softmax: e to each, divided by the sum of these. Return the negative log of the probability at
+`target`, as a `Value`: the check calls `backward()` on it and looks at the gradient of each logit, too.""",
+    cases=_logits,
+    solution=_softmax_nll,
+    use=_used,
+    mistakes=(
+        Mistake(
+            name="the graph is cut",
+            answer=_broken_graph,
+            message="The loss is right, but no gradient comes back: a number was taken out of a Value with .data or "
+            "float().",
+        ),
+        Mistake(
+            name="log without minus",
+            answer=lambda logits, target: -_softmax_nll(logits, target),
+            message="The log of a probability is below 0. A loss is what should become small: its negative.",
+        ),
+        Mistake(
+            name="the probability, not its log",
+            answer=lambda logits, target: (-_softmax_nll(logits, target)).exp(),
+            message="That is the probability at the target. Its negative log is asked for.",
+        ),
+        Mistake(
+            name="not divided by the sum",
+            answer=lambda logits, target: -logits[target],
+            message="e to the logits are counts, not probabilities: they do not sum to 1 until they are divided by "
+            "their sum.",
+        ),
+        Mistake(
+            name="divided by the sum of the logits",
+            answer=lambda logits, target: (
+                -(logits[target].exp() / _sum(logits)).log()
+                if sum(logit.data for logit in logits) > 0
+                else Value(math.nan)
+            ),
+            message="The sum below is over e to the logits, not over the logits.",
+        ),
+        Mistake(
+            name="mean over all, not the target's",
+            answer=_mean_of_all,
+            message="Only the probability of what came counts; the others are in it already, by the sum.",
+        ),
+    ),
+    hints=(
+        "Three lines: counts = e to each logit; total = their sum; loss = -log(count at the target / total).",
+        "A Value has .exp() and .log(); a list of Values is summed by sum(counts).",
+        "Stay with Values to the end: no .data on the way.",
+    ),
+    look="show(explain(softmax_nll(...)).picture()): each logit's gradient is its probability, less 1 at the target.",
+)
+
+EXERCISES = (FORMULA, FORWARD, SYMMETRIC, WALK, DESCEND, SOFTMAX)

@@ -1,0 +1,56 @@
+"""What a check says."""
+
+import html
+from dataclasses import dataclass
+from typing import Any, Literal
+
+State = Literal["exact", "close", "wrong", "shape", "misfit", "error", "unfinished"]
+"""`exact` and `close` are right. `misfit` is what cannot be compared, `error` what raised one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether an answer is right and, if not, where it first goes wrong. It shows itself in a notebook, and prints.
+
+    Attributes:
+        id: of the exercise.
+        state: how the answer stands.
+        mistake: the name of the mistake that was recognised; None if none was.
+        lines: what there is to say, after the headline.
+    """
+
+    id: str
+    state: State
+    mistake: str | None = None
+    lines: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> bool:
+        """Whether the exercise is done."""
+        return self.state in {"exact", "close"}
+
+    @property
+    def headline(self) -> str:
+        """The first line: "1.1 is right: exact" or "1.1: not yet"."""
+        if self.right:
+            return f"{self.id} is right: {self.state}."
+        return f"{self.id}: not yet{', nothing is filled in so far' if self.state == 'unfinished' else ''}."
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "id": self.id, "right": self.right, "state": self.state, "mistake": self.mistake, "lines": list(self.lines),
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        return "\n  ".join([self.headline, *self.lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        colour = "#008a63" if self.right else "#5b6b82" if self.state == "unfinished" else "#c8400a"
+        lines = "".join(f"<div>{html.escape(line)}</div>" for line in self.lines)
+        return (
+            f'<div style="border-left:4px solid {colour};padding:.2em .8em"><b>{html.escape(self.headline)}</b>'
+            f"{lines}</div>"
+        )
