@@ -1,0 +1,115 @@
+"""Make the pictures of docs/gallery.md again, from networks that are trained for it.
+
+    python scripts/make_gallery.py [--keep FOLDER]
+
+Takes about two minutes. Each picture is drawn for light and for dark pages.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from backlight.figures.catalogue import PICTURES
+from backlight.figures.gathering import Source
+from backlight.figures.pages import Page
+from backlight.figures.saving import new_figure
+from backlight.runs import RunDirectory
+from backlight.runs.atomic import write_atomically
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images" / "gallery"
+BACKLIGHT = str(Path(sys.executable).with_name("backlight"))
+
+DOTS = 140
+"""Per inch: a page of 8 inches has 1,120, more than a column of text on the web takes."""
+
+COLOURS = 200
+"""A picture has few: lines, letters and one scale of colours."""
+
+RUNS = {
+    **{f"runs/{order}-gram": ("--model", "ngram", "--order", str(order)) for order in range(1, 6)},
+    "runs/bigram": ("--model", "bigram"),
+    "runs/mlp": ("--model", "mlp", "--hidden", "100,100,100,100", "--steps", "2500"),
+    "runs/wavenet": ("--model", "wavenet", "--steps", "1200"),
+    "runs/gpt": ("--model", "gpt", "--steps", "1500"),
+    "others/plane": ("--model", "mlp", "--embedding", "2", "--context", "3", "--hidden", "200", "--steps", "4000"),
+    "others/overconfident": ("--model", "mlp", "--output-scale", "20", "--steps", "1000"),
+    "others/timid": ("--model", "mlp", "--hidden", "100,100,100,100", "--lr", "2e-5", "--steps", "400"),
+}
+"""By folder, the options that each is trained with. The others are not for the league."""
+
+
+def train(folder: Path) -> None:
+    """Train all runs in a folder; those that are there already are left alone."""
+    for name, options in RUNS.items():
+        if (folder / name / "result.json").is_file():
+            continue
+        print(f"train {name}", flush=True)
+        group, own = name.split("/")
+        subprocess.run(
+            [BACKLIGHT, "train", "names", "--runs", group, "--name", own, "--samples", "0", *options],
+            cwd=folder, env={**os.environ, "COLUMNS": "80"}, stdout=subprocess.DEVNULL, check=True,
+        )  # fmt: skip
+
+
+def pictures(folder: Path) -> Iterator[tuple[str, Callable[[], Page]]]:
+    """Yield the name of each picture and what makes its page."""
+
+    def of(run: str, picture: str, text: str | None = None) -> Callable[[], Page]:
+        source = Source(RunDirectory.open(folder / run), text=text)
+        return lambda: PICTURES[picture].gather(source)
+
+    for picture in ("bigram-counts", "bigram-probabilities", "weights", "weight-gradient", "firing-rates"):
+        yield picture, of("runs/bigram", picture)
+    yield "embedding", of("others/plane", "embedding")
+    yield "loss", of("runs/mlp", "loss")
+    yield "loss-sick", of("others/overconfident", "loss")
+    yield "rate-sweep", of("runs/mlp", "rate-sweep")
+    yield "next-character", of("runs/gpt", "next-character", "mar")
+    yield "surprise", of("runs/gpt", "surprise", "elizabeth")
+    yield "dlogits", of("runs/mlp", "dlogits")
+    yield "attention", of("runs/gpt", "attention", "alexandria")
+    yield "receptive-field", of("runs/wavenet", "receptive-field", "alexandr")
+    yield "league", of("runs/mlp", "league")
+
+
+def draw(page: Page, path: Path, *, dark: bool) -> None:
+    """Write a page as a PNG of few colours."""
+    with new_figure(page.width, page.height, dark=dark) as figure:
+        page.draw(figure)
+        raw = BytesIO()
+        figure.savefig(raw, dpi=DOTS, bbox_inches="tight", pad_inches=0.12)
+    few = Image.open(raw).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    whole = BytesIO()
+    few.save(whole, "PNG", optimize=True)
+    write_atomically(path, whole.getvalue())
+
+
+def main() -> None:
+    """Train, draw, and say how large it all is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", type=Path, help="train in this folder and keep the runs, or use those that are there")
+    kept: Path | None = parser.parse_args().keep
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = kept or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        train(folder)
+        for name, make in pictures(folder):
+            print(name, flush=True)
+            page = make()
+            draw(page, IMAGES / f"{name}.png", dark=False)
+            draw(page, IMAGES / f"{name}-dark.png", dark=True)
+    size = sum(path.stat().st_size for path in IMAGES.iterdir())
+    print(f"{len(list(IMAGES.iterdir()))} pictures, {size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
