@@ -21,7 +21,7 @@ def as_text(diagnosis: Diagnosis, *, width: int = 80) -> str:
 
 def lines(diagnosis: Diagnosis, *, width: int = 80) -> Iterator[Line]:
     """Yield the lines of a diagnosis, each with its style."""
-    yield from _wrapped("bold", _summary(diagnosis), width)
+    yield from _wrapped("bold", summary(diagnosis), width)
     for number, finding in enumerate(diagnosis.findings, 1):
         yield "plain", ""
         yield from _finding(number, finding, width)
@@ -31,7 +31,8 @@ def lines(diagnosis: Diagnosis, *, width: int = 80) -> Iterator[Line]:
         yield from _wrapped("dim", "Not measured: " + ", ".join(diagnosis.unknown) + ".", width)
 
 
-def _summary(diagnosis: Diagnosis) -> str:
+def summary(diagnosis: Diagnosis) -> str:
+    """Return how many findings there are, in a sentence."""
     count = len(diagnosis.findings)
     seen = f"{diagnosis.steps:,} steps" if diagnosis.steps else "one batch"
     if not count:

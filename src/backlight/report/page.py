@@ -1,0 +1,137 @@
+"""The page itself: one file of HTML that asks nobody for anything, legible on paper, by day and by night."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+from backlight.health import Diagnosis, Evidence, Finding
+from backlight.health.findings import number
+from backlight.health.text import summary
+from backlight.report.bearing import BEARS_ON
+from backlight.report.pictures import Drawing
+from backlight.report.style import STYLE
+
+_NAMES = 12
+"""How many names of layers or parameters a finding shows."""
+
+
+def html_page(
+    diagnosis: Diagnosis, drawings: Mapping[str, Drawing], *, title: str, facts: Sequence[tuple[str, str]] = ()
+) -> str:
+    """Return a diagnosis as a self-contained page.
+
+    Args:
+        diagnosis: what was found.
+        drawings: pictures by name; each stands once, with the first finding that it bears on.
+        title: whose diagnosis it is.
+        facts: more about it, as pairs of what and how much.
+    """
+    left = dict(drawings)
+    findings = "\n".join(_finding(place, one, left) for place, one in enumerate(diagnosis.findings, 1))
+    others = "\n".join(_figure(name, drawing) for name, drawing in left.items())
+    return _PAGE.format(
+        title=escape(title),
+        style=STYLE,
+        facts=_facts(facts),
+        verdict="well" if not diagnosis.findings else "ill",
+        summary=escape(summary(diagnosis)),
+        findings=findings,
+        others=f"<h2>{'Further pictures' if findings else 'Pictures'}</h2>\n{others}" if others else "",
+        checked=_sentence("Looked at", diagnosis.checked) + _sentence("Not measured", diagnosis.unknown),
+    )
+
+
+# no address is ever asked: a page may come from anywhere, and be read where there is no net
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{title}: health report</title>
+<style>{style}</style>
+</head>
+<body>
+<header>
+<p class="kind">Health report</p>
+<h1>{title}</h1>
+{facts}
+<p class="summary {verdict}">{summary}</p>
+</header>
+<main>
+{findings}
+{others}
+</main>
+<footer>
+{checked}
+<p>What each finding means, at length: docs/health.md of Backlight, under the finding's id.</p>
+</footer>
+</body>
+</html>
+"""
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(f"<div><dt>{escape(what)}</dt><dd>{escape(value)}</dd></div>" for what, value in facts)
+    return f'<dl class="facts">{cells}</dl>' if cells else ""
+
+
+def _finding(place: int, finding: Finding, left: dict[str, Drawing]) -> str:
+    """Return a finding with its pictures, which are taken out of `left`."""
+    names = [name for name in BEARS_ON.get(finding.id, ()) if name in left]
+    shown = "\n".join(_figure(name, left.pop(name)) for name in names)
+    more = len(finding.where) - _NAMES
+    where = ", ".join(f"<code>{escape(name)}</code>" for name in finding.where[:_NAMES])
+    where += f" and {more} more" if more > 0 else ""
+    steps = "".join(f"<li>{escape(one)}</li>" for one in finding.try_this)
+    return f"""<section class="finding {finding.severity}" id="{escape(finding.id)}">
+<p class="severity">{finding.severity}</p>
+<h2>{place}. {escape(finding.title)}</h2>
+{f'<p class="where">In {where}</p>' if where else ""}
+{_evidence(finding.evidence)}
+<p>{escape(finding.because)}</p>
+<h3>Try</h3>
+<ul>{steps}</ul>
+<p class="lesson">{escape(finding.lesson)}</p>
+{shown}
+</section>"""
+
+
+def _evidence(evidence: Sequence[Evidence]) -> str:
+    if not evidence:
+        return ""
+    expects = any(one.expected for one in evidence)
+    head = "<tr><th>measured</th><th></th>" + ("<th>expected</th>" if expects else "") + "</tr>"
+    rows = "".join(
+        f'<tr><td>{escape(one.what)}</td><td class="number">{escape(_measured(one))}</td>'
+        + (f"<td>{escape(one.expected)}</td>" if expects else "")
+        + "</tr>"
+        for one in evidence
+    )
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def _measured(evidence: Evidence) -> str:
+    unit = evidence.unit if evidence.unit[:1] in {"", "%"} else f" {evidence.unit}"
+    return number(evidence.value) + unit
+
+
+def _figure(name: str, drawing: Drawing) -> str:
+    about = escape(drawing.about)
+    return f"""<figure id="picture-{escape(name)}">
+<picture>
+<source media="(prefers-color-scheme: dark)" srcset="{_data(drawing.dark)}">
+<img src="{_data(drawing.light)}" alt="{about}">
+</picture>
+<figcaption>{about[:1].upper()}{about[1:]}</figcaption>
+</figure>"""
+
+
+def _data(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _sentence(what: str, names: Sequence[str]) -> str:
+    return f"<p>{what}: {escape(', '.join(names))}.</p>\n" if names else ""

@@ -1,0 +1,129 @@
+"""The health report as a page: complete, safe to open, and asking nobody for anything."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.unit.health import records as make
+from tests.unit.health.records import well
+from tests.unit.health.test_diagnosis import IDS
+
+from backlight.core.measurements import Measurements
+from backlight.figures.catalogue import PICTURES
+from backlight.health import diagnose
+from backlight.report import BEARS_ON, drawings, html_page, report, write_report
+from backlight.report.pictures import Drawing
+from backlight.report.style import _ON_DARK, _ON_LIGHT
+
+VOID = {"meta", "link", "img", "source", "br"}
+
+
+class Strict(HTMLParser):
+    """Checks that every element is closed in its turn, and collects what a page could ask for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.asks: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.asks += [value or "" for name, value in attrs if name in {"src", "srcset", "href", "data", "action"}]
+        self.ids += [named["id"] or ""] if "id" in named else []
+        assert tag not in {"script", "iframe", "object", "form", "base"}
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def parsed(page: str) -> Strict:
+    reader = Strict()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def sick() -> Measurements:
+    """Saturated from the first step, and with a bias before its batch norm, under awkward names."""
+    seen = make.with_layer(make.stuck(well()), "act1", saturated=0.9)
+    return replace(seen, model="<b>&amp;")
+
+
+def test_every_finding_has_pictures_that_there_are() -> None:
+    assert sorted(BEARS_ON) == IDS
+    assert {name for names in BEARS_ON.values() for name in names} <= set(PICTURES)
+
+
+def test_findings_stand_first_each_with_its_numbers_and_pictures() -> None:
+    drawn = {name: Drawing(name, b"light", b"dark") for name in PICTURES}
+    page = html_page(diagnose(sick()), drawn, title="mine")
+    assert "saturated-units" in (ids := parsed(page).ids)
+    (finding,) = [one for one in diagnose(sick()).findings if one.id == "saturated-units"]
+    for text in (finding.title, finding.because, *finding.try_this, *(one.what for one in finding.evidence)):
+        assert text.replace("'", "&#x27;").replace(">", "&gt;") in page
+    section = page[page.index('id="saturated-units"') : page.index("</section>", page.index('id="saturated-units"'))]
+    assert 'id="picture-activations"' in section
+    assert len(ids) == len(set(ids))  # so each picture stands once
+    assert set(drawn) == {one.removeprefix("picture-") for one in ids if one.startswith("picture-")}
+
+
+def test_a_healthy_net_is_told_so_and_has_its_pictures() -> None:
+    page = report(well(), title="mine")
+    assert "No findings" in page
+    assert '<p class="summary well">' in page
+    assert 'id="picture-loss"' in page
+
+
+def test_a_page_asks_nobody_and_runs_nothing() -> None:
+    for page in (report(well(), title="mine"), report(sick(), title="mine")):
+        assert all(ask.startswith("data:") for ask in parsed(page).asks)
+        assert "default-src 'none'" in page
+        assert not re.search(r"url\(|@import|javascript:|https?://", page)
+
+
+def test_the_pictures_are_those_that_the_measurements_can_have() -> None:
+    drawn = drawings(well())
+    assert {"loss", "gradient-to-data", "update-to-data"} <= set(drawn)
+    assert "saturation" not in drawn  # no maps of units were taken
+    assert all(one.light.startswith(b"\x89PNG") and one.light != one.dark for one in drawn.values())
+
+
+def test_names_cannot_break_out() -> None:
+    drawing = Drawing('about "this"', b"light", b"dark")
+    page = html_page(
+        diagnose(sick()), {"loss": drawing}, title="<script>alert(1)</script>", facts=[("<i>", "</dl><script>")]
+    )
+    parsed(page)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert 'alt="about &quot;this&quot;"' in page
+
+
+@pytest.mark.parametrize("colours", [_ON_LIGHT, _ON_DARK], ids=["light", "dark"])
+def test_every_colour_of_text_can_be_read_on_its_paper(colours: str) -> None:
+    by_name = dict(re.findall(r"--(\w+):(#[0-9a-f]{6});", colours))
+    paper = luminance(by_name.pop("paper"))
+    by_name.pop("grid")  # lines, not text
+    for name, colour in by_name.items():
+        dark, light = sorted((paper, luminance(colour)))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, name
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.1's relative luminance."""
+    channels = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_a_report_replaces_an_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    write_report(well(), path, title="mine")
+    assert path.read_text(encoding="utf-8") == report(well(), title="mine")
