@@ -77,8 +77,7 @@ class Windows:
         stream = _spread(items, pads, len(items.ids) + pad * (len(items) + 1))
         # The window of the target at position p starts at p - T.
         first = items.starts[:-1] + pads - context
-        dtype = np.uint32 if len(stream) <= np.iinfo(np.uint32).max else np.int64
-        self._first = _expand(first, lengths, dtype) if items.targets <= LISTED else _Runs(first, lengths)
+        self._first = _expand(first, lengths, _places(stream)) if items.targets <= LISTED else _Runs(first, lengths)
         self._windows = sliding_window_view(stream, context + 1)
 
     def __len__(self) -> int:
@@ -120,7 +119,7 @@ class Sequences:
         targets: how many `y` there are in one pass, which is `items.targets`.
 
     Shape: `x` (size, T) int64, `y` (size, T) int64.
-    Memory: the ids once, with a boundary before each item, in their own small dtype, and 12 bytes a chunk. From 256 MB
+    Memory: the ids once, with a boundary before each item, in their own small dtype, and 8 bytes a chunk. From 256 MB
         on, the ids lie in a temporary file that is mapped into memory.
 
     Raises:
@@ -138,9 +137,14 @@ class Sequences:
         width = min(context, int(targets.max()))
         stream = _spread(items, np.arange(1, len(items) + 1), len(items.ids) + len(items) + width)
         chunks = -(-targets // width)
-        nth = _expand(np.zeros(len(items), dtype=np.int64), chunks, np.int64)
-        self._first = np.repeat(item_starts, chunks) + width * nth
-        self._count = np.minimum(np.repeat(targets, chunks) - width * nth, width).astype(np.int32)
+        dtype = _places(stream)
+        begins = _expand(np.zeros(len(items), np.int64), chunks, dtype)  # of each chunk in its item, counted in chunks
+        begins *= width
+        self._first = np.repeat(item_starts.astype(dtype), chunks)
+        self._first += begins
+        left = np.repeat(targets.astype(dtype), chunks)
+        left -= begins
+        self._count = np.minimum(left, width, out=left).astype(np.int32)
         self._windows = sliding_window_view(stream, width + 1)
         self._positions = np.arange(width)
         self._starts_anywhere = len(items) == 1 and not items.ends
@@ -192,16 +196,19 @@ def _spread(items: EncodedItems, shifts: IntArray, size: int) -> IntArray:
         if last == first + 1:
             stream[places] = items.ids[begin:end]
         else:
+            runs = np.empty(2 * (last - first) - 1, np.int64)  # ids, boundaries, ids, ...
+            runs[0::2] = np.diff(items.starts[first : last + 1])
+            runs[1::2] = np.diff(shifts[first:last])
             # a mask, because NumPy would widen positions to 8 bytes each
-            lengths = np.diff(items.starts[first : last + 1])
-            edges = np.zeros(places.stop - places.start + 1, dtype=np.int8)
-            begins = items.starts[first:last] + shifts[first:last] - places.start
-            edges[begins] += 1
-            edges[begins + lengths] -= 1
-            inside = np.cumsum(edges[:-1], dtype=np.int8, out=edges[:-1]).view(np.bool_)
+            inside = np.repeat(np.arange(len(runs)) % 2 == 0, runs)
             stream[places][inside] = items.ids[begin:end]
         first = last
     return stream
+
+
+def _places(stream: IntArray) -> type[np.integer]:
+    """Return the smaller dtype that numbers all places of a stream."""
+    return np.uint32 if len(stream) <= np.iinfo(np.uint32).max else np.int64
 
 
 def _expand(begins: IntArray, lengths: IntArray, dtype: type[np.integer]) -> IntArray:
