@@ -82,8 +82,7 @@ class Stepper:
         """Leave the gradients of the last batch in the parameters."""
         if self.end is not None:
             self.end.backward()
-        if self._recorded is not None:
-            self._flat.zero_grad()
+        if self._recorded is not None:  # a program writes over what the graph left
             self._recorded.backward()
 
     def _record(self, kind: Hashable, inputs: tuple[Any, ...], loss: Tensor) -> "_Way | None":

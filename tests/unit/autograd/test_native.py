@@ -232,6 +232,14 @@ def test_what_there_is_no_kernel_for_is_left_to_numpy(changed, rng):
         Program(cross_entropy(changed(embed(ids, table), last), ids), (ids, ids))
 
 
+def test_an_input_that_only_constants_are_computed_from_is_left_to_numpy(rng):
+    table, last = parameters(rng, (5, 3), (3, 5))
+    table.requires_grad = False
+    ids, targets = np.arange(5), np.arange(5)[::-1].copy()
+    with pytest.raises(UnsuitableError, match="no op reads"):
+        Program(cross_entropy(embed(ids, table) @ last, targets), (ids, targets))
+
+
 def test_other_numbers_than_float32_are_left_to_numpy(rng):
     table = Tensor(rng.standard_normal((5, 5)), dtype="f8", requires_grad=True)
     FlatParameters.of([table])

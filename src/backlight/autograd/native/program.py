@@ -101,6 +101,9 @@ class Program:
         if self._places is None:
             emitter.starts[:] = np.arange(room.sequences + 1) * room.positions
         self._emitter, self._room = emitter, room
+        read = [self._inputs[which] for which in emitter.copies]
+        if any(isinstance(one, np.ndarray) and not any(one is other for other in read) for one in self._inputs):
+            raise UnsuitableError("an input that no op reads just as it is")
         leaves = {parent for node in self._order for parent in node._prev if not parent._prev}
         self._leaves = [(leaf, leaf.array) for leaf in leaves]
         self._steps = emitter.steps()
