@@ -8,7 +8,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backlight.cli import data, explain, figures, find_lr, gradcheck, ladder, runs, sample, score, train
+from backlight.cli import (
+    data,
+    exercise,
+    explain,
+    figures,
+    find_lr,
+    gradcheck,
+    ladder,
+    lessons,
+    runs,
+    sample,
+    score,
+    train,
+)
 from backlight.cli.output import one_line
 from backlight.core import BacklightError
 
@@ -51,6 +64,8 @@ app.command("gradcheck", epilog="Example:  backlight gradcheck --model gpt")(gra
 app.command("ladder", epilog="Example:  backlight ladder brands.txt --models mlp,gru,gpt")(ladder.ladder)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
+app.add_typer(lessons.app, name="lessons")
+app.add_typer(exercise.app, name="exercise")
 
 
 def main() -> None:

@@ -1,0 +1,131 @@
+"""`backlight exercise`: the exercises of the course, without a notebook."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backlight.cli.output import Json, console, one_line, print_json, table, visible
+
+app = typer.Typer(
+    help="The exercises of the course: list, show, check, hint, reset. Progress is kept in this folder.",
+    no_args_is_help=True,
+    epilog="Example:  backlight exercise show 1.1",
+)
+
+Id = Annotated[str, typer.Argument(help="Of the exercise, as in 1.1.", metavar="ID")]
+
+
+@app.command("list", epilog="Example:  backlight exercise list")
+def list_exercises(json_output: Json = False) -> None:
+    """List the exercises, and what was done of them in this folder."""
+    from backlight.lessons.exercises import EXERCISES
+    from backlight.lessons.exercises.progress import Progress, load
+
+    noted = load()
+    out = console(json_output=json_output)
+    rows = table("exercise", "what", "answer", "tries", "hints", "", text=("exercise", "what", "answer", ""))
+    facts = []
+    for id_, exercise in EXERCISES.items():
+        so_far = noted.get(id_, Progress())
+        rows.add_row(id_, exercise.title, exercise.answer, str(so_far.tries or ""), str(so_far.hints or ""),
+                     "done" if so_far.done else "")  # fmt: skip
+        facts.append({"id": id_, "title": exercise.title, "answer": exercise.answer, "tries": so_far.tries,
+                      "hints": so_far.hints, "done": so_far.done})  # fmt: skip
+    out.print(rows)
+    done = sum(bool(one["done"]) for one in facts)
+    out.print(f"\n{done} of {len(facts)} done in this folder.")
+    if json_output:
+        print_json({"exercises": facts, "done": done})
+
+
+@app.command("show", epilog="Example:  backlight exercise show 1.1")
+def show_exercise(id_: Id, json_output: Json = False) -> None:
+    """Show what is to be done, and how the file with the answer should look."""
+    from backlight.lessons.exercises import EXERCISES, find
+
+    exercise = find(EXERCISES, id_)
+    out = console(json_output=json_output)
+    out.print(f"{exercise.id}  {exercise.title}\n")
+    out.print(_unwrapped(exercise.task))
+    arguments = ", ".join(exercise.inputs()[0])
+    out.print("\nIn a file of yours, answers.py say (one file may hold the answers of many exercises):\n")
+    out.print(f"    def {exercise.answer}({arguments}):\n        ...\n")
+    out.print("Then:  backlight exercise check answers.py")
+    if json_output:
+        print_json({"id": exercise.id, "title": exercise.title, "task": exercise.task, "answer": exercise.answer,
+                    "arguments": list(exercise.inputs()[0]), "hints": len(exercise.hints)})  # fmt: skip
+
+
+@app.command("check", epilog="Example:  backlight exercise check answers.py")
+def check_exercises(
+    file: Annotated[Path, typer.Argument(help="A Python file or a notebook.", metavar="FILE", readable=False)],
+    ids: Annotated[list[str] | None, typer.Argument(help="Only these exercises, as in 1.1.", metavar="[ID]...")] = None,
+    time_limit: Annotated[float, typer.Option("--time-limit", help="Seconds for the file.", min=0.1)] = 60.0,
+    json_output: Json = False,
+) -> None:
+    """Run a file in a process of its own and check each answer that it defines; exit code 1 if one is not right."""
+    from backlight.lessons.answering import check_file
+    from backlight.lessons.exercises import EXERCISES, find
+    from backlight.lessons.exercises.progress import record_try
+
+    for id_ in ids or []:
+        find(EXERCISES, id_)
+    answers = check_file(file, ids or [], limit=time_limit, quiet=json_output)
+    out = console(json_output=json_output)
+    for verdict in answers.verdicts:
+        record_try(verdict)
+        out.print(visible(str(verdict)))
+    if answers.error:
+        out.print(f"The file did not run to its end. {one_line(answers.error)}")
+    right = sum(verdict.right for verdict in answers.verdicts)
+    out.print(f"\n{right} of {len(answers.verdicts)} right.")
+    if json_output:
+        print_json({"exercises": [one.to_json() for one in answers.verdicts], "right": right, "error": answers.error})
+    if answers.error or right < len(answers.verdicts):
+        raise typer.Exit(1)
+
+
+@app.command("hint", epilog="Example:  backlight exercise hint 1.1")
+def hint(
+    id_: Id,
+    every: Annotated[bool, typer.Option("--all", help="All hints at once.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Give the next hint; the last one nearly says it."""
+    from backlight.lessons.exercises import EXERCISES, find
+    from backlight.lessons.exercises.progress import Progress, load, record_hint
+
+    exercise = find(EXERCISES, id_)
+    before = load().get(id_, Progress()).hints
+    count = len(exercise.hints)
+    read = count if every else min(before + 1, count)
+    record_hint(id_, read)
+    out = console(json_output=json_output)
+    shown = range(read) if every else range(read - 1, read)
+    for place in shown:
+        out.print(f"Hint {place + 1} of {count}: {exercise.hints[place]}")
+    if before >= count and not every:
+        out.print("That was the last one. All of them:  backlight exercise hint --all " + id_)
+    if json_output:
+        print_json({"id": id_, "hints": [exercise.hints[place] for place in shown], "read": read, "of": count})
+
+
+@app.command("reset", epilog="Example:  backlight exercise reset 1.1")
+def reset(
+    id_: Annotated[str | None, typer.Argument(help="Of the exercise; all if left out.", metavar="ID")] = None,
+) -> None:
+    """Forget the progress of an exercise, or of all, in this folder. Your files are left as they are."""
+    from backlight.lessons.exercises import EXERCISES, find
+    from backlight.lessons.exercises.progress import forget
+
+    if id_ is not None:
+        find(EXERCISES, id_)
+    count = forget(id_)
+    console().print(f"Forgotten: the progress of {count} exercise{'' if count == 1 else 's'}.")
+
+
+def _unwrapped(text: str) -> str:
+    """Return Markdown for a terminal: lines of a paragraph joined, so that the console can wrap them."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(one if one.startswith("    ") else one.replace("\n", " ") for one in paragraphs)

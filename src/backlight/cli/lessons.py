@@ -1,0 +1,70 @@
+"""`backlight lessons`: what the course has, and a notebook to work on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backlight.cli.output import Json, command, console, one_line, print_json
+
+app = typer.Typer(
+    help="List the lessons of the course, or open one.",
+    no_args_is_help=False,
+    epilog="Example:  backlight lessons open 1",
+)
+
+
+@app.callback(invoke_without_command=True)
+def _default(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_lessons()
+
+
+@app.command("list", epilog="Example:  backlight lessons list")
+def list_lessons(json_output: Json = False) -> None:
+    """List the lessons, what you can do after each, and how many exercises are done in this folder."""
+    from backlight.lessons.catalogue import LESSONS
+    from backlight.lessons.exercises.progress import Progress, load
+
+    noted = load()
+    out = console(json_output=json_output)
+    rows = []
+    for lesson in LESSONS.values():
+        done = sum(noted.get(one.id, Progress()).done for one in lesson.exercises)
+        rows.append({"number": lesson.number, "title": lesson.title, "able": lesson.able,
+                     "exercises": len(lesson.exercises), "done": done})  # fmt: skip
+        out.print(f"{lesson.number}  {lesson.title}")
+        out.print(f"   After it you can {lesson.able}.")
+        out.print(f"   {done} of {len(lesson.exercises)} exercises done\n")
+    out.print("To work on one:  backlight lessons open 1")
+    if json_output:
+        print_json({"lessons": rows})
+
+
+@app.command("open", epilog="Example:  backlight lessons open 2 course")
+def open_lesson(
+    number: Annotated[int, typer.Argument(help="Of the lesson.", metavar="NUMBER")],
+    folder: Annotated[
+        Path, typer.Argument(help="Where to write it; here if left out.", metavar="DIR", readable=False)
+    ] = Path(),
+    json_output: Json = False,
+) -> None:
+    """Write a lesson's notebook to work on. A file that was worked on is never overwritten."""
+    from importlib.util import find_spec
+
+    from backlight.lessons.catalogue import lesson
+    from backlight.lessons.opening import open_lesson as opened_in
+
+    chosen = lesson(number)
+    opened = opened_in(chosen, folder)
+    out = console(json_output=json_output)
+    path = one_line(str(opened.path))
+    out.print(f"Lesson {number} is in {path}" if opened.new else f"{path} is there already, as it is given out.")
+    if find_spec("notebook") or find_spec("jupyterlab"):
+        out.print(f"Open it:  jupyter lab {path}", soft_wrap=True)
+    else:
+        out.print("A notebook is opened by Jupyter, which is not installed:  pip install 'backlight[notebook]'")
+        out.print(f"then  jupyter lab {path}  Editors such as VS Code open it too.", soft_wrap=True)
+    out.print(f"Check it here at any time:  {command('exercise', 'check', opened.path)}", soft_wrap=True)
+    if json_output:
+        print_json({"lesson": number, "path": str(opened.path), "new": opened.new})
