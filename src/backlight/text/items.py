@@ -14,7 +14,7 @@ from backlight.core import BoolArray, IntArray
 from backlight.text.codepoints import code_points
 
 BLOCK = 1 << 20
-"""Bytes, or items, that are taken at a time."""
+"""Bytes that are taken at a time."""
 
 _SURROGATES = "surrogatepass"
 """A file has no lone surrogates, but a string may."""
@@ -94,8 +94,9 @@ class Items(Sequence[str]):
     def raw(self) -> Iterator[bytes]:
         """Yield each item in UTF-8."""
         data = self._data
-        for first in range(0, len(self), BLOCK):
-            bounds = (bound[first : first + BLOCK].tolist() for bound in (self._starts, self._ends))
+        step = max(1, BLOCK >> 4)
+        for first in range(0, len(self), step):
+            bounds = (bound[first : first + step].tolist() for bound in (self._starts, self._ends))
             for start, end in zip(*bounds, strict=True):
                 yield data[start:end]
 
