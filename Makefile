@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KERNELS := $(wildcard src/backlight/autograd/native/*.[ch]) # compiled at installation, if there is a compiler
 
-.PHONY: train test lint fix bench docs clean
+.PHONY: train test lint fix bench docs notebooks clean
 
 train: .venv/.installed ## learn 32,257 names and print new ones
 	@$(BIN)/backlight train
@@ -27,6 +27,9 @@ bench: .venv/.installed-dev ## every benchmark, each against its peer; the table
 
 docs: .venv/.installed-dev ## make the pictures and transcripts in README and docs again, from real runs
 	$(BIN)/python scripts/make_docs.py
+
+notebooks: .venv/.installed-dev ## make the notebooks of the course again from their sources
+	$(BIN)/python scripts/make_notebooks.py
 
 clean:
 	rm -rf .venv

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.padding import Padding
 
 from backlight.cli.output import Json, command, console, one_line, print_json
 
@@ -34,7 +35,7 @@ def list_lessons(json_output: Json = False) -> None:
         rows.append({"number": lesson.number, "title": lesson.title, "able": lesson.able,
                      "exercises": len(lesson.exercises), "done": done})  # fmt: skip
         out.print(f"{lesson.number}  {lesson.title}")
-        out.print(f"   After it you can {lesson.able}.")
+        out.print(Padding(f"After it you can {lesson.able}.", (0, 0, 0, 3)))
         out.print(f"   {done} of {len(lesson.exercises)} exercises done\n")
     out.print("To work on one:  backlight lessons open 1")
     if json_output:
@@ -63,8 +64,8 @@ def open_lesson(
     if find_spec("notebook") or find_spec("jupyterlab"):
         out.print(f"Open it:  jupyter lab {path}", soft_wrap=True)
     else:
-        out.print("A notebook is opened by Jupyter, which is not installed:  pip install 'backlight[notebook]'")
-        out.print(f"then  jupyter lab {path}  Editors such as VS Code open it too.", soft_wrap=True)
-    out.print(f"Check it here at any time:  {command('exercise', 'check', opened.path)}", soft_wrap=True)
+        out.print("Jupyter opens it, which is not installed here:  pip install 'backlight[notebook]'")
+        out.print(f"Then:  jupyter lab {path}", soft_wrap=True)
+    out.print(f"Check it, here too:  {command('exercise', 'check', opened.path)}", soft_wrap=True)
     if json_output:
         print_json({"lesson": number, "path": str(opened.path), "new": opened.new})

@@ -32,7 +32,7 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
             for case, right in zip(cases, reference, strict=True)
         ]
     except Unfinished:
-        return Verdict(id=exercise.id, state="unfinished", lines=_advice(exercise))
+        return Verdict(id=exercise.id, state="unfinished", lines=_advice(exercise)[1:])
     except Misfit as misfit:
         return Verdict(id=exercise.id, state="misfit", lines=(_capital(str(misfit)), *_advice(exercise)))
     except Exception as error:  # noqa: BLE001  (whatever a learner's code raises is told)
@@ -51,12 +51,12 @@ def told(error: BaseException) -> str:
     ]  # fmt: skip
     if isinstance(error, SyntaxError) and error.lineno is not None:
         return f"{kind} in line {error.lineno}: {error.msg}."
-    where = f" in line {frames[-1].lineno} of {_place(frames[-1])}" if frames else ""
+    where = f" in line {frames[-1].lineno}{_place(frames[-1])}" if frames else ""
     return f"{kind}{where}: {said}" if said else f"{kind}{where}."
 
 
 def _place(frame: traceback.FrameSummary) -> str:
-    return frame.name if frame.name != "<module>" else Path(frame.filename).name
+    return "" if frame.name.startswith("<") else f", in {frame.name}"
 
 
 def _outcome(exercise: Exercise, answer: Any, case: Case) -> Any:
@@ -103,7 +103,7 @@ def _wrong(
 
 
 def _difference(split: Split) -> str:
-    what = _capital(split.part)
+    what = split.part
     if split.comparison is None:
         return f"{what} has shape {split.ours.shape}; it should have {split.reference.shape}."
     found = split.comparison

@@ -38,7 +38,7 @@ def _by_formula(a: float, b: float, c: float) -> Three:
 
 FORMULA = Exercise(
     id="1.1",
-    title="A gradient by formula",
+    title="A gradient, by formula",
     answer="gradient_by_formula",
     task="""\
 Write `gradient_by_formula(a, b, c)`. It returns the three derivatives of
@@ -134,7 +134,7 @@ _PUT_BACK = Mistake(
 
 FORWARD = Exercise(
     id="1.2",
-    title="The same by forward difference",
+    title="By forward difference",
     answer="forward_difference",
     task="""\
 Write `forward_difference(f, a, b, c, h)`. It returns the three slopes of a function `f(a, b, c)`, whatever it computes:
@@ -177,7 +177,7 @@ how far `f` rises when one letter is moved up by `h`, divided by `h`. No formula
 
 SYMMETRIC = Exercise(
     id="1.3",
-    title="The same by symmetric difference",
+    title="By symmetric difference",
     answer="symmetric_difference",
     task="""\
 Write `symmetric_difference(f, a, b, c, h)`. It returns the three slopes of `f(a, b, c)`, each from a step of `h` up
@@ -443,7 +443,7 @@ def _mean_of_all(logits: list[Value], target: int) -> Value:
 
 SOFTMAX = Exercise(
     id="1.6",
-    title="Softmax and negative log-likelihood",
+    title="Softmax and its loss",
     answer="softmax_nll",
     task="""\
 Write `softmax_nll(logits, target)`. `logits` is a list of `Value`s, `target` a place in it. Make the logits into

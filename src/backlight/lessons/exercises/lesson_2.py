@@ -320,7 +320,7 @@ def _not_placed(W: FloatArray, ids: IntArray, dlogits: FloatArray) -> tuple[Floa
 
 INDEXING = Exercise(
     id="2.4",
-    title="Indexing in place of one-hot",
+    title="Index, not one-hot",
     answer="layer_by_index",
     task="""\
 `one_hot(ids) @ W` multiplies mostly by zeros. Write `layer_by_index(W, ids, dlogits)`, which has no one-hot vectors.

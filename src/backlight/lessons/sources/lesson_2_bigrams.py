@@ -297,6 +297,38 @@ print("row e of W:              ", [round(one, 3) for one in W[e][:6].tolist()],
 print("all five the same:", torch.allclose(logits, W[xs]))
 
 # %% [markdown]
+# As a picture: on the left the one-hot vector of e, upright, so that each of its numbers stands before the row of `W`
+# that it multiplies. All rows but one are multiplied by 0. Below, their sum.
+
+
+# %%
+def draw_picking(ax):
+    colours = palette(ax)
+    faded = np.where(np.arange(V)[:, None] == e, 1.0, 0.18)
+    table = W.detach().numpy()
+    ax.imshow(table, cmap=colours.signed, vmin=-3, vmax=3, alpha=np.broadcast_to(faded, (V, V)))
+    ax.imshow(xenc.numpy()[1][:, None], cmap=colours.amounts, extent=(-3, -2, V - 0.5, -0.5), vmin=0, vmax=1)
+    ax.imshow(
+        logits.detach().numpy()[1][None], cmap=colours.signed, vmin=-3, vmax=3, extent=(-0.5, V - 0.5, V + 2, V + 1)
+    )
+    for i in range(V):
+        ax.text(-3.9, i, labels[i], ha="center", va="center", size=9, weight="bold" if i == e else "normal")
+        ax.text(
+            -2.5, i, int(i == e), ha="center", va="center", size=8, color=colours.paper if i == e else colours.muted
+        )
+        ax.text(i, -1.1, labels[i], ha="center", va="center", size=9)
+    ax.annotate("", (V / 2, V + 0.9), (V / 2, e + 0.6), arrowprops={"arrowstyle": "->", "color": colours.ink})
+    ax.text(-0.8, V + 1.5, "one-hot @ W", ha="right", va="center", size=9)
+    ax.set_xlim(-4.6, V - 0.4)
+    ax.set_ylim(V + 2.2, -1.8)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    ax.set_title("One-hot times W picks a row")
+
+
+show(draw_picking, width=7, height=6.6)
+
+# %% [markdown]
 # So the layer is a table, with a row for each character that may stand before. Where have we seen such a table? `N`
 # is one. But `N` holds counts, which are never below 0, and the row of a layer is any numbers. The step between them
 # is e to the power of it, which makes any number positive. Say it the other way round: **what the layer puts out are
