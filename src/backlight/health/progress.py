@@ -42,10 +42,16 @@ class Progress:
     @property
     def learns(self) -> bool:
         """Whether the loss is well below that of guessing or, where that is not known, below its start."""
-        if not math.isfinite(self.late):
-            return False
+        return self._is_below_guessing(limit("margin below guessing"))
+
+    @property
+    def learns_little(self) -> bool:
+        """Whether, after enough steps, the loss is hardly below that of guessing, or not at all."""
+        return self.long_enough and not self._is_below_guessing(limit("margin of a net that learns well"))
+
+    def _is_below_guessing(self, margin: float) -> bool:
         level = self.opening if self.guess is None else self.guess
-        return self.late < level - limit("margin below guessing") * abs(level)
+        return math.isfinite(self.late) and self.late < level - margin * abs(level)
 
     @property
     def falling(self) -> bool:

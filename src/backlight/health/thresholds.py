@@ -32,6 +32,10 @@ _TABLE = (
     ),
     Threshold(name="margin below guessing", value=0.04, unit="of the guess", source=_MEASURED),
     Threshold(
+        name="margin of a net that learns well", value=0.1, unit="of the guess",
+        source="a choice: steps as long as the weights are let be only above it",
+    ),
+    Threshold(
         name="labels for their entropy", value=256, unit="labels",
         source="the entropy of 256 labels of 27 classes has a standard error of 0.05 nats, 2% of it",
     ),
@@ -126,7 +130,12 @@ _TABLE = (
         source="64 labels of one class by chance, where another has a tenth: 0.9^64 = 0.1%",
     ),
     Threshold(
-        name="plateau at guess", value=0.05, unit="of the guess", source="the margin below guessing, to both sides"
+        name="steps for a last resort", value=100, unit="steps",
+        source="a choice: the frequencies are learnt first, by healthy nets too, within 60 steps",
+    ),
+    Threshold(
+        name="plateau at guess", value=0.03, unit="of the guess, to both sides",
+        source="what a net has that learnt the labels' frequencies and nothing else; measured (docs/faults.md)",
     ),
     Threshold(
         name="shared examples", value=0.01, unit="of the held-out ones",

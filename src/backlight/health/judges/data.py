@@ -79,10 +79,13 @@ def labels_constant(case: Case) -> list[Finding] | None:
 def labels_unrelated(case: Case) -> list[Finding] | None:
     """A net that learns how often each label occurs, and nothing from its inputs, though its steps are in order."""
     progress = case.progress
-    if progress is None or progress.guess is None or case.labels is None or case.way is None:
+    if progress is None or not progress.guess or case.labels is None or case.way is None:
         return None
-    at_guess = abs(progress.late - progress.guess) < limit("plateau at guess") * progress.guess
-    if case.still_falls or not (progress.stuck and at_guess and case.way > limit("way to go")):
+    held_out = min((one.dev for one in case.seen.evaluations), default=progress.guess)
+    lowest, highest = (1 + sign * limit("plateau at guess") for sign in (-1, 1))
+    at_guess = lowest < held_out / progress.guess and lowest < progress.late / progress.guess < highest
+    enough = progress.steps >= limit("steps for a last resort") and case.way > limit("way to go")
+    if case.still_falls or not (enough and at_guess):
         return []
     return [
         Finding(

@@ -46,7 +46,9 @@ def overfitting(case: Case) -> list[Finding] | None:
 def not_learning(case: Case) -> list[Finding] | None:
     """A loss that is no better than guessing after many steps, for whatever reason."""
     progress = case.progress
-    if not case.trained or progress is None or not progress.long_enough or case.loss_kind == "other":
+    if not case.trained or progress is None or progress.steps < limit("steps for a last resort"):
+        return None
+    if case.loss_kind == "other":
         return None  # a loss of one's own, such as a reward or an adversary's, may stay where it is
     if progress.learns:
         return []

@@ -16,7 +16,7 @@ def learning_rate_too_high(case: Case) -> list[Finding] | None:
         return None
     worst = max(ratios)
     diverged = not math.isfinite(progress.late) or progress.late > limit("divergence") * abs(progress.start)
-    if not worst > limit("update too large") or not (diverged or progress.stuck):
+    if not worst > limit("update too large") or not (diverged or progress.learns_little):
         return []
     return [
         Finding(
