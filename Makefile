@@ -27,6 +27,7 @@ bench: .venv/.installed-dev ## every benchmark, each against its peer; the table
 
 docs: .venv/.installed-dev ## make the pictures and transcripts in README and docs again, from real runs
 	$(BIN)/python scripts/make_docs.py
+	$(BIN)/python scripts/make_gallery.py
 
 notebooks: .venv/.installed-dev ## make the notebooks of the course again from their sources
 	$(BIN)/python scripts/make_notebooks.py
