@@ -72,6 +72,14 @@ def test_every_node_has_a_card_with_data_and_grad(neuron: Picture) -> None:
     ]
 
 
+def test_what_comes_first_stands_on_top(neuron: Picture) -> None:
+    figure = drawn(neuron)
+    heights = {
+        text.get_text(): figure.axes[0].transData.transform(text.get_position())[1] for text in figure.axes[0].texts
+    }
+    assert heights["a neuron $x$"] > heights["x1"] > heights["w1"] > heights["x2"] > heights["w2"]
+
+
 def test_arrows_carry_local_derivatives_and_badges_the_ops(neuron: Picture) -> None:
     figure = drawn(neuron)
     words = [text.get_text() for text in figure.axes[0].texts]

@@ -111,7 +111,7 @@ def test_a_tensor_of_several_numbers_needs_a_gradient(rng: np.random.Generator) 
     above = rng.normal(size=(2, 3))
     assert explain(W * 2.0, names={"W": W}, gradient=above)["W"].grad_norm == pytest.approx(2 * np.linalg.norm(above))
     with pytest.raises(ShapeError, match="a gradient has its tensor's shape"):
-        explain(W * 2.0, gradient=np.ones(3))
+        explain(W * 2.0, gradient=np.ones((3, 2)))
 
 
 def test_a_graph_with_no_gradient_is_listed_all_the_same() -> None:

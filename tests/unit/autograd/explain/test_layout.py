@@ -118,11 +118,27 @@ def test_a_component_hangs_straight_below_a_single_edge() -> None:
     assert y[0] == pytest.approx(y[1], abs=1.0)
 
 
-def test_an_edge_over_many_layers_is_nearly_straight() -> None:
-    chain = [(i, i + 1) for i in range(8)]
-    layout = laid([(10, 10)] * 9, [*chain, (0, 8)])
-    route = layout.routes[-1]
-    levels = [y for _, y in route[1:-2]]
+def test_edges_change_places_until_none_cross() -> None:
+    """Depth first, 3 comes below 2, whose other input stands at the bottom."""
+    edges = [(1, 2), (1, 3), (0, 3), (3, 4), (4, 5), (2, 5)]
+    routes = laid([(10, 10)] * 6, edges).routes
+    pieces = [(*start, *end) for route in routes for start, end in zip(route[0::2], route[1::2], strict=False)]
+    for (_, y, end, y2), (_, other, end2, other2) in combinations(pieces, 2):
+        assert end != pytest.approx(end2) or (y - other) * (y2 - other2) >= -1e-6
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        [*((i, i + 1) for i in range(8)), (0, 8)],
+        [(1, 2), (1, 3), (2, 3), (3, 5), (4, 5), (0, 1), (0, 4)],
+    ],
+)
+def test_an_edge_over_many_layers_is_nearly_straight(edges: Edges) -> None:
+    layout = laid([(10, 10)] * (1 + max(end for _, end in edges)), edges)
+    longest = max(layout.routes, key=len)
+    levels = [y for _, y in longest[1:-2]]
+    assert len(levels) >= 4
     assert max(levels) - min(levels) < 2
 
 

@@ -150,11 +150,15 @@ def test_cards_hold_their_text() -> None:
         inside = [t for t in drawing.shapes if isinstance(t, Text) and box.y < t.y < box.y + box.height
                   and box.x + 8 < t.x < box.x + box.width]  # fmt: skip
         assert {"data", "grad"} <= {text.text for text in inside}
+        badges = [shape for shape in drawing.shapes if isinstance(shape, Box) and shape.fill == "ink"]
         for text in inside:
             width = 0.602 * text.size * len(text.text)
             left = text.x - {"left": 0.0, "middle": width / 2, "right": width}[text.align]
             assert box.x <= left + 1e-6
             assert left + width <= box.x + box.width + 1e-6
+            for badge in badges:
+                beside = left >= badge.x + badge.width or text.y - 4 > badge.y + badge.height or text.y + 4 < badge.y
+                assert beside or left + width <= badge.x or text.colour == "paper"
 
 
 def test_notes_cover_neither_cards_nor_each_other() -> None:
