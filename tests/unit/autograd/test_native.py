@@ -5,7 +5,7 @@ import ctypes
 import numpy as np
 import pytest
 
-from backlight.autograd import Tensor, apply, cross_entropy, embed, linear, ops
+from backlight.autograd import OPS, Tensor, apply, cross_entropy, embed, linear, ops
 from backlight.autograd.flat import FlatParameters
 from backlight.autograd.native import Program, UnsuitableError, library
 from backlight.autograd.native.building import LIBRARY
@@ -144,6 +144,25 @@ def test_sequences_of_unequal_length_in_any_number(p, rng):
 
     batches = [((3, 1, 4), 4), ((2, 2), 2), ((5, 0, 33, 1, 20), 33), ((1,), 1), ((3, 1, 4), 4)]
     check(loss_of, [ragged(rng, *batch) for batch in batches], weights, generator=chance)
+
+
+@pytest.mark.usefixtures("_kernels")
+@pytest.mark.parametrize("H", [1, 5, 16, 37])
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_recurrences_over_any_number_of_steps(kind, H, rng):
+    gates = {"rnn": 1, "gru": 3, "lstm": 4}[kind]
+    biases = [(gates * H,)] * (2 if kind == "gru" else 1)
+    table, W, U, *rest = weights = parameters(rng, (5, 3), (3, gates * H), (H, gates * H), *biases, (H, 5))
+
+    def loss_of(ids, counts, targets):
+        states = apply(OPS[kind], embed(ids, table), W, U, *rest[:-1], counts=counts)
+        return cross_entropy(states @ rest[-1], targets)
+
+    inputs = []
+    for counts in ([4, 4, 2, 1], [3], [1, 1], [20, 7, 7, 7, 3, 1, 1], [4, 4, 2, 1]):
+        N = sum(counts)
+        inputs.append((rng.integers(0, 5, N), counts, rng.integers(0, 5, N)))
+    check(loss_of, inputs, weights)
 
 
 def simple(rng):

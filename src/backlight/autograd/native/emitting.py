@@ -13,11 +13,12 @@ from backlight.core import Array, BacklightError, FloatArray, IntArray
 KERNELS: Final = (
     "embed", "embed_back", "linear", "linear_back", "tanh", "tanh_back", "relu", "relu_back", "gelu", "gelu_back",
     "add", "add_back", "dropout", "dropout_back", "batch_norm", "batch_norm_back", "layer_norm", "layer_norm_back",
-    "attention", "attention_back", "cross_entropy", "cross_entropy_back",
+    "attention", "attention_back", "cross_entropy", "cross_entropy_back", "rnn", "rnn_back", "gru", "gru_back",
+    "lstm", "lstm_back",
 )  # fmt: skip
 """In the order of kernels.c."""
 
-STEP: Final = np.dtype([("op", "i8"), ("rows", "i8"), ("n", "i8", 6), ("f", "f4", 4), ("p", "u8", 12)])
+STEP: Final = np.dtype([("op", "i8"), ("rows", "i8"), ("n", "i8", 8), ("f", "f4", 4), ("p", "u8", 24)])
 """`step` of kernels.c."""
 
 MOST_COLUMNS: Final = 4096
@@ -43,7 +44,7 @@ def rows_of(array: Array) -> int:
 
 
 class Size(NamedTuple):
-    """How much a batch holds: ids, sequences, positions of the longest sequence."""
+    """How much a batch holds: ids, sequences, positions of the longest one; or ids, steps, rows of the first one."""
 
     rows: int
     sequences: int
@@ -72,8 +73,8 @@ class Emitter:
 
     Args:
         end: the loss.
-        inputs: what differs from run to run. With `Places` among them, every array but the parameters has as many rows
-            as the batch has ids, and how many those are differs as well.
+        inputs: what differs from run to run. With `Places` or a list of counts among them, every array but the
+            parameters has as many rows as the batch has ids, and how many those are differs as well.
         room: the largest batch that there must be room for.
         threads: how many BLAS may use.
 
@@ -81,8 +82,8 @@ class Emitter:
         learnt: the parameters that get gradients.
         copies: the inputs that ops read, by number: where each is to be copied.
         draws: in the order of the ops.
-        starts: (B + 1,) where each sequence begins among the rows.
-        sizes: [B, T].
+        starts: (B + 1,) where each sequence begins among the rows; of counted steps, (T + 1,) where each step begins.
+        sizes: [B, T]; of counted steps how many there are, and the rows of the first.
         loss: (1,).
 
     Raises:
@@ -100,7 +101,7 @@ class Emitter:
         self.count = np.zeros(1, np.int64)
         self._inputs = inputs
         self.threads = threads
-        self._ragged = any(isinstance(one, Places) for one in inputs)
+        self._ragged = any(isinstance(one, (Places, list)) for one in inputs)
         self._ids = next(one.size for one in inputs if isinstance(one, np.ndarray))
         self._room = room
         self._numbers: dict[TensorBase, FloatArray] = {end: self.loss}
@@ -194,6 +195,10 @@ class Emitter:
             weights = _zeros(B * heads * T * width)
             self._attended[node] = Attended(self.starts, self.sizes, weights, self._kept.get((node, "drawn")))
         return self._attended[node]
+
+    def is_input(self, given: Any) -> bool:
+        """Return whether something differs from run to run."""
+        return any(given is one for one in self._inputs)
 
     def held(self, array: FloatArray) -> FloatArray:
         """Return an array of somebody else's that a kernel changes in place."""

@@ -13,6 +13,7 @@
 #include "measure.h"
 #include "norms.h"
 #include "optimisers.h"
+#include "recurrences.h"
 
 typedef void (*kernel)(const step *, int64_t);
 
@@ -20,6 +21,7 @@ static const kernel KERNELS[] = {
     embed,      embed_back,      linear,     linear_back,     tanh_op, tanh_back, relu,          relu_back,
     gelu,       gelu_back,       add,        add_back,        dropout, dropout,   batch_norm,    batch_norm_back,
     layer_norm, layer_norm_back, attention,  attention_back,  cross_entropy,      cross_entropy_back,
+    rnn,        rnn_back,        gru,        gru_back,        lstm,    lstm_back,
 };
 
 #define JOIN(a, b) a##b

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from backlight.autograd.native.emitting import SCRATCH, Emitter, UnsuitableError, rows_of
+from backlight.autograd.native.emitting import MOST_COLUMNS, SCRATCH, Emitter, UnsuitableError, rows_of
 from backlight.autograd.tensor_base import TensorBase
 from backlight.core import Array
 
@@ -139,6 +139,41 @@ def _attention_back(to: Emitter, y: TensorBase) -> None:
     to.backward("attention_back", y, n=(y.array.shape[-1], y._settings["heads"], add), f=(p, 1 / (1 - p)), p=arrays)
 
 
+def _recurrence(name: str, gates: int) -> Lowering:
+    """Return the lowering of a recurrence over counted steps."""
+
+    def shared(to: Emitter, y: TensorBase) -> list[Array | str | None]:
+        x, W, U, b, d = (*y._prev, None)[:5]
+        assert x is not None  # noqa: S101  (the first four are always there)
+        if not to.is_input(y._settings.get("counts")) or y._settings.get("state") is not None:
+            raise UnsuitableError("a recurrence over other steps than a batch's counted ones")
+        H = y.array.shape[-1]
+        if gates * H > MOST_COLUMNS:
+            raise UnsuitableError(f"gates of {H} units")
+        u = {"rnn": 0, "gru": 3 * H, "lstm": H}[name]
+        weights = [None if weight is None else to.numbers(weight) for weight in (W, U, b, d)]
+        return [
+            to.numbers(x), *weights, to.numbers(y), to.each_row(y, "gates", gates * H), to.each_row(y, "u", u),
+            to.each_row(y, "tanh c", H if name == "lstm" else 0), to.starts, to.sizes, SCRATCH,
+        ]  # fmt: skip
+
+    def forward(to: Emitter, y: TensorBase) -> None:
+        to.forward(name, y, n=(y._prev[0].array.shape[-1], y.array.shape[-1], to.threads), p=shared(to, y))
+
+    def backward(to: Emitter, y: TensorBase) -> None:
+        above, H = to.gradient(y), y.array.shape[-1]
+        written = [to.gradient_for(parent) for parent in (*y._prev, None)[:5]]
+        room = [
+            to.each_row(y, which, size)
+            for which, size in (("da", gates * H), ("dah", gates * H), ("dh", H), ("dc", H), ("before", H))
+        ]
+        n = (y._prev[0].array.shape[-1], H, to.threads, *[add for _, add in written])
+        p = [*shared(to, y), above, *[place for place, _ in written], *room]
+        to.backward(f"{name}_back", y, n=n, p=p)
+
+    return forward, backward
+
+
 def _cross_entropy(to: Emitter, loss: TensorBase) -> None:
     (z,) = loss._prev
     if loss is not to.end:
@@ -173,6 +208,9 @@ LOWERINGS: dict[str, Lowering] = {
     "batch_norm": _norm("batch_norm", by_row=False),
     "layer_norm": _norm("layer_norm", by_row=True),
     "causal_attention": (_attention, _attention_back),
+    "rnn": _recurrence("rnn", 1),
+    "gru": _recurrence("gru", 3),
+    "lstm": _recurrence("lstm", 4),
     "cross_entropy": (_cross_entropy, _cross_entropy_back),
 }
 """By the op's name: what emits its kernels. An op that is not here is NumPy's."""

@@ -135,6 +135,8 @@ static int blas_wide;
 static void multiply(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b, float *c, int add, int threads,
                      float *panel) {
     int64_t size = rows * columns * terms;
+    if (!terms && !add) memset(c, 0, 4 * (size_t)(rows * columns));
+    if (!size) return;
     if (!blas || (size >= (b.column == 1 ? SMALL : SMALL_TRANSPOSED) && threads == 1)) {
         multiply_here(rows, columns, terms, a, b, c, columns, add, WHOLE, panel);
         return;

@@ -5,11 +5,11 @@
 
 #include "products.h"
 
-#define SLOTS 12
+#define SLOTS 24
 
 /* One op. Every op has `rows` rows, or those of the batch if it is 0. Which p, n and f mean what: the op's function. */
 typedef struct {
-    int64_t op, rows, n[6];
+    int64_t op, rows, n[8];
     float f[4];
     void *p[SLOTS];
 } step;
