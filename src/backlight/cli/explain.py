@@ -86,8 +86,7 @@ def explain(
 def _expression(source: str | None, at: list[str]) -> tuple[Explanation, str, dict[str, Any]]:
     if source is None:
         raise typer.BadParameter("Give an expression, as in 'tanh(x*w + b)', or --model, or --run.")
-    with np.errstate(all="ignore"):
-        explanation = explained(evaluate(source, _numbers(at)))
+    explanation = explained(evaluate(source, _numbers(at)))
     check_finite(explanation)
     *_, last = [part.strip() for part in source.replace("\n", ";").split(";") if part.strip()]
     return explanation, f"{shortened(last, _LONGEST)} = {short(explanation.end.data)}", {"expression": source}
