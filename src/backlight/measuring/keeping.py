@@ -53,21 +53,24 @@ class Kept(Generic[Item]):
     def add(self, item: Item) -> None:
         """Keep one more; its step is after all others'."""
         self._items.append(item)
-        while len(self._items) > MOST_RECORDS + RECENT_RECORDS:
-            before = len(self._items)
-            self._thin()
-            if len(self._items) == before:
-                self._stride *= 2
+        if len(self._items) >= 2 * (MOST_RECORDS + RECENT_RECORDS):  # rarely, since it reads all of them
+            self._items = self._thinned()
 
-    def _thin(self) -> None:
-        old, recent = self._items[:-RECENT_RECORDS], self._items[-RECENT_RECORDS:]
-        self._items = [item for item in old if item.step < DENSE or item.step % self._stride == 0] + recent
+    def _thinned(self) -> list[Item]:
+        items = self._items
+        while len(items) > MOST_RECORDS + RECENT_RECORDS:
+            old, recent = items[:-RECENT_RECORDS], items[-RECENT_RECORDS:]
+            fewer = [item for item in old if item.step < DENSE or item.step % self._stride == 0] + recent
+            if len(fewer) == len(items):
+                self._stride *= 2
+            items = fewer
+        return items
 
     def __iter__(self) -> Iterator[Item]:
-        return iter(self._items)
+        return iter(self._thinned())
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._thinned())
 
 
 class LossSeries:

@@ -24,15 +24,15 @@ REQUEST: Final = np.dtype(
     [
         ("x", "u8"), ("less", "u8"),  # addresses of float32; measured is x, or x - less where that is not 0
         ("size", "i8"), ("units", "i8"), ("inner", "i8"),  # x is (outer, units, inner)
-        ("side", "i8"), ("wants_bins", "i8"),
+        ("side", "i8"),
         ("centre", "f4"), ("reach", "f4"),  # a bounded x further than `reach` from `centre` is saturated
         ("alive", "u8"),  # address of (units,) bytes: 1 for a unit that some x found alive
         ("copy", "u8"),  # address that x is copied to; 0 for nowhere
+        ("bins", "u8"),  # address of the histogram's counts, int32; 0 for none
         ("low", "f8"), ("high", "f8"),  # the histogram's range; equal where the root mean square decides
         ("mean", "f8"), ("std", "f8"), ("rms", "f8"), ("least", "f8"), ("most", "f8"),  # nan if an x is not finite
         ("across", "f8"),  # root mean square over units of a unit's standard deviation over all else
         ("nonfinite", "i8"), ("beyond", "i8"), ("faint", "i8"),  # how many x are not finite; not alive; 0 < |x| < FAINT
-        ("bins", "i8", BINS),
     ]
 )  # fmt: skip
 
@@ -48,11 +48,16 @@ class Block:
     Attributes:
         rows: (n,) of `REQUEST`.
         alive: for each of the n, (units,) bools, or None where nobody asks.
+        bins: (histograms wanted, BINS) counts.
+        places: for each of the n, the row of its histogram in `bins`; -1 for none.
     """
 
     def __init__(self, count: int) -> None:
         self.rows = np.zeros(count, REQUEST)
         self.alive: list[BoolArray | None] = [None] * count
+        self.bins = np.zeros((0, BINS), np.int32)
+        self.places = np.full(count, -1)
+        self.address = 0  # of the rows, once they have those of alive and bins
 
     def want(
         self, at: int, size: int, *, histogram: bool = False, kind: Kind | None = None, units: int = 0, inner: int = 1
@@ -68,13 +73,15 @@ class Block:
             inner: how many neighbours in the array belong to one unit.
         """
         row = self.rows[at]
-        row["size"], row["wants_bins"], row["units"], row["inner"] = size, histogram, units, inner
+        row["size"], row["units"], row["inner"] = size, units, inner
+        if histogram:
+            self.places[at] = len(self.bins)
+            self.bins = np.zeros((len(self.bins) + 1, BINS), np.int32)
         if kind is not None and kind.range is not None:
             row["low"], row["high"] = kind.range
         if kind is not None and units and (kind.bounded or kind.one_sided):
             row["side"] = ONE_SIDED if kind.one_sided else BOUNDED
-            self.alive[at] = alive = np.zeros(units, np.bool_)
-            row["alive"] = alive.ctypes.data
+            self.alive[at] = np.zeros(units, np.bool_)
             if kind.range is not None:
                 low, high = kind.range
                 row["centre"], row["reach"] = (low + high) / 2, SATURATED * (high - low) / 2
@@ -83,12 +90,27 @@ class Block:
         """Return the same wishes again; nothing was measured by these."""
         made = Block.__new__(Block)
         made.rows = self.rows.copy()
-        made.alive = self.alive.copy()
+        made.alive = [None if alive is None else np.zeros_like(alive) for alive in self.alive]
+        made.bins = np.zeros(self.bins.shape, np.int32)
+        made.places = self.places
+        made.address = 0
+        return made
+
+    def bind(self) -> None:
+        """Give the rows the addresses that the kernel writes to."""
+        if self.address:
+            return
+        self.address = self.rows.ctypes.data
+        wanted = np.flatnonzero(self.places >= 0)
+        if len(wanted):
+            self.rows["bins"][wanted] = self.places[wanted] * self.bins.strides[0] + self.bins.ctypes.data
         for at, alive in enumerate(self.alive):
             if alive is not None:
-                made.alive[at] = own = np.zeros_like(alive)
-                made.rows["alive"][at] = own.ctypes.data
-        return made
+                self.rows["alive"][at] = alive.ctypes.data
+
+    def wants_histogram(self, at: int) -> bool:
+        """Return whether one is wanted of an array."""
+        return bool(self.places[at] >= 0)
 
     def spread(self, at: int, scale: float = 1.0) -> Spread:
         """Return what was found of one array, each number multiplied by `scale`, above 0."""
@@ -96,16 +118,15 @@ class Block:
         mean, std, rms, least, most = (float(row[name]) * scale for name in MOMENTS)
         return Spread(
             count=int(row["size"]), mean=mean, std=std, rms=rms, low=least, high=most, nonfinite=int(row["nonfinite"]),
-            histogram=self._histogram(row, scale),
+            histogram=self._histogram(at, scale),
         )  # fmt: skip
 
-    @staticmethod
-    def _histogram(row: Any, scale: float) -> Histogram | None:
-        if not row["wants_bins"] or not math.isfinite(row["rms"]):
+    def _histogram(self, at: int, scale: float) -> Histogram | None:
+        row, place = self.rows[at], self.places[at]
+        if place < 0 or not math.isfinite(row["rms"]):
             return None
-        return Histogram(
-            low=float(row["low"]) * scale, high=float(row["high"]) * scale, counts=tuple(row["bins"].tolist())
-        )
+        counts = tuple(self.bins[place].tolist())
+        return Histogram(low=float(row["low"]) * scale, high=float(row["high"]) * scale, counts=counts)
 
 
 @lru_cache(maxsize=1)
@@ -137,7 +158,8 @@ def measure(block: Block, arrays: Sequence[Array], less: Sequence[Array | None] 
         taken = [None if one is None else np.ascontiguousarray(one) for one in less or ()]
         block.rows["x"] = [array.ctypes.data for array in kept]
         block.rows["less"] = [0 if one is None else one.ctypes.data for one in taken] or 0
-        run(block.rows.ctypes.data, len(kept))
+        block.bind()
+        run(block.address, len(kept))
         return
     for at, array in enumerate(arrays):
         x = array if less is None or (own := less[at]) is None else array - own
@@ -157,9 +179,9 @@ def _measure_one(block: Block, at: int, x: FloatArray) -> None:
         if not row["low"] < row["high"]:
             row["high"] = range_of(float(row["rms"]))
             row["low"] = -row["high"]
-        if row["wants_bins"]:
+        if block.wants_histogram(at):
             places = ((x - row["low"]) * (BINS / (row["high"] - row["low"]))).clip(0, BINS - 1)
-            row["bins"] = np.bincount(places.astype(np.intp), minlength=BINS)
+            block.bins[block.places[at]] = np.bincount(places.astype(np.intp), minlength=BINS)
         if row["units"]:
             row["across"] = math.sqrt(x.reshape(-1, row["units"], row["inner"]).var((0, 2)).mean())
     alive = block.alive[at]

@@ -17,14 +17,14 @@ enum { NEITHER, ONE_SIDED, BOUNDED };
 
 typedef struct {
     const float *x, *less; /* measured is x, or x - less */
-    int64_t size, units, inner, side, wants_bins;
+    int64_t size, units, inner, side;
     float centre, reach; /* BOUNDED: an x further than `reach` from `centre` is saturated */
     uint8_t *alive;
-    float *copy; /* where x goes too */
+    float *copy;   /* where x goes too */
+    int32_t *bins; /* (BINS,) zeros, if a histogram is wanted */
     double low, high; /* the histogram's range; low = high where the root mean square is to decide */
     double mean, std, rms, least, most, across;
     int64_t nonfinite, beyond, faint;
-    int64_t bins[BINS];
 } request;
 
 INLINE float at(const request *r, int64_t i) { return r->less ? r->x[i] - r->less[i] : r->x[i]; }
@@ -118,15 +118,13 @@ static void set_bins(request *r) {
     int32_t tables[TABLES][BINS], places[LANES];
     memset(tables, 0, sizeof tables);
     float scale = (float)(BINS / (r->high - r->low)), shift = -(float)(r->low * scale);
-    for (int64_t i = 0; i < r->size; i += LANES) {
+    int64_t most = r->size < INT32_MAX ? r->size : INT32_MAX;
+    for (int64_t i = 0; i < most; i += LANES) {
         int64_t count = r->size - i < LANES ? r->size - i : LANES;
         vec x = count == LANES ? lanes_at(r, i) : at_some(r, i, count);
         ivec place = __builtin_convertvector(within(x * scale + shift, 0, BINS - 1), ivec);
         memcpy(places, &place, sizeof places);
         for (int lane = 0; lane < count; lane++) tables[lane % TABLES][places[lane]]++;
-        if (i % (1 << 28) == 0)
-            for (int t = 0; i && t < TABLES; t++)
-                for (int b = 0; b < BINS; b++) r->bins[b] += tables[t][b], tables[t][b] = 0;
     }
     for (int t = 0; t < TABLES; t++)
         for (int b = 0; b < BINS; b++) r->bins[b] += tables[t][b];
@@ -206,7 +204,7 @@ static void measure(request *requests, int64_t count) {
         } else {
             set_moments(r, found);
             set_range(r);
-            if (r->wants_bins) set_bins(r);
+            if (r->bins) set_bins(r);
             if (r->units) set_across(r);
         }
         if (r->side != NEITHER) set_alive(r);

@@ -1,7 +1,7 @@
 """What the layers gave in one recorded step, and the gradients that came back to them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -47,23 +47,31 @@ class Call:
         reads: the layers whose outputs come to it unchanged, until the layer has been told.
     """
 
-    number = 0
+    function: str | None = None
     gradient: torch.Tensor | None = None
-    retained = False
     output_at: Measured | None = None
     gradient_at: Measured | None = None
     reads: tuple[str, ...] | None = None
-    args: Any = ()
-    axis = -1
     settings: Mapping[str, Setting] = MappingProxyType({})
 
-    def __init__(self, layer: Layer | None, function: str | None, tensor: torch.Tensor, *, training: bool) -> None:
+    def __init__(
+        self,
+        layer: Layer | None,
+        tensor: torch.Tensor,
+        training: bool,
+        number: int,
+        args: Any = (),
+        axis: int | None = None,
+    ) -> None:
         self.layer = layer
-        self.function = function
         self.tensor: torch.Tensor | None = tensor
         self.kept: torch.Tensor | None = tensor
         self.version = tensor._version
         self.training = training
+        self.number = number
+        self.args = args
+        self.axis = -1 if axis is None else axis
+        self.retained = axis is not None
 
 
 class Capture:
@@ -84,6 +92,7 @@ class Capture:
         self._seen_functions = False  # whether a whole pass has shown which functions there are
         self.structure_known = False
         self.without_gradients = False
+        self._quick = False  # whether nothing but the outputs of known modules is to be expected
         self.clear()
 
     def clear(self) -> None:
@@ -110,7 +119,7 @@ class Capture:
         if not self._handles:
             # what only moves numbers tells nothing but how layers are connected
             self._handles = [
-                module.register_forward_hook(partial(self._saw_module, layer))
+                module.register_forward_hook(self._eye(layer))
                 for module, layer in self._layers.by_module.items()
                 if layer.kind.role != "shape" or not self.structure_known
             ]
@@ -130,6 +139,7 @@ class Capture:
         if self._handles and (not self._seen_functions or self._layers.has_functions):
             self._mode = FunctionWatch(self._saw_function)
             self._mode.__enter__()  # type: ignore[no-untyped-call]
+        self._quick = self.structure_known and self._mode is None and not torch.compiler.is_compiling()
 
     def end_pass(self) -> None:
         """Note that the model has returned, or failed."""
@@ -138,11 +148,27 @@ class Capture:
             mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._seen_functions = True
         self._settle()
+        self._quick = False
 
     # -- the way forward -----------------------------------------------------------------------------------------------
 
     def _looking(self) -> bool:
         return (torch.is_grad_enabled() or self.without_gradients) and len(self.calls) < MOST_CALLS
+
+    def _eye(self, layer: Layer) -> Callable[[torch.nn.Module, Any, Any], None]:
+        """Return the hook of one layer, which has a short way for what holds no surprise: it runs for every layer."""
+
+        def look(module: torch.nn.Module, args: Any, output: Any) -> None:
+            if (
+                self._quick and layer.quick and output.__class__ is torch.Tensor and output.requires_grad
+                and output.numel() == layer.numel and not output.retains_grad
+            ):  # fmt: skip
+                output.retain_grad()
+                self.calls.append(Call(layer, output, module.training, self._number, args, layer.axis))
+            else:
+                self._saw_module(layer, module, args, output)
+
+        return look
 
     def _saw_module(self, layer: Layer, module: torch.nn.Module, args: Any, output: Any) -> None:
         if torch.compiler.is_compiling() or not self._looking():
@@ -157,12 +183,13 @@ class Capture:
             last.layer, last.training = layer, module.training
             self._settle()
             return
-        self._add(Call(layer, None, tensor, training=module.training), args)
+        self._add(Call(layer, tensor, module.training, self._number), args)
 
     def _saw_function(self, name: str, args: Any, settings: Any, output: torch.Tensor) -> None:
         if not self._looking() or not measurable(output):
             return
-        call = Call(None, name, output, training=bool(settings.get("training", True)))
+        call = Call(None, output, bool(settings.get("training", True)), self._number)
+        call.function = name
         call.settings = {key: one for key, one in settings.items() if isinstance(one, float) or key == "training"}
         self._add(call, args)
 
@@ -170,7 +197,6 @@ class Capture:
         self._settle()
         tensor, layer = call.tensor, call.layer
         assert tensor is not None  # noqa: S101  (a new call has its tensor)
-        call.number = self._number
         first = args[0] if args else None
         if not isinstance(first, torch.Tensor) or first.numel() < BIG:
             call.args = args
@@ -286,10 +312,19 @@ class Capture:
             if call.retained:
                 call.gradient = tensor.grad
         for call in self.calls:
+            layer = call.layer
             if call.retained and call.tensor is not None:
                 call.tensor.grad = None
-            if call.layer is not None and call.layer.module is not None:
-                call.layer.copies = call.layer in altered
+            if layer is not None and layer.module is not None:
+                layer.copies = layer in altered
+                layer.axis = call.axis
+                # of what has more axes than two, the units' axis may depend on what was read
+                tensor = call.tensor
+                layer.quick = (
+                    layer.measurable and not layer.copies
+                    and tensor is not None and tensor.ndim < 3 and tensor.grad_fn is not None
+                )  # fmt: skip
+                layer.numel = 0 if tensor is None else tensor.numel()
         self.structure_known = self.structure_known or bool(self.calls)
         backward = {call.number for call in self.calls if call.gradient is not None or call.gradient_at is not None}
         wanted = backward or {max((call.number for call in self.calls), default=0)}

@@ -35,6 +35,9 @@ class Layer:
             recorded step has shown otherwise.
         settings: of a function, its own; a module is asked.
         measurable: whether its output has been seen to be numbers with a scale.
+        quick: whether there is nothing to find out about its next output.
+        numel: how many numbers the last one had.
+        axis: where its units were.
     """
 
     def __init__(self, name: str, class_name: str, kind: Kind, module: torch.nn.Module | None) -> None:
@@ -49,6 +52,9 @@ class Layer:
         self.copies = True
         self.settings: dict[str, Setting] = {}
         self.measurable = False
+        self.quick = False
+        self.numel = 0
+        self.axis = -1
 
     def facts(self) -> LayerFacts:
         """Return what is known of it."""

@@ -12,6 +12,7 @@ from backlight.twins.watching.guard import Guard
 from backlight.twins.watching.layers import Layers
 from backlight.twins.watching.outputs import inputs_of, measurable, tensors_in
 from backlight.twins.watching.parameters import ParameterNumbers, Parameters
+from backlight.twins.watching.sealed import LayerNumbers
 
 
 def finite(tensors: Any) -> bool:
@@ -31,28 +32,23 @@ def strange(measured: Measured | None) -> bool:
 
 
 def first_nonfinite(
-    step: int, loss: float, *, inputs: Sequence[tuple[str, Measured]], parameters: ParameterNumbers,
-    calls: Sequence[Call], outputs: Sequence[Measured | None], gradients: Sequence[Measured | None],
+    step: int, loss: float, *, inputs: Sequence[str], parameters: ParameterNumbers, calls: Sequence[Call],
+    layers: LayerNumbers,
 ) -> NonFinite | None:  # fmt: skip
     """Return where in a recorded step a number first was not finite, in the order in which things are computed."""
-    measured = {id(one[0]): one[0] for one in [*outputs, *gradients, *(at for _, at in inputs)] if one is not None}
-    if (
-        parameters.all_finite
-        and math.isfinite(loss)
-        and not any(block.rows["nonfinite"].any() for block in measured.values())
-    ):
+    if parameters.all_finite and math.isfinite(loss) and layers.all_finite:
         return None
-    for name, at in inputs:
-        if strange(at):
+    for name, place in zip(inputs, layers.inputs, strict=True):
+        if strange(place):
             return NonFinite(where=name, direction="input", step=step)
     for name in parameters.nonfinite(0):
         return NonFinite(where=name, direction="parameter", step=step)
-    for call, at_output in zip(calls, outputs, strict=True):
-        if strange(at_output):
+    for at, call in enumerate(calls):
+        if strange(layers.at(at)):
             return NonFinite(where=_name(call), direction="forward", step=step, inputs_finite=finite(call.args))
     if not math.isfinite(loss) and calls:
         return NonFinite(where="loss", direction="loss", step=step)
-    return _backward(step, calls, gradients) or _of_parameters(step, parameters)
+    return _backward(step, calls, layers) or _of_parameters(step, parameters)
 
 
 def located(
@@ -86,10 +82,10 @@ def located(
     return NonFinite(where=strange[-1] if strange else "loss", direction="backward", step=step)
 
 
-def _backward(step: int, calls: Sequence[Call], gradients: Sequence[Measured | None]) -> NonFinite | None:
+def _backward(step: int, calls: Sequence[Call], layers: LayerNumbers) -> NonFinite | None:
     """Return the layer that received a finite gradient and handed on one that was not."""
     for place in reversed(range(len(calls))):
-        if strange(gradients[place]):
+        if strange(layers.at(place, gradient=True)):
             name = _name(calls[place])
             readers = [
                 _name(later) for later in calls[place + 1 :] if later.layer is not None and name in later.layer.reads

@@ -33,7 +33,8 @@ class Optimisers:
         self, parameters: Iterable[torch.Tensor], known: Iterable[Any], *, before: Callable[[Any], None],
         after: Callable[[Any], None],
     ) -> None:  # fmt: skip
-        self._parameters = {id(parameter) for parameter in parameters}
+        self._parameters = {id(parameter): at for at, parameter in enumerate(parameters)}
+        self._places: dict[int, tuple[int, list[int]]] = {}
         self.found: list[Any] = list(known)
         self._facts = [_groups(optimiser) for optimiser in self.found]
         self._strangers: dict[int, Any] = {}
@@ -87,6 +88,15 @@ class Optimisers:
     def rates(self) -> tuple[float, ...]:
         """Return the learning rate of each group, as it is now."""
         return tuple(float(group.get("lr", float("nan"))) for one in self.found for group in one.param_groups)
+
+    def places(self, optimiser: Any) -> list[int]:
+        """Return which of the model's parameters an optimiser has, by their place in the model."""
+        held = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        known, places = self._places.get(id(optimiser), (0, []))
+        if known != len(held):  # a group was added
+            places = sorted(self._parameters[id(one)] for one in held if id(one) in self._parameters)
+            self._places[id(optimiser)] = len(held), places
+        return places
 
     def group_of(self) -> dict[int, int]:
         """Return the number of each parameter's group by the parameter's id."""

@@ -34,24 +34,28 @@ class Parameters:
         self._fans = [_fan_in(one, owners[id(one)]) for one in self.tensors]
         self._sparse = [False] * len(self.tensors)
         self.reached: set[int] | None = None
-        self._maybe_identical = set(self._weights())
-        self._before: list[torch.Tensor] = []
+        self._with_units = [at for at, one in enumerate(self.tensors) if self._matrices[at] and one.shape[0] > 1]
+        self._maybe_identical = set(self._with_units)
         count = len(self.tensors)
         # first the parameters, then their gradients, then how far they moved
         self._data, self._gradients, self._updates = 0, count, 2 * count
-        self._template = Block(3 * count)
+        self._size_up()
+        self.clear()
+
+    def _size_up(self) -> None:
+        """Make room for parameters of these sizes."""
+        self._shapes = [one.shape for one in self.tensors]
+        self._before = [torch.empty_like(one, requires_grad=False) for one in self.tensors]
+        self._template = Block(3 * len(self.tensors))
         for at, one in enumerate(self.tensors):
             for start in (self._data, self._gradients, self._updates):
                 wanted = start == self._gradients and self._matrices[at]
                 self._template.want(start + at, one.numel(), histogram=wanted)
-        self.clear()
-
-    def _weights(self) -> Iterable[int]:
-        return (at for at, matrix in enumerate(self._matrices) if matrix and self.tensors[at].shape[0] > 1)
+        self._block: Block | None = None
 
     def clear(self) -> None:
         """Forget the step before."""
-        self._block: Block | None = None
+        self._block = None
         self._graded: set[int] = set()
         self._identical: dict[int, bool] = {}
         self._remembered = self._updated = False
@@ -67,22 +71,18 @@ class Parameters:
 
     def remember(self) -> None:
         """Measure the parameters as they are before the step, and keep a copy to tell how far they move."""
-        if any(
-            kept.shape != one.shape or kept.device != one.device
-            for kept, one in zip(self._before, self.tensors, strict=False)
-        ):
-            self._before = []
-        if not self._before:
-            self._before = [torch.empty_like(one, requires_grad=False) for one in self.tensors]
+        if [one.shape for one in self.tensors] != self._shapes:
+            self._size_up()
         if self._remembered:  # once more: what was measured first is void
             self._block = None
         if self.tensors:
             measure(self.block, self.tensors, start=self._data, copies=self._before)
         self._remembered = True
-        self._identical = dict.fromkeys(self._weights(), False)
+        self._identical = dict.fromkeys(self._with_units, False)
         for at in self._maybe_identical:
             self._identical[at] = _identical(self.tensors[at].detach())
-        self._maybe_identical = {at for at, identical in self._identical.items() if identical}
+        if self._maybe_identical:
+            self._maybe_identical = {at for at in self._maybe_identical if self._identical[at]}
 
     @property
     def remembered(self) -> bool:
@@ -96,6 +96,8 @@ class Parameters:
             of: which parameters; None for all that have not been read yet.
             scale: what the gradients are multiplied with, and are divided by.
         """
+        if of is None and len(self._graded) == len(self.tensors):
+            return
         places = range(len(self.tensors)) if of is None else of
         found = {at: one for at in places if at not in self._graded and (one := self.tensors[at].grad) is not None}
         for at, one in found.items():

@@ -1,8 +1,8 @@
 """One recorded step: what was measured, and how it becomes a record."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from backlight.core.measurements import (
     StepRecord,
     UnitMap,
 )
+from backlight.measuring import Block
 from backlight.measuring.inputs import input_record
 from backlight.measuring.logits import Logits, binary_record, logits_record
 from backlight.measuring.pooling import pooled
@@ -31,57 +32,96 @@ MAP_ROWS, MAP_UNITS = 64, 512
 
 
 @dataclass(slots=True)
-class LayerNumbers:
-    """What was measured on one layer, over all its calls.
+class Notes:
+    """What is known of a layer in a step besides its moments; see `LayerRecord`."""
 
-    Attributes:
-        layer: which.
-        training: its mode in the first call.
-        outputs: where the measurements of what it gave stand.
-        gradients: and of what came back.
-        dead: see `LayerRecord`; so for the others.
-    """
-
-    layer: Layer
-    training: bool
-    outputs: list[Measured] = field(default_factory=list)
-    gradients: list[Measured] = field(default_factory=list)
-    softmax_saturated: float | None = None
     dead: float | None = None
     dead_over: int = 0
+    softmax_saturated: float | None = None
     batch: BatchStatistics | None = None
     unit_map: UnitMap | None = None
 
-    def record(self, scale: float) -> LayerRecord:
-        """Return it as a record; gradients are divided by `scale`."""
-        rows = [block.rows[at] for block, at in self.outputs]
-        alive = self.alive()
-        units = int(rows[0]["units"]) or None
-        saturated = self.softmax_saturated
-        if self.layer.kind.bounded and alive is not None:
-            saturated = sum(int(row["beyond"]) for row in rows) / sum(int(row["size"]) for row in rows)
-        return LayerRecord(
-            name=self.layer.name,
-            output=pooled([block.spread(at) for block, at in self.outputs]),
-            gradient=pooled([block.spread(at, 1 / scale) for block, at in self.gradients]) if self.gradients else None,
-            training=self.training,
-            units=units,
-            saturated=saturated,
-            dead_now=None if alive is None else 1 - np.count_nonzero(alive) / len(alive),
-            dead=self.dead,
-            dead_over=self.dead_over,
-            batch=self.batch,
-            unit_map=self.unit_map,
-            across=_together(rows) if units else None,
-        )
 
-    def alive(self) -> BoolArray | None:
+_NO_NOTES = Notes()
+
+
+class LayerNumbers:
+    """What was measured on the layers in one step, as yet in the arrays.
+
+    Args:
+        by_layer: the calls of each layer, in order of execution.
+        rows: of each call, the rows of its output and of its gradient in the block; None for what has none.
+        training: the module's mode in each call.
+        block: the measurements.
+        big: where those of big tensors stand, by call.
+
+    Attributes:
+        notes: what is known besides.
+        inputs: where the measurements of the model's inputs stand.
+        output: and those of its output.
+    """
+
+    def __init__(
+        self, by_layer: Mapping[Layer, Sequence[int]], rows: Sequence[tuple[int | None, int | None]],
+        training: Sequence[bool], block: Block, big: Mapping[int, tuple[Measured | None, Measured | None]],
+    ) -> None:  # fmt: skip
+        self._by_layer = by_layer
+        self._rows = rows
+        self._training = training
+        self._block = block
+        self._big = big
+        self.notes: dict[Layer, Notes] = {}
+        self.inputs: list[Measured] = []
+        self.output: Measured | None = None
+
+    def at(self, call: int, *, gradient: bool = False) -> Measured | None:
+        """Return where the measurements of a call's output, or of its gradient, stand; None if there are none."""
+        big = self._big.get(call, (None, None))[gradient]
+        row = self._rows[call][gradient]
+        return big if big is not None or row is None else (self._block, row)
+
+    @property
+    def all_finite(self) -> bool:
+        """Whether everything measured is."""
+        blocks = [self._block, *(one[0] for pair in self._big.values() for one in pair if one is not None)]
+        return not any(block.rows["nonfinite"].any() for block in blocks)
+
+    def alive(self, layer: Layer) -> BoolArray | None:
         """Return (units,) whether any call found each unit alive; None of a layer of which nobody asks."""
-        found = [one for block, at in self.outputs if (one := block.alive[at]) is not None]
+        places = filter(None, map(self.at, self._by_layer[layer]))
+        found = [one for block, at in places if (one := block.alive[at]) is not None]
         if len(found) < 2:
             return found[0] if found else None
         together: BoolArray = np.logical_or.reduce([one for one in found if len(one) == len(found[0])])
         return together
+
+    def records(self, scale: float) -> tuple[LayerRecord, ...]:
+        """Return them as records; gradients are divided by `scale`."""
+        return tuple(self._record(layer, calls, scale) for layer, calls in self._by_layer.items())
+
+    def _record(self, layer: Layer, calls: Sequence[int], scale: float) -> LayerRecord:
+        outputs = [one for call in calls if (one := self.at(call)) is not None]
+        gradients = [one for call in calls if (one := self.at(call, gradient=True)) is not None]
+        rows = [block.rows[at] for block, at in outputs]
+        units = int(rows[0]["units"]) or None
+        alive, notes = self.alive(layer), self.notes.get(layer, _NO_NOTES)
+        saturated = notes.softmax_saturated
+        if layer.kind.bounded and alive is not None:
+            saturated = sum(int(row["beyond"]) for row in rows) / sum(int(row["size"]) for row in rows)
+        return LayerRecord(
+            name=layer.name,
+            output=pooled([block.spread(at) for block, at in outputs]),
+            gradient=pooled([block.spread(at, 1 / scale) for block, at in gradients]) if gradients else None,
+            training=self._training[calls[0]],
+            units=units,
+            saturated=saturated,
+            dead_now=None if alive is None else 1 - np.count_nonzero(alive) / len(alive),
+            dead=notes.dead,
+            dead_over=notes.dead_over,
+            batch=notes.batch,
+            unit_map=notes.unit_map,
+            across=_together(rows) if units else None,
+        )
 
 
 @dataclass(slots=True)
@@ -142,7 +182,7 @@ class StepNumbers:
     """What was measured in one step, as yet in the arrays that the measuring filled."""
 
     loss: float
-    layers: list[LayerNumbers]
+    layers: LayerNumbers
     parameters: ParameterNumbers
     inputs: list[InputNumbers]
     output: OutputNumbers | None
@@ -172,7 +212,7 @@ class TorchStep(Sealed):
             loss=numbers.loss,
             lr=numbers.lr,
             batch_size=numbers.batch_size,
-            layers=tuple(one.record(numbers.scale or 1.0) for one in numbers.layers),
+            layers=numbers.layers.records(numbers.scale or 1.0),
             parameters=numbers.parameters.records(),
             inputs=tuple(one.record() for one in numbers.inputs),
             logits=None if output is None else output.record(),

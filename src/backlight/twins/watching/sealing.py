@@ -15,6 +15,7 @@ from backlight.twins.watching.layers import Layer
 from backlight.twins.watching.sealed import (
     InputNumbers,
     LayerNumbers,
+    Notes,
     OutputNumbers,
     batch_statistics,
     softmax_saturated,
@@ -28,107 +29,125 @@ LATER = 1 << 16
 MOST_LOGITS = 1 << 20
 """Of more, evenly spaced rows are looked at."""
 
-_TEMPLATES = 16
+_PLANS = 16
+
+
+class Plan:
+    """What is measured in a step with these calls; the same calls come step after step.
+
+    Attributes:
+        template: what is wanted: of the outputs, then of the gradients, then of the inputs, then of the model's output.
+        kept: which of the calls have an output to measure.
+        graded: which have a gradient.
+        rows: of each call, the row of its output and that of its gradient.
+        by_layer: the calls of each layer, in order of execution.
+        sided: the layers of whose units one asks whether they are alive.
+        noted: the layers of which more is to be noted than moments.
+        inputs: the row of the first input.
+        output: the row of the model's output.
+    """
+
+    def __init__(self, calls: Sequence[Call], inputs: Sequence[torch.Tensor], output: torch.Tensor | None) -> None:
+        self.kept = [at for at, call in enumerate(calls) if call.kept is not None]
+        self.graded = [at for at, call in enumerate(calls) if call.gradient is not None]
+        outputs = {at: row for row, at in enumerate(self.kept)}
+        gradients = {at: len(self.kept) + row for row, at in enumerate(self.graded)}
+        self.rows = [(outputs.get(at), gradients.get(at)) for at in range(len(calls))]
+        own = next((outputs[at] for at in self.kept if calls[at].tensor is output), None)
+        self.inputs = len(self.kept) + len(self.graded)
+        self.output = self.inputs + len(inputs) if own is None else own
+        self.measures_output = output is not None and own is None
+        self.template = Block(self.inputs + len(inputs) + self.measures_output)
+        self.by_layer: dict[Layer, list[int]] = {}
+        for at, call in enumerate(calls):
+            assert call.layer is not None  # noqa: S101  (settled)
+            if call.kept is not None:
+                want_output(self.template, outputs[at], call.layer, call.kept, call.axis)
+            if call.gradient is not None:
+                self.template.want(gradients[at], call.gradient.numel(), histogram=True)
+            if call.kept is not None or call.output_at is not None:
+                self.by_layer.setdefault(call.layer, []).append(at)
+        for at, tensor in enumerate(inputs):
+            self.template.want(self.inputs + at, tensor.numel(), histogram=True)
+        if self.measures_output and output is not None:
+            self.template.want(self.output, output.numel(), histogram=True)
+        self.sided = [layer for layer in self.by_layer if layer.kind.one_sided or layer.kind.bounded]
+        self.noted = [layer for layer in self.by_layer if layer.kind.role in {"softmax", "batch_norm"}]
+
+    @staticmethod
+    def key(calls: Sequence[Call], inputs: Sequence[torch.Tensor], output: torch.Tensor | None) -> Any:
+        """Return what tells this plan from others."""
+        of_calls = tuple(
+            (
+                call.layer, call.axis, call.gradient is None, call.training,
+                None if call.kept is None else call.kept.shape,
+                call.tensor is output,
+            )
+            for call in calls
+        )  # fmt: skip
+        return of_calls, tuple(tensor.shape for tensor in inputs), None if output is None else output.shape
 
 
 class Sealing:
-    """Measures the steps of one model.
+    """Measures the steps of one model."""
 
-    Args:
-        units: remembers which were alive.
-    """
-
-    def __init__(self, units: LiveUnits) -> None:
-        self._units = units
-        self._templates: dict[Any, Block] = {}
+    def __init__(self) -> None:
+        self._units = LiveUnits()
+        self._plans: dict[Any, Plan] = {}
 
     def measure(
-        self, calls: Sequence[Call], inputs: Sequence[torch.Tensor], output: torch.Tensor | None
-    ) -> tuple[list[Measured | None], list[Measured | None], list[Measured], Measured | None]:
+        self, calls: Sequence[Call], inputs: Sequence[torch.Tensor], output: torch.Tensor | None, *, thorough: bool,
+        maps: bool,
+    ) -> LayerNumbers:  # fmt: skip
         """Measure what the calls kept and got, the inputs, and the model's output.
-
-        Returns:
-            Where the measurements stand: of each call's output and gradient, of each input, of the model's output.
-        """
-        kept = [call for call in calls if call.kept is not None]
-        graded = [call for call in calls if call.gradient is not None]
-        own = next((at for at, call in enumerate(kept) if call.tensor is output), None)
-        more = [*inputs, *([output] if output is not None and own is None else [])]
-        tensors = [
-            *(call.kept.detach() for call in kept if call.kept is not None),
-            *(call.gradient for call in graded if call.gradient is not None),
-            *(tensor.detach() for tensor in more),
-        ]
-        block = self._block(kept, graded, more)
-        if tensors:
-            measure(block, tensors)
-        at_kept = {id(call): (block, at) for at, call in enumerate(kept)}
-        at_graded = {id(call): (block, len(kept) + at) for at, call in enumerate(graded)}
-        first = len(kept) + len(graded)
-        at_output = None if output is None else (block, len(tensors) - 1 if own is None else own)
-        return (
-            [call.output_at or at_kept.get(id(call)) for call in calls],
-            [call.gradient_at or at_graded.get(id(call)) for call in calls],
-            [(block, first + at) for at in range(len(inputs))],
-            at_output,
-        )
-
-    def _block(self, kept: Sequence[Call], graded: Sequence[Call], more: Sequence[torch.Tensor]) -> Block:
-        """Return what is wanted, from a template: the same calls come step after step."""
-        key = (
-            tuple((id(call.layer), call.kept.shape, call.axis) for call in kept if call.kept is not None),
-            tuple(call.gradient.numel() for call in graded if call.gradient is not None),
-            tuple(tensor.numel() for tensor in more),
-        )
-        if key not in self._templates:
-            if len(self._templates) >= _TEMPLATES:
-                self._templates.clear()
-            block = Block(len(kept) + len(graded) + len(more))
-            for at, call in enumerate(kept):
-                assert call.layer is not None and call.kept is not None  # noqa: S101, PT018  (settled, and kept)
-                want_output(block, at, call.layer, call.kept, call.axis)
-            sizes = [*key[1], *key[2]]
-            for at, size in enumerate(sizes):
-                block.want(len(kept) + at, size, histogram=True)
-            self._templates[key] = block
-        return self._templates[key].fresh()
-
-    def layers(
-        self, calls: Sequence[Call], outputs: Sequence[Measured | None], gradients: Sequence[Measured | None], *,
-        thorough: bool, maps: bool,
-    ) -> list[LayerNumbers]:  # fmt: skip
-        """Return what was measured on each layer, in order of execution.
 
         Args:
             calls: the calls.
-            outputs: where the measurements of what they gave stand.
-            gradients: and of what came back.
+            inputs: of floating point.
+            output: of the model.
             thorough: whether batch norms' statistics are compared.
             maps: whether maps of units are drawn.
         """
-        found: dict[Layer, LayerNumbers] = {}
-        for call, output, gradient in zip(calls, outputs, gradients, strict=True):
-            layer = call.layer
-            if layer is None or output is None:
-                continue
-            numbers = found.get(layer)
-            if numbers is None:
-                numbers = found[layer] = LayerNumbers(layer, call.training)
-                if layer.kind.role == "softmax" and layer.kind.bounded:
-                    numbers.softmax_saturated = softmax_saturated(call)
-                elif thorough and layer.kind.role == "batch_norm":
-                    numbers.batch = batch_statistics(call)
-                if maps and output[0].alive[output[1]] is not None:
-                    numbers.unit_map = unit_map(layer, call)
-            numbers.outputs.append(output)
-            if gradient is not None:
-                numbers.gradients.append(gradient)
-        for layer, numbers in found.items():
-            alive = numbers.alive()
+        plan = self._plan(calls, inputs, output)
+        block = plan.template.fresh()
+        tensors: list[Any] = [calls[at].kept for at in plan.kept]
+        tensors += [calls[at].gradient for at in plan.graded]
+        tensors += inputs
+        if plan.measures_output:
+            tensors.append(output)
+        if tensors:
+            measure(block, tensors)
+        big = {
+            at: (call.output_at, call.gradient_at)
+            for at, call in enumerate(calls)
+            if call.output_at is not None or call.gradient_at is not None
+        }
+        numbers = LayerNumbers(plan.by_layer, plan.rows, [call.training for call in calls], block, big)
+        for layer in plan.sided:
+            alive = numbers.alive(layer)
             if alive is not None:
                 self._units.add(layer.name, alive)
-                numbers.dead, numbers.dead_over = self._units.dead(layer.name)
-        return list(found.values())
+                numbers.notes[layer] = notes = Notes(*self._units.dead(layer.name))
+                if maps:
+                    notes.unit_map = unit_map(layer, calls[plan.by_layer[layer][0]])
+        for layer in plan.noted:
+            call = calls[plan.by_layer[layer][0]]
+            if layer.kind.role == "softmax" and layer.kind.bounded:
+                numbers.notes[layer] = Notes(softmax_saturated=softmax_saturated(call))
+            elif layer.kind.role == "batch_norm" and thorough:
+                numbers.notes[layer] = Notes(batch=batch_statistics(call))
+        numbers.inputs = [(block, plan.inputs + at) for at in range(len(inputs))]
+        numbers.output = None if output is None else (block, plan.output)
+        return numbers
+
+    def _plan(self, calls: Sequence[Call], inputs: Sequence[torch.Tensor], output: torch.Tensor | None) -> Plan:
+        key = Plan.key(calls, inputs, output)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = Plan(calls, inputs, output)
+        return plan
 
 
 def input_numbers(name: str, tensor: torch.Tensor, values: Measured | None) -> InputNumbers:
@@ -153,7 +172,7 @@ def output_numbers(
         axis: which axis has the classes.
     """
     numbers = OutputNumbers(values, "" if loss is None else loss.kind)
-    if loss is None:
+    if loss is None or loss.kind == "other":
         return numbers
     if loss.kind == "mse" and gradient is not None:
         numbers.target_mean, numbers.target_std = _targets(output, gradient, loss)

@@ -53,13 +53,14 @@ def measure(
                 stack = stack if stack.dtype == torch.float64 else stack.float()
                 _measure_stack(block, [start + at for at in places], stack)
         return
+    block.bind()
     rows = block.rows[start : start + len(tensors)]
     rows["x"] = [tensor.data_ptr() for tensor in kept]
     if less is not None:
         rows["less"] = [tensor.data_ptr() for tensor in less]
     if copies is not None:
         rows["copy"] = [tensor.data_ptr() for tensor in copies]
-    run(rows.ctypes.data, len(rows))
+    run(block.address + start * block.rows.itemsize, len(tensors))
 
 
 def _addressable(tensors: Sequence[torch.Tensor], *, as_they_are: bool) -> list[torch.Tensor] | None:
@@ -104,10 +105,10 @@ def _measure_stack(block: Block, places: list[int], x: torch.Tensor) -> None:
         if not row["low"] < row["high"] and math.isfinite(row["rms"]):
             row["high"] = range_of(float(row["rms"]))
             row["low"] = -row["high"]
-    binned = np.flatnonzero((rows["wants_bins"] != 0) & np.isfinite(rows["rms"]))
+    binned = np.flatnonzero((block.places[places] >= 0) & np.isfinite(rows["rms"]))
     if len(binned):
         some = x if len(binned) == len(rows) else x[torch.from_numpy(binned).to(x.device)]
-        rows["bins"][binned] = _bins(some, rows["low"][binned], rows["high"][binned])
+        block.bins[block.places[places][binned]] = _bins(some, rows["low"][binned], rows["high"][binned])
     rows["faint"] = ((x != 0) & (x.abs() < FAINT)).sum(1).cpu().numpy()
     for at, row, one in zip(places, rows, x, strict=True):
         if row["units"]:

@@ -10,7 +10,7 @@ from torch.utils.hooks import RemovableHandle
 
 from backlight.core import ConfigError
 from backlight.core.measurements import LossFacts, Measurements, NonFinite, OptimiserFacts
-from backlight.measuring import LiveUnits, Watcher
+from backlight.measuring import Watcher
 from backlight.measuring.watcher import EVERY, Sealed
 from backlight.twins.watching.capture import Capture
 from backlight.twins.watching.graph import LossGraph
@@ -59,9 +59,9 @@ class TorchWatcher(Watcher):
         self._capture = Capture(self._layers)
         self._parameters = Parameters(model, self._layers.by_module)
         self._optimisers = Optimisers(
-            model.parameters(), optimisers, before=self._before_update, after=self._after_update
+            self._parameters.tensors, optimisers, before=self._before_update, after=self._after_update
         )
-        self._sealing = Sealing(LiveUnits())
+        self._sealing = Sealing()
         self._loss: LossFacts | None = None
         self._class_axis = -1
         self._output_place: int | None = None  # of the judged output among all
@@ -157,20 +157,25 @@ class TorchWatcher(Watcher):
         self._capture.end_pass()
         if not torch.is_grad_enabled():
             return
-        found = [tensor for tensor in tensors_in(output) if measurable(tensor)]
-        awaited = [tensor for tensor in found if tensor.requires_grad and not tensor.is_leaf]
-        self._outputs += found
-        for at, tensor in enumerate(awaited):
-            tensor.register_hook(partial(self._on_gradient, tensor, at == 0))  # type: ignore[no-untyped-call]
+        is_first = True
+        for tensor in tensors_in(output):
+            if not measurable(tensor):
+                continue
+            if tensor.requires_grad and not tensor.is_leaf:
+                # the hook must not hold the tensor: the two would keep each other, and the whole graph, alive
+                hook = partial(self._on_gradient, len(self._outputs), is_first)
+                tensor.register_hook(hook)  # type: ignore[no-untyped-call]
+                is_first = False
+            self._outputs.append(tensor)
 
     # -- backward and the optimiser ------------------------------------------------------------------------------------
 
-    def _on_gradient(self, tensor: torch.Tensor, is_first: bool, gradient: torch.Tensor) -> None:
+    def _on_gradient(self, place: int, is_first: bool, gradient: torch.Tensor) -> None:
         if self._left_over is None:
             self._left_over = self._parameters.left_over(self._optimisers)
             self._scale = None if self._scaler is None else float(self._scaler.get_scale())
         self._backward_passes += is_first
-        self._output_gradients[id(tensor)] = gradient
+        self._output_gradients[place] = gradient
 
     def _before_update(self, optimiser: Any) -> None:
         if self._busy:
@@ -182,12 +187,8 @@ class TorchWatcher(Watcher):
         if not self._rates:
             self._rates = self._optimisers.rates()
             self._parameters.remember()
-        held = {id(parameter) for group in optimiser.param_groups for parameter in group["params"]}
         scale = getattr(optimiser, "grad_scale", None)  # of a fused step, which unscales by itself
-        self._parameters.read_gradients(
-            [at for at, one in enumerate(self._parameters.tensors) if id(one) in held],
-            1.0 if scale is None else float(scale),
-        )
+        self._parameters.read_gradients(self._optimisers.places(optimiser), 1.0 if scale is None else float(scale))
 
     def _after_update(self, optimiser: Any) -> None:
         del optimiser
@@ -213,7 +214,7 @@ class TorchWatcher(Watcher):
 
     def _value(self, loss: Any) -> float:
         if isinstance(loss, torch.Tensor):
-            return float(loss.detach().mean()) if loss.numel() else float("nan")
+            return float(loss.item() if loss.numel() == 1 else loss.detach().mean())
         return float("nan") if loss is None else float(loss)
 
     def _pass_over(self, loss: Any, value: float) -> None:
@@ -231,22 +232,26 @@ class TorchWatcher(Watcher):
             parameters.remember()
         else:
             parameters.read_update()
-        output = self._judged_output(graph)
-        floats = [(name, tensor) for name, tensor in self._inputs if measurable(tensor)]
-        outputs, gradients, at_inputs, at_output = self._sealing.measure(calls, [one for _, one in floats], output)
-        sealed = parameters.sealed()
-        if self._first_nonfinite is None and (self._scaler is None or self._optimisers.steps):
-            self._first_nonfinite = first_nonfinite(
-                self.taken, value if loss is not None else 0.0, parameters=sealed, calls=calls, outputs=outputs,
-                gradients=gradients, inputs=[(name, at) for (name, _), at in zip(floats, at_inputs, strict=True)],
-            )  # fmt: skip
-        layers = self._sealing.layers(
-            calls, outputs, gradients,
+        place = self._judged_output(graph)
+        output = None if place is None else self._outputs[place]
+        floats = {name: tensor for name, tensor in self._inputs if measurable(tensor)}
+        layers = self._sealing.measure(
+            calls, list(floats.values()), output,
             thorough=self._records % _THOROUGH == 0, maps=self._records % _MAPS == 0,
         )  # fmt: skip
         self._records += 1
-        places = {name: at for (name, _), at in zip(floats, at_inputs, strict=True)}
-        gradient = None if output is None else self._output_gradients.get(id(output))
+        sealed = parameters.sealed()
+        if self._first_nonfinite is None and (self._scaler is None or self._optimisers.steps):
+            self._first_nonfinite = first_nonfinite(
+                self.taken,
+                0.0 if loss is None else value,
+                parameters=sealed,
+                calls=calls,
+                layers=layers,
+                inputs=list(floats),
+            )
+        places = dict(zip(floats, layers.inputs, strict=True))
+        gradient = None if place is None else self._output_gradients.get(place)
         if gradient is not None and self._scale:
             gradient = gradient / self._scale
         numbers = StepNumbers(
@@ -255,8 +260,8 @@ class TorchWatcher(Watcher):
             parameters=sealed,
             inputs=[input_numbers(name, tensor, places.get(name)) for name, tensor in self._inputs],
             output=None
-            if output is None or at_output is None
-            else output_numbers(output, gradient, at_output, self._loss, self._class_axis),
+            if output is None or layers.output is None
+            else output_numbers(output, gradient, layers.output, self._loss, self._class_axis),
             lr=self._rates,
             batch_size=next((tensor.shape[0] for _, tensor in self._inputs if tensor.ndim), None),
             left_over=self._left_over,
@@ -278,14 +283,13 @@ class TorchWatcher(Watcher):
         self._parameters.reached = graph.reached
         return graph
 
-    def _judged_output(self, graph: LossGraph | None) -> torch.Tensor | None:
-        """Return the output that the loss was made of; without a graph, the first that a gradient came to."""
+    def _judged_output(self, graph: LossGraph | None) -> int | None:
+        """Return the place of the output that the loss was made of; without a graph, of one that a gradient came to."""
         if graph is not None and graph.output is not None:
             self._output_place = next(at for at, one in enumerate(self._outputs) if one is graph.output)
         if self._output_place is not None and self._output_place < len(self._outputs):
-            return self._outputs[self._output_place]
-        reached = [one for one in self._outputs if id(one) in self._output_gradients]
-        return next(iter(reached or self._outputs), None)
+            return self._output_place
+        return min(self._output_gradients, default=0 if self._outputs else None)
 
     def _facts(self) -> Measurements:
         optimiser: OptimiserFacts | None = self._optimisers.facts()
