@@ -4,13 +4,14 @@ import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from backlight.autograd.explain.picture import Picture
-from backlight.figures import draw_graph, graph_size, page_bytes
+from backlight.figures import draw_graph, graph_size, new_figure, page_bytes
 from backlight.figures.pages import Page
 
 _DOTS = 150
@@ -54,21 +55,31 @@ def show(what: Page | Picture | Callable[[Axes], object], *, width: float = 8.0,
         height: inches, for a function.
     """
     if isinstance(what, Page):
-        return Inline(page_bytes(what))
+        return _inline(what)
     if isinstance(what, Picture):
         width, height = graph_size(what)
-        return Inline(page_bytes(Page(width, height, lambda figure: _graph(figure, what))))
+        return _inline(Page(width, height, lambda figure: _graph(figure, what)))
     draw = what  # for the type checker: not a page and not a picture, in the function below too
 
     def on_axes(figure: Figure) -> None:
         draw(figure.subplots())
 
-    return Inline(page_bytes(Page(width, height, on_axes)))
+    return _inline(Page(width, height, on_axes))
 
 
 def fast(full: T, quick: T) -> T:
     """Return `full`, or `quick` where BACKLIGHT_FAST is set: for tests, which want every cell run and none for long."""
     return quick if os.environ.get("BACKLIGHT_FAST") else full
+
+
+def _inline(page: Page) -> Inline:
+    if not fast(full=False, quick=True):
+        return Inline(page_bytes(page))
+    with new_figure(page.width, page.height) as figure, BytesIO() as buffer:
+        page.draw(figure)
+        figure.set_layout_engine("none")  # everything is drawn, but coarsely, and once: a table has a thousand texts
+        figure.savefig(buffer, format="png", dpi=20)
+        return Inline(buffer.getvalue())
 
 
 def _graph(figure: Figure, picture: Picture) -> None:

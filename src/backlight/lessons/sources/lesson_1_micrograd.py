@@ -16,8 +16,7 @@ import math
 import numpy as np
 
 from backlight import Value, explain
-from backlight.figures import palette
-from backlight.lessons import check, given
+from backlight.lessons import check, drawings, given
 from backlight.lessons.pictures import fast, show
 from backlight.nn.scalar import MLP, Neuron
 
@@ -40,28 +39,11 @@ for h in (1.0, 0.1, 0.01, 0.001):
 
 # %% [markdown]
 # The same as a picture. The *forward* secant joins the point with its neighbour to the right. The *symmetric* one
-# joins the neighbours on both sides, and lies much closer to the tangent with the same step.
+# joins the neighbours on both sides, and its slope is much closer to the tangent's, with the same step.
 
 
 # %%
-def draw_secants(ax, x=3.0, h=1.0):
-    colours = palette(ax)
-    xs = np.linspace(0, 5, 100)
-    ax.plot(xs, f(xs), color=colours.ink)
-    forward, symmetric = (f(x + h) - f(x)) / h, (f(x + h) - f(x - h)) / (2 * h)
-    middle = (f(x + h) + f(x - h)) / 2
-    reach = np.array([x - 1.7, x + 1.9])
-    ax.plot(reach, f(x) + forward * (reach - x), color=colours.orange, label=f"forward, slope {forward:.2f}")
-    ax.plot(reach, middle + symmetric * (reach - x), color=colours.blue, label=f"symmetric, slope {symmetric:.2f}")
-    slope = x**2 / 2 - x
-    ax.plot(reach, f(x) + slope * (reach - x), color=colours.green, linestyle="--", label=f"tangent, slope {slope:.2f}")
-    ax.plot([x - h, x, x + h], [f(x - h), f(x), f(x + h)], "o", color=colours.ink)
-    ax.set_xlabel("x")
-    ax.set_ylabel("f(x)")
-    ax.legend(loc="upper left")
-
-
-show(draw_secants)
+show(drawings.secants(f, x=3.0, h=1.0, slope=3.0**2 / 2 - 3.0))
 
 # %% [markdown]
 # With several inputs there is a slope for each: move one, and leave the others where they are. All of them together
@@ -392,31 +374,11 @@ print(f"{right} of {len(points)} points on the right side")
 
 
 # %%
-def draw_plane(ax):
-    colours = palette(ax)
-    side = np.linspace(-2, 2, 33)
-    plane = np.array([[net([x, y]).data for x in side.tolist()] for y in side.tolist()])
-    ax.contourf(side, side, plane, levels=np.linspace(-1.6, 1.6, 17), cmap=colours.signed, extend="both", alpha=0.75)
-    ax.contour(side, side, plane, levels=[0], colors=[colours.ink])
-    for kind, colour in ((1, colours.blue), (-1, colours.orange)):
-        chosen = np.array([(x, y) for x, y, one in points if one == kind])
-        ax.plot(*chosen.T, "o", color=colour, markeredgecolor=colours.paper)
-    ax.set_aspect("equal")
-    ax.set_title("What the network says, everywhere; the line is 0")
-
-
-show(draw_plane, width=6, height=5.4)
+show(drawings.plane(lambda x, y: net([x, y]).data, points), width=6, height=5.4)
 
 
 # %%
-def draw_history(ax):
-    ax.plot(history, color=palette(ax).blue)
-    ax.set_xlabel("step")
-    ax.set_ylabel("mean squared error")
-    ax.set_ylim(bottom=0)
-
-
-show(draw_history, height=3)
+show(drawings.curve(history, of="mean squared error"), height=3)
 
 # %% [markdown]
 # A neuron, a layer and an MLP are a few lines each, in `backlight/nn/scalar.py`; they hold Values and compute with

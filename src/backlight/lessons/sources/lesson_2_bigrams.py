@@ -17,8 +17,8 @@ import numpy as np
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
-from backlight.figures import pages, palette
-from backlight.lessons import check
+from backlight.figures import pages
+from backlight.lessons import check, drawings
 from backlight.lessons.pictures import fast, show
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
@@ -242,18 +242,7 @@ curves = {(order, name): [loss_with(order, k, items) for k in ks]
           for order in (2, 3, 4) for name, items in (("train", train), ("dev", dev))}  # fmt: skip
 
 
-def draw_smoothing(ax):
-    colours = palette(ax)
-    for order, colour in zip((2, 3, 4), (colours.blue, colours.orange, colours.green), strict=True):
-        ax.plot(ks, curves[order, "dev"], color=colour, label=f"{order}-gram, dev")
-        ax.plot(ks, curves[order, "train"], color=colour, linestyle=":", label=f"{order}-gram, train")
-    ax.set_xscale("log")
-    ax.set_xlabel("k, added to every count")
-    ax.set_ylabel("nats per character")
-    ax.legend(ncols=3)
-
-
-show(draw_smoothing)
+show(drawings.smoothing(ks, curves))
 
 # %% [markdown]
 # The dotted lines, train, only rise: smoothing spoils what was counted. The dev lines fall first. Their lowest point
@@ -271,14 +260,7 @@ ys = torch.tensor([stoi[letter] for letter in "emma."])
 xenc = F.one_hot(xs, num_classes=V).float()
 
 
-def draw_one_hot(ax):
-    ax.imshow(xenc.numpy(), cmap=palette(ax).amounts)
-    ax.set_yticks(range(5), list(".emma"))
-    ax.set_xticks(range(V), labels)
-    ax.set_title("Five characters, one-hot")
-
-
-show(draw_one_hot, height=2)
+show(drawings.one_hot(xenc.numpy(), ".emma", labels), height=2)
 
 # %% [markdown]
 # ## The idea: one-hot times W picks a row, and the row is log counts
@@ -302,31 +284,7 @@ print("all five the same:", torch.allclose(logits, W[xs]))
 
 
 # %%
-def draw_picking(ax):
-    colours = palette(ax)
-    faded = np.where(np.arange(V)[:, None] == e, 1.0, 0.18)
-    table = W.detach().numpy()
-    ax.imshow(table, cmap=colours.signed, vmin=-3, vmax=3, alpha=np.broadcast_to(faded, (V, V)))
-    ax.imshow(xenc.numpy()[1][:, None], cmap=colours.amounts, extent=(-3, -2, V - 0.5, -0.5), vmin=0, vmax=1)
-    ax.imshow(
-        logits.detach().numpy()[1][None], cmap=colours.signed, vmin=-3, vmax=3, extent=(-0.5, V - 0.5, V + 2, V + 1)
-    )
-    for i in range(V):
-        ax.text(-3.9, i, labels[i], ha="center", va="center", size=9, weight="bold" if i == e else "normal")
-        ax.text(
-            -2.5, i, int(i == e), ha="center", va="center", size=8, color=colours.paper if i == e else colours.muted
-        )
-        ax.text(i, -1.1, labels[i], ha="center", va="center", size=9)
-    ax.annotate("", (V / 2, V + 0.9), (V / 2, e + 0.6), arrowprops={"arrowstyle": "->", "color": colours.ink})
-    ax.text(-0.8, V + 1.5, "one-hot @ W", ha="right", va="center", size=9)
-    ax.set_xlim(-4.6, V - 0.4)
-    ax.set_ylim(V + 2.2, -1.8)
-    ax.set_aspect("equal")
-    ax.set_axis_off()
-    ax.set_title("One-hot times W picks a row")
-
-
-show(draw_picking, width=7, height=6.6)
+show(drawings.picked_row(W.detach().numpy(), e, labels), width=7, height=6.6)
 
 # %% [markdown]
 # So the layer is a table, with a row for each character that may stand before. Where have we seen such a table? `N`
