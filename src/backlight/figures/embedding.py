@@ -39,8 +39,9 @@ def draw_embedding(
     size = float(np.clip(90 / np.sqrt(len(labels)), 7, 15))
     inks = [colours.orange if token in marked else colours.ink for token in range(len(labels))]
     for (x, y), label, ink in zip(points.tolist(), labels, inks, strict=True):
+        shown = legible(label)
         ax.text(
-            x, y, legible(label), ha="center", va="center_baseline", size=size, color=ink, weight="bold",
+            x, y, shown, ha="center", va="center_baseline", size=size if len(shown) == 1 else 0.6 * size, color=ink, weight="bold",
             parse_math=False, clip_on=False, path_effects=[withStroke(linewidth=2, foreground=colours.paper)],
         )  # fmt: skip
     ax.margins(0.08)

@@ -28,8 +28,12 @@ def legible(label: str) -> str:
 
 def quoted(text: str, most: int = 24) -> str:
     """Return a text to be read within a title: legible, and its end only where it is long."""
-    shown = "".join(map(legible, text))
-    return f"“{shown}”" if len(shown) <= most else f"“…{shown[-most:]}”"
+    parts = [legible(character) for character in text]
+    apart = " " if any(len(part) > 1 for part in parts) else ""
+    kept: list[str] = []
+    while parts and sum(map(len, kept)) + len(parts[-1]) <= most:
+        kept.insert(0, parts.pop())
+    return f"“{'…' if parts else ''}{apart.join(kept)}”"
 
 
 def write_title(ax: Axes, title: str, **how: Any) -> None:

@@ -88,6 +88,9 @@ def test_what_no_font_has_is_shown_by_its_code_point(given, shown):
 def test_a_long_text_is_quoted_by_its_end():
     assert quoted("mar") == "“mar”"
     assert quoted("x" * 30 + "end") == "“…" + "x" * 21 + "end”"
+    with mpl.rc_context({"font.family": ["DejaVu Sans"]}):
+        assert quoted("東京a", most=13) == "“U+6771 U+4EAC a”"
+        assert quoted("東京a", most=12) == "“…U+4EAC a”"
 
 
 def test_of_very_many_characters_only_some_are_named(ax):
