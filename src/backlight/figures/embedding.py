@@ -41,8 +41,8 @@ def draw_embedding(
     for (x, y), label, ink in zip(points.tolist(), labels, inks, strict=True):
         shown = legible(label)
         ax.text(
-            x, y, shown, ha="center", va="center_baseline", size=size if len(shown) == 1 else 0.6 * size, color=ink, weight="bold",
-            parse_math=False, clip_on=False, path_effects=[withStroke(linewidth=2, foreground=colours.paper)],
+            x, y, shown, ha="center", va="center_baseline", size=size if len(shown) == 1 else 0.6 * size, color=ink,
+            weight="bold", parse_math=False, path_effects=[withStroke(linewidth=2, foreground=colours.paper)],
         )  # fmt: skip
     ax.margins(0.08)
     ax.update_datalim(points)

@@ -49,8 +49,9 @@ def draw_surprise(ax: Axes, labels: Sequence[str], nats: FloatArray, *, know_not
     size = float(np.clip(420 / max(width, 1), 6, 16))
     for label, across, up in zip(labels, x.tolist(), floor.tolist(), strict=True):
         shown = legible(label)
+        one = len(shown) == 1
         ax.annotate(shown, (across, up), (0, -4), textcoords="offset points", ha="center", va="top", parse_math=False,
-                    size=size if len(shown) == 1 else max(4, 0.55 * size), rotation=0 if len(shown) == 1 else 90)  # fmt: skip
+                    size=size if one else max(4, 0.55 * size), rotation=0 if one else 90)  # fmt: skip
     _name_axes(ax, rows=rows, pitch=pitch, top=top, know_nothing=know_nothing)
     ax.set_xlim(-0.7, width - 0.3)
     worst = int(np.argmax(nats))
