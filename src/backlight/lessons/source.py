@@ -37,12 +37,14 @@ class Cell:
         source: its lines, without an end of line at the end.
         tags: what it is besides.
         line: where it begins in the source file, from 1.
+        solved: whether part of it is a solution, which students write themselves.
     """
 
     kind: Kind
     source: str
     tags: tuple[str, ...] = ()
     line: int = 1
+    solved: bool = False
 
 
 def parse(text: str, *, student: bool = False) -> list[Cell]:
@@ -56,11 +58,6 @@ def parse(text: str, *, student: bool = False) -> list[Cell]:
         DataError: a cell's head or a solution's borders that make no sense; the message has the line.
     """
     return [_cell(head, lines, number, student=student) for number, head, lines in _chunks(text)]
-
-
-def has_solution(cell: Cell) -> bool:
-    """Return whether a cell of the full source holds something that students write themselves."""
-    return _BEGINS in cell.source
 
 
 def _chunks(text: str) -> Iterator[tuple[int, re.Match[str], list[str]]]:
@@ -85,7 +82,8 @@ def _cell(head: re.Match[str], lines: list[str], number: int, *, student: bool) 
         source = "\n".join(_text(line, number + i) for i, line in enumerate(lines, 1))
         return Cell(kind="markdown", source=source.strip("\n"), tags=tags, line=number)
     source = "\n".join(_code(lines, number, student=student))
-    return Cell(kind="code", source=source.strip("\n"), tags=tags, line=number)
+    solved = any(line.strip() == _BEGINS for line in lines)
+    return Cell(kind="code", source=source.strip("\n"), tags=tags, line=number, solved=solved)
 
 
 def _text(line: str, number: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from backlight.autograd import Value
 from backlight.core import FloatArray
-from backlight.lessons.exercises.exercise import Case, Exercise, Mistake
+from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, call
 
 Three = tuple[float, float, float]
 Function = Callable[[float, float, float], float]
@@ -412,7 +412,7 @@ def _logits(rng: np.random.Generator) -> list[dict[str, Any]]:
 def _used(answer: Callable[..., Any], case: Case) -> dict[str, Any] | None:
     """Return the loss that an answer gives, and the gradient of it by each logit."""
     logits = [Value(logit) for logit in case["logits"]]
-    loss = answer(logits, case["target"])
+    loss = call(answer, {"logits": logits, "target": case["target"]})
     if loss is None:
         return None
     if isinstance(loss, Value):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backlight.core import FloatArray, IntArray
-from backlight.lessons.exercises.exercise import Case, Exercise, Mistake
+from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, call
 
 _WORDS = ["emma", "ava", "mia", "anna", "eve", "mae", "ana", "emmie"]
 
@@ -106,13 +106,13 @@ def _lists(rng: np.random.Generator) -> list[dict[str, Any]]:
 def _facts(answer: Callable[..., Any], case: Case) -> Any:
     """Return what is true of a split, whichever way it was shuffled."""
     kept = list(case["words"])
-    parts = answer(**case)
+    parts = call(answer, case)
     if parts is None or any(part is None for part in parts):
         return None
     if len(parts) != 3:
         return parts
     train, dev, test = ([str(word) for word in part] for part in parts)
-    again = [[str(word) for word in part] for part in answer(words=list(kept), seed=case["seed"])]
+    again = [[str(word) for word in part] for part in call(answer, {"words": list(kept), "seed": case["seed"]})]
     half = set(kept[: len(kept) // 2])
     return {
         "how many words are in train": len(train),
@@ -465,7 +465,7 @@ def _ngrams(words: list[str], n: int, *, dots: int | None = None, end: str = "."
 
 def _counted(answer: Callable[..., Any], case: Case) -> Any:
     """Return how many n-grams an answer counted, and how often each that there is."""
-    counts = answer(**case)
+    counts = call(answer, case)
     if not isinstance(counts, dict):
         return counts
     told = {("".join(key) if isinstance(key, tuple) else str(key)): count for key, count in counts.items()}

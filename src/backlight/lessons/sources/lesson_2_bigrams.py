@@ -228,20 +228,22 @@ check("2.3", tune_smoothing)
 parts = split_corpus(corpus, seed=42)
 vocabulary = Vocabulary.of(words)
 train, dev, test = (vocabulary.encode_items(part.items) for part in (parts.train, parts.dev, parts.test))
-ks = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0]
+ks = fast([0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0], [0.1, 1.0])
 
 
-def loss_with(order, k, items):
-    model = NGram(NGramConfig(vocabulary_size=V, order=order, smoothing="add-k", k=k)).fit(train)
+def add_k(order, k):
+    return NGram(NGramConfig(vocabulary_size=V, order=order, smoothing="add-k", k=k)).fit(train, dev)
+
+
+def loss_with(model, items):
     windows = Windows(items, model.context)
     batch = windows.batch(np.arange(len(windows)))
     return model.target_nats(batch.x, batch.y).mean()
 
 
-curves = {(order, name): [loss_with(order, k, items) for k in ks]
-          for order in (2, 3, 4) for name, items in (("train", train), ("dev", dev))}  # fmt: skip
-
-
+curves = {(order, part): [] for order in (2, 3, 4) for part in ("train", "dev")}
+for (order, part), losses in curves.items():
+    losses += [loss_with(add_k(order, k), {"train": train, "dev": dev}[part]) for k in ks]
 show(drawings.smoothing(ks, curves))
 
 # %% [markdown]
@@ -484,9 +486,9 @@ check("2.6", ngram_counts)
 print("n   n-grams in all   different   train    dev      best k")
 best, lowest = None, math.inf
 for n in (1, 2, 3, 4, 5):
-    model = NGram(NGramConfig(vocabulary_size=V, order=n, smoothing="add-k")).fit(train, dev)
+    model = add_k(n, None)  # the package finds the best k on dev
     found, different = model.counts(1).sum(), model.parameter_count()
-    on_train, on_dev = (loss_with(n, model.k, items) for items in (train, dev))
+    on_train, on_dev = (loss_with(model, items) for items in (train, dev))
     print(f"{n}   {found:14,}   {different:9,}   {on_train:.4f}   {on_dev:.4f}   {model.k:.2g}")
     if on_dev < lowest:
         best, lowest = model, on_dev
@@ -495,9 +497,7 @@ for n in (1, 2, 3, 4, 5):
 # And test, once, for the best of them:
 
 # %%
-print(
-    f"{best.config.order}-gram, k = {best.k:.2g}: {loss_with(best.config.order, best.k, test):.4f} nats per character"
-)
+print(f"{best.config.order}-gram, k = {best.k:.2g}: {loss_with(best, test):.4f} nats per character")
 
 # %% [markdown]
 # ## What you can now do
