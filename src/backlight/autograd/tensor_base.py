@@ -3,6 +3,7 @@
 What can be done with it stands in `tensor_math` and `tensor_shape`; `tensor` puts the three together.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
@@ -24,7 +25,18 @@ _NONE: dict[str, Any] = {}
 class TensorBase(Node):
     """An n-dimensional array in a graph. See `Tensor` for the public account."""
 
-    __slots__ = ("_grad", "_grad_home", "_needs_grad", "_op", "_prev", "_retains_grad", "_saved", "_settings", "array")
+    __slots__ = (
+        "_grad",
+        "_grad_home",
+        "_hooks",
+        "_needs_grad",
+        "_op",
+        "_prev",
+        "_retains_grad",
+        "_saved",
+        "_settings",
+        "array",
+    )
 
     plain: ClassVar[type["Tensor"]]
     """The class of every result, whatever subclass its inputs are of."""
@@ -40,6 +52,7 @@ class TensorBase(Node):
         self._grad_home: Array | None = None  # where this gradient must lie, if it is part of a flat one
         self._needs_grad = False
         self._retains_grad = False
+        self._hooks: tuple[Callable[[Array], None], ...] = ()
         self._op: type[Op] | None = None
         self._saved: Any = None
         self._settings: dict[str, Any] = {}
@@ -56,7 +69,7 @@ class TensorBase(Node):
         made._grad = made._grad_home = made._op = made._saved = None
         made._settings = _NONE
         made._needs_grad = made._retains_grad = False
-        made._prev = ()
+        made._prev = made._hooks = ()
         made._serial = next_serial()
         return made
 
@@ -136,6 +149,13 @@ class TensorBase(Node):
         """Keep the gradient of this intermediate result; otherwise it is dropped once it has been passed on."""
         self._retains_grad = True
 
+    def register_hook(self, hook: Callable[[Array], None]) -> None:
+        """Let `hook(gradient)` be called once this intermediate result's gradient is whole, before it is passed on.
+
+        What it is given may be shared with other nodes and must not be changed.
+        """
+        self._hooks = (*self._hooks, hook)
+
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self._grad = None
@@ -164,6 +184,8 @@ class TensorBase(Node):
                 "no gradient can pass a tensor that was written to by index: what it was made of is no longer known. "
                 "Make it by cat(), stack() or where(), or write to a .detach()ed one."
             )
+        for hook in self._hooks:
+            hook(cast("Array", self._grad))
         for parent, gradient in zip(prev, self._op.backward(cast("Array", self._grad), self._saved), strict=True):
             if parent._needs_grad:
                 parent._receive(gradient)

@@ -1,6 +1,6 @@
 """What all layers and models share: they find their own parameters and can be saved, loaded and called."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from backlight.autograd.flat import FlatParameters
 from backlight.core import Array, ConfigError, ShapeError
 
 Kind = TypeVar("Kind", Parameter, Buffer)
+Hook = Callable[["Module", tuple[Any, ...], Tensor], None]
 
 
 class Module:
@@ -21,14 +22,31 @@ class Module:
     """
 
     training: bool = True
+    _forward_hooks: tuple[Hook, ...] = ()
 
     def forward(self, x: Any) -> Tensor:
         """Return the output for an input; calling the module does this."""
         raise NotImplementedError(f"{type(self).__name__} must define forward().")
 
-    def __call__(self, x: Any) -> Tensor:
-        """Return `forward(x)`."""
-        return self.forward(x)
+    def __call__(self, x: Any, *more: Any, **settings: Any) -> Tensor:
+        """Return `forward(x)`, after every hook has seen it."""
+        out = self.forward(x, *more, **settings)
+        for hook in self._forward_hooks:
+            hook(self, (x, *more), out)
+        return out
+
+    def register_forward_hook(self, hook: Hook) -> Callable[[], None]:
+        """Let `hook(module, inputs, output)` be called after each forward pass. Returns what takes it off again."""
+        self._forward_hooks = (*self._forward_hooks, hook)
+
+        def remove() -> None:
+            left = tuple(one for one in self._forward_hooks if one is not hook)
+            if left:
+                self._forward_hooks = left
+            elif "_forward_hooks" in vars(self):
+                del self._forward_hooks
+
+        return remove
 
     def parts(self) -> Iterator[tuple[str, "Module | Parameter | Buffer"]]:
         """Yield this module's own parameters and buffers, and the modules one level down, with their names."""

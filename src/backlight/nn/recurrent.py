@@ -42,7 +42,7 @@ class Recurrent(Module):
         """Return the parameters in the op's order."""
         return [part for _, part in self.parts() if isinstance(part, Parameter)]
 
-    def __call__(self, x: Tensor, counts: Sequence[int] | None = None) -> Tensor:
+    def forward(self, x: Tensor, counts: Sequence[int] | None = None) -> Tensor:
         """Return the state after each step: (B, T, H) for x (B, T, I).
 
         With counts, x is (N, I), all rows of step 0, then all of step 1, and so on, and the states are (N, H). Counts
@@ -92,10 +92,6 @@ class RNN(Recurrent):
         super().__init__(fan_in, hidden, rng=rng)
         self.bias = Parameter(np.zeros(hidden, np.float32))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the state after each step, (B, T, H)."""
-        return self(x)
-
 
 class GRU(Recurrent):
     """h[t] = (1 - z) n + z h[t-1]: gates decide what stays of the state and what the candidate n hears of it.
@@ -116,10 +112,6 @@ class GRU(Recurrent):
         self.bias_input = Parameter(np.zeros(3 * hidden, np.float32))
         self.bias_hidden = Parameter(np.zeros(3 * hidden, np.float32))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the state after each step, (B, T, H)."""
-        return self(x)
-
 
 class LSTM(Recurrent):
     """c[t] = f c[t-1] + i g, h[t] = o tanh(c[t]): a cell that gates write, keep and read. See `Recurrent`.
@@ -139,10 +131,6 @@ class LSTM(Recurrent):
         bias = np.zeros(4 * hidden, np.float32)
         bias[hidden : 2 * hidden] = 1
         self.bias = Parameter(bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the state after each step, (B, T, H)."""
-        return self(x)
 
 
 def _orthogonal(size: int, rng: np.random.Generator) -> FloatArray:

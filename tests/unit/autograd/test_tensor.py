@@ -374,3 +374,16 @@ def test_targets_that_do_not_count_change_nothing() -> None:
     assert few.grad is not None
     assert_allclose(some.grad.numpy()[[0, 2]], few.grad.numpy())
     assert not some.grad.numpy()[[1, 3]].any()
+
+
+def test_a_hook_is_given_the_whole_gradient_before_it_is_passed_on():
+    x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    y = x * 3.0
+    seen = []
+    y.register_hook(lambda gradient: seen.append((gradient.copy(), x.grad)))
+    y.register_hook(lambda _: seen.append("second"))
+    (y * y + y).sum().backward()
+    np.testing.assert_allclose(seen[0][0], [7.0, 13.0])  # by two paths: 2 y + 1
+    assert seen[0][1] is None
+    assert seen[1:] == ["second"]
+    np.testing.assert_allclose(x.grad.numpy(), [21.0, 39.0])

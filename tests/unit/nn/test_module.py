@@ -155,3 +155,21 @@ def test_module_without_a_forward_says_so():
 
     with pytest.raises(NotImplementedError, match=r"Idle must define forward\(\)"):
         Idle()(Tensor([1.0]))
+
+
+def test_hooks_see_every_call_and_can_be_taken_off_in_any_order(rng):
+    layer = Linear(2, 3, rng=rng)
+    seen = []
+    first = layer.register_forward_hook(lambda module, inputs, out: seen.append((module, inputs, out)))
+    second = layer.register_forward_hook(lambda *_: seen.append("second"))
+    x = Tensor(np.ones((1, 2), np.float32))
+    y = layer(x)
+    assert seen == [(layer, (x,), y), "second"]
+    first()
+    first()
+    layer(x)
+    assert seen[2:] == ["second"]
+    second()
+    layer(x)
+    assert len(seen) == 3
+    assert "_forward_hooks" not in vars(layer)
