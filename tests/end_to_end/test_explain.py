@@ -75,7 +75,7 @@ def test_a_sum_of_ten_thousand_terms(shell: Any) -> None:
         (["x.__class__", "--at", "x=1"], "the attribute 'x.__class__'"),
         (["open('pwned', 'w')"], "got a call of 'open'"),
         (["x/(x - 1)", "--at", "x=1"], "a divisor must not be 0; got 1.0 / 0.0"),
-        (["9**9**9"], "a power must stay below 1.8e308; got 9.0 ** 387420489.0"),
+        (["9**9**9"], "a power must stay below 1.8e308; got 9.0 ** 387420489"),
         (["exp(1000*x)", "--at", "x=1"], "v2 = exp(v1) is inf"),
         (["sqrt(x)", "--at", "x=0"], "every gradient must be finite"),
         (["tanh(x1*w1 + b)"], "x1, w1, b have none. Add --at x1=1,w1=1,b=1"),
@@ -127,10 +127,10 @@ def test_a_models_first_step_is_that_of_training(shell: Any) -> None:
     shell.works("train", "names.txt", "--model", "mlp", *TINY, "--seed", "3", "--steps", "2", "--name", "net")
     records = map(json.loads, (shell.folder / "runs/net/metrics.jsonl").read_text().splitlines())
     first = next(record["loss"] for record in records if "loss" in record)
-    assert found["loss_nats"] == first
+    assert found["loss_nats"] == pytest.approx(first, rel=1e-6)
     assert (found["model"], found["batch_size"], found["seed"]) == ("mlp", 8, 3)
     other = shell("explain", "--model", "mlp", "names.txt", *TINY, "--seed", "4", "--json").json
-    assert other["loss_nats"] != first
+    assert other["loss_nats"] != pytest.approx(first, rel=1e-4)
 
 
 def test_a_model_lists_every_op(shell: Any) -> None:

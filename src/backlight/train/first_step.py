@@ -13,7 +13,8 @@ from backlight.train.setup import Setup
 def first_loss(setup: Setup, *, batch_size: int | None = None, weights: dict[str, Array] | None = None) -> Tensor:
     """Return the loss, in nats per target, of the minibatch that training would begin with.
 
-    With the first weights, it is the loss that `Trainer` meets at step 0: the same minibatch, the same dropout.
+    With the first weights, it is the loss that `Trainer` meets at step 0, up to rounding: the same minibatch, the same
+    dropout.
 
     Args:
         setup: text and model; the model is left in training mode.

@@ -144,8 +144,6 @@ def _value(tree: ast.expr, known: Mapping[str, Value]) -> Value:
 
 def _inputs(node: ast.expr) -> list[ast.expr]:
     match node:
-        case ast.BinOp(op=ast.Pow()) if literal(node.right) is not None:
-            return [node.left]
         case ast.BinOp():
             return [node.left, node.right]
         case ast.Call():
@@ -168,7 +166,8 @@ def _compute(node: ast.expr, done: list[Value], known: Mapping[str, Value]) -> N
             done.append(_call(name, done.pop()))
         case ast.UnaryOp(op=ast.USub()):
             done.append(-done.pop())
-        case ast.BinOp(op=ast.Pow()) if (exponent := literal(node.right)) is not None:
+        case ast.BinOp(op=ast.Pow(), right=right) if not any(isinstance(part, ast.Name) for part in parts(right)):
+            exponent = float(done.pop().data)  # made of numbers alone: a number, and no node of the graph
             done.append(done.pop() ** (int(exponent) if exponent.is_integer() else exponent))
         case ast.BinOp(op=op):
             b, a = done.pop(), done.pop()
