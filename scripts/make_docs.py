@@ -52,8 +52,13 @@ def run(folder: Path, *arguments: str) -> str:
 
 def transcript(folder: Path, *arguments: str) -> str:
     """Return a command and what it printed, as an indented block."""
-    lines = [f"$ backlight {' '.join(arguments)}", *run(folder, *arguments).splitlines()]
+    lines = [f"$ backlight {' '.join(map(typed, arguments))}", *run(folder, *arguments).splitlines()]
     return "\n".join(f"    {line}".rstrip() for line in lines)
+
+
+def typed(word: str) -> str:
+    """Return a word as a person would type it in a shell."""
+    return f'"{word}"' if set(word) & set(" *()") else word
 
 
 def train(folder: Path) -> str:
@@ -98,6 +103,17 @@ def counted(folder: Path) -> str:
     return "\n".join(rows)
 
 
+def explain(folder: Path) -> str:
+    """Walk back through the first lecture's neuron."""
+    at = "x1=2,x2=0,w1=-3,w2=1,b=6.8813735870195432"
+    return transcript(folder, "explain", "tanh(x1*w1 + x2*w2 + b)", "--at", at)
+
+
+def lessons(folder: Path) -> str:
+    """List the lessons."""
+    return transcript(folder, "lessons")
+
+
 def python(folder: Path) -> str:
     """Run a few lines of Python."""
     done = subprocess.run([sys.executable, "-c", PYTHON], cwd=folder, capture_output=True, text=True, check=True)
@@ -117,7 +133,7 @@ def picture() -> None:
         figure.savefig(IMAGES / "bigram_counts.png", dpi=90)
 
 
-SECTIONS: tuple[Callable[[Path], str], ...] = (train, sample, score, ladder, counted, python)
+SECTIONS: tuple[Callable[[Path], str], ...] = (train, sample, score, ladder, counted, explain, lessons, python)
 
 
 def main() -> None:
