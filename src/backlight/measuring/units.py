@@ -1,9 +1,15 @@
 """Which units are alive, over many batches: a unit that sleeps through one batch may wake in the next."""
 
+from typing import Final
+
 import numpy as np
 
-from backlight.core import BoolArray, IntArray
-from backlight.core.measurements import DEAD_WINDOW
+from backlight.core import BoolArray, FloatArray, IntArray
+from backlight.core.measurements import DEAD_WINDOW, SATURATED, UnitMap
+from backlight.measuring.kinds import Kind
+
+MAP_ROWS: Final = 64
+MAP_UNITS: Final = 512
 
 
 class LiveUnits:
@@ -30,3 +36,14 @@ class LiveUnits:
         over = min(self._seen[layer], DEAD_WINDOW)
         last = self._last[layer]
         return np.count_nonzero(last < self._seen[layer] - over) / len(last), over
+
+
+def map_of(kind: Kind, x_RU: FloatArray) -> UnitMap:
+    """Return where a layer's units are saturated, or 0, in the first rows of its output."""
+    x = x_RU[:MAP_ROWS, :MAP_UNITS]
+    if kind.one_sided:
+        bits = x <= 0
+    else:
+        low, high = kind.range or (-1.0, 1.0)
+        bits = np.abs(x - (low + high) / 2) > SATURATED * (high - low) / 2
+    return UnitMap(rows=x.shape[0], units=x.shape[1], bits=np.packbits(bits).tobytes().hex())

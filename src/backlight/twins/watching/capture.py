@@ -12,6 +12,7 @@ from torch.utils.hooks import RemovableHandle
 from backlight.core.measurements import Setting
 from backlight.measuring import FUNCTIONS, Block
 from backlight.measuring.kinds import OTHER
+from backlight.measuring.step import Measured
 from backlight.twins.watching.functions import FunctionWatch
 from backlight.twins.watching.graph import unchanged_sources
 from backlight.twins.watching.layers import Layer, Layers, channel_axis
@@ -23,8 +24,6 @@ BIG = 1 << 20
 
 MOST_CALLS = 4_000
 """Calls that are looked at in one step: of a cell that runs over a long text, not all."""
-
-Measured = tuple[Block, int]
 
 
 class Call:

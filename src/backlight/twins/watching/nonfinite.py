@@ -7,12 +7,13 @@ from typing import Any
 import torch
 
 from backlight.core.measurements import NonFinite
-from backlight.twins.watching.capture import Call, Capture, Measured
+from backlight.measuring.parameters import ParameterNumbers
+from backlight.measuring.step import LayerNumbers, Measured
+from backlight.twins.watching.capture import Call, Capture
 from backlight.twins.watching.guard import Guard
 from backlight.twins.watching.layers import Layers
 from backlight.twins.watching.outputs import inputs_of, measurable, tensors_in
-from backlight.twins.watching.parameters import ParameterNumbers, Parameters
-from backlight.twins.watching.sealed import LayerNumbers
+from backlight.twins.watching.parameters import Parameters
 
 
 def finite(tensors: Any) -> bool:

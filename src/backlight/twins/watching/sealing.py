@@ -10,17 +10,10 @@ from backlight.core import FloatArray
 from backlight.core.measurements import LossFacts
 from backlight.measuring import Block, LiveUnits
 from backlight.measuring.logits import Logits, binary_record, logits_record
-from backlight.twins.watching.capture import Call, Measured, want_output
+from backlight.measuring.step import LayerNumbers, Measured, Notes, OutputNumbers
+from backlight.twins.watching.capture import Call, want_output
 from backlight.twins.watching.layers import Layer
-from backlight.twins.watching.sealed import (
-    InputNumbers,
-    LayerNumbers,
-    Notes,
-    OutputNumbers,
-    batch_statistics,
-    softmax_saturated,
-    unit_map,
-)
+from backlight.twins.watching.sealed import InputNumbers, batch_statistics, softmax_saturated, unit_map
 from backlight.twins.watching.statistics import measure
 
 LATER = 1 << 16

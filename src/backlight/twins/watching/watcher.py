@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 from backlight.core import ConfigError
 from backlight.core.measurements import LossFacts, Measurements, NonFinite, OptimiserFacts
 from backlight.measuring import Watcher
+from backlight.measuring.step import Step, StepNumbers
 from backlight.measuring.watcher import EVERY, Sealed
 from backlight.twins.watching.capture import Capture
 from backlight.twins.watching.graph import LossGraph
@@ -19,7 +20,6 @@ from backlight.twins.watching.nonfinite import first_nonfinite, located, quickly
 from backlight.twins.watching.optimisers import Optimisers
 from backlight.twins.watching.outputs import inputs_of, measurable, tensors_in
 from backlight.twins.watching.parameters import Parameters
-from backlight.twins.watching.sealed import StepNumbers, TorchStep
 from backlight.twins.watching.sealing import Sealing, input_numbers, output_numbers
 
 _THOROUGH: Final = 8
@@ -270,7 +270,7 @@ class TorchWatcher(Watcher):
             optimiser_steps=self._optimisers.steps if self._optimisers.found else None,
             scale=self._scale,
         )
-        return TorchStep(self.taken, numbers)
+        return Step(self.taken, numbers)
 
     def _graph(self, loss: Any) -> LossGraph | None:
         """Read the graph of the first loss that has one."""
