@@ -59,14 +59,15 @@ class Stepper:
 
         Args:
             batch: what to learn from.
-            eager: whether to compute with tensors also where that is not needed. Hooks on modules are called, the graph
-                stays in `end` until the next batch, and `backward` leaves gradients in it. The loss and the parameters'
-                gradients are the same bits as otherwise.
+            eager: whether to compute with tensors also where that is not needed, as is done while there are hooks on
+                modules, so that they are called. The graph stays in `end` until the next batch, and `backward` leaves
+                gradients in it. The loss and the parameters' gradients are the same bits as otherwise.
         """
         self._flat.zero_grad()
         inputs = self.model.inputs(batch)
         kind = (self.model.kind(inputs), *[module.training for module in self._modules]) if self._may_replay else None
         way = self._ways.get(kind)
+        eager = eager or any(module._forward_hooks for module in self._modules)
         self.end = self._recorded = None
         self.replaying = way is not None and not way.proofs and not eager
         if way is not None and self.replaying:

@@ -236,6 +236,24 @@ def test_eager_steps_in_between_change_nothing():
     assert left(model) == left(again)
 
 
+@pytest.mark.parametrize("rung", ["batch norm", "gpt"])
+def test_hooks_on_modules_are_called_at_every_step_and_change_nothing(rung):
+    model, other = (LADDER[rung](np.random.default_rng(1)) for _ in range(2))
+    called = []
+    remove = list(dict(model.named_modules()).values())[-1].register_forward_hook(lambda *_: called.append(1))
+    stepper = Stepper(model)
+    assert not any(trained(stepper, sizes=(8,) * 6)[1])
+    assert len(called) == 6
+    remove()
+    again = trained(stepper, sizes=(8,) * 3)
+    assert all(again[1])
+    assert len(called) == 6
+    plain = Stepper(other)
+    trained(plain, sizes=(8,) * 6)
+    trained(plain, sizes=(8,) * 3)
+    assert left(model) == left(other)
+
+
 def test_a_module_in_another_mode_takes_another_graph():
     """A batch norm that is put into evaluation mode stops following its batches, at once."""
     model = LADDER["batch norm"](np.random.default_rng(1))

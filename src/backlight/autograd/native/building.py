@@ -59,8 +59,8 @@ def build(target: Path = LIBRARY) -> None:
             for (level, own), made in zip(levels.items(), objects, strict=True)
         ]
         running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]  # noqa: S603
-        for command, process in zip(commands, running, strict=True):
-            _, reasons = process.communicate()
+        said = [process.communicate()[1] for process in running]
+        for command, process, reasons in zip(commands, running, said, strict=True):
             if process.returncode:
                 raise subprocess.CalledProcessError(process.returncode, command, stderr=reasons)
         made = f"{folder}/kernels.so"
