@@ -106,6 +106,9 @@ def counted(folder: Path) -> str:
 def explain(folder: Path) -> str:
     """Walk back through the first lecture's neuron."""
     at = "x1=2,x2=0,w1=-3,w2=1,b=6.8813735870195432"
+    for theme in ((), ("--dark",)):
+        picture = IMAGES / f"explain_neuron{'-dark' * len(theme)}.png"
+        run(folder, "explain", "n = x1*w1 + x2*w2 + b; o = tanh(n)", "--at", at, "--figure", str(picture), *theme)
     return transcript(folder, "explain", "tanh(x1*w1 + x2*w2 + b)", "--at", at)
 
 
