@@ -202,7 +202,8 @@ check("2.2", split)
 # Write `tune_smoothing(train, dev, ks)`. `train` and `dev` are arrays (V, V) of pairs counted in the two parts. For
 # each `k` in `ks`, add `k` to every count of `train` and divide each row by its sum. The loss of `k` is the mean of
 # -log p over all pairs of `dev`, each as often as it was counted. Return an array of all the losses, and the `k` with
-# the lowest.
+# the lowest. `np.argmin` gives the place of the
+# lowest.
 
 
 # %%

@@ -1,0 +1,236 @@
+"""The course, as a learner has it: every lesson runs, with the solutions and without; the commands say what to do."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backlight.lessons import LESSONS
+from backlight.lessons.answering import cells_of
+from backlight.lessons.exercises import EXERCISES
+from backlight.lessons.opening import open_lesson
+
+RUN = """
+import ast, json, sys
+
+def shown(source, place, names):
+    tree = ast.parse(source)
+    last = tree.body.pop().value if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, place, "exec"), names)
+    return last and eval(compile(ast.Expression(last), place, "eval"), names)
+
+names, verdicts = {"__name__": "__main__"}, []
+for place, source in json.load(sys.stdin):
+    value = shown(source, place, names)
+    if type(value).__name__ == "Verdict":
+        verdicts.append(str(value))
+    elif hasattr(value, "_repr_png_"):
+        assert value._repr_png_()[0].startswith(b"\\x89PNG")
+    elif hasattr(value, "_repr_html_"):
+        assert value._repr_html_()
+print(json.dumps(verdicts))
+"""
+
+
+def executed(lesson: Any, folder: Path, *, student: bool) -> list[str]:
+    """Run a lesson's cells as a notebook does, in fast mode, and return what each check says."""
+    cells = cells_of(lesson.notebook(student=student).decode(), lesson.file)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUN],
+        input=json.dumps(cells).encode(),
+        cwd=folder,
+        env={**os.environ, "BACKLIGHT_FAST": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    verdicts: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return verdicts
+
+
+@pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda one: one.name)
+def test_with_the_solutions_every_check_passes(lesson: Any, tmp_path: Path) -> None:
+    verdicts = executed(lesson, tmp_path, student=False)
+    assert [verdict.split(" is right")[0] for verdict in verdicts] == [one.id for one in lesson.exercises]
+    noted = json.loads((tmp_path / "backlight-progress.json").read_text())["exercises"]
+    assert noted == {one.id: {"tries": 1, "hints": 0, "done": True} for one in lesson.exercises}
+
+
+@pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda one: one.name)
+def test_without_them_it_runs_to_its_end_and_each_says_not_yet(lesson: Any, tmp_path: Path) -> None:
+    verdicts = executed(lesson, tmp_path, student=True)
+    assert [verdict.split(": not yet")[0] for verdict in verdicts] == [one.id for one in lesson.exercises]
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_list(shell: Any) -> None:
+    shell.write("answers.py", GOOD)
+    shell.works("exercise", "check", "answers.py")
+    listed = shell.works("lessons").out
+    assert "1 of 6 exercises done" in listed
+    for lesson in LESSONS.values():
+        assert lesson.title in listed
+    found = shell.works("lessons", "list", "--json", stderr=subprocess.DEVNULL).json["lessons"]
+    assert [(one["number"], one["done"], one["exercises"]) for one in found] == [(1, 1, 6), (2, 0, 6)]
+
+
+def test_opening_never_overwrites_what_was_worked_on(shell: Any) -> None:
+    said = shell.works("lessons", "open", "2", "course", env={"COLUMNS": "80"}).out
+    path = shell.folder / "course" / "lesson_2_bigrams.ipynb"
+    assert path.read_bytes() == LESSONS[2].notebook()
+    assert "course/lesson_2_bigrams.ipynb" in said
+    assert "is there already" in shell.works("lessons", "open", "2", "course").out
+    path.write_text("mine")
+    says = shell.refused("lessons", "open", "2", "course", says="is not overwritten")
+    assert "backlight lessons open 2 DIR" in says
+    shell.refused("lessons", "open", "9", says="a lesson is one of 1, 2; got 9")
+    shell.write("file", "")
+    shell.refused("lessons", "open", "1", "file", says="a lesson goes to a folder")
+
+
+def test_opening_needs_no_jupyter(tmp_path: Path) -> None:
+    hide = "import sys; sys.modules.update(dict.fromkeys(['jupytext', 'nbformat', 'IPython', 'matplotlib', 'torch']));"
+    code = f"{hide} from backlight.cli import main; sys.argv = ['backlight', 'lessons', 'open', '1']; main()"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    assert (tmp_path / LESSONS[1].file).read_bytes() == LESSONS[1].notebook()
+
+
+GOOD = """
+import math
+print("hello")
+def gradient_by_formula(a, b, c):
+    return 2 * a * b - 1 / c, a**2 + 3 * math.cos(3 * b), a / c**2
+"""
+
+MIXED = """
+def forward_difference(f, a, b, c, h):
+    here = f(a, b, c)
+    return f(a + h, b, c) - here, f(a, b + h, c) - here, f(a, b, c + h) - here
+
+def walk_back(nodes):
+    return nodes[17]
+
+def descend(w, xs, ys, rate, steps):
+    ...
+
+x = 1 / 0
+def softmax_nll(logits, target):
+    return 0
+"""
+
+
+def test_checking_a_file(shell: Any) -> None:
+    shell.write("good.py", GOOD)
+    said = shell.works("exercise", "check", "good.py").out
+    assert said == "hello\n1.1 is right: exact.\n  Every number is the very same, for 5 inputs.\n\n1 of 1 right.\n"
+    shell.write("mixed.py", MIXED)
+    result = shell("exercise", "check", "mixed.py", env={"COLUMNS": "200"})
+    assert result.code == 1
+    assert "It looks like this: not divided by h." in result.out
+    assert "IndexError in line 7, in walk_back: list index out of range" in result.out
+    assert "1.5: not yet, nothing is filled in so far." in result.out
+    assert "The file did not run to its end. mixed.py: ZeroDivisionError in line 12: division by zero" in result.out
+    assert "1.6" not in result.out
+    noted = json.loads((shell.folder / "backlight-progress.json").read_text())["exercises"]
+    assert {id_: (one["tries"], one["done"]) for id_, one in noted.items()} == {
+        "1.1": (1, True), "1.2": (1, False), "1.4": (1, False),
+    }  # fmt: skip
+
+
+def test_checking_for_a_program(shell: Any) -> None:
+    shell.write("mixed.py", GOOD + MIXED)
+    result = shell("exercise", "check", "mixed.py", "1.1", "1.2", "--json")
+    assert result.code == 1
+    assert result.out.count("\n") == 1
+    found = result.json
+    assert [(one["id"], one["right"], one["mistake"]) for one in found["exercises"]] == [
+        ("1.1", True, None), ("1.2", False, "not divided by h"),
+    ]  # fmt: skip
+    assert "ZeroDivisionError" in found["error"]
+
+
+def test_checking_a_notebook(shell: Any) -> None:
+    path = open_lesson(LESSONS[1], shell.folder).path
+    notebook = json.loads(path.read_text())
+    notebook["cells"] = [cell for cell in notebook["cells"] if "walk_back" in "".join(cell["source"])]
+    cell = next(cell for cell in notebook["cells"] if "def walk_back" in "".join(cell["source"]))
+    cell["source"] = ["%time\n", "def walk_back(nodes):\n", "    return 1 / 0\n"]
+    path.write_text(json.dumps(notebook))
+    result = shell("exercise", "check", path.name)
+    assert result.code == 1
+    assert "1.4: not yet." in result.out
+    assert "ZeroDivisionError in line 3, in walk_back" in result.out
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("none.py", "x = 1\n", "none.py has none of these. See: backlight exercise show 1.1"),
+        ("leaves.py", "import os\nos._exit(7)\n", "ended its process (exit code 7)"),
+        ("ends.ipynb", "{}", "ends.ipynb is not"),
+        ("ends.ipynb", '{"cells": [1]}', "ends.ipynb is not"),
+        ("bytes.py", b"\xff\xfe\xfa", "it is not UTF-8 text"),
+    ],
+)
+def test_a_file_that_cannot_be_checked(shell: Any, name: str, content: str | bytes, says: str) -> None:
+    shell.write(name, content)
+    shell.refused("exercise", "check", name, says=says)
+
+
+def test_what_is_not_there(shell: Any) -> None:
+    shell.refused("exercise", "check", "missing.py", says="No such file")
+    shell.refused("exercise", "show", "8.1", says="an exercise is one of 1.1, ")
+    shell.refused("exercise", "check", "names.txt", "8.1", says="an exercise is one of 1.1, ")
+
+
+def test_a_loop_without_an_end(shell: Any) -> None:
+    shell.write("loop.py", "while True:\n    pass\n")
+    shell.refused("exercise", "check", "loop.py", "--time-limit", "3", says="must end within 3 s")
+
+
+def test_a_file_that_is_no_python(shell: Any) -> None:
+    shell.write("broken.py", "x = 1\ndef f(:\n")
+    result = shell("exercise", "check", "broken.py")
+    assert result.code == 1
+    assert "SyntaxError in line 2" in result.out
+
+
+def test_hints_come_one_by_one(shell: Any) -> None:
+    hints = EXERCISES["1.3"].hints
+    wide = {"COLUMNS": "200"}
+    for place, hint in enumerate(hints, 1):
+        said = shell.works("exercise", "hint", "1.3", env=wide).out
+        assert said == f"Hint {place} of {len(hints)}: {hint}\n"
+    assert "That was the last one." in shell.works("exercise", "hint", "1.3", env=wide).out
+    assert shell.works("exercise", "hint", "1.3", "--all", env=wide).out.count("Hint ") == len(hints)
+    row = next(line for line in shell.works("exercise", "list", env=wide).out.splitlines() if line.startswith("1.3"))
+    assert row.split()[-1] == str(len(hints))
+
+
+def test_progress_is_forgotten_on_request(shell: Any) -> None:
+    noted = {id_: {"tries": 1, "hints": 1, "done": False} for id_ in ("1.1", "2.1")}
+    whole = {"format": "backlight.progress", "version": 1, "exercises": noted}
+    shell.write("backlight-progress.json", json.dumps(whole))
+    assert shell.works("exercise", "reset", "1.1").out == "Forgotten: the progress of 1 exercise.\n"
+    assert list(json.loads((shell.folder / "backlight-progress.json").read_text())["exercises"]) == ["2.1"]
+    assert shell.works("exercise", "reset").out == "Forgotten: the progress of 1 exercise.\n"
+    assert not (shell.folder / "backlight-progress.json").exists()
+
+
+def test_a_damaged_progress_file(shell: Any) -> None:
+    shell.write("backlight-progress.json", '{"format": "backlight.progress"')
+    shell.refused("exercise", "list", says="backlight exercise reset")
+    shell.refused("lessons", says="backlight exercise reset")
+    shell.works("exercise", "reset")
+    shell.works("exercise", "list")
+
+
+def test_the_commands_fit_80_columns(shell: Any) -> None:
+    for words in (("lessons",), ("exercise", "list"), ("exercise", "show", "1.4"), ("exercise", "show", "2.3")):
+        for line in shell.works(*words, env={"COLUMNS": "80"}).out.splitlines():
+            assert len(line.rstrip()) <= 80, line

@@ -1,0 +1,79 @@
+"""Progress: noted in the working folder, refused when it is damaged, and silent when it is told to be."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backlight.core import RunError
+from backlight.lessons.exercises import EXERCISES, check
+from backlight.lessons.exercises.progress import FILE, OFF, Progress, forget, load, record_hint
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(OFF, raising=False)
+
+
+def solve(id_):
+    return check(id_, EXERCISES[id_].solution)
+
+
+def test_tries_are_counted_and_what_is_done_stays_done():
+    check("1.1", lambda a, b, c: (a, b, c))
+    assert load() == {"1.1": Progress(tries=1)}
+    solve("1.1")
+    check("1.1", lambda a, b, c: (a, b, c))
+    record_hint("1.2", 2)
+    assert load() == {"1.1": Progress(tries=3, done=True), "1.2": Progress(hints=2)}
+
+
+def test_a_stub_is_no_try():
+    check("1.1", None)
+    assert not FILE.exists()
+
+
+def test_it_can_be_switched_off(monkeypatch):
+    monkeypatch.setenv(OFF, "1")
+    assert solve("1.1").right
+    assert not FILE.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "{", "[]", "{}", '{"format": "backlight.progress", "version": 2, "exercises": {}}',
+        '{"format": "backlight.progress", "version": 1, "exercises": 3}',
+        '{"format": "backlight.progress", "version": 1, "exercises": {"1.1": 3}}',
+        '{"format": "backlight.progress", "version": 1, "exercises": {"1.1": {"tries": "1", "hints": 0}}}',
+    ],
+)  # fmt: skip
+def test_a_damaged_file_is_refused_and_can_be_forgotten(content):
+    FILE.write_text(content)
+    with pytest.raises(RunError, match="backlight exercise reset"):
+        load()
+    verdict = solve("1.1")
+    assert verdict.right
+    assert verdict.lines[-1].startswith("This try was not noted: ")
+    assert FILE.read_text() == content
+    forget(None)
+    assert load() == {}
+
+
+def test_one_exercise_is_forgotten():
+    solve("1.1")
+    solve("2.1")
+    assert forget("1.1") == 1
+    assert forget("1.1") == 0
+    assert list(load()) == ["2.1"]
+    assert forget(None) == 1
+    assert not Path(FILE).exists()
+
+
+def test_the_file_says_what_it_is():
+    solve("1.1")
+    stored = json.loads(FILE.read_text())
+    assert stored == {
+        "format": "backlight.progress", "version": 1, "exercises": {"1.1": {"tries": 1, "hints": 0, "done": True}},
+    }  # fmt: skip
