@@ -68,6 +68,31 @@ static void any_tile(int64_t rows, int vectors, int64_t terms, matrix a, const f
     }
 }
 
+/* Turn a square of LANES rows into its transpose: neighbours change places, then pairs, then fours, ... */
+INLINE void transpose(const float *from, int64_t from_row, float *to, int64_t to_row) {
+#if defined(__clang__)
+    for (int i = 0; i < LANES; i++)
+        for (int j = 0; j < LANES; j++) to[j * to_row + i] = from[i * from_row + j];
+#else
+    vec rows[LANES];
+    for (int i = 0; i < LANES; i++) rows[i] = load(from + i * from_row);
+    for (int apart = 1; apart < LANES; apart *= 2) {
+        ivec upper, lower;
+        for (int lane = 0; lane < LANES; lane++) {
+            upper[lane] = lane & apart ? LANES + lane - apart : lane;
+            lower[lane] = lane & apart ? LANES + lane : lane + apart;
+        }
+        for (int i = 0; i < LANES; i++)
+            if (!(i & apart)) {
+                vec first = rows[i], second = rows[i + apart];
+                rows[i] = __builtin_shuffle(first, second, upper);
+                rows[i + apart] = __builtin_shuffle(first, second, lower);
+            }
+    }
+    for (int i = 0; i < LANES; i++) store(to + i * to_row, rows[i]);
+#endif
+}
+
 /* Copy some columns of b side by side, `width` floats for each of `terms` rows, 0 where there are fewer columns. */
 static void pack(matrix b, int64_t terms, int64_t columns, int64_t width, float *panel) {
     if (columns < width) memset(panel, 0, 4 * (size_t)(terms * width));
@@ -81,9 +106,16 @@ static void pack(matrix b, int64_t terms, int64_t columns, int64_t width, float 
         }
         return;
     }
-    for (int64_t k = 0; k < terms; k += 16) /* a square at a time, so that both sides stay in the cache */
-        for (int64_t j = 0; j < columns; j++)
-            for (int64_t l = k; l < k + 16 && l < terms; l++) panel[l * width + j] = b.at[l * b.row + j * b.column];
+    for (int64_t k = 0; k < terms; k += LANES) /* a square at a time, so that both sides stay in the cache */
+        for (int64_t j = 0; j < columns; j += LANES) {
+            const float *from = b.at + k * b.row + j * b.column;
+            int64_t high = terms - k < LANES ? terms - k : LANES, wide = columns - j < LANES ? columns - j : LANES;
+            if (high == LANES && wide == LANES && b.row == 1)
+                transpose(from, b.column, panel + k * width + j, width);
+            else
+                for (int64_t l = 0; l < high; l++)
+                    for (int64_t i = 0; i < wide; i++) panel[(k + l) * width + j + i] = from[l * b.row + i * b.column];
+        }
 }
 
 #define TERMS 192 /* of a sum taken at a time: what is packed then stays in the first cache */
