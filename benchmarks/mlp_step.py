@@ -70,7 +70,7 @@ def measure(threads: int) -> Comparison:
     ours = backlight(model, data, rows, our_losses)
     with threadpool_limits(threads):
         result = compare(
-            "MLP step, lecture 3", "the lecture's PyTorch", ours, theirs, threads=threads, at_least=2, steps=STEPS
+            "MLP step, lecture 3", "the lecture's PyTorch", ours, theirs, threads=threads, at_least=4, steps=STEPS
         )
     apart = np.abs(np.array(our_losses) - np.array(their_losses)).max()
     assert apart < 1e-3, f"the two sides must do the same work; their losses are up to {apart:.2g} apart"

@@ -1,13 +1,21 @@
 """Functions that chance has a hand in: which numbers are dropped is given, or drawn by the op from a generator."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from backlight.autograd.op import Op
 from backlight.core import Array, BoolArray
 
-Kept = BoolArray | np.random.Generator
+
+class Drawing(Protocol):
+    """Who draws: a `np.random.Generator`, whose name alone would import `numpy.random`, which takes its time."""
+
+    def random(self, size: Any, dtype: Any) -> Any:
+        """Return numbers evenly from 0 to 1."""
+
+
+Kept = BoolArray | Drawing
 """Which numbers stay, or who draws them."""
 
 
