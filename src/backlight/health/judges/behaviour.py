@@ -108,8 +108,11 @@ def random_in_evaluation(case: Case) -> list[Finding] | None:
             because="Something draws by chance, or moves running statistics, though model.eval() was called: losses "
             "and answers are noisier than the net is.",
             try_this=(
-                "F.dropout(x, p, training=self.training): without the last argument it always drops.",
-                "nn.Dropout as a module, made in __init__, follows model.eval() by itself.",
+                case.say(
+                    torch="F.dropout(x, p, training=self.training): without the last argument it always drops.",
+                    ours="A layer that draws by chance has to look at self.training, as Dropout does.",
+                ),
+                "Dropout as a module, made in __init__, follows model.eval() by itself.",
             ),
         )
     ]

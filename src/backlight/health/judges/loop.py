@@ -104,8 +104,15 @@ def not_in_optimiser(case: Case) -> list[Finding] | None:
             "loss falls and nothing looks broken.",
             try_this=(
                 "Give the optimiser all of them: model.parameters(), of the finished model.",
-                "Layers in a plain list are not found: nn.ModuleList, and add late layers to a parameter group.",
-                "If they are frozen on purpose: parameter.requires_grad_(False), which saves their gradients too.",
+                case.say(
+                    torch="Layers in a plain list are not found: nn.ModuleList. Layers that are made late need "
+                    "optimizer.add_param_group({'params': layer.parameters()}).",
+                    ours="Make the optimiser last, of the whole model.",
+                ),
+                case.say(
+                    torch="If they are frozen on purpose: layer.requires_grad_(False), which saves their gradients too.",
+                    ours="If they are frozen on purpose, parameter.requires_grad = False saves their gradients too.",
+                ),
             ),
         )
     ]

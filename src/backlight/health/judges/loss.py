@@ -34,8 +34,14 @@ def loss_sign(case: Case) -> list[Finding] | None:
             because="A cross-entropy or squared error is never negative. An optimiser goes downhill, so with the sign "
             "flipped it makes the right answers less likely, for ever and without a bound.",
             try_this=(
-                "Take the minus away: loss = F.cross_entropy(logits, y), or -log_p[range(N), y].mean() with one minus.",
-                "If the loss is a score to be raised, give the optimiser maximize=True or minimise its negative.",
+                case.say(
+                    torch="Take the minus away: loss = F.cross_entropy(logits, y), or nn.NLLLoss of log-probabilities.",
+                    ours="Take the minus away: loss = cross_entropy(logits, y).",
+                ),
+                case.say(
+                    torch="If the loss is a score to be raised: maximize=True in the optimiser, or its negative.",
+                    ours="If the loss is a score to be raised, minimise its negative.",
+                ),
             ),
         )
     ]
@@ -111,8 +117,10 @@ def softmax_twice(case: Case) -> list[Finding] | None:
                     torch="Return the logits: drop nn.Softmax (or .softmax()) before nn.CrossEntropyLoss.",
                     ours="Give cross_entropy the logits: drop the .softmax() before it.",
                 ),
-                ("For probabilities at inference, take softmax(logits) outside the model; with log-probabilities use "
-                "the negative log likelihood (nn.NLLLoss)."),
+                case.say(
+                    torch="For probabilities at inference: model(x).softmax(-1). For log-probabilities: nn.NLLLoss.",
+                    ours="For probabilities at inference: model(x).softmax(-1).",
+                ),
             ),
         )
     ]  # fmt: skip

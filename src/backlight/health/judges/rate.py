@@ -32,8 +32,8 @@ def learning_rate_too_high(case: Case) -> list[Finding] | None:
             because="The gradient tells the way downhill only close by. A step across the valley lands higher than "
             "it began, and units are driven to where they saturate or die.",
             try_this=(
-                f"A learning rate of {_better_rate(case, float(np.median(ratios)))}.",
-                "A warm-up over the first steps.",
+                _better_rate(case, float(np.median(ratios))),
+                case.say(torch="A warm-up over the first steps.", ours="A warm-up over the first steps: --warmup 200."),
                 _clip(case),
             ),
         )
@@ -62,7 +62,7 @@ def learning_rate_too_low(case: Case) -> list[Finding] | None:
             ),
             because="At this pace the weights need thousands of steps to differ from what they were at first.",
             try_this=(
-                f"A learning rate of {_better_rate(case, usual)}.",
+                _better_rate(case, usual),
                 ("A sweep: raise the rate from step to step by a constant factor, and take a tenth of where the loss "
                 "turns upward."),
             ),
@@ -86,10 +86,11 @@ def _rate(case: Case) -> tuple[Evidence, ...]:
 def _better_rate(case: Case, ratio: float) -> str:
     """Return a rate that would make the ratio the usual one, to a power of ten."""
     if case.rate is None or case.rate <= 0 or ratio <= 0:
-        return "a tenth, or a hundredth" if ratio > 1e-3 else "ten or a hundred times as much"
+        return "A learning rate of a tenth or a hundredth." if ratio > 1e-3 else "Ten or a hundred times the rate."
     wanted = case.rate * limit("update as it should be") / ratio
     power = f"1e{round(math.log10(wanted))}"
-    return f"about {power}, and from there by a sweep"
+    option = case.say(torch="", ours=f" (--lr {power})")
+    return f"A learning rate of about {power}{option}, and from there by a sweep."
 
 
 def _clip(case: Case) -> str:
