@@ -144,26 +144,29 @@ def kernel() -> Callable[[int, int], None] | None:
     return measure  # type: ignore[no-any-return]
 
 
-def measure(block: Block, arrays: Sequence[Array], less: Sequence[Array | None] | None = None) -> None:
+def measure(block: Block, arrays: Sequence[Array], *, start: int = 0, less: Sequence[Array] | None = None) -> None:
     """Measure floating-point arrays of at least one number each.
 
     Args:
-        block: what is wanted, a row for each array.
+        block: what is wanted.
         arrays: of any shape.
-        less: what is subtracted from each first, of its shape; None for nothing.
+        start: the block's row of the first of them; the others follow.
+        less: what is subtracted from each first, of its shape.
     """
     run = kernel()
-    if run is not None and all(array.dtype == np.float32 for array in arrays):
-        kept = [np.ascontiguousarray(array) for array in arrays]  # the addresses must stay good until the end
-        taken = [None if one is None else np.ascontiguousarray(one) for one in less or ()]
-        block.rows["x"] = [array.ctypes.data for array in kept]
-        block.rows["less"] = [0 if one is None else one.ctypes.data for one in taken] or 0
-        block.bind()
-        run(block.address, len(kept))
+    if run is None or any(array.dtype != np.float32 for array in arrays):
+        for at, array in enumerate(arrays):
+            x = array if less is None else array - less[at]
+            _measure_one(block, start + at, x.reshape(-1).astype(np.float64))
         return
-    for at, array in enumerate(arrays):
-        x = array if less is None or (own := less[at]) is None else array - own
-        _measure_one(block, at, x.reshape(-1).astype(np.float64))
+    kept = [np.ascontiguousarray(array) for array in arrays]  # the addresses must stay good until the end
+    block.bind()
+    rows = block.rows[start : start + len(kept)]
+    rows["x"] = [array.ctypes.data for array in kept]
+    if less is not None:
+        taken = [np.ascontiguousarray(one) for one in less]
+        rows["less"] = [one.ctypes.data for one in taken]
+    run(block.address + start * block.rows.itemsize, len(kept))
 
 
 def _measure_one(block: Block, at: int, x: FloatArray) -> None:

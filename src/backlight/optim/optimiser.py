@@ -1,6 +1,6 @@
 """What all optimisers share: one flat array of parameters, one flat gradient, a learning rate, a state to save."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -35,9 +35,21 @@ class Optimiser:
         self.steps = 0
         self._decaying = _decaying(self.flat, decay_vectors=decay_vectors)
         self._scratch = np.empty_like(self.flat.data)
+        self._hooks: tuple[Callable[[], None], ...] = ()
+
+    def register_step_hook(self, hook: Callable[[], None]) -> Callable[[], None]:
+        """Let `hook()` be called before each step. Returns what takes it off again."""
+        self._hooks = (*self._hooks, hook)
+
+        def remove() -> None:
+            self._hooks = tuple(one for one in self._hooks if one is not hook)
+
+        return remove
 
     def step(self) -> None:
         """Change the parameters once, by the gradients that the last backward passes left."""
+        for hook in self._hooks:
+            hook()
         self.steps += 1
         self._update(self.flat.data, self.flat.gather())
 

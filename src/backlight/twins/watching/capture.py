@@ -130,8 +130,8 @@ class Capture:
         self._handles = []
         self.end_pass()
 
-    def begin_pass(self) -> None:
-        """Note that the model is called; functions are watched until `end_pass`."""
+    def begin_pass(self) -> int:
+        """Note that the model is called, and return the pass's number; functions are watched until `end_pass`."""
         self.end_pass()
         self._number += 1
         self._places.clear()
@@ -139,6 +139,7 @@ class Capture:
             self._mode = FunctionWatch(self._saw_function)
             self._mode.__enter__()  # type: ignore[no-untyped-call]
         self._quick = self.structure_known and self._mode is None and not torch.compiler.is_compiling()
+        return self._number
 
     def end_pass(self) -> None:
         """Note that the model has returned, or failed."""

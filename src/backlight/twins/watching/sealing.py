@@ -16,7 +16,7 @@ from backlight.twins.watching.layers import Layer
 from backlight.twins.watching.sealed import InputNumbers, batch_statistics, softmax_saturated, unit_map
 from backlight.twins.watching.statistics import measure
 
-LATER = 1 << 16
+LATER = 1 << 13
 """Logits and inputs of up to so many numbers are kept as they are until somebody wants to see the record."""
 
 MOST_LOGITS = 1 << 20

@@ -117,13 +117,12 @@ class TorchWatcher(Watcher):
         """Forget the step before."""
         self._capture.clear()
         self._parameters.clear()
-        self._inputs: list[tuple[str, torch.Tensor]] = []
+        self._passes: dict[int, list[tuple[str, torch.Tensor]]] = {}
         self._outputs: list[torch.Tensor] = []
         self._output_gradients: dict[int, torch.Tensor] = {}
         self._left_over: float | None = None
         self._scale: float | None = None
         self._rates: tuple[float, ...] = ()
-        self._forward_passes = 0
         self._backward_passes = 0
 
     def step(self, loss: Any = None) -> None:
@@ -143,12 +142,9 @@ class TorchWatcher(Watcher):
             return
         if self._stepped and not self._told:
             self._over(None)
-        self._forward_passes += 1
         self._last_call = args, kwargs
         if self._recording:
-            self._capture.begin_pass()
-            if not self._inputs:
-                self._inputs = inputs_of(args, kwargs)
+            self._passes[self._capture.begin_pass()] = inputs_of(args, kwargs)
 
     def _on_return(self, module: torch.nn.Module, args: Any, output: Any) -> None:
         del module, args
@@ -234,7 +230,9 @@ class TorchWatcher(Watcher):
             parameters.read_update()
         place = self._judged_output(graph)
         output = None if place is None else self._outputs[place]
-        floats = {name: tensor for name, tensor in self._inputs if measurable(tensor)}
+        numbers = sorted({call.number for call in calls} & self._passes.keys()) or sorted(self._passes)
+        inputs = self._passes[numbers[0]] if numbers else []
+        floats = {name: tensor for name, tensor in inputs if measurable(tensor)}
         layers = self._sealing.measure(
             calls, list(floats.values()), output,
             thorough=self._records % _THOROUGH == 0, maps=self._records % _MAPS == 0,
@@ -254,23 +252,23 @@ class TorchWatcher(Watcher):
         gradient = None if place is None else self._output_gradients.get(place)
         if gradient is not None and self._scale:
             gradient = gradient / self._scale
-        numbers = StepNumbers(
+        measured = StepNumbers(
             loss=value,
             layers=layers,
             parameters=sealed,
-            inputs=[input_numbers(name, tensor, places.get(name)) for name, tensor in self._inputs],
+            inputs=[input_numbers(name, tensor, places.get(name)) for name, tensor in inputs],
             output=None
             if output is None or layers.output is None
             else output_numbers(output, gradient, layers.output, self._loss, self._class_axis),
             lr=self._rates,
-            batch_size=next((tensor.shape[0] for _, tensor in self._inputs if tensor.ndim), None),
+            batch_size=next((tensor.shape[0] for _, tensor in inputs if tensor.ndim), None),
             left_over=self._left_over,
-            forward_passes=self._forward_passes,
+            forward_passes=len(numbers),
             backward_passes=self._backward_passes,
             optimiser_steps=self._optimisers.steps if self._optimisers.found else None,
             scale=self._scale,
         )
-        return Step(self.taken, numbers)
+        return Step(self.taken, measured)
 
     def _graph(self, loss: Any) -> LossGraph | None:
         """Read the graph of the first loss that has one."""
