@@ -197,3 +197,12 @@ def test_ngrams_may_be_tuples():
 def test_arguments_may_have_other_names():
     assert judged("1.1", lambda x, y, z: (2 * x * y - 1 / z, x**2 + 3 * math.cos(3 * y), x / z**2)).right
     assert judged("1.1", lambda x, y: x).state == "error"
+
+
+def test_an_error_in_the_package_is_told_with_the_learners_line():
+    def log_of_nothing(logits, target):
+        return (logits[target] * 0).log()
+
+    line = log_of_nothing.__code__.co_firstlineno + 1
+    said = judged("1.6", log_of_nothing).lines[0]
+    assert said.startswith(f"DomainError in line {line}, in log_of_nothing: log needs a number above 0")
