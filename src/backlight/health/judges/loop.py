@@ -110,7 +110,7 @@ def not_in_optimiser(case: Case) -> list[Finding] | None:
                     ours="Make the optimiser last, of the whole model.",
                 ),
                 case.say(
-                    torch="If they are frozen on purpose: layer.requires_grad_(False), which saves their gradients too.",
+                    torch="If they are frozen on purpose: layer.requires_grad_(False) saves their gradients too.",
                     ours="If they are frozen on purpose, parameter.requires_grad = False saves their gradients too.",
                 ),
             ),

@@ -63,8 +63,11 @@ def learning_rate_too_low(case: Case) -> list[Finding] | None:
             because="At this pace the weights need thousands of steps to differ from what they were at first.",
             try_this=(
                 _better_rate(case, usual),
-                ("A sweep: raise the rate from step to step by a constant factor, and take a tenth of where the loss "
-                "turns upward."),
+                case.say(
+                    torch="A sweep: raise the rate by a constant factor from step to step, and take a tenth of the one at "
+                    "which the loss turns upward.",
+                    ours="backlight find-lr FILE --model NAME sweeps the rate and suggests one.",
+                ),
             ),
         )
     ]  # fmt: skip
