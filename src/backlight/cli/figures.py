@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, table
-from backlight.core import RunError
+from backlight.core import BacklightError, RunError
 
 
 def figures(
@@ -47,6 +47,8 @@ def figures(
         return
     check_names(names or [])
     source = Source(open_run(run, runs), text=text)
+    if text is not None:
+        source.vocabulary.encode(text)  # or it is refused
     pages, reasons = _gathered(source, names)
     folder = _made(out or source.run.path / "figures")
     width = max(map(len, PICTURES)) + len(".png")
@@ -73,10 +75,12 @@ def _gathered(source: Any, names: list[str] | None) -> tuple[dict[str, Any], dic
     for name in names or PICTURES:
         try:
             pages[name] = PICTURES[name].gather(source)
-        except NoPictureError as error:
-            if names:
+        except BacklightError as error:
+            if names and isinstance(error, NoPictureError):
                 raise RunError(f"{name} cannot be drawn for {one_line(str(source.run.path))}: {error}.") from error
-            reasons[name] = str(error)
+            if names:
+                raise
+            reasons[name] = str(error).removesuffix(".")
     return pages, reasons
 
 

@@ -1,4 +1,8 @@
-"""Pictures: each takes axes and data and draws; nothing here computes, saves or keeps state."""
+"""Pictures: a function each, that takes axes and plain data and draws; it neither computes nor saves nor keeps state.
+
+`style` has the one look of all, `pages` says how large each is, `saving` makes files of them, `gathering` makes their
+data from a run, and `catalogue` has their names.
+"""
 
 from backlight.figures.attention import draw_attention
 from backlight.figures.bigram import draw_bigram_counts, draw_bigram_probabilities

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import FuncNorm
 
 from backlight.core import FloatArray, ShapeError
 from backlight.figures.letters import letter_ticks, write_title
 from backlight.figures.style import palette
-from backlight.figures.weights import signed_root, signed_square
+from backlight.figures.weights import largest, signed_root, signed_square
 
 
 def draw_dlogits(ax: Axes, dlogits: FloatArray, labels: Sequence[str]) -> None:
@@ -28,7 +27,7 @@ def draw_dlogits(ax: Axes, dlogits: FloatArray, labels: Sequence[str]) -> None:
     """
     if dlogits.ndim != 2 or dlogits.shape[1] != len(labels) or not dlogits.size:
         raise ShapeError(f"{len(labels)} labels need dlogits of shape (N, {len(labels)}); got {dlogits.shape}.")
-    most = float(np.nanmax(np.abs(dlogits), initial=0)) or 1.0
+    most = largest(dlogits)
     norm = FuncNorm((signed_root, signed_square), vmin=-most, vmax=most)
     image = ax.imshow(dlogits, cmap=palette(ax).signed, norm=norm, aspect="auto", interpolation="nearest")
     letter_ticks(ax.xaxis, labels)

@@ -56,7 +56,7 @@ def draw_weight_gradient(ax: Axes, gradient: FloatArray, labels: Sequence[str]) 
         ShapeError: a gradient that is not (V, V).
     """
     check_square("a gradient", gradient, labels)
-    most = float(np.abs(gradient).max()) or 1.0
+    most = largest(gradient)
     # a step goes against the gradient: below 0 the weight grows
     norm = FuncNorm((signed_root, signed_square), vmin=-most, vmax=most)
     image = draw_matrix(ax, gradient, colours=palette(ax).signed, norm=norm, rows=labels, columns=labels)
@@ -66,6 +66,11 @@ def draw_weight_gradient(ax: Axes, gradient: FloatArray, labels: Sequence[str]) 
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, label="dloss/dW, nats")
     ticks = (-most, -most / 10, 0, most / 10, most)
     bar.set_ticks(ticks, labels=[f"{tick:.1g}" for tick in ticks])
+
+
+def largest(values: FloatArray) -> float:
+    """Return the largest finite number by size, or 1 where there is none but 0."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
 
 
 def signed_root(x: FloatArray) -> FloatArray:

@@ -218,6 +218,18 @@ def test_surprise_is_the_score_of_each_character(source, model):
     assert [text.get_text() for text in ax.texts][:7] == list("harper.")
 
 
+def test_what_an_unsmoothed_model_never_saw_has_no_next_character(tmp_path):
+    (tmp_path / "names.txt").write_text("\n".join(NAMES) + "\n")
+    settings = {"order": 3, "smoothing": "add-k", "k": 0}
+    plan = Plan(corpus=str(tmp_path / "names.txt"), model="ngram", settings=settings, recipe=None)
+    session = prepare(plan, tmp_path / "run")
+    session.count()
+    with pytest.raises(NoPictureError, match="after this text the model has none"):
+        predicting.next_characters(Source(session.run, text="jjj"))
+    bars = axes_of(predicting.surprise(Source(session.run, text="jjj")))[0].patches
+    assert len(bars) == 4
+
+
 def test_a_text_of_other_characters_is_refused(source):
     with pytest.raises(VocabularyError):
         predicting.surprise(source("mlp", text="Ω"))

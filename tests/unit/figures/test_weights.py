@@ -53,6 +53,11 @@ def test_gradients_that_are_all_0_are_drawn(ax):
     assert ax.images[0].norm(0) == 0.5
 
 
+def test_gradients_that_are_no_numbers_leave_the_paper(ax):
+    draw_dlogits(ax, np.array([[np.nan, np.inf], [0.5, -0.25]]), ".a")
+    assert ax.images[0].norm.vmax == 0.5
+
+
 def test_dlogits_need_a_column_for_each_character(ax):
     with pytest.raises(ShapeError, match="2 labels need dlogits of shape"):
         draw_dlogits(ax, np.zeros((4, 3)), ".a")

@@ -135,6 +135,8 @@ class Source:
         with np.errstate(invalid="ignore"):
             p = np.exp(logits - logits.max(axis=-1, keepdims=True))
         shares: FloatArray = p / p.sum(axis=-1, keepdims=True)
+        if not np.isfinite(shares).all():
+            raise NoPictureError("it needs probabilities; after this text the model has none (it was never seen)")
         return shares
 
     def _check_weights(self) -> None:
