@@ -64,8 +64,8 @@ def learning_rate_too_low(case: Case) -> list[Finding] | None:
             try_this=(
                 _better_rate(case, usual),
                 case.say(
-                    torch="A sweep: raise the rate by a constant factor from step to step, and take a tenth of the one at "
-                    "which the loss turns upward.",
+                    torch="A sweep: raise the rate by a constant factor from step to step, and take a tenth of the one "
+                    "at which the loss turns upward.",
                     ours="backlight find-lr FILE --model NAME sweeps the rate and suggests one.",
                 ),
             ),
