@@ -71,7 +71,7 @@ show(pages.bigram_counts(N.numpy(), labels))
 
 # %% [markdown]
 # Read a row: it is all that this model will ever know about what follows its character. Row `.` is how names begin,
-# column `.` how they end. The row of q is dark in one place.
+# column `.` how they end. Row q is nearly empty, but for u.
 #
 # ### Exercise 2.1: trigrams
 #
@@ -451,7 +451,8 @@ for strength in (0.0, 0.01, 0.1, 1.0, 100.0):
             W -= min(50, 100 / max(strength, 1)) * W.grad
     probs = F.softmax(W, dim=1).detach()
     apart = (probs - 1 / V).abs().max().item()
-    print(f"{strength:8}   {loss_of(probs, N):16.4f}   {probs[stoi['q'], stoi['z']].item():14.5f}   {apart:10.4f}")
+    nats, z = loss_of(probs, N), probs[stoi["q"], stoi["z"]].item()
+    print(f"{strength:8}   {nats:16.4f}   {z:14.5f}   {apart:10.4f}")
 
 # %% [markdown]
 # ## Looking further back
