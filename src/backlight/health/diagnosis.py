@@ -7,6 +7,7 @@ from backlight.core.measurements import Measurements
 from backlight.health.case import Case
 from backlight.health.findings import Finding, most_serious_first
 from backlight.health.judges import JUDGES
+from backlight.health.text import as_text
 
 _BROKEN_NUMBERS: Final = frozenset({"input-not-finite", "adam-epsilon", "loss-sign"})
 _BROKEN_START: Final = frozenset({"exploding-signal", "input-scale", "target-scale", "loss-summed", "loss-sign"})
@@ -55,6 +56,9 @@ class Diagnosis:
     checked: tuple[str, ...]
     unknown: tuple[str, ...]
     steps: int
+
+    def __str__(self) -> str:
+        return as_text(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -2,8 +2,8 @@
 
 import textwrap
 from collections.abc import Iterator
+from typing import Protocol
 
-from backlight.health.diagnosis import Diagnosis
 from backlight.health.findings import Finding, Severity, several
 
 Line = tuple[str, str]
@@ -14,12 +14,32 @@ _NAMES = 8
 """How many names of layers or parameters are shown."""
 
 
-def as_text(diagnosis: Diagnosis, *, width: int = 80) -> str:
+class Said(Protocol):
+    """What is written down; see `Diagnosis`."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The most serious first."""
+
+    @property
+    def checked(self) -> tuple[str, ...]:
+        """What was looked at."""
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What was not measured."""
+
+    @property
+    def steps(self) -> int:
+        """How many were watched."""
+
+
+def as_text(diagnosis: Said, *, width: int = 80) -> str:
     """Return a diagnosis as lines of at most `width` characters, most serious findings first."""
     return "\n".join(line for _, line in lines(diagnosis, width=width))
 
 
-def lines(diagnosis: Diagnosis, *, width: int = 80) -> Iterator[Line]:
+def lines(diagnosis: Said, *, width: int = 80) -> Iterator[Line]:
     """Yield the lines of a diagnosis, each with its style."""
     yield from _wrapped("bold", summary(diagnosis), width)
     for number, finding in enumerate(diagnosis.findings, 1):
@@ -31,7 +51,7 @@ def lines(diagnosis: Diagnosis, *, width: int = 80) -> Iterator[Line]:
         yield from _wrapped("dim", "Not measured: " + ", ".join(diagnosis.unknown) + ".", width)
 
 
-def summary(diagnosis: Diagnosis) -> str:
+def summary(diagnosis: Said) -> str:
     """Return how many findings there are, in a sentence."""
     count = len(diagnosis.findings)
     seen = f"{diagnosis.steps:,} steps" if diagnosis.steps else "one batch"

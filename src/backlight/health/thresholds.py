@@ -97,7 +97,8 @@ _TABLE = (
         source="a step as long as the weights leaves nothing of them; and measured (docs/faults.md)",
     ),
     Threshold(
-        name="update too small", value=1e-4, unit="of the weights", source=f"{_LECTURE}: a tenth of what is right"
+        name="update too small", value=3e-4, unit="of the weights",
+        source=f"{_LECTURE}: a third of what is right; only judged where the loss has hardly moved",
     ),
     Threshold(name="divergence", value=1.5, unit="times the first loss", source=_MEASURED),
     Threshold(

@@ -84,6 +84,10 @@ def test_text_of_a_net_that_is_well_says_what_was_looked_at():
     assert "a look at the future" in text.split("Not measured: ")[1]
 
 
+def test_a_diagnosis_prints_itself():
+    assert str(diagnose(_very_ill())) == as_text(diagnose(_very_ill()), width=80)
+
+
 def test_text_of_an_examination_speaks_of_one_batch():
     assert "one batch" in as_text(diagnose(replace(well(), source="examine", steps=well().steps[:1], total_steps=0)))
 

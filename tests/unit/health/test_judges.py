@@ -101,7 +101,7 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
     ),
     (
         "learning-rate-too-low", "update too small",
-        lambda x: make.with_parameter(make.stuck(well()), update_to_data=x), 1.1e-4, 0.9e-4,
+        lambda x: make.with_parameter(make.stuck(well()), update_to_data=x), 3.1e-4, 2.9e-4,
     ),
     (
         "weight-decay-dominates", "decay over gradient",

@@ -17,7 +17,7 @@ def overfitting(case: Case) -> list[Finding] | None:
     train = last.train if math.isfinite(last.train) else (case.progress.late if case.progress else math.nan)
     risen = lasting > limit("held-out loss over its best") * best.dev > 0
     apart = train < limit("training loss over held-out loss") * last.dev
-    if not (risen and apart):
+    if not (risen and apart) or (case.progress is not None and not case.learns):
         return []
     return [
         Finding(

@@ -57,7 +57,7 @@ def exploding_signal(case: Case) -> list[Finding] | None:
     wild = [
         (facts, one) for facts, one in case.layers_of(first)
         if facts.role not in _CARRIES_NOTHING and facts.name != case.output_layer
-        and (one.output.rms > limit("signal growth") * reference or one.output.nonfinite)
+        and one.output.rms > limit("signal growth") * reference
     ]  # fmt: skip
     if not wild:
         return []
@@ -84,6 +84,7 @@ def vanishing_signal(case: Case) -> list[Finding] | None:
     """Activations that hardly depend on the input any more when they reach the last layer."""
     first = case.first
     path = [(facts, one) for facts, one in case.layers_of(first) if one.across is not None]
+    path = [(facts, one) for facts, one in path if one.across == one.across]  # not nan
     hidden = [(f, one) for f, one in path if f.role not in _CARRIES_NOTHING and f.name != case.output_layer]
     if first is None or not hidden or case.output_layer is None:
         return None
