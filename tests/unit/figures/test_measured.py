@@ -139,6 +139,14 @@ def test_the_last_recorded_step_is_shown():
     assert notes == ["std 0.60, 3.1% saturated"]
 
 
+def test_maps_are_of_the_last_step_that_has_some():
+    later = StepRecord(step=20, loss=2.0, layers=(LayerRecord(name="squash", output=spread(0.1, 1, 1)),))
+    for gather in (measured.saturation, measured.dead_units):
+        assert len(axes_of(gather(of(measurements(step(10), later))))) == 1
+    _, notes, _ = rows(measured.activations(of(measurements(step(10), later))))
+    assert notes == ["std 0.10"]
+
+
 NOTHING = {
     "activations": measured.activations, "preactivations": measured.preactivations, "saturation": measured.saturation,
     "activation-gradients": measured.activation_gradients, "weight-gradients": measured.weight_gradients,

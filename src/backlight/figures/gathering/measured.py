@@ -82,7 +82,7 @@ def saturation(source: Measured) -> Page:
     bounded = {facts.name for facts in found.layers if facts.bounded and facts.role != "softmax"}
     maps = {
         record.name: _bits(record.unit_map)
-        for record in _last(found).layers
+        for record in _last_mapped(found).layers
         if record.name in bounded and record.unit_map is not None
     }
     if not maps:
@@ -95,7 +95,7 @@ def dead_units(source: Measured) -> Page:
     found = source.measurements
     rows = [
         (record.name, 1 - _bits(record.unit_map).mean(axis=0))
-        for record in _last(found).layers
+        for record in _last_mapped(found).layers
         if record.unit_map is not None
     ]
     if not rows:
@@ -132,6 +132,12 @@ def _last(found: Measurements) -> StepRecord:
     if not steps:
         raise NoPictureError("it needs a recorded step; none was")
     return steps[-1]
+
+
+def _last_mapped(found: Measurements) -> StepRecord:
+    """Return the last step for which maps of units were drawn, or the last at all: they are not drawn every time."""
+    mapped = [step for step in found.steps if any(layer.unit_map is not None for layer in step.layers)]
+    return mapped[-1] if mapped else _last(found)
 
 
 def _activations(found: Measurements, step: StepRecord) -> Iterable[LayerRecord]:

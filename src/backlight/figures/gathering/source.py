@@ -7,6 +7,7 @@ import numpy as np
 
 from backlight.core import BOUNDARY, BacklightError, Batch, FloatArray, IntArray
 from backlight.core.measurements import Measurements
+from backlight.health.watching import watch
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram, NGramConfig
@@ -69,13 +70,7 @@ class Source:
     @cached_property
     def network(self) -> NeuralModel:
         """The run's network with all its layers, in evaluation mode."""
-        if self.plan.recipe is None:
-            raise NoPictureError(f"it needs a network; this run's {self.plan.model} model counts")
-        self._check_weights()
-        network: Any = build_model(self.plan, self.vocabulary)
-        network.load_state_dict(self.run.load_weights()[0])
-        found: NeuralModel = network.eval()
-        return found
+        return self._built().eval()
 
     @cached_property
     def session(self) -> Session:
@@ -103,7 +98,13 @@ class Source:
     @cached_property
     def measurements(self) -> Measurements:
         """What was measured on the run's network, while it learnt or on one batch now."""
-        raise NoPictureError("it needs measurements, which this version cannot make yet")
+        network = self._built().train()
+        network.draw_from(self.session.batches())
+        with watch(network, every=1) as watcher:
+            loss = network.loss(self.batch)
+            loss.backward()
+            watcher.step(loss)
+            return watcher.measurements()
 
     @cached_property
     def text(self) -> str:
@@ -138,6 +139,15 @@ class Source:
         if not np.isfinite(shares).all():
             raise NoPictureError("it needs probabilities; after this text the model has none (it was never seen)")
         return shares
+
+    def _built(self) -> NeuralModel:
+        if self.plan.recipe is None:
+            raise NoPictureError(f"it needs a network; this run's {self.plan.model} model counts")
+        self._check_weights()
+        network: Any = build_model(self.plan, self.vocabulary)
+        network.load_state_dict(self.run.load_weights()[0])
+        built: NeuralModel = network
+        return built
 
     def _check_weights(self) -> None:
         if not self.run.has_weights:
