@@ -1,9 +1,12 @@
 """What is wrong with a network that does not learn, by what was measured on it: findings with evidence and a way out.
 
-Measuring stands apart from judging. `diagnose` takes `Measurements`, never a network.
+Measuring stands apart from judging. `watch` and `examine` look at a network and measure; `diagnose` takes
+`Measurements`, never a network.
 """
 
 from backlight.health.diagnosis import Diagnosis, diagnose
+from backlight.health.examining import Examination, examine
 from backlight.health.findings import Evidence, Finding
+from backlight.health.watching import compare_splits, watch
 
-__all__ = ["Diagnosis", "Evidence", "Finding", "diagnose"]
+__all__ = ["Diagnosis", "Evidence", "Examination", "Finding", "compare_splits", "diagnose", "examine", "watch"]
