@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from operator import mul
-from typing import Any, cast
+from typing import cast
 
-from backlight.autograd.graph import Node, age, next_serial
+from backlight.autograd.graph import Node, next_serial
 from backlight.autograd.value_math import EXP_END, Number, check_angle, power, slope
+from backlight.autograd.value_walk import hand_back
 from backlight.core import DomainError, ShapeError
 
 
@@ -29,8 +30,9 @@ class Value(Node):
 
     # A node's first two parents and the derivatives by them have slots of their own: no tuple has to be made, kept and
     # looked through by the garbage collector, which takes a third off building a graph and a quarter off the way back.
-    # What has more parents keeps the first in `_a` and the others in `_more`. `_walk` is the walk that was here last.
-    __slots__ = ("_a", "_b", "_by_a", "_by_b", "_more", "_op", "_walk", "data", "grad")
+    # What has more parents keeps the first in `_a` and the others in `_more`. `_users` counts the edges that lead here,
+    # `_waits_for` and `_walk` are notes of the walk back.
+    __slots__ = ("_a", "_b", "_by_a", "_by_b", "_more", "_op", "_users", "_waits_for", "_walk", "data", "grad")
 
     data: Number
     grad: Number
@@ -40,6 +42,8 @@ class Value(Node):
     _b: "Value | None"
     _by_b: Number
     _more: "tuple[tuple[Value, ...], tuple[Number, ...]] | None"
+    _users: int
+    _waits_for: int
     _walk: object
 
     def __init__(self, data: Number, _children: "Sequence[Value]" = (), _op: str = "", label: str = "") -> None:
@@ -49,9 +53,12 @@ class Value(Node):
         self._op = _op
         self._a = self._b = self._more = self._walk = None
         self._by_a = self._by_b = 0.0
+        self._users = 0
         self._serial = next_serial()
         if _children:
             self._a, *others = _children
+            for child in _children:
+                child._users += 1
             if len(others) == 1:
                 self._b = others[0]
             elif others:
@@ -176,6 +183,10 @@ class Value(Node):
         w, x = [weight.data for weight in weights], [one.data for one in inputs]
         made = _made(sum(map(mul, w, x), bias.data), "dot", bias, 1.0)
         made._more = (*weights, *inputs), (*x, *w)
+        for one in inputs:
+            one._users += 1
+        for weight in weights:
+            weight._users += 1
         return made
 
     # -- looking at it -------------------------------------------------------------------------------------------------
@@ -207,46 +218,9 @@ class Value(Node):
         """
         if self._a is None:
             self.grad += 1.0
-            return
-        made = self._made_of()
-        self.grad = 1.0
-        for node in made:
-            grad = node.grad
-            node._a.grad += node._by_a * grad
-            b = node._b
-            if b is not None:
-                b.grad += node._by_b * grad
-            elif node._more is not None:
-                for parent, by in zip(*node._more, strict=True):
-                    parent.grad += by * grad
-
-    def _made_of(self) -> list[Any]:
-        """Return this node and all before it that are no leaves, youngest first, with their gradients at 0."""
-        walk = object()
-        self._walk = walk
-        made: list[Any] = []
-        unread: list[Any] = [self]
-        while unread:
-            node = unread.pop()
-            made.append(node)
-            node.grad = 0.0
-            # one step down for each edge, written out: a loop over them would take half as long again
-            parent = node._a
-            if parent._a is not None and parent._walk is not walk:
-                parent._walk = walk
-                unread.append(parent)
-            parent = node._b
-            if parent is not None:
-                if parent._a is not None and parent._walk is not walk:
-                    parent._walk = walk
-                    unread.append(parent)
-            elif node._more is not None:
-                for parent in node._more[0]:
-                    if parent._a is not None and parent._walk is not walk:
-                        parent._walk = walk
-                        unread.append(parent)
-        made.sort(key=age, reverse=True)
-        return made
+        else:
+            self.grad = 1.0
+            hand_back(self)
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
@@ -268,8 +242,12 @@ def _made(data: Number, op: str, a: Value, by_a: Number, b: Value | None = None,
     made._b = b
     made._by_b = by_b
     made._more = None
+    made._users = 0
     made._walk = None
     made._serial = next_serial()
+    a._users += 1
+    if b is not None:
+        b._users += 1
     return made
 
 

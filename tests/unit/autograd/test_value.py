@@ -153,6 +153,27 @@ def test_a_second_backward_adds_to_the_leaves_only() -> None:
     assert end.grad == 1.0
 
 
+def test_what_is_used_outside_the_graph_too_does_not_wait_for_it() -> None:
+    a, b = Value(2.0), Value(5.0)
+    x = a * b
+    y = x + a
+    z = y * x
+    aside = [z * 2, y + 1, x.exp(), x * y, (y * 3) * x]
+    end = z.tanh() * 0.01 + y * y + x
+    for _ in range(2):
+        a.zero_grad()
+        end.backward()
+        slope = (1 - math.tanh(z.data) ** 2) * 0.01
+        by_y = slope * x.data + 2 * y.data
+        by_x = slope * y.data + 1 + by_y
+        assert (y.grad, x.grad) == (pytest.approx(by_y), pytest.approx(by_x))
+        assert a.grad == pytest.approx(by_x * 5 + by_y)
+        assert all(one.grad == 0 for one in aside)
+        aside.append(y * y)
+    aside[3].backward()
+    assert (x.grad, y.grad) == (pytest.approx(y.data + x.data), pytest.approx(x.data))
+
+
 def test_two_ends_share_leaves() -> None:
     a = Value(2.0)
     (a * 3).backward()
