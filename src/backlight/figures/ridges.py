@@ -59,7 +59,7 @@ def draw_weight_gradients(ax: Axes, rows: Sequence[Ridge]) -> None:
 
 def _draw(ax: Axes, rows: Sequence[Ridge], title: str, label: str) -> None:
     colours = palette(ax)
-    reach = max((max(-row.histogram.low, row.histogram.high) for row in rows), default=1.0)
+    reach = _reach([max(-row.histogram.low, row.histogram.high) for row in rows])
     ax.set_xlim(-reach, reach)
     ax.set_ylim(len(rows) - 1 + 0.25, -_HEIGHT - 0.15)
     ax.axvline(0, color=colours.grid, linewidth=1, zorder=0.4)
@@ -80,6 +80,15 @@ def _draw(ax: Axes, rows: Sequence[Ridge], title: str, label: str) -> None:
         )  # fmt: skip
     ax.set_xlabel(label)
     write_title(ax, title)
+
+
+def _reach(reaches: Sequence[float]) -> float:
+    """Return how far the axis goes: as far as all rows but one, and a quarter as far as that one.
+
+    One row that is far wider than the others would press them to spikes; its note tells how wide it is.
+    """
+    *_, second, first = [0.0, 0.0, *sorted(reaches)]
+    return max(second, first / 4 if len(reaches) > 1 else first) or 1.0
 
 
 def _outline(histogram: Histogram) -> tuple[FloatArray, FloatArray]:

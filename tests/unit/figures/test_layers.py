@@ -35,9 +35,14 @@ def test_each_layer_has_its_outline_in_a_row_of_its_own(ax):
 
 
 def test_rows_of_different_width_share_an_axis(ax):
-    draw_weight_gradients(ax, [row("wide", 1, 1, low=-8, high=8), row("narrow", 1, 1, low=-0.5, high=0.5)])
+    rows = [row("wide", 1, 1, low=-8, high=8), row("narrow", 1, 1, low=-0.5, high=0.5)]
+    draw_weight_gradients(ax, [*rows, row("as wide", 1, 1, low=-8, high=8)])
     assert ax.get_xlim() == (-8, 8)
     assert ax.lines[2].get_xdata().tolist() == [-0.5, 0, 0, 0.5]
+    draw_weight_gradients(ax, rows)  # one does not press all others to spikes
+    assert ax.get_xlim() == (-2, 2)
+    draw_weight_gradients(ax, rows[:1])
+    assert ax.get_xlim() == (-8, 8)
 
 
 def test_where_tanh_is_flat_is_marked_for_tanh_only(ax, dark_ax):
