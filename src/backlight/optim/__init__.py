@@ -1,9 +1,20 @@
 """From gradients to changed weights: optimisers, learning-rate schedules, clipping."""
 
 from backlight.optim.adamw import AdamW
+from backlight.optim.averaging import move_average
 from backlight.optim.clipping import clip_grad_norm
 from backlight.optim.optimiser import Optimiser
 from backlight.optim.schedules import Constant, Schedule, StepDecay, WarmupCosine
 from backlight.optim.sgd import SGD
 
-__all__ = ["SGD", "AdamW", "Constant", "Optimiser", "Schedule", "StepDecay", "WarmupCosine", "clip_grad_norm"]
+__all__ = [
+    "SGD",
+    "AdamW",
+    "Constant",
+    "Optimiser",
+    "Schedule",
+    "StepDecay",
+    "WarmupCosine",
+    "clip_grad_norm",
+    "move_average",
+]

@@ -42,6 +42,10 @@ void NAMED(adamw_, LEVEL)(int64_t size, float *data, const float *grad, float *m
     adamw(size, data, grad, mean, square, decaying, numbers);
 }
 
+void NAMED(average_, LEVEL)(int64_t size, float *average, const float *data, float decay, float rest) {
+    move_average(size, average, data, decay, rest);
+}
+
 void NAMED(use_blas_, LEVEL)(void *sgemm, int wide) {
     blas = sgemm;
     blas_wide = wide;

@@ -26,12 +26,14 @@ class Library:
     Attributes:
         run: (address of the steps, how many, rows of the batch) -> 0, or 1 if an id was not in its table.
         adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All float32, in one piece.
+        average: (average, data, decay): optim/averaging.py. Both float32, in one piece.
         level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
         blas: the file that some products come from; None if the kernels make them all.
     """
 
     run: Callable[[int, int, int], int]
     adamw: Callable[..., None]
+    average: Callable[[FloatArray, FloatArray, float], None]
     level: int
     blas: str | None
 
@@ -56,7 +58,7 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
     use_blas.argtypes = [ctypes.c_void_p, ctypes.c_int]
     path, sgemm, wide = _sgemm() if with_blas else (None, None, False)
     use_blas(sgemm, wide)
-    return Library(run=run, adamw=_adamw(loaded, level), level=level, blas=path)
+    return Library(run=run, adamw=_adamw(loaded, level), average=_average(loaded, level), level=level, blas=path)
 
 
 def _adamw(loaded: ctypes.CDLL, level: int) -> Callable[..., None]:
@@ -70,6 +72,18 @@ def _adamw(loaded: ctypes.CDLL, level: int) -> Callable[..., None]:
         kernel(arrays[0].size, *places)
 
     return adamw
+
+
+def _average(loaded: ctypes.CDLL, level: int) -> Callable[[FloatArray, FloatArray, float], None]:
+    kernel = loaded[f"average_{level}"]
+    kernel.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_float, ctypes.c_float]
+    kernel.restype = None
+
+    def average(followed: FloatArray, data: FloatArray, decay: float) -> None:
+        places = [array.__array_interface__["data"][0] for array in (followed, data)]
+        kernel(followed.size, *places, decay, 1 - decay)
+
+    return average
 
 
 def blas_threads() -> int:

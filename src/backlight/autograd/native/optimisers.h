@@ -27,4 +27,9 @@ static void adamw(int64_t size, float *restrict data, const float *restrict grad
     }
 }
 
+/* average = decay average + rest data */
+static void move_average(int64_t size, float *restrict average, const float *restrict data, float decay, float rest) {
+    for (int64_t i = 0; i < size; i++) average[i] = average[i] * decay + data[i] * rest;
+}
+
 #endif
