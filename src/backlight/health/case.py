@@ -78,7 +78,8 @@ class Case:
     def still_falls(self) -> bool:
         """Whether the loss is on its way down, in training or on what is held out."""
         held_out = [one.dev for one in self.seen.evaluations if math.isfinite(one.dev)]
-        falls = len(held_out) > 2 and held_out[-1] < (1 - limit("fall of the held-out loss")) * held_out[0]
+        half_way = held_out[(len(held_out) - 1) // 2] if len(held_out) > 2 else 0.0
+        falls = bool(held_out) and held_out[-1] < (1 - limit("fall that matters")) * half_way
         lowest = falls and held_out[-1] <= min(held_out)
         return lowest or (self.progress is not None and self.progress.falling)
 

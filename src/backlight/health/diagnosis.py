@@ -41,6 +41,10 @@ LAST_RESORTS: Final = ("labels-unrelated", "not-learning")
 """Said only if nothing serious was found that explains why nothing is learnt, and of these only the first."""
 
 
+EXPLAINS_NOTHING: Final = frozenset({*LAST_RESORTS, "overconfident-start"})
+"""What does not silence a last resort: a bad start delays, and does not keep from learning."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
     """What all judges said of one net.
@@ -85,7 +89,7 @@ def diagnose(seen: Measurements) -> Diagnosis:
 def _causes(findings: list[Finding]) -> list[Finding]:
     found = {one.id for one in findings}
     kept = [one for one in findings if not FOLLOWS_FROM.get(one.id, frozenset()) & found]
-    explained = any(one.severity in {"fatal", "serious"} for one in kept if one.id not in LAST_RESORTS)
+    explained = any(one.severity in {"fatal", "serious"} for one in kept if one.id not in EXPLAINS_NOTHING)
     spoken = [] if explained else [one.id for one in kept if one.id in LAST_RESORTS]
     silent = set(LAST_RESORTS) - set(spoken[:1])
     return [one for one in kept if one.id not in silent]

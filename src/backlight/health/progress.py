@@ -55,8 +55,12 @@ class Progress:
 
     @property
     def falling(self) -> bool:
-        """Whether the loss still falls, by more than chance would have it."""
-        return self.late < self.middle - limit("fall beyond chance") * self.noise
+        """Whether the loss still falls, by more than chance would have it and enough to matter."""
+        by_chance, that_matters = (
+            limit("fall beyond chance") * self.noise,
+            limit("fall that matters") * abs(self.middle),
+        )
+        return self.late < self.middle - max(by_chance, that_matters)
 
     @property
     def stuck(self) -> bool:

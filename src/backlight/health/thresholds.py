@@ -44,8 +44,8 @@ _TABLE = (
         source="a level loss is called falling in 2.3% of cases, if its noise is normal",
     ),
     Threshold(
-        name="fall of the held-out loss", value=0.01, unit="of its first value",
-        source="the held-out loss is of thousands of targets and known to about 1%",
+        name="fall that matters", value=0.01, unit="of the loss, in half of the steps",
+        source="a held-out loss of thousands of targets is known to about 1%",
     ),
     Threshold(
         name="records for a verdict", value=3, unit="records", source="a choice: a warm-up's first step may stand still"

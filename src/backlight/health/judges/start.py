@@ -18,11 +18,10 @@ def overconfident_start(case: Case) -> list[Finding] | None:
     nats, V = first.logits.nats, first.logits.classes
     if not nats > limit("first loss over ln V") * math.log(V):
         return []
-    lasts = case.progress is not None and not case.progress.late <= limit("first loss over ln V") * math.log(V)
     return [
         Finding(
             id="overconfident-start",
-            severity="serious" if lasts else "warning",
+            severity="warning" if case.learns else "serious",
             title="The first predictions are sure and wrong.",
             where=() if case.output_layer is None else (case.output_layer,),
             evidence=(
