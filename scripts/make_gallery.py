@@ -11,17 +11,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
+from backlight.core.measurements import Measurements
 from backlight.figures.catalogue import PICTURES
-from backlight.figures.gathering import Source
+from backlight.figures.gathering import Source, measured
 from backlight.figures.pages import Page
 from backlight.figures.saving import new_figure
+from backlight.health.watching import watch
+from backlight.models.neural import NeuralModel
 from backlight.runs import RunDirectory
 from backlight.runs.atomic import write_atomically
+from backlight.train import RECIPES, Plan, set_up
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images" / "gallery"
@@ -41,7 +48,6 @@ RUNS = {
     "runs/gpt": ("--model", "gpt", "--steps", "1500"),
     "others/plane": ("--model", "mlp", "--embedding", "2", "--context", "3", "--hidden", "200", "--steps", "4000"),
     "others/overconfident": ("--model", "mlp", "--output-scale", "20", "--steps", "1000"),
-    "others/timid": ("--model", "mlp", "--hidden", "100,100,100,100", "--lr", "2e-5", "--steps", "400"),
 }
 """By folder, the options that each is trained with. The others are not for the league."""
 
@@ -57,6 +63,81 @@ def train(folder: Path) -> None:
             [BACKLIGHT, "train", "names", "--runs", group, "--name", own, "--samples", "0", *options],
             cwd=folder, env={**os.environ, "COLUMNS": "80"}, stdout=subprocess.DEVNULL, check=True,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A network that was watched, as what pictures are made of."""
+
+    measurements: Measurements
+
+
+def watched(steps: int, *, lr: float | None = None, sick: Callable[[NeuralModel], None] | None = None) -> Watched:
+    """Train an MLP of five tanh layers on the names, and measure it on the way.
+
+    Args:
+        steps: minibatches.
+        lr: the learning rate; the recipe's if None.
+        sick: does something to the first weights that should not be done.
+    """
+    recipe = replace(RECIPES["mlp"], steps=steps, lr=lr or RECIPES["mlp"].lr, warmup=0)
+    plan = Plan(corpus="names", model="mlp", settings={"hidden": [100] * 5}, recipe=recipe)
+    setup = set_up(plan)
+    model: Any = setup.model
+    if sick is not None:
+        sick(model)
+    optimiser, rate, rng = recipe.build(model.flat()), recipe.rate(), setup.batches()
+    with threadpool_limits(1), watch(model, optimiser=optimiser) as watcher:
+        for step in range(steps):
+            loss = model.loss(setup.data["train"].sample(recipe.batch_size, rng))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.lr = rate(step)
+            optimiser.step()
+            watcher.step(loss)
+    return Watched(watcher.measurements())
+
+
+def scaled(factor: float) -> Callable[[NeuralModel], None]:
+    """Return what multiplies the weights of all hidden layers."""
+
+    def scale(model: NeuralModel) -> None:
+        for name, parameter in model.named_parameters():
+            if name.startswith("hidden") and name.endswith("weight"):
+                parameter.array *= factor
+
+    return scale
+
+
+def deaden(model: NeuralModel) -> None:
+    """Set every eighth bias of the hidden layers to 6."""
+    for name, parameter in model.named_parameters():
+        if name.startswith("hidden") and name.endswith("bias"):
+            parameter.array[::8] = 6
+
+
+def layer_pictures() -> Iterator[tuple[str, Callable[[], Page]]]:
+    """Yield the pictures of layers: of a net that is well, and of nets that are not."""
+    print("watch", flush=True)
+    well, large, small, dead = (
+        watched(1),
+        watched(1, sick=scaled(3)),
+        watched(1, sick=scaled(0.3)),
+        watched(1, sick=deaden),
+    )
+    yield "activations", lambda: measured.activations(well)
+    yield "activations-sick", lambda: measured.activations(large)
+    yield "preactivations", lambda: measured.preactivations(well)
+    yield "saturation", lambda: measured.saturation(well)
+    yield "saturation-sick", lambda: measured.saturation(large)
+    yield "dead-units", lambda: measured.dead_units(well)
+    yield "dead-units-sick", lambda: measured.dead_units(dead)
+    yield "activation-gradients", lambda: measured.activation_gradients(well)
+    yield "activation-gradients-sick", lambda: measured.activation_gradients(small)
+    yield "weight-gradients", lambda: measured.weight_gradients(well)
+    yield "gradient-to-data", lambda: measured.gradient_to_data(well)
+    yield "update-to-data", lambda: measured.update_to_data(watched(1500))
+    yield "update-to-data-sick", lambda: measured.update_to_data(watched(400, lr=5e-6))
 
 
 def pictures(folder: Path) -> Iterator[tuple[str, Callable[[], Page]]]:
@@ -78,6 +159,7 @@ def pictures(folder: Path) -> Iterator[tuple[str, Callable[[], Page]]]:
     yield "attention", of("runs/gpt", "attention", "alexandria")
     yield "receptive-field", of("runs/wavenet", "receptive-field", "alexandr")
     yield "league", of("runs/mlp", "league")
+    yield from layer_pictures()
 
 
 def draw(page: Page, path: Path, *, dark: bool) -> None:

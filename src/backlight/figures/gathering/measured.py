@@ -188,4 +188,4 @@ def _short(name: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}" if 0.01 <= abs(value) < 100 else f"{value:.1e}"
+    return f"{value:.2f}" if 0.1 <= abs(value) < 100 else f"{value:.1e}"
