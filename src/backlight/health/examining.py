@@ -23,6 +23,9 @@ class Examination:
     measurements: Measurements
     diagnosis: Diagnosis
 
+    def __str__(self) -> str:
+        return str(self.diagnosis)
+
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong, the most serious first."""
