@@ -16,7 +16,7 @@ from backlight.autograd.ops.attention import CausalAttention
 from backlight.core import VocabularyError
 from backlight.figures import STYLE
 from backlight.figures.catalogue import PICTURES
-from backlight.figures.gathering import NoPictureError, Source, counted, learnt, predicting, training
+from backlight.figures.gathering import NoPictureError, Source, counted, learnt, measured, predicting, training
 from backlight.figures.pages import Page
 from backlight.runs import RunDirectory
 from backlight.sample import score_items
@@ -301,11 +301,26 @@ def test_the_tree_names_what_wavenet_expects_and_who_bears_on_it(source):
     assert np.allclose((sizes - 12) / 260, influence / influence.max(), atol=1e-3)
 
 
+def test_maps_of_a_layer_are_those_of_its_tanh(source):
+    one = source("mlp")
+    weights = {name: array.astype(float) for name, array in one.run.load_weights()[0].items()}
+    x = weights["embedding.weight"][one.batch.x].reshape(len(one.batch.x), -1)
+    y = np.tanh(x @ weights["hidden.layers.0.weight"] + weights["hidden.layers.0.bias"])
+    (ax,) = axes_of(measured.saturation(one))
+    shown = ax.images[0].get_array() > 0
+    assert (shown == (np.abs(y[: len(shown)]) > 0.97)).all()
+    (ax,) = axes_of(measured.activations(one))
+    counts, _ = np.histogram(y, 48, (-1, 1))
+    assert np.allclose(-ax.lines[1].get_ydata()[::2] / 0.86, counts / counts.max(), atol=0.02)
+
+
+OF_LAYERS = {"activations", "preactivations", "activation-gradients", "weight-gradients", "gradient-to-data"}
 EXPECTED = {
     "bigram": {"weights", "weight-gradient", "embedding", "loss", "rate-sweep", "dlogits"},
-    "mlp": {"embedding", "loss", "rate-sweep", "dlogits"},
-    "wavenet": {"embedding", "loss", "rate-sweep", "dlogits", "receptive-field"},
-    "gpt": {"embedding", "loss", "rate-sweep", "dlogits", "attention"},
+    "mlp": {"embedding", "loss", "rate-sweep", "dlogits", "saturation", "dead-units"} | OF_LAYERS,
+    "wavenet": {"embedding", "loss", "rate-sweep", "dlogits", "receptive-field", "saturation", "dead-units"}
+    | OF_LAYERS,
+    "gpt": {"embedding", "loss", "rate-sweep", "dlogits", "attention"} | OF_LAYERS,
     "ngram": set(),
 }
 OF_ALL = {"bigram-counts", "bigram-probabilities", "firing-rates", "next-character", "surprise", "league"}

@@ -120,7 +120,7 @@ def update_to_data(source: Measured) -> Page:
     ratios: dict[str, FloatArray] = {}
     for name in _matrices(found):
         row = np.array([_update(step, name) for step in found.steps], np.float64)
-        if np.isfinite(row).any():
+        if (row > 0).any():
             ratios[_short(name)] = row
     if not ratios:
         raise NoPictureError("it needs updates that were watched while the run learnt. Train with --health")
