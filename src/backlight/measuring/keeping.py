@@ -37,15 +37,17 @@ def wanted(step: int, every: int) -> bool:
 class Kept(Generic[Item]):
     """The records that are kept: the first few, every n-th of the others, and the latest.
 
-    n doubles whenever there would be more than `MOST_RECORDS`.
+    n doubles whenever there would be too many.
 
     Args:
         every: from how many steps one is recorded.
         items: those of an earlier sitting, in order.
+        most: how many are kept besides the latest.
     """
 
-    def __init__(self, every: int, items: Iterable[Item] = ()) -> None:
+    def __init__(self, every: int, items: Iterable[Item] = (), *, most: int = MOST_RECORDS) -> None:
         self._stride = every
+        self._most = most
         self._items: list[Item] = []
         for item in items:
             self.add(item)
@@ -53,12 +55,12 @@ class Kept(Generic[Item]):
     def add(self, item: Item) -> None:
         """Keep one more; its step is after all others'."""
         self._items.append(item)
-        if len(self._items) >= 2 * (MOST_RECORDS + RECENT_RECORDS):  # rarely, since it reads all of them
+        if len(self._items) >= 2 * (self._most + RECENT_RECORDS):  # rarely, since it reads all of them
             self._items = self._thinned()
 
     def _thinned(self) -> list[Item]:
         items = self._items
-        while len(items) > MOST_RECORDS + RECENT_RECORDS:
+        while len(items) > self._most + RECENT_RECORDS:
             old, recent = items[:-RECENT_RECORDS], items[-RECENT_RECORDS:]
             fewer = [item for item in old if item.step < DENSE or item.step % self._stride == 0] + recent
             if len(fewer) == len(items):

@@ -29,6 +29,7 @@ WEIGHTS = "weights.safetensors"
 CHECKPOINT = "optimiser.safetensors"
 SEEN = "seen.safetensors"
 METRICS = "metrics.jsonl"
+HEALTH = "health.jsonl"
 SAMPLES = "samples.txt"
 RESULT = "result.json"
 
@@ -159,7 +160,22 @@ class RunDirectory:
 
     def load_metrics(self) -> list[dict[str, Any]]:
         """Return the records; none where none were saved yet."""
-        path = self.path / METRICS
+        return self._load_lines(METRICS)
+
+    def save_health(self, lines: Sequence[bytes]) -> None:
+        """Write `health.jsonl`, all of it anew: what was measured on the network, an object a line, line ends included.
+
+        The lines are given as they are to stand there: most of them stand there already, and writing JSON takes longer
+        than writing bytes.
+        """
+        write_atomically(self.path / HEALTH, b"".join(lines))
+
+    def load_health(self) -> list[dict[str, Any]]:
+        """Return what was measured on the network; nothing where it was not watched."""
+        return self._load_lines(HEALTH)
+
+    def _load_lines(self, name: str) -> list[dict[str, Any]]:
+        path = self.path / name
         if not path.is_file():
             return []
         remedy = "Delete it, and the run goes on without what it held"

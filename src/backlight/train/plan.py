@@ -26,6 +26,8 @@ class Plan:
         fractions: shares of train, dev and test.
         duplicates: whether copies of an item stay on one side of the split ("together"), or fall where they may
             ("keep").
+        watch_every: from how many steps of the training one is recorded for `backlight health`, once the first few are
+            over; None records nothing. Changes no bit of what is learnt.
     """
 
     corpus: str
@@ -37,10 +39,17 @@ class Plan:
     split_seed: int = 42
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     duplicates: Duplicates = "together"
+    watch_every: int | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ConfigError(f"seed must be 0 or more; got {self.seed}.")
+        if self.watch_every is not None and self.watch_every < 1:
+            raise ConfigError(f"watch_every is from how many steps one is recorded, 1 or more; got {self.watch_every}.")
+        if self.watch_every is not None and self.recipe is None:
+            raise ConfigError(
+                f"{self.model} is counted, not trained: there is nothing to watch. Leave watch_every out."
+            )
         if self.rung.counted != (self.recipe is None):
             raise ConfigError(f"a recipe is for networks, and they need one; got model {self.model} and {self.recipe}.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from backlight.core import RunError
+from backlight.core.measurements import SplitFacts
 from backlight.models import LanguageModel, settings_of
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
@@ -41,10 +42,18 @@ class Session(Setup):
             recipe=self.plan.recipe,
             rng=self.batches(),
             run=self.run,
+            watch_every=self.plan.watch_every,
+            split=self._split_facts() if self.plan.watch_every is not None and self.ends else None,
         )
         if self.run.has_checkpoint:
             trainer.restore()
         return trainer
+
+    def _split_facts(self) -> SplitFacts:
+        """Return how many of the held-out items stand in the training part too."""
+        train, dev = self.splits.train.items, self.splits.dev.items
+        known = set(train)
+        return SplitFacts(train=len(train), dev=len(dev), shared=sum(item in known for item in dev))
 
     def count(self) -> float:
         """Fit a model that counts, and save it. Returns the seconds that it took."""

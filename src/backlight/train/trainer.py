@@ -7,6 +7,7 @@ stopped. So a run that was interrupted ends with the same bits as one that was n
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +15,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backlight.core import Array, BacklightError, Batch, FloatArray, RunError
+from backlight.core.measurements import SplitFacts
 from backlight.models.neural import NeuralModel
-from backlight.optim import clip_grad_norm
+from backlight.optim import clip_grad_norm, move_average
 from backlight.runs import RunDirectory
 from backlight.text import Dataset
 from backlight.train.evaluate import CHUNK_TARGETS, evenly, mean_nats
@@ -24,6 +26,7 @@ from backlight.train.postmortem import where_it_broke
 from backlight.train.recipe import Recipe
 from backlight.train.records import Evaluation, LossRecord, Progress
 from backlight.train.stepping import Stepper
+from backlight.train.watching import RunWatcher
 
 LOSS_RECORDS = 500
 """About how many minibatch losses a run keeps."""
@@ -61,6 +64,9 @@ class Trainer:
         recipe: how.
         rng: draws the minibatches; its state is saved and restored.
         run: where everything is kept.
+        watch_every: from how many steps one is recorded for `backlight health`, once the first few are over; None
+            records nothing. Recording changes no bit of what is learnt.
+        split: what train and dev have in common; recorded too.
         on_progress: called a few times a second.
         on_evaluation: called after each evaluation, with the weights that were evaluated in place.
     """
@@ -71,6 +77,8 @@ class Trainer:
     recipe: Recipe
     rng: np.random.Generator
     run: RunDirectory
+    watch_every: int | None = None
+    split: SplitFacts | None = None
     on_progress: Callable[[Progress], None] = _nothing
     on_evaluation: Callable[[Evaluation], None] = _nothing
 
@@ -87,6 +95,9 @@ class Trainer:
         self._rate = self.recipe.rate()
         self.model.draw_from(self.rng)
         self._stepper = Stepper(self.model)
+        self._watcher: RunWatcher | None = None
+        if self.watch_every is not None:
+            self._watcher = RunWatcher(self.model, optimiser=self._optimiser, every=self.watch_every, split=self.split)
         self._average: FloatArray | None = None if self.recipe.average is None else self._flat.data.copy()
         self._log_every = max(1, self.recipe.steps // LOSS_RECORDS)
         per_example = self.train.targets / len(self.train)
@@ -109,7 +120,8 @@ class Trainer:
         self._started = self._marked = self._shown = self._saved = time.perf_counter()
         self._first_step = self._marked_step = self.step
         # no warning from NumPy for what overflows: each loss is checked
-        with threadpool_limits(self.recipe.threads), np.errstate(over="ignore", invalid="ignore"):
+        quietly = np.errstate(over="ignore", invalid="ignore")
+        with threadpool_limits(self.recipe.threads), quietly, self._watcher or nullcontext():
             if self.step == 0 and self._best.dev_nats is None:
                 self._evaluate()
             while not self.finished:
@@ -125,6 +137,8 @@ class Trainer:
     def _train_step(self) -> None:
         batch = self.train.sample(self.recipe.batch_size, self.rng)
         optimiser = self._optimiser
+        if self._watcher is not None:
+            self._watcher.starting(batch.x)
         nats = self._stepper.forward(batch)
         optimiser.lr = self._rate(self.step)
         if not math.isfinite(nats):
@@ -133,6 +147,8 @@ class Trainer:
         if self.recipe.clip is not None:
             clip_grad_norm(self._flat, self.recipe.clip)
         optimiser.step()
+        if self._watcher is not None:
+            self._watcher.step(nats if self._stepper.end is None else self._stepper.end)
         if self._average is not None:
             self._move_average()
         if self.step % self._log_every == 0:
@@ -146,11 +162,13 @@ class Trainer:
         assert self.recipe.average is not None  # noqa: S101
         # at first a plain mean of all steps so far, so that the first random weights do not linger
         decay = min(self.recipe.average, self.step / (self.step + 1))
-        self._average *= decay
-        self._average += (1 - decay) * self._flat.data
+        move_average(self._average, self._flat.data, decay)
 
     def _diverged(self, nats: float, batch: Batch) -> None:
         self.run.save_metrics(self._metrics)
+        if self._watcher is not None:
+            self._watcher.broken(lambda: self.model.loss(batch))
+            self._watcher.save(self.run)
         kept = (
             f"The weights of step {self._best.step} (dev {self._best.dev_nats:.4f}) are kept in {self.run.path}."
             if self._best.dev_nats is not None
@@ -200,6 +218,8 @@ class Trainer:
     def save(self) -> None:
         """Write everything that the next step depends on, so that `restore` continues with the same bits."""
         self.run.save_metrics(self._metrics)
+        if self._watcher is not None:
+            self._watcher.save(self.run)
         arrays: dict[str, Array] = {"parameters": self._flat.data}
         if self._average is not None:
             arrays["average"] = self._average
@@ -248,6 +268,8 @@ class Trainer:
                 "Delete that file to go on without what it held."
             )
         self._metrics = [record for record in records if _before(record, self.step)]
+        if self._watcher is not None:
+            self._watcher.restore(self.run, self.step)
 
     @property
     def best_step(self) -> int:

@@ -68,6 +68,9 @@ class ModuleWatcher(Watcher):
 
     def _start(self) -> None:
         self._removers = [self._model.register_forward_hook(self._on_call)]
+        self._watch_optimiser()
+
+    def _watch_optimiser(self) -> None:
         if self._optimiser is not None:
             self._removers.append(self._optimiser.register_step_hook(self._before_update))
 
@@ -79,9 +82,13 @@ class ModuleWatcher(Watcher):
         self._forget()
         self._last_inputs = None
 
+    def _look(self) -> None:
+        """Put the hooks on that a recorded step needs."""
+        self._capture.attach()
+
     def _begin(self) -> None:
         self._forget()
-        self._capture.attach()
+        self._look()
         if not self._optimiser_steps:  # nobody may tell when the parameters are about to move
             self._parameters.remember()
         self._optimiser_steps = 0
@@ -100,15 +107,6 @@ class ModuleWatcher(Watcher):
         self._passes: dict[int, tuple[tuple[Any, ...], Tensor]] = {}
         self._left_over: float | None = None
         self._rate: tuple[float, ...] = ()
-
-    @property
-    def recording(self) -> bool:
-        """Whether the step that is under way is recorded: then it must be computed with tensors."""
-        return self._recording
-
-    def given(self, *inputs: Array) -> None:
-        """Tell what the model is about to be given, where it is not called as a whole."""
-        self._given = inputs
 
     # -- in the step ---------------------------------------------------------------------------------------------------
 
