@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,9 @@ from backlight.runs import new_run_path
 from backlight.text import Corpus
 from backlight.train import Plan, prepare, reopen
 
+_HEALTH = "Health"
+_RECORDS = 100
+
 _LONGEST_NAME = 255  # what file systems allow
 
 
@@ -27,6 +31,13 @@ def train(
     training: RecipeOptions,
     seed: FirstSeed = 1,
     text: TextOptions,
+    health: Annotated[
+        bool, typer.Option("--health", help="Record what `backlight health` judges.", rich_help_panel=_HEALTH)
+    ] = False,
+    health_every: Annotated[
+        int | None,
+        typer.Option(help="Steps from one record to the next, after the first ten.", min=1, rich_help_panel=_HEALTH),
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with this run instead.", metavar="RUN", readable=False)
     ] = None,
@@ -40,9 +51,20 @@ def train(
         _nothing_new(typed)
         session = reopen(open_run(resume, runs))
     else:
-        plan = plan_of(network, training, text, seed=seed)
+        plan = _watched(plan_of(network, training, text, seed=seed), every=health_every, wanted=health)
         session = prepare(plan, _place(runs, name, plan))
     learning.run(session, samples=samples, json_output=json_output)
+
+
+def _watched(plan: Plan, *, every: int | None, wanted: bool) -> Plan:
+    """Return the plan with a watcher, if one is wanted: a hundred records in all, unless it is said how often."""
+    if every is None and not wanted:
+        return plan
+    if plan.recipe is None:
+        raise ConfigError(
+            f"{plan.model} is counted, not trained step by step: there is nothing to watch. Leave --health out."
+        )
+    return replace(plan, watch_every=every or max(1, plan.recipe.steps // _RECORDS))
 
 
 def _nothing_new(typed: typer.Context) -> None:
