@@ -114,9 +114,9 @@ STEPS = (
     _fault("detached graph", healthy.MLP, "not-reached-by-gradient", net=lambda _: theirs.DetachedMLP()),
     _fault("weight decay 0.5", healthy.OUR_MLP, "weight-decay-dominates", optimiser=ours.sgd(0.1, weight_decay=0.5)),
     _fault("weight decay 0.5", healthy.RELU, "weight-decay-dominates", optimiser=theirs.adam(2e-3, weight_decay=0.5)),
-    _fault("Adam's epsilon 0", healthy.OUR_MLP, "adam-epsilon", optimiser=ours.adam(3e-3, eps=0.0)),
+    _fault("low Adam epsilon", healthy.OUR_MLP, "adam-epsilon", optimiser=ours.adam(3e-3, eps=0.0)),
     _fault(
-        "Adam's epsilon 1e-20, faint pixels", healthy.RELU, "adam-epsilon",
+        "low Adam epsilon", healthy.RELU, "adam-epsilon",
         data=lambda rng: _faint(digits(rng)), optimiser=theirs.adam(2e-3, eps=1e-20),
     ),
 )  # fmt: skip
@@ -211,15 +211,15 @@ LOSS_AND_STRUCTURE = (
     _fault("no non-linearity", healthy.RELU, "no-nonlinearity", net=lambda _: theirs.linear_only()),
     _fault("training in evaluation mode", healthy.OUR_BATCH_NORM, "evaluation-mode", training=False),
     _fault("training in evaluation mode", healthy.DROPOUT, "evaluation-mode", training=False),
-    _fault("dropout 0.95", healthy.OUR_DROPOUT, "dropout-too-high", net=partial(ours.dropout_mlp, p=0.95)),
-    _fault("dropout 0.9", healthy.DROPOUT, "dropout-too-high", net=lambda _: theirs.dropout_mlp(p=0.9)),
+    _fault("too much dropout", healthy.OUR_DROPOUT, "dropout-too-high", net=partial(ours.dropout_mlp, p=0.95)),
+    _fault("too much dropout", healthy.DROPOUT, "dropout-too-high", net=lambda _: theirs.dropout_mlp(p=0.9)),
     _fault("bias before batch norm", healthy.OUR_RELU, "bias-before-batch-norm", net=ours.biased_batch_norm),
     _fault(
         "bias before batch norm", healthy.BATCH_NORM, "bias-before-batch-norm",
         net=lambda _: theirs.CharMLP(batch_norm=True, bias=True, layers=5),
     ),
-    _fault("batch norm over 2 examples", healthy.OUR_BATCH_NORM, "batch-norm-small-batch", batch_size=2),
-    _fault("batch norm over 4 examples", healthy.BATCH_NORM, "batch-norm-small-batch", batch_size=4),
+    _fault("few examples under a batch norm", healthy.OUR_BATCH_NORM, "batch-norm-small-batch", batch_size=2),
+    _fault("few examples under a batch norm", healthy.BATCH_NORM, "batch-norm-small-batch", batch_size=4),
     _fault("attention that sees the future", healthy.OUR_GPT, "sees-the-future", alter=ours.sees_the_future),
     _fault(
         "attention that sees the future", healthy.GPT, "sees-the-future", net=lambda _: theirs.CharGPT(causal=False)

@@ -1,7 +1,7 @@
 """How near healthy nets come to the thresholds: where the numbers in the table come from that no paper gives."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -129,11 +129,17 @@ MARGINS: Final[dict[str, tuple[Number, Callable[[list[float]], float]]]] = {
 """For each threshold what is compared with it, and whether the largest or the smallest comes nearest."""
 
 
-def nearest(all_seen: list[Measurements]) -> dict[str, float]:
-    """Return for each threshold the number of the healthy net that comes nearest to it."""
-    cases = [Case(seen) for seen in all_seen]
-    found: dict[str, float] = {}
-    for name, (number, worst) in MARGINS.items():
-        numbers = finite(number(case) for case in cases)
-        found[name] = worst(numbers) if numbers else math.nan
-    return found
+def numbers_of(seen: Measurements) -> dict[str, float]:
+    """Return for each threshold the number of this net that is compared with it; what it has not is missing."""
+    case = Case(seen)
+    found = {name: number(case) for name, (number, _) in MARGINS.items()}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+def nearest(numbers: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return for each threshold the number that comes nearest to it."""
+    return {
+        name: worst([one[name] for one in numbers if name in one])
+        for name, (_, worst) in MARGINS.items()
+        if any(name in one for one in numbers)
+    }

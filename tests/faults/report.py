@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tests.faults.margins import nearest
 from tests.faults.scoring import Score, Verdict
 
 from backlight.health.thresholds import THRESHOLDS
@@ -58,6 +59,7 @@ def as_markdown(score: Score, *, seeds: int) -> str:
     """Return the page docs/faults.md."""
     flagged, named, first = score.count(score.by_fault())
     kinds = score.by_kind()
+    near = nearest([one.nearest for one in score.healthy])
     kinds_flagged, kinds_named, kinds_first = score.count(kinds)
     return "\n".join(
         (
@@ -100,11 +102,16 @@ def as_markdown(score: Score, *, seeds: int) -> str:
             "",
             "## Thresholds",
             "",
-            "All of them, from `backlight/health/thresholds.py`.",
+            "All of them, from `backlight/health/thresholds.py`, and where it can be said, the number of the healthy",
+            "net that comes nearest.",
             "",
-            "| threshold | value | source |",
-            "|---|---:|---|",
-            *(f"| {one.name} | {one.value:g} {one.unit} | {one.source} |" for one in THRESHOLDS.values()),
+            "| threshold | value | unit | nearest healthy net | source |",
+            "|---|---:|---|---:|---|",
+            *(
+                f"| {one.name} | {one.value:g} | {one.unit} | "
+                f"{f'{near[one.name]:.2g}' if one.name in near else ''} | {one.source} |"
+                for one in THRESHOLDS.values()
+            ),
             "",
         )
     )

@@ -1,13 +1,15 @@
 """The score: what each fault was found to be, and what was found on nets that are well."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tests.faults.catalogue import FAULTS
 from tests.faults.experiment import Experiment, Fault
 from tests.faults.healthy import HEALTHY
+from tests.faults.margins import numbers_of
 from tests.faults.running import measured
 
+from backlight.core.measurements import Measurements
 from backlight.health import diagnose
 
 
@@ -20,12 +22,14 @@ class Verdict:
         seed: of the run.
         found: ids of the findings, most serious first.
         accepted: ids that name the cause; empty for a net that is well.
+        nearest: of a net that is well, how near it comes to each threshold.
     """
 
     name: str
     seed: int
     found: tuple[str, ...]
     accepted: frozenset[str] = frozenset()
+    nearest: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def named(self) -> bool:
@@ -38,16 +42,16 @@ class Verdict:
         return bool(self.accepted & set(self.found[:1]))
 
 
-def found_on(experiment: Experiment, seed: int) -> tuple[str, ...]:
-    """Return the ids of the findings on a run. A judge sees the measurements, and neither name nor net."""
-    return tuple(finding.id for finding in diagnose(measured(experiment, seed)).findings)
-
-
 def verdict_on(case: Experiment | Fault, seed: int) -> Verdict:
-    """Return what is found on a healthy net or a fault."""
+    """Return what is found on a healthy net or a fault. The judges see measurements, and neither name nor net."""
     if isinstance(case, Fault):
-        return Verdict(name=case.name, seed=seed, found=found_on(case.experiment, seed), accepted=case.accepted)
-    return Verdict(name=case.name, seed=seed, found=found_on(case, seed))
+        return Verdict(name=case.name, seed=seed, found=_ids(measured(case.experiment, seed)), accepted=case.accepted)
+    seen = measured(case, seed)
+    return Verdict(name=case.name, seed=seed, found=_ids(seen), nearest=numbers_of(seen))
+
+
+def _ids(seen: Measurements) -> tuple[str, ...]:
+    return tuple(finding.id for finding in diagnose(seen).findings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,7 @@ class Score:
 
     def by_kind(self) -> dict[str, list[Verdict]]:
         """Return the verdicts of each kind of fault, over seeds, nets and frameworks."""
-        return _grouped(self.faults, lambda one: one.name.split(" (")[0])
+        return _grouped(self.faults, lambda one: one.name.rsplit(" (", 1)[0])
 
     def count(self, groups: dict[str, list[Verdict]]) -> tuple[int, int, int]:
         """Return how many groups are flagged, named, and named first, each in every one of their verdicts."""
@@ -99,8 +103,8 @@ def score(seeds: Sequence[int], *, only: str = "") -> Iterable[Verdict]:
             yield from (verdict_on(case, seed) for seed in seeds)
 
 
-def _grouped(verdicts: Iterable[Verdict], key: "object") -> dict[str, list[Verdict]]:
+def _grouped(verdicts: Iterable[Verdict], key: Callable[[Verdict], str]) -> dict[str, list[Verdict]]:
     found: dict[str, list[Verdict]] = {}
     for one in verdicts:
-        found.setdefault(key(one), []).append(one)  # type: ignore[operator]
+        found.setdefault(key(one), []).append(one)
     return found

@@ -4,20 +4,20 @@ All five seeds: `python -m tests.faults --seeds 5`; the score is in docs/faults.
 """
 
 import pytest
-
-from backlight.health import diagnose
 from tests.faults.catalogue import FAULTS
 from tests.faults.experiment import Experiment, Fault
 from tests.faults.healthy import HEALTHY
 from tests.faults.running import measured
 
+from backlight.health import diagnose
+
 SEED = 0
 
 EARLY = (
     "overconfident", "saturated", "tiny", "constant first", "all weights 0", "exploding", "dead by bias", "not zeroed",
-    "step not taken", "missing from the optimiser", "detached", "epsilon 0", "input times 100", "duplicates",
-    "softmax twice", "wrong sign", "sum in place", "no non-linearity", "evaluation mode", "bias before", "batch norm over",
-    "sees the future", "one output", "broadcast", "ignores eval", "transpose",
+    "step not taken", "missing from the optimiser", "detached", "epsilon", "input times 100", "duplicates",
+    "softmax twice", "wrong sign", "sum in place", "no non-linearity", "evaluation mode", "bias before", "few examples",
+    "sees the future", "one output", "outputs (N", "ignores eval", "transpose",
 )  # fmt: skip
 """What can be known after five steps: all but what only the loss tells in time."""
 
@@ -28,7 +28,7 @@ def found_on(experiment: Experiment, seed: int = SEED) -> set[str]:
 
 def test_the_suite_is_as_large_as_it_says():
     assert len(HEALTHY) >= 6
-    assert len({fault.name.split(" (")[0] for fault in FAULTS}) >= 30
+    assert len({fault.name.rsplit(" (", 1)[0] for fault in FAULTS}) >= 30
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
 
 

@@ -22,6 +22,9 @@ FOLLOWS_FROM: Final[dict[str, frozenset[str]]] = {
     | {"learning-rate-too-high", "gradients-not-zeroed", "vanishing-signal"},
     "gradients-not-zeroed": frozenset({"not-in-optimiser"}),  # zero_grad() is of the optimiser, and only of its own
     "no-step": frozenset({"single-output"}),
+    # a net that draws by chance gives other outputs whatever is changed
+    "sees-the-future": frozenset({"random-in-evaluation", "examples-mixed"}),
+    "examples-mixed": frozenset({"random-in-evaluation"}),
     "saturated-units": _BROKEN_START | _BROKEN_NUMBERS | {"learning-rate-too-high", "gradients-not-zeroed"},
     "exploding-gradients": _BROKEN_START | _BROKEN_NUMBERS
     | {"learning-rate-too-high", "gradients-not-zeroed", "overconfident-start", "no-step"},
@@ -32,7 +35,8 @@ FOLLOWS_FROM: Final[dict[str, frozenset[str]]] = {
     "learning-rate-too-low": _BROKEN_START | _NOT_STEPPED | _LOST_SIGNAL
     | {"vanishing-gradients", "weight-decay-dominates", "softmax-twice"},
     "weight-decay-dominates": _BROKEN_NUMBERS | _NOT_STEPPED | {"vanishing-signal", "dead-units"},
-    "input-ignored": _LOST_SIGNAL | _NOT_STEPPED | {"weight-decay-dominates", "input-scale"},
+    "input-ignored": _LOST_SIGNAL | _NOT_STEPPED
+    | {"vanishing-gradients", "weight-decay-dominates", "input-scale"},
     "overfitting": frozenset({"labels-constant", "loss-sign", "learning-rate-too-high"}),
 }  # fmt: skip
 """Which findings are left out where one of these others was found, because it explains them."""

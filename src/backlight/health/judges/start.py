@@ -1,8 +1,9 @@
 """Whether the first weights let signals through, keep units apart, and leave the net unsure."""
 
 import math
+from itertools import pairwise
 
-from backlight.core.measurements import LayerFacts, LayerRecord, StepRecord
+from backlight.core.measurements import LayerFacts, StepRecord
 from backlight.health.case import MULTIPLIES, Case
 from backlight.health.findings import Evidence, Finding, number
 from backlight.health.thresholds import limit
@@ -81,30 +82,28 @@ def exploding_signal(case: Case) -> list[Finding] | None:
 
 def vanishing_signal(case: Case) -> list[Finding] | None:
     """Activations that hardly depend on the input any more when they reach the last layer."""
-    first = case.first
-    path = [(facts, one) for facts, one in case.layers_of(first) if one.across is not None]
-    path = [(facts, one) for facts, one in path if one.across == one.across]  # not nan
-    hidden = [(f, one) for f, one in path if f.role not in _CARRIES_NOTHING and f.name != case.output_layer]
-    if first is None or not hidden or case.output_layer is None:
+    path = _path(case)
+    if not path:
         return None
-    features = _features(case, hidden)
-    across = features[1].across
-    if any((one.dead_now or 0.0) > limit("whole layer dead") for _, one in hidden):
-        return []  # said by `dead_units`
-    if across is None or across > limit("signal left"):
-        return []
-    factor = across ** (1 / max(1, sum(facts.role in MULTIPLIES for facts, _ in hidden)))
+    features, across = path[-1]
+    if across > limit("signal left") or any(_all_dead(case, facts) for facts, _ in path):
+        return []  # `dead_units` says it of dead ones
+    if path[0][1] <= limit("signal left"):
+        return None  # a batch of examples that are all alike tells nothing
+    factor = across ** (1 / max(1, sum(facts.role in MULTIPLIES for facts, _ in path)))
     if case.learns and factor > limit("signal left by each layer"):
         return []  # many layers that each lose a little, as with PyTorch's default: Adam makes up for it
+    if not case.learns and _kept_by(path, frozenset({"activation"})) < _kept_by(path, MULTIPLIES):
+        return []  # it is the activations that are flat: `vanishing_gradients` says so
     return [
         Finding(
             id="vanishing-signal",
             severity="warning" if case.learns else "serious",
             title="The input is lost on the way: what the last layer reads hardly depends on it.",
-            where=tuple(f.name for f, one in hidden if one.across is not None and one.across <= 10 * across)[:6],
+            where=tuple(facts.name for facts, left in path if left <= 10 * across)[:6],
             evidence=(
                 Evidence(
-                    what=f"change of {features[0].name}'s output from example to example (std)", value=across,
+                    what=f"change of {features.name}'s output from example to example (std)", value=across,
                     expected="0.1 to 1",
                 ),
                 Evidence(what="factor from layer to layer", value=factor, expected="near 1"),
@@ -164,8 +163,22 @@ def _reference(first: StepRecord) -> float:
     return max([1.0, *sizes])
 
 
-def _features(case: Case, hidden: list[tuple[LayerFacts, LayerRecord]]) -> tuple[LayerFacts, LayerRecord]:
-    """Return the last layer before the output layer, in the order of execution."""
+def _path(case: Case) -> list[tuple[LayerFacts, float]]:
+    """Return the layers before the output layer, each with how much its output depends on the input, in order."""
     last = case.layers[case.output_layer].depth if case.output_layer else None
-    before = [pair for pair in hidden if last is None or (pair[0].depth or 0) < last]
-    return (before or hidden)[-1]
+    return [
+        (facts, one.across) for facts, one in case.layers_of(case.first)
+        if one.across is not None and math.isfinite(one.across) and facts.role not in _CARRIES_NOTHING
+        and last is not None and (facts.depth or 0) < last
+    ]  # fmt: skip
+
+
+def _all_dead(case: Case, facts: LayerFacts) -> bool:
+    return any(dead > limit("whole layer dead") for dead in case.over_time(facts.name, lambda one: one.dead_now)[:1])
+
+
+def _kept_by(path: list[tuple[LayerFacts, float]], roles: frozenset[str]) -> float:
+    """Return which share of the signal layers of these roles leave, on average; 1 if there are none."""
+    pairs = [(before, after) for (_, before), (facts, after) in pairwise(path) if facts.role in roles]
+    shares = [after / before for before, after in pairs if before > 0 and after > 0]
+    return math.exp(sum(map(math.log, shares)) / len(shares)) if shares else 1.0
