@@ -188,7 +188,9 @@ class Capture:
     def _saw_function(self, name: str, args: Any, settings: Any, output: torch.Tensor) -> None:
         if not self._looking() or not measurable(output):
             return
-        call = Call(None, output, bool(settings.get("training", True)), self._number)
+        # most functions have no mode; they belong to the module before them
+        training = self.calls[-1].training if self.calls else True
+        call = Call(None, output, bool(settings.get("training", training)), self._number)
         call.function = name
         call.settings = {key: one for key, one in settings.items() if isinstance(one, float) or key == "training"}
         self._add(call, args)
@@ -328,7 +330,12 @@ class Capture:
         self.structure_known = self.structure_known or bool(self.calls)
         backward = {call.number for call in self.calls if call.gradient is not None or call.gradient_at is not None}
         wanted = backward or {max((call.number for call in self.calls), default=0)}
-        return [call for call in self.calls if call.number in wanted]
+        # what only moves numbers has told how layers are connected, and nothing else
+        return [call for call in self.calls if call.number in wanted and not _moves(call)]
+
+
+def _moves(call: Call) -> bool:
+    return call.layer is not None and call.layer.kind.role == "shape"
 
 
 def want_output(block: Block, at: int, layer: Layer, tensor: torch.Tensor, axis: int) -> None:

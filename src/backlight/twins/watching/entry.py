@@ -32,3 +32,7 @@ def examine(model: Any, inputs: Any, targets: Any, *, loss: Any, causal: bool | 
 def _check(model: Any) -> None:
     if not isinstance(model, torch.nn.Module):
         raise ConfigError(f"only a torch.nn.Module can be looked at; got a {type(model).__name__}.")
+    if any(torch.nn.parameter.is_lazy(one) for one in model.parameters()):
+        raise ConfigError(
+            "a lazy module has no parameters until it is called; got one. Call the model on a batch first."
+        )

@@ -16,7 +16,7 @@ from backlight.measuring.step import Step, StepNumbers
 from backlight.twins.watching.capture import Capture
 from backlight.twins.watching.guard import Guard
 from backlight.twins.watching.layers import Layers
-from backlight.twins.watching.outputs import first_measurable, inputs_of, measurable
+from backlight.twins.watching.outputs import inputs_of, measurable, principal
 from backlight.twins.watching.sealing import Sealing, input_numbers
 from backlight.twins.watching.watcher import TorchWatcher
 
@@ -49,7 +49,7 @@ class _Batch:
         args, kwargs = list(self.args), dict(self.kwargs)
         if x is not None and isinstance(self._probed, int):
             args[self._probed] = x
-        elif x is not None and self._probed is not None:
+        elif x is not None and isinstance(self._probed, str):
             kwargs[self._probed] = x
         return model(*args, **kwargs)
 
@@ -60,7 +60,7 @@ class _Batch:
         own = output.get("loss") if isinstance(output, Mapping) else getattr(output, "loss", None)
         if isinstance(own, torch.Tensor) and own.numel() == 1:
             return own
-        logits, y = first_measurable(output), self.targets
+        logits, y = principal(output), self.targets
         if logits is None or not isinstance(y, torch.Tensor):
             return None
         if y.is_floating_point():
@@ -107,7 +107,7 @@ def _trained(model: torch.nn.Module, batch: _Batch) -> tuple[Measurements, tuple
                 parameter.grad = gradient
         watcher.step(loss)
         seen = watcher.measurements()
-    first = first_measurable(output)
+    first = principal(output)
     value = float("nan") if loss is None else float(loss.detach())
     return seen, (None if first is None else _array(first), value)
 
@@ -128,7 +128,7 @@ def _evaluated(model: torch.nn.Module, batch: _Batch) -> tuple[StepRecord, tuple
     calls = capture.finish()
     inputs = inputs_of(batch.args, batch.kwargs)
     floats = {name: one for name, one in inputs if measurable(one)}
-    first = first_measurable(output)
+    first = principal(output)
     layers = Sealing().measure(calls, list(floats.values()), first, thorough=False, maps=False)
     places = dict(zip(floats, layers.inputs, strict=True))
     loss = batch.loss(output)
@@ -161,7 +161,7 @@ def _probes(
 
     def run(array: Array) -> FloatArray:
         given = torch.from_numpy(np.ascontiguousarray(array)).to(device=x.device, dtype=x.dtype)
-        first = first_measurable(batch.run(model, given))
+        first = principal(batch.run(model, given))
         assert first is not None  # noqa: S101  (the same model had an output just now)
         return _array(first)
 

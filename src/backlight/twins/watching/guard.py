@@ -35,7 +35,7 @@ class Guard:
             for tables in self._tables
             for name in ("_parameters", "_buffers")
             for one in tables[name].values()
-            if isinstance(one, torch.Tensor) and not torch.nn.parameter.is_lazy(one)
+            if isinstance(one, torch.Tensor)
         }
         self._tensors = list(tensors.values())
         with torch.no_grad():

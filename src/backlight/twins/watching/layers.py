@@ -186,8 +186,6 @@ def _fans(role: str, module: torch.nn.Module) -> tuple[int | None, int | None]:
     weight = getattr(module, "weight", None)
     if role not in {"linear", "convolution"} or not isinstance(weight, torch.Tensor) or weight.ndim < 2:
         return None, None
-    if torch.nn.parameter.is_lazy(weight):
-        return None, None
     if isinstance(module, torch.nn.modules.conv._ConvTransposeNd):
         return weight.numel() // weight.shape[1], module.out_channels
     return weight.numel() // weight.shape[0], weight.shape[0]

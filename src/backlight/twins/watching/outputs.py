@@ -33,6 +33,13 @@ def measurable(tensor: torch.Tensor) -> bool:
     )
 
 
+def principal(output: Any) -> torch.Tensor | None:
+    """Return the tensor that a model's output is about: what it calls its logits, or the first that is not a number."""
+    if isinstance(output, Mapping) and "logits" in output:
+        output = output["logits"]
+    return next((one for one in tensors_in(output) if one.ndim and measurable(one)), None)
+
+
 def first_measurable(thing: Any) -> torch.Tensor | None:
     """Return the first tensor that can be measured: of a recurrent layer's (states, last state) the states."""
     if type(thing) is torch.Tensor:

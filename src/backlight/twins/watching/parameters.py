@@ -23,7 +23,7 @@ class Parameters:
     """
 
     def __init__(self, model: torch.nn.Module, layers: Mapping[torch.nn.Module, Layer]) -> None:
-        named = {name: one for name, one in model.named_parameters() if not torch.nn.parameter.is_lazy(one)}
+        named = dict(model.named_parameters())
         self.names = list(named)
         self.tensors = list(named.values())
         owners = {id(one): module for module in model.modules() for one in module.parameters(recurse=False)}

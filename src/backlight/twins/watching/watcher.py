@@ -155,7 +155,7 @@ class TorchWatcher(Watcher):
             return
         is_first = True
         for tensor in tensors_in(output):
-            if not measurable(tensor):
+            if not tensor.ndim or not measurable(tensor):  # a single number is a loss, not what it is made of
                 continue
             if tensor.requires_grad and not tensor.is_leaf:
                 # the hook must not hold the tensor: the two would keep each other, and the whole graph, alive

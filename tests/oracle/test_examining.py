@@ -1,0 +1,175 @@
+"""One batch tells of any PyTorch network, and leaves it as it was, bit for bit."""
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.oracle.architectures import ARCHITECTURES, Architecture, TiedGPT, text
+from torch import nn
+
+from backlight.core import ConfigError
+from backlight.health import examine
+
+
+def state_of(model: nn.Module) -> dict[str, Any]:
+    """Return everything that an examination must not change."""
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    return {
+        "bits": {name: one.detach().numpy().tobytes() for name, one in tensors.items()},
+        "ids": {name: id(one) for name, one in tensors.items()},
+        "gradients": {name: None if one.grad is None else id(one.grad) for name, one in tensors.items()},
+        "gradient bits": {
+            name: one.grad.to_dense().numpy().tobytes() for name, one in tensors.items() if one.grad is not None
+        },
+        "modes": [module.training for module in model.modules()],
+        "requires": [one.requires_grad for one in model.parameters()],
+        "hooks": [
+            (len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks))
+            for module in model.modules()
+        ],
+        "tensor hooks": [len(one._backward_hooks or ()) for one in model.parameters()],
+        "attributes": [
+            {key: value for key, value in vars(module).items() if isinstance(value, (int, float, str, type(None)))}
+            for module in model.modules()
+        ],
+        "chance": (random.getstate(), str(np.random.get_state()), torch.get_rng_state().numpy().tobytes()),  # noqa: NPY002
+    }
+
+
+@pytest.mark.parametrize("with_gradients", [False, True], ids=["fresh", "with gradients"])
+@pytest.mark.parametrize("one", ARCHITECTURES, ids=str)
+def test_a_network_is_as_it_was(one: Architecture, with_gradients: bool) -> None:
+    torch.manual_seed(1)
+    model = one.make()
+    inputs, targets = one.batch()
+    if with_gradients:
+        one.loss_of(one.output(model, inputs), targets).backward()
+        next(model.children()).eval()  # a mixture of modes is kept too
+    before = state_of(model)
+    found = examine(model, inputs, targets, loss=one.loss)
+    assert state_of(model) == before
+    seen = found.measurements
+    assert seen.source == "examine"
+    assert len(seen.steps) == 1
+    step = seen.steps[0]
+    assert np.isfinite(step.loss)
+    assert {layer.name for layer in step.layers} == {
+        fact.name for fact in seen.layers if fact.calls and fact.role != "shape"
+    }
+    assert any(layer.gradient is not None and layer.gradient.rms > 0 for layer in step.layers)
+    assert all(layer.training for layer in step.layers)
+    assert seen.evaluation is not None
+    assert seen.evaluation.layers
+    assert not any(layer.training for layer in seen.evaluation.layers)
+    assert {probe.name for probe in found.probes} >= {"modes", "repeat", "input"}
+    by_name = {probe.name: probe for probe in found.probes}
+    assert by_name["repeat"].changed == 0
+    assert by_name["input"].changed > 0
+    if "neighbours" in by_name:
+        assert by_name["neighbours"].changed <= 1e-5 * by_name["neighbours"].scale
+
+
+@pytest.mark.parametrize("one", ARCHITECTURES, ids=str)
+def test_examining_twice_gives_the_same(one: Architecture) -> None:
+    torch.manual_seed(2)
+    model = one.make()
+    inputs, targets = one.batch()
+    assert repr(examine(model, inputs, targets, loss=one.loss).measurements) == repr(
+        examine(model, inputs, targets, loss=one.loss).measurements
+    )
+
+
+class SeesAll(TiedGPT):
+    """The same without its mask."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.token(x) + self.position(torch.arange(x.shape[1]))
+        n = self.norm(h)
+        return self.head(h + self.attention(n, n, n, need_weights=False)[0])
+
+
+def test_attention_without_a_mask_sees_the_future() -> None:
+    torch.manual_seed(1)
+    x, y = text()
+    causal = {probe.name: probe for probe in examine(TiedGPT(), x, y).probes}["future"]
+    seeing = {probe.name: probe for probe in examine(SeesAll(), x, y).probes}["future"]
+    assert causal.changed == 0
+    assert seeing.changed > 1e-3 * seeing.scale
+    assert seeing.details["position"] == 0
+    # targets that are not the next ids say nothing about what may be read, unless somebody says so
+    assert "future" not in {probe.name for probe in examine(SeesAll(), x, y.flip(1)).probes}
+    assert "future" in {probe.name for probe in examine(SeesAll(), x, y.flip(1), causal=True).probes}
+
+
+class Mixes(nn.Module):
+    """A view where a transpose was meant: examples run into each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(6, 6), nn.Linear(6, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.first(x)
+        return self.head(h.t().reshape(h.shape))
+
+
+class Drops(nn.Module):
+    """Dropout that never stops."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(6, 16), nn.Linear(16, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(nn.functional.dropout(self.first(x), 0.5))
+
+
+def test_experiments_show_examples_that_mix_and_dropout_that_never_stops() -> None:
+    torch.manual_seed(1)
+    x, y = torch.randn(6, 6), torch.randint(0, 5, (6,))
+    mixed = {probe.name: probe for probe in examine(Mixes(), x, y).probes}
+    assert mixed["neighbours"].changed > 0.01
+    assert mixed["repeat"].changed == 0
+    dropping = {probe.name: probe for probe in examine(Drops(), x, y).probes}
+    assert dropping["repeat"].changed > 0.01
+
+
+def test_a_pair_is_inputs_and_targets() -> None:
+    torch.manual_seed(1)
+    model, x, y = nn.Linear(6, 5), torch.randn(6, 6), torch.randint(0, 5, (6,))
+    assert repr(examine(model, (x, y)).measurements) == repr(examine(model, x, y).measurements)
+
+
+def test_without_targets_only_the_forward_passes_are_measured() -> None:
+    found = examine(nn.Linear(6, 5), torch.randn(6, 6)).measurements
+    assert found.loss is None
+    assert found.steps[0].layers[0].gradient is None
+    assert np.isnan(found.steps[0].loss)
+
+
+def test_a_failure_on_the_way_leaves_the_network_as_it_was() -> None:
+    model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Linear(4, 2))
+    x, y = torch.randn(6, 6), torch.randint(0, 2, (6,))
+    before = state_of(model)
+    with pytest.raises(RuntimeError):
+        examine(model, x, y)
+    assert state_of(model) == before
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: examine("net", torch.zeros(2)), "only networks can be looked at"),
+        (lambda: examine(nn.LazyLinear(3), torch.zeros(2, 2)), "lazy"),
+        (
+            lambda: examine(nn.Linear(6, 5), torch.zeros(6, 6), torch.zeros(6, 5), loss=lambda a, b: (a - b) ** 2),
+            "a loss is one number",
+        ),
+    ],
+)
+def test_what_cannot_be_examined_is_said_in_one_line(call: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as error:
+        call()
+    assert "\n" not in str(error.value)
