@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks import scale
 from benchmarks.harness import RESULTS
 
 HERE = Path(__file__).parent
@@ -49,6 +50,7 @@ def write_table() -> None:
     for name, median in start_up["seconds"].items():
         lines.append(f"| `{name}` | {median:.3f} | {start_up['promised'].get(name, '')} |")
     lines += _floors(records["floors"])
+    lines += scale.table(records["scale"])
     TABLE.write_text("\n".join(lines) + "\n")
     print(f"wrote {TABLE}")
 
