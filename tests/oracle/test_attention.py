@@ -61,20 +61,46 @@ def test_reading_position_by_position_is_reading_at_once(rng):
     theirs = twin_of(layer)(torch.from_numpy(x_BTC)).detach().numpy()
     cache = layer.cache(3, 7)
     for t in range(7):
-        assert_allclose(layer.step(Tensor(x_BTC[:, t]), cache).numpy(), theirs[:, t], **TIGHT)
+        assert_allclose(layer.step(x_BTC[:, t].T, cache).T, theirs[:, t], **TIGHT)
         assert cache.length == t + 1
 
 
-def test_a_cache_goes_on_with_the_rows_that_are_kept(rng):
+def test_a_cache_goes_on_with_the_columns_that_are_kept(rng):
     layer = CausalSelfAttention(8, 2, rng=rng).to(np.float64)
     x_BTC = rng.standard_normal((5, 4, 8))
     whole = layer(Tensor(x_BTC)).numpy()
     cache, rows = layer.cache(5, 4), np.arange(5)
     for t, on in enumerate([[0, 1, 2, 3, 4], [1, 2, 4], [0, 2], [1]]):
         rows = rows[on]
-        cache.keep(np.array(on))
-        assert_allclose(layer.step(Tensor(x_BTC[rows, t]), cache).numpy(), whole[rows, t], **TIGHT)
+        cache.keep(np.array(on), 5 - t)
+        assert_allclose(layer.step(x_BTC[rows, t].T, cache).T, whole[rows, t], **TIGHT)
     assert rows.tolist() == [4]
+
+
+def test_a_cache_parts_texts_that_began_alike(rng):
+    """Two positions in one column; then three ways, of which one is kept and parts in three, and one of these in two."""
+    layer = with_biases(CausalSelfAttention(8, 2, rng=rng), rng)
+    x_BTC = rng.standard_normal((6, 6, 8))
+    for row, like, until in ((1, 0, 2), (2, 0, 2), (3, 2, 4), (4, 2, 4), (5, 3, 5)):
+        x_BTC[row, :until] = x_BTC[like, :until]
+    whole = layer(Tensor(x_BTC)).numpy()
+    cache = layer.cache(3, 6)
+    cache.width = 1
+
+    def step(t, *rows):
+        assert cache.width == len(rows)
+        assert_allclose(layer.step(x_BTC[rows, t].T, cache).T, whole[rows, t], **TIGHT)
+
+    step(0, 0)
+    step(1, 0)
+    cache.part(np.array([0, 0]))
+    step(2, 0, 1, 2)
+    cache.keep(np.array([2]), 4)
+    step(3, 2)
+    cache.part(np.array([0, 0]))
+    step(4, 2, 3, 4)
+    cache.part(np.array([1]))
+    step(5, 2, 3, 4, 5)
 
 
 def test_what_comes_later_changes_nothing(rng):

@@ -9,21 +9,18 @@ import numpy as np
 
 from backlight.autograd import Tensor, cross_entropy, no_grad
 from backlight.autograd.ops.attention import Places
-from backlight.core import Batch, ConfigError, FloatArray, IntArray
+from backlight.core import Array, Batch, ConfigError, FloatArray, IntArray
 from backlight.models._ragged import Ragged
-from backlight.models.decoding import slide
+from backlight.models.cached import CachedDecoder
 from backlight.models.neural import NeuralModel, nats_of
 from backlight.models.protocol import Reads
-from backlight.nn import GELU, Dropout, Embedding, LayerNorm, Linear, Module, Sequential
-from backlight.nn.attention import CausalSelfAttention, KeyValueCache
+from backlight.nn import GELU, Dropout, Embedding, KeyValueCache, LayerNorm, Linear, Module, Sequential
+from backlight.nn.attention import CausalSelfAttention
+from backlight.nn.columns import in_columns
 from backlight.nn.positions import PositionalEmbedding
 
 MOST = 1_000_000
 """The largest size: more is a slip of the keyboard, and no memory holds it."""
-
-
-SPARSE = 0.7
-"""A decoder with fewer of its texts than this still going on makes itself smaller. Measured: 0.5 to 0.8 are as good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +101,10 @@ class Block(Module):
         x = x + self.dropout(self.attention(self.first_norm(x), places))
         return x + self.mlp(self.second_norm(x))  # type: ignore[no-any-return]
 
-    def step(self, x_BC: Tensor, cache: KeyValueCache) -> Tensor:
-        """Return the same of one more position of each text, after those in the cache."""
-        x_BC = x_BC + self.dropout(self.attention.step(self.first_norm(x_BC), cache))
-        return x_BC + self.mlp(self.second_norm(x_BC))  # type: ignore[no-any-return]
+    def step(self, x_CB: Array, cache: KeyValueCache) -> None:
+        """Do the same to one more position of each text, after those in the cache: in place, and as in evaluation."""
+        x_CB += self.attention.step(in_columns(self.first_norm, x_CB), cache)
+        x_CB += in_columns(self.mlp, in_columns(self.second_norm, x_CB))
 
 
 class GPT(NeuralModel):
@@ -173,17 +170,27 @@ class GPT(NeuralModel):
         with no_grad():
             return self._logits(self._read_whole(self._whole(x_BT))[:, -1]).array
 
-    def decoder(self, x_BT: IntArray) -> "GPTDecoder":
+    def decoder(self, x_BT: IntArray) -> CachedDecoder:
         """Return texts that begin with these ids, with the keys and values of what they have read."""
-        return GPTDecoder(self, self._whole(x_BT))
+        return CachedDecoder(self, self._whole(x_BT))
+
+    def caches(self, rows: int) -> list[KeyValueCache]:
+        """Return what `step` needs for so many texts: the memory of each block."""
+        return [block.attention.cache(rows, self.context) for block in self.blocks]
 
     def step(self, ids: IntArray, caches: list[KeyValueCache]) -> FloatArray:
-        """Return (B, V) logits after one more character of each text, (B,), which joins the caches; no graph."""
-        with no_grad():
-            x = self._vectors(ids, np.array(caches[0].length))
-            for block, cache in zip(self.blocks, caches, strict=True):
-                x = block.step(x, cache)
-            return self._logits(x).array
+        """Return (B, V) logits after one more character of each text, (B,), which joins the caches.
+
+        Outside the graph, and as in evaluation.
+        """
+        at = self.position.weight.array[caches[0].length]
+        x_CB = np.ascontiguousarray((self.token.weight.array[ids] + at).T)
+        for block, cache in zip(self.blocks, caches, strict=True):
+            block.step(x_CB, cache)
+        x_CB = in_columns(self.norm, x_CB)
+        output_VC = self.token.weight.array if self.output is None else self.output.weight.array.T
+        logits_VB: FloatArray = output_VC @ x_CB
+        return logits_VB.T
 
     def _read_whole(self, x_BT: IntArray) -> Tensor:
         x = np.asarray(x_BT)
@@ -200,69 +207,3 @@ class GPT(NeuralModel):
     def _logits(self, x: Tensor) -> Tensor:
         x = self.norm(x)
         return x @ self.token.weight.T if self.output is None else self.output(x)
-
-
-class GPTDecoder:
-    """Texts under way, with the keys and values of what they have read: each new character is read alone.
-
-    Texts that have been the same so far share a column of the caches, and are read once: of 10,000 names, all have the
-    same beginning, and there are a few dozen first letters.
-
-    Positions are counted from the first character in the context. Once that is full, each step drops the oldest
-    character and all others move up a position, which changes their keys and values: the text is read again, as
-    without a cache.
-
-    Args:
-        model: the network, in evaluation mode.
-        x_BT: what the texts begin with, (B, T), T at least 1 and at most the context.
-    """
-
-    def __init__(self, model: GPT, x_BT: IntArray) -> None:
-        self._model = model
-        different, columns = np.unique(x_BT, axis=0, return_inverse=True)
-        self._columns = columns.reshape(-1)  # of the caches, of each text
-        self._width = len(different)
-        self._sharing = self._width < len(x_BT)
-        self._caches = [block.attention.cache(self._width, model.context) for block in model.blocks]
-        self.x_BT = x_BT
-        for ids in different.T:
-            logits = model.step(ids, self._caches)
-        self.logits = logits[self._columns]
-
-    def advance(self, ids: IntArray) -> None:
-        """Add a character to each text, (B,), and move the logits on."""
-        full = self.x_BT.shape[1] == self._model.context
-        self.x_BT = slide(self.x_BT, ids, self._model.context)
-        if full:
-            self.logits = self._model.next_logits(self.x_BT)
-        else:
-            step = self._part_ways if self._sharing else self._go_on
-            step(ids)
-
-    def keep(self, rows: IntArray) -> None:
-        """Go on with these texts only, given by ascending number."""
-        self.x_BT, self.logits, self._columns = self.x_BT[rows], self.logits[rows], self._columns[rows]
-        # moving what is kept costs more than a step, so ended texts are carried along until they are many
-        if not self._sharing and len(rows) < SPARSE * self._width:
-            self._take(self._columns)
-            self._columns = np.arange(len(rows))
-
-    def _part_ways(self, ids: IntArray) -> None:
-        """Take a step in which texts of one column need one each, but for those that take the same character."""
-        V = self._model.vocabulary_size
-        different, columns = np.unique(self._columns * V + ids, return_inverse=True)
-        self._take(different // V)
-        self._columns = columns.reshape(-1)
-        self._sharing = self._width < len(ids)
-        self.logits = self._model.step(different % V, self._caches)[self._columns]
-
-    def _go_on(self, ids: IntArray) -> None:
-        """Take a step in which each text has a column of its own; those of ended texts are given any character."""
-        of_all = np.zeros(self._width, ids.dtype)
-        of_all[self._columns] = ids
-        self.logits = self._model.step(of_all, self._caches)[self._columns]
-
-    def _take(self, columns: IntArray) -> None:
-        for cache in self._caches:
-            cache.keep(columns)
-        self._width = len(columns)

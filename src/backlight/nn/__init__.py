@@ -3,10 +3,11 @@
 from backlight.autograd import Parameter, cross_entropy, hinge, mse
 from backlight.nn import init, scalar
 from backlight.nn.activations import ACTIVATIONS, GELU, ReLU, Sigmoid, Tanh
-from backlight.nn.attention import CausalSelfAttention, KeyValueCache
+from backlight.nn.attention import CausalSelfAttention
 from backlight.nn.convolution import CausalConv1d
 from backlight.nn.dropout import Dropout
 from backlight.nn.folding import fold, fold_batch_norm
+from backlight.nn.key_value_cache import KeyValueCache
 from backlight.nn.layers import Embedding, Flatten, Linear, Sequential
 from backlight.nn.module import Module
 from backlight.nn.normalisation import BatchNorm1d, LayerNorm, calibrate

@@ -1,60 +1,14 @@
-"""The layer by which positions read each other, and the memory that lets the next one do so without starting over."""
-
-import math
+"""The layer by which positions read each other."""
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from backlight.autograd import Tensor, apply
 from backlight.autograd.ops.attention import CausalAttention, Places
-from backlight.core import Array, ConfigError, IntArray, ShapeError
+from backlight.core import Array, ConfigError, ShapeError
+from backlight.nn.columns import in_columns
+from backlight.nn.key_value_cache import KeyValueCache
 from backlight.nn.layers import Linear
 from backlight.nn.module import Module
-
-
-class KeyValueCache:
-    """The keys and values of the positions that one attention layer has read, with a column for each text.
-
-    A new position has one query for each text and head: too little for a matrix product of its own. With the texts
-    side by side, the products of all of them are sums of long rows.
-
-    Args:
-        rows: how many texts, B.
-        heads: H.
-        context: how many positions there is room for.
-        size: channels of a head, D.
-        dtype: of the numbers.
-
-    Memory: 2 B H context D numbers.
-    """
-
-    def __init__(self, rows: int, heads: int, context: int, size: int, dtype: DTypeLike) -> None:
-        self._keys = np.empty((context, heads, size, rows), dtype)
-        self._values = np.empty((context, heads, size, rows), dtype)
-        self.length = 0
-
-    def read(self, qkv_CB: Array) -> Array:
-        """Let one more position of each text, (3C, B), join the others and read them all; returns (C, B)."""
-        _, H, D, B = self._keys.shape
-        q, k, v = qkv_CB.reshape(3, H, D, B)
-        t = self.length
-        self._keys[t], self._values[t] = k, v
-        self.length = t + 1
-        p = np.einsum("thdb,hdb->thb", self._keys[: t + 1], q)
-        p *= 1 / math.sqrt(D)
-        p -= np.maximum.reduce(p, axis=0)
-        np.exp(p, out=p)
-        p /= np.add.reduce(p, axis=0)
-        y: Array = np.einsum("thb,thdb->hdb", p, self._values[: t + 1])
-        return y.reshape(H * D, B)
-
-    def keep(self, rows: IntArray) -> None:
-        """Go on with these texts; one that is named several times goes on in as many ways."""
-        for both in ("_keys", "_values"):
-            before = getattr(self, both)
-            kept = np.empty((*before.shape[:3], len(rows)), before.dtype)
-            np.take(before[: self.length], rows, axis=3, out=kept[: self.length])
-            setattr(self, both, kept)
 
 
 class CausalSelfAttention(Module):
@@ -114,15 +68,15 @@ class CausalSelfAttention(Module):
         y = apply(CausalAttention, self.qkv(x), heads=self.heads, places=places, kept=kept, p=self.dropout)
         return self.output(y)
 
-    def step(self, x_BC: Tensor, cache: KeyValueCache) -> Tensor:
-        """Return what one more position of each text reads, itself and those in the cache, which it joins. No graph."""
-        qkv_CB = self.qkv.weight.array.T @ x_BC.array.T
-        if self.qkv.bias is not None:
-            qkv_CB += self.qkv.bias.array[:, None]
-        return self.output(Tensor(cache.read(qkv_CB).T))
+    def step(self, x_CB: Array, cache: KeyValueCache) -> Array:
+        """Return what one more position of each text reads, itself and those in the cache, which it joins; (C, B).
+
+        Outside the graph, and as in evaluation.
+        """
+        return in_columns(self.output, cache.read(in_columns(self.qkv, x_CB)))
 
     def cache(self, rows: int, context: int) -> KeyValueCache:
-        """Return room for `context` positions of `rows` texts."""
+        """Return room for `context` positions of `rows` texts, all columns in use."""
         return KeyValueCache(rows, self.heads, context, self.channels // self.heads, self.qkv.weight.array.dtype)
 
     def describe(self) -> str:

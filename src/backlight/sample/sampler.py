@@ -127,7 +127,7 @@ def _run(
     rows = np.arange(len(x_BT))
     texts = decode(model, x_BT)
     while True:
-        logits_BV = np.asarray(texts.logits, np.float64)
+        logits_BV = np.asfortranarray(texts.logits, np.float64)  # so that sums over V run along many texts at a time
         allowed_BV = logits_BV if ends else _without_end(logits_BV)
         _check_possible(vocabulary, texts.x_BT, allowed_BV)
         log_p_BV = shifted_log_softmax(logits_BV)
