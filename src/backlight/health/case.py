@@ -78,10 +78,10 @@ class Case:
     def still_falls(self) -> bool:
         """Whether the loss is on its way down, in training or on what is held out."""
         held_out = [one.dev for one in self.seen.evaluations if math.isfinite(one.dev)]
-        half_way = held_out[(len(held_out) - 1) // 2] if len(held_out) > 2 else 0.0
-        falls = bool(held_out) and held_out[-1] < (1 - limit("fall that matters")) * half_way
-        lowest = falls and held_out[-1] <= min(held_out)
-        return lowest or (self.progress is not None and self.progress.falling)
+        count = len(held_out)
+        middle, end = held_out[count // 4 : count // 2], late(held_out)
+        falls = count > 2 and float(np.mean(end)) < (1 - limit("fall that matters")) * float(np.mean(middle))
+        return falls or (self.progress is not None and self.progress.falling)
 
     @cached_property
     def labels(self) -> IntArray | None:
