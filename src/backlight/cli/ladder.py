@@ -64,7 +64,7 @@ def ladder(
     out = console(json_output=json_output)
     show = Climb(out, todo, text, jobs=min(jobs or cores(), len(todo)))
     try:
-        with _terminated_as_interrupted(), show:
+        with _stopped_by_signals(), show:
             rows = climb(todo, folder, show, jobs=show.jobs, samples=samples, stdin=stdin)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more Ctrl-C cannot make it any quicker
@@ -108,15 +108,16 @@ def _save(league: dict[str, Any], folder: Path) -> None:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Take a polite kill as Ctrl-C, so that no rung is left running."""
+def _stopped_by_signals() -> Iterator[None]:
+    """Take a polite kill as Ctrl-C, so that no rung is left running; and Ctrl-C also where a shell has it ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         del number, frame
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
