@@ -78,7 +78,7 @@ def test_a_cache_goes_on_with_the_columns_that_are_kept(rng):
 
 
 def test_a_cache_parts_texts_that_began_alike(rng):
-    """Two positions in one column; then three ways, of which one is kept and parts in three, and one of these in two."""
+    """Two positions in one column, then three ways; one of them is kept and parts in three, and one of these in two."""
     layer = with_biases(CausalSelfAttention(8, 2, rng=rng), rng)
     x_BTC = rng.standard_normal((6, 6, 8))
     for row, like, until in ((1, 0, 2), (2, 0, 2), (3, 2, 4), (4, 2, 4), (5, 3, 5)):

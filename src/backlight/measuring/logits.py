@@ -29,6 +29,7 @@ class Logits:
     rising: bool = False
 
 
+@np.errstate(all="ignore")
 def logits_record(seen: Logits, values: Spread) -> LogitsRecord:
     """Return what the logits say.
 
@@ -65,6 +66,7 @@ def logits_record(seen: Logits, values: Spread) -> LogitsRecord:
     )
 
 
+@np.errstate(all="ignore")
 def binary_record(seen: Logits, values: Spread, *, probabilities: bool) -> LogitsRecord:
     """Return what outputs (N, 1) say that a binary cross-entropy judges.
 

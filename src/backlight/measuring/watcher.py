@@ -70,8 +70,10 @@ class Watcher(ABC):
     def close(self) -> None:
         """Stop watching and leave nothing behind in the network. What was measured stays. May be called twice."""
         if self._watching:
-            self._watching = False
-            self._stop()
+            try:
+                self._stop()
+            finally:
+                self._watching = False
 
     def step(self, loss: Any = None) -> None:
         """Tell that a training step is over, after the optimiser's step.

@@ -10,7 +10,7 @@ import torch
 from torch.utils.hooks import RemovableHandle
 
 from backlight.core.measurements import Setting
-from backlight.measuring import FUNCTIONS, Block
+from backlight.measuring import FUNCTIONS, Block, Kind
 from backlight.measuring.kinds import OTHER
 from backlight.measuring.step import Measured
 from backlight.twins.watching.functions import FunctionWatch
@@ -91,6 +91,7 @@ class Capture:
         self._seen_functions = False  # whether a whole pass has shown which functions there are
         self.structure_known = False
         self.without_gradients = False
+        self._latest: torch.Tensor | None = None  # what the last call gave, however big
         self._quick = False  # whether nothing but the outputs of known modules is to be expected
         self.clear()
 
@@ -148,6 +149,7 @@ class Capture:
             mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._seen_functions = True
         self._settle()
+        self._latest = None
         self._quick = False
 
     # -- the way forward -----------------------------------------------------------------------------------------------
@@ -177,7 +179,9 @@ class Capture:
         if tensor is None:
             return
         last = self.calls[-1] if self.calls else None
-        if last is not None and last.layer is None and last.tensor is tensor:  # the function that the module is made of
+        if (
+            last is not None and last.layer is None and self._latest is tensor
+        ):  # the function that the module is made of
             if layer.kind is OTHER and last.function is not None:
                 layer.kind = FUNCTIONS[last.function]
             last.layer, last.training = layer, module.training
@@ -204,6 +208,7 @@ class Capture:
             call.args = args
         call.axis = self._axis(layer, tensor, first)
         self.calls.append(call)
+        self._latest = tensor
         if not self.structure_known:
             self._note_structure(call, args)
         big = tensor.numel() >= BIG
@@ -245,10 +250,11 @@ class Capture:
     @staticmethod
     def _measured(call: Call | None, tensor: torch.Tensor) -> Measured:
         block = Block(1)
-        if call is None or call.layer is None:
+        if call is None:
             block.want(0, tensor.numel(), histogram=True)
         else:
-            want_output(block, 0, call.layer, tensor, call.axis)
+            kind = call.layer.kind if call.layer is not None else FUNCTIONS[str(call.function)]
+            want_output(block, 0, kind, tensor, call.axis)
         measure(block, [tensor.detach()])
         return block, 0
 
@@ -338,9 +344,9 @@ def _moves(call: Call) -> bool:
     return call.layer is not None and call.layer.kind.role == "shape"
 
 
-def want_output(block: Block, at: int, layer: Layer, tensor: torch.Tensor, axis: int) -> None:
+def want_output(block: Block, at: int, kind: Kind, tensor: torch.Tensor, axis: int) -> None:
     """Say what is wanted of a layer's output."""
     units = tensor.shape[axis] if tensor.ndim else 1
     inner = tensor.shape[axis + 1 :].numel()
-    by_unit = tensor.ndim > 1 and layer.kind.role not in {"softmax", "shape"}
-    block.want(at, tensor.numel(), histogram=True, kind=layer.kind, units=units if by_unit else 0, inner=inner)
+    by_unit = tensor.ndim > 1 and kind.role not in {"softmax", "shape"}
+    block.want(at, tensor.numel(), histogram=True, kind=kind, units=units if by_unit else 0, inner=inner)

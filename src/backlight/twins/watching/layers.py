@@ -1,5 +1,6 @@
 """Which modules are watched as layers, what kind each is, and what is known of it without running it."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -170,24 +171,25 @@ def _corrected(kind: Kind, module: torch.nn.Module) -> Kind:
 
 
 def _bias(module: torch.nn.Module) -> bool:
-    bias = getattr(module, "bias", None)
-    if bias is None:
-        bias = getattr(module, "in_proj_bias", None)  # MultiheadAttention
-    return bias is not None and bias is not False
+    if isinstance(module, (torch.nn.RNNBase, torch.nn.RNNCellBase)):
+        return bool(module.bias)
+    names = {name.removeprefix("parametrizations.").removesuffix(".original") for name, _ in module.named_parameters()}
+    return bool({"bias", "in_proj_bias"} & names)
 
 
-def _fans(role: str, module: torch.nn.Module) -> tuple[int | None, int | None]:
-    if isinstance(module, torch.nn.RNNBase):
-        return module.input_size + module.hidden_size, module.hidden_size
-    if isinstance(module, torch.nn.RNNCellBase):
+def _fans(role: str, module: Any) -> tuple[int | None, int | None]:
+    """Return fan-in and fan-out, without touching a weight: one with a parametrisation would be computed anew."""
+    if isinstance(module, (torch.nn.RNNBase, torch.nn.RNNCellBase)):
         return module.input_size + module.hidden_size, module.hidden_size
     if isinstance(module, torch.nn.MultiheadAttention):
         return module.embed_dim, module.embed_dim
-    weight = getattr(module, "weight", None)
-    if role not in {"linear", "convolution"} or not isinstance(weight, torch.Tensor) or weight.ndim < 2:
+    if isinstance(module, torch.nn.modules.conv._ConvNd):
+        return module.in_channels // module.groups * math.prod(module.kernel_size), module.out_channels
+    if isinstance(module, torch.nn.Linear):
+        return module.in_features, module.out_features
+    weight = module._parameters.get("weight")
+    if role not in {"linear", "convolution"} or weight is None or weight.ndim < 2:
         return None, None
-    if isinstance(module, torch.nn.modules.conv._ConvTransposeNd):
-        return weight.numel() // weight.shape[1], module.out_channels
     return weight.numel() // weight.shape[0], weight.shape[0]
 
 

@@ -55,7 +55,7 @@ class Plan:
         for at, call in enumerate(calls):
             assert call.layer is not None  # noqa: S101  (settled)
             if call.kept is not None:
-                want_output(self.template, outputs[at], call.layer, call.kept, call.axis)
+                want_output(self.template, outputs[at], call.layer.kind, call.kept, call.axis)
             if call.gradient is not None:
                 self.template.want(gradients[at], call.gradient.numel(), histogram=True)
             if call.kept is not None or call.output_at is not None:
