@@ -1,0 +1,159 @@
+"""Sampling 10,000 names: each rung of the ladder, GPT with its key-value cache against without, and the lecture's loop.
+
+A network's first weights draw texts of any length. So each is trained for 300 steps of its recipe first, which takes
+seconds and gives items about as long as names are: 6 or 7 characters and an end.
+"""
+
+import statistics
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from backlight.models import MLP, MODELS
+from backlight.models.neural import NeuralModel
+from backlight.models.ngram import NGram
+from backlight.nn import fold
+from backlight.optim import clip_grad_norm
+from backlight.sample import SampleConfig, sample_batch
+from backlight.text import Vocabulary
+from backlight.train import RECIPES, Plan, Recipe, Setup, set_up
+from backlight.train.stepping import Stepper
+from benchmarks.harness import Comparison, compare, save
+
+COUNT = 10_000
+TRAINED = 300
+BLOCKS = 5
+CONFIG = SampleConfig()
+LECTURE = {"context": 3, "embedding": 10, "hidden": [200]}
+
+
+def trained(name: str, settings: dict[str, Any] | None = None) -> tuple[Any, Vocabulary]:
+    """Return a rung's model with its default sizes, ready for use, after a short training; and its vocabulary."""
+    recipe = replace(RECIPES[name], steps=TRAINED, warmup=20, average=None) if name in RECIPES else None
+    setup = set_up(Plan(corpus="names", model=name, settings=settings or {}, recipe=recipe))
+    if isinstance(setup.model, NGram):
+        parts = (setup.splits.train, setup.splits.dev)
+        setup.model.fit(*(setup.vocabulary.encode_items(part.items) for part in parts))
+        return setup.model, setup.vocabulary
+    assert recipe is not None
+    train(setup, recipe)
+    return fold(setup.model.eval()), setup.vocabulary
+
+
+def train(setup: Setup, recipe: Recipe) -> None:
+    """Take a recipe's steps, without looking at the dev split and without a run."""
+    assert isinstance(setup.model, NeuralModel)
+    flat, rate, rng = setup.model.flat(), recipe.rate(), setup.batches()
+    optimiser, stepper = recipe.build(flat), Stepper(setup.model)
+    setup.model.draw_from(rng)
+    for step in range(recipe.steps):
+        stepper.forward(setup.data["train"].sample(recipe.batch_size, rng))
+        stepper.backward()
+        if recipe.clip is not None:
+            clip_grad_norm(flat, recipe.clip)
+        optimiser.lr = rate(step)
+        optimiser.step()
+
+
+def rung(name: str) -> dict[str, Any]:
+    """Return the median seconds of several times 10,000 names from a rung."""
+    model, vocabulary = trained(name)
+    seconds, characters = [], 0
+    for seed in range(BLOCKS):
+        started = time.perf_counter()
+        samples = sample_batch(model, vocabulary, COUNT, config=CONFIG, rng=np.random.default_rng(seed))
+        seconds.append(time.perf_counter() - started)
+        characters += sum(len(sample.probabilities) for sample in samples)
+    return {
+        "model": name, "parameters": model.parameter_count(), "seconds": statistics.median(seconds),
+        "characters_an_item": characters / (BLOCKS * COUNT),
+    }  # fmt: skip
+
+
+class Forgetful:
+    """A model without a decoder of its own: all that is within the context is read again for each character."""
+
+    def __init__(self, model: NeuralModel) -> None:
+        self.vocabulary_size, self.context, self.reads = model.vocabulary_size, model.context, model.reads
+        self.next_logits = model.next_logits
+
+
+def cache() -> Comparison:
+    """Compare GPT with its cache and without, and check that they draw the same names."""
+    model, vocabulary = trained("gpt")
+
+    def names(of: Any, seed: int, count: int = COUNT) -> list[str]:
+        samples = sample_batch(of, vocabulary, count, config=CONFIG, rng=np.random.default_rng(seed))
+        return [sample.text for sample in samples]
+
+    first, second = names(model, 0, 1_000), names(Forgetful(model), 0, 1_000)
+    same = np.mean([mine == other for mine, other in zip(first, second, strict=True)])
+    assert same > 0.99, f"the two sides must draw the same names; {same:.1%} are"  # but for the last bits of a logit
+    forgetful = Forgetful(model)
+    return compare(
+        "10,000 names from the default GPT", "the same without its key-value cache",
+        lambda step: names(model, step), lambda step: names(forgetful, step),
+        threads=1, at_least=5, steps=1, blocks=BLOCKS, warm_up=1,
+    )  # fmt: skip
+
+
+def lecture(model: MLP, vocabulary: Vocabulary) -> list[str]:
+    """Sample as lecture 3 does: one name at a time, one character at a time, each drawn by `torch.multinomial`."""
+    C = torch.tensor(model.embedding.weight.array)
+    W1, b1 = (torch.tensor(p.array) for p in (model.hidden[0].weight, model.hidden[0].bias))
+    W2, b2 = (torch.tensor(p.array) for p in (model.output.weight, model.output.bias))
+    generator = torch.Generator().manual_seed(1)
+    names = []
+    with torch.no_grad():
+        for _ in range(COUNT):
+            name, context = [], [0] * model.context
+            while True:
+                h = torch.tanh(C[torch.tensor([context])].view(1, -1) @ W1 + b1)
+                p = torch.softmax(h @ W2 + b2, dim=1)
+                drawn = torch.multinomial(p, num_samples=1, generator=generator).item()
+                if drawn == 0:
+                    break
+                context = [*context[1:], drawn]
+                name.append(drawn)
+            names.append(vocabulary.decode(np.array(name, np.int64)))
+    return names
+
+
+def loop() -> Comparison:
+    """Compare the sampler and the lecture's loop on lecture 3's MLP, and check that names come out as long."""
+    model, vocabulary = trained("mlp", LECTURE)
+    lengths: dict[str, list[int]] = {"ours": [], "theirs": []}
+
+    def ours(step: int) -> None:
+        samples = sample_batch(model, vocabulary, COUNT, config=CONFIG, rng=np.random.default_rng(step))
+        lengths["ours"] += [len(sample.text) for sample in samples]
+
+    def theirs(_: int) -> None:
+        lengths["theirs"] += map(len, lecture(model, vocabulary))
+
+    result = compare(
+        "10,000 names from lecture 3's MLP", "the lecture's loop in PyTorch", ours, theirs,
+        threads=1, at_least=50, steps=1, blocks=BLOCKS, warm_up=1,
+    )  # fmt: skip
+    mean = {side: float(np.mean(found)) for side, found in lengths.items()}
+    assert abs(mean["ours"] - mean["theirs"]) < 0.15, f"both sides must draw names as long; they have {mean}"
+    return result
+
+
+def main() -> None:
+    """Measure all on one thread."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        comparisons = [cache(), loop()]
+        rungs = [rung(name) for name in MODELS]
+    save("sampling", comparisons, count=COUNT, trained=TRAINED, rungs=rungs)
+    for one in rungs:
+        print(f"{one['model']:8} {one['seconds']:6.3f} s for {COUNT:,} of {one['characters_an_item']:.1f} characters")
+
+
+if __name__ == "__main__":
+    main()
