@@ -96,7 +96,7 @@ def environment(copy: Path) -> dict[str, str]:
 def make_copy(folder: Path) -> Path:
     """Copy what the suite needs, and return where it lies."""
     copy = folder / "0"
-    for name in ("src", "tests", "scripts", "notebooks"):
+    for name in ("src", "tests", "scripts", "notebooks", "docs"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "pyproject.toml", copy)
     if (ROOT.parent / "shared").is_dir():
