@@ -172,7 +172,7 @@ def measure(block: Block, arrays: Sequence[Array], *, start: int = 0, less: Sequ
 def _measure_one(block: Block, at: int, x: FloatArray) -> None:
     row = block.rows[at]
     row["nonfinite"] = x.size - np.count_nonzero(np.isfinite(x))
-    row["faint"] = np.count_nonzero((np.abs(x) < FAINT) & (x != 0))
+    row["faint"] = np.count_nonzero((np.abs(x) < np.float32(FAINT)) & (x != 0))
     if row["nonfinite"]:
         for name in (*MOMENTS, "across"):
             row[name] = math.nan
