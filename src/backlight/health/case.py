@@ -76,12 +76,13 @@ class Case:
 
     @cached_property
     def still_falls(self) -> bool:
-        """Whether the loss is on its way down, in training or on what is held out."""
+        """Whether the loss is on its way down: on held-out data if told often enough, as it is the same each time."""
         held_out = [one.dev for one in self.seen.evaluations if math.isfinite(one.dev)]
         count = len(held_out)
+        if count < limit("evaluations for a fall"):
+            return self.progress is not None and self.progress.falling
         middle, end = held_out[count // 4 : count // 2], late(held_out)
-        falls = count > 2 and float(np.mean(end)) < (1 - limit("fall that matters")) * float(np.mean(middle))
-        return falls or (self.progress is not None and self.progress.falling)
+        return float(np.mean(end)) < (1 - limit("fall that matters")) * float(np.mean(middle))
 
     @cached_property
     def labels(self) -> IntArray | None:

@@ -47,6 +47,7 @@ _TABLE = (
         name="fall that matters", value=0.01, unit="of the loss, in half of the steps",
         source="a held-out loss of thousands of targets is known to about 1%",
     ),
+    Threshold(name="evaluations for a fall", value=4, unit="evaluations", source="one for each quarter of the steps"),
     Threshold(
         name="records for a verdict", value=3, unit="records", source="a choice: a warm-up's first step may stand still"
     ),

@@ -54,10 +54,12 @@ def exploding_signal(case: Case) -> list[Finding] | None:
     if first is None or not first.layers:
         return None
     reference = _reference(first)
+    # what a tanh or sigmoid reads goes no further: `saturated_units` looks at that
+    squashed = {name for facts in case.seen.layers if facts.bounded for name in facts.reads}
     wild = [
         (facts, one) for facts, one in case.layers_of(first)
         if facts.role not in _CARRIES_NOTHING and facts.name != case.output_layer
-        and one.output.rms > limit("signal growth") * reference
+        and one.output.rms > limit("signal growth") * reference and facts.name not in squashed
     ]  # fmt: skip
     if not wild:
         return []
