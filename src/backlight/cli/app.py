@@ -15,6 +15,7 @@ from backlight.cli import (
     figures,
     find_lr,
     gradcheck,
+    health,
     ladder,
     lessons,
     runs,
@@ -59,6 +60,9 @@ app.command("sample", epilog="Example:  backlight sample names-mlp-1 --count 50 
 app.command("explain", epilog="Example:  backlight explain 'tanh(x*w + b)' --at x=2,w=-3,b=6.9 --walk")(explain.explain)
 app.command("score", epilog="Example:  backlight score names-mlp-1 names.txt --top 20")(score.score)
 app.command("figures", epilog="Example:  backlight figures names-mlp-1 loss embedding --dark")(figures.figures)
+app.command("health", epilog="Example:  backlight train names --health; backlight health names-mlp-1 --report")(
+    health.health
+)
 app.command("find-lr", epilog="Example:  backlight find-lr names.txt --model gru")(find_lr.find_lr)
 app.command("gradcheck", epilog="Example:  backlight gradcheck --model gpt")(gradcheck.gradcheck)
 app.command("ladder", epilog="Example:  backlight ladder brands.txt --models mlp,gru,gpt")(ladder.ladder)

@@ -43,7 +43,7 @@ PICTURES: Final[dict[str, Picture]] = {
     "saturation": Picture("which unit is saturated in which example", measured.saturation),
     "dead-units": Picture("for how many examples each unit passes a gradient", measured.dead_units),
     "gradient-to-data": Picture("each matrix's gradient beside its weights", measured.gradient_to_data),
-    "update-to-data": Picture("how far each step moved the weights", measured.update_to_data),
+    "update-to-data": Picture("how far each step moved the weights", training.update_to_data),
     "league": Picture("the runs in this folder: loss by size and by time", training.league),
 }
 """In the order of the lectures."""

@@ -15,6 +15,7 @@ from backlight.runs import RunDirectory
 from backlight.text import Vocabulary
 from backlight.train import Plan, Session, load_model, plan_of, reopen
 from backlight.train.setup import build_model
+from backlight.train.watching import load_measurements
 
 BATCH: Final = 256
 """Examples of the batch that gradients are computed on."""
@@ -97,7 +98,7 @@ class Source:
 
     @cached_property
     def measurements(self) -> Measurements:
-        """What was measured on the run's network, while it learnt or on one batch now."""
+        """What is measured on the run's network with one batch now."""
         network = self._built().train()
         network.draw_from(self.session.batches())
         with watch(network, every=1) as watcher:
@@ -105,6 +106,14 @@ class Source:
             loss.backward()
             watcher.step(loss)
             return watcher.measurements()
+
+    @cached_property
+    def watched(self) -> Measurements:
+        """What was measured while the run learnt."""
+        kept = load_measurements(self.run)
+        if kept is None:
+            raise NoPictureError("it needs updates that were watched while the run learnt. Train with --health")
+        return kept
 
     @cached_property
     def text(self) -> str:

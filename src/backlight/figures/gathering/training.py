@@ -1,11 +1,14 @@
 """Pictures of how a run went, and of how it stands among others."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from backlight.core import FloatArray, RunError
+from backlight.core.measurements import Measurements
 from backlight.figures import pages
+from backlight.figures.gathering import measured
 from backlight.figures.gathering.source import NoPictureError, Source
 from backlight.figures.loss import LossCurves
 from backlight.figures.pages import Page
@@ -35,6 +38,16 @@ def loss(source: Source) -> Page:
             know_nothing=float(np.log(source.vocabulary.size)),
         )
     )
+
+
+def update_to_data(source: Source) -> Page:
+    """Return how far each recorded step moved each weight matrix beside the spread of its weights."""
+    return measured.update_to_data(_Watched(source.watched))
+
+
+@dataclass(frozen=True)
+class _Watched:
+    measurements: Measurements
 
 
 def rate_sweep(source: Source) -> Page:

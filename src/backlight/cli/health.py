@@ -1,0 +1,55 @@
+"""`backlight health`: what is wrong with a run, by what was measured while it learnt."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, shortened
+from backlight.core.measurements import Measurements
+from backlight.runs import RunDirectory
+
+_STYLES = {"fatal": "bold red", "serious": "red", "warning": "yellow", "note": "cyan", "bold": "bold", "dim": "dim"}
+
+
+def health(
+    run: Annotated[
+        Path | None,
+        typer.Argument(help="A run's folder or name; the newest if left out.", metavar="RUN", readable=False),
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write report.html too, with pictures, into the run's folder.")
+    ] = False,
+    runs: RunsFolder = RUNS,
+    json_output: Json = False,
+) -> None:
+    """Say what is wrong with a run, the most serious first: what, where, by which numbers, and what to try."""
+    from backlight.health import diagnose
+    from backlight.health.of_run import measurements_of
+    from backlight.health.text import lines
+
+    opened: RunDirectory = open_run(run, runs)
+    seen = measurements_of(opened)
+    diagnosis = diagnose(seen)
+    out = console(json_output=json_output)
+    out.print(one_line(str(opened.path)), style="bold", soft_wrap=True)
+    if seen.source == "examine":
+        out.print("Not watched while it learnt, so there is less to judge: train with --health for all of it.\n")
+    for style, line in lines(diagnosis, width=min(out.width, 100)):
+        out.print(one_line(line), style=_STYLES.get(style), soft_wrap=True)
+    figures = {"run": str(opened.path), "watched": seen.source == "watch", **diagnosis.to_json()}
+    if report:
+        figures["report"] = _report(opened, seen)
+        out.print(f"\nThe report is {one_line(figures['report'])}", soft_wrap=True)
+    if json_output:
+        print_json(figures)
+
+
+def _report(run: RunDirectory, seen: Measurements) -> str:
+    """Write the page into the run's folder, and return where it is."""
+    from backlight.report import write_report
+
+    path = run.path / "report.html"
+    corpus = shortened(str(run.config["corpus"]["name"]), 60)
+    write_report(seen, path, title=run.path.name, facts=[("corpus", corpus), ("seed", str(run.config["seed"]))])
+    return str(path)

@@ -1,0 +1,46 @@
+"""`backlight health` as people run it: on runs that are well, on sick ones, and on what cannot be judged."""
+
+import json
+from typing import Any
+
+LEARNS = ("--hidden", "64", "--embedding", "16", "--steps", "600", "--evaluate-every", "100", "--samples", "0")
+
+
+def test_a_watched_run_that_is_well(shell: Any) -> None:
+    shell.works("train", "names", *LEARNS, "--health", "--name", "well")
+    result = shell("health", "well", "--report", "--json")
+    assert result.code == 0
+    assert result.json["findings"] == []
+    assert result.json["watched"] is True
+    assert "No findings" in result.err
+    page = (shell.folder / "runs" / "well" / "report.html").read_text(encoding="utf-8")
+    assert 'id="picture-update-to-data"' in page
+    shell.works("figures", "well", "update-to-data")
+
+
+def test_a_sick_run_is_told_what_and_where(shell: Any) -> None:
+    shell.works("train", "names", *LEARNS, "--health", "--output-scale", "30", "--name", "sick")
+    found = {one["id"]: one for one in shell("health", "sick", "--json").json["findings"]}
+    assert "overconfident-start" in found
+    assert found["overconfident-start"]["evidence"][0]["value"] > 10
+
+
+def test_a_run_that_was_not_watched_is_examined(runs: Any) -> None:
+    result = runs("health", "net", "--json")
+    assert (result.code, result.json["watched"]) == (0, False)
+    assert "train with --health" in " ".join(result.err.split())
+    assert "saturated units" in result.json["checked"]
+    assert "update" in runs.refused("figures", "net", "update-to-data", says="Train with --health")
+
+
+def test_what_cannot_be_judged(runs: Any) -> None:
+    runs.refused("health", "counted", says="which counts")
+    runs.refused("health", "nowhere", says="there is no 'nowhere'")
+    kept = runs.folder / "runs" / "net" / "health.jsonl"
+    kept.write_text("{]\n")
+    runs.refused("health", "net", says="health.jsonl")
+
+
+def test_the_newest_run_is_judged_if_none_is_named(runs: Any) -> None:
+    named = json.loads(runs("health", "--json").out.splitlines()[-1])["run"]
+    assert named.startswith("runs/")
