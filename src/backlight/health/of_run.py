@@ -8,6 +8,7 @@ import numpy as np
 
 from backlight.core import RunError
 from backlight.core.measurements import EvaluationPoint, LossPoint, Measurements
+from backlight.health.watching import compare_splits
 from backlight.models.neural import NeuralModel
 from backlight.runs import RunDirectory
 from backlight.train import Session, reopen
@@ -47,8 +48,10 @@ def _examined(session: Session, model: NeuralModel, run: RunDirectory) -> Measur
     train = session.data["train"]
     batch = train.batch(np.linspace(0, len(train) - 1, min(EXAMINED, len(train))).astype(np.int64))
     metrics = run.load_metrics()
+    items = session.splits.train.items, session.splits.dev.items
     return replace(
         examine_module(model, batch.x, batch.y, loss=None, causal=None),
+        split=compare_splits(*items) if session.ends else None,
         losses=tuple(LossPoint(step=one["step"], loss=_number(one["loss"])) for one in metrics if "loss" in one),
         evaluations=tuple(
             EvaluationPoint(step=one["step"], dev=_number(one["dev_nats"]), train=_number(one["train_nats"]))

@@ -366,6 +366,12 @@ def test_a_loss_that_came_down_to_guessing_has_learnt_the_frequencies_only():
     assert "labels-unrelated" in ids(replace(seen, losses=flat, evaluations=held_out))
 
 
+def test_a_loss_that_blew_up_tells_of_the_rate_without_any_record():
+    losses = tuple(LossPoint(step=step, loss=2.3 * 1.05**step) for step in range(100))
+    seen = Measurements(framework="backlight", source="examine", model="MLP", losses=losses)
+    assert ids(seen) == {"learning-rate-too-high"}
+
+
 def test_labels_of_a_contrastive_loss_are_not_the_outputs_classes():
     chain = ("nll_loss", "log_softmax", "div", "mm", "div")
     seen = replace(_unrelated(), loss=LossFacts(kind="cross_entropy", reduction="mean", chain=chain))

@@ -12,11 +12,13 @@ from backlight.health.thresholds import limit
 def learning_rate_too_high(case: Case) -> list[Finding] | None:
     """Steps as long as the weights themselves, and a loss that is the worse for it."""
     ratios, progress = case.update_ratios, case.progress
-    if progress is None or not ratios:
+    if progress is None:
         return None
-    worst = max(ratios)
     diverged = not math.isfinite(progress.late) or progress.late > limit("divergence") * abs(progress.start)
-    if not worst > limit("update too large") or not (diverged or progress.learns_little):
+    if not ratios and not diverged:
+        return None
+    too_long = not ratios or max(ratios) > limit("update too large")
+    if not too_long or not (diverged or progress.learns_little):
         return []
     return [
         Finding(
@@ -24,15 +26,14 @@ def learning_rate_too_high(case: Case) -> list[Finding] | None:
             severity="fatal" if diverged else "serious",
             title="The learning rate is too high: each step throws the weights far away.",
             evidence=(
-                Evidence(what="largest change of the weights in one step", value=worst, unit="of their size", expected=
-                         f"about {limit('update as it should be'):g}"),
+                *([_change("largest", max(ratios))] if ratios else []),
                 *_losses(case),
                 *_rate(case),
             ),
             because="The gradient tells the way downhill only close by. A step across the valley lands higher than "
             "it began, and units are driven to where they saturate or die.",
             try_this=(
-                _better_rate(case, float(np.median(ratios))),
+                _better_rate(case, float(np.median(ratios)) if ratios else 0.0),
                 case.say(torch="A warm-up over the first steps.", ours="A warm-up over the first steps: --warmup 200."),
                 _clip(case),
             ),
@@ -55,8 +56,7 @@ def learning_rate_too_low(case: Case) -> list[Finding] | None:
             severity="serious",
             title="The learning rate is too low: the weights hardly move.",
             evidence=(
-                Evidence(what="usual change of the weights in one step", value=usual, unit="of their size", expected=
-                         f"about {limit('update as it should be'):g}"),
+                _change("usual", usual),
                 *_losses(case),
                 *_rate(case),
             ),
@@ -71,6 +71,13 @@ def learning_rate_too_low(case: Case) -> list[Finding] | None:
             ),
         )
     ]  # fmt: skip
+
+
+def _change(which: str, ratio: float) -> Evidence:
+    return Evidence(
+        what=f"{which} change of the weights in one step", value=ratio, unit="of their size",
+        expected=f"about {limit('update as it should be'):g}",
+    )  # fmt: skip
 
 
 def _losses(case: Case) -> tuple[Evidence, ...]:
@@ -89,7 +96,7 @@ def _rate(case: Case) -> tuple[Evidence, ...]:
 def _better_rate(case: Case, ratio: float) -> str:
     """Return a rate that would make the ratio the usual one, to a power of ten."""
     if case.rate is None or case.rate <= 0 or ratio <= 0:
-        return "A learning rate of a tenth or a hundredth." if ratio > 1e-3 else "Ten or a hundred times the rate."
+        return "A learning rate of a tenth or a hundredth of this one."
     wanted = case.rate * limit("update as it should be") / ratio
     power = f"1e{round(math.log10(wanted))}"
     option = case.say(torch="", ours=f" (--lr {power})")
