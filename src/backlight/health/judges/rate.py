@@ -33,7 +33,7 @@ def learning_rate_too_high(case: Case) -> list[Finding] | None:
             because="The gradient tells the way downhill only close by. A step across the valley lands higher than "
             "it began, and units are driven to where they saturate or die.",
             try_this=(
-                _better_rate(case, float(np.median(ratios)) if ratios else 0.0),
+                _better_rate(case, float(np.median(ratios)) if ratios else math.inf),
                 case.say(torch="A warm-up over the first steps.", ours="A warm-up over the first steps: --warmup 200."),
                 _clip(case),
             ),
@@ -95,8 +95,9 @@ def _rate(case: Case) -> tuple[Evidence, ...]:
 
 def _better_rate(case: Case, ratio: float) -> str:
     """Return a rate that would make the ratio the usual one, to a power of ten."""
-    if case.rate is None or case.rate <= 0 or ratio <= 0:
-        return "A learning rate of a tenth or a hundredth of this one."
+    if case.rate is None or case.rate <= 0 or not 0 < ratio < math.inf:
+        high = not ratio < limit("update as it should be")
+        return "A learning rate of a tenth or a hundredth." if high else "Ten or a hundred times the rate."
     wanted = case.rate * limit("update as it should be") / ratio
     power = f"1e{round(math.log10(wanted))}"
     option = case.say(torch="", ours=f" (--lr {power})")
