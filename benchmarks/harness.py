@@ -1,5 +1,6 @@
 """How two sides are timed against each other fairly: in one process, in turn, on the same number of threads."""
 
+import gc
 import json
 import platform
 import statistics
@@ -63,6 +64,7 @@ def compare(
 
     def block(side: Callable[[int], Any], count: int) -> float:
         first = done[side]
+        gc.collect()  # what the other side left behind is not this one's work
         started = time.perf_counter()
         for step in range(first, first + count):
             side(step)

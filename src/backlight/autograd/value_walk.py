@@ -21,18 +21,16 @@ def hand_back(end: Any) -> None:
     overdue: list[tuple[int, Any]] = []
     node = end
     while node is not None:
-        ready = [node]
-        while ready:
-            node = ready.pop()
+        _hand_on([node], met)
+        node = _overdue(met, overdue)
+
+
+def _hand_on(ready: list[Any], met: list[Any]) -> None:
+    """Hand the gradients of those that are ready to their parents, until nobody is ready."""
+    while ready:
+        node = ready.pop()
+        while node is not None:  # along first parents, as far as they are ready, without a stop at the list
             grad = node.grad
-            parent = node._a
-            if parent._a is None:
-                parent.grad += node._by_a * grad
-            elif parent._users == 1:
-                parent.grad = node._by_a * grad
-                ready.append(parent)
-            else:
-                _arrive(parent, node._by_a * grad, met, ready)
             parent = node._b
             if parent is None:
                 if node._more is not None:
@@ -42,24 +40,30 @@ def hand_back(end: Any) -> None:
             elif parent._users == 1:
                 parent.grad = node._by_b * grad
                 ready.append(parent)
+            elif _completes(parent, node._by_b * grad, met):
+                ready.append(parent)
+            parent = node._a
+            if parent._a is None:
+                parent.grad += node._by_a * grad
+                node = None
+            elif parent._users == 1:
+                parent.grad = node._by_a * grad
+                node = parent
             else:
-                _arrive(parent, node._by_b * grad, met, ready)
-        node = _overdue(met, overdue)
+                node = parent if _completes(parent, node._by_a * grad, met) else None
 
 
-def _arrive(node: Any, gradient: float, met: list[Any], ready: list[Any]) -> None:
-    """Add a gradient to that of a node with several users."""
+def _completes(node: Any, gradient: float, met: list[Any]) -> bool:
+    """Add to the gradient of a node with several users; return whether it was the last that was missing."""
     if node._walk is met:
         node.grad += gradient
-        left = node._waits_for - 1
-    else:
-        node._walk = met
-        node.grad = gradient
-        left = node._users - 1
-        met.append(node)
-    node._waits_for = left
-    if not left:
-        ready.append(node)
+        node._waits_for = left = node._waits_for - 1
+        return not left
+    node._walk = met
+    node.grad = gradient
+    node._waits_for = left = node._users - 1
+    met.append(node)
+    return not left
 
 
 def _to_many(node: Any, met: list[Any], ready: list[Any]) -> None:
@@ -68,8 +72,8 @@ def _to_many(node: Any, met: list[Any], ready: list[Any]) -> None:
     for parent, by in zip(*node._more, strict=True):
         if parent._a is None:
             parent.grad += by * grad
-        else:
-            _arrive(parent, by * grad, met, ready)
+        elif _completes(parent, by * grad, met):
+            ready.append(parent)
 
 
 def _overdue(met: list[Any], overdue: list[tuple[int, Any]]) -> Any:
