@@ -314,6 +314,22 @@ def test_maps_of_a_layer_are_those_of_its_tanh(source):
     assert np.allclose(-ax.lines[1].get_ydata()[::2] / 0.86, counts / counts.max(), atol=0.02)
 
 
+def test_a_run_that_was_watched_shows_how_far_its_steps_went(source, tmp_path):
+    (tmp_path / "names.txt").write_text("\n".join(NAMES) + "\n")
+    recipe = Recipe(steps=25, batch_size=8, lr=0.01)
+    plan = Plan(corpus=str(tmp_path / "names.txt"), model="mlp", settings=SETTINGS["mlp"], recipe=recipe, watch_every=5)
+    session = prepare(plan, tmp_path / "run")
+    session.trainer().fit()
+    (ax,) = axes_of(training.update_to_data(Source(session.run)))
+    hidden, output, thousandth = ax.lines
+    assert hidden.get_xdata().tolist() == [*range(10), 10, 15, 20]
+    assert (hidden.get_ydata() > 0).all()
+    assert (output.get_ydata() > 0).all()
+    assert thousandth.get_ydata() == [1e-3, 1e-3]
+    with pytest.raises(NoPictureError, match="Train with --health"):
+        training.update_to_data(source("mlp"))
+
+
 OF_LAYERS = {"activations", "preactivations", "activation-gradients", "weight-gradients", "gradient-to-data"}
 EXPECTED = {
     "bigram": {"weights", "weight-gradient", "embedding", "loss", "rate-sweep", "dlogits"},
