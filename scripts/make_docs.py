@@ -36,6 +36,29 @@ c.backward()
 print(c.data, a.grad, b.grad)
 """
 
+HEALTH = """\
+import torch
+from backlight.health import diagnose, watch
+
+torch.manual_seed(0)
+x = torch.randn(512, 20)
+y = x[:, :10].argmax(1)
+net = torch.nn.Sequential(torch.nn.Linear(20, 100), torch.nn.Tanh(), torch.nn.Linear(100, 10))
+net[0].weight.data *= 40  # what could be wrong with that?
+optimiser = torch.optim.AdamW(net.parameters(), lr=1e-2)
+
+with watch(net, optimiser=optimiser) as watcher:
+    for _ in range(200):
+        rows = torch.randint(512, (32,))
+        loss = torch.nn.functional.cross_entropy(net(x[rows]), y[rows])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        watcher.step(loss)
+
+print(diagnose(watcher.measurements()))
+"""
+
 
 def run(folder: Path, *arguments: str) -> str:
     """Run the command in a folder as a person would at 80 columns, and return what it prints."""
@@ -119,8 +142,19 @@ def lessons(folder: Path) -> str:
 
 def python(folder: Path) -> str:
     """Run a few lines of Python."""
-    done = subprocess.run([sys.executable, "-c", PYTHON], cwd=folder, capture_output=True, text=True, check=True)
-    return f"```python\n{PYTHON}# {done.stdout.strip()}\n```"
+    return f"```python\n{PYTHON}# {said_by(folder, PYTHON)}\n```"
+
+
+def health(folder: Path) -> str:
+    """Watch a sick network of PyTorch."""
+    said = said_by(folder, HEALTH).replace("\n", "\n    ").replace("    \n", "\n")
+    return f"```python\n{HEALTH}```\n\n    {said}"
+
+
+def said_by(folder: Path, program: str) -> str:
+    """Run a program, and return what it prints."""
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 def picture() -> None:
@@ -136,7 +170,7 @@ def picture() -> None:
         figure.savefig(IMAGES / "bigram_counts.png", dpi=90)
 
 
-SECTIONS: tuple[Callable[[Path], str], ...] = (train, sample, score, ladder, counted, explain, lessons, python)
+SECTIONS: tuple[Callable[[Path], str], ...] = (train, sample, score, ladder, counted, explain, health, lessons, python)
 
 
 def main() -> None:
