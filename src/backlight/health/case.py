@@ -143,10 +143,20 @@ class Case:
         ]
 
     @cached_property
+    def _changes(self) -> list[tuple[StepRecord, float]]:
+        found = [(record, finite(one.update_to_data for one in self.matrices(record))) for record in self.records]
+        return [(record, float(np.median(ratios))) for record, ratios in found if ratios]
+
+    @property
     def update_ratios(self) -> list[float]:
         """For each record, the median over weight matrices of std(change) / std(weights)."""
-        found = [finite(one.update_to_data for one in self.matrices(record)) for record in self.records]
-        return [float(np.median(ratios)) for ratios in found if ratios]
+        return [ratio for _, ratio in self._changes]
+
+    @property
+    def rates_that_fit(self) -> list[float]:
+        """For each record with a learning rate, the one that would have made the change of the usual size."""
+        right = limit("update as it should be")
+        return [r.lr[0] * right / ratio for r, ratio in self._changes if r.lr and r.lr[0] > 0 and ratio > 0]
 
     @cached_property
     def way(self) -> float | None:
@@ -154,11 +164,6 @@ class Case:
         if not self.update_ratios:
             return None
         return self.seen.total_steps * float(np.median(self.update_ratios))
-
-    @cached_property
-    def rate(self) -> float | None:
-        """The learning rate of the last record's first group."""
-        return next((record.lr[0] for record in reversed(self.records) if record.lr), None)
 
 
 def _without_false_logits(seen: Measurements) -> Measurements:

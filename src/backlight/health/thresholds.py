@@ -98,6 +98,10 @@ _TABLE = (
         source="a step as long as the weights leaves nothing of them; and measured (docs/faults.md)",
     ),
     Threshold(
+        name="update too large where the loss blew up", value=0.01, unit="of the weights",
+        source=f"{_LECTURE}: ten times what is right",
+    ),
+    Threshold(
         name="update too small", value=3e-4, unit="of the weights",
         source=f"{_LECTURE}: a third of what is right; only judged where the loss has hardly moved",
     ),

@@ -104,6 +104,15 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
         lambda x: make.with_parameter(make.stuck(well()), update_to_data=x), 3.1e-4, 2.9e-4,
     ),
     (
+        "learning-rate-too-high", "update too large where the loss blew up",
+        lambda x: make.with_parameter(make.with_losses(well(), start=2.3, end=30.0), update_to_data=x), 0.009, 0.011,
+    ),
+    (
+        "weight-decay-dominates", "decay over gradient",
+        # a rate of 0.01: the decay shrinks by 1e-4 x where a step changes 2e-3
+        lambda x: make.with_optimiser(make.stuck(well()), kind="AdamW", weight_decay=0.2 * x), 0.9, 1.1,
+    ),
+    (
         "weight-decay-dominates", "decay over gradient",
         # weights of 0.2, gradients of 0.02
         lambda x: make.with_optimiser(make.stuck(well()), kind="SGD", weight_decay=x / 10), 0.9, 1.1,
@@ -125,7 +134,9 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("found", "threshold", "seen", "fine", "ill"), EDGES, ids=[edge[0] for edge in EDGES])
+@pytest.mark.parametrize(
+    ("found", "threshold", "seen", "fine", "ill"), EDGES, ids=[f"{i}-{edge[0]}" for i, edge in enumerate(EDGES)]
+)
 def test_at_the_threshold(found: str, threshold: str, seen: Seen, fine: float, ill: float):
     assert threshold in THRESHOLDS
     assert found not in ids(seen(fine))

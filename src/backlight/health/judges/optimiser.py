@@ -109,16 +109,15 @@ def _decay_over_gradient(case: Case, name: str) -> float | None:
     if optimiser is None or not facts.weight_matrix or facts.group is None:
         return None
     decay = _number(optimiser.groups[facts.group].get("weight_decay"))
-    history = [one for one in case.histories[name] if one.gradient is not None]
+    history = [(record, one) for record in case.records for one in record.parameters if one.name == name]
     if not decay or not history:
         return None
-    if (
-        optimiser.kind == "AdamW"
-    ):  # its decay goes beside the gradient: lr x decay of the weights, against the whole step
-        rate = case.rate or 0.0
-        ratios = [rate * decay / one.update_to_data for one in history if one.update_to_data]
+    if optimiser.kind == "AdamW":
+        # its decay goes beside the gradient: lr x decay of the weights, against the whole step
+        at = facts.group
+        ratios = [r.lr[at] * decay / one.update_to_data for r, one in history if one.update_to_data and len(r.lr) > at]
     else:
-        ratios = [decay * one.data.rms / one.gradient.rms for one in history if one.gradient and one.gradient.rms > 0]
+        ratios = [decay * one.data.rms / one.gradient.rms for _, one in history if one.gradient and one.gradient.rms]
     usable = finite(ratios)
     return float(np.median(usable)) if usable else None
 

@@ -17,8 +17,11 @@ def learning_rate_too_high(case: Case) -> list[Finding] | None:
     diverged = not math.isfinite(progress.late) or progress.late > limit("divergence") * abs(progress.start)
     if not ratios and not diverged:
         return None
-    too_long = not ratios or max(ratios) > limit("update too large")
-    if not too_long or not (diverged or progress.learns_little):
+    longest = max(ratios, default=math.inf)
+    if not (
+        (diverged and longest > limit("update too large where the loss blew up"))
+        or (progress.learns_little and longest > limit("update too large"))
+    ):
         return []
     return [
         Finding(
@@ -26,14 +29,14 @@ def learning_rate_too_high(case: Case) -> list[Finding] | None:
             severity="fatal" if diverged else "serious",
             title="The learning rate is too high: each step throws the weights far away.",
             evidence=(
-                *([_change("largest", max(ratios))] if ratios else []),
+                *([_change("largest", longest)] if ratios else []),
                 *_losses(case),
                 *_rate(case),
             ),
             because="The gradient tells the way downhill only close by. A step across the valley lands higher than "
             "it began, and units are driven to where they saturate or die.",
             try_this=(
-                _better_rate(case, float(np.median(ratios)) if ratios else math.inf),
+                _better_rate(case, too_high=True),
                 case.say(torch="A warm-up over the first steps.", ours="A warm-up over the first steps: --warmup 200."),
                 _clip(case),
             ),
@@ -62,7 +65,7 @@ def learning_rate_too_low(case: Case) -> list[Finding] | None:
             ),
             because="At this pace the weights need thousands of steps to differ from what they were at first.",
             try_this=(
-                _better_rate(case, usual),
+                _better_rate(case, too_high=False),
                 case.say(
                     torch="A sweep: raise the rate by a constant factor from step to step, and take a tenth of the one "
                     "at which the loss turns upward.",
@@ -90,16 +93,15 @@ def _losses(case: Case) -> tuple[Evidence, ...]:
 
 
 def _rate(case: Case) -> tuple[Evidence, ...]:
-    return () if case.rate is None else (Evidence(what="learning rate", value=case.rate),)
+    rates = [rate for record in case.records for rate in record.lr[:1]]
+    return (Evidence(what="learning rate, at its highest", value=max(rates)),) if rates else ()
 
 
-def _better_rate(case: Case, ratio: float) -> str:
-    """Return a rate that would make the ratio the usual one, to a power of ten."""
-    if case.rate is None or case.rate <= 0 or not 0 < ratio < math.inf:
-        high = not ratio < limit("update as it should be")
-        return "A learning rate of a tenth or a hundredth." if high else "Ten or a hundred times the rate."
-    wanted = case.rate * limit("update as it should be") / ratio
-    power = f"1e{round(math.log10(wanted))}"
+def _better_rate(case: Case, *, too_high: bool) -> str:
+    """Return advice on the rate: the one that would make the usual change right, to a power of ten."""
+    if not case.rates_that_fit:
+        return "A learning rate of a tenth or a hundredth." if too_high else "Ten or a hundred times the rate."
+    power = f"1e{round(math.log10(float(np.median(case.rates_that_fit))))}"
     option = case.say(torch="", ours=f" (--lr {power})")
     return f"A learning rate of about {power}{option}, and from there by a sweep."
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from backlight.core.measurements import LayerFacts, StepRecord
 from backlight.health.case import MULTIPLIES, Case
-from backlight.health.findings import Evidence, Finding, number
+from backlight.health.findings import Evidence, Finding, number, percent
 from backlight.health.thresholds import limit
 
 _CARRIES_NOTHING = frozenset({"shape", "container", "dropout", "softmax"})
@@ -31,7 +31,7 @@ def overconfident_start(case: Case) -> list[Finding] | None:
                 ),
                 Evidence(
                     what="mean largest probability", value=round(100 * first.logits.max_probability), unit="%",
-                    expected=f"about {number(100 / V)}%",
+                    expected=f"about {number(percent(1 / V))}%",
                 ),
                 Evidence(what="standard deviation of the logits", value=first.logits.values.std, expected="below 1"),
             ),
@@ -40,7 +40,7 @@ def overconfident_start(case: Case) -> list[Finding] | None:
             try_this=(
                 case.say(
                     torch=f"with torch.no_grad(): model.{case.output_layer}.weight.mul_(0.01); and its bias.zero_()",
-                    ours="Linear(..., scale=0.1, rng=rng) for the last layer: its first weights a tenth as large.",
+                    ours="Linear(..., scale=0.1, rng=rng) for the last layer, or --output-scale 0.1: a tenth as large.",
                 ),
                 "If all layers are too large, initialise them with gain / sqrt(fan_in) (Kaiming).",
             ),

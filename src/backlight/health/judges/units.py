@@ -33,7 +33,7 @@ def saturated_units(case: Case) -> list[Finding] | None:
             evidence=(
                 *(Evidence(what=f"saturated in {n}, {when}", value=percent(found[n]), unit="%", expected=_most())
                   for n in worst[:3]),
-                Evidence(what="the same at the end", value=percent(later[name]), unit="%"),
+                *([Evidence(what="the same at the end", value=percent(later[name]), unit="%")] if at_first else []),
             ),
             because="Near its ends a tanh or sigmoid hardly changes: the gradient is multiplied by less than 0.06 "
             "there, and the weights before it stop learning.",
@@ -57,7 +57,7 @@ def dead_units(case: Case) -> list[Finding] | None:
     known = {
         one.name: case.over_time(one.name, lambda record: record.dead)
         for one in case.seen.layers
-        if (one.one_sided or one.bounded) and one.role != "softmax"
+        if one.one_sided or (one.bounded and one.role != "softmax" and not _saturated_at_the_end(case, one.name))
     }
     ends = {name: found[-1] for name, found in known.items() if found}
     if not ends:
@@ -81,12 +81,18 @@ def dead_units(case: Case) -> list[Finding] | None:
             try_this=(
                 _first_remedy(case, early=early),
                 case.say(
-                    torch="nn.LeakyReLU(0.01) or nn.GELU() in place of nn.ReLU(): they pass a gradient on both sides.",
-                    ours="GELU() in place of ReLU(): it passes a gradient on both sides.",
+                    torch="nn.GELU(), or nn.LeakyReLU(0.01) for nn.ReLU(): they pass a gradient on both sides.",
+                    ours="GELU() in its place: it passes a gradient on both sides.",
                 ),
             ),
         )
     ]
+
+
+def _saturated_at_the_end(case: Case, name: str) -> bool:
+    """Return whether `saturated_units` says it already."""
+    shares = finite(case.over_time(name, lambda record: record.saturated))
+    return bool(shares) and float(np.median(late(shares))) > limit("saturated share")
 
 
 def _first_remedy(case: Case, *, early: bool) -> str:
