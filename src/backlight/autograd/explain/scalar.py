@@ -195,7 +195,7 @@ class Explanation:
 
 
 def explain_value(end: Value, names: Mapping[int, str]) -> Explanation:
-    """Return how the gradients behind a Value came about; the walk of `Value.backward`, written down.
+    """Return how the gradients behind a Value came about: what `Value.backward` does, written down from young to old.
 
     Args:
         end: the Value.
