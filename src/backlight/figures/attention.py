@@ -16,7 +16,8 @@ def draw_attention(axes: Sequence[Axes], weights: FloatArray, labels: Sequence[s
 
     Args:
         axes: one for each head.
-        weights: (H, T, T); row: who reads, column: what is read. Later positions cannot be read and stay empty.
+        weights: (H, T, T); row: who reads, column: what is read. Later positions cannot be read and stay
+            empty; if one is, it shows.
         labels: T visible characters, the text.
         name: of the layer, for the titles.
 
@@ -29,7 +30,7 @@ def draw_attention(axes: Sequence[Axes], weights: FloatArray, labels: Sequence[s
     later = np.triu(np.ones((T, T), np.bool_), 1)
     for head, ax in enumerate(axes):
         ax.imshow(
-            np.where(later, np.nan, weights[head]), cmap=palette(ax).amounts, norm=PowerNorm(0.5, vmin=0, vmax=1),
+            np.where(later & (weights[head] == 0), np.nan, weights[head]), cmap=palette(ax).amounts, norm=PowerNorm(0.5, vmin=0, vmax=1),
             interpolation="nearest",
         )  # fmt: skip
         letter_ticks(ax.xaxis, labels)

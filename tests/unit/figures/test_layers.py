@@ -98,6 +98,12 @@ def test_attention_is_a_triangle_for_each_head():
         draw_attention(axes, weights, ".a")
 
 
+def test_a_look_ahead_would_show():
+    ax = Figure().subplots()
+    draw_attention([ax], np.array([[[0.9, 0.1], [0.5, 0.5]]]), ".a")
+    assert ax.images[0].get_array().tolist() == [[0.9, 0.1], [0.5, 0.5]]
+
+
 def test_the_tree_joins_neighbours_level_by_level(ax):
     draw_receptive_field(ax, list("abcd"), ["1", "2", "4"], outcome="e", influence=np.array([0, 1, 2, 4.0]))
     dots = [collection.get_offsets().tolist() for collection in ax.collections[::2]]
