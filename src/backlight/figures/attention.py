@@ -29,10 +29,9 @@ def draw_attention(axes: Sequence[Axes], weights: FloatArray, labels: Sequence[s
         raise ShapeError(f"{len(axes)} axes and {T} labels need weights ({len(axes)}, {T}, {T}); got {weights.shape}.")
     later = np.triu(np.ones((T, T), np.bool_), 1)
     for head, ax in enumerate(axes):
-        ax.imshow(
-            np.where(later & (weights[head] == 0), np.nan, weights[head]), cmap=palette(ax).amounts, norm=PowerNorm(0.5, vmin=0, vmax=1),
-            interpolation="nearest",
-        )  # fmt: skip
+        shown = np.where(later & (weights[head] == 0), np.nan, weights[head])
+        norm = PowerNorm(0.5, vmin=0, vmax=1)
+        ax.imshow(shown, cmap=palette(ax).amounts, norm=norm, interpolation="nearest")
         letter_ticks(ax.xaxis, labels)
         letter_ticks(ax.yaxis, labels)
         ax.spines[["top", "right"]].set_visible(False)
