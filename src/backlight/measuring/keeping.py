@@ -59,14 +59,15 @@ class Kept(Generic[Item]):
             self._items = self._thinned()
 
     def _thinned(self) -> list[Item]:
-        items = self._items
-        while len(items) > self._most + RECENT_RECORDS:
-            old, recent = items[:-RECENT_RECORDS], items[-RECENT_RECORDS:]
-            fewer = [item for item in old if item.step < DENSE or item.step % self._stride == 0] + recent
-            if len(fewer) == len(items):
-                self._stride *= 2
-            items = fewer
-        return items
+        most = self._most + RECENT_RECORDS
+        if len(self._items) <= most:
+            return self._items
+        old, recent = self._items[:-RECENT_RECORDS], self._items[-RECENT_RECORDS:]
+        while True:
+            kept = [item for item in old if item.step < DENSE or item.step % self._stride == 0]
+            if len(kept) <= self._most or self._stride > recent[-1].step:
+                return kept + recent
+            self._stride *= 2
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._thinned())

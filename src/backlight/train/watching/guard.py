@@ -23,7 +23,7 @@ class Guard:
         self._copies = [one.array.copy() for one in self._tensors]
         # a gradient may lie in a flat array, where the next would be written over it
         self._gradients = [(one._grad, None if one._grad is None else one._grad.copy()) for one in self._tensors]
-        self._modes = [(module, module.training) for _, module in model.named_modules()]
+        self._modes = [(module, vars(module).get("training")) for _, module in model.named_modules()]
         self._chance = [(rng, copy.deepcopy(rng.bit_generator.state)) for rng in model.generators()]
         return self
 
@@ -37,6 +37,9 @@ class Guard:
                 gradient[...] = numbers
             one._grad = gradient
         for module, training in self._modes:
-            module.training = training
+            if training is not None:
+                module.training = training
+            elif "training" in vars(module):  # it had that of its class
+                del module.training
         for rng, state in self._chance:
             rng.bit_generator.state = state
