@@ -148,8 +148,9 @@ class GPT(NeuralModel):
         return needed.of(batch.x), needed.positions, needed.attended, needed.of(batch.y)
 
     def kind(self, inputs: tuple[Any, ...]) -> Hashable:
-        """Return whether the batch is whole: no op's settings depend on how many ids there are."""
-        return inputs[2] is None
+        """Return the shape of a whole batch; of one with padding nothing, as its size is told with the inputs."""
+        ids, _, places, _ = inputs
+        return ids.shape if places is None else None
 
     def loss_of(self, inputs: tuple[Any, ...]) -> Tensor:
         """Return the mean cross-entropy in nats per target, in the graph, computed from what `inputs` returned."""

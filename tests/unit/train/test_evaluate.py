@@ -93,6 +93,17 @@ def test_kernels_judge_as_numpy_does(
     assert all((array == before[part]).all() for part, array in model.state_dict().items())
 
 
+def test_whole_batches_of_any_size_are_judged(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream of text has no padding but at its end, and its last chunk may be of any size."""
+    monkeypatch.setattr(evaluate, "BATCH_TARGETS", 40)
+    model = GPT(GPTConfig(vocabulary_size=VOCABULARY.size, context=5, channels=8, layers=1, heads=2), rng=rng).eval()
+    for length in (5 * 8 * 3 + 1, 5 * (8 * 3 + 1) + 1, 5 * (8 * 3 + 4) + 1):
+        data = dataset(model, VOCABULARY, ["".join(ITEMS * 3)[:length]], ends=False)
+        batches = list(data.chunks(3))
+        nats = sum(float(model.target_nats(batch.x, batch.y).sum(dtype=np.float64)) for batch in batches)
+        assert mean_nats(model, data) == pytest.approx(nats / data.targets, rel=1e-6)
+
+
 def test_a_network_in_training_mode_is_judged_with_what_it_drops(rng: np.random.Generator) -> None:
     model = GPT(GPTConfig(vocabulary_size=VOCABULARY.size, context=5, channels=4, heads=2, dropout=0.5), rng=rng)
     data = dataset(model, VOCABULARY, ITEMS * 30, ends=True)
