@@ -1,11 +1,11 @@
-"""Decoding with a model that keeps keys and values: each new character is read alone, and the same text only once."""
+"""Decoding with a model that keeps keys and values: each new character is read alone."""
 
 from typing import Final, Protocol
 
 import numpy as np
 
 from backlight.core import FloatArray, IntArray
-from backlight.models.decoding import slide
+from backlight.models.decoding import Decoder
 from backlight.nn import KeyValueCache
 
 SPARSE: Final = 0.8
@@ -33,12 +33,11 @@ class Steps(Protocol):
         """Return (B, V) logits after one more character of each text, (B,), which joins the caches."""
 
 
-class CachedDecoder:
+class CachedDecoder(Decoder):
     """Texts under way, with the keys and values of what they have read: each new character is read alone.
 
-    Texts that have been the same so far share a column of the caches, and are read once: of 10,000 names, all have the
-    same beginning, and there are a few dozen first letters. Where they part, one goes on in the column, and what it
-    holds is copied to a new one for each of the others.
+    Each row has a column of the caches. Where texts part, one way goes on in the column, and what it holds is copied to
+    a new one for each of the others.
 
     Positions are counted from the first character in the context. Once that is full, each step drops the oldest
     character and all others move up a position, which changes their keys and values: the text is read again, as
@@ -50,56 +49,43 @@ class CachedDecoder:
     """
 
     def __init__(self, model: Steps, x_BT: IntArray) -> None:
+        super().__init__(x_BT, vocabulary_size=model.vocabulary_size, context=model.context)
         self._model = model
-        different, columns = np.unique(x_BT, axis=0, return_inverse=True)
-        self._columns = columns.reshape(-1)  # of the caches, of each text
         self._room = len(x_BT)
+        self._width = len(self.x_WT)  # columns in use
+        self._columns = np.arange(self._width)  # of each row
         self._caches = model.caches(self._room)
-        self._width = len(different)
         for cache in self._caches:
             cache.width = self._width
-        self.x_BT = x_BT
-        for ids in different.T:
-            logits = model.step(ids, self._caches)
-        self.logits = logits[self._columns]
+        for ids in self.x_WT.T:
+            self.logits = model.step(ids, self._caches)
 
     def advance(self, ids: IntArray) -> None:
         """Add a character to each text, (B,), and move the logits on."""
-        full = self.x_BT.shape[1] == self._model.context
-        self.x_BT = slide(self.x_BT, ids, self._model.context)
+        full = self.x_WT.shape[1] == self._context
+        rows, characters = self._part(ids)
         if full:
-            self.logits = self._model.next_logits(self.x_BT)
-        else:
-            characters = self._part(ids)
-            self.logits = self._model.step(characters, self._caches)[self._columns]
+            self.logits = self._model.next_logits(self.x_WT)
+            return
+        self._place(rows)
+        of_all = np.zeros(self._width, ids.dtype)  # columns of texts that have ended are given any character
+        of_all[self._columns] = characters
+        self.logits = self._model.step(of_all, self._caches)[self._columns]
 
-    def keep(self, rows: IntArray) -> None:
-        """Go on with these texts only, given by ascending number."""
-        self.x_BT, self.logits, self._columns = self.x_BT[rows], self.logits[rows], self._columns[rows]
-
-    def _part(self, ids: IntArray) -> IntArray:
-        """Give texts of one column that go on with different characters a column each; return all columns' characters.
-
-        Columns of texts that have ended get any character.
-        """
-        V = self._model.vocabulary_size
-        ways, way = np.unique(self._columns * V + ids, return_inverse=True)
-        columns, characters = ways // V, ways % V
-        stays = np.diff(columns, prepend=-1) > 0  # the first way out of a column goes on in it
-        live = columns[stays]
-        more = len(ways) - len(live)
-        # moving what goes on costs more than a step, so columns of ended texts stay in use until they are many
+    def _place(self, rows: IntArray) -> None:
+        """Give each way out of a row, named by that row, a column of its own."""
+        first = np.diff(rows, prepend=-1) > 0  # the first way out of a row goes on in its column
+        live, more = self._columns[rows[first]], int(np.count_nonzero(~first))
+        columns = self._columns[rows]
+        # moving what goes on costs about as much as a step, so columns of ended texts stay in use until they are many
         if len(live) < SPARSE * self._width or self._width + more > self._room:
-            self._width, self._room = len(live), len(ids)
+            self._width, self._room = len(live), len(self.which)
             for cache in self._caches:
                 cache.keep(live, self._room)
-            columns = np.cumsum(stays) - 1
+            columns = np.cumsum(first) - 1
         if more:
             for cache in self._caches:
-                cache.part(columns[~stays])
-            columns[~stays] = np.arange(self._width, self._width + more)
+                cache.part(columns[~first])
+            columns[~first] = np.arange(self._width, self._width + more)
             self._width += more
-        self._columns = columns[way.reshape(-1)]
-        of_all = np.zeros(self._width, ids.dtype)
-        of_all[columns] = characters
-        return of_all
+        self._columns = columns

@@ -10,7 +10,7 @@ from backlight.autograd import Tensor, cross_entropy, no_grad
 from backlight.autograd.ops.recurrence import State
 from backlight.core import Batch, ConfigError, FloatArray, IntArray
 from backlight.models._ragged import Ragged
-from backlight.models.decoding import slide
+from backlight.models.decoding import Decoder
 from backlight.models.mlp import MOST, check_output_scale
 from backlight.models.neural import NeuralModel, nats_of
 from backlight.models.protocol import Reads
@@ -180,7 +180,7 @@ class RecurrentModel(NeuralModel):
         return h
 
 
-class RecurrentDecoder:
+class RecurrentDecoder(Decoder):
     """Texts under way, each with the state that it has left: a new character costs one step, however long the text.
 
     Args:
@@ -189,18 +189,12 @@ class RecurrentDecoder:
     """
 
     def __init__(self, model: RecurrentModel, x_BT: IntArray) -> None:
+        super().__init__(x_BT, vocabulary_size=model.vocabulary_size, context=model.context)
         self._model = model
-        self.x_BT = x_BT
-        self.logits, self._states = model.carry(x_BT, [None] * len(model.layers))
+        self.logits, self._states = model.carry(self.x_WT, [None] * len(model.layers))
 
     def advance(self, ids: IntArray) -> None:
         """Add a character to each text, (B,), and move the logits on."""
-        self.x_BT = slide(self.x_BT, ids, self._model.context)
-        self.logits, self._states = self._model.carry(ids[:, None], self._states)
-
-    def keep(self, rows: IntArray) -> None:
-        """Go on with these texts only, given by ascending number."""
-        if len(rows) == len(self.x_BT):
-            return
-        self.x_BT, self.logits = self.x_BT[rows], self.logits[rows]
-        self._states = [tuple(part[rows] for part in state) for state in self._states]
+        rows, characters = self._part(ids)
+        states = [tuple(part[rows] for part in state) for state in self._states]
+        self.logits, self._states = self._model.carry(characters[:, None], states)

@@ -5,6 +5,7 @@ from backlight.models.protocol import LanguageModel
 from backlight.text import Vocabulary
 
 MOST_ROWS = 4096
+MOST_TEXTS = 16_384
 _MOST_LOGITS = 1 << 20
 
 
@@ -12,6 +13,13 @@ def rows_at_once(model: LanguageModel) -> int:
     """Return how many rows a model is given at a time: 1 to 4096, and about a million logits at most."""
     positions = model.context if model.reads == "sequences" else 1
     return min(MOST_ROWS, max(1, _MOST_LOGITS // (positions * model.vocabulary_size)))
+
+
+def texts_at_once(model: LanguageModel) -> int:
+    """Return how many texts are under way at a time: of those that a model of windows reads, only ids are kept."""
+    if model.reads == "sequences":
+        return rows_at_once(model)
+    return min(MOST_TEXTS, max(1, _MOST_LOGITS // model.vocabulary_size))
 
 
 def check_fit(model: LanguageModel, vocabulary: Vocabulary) -> None:

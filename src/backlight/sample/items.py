@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from backlight.core import BacklightError, ConfigError
 from backlight.models.protocol import LanguageModel
-from backlight.sample._limits import check_fit, rows_at_once
+from backlight.sample._limits import check_fit, texts_at_once
 from backlight.sample.sampler import Sample, SampleConfig, sample_batch
 from backlight.text import Vocabulary, is_seen
 
@@ -71,7 +71,7 @@ def sample_items(
         return sample_batch(model, vocabulary, count, config=config, rng=rng, ends=ends)
     check_fit(model, vocabulary)
     sieve = _Sieve(novel_to, set() if unique else None)
-    limit, most = max(FEWEST_DRAWS, patience * count), rows_at_once(model)
+    limit, most = max(FEWEST_DRAWS, patience * count), texts_at_once(model)
     found: list[Sample] = []
     draws = 0
     while len(found) < count and draws < limit:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from backlight.autograd.ops.softmax import shifted_log_softmax
-from backlight.core import BOUNDARY, ConfigError, DomainError, FloatArray, IntArray, VocabularyError
-from backlight.models.decoding import decode
+from backlight.core import BOUNDARY, BoolArray, ConfigError, DomainError, FloatArray, IntArray, VocabularyError
+from backlight.models.decoding import Decoder, decode
 from backlight.models.protocol import LanguageModel
-from backlight.sample._limits import check_fit, rows_at_once
+from backlight.sample._limits import check_fit, texts_at_once
 from backlight.sample.filters import check_filters, probabilities, rows_without_a_peak
 from backlight.text import Vocabulary
 
@@ -74,10 +74,11 @@ def sample_batch(
 ) -> list[Sample]:
     """Draw `count` texts, all a character further at each step; those that have ended leave the batch.
 
-    At most 4096 texts (fewer for a large vocabulary or long sequences) are under way at a time; memory beyond that is
-    what the texts themselves take. Each step takes one number of `rng` for each text under way. The result is a
-    function of the model's weights, the vocabulary, `count`, `config`, `ends` and the state of `rng`, on the same
-    NumPy, BLAS and number of threads; a larger `count` does not start with the texts of a smaller one.
+    At most 16,384 texts (4096 with a model of sequences; fewer for a large vocabulary or long sequences) are under way
+    at a time; memory beyond that is what the texts themselves take. Each step takes one number of `rng` for each text
+    under way. The result is a function of the model's weights, the vocabulary, `count`, `config`, `ends` and the state
+    of `rng`, on the same NumPy, BLAS and number of threads; a larger `count` does not start with the texts of a smaller
+    one.
 
     Args:
         model: any language model.
@@ -97,7 +98,7 @@ def sample_batch(
     if count < 1:
         raise ConfigError(f"count needs to be at least 1; got {count}. Ask for one or more.")
     prefix_ids = _encode_prefix(vocabulary, config.prefix)
-    size = rows_at_once(model)
+    size = texts_at_once(model)
     samples: list[Sample] = []
     for begin in range(0, count, size):
         x_BT = _first_rows(model, prefix_ids, min(size, count - begin))
@@ -114,6 +115,33 @@ class _Drawn:
     log_p: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class _Chances:
+    """What logits (W, V) say, with the rows side by side, so that a sum over V is one of long arrays.
+
+    Attributes:
+        log_p: (V, W) under the model.
+        sums: (V, W) running sums of the probabilities that are drawn from.
+        dead: (W,) whether a row leaves nothing to draw.
+    """
+
+    log_p: FloatArray
+    sums: FloatArray
+    dead: BoolArray
+
+    @classmethod
+    def of(cls, logits: FloatArray, config: SampleConfig, *, ends: bool) -> "_Chances":
+        logits_WV = np.asfortranarray(logits, np.float64)
+        allowed_WV = logits_WV if ends else _without_end(logits_WV)
+        dead = np.zeros(len(logits), np.bool_)
+        dead[rows_without_a_peak(allowed_WV)] = True
+        if dead.any():  # they may stand for texts that never come about, and are refused when one does
+            logits_WV, allowed_WV = (np.where(dead[:, None], 0.0, array) for array in (logits_WV, allowed_WV))
+        log_p_WV = shifted_log_softmax(logits_WV)
+        p_WV = _to_draw_from(allowed_WV, config) if config.filters or not ends else np.exp(log_p_WV)
+        return cls(log_p_WV.T, _running_sums(p_WV.T), dead)
+
+
 def _run(
     model: LanguageModel,
     vocabulary: Vocabulary,
@@ -126,14 +154,14 @@ def _run(
     steps: list[_Drawn] = []
     rows = np.arange(len(x_BT))
     texts = decode(model, x_BT)
+    logits: FloatArray | None = None
     while True:
-        logits_BV = np.asfortranarray(texts.logits, np.float64)  # so that sums over V run along many texts at a time
-        allowed_BV = logits_BV if ends else _without_end(logits_BV)
-        _check_possible(vocabulary, texts.x_BT, allowed_BV)
-        log_p_BV = shifted_log_softmax(logits_BV)
-        p_BV = _to_draw_from(allowed_BV, config) if config.filters or not ends else np.exp(log_p_BV)
-        ids = draw(p_BV, rng)
-        steps.append(_Drawn(rows, ids, log_p_BV[np.arange(len(ids)), ids]))
+        if texts.logits is not logits:
+            logits = texts.logits
+            chances = _Chances.of(logits, config, ends=ends)
+        _check_possible(vocabulary, texts, chances, ends=ends)
+        ids = draw(chances.sums, texts.which, rng)
+        steps.append(_Drawn(rows, ids, chances.log_p[ids, texts.which]))
         on = np.flatnonzero(ids != BOUNDARY)
         if not len(on) or len(steps) == config.max_length:
             return steps
@@ -142,31 +170,42 @@ def _run(
         texts.advance(ids[on])
 
 
-def draw(p_BV: FloatArray, rng: np.random.Generator) -> IntArray:
-    """Draw one id from each row's distribution, (B,) int64, with one uniform number a row.
+def draw(sums_VW: FloatArray, which: IntArray, rng: np.random.Generator) -> IntArray:
+    """Draw one id from the distribution of each text, (B,) int64, with one uniform number a text.
 
     Inverts the cumulative sum: the id is the first whose sum exceeds u times the whole sum. A probability of 0 leaves
     the sum where it was, so its id is never the first. The largest u below 1 times any number rounds to below that
     number, so there always is a first, however the sum was rounded.
 
     Args:
-        p_BV: probabilities, each row with a sum above 0.
+        sums_VW: running sums of the probabilities, down each column; the last ones are above 0.
+        which: (B,) the column of each text.
         rng: where chance comes from.
     """
-    sums_BV = np.cumsum(p_BV, axis=-1)
-    u_B1 = rng.random(len(p_BV))[:, None] * sums_BV[:, -1:]
-    ids: IntArray = np.count_nonzero(sums_BV <= u_B1, axis=-1)
+    sums_VB = sums_VW.take(which, axis=1)
+    ids: IntArray = np.count_nonzero(sums_VB <= rng.random(len(which)) * sums_VB[-1], axis=0)
     return ids
 
 
-def _to_draw_from(logits_BV: FloatArray, config: SampleConfig) -> FloatArray:
-    return probabilities(logits_BV, temperature=config.temperature, top_k=config.top_k, top_p=config.top_p)
+def _running_sums(p_VW: FloatArray) -> FloatArray:
+    """Return sums down the columns."""
+    V, W = p_VW.shape
+    if W < V:
+        return np.cumsum(p_VW, axis=0)
+    sums_VW = np.array(p_VW, order="C")
+    for v in range(1, V):  # cumsum would go down one column after the other
+        sums_VW[v] += sums_VW[v - 1]
+    return sums_VW
 
 
-def _without_end(logits_BV: FloatArray) -> FloatArray:
-    allowed_BV = logits_BV.copy()
-    allowed_BV[:, BOUNDARY] = -np.inf
-    return allowed_BV
+def _to_draw_from(logits_WV: FloatArray, config: SampleConfig) -> FloatArray:
+    return probabilities(logits_WV, temperature=config.temperature, top_k=config.top_k, top_p=config.top_p)
+
+
+def _without_end(logits_WV: FloatArray) -> FloatArray:
+    allowed_WV = logits_WV.copy(order="K")
+    allowed_WV[:, BOUNDARY] = -np.inf
+    return allowed_WV
 
 
 def _first_rows(model: LanguageModel, prefix_ids: IntArray, count: int) -> IntArray:
@@ -188,16 +227,11 @@ def _assemble(vocabulary: Vocabulary, prefix: str, count: int, steps: list[_Draw
     drawn = np.bincount(rows, minlength=count)
     p_to = np.cumsum(drawn).tolist()
     text_to = np.cumsum(drawn - ended).tolist()  # an end is drawn, but no character stands for it
-    characters, p = vocabulary.decode(ids), np.exp(log_p).tolist()
+    characters, p = vocabulary.decode(ids), tuple(np.exp(log_p).tolist())
     return [
-        Sample(
-            text=prefix + characters[text_from:text_end],
-            nats=nats[row],
-            ended=bool(ended[row]),
-            probabilities=tuple(p[p_from:p_end]),
-        )
-        for row, (text_from, text_end, p_from, p_end) in enumerate(
-            zip([0, *text_to], text_to, [0, *p_to], p_to, strict=False)
+        Sample(text=prefix + characters[text_from:text_end], nats=of_text, ended=end, probabilities=p[p_from:p_end])
+        for text_from, text_end, p_from, p_end, of_text, end in zip(
+            [0, *text_to], text_to, [0, *p_to], p_to, nats, ended.tolist(), strict=False
         )
     ]
 
@@ -214,12 +248,13 @@ def _encode_prefix(vocabulary: Vocabulary, prefix: str) -> IntArray:
     return vocabulary.encode(prefix)
 
 
-def _check_possible(vocabulary: Vocabulary, x_BT: IntArray, logits_BV: FloatArray) -> None:
-    dead = rows_without_a_peak(logits_BV)
-    if not len(dead):
+def _check_possible(vocabulary: Vocabulary, texts: Decoder, chances: _Chances, *, ends: bool) -> None:
+    dead = chances.dead[texts.which]
+    if not dead.any():
         return
-    read = vocabulary.decode(x_BT[dead[0]])
-    peak = logits_BV[dead[0]].max()
+    row = texts.which[dead.argmax()]
+    read = vocabulary.decode(texts.x_WT[row])
+    peak = (texts.logits[row] if ends else np.delete(texts.logits[row], BOUNDARY)).max()
     if peak == -np.inf:
         raise DomainError(
             f"a next character needs a probability above 0; the model gives none after {read!r}. "

@@ -145,10 +145,10 @@ def test_carried_and_recomputed_logits_agree(config, hidden, rng):
     texts = rng.integers(0, 7, (5, 2))
     decoder = model.decoder(texts)
     for step in range(9):
-        assert_allclose(decoder.logits, model(texts).numpy()[:, -1], rtol=0, atol=1e-5)
-        assert_array_equal(decoder.x_BT, texts[:, -model.context :])
+        assert_allclose(decoder.logits[decoder.which], model(texts).numpy()[:, -1], rtol=0, atol=1e-5)
+        assert_array_equal(decoder.x_WT[decoder.which], texts[:, -model.context :])
         if texts.shape[1] <= model.context:
-            assert_allclose(decoder.logits, model.next_logits(texts), rtol=0, atol=1e-5)
+            assert_allclose(decoder.logits[decoder.which], model.next_logits(texts), rtol=0, atol=1e-5)
         if step in {2, 5}:
             kept = np.array([0, 2, 4]) if step == 2 else np.array([1])
             decoder.keep(kept)

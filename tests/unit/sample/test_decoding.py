@@ -37,8 +37,8 @@ def test_cached_and_uncached_logits_agree(sizes, prefix, rng):
     texts = decode(model, x)
     assert isinstance(texts, CachedDecoder)
     for step in range(14):
-        assert_allclose(texts.logits, model.next_logits(x), rtol=0, atol=1e-5)
-        assert_array_equal(texts.x_BT, x)
+        assert_allclose(texts.logits[texts.which], model.next_logits(x), rtol=0, atol=1e-5)
+        assert_array_equal(texts.x_WT[texts.which], x)
         on = np.delete(np.arange(len(x)), step // 3) if step % 3 == 1 else np.arange(len(x))
         x = x[on]
         ids = rng.integers(0, 5, len(x))
@@ -54,9 +54,9 @@ def test_texts_left_out_never_come_back(rng):
     texts = model.decoder(x)
     for on in ([0, 1, 2, 3], [3], [0]):
         texts.keep(np.array(on))
-    assert_array_equal(texts.x_BT, x[3:])
+    assert_array_equal(texts.x_WT[texts.which], x[3:])
     texts.advance(np.array([1]))
-    assert_allclose(texts.logits, model.next_logits(np.append(x[3:], [[1]], axis=1)), rtol=0, atol=1e-5)
+    assert_allclose(texts.logits[texts.which], model.next_logits(np.append(x[3:], [[1]], axis=1)), rtol=0, atol=1e-5)
 
 
 def test_texts_that_are_the_same_are_read_once(rng, monkeypatch):
@@ -70,10 +70,23 @@ def test_texts_that_are_the_same_are_read_once(rng, monkeypatch):
     texts.keep(np.array([0, 1, 2, 3]))
     texts.advance(np.array([0, 1, 2, 3]))  # each in its own way from here, without the one that has ended
     texts.advance(np.array([4, 3, 2, 1]))
-    assert asked == [[0], [2], [1, 3, 4], [1, 1, 2, 2], [1, 0, 2, 3], [3, 4, 2, 1]]
+    assert asked == [[0], [2], [1, 3, 4], [1, 1, 2, 2], [1, 2, 0, 3], [3, 2, 4, 1]]
     x = np.array([[0, 2, 3, 1, 0, 4], [0, 2, 1, 1, 1, 3], [0, 2, 1, 2, 2, 2], [0, 2, 3, 1, 3, 1]])
-    assert_array_equal(texts.x_BT, x)
-    assert_allclose(texts.logits, model.next_logits(x), rtol=0, atol=1e-5)
+    assert_array_equal(texts.x_WT[texts.which], x)
+    assert_allclose(texts.logits[texts.which], model.next_logits(x), rtol=0, atol=1e-5)
+
+
+def test_a_state_is_carried_once_for_texts_that_are_the_same(rng, monkeypatch):
+    model = recurrent(GRUConfig)(rng)
+    asked, carry = [], model.carry
+    monkeypatch.setattr(model, "carry", lambda x, states: (asked.append(x.tolist()), carry(x, states))[1])
+    texts = model.decoder(np.array([[0, 2]] * 4))
+    texts.advance(np.array([3, 1, 3, 1]))
+    texts.keep(np.array([0, 2, 3]))
+    texts.advance(np.array([1, 2, 1]))
+    assert asked == [[[0, 2]], [[1], [3]], [[1], [1], [2]]]
+    x = np.array([[0, 2, 3, 1], [0, 2, 3, 2], [0, 2, 1, 1]])
+    assert_allclose(texts.logits[texts.which], model.next_logits(x), rtol=0, atol=1e-5)
 
 
 def test_any_model_is_read_again(rng, make_table):
@@ -84,8 +97,8 @@ def test_any_model_is_read_again(rng, make_table):
         texts.keep(np.array([0, 2]))
         texts.advance(np.array([4, 1]))
         x = np.append(x[[0, 2], 1:], [[4], [1]], axis=1)
-        assert_array_equal(texts.x_BT, x)
-        assert_array_equal(texts.logits, model.next_logits(x))
+        assert_array_equal(texts.x_WT[texts.which], x)
+        assert_array_equal(texts.logits[texts.which], model.next_logits(x))
 
 
 MODELS = {

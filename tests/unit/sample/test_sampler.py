@@ -153,26 +153,62 @@ def test_a_model_that_looks_back_nowhere(abc):
     assert characters["a"] / (ends + characters.total()) == pytest.approx(p[1], abs=0.02)
 
 
-def test_rows_that_ended_leave_the_batch(chain, abc):
-    samples = sample_batch(chain, abc, 1000, config=PLAIN, rng=seeded())
-    sizes = [len(x) for x in chain.asked]
-    assert sum(sizes) == sum(len(sample.probabilities) for sample in samples)
-    assert sizes == sorted(sizes, reverse=True)
-    assert all((x[1:, -1] != BOUNDARY).all() for x in chain.asked[1:])
+ONWARD = [[0.0, 0.5, 0.3, 0.2], [0.4, 0.3, 0.0, 0.3], [0.1, 0.2, 0.3, 0.4], [0.25, 0.25, 0.25, 0.25]]
 
 
-def test_many_go_through_the_model_a_part_at_a_time(chain, abc):
-    samples = sample_batch(chain, abc, 10_000, config=PLAIN, rng=seeded())
-    assert len(samples) == 10_000
-    assert max(len(x) for x in chain.asked) == 4096
+@pytest.mark.parametrize("reads", ["windows", "sequences"])
+def test_what_texts_have_in_common_is_read_once_and_what_has_ended_not_at_all(make_table, abc, reads):
+    model = make_table(ONWARD, context=7, reads=reads)
+    samples = sample_batch(model, abc, 1000, config=SampleConfig(max_length=6), rng=seeded())
+    for length, x in enumerate(model.asked):
+        beginnings = {s.text[:length] for s in samples if len(s.text) + s.ended > length}
+        assert {abc.decode(row[row != BOUNDARY]) for row in x} == beginnings
+        assert len(x) == len(beginnings)
+    assert len(model.asked) == 6
+
+
+def test_so_few_contexts_are_all_read_once(chain, abc):
+    chain_of_three = sample_batch(chain, abc, 1000, config=PLAIN, rng=seeded())
+    assert [x.tolist() for x in chain.asked] == [[[0], [1], [2], [3]]]
+    assert len({sample.text for sample in chain_of_three}) > 50
+
+
+def test_a_table_of_contexts_draws_what_reading_them_draws(make_table, abc):
+    """With three times as many texts as would fill the table, and with two fewer than that."""
+    tabulated, read = (make_table(ONWARD, context=3) for _ in range(2))
+    many = sample_batch(tabulated, abc, 22, config=PLAIN, rng=seeded())
+    again = sample_batch(read, abc, 21, config=PLAIN, rng=seeded())
+    assert len(tabulated.asked) == 1
+    assert len(read.asked) > 3
+    for sample in many + again:
+        p = tabulated.p_along([*abc.encode(sample.text).tolist(), BOUNDARY][: len(sample.probabilities)])
+        np.testing.assert_allclose(sample.probabilities, p, rtol=1e-12)
+
+
+def test_many_go_through_the_model_a_part_at_a_time(make_table, abc):
+    model = make_table([[0, 1 / 3, 1 / 3, 1 / 3]] * 4, context=10)
+    samples = sample_batch(model, abc, 20_000, config=SampleConfig(max_length=10), rng=seeded())
+    assert len(samples) == 20_000
+    assert max(len(x) for x in model.asked) == 4096
+    assert sum(len(x) == 1 for x in model.asked) == 2  # two parts, of 16,384 texts and of the rest
 
 
 def test_the_parts_shrink_with_the_vocabulary(make_table):
     size = 1000
     vocabulary = Vocabulary("".join(chr(0x4E00 + i) for i in range(size - 1)))
-    model = make_table(np.ones((size, size)))
+    model = make_table(np.ones((size, size)), context=2)
     sample_batch(model, vocabulary, 3000, config=SampleConfig(max_length=1), rng=seeded())
-    assert [len(x) for x in model.asked] == [1048, 1048, 904]
+    assert [len(x) for x in model.asked] == [1, 1, 1]
+
+
+def test_contexts_of_a_table_that_never_come_about_may_be_without_a_chance(abc):
+    """Nothing was counted after "aa"; of 64 contexts, most are such, and none is met."""
+    config = NGramConfig(vocabulary_size=4, order=4, smoothing="add-k", k=0)
+    model = NGram(config).fit(abc.encode_items(["abc", "bca"]))
+    samples = sample_batch(model, abc, 100, config=PLAIN, rng=seeded())
+    assert set(texts(samples)) == {"abc", "bca"}
+    with pytest.raises(DomainError, match=r"after 'caa'.*smoothing"):
+        sample_batch(model, abc, 100, config=SampleConfig(prefix="caa"), rng=seeded())
 
 
 def test_a_bigram_network_samples_its_table(abc):
