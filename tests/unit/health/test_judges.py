@@ -317,6 +317,9 @@ NOT_ILL: dict[str, Callable[[], Measurements]] = {
     "a few units that sleep": lambda: make.with_layer(well(), "act2", dead=0.1, dead_now=0.3),
     "few labels yet": lambda: _cut(make.with_logits(well(), targets=(0, 0, 8, 0, 0, 0, 0, 0, 0, 0)), 1),
     "a loss that falls slowly": lambda: _slow(2.40, 2.24),
+    "a held-out loss that falls where the training's wavers": lambda: replace(
+        _unrelated(), evaluations=tuple(EvaluationPoint(step=50 * n, dev=2.7 - 0.1 * n) for n in (1, 2, 3, 4))
+    ),
     "a loss that begins low and moves little, by short steps": lambda: make.with_parameter(
         make.with_losses(well(), start=2.2, end=2.12), update_to_data=1e-6
     ),
