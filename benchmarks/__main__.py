@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import scale
+from benchmarks import health, scale
 from benchmarks.harness import RESULTS
 
 HERE = Path(__file__).parent
@@ -51,6 +51,7 @@ def write_table() -> None:
         lines.append(f"| `{name}` | {median:.3f} | {start_up['promised'].get(name, '')} |")
     lines += _floors(records["floors"])
     lines += scale.table(records["scale"])
+    lines += health.table(records["health"])
     TABLE.write_text("\n".join(lines) + "\n")
     print(f"wrote {TABLE}")
 
