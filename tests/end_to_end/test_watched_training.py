@@ -1,0 +1,37 @@
+"""`backlight train --health` leaves in the run what can be judged afterwards, and only then."""
+
+import json
+from typing import Any
+
+import pytest
+
+
+def steps(shell: Any, name: str) -> list[int]:
+    facts, *records = [
+        json.loads(line) for line in (shell.folder / "runs" / name / "health.jsonl").read_text().splitlines()
+    ]
+    assert facts["framework"] == "backlight"
+    assert facts["layers"]
+    return [record["step"] for record in records]
+
+
+def test_a_watched_run_keeps_records(shell: Any, tiny: Any) -> None:
+    shell.works("train", "names.txt", *tiny("--steps", "25"), "--health", "--name", "watched")
+    assert steps(shell, "watched") == list(range(25))
+    shell.works("train", "names.txt", *tiny("--steps", "25"), "--health-every", "8", "--name", "rarely")
+    assert steps(shell, "rarely") == [*range(10), 16, 24]
+    shell.works("train", "names.txt", *tiny("--steps", "25"), "--name", "unwatched")
+    assert not (shell.folder / "runs" / "unwatched" / "health.jsonl").exists()
+    weights = [(shell.folder / "runs" / name / "weights.safetensors").read_bytes() for name in ("watched", "unwatched")]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("names.txt", "--model", "ngram", "--health"), "nothing to watch"),
+        (("--resume", "net", "--health"), "keeps its text and settings; got health"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused(runs: Any, options: tuple[str, ...], says: str) -> None:
+    runs.refused("train", *options, says=says)
