@@ -7,13 +7,15 @@ seconds and gives items about as long as names are: 6 or 7 characters and an end
 import statistics
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from backlight.models import MLP, MODELS
+from backlight.core import IntArray
+from backlight.models import MLP, MODELS, Decoder
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
 from backlight.nn import fold
@@ -74,12 +76,30 @@ def rung(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+class Again(Decoder):
+    """Reads each text on its own, all of it within the context, again for each character."""
+
+    def __init__(self, model: NeuralModel, x_BT: IntArray) -> None:
+        self.model, self.x_WT, self.which = model, x_BT, np.arange(len(x_BT))
+        self.logits = model.next_logits(x_BT)
+
+    def keep(self, texts: IntArray) -> None:
+        """Go on with these texts only."""
+        self.x_WT, self.which = self.x_WT[texts], np.arange(len(texts))
+
+    def advance(self, ids: IntArray) -> None:
+        """Add a character to each text, and read."""
+        self.x_WT = np.concatenate([self.x_WT, ids[:, None]], axis=1)[:, -self.model.context :]
+        self.logits = self.model.next_logits(self.x_WT)
+
+
 class Forgetful:
-    """A model without a decoder of its own: all that is within the context is read again for each character."""
+    """A model that keeps nothing from one character to the next."""
 
     def __init__(self, model: NeuralModel) -> None:
         self.vocabulary_size, self.context, self.reads = model.vocabulary_size, model.context, model.reads
         self.next_logits = model.next_logits
+        self.decoder = partial(Again, model)
 
 
 def cache() -> Comparison:
@@ -95,7 +115,7 @@ def cache() -> Comparison:
     assert same > 0.99, f"the two sides must draw the same names; {same:.1%} are"  # but for the last bits of a logit
     forgetful = Forgetful(model)
     return compare(
-        "10,000 names from the default GPT", "the same without its key-value cache",
+        "10,000 names from the default GPT", "the same without its key-value cache: each text read again",
         lambda step: names(model, step), lambda step: names(forgetful, step),
         threads=1, at_least=5, steps=1, blocks=BLOCKS, warm_up=1,
     )  # fmt: skip
