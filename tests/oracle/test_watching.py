@@ -225,6 +225,7 @@ def test_activations_applied_by_functions_are_layers() -> None:
     assert facts["head"].reads == ("drop",)
     relu = layers_of(seen.steps[1])["norm>relu"]
     assert relu.units == 4
+    assert [layers_of(seen.steps[1])[name].units for name in ("conv1", "norm", "conv2", "head")] == [4, 4, 6, 5]
     assert relu.dead is not None
     assert layers_of(seen.steps[1])["conv2"].output.low < 0  # before the ReLU that works in its place
 
@@ -400,6 +401,26 @@ def test_slips_of_the_loop_show() -> None:
     assert partly.left_over_norm == 0  # what no optimiser has is never zeroed, and that is no slip of zero_grad()
 
 
+def test_gradients_that_are_left_over_show_though_some_parameters_have_none() -> None:
+    model = nn.Sequential(nn.Linear(4, 5))
+    model.unused = nn.Linear(2, 2)
+    model.forward = lambda x: model[0](x)
+    forgotten = run(model, zeroed=False, held=model[0].parameters())
+    assert forgotten.left_over_norm > 0.1 * forgotten.gradient_norm > 0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_of_two_classes_the_sign_of_the_loss_tells_which(sign: int) -> None:
+    torch.manual_seed(3)
+    model, y = nn.Linear(4, 2), torch.tensor([0, 1, 1, 1])
+    with watch(model) as watcher:
+        loss = F.cross_entropy(model(torch.randn(4, 4)), y)
+        loss = -loss if sign < 0 else loss
+        loss.backward()
+        watcher.step(loss)
+    assert watcher.measurements().steps[0].logits.targets == (1, 3)
+
+
 def test_a_layer_that_is_cut_off_or_left_out_shows() -> None:
     class Cut(nn.Module):
         def __init__(self) -> None:
@@ -455,6 +476,7 @@ def test_a_scaled_loss_is_recorded_as_if_it_was_not() -> None:
     assert scaled_record.scale == 1024
     assert scaled_record.gradient_norm == pytest.approx(plain.gradient_norm, rel=1e-5)
     assert scaled_record.logits.targets == plain.logits.targets
+    assert scaled_record.logits.gradient_rms == pytest.approx(plain.logits.gradient_rms, rel=1e-4)
     for one, two in zip(plain.layers, scaled_record.layers, strict=True):
         assert two.gradient.std == pytest.approx(one.gradient.std, rel=1e-4)
         assert two.output.std == pytest.approx(one.output.std, rel=1e-5)

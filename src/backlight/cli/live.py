@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from backlight.cli.output import one_line
+from backlight.core import DomainError
 from backlight.sample import SampleConfig, sample_batch
 from backlight.train import Evaluation, FirstLoss, Session, Trainer, bits
 from backlight.train import Progress as Where
@@ -79,7 +80,10 @@ class Live:
         rng = np.random.default_rng([session.plan.seed, _STREAM, step])
         config = SampleConfig(max_length=16 if session.ends else 48)
         count = _SHOWN if session.ends else 1
-        found = sample_batch(session.model, session.vocabulary, count, config=config, rng=rng, ends=session.ends)
+        try:
+            found = sample_batch(session.model, session.vocabulary, count, config=config, rng=rng, ends=session.ends)
+        except DomainError:  # the weights have run away; whether training must end, the loss says, not the samples
+            return "nothing: its logits are not finite"
         return "  ".join(one_line(sample.text) for sample in found if sample.text)
 
     def _moved(self, where: Where) -> None:

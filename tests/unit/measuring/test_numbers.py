@@ -111,7 +111,11 @@ def test_units(kind: Kind, shape: tuple[int, ...], inner: int, rng: np.random.Ge
 def test_a_difference_is_measured_without_being_made(rng: np.random.Generator) -> None:
     x = rng.standard_normal(333).astype(np.float32)
     y = (x + rng.standard_normal(333) * 1e-3).astype(np.float32)
-    assert measured(y, less=x).spread(0).std == pytest.approx((y - x).astype(np.float64).std(), rel=1e-5)
+    found, apart = measured(y, less=x).spread(0), (y - x).astype(np.float64)
+    assert found.std == pytest.approx(apart.std(), rel=1e-5)
+    assert found.histogram is not None
+    counts, _ = np.histogram(apart, len(found.histogram.counts), (found.histogram.low, found.histogram.high))
+    assert np.abs(np.cumsum(counts) - np.cumsum(found.histogram.counts)).max() <= 2
     assert measured(x, less=x.copy()).rows["most"][0] == 0
 
 

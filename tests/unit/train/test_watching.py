@@ -304,6 +304,11 @@ def bits_of(run: RunDirectory) -> Any:
     return both, {**facts, "seconds": 0}, metrics
 
 
+def no_hooks(model: nn.Module) -> None:
+    """Assert that nobody looks: hooks would close the quick ways of what is not recorded."""
+    assert not any(module._forward_hooks for _, module in model.named_modules())
+
+
 @pytest.mark.parametrize(
     "plan", [{}, BATCH_NORM, SMALL_GPT, LSTM, {"model": "bigram", "settings": {}}],
     ids=["MLP", "batch norm", "GPT", "LSTM", "bigram"],
@@ -314,13 +319,18 @@ def test_a_watched_run_ends_with_the_same_bits(make: Make, plan: dict[str, Any])
     plain.trainer().fit()
     for every in (1, 4):
         watched = make(f"watched {every}", plan={**plan, "watch_every": every}, **changes)
-        watched.trainer().fit()
+        trainer = watched.trainer()
+        trainer.on_evaluation = lambda _, model=trainer.model: no_hooks(model)
+        trainer.fit()
         assert bits_of(watched.run) == bits_of(plain.run)
         seen = load_measurements(watched.run)
         assert seen is not None
         expected = list(range(30)) if every == 1 else [*range(10), 12, 16, 20, 24, 28]
         assert [record.step for record in seen.steps] == expected
         assert seen.total_steps == 30
+        assert seen.loss is not None
+        assert seen.loss.kind == "cross_entropy"
+        assert all(record.logits is not None and record.logits.nats is not None for record in seen.steps)
         assert [point.step for point in seen.losses] == list(range(30))
         assert [point.step for point in seen.evaluations] == [0, 7, 14, 21, 28, 30]
         assert seen.split is not None
@@ -360,6 +370,22 @@ def test_a_watched_run_that_was_stopped_goes_on_with_its_records(make: Make, sto
         assert without_memory(one) == without_memory(two)
     assert mine.layers == other.layers
     assert mine.loss == other.loss
+
+
+def test_records_that_are_newer_than_the_checkpoint_are_made_again(make: Make) -> None:
+    straight = make("straight", plan={"watch_every": 3})
+    straight.trainer().fit()
+    session = make("stopped", plan={"watch_every": 3})
+    trainer = session.trainer()
+    trainer.request_stop()
+    trainer.fit()
+    later = (straight.run.path / "health.jsonl").read_bytes()
+    (session.run.path / "health.jsonl").write_bytes(later)
+    again = reopen(session.run)
+    again.trainer().fit()
+    mine = load_measurements(again.run)
+    assert mine is not None
+    assert [record.step for record in mine.steps] == [*range(10), *range(12, 30, 3)]
 
 
 def without_memory(record: StepRecord) -> Any:
