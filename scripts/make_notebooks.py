@@ -3,19 +3,25 @@
 python scripts/make_notebooks.py                   # notebooks/*.ipynb, for students
 python scripts/make_notebooks.py --check           # only say whether they are what the sources give
 python scripts/make_notebooks.py --html docs/course [NUMBER...]    # run the solutions and make a page of each
+python scripts/make_notebooks.py --record [NUMBER...]     # run slow cells for real, and keep what they give
 """
 
 import argparse
+import json
+import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from backlight.lessons import LESSONS, Lesson
+from backlight.lessons.recorded import RECORD, mark, names_in
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
-SECONDS = 600
-"""That a lesson may take."""
+RECORDINGS = ROOT / "src" / "backlight" / "lessons" / "recordings"
+SECONDS = 3600
+"""That a cell may take."""
 
 
 def contents() -> dict[Path, bytes]:
@@ -36,16 +42,39 @@ def differences() -> list[str]:
     ]
 
 
-def page(lesson: Lesson) -> str:
-    """Run a lesson, solutions and all, as Jupyter does, and return it as a page of HTML."""
+def executed(lesson: Lesson) -> Any:
+    """Run a lesson, solutions and all, as Jupyter does, and return the notebook with its outputs."""
     import nbformat
     from nbclient import NotebookClient
-    from nbconvert import HTMLExporter
 
     notebook = nbformat.reads(lesson.notebook(student=False).decode(), as_version=4)
     notebook.cells = [cell for cell in notebook.cells if "install" not in cell.metadata.get("tags", [])]
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": folder}}).execute()
+    return notebook
+
+
+def record(lesson: Lesson) -> None:
+    """Run a lesson with its slow cells, and keep what these give, each with the mark of its cell."""
+    marks = {
+        name: mark(cell.source) for cell in lesson.cells(student=False) if cell.kind == "code"
+        for name in names_in(cell.source)
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[RECORD] = folder
+        executed(lesson)
+        for name, cell in marks.items():
+            made = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
+            path = RECORDINGS / f"{name}.json"
+            path.write_text(json.dumps({"cell": cell, **made}) + "\n", encoding="utf-8")
+            print(f"{path.relative_to(ROOT)}  {made['seconds']} s")
+
+
+def page(lesson: Lesson) -> str:
+    """Run a lesson and return it as a page of HTML."""
+    from nbconvert import HTMLExporter
+
+    notebook = executed(lesson)
     exporter = HTMLExporter(template_name="lab", theme="light")
     text, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": lesson.title}})
     return str(text)
@@ -56,12 +85,17 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if something differs")
     parser.add_argument("--html", type=Path, metavar="DIR", help="run the lessons and write a page of each")
-    parser.add_argument("numbers", nargs="*", type=int, metavar="NUMBER", help="for --html, only these lessons")
+    parser.add_argument("--record", action="store_true", help="run slow cells, and keep what they give")
+    parser.add_argument("numbers", nargs="*", type=int, metavar="NUMBER", help="only these lessons")
     asked = parser.parse_args(arguments)
     if asked.check:
         wrong = differences()
         print("\n".join(wrong) if wrong else f"{len(contents())} notebooks are what their sources give")
         return bool(wrong)
+    if asked.record:
+        for number in asked.numbers or LESSONS:
+            record(LESSONS[number])
+        return 0
     if asked.html:
         asked.html.mkdir(parents=True, exist_ok=True)
         for number in asked.numbers or LESSONS:

@@ -1,0 +1,6 @@
+"""The pictures that only the course has, a file a lesson: each gives a function that draws on axes, for `show`."""
+
+from backlight.lessons.drawings.bigrams import one_hot, picked_row, smoothing
+from backlight.lessons.drawings.micrograd import curve, plane, secants
+
+__all__ = ["curve", "one_hot", "picked_row", "plane", "secants", "smoothing"]

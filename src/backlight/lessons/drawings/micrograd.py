@@ -1,0 +1,66 @@
+"""The pictures that only lesson 1 has."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from backlight.figures import palette
+from backlight.lessons.drawings.drawing import Draw
+
+
+def secants(f: Callable[[Any], Any], *, x: float, h: float, slope: float) -> Draw:
+    """Draw a function with its forward and its symmetric secant at x, and the tangent, whose slope is given."""
+
+    def draw(ax: Axes) -> None:
+        colours = palette(ax)
+        xs = np.linspace(x - 3, x + 2, 100)
+        reach = np.array([x - 1.7, x + 1.9])
+        forward, symmetric = (f(x + h) - f(x)) / h, (f(x + h) - f(x - h)) / (2 * h)
+        ax.plot(xs, f(xs), color=colours.ink)
+        for name, through, rise, colour, style in (
+            ("forward", f(x), forward, colours.orange, "-"),
+            ("symmetric", (f(x + h) + f(x - h)) / 2, symmetric, colours.blue, "-"),
+            ("tangent", f(x), slope, colours.green, "--"),
+        ):
+            label = f"{name}, slope {rise:.2f}"
+            ax.plot(reach, through + rise * (reach - x), color=colour, linestyle=style, label=label)
+        ax.plot([x - h, x, x + h], [f(x - h), f(x), f(x + h)], "o", color=colours.ink)
+        ax.set_xlabel("x")
+        ax.set_ylabel("f(x)")
+        ax.legend(loc="upper left")
+
+    return draw
+
+
+def plane(
+    net: Callable[[float, float], float], points: Sequence[tuple[float, float, float]], side: float = 2.0
+) -> Draw:
+    """Draw what a network of two inputs says everywhere, its zero line, and points (x, y, 1 or -1)."""
+
+    def draw(ax: Axes) -> None:
+        colours = palette(ax)
+        axis = np.linspace(-side, side, 33)
+        said = np.array([[net(x, y) for x in axis.tolist()] for y in axis.tolist()])
+        ax.contourf(axis, axis, said, levels=np.linspace(-1.6, 1.6, 17), cmap=colours.signed, extend="both", alpha=0.75)
+        ax.contour(axis, axis, said, levels=[0], colors=[colours.ink])
+        for kind, colour in ((1, colours.blue), (-1, colours.orange)):
+            chosen = np.array([(x, y) for x, y, one in points if one == kind])
+            ax.plot(*chosen.T, "o", color=colour, markeredgecolor=colours.paper)
+        ax.set_aspect("equal")
+        ax.set_title("What the network says, everywhere; the line is 0")
+
+    return draw
+
+
+def curve(ys: Sequence[float], *, of: str) -> Draw:
+    """Draw one number a step, from 0 up."""
+
+    def draw(ax: Axes) -> None:
+        ax.plot(ys, color=palette(ax).blue)
+        ax.set_xlabel("step")
+        ax.set_ylabel(of)
+        ax.set_ylim(bottom=0)
+
+    return draw

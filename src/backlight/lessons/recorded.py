@@ -1,0 +1,74 @@
+"""Cells that take minutes: what they gave when they were last run is kept, with its date and machine, and shown.
+
+A learner sees real numbers at once and can run the cell for real by `again=True`. `python scripts/make_notebooks.py
+--record NUMBER` runs a lesson's slow cells and keeps what they give; a test holds each recording to its cell's text.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from backlight.core import DataError
+from backlight.core.machine import processor
+
+RECORD: Final = "BACKLIGHT_RECORD"
+"""Where it names a folder, slow cells run, and what they give is written there."""
+
+
+def recorded(name: str, run: Callable[[], Any], *, again: bool = False) -> Any:
+    """Return what a slow cell gives, and print when and where it was run.
+
+    Args:
+        name: of the recording, as in "lesson_3_search".
+        run: does the work; gives numbers, strings, and lists and dictionaries (with strings as keys) of them.
+        again: run it now, here, and keep nothing.
+
+    Raises:
+        DataError: there is no recording of this name.
+    """
+    folder = os.environ.get(RECORD)
+    if again or folder:
+        started = time.perf_counter()
+        result = run()
+        seconds = time.perf_counter() - started
+        facts = {"date": dt.datetime.now(dt.UTC).date().isoformat(), "machine": processor()}
+        made = {"name": name, **facts, "seconds": round(seconds, 1), "result": result}
+        if folder and not again:
+            Path(folder, f"{name}.json").write_text(json.dumps(made) + "\n", encoding="utf-8")
+        print(f"Run now, in {seconds:.0f} s.")  # noqa: T201  (a cell's output)
+        return result
+    kept = recording(name)
+    print(  # noqa: T201
+        f"Recorded on {kept['date']}, {kept['seconds']:.0f} s on {kept['machine']}. To run it here: again=True."
+    )
+    return kept["result"]
+
+
+def names_in(source: str) -> list[str]:
+    """Return the names of the recordings that a cell shows."""
+    return re.findall(r'\brecorded\(\s*"(\w+)"', source)
+
+
+def mark(source: str) -> str:
+    """Return the mark of a cell's text, by which a recording tells whether it was made by that text."""
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
+
+
+def recording(name: str) -> dict[str, Any]:
+    """Return a recording: name, date, machine, seconds, result, and the mark of its cell's text.
+
+    Raises:
+        DataError: there is none of this name.
+    """
+    path = resources.files("backlight.lessons").joinpath("recordings", f"{name}.json")
+    if not path.is_file():
+        raise DataError(f"a recording must have been made; there is none called {name!r}. Run the cell: again=True.")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
