@@ -45,6 +45,18 @@ class Page:
     draw: Callable[[Figure], None]
 
 
+def noted(page: Page, note: str) -> Page:
+    """Return a page with a line of text below its picture; the same page if there is nothing to say."""
+    if not note:
+        return page
+
+    def draw(figure: Figure) -> None:
+        page.draw(figure)
+        figure.supxlabel(note, size=9, x=0.99, ha="right")
+
+    return Page(page.width, page.height + 0.3, draw)
+
+
 def bigram_counts(counts: IntArray, labels: Sequence[str]) -> Page:
     """Return the page of `draw_bigram_counts`."""
     return _table(len(labels), lambda ax: draw_bigram_counts(ax, counts, labels))

@@ -22,11 +22,13 @@ class Ridge:
     Attributes:
         name: of the layer or of the weights.
         histogram: of its numbers.
+        spread: their standard deviation.
         note: at the row's right end: "std 0.61, 3% saturated".
     """
 
     name: str
     histogram: Histogram
+    spread: float = 0.0
     note: str = ""
 
 

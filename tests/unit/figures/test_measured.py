@@ -161,3 +161,58 @@ def test_what_was_not_measured_is_said(gather):
     for found in (measurements(bare), measurements(steps=())):
         with pytest.raises(NoPictureError, match="it needs "):
             gather(of(found))
+
+
+def deep(count: int) -> Measurements:
+    """A net of many layers: the fifth has the largest gradient, the last but three the smallest."""
+    sizes = {4: 9.0, count - 4: 1e-6}
+    matrices = tuple(
+        ParameterRecord(
+            name=f"layer{i}.weight", data=spread(0.2), gradient=spread(sizes.get(i, 0.1), 5, 6),
+            grad_to_data=sizes.get(i, 0.1), update_to_data=sizes.get(i, 0.1),
+        )
+        for i in range(count)
+    )  # fmt: skip
+    bits = np.packbits(np.ones((2, 3), bool)).tobytes().hex()
+    layers = tuple(
+        LayerRecord(
+            name=f"act{i}", output=spread(0.5, 1, 2), saturated=0.1,
+            unit_map=UnitMap(rows=2, units=3, bits=bits if i == 6 else "00"),
+        )
+        for i in range(count)
+    )  # fmt: skip
+    return measurements(
+        *(StepRecord(step=at, loss=2.0, layers=layers, parameters=matrices) for at in (0, 1)),
+        layers=tuple(LayerFacts(name=f"act{i}", kind="Tanh", role="activation", bounded=True) for i in range(count)),
+        parameters=tuple(
+            ParameterFacts(name=f"layer{i}.weight", layer=f"layer{i}", shape=(3, 3), weight_matrix=True)
+            for i in range(count)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("picture", "first", "last", "outliers"),
+    [
+        (measured.weight_gradients, "layer0", "layer199", {"layer4", "layer196"}),
+        (measured.gradient_to_data, "layer0", "layer199", {"layer4", "layer196"}),
+        (measured.dead_units, "act0", "act199", {"act6"}),
+        (measured.activations, "act0", "act199", set()),
+    ],
+)
+def test_of_many_layers_some_are_shown_with_the_outliers(picture: Any, first: str, last: str, outliers: Any) -> None:
+    ax, *_ = axes_of(picture(of(deep(200))))
+    figure = ax.get_figure()
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert 16 <= len(names) <= measured.MOST_ROWS
+    assert (names[0], names[-1]) == (first, last)
+    assert outliers <= set(names)
+    order = [int("".join(filter(str.isdigit, name))) for name in names]
+    assert order == sorted(order)
+    assert figure.get_supxlabel() == f"{len(names)} of 200: spread evenly, with the 6 smallest and the 6 largest"
+
+
+def test_of_few_layers_all_are_shown_and_nothing_is_said() -> None:
+    ax, *_ = axes_of(measured.weight_gradients(of(deep(measured.MOST_ROWS))))
+    assert len(ax.get_yticklabels()) == measured.MOST_ROWS
+    assert ax.get_figure().get_supxlabel() == ""

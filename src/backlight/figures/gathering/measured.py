@@ -1,9 +1,10 @@
 """Pictures of the layers, from what was measured on a network: no network is needed for them."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from backlight.core import BoolArray, FloatArray
 from backlight.core.measurements import LayerRecord, Measurements, Spread, StepRecord, UnitMap
@@ -17,6 +18,9 @@ from backlight.figures.ridges import (
     draw_preactivations,
     draw_weight_gradients,
 )
+
+MOST_ROWS: Final = 24
+"""Of layers or matrices in a picture. A net has hundreds, and one could not see the sick for the many."""
 
 
 class Measured(Protocol):
@@ -35,7 +39,7 @@ def activations(source: Measured) -> Page:
         for record in _activations(found, _last(found))
         if (ridge := _ridge(record.name, record.output, _saturated(record)))
     ]
-    return pages.ridges(draw_activations, _some(rows, "activations"))
+    return _ridges(draw_activations, rows, "activations")
 
 
 def preactivations(source: Measured) -> Page:
@@ -50,7 +54,7 @@ def preactivations(source: Measured) -> Page:
         for name in reads.get(record.name, ())[:1]
         if name in by_name and (ridge := _ridge(name, by_name[name].output))
     ]
-    return pages.ridges(draw_preactivations, _some(rows, "layers that feed an activation"))
+    return _ridges(draw_preactivations, rows, "layers that feed an activation")
 
 
 def activation_gradients(source: Measured) -> Page:
@@ -61,7 +65,7 @@ def activation_gradients(source: Measured) -> Page:
         for record in _activations(found, _last(found))
         if record.gradient is not None and (ridge := _ridge(record.name, record.gradient))
     ]
-    return pages.ridges(draw_activation_gradients, _some(rows, "gradients of activations"))
+    return _ridges(draw_activation_gradients, rows, "gradients of activations")
 
 
 def weight_gradients(source: Measured) -> Page:
@@ -73,7 +77,7 @@ def weight_gradients(source: Measured) -> Page:
         for record in _last(found).parameters
         if record.name in matrices and record.gradient is not None and (ridge := _ridge(record.name, record.gradient))
     ]
-    return pages.ridges(draw_weight_gradients, _some(rows, "gradients of weight matrices"))
+    return _ridges(draw_weight_gradients, rows, "gradients of weight matrices")
 
 
 def saturation(source: Measured) -> Page:
@@ -87,7 +91,9 @@ def saturation(source: Measured) -> Page:
     }
     if not maps:
         raise NoPictureError("it needs a layer of tanh or sigmoid")
-    return pages.saturation(maps)
+    names = list(maps)
+    chosen, note = _chosen([maps[name].mean() for name in names])
+    return pages.noted(pages.saturation({names[i]: maps[names[i]] for i in chosen}), note)
 
 
 def dead_units(source: Measured) -> Page:
@@ -100,7 +106,8 @@ def dead_units(source: Measured) -> Page:
     ]
     if not rows:
         raise NoPictureError("it needs a layer whose units can be dead: tanh, sigmoid or ReLU")
-    return pages.dead_units([name for name, _ in rows], [alive for _, alive in rows])
+    chosen, note = _chosen([(alive == 0).mean() for _, alive in rows])
+    return pages.noted(pages.dead_units([rows[i][0] for i in chosen], [rows[i][1] for i in chosen]), note)
 
 
 def gradient_to_data(source: Measured) -> Page:
@@ -111,7 +118,8 @@ def gradient_to_data(source: Measured) -> Page:
     if not records:
         raise NoPictureError("it needs gradients of weight matrices")
     ratios = np.array([one.grad_to_data for one in records], np.float64)
-    return pages.gradient_to_data([_short(one.name) for one in records], ratios)
+    chosen, note = _chosen(ratios)
+    return pages.noted(pages.gradient_to_data([_short(records[i].name) for i in chosen], ratios[chosen]), note)
 
 
 def update_to_data(source: Measured) -> Page:
@@ -124,7 +132,31 @@ def update_to_data(source: Measured) -> Page:
             ratios[_short(name)] = row
     if not ratios:
         raise NoPictureError("it needs updates that were watched while the run learnt. Train with --health")
-    return pages.update_to_data(np.array([step.step for step in found.steps], np.int64), ratios)
+    names = list(ratios)
+    chosen, note = _chosen([np.exp(np.log(row[row > 0]).mean()) for row in ratios.values()])
+    steps = np.array([step.step for step in found.steps], np.int64)
+    return pages.noted(pages.update_to_data(steps, {names[i]: ratios[names[i]] for i in chosen}), note)
+
+
+def _ridges(draw: Callable[[Axes, Sequence[Ridge]], None], rows: Sequence[Ridge], what: str) -> Page:
+    if not rows:
+        raise NoPictureError(f"it needs {what}; this network has none")
+    chosen, note = _chosen([row.spread for row in rows])
+    return pages.noted(pages.ridges(draw, [rows[i] for i in chosen]), note)
+
+
+def _chosen(sizes: Sequence[float] | FloatArray) -> tuple[list[int], str]:
+    """Return which of many rows to show, in order, and what to say of those that are not.
+
+    Half of them are spread evenly from the first to the last; the others are those of the smallest and largest size.
+    """
+    count, quarter = len(sizes), MOST_ROWS // 4
+    if count <= MOST_ROWS:
+        return list(range(count)), ""
+    by_size = np.argsort(sizes, kind="stable")  # what is not a number comes last, as if it were the largest
+    spread = np.linspace(0, count - 1, MOST_ROWS - 2 * quarter).round().astype(np.int64)
+    chosen = sorted({*spread.tolist(), *by_size[:quarter].tolist(), *by_size[-quarter:].tolist()})
+    return chosen, f"{len(chosen)} of {count}: spread evenly, with the {quarter} smallest and the {quarter} largest"
 
 
 def _last(found: Measurements) -> StepRecord:
@@ -157,17 +189,13 @@ def _matrices(found: Measurements) -> list[str]:
 def _ridge(name: str, spread: Spread, further: str = "") -> Ridge | None:
     if spread.histogram is None:
         return None
-    return Ridge(name=_short(name), histogram=spread.histogram, note=f"std {_number(spread.std)}{further}")
+    return Ridge(
+        name=_short(name), histogram=spread.histogram, spread=spread.std, note=f"std {_number(spread.std)}{further}"
+    )
 
 
 def _saturated(record: LayerRecord) -> str:
     return "" if record.saturated is None else f", {record.saturated:.1%} saturated"
-
-
-def _some(rows: Sequence[Ridge], what: str) -> Sequence[Ridge]:
-    if not rows:
-        raise NoPictureError(f"it needs {what}; this network has none")
-    return rows
 
 
 def _bits(unit_map: UnitMap) -> BoolArray:
