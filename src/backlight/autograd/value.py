@@ -31,8 +31,8 @@ class Value(Node):
     # A node's first two parents and the derivatives by them have slots of their own: no tuple has to be made, kept and
     # looked through by the garbage collector, which takes a third off building a graph and a quarter off the way back.
     # What has more parents keeps the first in `_a` and the others in `_more`. `_users` counts the edges that lead here,
-    # `_waits_for` and `_walk` are notes of the walk back.
-    __slots__ = ("_a", "_b", "_by_a", "_by_b", "_more", "_op", "_users", "_waits_for", "_walk", "data", "grad")
+    # `_waits_for` is a note of the walk back.
+    __slots__ = ("_a", "_b", "_by_a", "_by_b", "_more", "_op", "_users", "_waits_for", "data", "grad")
 
     data: Number
     grad: Number
@@ -44,16 +44,15 @@ class Value(Node):
     _more: "tuple[tuple[Value, ...], tuple[Number, ...]] | None"
     _users: int
     _waits_for: int
-    _walk: object
 
     def __init__(self, data: Number, _children: "Sequence[Value]" = (), _op: str = "", label: str = "") -> None:
         self.data = data
         self.grad = 0.0
         self.label = label
         self._op = _op
-        self._a = self._b = self._more = self._walk = None
+        self._a = self._b = self._more = None
         self._by_a = self._by_b = 0.0
-        self._users = 0
+        self._users = self._waits_for = 0
         self._serial = next_serial()
         if _children:
             self._a, *others = _children
@@ -243,7 +242,7 @@ def _made(data: Number, op: str, a: Value, by_a: Number, b: Value | None = None,
     made._by_b = by_b
     made._more = None
     made._users = 0
-    made._walk = None
+    made._waits_for = 0
     made._serial = next_serial()
     a._users += 1
     if b is not None:

@@ -153,6 +153,40 @@ def test_a_second_backward_adds_to_the_leaves_only() -> None:
     assert end.grad == 1.0
 
 
+def test_a_walk_that_was_stopped_leaves_nobody_waiting() -> None:
+    """As Ctrl-C would stop it: between the paths that meet in b."""
+    a = Value(2.0)
+    b = a * 3.0
+    c = b.tanh()
+    end = c + b * c
+    local, c._by_a = c._by_a, Stops()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        end.backward()
+    c._by_a = local
+    a.grad = 0.0
+    end.backward()
+    t = math.tanh(6.0)
+    assert a.grad == pytest.approx(3 * (t + 7 * (1 - t * t)), rel=1e-12)
+
+
+class Stops:
+    def __mul__(self, other: object) -> object:
+        raise KeyboardInterrupt
+
+
+def test_what_was_overdue_is_not_so_the_next_time() -> None:
+    a = Value(2.0)
+    b = a * 3.0
+    end, other = b * b, b * b * b
+    for _ in range(2):
+        a.grad = 0.0
+        end.backward()
+        assert a.grad == 2 * 3 * 6.0
+    a.grad = 0.0
+    (end + other).backward()
+    assert a.grad == 2 * 3 * 6.0 + 3 * 3 * 36.0
+
+
 def test_what_is_used_outside_the_graph_too_does_not_wait_for_it() -> None:
     a, b = Value(2.0), Value(5.0)
     x = a * b

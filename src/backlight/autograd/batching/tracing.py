@@ -178,7 +178,7 @@ def _traced(op: str, *parents: Value) -> Traced:
     made = Traced.__new__(Traced)
     made.label = ""
     made._op = op
-    made._a = made._b = made._more = made._walk = None
+    made._a = made._b = made._more = None
     if parents:
         made._a, *others = parents
         if len(others) == 1:
