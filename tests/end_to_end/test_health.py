@@ -41,6 +41,15 @@ def test_what_cannot_be_judged(runs: Any) -> None:
     runs.refused("health", "net", says="health.jsonl")
 
 
+def test_a_finding_is_explained_with_the_lesson_on_it(shell: Any) -> None:
+    said = shell.works("health", "--about", "saturated-units", env={"COLUMNS": "80"}).out
+    assert "passes next to no gradient" in " ".join(said.split())
+    assert said.endswith("Lesson 4: backlight lessons open 4\n")
+    assert max(map(len, said.splitlines())) <= 80
+    assert shell("health", "--about", "no-step", "--json").json["lessons"] == []
+    shell.refused("health", "--about", "nothing", says="a finding is one of ")
+
+
 def test_the_newest_run_is_judged_if_none_is_named(runs: Any) -> None:
     named = json.loads(runs("health", "--json").out.splitlines()[-1])["run"]
     assert named.startswith("runs/")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, shortened
+from backlight.cli.output import RUNS, Json, RunsFolder, command, console, one_line, open_run, print_json, shortened
 from backlight.core.measurements import Measurements
 from backlight.runs import RunDirectory
 
@@ -20,10 +20,16 @@ def health(
     report: Annotated[
         bool, typer.Option("--report", help="Write report.html too, with pictures, into the run's folder.")
     ] = False,
+    about: Annotated[
+        str | None, typer.Option("--about", help="Explain a finding instead, by its id.", metavar="ID")
+    ] = None,
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
     """Say what is wrong with a run, the most serious first: what, where, by which numbers, and what to try."""
+    if about is not None:
+        _explain(about, json_output=json_output)
+        return
     from backlight.health import diagnose
     from backlight.health.of_run import measurements_of
     from backlight.health.text import lines
@@ -43,6 +49,22 @@ def health(
         out.print(f"\nThe report is {one_line(figures['report'])}", soft_wrap=True)
     if json_output:
         print_json(figures)
+
+
+def _explain(finding: str, *, json_output: bool) -> None:
+    """Print what a finding means, and where the course treats of it."""
+    from backlight.health.explained import explained, lessons_on
+
+    out = console(json_output=json_output)
+    said, lessons = explained(finding), lessons_on(finding)
+    out.print(finding, style="bold")
+    for paragraph in said.split("\n\n"):
+        out.print(paragraph, width=min(out.width, 100), highlight=False, markup=False)
+        out.print()
+    for number in lessons:
+        out.print(f"Lesson {number}: {command('lessons', 'open', number)}", soft_wrap=True)
+    if json_output:
+        print_json({"id": finding, "explained": said, "lessons": lessons})
 
 
 def _report(run: RunDirectory, seen: Measurements) -> str:

@@ -6,7 +6,18 @@ Measuring stands apart from judging. `watch` and `examine` look at a network and
 
 from backlight.health.diagnosis import Diagnosis, diagnose
 from backlight.health.examining import Examination, examine
+from backlight.health.explained import explained
 from backlight.health.findings import Evidence, Finding
 from backlight.health.watching import compare_splits, watch
 
-__all__ = ["Diagnosis", "Evidence", "Examination", "Finding", "compare_splits", "diagnose", "examine", "watch"]
+__all__ = [
+    "Diagnosis",
+    "Evidence",
+    "Examination",
+    "Finding",
+    "compare_splits",
+    "diagnose",
+    "examine",
+    "explained",
+    "watch",
+]

@@ -11,9 +11,6 @@ something, now or later. note: wasteful or surprising, and harmless."""
 
 SEVERITIES: Final = get_args(Severity)
 
-PAGE: Final = "docs/health.md"
-"""The page that explains each finding at length, under its id."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -61,8 +58,8 @@ class Finding:
 
     @property
     def lesson(self) -> str:
-        """Where this is explained."""
-        return f"{PAGE}#{self.id}"
+        """The command that explains this at length, and names the lesson."""
+        return f"backlight health --about {self.id}"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values; a number that is not finite is None."""

@@ -1,10 +1,12 @@
 """The page itself: one file of HTML that asks nobody for anything, legible on paper, by day and by night."""
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from backlight.health import Diagnosis, Evidence, Finding
+from backlight.health.explained import explained, lessons_on
 from backlight.health.findings import number
 from backlight.health.text import summary
 from backlight.report.bearing import BEARS_ON
@@ -66,7 +68,6 @@ _PAGE = """<!doctype html>
 </main>
 <footer>
 {checked}
-<p>What each finding means, at length: docs/health.md of Backlight, under the finding's id.</p>
 </footer>
 </body>
 </html>
@@ -94,9 +95,21 @@ def _finding(place: int, finding: Finding, left: dict[str, Drawing]) -> str:
 <p>{escape(finding.because)}</p>
 <h3>Try</h3>
 <ul>{steps}</ul>
-<p class="lesson">{escape(finding.lesson)}</p>
+{_more(finding)}
 {shown}
 </section>"""
+
+
+def _more(finding: Finding) -> str:
+    """Return what the finding means at length, folded up, with the lessons on it."""
+    paragraphs = [
+        re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)) for text in explained(finding.id).split("\n\n")
+    ]
+    paragraphs += [
+        f"Lesson {number}: <code>backlight lessons open {number}</code>" for number in lessons_on(finding.id)
+    ]
+    said = "".join(f"<p>{text}</p>" for text in paragraphs)
+    return f"<details><summary>What it means, at length</summary>{said}</details>"
 
 
 def _evidence(evidence: Sequence[Evidence]) -> str:

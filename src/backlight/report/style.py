@@ -40,8 +40,8 @@ background:color-mix(in srgb,var(--grid) 45%,transparent)}
 .finding.serious{border-color:var(--serious)}.finding.serious .severity{color:var(--serious)}
 .finding.warning{border-color:var(--warning)}.finding.warning .severity{color:var(--warning)}
 .finding.note .severity{color:var(--note)}
-.where,.lesson{color:var(--muted)}
-.lesson{font-size:.85rem}
+.where,summary{color:var(--muted)}
+summary{font-size:.9rem;cursor:pointer}
 table{border-collapse:collapse;margin:.8em 0;max-width:100%}
 th,td{text-align:left;vertical-align:top;padding:.25em 1.2em .25em 0;border-bottom:1px solid var(--grid)}
 th{font-size:.8rem;font-weight:600;color:var(--muted)}

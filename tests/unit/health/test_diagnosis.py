@@ -1,4 +1,4 @@
-"""What is done with findings: ordered, explained away, written as text and JSON, and explained on a page."""
+"""What is done with findings: ordered, left out where one explains another, written as text and JSON, explained."""
 
 import json
 import math
@@ -11,16 +11,17 @@ import pytest
 from tests.unit.health import records as make
 from tests.unit.health.records import spread, well
 
+from backlight.core import ConfigError
 from backlight.core.measurements import LossPoint, Measurements, NonFinite
 from backlight.health import Evidence, Finding, diagnose
 from backlight.health import judges as judges_folder
 from backlight.health.diagnosis import FOLLOWS_FROM, LAST_RESORTS
+from backlight.health.explained import explained, lessons_on, sections
 from backlight.health.findings import SEVERITIES, most_serious_first, number, percent
 from backlight.health.progress import progress_of
 from backlight.health.text import as_text
 from backlight.health.thresholds import THRESHOLDS
 
-DOCS = Path(__file__).parents[3] / "docs"
 SOURCES = [path.read_text(encoding="utf-8") for path in Path(judges_folder.__file__).parent.glob("*.py")]
 IDS = sorted({id_ for source in SOURCES for id_ in re.findall(r'id="([a-z-]+)"', source)})
 
@@ -100,7 +101,7 @@ def test_json_is_plain_and_has_no_nan():
     )
     written = json.loads(json.dumps(diagnose(seen).to_json(), allow_nan=False))
     assert [one["id"] for one in written["findings"]] == ["not-finite"]
-    assert written["findings"][0]["lesson"] == "docs/health.md#not-finite"
+    assert written["findings"][0]["lesson"] == "backlight health --about not-finite"
     assert written["steps"] == 200
 
 
@@ -125,9 +126,26 @@ def test_shares_are_rounded_to_what_one_reads():
     assert (percent(0.8349), percent(0.0123)) == (83, 1.2)
 
 
-def test_every_finding_is_explained_on_the_page():
-    page = (DOCS / "health.md").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"^### ([a-z-]+)$", page, re.MULTILINE)) == IDS
+def test_every_finding_is_explained():
+    assert sorted(sections()) == IDS
+    for text in sections().values():
+        assert len(text) > 20
+        assert "#" not in text
+        assert "\n" not in text.replace("\n\n", "")
+    assert explained("saturated-units").startswith("A tanh or sigmoid beyond 0.97")
+    assert explained("sees-the-future").endswith("the mask of attention.")  # not what stands under the next heading
+    assert explained("random-in-evaluation").endswith("may not change.")  # nor under a heading of a higher rank
+
+
+def test_lessons_on_a_finding_are_those_of_its_lectures():
+    assert lessons_on("softmax-twice") == [2, 3]
+    assert lessons_on("sees-the-future") == [7]
+    assert lessons_on("no-step") == []
+
+
+def test_there_is_no_such_finding():
+    with pytest.raises(ConfigError, match=r"a finding is one of .*saturated-units.*got 'nothing'"):
+        explained("nothing")
 
 
 def test_every_threshold_has_a_source_and_every_judge_takes_its_numbers_from_the_table():

@@ -13,7 +13,7 @@ from tests.unit.health.test_diagnosis import IDS
 
 from backlight.core.measurements import Measurements
 from backlight.figures.catalogue import PICTURES
-from backlight.health import diagnose
+from backlight.health import diagnose, explained
 from backlight.report import BEARS_ON, drawings, html_page, report, write_report
 from backlight.report.pictures import Drawing
 from backlight.report.style import _ON_DARK, _ON_LIGHT
@@ -70,6 +70,8 @@ def test_findings_stand_first_each_with_its_numbers_and_pictures() -> None:
         assert text.replace("'", "&#x27;").replace(">", "&gt;") in page
     section = page[page.index('id="saturated-units"') : page.index("</section>", page.index('id="saturated-units"'))]
     assert 'id="picture-activations"' in section
+    assert explained("saturated-units").split("\n\n")[0][:40] in section
+    assert "Lesson 4: <code>backlight lessons open 4</code>" in section
     assert len(ids) == len(set(ids))  # so each picture stands once
     assert set(drawn) == {one.removeprefix("picture-") for one in ids if one.startswith("picture-")}
 

@@ -23,7 +23,7 @@ def no_nonlinearity(case: Case) -> list[Finding] | None:
         Finding(
             id="no-nonlinearity",
             severity="serious" if len(pairs) >= len(products) - 1 else "warning",
-            title=f"Nothing non-linear stands between {pairs[0][0].name} and {pairs[0][1].name}.",
+            title=f"Nothing non-linear stands between the layers {pairs[0][0].name} and {pairs[0][1].name}.",
             where=tuple(dict.fromkeys(one.name for pair in pairs for one in pair)),
             evidence=(
                 Evidence(what="neighbouring linear layers with nothing non-linear between", value=len(pairs)),

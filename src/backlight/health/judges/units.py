@@ -28,7 +28,7 @@ def saturated_units(case: Case) -> list[Finding] | None:
         Finding(
             id="saturated-units",
             severity="warning" if case.learns else "serious",
-            title=f"Most of {name} is saturated: its {case.layers[name].kind} is flat where its inputs lie.",
+            title=f"Most of layer {name} is saturated: its {case.layers[name].kind} is flat where its inputs lie.",
             where=tuple(worst),
             evidence=(
                 *(Evidence(what=f"saturated in {n}, {when}", value=percent(found[n]), unit="%", expected=_most())
@@ -71,7 +71,7 @@ def dead_units(case: Case) -> list[Finding] | None:
         Finding(
             id="dead-units",
             severity="warning" if case.learns else "serious",
-            title=f"Units of {worst[0]} are dead: no example wakes them.",
+            title=f"Units of layer {worst[0]} are dead: no example wakes them.",
             where=tuple(worst),
             evidence=(
                 *(Evidence(what=f"dead in {n}", value=percent(ends[n]), unit="% of the units") for n in worst[:3]),
