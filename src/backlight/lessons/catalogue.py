@@ -82,6 +82,12 @@ LESSONS: Final[dict[int, Lesson]] = {
             title="What follows what: a language model by counting, and the same by learning",
             able="build, judge and smooth a model of letters, and see why one-hot times W is a table of log counts",
         ),
+        Lesson(
+            number=5,
+            name="lesson_5_backprop_by_hand",
+            title="The gradient by hand: arrays, batch norm, and training with no autograd at all",
+            able="write the gradient of any step of a network, and say at which line one first goes wrong",
+        ),
     )
 }
 """By number."""

@@ -1,6 +1,21 @@
 """The pictures that only the course has, a file a lesson: each gives a function that draws on axes, for `show`."""
 
 from backlight.lessons.drawings.bigrams import one_hot, picked_row, smoothing
+from backlight.lessons.drawings.by_hand import Mirror, beside, cascade, influence, mirrors, product_paths, pulls
 from backlight.lessons.drawings.micrograd import curve, plane, secants
 
-__all__ = ["curve", "one_hot", "picked_row", "plane", "secants", "smoothing"]
+__all__ = [
+    "Mirror",
+    "beside",
+    "cascade",
+    "curve",
+    "influence",
+    "mirrors",
+    "one_hot",
+    "picked_row",
+    "plane",
+    "product_paths",
+    "pulls",
+    "secants",
+    "smoothing",
+]

@@ -28,7 +28,7 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
     ]
     try:
         ours = [
-            parts_of(_outcome(exercise, answer, case), exercise.parts, right)
+            parts_of(_outcome(exercise, answer, case), exercise.parts, right, in_parts=exercise.in_parts)
             for case, right in zip(cases, reference, strict=True)
         ]
     except Unfinished:
@@ -78,11 +78,21 @@ def _compared(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Par
             return _wrong(exercise, ours, reference, split, at, [one.name for one in close])
         largest = max([largest, *(one.difference for one in close)])
         exact = exact and all(one.exact for one in close)
+    if any(len(mine) < len(right) for mine, right in zip(ours, reference, strict=True)):
+        return _begun(exercise, ours, reference[0])
     count = f"{len(ours)} inputs" if len(ours) > 1 else "the input"
     if exact:
         return Verdict(id=exercise.id, state="exact", lines=(f"Every number is the very same, for {count}.",))
     lines = (f"The largest difference, for {count}, is {largest:.1e}: rounding.",)
     return Verdict(id=exercise.id, state="close", lines=lines)
+
+
+def _begun(exercise: Exercise, ours: Sequence[Parts], reference: Parts) -> Verdict:
+    there = [name for name in reference if all(name in mine for mine in ours)]
+    coming = [name for name in reference if name not in there]
+    count = f"{len(coming)} of {len(reference)} are" if len(coming) > 1 else f"it is the last of {len(reference)}, and"
+    lines = (f"Right so far: {', '.join(there)}.", f"Not yet from here: {coming[0]}; {count} still to come.")
+    return Verdict(id=exercise.id, state="begun", lines=(*lines, _advice(exercise)[1]))
 
 
 def _wrong(

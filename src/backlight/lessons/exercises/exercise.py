@@ -57,6 +57,8 @@ class Exercise:
         parts: names of what a tuple holds, in its order; none for one array or number, or for a dictionary.
         use: what is done with an answer for a case. What it gives is compared: a number, an array, a tuple of them, or
             a dictionary of them by name, in the order in which they should be looked at.
+        in_parts: whether a dictionary may be handed in before it is whole: what is there is judged, and what is not is
+            said to be still to come.
         rtol: how far from right a number may be, as a share of it.
         atol: and beside that.
     """
@@ -72,6 +74,7 @@ class Exercise:
     look: str
     parts: tuple[str, ...] = ()
     use: Callable[[Any, Case], Any] = call
+    in_parts: bool = False
     rtol: float = 1e-5
     atol: float = 1e-8
 

@@ -38,16 +38,19 @@ class Split:
     comparison: Comparison | None
 
 
-def parts_of(outcome: Any, names: Sequence[str], reference: Mapping[str, Array] | None = None) -> Parts:
+def parts_of(
+    outcome: Any, names: Sequence[str], reference: Mapping[str, Array] | None = None, *, in_parts: bool = False
+) -> Parts:
     """Take an outcome apart.
 
     Args:
         outcome: a number, an array, a tensor, a Value, a list of these, a tuple, or a dictionary.
         names: what a tuple's parts are called; none if it is one array.
         reference: the parts that there should be, if that is known.
+        in_parts: leave out the parts of a dictionary that are not there yet.
 
     Raises:
-        Unfinished: it is None or `...`, or a part is.
+        Unfinished: it is None or `...`, or a part is; with `in_parts`, every part is or is missing.
         Misfit: other parts than there should be, or something that is no numbers.
     """
     if outcome is None or outcome is ...:
@@ -58,7 +61,11 @@ def parts_of(outcome: Any, names: Sequence[str], reference: Mapping[str, Array] 
         named = _named(outcome, names)
     else:
         named = {"the answer": outcome}
-    if reference is not None and list(named) != list(reference):
+    if in_parts and reference is not None:
+        named = {name: named[name] for name in reference if named.get(name) is not None and named[name] is not ...}
+        if not named:
+            raise Unfinished
+    elif reference is not None and list(named) != list(reference):
         missing = [name for name in reference if name not in named]
         if missing:
             raise Misfit(f"it should have {_listed(reference)}; missing: {', '.join(missing)}.")
@@ -67,12 +74,14 @@ def parts_of(outcome: Any, names: Sequence[str], reference: Mapping[str, Array] 
 
 
 def first_split(ours: Parts, reference: Parts, *, rtol: float, atol: float) -> tuple[list[Comparison], Split | None]:
-    """Compare part by part, up to the first that is wrong.
+    """Compare part by part, up to the first that is wrong. Parts that are not there yet are passed over.
 
     Returns: the comparisons of the parts before it, all close, and where it parts; None if it does nowhere.
     """
     close: list[Comparison] = []
     for name, right in reference.items():
+        if name not in ours:
+            continue
         try:
             comparison = compare(name, ours[name], right, rtol=rtol, atol=atol)
         except ShapeError:

@@ -58,8 +58,8 @@ def load() -> dict[str, Progress]:
 
 
 def record_try(verdict: Verdict) -> None:
-    """Note that an answer was checked."""
-    if os.environ.get(OFF) or verdict.state == "unfinished":
+    """Note that an answer was checked; one that is not whole yet is no try."""
+    if os.environ.get(OFF) or verdict.state in {"begun", "unfinished"}:
         return
     noted = load()
     before = noted.get(verdict.id, Progress())

@@ -23,7 +23,9 @@ def recognised(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Pa
     for mistake in exercise.mistakes:
         tried = zip(exercise.inputs(), ours, reference, strict=False)  # an answer that is no function has one case
         if all(
-            _same(exercise, mistake.answer, case, mine, right, part) for case, mine, right in tried if part in right
+            _same(exercise, mistake.answer, case, mine, right, part)
+            for case, mine, right in tried
+            if part in right and part in mine
         ):
             return mistake.name, mistake.message
     return "", ""

@@ -4,8 +4,11 @@ import html
 from dataclasses import dataclass
 from typing import Any, Literal
 
-State = Literal["exact", "close", "wrong", "shape", "misfit", "error", "unfinished"]
-"""`exact` and `close` are right. `misfit` is what cannot be compared, `error` what raised one."""
+State = Literal["exact", "close", "wrong", "shape", "misfit", "error", "begun", "unfinished"]
+"""`exact` and `close` are right; `begun` is right as far as it goes. `misfit` is what cannot be compared, `error` what
+raised one."""
+
+_BUT: dict[State, str] = {"begun": ", but right so far", "unfinished": ", nothing is filled in so far"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class Verdict:
         """The first line: "1.1 is right: exact" or "1.1: not yet"."""
         if self.right:
             return f"{self.id} is right: {self.state}."
-        return f"{self.id}: not yet{', nothing is filled in so far' if self.state == 'unfinished' else ''}."
+        return f"{self.id}: not yet{_BUT.get(self.state, '')}."
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -48,7 +51,7 @@ class Verdict:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        colour = "#008a63" if self.right else "#5b6b82" if self.state == "unfinished" else "#c8400a"
+        colour = "#008a63" if self.right else "#5b6b82" if self.state in _BUT else "#c8400a"
         lines = "".join(f"<div>{html.escape(line)}</div>" for line in self.lines)
         return (
             f'<div style="border-left:4px solid {colour};padding:.2em .8em"><b>{html.escape(self.headline)}</b>'
