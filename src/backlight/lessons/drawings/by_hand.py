@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -28,9 +28,9 @@ def product_paths(X: FloatArray, W: FloatArray, Y: FloatArray, *, row: int, k: i
         ax.text(left_Y - 1.1, middle, "=", ha="center", va="center", size=15)
         for j in range(W.shape[1]):
             start, end = (k + 0.5, row + 0.15), (left_Y + j + 0.5, row + 0.1)
-            arrow = {"arrowstyle": "->", "color": colours.orange, "lw": 1.6, "connectionstyle": f"arc3,rad={-0.3}"}
+            arrow = {"arrowstyle": "->", "color": colours.orange, "lw": 1.6, "connectionstyle": "arc3,rad=-0.25"}
             ax.annotate("", end, start, arrowprops=arrow)
-        _frame(ax, -0.4, left_Y + Y.shape[1] + 0.4, max(len(X), len(W)) + 0.2, -2.4)
+        _frame(ax, -0.4, left_Y + Y.shape[1] + 0.4, max(len(X), len(W)) + 0.2, -1.4)
         ax.set_title(f"What x{row + 1}{k + 1} is used for: row {row + 1} of Y, by way of row {k + 1} of W")
 
     return draw
@@ -84,20 +84,27 @@ def mirrors(steps: Sequence[Mirror]) -> Draw:
     return draw
 
 
-def cascade(rows: Sequence[Sequence[str]], values: Mapping[str, FloatArray], gradients: Mapping[str, FloatArray]) -> Draw:
-    """Draw arrays in the order of the forward pass, each with its gradient beneath it.
+_ROWS: Final = (
+    ("C", "joined", "W1", "b1", "sums", "mean", "centred", "squares"),
+    ("variance", "rstd", "normal", "gain", "shift", "scaled", "h", "W2", "b2"),
+    ("logits", "largest", "shifted", "counts", "total", "inverse", "probs", "logprobs"),
+)
+"""Of `models.by_hand`, in the order of the forward pass, as on the page."""
+
+
+def cascade(values: Mapping[str, FloatArray], gradients: Mapping[str, FloatArray]) -> Draw:
+    """Draw the arrays of `models.by_hand` in the order of the forward pass, each with its gradient beneath it.
 
     Args:
-        rows: names, in rows as on the page.
         values: by name.
         gradients: by name, each in its value's shape; each is coloured by its own largest number.
     """
 
     def draw(ax: Axes) -> None:
         colours = palette(ax)
-        most = max(float(np.abs(gradients[name]).max()) for row in rows for name in row)
+        most = max(float(np.abs(gradients[name]).max()) for row in _ROWS for name in row)
         top, width = 0.0, 0.0
-        for names in rows:
+        for names in _ROWS:
             tables = [_table(values[name]) for name in names]
             height, left = max(len(table) for table in tables), 0.0
             below = top + height + 0.9

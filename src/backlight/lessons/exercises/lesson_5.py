@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backlight.core import Array, FloatArray, IntArray
+from backlight.core import FloatArray, IntArray
 from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, call
 from backlight.models import by_hand
 
@@ -42,7 +42,7 @@ def _networks(rng: np.random.Generator) -> list[dict[str, Any]]:
     return cases
 
 
-def _gradients(weights: Any, steps: Any, x: IntArray, y: IntArray) -> dict[str, Array]:
+def _gradients(weights: Any, steps: Any, x: IntArray, y: IntArray) -> dict[str, Any]:
     by_weight, by_step = by_hand.backward(weights, steps, x, y)
     found = by_weight._asdict() | by_step._asdict()
     return {name: found[name] for name in _ORDER}
@@ -450,13 +450,11 @@ def _two_layers(
         dscaled, normal, rstd, weights.gain, mean=not direct, variance=not direct, bessel=bessel and correction == 1
     )
     dvectors = (dsums @ weights.W1.T).reshape(vectors.shape)
-    dC = np.zeros_like(weights.C)
+    dC = _last_only(weights.C, x, dvectors)
     if add:
-        np.add.at(dC, x, dvectors)
-    else:
-        dC[x] += dvectors
-    dW1, db1 = joined.T @ dsums, dsums.sum(0)
-    return loss, by_hand.Weights(dC, dW1, db1, dgain, dshift, h.T @ dlogits, dlogits.sum(0))
+        np.add.at(dC := np.zeros_like(dC), x, dvectors)
+    dW2, dW1 = h.T @ dlogits, joined.T @ dsums
+    return loss, by_hand.Weights(dC, dW1, dsums.sum(0), dgain, dshift, dW2, dlogits.sum(0))
 
 
 def _slipping(**slips: Any) -> Callable[..., Any]:
@@ -480,9 +478,9 @@ TRAINING = Exercise(
     task="""\
 Write `train_by_hand(weights, batches, lr)`. `weights` has `C`, `W1`, `b1`, `gain`, `shift`, `W2`, `b2` as in 5.1;
 `batches` is a list of pairs `(x, y)` of ids (N, 3) and targets (N,). For each batch: forward, with batch norm as in
-5.3; the loss; all seven gradients by hand; then move every weight by `lr` times its gradient, downhill. Return two things:
-the list of losses, each from before its step, and the seven weights at the end, in the order above. If you change the
-arrays in place (`W -= ...`), the losses are enough.""",
+5.3; the loss; all seven gradients by hand; then move every weight by `lr` times its gradient, downhill. Return two
+things: the list of losses, each from before its step, and the seven weights at the end, in the order above. If you
+change the arrays in place (`W -= ...`), the losses are enough.""",
     cases=_batches,
     solution=_train,
     use=_trained,
@@ -542,7 +540,7 @@ arrays in place (`W -= ...`), the losses are enough.""",
     hints=(
         "One step: forward; 5.2 for dlogits; a product and a bias; tanh; 5.3; a product and a bias; the rows of C.",
         "Variance: x.var(0, ddof=1). dh = dlogits @ W2.T, dscaled = (1 - h**2) * dh, then batch_norm_backward.",
-        "dW1 = joined.T @ dsums, db1 = dsums.sum(0), dvectors = (dsums @ W1.T).reshape(vectors.shape); 2.4 for dC.",
+        "dW1 = joined.T @ dsums, db1 = dsums.sum(0), dvectors = (dsums @ W1.T).reshape(N, 3, -1); 2.4 for dC.",
         "Only now: for weight, gradient in zip(weights, gradients): weight -= lr * gradient.",
     ),
     look="the losses beside autograd's in the lesson: from which step on do yours differ?",

@@ -3,11 +3,10 @@
 # %% [markdown]
 # # Lesson 5: the gradient by hand
 #
-# Lesson 1 ended with one idea: a local derivative times the gradient from above, summed over paths. It was about single
+# Lesson 1 had one idea: a local derivative times the gradient from above, summed over paths. It was about single
 # numbers. Here it takes on arrays: matrix products, broadcasting, indexing, batch norm. At the end a network trains on
-# names, and nothing in it calls `backward()`.
-#
-# Nobody needs to do this at work; `backward()` does. But it only hides the way back, and what is hidden still happens.
+# names, and nothing in it calls `backward()`. At work `backward()` will do it for you. But it only hides the way back,
+# and what is hidden still happens. Whoever sees the way back in the forward code sees bugs coming that raise no error.
 
 # %%
 import numpy as np
@@ -23,50 +22,36 @@ from backlight.models import by_hand
 from backlight.text import Vocabulary, Windows, load_corpus
 
 # %% [markdown]
-# ## Three bugs that raise no error
+# ## Three such bugs
 #
-# **Clipping the loss.** Some examples have a huge loss, and somebody cuts it: "at most 2 nats". What was meant is to
-# cut the *gradient*. Where the loss is cut it is a constant, and the slope of a constant is 0:
+# - **Clipping the loss.** Some examples have a huge loss, and somebody cuts it: "at most 2 nats". What was meant is to
+#   cut the *gradient*. Where a loss is cut it is a constant, and the slope of a constant is 0: the example that was
+#   most wrong, from which there was most to learn, teaches nothing.
+# - **Dead units.** What comes back through tanh is multiplied by its slope, 1 - output². A unit that is stuck at 1, for
+#   every example, hears nothing of what it should do instead (lesson 4).
+# - **The same factor, many times.** A recurrent network multiplies by the same matrix at each character. So does its
+#   way back, and 50 times the same factor is nothing, or far too much.
 
 # %%
 logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [6.0, 0.0, 0.0]], requires_grad=True)
 nats = -F.log_softmax(logits, dim=1)[torch.arange(3), torch.tensor([0, 1, 2])]
 torch.where(nats < 2.0, nats, torch.full_like(nats, 2.0)).sum().backward()
 for loss, row in zip(nats.tolist(), logits.grad.tolist(), strict=True):
-    print(f"loss {loss:.2f}   gradient", [round(one, 3) for one in row])
-
-# %% [markdown]
-# The example that was most wrong, from which there was most to learn, teaches nothing.
-#
-# **Dead units.** What comes back through tanh is multiplied by its slope, 1 - output². **The same factor, many times.**
-# A recurrent network multiplies by the same matrix at each character. So does its way back, and 50 times the same
-# factor is nothing or far too much:
-
-# %%
-for at in (0.5, 3.0, 10.0):
-    x = torch.tensor(at, requires_grad=True)
-    x.tanh().backward()
-    print(f"tanh at {at:4}: of a gradient of 1 there comes back {x.grad.item():.1e}")
+    print(f"loss {loss:.2f}: gradient", [round(one, 3) for one in row])
 turn = torch.tensor(np.linalg.qr(np.random.default_rng(5).normal(size=(8, 8)))[0])  # turns, and keeps lengths
 for scale in (0.8, 1.0, 1.25):
-    start = torch.ones(8, dtype=torch.float64, requires_grad=True)
-    state = start
+    state = start = torch.ones(8, dtype=torch.float64, requires_grad=True)
     for _ in range(50):
         state = state @ (scale * turn)
     state.sum().backward()
     print(f"50 steps, each times {scale:4}: a gradient of length {(start.grad**2).sum().sqrt().item():.1e}")
 
 # %% [markdown]
-# All three can be seen coming by whoever sees the way back in the forward code. That is what this lesson is for.
-#
 # ## From numbers to arrays
 #
-# An array is a box of numbers, and each of them has a gradient. So the first rule costs nothing:
-#
-# **A gradient has the shape of what it is the gradient of.**
-#
-# Write `dX` for the gradient of the loss by `X`. It looks like `X`: the same rows, the same columns, and in each place
-# how the loss feels the number that stands in that place of `X`.
+# An array is a box of numbers, and each of them has a gradient. So the first rule costs nothing: **a gradient has the
+# shape of what it is the gradient of.** Write `dX` for the gradient of the loss by `X`. It looks like `X`, and has in
+# each place how the loss feels the number that stands there in `X`.
 #
 # ### A matrix product, number by number
 #
@@ -89,29 +74,22 @@ show(drawings.product_paths(X, W, X @ W, row=0, k=1), width=7, height=2.7)
 # The same for all four, and `dX = dY @ W.T`. For W, look for w21 on the right: it is in y11 with x12 and in y21 with
 # x22. So a column of `X` times a column of `dY`: `dW = X.T @ dY`.
 #
-# Is that so? Let the `Value`s of lesson 1 find out, who know nothing of matrices. (To send any `dY` you like down from
-# above, end with the sum of `dY * Y`: by its first factor, a product's slope is its second.)
+# Is that so? Let the `Value`s of lesson 1 find out, which know nothing of matrices. (To send any `dY` you like from
+# above, end with the sum of `dY * Y`: its slope by a number of `Y` is the number of `dY`.)
 
 # %%
-dY = np.array([[1.0, -2.0], [0.5, 3.0]])
+above = np.array([[1.0, -2.0], [0.5, 3.0]])  # dY
 xs, ws = ([[Value(number) for number in row] for row in array.tolist()] for array in (X, W))
 ys = [[sum(xs[i][k] * ws[k][j] for k in range(2)) for j in range(2)] for i in range(2)]
-end = sum(dY[i, j].item() * ys[i][j] for i in range(2) for j in range(2))
+end = sum(above[i, j].item() * ys[i][j] for i in range(2) for j in range(2))
 end.backward()
 print("numbers: dX", [[one.grad for one in row] for row in xs], "  dW", [[one.grad for one in row] for row in ws])
-print("arrays:  dX", (dY @ W.T).tolist(), "  dW", (X.T @ dY).tolist())
+print("arrays:  dX", (above @ W.T).tolist(), "  dW", (X.T @ above).tolist())
 
 # %% [markdown]
-# You need not remember which one is turned. Let the shapes tell. Here nothing is square, and only one product fits:
-
-# %%
-rng = np.random.default_rng(5)
-X, W, dY = rng.normal(size=(32, 30)), rng.normal(size=(30, 64)), rng.normal(size=(32, 64))
-print("X", X.shape, " W", W.shape, " dY", dY.shape)
-print("dX must be", X.shape, "and dY @ W.T is", (dY @ W.T).shape)
-print("dW must be", W.shape, "and X.T @ dY is", (X.T @ dY).shape)
-
-# %% [markdown]
+# You need not remember which one is turned. Let the shapes tell. For X (32, 30) and W (30, 64), Y and dY are (32, 64);
+# dX must be (32, 30), and of all products of `dY` and `W` only `dY @ W.T` is.
+#
 # ### Forward and its mirror
 #
 # The rest of what a network does with arrays is four moves. Each has its mirror on the way back, and each mirror is
@@ -120,53 +98,40 @@ print("dW must be", W.shape, "and X.T @ dY is", (X.T @ dY).shape)
 # - **Broadcast.** A bias has one row and is added to every row of a batch: N uses, N paths. Backward: **sum**.
 # - **Sum.** Each number goes into one sum, with slope 1. Backward it gets the sum's gradient as it is: **broadcast**.
 #   (A mean is a sum over N, so a gradient over N.)
-# - **Index.** `C[ids]` copies rows. Backward a row gets what came back to its copies, **added** if there are several;
-#   a row that was not picked gets 0. `np.add.at(dC, ids, dY)` does that.
+# - **Index.** `C[ids]` copies rows. Backward a row gets what came back to its copies, **added** if there are several; a
+#   row that was not picked gets 0. `np.add.at(dC, ids, dY)` does that.
 # - **Max.** It copies the largest. Backward **only the largest** gets the gradient: a nudge to another does nothing.
 
 # %%
 x = np.array([[4.0, 1.0, 2.0], [0.0, 7.0, 3.0], [5.0, 6.0, 1.0]])
 b, table, ids = np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]), [2, 0, 2]
-above = np.array([[1.0, -2.0, 0.0], [3.0, 1.0, -1.0], [2.0, 2.0, 5.0]])
-for_sum, for_rows, for_max = np.array([[2.0, -1.0, 3.0]]), above[:, :2], np.array([[2.0], [-3.0], [1.0]])
-
-db = above.sum(0, keepdims=True)
-dx_sum = np.ones_like(x) * for_sum
-dtable = np.zeros_like(table)
+for_b, for_sum = np.array([[1.0, -2.0, 0.0], [3.0, 1.0, -1.0], [2.0, 2.0, 5.0]]), np.array([[2.0, -1.0, 3.0]])
+for_rows, for_max = np.array([[1.0, -2.0], [3.0, 1.0], [2.0, 2.0]]), np.array([[2.0], [-3.0], [1.0]])
+db, dx_sum, dtable, dx_max = for_b.sum(0, keepdims=True), np.ones_like(x) * for_sum, np.zeros_like(table), x * 0
 np.add.at(dtable, ids, for_rows)
-dx_max = np.zeros_like(x)
 dx_max[np.arange(3), x.argmax(1)] = for_max[:, 0]
-
-
-def by_autograd(move, array, dy):
+moves = []
+for name, mirror, move, array, above, ours in (
+    ("broadcast to 3 rows", "sum over 3 rows", lambda b: b + torch.zeros((3, 3)), b, for_b, db),
+    ("sum over the rows", "broadcast to the rows", lambda x: x.sum(0, keepdim=True), x, for_sum, dx_sum),
+    ("pick rows 2, 0, 2", "add into rows 2, 0, 2", lambda table: table[torch.tensor(ids)], table, for_rows, dtable),
+    ("largest of each row", "only to the largest", lambda x: x.max(1, keepdim=True).values, x, for_max, dx_max),
+):
     leaf = torch.tensor(array, requires_grad=True)
-    move(leaf).backward(torch.tensor(dy))
-    return leaf.grad.numpy()
-
-
-print(compare("broadcast", db, by_autograd(lambda b: b + torch.tensor(x), b, above)))
-print(compare("sum      ", dx_sum, by_autograd(lambda x: x.sum(0, keepdim=True), x, for_sum)))
-print(compare("index    ", dtable, by_autograd(lambda table: table[torch.tensor(ids)], table, for_rows)))
-print(compare("max      ", dx_max, by_autograd(lambda x: x.max(1, keepdim=True).values, x, for_max)))
-
-# %%
-moves = [
-    drawings.Mirror("broadcast to 3 rows", "sum over 3 rows", b, b + np.zeros_like(x), above, db),
-    drawings.Mirror("sum over the rows", "broadcast to the rows", x, x.sum(0, keepdims=True), for_sum, dx_sum),
-    drawings.Mirror("pick rows 2, 0, 2", "add into rows 2, 0, 2", table, table[ids], for_rows, dtable),
-    drawings.Mirror("largest of each row", "only to the largest", x, x.max(1, keepdims=True), for_max, dx_max),
-]
+    y = move(leaf)
+    y.backward(torch.tensor(above))
+    print(compare(f"{name:19}", ours, leaf.grad.numpy()))
+    moves.append(drawings.Mirror(name, mirror, array, y.detach().numpy(), above, ours))
 show(drawings.mirrors(moves), width=8, height=7.2)
 
 # %% [markdown]
-# Row 2 of the table was picked twice, so two gradients are added up in it. And everything that works number by number
-# (+, *, exp, log, tanh) works as in lesson 1: its own slope, times the gradient from above, in each place.
+# Row 2 of the table was picked twice, so two gradients add up in it. And what works number by number (+, *, exp, log,
+# tanh) is as in lesson 1: its own slope, times the gradient from above, in each place.
 #
 # ## A whole network, in steps of one line
 #
-# The network of lesson 4: three characters in, vectors side by side, a layer, batch norm, tanh, a layer,
-# cross-entropy. Taken apart so far that each line is *one* step whose slope you know. In float64, so that what is
-# not rounding shows.
+# The network of lesson 4: three characters in, vectors side by side, a layer, batch norm, tanh, a layer, cross-entropy.
+# It is taken apart so far that each line is *one* step whose slope you know.
 
 # %%
 corpus = load_corpus("names")
@@ -178,7 +143,6 @@ batch = windows.sample(N, np.random.default_rng(1))
 x, y = batch.x, batch.y
 weights = by_hand.first_weights(V, rng=np.random.default_rng(2), dtype=np.float64)
 C, W1, b1, gain, shift, W2, b2 = (torch.tensor(array, requires_grad=True) for array in weights)
-print(", ".join(f"{name} {array.shape}" for name, array in weights._asdict().items()))
 print("first of the batch:", [labels[i] for i in x[0]], "then", labels[y[0]])
 
 # %%
@@ -209,11 +173,10 @@ loss = -logprobs[torch.arange(N), torch.tensor(y)].mean()
 print(f"loss {loss.item():.4f} nats")
 
 # %% [markdown]
-# Why N - 1? The squares are taken from a mean that was made to fit these very numbers, so they come out a little too
-# small: by (N - 1)/N, in the long run. Dividing by N - 1 makes up for it. It is called *Bessel's correction*, and
-# whoever forgets it on the way back is off by 3 % at N = 32, and learns on without a word.
+# Why N - 1? The mean was made to fit these very numbers, so their squared distances from it come out a little too
+# small: by (N - 1)/N, on average. To divide by N - 1 makes up for it. This is *Bessel's correction*.
 #
-# The machine's answer, to compare with. `retain_grad()` keeps the gradients of what lies in between, too:
+# The machine's answer, to compare with. `retain_grad()` keeps the gradients of what lies in between:
 
 # %%
 arrays = {
@@ -227,14 +190,13 @@ for array in arrays.values():
 loss.backward()
 auto = {name: array.grad.numpy() for name, array in arrays.items()}
 steps = by_hand.forward(weights, x, y)  # the same steps as plain arrays: steps.probs, ...
-print("every step the same:", all(np.allclose(getattr(steps, name), arrays[name].numpy()) for name in steps._fields[:-1]))
 
 # %% [markdown]
 # ### The first three steps back
 #
-# `loss`: it picks one number from each row, takes the mean, and a minus. So each picked one has the slope -1/N, and
-# all others 0. `logprobs`: the slope of log is 1 / its input. `probs = counts * inverse`: by one factor, a product's
-# slope is the other. But `inverse` is (N, 1): it was broadcast over a row, so the row is summed.
+# `loss`: it picks one number from each row, takes the mean, and a minus. So each picked one has the slope -1/N, and all
+# others 0. `logprobs`: the slope of log is 1 / its input. `probs = counts * inverse`: by one factor, a product's slope
+# is the other. But `inverse` is (N, 1): it was broadcast over a row, so the row is summed.
 
 # %%
 dlogprobs = np.zeros_like(steps.logprobs)
@@ -274,11 +236,10 @@ print(compare("inverse", dinverse, auto["inverse"]))
 # `W1` (I, H), `b1`, `gain` and `shift` (H,), `W2` (H, V), `b2` (V,). `steps` has what the forward pass computed:
 # `steps.probs` and so on. `x` (N, T) are ids, `y` (N,) targets. Return a dictionary by name: `d["probs"]` is the
 # gradient of `steps.probs`, in the same shape. In the order of the walk: logprobs, probs, inverse, total, counts,
-# shifted, largest, logits, h, W2, b2, scaled, gain, shift, normal, rstd, variance, squares, centred, mean, sums, joined,
-# W1, b1, vectors, C. Hand in the first few, if you like: the check says how far they are right.
+# shifted, largest, logits, h, W2, b2, scaled, gain, shift, normal, rstd, variance, squares, centred, mean, sums,
+# joined, W1, b1, vectors, C. Hand in the first few, if you like: the check says how far they are right.
 #
-# Three are there already. Add one line, run the cell, read what it says; then the next. (Names as in the lecture,
-# `norm_logits` or `bndiff`, are understood too.)
+# Three are there already. Add one line, run the cell, read what it says; then the next. (The lecture's names will do.)
 
 
 # %%
@@ -296,11 +257,9 @@ def all_gradients(weights, steps, x, y):
     d["logits"] = d["shifted"].copy()
     d["logits"][rows, steps.logits.argmax(1)] += d["largest"][:, 0]
     d["h"] = d["logits"] @ weights.W2.T
-    d["W2"] = steps.h.T @ d["logits"]
-    d["b2"] = d["logits"].sum(0)
+    d["W2"], d["b2"] = steps.h.T @ d["logits"], d["logits"].sum(0)
     d["scaled"] = (1 - steps.h**2) * d["h"]
-    d["gain"] = (steps.normal * d["scaled"]).sum(0)
-    d["shift"] = d["scaled"].sum(0)
+    d["gain"], d["shift"] = (steps.normal * d["scaled"]).sum(0), d["scaled"].sum(0)
     d["normal"] = weights.gain * d["scaled"]
     d["rstd"] = (steps.centred * d["normal"]).sum(0)
     d["variance"] = -0.5 * (steps.variance + 1e-5) ** -1.5 * d["rstd"]
@@ -309,8 +268,7 @@ def all_gradients(weights, steps, x, y):
     d["mean"] = -d["centred"].sum(0)
     d["sums"] = d["centred"] + d["mean"] / N
     d["joined"] = d["sums"] @ weights.W1.T
-    d["W1"] = steps.joined.T @ d["sums"]
-    d["b1"] = d["sums"].sum(0)
+    d["W1"], d["b1"] = steps.joined.T @ d["sums"], d["sums"].sum(0)
     d["vectors"] = d["joined"].reshape(steps.vectors.shape)
     d["C"] = np.zeros_like(weights.C)
     np.add.at(d["C"], x, d["vectors"])
@@ -320,45 +278,36 @@ def all_gradients(weights, steps, x, y):
 
 check("5.1", all_gradients)
 
-# %% [markdown]
-# Beside the machine's, on the names, as far as you have come:
-
 # %%
+# beside the machine's, on the names, as far as you have come
 for name, array in all_gradients(weights, steps, x, y).items():
-    print(compare(f"{name:8} {str(array.shape):12}", array, auto[name]))
+    print(compare(f"{name:8} {array.shape!s:12}", array, auto[name]))
 
 # %% [markdown]
 # ## The cascade
 #
-# The same walk as a picture, on a network small enough to see every number. Read the blue arrows to the right, row by
-# row, down to the loss. Then the orange ones, from the bottom up to `C`. Blue cells below would make the loss grow,
-# orange ones would make it fall.
+# The same walk as a picture, on a network small enough to see every number. Go along the blue arrows, row by row, down
+# to the loss. Then along the orange ones, from the bottom up to `C`. A blue cell below says: raise this number, and the
+# loss grows. An orange one: it falls.
 
 # %%
-rng = np.random.default_rng(11)
-small = by_hand.first_weights(7, context=3, embedding=2, hidden=5, rng=rng, dtype=np.float64)
-few_x, few_y = rng.integers(0, 7, (4, 3)), rng.integers(0, 7, 4)
+small, (few_x, few_y) = given("5.4")["weights"], given("5.4")["batches"][0]
 few = by_hand.forward(small, few_x, few_y)
 by_weight, by_step = by_hand.backward(small, few, few_x, few_y)
-rows = [
-    ["C", "joined", "W1", "b1", "sums", "mean", "centred", "squares"],
-    ["variance", "rstd", "normal", "gain", "shift", "scaled", "h", "W2", "b2"],
-    ["logits", "largest", "shifted", "counts", "total", "inverse", "probs", "logprobs"],
-]
-values, gradients = small._asdict() | few._asdict(), by_weight._asdict() | by_step._asdict()
-show(drawings.cascade(rows, values, gradients), width=11, height=8.4)
+both = drawings.cascade(small._asdict() | few._asdict(), by_weight._asdict() | by_step._asdict())
+show(both, width=11, height=8.4)
 
 # %% [markdown]
-# It begins with four numbers, one target a row. `total` spreads it over whole rows: now all characters hear of it.
-# The product by `W2` spreads it over all units, batch norm over all rows, and at the end it has been gathered into
-# the rows of `C` that were used. Nothing in this is special to this network. Every step knew its own slope, and no more.
+# It begins with one number a row. `total` spreads it over the row: now all characters hear of it. `W2` spreads it over
+# all units, batch norm over all rows, and at the end it is gathered in the rows of `C` that were used. No step knew
+# more than its own slope. That is why the same walk works for any system that can be taken apart into steps.
 #
-# Two gradients are 0, and it makes sense. Taking `largest` off changes no probability, so the loss cannot depend on
-# it. And whatever `b1` adds to a unit, batch norm's mean takes away. A bias before batch norm is of no use.
+# Two gradients are 0, and must be. To take `largest` off changes no probability, so the loss cannot depend on it. And
+# what `b1` adds to a unit, batch norm's mean takes away: a bias before batch norm is of no use.
 #
 # ## Cross-entropy in one piece
 #
-# Eight steps for something that has a short formula: much must cancel. On paper, for one row z with the target t,
+# Eight steps for a short formula: much must cancel. On paper, for one row z with the target t,
 #
 #     loss = -log p_t = -z_t + log(sum of all e^z)
 #
@@ -371,11 +320,10 @@ show(drawings.cascade(rows, values, gradients), width=11, height=8.4)
 #
 # ### Exercise 5.2: cross-entropy in one piece
 #
-# Write `cross_entropy_backward(logits, targets)`. `logits` is an array (N, V), `targets` (N,) whole numbers. The loss is
-# the mean over the rows of -log p, where p is softmax of the row at its target. Return its gradient by the logits,
-# (N, V), in one piece: without logprobs, probs and the rest. Logits of 1000 are allowed.
-#
-# You can also hand in an array that you made of `given("5.2")`.
+# Write `cross_entropy_backward(logits, targets)`. `logits` is an array (N, V), `targets` (N,) whole numbers. The loss
+# is the mean over the rows of -log p, where p is softmax of the row at its target. Return its gradient by the logits,
+# (N, V), in one piece: without logprobs, probs and the rest. Logits of 1000 are allowed. (An array that was made of
+# `given("5.2")` will do, too.)
 
 
 # %%
@@ -392,21 +340,20 @@ def cross_entropy_backward(logits, targets):
 check("5.2", cross_entropy_backward)
 
 # %% [markdown]
-# Think of it as forces. Gradient descent goes against the gradient, so each wrong character is pushed down by the
-# probability that it was given, and the right one is pulled up by what it lacked to 1. One row of our batch:
+# Gradient descent goes against the gradient: each wrong character is pushed down by the probability that it was given,
+# and the right one is pulled up by what it lacked to 1. These are forces. Here they are for one row of our batch:
 
 # %%
-dlogits = auto["logits"]
-show(drawings.pulls(N * dlogits[0], labels, target=int(y[0])), height=3)
+show(drawings.pulls(N * auto["logits"][0], labels, target=int(y[0])), height=3)
 
 # %% [markdown]
 # Push and pull balance: the row sums to 0, as probabilities sum to 1. A row that was right, and sure of it, feels
-# nothing. One that was sure and wrong is torn hardest, in two places. These forces, for all rows, are all that enters
-# the network from above. Everything else in the cascade hands them on.
+# nothing. One that was sure and wrong is torn hardest. These forces, of all rows, are all that enters the network from
+# above. Everything else hands them on.
 
 # %%
-print("sums of rows:", (dlogits.sum(1) + 0.0).round(12).tolist()[:6], "...")
-show(pages.dlogits(dlogits, labels))
+print(f"the largest sum of a row: {np.abs(auto['logits'].sum(1)).max():.0e}")
+show(pages.dlogits(auto["logits"], labels))
 
 # %% [markdown]
 # ## Batch norm in one piece
@@ -419,38 +366,31 @@ show(pages.dlogits(dlogits, labels))
 # turn, and what all eight outputs do:
 
 # %%
-column, h = np.random.default_rng(3).normal(size=(8, 1)), 1e-5
-
-
-def outputs(column):
-    return by_hand.batch_norm(column, np.ones(1), np.zeros(1)).y[:, 0]
-
-
-nudges = h * np.eye(8)[:, :, None]
-slopes = np.stack([(outputs(column + nudge) - outputs(column - nudge)) / (2 * h) for nudge in nudges], axis=1)
+column, step = np.random.default_rng(3).normal(size=(8, 1)), 1e-5
+nudges = step * np.eye(8)  # eight copies of the column, each with another x nudged
+up, down = (by_hand.batch_norm(column + nudge, np.ones(8), np.zeros(8)).y for nudge in (nudges, -nudges))
+slopes = (up - down) / (2 * step)
 show(drawings.influence(slopes), width=6.4, height=6.2)
 
 # %% [markdown]
-# The diagonal is large: an x moves its own y most. But no cell is 0. Every example moves the mean and the variance,
-# and through them all the others: there are sums over the batch in the gradient for this reason. Go by the three
-# paths, with g for `gain * dy`, what comes back to normal:
+# No cell is 0: every example moves the mean and the variance, and through them all the others. So the gradient has sums
+# over the batch. There are three paths. With g for `gain * dy`, which is what comes back to normal:
 #
 # 1. **Directly.** normal has the slope r by x: the share is `r * g`.
 # 2. **By the mean.** m has the slope -r in every row, so `dm = -r * g.sum(0)`. Each x has 1/N of m: `dm / N`. (m is in
 #    the variance, too. But there the paths cancel: distances from a mean sum to 0.)
-# 3. **By the variance.** With x - m = normal / r, `dr = (g * normal).sum(0) / r`. The variance v has `dv = -0.5 * r**3 *
-#    dr`. Each x has the slope 2 (x - m) / (N - 1) in v, so the share is `dv * 2 * (normal / r) / (N - 1)`, and that is
-#    `-r * normal * (g * normal).sum(0) / (N - 1)`.
+# 3. **By the variance.** With x - m = normal / r, `dr = (g * normal).sum(0) / r`. The variance v has `dv = -0.5 * r**3
+#    * dr`. Each x has the slope 2 (x - m) / (N - 1) in v, so the share is `dv * 2 * (normal / r) / (N - 1)`, and that
+#    is `-r * normal * (g * normal).sum(0) / (N - 1)`.
 #
-# Add the three up, and take out what they share. Two of the sums over the batch you have already: they are `dshift` and
-# `dgain`.
+# Add the three up, and take out what they share. Both sums over the batch you have already: `dshift` and `dgain`.
 #
 # ### Exercise 5.3: batch norm in one piece
 #
 # Write `batch_norm_backward(dy, normal, rstd, gain)`. Forward, each column of x (N, H) was treated so: `normal = (x -
-# mean) * rstd` and `y = gain * normal + shift`, where `rstd` is 1 over the root of the variance + 1e-5, and the variance
-# is divided by N - 1. `dy` (N, H) is the gradient from above, `gain` is (H,), `normal` (N, H) and `rstd` (H,) are as
-# computed. Return `dx, dgain, dshift`, of shapes (N, H), (H,) and (H,), a formula for each.
+# mean) * rstd` and `y = gain * normal + shift`, where `rstd` is 1 over the root of the variance + 1e-5, and the
+# variance is divided by N - 1. `dy` (N, H) is the gradient from above, `gain` is (H,), `normal` (N, H) and `rstd` (H,)
+# are as computed. Return `dx, dgain, dshift`, of shapes (N, H), (H,) and (H,), a formula for each.
 
 
 # %%
@@ -467,17 +407,13 @@ def batch_norm_backward(dy, normal, rstd, gain):
 check("5.3", batch_norm_backward)
 
 # %% [markdown]
-# Three things to see in the formula. Each column of `dx` sums to 0: batch norm does not see a shift of all x, so no
-# gradient points that way. If `dy` is all ones, all of `dx` is 0, right or wrong: test with a `dy` that is random. And
-# with N for N - 1 it is wrong by little, and nothing else tells:
+# Two things to see. If `dy` is all ones, all of `dx` is 0, with the right formula and with many a wrong one: test with
+# a `dy` that is random. And with N for N - 1 it is wrong by so little that nothing else would tell:
 
 # %%
-dscaled = auto["scaled"]
-for name, factor in (("N - 1", N / (N - 1)), ("N", 1.0)):
-    inner = N * dscaled - dscaled.sum(0) - factor * steps.normal * (dscaled * steps.normal).sum(0)
-    wanted = np.abs(auto["sums"]).max()
-    off = np.abs(weights.gain * steps.rstd / N * inner - auto["sums"]).max()
-    print(f"with {name:5}: off by {off:.1e}, where the largest gradient is {wanted:.1e}")
+for name, correction in (("N - 1", 1), ("N", 0)):
+    dx, *_ = by_hand.batch_norm_backward(auto["scaled"], steps.normal, steps.rstd, weights.gain, correction)
+    print(f"{name:5} off by {np.abs(dx - auto['sums']).max():.1e}; the largest gradient is {np.abs(dx).max():.1e}")
 
 # %% [markdown]
 # ## Putting it all together
@@ -486,9 +422,10 @@ for name, factor in (("N - 1", N / (N - 1)), ("N", 1.0)):
 #
 # Write `train_by_hand(weights, batches, lr)`. `weights` has `C`, `W1`, `b1`, `gain`, `shift`, `W2`, `b2` as in 5.1;
 # `batches` is a list of pairs `(x, y)` of ids (N, 3) and targets (N,). For each batch: forward, with batch norm as in
-# 5.3; the loss; all seven gradients by hand; then move every weight by `lr` times its gradient, downhill. Return two things:
-# the list of losses, each from before its step, and the seven weights at the end, in the order above. If you change the
-# arrays in place (`W -= ...`), the losses are enough.
+# 5.3; the loss; all seven gradients by hand; then move every weight by `lr` times its gradient, downhill. Return two
+# things: the list of losses, each from before its step, and the seven weights at the end, in the order above. If you
+# change the arrays in place (`W -= ...`), the losses are enough. (NumPy's `sums.var(0)` divides by N; with `ddof=1`, by
+# N - 1.)
 
 
 # %%
@@ -498,24 +435,20 @@ def train_by_hand(weights, batches, lr):
     C, W1, b1, gain, shift, W2, b2 = weights
     losses = []
     for x, y in batches:
-        N = len(x)
-        vectors = C[x]
-        joined = vectors.reshape(N, -1)
+        N, joined = len(x), C[x].reshape(len(x), -1)
         sums = joined @ W1 + b1
-        centred = sums - sums.mean(0)
-        rstd = ((centred**2).sum(0) / (N - 1) + 1e-5) ** -0.5
-        normal = centred * rstd
+        rstd = (sums.var(0, ddof=1) + 1e-5) ** -0.5
+        normal = (sums - sums.mean(0)) * rstd
         h = np.tanh(gain * normal + shift)
         logits = h @ W2 + b2
         shifted = logits - logits.max(1, keepdims=True)
         losses.append((np.log(np.exp(shifted).sum(1)) - shifted[np.arange(N), y]).mean())
-        # and back
         dlogits = cross_entropy_backward(logits, y)
         dW2, db2 = h.T @ dlogits, dlogits.sum(0)
         dsums, dgain, dshift = batch_norm_backward((1 - h**2) * (dlogits @ W2.T), normal, rstd, gain)
         dW1, db1 = joined.T @ dsums, dsums.sum(0)
         dC = np.zeros_like(C)
-        np.add.at(dC, x, (dsums @ W1.T).reshape(vectors.shape))
+        np.add.at(dC, x, (dsums @ W1.T).reshape(N, 3, -1))
         for weight, gradient in zip(weights, (dC, dW1, db1, dgain, dshift, dW2, db2), strict=True):
             weight -= lr * gradient
     return losses, weights
@@ -525,70 +458,49 @@ def train_by_hand(weights, batches, lr):
 check("5.4", train_by_hand)
 
 # %% [markdown]
-# Now for real, beside a loop that leaves the gradients to autograd: the same weights to begin with, the same batches.
-# (Until yours is there, the package's own stands in: `by_hand.train`.)
+# Now for real, beside autograd: the same first weights, the same batches. (The package's stands in until yours is
+# there.)
 
 # %%
 rng = np.random.default_rng(5)
 drawn = [windows.sample(N, rng) for _ in range(fast(2000, 20))]
 first = by_hand.first_weights(V, rng=rng, dtype=np.float64)
-
-
-def copied(weights):
-    return by_hand.Weights(*(array.copy() for array in weights))
-
-
-trained = copied(first)
-outcome = train_by_hand(trained, [(one.x, one.y) for one in drawn], 0.1)
-if outcome is None:
-    outcome = by_hand.train(trained, drawn, 0.1), trained
+trained = by_hand.Weights(*(array.copy() for array in first))
+outcome = train_by_hand(trained, [(one.x, one.y) for one in drawn], 0.1) or by_hand.train(trained, drawn, 0.1)
 by_us, trained = outcome if isinstance(outcome, tuple) else (outcome, trained)
 trained = by_hand.Weights(*trained)
-
-leaves = [torch.tensor(array, requires_grad=True) for array in first]
-C, W1, b1, gain, shift, W2, b2 = leaves
+C, W1, b1, gain, shift, W2, b2 = leaves = [torch.tensor(array, requires_grad=True) for array in first]
 by_graph = []
 for one in drawn:
     sums = C[torch.tensor(one.x)].view(N, -1) @ W1 + b1
     normal = (sums - sums.mean(0)) * (sums.var(0) + 1e-5) ** -0.5
     loss = F.cross_entropy((gain * normal + shift).tanh() @ W2 + b2, torch.tensor(one.y))
-    for leaf in leaves:
-        leaf.grad = None
     loss.backward()
     for leaf in leaves:
         leaf.data -= 0.1 * leaf.grad
+        leaf.grad = None
     by_graph.append(loss.item())
-
-print("step   by hand    autograd")
-for step in sorted({0, 1, 10, 100, 1000, len(drawn) - 1} & set(range(len(drawn)))):
-    print(f"{step:4}   {by_us[step]:.6f}   {by_graph[step]:.6f}")
+for step in (0, 1, 10, len(drawn) - 1):
+    print(f"step {step:4}: by hand {by_us[step]:.6f}, autograd {by_graph[step]:.6f}")
 print(f"largest difference of {len(drawn)} losses: {np.abs(np.subtract(by_us, by_graph)).max():.1e}")
 
 # %%
 show(drawings.beside(by_us, by_graph), height=3.4)
 
 # %% [markdown]
-# Not alike: the same, but for the last bits. There is nothing in `backward()` that you have not done yourself now. And
-# what it has learnt, from gradients that were all written by hand (batch norm's mean and variance are taken from many
-# examples, as one character at a time is no batch):
+# The same, but for the last bits: there is nothing left in `backward()` that you have not done yourself. And this is
+# what it has learnt, a dot after each name. (One character at a time is no batch, so mean and variance come from many.)
 
 # %%
-many = windows.batch(np.arange(0, windows.targets, 10))
-mean, variance = by_hand.statistics(trained, many.x)
-print(f"loss on {len(many.y):,} examples: {by_hand.held_out_loss(trained, (mean, variance), many.x, many.y):.3f} nats")
-rng, names = np.random.default_rng(8), []
-for _ in range(8):
-    context, name = [0, 0, 0], ""
-    while len(name) < 20:
-        sums = trained.C[context].reshape(-1) @ trained.W1 + trained.b1
-        h = np.tanh(trained.gain * (sums - mean) * (variance + 1e-5) ** -0.5 + trained.shift)
-        counts = np.exp(h @ trained.W2 + trained.b2)
-        i = int(rng.choice(V, p=counts / counts.sum()))
-        if i == 0:
-            break
-        context, name = [*context[1:], i], name + labels[i]
-    names.append(name)
-print(*names)
+mean, variance = by_hand.statistics(trained, windows.batch(np.arange(0, windows.targets, 10)).x)
+rng, text = np.random.default_rng(8), [0, 0, 0]
+for _ in range(70):
+    context = [0, 0, 0] if text[-1] == 0 else text[-3:]
+    sums = trained.C[context].reshape(-1) @ trained.W1 + trained.b1
+    h = np.tanh(trained.gain * (sums - mean) * (variance + 1e-5) ** -0.5 + trained.shift)
+    counts = np.exp(h @ trained.W2 + trained.b2)
+    text.append(int(rng.choice(V, p=counts / counts.sum())))
+print("".join(labels[i] for i in text[3:]))
 
 # %% [markdown]
 # ## What you can now do
@@ -599,13 +511,10 @@ print(*names)
 # - write cross-entropy's and batch norm's gradients in one piece, and say why they are so short
 # - see in the forward code where the way back will be cut, die or explode
 #
-# On the command line, `backlight gradcheck` holds every gradient of this package, all of them written so, against
-# PyTorch's and against differences. `backlight explain` walks through any formula.
-#
-# The package has this lesson in `backlight/models/by_hand`: look there when you are through.
+# On the command line, `backlight gradcheck` holds all gradients of the package against PyTorch's and against
+# differences.
 #
 # **Sources.** The lecture: Andrej Karpathy, [Building makemore Part 4: Becoming a Backprop
 # Ninja](https://www.youtube.com/watch?v=q8SA3rM6ckI). The papers: Rumelhart, Hinton & Williams, [Learning
 # representations by back-propagating errors](https://doi.org/10.1038/323533a0), Nature 323, 1986; Ioffe & Szegedy,
-# [Batch Normalization](https://arxiv.org/abs/1502.03167), 2015, which has this gradient in its section 3, without
-# Bessel's correction.
+# [Batch Normalization](https://arxiv.org/abs/1502.03167), 2015.
