@@ -1,6 +1,6 @@
 """Lesson 5's exercises, answered as learners answer them: in another style, or with a mistake that has a name."""
 
-# ruff: noqa: ARG001, ARG005, N812  (wrong answers leave out what they should use)
+# ruff: noqa: ARG005, N812  (wrong answers leave out what they should use)
 
 import numpy as np
 import pytest
@@ -92,6 +92,7 @@ def test_the_lectures_way_is_right():
         ("db2", lambda t, d, n: d["dlogits"], "b2", "forgot to sum over a broadcast axis"),
         ("dhpreact", lambda t, d, n: (1 - t["scaled"] ** 2) * d["dh"], "scaled", "tanh's slope by its input"),
         ("dbnvar", lambda t, d, n: -0.5 * t["variance"] ** -1.5 * d["dbnvar_inv"], "variance", "forgot ε"),
+        ("dbndiff2", lambda t, d, n: d["dbnvar"] / (n - 1), "squares", "forgot to broadcast"),
         ("dbndiff2", lambda t, d, n: 1 / n * torch.ones_like(t["squares"]) * d["dbnvar"], "squares", "Bessel"),
         ("dbndiff", lambda t, d, n: t["rstd"] * d["dbnraw"], "centred", "forgot one of two paths"),
         ("dbndiff", lambda t, d, n: 2 * t["centred"] * d["dbndiff2"], "centred", "= for += where paths meet"),

@@ -131,6 +131,11 @@ W1, b1, vectors, C. Hand in the first few, if you like: the check says how far t
             message="Sum over the axis along which it was broadcast: then what is left has its own shape.",
         ),
         Mistake(
+            name="forgot to broadcast what was summed",
+            answer=_slip(squares=lambda w, s, d, N: d.variance / (N - 1)),
+            message="Each square has its own gradient, if the same in every row: np.ones_like(squares) times it.",
+        ),
+        Mistake(
             name="forgot one of two paths",
             answer=_slip(
                 counts=lambda w, s, d, N: s.inverse * d.probs,
@@ -257,11 +262,6 @@ the mean over the rows of -log p, where p is softmax of the row at its target. R
             name="only the pull",
             answer=lambda logits, targets: -_onehot(logits, targets) / len(targets),
             message="That pulls the target up and leaves the rest. But others push: a row sums to 0.",
-        ),
-        Mistake(
-            name="1 off everywhere",
-            answer=lambda logits, targets: (_softmax(logits) - 1) / len(targets),
-            message="The 1 comes off at the target only.",
         ),
         Mistake(
             name="1 off in whole columns",

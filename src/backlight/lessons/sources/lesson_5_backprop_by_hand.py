@@ -203,7 +203,8 @@ dinverse = (steps.counts * dprobs).sum(1, keepdims=True)
 print(compare("inverse", dinverse, auto["inverse"]))
 
 # %% [markdown]
-# It goes on like this, 23 times more. What each step knows of itself:
+# It goes on like this, 23 times more. What each step knows of itself is in this table. From above comes the gradient of
+# what stands on the left of its `=`; what you work out is the gradient of what stands on the right.
 #
 # | step | its own slope | on the way back |
 # |---|---|---|
@@ -276,8 +277,10 @@ check("5.1", all_gradients)
 
 # %%
 # beside autograd's, on the names, as far as you have come
-for name, array in all_gradients(weights, steps, x, y).items():
-    print(compare(f"{name:8} {array.shape!s:12}", array, auto[name]))
+mine = all_gradients(weights, steps, x, y)
+for name, array in mine.items():
+    if name in auto and np.shape(array) == auto[name].shape:
+        print(compare(f"{name:8} {np.shape(array)!s:12}", array, auto[name]))
 
 # %% [markdown]
 # ## The cascade
@@ -297,6 +300,7 @@ show(both, width=11, height=8.4)
 # It begins with one number a row. `total` spreads it over the row: now all characters hear of it. `W2` spreads it over
 # all units, batch norm over all rows, and at the end it is gathered in the rows of `C` that were used. No step knew
 # more than its own slope. That is why the same walk works for any system that can be taken apart into steps.
+# (`backlight.explain(loss)` tells it as a table.)
 #
 # Two gradients are 0, and must be. To take `largest` off changes no probability, so the loss cannot depend on it. And
 # what `b1` adds to a unit, batch norm's mean takes away: a bias before batch norm is of no use.
@@ -461,7 +465,8 @@ rng = np.random.default_rng(5)
 drawn = [windows.sample(N, rng) for _ in range(fast(2000, 20))]
 first = by_hand.first_weights(V, rng=rng, dtype=np.float64)
 trained = by_hand.Weights(*(array.copy() for array in first))
-outcome = train_by_hand(trained, [(one.x, one.y) for one in drawn], 0.1) or by_hand.train(trained, drawn, 0.1)
+outcome = train_by_hand(trained, [(one.x, one.y) for one in drawn], 0.1)
+outcome = by_hand.train(trained, drawn, 0.1) if outcome is None else outcome
 by_us, trained = outcome if isinstance(outcome, tuple) else (outcome, trained)
 trained = by_hand.Weights(*trained)
 C, W1, b1, gain, shift, W2, b2 = leaves = [torch.tensor(array, requires_grad=True) for array in first]
