@@ -1,5 +1,6 @@
 """The pictures that only the course has, a file a lesson: each gives a function that draws on axes, for `show`."""
 
+from backlight.lessons.drawings.batch_norm import by_depth, compared, falling, gate, spreads
 from backlight.lessons.drawings.bigrams import one_hot, picked_row, smoothing
 from backlight.lessons.drawings.by_hand import Mirror, beside, cascade, influence, mirrors, product_paths, pulls
 from backlight.lessons.drawings.micrograd import curve, plane, secants
@@ -18,4 +19,15 @@ __all__ = [
     "pulls",
     "secants",
     "smoothing",
+    "by_depth",
+    "compared",
+    "curve",
+    "falling",
+    "gate",
+    "one_hot",
+    "picked_row",
+    "plane",
+    "secants",
+    "smoothing",
+    "spreads",
 ]

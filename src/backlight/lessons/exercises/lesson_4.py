@@ -1,0 +1,519 @@
+"""Lesson 4: what starts at zero, a batch norm folded away, first weights of the right size, batch norm itself."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from backlight.core import FloatArray
+from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, call
+
+# -- 4.1: what starts at zero -----------------------------------------------------------------------------------------
+
+_BACK_TO_FRONT = ("b2", "W2", "b1", "W1", "C")
+
+
+def _zeros(rng: np.random.Generator) -> list[dict[str, Any]]:
+    del rng
+    begun = ("C W1 b1 W2 b2", "", "W2 b2", "W1", "b1", "C W1", "W1 b1", "W1 W2", "C W2", "C b1 W2", "C W1 W2")
+    return [{"zero": zero} for zero in begun]
+
+
+def _products(alive: Mapping[str, bool]) -> dict[str, bool]:
+    """Return which gradients are not 0, by which parameters are not 0."""
+    h = alive["b1"] or (alive["C"] and alive["W1"])
+    back = alive["W2"]
+    return {"b2": True, "W2": h, "b1": back, "W1": back and alive["C"], "C": back and alive["W1"]}
+
+
+def _moves(
+    zero: str, *, products: Callable[[Mapping[str, bool]], dict[str, bool]] = _products, steps: int = 5
+) -> dict[str, int]:
+    alive = {name: name not in zero for name in _BACK_TO_FRONT}
+    first = dict.fromkeys(_BACK_TO_FRONT, 0)
+    for step in range(1, steps + 1):
+        for name, moved in products(alive).items():
+            if moved and not first[name]:
+                first[name] = step
+        alive = {name: alive[name] or first[name] > 0 for name in _BACK_TO_FRONT}
+    return first
+
+
+def _inputs_only(alive: Mapping[str, bool]) -> dict[str, bool]:
+    return {**_products({**alive, "W2": True}), "W2": _products(alive)["W2"]}
+
+
+def _way_back_only(alive: Mapping[str, bool]) -> dict[str, bool]:
+    back = alive["W2"]
+    return {"b2": True, "W2": True, "b1": back, "W1": back, "C": back and alive["W1"]}
+
+
+def _no_bias(alive: Mapping[str, bool]) -> dict[str, bool]:
+    return {**_products(alive), "W2": alive["C"] and alive["W1"]}
+
+
+FIRST_MOVES = Exercise(
+    id="4.1",
+    title="What starts at zero",
+    answer="first_moves",
+    task="""\
+The network: `emb = C[x]`, `h = tanh(emb @ W1 + b1)`, `logits = h @ W2 + b2`, then cross-entropy. Write
+`first_moves(zero)`. `zero` is a string with the names of the parameters that start at exactly 0, such as `"W2 b2"`; the
+others start at random numbers. Then gradient descent takes steps. Return a dictionary that says for each of `"C"`,
+`"W1"`, `"b1"`, `"W2"` and `"b2"` which step is the first to change it: 1, 2, 3, and 0 if none ever does. (No letter's
+gradient is 0 by luck: the logits are always pulled.) `"W2" in zero` says whether W2 is among them.""",
+    cases=_zeros,
+    solution=_moves,
+    mistakes=(
+        Mistake(
+            name="what is zero stays zero",
+            answer=lambda zero: {name: int(name not in zero) for name in _BACK_TO_FRONT},
+            message="A parameter's own value is no factor of its own gradient: b2 at 0 is pulled like any other b2. "
+            "Look at what its gradient is a product of.",
+        ),
+        Mistake(
+            name="the way back through W2 is forgotten",
+            answer=lambda zero: _moves(zero, products=_inputs_only),
+            message="What is behind W2 hears of the loss only through W2: its gradient is multiplied by W2. What if "
+            "that is 0?",
+        ),
+        Mistake(
+            name="the inputs of the weights are forgotten",
+            answer=lambda zero: _moves(zero, products=_way_back_only),
+            message="The gradient of a matrix is its input times what comes from above. W2 reads h, W1 reads the rows "
+            "of C. What if these are 0?",
+        ),
+        Mistake(
+            name="b1 is left out of h",
+            answer=lambda zero: _moves(zero, products=_no_bias),
+            message="h is tanh(emb @ W1 + b1). With the product at 0 there is still b1.",
+        ),
+        Mistake(
+            name="only the first step",
+            answer=lambda zero: _moves(zero, steps=1),
+            message="What moves in step 1 is not 0 any more in step 2, and may let others move. Ask again until nothing "
+            "changes.",
+        ),
+    ),
+    hints=(
+        "Walk back from the logits. b2 gets the pull as it is. W2 gets it times h. h gets it times W2. And so on.",
+        "Five questions: b2: always. W2: is h not 0? b1: is W2 not 0? W1: is W2 not 0, and C? C: is W2 not 0, and W1?",
+        "h is not 0 if b1 is not, or if both C and W1 are not.",
+        "Keep a dictionary of what is not 0. Each step: find who moves by what was not 0 before it; then mark those.",
+    ),
+    look="the lesson's cell that trains from zeros and prints the size of every gradient.",
+    use=lambda answer, case: _told(call(answer, case)),
+)
+
+
+def _told(first: Any) -> Any:
+    if not isinstance(first, Mapping):
+        return first
+    return {f"the first step that changes {name}": first[name] for name in _BACK_TO_FRONT if name in first}
+
+
+# -- 4.2: folding -----------------------------------------------------------------------------------------------------
+
+
+def _trained(rng: np.random.Generator) -> list[dict[str, Any]]:
+    return [
+        {
+            "W": rng.normal(size=(n, n)), "b": rng.normal(size=n), "gain": rng.uniform(0.5, 2, n),
+            "bias": rng.normal(size=n), "running_mean": rng.normal(size=n), "running_var": rng.uniform(0.2, 3, n),
+            "eps": eps,
+        }
+        for n, eps in ((4, 0.1), (3, 0.01))
+    ]  # fmt: skip
+
+
+def _root(gain: FloatArray, var: FloatArray, eps: float) -> FloatArray:
+    scale: FloatArray = gain / np.sqrt(var + eps)
+    return scale
+
+
+def _no_root(gain: FloatArray, var: FloatArray, eps: float) -> FloatArray:
+    return gain / (var + eps)
+
+
+def _no_eps(gain: FloatArray, var: FloatArray, eps: float) -> FloatArray:
+    del eps
+    scale: FloatArray = gain / np.sqrt(var)
+    return scale
+
+
+def _eps_outside(gain: FloatArray, var: FloatArray, eps: float) -> FloatArray:
+    scale: FloatArray = gain / (np.sqrt(var) + eps)
+    return scale
+
+
+def _no_gain(gain: FloatArray, var: FloatArray, eps: float) -> FloatArray:
+    return _root(np.ones_like(gain), var, eps)
+
+
+def _fold(
+    W: FloatArray, b: FloatArray, gain: FloatArray, bias: FloatArray, running_mean: FloatArray, running_var: FloatArray,
+    eps: float, *, scale: Callable[..., FloatArray] = _root, rows: bool = False,
+    shift: Callable[..., FloatArray] = lambda b, mean, s, bias: (b - mean) * s + bias,
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    s = scale(gain, running_var, eps)
+    return W * (s[:, None] if rows else s), shift(b, running_mean, s, bias)
+
+
+FOLDING = Exercise(
+    id="4.2",
+    title="Fold batch norm away",
+    answer="fold",
+    task="""\
+Write `fold(W, b, gain, bias, running_mean, running_var, eps)`. A linear layer, `x @ W + b`, is followed by a batch norm
+that is done with training: it takes `running_mean` off, divides by the square root of `running_var + eps`, multiplies by
+`gain` and adds `bias`. `W` is an array (I, O), all others are (O,), `eps` is a number. Return two arrays, the `W` (I, O)
+and the `b` (O,) of one linear layer that gives the same as the two together.""",
+    cases=_trained,
+    solution=_fold,
+    parts=("the folded W", "the folded b"),
+    mistakes=(
+        Mistake(
+            name="forgot eps",
+            answer=lambda **case: _fold(**case, scale=_no_eps),
+            message="The batch norm divided by the root of running_var + eps. What replaces it must do so, too.",
+        ),
+        Mistake(
+            name="the variance is not square-rooted",
+            answer=lambda **case: _fold(**case, scale=_no_root),
+            message="Batch norm divides by a standard deviation, which is the root of the variance.",
+        ),
+        Mistake(
+            name="eps is outside the root",
+            answer=lambda **case: _fold(**case, scale=_eps_outside),
+            message="eps is added to the variance, before the root is taken.",
+        ),
+        Mistake(
+            name="rows for columns",
+            answer=lambda **case: _fold(**case, rows=True),
+            message="A unit's weights are a column of W: x @ W gives one number for each column. So it is columns that "
+            "are scaled.",
+        ),
+        Mistake(
+            name="the gain is left out",
+            answer=lambda **case: _fold(**case, scale=_no_gain),
+            message="After the division the batch norm multiplies by its gain.",
+        ),
+        Mistake(
+            name="the old b is not scaled",
+            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: b - mean * s + bias),
+            message="b was added before the batch norm, so the norm scaled it together with x @ W.",
+        ),
+        Mistake(
+            name="the running mean is not scaled",
+            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: b * s - mean + bias),
+            message="The mean is taken off before the division and the gain, so both apply to it, too.",
+        ),
+        Mistake(
+            name="neither b nor the mean is scaled",
+            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: b - mean + bias),
+            message="What is added or taken off before the division and the gain gets both of them.",
+        ),
+        Mistake(
+            name="the running mean is added",
+            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: (b + mean) * s + bias),
+            message="Batch norm takes the mean off.",
+        ),
+        Mistake(
+            name="the running mean is left out",
+            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: b * s + bias),
+            message="Batch norm takes the running mean off before anything else. That is a shift, and belongs into b.",
+        ),
+        Mistake(
+            name="the old b is left out",
+            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: bias - mean * s),
+            message="The linear layer has a b of its own. In training the batch's mean took it away; the running mean "
+            "is a fixed number.",
+        ),
+        Mistake(
+            name="the norm's bias is left out",
+            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: (b - mean) * s),
+            message="At the end the batch norm adds its own bias.",
+        ),
+        Mistake(
+            name="the norm's bias is scaled too",
+            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: (b - mean + bias) * s),
+            message="The norm's bias is added last, after the division and the gain.",
+        ),
+    ),
+    hints=(
+        "Write down what one unit gives: gain * (x @ w + b - mean) / sqrt(var + eps) + bias. What multiplies x?",
+        "Everything that multiplies is one number a unit: s = gain / np.sqrt(running_var + eps).",
+        "What is left when x is 0 is the new b.",
+        "W * s scales the columns: s has one number for each column, and is laid along the rows.",
+    ),
+    look="the cell after the exercise: both ways on the same inputs, with the largest difference.",
+)
+
+
+# -- 4.3: the first weights -------------------------------------------------------------------------------------------
+
+_FUNCTIONS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
+    "linear": lambda x: x,
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+}
+_GAINS = {"linear": 1.0, "tanh": 5 / 3, "relu": 2**0.5}
+_DEEP = 6
+
+
+def _layers(rng: np.random.Generator) -> list[dict[str, Any]]:
+    del rng
+    return [{"fan_in": 100, "fan_out": 400, "function": function} for function in _GAINS]
+
+
+def _weights(
+    fan_in: int, fan_out: int, function: str, rng: np.random.Generator, *,
+    std: Callable[..., float] = lambda fan_in, fan_out, gain: gain / np.sqrt(fan_in),
+    gains: Mapping[str, float] = _GAINS, draw: str = "normal", swapped: bool = False,
+) -> FloatArray:  # fmt: skip
+    size = (fan_out, fan_in) if swapped else (fan_in, fan_out)
+    scale = std(fan_in, fan_out, gains[function])
+    if draw == "positive":
+        return scale * rng.random(size)
+    return rng.uniform(-scale, scale, size) if draw == "uniform" else rng.normal(0, scale, size)
+
+
+def _measured(answer: Callable[..., Any], case: Case) -> Any:
+    """Return what signals do in layers that start with an answer's weights."""
+    function, fan_in, fan_out = case["function"], case["fan_in"], case["fan_out"]
+    bent, rng = _FUNCTIONS[function], np.random.default_rng(1)
+
+    def drawn(fan_in: int) -> Any:
+        found = call(answer, {"fan_in": fan_in, "fan_out": fan_out, "function": function, "rng": rng})
+        return found if found is None or found is ... else np.asarray(getattr(found, "array", found), np.float64)
+
+    W = drawn(fan_in)
+    if W is None or W is ...:
+        return None
+    shape = {"the rows of W": len(W), "the columns of W": W.shape[-1]}
+    if W.shape != (fan_in, fan_out):
+        return {**shape, **dict.fromkeys(_SIGNALS, np.nan)}
+    sums = np.random.default_rng(2).normal(size=(500, fan_in)) @ W
+    here = first = bent(sums[:150])
+    for _ in range(_DEEP):
+        here = bent(here @ drawn(fan_out))
+    factor = (_size(here) / max(_size(first), 1e-300)) ** (1 / _DEEP)
+    measured = (float(abs(W.mean()) / max(W.std(), 1e-300)), float(sums.std()), factor)
+    return {**shape, **dict(zip(_SIGNALS, measured, strict=True))}
+
+
+_SIGNALS = (
+    "the mean of W, beside its std,",
+    "the std of x @ W, for x of std 1,",
+    f"the factor by which activations grow from layer to layer, in {_DEEP} layers,",
+)
+
+
+def _size(signals: FloatArray) -> float:
+    return float(np.sqrt((signals**2).mean()))
+
+
+FIRST_WEIGHTS = Exercise(
+    id="4.3",
+    title="First weights that keep the signal",
+    answer="first_weights",
+    task="""\
+Write `first_weights(fan_in, fan_out, function, rng)`. Return random weights, an array (fan_in, fan_out) with mean 0, for
+a layer that is followed by `function`: "linear" (nothing), "tanh" or "relu". Their standard deviation is the gain of
+that function, 1, 5/3 or the square root of 2, over the square root of `fan_in`. `rng` is a NumPy generator:
+`rng.normal(0, std, (rows, columns))`. The check draws layers by your function, one on the other, sends numbers through
+them, and measures what arrives.""",
+    cases=_layers,
+    solution=_weights,
+    use=_measured,
+    rtol=0.05,
+    atol=0.02,
+    mistakes=(
+        Mistake(
+            name="transposed",
+            answer=lambda **case: _weights(**case, swapped=True),
+            message="x is (N, fan_in), and x @ W is (N, fan_out): W has fan_in rows.",
+        ),
+        Mistake(
+            name="not scaled at all",
+            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: 1.0),  # noqa: ARG005
+            message="A sum of fan_in products of variance 1 has variance fan_in. The weights must undo that.",
+        ),
+        Mistake(
+            name="the gain alone",
+            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain),  # noqa: ARG005
+            message="The gain is there, but the sum over fan_in products is not undone.",
+        ),
+        Mistake(
+            name="divided by fan_in, not by its root",
+            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain / fan_in),  # noqa: ARG005
+            message="fan_in is by how much the variance grows. A standard deviation is the root of a variance.",
+        ),
+        Mistake(
+            name="a variance for a standard deviation",
+            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain**2 / fan_in),  # noqa: ARG005
+            message="gain² / fan_in is the variance. rng.normal takes the standard deviation.",
+        ),
+        Mistake(
+            name="fan_out for fan_in",
+            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain / np.sqrt(fan_out)),  # noqa: ARG005
+            message="How many products are summed for one number of x @ W? As many as x has columns.",
+        ),
+        Mistake(
+            name="fan_in and fan_out together",
+            answer=lambda **case: _weights(
+                **case, std=lambda fan_in, fan_out, gain: gain * np.sqrt(2 / (fan_in + fan_out))
+            ),
+            message="That is Glorot and Bengio's compromise between the way forward and the way back. Here only the way "
+            "forward counts.",
+        ),
+        Mistake(
+            name="the gain is left out",
+            answer=lambda **case: _weights(**case, gains=dict.fromkeys(_GAINS, 1.0)),
+            message="tanh squeezes, and ReLU cuts half away: each layer passes on less than it got. The gain makes up "
+            "for it.",
+        ),
+        Mistake(
+            name="2 for its root",
+            answer=lambda **case: _weights(**case, gains={**_GAINS, "relu": 2.0}),
+            message="ReLU halves the mean square. Twice the variance is a standard deviation larger by the root of 2.",
+        ),
+        Mistake(
+            name="bounds for a standard deviation",
+            answer=lambda **case: _weights(**case, draw="uniform"),
+            message="Uniform numbers from -a to a have a standard deviation of a / sqrt(3), not of a.",
+        ),
+        Mistake(
+            name="no negative weights",
+            answer=lambda **case: _weights(**case, draw="positive"),
+            message="rng.random gives numbers from 0 to 1. The weights should have mean 0.",
+        ),
+    ),
+    hints=(
+        "One number of x @ W is a sum of fan_in products. Variances of independent things add.",
+        'gains = {"linear": 1, "tanh": 5 / 3, "relu": 2**0.5}',
+        "std = gain / fan_in**0.5, and rng.normal(0, std, (fan_in, fan_out)) draws them.",
+    ),
+    look="the picture of std by depth: only one gain stays level.",
+)
+
+
+# -- 4.4: batch norm --------------------------------------------------------------------------------------------------
+
+
+def _batches(rng: np.random.Generator) -> list[dict[str, Any]]:
+    def case(N: int, C: int, *, training: bool, momentum: float, eps: float) -> dict[str, Any]:
+        return {
+            "x": rng.normal(1.0, 2.0, (N, C)), "gain": rng.uniform(0.5, 2, C), "bias": rng.normal(size=C),
+            "running_mean": rng.normal(size=C), "running_var": rng.uniform(0.5, 3, C), "training": training,
+            "momentum": momentum, "eps": eps,
+        }  # fmt: skip
+
+    return [
+        case(4, 3, training=True, momentum=0.1, eps=0.1),
+        case(5, 3, training=False, momentum=0.1, eps=0.1),
+        case(3, 6, training=True, momentum=0.3, eps=0.01),
+    ]
+
+
+def _normed(
+    x: FloatArray, gain: FloatArray, bias: FloatArray, running_mean: FloatArray, running_var: FloatArray,
+    training: bool, momentum: float, eps: float, *, axis: int = 0, ddof: int = 0, kept_ddof: int = 1,
+    by_batch: bool | None = None, moves: bool | None = None, swapped: bool = False, outside: bool = False,
+    squared: bool = False,
+) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
+    mean, var = running_mean, running_var
+    if training if by_batch is None else by_batch:
+        mean, var = x.mean(axis, keepdims=True), x.var(axis, ddof=ddof, keepdims=True)
+    below = np.sqrt(var) + eps if outside else var + eps if squared else np.sqrt(var + eps)
+    y = gain * (x - mean) / below + bias
+    if training if moves is None else moves:
+        m = 1 - momentum if swapped else momentum
+        running_mean = (1 - m) * running_mean + m * x.mean(0)
+        running_var = (1 - m) * running_var + m * x.var(0, ddof=kept_ddof)
+    return y, running_mean, running_var
+
+
+BATCH_NORM = Exercise(
+    id="4.4",
+    title="Batch norm, in training and after it",
+    answer="batch_norm",
+    task="""\
+Write `batch_norm(x, gain, bias, running_mean, running_var, training, momentum, eps)` in NumPy. `x` is an array (N, C),
+the next four are (C,). In `training`, standardise each column of `x` by its own mean and its variance divided by N,
+with `eps` added to the variance; and move the running statistics: the new one is `(1 - momentum)` times the old one
+plus `momentum` times the batch's, where the variance is the unbiased one, divided by N - 1. Otherwise standardise by
+the running statistics, and leave these as they are. Then `gain` and `bias`. Return `y` (N, C), the running mean and the
+running variance.""",
+    cases=_batches,
+    solution=_normed,
+    parts=("y", "the running mean", "the running variance"),
+    mistakes=(
+        Mistake(
+            name="unbiased variance in y",
+            answer=lambda **case: _normed(**case, ddof=1),
+            message="The batch is standardised by the variance divided by N, which makes its own spread exactly 1. "
+            "N - 1 is for the running variance, which speaks of examples that are not in the batch.",
+        ),
+        Mistake(
+            name="running statistics in training",
+            answer=lambda **case: _normed(**case, by_batch=False),
+            message="In training each batch is standardised by its own mean and variance.",
+        ),
+        Mistake(
+            name="batch statistics after training",
+            answer=lambda **case: _normed(**case, by_batch=True),
+            message="After training an example must stand for itself: take the running statistics.",
+        ),
+        Mistake(
+            name="over each example, not over the batch",
+            answer=lambda **case: _normed(**case, axis=1),
+            message="A unit is a column; its mean is over the examples, axis 0. (Over each row: that is layer norm.)",
+        ),
+        Mistake(
+            name="eps is outside the root",
+            answer=lambda **case: _normed(**case, outside=True),
+            message="eps is added to the variance, before the root is taken.",
+        ),
+        Mistake(
+            name="forgot eps",
+            answer=lambda **case: _normed(**{**case, "eps": 0.0}),
+            message="eps is added to the variance, here and in evaluation.",
+        ),
+        Mistake(
+            name="divided by the variance",
+            answer=lambda **case: _normed(**case, squared=True),
+            message="The spread of a column is the root of its variance.",
+        ),
+        Mistake(
+            name="momentum the wrong way round",
+            answer=lambda **case: _normed(**case, swapped=True),
+            message="momentum says how much comes in of the new batch. A small one changes little.",
+        ),
+        Mistake(
+            name="the running statistics never move",
+            answer=lambda **case: _normed(**case, moves=False),
+            message="In training they move a little towards each batch: return the new ones.",
+        ),
+        Mistake(
+            name="the running statistics move after training",
+            answer=lambda **case: _normed(**case, moves=True),
+            message="What is only evaluated must not change the network: without training, return them as they came.",
+        ),
+        Mistake(
+            name="biased for unbiased variance",
+            answer=lambda **case: _normed(**case, kept_ddof=0),
+            message="The running variance takes the one divided by N - 1: a few examples lie closer to their own mean "
+            "than to that of all.",
+        ),
+    ),
+    hints=(
+        "x.mean(0) and x.var(0) are (C,), one number for each column; x.var(0) divides by N.",
+        "The unbiased variance is x.var(0, ddof=1), or x.var(0) * N / (N - 1).",
+        "y = gain * (x - mean) / np.sqrt(var + eps) + bias; only where mean and var come from differs.",
+        "running_mean = (1 - momentum) * running_mean + momentum * x.mean(0), and likewise for the variance.",
+    ),
+    look="the picture of each unit's mean and spread, before and after: what should yours be for a batch?",
+)
+
+EXERCISES = (FIRST_MOVES, FOLDING, FIRST_WEIGHTS, BATCH_NORM)
