@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from backlight.core import FloatArray
 from backlight.core.measurements import SATURATED, Measurements
@@ -130,9 +130,9 @@ def compared(
 
     def draw(figure: Figure) -> None:
         figure.suptitle(title, x=0.01, ha="left", size=13, weight="bold")
-        parts: Sequence[SubFigure] = np.ravel(figure.subfigures(rows, columns)).tolist()
+        parts = figure.subfigures(rows, columns, squeeze=False).ravel().tolist()
         for part, (name, page) in zip(parts, pages.items(), strict=False):
-            page.draw(part)  # type: ignore[arg-type]  (a part of a figure does for a figure)
+            page.draw(part)  # a part of a figure can do what is asked of a figure
             for ax in part.axes:
                 _make_small(ax, name)
 
@@ -143,8 +143,9 @@ def _make_small(ax: Axes, name: str) -> None:
     ax.set_title(name, size=11)
     if ax.get_xscale() == "linear":
         ax.xaxis.set_major_locator(MaxNLocator(4, symmetric=ax.get_xlim()[0] < 0))
-    else:
-        ax.xaxis.set_minor_formatter(NullFormatter())
+    for axis in (ax.xaxis, ax.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_minor_locator(NullLocator())
 
 
 def _hues(colours: Palette) -> tuple[str, ...]:

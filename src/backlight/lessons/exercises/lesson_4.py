@@ -91,8 +91,8 @@ gradient is 0 by luck: the logits are always pulled.) `"W2" in zero` says whethe
         Mistake(
             name="only the first step",
             answer=lambda zero: _moves(zero, steps=1),
-            message="What moves in step 1 is not 0 any more in step 2, and may let others move. Ask again until nothing "
-            "changes.",
+            message="What moves in step 1 is not 0 any more in step 2, and may let others move. Ask again until "
+            "nothing changes.",
         ),
     ),
     hints=(
@@ -164,10 +164,10 @@ FOLDING = Exercise(
     title="Fold batch norm away",
     answer="fold",
     task="""\
-Write `fold(W, b, gain, bias, running_mean, running_var, eps)`. A linear layer, `x @ W + b`, is followed by a batch norm
-that is done with training: it takes `running_mean` off, divides by the square root of `running_var + eps`, multiplies by
-`gain` and adds `bias`. `W` is an array (I, O), all others are (O,), `eps` is a number. Return two arrays, the `W` (I, O)
-and the `b` (O,) of one linear layer that gives the same as the two together.""",
+Write `fold(W, b, gain, bias, running_mean, running_var, eps)`. A linear layer, `x @ W + b`, is followed by a batch
+norm that is done with training: it takes `running_mean` off, divides by the square root of `running_var + eps`,
+multiplies by `gain` and adds `bias`. `W` is an array (I, O), all others are (O,), `eps` is a number. Return two
+arrays, the `W` (I, O) and the `b` (O,) of one linear layer that gives the same as the two together.""",
     cases=_trained,
     solution=_fold,
     parts=("the folded W", "the folded b"),
@@ -318,9 +318,9 @@ FIRST_WEIGHTS = Exercise(
     title="First weights that keep the signal",
     answer="first_weights",
     task="""\
-Write `first_weights(fan_in, fan_out, function, rng)`. Return random weights, an array (fan_in, fan_out) with mean 0, for
-a layer that is followed by `function`: "linear" (nothing), "tanh" or "relu". Their standard deviation is the gain of
-that function, 1, 5/3 or the square root of 2, over the square root of `fan_in`. `rng` is a NumPy generator:
+Write `first_weights(fan_in, fan_out, function, rng)`. Return random weights, an array (fan_in, fan_out) with mean 0,
+for a layer that is followed by `function`: `"linear"` (nothing), `"tanh"` or `"relu"`. Their standard deviation is the
+gain of that function, 1, 5/3 or the square root of 2, over the square root of `fan_in`. `rng` is a NumPy generator:
 `rng.normal(0, std, (rows, columns))`. The check draws layers by your function, one on the other, sends numbers through
 them, and measures what arrives.""",
     cases=_layers,
@@ -336,27 +336,27 @@ them, and measures what arrives.""",
         ),
         Mistake(
             name="not scaled at all",
-            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: 1.0),  # noqa: ARG005
+            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: 1.0),
             message="A sum of fan_in products of variance 1 has variance fan_in. The weights must undo that.",
         ),
         Mistake(
             name="the gain alone",
-            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain),  # noqa: ARG005
+            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain),
             message="The gain is there, but the sum over fan_in products is not undone.",
         ),
         Mistake(
             name="divided by fan_in, not by its root",
-            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain / fan_in),  # noqa: ARG005
+            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain / fan_in),
             message="fan_in is by how much the variance grows. A standard deviation is the root of a variance.",
         ),
         Mistake(
             name="a variance for a standard deviation",
-            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain**2 / fan_in),  # noqa: ARG005
+            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain**2 / fan_in),
             message="gain² / fan_in is the variance. rng.normal takes the standard deviation.",
         ),
         Mistake(
             name="fan_out for fan_in",
-            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain / np.sqrt(fan_out)),  # noqa: ARG005
+            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain / np.sqrt(fan_out)),
             message="How many products are summed for one number of x @ W? As many as x has columns.",
         ),
         Mistake(
@@ -364,8 +364,8 @@ them, and measures what arrives.""",
             answer=lambda **case: _weights(
                 **case, std=lambda fan_in, fan_out, gain: gain * np.sqrt(2 / (fan_in + fan_out))
             ),
-            message="That is Glorot and Bengio's compromise between the way forward and the way back. Here only the way "
-            "forward counts.",
+            message="That is Glorot and Bengio's compromise between the way forward and the way back. Here only the "
+            "way forward counts.",
         ),
         Mistake(
             name="the gain is left out",

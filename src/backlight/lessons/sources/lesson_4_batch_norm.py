@@ -3,11 +3,14 @@
 # %% [markdown]
 # # Lesson 4: keeping the signal alive
 #
-# Lesson 3 trained a network and looked at its loss. This lesson looks inside. A network is a chain of multiplications,
-# forward and back, and in a chain numbers tend to grow without end or to fade to nothing. Then little is learnt, and
-# no error says so. Here you see where a signal dies, how to choose first weights so that it does not, and what batch
-# normalisation does about it. At the end stand four pictures of a network's health, and `backlight.health`, which
-# says in words what they show.
+# Lesson 3 trained a network and looked at its loss. This one looks inside. A network is a chain of multiplications,
+# forward and back, and in a chain numbers tend to grow without end or to fade to nothing. Then little is learnt, and no
+# error says so. Here you see where a signal dies, how to choose first weights so that it does not, and what batch
+# normalisation does about it. At the end stand four pictures of a network's health, and how to have them read.
+#
+# The names again, and the network of lesson 3: three characters, each looked up in a table `C` of vectors of 10
+# numbers; these 30 numbers go to 200 units of tanh, and those to a logit for each of 27 characters. The first weights
+# are random numbers of standard deviation 1.
 
 # %%
 import math
@@ -25,17 +28,9 @@ from backlight.nn import BatchNorm1d, Embedding, Linear, Module, Tanh, cross_ent
 from backlight.optim import SGD
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
 
-# %% [markdown]
-# ## The net
-#
-# The names again, and the network of lesson 3: three characters, each looked up in a table `C` of vectors of 10
-# numbers; these 30 numbers go to 200 units of tanh, and those to a logit for each of 27 characters. The first weights
-# are random numbers of standard deviation 1.
-
 # %%
 corpus = load_corpus("names")
-parts = split_corpus(corpus, seed=42)
-vocabulary = Vocabulary.of(corpus.items)
+parts, vocabulary = split_corpus(corpus, seed=42), Vocabulary.of(corpus.items)
 V = vocabulary.size
 windows = [Windows(vocabulary.encode_items(part.items), 3) for part in (parts.train, parts.dev)]
 (X, Y), (Xdev, Ydev) = ((torch.tensor(b.x), torch.tensor(b.y)) for b in (w.batch(np.arange(len(w))) for w in windows))
@@ -62,16 +57,13 @@ def logits_of(net, x):
 def train(net, steps, rate=0.1, forward=logits_of):
     for parameter in net:
         parameter.requires_grad = True
-    g, losses = torch.Generator().manual_seed(1), []
+    optimiser, g, losses = SGD(net, rate), torch.Generator().manual_seed(1), []
     for _ in range(steps):
         rows = torch.randint(0, len(X), (32,), generator=g)
         loss = F.cross_entropy(forward(net, X[rows]), Y[rows])
-        for parameter in net:
-            parameter.grad = None
+        optimiser.zero_grad()
         loss.backward()
-        with torch.no_grad():
-            for parameter in net:
-                parameter -= rate * parameter.grad
+        optimiser.step()
         losses.append(loss.item())
     return losses
 
@@ -85,53 +77,37 @@ def dev_loss(net, forward=logits_of):
 # ## The first loss
 #
 # Before the first step the network knows nothing. What should its loss be? All 27 characters alike would cost ln 27
-# each (lesson 2). Anything more means that it is *sure* of something, and wrong:
-
-# %%
-as_drawn = first_net()
-logits = logits_of(as_drawn, X[:32])
-largest = F.softmax(logits, dim=1).numpy().max(1)
-print(f"loss {F.cross_entropy(logits, Y[:32]).item():.2f}, but ln {V} is {math.log(V):.2f}")
-print(f"logits of std {logits.std().item():.1f}; the largest of 27 probabilities is {largest.mean():.2f} on average")
-
-# %% [markdown]
-# The logits are sums of 200 products, so they are large, and softmax makes large differences into certainty. The last
-# layer should begin small: a hundredth of its weights, and of its biases.
+# each (lesson 2). Anything more means that it is *sure* of something, and wrong. The logits are sums of 200 products,
+# so they are large, and softmax makes large differences into certainty. So begin with a small last layer, x 0.01:
 
 # %%
 steps = fast(2000, 40)
-quiet = first_net(output_scale=0.01)
+as_drawn, quiet = first_net(), first_net(output_scale=0.01)
+for net in (as_drawn, quiet):
+    logits = logits_of(net, X[:32])
+    largest = F.softmax(logits, dim=1).numpy().max(1).mean()
+    nats = F.cross_entropy(logits, Y[:32]).item()
+    print(f"loss {nats:5.2f}, ln {V} is {math.log(V):.2f}; the largest of {V} probabilities is {largest:.2f}")
 curves = {"as drawn": train(as_drawn, steps), "last layer x 0.01": train(quiet, steps)}
-for name, losses in curves.items():
-    print(f"{name:18} first loss {losses[0]:6.3f}, mean of the last 200 {np.mean(losses[-200:]):.3f}")
+print(f"dev after {steps:,} steps: as drawn {dev_loss(as_drawn):.3f}, last layer x 0.01 {dev_loss(quiet):.3f}")
 show(drawings.falling(curves, know_nothing=math.log(V)))
 
 # %% [markdown]
 # The upper curve is called a hockey stick. It looks like fast learning, and is not. All that happens in the steep part
 # is that the logits get smaller, which a factor of 0.01 does at once. The lower curve has no such part: all its steps
-# went into the names. It is ahead at the end, and on dev:
-
-# %%
-print(f"as drawn {dev_loss(as_drawn):.3f}, last layer x 0.01 {dev_loss(quiet):.3f}")
-
-# %% [markdown]
+# went into the names, and it is ahead at the end.
+#
 # ## The gate
 #
 # Now the layer before. On the way back a gradient comes to `t = tanh(s)` and must go on to the sum `s`. The local
 # derivative is `1 - t²` (lesson 1). So a tanh is a gate for the gradient. It is open where `t` is near 0, and shut
-# where `t` is near 1 or -1: there tanh is flat, and moving the sum changes nothing.
-#
-# Where do the sums of this network lie? The blue ones come from weights that are smaller by a factor which we shall
-# find below.
+# where `t` is near 1 or -1: there tanh is flat, and moving the sum changes nothing. Where do the sums of this network
+# lie? The blue ones come from weights that are smaller by a factor which we shall find below.
 
 # %%
-with torch.no_grad():
-    sums = {
-        "as drawn": sums_of(first_net(), X[:1000]).numpy(),
-        "W1 x 0.3": sums_of(first_net(hidden_scale=0.3), X[:1000]).numpy(),
-    }
+sums = {"as drawn": sums_of(first_net(), X[:1000]).numpy(), "W1 x 0.3": sums_of(first_net(0.3), X[:1000]).numpy()}
 for name, s in sums.items():
-    print(f"{name}: std {s.std():.2f}; on average the gate lets {np.mean(1 - np.tanh(s) ** 2):.0%} of a gradient through")
+    print(f"{name}: std {s.std():.2f}; the gates let {np.mean(1 - np.tanh(s) ** 2):.0%} of a gradient through")
 show(drawings.gate(sums))
 
 # %% [markdown]
@@ -146,48 +122,37 @@ show(pages.saturation({name: np.abs(np.tanh(s[:32])) > 0.97 for name, s in sums.
 
 # %% [markdown]
 # Most of the first map is coloured. Training still works, because each unit has *some* example for which it is open.
-# The dangerous thing is a **column** without a gap, here in red. It is a unit that is shut whatever it reads. No
-# example moves its weights, so it stays as it is: a *dead neuron*. Far too large first weights make one, or a step
-# that is far too long.
+# The dangerous thing is a **column** without a gap, here in red: a unit that is shut whatever it reads. No example
+# moves its weights. It is a *dead neuron*, made by far too large first weights, or by a step that is far too long.
 #
 # A tanh may come back, as its gate is never quite 0. With ReLU, which makes everything below 0 a 0, the gate is 1 or
-# exactly 0, and a unit that is below 0 for all examples is dead for good. Here with a large last layer and a high rate:
-
+# exactly 0, and a unit that is below 0 for all examples is dead for good. With a large last layer and a high rate:
 
 # %%
-def relu_logits(net, x):
-    return torch.relu(sums_of(net, x)) @ net[3] + net[4]
-
-
 for rate in (0.1, 0.5):
     net = first_net(hidden_scale=0.3)
-    train(net, fast(100, 20), rate=rate, forward=relu_logits)
-    F.cross_entropy(relu_logits(net, X[:20000]), Y[:20000]).backward()
-    dead = (sums_of(net, X).detach().numpy() <= 0).all(0)
-    print(f"rate {rate}: {dead.sum()} of 200 units are 0 for all {len(X):,} examples;", end=" ")
-    print(f"size of the gradients of their weights: {np.abs(net[1].grad.numpy()[:, dead]).sum()}")
+    train(net, fast(100, 20), rate, lambda net, x: torch.relu(sums_of(net, x)) @ net[3] + net[4])
+    dead = (sums_of(net, X[:20_000]).detach().numpy() <= 0).all(0)
+    print(f"rate {rate}: {dead.sum()} of 200 units are 0 for all of 20,000 examples")
 
 # %% [markdown]
 # ## How large should a weight be?
 #
 # A unit sums n products. If inputs and weights are independent, with mean 0 and variance 1, each product has variance
 # 1, and variances of independent things add: the sum has variance n, and standard deviation √n. n is the number of its
-# inputs, the unit's **fan-in**. Divide the weights by √n, and the sum is as large as its inputs:
+# inputs, the unit's **fan-in**. Divide the weights by √n, and the sum is as large as its inputs.
+#
+# Our 30 inputs give about √30: most gates were shut. `1 / 30**0.5` is 0.18. Before a tanh it is 5/3 times as much,
+# which makes 0.3; the reason comes with deeper networks, where it matters.
 
 # %%
 g = torch.Generator().manual_seed(1)
 for n in (10, 100, 1000):
     x, W = torch.randn((1000, n), generator=g), torch.randn((n, 200), generator=g)
-    print(f"fan-in {n:4}: std of x @ W {(x @ W).std().item():5.2f}, of x @ (W / √n) {(x @ (W / n**0.5)).std().item():.3f}")
-
-# %% [markdown]
-# Our 30 inputs give about √30, and so most gates were shut. `1 / 30**0.5` is 0.18. Before a tanh a little more is
-# right, times 5/3, which makes 0.3; the reason comes with deeper networks, where it matters.
-
-# %%
-scaled = first_net(hidden_scale=5 / 3 / 30**0.5, output_scale=0.01)
+    print(f"fan-in {n:4}: std of x @ W {(x @ W).std().item():5.2f}, of x @ W / √n {(x @ W / n**0.5).std().item():.3f}")
+scaled = first_net(5 / 3 / 30**0.5, output_scale=0.01)
 train(scaled, steps)
-print(f"both layers scaled: dev {dev_loss(scaled):.3f}")
+print(f"dev with both layers scaled: {dev_loss(scaled):.3f}")
 
 # %% [markdown]
 # ## Could it all be zero?
@@ -197,11 +162,11 @@ print(f"both layers scaled: dev {dev_loss(scaled):.3f}")
 # with a 0 in it is 0:
 
 # %%
-for output_scale, hidden_scale in ((0.01, 0.3), (0.0, 0.3), (0.0, 0.0)):
+for hidden_scale, output_scale in ((0.3, 0.01), (0.3, 0.0), (0.0, 0.0)):
     net = first_net(hidden_scale, output_scale)
     train(net, 1, rate=0.0)
-    sizes = "  ".join(f"{n} {p.grad.abs().max().item():.1e}" for n, p in zip("C W1 b1 W2 b2".split(), net, strict=True))
-    print(f"W1, b1 x {hidden_scale}, W2, b2 x {output_scale}: largest gradient of  {sizes}")
+    sizes = "  ".join(f"{parameter.grad.abs().max().item():.1e}" for parameter in net)
+    print(f"hidden x {hidden_scale}, output x {output_scale:<4}: gradients of C, W1, b1, W2, b2 up to  {sizes}")
 
 # %% [markdown]
 # ### Exercise 4.1: what starts at zero
@@ -220,12 +185,9 @@ def first_moves(zero):
     first = {"C": 0, "W1": 0, "b1": 0, "W2": 0, "b2": 0}
     alive = {name: name not in zero for name in first}
     for step in (1, 2, 3, 4):
-        h = alive["b1"] or (alive["C"] and alive["W1"])
-        above = alive["W2"]
+        h, above = alive["b1"] or (alive["C"] and alive["W1"]), alive["W2"]
         moved = {"b2": True, "W2": h, "b1": above, "W1": above and alive["C"], "C": above and alive["W1"]}
-        for name in first:
-            if moved[name] and first[name] == 0:
-                first[name] = step
+        first = {name: step if moved[name] and at == 0 else at for name, at in first.items()}
         alive = {name: alive[name] or first[name] > 0 for name in first}
     return first
     # solution ends
@@ -245,46 +207,36 @@ check("4.1", first_moves)
 # the batch, take off the one, and divide by the other:
 
 # %%
-with torch.no_grad():
-    s = sums_of(first_net(), X[:32])
-    standard = (s - s.mean(0, keepdim=True)) / torch.sqrt(s.var(0, keepdim=True, unbiased=False) + 1e-5)
+s = sums_of(first_net(), X[:32])
+standard = (s - s.mean(0, keepdim=True)) / torch.sqrt(s.var(0, keepdim=True, unbiased=False) + 1e-5)
 show(drawings.spreads({"sums, as drawn": s.numpy(), "standardised": standard.numpy()}))
 
 # %% [markdown]
-# May one do that in the middle of a network? Mean and standard deviation are made of sums, products and a root, and
-# each has a local derivative. So the gradient goes through them as through anything else, and it knows that a weight
-# moves the mean, too. (Lesson 5 works that gradient out by hand.)
+# May one do that inside a network? Mean and standard deviation are made of sums, products and a root, and each has a
+# local derivative: the gradient goes through as through anything else. (Lesson 5 works it out by hand.)
 #
 # But it should be so only at the *beginning*. Perhaps a unit does better further to the right, or sharper. So each
 # gets a **gain**, 1 at first, and a **bias**, 0 at first, which are learnt:
 #
-#     y = gain * (s - mean) / sqrt(var + eps) + bias
+#     y = gain * (s - mean) / √(var + eps) + bias
 #
-# - `var` is that of these examples and divided by N, so that the spread becomes exactly 1. In PyTorch that is
-#   `s.var(0, unbiased=False)`, in NumPy `s.var(0)`.
+# - `var` is divided by N, for a spread of exactly 1: `s.var(0, unbiased=False)` in PyTorch, `s.var(0)` in NumPy.
 # - `eps`, say 1e-5, is for a unit that says the same to all examples: its variance is 0, and 0 / 0 is no number.
 # - `b1` has become useless: it shifts each sum, and the mean as much. It is left out; the new bias does its work.
 
 
 # %%
-def normed_net(hidden_scale):
-    C, W1, _, W2, b2 = first_net(hidden_scale, output_scale=0.01)
-    return [C, W1, torch.ones(200), torch.zeros(200), W2, b2]
-
-
-running = {"mean": torch.zeros(200), "var": torch.ones(200)}
-
-
 def normed_logits(net, x, given=None):
-    C, W1, gain, bias, W2, b2 = net
-    s = C[x].view(-1, 30) @ W1
+    s = net[0][x].view(-1, 30) @ net[1]
     mean, var = (s.mean(0), s.var(0, unbiased=False)) if given is None else given
     if given is None:
         with torch.no_grad():
             running["mean"] = 0.99 * running["mean"] + 0.01 * mean
-            running["var"] = 0.99 * running["var"] + 0.01 * var * len(x) / (len(x) - 1)
-    return torch.tanh(gain * (s - mean) / torch.sqrt(var + 1e-5) + bias) @ W2 + b2
+            running["var"] = 0.99 * running["var"] + 0.01 * s.var(0)
+    return torch.tanh(net[2] * (s - mean) / torch.sqrt(var + 1e-5) + net[3]) @ net[4] + net[5]
 
+
+running = {"mean": torch.zeros(200), "var": torch.ones(200)}
 
 # %% [markdown]
 # `given` and `running` come in a moment. First, what it is for: nets whose first `W1` differs by a factor of 500,
@@ -292,31 +244,26 @@ def normed_logits(net, x, given=None):
 
 # %%
 print("first W1   without   with batch norm")
-for scale in (0.01, 0.3, 1.0, 5.0):
-    plain, normed = first_net(scale, output_scale=0.01), normed_net(scale)
-    train(plain, fast(1000, 20))
-    train(normed, fast(1000, 20), forward=normed_logits)
+for scale in (0.01, 5.0, 0.3):
+    plain, normed = first_net(scale, output_scale=0.01), first_net(scale, output_scale=0.01)
+    normed[2:3] = [torch.ones(200), torch.zeros(200)]  # gain and bias, in place of b1
+    train(plain, steps)
+    train(normed, steps, forward=normed_logits)
+    kept = dict(running)
     print(f"x {scale:<8} {dev_loss(plain):7.3f}   {dev_loss(normed, normed_logits):7.3f}")
 
 # %% [markdown]
 # With batch norm the first scale hardly matters. For one layer it can be got right by thinking, and then there is
-# nothing to gain, as you see. For fifty layers of several kinds nobody can.
+# little to gain. For fifty layers of several kinds nobody can.
 #
 # ### The price: examples are not alone any more
 #
-# What the network says about one name now depends on which others happen to be in the batch. One example, in six
-# batches:
+# What the network says about one name now depends on which others are in the batch. One example, in six batches:
 
 # %%
-normed = normed_net(0.3)
-train(normed, steps, forward=normed_logits)
-running_mean, running_var = running["mean"], running["var"]
-rng = np.random.default_rng(0)
-with torch.no_grad():
-    for _ in range(6):
-        rows = np.concatenate([[7], rng.integers(0, len(X), 31)])
-        nats = F.cross_entropy(normed_logits(normed, X[rows])[:1], Y[rows[:1]]).item()
-        print(f"{nats:.3f}", end="  ")
+for seed in range(6):
+    rows = np.append(7, np.random.default_rng(seed).integers(0, len(X), 31))
+    print(f"{F.cross_entropy(normed_logits(normed, X[rows])[:1], Y[rows[:1]]).item():.3f}", end="  ")
 print("nats for the same example")
 
 # %% [markdown]
@@ -327,24 +274,20 @@ print("nats for the same example")
 # ### After training: running statistics
 #
 # In use there may be one example alone, and one number has no spread. So take fixed numbers for mean and variance. One
-# can compute them over all of train, afterwards. Or keep a **running** mean and variance while training, which move a
-# little towards each batch's: above, 0.99 of the old one plus 0.01 of the batch's. No gradient goes there, so
-# `no_grad`. (Here the variance is divided by N - 1, the *unbiased* one: 32 examples lie closer to their own mean than
-# to that of all.)
+# can compute them over all of train, afterwards. Or keep **running** ones while training: above, 0.99 of the old one
+# plus 0.01 of the batch's. No gradient goes there, so `no_grad`. (The running variance is the *unbiased* one, divided
+# by N - 1: 32 examples lie closer to their own mean than to that of all.)
 
 # %%
-with torch.no_grad():
-    s = normed[0][X].view(-1, 30) @ normed[1]
-    over_all = s.mean(0), s.var(0)
-for name, statistics in (("all of train", over_all), ("running", (running_mean, running_var))):
+s = (normed[0][X[: fast(len(X), 5000)]].view(-1, 30) @ normed[1]).detach()
+for name, statistics in (("all of train", (s.mean(0), s.var(0))), ("running", kept.values())):
     nats = dev_loss(normed, lambda net, x, given=statistics: normed_logits(net, x, given))
     print(f"dev loss with the statistics of {name}: {nats:.4f}")
 
 # %% [markdown]
 # ### Exercise 4.2: fold batch norm away
 #
-# With fixed statistics, batch norm takes off one number a unit, multiplies by one, and adds one. A linear layer before
-# it can do that itself.
+# With fixed statistics, batch norm shifts and scales each unit by fixed numbers. A linear layer before it can do so.
 #
 # Write `fold(W, b, gain, bias, running_mean, running_var, eps)`. A linear layer, `x @ W + b`, is followed by a batch
 # norm that is done with training: it takes `running_mean` off, divides by the square root of `running_var + eps`,
@@ -365,12 +308,11 @@ def fold(W, b, gain, bias, running_mean, running_var, eps):
 check("4.2", fold)
 
 # %% [markdown]
-# In use, batch norm costs nothing. Yours, in the network that was just trained (`backlight.nn.fold` does it for a
-# model of layers):
+# In use, batch norm costs nothing. Yours, on the network from above (`backlight.nn.fold` does it for a whole model):
 
 # %%
 W1, gain, bias = (parameter.detach().numpy() for parameter in normed[1:4])
-folded = fold(W1, np.zeros(200), gain, bias, running_mean.numpy(), running_var.numpy(), 1e-5)
+folded = fold(W1, np.zeros(200), gain, bias, kept["mean"].numpy(), kept["var"].numpy(), 1e-5)
 if folded is not None:
     plain = [normed[0], torch.tensor(folded[0]), torch.tensor(folded[1]), normed[4], normed[5]]
     print(f"without a batch norm in it: dev loss {dev_loss(plain):.4f}")
@@ -397,20 +339,13 @@ gains = {"gain 0.5": 0.5, "gain 1": 1.0, "gain 5/3": 5 / 3, "gain 3": 3.0}
 show(drawings.by_depth({name: stds_by_depth(gain) for name, gain in gains.items()}))
 
 # %% [markdown]
-# A gain of 0.5 halves the signal at each layer. But 1 does not keep it either: tanh squeezes everything towards 0, so a
-# little is lost each time. That is **why tanh needs a gain above 1**. It squeezes large numbers more than small ones,
-# so that what is too large shrinks and what is too small grows. With 5/3 it settles near 0.65:
-
-# %%
-z = np.random.default_rng(0).normal(size=100_000)
-print("comes in   " + "  ".join(f"gain {name:>3}" for name in ("1", "5/3", "3")))
-for std in (0.1, 0.3, 0.65, 1.0):
-    print(f"std {std:<6} " + "  ".join(f"{np.tanh(gain * std * z).std():8.2f}" for gain in (1.0, 5 / 3, 3.0)))
-
-# %% [markdown]
-# 5/3 is no law: 3 holds the size, too, but where more gates are shut. For ReLU it can be computed. It sets half of the
-# numbers to 0, and so takes half of the mean square; doubling the variance of the weights makes up for that, and the
-# gain is √2. With nothing behind the layer it is 1. This is called *Kaiming* initialisation.
+# A gain of 0.5 halves the signal at each layer. But 1 does not keep it either: tanh squeezes everything towards 0, so
+# a little is lost each time. That is **why tanh needs a gain above 1**. It squeezes large numbers more than small
+# ones, so that what is too large shrinks and what is too small grows, and with 5/3 it soon settles. That number is no
+# law: 3 holds the size, too, but where more gates are shut.
+#
+# For ReLU the gain can be computed. It sets half of the numbers to 0, which takes half of the mean square; twice the
+# variance of the weights makes up for it: the gain is √2. With nothing behind the layer it is 1. (*Kaiming*'s rule.)
 #
 # ### Exercise 4.3: first weights that keep the signal
 #
@@ -434,8 +369,6 @@ check("4.3", first_weights)
 
 # %% [markdown]
 # ### Exercise 4.4: batch norm, in training and after it
-#
-# In a deep network every hidden layer gets a batch norm: it is worth a function.
 #
 # Write `batch_norm(x, gain, bias, running_mean, running_var, training, momentum, eps)` in NumPy. `x` is an array (N,
 # C), the next four are (C,). In `training`, standardise each column of `x` by its own mean and its variance divided by
@@ -464,7 +397,7 @@ check("4.4", batch_norm)
 # %% [markdown]
 # ## Four pictures of health
 #
-# A network of six of the package's layers: five with 100 tanh units, and the last. Four of them are trained, which
+# A network of six of the package's layers: five with 100 tanh units, and the last. Five of them are trained, which
 # differ in how they begin. `health.watch` measures while they learn.
 
 
@@ -487,8 +420,8 @@ class Deep(Module):
         return self.output(h)
 
 
-def watched(net, steps, rate=0.1):
-    optimiser, rng = SGD(net.parameters(), rate), np.random.default_rng(2)
+def watched(net, steps):
+    optimiser, rng = SGD(net.parameters(), 0.1), np.random.default_rng(2)
     with health.watch(net, optimiser=optimiser) as watcher:
         for _ in range(steps):
             rows = rng.integers(0, len(X), 32)
@@ -500,33 +433,25 @@ def watched(net, steps, rate=0.1):
     return watcher.measurements()
 
 
-def on_dev(net):
-    with torch.no_grad():
-        return cross_entropy(net.eval()(Xdev), Ydev).item()
-
-
-nets = {
-    "gain 5/3": Deep(5 / 3),
-    "gain 0.1: too small": Deep(0.1),
-    "gain 6: too large": Deep(6.0),
-    "gain 0.1, with batch norm": Deep(0.1, norm=True),
-}
+nets = {"gain 5/3": Deep(5 / 3), "gain 0.1: too small": Deep(0.1), "gain 6: too large": Deep(6.0)}
+nets |= {"gain 0.1, batch norm": Deep(0.1, norm=True), "gain 1, batch norm": Deep(1.0, norm=True)}
 seen = {name: watched(net, fast(1000, 30)) for name, net in nets.items()}
-for name, net in nets.items():
-    print(f"{name:26} dev {on_dev(net):.3f}")
+with torch.no_grad():
+    for name, net in nets.items():
+        print(f"{name:20}  dev {cross_entropy(net.eval()(Xdev), Ydev).item():.3f}")
+better = seen.pop("gain 1, batch norm")
 
 # %% [markdown]
 # **1. Activations.** A histogram of each layer's output, the first layer on top. Healthy: about as wide in every layer,
-# and no heaps at the ends. Too small a gain: hardly any width at all (read the numbers at the right). Too large:
-# everything at the ends.
+# and no heaps at the ends. Too small a gain: no width at all (read the numbers). Too large: everything at the ends.
 
 # %%
 show(drawings.compared(measured.activations, seen, title="Activations"))
 
 # %% [markdown]
-# **2. Gradients.** What comes back to each layer. It starts at the last one, so read from below. Healthy: as wide on top
-# as below. Too small a gain: each layer passes on a fraction, and the first hears nothing of the loss. Too large: they
-# grow on the way back, since what the few open gates let through is multiplied by large weights.
+# **2. Gradients.** What comes back to each layer. It starts at the last one, so read from below. Healthy: as wide on
+# top as below. Too small a gain: each layer passes on a fraction, and the first hears nothing of the loss. Too large:
+# they grow on the way back, since what the few open gates let through is multiplied by large weights.
 
 # %%
 show(drawings.compared(measured.activation_gradients, seen, title="Gradients that reach each layer's activations"))
@@ -541,51 +466,41 @@ show(drawings.compared(measured.gradient_to_data, seen, title="Spread of the gra
 # %% [markdown]
 # **4. Update beside data, over time.** The same for what each step really does, learning rate and all. About a
 # thousandth of the weights is a good rule: the dashed line. Far below it a layer hardly learns; far above it, it is
-# thrown about.
+# thrown about. Here is the fifth net, too.
 
 # %%
+seen["gain 1, batch norm"] = better
 show(drawings.compared(measured.update_to_data, seen, title="Spread of the update / spread of the weights"))
 
 # %% [markdown]
-# Now the last panel of each. Batch norm has healed the first two pictures, though the weights are as bad as those of
-# the second net. But they are small, and a step beside them is large: over the line by a factor of ten and more.
-# **Batch norm makes the scale of the weights harmless for the signal, and not for the learning rate.** By the fourth
-# picture you choose the gain and the rate. With a gain of 1:
-
-# %%
-net = Deep(1.0, norm=True)
-found = watched(net, fast(1000, 30))
-for name, one in (("gain 0.1", seen["gain 0.1, with batch norm"]), ("gain 1", found)):
-    usual = np.median([p.update_to_data for p in one.steps[-1].parameters if p.name.startswith("linear")])
-    print(f"batch norm, {name:8}: usual update at the end {usual:.1e}")
-print(f"dev with gain 1: {on_dev(net):.3f}")
+# Look at the fourth net. Batch norm has healed the first two pictures, though its weights are as bad as those of the
+# second. But they are small, and a step beside them is large: over the line by a factor of ten and more. **Batch norm
+# makes the scale of the weights harmless for the signal, and not for the learning rate.** With a gain of 1 the lines
+# come down, and so does the loss. (The first net shows that six layers that begin well can do without batch norm.)
 
 # %% [markdown]
 # ## The same in words
 #
-# `health.diagnose` reads the same measurements. It says what is wrong, by which numbers, why that matters, and what to
-# try; `health.examine` says it from one batch, before a single step:
+# `health.diagnose` reads the same measurements and says what is wrong. `health.examine` needs one batch and not a
+# single step. Printed, both say by which numbers, why it matters, and what to try:
 
 # %%
 for name, found in seen.items():
-    print(f"{name:26}", "; ".join(one.title for one in health.diagnose(found).findings) or "no findings")
-
-# %%
-print(health.examine(Deep(0.2), X[:256].numpy(), Y[:256].numpy()))
+    print(f"{name}:", *[f"\n    {one.title}" for one in health.diagnose(found).findings] or ["no findings"])
+print(health.examine(Deep(0.1), X[:256].numpy(), Y[:256].numpy()))
 
 # %% [markdown]
 # | picture | what you see | finding |
 # |---|---|---|
 # | first loss, hockey stick | it begins far above ln V | `overconfident-start` |
 # | activations | they shrink, or grow, from layer to layer | `vanishing-signal`, `exploding-signal` |
-# | activations, saturation map | heaps at the ends | `saturated-units` |
-# | saturation map | whole columns | `dead-units` |
+# | activations, saturation map | heaps at the ends; whole columns | `saturated-units`, `dead-units` |
 # | gradients of activations | narrower, or wider, on the way back | `vanishing-gradients`, `exploding-gradients` |
 # | update beside data | far above, or far below, the line | `learning-rate-too-high`, `learning-rate-too-low` |
 #
-# `docs/health.md` explains each. The findings hold back: a network whose loss falls as it should gets no verdict on its
-# rates and gradients, since these have no right size of their own. The pictures show more, and leave the judging to
-# you. Both work for PyTorch's networks too, by the same `health.watch`.
+# `docs/health.md` explains each. A network whose loss falls as it should gets no verdict on its rates and gradients,
+# since these have no right size of their own: the pictures show more, and leave the judging to you. All of it works
+# for PyTorch's networks too, by the same `health.watch`.
 
 # %% [markdown]
 # ## What you can now do
@@ -600,6 +515,6 @@ print(health.examine(Deep(0.2), X[:256].numpy(), Y[:256].numpy()))
 #
 # **Sources.** The lecture: Andrej Karpathy, [Building makemore Part 3: Activations & Gradients,
 # BatchNorm](https://www.youtube.com/watch?v=P6sfmUTpUmc). The papers: Glorot & Bengio, [Understanding the difficulty
-# of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010; He, Zhang, Ren
-# & Sun, [Delving Deep into Rectifiers](https://arxiv.org/abs/1502.01852), 2015, for the gains; Ioffe & Szegedy,
-# [Batch Normalization](https://arxiv.org/abs/1502.03167), 2015.
+# of training deep feedforward neural networks](https://proceedings.mlr.press/v9/glorot10a.html), 2010; He et al.,
+# [Delving Deep into Rectifiers](https://arxiv.org/abs/1502.01852), 2015, for the gains; Ioffe & Szegedy, [Batch
+# Normalization](https://arxiv.org/abs/1502.03167), 2015.
