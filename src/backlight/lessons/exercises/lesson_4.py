@@ -101,7 +101,7 @@ gradient is 0 by luck: the logits are always pulled.) `"W2" in zero` says whethe
         "h is not 0 if b1 is not, or if both C and W1 are not.",
         "Keep a dictionary of what is not 0. Each step: find who moves by what was not 0 before it; then mark those.",
     ),
-    look="the lesson's cell that trains from zeros and prints the size of every gradient.",
+    look="the cell before the exercise, which prints how large each gradient is for three beginnings.",
     use=lambda answer, case: _told(call(answer, case)),
 )
 
@@ -246,7 +246,7 @@ arrays, the `W` (I, O) and the `b` (O,) of one linear layer that gives the same 
         "What is left when x is 0 is the new b.",
         "W * s scales the columns: s has one number for each column, and is laid along the rows.",
     ),
-    look="the cell after the exercise: both ways on the same inputs, with the largest difference.",
+    look="the cell after the exercise: folded, the network must have the dev loss that it had with running statistics.",
 )
 
 

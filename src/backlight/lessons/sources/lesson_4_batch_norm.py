@@ -122,8 +122,8 @@ show(pages.saturation({name: np.abs(np.tanh(s[:32])) > 0.97 for name, s in sums.
 
 # %% [markdown]
 # Most of the first map is coloured. Training still works, because each unit has *some* example for which it is open.
-# The dangerous thing is a **column** without a gap, here in red: a unit that is shut whatever it reads. No example
-# moves its weights. It is a *dead neuron*, made by far too large first weights, or by a step that is far too long.
+# The dangerous thing is a **column** without a gap, here in red: a unit that is shut whatever it reads, at least among
+# these 32. Nothing moves its weights. It is a *dead neuron*, made by far too large first weights or far too long steps.
 #
 # A tanh may come back, as its gate is never quite 0. With ReLU, which makes everything below 0 a 0, the gate is 1 or
 # exactly 0, and a unit that is below 0 for all examples is dead for good. With a large last layer and a high rate:
@@ -344,8 +344,8 @@ show(drawings.by_depth({name: stds_by_depth(gain) for name, gain in gains.items(
 # ones, so that what is too large shrinks and what is too small grows, and with 5/3 it soon settles. That number is no
 # law: 3 holds the size, too, but where more gates are shut.
 #
-# For ReLU the gain can be computed. It sets half of the numbers to 0, which takes half of the mean square; twice the
-# variance of the weights makes up for it: the gain is √2. With nothing behind the layer it is 1. (*Kaiming*'s rule.)
+# For ReLU it can be computed. Half of the numbers become 0, which halves the mean square, so the variance of the
+# weights is doubled: √2. With nothing behind the layer the gain is 1. All this is called *Kaiming* initialisation.
 #
 # ### Exercise 4.3: first weights that keep the signal
 #
@@ -443,7 +443,8 @@ better = seen.pop("gain 1, batch norm")
 
 # %% [markdown]
 # **1. Activations.** A histogram of each layer's output, the first layer on top. Healthy: about as wide in every layer,
-# and no heaps at the ends. Too small a gain: no width at all (read the numbers). Too large: everything at the ends.
+# and no heaps at the ends. Too small a gain: hardly any width (read the numbers), and only the last layer has begun to
+# learn. Too large: everything at the ends.
 
 # %%
 show(drawings.compared(measured.activations, seen, title="Activations"))
@@ -498,9 +499,8 @@ print(health.examine(Deep(0.1), X[:256].numpy(), Y[:256].numpy()))
 # | gradients of activations | narrower, or wider, on the way back | `vanishing-gradients`, `exploding-gradients` |
 # | update beside data | far above, or far below, the line | `learning-rate-too-high`, `learning-rate-too-low` |
 #
-# `docs/health.md` explains each. A network whose loss falls as it should gets no verdict on its rates and gradients,
-# since these have no right size of their own: the pictures show more, and leave the judging to you. All of it works
-# for PyTorch's networks too, by the same `health.watch`.
+# `docs/health.md` explains each. A network whose loss falls as it should gets no verdict on rates and gradients, which
+# have no right size of their own: there the pictures show more. PyTorch's networks are watched in the same way.
 
 # %% [markdown]
 # ## What you can now do
