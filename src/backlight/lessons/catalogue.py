@@ -83,14 +83,16 @@ LESSONS: Final[dict[int, Lesson]] = {
             able="build, judge and smooth a model of letters, and see why one-hot times W is a table of log counts",
         ),
         Lesson(
-            number=5,
-            name="lesson_5_backprop_by_hand",
-            title="The gradient by hand: arrays, batch norm, and training with no autograd at all",
-            able="write the gradient of any step of a network, and say at which line one first goes wrong",
             number=4,
             name="lesson_4_batch_norm",
             title="Keeping the signal alive: first weights, saturated units, batch normalisation",
             able="see why a deep network does not learn, set its first weights, and write batch norm and fold it away",
+        ),
+        Lesson(
+            number=5,
+            name="lesson_5_backprop_by_hand",
+            title="The gradient by hand: arrays, batch norm, and training with no autograd at all",
+            able="write the gradient of any step of a network, and say at which line one first goes wrong",
         ),
     )
 }
