@@ -1,6 +1,7 @@
 """Measurements, with what several judges ask of them."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -58,6 +59,13 @@ class Case:
     def first(self) -> StepRecord | None:
         """The first recorded step."""
         return self.seen.steps[0] if self.seen.steps else None
+
+    @cached_property
+    def nonlinearity(self) -> str | None:
+        """The non-linearity that most layers have, "tanh", "sigmoid" or "relu"; None if it is none of these."""
+        kinds = Counter(facts.kind.lower() for facts in self.seen.layers if facts.role == "activation")
+        kind = kinds.most_common(1)[0][0] if kinds else ""
+        return kind if kind in {"tanh", "sigmoid", "relu"} else None
 
     @cached_property
     def progress(self) -> Progress | None:

@@ -412,3 +412,20 @@ def test_every_threshold_has_an_edge_or_a_reason():
     used = {edge[1] for edge in EDGES}
     assert used <= set(THRESHOLDS)
     assert all(limit(name) == THRESHOLDS[name].value for name in THRESHOLDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice", "because"),
+    [
+        ("Tanh", 'nonlinearity="tanh"', "a tanh's slope"),
+        ("Sigmoid", "in place of nn.Sigmoid()", "a sigmoid's slope"),
+        ("ReLU", 'nonlinearity="relu"', "a ReLU's slope"),
+        ("Softsign", 'nonlinearity="relu"', "slope and weights: a few"),
+    ],
+)
+def test_advice_names_the_net_s_own_non_linearity(kind, advice, because):
+    seen = _gradients(0.9e-3)
+    layers = tuple(replace(one, kind=kind) if one.role == "activation" else one for one in seen.layers)
+    (found,) = [one for one in diagnose(replace(seen, layers=layers)).findings if one.id == "vanishing-gradients"]
+    assert advice in found.try_this[0]
+    assert because in found.because

@@ -1,12 +1,20 @@
 """Whether gradients reach the first layers in a size that can be used."""
 
 import math
+from typing import Final
 
 import numpy as np
 
 from backlight.health.case import Case
 from backlight.health.findings import Evidence, Finding
 from backlight.health.thresholds import limit
+
+_SLOPES: Final = {
+    None: "",
+    "sigmoid": " (a sigmoid's slope is at most 0.25)",
+    "tanh": " (a tanh's slope is 1 near 0 and nothing at its ends)",
+    "relu": " (a ReLU's slope is 0 for half of its inputs)",
+}
 
 _WITH_WEIGHTS = frozenset({"linear", "convolution", "embedding", "recurrent", "attention"})
 
@@ -20,6 +28,7 @@ def vanishing_gradients(case: Case) -> list[Finding] | None:
     ratio = sizes[first] / sizes[last] if sizes[last] else math.nan
     if case.learns or not ratio < limit("gradient decay"):
         return []
+    slope = _SLOPES[case.nonlinearity]
     return [
         Finding(
             id="vanishing-gradients",
@@ -33,17 +42,27 @@ def vanishing_gradients(case: Case) -> list[Finding] | None:
                     expected="near 1",
                 ),
             ),
-            because="The gradient is multiplied by each layer's slope and weights: a sigmoid's slope is at most 0.25, "
-            "so a few of them leave nothing for the layers that read the input.",
+            because=f"The gradient is multiplied by each layer's slope and weights{slope}: "
+            "a few factors below 1 leave nothing for the layers that read the input.",
             try_this=(
-                case.say(
-                    torch="nn.ReLU() or nn.GELU() in place of nn.Sigmoid(), with Kaiming weights.",
-                    ours="ReLU() or GELU() in place of Sigmoid(), with Linear's matching nonlinearity=.",
-                ),
+                _let_through(case),
                 "Shortcuts past the layers, x + f(x), or a norm before each activation.",
             ),
         )
     ]  # fmt: skip
+
+
+def _let_through(case: Case) -> str:
+    if case.nonlinearity == "sigmoid":
+        return case.say(
+            torch="nn.ReLU() or nn.GELU() in place of nn.Sigmoid(), with Kaiming weights.",
+            ours="ReLU() or GELU() in place of Sigmoid(), with Linear's matching nonlinearity=.",
+        )
+    kind = case.nonlinearity or "relu"
+    return case.say(
+        torch=f'Larger first weights: nn.init.kaiming_normal_(layer.weight, nonlinearity="{kind}").',
+        ours=f'Larger first weights: Linear(..., nonlinearity="{kind}", rng=rng), of std gain / sqrt(fan_in).',
+    )
 
 
 def exploding_gradients(case: Case) -> list[Finding] | None:

@@ -147,10 +147,11 @@ def identical_units(case: Case) -> list[Finding] | None:
 
 
 def _initialise(case: Case) -> tuple[str, ...]:
+    kind = case.nonlinearity or "relu"
     return (
         case.say(
-            torch='nn.init.kaiming_normal_(layer.weight, nonlinearity="relu"), or "tanh"; zeros_(layer.bias).',
-            ours='Linear(fan_in, fan_out, nonlinearity="relu", rng=rng): weights of std gain / sqrt(fan_in).',
+            torch=f'nn.init.kaiming_normal_(layer.weight, nonlinearity="{kind}"); nn.init.zeros_(layer.bias).',
+            ours=f'Linear(fan_in, fan_out, nonlinearity="{kind}", rng=rng): weights of std gain / sqrt(fan_in).',
         ),
         case.say(
             torch="A norm after each layer (nn.BatchNorm1d, nn.LayerNorm) makes the first scale matter less.",
