@@ -25,3 +25,7 @@ __all__ = [
     "smoothing",
     "spreads",
 ]
+from backlight.lessons.drawings.gpt import named_curves, score_tables
+from backlight.lessons.drawings.micrograd import curve, plane, secants
+
+__all__ = ["curve", "named_curves", "one_hot", "picked_row", "plane", "score_tables", "secants", "smoothing"]

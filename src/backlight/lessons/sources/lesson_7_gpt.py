@@ -1,0 +1,520 @@
+# The source of a notebook: see backlight/lessons/source.py for its form, and `make notebooks` to make it again.
+
+# %% [markdown]
+# # Lesson 7: letters that read each other
+#
+# The networks so far read a window in which each place had its own weights. Here every letter decides *by what it is*
+# which of the letters before it to read. That is attention. Stack it, give each letter time to think between two
+# readings, and you have a GPT. Here one learns to write Shakespeare, one to add, and one goes over to names.
+
+# %%
+import math
+
+import numpy as np
+
+import backlight.torchlike as torch
+import backlight.torchlike.nn.functional as F
+from backlight.core import Batch
+from backlight.figures import pages
+from backlight.figures.gathering.predicting import attention_weights
+from backlight.lessons import check, drawings
+from backlight.lessons.pictures import fast, show
+from backlight.lessons.recorded import recorded
+from backlight.models import GPT, GPTConfig
+from backlight.optim import AdamW, WarmupCosine, clip_grad_norm
+from backlight.text import Sequences, Vocabulary, load_corpus, split_corpus
+from backlight.train import mean_nats
+from backlight.train.stepping import Stepper
+
+# %% [markdown]
+# ## One long text
+#
+# Nine plays, a single stream of characters; the last tenth is held out. A network gets a *chunk* of T characters from
+# anywhere, and the same chunk moved on by one. In these are T examples, not one: after the first character comes the
+# second, after the first two the third, and so on. A chunk teaches contexts of all lengths from 1 to T, and writing
+# needs them: it begins with one character. What is to be beaten are counted pairs, which is lesson 2's bigram.
+
+# %%
+text = load_corpus("shakespeare").items[0]
+vocabulary = Vocabulary.of([text])
+V, cut = vocabulary.size, int(0.9 * len(text))
+parts = {"train": text[:cut], "dev": text[cut:]}
+print(f"{len(text):,} characters, {V - 1} different ones, and id 0, which the package keeps for edges")
+
+
+def chunks(part, context):
+    return Sequences(vocabulary.encode_items([part], ends=False), context)
+
+
+batch = chunks(parts["train"], 8).sample(4, np.random.default_rng(1))
+print("x", batch.x.shape, "y", batch.y.shape, "so", batch.y.size, "predictions in one batch")
+for t in range(5):
+    print(f"after {vocabulary.decode(batch.x[0, : t + 1])!r:<12} comes {vocabulary.decode([batch.y[0, t]])!r}")
+pairs = np.ones((V, V))
+known, new = (vocabulary.encode(part) for part in parts.values())
+np.add.at(pairs, (known[:-1], known[1:]), 1)
+bigram = -np.log(pairs / pairs.sum(1, keepdims=True))[new[:-1], new[1:]].mean()
+print(f"dev: {bigram:.4f} nats per character by counted pairs, {math.log(V):.4f} for one that knows nothing")
+
+# %% [markdown]
+# ## Three ways to average the past
+#
+# In a bigram, a letter hears nothing of what came before it. The least that it could hear is the *average*. Let each of
+# T places hold a vector of C numbers; place t gets the mean of the vectors 0 to t, without the future, which we want to
+# predict. The first way is a loop. The second sees that a mean is a weighted sum, and that a table of weights times the
+# vectors gives all sums in one product: row t of the table has 1 / (t + 1) up to column t, and then zeros. The third
+# makes the same table in a roundabout way. Start from *scores*, all 0. Put -inf where the future is. Softmax of each
+# row turns equal scores into equal shares, and -inf into 0.
+
+# %%
+B, T, C = 4, 8, 2
+x = torch.randn((B, T, C), generator=torch.Generator().manual_seed(1337))
+by_loop = torch.zeros((B, T, C))
+for t in range(T):
+    by_loop[:, t] = x[:, : t + 1].mean(1)
+past = torch.tril(torch.ones((T, T)))
+by_product = (past / past.sum(1, keepdim=True)) @ x
+scores = torch.zeros((T, T)).masked_fill(past == 0, -math.inf)
+by_softmax = F.softmax(scores, dim=-1) @ x
+print("all three the same:", torch.allclose(by_loop, by_product), torch.allclose(by_loop, by_softmax))
+
+# %% [markdown]
+# Why the roundabout way? Because of the zeros that it starts from. They say: *all that came before is the same to me*.
+# Put any other numbers there, and softmax still makes shares of them, and the future still gets none. So the numbers
+# can be **computed from the letters themselves**. That is the door to attention.
+
+# %%
+others = torch.randn((T, T), generator=torch.Generator().manual_seed(4)).masked_fill(past == 0, -math.inf)
+tables = {}
+for name, table in (("scores: all the same", scores), ("scores: others", others)):
+    tables |= {name: table.numpy(), name.replace("scores", "softmax"): F.softmax(table, dim=-1).numpy()}
+show(drawings.score_tables(tables, rows="who reads", columns="what is read"))
+
+# %% [markdown]
+# ## Self-attention
+#
+# Every place makes three vectors, each by a matrix that is learnt: a **query**, what I am looking for; a **key**, what
+# I am, for those who look; a **value**, what I tell those who choose me. The score of "t reads s" is the dot product of
+# t's query with s's key: large where they point the same way. Softmax makes weights of t's scores, and t gets the
+# weighted sum of the *values*.
+#
+# Here is such a head, not learnt but set by hand. A letter is two numbers: am I a vowel, am I a consonant. The key
+# says just that. The query is the two *swapped*: vowels look for consonants, and consonants for vowels.
+
+# %%
+line = "hamlet remained"
+letters = torch.tensor([[float(one in "aeiou"), float(one.isalpha() and one not in "aeiou")] for one in line])
+query, key = letters @ torch.tensor([[0.0, 4.0], [4.0, 0.0]]), letters
+future = torch.tril(torch.ones((len(line), len(line)))) == 0
+weights = F.softmax((query @ key.T).masked_fill(future, -math.inf), dim=-1)
+show(pages.attention({"set by hand": weights.numpy()[None]}, list(line.replace(" ", "\N{OPEN BOX}"))))
+
+# %% [markdown]
+# Each row is a letter that reads: a vowel reads the consonants so far, a consonant the vowels. The first letter has
+# only itself, and the space, which looks for nothing, reads all alike. In a network nobody sets this: the three
+# matrices start from random numbers, and the gradient finds what is worth looking for.
+#
+# Queries and keys here come from the same text: *self*-attention. If the queries come from another one, as when a
+# translation reads its original, it is *cross*-attention: the same formula, with no future to hide.
+
+# %%
+C, D, generator = 32, 16, torch.Generator().manual_seed(1337)
+x = torch.randn((B, T, C), generator=generator)
+q, k, v = (x @ (torch.randn((C, D), generator=generator) / C**0.5) for _ in range(3))
+scores = (q @ k.transpose(-2, -1) / D**0.5).masked_fill(past == 0, -math.inf)
+out = F.softmax(scores, dim=-1) @ v
+order = [6, 3, 0, 7, 5, 2, 4, 1]
+shuffled = F.softmax(q[:, 7:] @ k[:, order].transpose(-2, -1) / D**0.5, dim=-1) @ v[:, order]
+print("of shuffled places, the last one reads the same:", torch.allclose(out[:, 7:], shuffled, atol=1e-6))
+
+# %% [markdown]
+# Attention sees a heap of vectors, and not their order. So the order has to be *in* the vectors: a GPT adds to each
+# letter's vector a second one, learnt as well, for the place where it stands.
+#
+# ### Why divide by the root of D?
+#
+# A score is a sum of D products. If queries and keys have variance 1, so has each product, and the sum has D times as
+# much. Large scores make softmax sharp: one place gets everything, before anybody knows what is worth reading. And
+# where the largest weight p is nearly 1, the slope of softmax, p (1 - p), is nearly 0: nothing gets through to learn
+# from, as with a saturated tanh.
+
+# %%
+print("   D   variance of scores   largest of 8 weights   slope p(1 - p)   divided by root D: largest   slope")
+for size in (1, 4, 16, 64, 256):
+    dots = np.random.default_rng(1).normal(size=(2, 4000, 8, size)).prod(0).sum(2)
+    tops = [F.softmax(torch.tensor(dots / by), dim=-1).numpy().max(1) for by in (1, size**0.5)]
+    (sharp, flat), (stuck, free) = (top.mean() for top in tops), ((top * (1 - top)).mean() for top in tops)
+    print(f"{size:4}   {dots.var():18.1f}   {sharp:20.2f}   {stuck:14.3f}   {flat:26.2f}   {free:5.3f}")
+
+
+# %% [markdown]
+# ## Several heads
+#
+# One head has one set of weights; to read the last vowel *and* the start of the line takes two. So the C channels are
+# shared out: each head has D = C / heads of them. Heads read side by side and know nothing of each other, and their
+# results are laid side by side again.
+#
+# ### Exercise 7.1: all heads at once
+#
+# Write `all_heads(x, Wq, Wk, Wv, heads)`: causal self-attention for all heads in one batched computation, with NumPy.
+# `x` is an array (B, T, C). `Wq`, `Wk` and `Wv` are (C, C) and hold the weights of all heads side by side: with D = C /
+# heads, columns 0 to D - 1 belong to the first head, the next D to the second, and so on. Each head's scores are
+# divided by √D; a position reads itself and what stands before it. Return an array (B, T, C), with what the heads read
+# side by side, the first head's D channels first.
+#
+# `@` multiplies along the *last two* axes, once for each place on the axes before them. So cut C in two by
+# `reshape(B, T, heads, D)`, and bring the heads forward by `transpose(0, 2, 1, 3)`. Then `np.where(seen, scores,
+# -np.inf)` with `np.tril(np.ones((T, T)))` for what is seen, and `np.exp`.
+
+
+# %%
+def all_heads(x, Wq, Wk, Wv, heads):
+    # solution begins
+    # instead: return None
+    B, T, C = x.shape
+    D = C // heads
+    q, k, v = ((x @ W).reshape(B, T, heads, D).transpose(0, 2, 1, 3) for W in (Wq, Wk, Wv))
+    scores = q @ k.transpose(0, 1, 3, 2) / D**0.5
+    counts = np.exp(np.where(np.tril(np.ones((T, T))) == 1, scores, -np.inf))
+    read = counts / counts.sum(-1, keepdims=True) @ v
+    return read.transpose(0, 2, 1, 3).reshape(B, T, C)
+    # solution ends
+
+
+check("7.1", all_heads)
+
+# %% [markdown]
+# ## A block: talk, then think
+#
+# Attention only moves vectors about: what comes out is a mean. Something has to be *made* of what was read. So behind
+# it stands a small MLP, from C channels to 4 C and back, for each place alone: first the letters talk, then each
+# thinks. The two are a block, and a GPT is some blocks, one on the other. To learn, such a tower needs two things.
+#
+# **The residual stream.** What a part computes is *added* to what it was given, x + f(x), and does not replace it. A
+# sum passes the gradient from above on to both of its inputs unchanged (lesson 1: its local derivatives are 1). So from
+# the loss down to the first layer leads a road of nothing but sums, on which no gradient is lost. Each part reads from
+# this stream and adds to it, through a last linear layer, the *projection*, that fits what it found into its channels.
+#
+# **Layer norm.** Sums add up: the stream grows from part to part. So each part first brings what it reads to mean 0 and
+# variance 1. ("Pre-norm": the norm stands on the branch, and the road stays free.) Batch norm does that for a *column*,
+# one channel over all examples; then an example's result depends on the others, and to use it alone takes running
+# statistics. Layer norm takes the *row*, one place's own C numbers, and needs nothing else.
+#
+# First the two norms; then the road, with 24 parts of two random matrices and a ReLU, and a gradient of length 1 above.
+
+
+# %%
+def norm(x, dim=-1):
+    return (x - x.mean(dim, keepdim=True)) / (x.var(dim, keepdim=True, unbiased=False) + 1e-5) ** 0.5
+
+
+def gradient_lengths(form, depth=24, C=64):
+    generator = torch.Generator().manual_seed(3)
+    stations = [torch.randn((32, C), generator=generator, requires_grad=True)]
+    for _ in range(depth):
+        W1, W2 = (torch.randn((C, C), generator=generator) / C**0.5 for _ in range(2))
+        stations.append(form(stations[-1], lambda x, W1=W1, W2=W2: torch.relu(x @ W1) @ W2))
+        stations[-1].retain_grad()
+    end = torch.randn((32, C), generator=generator)
+    (stations[-1] * end / (end**2).sum() ** 0.5).sum().backward()
+    return [(one.grad**2).sum().item() ** 0.5 for one in stations]
+
+
+rows = torch.randn((4, 32), generator=torch.Generator().manual_seed(2)) * 3 + 1
+for name, dim in (("layer norm, rows", -1), ("batch norm, columns", 0)):
+    alone = torch.allclose(norm(rows, dim)[:2], norm(rows[:2], dim), atol=1e-5)
+    print(f"{name:<20} two rows come out the same without the other two: {alone}")
+forms = {"f(x)": lambda x, f: f(x), "x + f(x)": lambda x, f: x + f(x), "x + f(norm(x))": lambda x, f: x + f(norm(x))}
+roads = {name: (list(range(25)), gradient_lengths(form)) for name, form in forms.items()}
+print("at the first part:", ", ".join(f"{name} {lengths[0]:.2g}" for name, (_, lengths) in roads.items()))
+show(drawings.named_curves(roads, over="part", of="length of the gradient", log=True), height=3)
+
+# %% [markdown]
+# Without the sum, nearly nothing arrives. With it the gradient even grows, as the stream does; the norm on the branch
+# takes most of that growth away.
+#
+# The last piece is **dropout**: in training, each number of a vector is set to 0 with probability p, and the others are
+# divided by 1 - p, so that the mean stays. Nothing can rely on a single channel, and learning by heart gets harder. It
+# helps where a text is read many times; Shakespeare below is read twice at most, and p is 0.
+#
+# Here is a block, whole, as in `backlight/models/gpt.py`:
+#
+#     x = x + attention(norm(x))        heads side by side, then a projection
+#     x = x + mlp(norm(x))              C to 4 C, a nonlinearity, 4 C to C
+#
+# ## A GPT, trained
+#
+# In front stand the tables of characters and places; behind, a norm and a linear layer that gives logits. The loop is
+# the one that you know. `Stepper` computes loss and gradient in compiled kernels; AdamW is gradient descent with a step
+# size for each parameter; a gradient that is longer than 1 is cut to length 1.
+#
+# To write, it predicts, draws a character, appends it, and so on. It reads T characters at most, so older ones are cut
+# off. *Temperature* divides the logits: below 1 the likely gets likelier, above 1 all gets more even.
+
+
+# %%
+def training(model, sample, steps, rate):
+    flat = model.flat()  # all parameters in one array, and all gradients in another
+    optimiser, stepper = AdamW(flat, rate, betas=(0.9, 0.99), weight_decay=0.1), Stepper(model)
+    schedule = WarmupCosine(lr=rate, steps=steps, warmup=steps // 10)
+    for step in range(steps):
+        model.train()  # and eval() to judge: dropout is for training
+        loss = stepper.forward(sample())
+        stepper.backward()
+        clip_grad_norm(flat, 1.0)
+        optimiser.lr = schedule(step)
+        optimiser.step()
+        yield step + 1, loss
+
+
+def network(V, context, seed=1, **sizes):
+    sizes = {"vocabulary_size": V, "context": context, "channels": 64, "layers": 2, "heads": 4, "dropout": 0.0, **sizes}
+    return GPT(GPTConfig(**sizes), rng=np.random.default_rng(seed))
+
+
+def write(model, count, temperature, seed=1):
+    rng, said = np.random.default_rng(seed), vocabulary.encode("\n")
+    for _ in range(count):
+        logits = model.next_logits(said[None, -model.context :])[0].astype(float)
+        logits[0] = -math.inf  # the edge, which a stream does not have
+        said = np.append(said, rng.choice(V, p=F.softmax(torch.tensor(logits / temperature), dim=-1).numpy()))
+    return vocabulary.decode(said)
+
+
+model, rng = network(V, 32), np.random.default_rng(2)
+train, dev = chunks(parts["train"], 32), chunks(parts["dev"], 32)
+print(f"{model.parameter_count():,} parameters; dev before training: {mean_nats(model.eval(), dev):.4f}")
+for step, _ in training(model, lambda: train.sample(16, rng), fast(1000, 20), rate=4e-3):
+    if step % fast(250, 20) == 0:
+        print(f"step {step:4}  dev {mean_nats(model.eval(), dev):.4f}   ({bigram:.4f} by counted pairs)")
+for temperature in (0.3, 0.8, 1.5):
+    print(f"--- temperature {temperature}", write(model, fast(140, 10), temperature))
+
+# %% [markdown]
+# What do its heads read? Nobody told them. Look for one that reads the letter itself, one that stays with the first
+# letter of a word, one that waits for a space or for the line's end:
+
+# %%
+ids = vocabulary.encode("\nThe king is dead.")
+layers = {f"block {i}": one for i, one in enumerate(attention_weights(model, ids[None]), 1)}
+show(pages.attention(layers, [vocabulary.label(one) for one in ids]))
+
+# %% [markdown]
+# ## The same, larger
+#
+# Four blocks, twice the channels, twice the context. This takes minutes, so what you see was recorded.
+
+
+# %%
+def write_shakespeare():
+    model, rng = network(V, 64, channels=128, layers=4), np.random.default_rng(2)
+    train, dev = chunks(parts["train"], 64), chunks(parts["dev"], 64)
+    seen, losses = [], []
+    for step, loss in training(model, lambda: train.sample(12, rng), 2000, rate=2e-3):
+        losses.append(loss)
+        if step % 250 == 0:
+            seen.append((step, float(np.mean(losses[-100:])), mean_nats(model.eval(), dev)))
+    return {"parameters": model.parameter_count(), "seen": seen, "text": write(model, 500, temperature=0.8)}
+
+
+large = recorded("lesson_7_shakespeare", write_shakespeare)
+at, on_train, on_dev = zip(*large["seen"], strict=True)
+print(f"{large['parameters']:,} parameters, dev {on_dev[-1]:.4f}", large["text"])
+curves = {"train, last 100 batches": (at, on_train), "dev": (at, on_dev), "counted pairs": (at, [bigram] * len(at))}
+show(drawings.named_curves(curves, over="step", of="nats per character"), height=3)
+
+
+# %% [markdown]
+# Words, lines, speakers who take turns, and no sense. From here on nothing new is needed, only more. Nearly all
+# parameters are in the blocks, 12 C² in each: 4 C² in attention, 8 C² in the MLP.
+
+# %%
+for blocks, C, what in ((4, 128, "the one above"), (6, 384, "the lecture's largest"), (12, 768, "the smallest GPT-2")):
+    print(f"{blocks:2} blocks of {C} channels: about {12 * blocks * C**2 / 1e6:.1f} million, {what}")
+
+# %% [markdown]
+# ## A GPT that adds
+#
+# A text can be anything. Take sums: the network reads two numbers digit by digit and writes their sum. Two things help.
+# The sum is written *backwards*: its highest digit needs all carries at once, but the ones need just two digits, and
+# each digit after that two more and a carry. And nothing is to be learnt from the question, whose digits are chance:
+# where a target is -1, the loss counts nothing.
+#
+# ### Exercise 7.2: addition as a text
+#
+# Write `encode_sum(a, b, digits)`. The text of 35 + 48 is 3 5 4 8 3 8 0: the digits of `a`, the digits of `b`, each
+# padded with zeros in front to `digits` digits, then the sum, padded to `digits` + 1 digits and *reversed*, so that 083
+# is written 3 8 0. A digit's id is the digit. Return two lists: x, which is all digits but the last; and y, for each
+# place of x the digit that comes next, or -1 where that digit belongs to the question, since nobody can guess it and it
+# should cost nothing. Only the sum's digits are targets. `f"{7:03d}"` is `"007"`, and `"007"[::-1]` is `"700"`.
+
+
+# %%
+def encode_sum(a, b, digits):
+    # solution begins
+    # instead: return None
+    question = f"{a:0{digits}d}{b:0{digits}d}"
+    ids = [int(one) for one in question + f"{a + b:0{digits + 1}d}"[::-1]]
+    return ids[:-1], [-1] * (len(question) - 1) + ids[len(question) :]
+    # solution ends
+
+
+check("7.2", encode_sum)
+
+
+# %% [markdown]
+# Of the 10,000 sums of two numbers below 100 it sees 8,000. The others are its examination: it writes the likeliest
+# digit three times, and all three must be right.
+
+
+# %%
+def learn_to_add(seed, reverse=True):
+    order = np.random.default_rng(0).permutation(10_000).tolist()
+    x, y = (np.array(part) for part in zip(*(encode_sum(n // 100, n % 100, 2) for n in order), strict=True))
+    if not reverse:
+        y[:, 3:] = y[:, :2:-1]
+        x[:, 4:] = y[:, 3:-1]  # the sum's digits as they are read
+    model, rng = network(10, 6, seed, channels=32, heads=2), np.random.default_rng(seed + 100)
+    batches = (Batch(x[rows], y[rows]) for rows in rng.integers(0, 8000, (fast(1000, 10), 64)))
+    list(training(model, lambda: next(batches), fast(1000, 10), rate=4e-3))
+    said = x[8000:, :4]
+    for _ in range(3):
+        said = np.append(said, model.next_logits(said).argmax(-1)[:, None], axis=1)
+    return float((said[:, 4:] == y[8000:, 3:]).all(1).mean())
+
+
+if encode_sum(35, 48, 2) is not None:
+    print(*(" ".join(f"{one:2}" for one in row) for row in encode_sum(35, 48, 2)), sep="\n")
+    print(f"right: {learn_to_add(seed=1):.2%} of the sums that it has not seen")
+
+# %% [markdown]
+# Not learnt by heart, then. Do the reversed digits matter? Both ways, from five starts; from each, reversed is ahead:
+
+# %%
+runs = recorded("lesson_7_addition", lambda: [[learn_to_add(i, way) for i in range(1, 6)] for way in (True, False)])
+for name, right in zip(("reversed", "as we write it"), runs, strict=True):
+    print(f"{name:<15}", " ".join(f"{one:7.2%}" for one in right))
+
+# %% [markdown]
+# ## From one text to another
+#
+# Train on a large text, then go on with another, for which there is little text or little time: *pretrain* and
+# *fine-tune*. What is known of letters is worth something for names, too. But a network knows characters by their ids,
+# and in another text they have others: b is 42 here and 2 there. Nearly all weights can be kept. Only where an id picks
+# a row or a column must it be the right one.
+#
+# ### Exercise 7.3: to another text
+#
+# Write `splice(old, fresh, old_characters, fresh_characters)`. `old` and `fresh` are dictionaries of arrays by name,
+# the weights of the trained network and of a new one; `old_characters` and `fresh_characters` are lists, the character
+# of each id ("" is the boundary's). Return a dictionary with the names of `fresh`. In `token.weight`, (V, C), each row
+# belongs to a character; in `output.weight`, (C, V), each column. There, a character that the old network knows gets
+# its old numbers, wherever its id now is; a character that it does not know keeps its fresh ones. All other arrays are
+# the old ones. `["", "a", "b"].index("b")` is 2.
+
+
+# %%
+def splice(old, fresh, old_characters, fresh_characters):
+    # solution begins
+    # instead: return None
+    tables = ("token.weight", "output.weight")
+    made = {name: (fresh if name in tables else old)[name].copy() for name in fresh}
+    for i, character in enumerate(fresh_characters):
+        if character in old_characters:
+            j = old_characters.index(character)
+            made["token.weight"][i] = old["token.weight"][j]
+            made["output.weight"][:, i] = old["output.weight"][:, j]
+    return made
+    # solution ends
+
+
+check("7.3", splice)
+
+# %% [markdown]
+# 200 steps on names: for the network that learnt Shakespeare, spliced by character; for the same, spliced by index, so
+# that all it knows of a letter stands at another letter's address; and for one that starts from scratch.
+
+# %%
+names, rng = load_corpus("names"), np.random.default_rng(3)
+halves, letters = split_corpus(names, seed=42), Vocabulary.of(names.items)
+train, dev = (Sequences(letters.encode_items(part.items), 32) for part in (halves.train, halves.dev))
+fresh = network(letters.size, 32, seed=5).state_dict()
+starts, curves, old = {"from scratch": fresh}, {}, model.state_dict()
+if (spliced := splice(old, fresh, ["", *vocabulary.characters], ["", *letters.characters])) is not None:
+    starts |= {"by character": spliced, "by index": splice(old, fresh, list(range(V)), list(range(letters.size)))}
+for name, start in starts.items():
+    learner, seen = network(letters.size, 32), []
+    learner.load_state_dict(start)
+    for step, _ in training(learner, lambda: train.sample(32, rng), fast(200, 10), rate=3e-3):
+        if step % fast(25, 5) == 0:
+            seen.append((step, mean_nats(learner.eval(), dev)))
+    curves[name] = tuple(zip(*seen, strict=True))
+    print(f"{name:<13} " + "  ".join(f"step {at}: {nats:.4f}" for at, nats in seen[1::2]))
+show(drawings.named_curves(curves, over="step", of="dev, nats per character"), height=3)
+
+# %% [markdown]
+# ## One improvement: rotary positions
+#
+# A learnt vector for each place has a flaw: that letters 3 and 5 stand two apart, and 13 and 15 too, must be learnt for
+# each pair of places anew. What should count is the *distance*. Rotary positions see to that. Take two channels of a
+# query as a point in a plane, and turn it by an angle that grows with its place; do the same to the keys. A dot product
+# depends on lengths and on the angle *between*: of two turns only their difference is left. Pairs turn at different
+# speeds, as the hands of a clock do, so that near and far can be told apart.
+#
+# ### Exercise 7.4: rotary positions
+#
+# Write `rotate(x, positions, base)`. `x` is an array (T, D), a query or a key for each of T positions, D even;
+# `positions` (T,) says where each stands. Channels 0 and 1 are one pair, 2 and 3 the next, and so on to pair number
+# D / 2 - 1. Turn pair i of the row at position p, as a point in a plane, by the angle p * base ** (-2 * i / D): (a, b)
+# becomes (a cos - b sin, a sin + b cos). Return an array (T, D), each number in its old place. There are `np.cos`,
+# `np.sin`, `np.empty_like`, and `x[:, 0::2]` for every other column.
+
+
+# %%
+def rotate(x, positions, base):
+    # solution begins
+    # instead: return None
+    D = x.shape[1]
+    angle = positions[:, None] * base ** (-2 * np.arange(D // 2) / D)
+    a, b = x[:, 0::2], x[:, 1::2]
+    turned = np.empty_like(x)
+    turned[:, 0::2] = a * np.cos(angle) - b * np.sin(angle)
+    turned[:, 1::2] = a * np.sin(angle) + b * np.cos(angle)
+    return turned
+    # solution ends
+
+
+check("7.4", rotate)
+
+# %% [markdown]
+# The proof is the property itself: put one query and one key at all pairs of places. Move both along by 100, and no
+# score changes. In the picture each diagonal, which is one distance, has one colour. With vectors added it has not.
+
+# %%
+rng, at = np.random.default_rng(3), np.arange(24)
+q, k, places = np.tile(rng.normal(size=16), (24, 1)), np.tile(rng.normal(size=16), (24, 1)), rng.normal(size=(24, 16))
+tables = {"places added": (q + places) @ (k + places).T}
+if rotate(q, at, 10_000.0) is not None:
+    tables["places as turns"] = rotate(q, at, 10_000.0) @ rotate(k, at, 10_000.0).T
+    moved = rotate(q, at + 100, 10_000.0) @ rotate(k, at + 100, 10_000.0).T
+    print(f"moved by 100, scores change by at most {abs(moved - tables['places as turns']).max():.0e}")
+show(drawings.score_tables(tables, rows="place of the query", columns="place of the key"))
+
+# %% [markdown]
+# ## What you can now do
+#
+# - say what query, key and value are for, what the mask hides, and why scores are divided by the root of the head size
+# - write attention for all heads in one computation, and see it when a reshape has mixed them up
+# - say what the residual stream, layer norm, dropout and the MLP of a block are each for
+# - train a GPT, write with it at any temperature, and read its heads
+# - turn a task into a text, and take a trained network over to another one
+#
+# On the command line: `backlight train shakespeare --model gpt`, `backlight sample --temperature 0.8`, and `backlight
+# figures` for the attention of all heads.
+#
+# **Sources.** The lecture: Andrej Karpathy, [Let's build GPT: from scratch, in code, spelled
+# out.](https://www.youtube.com/watch?v=kCc8FmEb1nY), and [nanoGPT](https://github.com/karpathy/nanoGPT). The papers:
+# Vaswani et al. 2017, [Attention Is All You Need](https://arxiv.org/abs/1706.03762); Ba, Kiros & Hinton 2016, [Layer
+# Normalization](https://arxiv.org/abs/1607.06450); He et al. 2015, [Deep Residual Learning for Image
+# Recognition](https://arxiv.org/abs/1512.03385); Radford et al. 2019, Language Models are Unsupervised Multitask
+# Learners ([GPT-2](https://github.com/openai/gpt-2)); Su et al. 2021, [RoFormer](https://arxiv.org/abs/2104.09864).
