@@ -93,6 +93,8 @@ LESSONS: Final[dict[int, Lesson]] = {
             name="lesson_5_backprop_by_hand",
             title="The gradient by hand: arrays, batch norm, and training with no autograd at all",
             able="write the gradient of any step of a network, and say at which line one first goes wrong",
+        ),
+        Lesson(
             number=7,
             name="lesson_7_gpt",
             title="Letters that read each other: attention, and a GPT out of it",

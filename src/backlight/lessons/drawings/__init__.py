@@ -3,6 +3,7 @@
 from backlight.lessons.drawings.batch_norm import by_depth, compared, falling, gate, spreads
 from backlight.lessons.drawings.bigrams import one_hot, picked_row, smoothing
 from backlight.lessons.drawings.by_hand import Mirror, beside, cascade, influence, mirrors, product_paths, pulls
+from backlight.lessons.drawings.gpt import named_curves, score_tables
 from backlight.lessons.drawings.micrograd import curve, plane, secants
 
 __all__ = [
@@ -16,16 +17,14 @@ __all__ = [
     "gate",
     "influence",
     "mirrors",
+    "named_curves",
     "one_hot",
     "picked_row",
     "plane",
     "product_paths",
     "pulls",
+    "score_tables",
     "secants",
     "smoothing",
     "spreads",
 ]
-from backlight.lessons.drawings.gpt import named_curves, score_tables
-from backlight.lessons.drawings.micrograd import curve, plane, secants
-
-__all__ = ["curve", "named_curves", "one_hot", "picked_row", "plane", "score_tables", "secants", "smoothing"]
