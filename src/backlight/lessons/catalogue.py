@@ -99,6 +99,10 @@ LESSONS: Final[dict[int, Lesson]] = {
             name="lesson_7_gpt",
             title="Letters that read each other: attention, and a GPT out of it",
             able="write self-attention for all heads at once, train a GPT, and teach it something of your own",
+            number=3,
+            name="lesson_3_mlp",
+            title="Looking further back: letters become points, and a hidden layer reads several at once",
+            able="train a network on minibatches, find its learning rate, and tell from two losses what it lacks",
         ),
     )
 }

@@ -5,6 +5,7 @@ from backlight.lessons.drawings.bigrams import one_hot, picked_row, smoothing
 from backlight.lessons.drawings.by_hand import Mirror, beside, cascade, influence, mirrors, product_paths, pulls
 from backlight.lessons.drawings.gpt import named_curves, score_tables
 from backlight.lessons.drawings.micrograd import curve, plane, secants
+from backlight.lessons.drawings.mlp import embeddings, fits, network, sweep
 
 __all__ = [
     "Mirror",
@@ -28,3 +29,4 @@ __all__ = [
     "smoothing",
     "spreads",
 ]
+__all__ = ["curve", "embeddings", "fits", "network", "one_hot", "picked_row", "plane", "secants", "smoothing", "sweep"]
