@@ -1,6 +1,6 @@
 """The pictures that only lesson 3 has."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,13 +9,24 @@ from matplotlib.patches import Rectangle
 
 from backlight.core import FloatArray
 from backlight.figures import palette
-from backlight.figures.embedding import draw_embedding
 from backlight.figures.pages import Page
+from backlight.figures.placing import place_names
 from backlight.lessons.drawings.drawing import Draw
 
 
-def network(letters: Sequence[str], vectors: FloatArray, hidden: FloatArray, logits: FloatArray, guess: str) -> Draw:
-    """Draw one context on its way up: letters, their vectors (T, E), joined, hidden units (h,), logits (V,)."""
+def network(parameters: Sequence[FloatArray], context: Sequence[int], labels: Sequence[str]) -> Draw:
+    """Draw one context on its way up: letters, their vectors, joined, hidden units, logits.
+
+    Args:
+        parameters: C (V, E), W1 (T E, h), b1 (h,), W2 (h, V) and b2 (V,).
+        context: T ids.
+        labels: V characters.
+    """
+    C, W1, b1, W2, b2 = parameters
+    vectors = C[list(context)]
+    hidden = np.tanh(vectors.reshape(-1) @ W1 + b1)
+    logits = hidden @ W2 + b2
+    letters, guess = [labels[id_] for id_ in context], labels[int(logits.argmax())]
 
     def draw(ax: Axes) -> None:
         colours = palette(ax)
@@ -51,14 +62,14 @@ def _cells(ax: Axes, numbers: FloatArray, *, y: float, width: float) -> None:
     limit = float(np.abs(numbers).max()) or 1.0
     side = width / len(numbers)
     for place, share in enumerate((numbers / limit / 2 + 0.5).tolist()):
-        ax.add_patch(
-            Rectangle((-width / 2 + place * side, y), side, 0.5, facecolor=colours.signed(share), linewidth=0)
-        )
+        ax.add_patch(Rectangle((-width / 2 + place * side, y), side, 0.5, facecolor=colours.signed(share), linewidth=0))
     ax.add_patch(Rectangle((-width / 2, y), width, 0.5, fill=False, edgecolor=colours.muted, linewidth=0.8))
 
 
-def sweep(rates: FloatArray, losses: FloatArray, smoothed: FloatArray) -> Draw:
-    """Draw the losses of steps whose learning rate rose with each, and the same smoothed."""
+def sweep(rates: FloatArray, losses: FloatArray) -> Draw:
+    """Draw the losses of steps whose learning rate rose with each, and a running mean of them."""
+    width = len(losses) // 20
+    smoothed = [float(np.mean(losses[max(0, i - width) : i + width + 1])) for i in range(len(losses))]
 
     def draw(ax: Axes) -> None:
         colours = palette(ax)
@@ -66,7 +77,7 @@ def sweep(rates: FloatArray, losses: FloatArray, smoothed: FloatArray) -> Draw:
         ax.plot(rates, smoothed, color=colours.blue)
         ax.set_xscale("log")
         ax.set_xlim(rates[0], rates[-1])
-        ax.set_ylim(0, float(smoothed[0]) * 1.3)
+        ax.set_ylim(0, smoothed[0] * 1.3)
         ax.set_xlabel("learning rate of the step")
         ax.set_ylabel("nats per character")
 
@@ -89,14 +100,22 @@ def fits(curves: Mapping[str, tuple[Sequence[int], Sequence[float], Sequence[flo
     return draw
 
 
-def embeddings(before: FloatArray, after: FloatArray, labels: Sequence[str], *, vowels: Collection[int]) -> Page:
-    """Return a page with where letters were put by chance, and where training has put them; vowels in orange."""
+def embeddings(before: FloatArray, after: FloatArray, labels: Sequence[str], *, marked: Sequence[int]) -> Page:
+    """Return a page with where letters (V, 2) were put by chance, and where training has put them."""
 
     def draw(figure: Figure) -> None:
-        for ax, points, title in zip(
-            figure.subplots(1, 2), (before, after), ("Before: by chance", "After: vowels in orange"), strict=True
-        ):
-            draw_embedding(ax, points, labels, axes_names=("first number", "second number"), marked=vowels)
+        axes = list(figure.subplots(1, 2))
+        for ax, points, title in zip(axes, (before, after), ("Before: by chance", "After: learned"), strict=True):
+            ax.plot(*points.T, ".", color=palette(ax).muted)
+            ax.grid(visible=True)
+            ax.margins(0.08)
+            ax.set_xlabel("first number")
+            ax.set_ylabel("second number")
             ax.set_title(title)
+        for ax, points in zip(axes, (before, after), strict=True):
+            colours = palette(ax)
+            inks = [colours.orange if i in marked else colours.ink for i in range(len(labels))]
+            for note in place_names(ax, points, labels, size=12, colours=inks):
+                note.set_weight("bold")
 
     return Page(11, 5.6, draw)

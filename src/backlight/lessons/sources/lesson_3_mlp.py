@@ -5,9 +5,8 @@
 #
 # A table of counts needs a row for everything that may stand before a letter, and there are too many. This lesson puts
 # a network in the table's place. It turns each letter into a few numbers, which it learns, and computes the
-# probabilities from these. What it learns of one context is then of use for others that it has never seen. On the way
-# comes all that training needs in practice: minibatches, a learning rate, and a way to tell what is wrong by two
-# losses.
+# probabilities from these. What it learns of one context then serves others that it has never seen. On the way comes
+# all that training needs in practice: minibatches, a learning rate, and two losses that tell what is wrong.
 
 # %%
 import math
@@ -28,8 +27,8 @@ from backlight.train import RECIPES, Plan, Recipe, mean_nats, prepare
 # %% [markdown]
 # ## Where the table ends
 #
-# The same names as in lesson 2, split in the same three parts. For each number of letters back: how many rows a table
-# would have, how many of them the train part fills, and how often dev asks for a row that was never filled.
+# The names of lesson 2, split in the same three parts. For each number of letters back: how many rows a table would
+# have, how many of them train fills, and how often dev asks for one that is empty.
 
 # %%
 corpus = load_corpus("names")
@@ -47,15 +46,14 @@ def contexts_in(words, n):
 
 print("back          rows    filled   dev asks for an empty one")
 for n in (1, 2, 3, 4, 6, 8):
-    filled = set(contexts_in(train, n))
-    asked = contexts_in(dev, n)
+    filled, asked = set(contexts_in(train, n)), contexts_in(dev, n)
     empty = sum(context not in filled for context in asked) / len(asked)
     print(f"{n:4} {V**n:15,} {len(filled):8,}   {empty:6.1%}")
 
 # %% [markdown]
-# An empty row knows nothing, and a row that was seen once knows one letter. That is not for lack of text only. To the
-# table, every row is a world of its own: what it has learnt after "ann" tells it nothing of "enn", because it does not
-# know that a and e have anything in common.
+# An empty row knows nothing, and a row that was seen once knows one letter. More text would help, but there is a deeper
+# reason. To the table, every row is a world of its own. What it has learnt after "ann" tells it nothing of "enn": it
+# does not know that a and e have anything in common.
 #
 # ## The idea: a letter is a point, and the points are learned
 #
@@ -64,8 +62,9 @@ for n in (1, 2, 3, 4, 6, 8):
 # consequences, and what the network learns of "ann" it has learnt of "enn" as well. Nobody needs to say which letters
 # are alike. The points are parameters like all others: the gradient moves them to where they serve best.
 #
-# The points stand in a table `C`, a row for each letter. That is less new than it sounds. In lesson 2, one-hot times
-# `W` picked a row, and the row was 27 log counts. Here the row is two numbers, and the logits come later.
+# The points stand in a table `C`, a row for each letter. Such rows are called *embeddings*. They are less new than they
+# sound. In lesson 2, one-hot times `W` picked a row of 27 log counts. Here the row is two numbers, and logits come
+# later.
 
 # %%
 C = torch.randn((V, 2), generator=torch.Generator().manual_seed(2147483647))
@@ -74,19 +73,17 @@ print("one-hot times C:", (F.one_hot(torch.tensor(e), num_classes=V).float() @ C
 print("C[e]:           ", C[e].tolist())
 
 # %% [markdown]
-# Such rows are called *embeddings*.
-#
 # ## Contexts and targets
 #
-# The network reads a fixed number of letters, its *block size* or context. Three, for a start. Each name gives as many
-# examples as it has letters, and one for its end. The context begins with dots, and after each example it moves on by
-# one: the oldest leaves on the left, the newest joins on the right.
+# The network reads a fixed number of letters, its *context* or block size: three, for a start. A name gives as many
+# examples as it has letters, and one for its end. The context begins with dots. After each example it moves on by one:
+# the oldest leaves on the left, the newest joins on the right.
 
 # %%
 block_size = 3
 
 
-def build(words, block_size=block_size):
+def build(words):
     X, Y = [], []
     for word in words:
         context = [0] * block_size
@@ -102,40 +99,32 @@ for context, target in zip(X.tolist(), Y.tolist(), strict=True):
     print("".join(labels[i] for i in context), "->", labels[target], "  ", context, target)
 
 # %% [markdown]
-# Mind the order of the two last lines in the loop: first note the example, then move on. The other way round, the
-# target would stand in its own context. The loss would be splendid, and the network good for nothing.
+# Mind the order in the loop: first note the example, then move on. The other way round, the target would stand in its
+# own context. The loss would be splendid, and the network good for nothing.
 #
-# Index `C` by the whole of `X`. Each number is replaced by its row, so an axis of length 2 joins the shape.
+# ## Joining, for free
+#
+# Index `C` by all of `X`: each number is replaced by its row, so a last axis of 2 joins the shape. But a layer takes
+# one row of numbers for each example, so three points must become a row of six. `cat` makes a new array and copies.
+# `view` copies nothing.
 
 # %%
 emb = C[X]
-print("X", X.shape, " C[X]", emb.shape)
-
-# %% [markdown]
-# ## Joining, for free
-#
-# A layer takes a row of numbers for each example, so the three points become one row of six. `cat` can do that: it
-# makes a new array and copies. `view` copies nothing.
-
-# %%
 copied = torch.cat(torch.unbind(emb, 1), 1)
 x = emb.view(len(X), 6)
-print("the same numbers:", (copied == x).all().item(), x.shape)
-print("the very same memory: cat", np.shares_memory(emb.numpy(), copied.numpy()), end=", ")
+print("X", X.shape, "  C[X]", emb.shape, "  joined", x.shape, "  the same numbers:", torch.allclose(copied, x))
+print("in the same memory: cat", np.shares_memory(emb.numpy(), copied.numpy()), end=", ")
 print("view", np.shares_memory(emb.numpy(), x.numpy()))
-print("in memory:", [round(one, 2) for one in emb.storage()[:9].tolist()], "...")
-print("bytes from one place to the next, by axis:", emb.numpy().strides, "as a view:", x.numpy().strides)
+print("bytes from one to the next, along each axis:", emb.numpy().strides, "and as a view", x.numpy().strides)
 
 # %% [markdown]
-# In memory there are no axes. An array is a line of numbers, and a note of how to walk along it: how many bytes to the
-# next example, to the next letter, to the next number. A view is a new note for the same line. It is free, whatever the
-# size. It also says what a view can *not* do: it never reorders. Here the numbers of an example lie side by side
-# already, letter after letter, and that is the order that we want.
+# In memory there are no axes. An array is a line of numbers and a note of how to walk along it: how many bytes to the
+# next example, the next letter, the next number. A view is a new note for the same line, so it is free, whatever the
+# size. And it cannot reorder. Here it need not: the numbers of an example lie side by side, letter after letter.
 #
 # ## The network
 #
-# One layer of tanh units reads the six numbers. A second layer makes 27 logits of what the units say. In the order in
-# which a context goes through it:
+# A layer of tanh units reads the six numbers. A second layer makes 27 logits of what the units say.
 
 
 # %%
@@ -145,58 +134,44 @@ def new_network(embedding, hidden, seed=2147483647):
     return [torch.randn(shape, generator=generator, requires_grad=True) for shape in shapes]
 
 
-def hidden_units(network, X):
-    C, W1, b1, W2, b2 = network
-    return torch.tanh(C[X].view(len(X), -1) @ W1 + b1)
-
-
 def forward(network, X):
     C, W1, b1, W2, b2 = network
-    return hidden_units(network, X) @ W2 + b2
+    h = torch.tanh(C[X].view(len(X), -1) @ W1 + b1)
+    return h @ W2 + b2
 
 
 network = new_network(2, 100)
-print("parameters:", sum(p.numel() for p in network))
 logits = forward(network, X)
-seen = network[0][X[2]].detach().numpy(), hidden_units(network, X)[2].detach().numpy(), logits[2].detach().numpy()
-show(drawings.network(".em", *seen, labels[seen[2].argmax()]), width=10, height=4.2)
+print("parameters:", sum(p.numel() for p in network))
+show(drawings.network([p.detach().numpy() for p in network], X[2].tolist(), labels), width=10, height=4.2)
 
 # %% [markdown]
-# The loss is what it was in lesson 2: softmax, the log of the target's probability, the minus, the mean. By hand, and
-# by `F.cross_entropy`:
+# The loss is that of lesson 2: softmax, the log of the target's probability, the minus, the mean. All four are one
+# function, `F.cross_entropy`. Why? First, it is safe. e to the 100 is more than a float32 holds; the function takes the
+# largest logit off first, as you did in exercise 2.5. Second, the way back. The derivatives of the four steps,
+# multiplied, shrink to what lesson 1 ended with: the probabilities, less 1 at the target. One function goes there at
+# once, with no arrays in between.
 
 # %%
 counts = logits.exp()
 probs = counts / counts.sum(1, keepdim=True)
 by_hand = -probs[torch.arange(len(Y)), Y].log().mean()
 print(f"by hand {by_hand.item():.5f}   cross_entropy {F.cross_entropy(logits, Y).item():.5f}")
-
-# %% [markdown]
-# Why one function for four steps? First, because it is safe. e to the 100 is more than a float32 holds; the function
-# takes the largest logit off first, as you did in exercise 2.5.
-
-# %%
 large = torch.tensor([[-5.0, 0.0, 100.0]])
 with np.errstate(all="ignore"):
-    naive = large.exp() / large.exp().sum(1, keepdim=True)
-print("by hand", naive.tolist(), "  loss by cross_entropy", F.cross_entropy(large, torch.tensor([2])).item())
-
-# %% [markdown]
-# Second, because of the way back. The derivatives of the four steps, multiplied, shrink to what lesson 1 ended with:
-# the probabilities, less 1 at the target. One function goes there at once, with no arrays in between.
-
-# %%
+    print("by hand", (large.exp() / large.exp().sum()).tolist(), end="   ")
+print("cross_entropy", F.cross_entropy(large, torch.tensor([2])).item())
 logits.retain_grad()
 F.cross_entropy(logits, Y).backward()
 short = (probs - F.one_hot(Y, num_classes=V).float()) / len(Y)
-print("the gradient is (probs - onehot) / N:", torch.allclose(logits.grad, short.detach(), atol=1e-6))
+print("its gradient is (probs - onehot) / N:", torch.allclose(logits.grad, short.detach(), atol=1e-6))
 
 # %% [markdown]
 # ## A first test: learn a few by heart
 #
-# Before a long training, a short one: five names. A network with a hundred times more parameters than examples must be
-# able to learn them by heart. If it is not, something is wrong, and no other setting will mend it. It is the cheapest
-# test there is.
+# Before a long training, a short one, on five names. A network with a hundred times more parameters than examples must
+# be able to learn them by heart. If it is not, something is wrong, and no setting will mend it. There is no cheaper
+# test.
 
 
 # %%
@@ -210,95 +185,78 @@ def step(network, X, Y, rate):
     return loss.item()
 
 
-Xfew, Yfew = build(["emma", "olivia", "ava", "isabella", "sophia"])
-few = new_network(2, 100)
-history = [step(few, Xfew, Yfew, 0.1) for _ in range(fast(1000, 50))]
-print(f"{len(Xfew)} examples; first loss {history[0]:.2f}, last {history[-1]:.4f}")
-begins = [labels[y] for x, y in zip(Xfew.tolist(), Yfew.tolist(), strict=True) if x == [0, 0, 0]]
-print("after '...':", begins)
-show(drawings.curve(history, of="loss on the five names"), height=3)
+few = ["emma", "olivia", "ava", "isabella", "sophia"]
+X, Y = build(few)
+network = new_network(2, 100)
+history = [step(network, X, Y, 0.1) for _ in range(fast(1000, 50))]
+print(f"{len(X)} examples; first loss {history[0]:.2f}, last {history[-1]:.4f}")
+print(f"the least that is possible: {len(few) * math.log(len(few)) / len(X):.4f}")
+show(drawings.curve(history, of="loss on the five names"), height=2.6)
 
 # %% [markdown]
-# It does not get to 0, and should not. After three dots come five different letters, and all that a model can do is to
-# give each a fifth. No other context has two answers, so we know what the loss can get to:
-
-# %%
-print(f"the least that is possible: {len(begins) * math.log(len(begins)) / len(Xfew):.4f}")
-
-# %% [markdown]
+# It does not get to 0, and should not. After three dots come five different letters, and no model can do better than
+# to give each a fifth. Each of these five examples costs ln 5, and the others, whose contexts have one answer, nothing.
+#
 # ## Minibatches: a noisy gradient is good enough
 #
-# Now all of train. One gradient from all examples is a lot of work for one small step. How much worse is a gradient
-# from a few examples, drawn by chance? Compare directions: the cosine between the two is 1 if they point the same way,
-# and 0 if they have nothing to do with each other.
+# Now all of train. A gradient from all examples is a lot of work for one small step. How much worse is one from a few
+# examples, drawn by chance? Compare directions. The cosine between two gradients is 1 if they point the same way, and 0
+# if they have nothing to do with each other.
 
 # %%
 Xtr, Ytr = build(train)
 Xdev, Ydev = build(dev)
-all_of_it = fast(len(Xtr), 5000)
 print(f"{len(Xtr):,} examples in train, {len(Xdev):,} in dev")
 
 
 def gradient(network, X, Y):
-    for p in network:
-        p.grad = None
-    F.cross_entropy(forward(network, X), Y).backward()
+    step(network, X, Y, 0.0)
     return np.concatenate([p.grad.numpy().ravel() for p in network])
 
 
-network = new_network(2, 100)
-whole = gradient(network, Xtr[:all_of_it], Ytr[:all_of_it])
-chance = torch.Generator().manual_seed(1)
-print("batch   cosine with the whole gradient, mean of 20   of the work")
+network, chance, N = new_network(2, 100), torch.Generator().manual_seed(1), fast(len(Xtr), 5000)
+whole = gradient(network, Xtr[:N], Ytr[:N])
+print("batch   cosine with the whole gradient, mean of 20   share of the work")
 for size in (1, 8, 32, 256, 2048):
     cosines = []
     for _ in range(20):
-        ix = torch.randint(0, all_of_it, (size,), generator=chance)
+        ix = torch.randint(0, N, (size,), generator=chance)
         noisy = gradient(network, Xtr[ix], Ytr[ix])
         cosines.append(noisy @ whole / np.linalg.norm(noisy) / np.linalg.norm(whole))
-    print(f"{size:5}   {np.mean(cosines):36.2f}   {size / all_of_it:15.4%}")
+    print(f"{size:5}   {np.mean(cosines):36.2f}   {size / N:17.4%}")
 
 # %% [markdown]
-# A few dozen examples already point roughly the right way, for next to no work. And the direction need not be exact: it
-# will be another one after the step anyhow. **Many rough steps beat few exact ones.** Such a batch, drawn anew for each
-# step, is a *minibatch*.
+# A few dozen examples already point roughly the right way, for next to no work. And after the step the direction is
+# another one anyhow. **Many rough steps beat few exact ones.** A batch that is drawn anew for each step is called a
+# *minibatch*.
 #
 # ## Which learning rate?
 #
 # Nobody knows it beforehand, and a wrong one spoils everything. So try them all, in one short training: let the rate
-# grow with each step. Grow how? A rate of 0.001 and one of 0.002 differ as much as 0.1 and 0.2 do. So let the
-# *exponent* rise evenly, from -3 to 1. Then see at which rates the loss fell.
+# grow with each step. From 0.001 to 0.002 is as far as from 0.1 to 0.2, so it is the *exponent* that rises evenly, from
+# -4 to 1. Then see at which rates the loss fell.
 
 # %%
-sweep_steps = fast(1000, 100)
-rates = 10 ** torch.linspace(-3, 1, sweep_steps)
-network = new_network(2, 100)
-chance = torch.Generator().manual_seed(1)
-losses = []
+rates = 10 ** torch.linspace(-4, 1, fast(1000, 100))
+network, chance, losses = new_network(2, 100), torch.Generator().manual_seed(1), []
 for rate in rates.tolist():
     ix = torch.randint(0, len(Xtr), (32,), generator=chance)
     losses.append(step(network, Xtr[ix], Ytr[ix], rate))
-width = sweep_steps // 20
-smoothed = np.array([np.mean(losses[max(0, i - width) : i + width + 1]) for i in range(sweep_steps)])
-show(drawings.sweep(rates.numpy(), np.array(losses), smoothed))
+show(drawings.sweep(rates.numpy(), np.array(losses)))
 
 # %% [markdown]
-# Read it from left to right. At first nothing happens: the rate is too small. Then the loss falls. Then there is a
-# valley: the rate is still good, and most of what can be had quickly is had. To the right of it the loss rises and
-# jumps: steps so long that they land on the other side. Take a rate from the valley, nearer to its left side, where it
-# is safe. 0.1 is one.
+# Read it from left to right. First, next to nothing: the rate is too small. Then the loss falls. Then comes a valley.
+# To the right of it the loss rises and jumps: the steps are so long that they land on the other side. Take a rate from
+# the valley, on its left side, where it is safe: 0.1.
 #
 # ## Training, and decay
 #
-# With a rate of 0.1 the network soon stops getting better. It is not that nothing is left to learn. The steps are too
-# long for what is left: each minibatch throws it to and fro around the bottom of the valley. So lower the rate for the
-# end, to a tenth. This is called *decay*.
+# With 0.1 the network soon stops getting better. It is not that nothing is left to learn. The steps are too long for
+# what is left: each minibatch throws it to and fro, around the lowest point. So for the last quarter the rate is
+# lowered to a tenth. That is called *decay*.
 
 # %%
-network = new_network(2, 100)
-before = network[0].detach().numpy().copy()
-chance = torch.Generator().manual_seed(1)
-steps, seen = fast(12_000, 400), []
+network, chance, steps = new_network(2, 100), torch.Generator().manual_seed(1), fast(12_000, 400)
 
 
 def loss_on(network, X, Y):
@@ -308,27 +266,22 @@ def loss_on(network, X, Y):
 
 for i in range(steps):
     ix = torch.randint(0, len(Xtr), (32,), generator=chance)
-    seen.append(step(network, Xtr[ix], Ytr[ix], 0.1 if i < 0.75 * steps else 0.01))
+    rate = 0.1 if i < 0.75 * steps else 0.01
+    step(network, Xtr[ix], Ytr[ix], rate)
     if (i + 1) % (steps // 8) == 0:
-        print(f"after {i + 1:6,} steps at {0.1 if i < 0.75 * steps else 0.01}: dev {loss_on(network, Xdev, Ydev):.4f}")
-print(f"all of train {loss_on(network, Xtr[:50_000], Ytr[:50_000]):.4f}")
+        print(f"after {i + 1:6,} steps, now of {rate}: dev {loss_on(network, Xdev, Ydev):.4f}")
+print(f"and on train {loss_on(network, Xtr, Ytr):.4f}")
 
 # %% [markdown]
-# See how it jumps at the end of the long steps and falls when they get short. Training had no look at dev: that is what
-# makes the number worth something.
+# Look at what the first short steps gain. And mind that nothing was learned from dev: that is what makes its loss worth
+# something.
 #
-# Where has it put the letters? Nobody told it what a vowel is.
-
-# %%
-vowels = [stoi[letter] for letter in "aeiou"]
-show(drawings.embeddings(before, network[0].detach().numpy(), labels, vowels=vowels))
-
-# %% [markdown]
 # ## Two losses tell what is wrong
 #
-# To try many sizes, let this package train: the same network and the same loop, in compiled kernels, on the same
-# split. (It draws smaller first weights; exercise 3.2 is about that.) `trained` returns the model and what was seen on
-# the way: now and then the loss on the last minibatches, and on all of dev.
+# To try many sizes, let this package train: the same network and the same loop, in compiled kernels, on the same split.
+# (It draws smaller first weights; exercise 3.2 is about that.) `trained` returns the model, and what was seen on the
+# way: the loss on the last minibatches, and on dev. Here are three networks. One has five hidden units. One has 100, as
+# above, but letters of ten numbers. One has 300, and a twentieth of the names to learn from.
 
 
 # %%
@@ -339,17 +292,13 @@ def trained(steps, fractions=(0.8, 0.1, 0.1), seed=1, recipe=None, **sizes):
         session = prepare(plan, Path(folder) / "run")
         session.trainer().fit()
         looks = [look for look in session.run.load_metrics() if look.get("train_nats")]
+        if recipe.average:  # what is kept is then a mean of the late weights
+            session.model.load_state_dict(session.run.load_weights()[0])
     session.model.eval()
     on_train, on_dev = (mean_nats(session.model, session.data[part], at_most=50_000) for part in ("train", "dev"))
-    looks.append({"step": steps, "train_nats": on_train, "dev_nats": on_dev})
-    return session.model, looks
+    return session.model, [*looks, {"step": recipe.steps, "train_nats": on_train, "dev_nats": on_dev}]
 
 
-# %% [markdown]
-# Three networks. One has five hidden units. One has 100 hidden units, as above, but letters of ten numbers. One is
-# larger still, and gets only a twentieth of the names to learn from.
-
-# %%
 curves = {}
 for name, told in {
     "five units": {"hidden": (5,), "embedding": 2},
@@ -358,23 +307,21 @@ for name, told in {
 }.items():
     model, looks = trained(fast(15_000, 200), context=3, **told)
     curves[name] = [[look[key] for look in looks] for key in ("step", "train_nats", "dev_nats")]
-    print(f"{name:21} {model.parameter_count():6,} parameters   train {looks[-1]['train_nats']:.3f}", end="   ")
-    print(f"dev {looks[-1]['dev_nats']:.3f}")
+    print(f"{name:21} train {looks[-1]['train_nats']:.3f}   dev {looks[-1]['dev_nats']:.3f}")
 show(drawings.fits(curves), width=10)
 
 # %% [markdown]
-# - **Train and dev alike, and both high**: the network is too small, or not trained to the end. It *underfits*. Make it
-#   larger, train it longer.
-# - **Train far below dev**: it has learnt names by heart. It *overfits*. Give it more text, or make it smaller, or stop
+# - **Train and dev alike, and both high**: the network is too small, or not trained to the end. It *underfits*.
+# - **Train far below dev**: it has learnt names by heart. It *overfits*. Give it more text, make it smaller, or stop
 #   where dev is lowest.
-# - **Both low, with a small gap**: that is what one wants. A small gap is no harm; what counts is dev.
+# - **Both low, and a small gap**: that is what one wants. What counts is dev.
 #
-# Settings are chosen by dev. Choose among many, and the best is partly luck: good on these names, by chance. That is
-# why there is a third part, test, to look at once.
+# Settings are chosen by dev. The best of many is partly luck, good for these names by chance. That is why there is a
+# third part, test, to look at once.
 #
 # ## Growing
 #
-# The network of this lesson stands at two numbers a letter and 100 hidden units. More hidden units?
+# The network above has two numbers a letter and 100 hidden units. More hidden units?
 
 # %%
 for hidden in (100, 300):
@@ -382,17 +329,24 @@ for hidden in (100, 300):
     print(f"{hidden} hidden units: {model.parameter_count():6,} parameters, dev {looks[-1]['dev_nats']:.4f}")
 
 # %% [markdown]
-# Three times as many hardly help. So the bottleneck is elsewhere.
-#
+# Three times as many hardly help, so the bottleneck is elsewhere. Before you look for it: two numbers a letter have one
+# merit, they can be drawn. Here is where training has put the letters, with the vowels in orange. Nobody told it what a
+# vowel is.
+
+# %%
+start, _ = trained(1, context=3, embedding=2, hidden=(300,))
+vowels = [stoi[letter] for letter in "aeiou"]
+show(drawings.embeddings(start.embedding.weight.numpy(), model.embedding.weight.numpy(), labels, marked=vowels))
+
+# %% [markdown]
 # ### Exercise 3.1: beat 2.2
 #
 # Train a network on `train`, whatever its sizes, its learning rate and its number of steps, until its loss on `dev` is
 # below 2.2 nats per character: by `trained(steps, context=..., embedding=..., hidden=(...,))`, or with a loop of your
 # own. Then write `next_logits(contexts)`, by which it is judged. `contexts` is an array (N, 16) of ids: the characters
 # before the one that is to be guessed, the nearest one last, and zeros where a name has not begun. Take as many as your
-# network reads: the last three are `contexts[:, -3:]`. Return the logits, (N, 27). For a model that `trained` returned,
-# that is `model.next_logits(...)` of what it reads. The check asks for all contexts of dev (`split_corpus(corpus,
-# seed=42)`), mixed.
+# network reads: the last three are `contexts[:, -3:]`. Return the logits, (N, 27); a model that `trained` returned has
+# `model.next_logits(...)` for that. The check asks for all contexts of dev, mixed.
 
 # %%
 # solution begins
@@ -408,3 +362,199 @@ def next_logits(contexts):
 
 
 check("3.1", next_logits)
+
+# %% [markdown]
+# ## What the first loss should be
+#
+# A network that knows nothing yet should say so: all characters equally likely, a loss of ln V. Look back at the sweep:
+# the lesson's network began far above. It was not ignorant but sure of itself, for no reason, and its first steps went
+# into unlearning that.
+#
+# ### Exercise 3.2: a uniform start
+#
+# Write `first_weights(V, T, E, H, seed)`: the first weights of a network of V characters, contexts of T, vectors of E
+# numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), as arrays or tensors, such
+# that
+#
+# - the first loss is within 0.05 of ln V, whatever the targets;
+# - no two hidden units are the same, and at most a quarter of their outputs are beyond 0.99 or -0.99;
+# - a gradient reaches W1 in the first step.
+
+
+# %%
+def first_weights(V, T, E, H, seed):
+    # solution begins
+    # instead: return None
+    generator = torch.Generator().manual_seed(seed)
+    C = torch.randn((V, E), generator=generator)
+    W1 = torch.randn((T * E, H), generator=generator) / (T * E) ** 0.5
+    W2 = torch.randn((H, V), generator=generator) * 0.01
+    return C, W1, torch.zeros(H), W2, torch.zeros(V)
+    # solution ends
+
+
+check("3.2", first_weights)
+
+# %% [markdown]
+# What that is worth: the same 1,000 minibatches, from weights as they were drawn and from yours. (More in lesson 4.)
+
+# %%
+print(f"ln {V} = {math.log(V):.3f}")
+for name, weights in (("as drawn", new_network(2, 100)), ("yours", first_weights(V, 3, 2, 100, 1))):
+    if weights is not None:
+        network = [torch.tensor(np.asarray(one), dtype=torch.float32, requires_grad=True) for one in weights]
+        chance, losses = torch.Generator().manual_seed(1), []
+        for _ in range(fast(1000, 20)):
+            ix = torch.randint(0, len(Xtr), (32,), generator=chance)
+            losses.append(step(network, Xtr[ix], Ytr[ix], 0.1))
+        print(f"{name:9} first loss {losses[0]:6.3f}   dev at the end {loss_on(network, Xdev, Ydev):.3f}")
+
+# %% [markdown]
+# ## An idea from the paper
+#
+# The network is that of Bengio, Ducharme, Vincent and Jauvin (2003), who had words for letters. Their equation 1 has
+# one part more: the vectors also reach the logits *directly*, by a matrix of their own, past the hidden units.
+#
+#     y = b + W x + U tanh(d + H x)
+#
+# What is simple about the next letter (after a q comes a u) can take the short way, and the hidden units are free for
+# the rest.
+#
+# ### Exercise 3.3: direct connections
+#
+# In the equation x is a column. Here a context is a row, so each matrix stands on the right. Write
+# `logits_with_direct(X, C, H, d, U, W, b)`, in NumPy: `X` are the contexts (N, T), whole numbers; `C` (V, E); `H` (T *
+# E, h); `d` (h,); `U` (h, V); `W` (T * E, V); `b` (V,). x joins a context's vectors to one row: in NumPy, `reshape`
+# does what `view` does. Return y, (N, V).
+
+
+# %%
+def logits_with_direct(X, C, H, d, U, W, b):
+    # solution begins
+    # instead: return None
+    x = C[X].reshape(len(X), -1)
+    return b + x @ W + np.tanh(d + x @ H) @ U
+    # solution ends
+
+
+check("3.3", logits_with_direct)
+
+# %% [markdown]
+# Does it help? The package has it as `direct=True`. Three seeds each, early and late:
+
+# %%
+for steps in fast((1000, 15_000), (20, 40)):
+    told = {"context": 3, "embedding": 10, "hidden": (50,)}
+    ends = [[trained(steps, seed=seed, direct=d, **told)[1][-1]["dev_nats"] for seed in (1, 2, 3)] for d in (0, 1)]
+    differences = " ".join(f"{new - old:+.4f}" for old, new in zip(*ends, strict=True))
+    print(f"{steps:6,} steps: {np.mean(ends[0]):.4f} without, {np.mean(ends[1]):.4f} with; by seed: {differences}")
+
+# %% [markdown]
+# What is gained early is mostly gone late. The authors supposed as much: the direct way makes the simple part quick to
+# learn, and a network without it has to find something that holds for more contexts.
+#
+# ## Against the counts
+#
+# And the tables of lesson 2? Counted on the same train, judged on the same dev:
+
+# %%
+encoded = [vocabulary.encode_items(part) for part in (train, dev)]
+for order in (3, 4, 5, 6):
+    told = [f"{order}-gram"]
+    for smoothing in ("add-k", "kneser-ney"):
+        table = NGram(NGramConfig(vocabulary_size=V, order=order, smoothing=smoothing)).fit(*encoded)
+        told.append(f"{smoothing} {mean_nats(table, Windows(encoded[1], table.context)):.4f}")
+    print("   ".join(told))
+
+# %% [markdown]
+# Kneser-Ney is smoothing at its best: a row that is nearly empty asks the row for one letter less. The networks, trained
+# longer: the lesson's, the lecture's, the same with more context, and what `backlight train names` makes.
+
+
+# %%
+def longer():
+    rows = []
+    for name, recipe, sizes in (
+        ("the lesson's", None, {"context": 3, "embedding": 2, "hidden": (100,)}),
+        ("the lecture's", None, {"context": 3, "embedding": 10, "hidden": (200,)}),
+        ("more context", None, {"context": 6, "embedding": 10, "hidden": (200,)}),
+        ("backlight train", RECIPES["mlp"], {"context": 6, "embedding": 32, "hidden": (256, 256)}),
+    ):
+        model, looks = trained(100_000 if recipe is None else recipe.steps, recipe=recipe, **sizes)
+        on_test = mean_nats(model, Windows(vocabulary.encode_items(test), model.context))
+        rows.append([name, model.parameter_count(), looks[-1]["train_nats"], looks[-1]["dev_nats"], on_test])
+    return rows
+
+
+rows = recorded("lesson_3_longer", longer)
+print("network           parameters   train     dev")
+for name, parameters, on_train, on_dev, _ in rows:
+    print(f"{name:16}  {parameters:10,}   {on_train:.4f}   {on_dev:.4f}")
+best = min(rows, key=lambda row: row[3])
+print(f"and test, once, for the best on dev ({best[0]}): {best[4]:.4f}")
+
+# %% [markdown]
+# Look at three letters back, a 4-gram: good counting is hard to beat, and needs no training. But the table gains nothing
+# from a sixth letter any more, and the networks do.
+#
+# ### Exercise 3.4: names from a window
+#
+# Write `write_names(next_logits, draw, block_size, count)`. `next_logits(contexts)` takes contexts (1, block_size) and
+# returns logits (1, V), an array; `draw(probs)` takes V probabilities and returns an id, by chance. Begin each name with
+# a context of zeros. Draw an id from the softmax of the logits; it joins the name and becomes the last of the context,
+# whose first leaves. A drawn 0 ends the name and is not part of it. Draw once for each letter and once for each end.
+# Return the `count` names, each a list of ids.
+
+
+# %%
+def write_names(next_logits, draw, block_size, count):
+    # solution begins
+    # instead: return None
+    names = []
+    for _ in range(count):
+        name, context = [], [0] * block_size
+        while True:
+            counts = np.exp(next_logits(np.array([context]))[0])
+            drawn = draw(counts / counts.sum())
+            if drawn == 0:
+                break
+            name.append(drawn)
+            context = context[1:] + [drawn]
+        names.append(name)
+    return names
+    # solution ends
+
+
+check("3.4", write_names)
+
+# %%
+writer, looks = trained(fast(15_000, 500), context=4, embedding=10, hidden=(200,))
+generator = torch.Generator().manual_seed(2147483647)
+
+
+def draw(probs):
+    return torch.multinomial(torch.tensor(probs), num_samples=1, generator=generator).item()
+
+
+names = write_names(writer.next_logits, draw, writer.context, 20) or []
+print(*("".join(labels[i] for i in name) for name in names))
+
+# %% [markdown]
+# ## What you can now do
+#
+# - say why a table cannot look far back, and how letters as learned points help
+# - make contexts and targets, join vectors by `view`, and say why that costs nothing
+# - train on minibatches, find a learning rate by a sweep, and lower it at the end
+# - test a network by overfitting a few examples, and read train and dev losses
+# - say what the first loss should be, and choose first weights that give it
+#
+# On the command line: `backlight train names --model mlp --context 4 --embedding 10 --hidden 200`; `backlight find-lr
+# names` sweeps the rate; `backlight figures` draws the embedding of a run.
+#
+# **Next:** `backlight lessons open 4`: what the hidden units do, and how to keep them awake.
+#
+# **Sources.** The lecture: Andrej Karpathy, [Building makemore Part 2:
+# MLP](https://www.youtube.com/watch?v=TCH_1BHY58I). The papers: Bengio, Ducharme, Vincent & Jauvin, [A Neural
+# Probabilistic Language Model](https://www.jmlr.org/papers/v3/bengio03a.html), JMLR 3, 2003,
+# [doi:10.1162/153244303322533223](https://doi.org/10.1162/153244303322533223); Smith, [Cyclical Learning Rates for
+# Training Neural Networks](https://arxiv.org/abs/1506.01186), 2017, whose range test the sweep is.
