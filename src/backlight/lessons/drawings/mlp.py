@@ -84,7 +84,7 @@ def sweep(rates: FloatArray, losses: FloatArray) -> Draw:
     return draw
 
 
-def fits(curves: Mapping[str, tuple[Sequence[int], Sequence[float], Sequence[float]]]) -> Draw:
+def fits(curves: Mapping[str, Sequence[Sequence[float]]]) -> Draw:
     """Draw for each network its steps, its loss on train with dots, and on dev with a line."""
 
     def draw(ax: Axes) -> None:
@@ -116,6 +116,6 @@ def embeddings(before: FloatArray, after: FloatArray, labels: Sequence[str], *, 
             colours = palette(ax)
             inks = [colours.orange if i in marked else colours.ink for i in range(len(labels))]
             for note in place_names(ax, points, labels, size=12, colours=inks):
-                note.set_weight("bold")
+                note.set_fontweight("bold")
 
     return Page(11, 5.6, draw)

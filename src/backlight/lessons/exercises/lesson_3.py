@@ -250,8 +250,7 @@ UNIFORM = Exercise(
     answer="first_weights",
     task="""\
 Write `first_weights(V, T, E, H, seed)`: the first weights of a network of V characters, contexts of T, vectors of E
-numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), as arrays or tensors, such
-that
+numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), arrays or tensors, so that
 
 - the first loss is within 0.05 of ln V, whatever the targets;
 - no two hidden units are the same, and at most a quarter of their outputs are beyond 0.99 or -0.99;
@@ -539,7 +538,7 @@ Return the `count` names, each a list of ids.""",
     hints=(
         "Two loops: one over the names, and inside it one that goes on until a 0 is drawn.",
         "In the inner one: logits = next_logits(np.array([context]))[0]; then softmax, as in lesson 2; then draw.",
-        "if drawn == 0: break. Otherwise name.append(drawn) and context = context[1:] + [drawn].",
+        "if drawn == 0: break. Otherwise name.append(drawn) and context = [*context[1:], drawn].",
         "Both name = [] and context = [0] * block_size stand in the outer loop.",
     ),
     look="your context after each step: print it for one name. Every row is the one above, moved on by one.",

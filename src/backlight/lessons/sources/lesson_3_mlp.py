@@ -4,9 +4,9 @@
 # # Lesson 3: looking further back
 #
 # A table of counts needs a row for everything that may stand before a letter, and there are too many. This lesson puts
-# a network in the table's place. It turns each letter into a few numbers, which it learns, and computes the
-# probabilities from these. What it learns of one context then serves others that it has never seen. On the way comes
-# all that training needs in practice: minibatches, a learning rate, and two losses that tell what is wrong.
+# a network in its place. It turns each letter into a few numbers, which it learns, and computes the probabilities from
+# these. What it learns of one context then serves others that it has never seen. On the way comes all that training
+# needs in practice: minibatches, a learning rate, and two losses that tell what is wrong.
 
 # %%
 import math
@@ -51,9 +51,9 @@ for n in (1, 2, 3, 4, 6, 8):
     print(f"{n:4} {V**n:15,} {len(filled):8,}   {empty:6.1%}")
 
 # %% [markdown]
-# An empty row knows nothing, and a row that was seen once knows one letter. More text would help, but there is a deeper
-# reason. To the table, every row is a world of its own. What it has learnt after "ann" tells it nothing of "enn": it
-# does not know that a and e have anything in common.
+# An empty row knows nothing, and a row that was seen once knows one letter. There is a deeper reason than too little
+# text: to the table, every row is a world of its own. What it has learnt after "ann" tells it nothing of "enn", since
+# it does not know that a and e have anything in common.
 #
 # ## The idea: a letter is a point, and the points are learned
 #
@@ -62,15 +62,13 @@ for n in (1, 2, 3, 4, 6, 8):
 # consequences, and what the network learns of "ann" it has learnt of "enn" as well. Nobody needs to say which letters
 # are alike. The points are parameters like all others: the gradient moves them to where they serve best.
 #
-# The points stand in a table `C`, a row for each letter. Such rows are called *embeddings*. They are less new than they
-# sound. In lesson 2, one-hot times `W` picked a row of 27 log counts. Here the row is two numbers, and logits come
-# later.
+# The points stand in a table `C`, a row for each letter: its *embedding*. That is less new than it sounds. In lesson 2,
+# one-hot times `W` picked a row of 27 log counts. Here it picks two numbers; logits come later.
 
 # %%
 C = torch.randn((V, 2), generator=torch.Generator().manual_seed(2147483647))
-e = stoi["e"]
-print("one-hot times C:", (F.one_hot(torch.tensor(e), num_classes=V).float() @ C).tolist())
-print("C[e]:           ", C[e].tolist())
+print("one-hot times C:", (F.one_hot(torch.tensor(stoi["e"]), num_classes=V).float() @ C).tolist())
+print("row e of C:     ", C[stoi["e"]].tolist())
 
 # %% [markdown]
 # ## Contexts and targets
@@ -90,7 +88,7 @@ def build(words):
         for letter in word + ".":
             X.append(context)
             Y.append(stoi[letter])
-            context = context[1:] + [stoi[letter]]
+            context = [*context[1:], stoi[letter]]
     return torch.tensor(X), torch.tensor(Y)
 
 
@@ -113,14 +111,13 @@ emb = C[X]
 copied = torch.cat(torch.unbind(emb, 1), 1)
 x = emb.view(len(X), 6)
 print("X", X.shape, "  C[X]", emb.shape, "  joined", x.shape, "  the same numbers:", torch.allclose(copied, x))
-print("in the same memory: cat", np.shares_memory(emb.numpy(), copied.numpy()), end=", ")
-print("view", np.shares_memory(emb.numpy(), x.numpy()))
+print("in the same memory:", *(np.shares_memory(emb.numpy(), one.numpy()) for one in (copied, x)), "(cat, view)")
 print("bytes from one to the next, along each axis:", emb.numpy().strides, "and as a view", x.numpy().strides)
 
 # %% [markdown]
 # In memory there are no axes. An array is a line of numbers and a note of how to walk along it: how many bytes to the
 # next example, the next letter, the next number. A view is a new note for the same line, so it is free, whatever the
-# size. And it cannot reorder. Here it need not: the numbers of an example lie side by side, letter after letter.
+# size. It cannot reorder, and need not: an example's numbers lie side by side, letter after letter.
 #
 # ## The network
 #
@@ -147,20 +144,14 @@ show(drawings.network([p.detach().numpy() for p in network], X[2].tolist(), labe
 
 # %% [markdown]
 # The loss is that of lesson 2: softmax, the log of the target's probability, the minus, the mean. All four are one
-# function, `F.cross_entropy`. Why? First, it is safe. e to the 100 is more than a float32 holds; the function takes the
-# largest logit off first, as you did in exercise 2.5. Second, the way back. The derivatives of the four steps,
-# multiplied, shrink to what lesson 1 ended with: the probabilities, less 1 at the target. One function goes there at
-# once, with no arrays in between.
+# function, `F.cross_entropy`. Why? First, it is safe: it takes the largest logit off before any e to the power of it,
+# as you did in exercise 2.5. Second, the way back. The derivatives of the four steps, multiplied, shrink to what lesson
+# 1 ended with: the probabilities, less 1 at the target. One function goes there at once, with no arrays in between.
 
 # %%
-counts = logits.exp()
-probs = counts / counts.sum(1, keepdim=True)
+probs = F.softmax(logits, dim=1)
 by_hand = -probs[torch.arange(len(Y)), Y].log().mean()
 print(f"by hand {by_hand.item():.5f}   cross_entropy {F.cross_entropy(logits, Y).item():.5f}")
-large = torch.tensor([[-5.0, 0.0, 100.0]])
-with np.errstate(all="ignore"):
-    print("by hand", (large.exp() / large.exp().sum()).tolist(), end="   ")
-print("cross_entropy", F.cross_entropy(large, torch.tensor([2])).item())
 logits.retain_grad()
 F.cross_entropy(logits, Y).backward()
 short = (probs - F.one_hot(Y, num_classes=V).float()) / len(Y)
@@ -170,8 +161,7 @@ print("its gradient is (probs - onehot) / N:", torch.allclose(logits.grad, short
 # ## A first test: learn a few by heart
 #
 # Before a long training, a short one, on five names. A network with a hundred times more parameters than examples must
-# be able to learn them by heart. If it is not, something is wrong, and no setting will mend it. There is no cheaper
-# test.
+# be able to learn them by heart. If it is not, something is wrong that no setting will mend. No test is cheaper.
 
 
 # %%
@@ -185,12 +175,16 @@ def step(network, X, Y, rate):
     return loss.item()
 
 
-few = ["emma", "olivia", "ava", "isabella", "sophia"]
-X, Y = build(few)
+def loss_on(network, X, Y):
+    with torch.no_grad():
+        return F.cross_entropy(forward(network, X), Y).item()
+
+
+X, Y = build(["emma", "olivia", "ava", "isabella", "sophia"])
 network = new_network(2, 100)
 history = [step(network, X, Y, 0.1) for _ in range(fast(1000, 50))]
 print(f"{len(X)} examples; first loss {history[0]:.2f}, last {history[-1]:.4f}")
-print(f"the least that is possible: {len(few) * math.log(len(few)) / len(X):.4f}")
+print(f"the least that is possible: {5 * math.log(5) / len(X):.4f}")
 show(drawings.curve(history, of="loss on the five names"), height=2.6)
 
 # %% [markdown]
@@ -218,23 +212,19 @@ network, chance, N = new_network(2, 100), torch.Generator().manual_seed(1), fast
 whole = gradient(network, Xtr[:N], Ytr[:N])
 print("batch   cosine with the whole gradient, mean of 20   share of the work")
 for size in (1, 8, 32, 256, 2048):
-    cosines = []
-    for _ in range(20):
-        ix = torch.randint(0, N, (size,), generator=chance)
-        noisy = gradient(network, Xtr[ix], Ytr[ix])
-        cosines.append(noisy @ whole / np.linalg.norm(noisy) / np.linalg.norm(whole))
-    print(f"{size:5}   {np.mean(cosines):36.2f}   {size / N:17.4%}")
+    drawn = [torch.randint(0, N, (size,), generator=chance) for _ in range(20)]
+    noisy = [gradient(network, Xtr[ix], Ytr[ix]) for ix in drawn]
+    cosine = np.mean([one @ whole / np.linalg.norm(one) / np.linalg.norm(whole) for one in noisy])
+    print(f"{size:5}   {cosine:36.2f}   {size / N:17.4%}")
 
 # %% [markdown]
-# A few dozen examples already point roughly the right way, for next to no work. And after the step the direction is
-# another one anyhow. **Many rough steps beat few exact ones.** A batch that is drawn anew for each step is called a
-# *minibatch*.
+# A few dozen examples already point roughly the right way, for next to no work. After the step the direction is another
+# one anyhow. **Many rough steps beat few exact ones.** A batch drawn anew for each step is called a *minibatch*.
 #
 # ## Which learning rate?
 #
-# Nobody knows it beforehand, and a wrong one spoils everything. So try them all, in one short training: let the rate
-# grow with each step. From 0.001 to 0.002 is as far as from 0.1 to 0.2, so it is the *exponent* that rises evenly, from
-# -4 to 1. Then see at which rates the loss fell.
+# Nobody knows it beforehand, and a wrong one spoils everything. So try them all, in one short training: the rate grows
+# with each step. From 0.001 to 0.002 is as far as from 0.1 to 0.2, so it is the *exponent* that rises evenly.
 
 # %%
 rates = 10 ** torch.linspace(-4, 1, fast(1000, 100))
@@ -251,19 +241,11 @@ show(drawings.sweep(rates.numpy(), np.array(losses)))
 #
 # ## Training, and decay
 #
-# With 0.1 the network soon stops getting better. It is not that nothing is left to learn. The steps are too long for
-# what is left: each minibatch throws it to and fro, around the lowest point. So for the last quarter the rate is
-# lowered to a tenth. That is called *decay*.
+# With 0.1 the network soon stops getting better. The steps are too long for what is left: each minibatch throws it to
+# and fro, around the lowest point. So for the last quarter the rate is lowered to a tenth. That is called *decay*.
 
 # %%
 network, chance, steps = new_network(2, 100), torch.Generator().manual_seed(1), fast(12_000, 400)
-
-
-def loss_on(network, X, Y):
-    with torch.no_grad():
-        return F.cross_entropy(forward(network, X), Y).item()
-
-
 for i in range(steps):
     ix = torch.randint(0, len(Xtr), (32,), generator=chance)
     rate = 0.1 if i < 0.75 * steps else 0.01
@@ -273,15 +255,14 @@ for i in range(steps):
 print(f"and on train {loss_on(network, Xtr, Ytr):.4f}")
 
 # %% [markdown]
-# Look at what the first short steps gain. And mind that nothing was learned from dev: that is what makes its loss worth
-# something.
+# Look at what the first short steps gain. Nothing was learned from dev: that is what makes its loss worth something.
 #
 # ## Two losses tell what is wrong
 #
 # To try many sizes, let this package train: the same network and the same loop, in compiled kernels, on the same split.
 # (It draws smaller first weights; exercise 3.2 is about that.) `trained` returns the model, and what was seen on the
-# way: the loss on the last minibatches, and on dev. Here are three networks. One has five hidden units. One has 100, as
-# above, but letters of ten numbers. One has 300, and a twentieth of the names to learn from.
+# way: the loss on the last minibatches, and on dev. First a network of five hidden units. Then one of 100, with ten
+# numbers a letter. Then one of 300, from a twentieth of the names.
 
 
 # %%
@@ -290,63 +271,56 @@ def trained(steps, fractions=(0.8, 0.1, 0.1), seed=1, recipe=None, **sizes):
     plan = Plan(corpus="names", model="mlp", settings=sizes, recipe=recipe, fractions=fractions, seed=seed)
     with TemporaryDirectory() as folder:
         session = prepare(plan, Path(folder) / "run")
-        session.trainer().fit()
+        trainer = session.trainer()
+        trainer.fit()
         looks = [look for look in session.run.load_metrics() if look.get("train_nats")]
         if recipe.average:  # what is kept is then a mean of the late weights
-            session.model.load_state_dict(session.run.load_weights()[0])
-    session.model.eval()
-    on_train, on_dev = (mean_nats(session.model, session.data[part], at_most=50_000) for part in ("train", "dev"))
-    return session.model, [*looks, {"step": recipe.steps, "train_nats": on_train, "dev_nats": on_dev}]
+            trainer.model.load_state_dict(session.run.load_weights()[0])
+    model = trainer.model.eval()
+    on_train, on_dev = (mean_nats(model, session.data[part], at_most=50_000) for part in ("train", "dev"))
+    return model, [*looks, {"step": recipe.steps, "train_nats": on_train, "dev_nats": on_dev}]
 
 
 curves = {}
-for name, told in {
-    "five units": {"hidden": (5,), "embedding": 2},
-    "100 units": {"hidden": (100,), "embedding": 10},
-    "300 units, few names": {"hidden": (300,), "embedding": 10, "fractions": (0.05, 0.1, 0.85)},
-}.items():
-    model, looks = trained(fast(15_000, 200), context=3, **told)
+for name, hidden, size, share in (("five units", 5, 2, 0.8), ("100 units", 100, 10, 0.8), ("few names", 300, 10, 0.05)):
+    fractions = (share, 0.1, 0.9 - share)
+    model, looks = trained(fast(15_000, 200), fractions, context=3, embedding=size, hidden=(hidden,))
     curves[name] = [[look[key] for look in looks] for key in ("step", "train_nats", "dev_nats")]
-    print(f"{name:21} train {looks[-1]['train_nats']:.3f}   dev {looks[-1]['dev_nats']:.3f}")
+    print(f"{name:10} train {looks[-1]['train_nats']:.3f}   dev {looks[-1]['dev_nats']:.3f}")
 show(drawings.fits(curves), width=10)
 
 # %% [markdown]
 # - **Train and dev alike, and both high**: the network is too small, or not trained to the end. It *underfits*.
 # - **Train far below dev**: it has learnt names by heart. It *overfits*. Give it more text, make it smaller, or stop
 #   where dev is lowest.
-# - **Both low, and a small gap**: that is what one wants. What counts is dev.
 #
-# Settings are chosen by dev. The best of many is partly luck, good for these names by chance. That is why there is a
-# third part, test, to look at once.
+# What counts is dev, and settings are chosen by it. But the best of many is partly luck, good for just these names.
+# That is why there is a third part, test, to look at once.
 #
 # ## Growing
 #
-# The network above has two numbers a letter and 100 hidden units. More hidden units?
+# The network above has two numbers a letter and 100 hidden units. More units? And, since two numbers can be drawn:
+# where has training put the letters? The vowels are in orange. Nobody told the network what a vowel is.
 
 # %%
 for hidden in (100, 300):
     model, looks = trained(fast(15_000, 200), context=3, embedding=2, hidden=(hidden,))
     print(f"{hidden} hidden units: {model.parameter_count():6,} parameters, dev {looks[-1]['dev_nats']:.4f}")
-
-# %% [markdown]
-# Three times as many hardly help, so the bottleneck is elsewhere. Before you look for it: two numbers a letter have one
-# merit, they can be drawn. Here is where training has put the letters, with the vowels in orange. Nobody told it what a
-# vowel is.
-
-# %%
 start, _ = trained(1, context=3, embedding=2, hidden=(300,))
 vowels = [stoi[letter] for letter in "aeiou"]
 show(drawings.embeddings(start.embedding.weight.numpy(), model.embedding.weight.numpy(), labels, marked=vowels))
 
 # %% [markdown]
+# Three times as many hardly help. So the bottleneck is elsewhere.
+#
 # ### Exercise 3.1: beat 2.2
 #
 # Train a network on `train`, whatever its sizes, its learning rate and its number of steps, until its loss on `dev` is
 # below 2.2 nats per character: by `trained(steps, context=..., embedding=..., hidden=(...,))`, or with a loop of your
 # own. Then write `next_logits(contexts)`, by which it is judged. `contexts` is an array (N, 16) of ids: the characters
 # before the one that is to be guessed, the nearest one last, and zeros where a name has not begun. Take as many as your
-# network reads: the last three are `contexts[:, -3:]`. Return the logits, (N, 27); a model that `trained` returned has
-# `model.next_logits(...)` for that. The check asks for all contexts of dev, mixed.
+# network reads: the last three are `contexts[:, -3:]`. Return the logits, (N, 27), as `model.next_logits(...)` does of
+# a model that `trained` returned. The check asks for all contexts of dev, mixed.
 
 # %%
 # solution begins
@@ -367,14 +341,12 @@ check("3.1", next_logits)
 # ## What the first loss should be
 #
 # A network that knows nothing yet should say so: all characters equally likely, a loss of ln V. Look back at the sweep:
-# the lesson's network began far above. It was not ignorant but sure of itself, for no reason, and its first steps went
-# into unlearning that.
+# the lesson's network began far above. It was sure of itself without a reason, and first had to unlearn that.
 #
 # ### Exercise 3.2: a uniform start
 #
 # Write `first_weights(V, T, E, H, seed)`: the first weights of a network of V characters, contexts of T, vectors of E
-# numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), as arrays or tensors, such
-# that
+# numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), arrays or tensors, so that
 #
 # - the first loss is within 0.05 of ln V, whatever the targets;
 # - no two hidden units are the same, and at most a quarter of their outputs are beyond 0.99 or -0.99;
@@ -399,7 +371,6 @@ check("3.2", first_weights)
 # What that is worth: the same 1,000 minibatches, from weights as they were drawn and from yours. (More in lesson 4.)
 
 # %%
-print(f"ln {V} = {math.log(V):.3f}")
 for name, weights in (("as drawn", new_network(2, 100)), ("yours", first_weights(V, 3, 2, 100, 1))):
     if weights is not None:
         network = [torch.tensor(np.asarray(one), dtype=torch.float32, requires_grad=True) for one in weights]
@@ -407,7 +378,7 @@ for name, weights in (("as drawn", new_network(2, 100)), ("yours", first_weights
         for _ in range(fast(1000, 20)):
             ix = torch.randint(0, len(Xtr), (32,), generator=chance)
             losses.append(step(network, Xtr[ix], Ytr[ix], 0.1))
-        print(f"{name:9} first loss {losses[0]:6.3f}   dev at the end {loss_on(network, Xdev, Ydev):.3f}")
+        print(f"{name:9} first loss {losses[0]:6.3f} (ln V {math.log(V):.3f})   dev {loss_on(network, Xdev, Ydev):.3f}")
 
 # %% [markdown]
 # ## An idea from the paper
@@ -417,8 +388,7 @@ for name, weights in (("as drawn", new_network(2, 100)), ("yours", first_weights
 #
 #     y = b + W x + U tanh(d + H x)
 #
-# What is simple about the next letter (after a q comes a u) can take the short way, and the hidden units are free for
-# the rest.
+# What is simple (after q comes u) can take the short way; the hidden units are for the rest.
 #
 # ### Exercise 3.3: direct connections
 #
@@ -445,9 +415,9 @@ check("3.3", logits_with_direct)
 # %%
 for steps in fast((1000, 15_000), (20, 40)):
     told = {"context": 3, "embedding": 10, "hidden": (50,)}
-    ends = [[trained(steps, seed=seed, direct=d, **told)[1][-1]["dev_nats"] for seed in (1, 2, 3)] for d in (0, 1)]
-    differences = " ".join(f"{new - old:+.4f}" for old, new in zip(*ends, strict=True))
-    print(f"{steps:6,} steps: {np.mean(ends[0]):.4f} without, {np.mean(ends[1]):.4f} with; by seed: {differences}")
+    for seed in (1, 2, 3):
+        ends = [trained(steps, seed=seed, direct=direct, **told)[1][-1]["dev_nats"] for direct in (False, True)]
+        print(f"{steps:6,} steps, seed {seed}: {ends[0]:.4f} without, {ends[1]:.4f} with: {ends[1] - ends[0]:+.4f}")
 
 # %% [markdown]
 # What is gained early is mostly gone late. The authors supposed as much: the direct way makes the simple part quick to
@@ -455,23 +425,18 @@ for steps in fast((1000, 15_000), (20, 40)):
 #
 # ## Against the counts
 #
-# And the tables of lesson 2? Counted on the same train, judged on the same dev:
+# And the tables of lesson 2? Kneser-Ney is smoothing at its best: a row that is nearly empty asks the row for one
+# letter less. Below are networks, trained longer: the lesson's, the lecture's, the same with more context, and what
+# `backlight train names` makes. All learn from the same train and are judged on the same dev.
 
 # %%
-encoded = [vocabulary.encode_items(part) for part in (train, dev)]
+encoded = [vocabulary.encode_items(part) for part in (train, dev, test)]
 for order in (3, 4, 5, 6):
-    told = [f"{order}-gram"]
     for smoothing in ("add-k", "kneser-ney"):
-        table = NGram(NGramConfig(vocabulary_size=V, order=order, smoothing=smoothing)).fit(*encoded)
-        told.append(f"{smoothing} {mean_nats(table, Windows(encoded[1], table.context)):.4f}")
-    print("   ".join(told))
-
-# %% [markdown]
-# Kneser-Ney is smoothing at its best: a row that is nearly empty asks the row for one letter less. The networks, trained
-# longer: the lesson's, the lecture's, the same with more context, and what `backlight train names` makes.
+        table = NGram(NGramConfig(vocabulary_size=V, order=order, smoothing=smoothing)).fit(*encoded[:2])
+        print(f"{order}-gram, {smoothing:10} dev {mean_nats(table, Windows(encoded[1], table.context)):.4f}")
 
 
-# %%
 def longer():
     rows = []
     for name, recipe, sizes in (
@@ -480,30 +445,29 @@ def longer():
         ("more context", None, {"context": 6, "embedding": 10, "hidden": (200,)}),
         ("backlight train", RECIPES["mlp"], {"context": 6, "embedding": 32, "hidden": (256, 256)}),
     ):
-        model, looks = trained(100_000 if recipe is None else recipe.steps, recipe=recipe, **sizes)
-        on_test = mean_nats(model, Windows(vocabulary.encode_items(test), model.context))
+        model, looks = trained(100_000, recipe=recipe, **sizes)
+        on_test = mean_nats(model, Windows(encoded[2], model.context))
         rows.append([name, model.parameter_count(), looks[-1]["train_nats"], looks[-1]["dev_nats"], on_test])
     return rows
 
 
 rows = recorded("lesson_3_longer", longer)
-print("network           parameters   train     dev")
 for name, parameters, on_train, on_dev, _ in rows:
-    print(f"{name:16}  {parameters:10,}   {on_train:.4f}   {on_dev:.4f}")
+    print(f"{name:16} {parameters:9,} parameters   train {on_train:.4f}   dev {on_dev:.4f}")
 best = min(rows, key=lambda row: row[3])
 print(f"and test, once, for the best on dev ({best[0]}): {best[4]:.4f}")
 
 # %% [markdown]
-# Look at three letters back, a 4-gram: good counting is hard to beat, and needs no training. But the table gains nothing
-# from a sixth letter any more, and the networks do.
+# With three letters, good counting is hard to beat, and it needs no training. But from a fifth letter on the table
+# gains next to nothing. The networks do.
 #
 # ### Exercise 3.4: names from a window
 #
 # Write `write_names(next_logits, draw, block_size, count)`. `next_logits(contexts)` takes contexts (1, block_size) and
-# returns logits (1, V), an array; `draw(probs)` takes V probabilities and returns an id, by chance. Begin each name with
-# a context of zeros. Draw an id from the softmax of the logits; it joins the name and becomes the last of the context,
-# whose first leaves. A drawn 0 ends the name and is not part of it. Draw once for each letter and once for each end.
-# Return the `count` names, each a list of ids.
+# returns logits (1, V), an array; `draw(probs)` takes V probabilities and returns an id, by chance. Begin each name
+# with a context of zeros. Draw an id from the softmax of the logits; it joins the name and becomes the last of the
+# context, whose first leaves. A drawn 0 ends the name and is not part of it. Draw once for each letter and once for
+# each end. Return the `count` names, each a list of ids.
 
 
 # %%
@@ -519,7 +483,7 @@ def write_names(next_logits, draw, block_size, count):
             if drawn == 0:
                 break
             name.append(drawn)
-            context = context[1:] + [drawn]
+            context = [*context[1:], drawn]
         names.append(name)
     return names
     # solution ends
@@ -528,7 +492,7 @@ def write_names(next_logits, draw, block_size, count):
 check("3.4", write_names)
 
 # %%
-writer, looks = trained(fast(15_000, 500), context=4, embedding=10, hidden=(200,))
+writer, _ = trained(fast(15_000, 500), context=4, embedding=10, hidden=(200,))
 generator = torch.Generator().manual_seed(2147483647)
 
 
@@ -543,15 +507,12 @@ print(*("".join(labels[i] for i in name) for name in names))
 # ## What you can now do
 #
 # - say why a table cannot look far back, and how letters as learned points help
-# - make contexts and targets, join vectors by `view`, and say why that costs nothing
 # - train on minibatches, find a learning rate by a sweep, and lower it at the end
-# - test a network by overfitting a few examples, and read train and dev losses
+# - test a network on a few examples, and read its losses on train and dev
 # - say what the first loss should be, and choose first weights that give it
 #
 # On the command line: `backlight train names --model mlp --context 4 --embedding 10 --hidden 200`; `backlight find-lr
 # names` sweeps the rate; `backlight figures` draws the embedding of a run.
-#
-# **Next:** `backlight lessons open 4`: what the hidden units do, and how to keep them awake.
 #
 # **Sources.** The lecture: Andrej Karpathy, [Building makemore Part 2:
 # MLP](https://www.youtube.com/watch?v=TCH_1BHY58I). The papers: Bengio, Ducharme, Vincent & Jauvin, [A Neural
