@@ -200,7 +200,6 @@ show(drawings.curve(history, of="loss on the five names"), height=2.6)
 # %%
 Xtr, Ytr = build(train)
 Xdev, Ydev = build(dev)
-print(f"{len(Xtr):,} examples in train, {len(Xdev):,} in dev")
 
 
 def gradient(network, X, Y):
