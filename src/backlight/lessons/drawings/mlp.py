@@ -51,7 +51,7 @@ def network(parameters: Sequence[FloatArray], context: Sequence[int], labels: Se
         ax.set_xlim(-5.2, 13.5)
         ax.set_ylim(-0.5, 5.3)
         ax.set_axis_off()
-        ax.set_title("One context goes through the network")
+        ax.set_title("One context goes through the network (blue: above 0, orange: below)")
 
     return draw
 

@@ -253,7 +253,7 @@ Write `first_weights(V, T, E, H, seed)`: the first weights of a network of V cha
 numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), arrays or tensors, so that
 
 - the first loss is within 0.05 of ln V, whatever the targets;
-- no two hidden units are the same, and at most a quarter of their outputs are beyond 0.99 or -0.99;
+- no two hidden units are the same, and at most a quarter of their outputs is beyond ±0.99, where tanh is flat;
 - a gradient reaches W1 in the first step.""",
     cases=_sizes,
     solution=_first,

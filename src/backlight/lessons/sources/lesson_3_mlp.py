@@ -111,7 +111,8 @@ emb = C[X]
 copied = torch.cat(torch.unbind(emb, 1), 1)
 x = emb.view(len(X), 6)
 print("X", X.shape, "  C[X]", emb.shape, "  joined", x.shape, "  the same numbers:", torch.allclose(copied, x))
-print("in the same memory:", *(np.shares_memory(emb.numpy(), one.numpy()) for one in (copied, x)), "(cat, view)")
+shared = {name: np.shares_memory(emb.numpy(), one.numpy()) for name, one in (("cat", copied), ("view", x))}
+print("in the memory of C[X]:", shared)
 print("bytes from one to the next, along each axis:", emb.numpy().strides, "and as a view", x.numpy().strides)
 
 # %% [markdown]
@@ -183,8 +184,9 @@ def loss_on(network, X, Y):
 X, Y = build(["emma", "olivia", "ava", "isabella", "sophia"])
 network = new_network(2, 100)
 history = [step(network, X, Y, 0.1) for _ in range(fast(1000, 50))]
-print(f"{len(X)} examples; first loss {history[0]:.2f}, last {history[-1]:.4f}")
-print(f"the least that is possible: {5 * math.log(5) / len(X):.4f}")
+print(
+    f"{len(X)} examples; first loss {history[0]:.2f}, last {history[-1]:.4f}; the least: {5 * math.log(5) / len(X):.4f}"
+)
 show(drawings.curve(history, of="loss on the five names"), height=2.6)
 
 # %% [markdown]
@@ -250,7 +252,7 @@ for i in range(steps):
     rate = 0.1 if i < 0.75 * steps else 0.01
     step(network, Xtr[ix], Ytr[ix], rate)
     if (i + 1) % (steps // 8) == 0:
-        print(f"after {i + 1:6,} steps, now of {rate}: dev {loss_on(network, Xdev, Ydev):.4f}")
+        print(f"after {i + 1:6,} steps, the last with {rate}: dev {loss_on(network, Xdev, Ydev):.4f}")
 print(f"and on train {loss_on(network, Xtr, Ytr):.4f}")
 
 # %% [markdown]
@@ -305,7 +307,7 @@ show(drawings.fits(curves), width=10)
 for hidden in (100, 300):
     model, looks = trained(fast(15_000, 200), context=3, embedding=2, hidden=(hidden,))
     print(f"{hidden} hidden units: {model.parameter_count():6,} parameters, dev {looks[-1]['dev_nats']:.4f}")
-start, _ = trained(1, context=3, embedding=2, hidden=(300,))
+start, _ = trained(1, context=3, embedding=2, hidden=(300,))  # after one step all is nearly as it was drawn
 vowels = [stoi[letter] for letter in "aeiou"]
 show(drawings.embeddings(start.embedding.weight.numpy(), model.embedding.weight.numpy(), labels, marked=vowels))
 
@@ -348,7 +350,7 @@ check("3.1", next_logits)
 # numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), arrays or tensors, so that
 #
 # - the first loss is within 0.05 of ln V, whatever the targets;
-# - no two hidden units are the same, and at most a quarter of their outputs are beyond 0.99 or -0.99;
+# - no two hidden units are the same, and at most a quarter of their outputs is beyond ±0.99, where tanh is flat;
 # - a gradient reaches W1 in the first step.
 
 
@@ -457,8 +459,8 @@ best = min(rows, key=lambda row: row[3])
 print(f"and test, once, for the best on dev ({best[0]}): {best[4]:.4f}")
 
 # %% [markdown]
-# With three letters, good counting is hard to beat, and it needs no training. But from a fifth letter on the table
-# gains next to nothing. The networks do.
+# With three letters to look at (a 4-gram), good counting is ahead of the lecture's network, and it needs no training.
+# But further back the table soon gains nothing more, and the best of all here is a network.
 #
 # ### Exercise 3.4: names from a window
 #
@@ -499,7 +501,7 @@ def draw(probs):
     return torch.multinomial(torch.tensor(probs), num_samples=1, generator=generator).item()
 
 
-names = write_names(writer.next_logits, draw, writer.context, 20) or []
+names = write_names(writer.next_logits, draw, writer.context, 12) or []
 print(*("".join(labels[i] for i in name) for name in names))
 
 # %% [markdown]
