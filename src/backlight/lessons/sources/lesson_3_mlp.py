@@ -111,8 +111,7 @@ emb = C[X]
 copied = torch.cat(torch.unbind(emb, 1), 1)
 x = emb.view(len(X), 6)
 print("X", X.shape, "  C[X]", emb.shape, "  joined", x.shape, "  the same numbers:", torch.allclose(copied, x))
-shared = {name: np.shares_memory(emb.numpy(), one.numpy()) for name, one in (("cat", copied), ("view", x))}
-print("in the memory of C[X]:", shared)
+print("in the memory of C[X]:", [np.shares_memory(emb.numpy(), one.numpy()) for one in (copied, x)], "for cat and view")
 print("bytes from one to the next, along each axis:", emb.numpy().strides, "and as a view", x.numpy().strides)
 
 # %% [markdown]
@@ -184,14 +183,12 @@ def loss_on(network, X, Y):
 X, Y = build(["emma", "olivia", "ava", "isabella", "sophia"])
 network = new_network(2, 100)
 history = [step(network, X, Y, 0.1) for _ in range(fast(1000, 50))]
-print(
-    f"{len(X)} examples; first loss {history[0]:.2f}, last {history[-1]:.4f}; the least: {5 * math.log(5) / len(X):.4f}"
-)
+print(f"{len(X)} examples; first loss {history[0]:.2f}, last {history[-1]:.4f}, least {5 * math.log(5) / len(X):.4f}")
 show(drawings.curve(history, of="loss on the five names"), height=2.6)
 
 # %% [markdown]
 # It does not get to 0, and should not. After three dots come five different letters, and no model can do better than
-# to give each a fifth. Each of these five examples costs ln 5, and the others, whose contexts have one answer, nothing.
+# to give each a fifth. So the least is ln 5 for each of these five, and nothing for all others: one answer a context.
 #
 # ## Minibatches: a noisy gradient is good enough
 #
