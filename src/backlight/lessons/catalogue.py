@@ -83,6 +83,12 @@ LESSONS: Final[dict[int, Lesson]] = {
             able="build, judge and smooth a model of letters, and see why one-hot times W is a table of log counts",
         ),
         Lesson(
+            number=3,
+            name="lesson_3_mlp",
+            title="Looking further back: letters become points, and a hidden layer reads several at once",
+            able="train a network on minibatches, find its learning rate, and tell from two losses what it lacks",
+        ),
+        Lesson(
             number=4,
             name="lesson_4_batch_norm",
             title="Keeping the signal alive: first weights, saturated units, batch normalisation",
@@ -99,10 +105,6 @@ LESSONS: Final[dict[int, Lesson]] = {
             name="lesson_7_gpt",
             title="Letters that read each other: attention, and a GPT out of it",
             able="write self-attention for all heads at once, train a GPT, and teach it something of your own",
-            number=3,
-            name="lesson_3_mlp",
-            title="Looking further back: letters become points, and a hidden layer reads several at once",
-            able="train a network on minibatches, find its learning rate, and tell from two losses what it lacks",
         ),
     )
 }

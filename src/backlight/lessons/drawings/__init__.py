@@ -14,11 +14,14 @@ __all__ = [
     "cascade",
     "compared",
     "curve",
+    "embeddings",
     "falling",
+    "fits",
     "gate",
     "influence",
     "mirrors",
     "named_curves",
+    "network",
     "one_hot",
     "picked_row",
     "plane",
@@ -28,5 +31,5 @@ __all__ = [
     "secants",
     "smoothing",
     "spreads",
+    "sweep",
 ]
-__all__ = ["curve", "embeddings", "fits", "network", "one_hot", "picked_row", "plane", "secants", "smoothing", "sweep"]
