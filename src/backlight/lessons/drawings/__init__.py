@@ -33,3 +33,6 @@ __all__ = [
     "spreads",
     "sweep",
 ]
+from backlight.lessons.drawings.wavenet import dilations, windowed
+
+__all__ = ["curve", "dilations", "one_hot", "picked_row", "plane", "secants", "smoothing", "windowed"]

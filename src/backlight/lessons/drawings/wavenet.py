@@ -1,0 +1,68 @@
+"""The pictures that only lesson 6 has."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from backlight.core import FloatArray
+from backlight.figures import palette
+from backlight.lessons.drawings.drawing import Draw
+
+
+def windowed(runs: Mapping[str, Sequence[float]], window: int) -> Draw:
+    """Draw each run's loss, averaged over windows of so many steps; of a single run also every step's, faint."""
+
+    def draw(ax: Axes) -> None:
+        colours = palette(ax)
+        lines = (colours.blue, colours.orange, colours.green, colours.purple)
+        for (name, losses), colour in zip(runs.items(), lines, strict=False):
+            whole = np.asarray(losses)[: len(losses) // window * window]
+            means: FloatArray = whole.reshape(-1, window).mean(1)
+            middles = window * (np.arange(len(means)) + 0.5)
+            if len(runs) == 1:
+                ax.plot(losses, color=colours.muted, linewidth=0.5, alpha=0.6, label="one minibatch")
+                colour, name = colours.orange, f"mean of {window}"
+            ax.plot(middles, means, color=colour, label=name)
+        ax.set_xlabel("step")
+        ax.set_ylabel("nats per character")
+        ax.legend()
+
+    return draw
+
+
+def dilations(text: Sequence[str], levels: int) -> Draw:
+    """Draw a stack of causal convolutions of kernel 2 over a text; the tree of the last position stands out."""
+
+    def draw(ax: Axes) -> None:
+        colours = palette(ax)
+        n = len(text)
+        used = [{n - 1}]  # what the last output hangs on, from the top down
+        for level in reversed(range(levels)):
+            used.insert(0, {place - step for place in used[0] for step in (0, 2**level)})
+        shades = colours.depths(np.linspace(0, 1, levels + 1))
+        for level in range(levels + 1):
+            lit = [place in used[level] for place in range(n)]
+            for inside, colour in ((False, colours.grid), (True, shades[level])):
+                places = [place for place in range(n) if lit[place] == inside]
+                ax.scatter(places, [level] * len(places), s=90, color=colour, zorder=3)
+            if level < levels:
+                arrows = [(back, to) for to in range(n) for back in (to - 2**level, to) if back >= 0]
+                for inside, colour, width in ((False, colours.grid, 1), (True, colours.ink, 1.5)):
+                    edges = [
+                        [(back, level), (to, level + 1)] for back, to in arrows if (to in used[level + 1]) == inside
+                    ]
+                    ax.add_collection(LineCollection(edges, colors=[colour], linewidths=width, zorder=1 + inside))
+        for place, letter in enumerate(text):
+            ax.text(place, -0.35, letter, ha="center", va="top", size=13, weight="bold")
+        names = ["vectors", *(f"{2**level} back" for level in range(levels))]
+        ax.set_yticks(range(levels + 1), names)
+        ax.set_xticks([])
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        ax.set_xlim(-0.6, n - 0.4)
+        ax.set_ylim(-0.9, levels + 0.35)
+        ax.set_title("The tree of the last letter, among those of all others")
+
+    return draw
