@@ -21,10 +21,11 @@ def windowed(runs: Mapping[str, Sequence[float]], window: int) -> Draw:
             whole = np.asarray(losses)[: len(losses) // window * window]
             means: FloatArray = whole.reshape(-1, window).mean(1)
             middles = window * (np.arange(len(means)) + 0.5)
-            if len(runs) == 1:
+            alone = len(runs) == 1
+            if alone:
                 ax.plot(losses, color=colours.muted, linewidth=0.5, alpha=0.6, label="one minibatch")
-                colour, name = colours.orange, f"mean of {window}"
-            ax.plot(middles, means, color=colour, label=name)
+            shown = (colours.orange, f"mean of {window}") if alone else (colour, name)
+            ax.plot(middles, means, color=shown[0], label=shown[1])
         ax.set_xlabel("step")
         ax.set_ylabel("nats per character")
         ax.legend()
