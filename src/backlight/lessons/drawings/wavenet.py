@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 
 from backlight.core import FloatArray
 from backlight.figures import palette
@@ -38,23 +39,19 @@ def dilations(text: Sequence[str], levels: int) -> Draw:
 
     def draw(ax: Axes) -> None:
         colours = palette(ax)
-        n = len(text)
+        n, faint = len(text), (*to_rgb(colours.muted), 0.35)
         used = [{n - 1}]  # what the last output hangs on, from the top down
         for level in reversed(range(levels)):
             used.insert(0, {place - step for place in used[0] for step in (0, 2**level)})
         shades = colours.depths(np.linspace(0, 1, levels + 1))
         for level in range(levels + 1):
-            lit = [place in used[level] for place in range(n)]
-            for inside, colour in ((False, colours.grid), (True, shades[level])):
-                places = [place for place in range(n) if lit[place] == inside]
-                ax.scatter(places, [level] * len(places), s=90, color=colour, zorder=3)
+            dots = [shades[level] if place in used[level] else faint for place in range(n)]
+            ax.scatter(range(n), [level] * n, s=90, color=dots, zorder=3)
             if level < levels:
                 arrows = [(back, to) for to in range(n) for back in (to - 2**level, to) if back >= 0]
-                for inside, colour, width in ((False, colours.grid, 1), (True, colours.ink, 1.5)):
-                    edges = [
-                        [(back, level), (to, level + 1)] for back, to in arrows if (to in used[level + 1]) == inside
-                    ]
-                    ax.add_collection(LineCollection(edges, colors=[colour], linewidths=width, zorder=1 + inside))
+                edges = [[(back, level), (to, level + 1)] for back, to in arrows]
+                inks = [colours.ink if to in used[level + 1] else faint for _, to in arrows]
+                ax.add_collection(LineCollection(edges, colors=inks, linewidths=1.4))
         for place, letter in enumerate(text):
             ax.text(place, -0.35, letter, ha="center", va="top", size=13, weight="bold")
         names = ["vectors", *(f"{2**level} back" for level in range(levels))]
@@ -63,7 +60,7 @@ def dilations(text: Sequence[str], levels: int) -> Draw:
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         ax.set_xlim(-0.6, n - 0.4)
-        ax.set_ylim(-0.9, levels + 0.35)
+        ax.set_ylim(-0.8, levels + 0.35)
         ax.set_title("The tree of the last letter, among those of all others")
 
     return draw

@@ -33,7 +33,7 @@ def _trees(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def _by_two(level: int) -> int:
-    return 2**level
+    return 1 << level
 
 
 def _everywhere(
@@ -165,10 +165,7 @@ with character t. `np.tile(edge, (n, 1))` is n copies of a row, and `np.concaten
     ),
     hints=(
         "First put 2ᵏ - 1 edges in front: np.concatenate([np.tile(edge, (count, 1)), vectors]).",
-        (
-            "On the lowest level a position is joined with the one before: h[:-1] are the older of all pairs, "
-            "h[1:] the newer."
-        ),
+        "On the lowest level each is joined with the one before: h[:-1] are the older of all pairs, h[1:] the newer.",
         "On level l (from 0) the two stand d = 2**l apart: h[:-d] and h[d:]. Each level makes h shorter by d.",
         "left, right = np.split(W, 2); h = np.tanh(h[:-d] @ left + h[d:] @ right + b)",
     ),
@@ -312,7 +309,8 @@ def _by_counts(contexts: IntArray, *, parts: tuple[str, ...]) -> FloatArray:
 
 def _by_batch(contexts: IntArray) -> FloatArray:
     logits = _kept(contexts)
-    return (logits - logits.mean(0)) / logits.std(0)
+    alike: FloatArray = (logits - logits.mean(0)) / logits.std(0)
+    return alike
 
 
 def _parrot(contexts: IntArray) -> FloatArray:
@@ -465,8 +463,7 @@ Write `batch_norm_3d(x, gain, shift, running_mean, running_var, momentum)`, the 
 each channel's mean and variance over all B T numbers, with the *biased* variance (divided by B T), normalise with 1e-5
 added to the variance, multiply by `gain` and add `shift`. Return three arrays: y, (B, T, C); the new running mean and
 the new running variance, each (C,): `(1 - momentum)` times the old one, plus `momentum` times the batch's. For the
-running variance the batch's is the *unbiased* one (divided by B T - 1, in NumPy `ddof=1`), as in the paper and in
-PyTorch.""",
+running variance the batch's is the *unbiased* one (divided by B T - 1, in NumPy `ddof=1`).""",
     cases=_batches,
     solution=_normalised,
     parts=("y", "the running mean", "the running variance"),
@@ -538,10 +535,7 @@ PyTorch.""",
         ),
     ),
     hints=(
-        (
-            "x.mean((0, 1)) has shape (C,): one number for each channel. It lies along the last axis, so x less it "
-            "needs no keepdims."
-        ),
+        "x.mean((0, 1)) has shape (C,) and lies along the last axis: taking it off x needs no keepdims.",
         "var = x.var((0, 1)) is biased. y = gain * (x - mean) / np.sqrt(var + 1e-5) + shift.",
         "The running mean: (1 - momentum) * running_mean + momentum * mean.",
         "The running variance: the same with x.var((0, 1), ddof=1).",

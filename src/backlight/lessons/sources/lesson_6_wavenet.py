@@ -8,7 +8,7 @@
 # has many layers, so first they become modules. Then it is trained, a bug is found that no error tells of, and the tree
 # turns out to be a stack of convolutions.
 #
-# The text is that of lesson 2, in windows: for each character the T before it, and dots, number 0, where there are none.
+# The text is that of lesson 2, in windows: for each character the T before it, and dots, number 0, where none are.
 
 # %%
 from dataclasses import replace
@@ -188,7 +188,7 @@ def fit(net, X, Y, steps):
 steps = fast(3000, 30)
 torch.manual_seed(1)
 flat3 = flat(3, 10, 200)
-losses3 = fit(flat3, *examples(parts.train, 3), steps)
+losses3 = fit(flat3, *examples(parts.train, 3), steps=steps)
 print(f"first {losses3[0]:.2f}, last {losses3[-1]:.2f}, the ten before:", [round(one, 2) for one in losses3[-11:-1]])
 
 # %% [markdown]
@@ -206,8 +206,7 @@ show(drawings.windowed({"context 3": losses3}, window))
 # %% [markdown]
 # ## Two modes, and the forgotten switch
 #
-# To judge a network, switch it to evaluation. In training, what it says of a context depends on who else is in the
-# batch, and no error tells you:
+# To judge a network, switch it to evaluation. In training, what it says depends on who else is in the batch:
 
 
 # %%
@@ -258,7 +257,7 @@ show(pages.receptive_field(list("..jennif"), levels, outcome="e"))
 
 # %%
 def tree(embedding, hidden, norm):
-    layers = [Embedding(V, embedding)]
+    layers: list[Module] = [Embedding(V, embedding)]
     for channels in (embedding, hidden, hidden):
         layers += [FlattenConsecutive(2), Linear(2 * channels, hidden, bias=False), norm(hidden), Tanh()]
     return network(*layers, Linear(hidden, V))
@@ -350,9 +349,8 @@ for T in (8, 16, 64, 1024):
     print(f"{T:7}   {T * E * 200:15,}   {windowed:17,}   {slid:,}   {windowed / slid:.1f} times")
 
 # %% [markdown]
-# A window holds T - 1 pairs, and only one a level is new. What about batch norm? In evaluation it multiplies each
-# channel by one number and adds another, and that can go into the `Linear` before it. So a level is a matrix `W`, a
-# bias `b` and a tanh:
+# A window holds T - 1 pairs, and only one a level is new. What about batch norm? In evaluation it multiplies a channel
+# by one number and adds another: that can go into the `Linear` before it. So a level is a `W`, a bias `b` and a tanh:
 
 
 # %%
@@ -427,9 +425,9 @@ sgd = Recipe(steps=200_000, batch_size=32, lr=0.1, optimiser="sgd", schedule="st
 nets = {
     "flat, context 3": ("mlp", {"context": 3, "embedding": 10, "hidden": (200,), "batch_norm": True}),
     "flat, context 8": ("mlp", {"context": 8, "embedding": 10, "hidden": (200,), "batch_norm": True}),
-    "tree, context 8": ("wavenet", {"context": 8, "embedding": 10, "hidden": 68}),
+    "tree, context 8": ("wavenet", {"context": 8, "embedding": 10, "hidden": (68,)}),
     "flat, larger": ("mlp", {"context": 8, "embedding": 24, "hidden": (340,), "batch_norm": True}),
-    "tree, larger": ("wavenet", {"context": 8, "embedding": 24, "hidden": 128}),
+    "tree, larger": ("wavenet", {"context": 8, "embedding": 24, "hidden": (128,)}),
 }
 found = recorded("lesson_6_by_the_lecture", lambda: {name: trained(*net, sgd)[1] for name, net in nets.items()})
 print(f"\n{'':15}   parameters    train      dev")
@@ -489,8 +487,7 @@ check("6.2", logits_for)
 # Take each channel's mean and variance over all B T numbers, with the *biased* variance (divided by B T), normalise
 # with 1e-5 added to the variance, multiply by `gain` and add `shift`. Return three arrays: y, (B, T, C); the new
 # running mean and the new running variance, each (C,): `(1 - momentum)` times the old one, plus `momentum` times the
-# batch's. For the running variance the batch's is the *unbiased* one (divided by B T - 1, in NumPy `ddof=1`), as in the
-# paper and in PyTorch.
+# batch's. For the running variance the batch's is the *unbiased* one (divided by B T - 1, in NumPy `ddof=1`).
 
 
 # %%
