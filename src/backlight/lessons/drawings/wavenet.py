@@ -50,8 +50,9 @@ def dilations(text: Sequence[str], levels: int) -> Draw:
             if level < levels:
                 arrows = [(back, to) for to in range(n) for back in (to - 2**level, to) if back >= 0]
                 edges = [[(back, level), (to, level + 1)] for back, to in arrows]
-                inks = [colours.ink if to in used[level + 1] else faint for _, to in arrows]
-                ax.add_collection(LineCollection(edges, colors=inks, linewidths=1.4))
+                lit = [to in used[level + 1] for _, to in arrows]
+                inks, widths = [colours.ink if one else faint for one in lit], [1.6 if one else 1.0 for one in lit]
+                ax.add_collection(LineCollection(edges, colors=inks, linewidths=widths))
         for place, letter in enumerate(text):
             ax.text(place, -0.35, letter, ha="center", va="top", size=13, weight="bold")
         names = ["vectors", *(f"{2**level} back" for level in range(levels))]

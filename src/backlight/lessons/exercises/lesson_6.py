@@ -330,13 +330,14 @@ BEAT = Exercise(
     title="Beat 1.993",
     answer="logits_for",
     task="""\
-1.993 is what the lecture's network of 76 thousand numbers reached on the lecture's own list of names. On this package's
-`names`, which has no name twice, the same network trained the same way comes to 2.015, so here the mark is **2.00 nats
-per character of dev**. Train whatever you like on the train part of `split_corpus(load_corpus("names"), seed=42)`, for
-as long as you like, and write `logits_for(contexts)`. `contexts` is an array (N, 16) of ids, oldest first: the 16
-characters before the one to predict, the newest in the last column; 0, the dot, fills what lies before the beginning.
-Take as many of the last columns as your model reads, as in `contexts[:, -8:]`. Return (N, 27) logits, one for each id,
-the dot's first. The ids are those of `Vocabulary.of(corpus.items)`. The check measures the loss itself, on dev.""",
+1.993 is what the lecture's network of 76 thousand numbers reached on the lecture's own list of names, some of which
+stand both in its train and in its dev part. In this package's `names` no name of dev is in train, and there the same
+network trained the same way comes to 2.015. So here the mark is **2.00 nats per character of dev**. Train whatever
+you like on the train part of `split_corpus(load_corpus("names"), seed=42)`, for as long as you like, and write
+`logits_for(contexts)`. `contexts` is an array (N, 16) of ids, oldest first: the 16 characters before the one to
+predict, the newest in the last column; 0, the dot, fills what lies before the beginning. Take as many of the last
+columns as your model reads, as in `contexts[:, -8:]`. Return (N, 27) logits, one for each id, the dot's first. The
+ids are those of `Vocabulary.of(corpus.items)`. The check measures the loss itself, on dev.""",
     cases=_contexts,
     solution=_kept,
     use=_judged,
