@@ -185,7 +185,7 @@ def fit(net, X, Y, steps):
 
 
 # %%
-steps = fast(3000, 30)
+steps, window = fast((3000, 100), (30, 10))
 torch.manual_seed(1)
 flat3 = flat(3, 10, 200)
 losses3 = fit(flat3, X[:, -3:], Y, steps)
@@ -198,7 +198,6 @@ print(f"first {losses3[0]:.2f}, last {losses3[-1]:.2f}, the ten before:", [round
 # take the mean of each row. A mean over 100 steps has a tenth of the noise of one. What was hidden comes out.
 
 # %%
-window = fast(100, 10)
 means = torch.tensor(losses3).view(-1, window).mean(1)
 print(f"{len(losses3):,} losses, {len(means)} means; the last ones:", [round(one, 3) for one in means[-3:].tolist()])
 show(drawings.windowed({"context 3": losses3}, window))
@@ -429,7 +428,8 @@ nets = {
     "flat, larger": ("mlp", {"context": 8, "embedding": 24, "hidden": (340,), "batch_norm": True}),
     "tree, larger": ("wavenet", {"context": 8, "embedding": 24, "hidden": (128,)}),
 }
-found = recorded("lesson_6_by_the_lecture", lambda: {name: trained(*net, sgd)[1] for name, net in nets.items()})
+found = recorded("lesson_6_four_nets", lambda: {name: trained(*nets[name], sgd)[1] for name in [*nets][:4]})
+found |= recorded("lesson_6_largest", lambda: {name: trained(*nets[name], sgd)[1] for name in [*nets][4:]})
 print(f"\n{'':15}   parameters    train      dev")
 for name, one in found.items():
     print(f"{name:15} {one['parameters']:12,} {one['train']:8.4f} {one['dev']:8.4f}")
