@@ -101,14 +101,16 @@ LESSONS: Final[dict[int, Lesson]] = {
             able="write the gradient of any step of a network, and say at which line one first goes wrong",
         ),
         Lesson(
-            number=7,
-            name="lesson_7_gpt",
-            title="Letters that read each other: attention, and a GPT out of it",
-            able="write self-attention for all heads at once, train a GPT, and teach it something of your own",
             number=6,
             name="lesson_6_wavenet",
             title="Two by two: layers as modules, a network that joins its context as a tree",
             able="build a deep network from modules, find what broadcasting hides, and read a tree as convolutions",
+        ),
+        Lesson(
+            number=7,
+            name="lesson_7_gpt",
+            title="Letters that read each other: attention, and a GPT out of it",
+            able="write self-attention for all heads at once, train a GPT, and teach it something of your own",
         ),
     )
 }

@@ -6,6 +6,7 @@ from backlight.lessons.drawings.by_hand import Mirror, beside, cascade, influenc
 from backlight.lessons.drawings.gpt import named_curves, score_tables
 from backlight.lessons.drawings.micrograd import curve, plane, secants
 from backlight.lessons.drawings.mlp import embeddings, fits, network, sweep
+from backlight.lessons.drawings.wavenet import dilations, windowed
 
 __all__ = [
     "Mirror",
@@ -14,6 +15,7 @@ __all__ = [
     "cascade",
     "compared",
     "curve",
+    "dilations",
     "embeddings",
     "falling",
     "fits",
@@ -32,7 +34,5 @@ __all__ = [
     "smoothing",
     "spreads",
     "sweep",
+    "windowed",
 ]
-from backlight.lessons.drawings.wavenet import dilations, windowed
-
-__all__ = ["curve", "dilations", "one_hot", "picked_row", "plane", "secants", "smoothing", "windowed"]

@@ -4,8 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from backlight.core import RunError
-from backlight.lessons.exercises import lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_7
-from backlight.lessons.exercises import lesson_1, lesson_2, lesson_6
+from backlight.lessons.exercises import lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7
 from backlight.lessons.exercises.checking import judge
 from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, find
 from backlight.lessons.exercises.progress import record_try
@@ -13,9 +12,8 @@ from backlight.lessons.exercises.verdict import Verdict
 
 EXERCISES: Final[dict[str, Exercise]] = {
     exercise.id: exercise
-    for lesson in (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_7)
+    for lesson in (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7)
     for exercise in lesson.EXERCISES
-    exercise.id: exercise for lesson in (lesson_1, lesson_2, lesson_6) for exercise in lesson.EXERCISES
 }
 """By id, in the order of the lessons."""
 
