@@ -85,7 +85,7 @@ LESSONS: Final[dict[int, Lesson]] = {
         Lesson(
             number=3,
             name="lesson_3_mlp",
-            title="Looking further back: letters become points, and a hidden layer reads several at once",
+            title="Looking further back: letters become points, and a layer reads several",
             able="train a network on minibatches, find its learning rate, and tell from two losses what it lacks",
         ),
         Lesson(

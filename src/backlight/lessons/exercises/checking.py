@@ -82,7 +82,8 @@ def _compared(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Par
         return _begun(exercise, ours, reference[0])
     count = f"{len(ours)} inputs" if len(ours) > 1 else "the input"
     if exact:
-        return Verdict(id=exercise.id, state="exact", lines=(f"Every number is the very same, for {count}.",))
+        told = "Every number is the very same" if exercise.use is call else "All that was asked for holds"
+        return Verdict(id=exercise.id, state="exact", lines=(f"{told}, for {count}.",))
     lines = (f"The largest difference, for {count}, is {largest:.1e}: rounding.",)
     return Verdict(id=exercise.id, state="close", lines=lines)
 

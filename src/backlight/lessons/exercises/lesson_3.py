@@ -247,9 +247,9 @@ def _first(
 UNIFORM = Exercise(
     id="3.2",
     title="A uniform start",
-    answer="first_weights",
+    answer="even_start",
     task="""\
-Write `first_weights(V, T, E, H, seed)`: the first weights of a network of V characters, contexts of T, vectors of E
+Write `even_start(V, T, E, H, seed)`: the first weights of a network of V characters, contexts of T, vectors of E
 numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), arrays or tensors, so that
 
 - the first loss is within 0.05 of ln V, whatever the targets;

@@ -343,7 +343,7 @@ check("3.1", next_logits)
 #
 # ### Exercise 3.2: a uniform start
 #
-# Write `first_weights(V, T, E, H, seed)`: the first weights of a network of V characters, contexts of T, vectors of E
+# Write `even_start(V, T, E, H, seed)`: the first weights of a network of V characters, contexts of T, vectors of E
 # numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), arrays or tensors, so that
 #
 # - the first loss is within 0.05 of ln V, whatever the targets;
@@ -352,7 +352,7 @@ check("3.1", next_logits)
 
 
 # %%
-def first_weights(V, T, E, H, seed):
+def even_start(V, T, E, H, seed):
     # solution begins
     # instead: return None
     generator = torch.Generator().manual_seed(seed)
@@ -363,13 +363,13 @@ def first_weights(V, T, E, H, seed):
     # solution ends
 
 
-check("3.2", first_weights)
+check("3.2", even_start)
 
 # %% [markdown]
 # What that is worth: the same 1,000 minibatches, from weights as they were drawn and from yours. (More in lesson 4.)
 
 # %%
-for name, weights in (("as drawn", new_network(2, 100)), ("yours", first_weights(V, 3, 2, 100, 1))):
+for name, weights in (("as drawn", new_network(2, 100)), ("yours", even_start(V, 3, 2, 100, 1))):
     if weights is not None:
         network = [torch.tensor(np.asarray(one), dtype=torch.float32, requires_grad=True) for one in weights]
         chance, losses = torch.Generator().manual_seed(1), []
