@@ -91,13 +91,13 @@ LESSONS: Final[dict[int, Lesson]] = {
         Lesson(
             number=4,
             name="lesson_4_batch_norm",
-            title="Keeping the signal alive: first weights, saturated units, batch normalisation",
+            title="Keeping the signal alive: first weights, saturated units, batch norm",
             able="see why a deep network does not learn, set its first weights, and write batch norm and fold it away",
         ),
         Lesson(
             number=5,
             name="lesson_5_backprop_by_hand",
-            title="The gradient by hand: arrays, batch norm, and training with no autograd at all",
+            title="The gradient by hand: arrays, batch norm, training without autograd",
             able="write the gradient of any step of a network, and say at which line one first goes wrong",
         ),
         Lesson(
