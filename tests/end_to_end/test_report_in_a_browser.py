@@ -1,47 +1,18 @@
 """The health report in a real browser: nothing is asked of anybody, and the console stays silent."""
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from tests.end_to_end.browsing import Visit, found_browser
 from tests.unit.health import records as make
 from tests.unit.health.records import well
 
 from backlight.report import write_report
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("needs Chromium, which is not part of Python: apt-get install chromium")
-    return found
-
-
-class Visit:
-    """What came of opening a page."""
-
-    def __init__(self, browser: str, page: Path, folder: Path) -> None:
-        log = folder / "net.json"
-        done = subprocess.run(
-            [
-                browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-                "--disable-background-networking", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-                "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}",
-                "--virtual-time-budget=5000", "--dump-dom", page.as_uri(),
-            ],
-            capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
-        self.dom = done.stdout
-        self.console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-        events = json.loads(log.read_text())["events"]
-        requests = [event["params"] for event in events if "initiator" in event.get("params", {})]
-        # what the browser wants for itself has no page as its origin
-        self.asked = {one["url"] for one in requests if one["initiator"] != "not an origin"} - {page.as_uri()}
+    return found_browser()
 
 
 @pytest.mark.parametrize("kind", ["well", "sick"])

@@ -96,12 +96,12 @@ class _Drawing:
         cards = [self._card(place) for place in range(len(self.picture.cards))]
         curves = [self._curve(place) for place in range(len(self.pairs))]
         heads = [
-            Arrowhead(tip=self._at(route[-1]), down=self.down, colour="muted")
-            for route in self.layout.routes
+            Arrowhead(tip=self._at(route[-1]), down=self.down, colour="muted", part=f"arrow {place}")
+            for place, route in enumerate(self.layout.routes)
         ]  # fmt: skip
         shapes: list[Box | Text | Curve | Arrowhead] = [*curves, *heads, *self._notes(curves, cards)]
-        for box, card in zip(cards, self.picture.cards, strict=True):
-            shapes += [box, *self._texts(box, card)]
+        for place, box in enumerate(cards):
+            shapes += [box, *self._texts(box, place)]
         shapes += self._around()
         return Arrangement(
             width=self.width, height=self.height, down=self.down, shapes=tuple(shapes), cards=tuple(cards)
@@ -122,10 +122,11 @@ class _Drawing:
         return Box(
             x=x - width / 2, y=y - height / 2, width=width, height=height, radius=_RADIUS, fill="paper",
             edge="ink" if card.kind == "end" else "blue" if card.kind == "given" else "muted",
-            line=1.8 if card.kind == "end" else 1.0, glow=_GLOW * card.glow,
+            line=1.8 if card.kind == "end" else 1.0, glow=_GLOW * card.glow, part=f"card {place}",
         )  # fmt: skip
 
-    def _texts(self, box: Box, card: Card) -> Iterator[Box | Text]:
+    def _texts(self, box: Box, place: int) -> Iterator[Box | Text]:
+        card = self.picture.cards[place]
         left = box.x + _left_pad(card, down=self.down)
         right = box.x + box.width - _PAD
         y = box.y + _top_pad(card, down=self.down) + _LINE / 2 - 1
@@ -135,7 +136,8 @@ class _Drawing:
         for word, number in card.lines:
             y += _LINE
             yield Text(x=left, y=y, text=word, size=_SMALL, colour="muted")
-            yield Text(x=right, y=y, text=number, size=_SIZE, colour="ink", align="right")
+            part = f"{word} {place}"
+            yield Text(x=right, y=y, text=number, size=_SIZE, colour="ink", align="right", part=part)
         if card.op:
             width = _badge_width(card)
             x, y = (box.x + box.width / 2, box.y) if self.down else (box.x, box.y + box.height / 2)
@@ -156,7 +158,7 @@ class _Drawing:
         for (x, y), (to_x, to_y) in pairwise([*route[:-1], stop]):
             half, aside = (to_x - x) / 2, bulge if len(points) == 1 else 0.0
             points += [(x + half, y + aside), (to_x - half, to_y + aside), (to_x, to_y)]
-        return Curve(points=tuple(map(self._at, points)), colour="muted", line=1.1)
+        return Curve(points=tuple(map(self._at, points)), colour="muted", line=1.1, part=f"arrow {place}")
 
     def _bulge(self, place: int) -> float:
         alike = [at for at, pair in enumerate(self.pairs) if pair == self.pairs[place]]
@@ -177,7 +179,7 @@ class _Drawing:
                 yield box
                 yield Text(
                     x=box.x + box.width / 2, y=box.y + box.height / 2, text=note, size=_SMALL, colour="muted",
-                    align="middle",
+                    align="middle", part=f"note {place}",
                 )  # fmt: skip
 
     # -- above and below -----------------------------------------------------------------------------------------------

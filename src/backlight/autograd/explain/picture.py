@@ -79,6 +79,7 @@ class Box:
         edge: the colour of its outline.
         line: the outline's width; 0 for none.
         glow: opacity of the light, orange, that is laid over the fill.
+        part: what of the picture it is, as Arrangement says; "" for what no one asks for.
     """
 
     x: float
@@ -90,6 +91,7 @@ class Box:
     edge: Colour
     line: float
     glow: float = 0.0
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,7 @@ class Text:
         colour: of the letters.
         align: which part of it is at x.
         bold: whether the letters are.
+        part: what of the picture it is, as Arrangement says; "" for what no one asks for.
     """
 
     x: float
@@ -113,6 +116,7 @@ class Text:
     colour: Colour
     align: Literal["left", "middle", "right"] = "left"
     bold: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +127,13 @@ class Curve:
         points: the start, then two handles and an end for each piece.
         colour: of the line.
         line: its width.
+        part: what of the picture it is, as Arrangement says; "" for what no one asks for.
     """
 
     points: tuple[Point, ...]
     colour: Colour
     line: float
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +144,13 @@ class Arrowhead:
         tip: where it points.
         down: whether it points down, rather than to the right.
         colour: of the triangle.
+        part: what of the picture it is, as Arrangement says; "" for what no one asks for.
     """
 
     tip: Point
     down: bool
     colour: Colour
+    part: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +161,8 @@ class Arrangement:
         width: of the whole.
         height: of the whole.
         down: whether the layers go from top to bottom, rather than from left to right.
-        shapes: in the order of drawing.
+        shapes: in the order of drawing. Their parts have the places of cards and arrows in the picture: "card 0", its
+            number in the line "grad" is "grad 0"; "arrow 0", beside it "note 0". In SVG, a card's glow is "light 0".
         cards: the box of each card, in the order of the picture's.
     """
 

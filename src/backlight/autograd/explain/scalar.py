@@ -110,11 +110,19 @@ class Explanation:
         if not step.contributions:
             return f"{step.name} is the end, where the walk begins: its derivative by itself is 1."
         lines = [self._sentence(step, one) for one in step.contributions]
-        if len(lines) > 1:
-            products = " + ".join(_factor(one.product) for one in step.contributions[:_TERMS])
-            more = " + ..." if len(lines) > _TERMS else ""
-            lines.append(f"{len(lines)} paths meet in {step.name}, and add up: {products}{more} = {short(step.grad)}.")
-        return "\n".join(lines)
+        return "\n".join([*lines, self.meeting(place)] if len(lines) > 1 else lines)
+
+    def meeting(self, place: int) -> str:
+        """Return the sentence that adds up what arrives at a step by all its paths.
+
+        Args:
+            place: of the step, in `steps`.
+        """
+        step = self.steps[place]
+        count = len(step.contributions)
+        products = " + ".join(_factor(one.product) for one in step.contributions[:_TERMS])
+        more = " + ..." if count > _TERMS else ""
+        return f"{count} paths meet in {step.name}, and add up: {products}{more} = {short(step.grad)}."
 
     def _sentence(self, step: Step, one: Contribution) -> str:
         above = self.steps[one.through]

@@ -48,10 +48,10 @@ def _element(shape: Box | Text | Curve | Arrowhead) -> str:
         case Curve():
             start, *others = [f"{x:.1f} {y:.1f}" for x, y in shape.points]
             line = f"fill:none;stroke:{_COLOURS[shape.colour]};stroke-width:{shape.line}"
-            return f'<path d="M{start}C{" ".join(others)}" style="{line}"/>'
-        case Arrowhead(tip=(x, y), down=down):
+            return f'<path{_part(shape.part)} d="M{start}C{" ".join(others)}" style="{line}"/>'
+        case Arrowhead(tip=(x, y), down=down, part=part):
             corners = f"{x - 3:.1f} {y - 6:.1f} {x + 3:.1f} {y - 6:.1f}" if down else _sideways(x, y)
-            return f'<polygon points="{x:.1f} {y:.1f} {corners}" style="fill:{_COLOURS[shape.colour]}"/>'
+            return f'<polygon{_part(part)} points="{x:.1f} {y:.1f} {corners}" style="fill:{_COLOURS[shape.colour]}"/>'
 
 
 def _sideways(x: float, y: float) -> str:
@@ -61,17 +61,23 @@ def _sideways(x: float, y: float) -> str:
 def _box(box: Box) -> str:
     place = f'x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="{box.radius:.1f}"'
     outline = f";stroke:{_COLOURS[box.edge]};stroke-width:{box.line}" if box.line else ""
-    shapes = f'<rect {place} style="fill:{_COLOURS[box.fill]}{outline}"/>'
+    shapes = f'<rect{_part(box.part)} {place} style="fill:{_COLOURS[box.fill]}{outline}"/>'
     if box.glow:
-        shapes += f'<rect {place} style="fill:{_COLOURS["orange"]};fill-opacity:{box.glow:.3f}"/>'
+        light = _part(box.part.replace("card", "light"))
+        shapes += f'<rect{light} {place} style="fill:{_COLOURS["orange"]};fill-opacity:{box.glow:.3f}"/>'
     return shapes
 
 
 def _text(text: Text) -> str:
     weight = "font-weight:bold;" if text.bold else ""
     # letters stand on their line: their middle is about a third of their size above it
+    y = text.y + 0.34 * text.size
     return (
-        f'<text x="{text.x:.1f}" y="{text.y + 0.34 * text.size:.1f}" text-anchor="{_ANCHOR[text.align]}" '
+        f'<text{_part(text.part)} x="{text.x:.1f}" y="{y:.1f}" text-anchor="{_ANCHOR[text.align]}" '
         f'style="{weight}fill:{_COLOURS[text.colour]};font-size:{text.size}px;white-space:pre">'
         f"{html.escape(text.text)}</text>"
     )
+
+
+def _part(name: str) -> str:
+    return f' data-part="{html.escape(name, quote=True)}"' if name else ""

@@ -18,6 +18,7 @@ import numpy as np
 from backlight import Value, explain
 from backlight.lessons import check, drawings, given
 from backlight.lessons.pictures import fast, show
+from backlight.lessons.stepping import stepping
 from backlight.nn.scalar import MLP, Neuron
 
 # %% [markdown]
@@ -170,6 +171,15 @@ for place in range(len(story.steps)):
     print(story.words(place))
 
 # %% [markdown]
+# And here is the walk itself, one box at a time. With the slider, the arrow keys or *Play*, go from "nothing known
+# yet" to "all gradients known". At each step one box hands its gradient back along its arrows, against the way in
+# which they point, and each share is what is on the arrow times what the box has. Before you move on, guess what the
+# next boxes get. (Where there is no slider, as on paper, you see the end of the walk.)
+
+# %%
+stepping(L)
+
+# %% [markdown]
 # `backward()` is that walk. It leaves each answer in `grad`. Is it true? Nudge one of the numbers, compute everything
 # again, and look at how far the end has moved:
 
@@ -197,7 +207,7 @@ for node, nudged in (
 #
 # A number may be used twice. Then the end feels it along two paths, and turning it moves both. The shares **add**.
 # Here `x` reaches the end through `u` and, twice over, through `v`. Three arrows leave it, and three shares come
-# back:
+# back. Its gradient is complete when the last has arrived, and not before; step through it:
 
 # %%
 x = Value(3.0, label="x")
@@ -208,7 +218,7 @@ v.label = "v"
 end = u + v
 end.label = "end"
 print(explain(end).words([step.name for step in explain(end).steps].index("x")))
-explain(end)
+stepping(end)
 
 # %% [markdown]
 # Nothing else is needed. Multiply along a path, add where paths meet. No box knows the formula it is part of; each

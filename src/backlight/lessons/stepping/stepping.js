@@ -1,0 +1,158 @@
+// The walk back through a graph, under a slider. Every number and every word was made by Python (walk.py); this
+// only shows those of the step that the slider is at. Nothing is loaded, and no kernel is asked.
+
+const PAUSE = 1600; // milliseconds that "Play" stays at a step
+const SVG = "http://www.w3.org/2000/svg";
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function button(text, label, act) {
+  const made = element("button", "", text);
+  made.type = "button";
+  made.setAttribute("aria-label", label);
+  made.addEventListener("click", act);
+  return made;
+}
+
+/** A copy of an arrow that runs from its head to its tail, as the gradient does, with a head of its own there. */
+function backward(arrow) {
+  const group = document.createElementNS(SVG, "g");
+  const line = document.createElementNS(SVG, "path");
+  line.setAttribute("d", arrow.getAttribute("d"));
+  line.setAttribute("class", "flow");
+  const tail = arrow.getPointAtLength(0);
+  const next = arrow.getPointAtLength(8);
+  const turn = (Math.atan2(next.y - tail.y, next.x - tail.x) * 180) / Math.PI;
+  const head = document.createElementNS(SVG, "polygon");
+  head.setAttribute("points", "0,0 10,-5 10,5");
+  head.setAttribute("transform", `translate(${tail.x} ${tail.y}) rotate(${turn})`);
+  group.append(line, head);
+  return group;
+}
+
+function table(rows) {
+  const made = element("table");
+  const head = made.createTHead().insertRow();
+  for (const name of ["to", "local derivative", "× from above", "= share", "grad so far"]) {
+    const cell = element("th", "", name);
+    cell.scope = "col";
+    head.append(cell);
+  }
+  const body = made.createTBody();
+  for (const row of rows) {
+    const line = body.insertRow();
+    for (const text of row) line.insertCell().textContent = text;
+  }
+  return made;
+}
+
+function render({ model, el }) {
+  const steps = model.get("steps");
+  const last = steps.length - 1;
+
+  const root = element("div", "backlight-stepping");
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would move between cells on an arrow key
+  const slider = element("input");
+  Object.assign(slider, { type: "range", min: 0, max: last, step: 1 });
+  slider.setAttribute("aria-label", "step of the walk back");
+  const back = button("◂", "one step back", () => go(at() - 1));
+  const on = button("▸", "one step on", () => go(at() + 1));
+  const play = button("Play", "play or pause", () => (timer ? stop() : start()));
+  play.classList.add("play");
+  const ends = element("div", "ends");
+  ends.append(element("span", "", "nothing known yet"), element("span", "", "all gradients known"));
+  const along = element("div", "along");
+  along.append(slider, ends);
+  const controls = element("div", "controls");
+  controls.append(back, along, on, play);
+  const graph = element("div", "graph");
+  graph.innerHTML = model.get("drawing"); // made and escaped by Python
+  const below = element("div", "below");
+  below.setAttribute("aria-live", "polite");
+  root.append(controls, graph, below);
+  el.append(root);
+
+  const part = (name, tag = "") => graph.querySelector(`${tag}[data-part="${name}"]`);
+  const flows = document.createElementNS(SVG, "g");
+  part("card 0").parentNode.insertBefore(flows, part("note 0")?.previousSibling ?? part("card 0"));
+
+  const at = () => Math.max(0, Math.min(model.get("step"), last));
+  let timer = null;
+
+  function go(step) {
+    stop();
+    move(step);
+  }
+
+  function move(step) {
+    model.set("step", Math.max(0, Math.min(step, last)));
+    model.save_changes();
+    show();
+  }
+
+  function start() {
+    if (at() === last) move(0);
+    timer = setInterval(() => {
+      move(at() + 1);
+      if (at() === last) stop();
+    }, PAUSE);
+    play.textContent = "Pause";
+  }
+
+  function stop() {
+    clearInterval(timer);
+    timer = null;
+    play.textContent = "Play";
+  }
+
+  function show() {
+    const now = at();
+    const { node, arrows, to, grads, known, head, rows, words } = steps[now];
+    slider.value = now;
+    slider.setAttribute("aria-valuetext", `step ${now} of ${last}: ${head}`);
+    back.disabled = now === 0;
+    on.disabled = now === last;
+
+    grads.forEach((text, place) => {
+      const number = part(`grad ${place}`);
+      number.textContent = text;
+      number.classList.toggle("unknown", !known[place]);
+      part(`light ${place}`)?.classList.toggle("out", !known[place]);
+      const card = part(`card ${place}`);
+      card.classList.toggle("hands", place === node);
+      card.classList.toggle("gets", to.includes(place));
+    });
+    for (const note of graph.querySelectorAll('text[data-part^="note "]')) {
+      note.classList.toggle("used", arrows.includes(Number(note.dataset.part.slice(5))));
+    }
+    flows.replaceChildren(...arrows.map((arrow) => backward(part(`arrow ${arrow}`, "path"))));
+
+    const title = element("p", "head");
+    title.append(element("b", "", head), ` step ${now} of ${last}`);
+    below.replaceChildren(title);
+    if (rows.length) below.append(table(rows));
+    for (const line of words) below.append(element("p", "", line));
+  }
+
+  slider.addEventListener("input", () => go(Number(slider.value)));
+  root.addEventListener("keydown", (event) => {
+    const to = { ArrowRight: at() + 1, ArrowUp: at() + 1, ArrowLeft: at() - 1, ArrowDown: at() - 1, Home: 0, End: last };
+    if (!(event.key in to) || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    go(to[event.key]);
+  });
+  model.on("change:step", show);
+  show();
+  return () => {
+    stop();
+    model.off?.("change:step", show);
+  };
+}
+
+export default { render };

@@ -1,0 +1,96 @@
+"""What the slider shows, as plain values: the drawing, and for each step the texts that change in it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from backlight.autograd.explain import Explanation
+from backlight.autograd.explain.frames import Frame, Share, frames
+from backlight.autograd.explain.numbers import short
+from backlight.autograd.explain.picture import Picture
+from backlight.autograd.explain.svg import to_svg
+
+_UNKNOWN = "?"
+_MORE = "…"
+_LEGEND = f"arrow: local derivative;  grad: what has arrived so far;  {_UNKNOWN} nothing yet;  {_MORE} more to come"
+
+
+class Walk:
+    """A backward pass, ready to be stepped through. By itself a notebook shows its end, as a still picture.
+
+    Args:
+        explanation: of what was differentiated.
+        title: a line above.
+
+    Raises:
+        GraphError: more nodes than a picture can show.
+    """
+
+    def __init__(self, explanation: Explanation, title: str = "") -> None:
+        self._explanation = explanation
+        self._title = title
+        self.still = f"<div>{to_svg(explanation.picture(title))}</div>"
+
+    def __repr__(self) -> str:
+        steps, boxes = len(self.steps) - 1, len(self._explanation.steps)
+        return f"<{steps} steps back through {boxes} boxes; a notebook shows them>"
+
+    def _repr_html_(self) -> str:
+        return self.still
+
+    @cached_property
+    def steps(self) -> list[dict[str, Any]]:
+        """What changes, for each step from "nothing known yet" to "all gradients known".
+
+        `node` is the place of the box that hands back, `arrows` and `to` those along which and to which it does, and
+        `grads` has every box's text. `head`, `rows` and `words` stand below: a headline; for each share its receiver,
+        local derivative, gradient from above, product, and sum so far; sentences.
+        """
+        return [self._step(frame) for frame in frames(self._explanation)]
+
+    @cached_property
+    def drawing(self) -> str:
+        """The graph as SVG, with room for every step's texts; its parts are named by `data-part`."""
+        picture = self._explanation.picture(self._title, _LEGEND)
+        texts = zip(*(step["grads"] for step in self.steps), strict=True)
+        return to_svg(_with_room(picture, (max(column, key=len) for column in texts)))
+
+    def _step(self, frame: Frame) -> dict[str, Any]:
+        grads = zip(frame.grads, frame.known, strict=True)
+        return {
+            "node": frame.node,
+            "arrows": [share.arrow for share in frame.shares],
+            "to": sorted({share.to for share in frame.shares}),
+            "grads": [
+                _UNKNOWN if grad is None else short(grad) + ("" if known else _MORE) for grad, known in grads
+            ],
+            "known": list(frame.known),
+            "head": self._head(frame),
+            "rows": [self._row(share) for share in frame.shares],
+            "words": list(frame.words),
+        }  # fmt: skip
+
+    def _head(self, frame: Frame) -> str:
+        if frame.node is None:
+            return "Nothing known yet"
+        step = self._explanation.steps[frame.node]
+        if not frame.shares:
+            return f"{step.name}: the walk begins"
+        made = f"{step.name} = {step.expression}"
+        return f"{made} hands back" + (": all gradients known" if all(frame.known) else "")
+
+    def _row(self, share: Share) -> list[str]:
+        number = short(share.local)
+        local = number if share.formula == number else f"{share.formula} = {number}"
+        so_far = short(share.so_far) + (_MORE if share.waits else "")
+        return [self._explanation.steps[share.to].name, local, short(share.above), short(share.product), so_far]
+
+
+def _with_room(picture: Picture, widest: Iterable[str]) -> Picture:
+    """Return a picture whose cards have these texts in the line "grad"."""
+    cards = (
+        replace(card, lines=tuple((word, text if word == "grad" else number) for word, number in card.lines))
+        for card, text in zip(picture.cards, widest, strict=True)
+    )
+    return replace(picture, cards=tuple(cards))

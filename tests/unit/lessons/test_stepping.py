@@ -1,0 +1,113 @@
+"""Stepping through a walk: what the slider shows at each step, and what is shown where there is no slider."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from backlight import Tensor, Value, explain
+from backlight.autograd.explain.numbers import short
+from backlight.core import GraphError
+from backlight.lessons.stepping import Walk, stepping
+from backlight.nn.scalar import MLP
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture
+def end() -> Value:
+    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    c = a * b
+    d = (c + a).tanh() * c
+    c.label, d.label = "c", "<d>"
+    return d
+
+
+def test_the_steps_lead_from_nothing_to_the_gradients(end):
+    steps = stepping(end).steps
+    end.backward()
+    assert set(steps[0]["grads"]) == {"?"}
+    assert steps[-1]["grads"] == [short(node.grad) for node in end.ancestry()]
+    assert all(steps[-1]["known"])
+    assert steps[-1]["head"].endswith("all gradients known")
+
+
+def test_what_a_step_says(end):
+    step = next(step for step in stepping(end).steps if step["head"].startswith("v1 = c + a"))
+    by_name = {row[0]: row for row in step["rows"]}
+    slope = short(explain(end)["v1"].grad)
+    assert by_name["a"][1:4] == ["1", slope, slope]
+    assert by_name["a"][4] == slope + "…", "it waits for what comes through c"
+    assert not by_name["c"][4].endswith("…"), "both of its paths have arrived"
+    assert "A sum hands the gradient on as it is: its slope is 1." in step["words"]
+    assert "a waits for one more path." in step["words"]
+    assert [explain(end).steps[place].name for place in step["to"]] == ["c", "a"]
+
+
+def test_an_explanation_brings_its_names():
+    net = MLP(2, [2, 1], activation="tanh", rng=np.random.default_rng(0))
+    loss = (net([0.5, 1.0]) - 1.0) ** 2
+    explained = explain(loss, names={"weight": net.parameters()[0]})
+    assert any(row[0] == "weight" for step in stepping(explained).steps for row in step["rows"])
+
+
+def test_the_slider_stays_within_the_walk(end):
+    widget = stepping(end)
+    assert widget.step == 0
+    widget.step = 99
+    assert widget.step == len(widget.steps) - 1
+    widget.step = -1
+    assert widget.step == 0
+
+
+def test_the_drawing_has_room_for_every_step(end):
+    widget = stepping(end)
+    for place in range(len(widget.steps[0]["grads"])):
+        for part in ("card", "grad"):
+            assert widget.drawing.count(f'data-part="{part} {place}"') == 1
+    for step in widget.steps:
+        for arrow in step["arrows"]:
+            assert f'<path data-part="arrow {arrow}"' in widget.drawing
+    assert "<d>" not in widget.drawing
+
+
+def test_it_shows_the_still_picture_too(end):
+    data, _ = stepping(end)._repr_mimebundle_()
+    assert VIEW in data
+    assert data["text/html"] == stepping(end)._repr_html_() == Walk(explain(end))._repr_html_()
+    end.backward()
+    for node in end.ancestry():
+        assert f">{short(node.grad)}</text>" in data["text/html"]
+    assert "a notebook shows them" in data["text/plain"] == repr(stepping(end))
+    assert "<script" not in data["text/html"]
+
+
+def test_without_anywidget_there_is_the_still_picture(end, monkeypatch):
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    monkeypatch.delitem(sys.modules, "backlight.lessons.stepping.live", raising=False)
+    shown = stepping(end, title="A walk")
+    assert isinstance(shown, Walk)
+    assert not hasattr(shown, "_repr_mimebundle_")
+    assert "A walk" in shown._repr_html_()
+    assert repr(shown) == "<5 steps back through 6 boxes; a notebook shows them>"
+
+
+def test_the_lessons_do_not_import_it():
+    code = (
+        "import sys, backlight.lessons, backlight.lessons.pictures, backlight.lessons.stepping; "
+        "sys.exit(bool({'anywidget', 'ipywidgets', 'IPython', 'traitlets'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_what_cannot_be_stepped_through():
+    node = Value(1.0)
+    for _ in range(70):
+        node = node + 1
+    with pytest.raises(GraphError, match="a picture shows at most 60 nodes"):
+        stepping(node)
+    with pytest.raises(GraphError, match="needs a Value, or the explanation of one; got Tensor"):
+        stepping(Tensor(1.0))
+    with pytest.raises(GraphError, match="got TensorExplanation"):
+        stepping(explain(Tensor(1.0, requires_grad=True) * 2.0))
