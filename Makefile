@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KERNELS := $(wildcard src/backlight/autograd/native/*.[ch]) # compiled at installation, if there is a compiler
 
-.PHONY: train test lint fix bench docs notebooks clean
+.PHONY: train test lint fix bench docs notebooks course clean
 
 train: .venv/.installed ## learn 32,257 names and print new ones
 	@$(BIN)/backlight train
@@ -31,6 +31,9 @@ docs: .venv/.installed-dev ## make the pictures and transcripts in README and do
 
 notebooks: .venv/.installed-dev ## make the notebooks of the course again from their sources
 	$(BIN)/python scripts/make_notebooks.py
+
+course: .venv/.installed-dev ## run every lesson and make the pages in docs/course
+	$(BIN)/python scripts/make_notebooks.py --html docs/course
 
 clean:
 	rm -rf .venv

@@ -2,7 +2,7 @@
 
 python scripts/make_notebooks.py                   # notebooks/*.ipynb, for students
 python scripts/make_notebooks.py --check           # only say whether they are what the sources give
-python scripts/make_notebooks.py --html docs/course [NUMBER...]    # run the solutions and make a page of each
+python scripts/make_notebooks.py --html docs/course [NUMBER...]    # run the solutions; make pages, and an index
 python scripts/make_notebooks.py --record [NUMBER...]     # run slow cells for real, and keep what they give
 """
 
@@ -11,10 +11,12 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from backlight.lessons import LESSONS, Lesson
+from backlight.lessons.pictures import FOR_PAGES
 from backlight.lessons.recorded import RECORD, mark, names_in
 
 ROOT = Path(__file__).parents[1]
@@ -42,15 +44,22 @@ def differences() -> list[str]:
     ]
 
 
-def executed(lesson: Lesson) -> Any:
-    """Run a lesson, solutions and all, as Jupyter does, and return the notebook with its outputs."""
+def executed(lesson: Lesson, **environment: str) -> Any:
+    """Run a lesson, solutions and all, as Jupyter does, and return the notebook with its outputs.
+
+    Args:
+        lesson: which.
+        environment: variables that its process gets besides ours.
+    """
     import nbformat
     from nbclient import NotebookClient
 
     notebook = nbformat.reads(lesson.notebook(student=False).decode(), as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if "install" not in cell.metadata.get("tags", [])]
+    notebook.cells = notebook.cells[2:]  # without what installs, and the badge
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": folder}}).execute()
+        NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": folder}}).execute(
+            env={**os.environ, **environment}
+        )
     return notebook
 
 
@@ -61,8 +70,7 @@ def record(lesson: Lesson) -> None:
         for name in names_in(cell.source)
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        os.environ[RECORD] = folder
-        executed(lesson)
+        executed(lesson, **{RECORD: folder})
         for name, cell in marks.items():
             made = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
             path = RECORDINGS / f"{name}.json"
@@ -70,14 +78,25 @@ def record(lesson: Lesson) -> None:
             print(f"{path.relative_to(ROOT)}  {made['seconds']} s")
 
 
-def page(lesson: Lesson) -> str:
-    """Run a lesson and return it as a page of HTML."""
-    from nbconvert import HTMLExporter
+def write_pages(folder: Path, lessons: Mapping[int, Lesson], numbers: Iterable[int]) -> None:
+    """Run lessons and write a page of each, and the index of all."""
+    from backlight.lessons.pages import index_page, lesson_page
 
-    notebook = executed(lesson)
-    exporter = HTMLExporter(template_name="lab", theme="light")
-    text, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": lesson.title}})
-    return str(text)
+    folder.mkdir(parents=True, exist_ok=True)
+    notebooks = Path(os.path.relpath(NOTEBOOKS, folder)).as_posix()
+    for number in numbers:
+        lesson = lessons[number]
+        text = lesson_page(
+            lesson,
+            executed(lesson, **{FOR_PAGES: "1"}),
+            before=lessons.get(number - 1),
+            after=lessons.get(number + 1),
+            notebooks=notebooks,
+        )
+        path = folder / f"{lesson.name}.html"
+        path.write_text(text, encoding="utf-8")
+        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+    (folder / "index.html").write_text(index_page(lessons.values(), notebooks=notebooks), encoding="utf-8")
 
 
 def main(arguments: list[str]) -> int:
@@ -97,11 +116,7 @@ def main(arguments: list[str]) -> int:
             record(LESSONS[number])
         return 0
     if asked.html:
-        asked.html.mkdir(parents=True, exist_ok=True)
-        for number in asked.numbers or LESSONS:
-            path = asked.html / f"{LESSONS[number].name}.html"
-            path.write_text(page(LESSONS[number]), encoding="utf-8")
-            print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+        write_pages(asked.html, LESSONS, asked.numbers or LESSONS)
         return 0
     NOTEBOOKS.mkdir(exist_ok=True)
     for path, content in contents().items():

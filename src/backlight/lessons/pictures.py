@@ -1,11 +1,13 @@
 """Pictures inside a notebook."""
 
+import base64
+import html
 import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,6 +25,9 @@ _SHOWN = 80
 _WIDEST = 880
 """Of such pixels."""
 
+FOR_PAGES: Final = "BACKLIGHT_FOR_PAGES"
+"""Where it is set, what is shown is made for the pages of the course: with pictures for dark paper too."""
+
 T = TypeVar("T")
 
 
@@ -32,14 +37,32 @@ class Inline:
 
     Attributes:
         png: the bytes of the file.
+        about: what it shows, in a line, for those who cannot see it; "" if nothing is written in it.
+        dark: the same on dark paper; None if it was not drawn.
     """
 
     png: bytes
+    about: str = ""
+    dark: bytes | None = None
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
+        width, height = self._size()
+        return self.png, {"width": width, "height": height, "alt": self.about}
+
+    def _repr_html_(self) -> str | None:
+        if self.dark is None:
+            return None  # then the PNG is shown
+        width, height = self._size()
+        return (
+            f'<picture><source media="(prefers-color-scheme: dark)" srcset="{_data(self.dark)}">'
+            f'<img src="{_data(self.png)}" alt="{html.escape(self.about, quote=True)}" width="{width}" '
+            f'height="{height}"></picture>'
+        )
+
+    def _size(self) -> tuple[int, int]:
         width, height = struct.unpack(">II", self.png[16:24])
         scale = min(_SHOWN / _DOTS, _WIDEST / width)
-        return self.png, {"width": round(width * scale), "height": round(height * scale)}
+        return round(width * scale), round(height * scale)
 
     def __repr__(self) -> str:
         width, height = struct.unpack(">II", self.png[16:24])
@@ -73,13 +96,43 @@ def fast(full: T, quick: T) -> T:
 
 
 def _inline(page: Page) -> Inline:
-    if not fast(full=False, quick=True):
-        return Inline(page_bytes(page))
+    about = ""
+
+    def draw(figure: Figure) -> None:
+        nonlocal about
+        page.draw(figure)
+        about = _about(figure)
+
+    drawn = Page(page.width, page.height, draw)
+    png = fast(page_bytes, _coarse)(drawn)
+    return Inline(png, about, page_bytes(page, dark=True) if os.environ.get(FOR_PAGES) else None)
+
+
+def _coarse(page: Page) -> bytes:
     with new_figure(page.width, page.height) as figure, BytesIO() as buffer:
         page.draw(figure)
         figure.set_layout_engine("none")  # everything is drawn, but coarsely, and once: a table has a thousand texts
         figure.savefig(buffer, format="png", dpi=20)
-        return Inline(buffer.getvalue())
+        return buffer.getvalue()
+
+
+def _about(figure: Figure) -> str:
+    """Return the titles in a figure and what its axes say, in a line."""
+    said = []
+    for ax in figure.axes:
+        sides = (ax.get_ylabel(), ax.get_xlabel())
+        said += [ax.get_title(loc="left") or ax.get_title(), " against ".join(sides) if all(sides) else "".join(sides)]
+    return "; ".join(dict.fromkeys(" ".join(one.split()) for one in said if one.strip()))
+
+
+def _data(png: bytes) -> str:
+    """Return a picture as an address that holds all of it, in 256 colours: a third of the bytes."""
+    from PIL import Image  # with matplotlib; only for pages
+
+    with Image.open(BytesIO(png)) as picture, BytesIO() as buffer:
+        few = picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few.save(buffer, "PNG", optimize=True)
+        return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _graph(figure: Figure, picture: Picture) -> None:

@@ -1,11 +1,14 @@
 """Stepping through a walk: what the slider shows at each step, and what is shown where there is no slider."""
 
+import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import backlight.lessons.stepping
 from backlight import Tensor, Value, explain
 from backlight.autograd.explain.numbers import short
 from backlight.core import GraphError
@@ -91,6 +94,28 @@ def test_without_anywidget_there_is_the_still_picture(end, monkeypatch):
     assert not hasattr(shown, "_repr_mimebundle_")
     assert "A walk" in shown._repr_html_()
     assert repr(shown) == "<5 steps back through 6 boxes; a notebook shows them>"
+
+
+@pytest.mark.parametrize(("asks", "kind"), [(True, "Stepping"), (False, "Walk"), (None, "Stepping")])
+def test_where_nobody_looks_there_is_the_still_picture(end, monkeypatch, asks, kind):
+    kernel = SimpleNamespace() if asks is None else SimpleNamespace(_allow_stdin=asks)
+    shell = SimpleNamespace(kernel=kernel)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+        nobody = backlight.lessons.stepping._nobody_looks()
+    monkeypatch.setattr(backlight.lessons.stepping, "_nobody_looks", lambda: nobody)
+    assert type(stepping(end)).__name__ == kind
+
+
+def test_a_page_gets_every_step(end, monkeypatch):
+    assert "<script" not in Walk(explain(end))._repr_html_()
+    monkeypatch.setenv("BACKLIGHT_FOR_PAGES", "1")
+    shown = stepping(end)
+    assert isinstance(shown, Walk)
+    still, data = shown._repr_html_().split('<script type="application/json" class="walk">')
+    assert still == shown.still
+    assert data.count("</") == 1, "nothing in it ends the script"
+    assert json.loads(data.removesuffix("</script>")) == {"drawing": shown.drawing, "steps": shown.steps}
 
 
 def test_the_lessons_do_not_import_it():

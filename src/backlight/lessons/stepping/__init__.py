@@ -1,10 +1,13 @@
 """The walk back through a graph, one box at a time, under a slider: what a notebook shows of `stepping(loss)`."""
 
+import os
+import sys
 from typing import Any
 
 from backlight.autograd import Value
 from backlight.autograd.explain import Explanation, explain
 from backlight.core import GraphError
+from backlight.lessons.pictures import FOR_PAGES
 from backlight.lessons.stepping.walk import Walk
 
 __all__ = ["Walk", "stepping"]
@@ -26,9 +29,9 @@ def stepping(end: Value | Explanation, *, title: str = "") -> Any:
         title: a line above.
 
     Returns:
-        A widget, whose attribute `step` says where the slider is. Where `anywidget` is missing (it is part of
-        `pip install 'backlight[notebook]'`), and wherever widgets are not shown, as on paper: a still picture, with
-        every gradient known.
+        A widget, whose attribute `step` says where the slider is. A still picture, with every gradient known, where
+        `anywidget` is missing (it is part of `pip install 'backlight[notebook]'`), where nobody looks, as when
+        nbconvert runs a notebook, and wherever widgets are not shown.
 
     Raises:
         GraphError: neither a Value nor the explanation of one, or more nodes than a picture can show.
@@ -40,8 +43,17 @@ def stepping(end: Value | Explanation, *, title: str = "") -> Any:
             f"stepping needs a Value, or the explanation of one; got {type(end).__name__}. For a Tensor: explain(it)."
         )
     walk = Walk(end, title)
+    if os.environ.get(FOR_PAGES) or _nobody_looks():
+        return walk
     try:
         from backlight.lessons.stepping.live import Stepping
     except ImportError:
         return walk
     return Stepping(walk)
+
+
+def _nobody_looks() -> bool:
+    """Return whether a program runs the cells, one that cannot be asked anything: no hand would move the slider."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(getattr(shell, "kernel", None), "_allow_stdin", True) is False

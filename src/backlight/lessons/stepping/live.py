@@ -1,16 +1,12 @@
 """The widget. This is the only place that imports anywidget, and is imported only where a walk is shown."""
 
-from importlib import resources
 from typing import Any
 
 import anywidget
 import traitlets
 
+from backlight.lessons.stepping.assets import asset
 from backlight.lessons.stepping.walk import Walk
-
-
-def _file(name: str) -> str:
-    return resources.files("backlight.lessons.stepping").joinpath(name).read_text(encoding="utf-8")
 
 
 class Stepping(anywidget.AnyWidget):
@@ -23,8 +19,8 @@ class Stepping(anywidget.AnyWidget):
         step: where the slider is; 0 knows nothing, the last knows every gradient.
     """
 
-    _esm = _file("stepping.js")
-    _css = _file("stepping.css")
+    _esm = asset("stepping.js")
+    _css = asset("stepping.css")
 
     drawing = traitlets.Unicode().tag(sync=True)
     steps: traitlets.List[Any] = traitlets.List().tag(sync=True)

@@ -56,7 +56,6 @@ function render({ model, el }) {
   const last = steps.length - 1;
 
   const root = element("div", "backlight-stepping");
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would move between cells on an arrow key
   const slider = element("input");
   Object.assign(slider, { type: "range", min: 0, max: last, step: 1 });
   slider.setAttribute("aria-label", "step of the walk back");
@@ -66,6 +65,9 @@ function render({ model, el }) {
   play.classList.add("play");
   const ends = element("div", "ends");
   ends.append(element("span", "", "nothing known yet"), element("span", "", "all gradients known"));
+  for (const one of [slider, back, on, play]) {
+    one.dataset.lmSuppressShortcuts = "true"; // Jupyter would take an arrow key for one to another cell
+  }
   const along = element("div", "along");
   along.append(slider, ends);
   const controls = element("div", "controls");

@@ -1,5 +1,7 @@
 """What the slider shows, as plain values: the drawing, and for each step the texts that change in it."""
 
+import json
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
@@ -10,6 +12,7 @@ from backlight.autograd.explain.frames import Frame, Share, frames
 from backlight.autograd.explain.numbers import short
 from backlight.autograd.explain.picture import Picture
 from backlight.autograd.explain.svg import to_svg
+from backlight.lessons.pictures import FOR_PAGES
 
 _UNKNOWN = "?"
 _MORE = "…"
@@ -37,7 +40,13 @@ class Walk:
         return f"<{steps} steps back through {boxes} boxes; a notebook shows them>"
 
     def _repr_html_(self) -> str:
-        return self.still
+        return self.for_page() if os.environ.get(FOR_PAGES) else self.still
+
+    def for_page(self) -> str:
+        """Return the still picture with all steps, for a page whose own script puts the slider in its place."""
+        steps = json.dumps({"drawing": self.drawing, "steps": self.steps}, ensure_ascii=False)
+        steps = steps.replace("</", "<\\/")  # an end of a script would be taken for this one's
+        return f'{self.still}<script type="application/json" class="walk">{steps}</script>'
 
     @cached_property
     def steps(self) -> list[dict[str, Any]]:

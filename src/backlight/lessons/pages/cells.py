@@ -1,0 +1,78 @@
+"""The cells of a notebook that has been run, as HTML."""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from itertools import groupby
+from typing import Any
+
+from nbconvert.filters.ansi import ansi2html
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from backlight.lessons.source import Cell
+
+
+def text_html(cell: Cell) -> str:
+    """Return a text cell; its headings have ids."""
+    return f'<section class="text">{markdown2html_mistune(cell.source)}</section>'
+
+
+def code_html(cell: Cell, stub: Cell, outputs: str, exercise: str) -> str:
+    """Return a code cell and what it gave. A solution is folded away, below the stub that students get.
+
+    Args:
+        cell: as it was run.
+        stub: as students get it.
+        outputs: as HTML.
+        exercise: the id of the exercise that it solves; "" for none.
+    """
+    if not exercise:
+        return f'<section class="cell">{_code(cell.source)}{outputs}</section>'
+    return (
+        f'<section class="cell exercise">{_code(stub.source)}<details><summary>A solution of exercise {exercise}, and '
+        f"what the check says of it</summary>{_code(cell.source)}{outputs}</details></section>"
+    )
+
+
+def outputs_html(outputs: list[Mapping[str, Any]]) -> str:
+    """Return the outputs of a cell, as a notebook holds them."""
+    shown = map(_output, _joined(outputs))
+    return "".join(f'<div class="out">{one}</div>' for one in shown if one)
+
+
+def _joined(outputs: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the outputs; what was printed in one go is one, in however many pieces it came."""
+    for name, group in groupby(outputs, lambda one: one.get("name")):
+        if name is None:
+            yield from group
+        else:
+            yield {"output_type": "stream", "text": "".join(one["text"] for one in group)}
+
+
+def _output(output: Mapping[str, Any]) -> str:
+    if output["output_type"] == "stream":
+        return _printed(output["text"])
+    if output["output_type"] == "error":
+        return _printed("\n".join(output["traceback"]))
+    data, metadata = output["data"], output.get("metadata", {})
+    if "text/html" in data:
+        return str(data["text/html"])
+    if "image/png" in data:
+        return _image(data["image/png"], metadata.get("image/png", {}))
+    return _printed(data.get("text/plain", ""))
+
+
+def _printed(text: str) -> str:
+    return f"<pre>{ansi2html(text.rstrip())}</pre>" if text.strip() else ""
+
+
+def _image(png: str, about: Mapping[str, Any]) -> str:
+    size = "".join(f' {side}="{about[side]}"' for side in ("width", "height") if side in about)
+    alt = escape(about.get("alt", "a picture of what the text above says"), quote=True)
+    return f'<img src="data:image/png;base64,{"".join(png.split())}" alt="{alt}"{size}>'
+
+
+def _code(source: str) -> str:
+    return f'<pre class="code">{highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()}</pre>'
