@@ -1,6 +1,7 @@
 """Stepping through a walk: what the slider shows at each step, and what is shown where there is no slider."""
 
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -46,6 +47,7 @@ def test_what_a_step_says(end):
     assert "A sum hands the gradient on as it is: its slope is 1." in step["words"]
     assert "a waits for one more path." in step["words"]
     assert [explain(end).steps[place].name for place in step["to"]] == ["c", "a"]
+    assert step["grads"][step["to"][1]] == slope + "…", "the box says so too"
 
 
 def test_an_explanation_brings_its_names():
@@ -69,6 +71,9 @@ def test_the_drawing_has_room_for_every_step(end):
     for place in range(len(widget.steps[0]["grads"])):
         for part in ("card", "grad"):
             assert widget.drawing.count(f'data-part="{part} {place}"') == 1
+    for place, texts in enumerate(zip(*(step["grads"] for step in widget.steps), strict=True)):
+        (drawn,) = re.findall(rf'data-part="grad {place}"[^>]*>([^<]*)</text>', widget.drawing)
+        assert len(drawn) == max(map(len, texts)), "cards are as wide as their widest text"
     for step in widget.steps:
         for arrow in step["arrows"]:
             assert f'<path data-part="arrow {arrow}"' in widget.drawing

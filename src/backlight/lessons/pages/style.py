@@ -24,7 +24,7 @@ STYLE: Final = (
     """
 *{box-sizing:border-box}
 html{scroll-behavior:smooth}
-body{margin:0 auto;max-width:58rem;padding:1.25rem 1.25rem 4rem;background:var(--paper);color:var(--ink);
+body{margin:0 auto;max-width:68rem;padding:1.25rem 1.25rem 4rem;background:var(--paper);color:var(--ink);
 font:1rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 a{color:var(--link)}
 a:focus-visible,summary:focus-visible{outline:2px solid var(--link);outline-offset:2px}
@@ -36,7 +36,7 @@ h3{font-size:1.15rem;margin:1.6em 0 .4em}
 .anchor-link{display:none}
 .way{display:flex;flex-wrap:wrap;gap:.3rem 1.5rem;font-size:.95rem}
 .contents ul{columns:2 18rem;padding-left:1.2em;font-size:.95rem}
-code,pre{font:.88rem/1.5 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace}
+code,pre{font:.86rem/1.5 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace}
 .text code,.about code{background:var(--code);padding:.05em .3em;border-radius:3px}
 pre{margin:.6rem 0;overflow-x:auto}
 .text pre,pre.code{background:var(--code);padding:.7em .9em;border-radius:4px;border:1px solid var(--grid)}

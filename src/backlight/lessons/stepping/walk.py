@@ -16,7 +16,7 @@ from backlight.lessons.pictures import FOR_PAGES
 
 _UNKNOWN = "?"
 _MORE = "…"
-_LEGEND = f"arrow: local derivative;  grad: what has arrived so far;  {_UNKNOWN} nothing yet;  {_MORE} more to come"
+_LEGEND = f"arrow: local derivative;  grad: arrived so far;  {_UNKNOWN} nothing yet;  {_MORE} more to come"
 
 
 class Walk:
