@@ -7,6 +7,7 @@ import numpy as np
 from backlight.autograd.flat import FlatParameters
 from backlight.autograd.tensor_base import TensorBase
 from backlight.core import ConfigError, FloatArray
+from backlight.optim.blending import blend
 from backlight.optim.optimiser import Optimiser, at_least_zero
 
 
@@ -41,16 +42,14 @@ class SGD(Optimiser):
             self.velocity = np.zeros_like(self.flat.data)
 
     def _update(self, data: FloatArray, grad: FloatArray) -> None:
-        scratch = self._scratch
         if self.weight_decay:
+            scratch = self._scratch
             np.multiply(data, self.weight_decay, out=scratch)
             if self._decaying is not None:
                 scratch *= self._decaying
             scratch += grad
             grad = scratch
         if self.momentum:
-            self.velocity *= self.momentum
-            self.velocity += grad
+            blend(self.velocity, grad, keep=self.momentum, take=1.0)
             grad = grad + self.momentum * self.velocity if self.nesterov else self.velocity
-        np.multiply(grad, self.lr, out=scratch)
-        data -= scratch
+        blend(data, grad, keep=1.0, take=-self.lr)

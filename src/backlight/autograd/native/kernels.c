@@ -42,8 +42,8 @@ void NAMED(adamw_, LEVEL)(int64_t size, float *data, const float *grad, float *m
     adamw(size, data, grad, mean, square, decaying, numbers);
 }
 
-void NAMED(average_, LEVEL)(int64_t size, float *average, const float *data, float decay, float rest) {
-    move_average(size, average, data, decay, rest);
+void NAMED(blend_, LEVEL)(int64_t size, float *moved, const float *by, float keep, float take) {
+    blend(size, moved, by, keep, take);
 }
 
 void NAMED(use_blas_, LEVEL)(void *sgemm, int wide) {

@@ -26,14 +26,14 @@ class Library:
     Attributes:
         run: (address of the steps, how many, rows of the batch) -> 0, or 1 if an id was not in its table.
         adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All float32, in one piece.
-        average: (average, data, decay): optim/averaging.py. Both float32, in one piece.
+        blend: (moved, by, keep, take): optim/blending.py. Both arrays float32, in one piece.
         level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
         blas: the file that some products come from; None if the kernels make them all.
     """
 
     run: Callable[[int, int, int], int]
     adamw: Callable[..., None]
-    average: Callable[[FloatArray, FloatArray, float], None]
+    blend: Callable[[FloatArray, FloatArray, float, float], None]
     level: int
     blas: str | None
 
@@ -58,7 +58,7 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
     use_blas.argtypes = [ctypes.c_void_p, ctypes.c_int]
     path, sgemm, wide = _sgemm() if with_blas else (None, None, False)
     use_blas(sgemm, wide)
-    return Library(run=run, adamw=_adamw(loaded, level), average=_average(loaded, level), level=level, blas=path)
+    return Library(run=run, adamw=_adamw(loaded, level), blend=_blend(loaded, level), level=level, blas=path)
 
 
 def _adamw(loaded: ctypes.CDLL, level: int) -> Callable[..., None]:
@@ -74,16 +74,16 @@ def _adamw(loaded: ctypes.CDLL, level: int) -> Callable[..., None]:
     return adamw
 
 
-def _average(loaded: ctypes.CDLL, level: int) -> Callable[[FloatArray, FloatArray, float], None]:
-    kernel = loaded[f"average_{level}"]
+def _blend(loaded: ctypes.CDLL, level: int) -> Callable[[FloatArray, FloatArray, float, float], None]:
+    kernel = loaded[f"blend_{level}"]
     kernel.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_float, ctypes.c_float]
     kernel.restype = None
 
-    def average(followed: FloatArray, data: FloatArray, decay: float) -> None:
-        places = [array.__array_interface__["data"][0] for array in (followed, data)]
-        kernel(followed.size, *places, decay, 1 - decay)
+    def blend(moved: FloatArray, by: FloatArray, keep: float, take: float) -> None:
+        places = [array.__array_interface__["data"][0] for array in (moved, by)]
+        kernel(moved.size, *places, keep, take)
 
-    return average
+    return blend
 
 
 def blas_threads() -> int:

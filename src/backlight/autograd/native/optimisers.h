@@ -1,4 +1,4 @@
-/* The change of the weights, all passes of optim/adamw.py in one. */
+/* The change of the weights: all passes of optim/adamw.py in one, and those of optim/blending.py. */
 
 #ifndef BACKLIGHT_OPTIMISERS_H
 #define BACKLIGHT_OPTIMISERS_H
@@ -27,9 +27,9 @@ static void adamw(int64_t size, float *restrict data, const float *restrict grad
     }
 }
 
-/* average = decay average + rest data */
-static void move_average(int64_t size, float *restrict average, const float *restrict data, float decay, float rest) {
-    for (int64_t i = 0; i < size; i++) average[i] = average[i] * decay + data[i] * rest;
+/* moved = keep moved + take by: SGD's step, its velocity, an average of the weights */
+static void blend(int64_t size, float *restrict moved, const float *restrict by, float keep, float take) {
+    for (int64_t i = 0; i < size; i++) moved[i] = moved[i] * keep + by[i] * take;
 }
 
 #endif

@@ -119,7 +119,8 @@ static void pack(matrix b, int64_t terms, int64_t columns, int64_t width, float 
 }
 
 #define TERMS 192 /* of a sum taken at a time: what is packed then stays in the first cache */
-#define FEW 64    /* rows below which packing costs more than it gains, where b's rows can be read as they are */
+#define FEW 144   /* rows below which packing costs more than it gains, where b's rows can be read as they are */
+#define TURNED 64 /* rows up to which it does where b lies on its side */
 
 /* c (rows x columns) = a b, or c += a b; `panel` has room for TERMS x 2 LANES numbers. */
 static __attribute__((noinline)) void multiply_here(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b,
@@ -149,6 +150,37 @@ static __attribute__((noinline)) void multiply_here(int64_t rows, int64_t column
         }
 }
 
+/* The same for a b that lies on its side and an a of few rows, as a minibatch's gradient times the transpose of weights
+   is. To arrange all of b would cost up to a third of the product. So the product's own transpose is computed, of which
+   b is the left side and needs no arranging, and each square of it is turned when it is done. */
+static __attribute__((noinline)) void multiply_turned(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b,
+                                                      float *c, int add, float *panel) {
+    float strip[LANES * 2 * LANES], square[LANES * LANES];
+    for (int64_t k = 0; k < terms; k += TERMS, add = 1)
+        for (int64_t i = 0; i < rows; i += 2 * LANES) {
+            int64_t some = terms - k < TERMS ? terms - k : TERMS, high = rows - i < 2 * LANES ? rows - i : 2 * LANES;
+            int vectors = high <= LANES ? 1 : 2;
+            int64_t width = vectors * LANES, few = LANES / 2;
+            pack((matrix){a.at + i * a.row + k * a.column, a.column, a.row}, some, high, width, panel);
+            for (int64_t j = 0; j < columns; j += LANES) {
+                int64_t wide = columns - j < LANES ? columns - j : LANES;
+                for (int64_t l = 0; l < wide; l += few) {
+                    matrix left = {b.at + k * b.row + (j + l) * b.column, b.column, b.row};
+                    any_tile(wide - l < few ? wide - l : few, vectors, some, left, panel, width, strip + l * width,
+                             width, width, 0);
+                }
+                for (int64_t l = 0; l < high; l++) {
+                    if (l % LANES == 0) transpose(strip + l, width, square, LANES);
+                    float *at = c + (i + l) * columns + j;
+                    if (wide == LANES)
+                        put(at, load(square + l % LANES * LANES), add);
+                    else
+                        put_some(at, load(square + l % LANES * LANES), wide, add);
+                }
+            }
+        }
+}
+
 /* cblas_sgemm, with whole numbers of 64 bits or of 32 */
 typedef void (*wide_sgemm)(int, int, int, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *,
                            int64_t, float, float *, int64_t);
@@ -170,7 +202,10 @@ static void multiply(int64_t rows, int64_t columns, int64_t terms, matrix a, mat
     if (!terms && !add) memset(c, 0, 4 * (size_t)(rows * columns));
     if (!size) return;
     if (!blas || (size >= (b.column == 1 ? SMALL : SMALL_TRANSPOSED) && threads == 1)) {
-        multiply_here(rows, columns, terms, a, b, c, columns, add, WHOLE, panel);
+        if (b.column != 1 && rows <= TURNED)
+            multiply_turned(rows, columns, terms, a, b, c, add, panel);
+        else
+            multiply_here(rows, columns, terms, a, b, c, columns, add, WHOLE, panel);
         return;
     }
     const int by_rows = 101, as_it_is = 111, transposed = 112;
