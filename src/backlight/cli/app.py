@@ -8,26 +8,13 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backlight.cli import (
-    data,
-    exercise,
-    explain,
-    figures,
-    find_lr,
-    gradcheck,
-    health,
-    ladder,
-    lessons,
-    runs,
-    sample,
-    score,
-    train,
-)
+from backlight.cli.commands import Commands, list_all
 from backlight.cli.output import one_line
 from backlight.core import BacklightError
 
 app = typer.Typer(
     name="backlight",
+    cls=Commands,
     help="Train small language models written by hand, and look through them: more things like the ones in your file.",
     epilog="Start here:  backlight train  learns 32,257 names in seconds and prints new ones.",
     no_args_is_help=True,
@@ -53,23 +40,7 @@ def _main(
     del version
 
 
-app.command("train", epilog="Example:  backlight train names.txt --model mlp --steps 2000")(train.train)
-app.command("sample", epilog="Example:  backlight sample names-mlp-1 --count 50 --prefix mar --temperature 0.8")(
-    sample.sample
-)
-app.command("explain", epilog="Example:  backlight explain 'tanh(x*w + b)' --at x=2,w=-3,b=6.9 --walk")(explain.explain)
-app.command("score", epilog="Example:  backlight score names-mlp-1 names.txt --top 20")(score.score)
-app.command("figures", epilog="Example:  backlight figures names-mlp-1 loss embedding --dark")(figures.figures)
-app.command("health", epilog="Example:  backlight train names --health; backlight health names-mlp-1 --report")(
-    health.health
-)
-app.command("find-lr", epilog="Example:  backlight find-lr names.txt --model gru")(find_lr.find_lr)
-app.command("gradcheck", epilog="Example:  backlight gradcheck --model gpt")(gradcheck.gradcheck)
-app.command("ladder", epilog="Example:  backlight ladder brands.txt --models mlp,gru,gpt")(ladder.ladder)
-app.add_typer(data.app, name="data")
-app.add_typer(runs.app, name="runs")
-app.add_typer(lessons.app, name="lessons")
-app.add_typer(exercise.app, name="exercise")
+list_all(app)
 
 
 def main() -> None:
