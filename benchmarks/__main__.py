@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import health, scale
-from benchmarks.harness import RESULTS
+from benchmarks.harness import RESULTS, duration
 
 HERE = Path(__file__).parent
 TABLE = HERE.parent / "docs" / "performance.md"
@@ -25,35 +25,62 @@ def main() -> None:
 def write_table() -> None:
     """Write docs/performance.md from the results."""
     records = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
-    machine = next(iter(records.values()))["environment"]
+    machines = sorted({_machine(record["environment"]) for record in records.values()})
     lines = [
         "# How fast it is",
         "",
         "Written by `make bench`. Ours and the peer run in turn in one process on the same number of threads,",
         "from the same weights on the same batches, and their losses are compared; times are medians of 11",
-        "blocks, a ratio is the median of the blocks' ratios, with the smallest and the largest in brackets.",
+        "blocks (fewer where a block takes seconds), a ratio is the median of the blocks' ratios, with the smallest",
+        "and the largest in brackets.",
         "",
-        f"Machine: {machine['processor']}, {machine['system']}, Python {machine['python']}, NumPy {machine['numpy']}.",
+        f"Machine: {' and '.join(machines)}.",
         "",
         "| claim | peer | threads | ours | peer's | ratio | at least |",
         "|---|---|---|---|---|---|---|",
     ]
     for record in records.values():
-        lines += [
-            f"| {one['claim']} | {one['peer']} | {one['threads']} | {one['ours'] * 1e6:,.0f} µs "
-            f"| {one['theirs'] * 1e6:,.0f} µs | {one['ratio']:.2f} ({one['lowest']:.2f} to {one['highest']:.2f}) "
-            f"| {one['at_least']:g} |"
-            for one in record.get("comparisons", [])
-        ]
+        lines += [_row(one) for one in record.get("comparisons", [])]
     start_up = records["start_up"]
     lines += ["", "| start-up | seconds | at most |", "|---|---|---|"]
     for name, median in start_up["seconds"].items():
         lines.append(f"| `{name}` | {median:.3f} | {start_up['promised'].get(name, '')} |")
+    lines += _rates([*records["wavenet_step"]["shares"], *records["gpt_step"]["shares"]])
     lines += _floors(records["floors"])
     lines += scale.table(records["scale"])
     lines += health.table(records["health"])
     TABLE.write_text("\n".join(lines) + "\n")
     print(f"wrote {TABLE}")
+
+
+def _row(one: dict[str, Any]) -> str:
+    times = " | ".join(duration(one[side]) for side in ("ours", "theirs"))
+    ratio = f"{one['ratio']:.2f} ({one['lowest']:.2f} to {one['highest']:.2f})"
+    return f"| {one['claim']} | {one['peer']} | {one['threads']} | {times} | {ratio} | {one['at_least']:g} |"
+
+
+def _machine(environment: dict[str, Any]) -> str:
+    names = ("processor", "system", "python", "numpy")
+    processor, system, python, numpy = (environment[name] for name in names)
+    return f"{processor}, {system}, Python {python}, NumPy {numpy}"
+
+
+def _rates(shares: list[dict[str, Any]]) -> list[str]:
+    """Return the lines on how much of the machine's rate of multiplication whole steps reach."""
+    lines = [
+        "",
+        "## Rate of multiplication",
+        "",
+        "The multiplications and additions of a step's products over the time of the whole step, and that over the",
+        "rate at which NumPy multiplies matrices of just those shapes. 0.6 was promised on one thread.",
+        "",
+        "| step | threads | GFLOP/s | of NumPy's rate |",
+        "|---|---|---|---|",
+    ]
+    for one in shares:
+        name = one.get("claim", "WaveNet 76K step, lecture 6")
+        lines.append(f"| {name} | {one.get('threads', 1)} | {one['gflops']:.0f} | {one['of_matmul']:.2f} |")
+    return lines
 
 
 def _floors(record: dict[str, Any]) -> list[str]:

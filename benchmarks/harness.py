@@ -96,6 +96,14 @@ def compared(
     )
 
 
+def duration(seconds: float) -> str:
+    """Return a time in the unit in which it has one to four digits before the point."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds * 1e6:,.0f} µs"
+
+
 def environment() -> dict[str, Any]:
     """Return what the figures depend on."""
     return {
@@ -115,7 +123,7 @@ def save(name: str, comparisons: list[Comparison], **extra: Any) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
     for one in comparisons:
         print(
-            f"{one.claim}, {one.threads} thread{'s' * (one.threads > 1)}: {one.ours * 1e6:,.0f} µs against {one.peer} "
-            f"{one.theirs * 1e6:,.0f} µs: {one.ratio:.2f} x ({one.lowest:.2f} to {one.highest:.2f}), "
+            f"{one.claim}, {one.threads} thread{'s' * (one.threads > 1)}: {duration(one.ours)} against {one.peer} "
+            f"{duration(one.theirs)}: {one.ratio:.2f} x ({one.lowest:.2f} to {one.highest:.2f}), "
             f"promised {one.at_least:g} x: {'kept' if one.kept else 'NOT KEPT'}"
         )

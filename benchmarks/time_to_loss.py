@@ -47,6 +47,7 @@ class Ours:
         settings: its sizes.
         changes: what its recipe does otherwise than the default of its kind.
         seeds: a run for each.
+        at_least: what is promised of it; None takes the goal's promise.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Ours:
     settings: dict[str, Any] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] = (1, 2, 3)
+    at_least: float | None = None
 
     def seconds_to(self, goal: float, seed: int) -> tuple[float, int]:
         """Train until a look at the dev split finds at most that loss; return the seconds and the steps."""
@@ -85,7 +87,7 @@ class Goal:
         peer: what the other side is.
         parts: makes the other side: each time it is asked, the seconds that it takes to the goal, measured anew.
         ours: each is measured.
-        at_least: what is promised of each of them.
+        at_least: what is promised of whoever is not promised less.
     """
 
     nats: float
@@ -203,7 +205,7 @@ def goals() -> list[Goal]:
                 Ours(name="the default MLP", model="mlp"),
                 Ours(
                     name="WaveNet 76K", model="wavenet", settings={"embedding": 24, "hidden": 128},
-                    changes={"steps": 8_000},
+                    changes={"steps": 8_000}, at_least=1,  # for comparison: the quickest way is the MLP's
                 ),
             ),
         ),
@@ -224,7 +226,8 @@ def measure(goal: Goal, ours: Ours) -> tuple[Comparison, list[int]]:
         pairs.append((our_seconds, their_seconds))
         steps.append(taken)
     claim = f"time to dev {goal.nats}: {ours.name}"
-    return compared(claim, goal.peer, pairs, threads=1, at_least=goal.at_least), steps
+    at_least = goal.at_least if ours.at_least is None else ours.at_least
+    return compared(claim, goal.peer, pairs, threads=1, at_least=at_least), steps
 
 
 def main() -> None:
