@@ -97,9 +97,9 @@ def compared(
 
 
 def duration(seconds: float) -> str:
-    """Return a time in the unit in which it has one to four digits before the point."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
+    """Return a time in s, ms or µs, with three digits or so."""
+    for unit, size, from_ in (("s", 1.0, 1.0), ("ms", 1e-3, 1e-2)):
+        if seconds >= from_:
             return f"{seconds / size:,.1f} {unit}"
     return f"{seconds * 1e6:,.0f} µs"
 
