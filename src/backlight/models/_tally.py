@@ -15,8 +15,8 @@ _IN_CACHE = 1 << 20
 """Up to so many possible n-grams, a table in the cache counts faster than sorting: 1 to 3 ns each against 4 to 40."""
 
 _TABLE = 1 << 24
-"""And up to so many, 128 MB, one beyond the cache is worth its memory where the text has half as many n-grams: 5 to 13 ns
-each. Sorting depends on the processor: 4 ns where NumPy has AVX-512 for it, 40 where it has not."""
+"""And up to so many, 128 MB, one beyond the cache is worth its memory where the text has half as many n-grams: 5 to 13
+ns each. Sorting depends on the processor: 4 ns where NumPy has AVX-512 for it, 40 where it has not."""
 
 _BLOCK = 1 << 18
 """Ids at a time: what is done to a block stays in the cache."""
