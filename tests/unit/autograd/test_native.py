@@ -70,7 +70,9 @@ def ids_and_targets(rng, *shape, vocabulary=5, times=2):
 
 
 @pytest.mark.usefixtures("_kernels")
-@pytest.mark.parametrize(("rows", "C", "V"), [(1, 1, 5), (7, 3, 5), (129, 16, 33), (300, 17, 7), (64, 130, 27)])
+@pytest.mark.parametrize(
+    ("rows", "C", "V"), [(1, 1, 5), (7, 3, 5), (129, 16, 33), (300, 17, 7), (64, 130, 27), (5, 200, 7)]
+)
 def test_layers_of_awkward_sizes(rows, C, V, rng):
     table, W1, b1, W2, b2, gain, bias = weights = parameters(
         rng, (V, C), (C, C + 1), (C + 1,), (C + 1, V), (V,), (C,), (C,)
