@@ -206,3 +206,27 @@ def test_an_error_in_the_package_is_told_with_the_learners_line():
     line = log_of_nothing.__code__.co_firstlineno + 1
     said = judged("1.6", log_of_nothing).lines[0]
     assert said.startswith(f"DomainError in line {line}, in log_of_nothing: log needs a number above 0")
+
+
+def test_what_cannot_be_compared_is_told_in_its_own_terms():
+    counter = judged("2.1", lambda words, stoi: {"abc": 1})
+    assert counter.lines[0] == "It should give numbers in one array; it gives a dict."
+    alone = judged("2.3", lambda train, dev, ks: np.ones(len(ks)))
+    assert "it gives one array of shape (6,)" in alone.lines[0]
+    assert judged("2.3", lambda train, dev, ks: (np.ones(len(ks)), np.ones(len(ks)))).state == "wrong"
+    assert "yes; it should be no" not in " ".join(judged("2.2", lambda words, seed: (words, [], [])).lines)
+
+
+def test_a_split_that_rounds_is_another_one():
+    def rounds(words, seed):
+        mixed = np.random.default_rng(seed).permutation(words).tolist()
+        a, b = round(0.8 * len(words)), round(0.1 * len(words))
+        return mixed[:a], mixed[a : a + b], mixed[a + b :]
+
+    def adds(words, seed):
+        mixed = np.random.default_rng(seed).permutation(words).tolist()
+        a, b = int(0.8 * len(words)), int(0.1 * len(words))
+        return mixed[:a], mixed[a : a + b], mixed[a + b :]
+
+    assert not judged("2.2", rounds).right
+    assert not judged("2.2", adds).right

@@ -109,7 +109,7 @@ def test_models_that_cannot_be_judged():
     verdict = judged("3.1", lambda contexts: np.zeros((len(contexts), 26)))
     assert (verdict.state, verdict.mistake) == ("shape", "another shape")
     nan = judged("3.1", lambda contexts: np.full((len(contexts), 27), np.nan))
-    assert "whether all are finite is wrong" in " ".join(nan.lines)
+    assert "Whether all are finite: no; it should be yes." in " ".join(nan.lines)
     assert "hand in the function next_logits" in judged("3.1", np.zeros((5, 27))).lines[0].lower()
 
 

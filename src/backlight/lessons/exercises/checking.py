@@ -119,6 +119,13 @@ def _difference(split: Split) -> str:
         return f"{what} has shape {split.ours.shape}; it should have {split.reference.shape}."
     found = split.comparison
     where = f" at {found.at if len(found.at) > 1 else found.at[0]}" if found.at else ""
+    if (
+        what.startswith("whether ")
+        and split.ours.ndim == 0
+        and {float(split.ours), float(split.reference)} == {0.0, 1.0}
+    ):
+        ours, right = ("yes" if value else "no" for value in (split.ours, split.reference))
+        return f"{_capital(what)}: {ours}; it should be {right}."
     if split.ours.ndim == 0:
         return f"{what} is wrong: {found.ours:.6g}, should be {found.reference:.6g}."
     return (

@@ -45,7 +45,8 @@ Write `gradient_by_formula(a, b, c)`. It returns the three derivatives of
 
     f(a, b, c) = a² b + sin(3 b) - a / c
 
-by `a`, by `b` and by `c`, as a tuple, worked out on paper and typed in as formulas.""",
+by `a`, by `b` and by `c`, as a tuple, worked out on paper and typed in as formulas: `2 * a` for a square, `-1 / c**2`
+for `1 / c`, and `3 * math.cos(3 * b)` for `math.sin(3 * b)`, since 3 b moves three times as fast as b.""",
     cases=_points,
     solution=_by_formula,
     parts=_PARTS,

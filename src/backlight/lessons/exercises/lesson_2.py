@@ -100,7 +100,7 @@ its first letter has two characters before it; after it stands one.""",
 
 def _lists(rng: np.random.Generator) -> list[dict[str, Any]]:
     del rng
-    return [{"words": [f"w{i:04d}" for i in range(count)], "seed": seed} for count, seed in ((1000, 1), (205, 7))]
+    return [{"words": [f"w{i:04d}" for i in range(count)], "seed": seed} for count, seed in ((1002, 1), (208, 7))]
 
 
 def _facts(answer: Callable[..., Any], case: Case) -> Any:
@@ -265,6 +265,22 @@ array of all the losses, and the `k` with the lowest.""",
             message="That is the loss of all pairs together: divide by how many there are, dev.sum().",
         ),
         Mistake(
+            name="the place of the best k",
+            answer=lambda train, dev, ks: (
+                _losses(train, dev, ks)[0],
+                float(np.argmin(_losses(train, dev, ks)[0])),
+            ),
+            message="np.argmin gives the place of the lowest loss. The k that stands there is ks[place].",
+        ),
+        Mistake(
+            name="not weighed by dev",
+            answer=lambda train, dev, ks: (
+                found := np.array([-np.log((train + k) / (train + k).sum(1, keepdims=True)).mean() for k in ks]),
+                ks[int(np.argmin(found))],
+            ),
+            message="Each pair costs as often as it was counted in dev: a pair that came 5 times costs 5 times -log p.",
+        ),
+        Mistake(
             name="the highest loss",
             answer=lambda **case: _losses(**case, pick=np.argmax),
             message="The best k is the one with the lowest loss.",
@@ -408,6 +424,11 @@ number: the mean over the rows of -log p, where p is softmax of the row at its t
             name="sum for mean",
             answer=lambda logits, targets: _nats(logits, targets).sum(),
             message="That is the loss of all rows together, which grows with the batch. Take the mean.",
+        ),
+        Mistake(
+            name="no mean",
+            answer=_nats,
+            message="That is a loss for each row. Cross-entropy is their mean, one number.",
         ),
         Mistake(
             name="log without minus",

@@ -303,9 +303,9 @@ def _measured(answer: Callable[..., Any], case: Case) -> Any:
 
 
 _SIGNALS = (
-    "the mean of W, beside its std,",
-    "the std of x @ W, for x of std 1,",
-    f"the factor by which activations grow from layer to layer, in {_DEEP} layers,",
+    "the mean of W (beside its std)",
+    "the std of x @ W (for x of std 1)",
+    f"the factor by which activations grow from layer to layer (in {_DEEP} layers)",
 )
 
 

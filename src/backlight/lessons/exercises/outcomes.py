@@ -21,6 +21,10 @@ class Misfit(Exception):  # noqa: N818  (what is wrong with the answer, told to 
     """What came out cannot be compared with what should; the message says why, in a line."""
 
 
+_ONE = "the answer"
+"""What an answer that has no parts is called."""
+
+
 @dataclass(frozen=True)
 class Split:
     """Where an outcome first differs from what it should be.
@@ -55,12 +59,14 @@ def parts_of(
     """
     if outcome is None or outcome is ...:
         raise Unfinished
+    if isinstance(outcome, Mapping) and reference is not None and list(reference) == [_ONE]:
+        raise Misfit(f"it should give numbers in one array; it gives a {type(outcome).__name__}.")
     if isinstance(outcome, Mapping):
         named = dict(outcome)
     elif names:
         named = _named(outcome, names)
     else:
-        named = {"the answer": outcome}
+        named = {_ONE: outcome}
     if in_parts and reference is not None:
         named = {name: named[name] for name in reference if named.get(name) is not None and named[name] is not ...}
         if not named:
@@ -101,6 +107,8 @@ def _named(outcome: Any, names: Sequence[str]) -> dict[str, Any]:
     wanted = f"it should give {len(names)} things, {_listed(names)}"
     if not isinstance(outcome, tuple | list | np.ndarray):
         raise Misfit(f"{wanted}; it gives one {type(outcome).__name__}.")
+    if isinstance(outcome, np.ndarray) and len(outcome) != len(names):
+        raise Misfit(f"{wanted}; it gives one array of shape {outcome.shape}.")
     if len(outcome) != len(names):
         raise Misfit(f"{wanted}; it gives {len(outcome)}.")
     return dict(zip(names, outcome, strict=True))

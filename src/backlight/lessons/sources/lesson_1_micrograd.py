@@ -56,8 +56,8 @@ show(drawings.secants(f, x=3.0, h=1.0, slope=3.0**2 / 2 - 3.0))
 #
 #     f(a, b, c) = a² b + sin(3 b) - a / c
 #
-# by `a`, by `b` and by `c`, as a tuple, worked out on paper and typed in as formulas: `2 * a` for a square, and
-# `math.cos(b)` for `math.sin(b)`.
+# by `a`, by `b` and by `c`, as a tuple, worked out on paper and typed in as formulas: `2 * a` for a square, `-1 / c**2`
+# for `1 / c`, and `3 * math.cos(3 * b)` for `math.sin(3 * b)`, since 3 b moves three times as fast as b.
 
 
 # %%
@@ -237,13 +237,12 @@ o.label = "o"
 show(explain(o).picture("A neuron"))
 
 # %% [markdown]
-# Look at where the light is. `tanh` has a slope of its own, `1 - o²`, and everything behind it gets multiplied by
-# that. If `o` is near 1 or -1, that slope is near 0, and nothing gets through: a *saturated* neuron learns nothing.
-# Lesson 4 is about that.
+# The darker a box, the larger its gradient, whatever the sign. Look at where the light is. `tanh` has a slope of its
+# own, `1 - o²`, and everything behind it gets multiplied by that. If `o` is near 1 or -1, that slope is near 0, and
+# nothing gets through: a *saturated* neuron learns nothing. Lesson 4 is about that.
 #
-# And a whole network is the same once more. Here are two layers, an input, a target, and the loss, which says how
-# wrong the output is. The gradient begins at the loss with 1 and cascades down, box by box, until it reaches every
-# weight:
+# And a whole network is the same once more. Here are two layers, an input, a target, and the loss, which says how wrong
+# the output is. The gradient begins at the loss with 1 and goes back, box by box, until it reaches every weight:
 
 # %%
 rng = np.random.default_rng(1)
@@ -309,10 +308,10 @@ check("1.4", walk_back)
 
 
 # %%
-def losses(forget):
+def losses(zeroed):
     w, seen = Value(0.0), []
     for _ in range(8):
-        if forget:
+        if zeroed:
             w.zero_grad()
         loss = (w * 1.5 - 3.0) ** 2
         loss.backward()
@@ -321,8 +320,8 @@ def losses(forget):
     return seen
 
 
-print("with zero_grad   ", " ".join(f"{one:6.3f}" for one in losses(forget=True)))
-print("without zero_grad", " ".join(f"{one:6.3f}" for one in losses(forget=False)))
+print("with zero_grad   ", " ".join(f"{one:6.3f}" for one in losses(zeroed=True)))
+print("without zero_grad", " ".join(f"{one:6.3f}" for one in losses(zeroed=False)))
 
 # %% [markdown]
 # ### Exercise 1.5: gradient descent

@@ -171,10 +171,10 @@ for word in ("anna", "axqa"):
     print(word, [round(one, 2) for one in nats_of(word, P)])
 
 # %% [markdown]
-# So pretend that every pair occurred `k` times more often. More `k` is smoother: for very large `k` all characters
-# are equally likely. How much is right? The text that was counted cannot tell: there, less is always better. It has
-# to be text that was *not* counted. So the names are split in three: **train** to learn from, **dev** to choose
-# settings by, **test** to look at once, at the end.
+# So pretend that every pair was seen `k` more times than it was; `k` need not be whole. More `k` is smoother: for very
+# large `k` all characters are equally likely. How much is right? The text that was counted cannot tell: there, less is
+# always better. It has to be text that was *not* counted. So the names are split in three: **train** to learn from,
+# **dev** to choose settings by, **test** to look at once, at the end.
 #
 # ### Exercise 2.2: split
 #
@@ -222,8 +222,8 @@ def tune_smoothing(train, dev, ks):
 check("2.3", tune_smoothing)
 
 # %% [markdown]
-# With this package's own split and counts, from one letter back to three. The further a model looks back, the fewer
-# of its pairs it has seen, and the more it needs the smoothing:
+# With this package's own split and counts, from one letter back to three. The further a model looks back, the less it
+# has seen of what may come, and the more depends on the right `k`:
 
 # %%
 parts = split_corpus(corpus, seed=42)
@@ -248,8 +248,8 @@ for (order, part), losses in curves.items():
 show(drawings.smoothing(ks, curves))
 
 # %% [markdown]
-# The dotted lines, train, only rise: smoothing spoils what was counted. The dev lines fall first. Their lowest point
-# is the `k` to take.
+# The dotted lines, train, only rise: smoothing spoils what was counted. The dev lines fall first, the 2-gram's by too
+# little to see. Their lowest point is the `k` to take.
 #
 # ## The same model as a network
 #
@@ -337,7 +337,8 @@ show(pages.weight_gradient(W.grad.numpy(), labels))
 #     how often a occurred x its probabilities - its row of counts
 #
 # and that is 0 exactly where the probabilities are the shares of the counts. There is only one place where all pulls
-# rest: **the row's softmax is the counted row**. Gradient descent has nowhere else to go.
+# rest: **the row's softmax is the counted row**. Gradient descent has nowhere else to go. (For a count of 0 that place
+# is infinitely far away: the log of 0.)
 #
 # ### Exercise 2.4: indexing in place of one-hot
 #
@@ -405,8 +406,10 @@ for step in sorted({0, 1, 10, 100, 1000, len(history) - 1} & set(range(len(histo
 print(f"counted    loss {loss_of(P, N):.4f}")
 
 # %% [markdown]
-# It arrives where counting is, from random numbers, without ever having counted. Compare the tables themselves. Each
-# row of `W` may differ from the log counts by one constant, which softmax does not see; with that taken off:
+# From random numbers, by its gradient alone, it comes to within 0.001 of counting. What is left are the pairs that
+# never came: their log count is minus infinity, which no number of steps reaches (white on the right, below). Compare
+# the tables themselves. Each row of `W` may differ from the log counts by one constant, which softmax does not see;
+# with that taken off:
 
 # %%
 learned = F.log_softmax(W, dim=1).detach().numpy()
@@ -440,7 +443,7 @@ for context in (1, 2, 3, 10):
 # called *regularisation*; the strength plays the part of `k`.
 
 # %%
-print("strength   loss on the text   p of z after q   most that any p is from 1/27")
+print("strength   loss on the text   p of z after q   farthest p from 1/27")
 for strength in (0.0, 0.01, 0.1, 1.0, 100.0):
     W = torch.zeros((V, V), requires_grad=True)
     for _ in range(fast(400, 10)):
@@ -512,6 +515,8 @@ print(f"{best.config.order}-gram, k = {best.k:.2g}: {loss_with(best, test):.4f} 
 #
 # On the command line: `backlight train names --model ngram --order 4`, and `backlight train names --model bigram` for
 # the network; then `backlight figures` draws what is on this page for them.
+#
+# **Next:** `backlight lessons open 3`.
 #
 # **Sources.** The lecture: Andrej Karpathy, [The spelled-out intro to language modeling: building
 # makemore](https://www.youtube.com/watch?v=PaCmpygFfXo), and [makemore](https://github.com/karpathy/makemore). The

@@ -239,8 +239,9 @@ show(drawings.sweep(rates.numpy(), np.array(losses)))
 #
 # ## Training, and decay
 #
-# With 0.1 the network soon stops getting better. The steps are too long for what is left: each minibatch throws it to
-# and fro, around the lowest point. So for the last quarter the rate is lowered to a tenth. That is called *decay*.
+# With 0.1 the network gets better ever more slowly, and now and then worse. The steps are too long for what is left:
+# each minibatch throws it to and fro, around the lowest point. So for the last quarter the rate is lowered to a tenth.
+# That is called *decay*.
 
 # %%
 network, chance, steps = new_network(2, 100), torch.Generator().manual_seed(1), fast(12_000, 400)
@@ -259,8 +260,8 @@ print(f"and on train {loss_on(network, Xtr, Ytr):.4f}")
 #
 # To try many sizes, let this package train: the same network and the same loop, in compiled kernels, on the same split.
 # (It draws smaller first weights; exercise 3.2 is about that.) `trained` returns the model, and what was seen on the
-# way: the loss on the last minibatches, and on dev. First a network of five hidden units. Then one of 100, with ten
-# numbers a letter. Then one of 300, from a twentieth of the names.
+# way: the loss on the last minibatches, and on dev. First a network of five hidden units, and two numbers a letter.
+# Then one of 100, with ten numbers a letter. Then one of 300, from a twentieth of the names.
 
 
 # %%
@@ -297,8 +298,9 @@ show(drawings.fits(curves), width=10)
 #
 # ## Growing
 #
-# The network above has two numbers a letter and 100 hidden units. More units? And, since two numbers can be drawn:
-# where has training put the letters? The vowels are in orange. Nobody told the network what a vowel is.
+# The network that was trained above, by hand, has two numbers a letter and 100 hidden units. (Here it begins with
+# smaller weights and takes more steps, so it ends lower.) More units? And, since two numbers can be drawn: where has
+# training put the letters? The vowels are in orange. Nobody told the network what a vowel is.
 
 # %%
 for hidden in (100, 300):
@@ -309,7 +311,8 @@ vowels = [stoi[letter] for letter in "aeiou"]
 show(drawings.embeddings(start.embedding.weight.numpy(), model.embedding.weight.numpy(), labels, marked=vowels))
 
 # %% [markdown]
-# Three times as many hardly help. So the bottleneck is elsewhere.
+# Three times as many do not help. So the bottleneck is elsewhere: compare the 100 units with ten numbers a letter,
+# above.
 #
 # ### Exercise 3.1: beat 2.2
 #
@@ -511,6 +514,8 @@ print(*("".join(labels[i] for i in name) for name in names))
 #
 # On the command line: `backlight train names --model mlp --context 4 --embedding 10 --hidden 200`; `backlight find-lr
 # names` sweeps the rate; `backlight figures` draws the embedding of a run.
+#
+# **Next:** `backlight lessons open 4`.
 #
 # **Sources.** The lecture: Andrej Karpathy, [Building makemore Part 2:
 # MLP](https://www.youtube.com/watch?v=TCH_1BHY58I). The papers: Bengio, Ducharme, Vincent & Jauvin, [A Neural

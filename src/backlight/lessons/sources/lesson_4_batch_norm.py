@@ -8,9 +8,9 @@
 # error says so. Here you see where a signal dies, how to choose first weights so that it does not, and what batch
 # normalisation does about it. At the end stand four pictures of a network's health, and how to have them read.
 #
-# The names again, and the network of lesson 3: three characters, each looked up in a table `C` of vectors of 10
-# numbers; these 30 numbers go to 200 units of tanh, and those to a logit for each of 27 characters. The first weights
-# are random numbers of standard deviation 1.
+# The names again, and the network of lesson 3 in the lecture's size: three characters, each looked up in a table `C` of
+# vectors of 10 numbers; these 30 numbers go to 200 units of tanh, and those to a logit for each of 27 characters. The
+# first weights are random numbers of standard deviation 1.
 
 # %%
 import math
@@ -123,7 +123,8 @@ show(pages.saturation({name: np.abs(np.tanh(s[:32])) > 0.97 for name, s in sums.
 # %% [markdown]
 # Most of the first map is coloured. Training still works, because each unit has *some* example for which it is open.
 # The dangerous thing is a **column** without a gap, here in red: a unit that is shut whatever it reads, at least among
-# these 32. Nothing moves its weights. It is a *dead neuron*, made by far too large first weights or far too long steps.
+# these 32. Next to nothing moves its weights. It is a *dead neuron*, made by far too large first weights or far too
+# long steps.
 #
 # A tanh may come back, as its gate is never quite 0. With ReLU, which makes everything below 0 a 0, the gate is 1 or
 # exactly 0, and a unit that is below 0 for all examples is dead for good. With a large last layer and a high rate:
@@ -280,9 +281,9 @@ print("nats for the same example")
 
 # %%
 s = (normed[0][X[: fast(len(X), 5000)]].view(-1, 30) @ normed[1]).detach()
-for name, statistics in (("all of train", (s.mean(0), s.var(0))), ("running", kept.values())):
+for name, statistics in (("statistics of all of train", (s.mean(0), s.var(0))), ("running statistics", kept.values())):
     nats = dev_loss(normed, lambda net, x, given=statistics: normed_logits(net, x, given))
-    print(f"dev loss with the statistics of {name}: {nats:.4f}")
+    print(f"dev loss with {name}: {nats:.4f}")
 
 # %% [markdown]
 # ### Exercise 4.2: fold batch norm away
@@ -320,9 +321,9 @@ if folded is not None:
 # %% [markdown]
 # ## Deeper
 #
-# With one hidden layer the size of `W1` cost a few hundredths. With many it decides whether anything is learnt: each
-# layer multiplies the size of the signal by some factor, and ten layers do it ten times. Here are ten of 200 tanh
-# units, with weights of std `gain / √200`:
+# With one hidden layer the size of `W1` cost less than a tenth of a nat. With many it decides whether anything is
+# learnt: each layer multiplies the size of the signal by some factor, and ten layers do it ten times. Here are ten of
+# 200 tanh units, with weights of std `gain / √200`:
 
 
 # %%
@@ -397,7 +398,7 @@ check("4.4", batch_norm)
 # %% [markdown]
 # ## Four pictures of health
 #
-# A network of six of the package's layers: five with 100 tanh units, and the last. Five of them are trained, which
+# A network of six of the package's layers: five with 100 tanh units, and the last. Five such networks are trained; they
 # differ in how they begin. `health.watch` measures while they learn.
 
 
@@ -442,9 +443,9 @@ with torch.no_grad():
 better = seen.pop("gain 1, batch norm")
 
 # %% [markdown]
-# **1. Activations.** A histogram of each layer's output, the first layer on top. Healthy: about as wide in every layer,
-# and no heaps at the ends. Too small a gain: hardly any width (read the numbers), and only the last layer has begun to
-# learn. Too large: everything at the ends.
+# **1. Activations.** A histogram of each layer's output, the first layer on top. Healthy (the first net): about as wide
+# in every layer, and only low heaps at the ends. Too small a gain: hardly any width (read the numbers), and only the
+# last layers have begun to learn. Too large: everything at the ends.
 
 # %%
 show(drawings.compared(measured.activations, seen, title="Activations"))
@@ -488,7 +489,7 @@ show(drawings.compared(measured.update_to_data, seen, title="Spread of the updat
 # %%
 for name, found in seen.items():
     print(f"{name}:", *[f"\n    {one.title}" for one in health.diagnose(found).findings] or ["no findings"])
-print(health.examine(Deep(0.1), X[:256].numpy(), Y[:256].numpy()))
+print("\nA net of gain 0.1 before its first step:", health.examine(Deep(0.1), X[:256].numpy(), Y[:256].numpy()))
 
 # %% [markdown]
 # | picture | what you see | finding |
@@ -499,8 +500,9 @@ print(health.examine(Deep(0.1), X[:256].numpy(), Y[:256].numpy()))
 # | gradients of activations | narrower, or wider, on the way back | `vanishing-gradients`, `exploding-gradients` |
 # | update beside data | far above, or far below, the line | `learning-rate-too-high`, `learning-rate-too-low` |
 #
-# `docs/health.md` explains each. A network whose loss falls as it should gets no verdict on rates and gradients, which
-# have no right size of their own: there the pictures show more. PyTorch's networks are watched in the same way.
+# `backlight health --about saturated-units` explains one at length, and so for each. A network whose loss falls as it
+# should gets no verdict on rates and gradients, which have no right size of their own: there the pictures show more.
+# PyTorch's networks are watched in the same way.
 
 # %% [markdown]
 # ## What you can now do
@@ -512,6 +514,8 @@ print(health.examine(Deep(0.1), X[:256].numpy(), Y[:256].numpy()))
 # - read four pictures of a network's health, and find in words what they show
 #
 # On the command line: `backlight train names --model mlp --health`, then `backlight health` and `backlight figures`.
+#
+# **Next:** `backlight lessons open 5`.
 #
 # **Sources.** The lecture: Andrej Karpathy, [Building makemore Part 3: Activations & Gradients,
 # BatchNorm](https://www.youtube.com/watch?v=P6sfmUTpUmc). The papers: Glorot & Bengio, [Understanding the difficulty

@@ -514,6 +514,8 @@ print("".join(labels[i] for i in text[3:]))
 # On the command line, `backlight gradcheck` holds all gradients of the package against PyTorch's and against
 # differences.
 #
+# **Next:** `backlight lessons open 6`.
+#
 # **Sources.** The lecture: Andrej Karpathy, [Building makemore Part 4: Becoming a Backprop
 # Ninja](https://www.youtube.com/watch?v=q8SA3rM6ckI). The papers: Rumelhart, Hinton & Williams, [Learning
 # representations by back-propagating errors](https://doi.org/10.1038/323533a0), Nature 323, 1986; Ioffe & Szegedy,

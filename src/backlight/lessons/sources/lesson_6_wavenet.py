@@ -514,6 +514,8 @@ check("6.3", batch_norm_3d)
 #
 # On the command line: `backlight train names --model wavenet`; then `backlight figures` draws the tree over a name.
 #
+# **Next:** `backlight lessons open 7`.
+#
 # **Sources.** The lecture: Andrej Karpathy, [Building makemore Part 5: Building a
 # WaveNet](https://www.youtube.com/watch?v=t3YJ5hKiMQ0). The papers: van den Oord et al., [WaveNet: A Generative Model
 # for Raw Audio](https://arxiv.org/abs/1609.03499), 2016; Ioffe & Szegedy, [Batch Normalization: Accelerating Deep
