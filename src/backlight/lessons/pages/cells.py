@@ -1,5 +1,6 @@
 """The cells of a notebook that has been run, as HTML."""
 
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from itertools import groupby
@@ -15,8 +16,9 @@ from backlight.lessons.source import Cell
 
 
 def text_html(cell: Cell) -> str:
-    """Return a text cell; its headings have ids."""
-    return f'<section class="text">{markdown2html_mistune(cell.source)}</section>'
+    """Return a text cell; its headings have ids, and code of a few words stays on one line."""
+    html = re.sub(r"<code>([^<]{1,28})</code>", r'<code class="short">\1</code>', markdown2html_mistune(cell.source))
+    return f'<section class="text">{html}</section>'
 
 
 def code_html(cell: Cell, stub: Cell, outputs: str, exercise: str) -> str:

@@ -38,6 +38,7 @@ h3{font-size:1.15rem;margin:1.6em 0 .4em}
 .contents ul{columns:2 18rem;padding-left:1.2em;font-size:.95rem}
 code,pre{font:.86rem/1.5 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace}
 .text code,.about code{background:var(--code);padding:.05em .3em;border-radius:3px}
+.short{white-space:nowrap}
 pre{margin:.6rem 0;overflow-x:auto}
 .text pre,pre.code{background:var(--code);padding:.7em .9em;border-radius:4px;border:1px solid var(--grid)}
 .text pre code{background:none;padding:0}
