@@ -239,7 +239,7 @@ CROSS_ENTROPY = Exercise(
     task="""\
 Write `cross_entropy_backward(logits, targets)`. `logits` is an array (N, V), `targets` (N,) whole numbers. The loss is
 the mean over the rows of -log p, where p is softmax of the row at its target. Return its gradient by the logits,
-(N, V), in one piece: without logprobs, probs and the rest. Logits of 1000 are allowed.""",
+(N, V), in one piece: without the gradients of logprobs, probs and the rest. Logits of 1000 are allowed.""",
     cases=_scored,
     solution=_pulls,
     mistakes=(
@@ -247,6 +247,12 @@ the mean over the rows of -log p, where p is softmax of the row at its target. R
             name="overflow",
             answer=_unshifted,
             message="e to the 1000 is more than a float holds. Take each row's largest logit off first.",
+        ),
+        Mistake(
+            name="the largest of the whole batch taken off",
+            answer=lambda logits, targets: _unshifted(logits - logits.max(), targets),
+            message="A row that lies far below the largest of the batch becomes all 0, and 0 / 0 is nothing. Take off "
+            "each row's own largest: max(1, keepdims=True).",
         ),
         Mistake(
             name="forgot 1/N of the mean",

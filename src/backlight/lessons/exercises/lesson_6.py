@@ -327,7 +327,7 @@ def _all_zero_counts(contexts: IntArray) -> FloatArray:
 
 BEAT = Exercise(
     id="6.2",
-    title="Beat 1.993",
+    title="Beat the lecture",
     answer="logits_for",
     task="""\
 1.993 is what the lecture's network of 76 thousand numbers reached on the lecture's own list of names, some of which

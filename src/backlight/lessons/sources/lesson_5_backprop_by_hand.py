@@ -29,8 +29,8 @@ from backlight.text import Vocabulary, Windows, load_corpus
 #   most wrong, from which there was most to learn, teaches nothing.
 # - **Dead units.** What comes back through tanh is multiplied by its slope, 1 - output². A unit that is stuck at 1, for
 #   every example, hears nothing of what it should do instead (lesson 4).
-# - **The same factor, many times.** A recurrent network multiplies by the same matrix at each character. So does its
-#   way back, and 50 times the same factor is nothing, or far too much.
+# - **The same factor, many times.** A recurrent network goes through a text with one state, and multiplies it by the
+#   same matrix at each character. So does its way back, and 50 times the same factor is nothing, or far too much.
 
 # %%
 logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [6.0, 0.0, 0.0]], requires_grad=True)
@@ -174,7 +174,7 @@ print(f"loss {loss.item():.4f} nats")
 
 # %% [markdown]
 # Why N - 1? The mean was made to fit these very numbers, so their squared distances from it come out a little too
-# small: by (N - 1)/N, on average. To divide by N - 1 makes up for it. This is *Bessel's correction*.
+# small: by the factor (N - 1)/N, on average. To divide by N - 1 makes up for it. This is *Bessel's correction*.
 #
 # And autograd's answer, to compare with. `retain_grad()` keeps the gradients of what lies in between:
 
@@ -285,9 +285,10 @@ for name, array in mine.items():
 # %% [markdown]
 # ## The cascade
 #
-# The same walk as a picture, on a network small enough to see every number. Go along the blue arrows, row by row, down
-# to the loss. Then along the orange ones, from the bottom up to `C`. A blue cell below says: raise this number, and the
-# loss grows. An orange one: it falls.
+# The same walk as a picture, on a network small enough to see every cell. Go along the blue arrows, row by row, down to
+# `logprobs`, one step before the loss. (Above, each array has a scale of its own, from pale for its smallest number to
+# dark.) Then along the orange ones, from the bottom up to `C`. A blue cell below says: raise this number, and the loss
+# grows. An orange one: it falls.
 
 # %%
 small, (few_x, few_y) = given("5.4")["weights"], given("5.4")["batches"][0]
@@ -322,8 +323,8 @@ show(both, width=11, height=8.4)
 #
 # Write `cross_entropy_backward(logits, targets)`. `logits` is an array (N, V), `targets` (N,) whole numbers. The loss
 # is the mean over the rows of -log p, where p is softmax of the row at its target. Return its gradient by the logits,
-# (N, V), in one piece: without logprobs, probs and the rest. Logits of 1000 are allowed. (An array that was made of
-# `given("5.2")` will do, too.)
+# (N, V), in one piece: without the gradients of logprobs, probs and the rest. Logits of 1000 are allowed. (An array
+# that was made of `given("5.2")` will do, too.)
 
 
 # %%
@@ -347,9 +348,9 @@ check("5.2", cross_entropy_backward)
 show(drawings.pulls(N * auto["logits"][0], labels, target=int(y[0])), height=3)
 
 # %% [markdown]
-# Push and pull balance: the row sums to 0, as probabilities sum to 1. A row that was right, and sure of it, feels
-# nothing. One that was sure and wrong is torn hardest. These forces, of all rows, are all that enters the network from
-# above. Everything else hands them on.
+# Push and pull balance: the row sums to 0, as probabilities sum to 1. A row that was right, and sure of it, feels next
+# to nothing. One that was sure and wrong is torn hardest. These forces, of all rows, are all that enters the network
+# from above. Everything else hands them on.
 
 # %%
 print(f"the largest sum of a row: {np.abs(auto['logits'].sum(1)).max():.0e}")
@@ -407,7 +408,7 @@ check("5.3", batch_norm_backward)
 
 # %% [markdown]
 # Two things to see. If `dy` is all ones, all of `dx` is 0, with the right formula and with many a wrong one: test with
-# a `dy` that is random. And with N for N - 1 it is wrong by so little that nothing else would tell:
+# a `dy` that is random. And with N for N - 1 it is wrong by so little that only a comparison with autograd shows it:
 
 # %%
 for name, correction in (("N - 1", 1), ("N", 0)):

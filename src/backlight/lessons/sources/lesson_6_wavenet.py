@@ -8,7 +8,8 @@
 # has many layers, so first they become modules. Then it is trained, a bug is found that no error tells of, and the tree
 # turns out to be a stack of convolutions.
 #
-# The text is that of lesson 2, in windows: for each character the T before it, and dots, number 0, where none are.
+# The text is that of lesson 2, in windows: for each character the T before it, and dots, number 0, where there are
+# none.
 
 # %%
 from dataclasses import replace
@@ -52,8 +53,9 @@ for context, target in zip(X[:5].tolist(), Y[:5].tolist(), strict=True):
 # forward pass, and in that of the evaluation. Forget one, and a matrix is never trained, without an error.
 #
 # A **module** keeps together what belongs together: its tensors, and what it does with an input. All modules are called
-# with an input, give their `parameters()`, and know whether they are in training. `FlattenConsecutive` is the `view`
-# before the first layer: it joins n neighbours, and with n as large as the context it joins all.
+# with an input, give their `parameters()`, and know whether they are in training. Shapes are written (B, T, C): B
+# examples, T positions, and C numbers at each position, its *channels*. `FlattenConsecutive` is the `view` before the
+# first layer: it joins n neighbours, and with n as large as the context it joins all.
 
 
 # %%
@@ -301,7 +303,7 @@ for level, norm in enumerate([layer for layer in net.layers if isinstance(layer,
 #
 # - The positions share one `Linear`, so that `sh` is the same in every pair. Then each pair is moved and scaled in a
 #   way of its own, and it is not the same any more.
-# - Each mean is one of 32 numbers, where there are 128 to be had. A mean of fewer is noisier.
+# - Each mean is taken over 32 numbers, where 128 are to be had. A mean of fewer is noisier.
 #
 # Mean and variance belong over batch *and* position, axes 0 and 1. So lay both in one axis, (B T, C), and normalise:
 
@@ -438,7 +440,7 @@ for name, one in found.items():
 # More context is worth most. At about the same size the tree is a little ahead of the flat network, by thousandths,
 # which another seed may turn. Both gain by size, but look at train: the larger ones have begun to learn by heart.
 #
-# ### Exercise 6.2: beat 1.993
+# ### Exercise 6.2: beat the lecture
 #
 # 1.993 is what the lecture's network of 76 thousand numbers reached on the lecture's own list of names, some of which
 # stand both in its train and in its dev part. In this package's `names` no name of dev is in train, and there the same
@@ -449,8 +451,9 @@ for name, one in found.items():
 # columns as your model reads, as in `contexts[:, -8:]`. Return (N, 27) logits, one for each id, the dot's first. The
 # ids are those of `Vocabulary.of(corpus.items)`. The check measures the loss itself, on dev.
 #
-# Here is a start, cut short; `start.next_logits(contexts[:, -8:])` are its logits. `kept_net()` is a network that does
-# it, made by `scripts/train_lesson_6.py`. Hand in one of your own.
+# Here is a start, cut short; `start.next_logits(contexts[:, -8:])` are its logits. `kept_net()` is one that does it, a
+# flat network that reads six characters, made by `scripts/train_lesson_6.py`: `kept_net().next_logits(contexts[:,
+# -6:])`. Hand in one of your own.
 
 # %%
 start, _ = trained("wavenet", {"embedding": 10, "hidden": 68}, replace(RECIPES["wavenet"], steps=fast(1500, 10)))

@@ -3,12 +3,14 @@
 # %% [markdown]
 # # Lesson 7: letters that read each other
 #
-# The networks so far read a window in which each place had its own weights. Here every letter decides *by what it is*
-# which of the letters before it to read. That is attention. Stack it, give each letter time to think between two
-# readings, and you have a GPT. Here one learns to write Shakespeare, one to add, and one goes over to names.
+# The networks so far joined letters by the place where they stand: what is read, and how, was fixed before the text
+# came. Here every letter decides *by what it is* which of the letters before it to read. That is attention. Stack it,
+# give each letter time to think between two readings, and you have a GPT. Here one learns to write Shakespeare, one to
+# add, and one goes over to names.
 
 # %%
 import math
+from functools import partial
 
 import numpy as np
 
@@ -115,7 +117,8 @@ show(pages.attention({"set by hand": weights.numpy()[None]}, list(line.replace("
 # matrices start from random numbers, and the gradient finds what is worth looking for.
 #
 # Queries and keys here come from the same text: *self*-attention. If the queries come from another one, as when a
-# translation reads its original, it is *cross*-attention: the same formula, with no future to hide.
+# translation reads its original, it is *cross*-attention: the same formula, with no future to hide. Does it matter in
+# which order keys and values stand? Shuffle them:
 
 # %%
 C, D, generator = 32, 16, torch.Generator().manual_seed(1337)
@@ -125,7 +128,7 @@ scores = (q @ k.transpose(-2, -1) / D**0.5).masked_fill(past == 0, -math.inf)
 out = F.softmax(scores, dim=-1) @ v
 order = [6, 3, 0, 7, 5, 2, 4, 1]
 shuffled = F.softmax(q[:, 7:] @ k[:, order].transpose(-2, -1) / D**0.5, dim=-1) @ v[:, order]
-print("of shuffled places, the last one reads the same:", torch.allclose(out[:, 7:], shuffled, atol=1e-6))
+print("after shuffling, the last place reads the same:", torch.allclose(out[:, 7:], shuffled, atol=1e-6))
 
 # %% [markdown]
 # Attention sees a heap of vectors, and not their order. So the order has to be *in* the vectors: a GPT adds to each
@@ -133,10 +136,10 @@ print("of shuffled places, the last one reads the same:", torch.allclose(out[:, 
 #
 # ### Why divide by the root of D?
 #
-# A score is a sum of D products. If queries and keys have variance 1, so has each product, and the sum has D times as
-# much. Large scores make softmax sharp: one place gets everything, before anybody knows what is worth reading. And
-# where the largest weight p is nearly 1, the slope of softmax, p (1 - p), is nearly 0: nothing gets through to learn
-# from, as with a saturated tanh.
+# Let a query and a key have D numbers each. Then a score is a sum of D products. If all these numbers are independent,
+# with mean 0 and variance 1, each product has variance 1 too, and the sum has D. Large scores make softmax sharp: one
+# place gets everything, before anybody knows what is worth reading. And where the largest weight p is nearly 1, the
+# slope of softmax, p (1 - p), is nearly 0: nothing gets through to learn from, as with a saturated tanh.
 
 # %%
 print("   D   variance of scores   largest of 8 weights   slope p(1 - p)   divided by root D: largest   slope")
@@ -187,8 +190,9 @@ check("7.1", all_heads)
 # ## A block: talk, then think
 #
 # Attention only moves vectors about: what comes out is a mean. Something has to be *made* of what was read. So behind
-# it stands a small MLP, from C channels to 4 C and back, for each place alone: first the letters talk, then each
-# thinks. The two are a block, and a GPT is some blocks, one on the other. To learn, such a tower needs two things.
+# it stands a small MLP, two linear layers with a nonlinearity between them, from C channels to 4 C and back, for each
+# place alone: first the letters talk, then each thinks. The two are a block, and a GPT is some blocks, one on the
+# other. To learn, such a tower needs two things.
 #
 # **The residual stream.** What a part computes is *added* to what it was given, x + f(x), and does not replace it. A
 # sum passes the gradient from above on to both of its inputs unchanged (lesson 1: its local derivatives are 1). So from
@@ -235,7 +239,7 @@ show(drawings.named_curves(roads, over="part", of="length of the gradient", log=
 #
 # The last piece is **dropout**: in training, each number of a vector is set to 0 with probability p, and the others are
 # divided by 1 - p, so that the mean stays. Nothing can rely on a single channel, and learning by heart gets harder. It
-# helps where a text is read many times; Shakespeare below is read twice at most, and p is 0.
+# helps where a text is read many times; Shakespeare below is read about once, and p is 0.
 #
 # Here is a block, whole, as in `backlight/models/gpt.py`:
 #
@@ -246,7 +250,8 @@ show(drawings.named_curves(roads, over="part", of="length of the gradient", log=
 #
 # In front stand the tables of characters and places; behind, a norm and a linear layer that gives logits. The loop is
 # the one that you know. `Stepper` computes loss and gradient in compiled kernels; AdamW is gradient descent with a step
-# size for each parameter; a gradient that is longer than 1 is cut to length 1.
+# size for each parameter, and `weight_decay` pulls all weights a little towards 0; the rate rises over the first tenth
+# of the steps and then falls along half a cosine; a gradient that is longer than 1 is cut to length 1.
 #
 # To write, it predicts, draws a character, appends it, and so on. It reads T characters at most, so older ones are cut
 # off. *Temperature* divides the logits: below 1 the likely gets likelier, above 1 all gets more even.
@@ -325,12 +330,13 @@ show(drawings.named_curves(curves, over="step", of="nats per character"), height
 
 
 # %% [markdown]
-# Words, lines, speakers who take turns, and no sense. From here on nothing new is needed, only more. Nearly all
-# parameters are in the blocks, 12 C² in each: 4 C² in attention, 8 C² in the MLP.
+# Words, lines, speakers who take turns, and no sense. From here on nothing new is needed, only more. (GPT-2's table of
+# 50,257 tokens has 39 million besides.) Most parameters are in the blocks, 12 C² in each: 4 C² in attention, 8 C² in
+# the MLP.
 
 # %%
 for blocks, C, what in ((4, 128, "the one above"), (6, 384, "the lecture's largest"), (12, 768, "the smallest GPT-2")):
-    print(f"{blocks:2} blocks of {C} channels: about {12 * blocks * C**2 / 1e6:.1f} million, {what}")
+    print(f"{blocks:2} blocks of {C} channels: about {12 * blocks * C**2 / 1e6:.1f} million in them, {what}")
 
 # %% [markdown]
 # ## A GPT that adds
@@ -388,7 +394,7 @@ if encode_sum(35, 48, 2) is not None:
     print(f"right: {learn_to_add(seed=1):.2%} of the sums that it has not seen")
 
 # %% [markdown]
-# Not learnt by heart, then. Do the reversed digits matter? Both ways, from five starts; from each, reversed is ahead:
+# Not learnt by heart, then. Do the reversed digits matter? Both ways, each from five starts:
 
 # %%
 runs = recorded("lesson_7_addition", lambda: [[learn_to_add(i, way) for i in range(1, 6)] for way in (True, False)])
@@ -435,17 +441,27 @@ check("7.3", splice)
 # that all it knows of a letter stands at another letter's address; and for one that starts from scratch.
 
 # %%
-names, rng = load_corpus("names"), np.random.default_rng(3)
+names = load_corpus("names")
 halves, letters = split_corpus(names, seed=42), Vocabulary.of(names.items)
 train, dev = (Sequences(letters.encode_items(part.items), 32) for part in (halves.train, halves.dev))
-fresh = network(letters.size, 32, seed=5).state_dict()
-starts, curves, old = {"from scratch": fresh}, {}, model.state_dict()
-if (spliced := splice(old, fresh, ["", *vocabulary.characters], ["", *letters.characters])) is not None:
-    starts |= {"by character": spliced, "by index": splice(old, fresh, list(range(V)), list(range(letters.size)))}
+fresh = network(letters.size, 32, seed=5)
+
+
+def weights_of(net):
+    return {name: array.copy() for name, array in net.state_dict().items()}
+
+
+def spliced(old_characters, fresh_characters):
+    return splice(weights_of(model), weights_of(fresh), old_characters, fresh_characters)
+
+
+starts, curves = {"from scratch": weights_of(fresh)}, {}
+if (by_character := spliced(["", *vocabulary.characters], ["", *letters.characters])) is not None:
+    starts |= {"by character": by_character, "by index": spliced(list(range(V)), list(range(letters.size)))}
 for name, start in starts.items():
-    learner, seen = network(letters.size, 32), []
+    learner, seen, draw = network(letters.size, 32), [], partial(train.sample, 32, np.random.default_rng(3))
     learner.load_state_dict(start)
-    for step, _ in training(learner, lambda: train.sample(32, rng), fast(200, 10), rate=3e-3):
+    for step, _ in training(learner, draw, fast(200, 10), rate=3e-3):
         if step % fast(25, 5) == 0:
             seen.append((step, mean_nats(learner.eval(), dev)))
     curves[name] = tuple(zip(*seen, strict=True))
