@@ -2,8 +2,9 @@
 
 Ours is trained as `backlight train` trains, looks at the dev split and saving included, until a look finds the goal
 reached. The lectures' networks take a fixed number of steps, 200,000, after which their dev loss is known; so their
-time is that of a step, measured here in blocks between our runs, times as many. PyTorch's GPT is trained for real, in
-as many parts as ours has runs, until it reaches the goal; its looks at the dev split are not counted.
+time is that of a step, measured here in blocks between our runs, times as many. PyTorch's GPT is trained for real by
+the recipe that the goal was set with, in as many parts as ours has runs, until it reaches the goal; its looks at the
+dev split are not counted.
 
 Needs the lectures' list, `makemore-names`: downloaded, or in the folder that BACKLIGHT_DATA names.
 """
@@ -210,7 +211,8 @@ def goals() -> list[Goal]:
             ),
         ),
         Goal(
-            nats=1.95, peer="a GPT of the same size in PyTorch, eager", parts=torch_gpt, at_least=2,
+            nats=1.95, peer="a GPT of that size in PyTorch, eager: dropout 0.1, 16,000 steps of 64", parts=torch_gpt,
+            at_least=2,
             ours=(Ours(name="the default GPT", model="gpt"),),
         ),
     ]  # fmt: skip

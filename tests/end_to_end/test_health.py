@@ -47,6 +47,7 @@ def test_a_finding_is_explained_with_the_lesson_on_it(shell: Any) -> None:
     assert said.endswith("Lesson 4: backlight lessons open 4\n")
     assert max(map(len, said.splitlines())) <= 80
     assert shell("health", "--about", "no-step", "--json").json["lessons"] == []
+    shell.refused("health", "net", "--about", "no-step", says="takes no run")
     shell.refused("health", "--about", "nothing", says="a finding is one of ")
 
 

@@ -58,7 +58,7 @@ document.body.append(out);
 
 def page_of(widget: Stepping, script: str) -> str:
     """Return a page that shows the widget and then runs a script."""
-    state = json.dumps({name: getattr(widget, name) for name in ("drawing", "steps", "step")}).replace("</", "<\\/")
+    state = json.dumps({name: getattr(widget, name) for name in ("drawing", "steps", "step")}).replace("<", "\\u003c")
     module = base64.b64encode(str(widget._esm).encode()).decode()
     return PAGE % {"css": str(widget._css), "state": state, "module": module, "script": script}
 

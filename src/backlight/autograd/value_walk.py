@@ -18,14 +18,14 @@ def hand_back(end: Any) -> None:
     Leaves add to the gradient that they have; what lies between gets its gradient afresh.
     """
     met: list[Any] = []  # those with several users
-    overdue: list[tuple[int, Any]] = []
+    overdue: list[tuple[int, int, Any]] = []
     node = end
     try:
         while node is not None:
             _hand_on([node], met)
             node = _overdue(met, overdue)
     except BaseException:  # stopped by Ctrl-C, say: nobody may seem to wait when the next walk comes
-        for waiting in (*met, *(node for _, node in overdue)):
+        for waiting in (*met, *(node for *_, node in overdue)):
             waiting._waits_for = 0
         raise
 
@@ -94,14 +94,14 @@ def _to_many(node: Any, met: list[Any], ready: list[Any]) -> None:
             ready.append(parent)
 
 
-def _overdue(met: list[Any], overdue: list[tuple[int, Any]]) -> Any:
+def _overdue(met: list[Any], overdue: list[tuple[int, int, Any]]) -> Any:
     """Return the youngest node that waits for what does not come; None if none waits."""
     for node in met:
         if node._waits_for:
-            heappush(overdue, (-node._serial, node))
+            heappush(overdue, (-node._serial, id(node), node))
     met.clear()
     while overdue:
-        node = heappop(overdue)[1]
+        node = heappop(overdue)[2]
         if node._waits_for:
             node._waits_for = 0
             return node

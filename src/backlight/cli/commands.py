@@ -1,5 +1,7 @@
 """What commands there are, and how each comes to be: when it is called, so that `--help` need not wait for all."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
@@ -67,9 +69,21 @@ class Commands(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help with the list of all."""
+        with self._only_listed():
+            super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Return the commands that begin so."""
+        with self._only_listed():
+            return super().shell_complete(ctx, incomplete)
+
+    @contextmanager
+    def _only_listed(self) -> Iterator[None]:
         self._listing = True
-        super().format_help(ctx, formatter)
-        self._listing = False
+        try:
+            yield
+        finally:
+            self._listing = False
 
 
 def list_all(app: typer.Typer) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from backlight.cli.output import RUNS, Json, RunsFolder, command, console, one_line, open_run, print_json, shortened
+from backlight.core import ConfigError
 from backlight.core.measurements import Measurements
 from backlight.runs import RunDirectory
 
@@ -28,6 +29,8 @@ def health(
 ) -> None:
     """Say what is wrong with a run, the most serious first: what, where, by which numbers, and what to try."""
     if about is not None:
+        if run is not None or report:
+            raise ConfigError("--about explains a finding and takes no run; got both. Leave one of them out.")
         _explain(about, json_output=json_output)
         return
     from backlight.health import diagnose

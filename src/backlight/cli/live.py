@@ -83,7 +83,7 @@ class Live:
         try:
             found = sample_batch(session.model, session.vocabulary, count, config=config, rng=rng, ends=session.ends)
         except DomainError:  # the weights have run away; whether training must end, the loss says, not the samples
-            return "nothing: its logits are not finite"
+            return "nothing: no next character can be drawn"
         return "  ".join(one_line(sample.text) for sample in found if sample.text)
 
     def _moved(self, where: Where) -> None:

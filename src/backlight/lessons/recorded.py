@@ -57,7 +57,10 @@ def names_in(source: str) -> list[str]:
 
 
 def mark(source: str) -> str:
-    """Return the mark of a cell's text, by which a recording tells whether it was made by that text."""
+    """Return the mark of a cell's text, by which a recording tells whether it was made by that text.
+
+    What the cell calls is not in it: after a change of that, record again.
+    """
     return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 

@@ -1,5 +1,6 @@
 """Value: the contract that micrograd's code relies on, and what it says when a number has no answer."""
 
+import copy
 import gc
 import math
 import sys
@@ -172,6 +173,16 @@ def test_a_walk_that_was_stopped_leaves_nobody_waiting() -> None:
 class Stops:
     def __mul__(self, other: object) -> object:
         raise KeyboardInterrupt
+
+
+def test_copies_of_a_node_may_both_be_overdue() -> None:
+    a = Value(2.0)
+    b = a * 3.0
+    c = copy.deepcopy(b)
+    aside = [b + 1, c + 1]
+    (b * b + c * c).backward()
+    assert a.grad == 2 * 3 * 6.0
+    assert len(aside) == 2
 
 
 def test_what_was_overdue_is_not_so_the_next_time() -> None:

@@ -135,8 +135,8 @@ def test_the_first_part_alone_is_not_held_against_anybody(tmp_path, monkeypatch)
     assert (verdict.state, verdict.right, verdict.mistake) == ("begun", False, None)
     assert verdict.headline == "5.1: not yet, but right so far."
     assert verdict.lines[0] == "Right so far: logprobs, probs, inverse, total."
-    assert verdict.lines[1] == "Not yet from here: counts; 22 of 26 are still to come."
-    assert judged("5.1", first(25)).lines[1] == "Not yet from here: C; it is the last of 26, and still to come."
+    assert verdict.lines[1] == "Not there yet: counts, shifted, largest, ...; 22 of 26 are still to come."
+    assert judged("5.1", first(25)).lines[1] == "Not there yet: C; 1 of 26 is still to come."
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(OFF, raising=False)
     record_try(verdict)
@@ -323,3 +323,12 @@ def test_what_a_message_says_is_about_its_mistake(id_, mistake, says):
     (found,) = [one for one in EXERCISES[id_].mistakes if one.name == mistake]
     assert says in found.message
     assert any(says in line for line in judged(id_, found.answer).lines)
+
+
+def test_what_is_no_dictionary_of_these_names_is_not_nothing():
+    for wrong in (lambda *_: np.zeros(3), lambda *_: {"dlogit": np.zeros(3)}, lambda *_: (np.zeros(2),) * 26):
+        verdict = judged("5.1", wrong)
+        assert verdict.state == "misfit"
+        assert "none of these is in it" in verdict.lines[0]
+    for nothing in (lambda *_: {}, lambda *_: {"probs": None}, lambda *_: None):
+        assert judged("5.1", nothing).state == "unfinished"

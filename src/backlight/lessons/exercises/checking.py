@@ -91,8 +91,9 @@ def _compared(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Par
 def _begun(exercise: Exercise, ours: Sequence[Parts], reference: Parts) -> Verdict:
     there = [name for name in reference if all(name in mine for mine in ours)]
     coming = [name for name in reference if name not in there]
-    count = f"{len(coming)} of {len(reference)} are" if len(coming) > 1 else f"it is the last of {len(reference)}, and"
-    lines = (f"Right so far: {', '.join(there)}.", f"Not yet from here: {coming[0]}; {count} still to come.")
+    count = "1 of {} is" if len(coming) == 1 else f"{len(coming)} of {{}} are"
+    missing = f"Not there yet: {', '.join(coming[:3])}{', ...' if len(coming) > 3 else ''}"
+    lines = (f"Right so far: {', '.join(there)}.", f"{missing}; {count.format(len(reference))} still to come.")
     return Verdict(id=exercise.id, state="begun", lines=(*lines, _advice(exercise)[1]))
 
 

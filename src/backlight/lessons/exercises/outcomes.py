@@ -69,8 +69,10 @@ def parts_of(
         named = {_ONE: outcome}
     if in_parts and reference is not None:
         named = {name: named[name] for name in reference if named.get(name) is not None and named[name] is not ...}
-        if not named:
+        if not named and isinstance(outcome, Mapping) and not set(outcome) - set(reference):
             raise Unfinished
+        if not named:
+            raise Misfit(f"it should be a dictionary with some of {_listed(reference)}; none of these is in it.")
     elif reference is not None and list(named) != list(reference):
         missing = [name for name in reference if name not in named]
         if missing:

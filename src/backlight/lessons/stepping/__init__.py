@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 from backlight.autograd import Value
@@ -45,10 +46,10 @@ def stepping(end: Value | Explanation, *, title: str = "") -> Any:
     walk = Walk(end, title)
     if os.environ.get(FOR_PAGES) or _nobody_looks():
         return walk
-    try:
-        from backlight.lessons.stepping.live import Stepping
-    except ImportError:
+    if find_spec("anywidget") is None:
         return walk
+    from backlight.lessons.stepping.live import Stepping
+
     return Stepping(walk)
 
 

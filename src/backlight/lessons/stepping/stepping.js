@@ -14,7 +14,7 @@ function element(tag, className, text) {
 function button(text, label, act) {
   const made = element("button", "", text);
   made.type = "button";
-  made.setAttribute("aria-label", label);
+  if (label) made.setAttribute("aria-label", label);
   made.addEventListener("click", act);
   return made;
 }
@@ -61,7 +61,7 @@ function render({ model, el }) {
   slider.setAttribute("aria-label", "step of the walk back");
   const back = button("◂", "one step back", () => go(at() - 1));
   const on = button("▸", "one step on", () => go(at() + 1));
-  const play = button("Play", "play or pause", () => (timer ? stop() : start()));
+  const play = button("Play", "", () => (timer ? stop() : start()));
   play.classList.add("play");
   const ends = element("div", "ends");
   ends.append(element("span", "", "nothing known yet"), element("span", "", "all gradients known"));
@@ -117,8 +117,8 @@ function render({ model, el }) {
     const { node, arrows, to, grads, known, head, rows, words } = steps[now];
     slider.value = now;
     slider.setAttribute("aria-valuetext", `step ${now} of ${last}: ${head}`);
-    back.disabled = now === 0;
-    on.disabled = now === last;
+    back.setAttribute("aria-disabled", now === 0); // disabled for real, it would lose the focus
+    on.setAttribute("aria-disabled", now === last);
 
     grads.forEach((text, place) => {
       const number = part(`grad ${place}`);

@@ -45,7 +45,7 @@ class Walk:
     def for_page(self) -> str:
         """Return the still picture with all steps, for a page whose own script puts the slider in its place."""
         steps = json.dumps({"drawing": self.drawing, "steps": self.steps}, ensure_ascii=False)
-        steps = steps.replace("</", "<\\/")  # an end of a script would be taken for this one's
+        steps = steps.replace("<", "\\u003c")  # neither an end of a script nor a comment can begin in it
         return f'{self.still}<script type="application/json" class="walk">{steps}</script>'
 
     @cached_property
