@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -10,7 +11,7 @@ from tests.unit.figures.test_style import contrast
 
 from backlight import Value
 from backlight.lessons import LESSONS, Lesson
-from backlight.lessons.pages import index_page, lesson_page
+from backlight.lessons.pages import index_page, lesson_page, made_of
 from backlight.lessons.pages.style import STYLE
 from backlight.lessons.source import Cell, parse
 from backlight.lessons.stepping import stepping
@@ -142,3 +143,25 @@ def test_everything_can_be_read_by_day_and_by_night(paper):
     for theme in (light, dark):
         for colour in ("ink", "muted", "word", "text", "number", "link"):
             assert contrast(theme[colour], theme[paper]) >= 4.5, colour
+
+
+PAGES = Path(__file__).parents[3] / "docs" / "course"
+
+
+def test_the_pages_in_the_repository_are_of_these_sources():
+    stale = [
+        one.name for one in LESSONS.values() if made_of(one) not in (PAGES / f"{one.name}.html").read_text("utf-8")
+    ]
+    assert stale == [], "make them again: make course"
+    assert (PAGES / "index.html").read_text("utf-8") == index_page(LESSONS.values())
+    assert {path.name for path in PAGES.glob("*.html")} == {
+        "index.html",
+        *(f"{one.name}.html" for one in LESSONS.values()),
+    }
+
+
+def test_a_page_tells_another_text_by_its_mark():
+    assert made_of(tiny()) in lesson_page(tiny(), notebook([], [], []))
+    assert made_of(tiny()) != made_of(
+        Tiny(number=1, name="x", title="x", able="x", source=SOURCE.replace("2 * x", "x"))
+    )

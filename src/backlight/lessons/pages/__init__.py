@@ -3,6 +3,6 @@
 They need `nbconvert`, which comes with Jupyter. `make course` runs the lessons and writes the pages.
 """
 
-from backlight.lessons.pages.page import index_page, lesson_page
+from backlight.lessons.pages.page import index_page, lesson_page, made_of
 
-__all__ = ["index_page", "lesson_page"]
+__all__ = ["index_page", "lesson_page", "made_of"]

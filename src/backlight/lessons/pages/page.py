@@ -10,6 +10,7 @@ from typing import Any
 from backlight.lessons.catalogue import Lesson
 from backlight.lessons.pages.cells import code_html, outputs_html, text_html
 from backlight.lessons.pages.style import STYLE
+from backlight.lessons.recorded import mark
 from backlight.lessons.source import Cell
 from backlight.lessons.stepping.assets import asset
 
@@ -33,7 +34,7 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'{may}">
 <meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
+<link rel="icon" href="data:,">{made_of}
 <title>{title}</title>
 <style>{style}</style>
 </head>
@@ -69,7 +70,8 @@ def lesson_page(
         f"these are folded away. To work on it, take the notebook: <code>backlight lessons open {lesson.number}</code>."
         f'</p>\n{_contents(cells)}<main>\n{cells}\n</main>\n<footer><nav class="way">{links}</nav></footer>'
     )
-    return _page(f"Lesson {lesson.number}: {lesson.title}", body, walks='class="walk"' in cells)
+    title, walks = f"Lesson {lesson.number}: {lesson.title}", 'class="walk"' in cells
+    return _page(title, body, walks=walks, made_of=made_of(lesson))
 
 
 def index_page(lessons: Iterable[Lesson], *, notebooks: str = "../../notebooks") -> str:
@@ -94,15 +96,22 @@ def page_name(lesson: Lesson) -> str:
     return f"{lesson.name}.html"
 
 
-def _page(title: str, body: str, *, walks: bool = False) -> str:
+def made_of(lesson: Lesson) -> str:
+    """Return the element by which a page tells which text it was made of: a test holds the pages to the sources."""
+    sources = "\n".join(cell.source for student in (False, True) for cell in lesson.cells(student=student))
+    return f'\n<meta name="made-of" content="{mark(sources)}">'
+
+
+def _page(title: str, body: str, *, walks: bool = False, made_of: str = "") -> str:
     if not walks:
-        return _PAGE.format(title=escape(title), style=STYLE, body=body, may="")
+        return _PAGE.format(title=escape(title), style=STYLE, body=body, may="", made_of=made_of)
     module = asset("stepping.js")
     script = module.replace(_EXPORT, _MOUNT)
-    mark = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    sha = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     body += f'\n<script type="module">{script}</script>'
     style = STYLE + asset("stepping.css")
-    return _PAGE.format(title=escape(title), style=style, body=body, may=f"; script-src 'sha256-{mark}'")
+    may = f"; script-src 'sha256-{sha}'"
+    return _PAGE.format(title=escape(title), style=style, body=body, may=may, made_of=made_of)
 
 
 def _cells(lesson: Lesson, notebook: Mapping[str, Any]) -> Iterator[str]:
