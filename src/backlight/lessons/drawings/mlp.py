@@ -105,7 +105,7 @@ def embeddings(before: FloatArray, after: FloatArray, labels: Sequence[str], *, 
 
     def draw(figure: Figure) -> None:
         axes = list(figure.subplots(1, 2))
-        for ax, points, title in zip(axes, (before, after), ("Before: by chance", "After: learned"), strict=True):
+        for ax, points, title in zip(axes, (before, after), ("Before: by chance", "After: learnt"), strict=True):
             ax.plot(*points.T, ".", color=palette(ax).muted)
             ax.grid(visible=True)
             ax.margins(0.08)

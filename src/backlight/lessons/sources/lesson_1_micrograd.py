@@ -237,7 +237,7 @@ o.label = "o"
 show(explain(o).picture("A neuron"))
 
 # %% [markdown]
-# The darker a box, the larger its gradient, whatever the sign. Look at where the light is. `tanh` has a slope of its
+# The darker a box, the larger its gradient, whatever the sign. Look at the arrow into `o`: `tanh` has a slope of its
 # own, `1 - o²`, and everything behind it gets multiplied by that. If `o` is near 1 or -1, that slope is near 0, and
 # nothing gets through: a *saturated* neuron learns nothing. Lesson 4 is about that.
 #
@@ -401,14 +401,14 @@ print(neuron, "has", len(neuron.parameters()), "parameters and says", round(neur
 # ## From numbers to choices
 #
 # A language model will have to choose among letters. Its outputs, one for each letter, are any numbers: *logits*. To
-# make probabilities of them, take e to each, which makes them positive, and divide by the sum, which makes them sum
-# to 1. This is *softmax*. If the letter that really came had the probability p, the loss is -log p: nothing where it
-# was certain, and more the less it was expected.
+# make probabilities of them, raise e to the power of each, which makes them positive, and divide by the sum, which
+# makes them sum to 1. This is *softmax*. If the letter that really came had the probability p, the loss is -log p:
+# nothing where it was certain, and more the less it was expected.
 
 # %%
 for p in (1.0, 0.5, 0.1, 0.001):
     print(f"p = {p:<6} -log p = {(1 / Value(p)).log().data:.4f}")
-print(f"e to 1 is {Value(1.0).exp().data:.4f}")
+print(f"e to the power of 1 is {Value(1.0).exp().data:.4f}")
 
 # %% [markdown]
 # ### Exercise 1.6: softmax and negative log-likelihood

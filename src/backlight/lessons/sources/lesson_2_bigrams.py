@@ -136,9 +136,10 @@ print("row sums without keepdim:", [round(one, 3) for one in wrong.sum(1)[:4].to
 # %% [markdown]
 # ## How good is it?
 #
-# Ask the model for the probability of each character that really came. Multiplied together they say how likely it
-# finds the text: the *likelihood*. That product is far too small for a computer, so take logs, which add up instead.
-# Turn the sign, so that small is good, and divide by how many there were. This is the *loss*, in nats per character.
+# Ask the model for the probability of each character that really came. Multiplied together they say how likely it finds
+# the text: the *likelihood*. That product is far too small for a computer, so take logs, which add up instead. Turn the
+# sign, so that small is good, and divide by how many there were. This is the *loss*, in nats per character. (Nats go
+# with the natural log; ln 2, about 0.69 of them, are one bit.)
 
 
 # %%
@@ -249,7 +250,8 @@ show(drawings.smoothing(ks, curves))
 
 # %% [markdown]
 # The dotted lines, train, only rise: smoothing spoils what was counted. The dev lines fall first, the 2-gram's by too
-# little to see. Their lowest point is the `k` to take.
+# little to see. (A pair is a *bigram* or 2-gram, three in a row are a *trigram*; an n-gram looks n - 1 characters
+# back.) Their lowest point is the `k` to take.
 #
 # ## The same model as a network
 #

@@ -55,7 +55,7 @@ for n in (1, 2, 3, 4, 6, 8):
 # text: to the table, every row is a world of its own. What it has learnt after "ann" tells it nothing of "enn", since
 # it does not know that a and e have anything in common.
 #
-# ## The idea: a letter is a point, and the points are learned
+# ## The idea: a letter is a point, and the points are learnt
 #
 # Give each letter a few numbers of its own, say two: a point in a plane. Compute the probabilities from the *points* of
 # the letters before, by some smooth formula. Letters whose points are near each other then have nearly the same
@@ -254,7 +254,7 @@ for i in range(steps):
 print(f"and on train {loss_on(network, Xtr, Ytr):.4f}")
 
 # %% [markdown]
-# Look at what the first short steps gain. Nothing was learned from dev: that is what makes its loss worth something.
+# Look at what the first short steps gain. Nothing was learnt from dev: that is what makes its loss worth something.
 #
 # ## Two losses tell what is wrong
 #
@@ -507,7 +507,7 @@ print(*("".join(labels[i] for i in name) for name in names))
 # %% [markdown]
 # ## What you can now do
 #
-# - say why a table cannot look far back, and how letters as learned points help
+# - say why a table cannot look far back, and how letters as learnt points help
 # - train on minibatches, find a learning rate by a sweep, and lower it at the end
 # - test a network on a few examples, and read its losses on train and dev
 # - say what the first loss should be, and choose first weights that give it

@@ -259,7 +259,7 @@ for scale in (0.01, 5.0, 0.3):
 #
 # ### The price: examples are not alone any more
 #
-# What the network says about one name now depends on which others are in the batch. One example, in six batches:
+# What the network says about one example now depends on which others are in the batch. One example, in six batches:
 
 # %%
 for seed in range(6):
@@ -444,8 +444,8 @@ better = seen.pop("gain 1, batch norm")
 
 # %% [markdown]
 # **1. Activations.** A histogram of each layer's output, the first layer on top. Healthy (the first net): about as wide
-# in every layer, and only low heaps at the ends. Too small a gain: hardly any width (read the numbers), and only the
-# last layers have begun to learn. Too large: everything at the ends.
+# in every layer, with a small share in the shaded ends, where a gate is shut. Too small a gain: hardly any width (read
+# the numbers), and only the last layers have begun to learn. Too large: everything at the ends.
 
 # %%
 show(drawings.compared(measured.activations, seen, title="Activations"))

@@ -130,8 +130,9 @@ show(drawings.mirrors(moves), width=8, height=7.2)
 #
 # ## A whole network, in steps of one line
 #
-# The network of lesson 4: three characters in, vectors side by side, a layer, batch norm, tanh, a layer, cross-entropy.
-# It is taken apart so far that each line is *one* step whose slope you know.
+# The network of lesson 4, with 64 units, and with the `b1` that lesson 4 left out: watch its gradient. Three characters
+# in, vectors side by side, a layer, batch norm, tanh, a layer, cross-entropy. It is taken apart so far that each line
+# is *one* step whose slope you know.
 
 # %%
 corpus = load_corpus("names")
@@ -174,7 +175,9 @@ print(f"loss {loss.item():.4f} nats")
 
 # %% [markdown]
 # Why N - 1? The mean was made to fit these very numbers, so their squared distances from it come out a little too
-# small: by the factor (N - 1)/N, on average. To divide by N - 1 makes up for it. This is *Bessel's correction*.
+# small: by the factor (N - 1)/N, on average. To divide by N - 1 makes up for it. This is *Bessel's correction*. (Lesson
+# 4 divided by N, as PyTorch's batch norm does in training. The lecture divides by N - 1 here, and so do we; and what
+# was batch norm's `bias` there is `shift` here, to tell it from `b1` and `b2`.)
 #
 # And autograd's answer, to compare with. `retain_grad()` keeps the gradients of what lies in between:
 
@@ -323,8 +326,8 @@ show(both, width=11, height=8.4)
 #
 # Write `cross_entropy_backward(logits, targets)`. `logits` is an array (N, V), `targets` (N,) whole numbers. The loss
 # is the mean over the rows of -log p, where p is softmax of the row at its target. Return its gradient by the logits,
-# (N, V), in one piece: without the gradients of logprobs, probs and the rest. Logits of 1000 are allowed. (An array
-# that was made of `given("5.2")` will do, too.)
+# (N, V), in one piece: without the gradients of logprobs, probs and the rest. Logits of 1000 are allowed. (Instead of
+# the function you may hand `check` the gradient itself, worked out from the logits and targets in `given("5.2")`.)
 
 
 # %%

@@ -31,10 +31,11 @@ from backlight.train.stepping import Stepper
 # %% [markdown]
 # ## One long text
 #
-# Nine plays, a single stream of characters; the last tenth is held out. A network gets a *chunk* of T characters from
-# anywhere, and the same chunk moved on by one. In these are T examples, not one: after the first character comes the
-# second, after the first two the third, and so on. A chunk teaches contexts of all lengths from 1 to T, and writing
-# needs them: it begins with one character. What is to be beaten are counted pairs, which is lesson 2's bigram.
+# Nine plays, a single stream of characters; the last tenth is dev, and there is no test part here. A network gets a
+# *chunk* of T characters from anywhere, and the same chunk moved on by one. In these are T examples, not one: after the
+# first character comes the second, after the first two the third, and so on. A chunk teaches contexts of all lengths
+# from 1 to T, and writing needs them: it begins with one character. What is to be beaten are counted pairs, which is
+# lesson 2's bigram.
 
 # %%
 text = load_corpus("shakespeare").items[0]
@@ -296,8 +297,8 @@ for temperature in (0.3, 0.8, 1.5):
     print(f"--- temperature {temperature}", write(model, fast(140, 10), temperature))
 
 # %% [markdown]
-# What do its heads read? Nobody told them. Look for one that reads the letter itself, one that stays with the first
-# letter of a word, one that waits for a space or for the line's end:
+# What do its heads read? Nobody told them. Look for one that mostly reads the letter itself, and for one that goes back
+# to the first letter of a word:
 
 # %%
 ids = vocabulary.encode("\nThe king is dead.")
@@ -307,7 +308,7 @@ show(pages.attention(layers, [vocabulary.label(one) for one in ids]))
 # %% [markdown]
 # ## The same, larger
 #
-# Four blocks, twice the channels, twice the context. This takes minutes, so what you see was recorded.
+# Four blocks, twice the channels, twice the context. This takes a minute or two, so what you see was recorded.
 
 
 # %%
@@ -330,9 +331,9 @@ show(drawings.named_curves(curves, over="step", of="nats per character"), height
 
 
 # %% [markdown]
-# Words, lines, speakers who take turns, and no sense. From here on nothing new is needed, only more. (GPT-2's table of
-# 50,257 tokens has 39 million besides.) Most parameters are in the blocks, 12 C² in each: 4 C² in attention, 8 C² in
-# the MLP.
+# Words, lines, speakers who take turns, and no sense. From here on nothing new is needed, only more. (GPT-2 reads
+# pieces of words, called tokens; its table of 50,257 of them is another 39 million.) Most parameters are in the blocks,
+# 12 C² in each: 4 C² in attention, 8 C² in the MLP.
 
 # %%
 for blocks, C, what in ((4, 128, "the one above"), (6, 384, "the lecture's largest"), (12, 768, "the smallest GPT-2")):
@@ -437,8 +438,9 @@ def splice(old, fresh, old_characters, fresh_characters):
 check("7.3", splice)
 
 # %% [markdown]
-# 200 steps on names: for the network that learnt Shakespeare, spliced by character; for the same, spliced by index, so
-# that all it knows of a letter stands at another letter's address; and for one that starts from scratch.
+# What was learnt should be of use only at the right address. 200 steps on names: for the network that learnt
+# Shakespeare, spliced by character; for the same, spliced by index, so that all it knows of a letter stands at another
+# letter's address; and for one that starts from scratch.
 
 # %%
 names = load_corpus("names")
