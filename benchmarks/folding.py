@@ -5,7 +5,7 @@ from threadpoolctl import threadpool_limits
 
 from backlight.models import MLP, MLPConfig, WaveNet, WaveNetConfig
 from backlight.models.neural import NeuralModel
-from backlight.nn import calibrate, fold
+from backlight.nn import fold, update_bn
 from benchmarks.harness import Comparison, compare, save
 
 STEPS = 100
@@ -27,7 +27,7 @@ def measure(name: str, model: NeuralModel, rows: int) -> Comparison:
     """Compare the two on one thread, and check that they give the same logits."""
     rng = np.random.default_rng(2)
     x = rng.integers(0, 27, (rows, model.context))
-    calibrate(model, rng.integers(0, 27, (ROWS, model.context)))
+    update_bn(model, rng.integers(0, 27, (ROWS, model.context)))
     model.eval()
     folded = fold(model)
     apart = np.abs(folded.next_logits(x) - model.next_logits(x)).max()

@@ -22,8 +22,8 @@ from backlight.nn import fold
 from backlight.optim import clip_grad_norm
 from backlight.sample import SampleConfig, sample_batch
 from backlight.text import Vocabulary
-from backlight.train import RECIPES, Plan, Recipe, Setup, set_up
-from backlight.train.stepping import Stepper
+from backlight.training import RECIPES, Plan, Recipe, Setup, set_up
+from backlight.training.stepping import Stepper
 from benchmarks.harness import Comparison, compare, save
 
 COUNT = 10_000
@@ -51,7 +51,7 @@ def train(setup: Setup, recipe: Recipe) -> None:
     assert isinstance(setup.model, NeuralModel)
     flat, rate, rng = setup.model.flat(), recipe.rate(), setup.batches()
     optimiser, stepper = recipe.build(flat), Stepper(setup.model)
-    setup.model.draw_from(rng)
+    setup.model.set_rng(rng)
     for step in range(recipe.steps):
         stepper.forward(setup.data["train"].sample(recipe.batch_size, rng))
         stepper.backward()
@@ -71,7 +71,7 @@ def rung(name: str) -> dict[str, Any]:
         seconds.append(time.perf_counter() - started)
         characters += sum(len(sample.probabilities) for sample in samples)
     return {
-        "model": name, "parameters": model.parameter_count(), "seconds": statistics.median(seconds),
+        "model": name, "parameters": model.num_parameters(), "seconds": statistics.median(seconds),
         "characters_an_item": characters / (BLOCKS * COUNT),
     }  # fmt: skip
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from backlight.models.ngram import NGram, NGramConfig
-from backlight.text import Sequences, Vocabulary, Windows, item_hashes, load_corpus, split_corpus
+from backlight.text import Sequences, Vocabulary, Windows, load_corpus, split_corpus, training_hashes
 from benchmarks.harness import RESULTS, save
 
 LINES = (32_000, 320_000, 3_200_000, 10_000_000)
@@ -50,7 +50,7 @@ def stages(path: Path) -> Iterator[str]:
     yield "split"
     vocabulary = Vocabulary.of(corpus.items)
     yield "vocabulary"
-    item_hashes(corpus.items)
+    training_hashes(corpus.items)
     yield "seen"
     encoded = vocabulary.encode_items(splits.train.items)
     yield "encode"

@@ -21,7 +21,7 @@ import torch
 
 from backlight.models import GPT, MLP, GPTConfig, MLPConfig, WaveNet, WaveNetConfig
 from backlight.text import Dataset
-from backlight.train import RECIPES, Evaluation, Plan, prepare, set_up
+from backlight.training import RECIPES, Evaluation, Plan, prepare, set_up
 from benchmarks.harness import Comparison, compared, save
 from benchmarks.peers import lecture_layers as lecture
 from benchmarks.peers.torch_gpt import TorchGPT, take_weights

@@ -19,16 +19,16 @@ from typing import Any
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from backlight.core.measurements import Measurements
 from backlight.figures.catalogue import PICTURES
-from backlight.figures.gathering import Source, measured
+from backlight.figures.data import Source, measured
 from backlight.figures.pages import Page
 from backlight.figures.saving import new_figure
-from backlight.health.watching import watch
 from backlight.models.neural import NeuralModel
 from backlight.runs import RunDirectory
 from backlight.runs.atomic import write_atomically
-from backlight.train import RECIPES, Plan, set_up
+from backlight.training import RECIPES, Plan, set_up
+from backlight.watch.api import watch
+from backlight.watch.records import Measurements
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images" / "gallery"

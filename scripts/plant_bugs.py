@@ -167,7 +167,7 @@ def judge(bug: Bug, copies: "queue.SimpleQueue[Path]") -> Verdict:
 
 
 def judge_all(bugs: list[Bug], jobs: int, *, everything: bool) -> list[Verdict]:
-    """Judge bugs, `jobs` at a time, printing each verdict as it comes."""
+    """Check bugs, `jobs` at a time, printing each verdict as it comes."""
     with tempfile.TemporaryDirectory(prefix="planted_bugs_") as name:
         folder = Path(name).resolve()
         copy = make_copy(folder)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from backlight.lessons.kept import CONFIG, FILE, kept_net
-from backlight.train import RECIPES, Plan, mean_nats, prepare
+from backlight.lessons.pretrained import CONFIG, FILE, load_pretrained
+from backlight.training import RECIPES, Plan, mean_nll, prepare
 
 WEIGHTS = Path(__file__).parents[1] / "src" / "backlight" / "lessons" / "weights" / FILE
 
@@ -31,8 +31,8 @@ def main() -> None:
         arrays, facts = session.run.load_weights()
     WEIGHTS.parent.mkdir(exist_ok=True)
     save_file({name: array.astype(np.float16) for name, array in arrays.items()}, WEIGHTS)
-    net = kept_net()
-    nats = {part: mean_nats(net, session.data[part]) for part in ("train", "dev", "test")}
+    net = load_pretrained()
+    nats = {part: mean_nll(net, session.data[part]) for part in ("train", "dev", "test")}
     print(f"{WEIGHTS.name}  {WEIGHTS.stat().st_size:,} bytes  step {facts['step']:,}")
     print("  ".join(f"{part} {loss:.4f}" for part, loss in nats.items()))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backlight.ladder import RUNGS
+from backlight.compare import RUNGS
 
 FEW = ("--steps", "6")
 PAIR = ("bigram", "mlp")

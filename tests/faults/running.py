@@ -10,8 +10,8 @@ from tests.faults import theirs
 from tests.faults.experiment import Experiment
 from tests.faults.tasks import Data
 
-from backlight.core.measurements import Measurements
 from backlight.health import compare_splits, examine, watch
+from backlight.watch.records import Measurements
 
 PROBED = 16
 """Examples of the batch that the net is examined with before it is trained."""

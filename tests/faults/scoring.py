@@ -9,8 +9,8 @@ from tests.faults.healthy import HEALTHY
 from tests.faults.margins import numbers_of
 from tests.faults.running import measured
 
-from backlight.core.measurements import Measurements
 from backlight.health import diagnose
+from backlight.watch.records import Measurements
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ def lecture_split(names):
 
 
 def nats(model, items):
-    return model.target_nats(*windows(items, model.context)).mean()
+    return model.nll(*windows(items, model.context)).mean()
 
 
 @pytest.mark.parametrize(("k", "expected"), [(0.0, 2.4540), (1.0, 2.4546)])

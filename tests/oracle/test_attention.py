@@ -6,12 +6,12 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from backlight.autograd import Tensor, apply
-from backlight.autograd.ops.attention import CausalAttention, Places
+from backlight.autograd.ops.attention import CausalAttention, PackedIndex
 from backlight.core import NOT_A_TARGET, Batch
 from backlight.models.gpt import GPT, GPTConfig
 from backlight.nn import CausalSelfAttention
 from backlight.optim import AdamW, clip_grad_norm
-from backlight.twins import gradients_of, loss_of, twin_of
+from backlight.pytorch import gradients_of, loss_of, to_torch
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-11}
 
@@ -44,21 +44,21 @@ def with_biases(module, rng):
 def test_rows_of_a_ragged_batch_are_those_of_the_padded_one(rng):
     layer = CausalSelfAttention(8, 2, rng=rng).to(np.float64)
     x_BTC = rng.standard_normal((3, 5, 8))
-    places = Places((3, 5), np.array([0, 1, 2, 5, 10, 11, 12, 13, 14]))
+    places = PackedIndex((3, 5), np.array([0, 1, 2, 5, 10, 11, 12, 13, 14]))
     x = Tensor(places.gather(x_BTC), requires_grad=True)
     y = layer(x, places)
     assert_allclose(y.numpy(), places.gather(layer(Tensor(x_BTC)).numpy()), **TIGHT)
     dy = rng.standard_normal(y.shape)
     y.backward(dy)
     whole = torch.tensor(x_BTC, requires_grad=True)
-    twin_of(layer)(whole).backward(torch.from_numpy(places.spread(dy)))
+    to_torch(layer)(whole).backward(torch.from_numpy(places.spread(dy)))
     assert_allclose(x.grad.numpy(), places.gather(whole.grad.numpy()), **TIGHT)
 
 
 def test_reading_position_by_position_is_reading_at_once(rng):
     layer = with_biases(CausalSelfAttention(8, 2, rng=rng), rng)
     x_BTC = rng.standard_normal((3, 7, 8))
-    theirs = twin_of(layer)(torch.from_numpy(x_BTC)).detach().numpy()
+    theirs = to_torch(layer)(torch.from_numpy(x_BTC)).detach().numpy()
     cache = layer.cache(3, 7)
     for t in range(7):
         assert_allclose(layer.step(x_BTC[:, t].T, cache).T, theirs[:, t], **TIGHT)
@@ -116,7 +116,7 @@ def test_what_comes_later_changes_nothing(rng):
 def test_dropout_of_weights_keeps_the_mean_and_is_off_in_evaluation(rng):
     layer = CausalSelfAttention(8, 2, dropout=0.25, rng=rng).to(np.float64)
     x = Tensor(rng.standard_normal((2, 4, 8)))
-    wanted = twin_of(layer.eval())(torch.from_numpy(x.numpy())).detach().numpy()
+    wanted = to_torch(layer.eval())(torch.from_numpy(x.numpy())).detach().numpy()
     assert_allclose(layer(x).numpy(), wanted, **TIGHT)
     layer.train()
     draws = np.array([layer(x).numpy() for _ in range(4000)])
@@ -151,7 +151,7 @@ SIZES = [
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_logits_loss_and_gradients_match_the_twin(sizes, size, length, rng):
     model = with_biases(gpt(rng, **sizes), rng)
-    twin = twin_of(model)
+    twin = to_torch(model)
     batch = batch_of(model, size, length, rng)
     theirs = twin(torch.from_numpy(batch.x))
     logits = model(batch.x)
@@ -174,9 +174,9 @@ def test_a_sequence_without_a_target_is_not_counted(rng):
     batch = batch_of(model, 4, 6, rng)
     batch.y[2] = NOT_A_TARGET
     batch.y[0, 0] = NOT_A_TARGET  # in the middle: read all the same
-    twin = twin_of(model)
+    twin = to_torch(model)
     assert_allclose(model.loss(batch).item(), loss_of(twin, batch).item(), **TIGHT)
-    nats = model.target_nats(batch.x, batch.y)
+    nats = model.nll(batch.x, batch.y)
     theirs = torch.nn.functional.cross_entropy(
         twin(torch.from_numpy(batch.x)).mT, torch.from_numpy(batch.y), ignore_index=NOT_A_TARGET, reduction="none"
     )
@@ -186,15 +186,15 @@ def test_a_sequence_without_a_target_is_not_counted(rng):
 
 def test_tied_weights_are_one_parameter_in_the_twin_too(rng):
     model = gpt(rng, tie_weights=True)
-    twin = twin_of(model)
+    twin = to_torch(model)
     assert len(list(twin.parameters())) == len(model.parameters()) == len(gpt(rng).parameters()) - 1
-    assert sum(p.numel() for p in twin.parameters()) == model.parameter_count()
+    assert sum(p.numel() for p in twin.parameters()) == model.num_parameters()
 
 
 @pytest.mark.parametrize("tie_weights", [False, True])
 def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(tie_weights, rng):
     model = gpt(rng, vocabulary_size=27, context=8, channels=32, heads=4, tie_weights=tie_weights)
-    twin = twin_of(model)
+    twin = to_torch(model)
     settings = {"lr": 3e-3, "betas": (0.9, 0.99), "weight_decay": 0.1}
     ours, theirs = AdamW(model.parameters(), **settings), torch.optim.AdamW(twin.parameters(), **settings)
     losses, their_losses = [], []

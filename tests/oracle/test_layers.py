@@ -13,11 +13,11 @@ import backlight.nn
 from backlight import nn
 from backlight.autograd import Tensor
 from backlight.autograd.gradcheck import central_difference, some_places
+from backlight.gradcheck.layer_cases import CASES
 from backlight.nn import init
 from backlight.nn.module import Module
 from backlight.nn.recurrent import Recurrent
-from backlight.proofs.layer_cases import CASES
-from backlight.twins import TWINS, gradients_of, twin_of, weights_of
+from backlight.pytorch import TORCH_MODULES, gradients_of, to_torch, weights_of
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
 
@@ -30,7 +30,7 @@ def gradients(module: Module) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_output_and_gradients_match_the_twin(case, training, rng):
     ours = case.make(rng).train(training)
-    twin = twin_of(ours)
+    twin = to_torch(ours)
     numbers = case.x(rng)
     floating = numbers.dtype.kind == "f"
     x = Tensor(numbers.copy(), requires_grad=True) if floating else numbers
@@ -87,12 +87,12 @@ def layers_of_the_package() -> set[type[Module]]:
 
 
 def test_every_layer_and_model_has_a_twin():
-    assert layers_of_the_package() == set(TWINS)
+    assert layers_of_the_package() == set(TORCH_MODULES)
 
 
 def test_every_layer_has_a_case(rng):
     covered = {type(module) for case in CASES for _, module in case.make(rng).named_modules()}
-    assert {cls for cls in TWINS if cls.__module__.startswith("backlight.nn")} <= covered
+    assert {cls for cls in TORCH_MODULES if cls.__module__.startswith("backlight.nn")} <= covered
 
 
 # -- initialisation: the spread that PyTorch's formulas prescribe ------------------------------------------------------

@@ -13,11 +13,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from backlight import nn
 from backlight.autograd import Tensor
 from backlight.core import NOT_A_TARGET, BacklightError, Batch, ConfigError
+from backlight.gradcheck.model_cases import CASES, ModelCase, random_batch
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.neural import NeuralModel
 from backlight.optim import AdamW
-from backlight.proofs.model_cases import CASES, ModelCase, random_batch
-from backlight.twins import TWINS, copy_weights, gradients_of, links_of, loss_of, twin_of, weights_of
+from backlight.pytorch import TORCH_MODULES, copy_weights, gradients_of, loss_of, to_torch, weight_map, weights_of
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
 
@@ -29,7 +29,7 @@ def mlp(**sizes) -> Callable[[np.random.Generator], NeuralModel]:
 
 def run(case: ModelCase, rng: np.random.Generator) -> tuple[NeuralModel, torch.nn.Module, Batch]:
     model = case.make(rng)
-    return model, twin_of(model), case.batch(model, rng)
+    return model, to_torch(model), case.batch(model, rng)
 
 
 def gradients(model: nn.Module) -> dict[str, np.ndarray]:
@@ -76,7 +76,7 @@ def test_scores_match_the_twin(case, rng):
     theirs = torch.nn.functional.cross_entropy(
         logits.reshape(y.size, -1), torch.from_numpy(y.reshape(-1)), ignore_index=NOT_A_TARGET, reduction="none"
     )
-    assert_allclose(model.target_nats(batch.x, y), theirs.numpy().reshape(y.shape), **TIGHT)
+    assert_allclose(model.nll(batch.x, y), theirs.numpy().reshape(y.shape), **TIGHT)
     last = logits if model.reads == "windows" else logits[:, -1]
     assert_allclose(model.next_logits(batch.x), last.numpy(), **TIGHT)
 
@@ -106,7 +106,7 @@ def test_gradients_add_up_over_two_batches_as_in_torch(case, rng):
 @pytest.mark.parametrize("direct", [False, True])
 def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(direct, rng):
     model = MLP(MLPConfig(vocabulary_size=27, context=3, embedding=10, hidden=(64,), direct=direct), rng=rng)
-    twin = twin_of(model)
+    twin = to_torch(model)
     settings = {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}
     ours, theirs = AdamW(model.parameters(), **settings), torch.optim.AdamW(twin.parameters(), **settings)
     law = rng.integers(0, 27, (27, 3))  # three possible characters after each: something to learn
@@ -134,14 +134,14 @@ def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(direct, rn
 def test_every_model_has_a_case(rng):
     covered = {type(module) for case in CASES for _, module in case.build(rng).named_modules()}
     covered = {cls for cls in covered if cls.__module__.startswith("backlight.models")}
-    assert covered == {cls for cls in TWINS if cls.__module__.startswith("backlight.models")}
+    assert covered == {cls for cls in TORCH_MODULES if cls.__module__.startswith("backlight.models")}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_twin_has_the_same_weights_of_the_same_dtype(case, dtype, rng):
     model = case.build(rng).to(dtype)
-    weights = weights_of(twin_of(model))
+    weights = weights_of(to_torch(model))
     assert list(weights) == list(model.state_dict())
     for name, array in model.state_dict().items():
         assert weights[name].dtype == dtype
@@ -149,7 +149,7 @@ def test_twin_has_the_same_weights_of_the_same_dtype(case, dtype, rng):
 
 
 def test_linear_is_transposed_and_embedding_is_not(rng):
-    links = {link.ours: link for link in links_of(twin_of(mlp(direct=True)(rng)))}
+    links = {link.ours: link for link in weight_map(to_torch(mlp(direct=True)(rng)))}
     assert {name for name, link in links.items() if link.transposed} == {
         "hidden.layers.0.weight", "output.weight", "direct.weight",
     }  # fmt: skip
@@ -157,13 +157,13 @@ def test_linear_is_transposed_and_embedding_is_not(rng):
 
 
 def test_twin_is_made_of_pytorchs_own_layers(rng):
-    kinds = [type(module) for module in twin_of(mlp()(rng)).hidden]
+    kinds = [type(module) for module in to_torch(mlp()(rng)).hidden]
     assert kinds == [torch.nn.Linear, torch.nn.Tanh]
 
 
 def test_twin_shares_nothing_with_ours(rng):
     model = mlp()(rng)
-    twin = twin_of(model)
+    twin = to_torch(model)
     before = model.state_dict()
     with torch.no_grad():
         for parameter in twin.parameters():
@@ -177,7 +177,7 @@ def test_twin_shares_nothing_with_ours(rng):
 
 def test_weights_go_there_and_back(rng):
     model, other = mlp(direct=True)(rng), mlp(direct=True)(rng)
-    twin = twin_of(other)
+    twin = to_torch(other)
     copy_weights(model, twin)
     other.load_state_dict(weights_of(twin))
     x = rng.integers(0, 11, (3, 8))
@@ -186,7 +186,7 @@ def test_weights_go_there_and_back(rng):
 
 
 def test_weights_of_another_model_are_refused_in_one_line(rng):
-    twin = twin_of(mlp(hidden=(7,))(rng))
+    twin = to_torch(mlp(hidden=(7,))(rng))
     with pytest.raises(ConfigError, match=r"own twin; these differ: hidden\.layers\.0\.bias,") as wrong_shape:
         copy_weights(mlp(hidden=(9,))(rng), twin)
     with pytest.raises(ConfigError, match=r"differ: direct\.weight\."):
@@ -200,7 +200,7 @@ def test_unreached_parameters_have_no_gradient(rng):
             return self.layers[0](x)
 
     model = Half(nn.Linear(3, 2, rng=rng), nn.Linear(3, 2, rng=rng))
-    twin = twin_of(nn.Sequential(*model.layers))
+    twin = to_torch(nn.Sequential(*model.layers))
     model(Tensor(np.ones((2, 3), np.float32))).sum().backward()
     twin[0](torch.ones(2, 3)).sum().backward()
     assert gradients(model).keys() == gradients_of(twin).keys() == {"layers.0.weight", "layers.0.bias"}
@@ -208,11 +208,11 @@ def test_unreached_parameters_have_no_gradient(rng):
 
 def test_sharing_is_kept(rng):
     layer = nn.Linear(3, 3, rng=rng)
-    twin = twin_of(nn.Sequential(layer, nn.Tanh(), layer))
+    twin = to_torch(nn.Sequential(layer, nn.Tanh(), layer))
     assert twin[0] is twin[2]
     other = nn.Linear(3, 3, rng=rng)
     other.weight = layer.weight
-    twin = twin_of(nn.Sequential(layer, nn.Tanh(), other))
+    twin = to_torch(nn.Sequential(layer, nn.Tanh(), other))
     assert twin[0].weight is twin[2].weight
     assert twin[0].bias is not twin[2].bias
 
@@ -221,16 +221,16 @@ def test_weight_shared_by_layers_of_different_layout_is_refused(rng):
     layer, table = nn.Linear(3, 3, rng=rng), nn.Embedding(3, 3, rng=rng)
     layer.weight = table.weight
     with pytest.raises(ConfigError, match="lie the same way in both; got weight of Linear") as error:
-        twin_of(nn.Sequential(table, layer))
+        to_torch(nn.Sequential(table, layer))
     assert "\n" not in str(error.value)
 
 
 def test_mode_is_kept_layer_by_layer(rng):
     model = nn.Sequential(nn.Linear(3, 3, rng=rng), nn.Sequential(nn.Tanh(), nn.ReLU())).eval()
-    assert not any(module.training for module in twin_of(model).modules())
+    assert not any(module.training for module in to_torch(model).modules())
     model.train()
     model.layers[1].layers[0].eval()
-    twin = twin_of(model)
+    twin = to_torch(model)
     assert [twin.training, twin[0].training, twin[1].training, twin[1][0].training, twin[1][1].training] == [
         True, True, True, False, True,
     ]  # fmt: skip
@@ -238,14 +238,14 @@ def test_mode_is_kept_layer_by_layer(rng):
 
 def test_deep_copy_of_a_twin_is_a_twin(rng):
     model = mlp()(rng)
-    twin = copy.deepcopy(twin_of(model))
+    twin = copy.deepcopy(to_torch(model))
     loss_of(twin, random_batch(model, 3, rng)).backward()
     assert gradients_of(twin).keys() == model.state_dict().keys()
 
 
 def test_global_random_numbers_of_torch_are_left_alone(rng):
     before = torch.get_rng_state()
-    twin_of(mlp()(rng))
+    to_torch(mlp()(rng))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -254,13 +254,13 @@ class Unheard(nn.Tanh):
 
 
 def test_unknown_module_is_one_clear_line():
-    with pytest.raises(BacklightError, match=r"twin_of\(\) knows .*Linear.*; got a Unheard") as error:
-        twin_of(nn.Sequential(nn.Tanh(), Unheard()))
+    with pytest.raises(BacklightError, match=r"to_torch\(\) knows .*Linear.*; got a Unheard") as error:
+        to_torch(nn.Sequential(nn.Tanh(), Unheard()))
     assert "\n" not in str(error.value)
 
 
 def test_module_that_is_no_twin_is_one_clear_line():
-    with pytest.raises(BacklightError, match=r"only what twin_of\(\) returned .* got a Linear") as error:
+    with pytest.raises(BacklightError, match=r"only what to_torch\(\) returned .* got a Linear") as error:
         gradients_of(torch.nn.Linear(2, 2))
     assert "\n" not in str(error.value)
 
@@ -279,7 +279,7 @@ sys.meta_path = [NoTorch if finder is PathFinder else finder for finder in sys.m
 import backlight.models.mlp
 from backlight.core import BacklightError
 try:
-    import backlight.twins
+    import backlight.pytorch
 except ImportError as error:
     assert isinstance(error, BacklightError)
     print(error)

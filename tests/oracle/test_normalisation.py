@@ -11,7 +11,7 @@ from backlight.autograd import Tensor
 from backlight.core import Batch
 from backlight.models import MLP, MLPConfig, WaveNet, WaveNetConfig
 from backlight.optim import AdamW
-from backlight.twins import copy_weights, loss_of, twin_of, weights_of
+from backlight.pytorch import copy_weights, loss_of, to_torch, weights_of
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
 
@@ -20,7 +20,7 @@ TIGHT = {"rtol": 1e-10, "atol": 1e-12}
 @pytest.mark.parametrize("shape", [(2, 5), (7, 5), (3, 4, 5)])
 def test_running_statistics_follow_torch_over_many_batches(shape, momentum, rng):
     ours = nn.BatchNorm1d(5, momentum=momentum).to(np.float64)
-    twin = twin_of(ours)
+    twin = to_torch(ours)
     for step in range(5):
         x = 3 * rng.standard_normal(shape) + step
         assert_allclose(ours(Tensor(x)).numpy(), twin(torch.from_numpy(x)).detach().numpy(), **TIGHT)
@@ -33,7 +33,7 @@ def test_running_statistics_follow_torch_over_many_batches(shape, momentum, rng)
 
 def test_running_statistics_go_there_and_back(rng):
     ours, other = nn.BatchNorm1d(5), nn.BatchNorm1d(5)
-    twin = twin_of(other)
+    twin = to_torch(other)
     ours(Tensor(rng.standard_normal((9, 5)).astype(np.float32)))
     copy_weights(ours, twin)
     assert_allclose(twin.running_var.numpy(), ours.running_var.numpy())
@@ -46,7 +46,7 @@ def test_running_statistics_go_there_and_back(rng):
 
 def test_one_row_is_refused_as_in_torch():
     with pytest.raises(ValueError, match="more than 1 value per channel"):
-        twin_of(nn.BatchNorm1d(5))(torch.ones(1, 5))
+        to_torch(nn.BatchNorm1d(5))(torch.ones(1, 5))
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5])
@@ -54,7 +54,7 @@ def test_dropout_drops_as_often_and_scales_as_much_as_torch(p, rng):
     ours = nn.Dropout(p, rng=rng)
     x = np.ones((300, 100))
     torch.manual_seed(5)
-    mine, theirs = ours(Tensor(x)).numpy(), twin_of(ours)(torch.from_numpy(x)).numpy()
+    mine, theirs = ours(Tensor(x)).numpy(), to_torch(ours)(torch.from_numpy(x)).numpy()
     assert np.unique(mine).tolist() == pytest.approx(np.unique(theirs).tolist())
     spread = np.sqrt(2 * p * (1 - p) / x.size)
     assert abs((mine == 0).mean() - (theirs == 0).mean()) < 5 * spread
@@ -71,7 +71,7 @@ def test_wavenet_is_torchs_dilated_causal_convolution_read_at_the_last_position(
     for _ in range(3):
         model(x)  # moves the running statistics
     model.eval()
-    twin, layers = twin_of(model), model.hidden.layers
+    twin, layers = to_torch(model), model.hidden.layers
     h_BCT = twin.embedding(torch.from_numpy(x)).transpose(1, 2)
     for level in range(model.config.levels):
         weight = torch.from_numpy(layers[4 * level + 1].weight.numpy())
@@ -94,7 +94,7 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(name, rng):
     model = MODELS[name](rng)
-    twin = twin_of(model)
+    twin = to_torch(model)
     settings = {"lr": 3e-3, "betas": (0.9, 0.99), "weight_decay": 0.1}
     ours, theirs = AdamW(model.parameters(), **settings), torch.optim.AdamW(twin.parameters(), **settings)
     law = rng.integers(0, 27, (27, 3))  # three possible characters after each: something to learn

@@ -1,5 +1,5 @@
 """Every op against PyTorch's own, forward and backward, and against central differences. The cases stand in
-`backlight.proofs.op_cases`, a line each, where `backlight gradcheck` finds them too.
+`backlight.gradcheck.op_cases`, a line each, where `backlight gradcheck` finds them too.
 
 The gradient from above is Gaussian, never ones: with ones, a softmax or variance gradient that is zeroed or
 negated passes.
@@ -14,8 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from backlight.autograd import OPS
 from backlight.autograd.gradcheck import central_difference
-from backlight.proofs.op_cases import CASES, OpCase
-from backlight.twins.ops import OP_TWINS
+from backlight.gradcheck.op_cases import CASES, OpCase
+from backlight.pytorch.ops import TORCH_OPS
 
 Array = Any
 
@@ -40,7 +40,7 @@ def test_forward_and_backward_match_torch(case: OpCase, rng: np.random.Generator
     gradients = case.kind.backward(dout, saved)
 
     twins = [torch.tensor(array, requires_grad=True) for array in arrays]
-    reference = OP_TWINS[case.op](*twins, **case.settings)
+    reference = TORCH_OPS[case.op](*twins, **case.settings)
     reference.backward(torch.tensor(dout).reshape(reference.shape))
 
     assert np.shape(out) == tuple(reference.shape)

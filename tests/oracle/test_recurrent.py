@@ -10,7 +10,7 @@ from backlight.autograd import Tensor
 from backlight.core import NOT_A_TARGET, Batch
 from backlight.models.recurrent import GRUConfig, LSTMConfig, RecurrentModel, RNNConfig
 from backlight.optim import AdamW
-from backlight.twins import gradients_of, loss_of, twin_of
+from backlight.pytorch import gradients_of, loss_of, to_torch
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
 CONFIGS = [RNNConfig, GRUConfig, LSTMConfig]
@@ -30,7 +30,7 @@ def words(law: np.ndarray, size: int, rng: np.random.Generator) -> Batch:
 @pytest.mark.parametrize("config", CONFIGS)
 def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(config, rng):
     model = RecurrentModel(config(vocabulary_size=27, embedding=10, hidden=(32,), dropout=0), rng=rng)
-    twin = twin_of(model)
+    twin = to_torch(model)
     settings = {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}
     ours, theirs = AdamW(model.parameters(), **settings), torch.optim.AdamW(twin.parameters(), **settings)
     law = rng.integers(0, 27, (27, 3))
@@ -55,7 +55,7 @@ def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(config, rn
 @pytest.mark.parametrize("lengths", [[5, 3, 3, 1], [4, 4], [1, 1, 1], [7]], ids=str)
 def test_rows_that_end_early_are_those_of_a_packed_sequence(layer, lengths, rng):
     ours = layer(3, 5, rng=rng).to(np.float64)
-    twin = twin_of(ours)
+    twin = to_torch(ours)
     rows = [torch.randn(n, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(n)) for n in lengths]
     packed = torch.nn.utils.rnn.pack_sequence(rows)
     counts = packed.batch_sizes.tolist()
@@ -76,7 +76,7 @@ def test_rows_that_end_early_are_those_of_a_packed_sequence(layer, lengths, rng)
 @pytest.mark.parametrize("layer", LAYERS)
 def test_carried_state_is_that_of_torch(layer, rng):
     ours = layer(3, 5, rng=rng).to(np.float64)
-    twin = twin_of(ours)
+    twin = to_torch(ours)
     twin._forward_hooks.clear()  # it leaves PyTorch's state away
     x = rng.standard_normal((4, 6, 3))
     state, their_state = None, None
@@ -101,22 +101,22 @@ def test_reset_gate_stands_after_the_product_and_its_bias(rng):
     assert_allclose(layer(x).numpy(), np.full((1, 3, 2), np.tanh(0.3)), rtol=1e-12)
     layer.bias_input.array[:2] = 1e3  # r = 1
     assert_allclose(layer(x).numpy()[:, 0], np.full((1, 2), np.tanh(1.0)), rtol=1e-12)
-    assert_allclose(layer(x).numpy(), twin_of(layer)(torch.zeros(1, 3, 1, dtype=torch.float64)).detach(), **TIGHT)
+    assert_allclose(layer(x).numpy(), to_torch(layer)(torch.zeros(1, 3, 1, dtype=torch.float64)).detach(), **TIGHT)
 
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_twin_has_one_bias_where_two_would_say_the_same(config, rng):
     model = RecurrentModel(config(vocabulary_size=5, embedding=2, hidden=(3,), dropout=0), rng=rng)
-    twin = twin_of(model)
+    twin = to_torch(model)
     biases = [name for name, _ in twin.named_parameters() if "bias" in name and "layers" in name]
     assert biases == [f"layers.0.bias_{kind}_l0" for kind in (["ih", "hh"] if config is GRUConfig else ["ih"])]
-    assert sum(p.numel() for p in twin.parameters()) == model.parameter_count()
+    assert sum(p.numel() for p in twin.parameters()) == model.num_parameters()
 
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_twin_moves_to_another_dtype_and_back_whole(config, rng):
     model = RecurrentModel(config(vocabulary_size=5, embedding=2, hidden=(3,), dropout=0), rng=rng)
-    twin = twin_of(model).double()
+    twin = to_torch(model).double()
     x = rng.integers(0, 5, (2, 4))
     assert_allclose(twin(torch.from_numpy(x)).detach().numpy(), model.to(np.float64)(x).numpy(), **TIGHT)
 
@@ -125,6 +125,6 @@ def test_twin_moves_to_another_dtype_and_back_whole(config, rng):
 def test_dropout_is_outside_the_recurrence_and_off_in_evaluation(config, rng):
     model = RecurrentModel(config(vocabulary_size=5, embedding=2, hidden=(3, 3), dropout=0.5), rng=rng).eval()
     x = rng.integers(0, 5, (2, 4))
-    assert_allclose(model(x).numpy(), twin_of(model)(torch.from_numpy(x)).detach().numpy(), rtol=1e-5, atol=1e-6)
+    assert_allclose(model(x).numpy(), to_torch(model)(torch.from_numpy(x)).detach().numpy(), rtol=1e-5, atol=1e-6)
     assert not np.allclose(model.train()(x).numpy(), model.eval()(x).numpy())
     assert_array_equal(model(x).numpy(), model(x).numpy())

@@ -12,9 +12,9 @@ from tests.oracle.architectures import ARCHITECTURES, Architecture, ConvNet, Seq
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from backlight.core.measurements import LayerRecord, Measurements, Spread, StepRecord
 from backlight.health import watch
-from backlight.twins.watching import statistics
+from backlight.watch.records import LayerRecord, Measurements, Spread, StepRecord
+from backlight.watch.torch import statistics
 
 
 def mlp(*, bias: bool = False) -> nn.Module:
@@ -682,7 +682,7 @@ def test_a_model_that_was_compiled_is_refused_and_one_that_is_compiled_afterward
 
 
 def test_big_tensors_are_measured_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from backlight.twins.watching import capture
+    from backlight.watch.torch import capture
 
     found = []
     for big in (1 << 20, 8):

@@ -36,12 +36,6 @@ class Node:
     def _prev(self) -> tuple[Any, ...]:
         """The nodes that it was made of; none for a leaf."""
 
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: the numbers and, where it can be read, the graph."""
-        from backlight.autograd.explain.notebook import node_html  # which is made of nodes itself
-
-        return node_html(self)
-
     def ancestry(self) -> list[Self]:
         """Return this node and all that it was made of, youngest first: the order of a backward pass.
 

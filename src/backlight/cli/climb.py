@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from backlight.cli.output import command, one_line, shortened, table
-from backlight.ladder import Fallen
+from backlight.compare import Fallen
 from backlight.text import Corpus
-from backlight.train import Plan, bits
-from backlight.train import Progress as Where
+from backlight.training import Plan, bits
+from backlight.training import Progress as Where
 
 _SHOWN = 24  # characters of a sample
 

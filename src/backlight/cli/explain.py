@@ -9,20 +9,20 @@ import typer
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from backlight.autograd.explain import Explanation, TensorExplanation
-from backlight.autograd.explain import explain as explained
-from backlight.autograd.explain.expression import evaluate
-from backlight.autograd.explain.numbers import short
-from backlight.autograd.explain.parsing import FUNCTIONS
-from backlight.autograd.explain.picture import Picture
-from backlight.autograd.explain.scalar import check_finite
 from backlight.cli.grouped import Without, grouped
 from backlight.cli.options import ModelOptions
 from backlight.cli.output import RUNS, Json, RunsFolder, called, console, one_line, open_run, print_json, shortened
 from backlight.cli.walking import show_formulas, show_table, walk_through
 from backlight.core import ConfigError
-from backlight.train import RECIPES, Plan, Setup, reopen, set_up
-from backlight.train.first_step import first_loss
+from backlight.explanation import Explanation, TensorExplanation
+from backlight.explanation import explain as explained
+from backlight.explanation.expression import evaluate
+from backlight.explanation.numbers import short
+from backlight.explanation.parsing import FUNCTIONS
+from backlight.explanation.picture import Picture
+from backlight.explanation.scalar import check_finite
+from backlight.training import RECIPES, Plan, Setup, reopen, set_up
+from backlight.training.first_step import first_loss
 
 _NETWORKS = tuple(RECIPES)
 

@@ -32,7 +32,7 @@ def figures(
 ) -> None:
     """Draw the pictures of a run: all that it can have, or those that are named."""
     from backlight.figures.catalogue import PICTURES, check_names
-    from backlight.figures.gathering import Source
+    from backlight.figures.data import Source
     from backlight.figures.saving import page_bytes
     from backlight.runs.atomic import write_atomically
 
@@ -69,7 +69,7 @@ def figures(
 def _gathered(source: Any, names: list[str] | None) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the pages of the pictures, and why there is none of the others: of those that were named, an error."""
     from backlight.figures.catalogue import PICTURES
-    from backlight.figures.gathering import NoPictureError
+    from backlight.figures.data import NoPictureError
 
     pages, reasons = {}, {}
     for name in names or PICTURES:

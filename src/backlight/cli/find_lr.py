@@ -9,8 +9,8 @@ import typer
 from backlight.cli.grouped import Without, grouped
 from backlight.cli.options import FirstSeed, ModelOptions, RecipeOptions, TextOptions, plan_of, words
 from backlight.cli.output import Json, command, console, print_json, source, table
-from backlight.train import RateSweep, find_rate, set_up
-from backlight.train.finder import HIGHEST, LOWEST, STEPS
+from backlight.training import RateSweep, find_rate, set_up
+from backlight.training.finder import HIGHEST, LOWEST, STEPS
 
 _ROWS_A_DECADE = 3
 _BAR = 30

@@ -6,8 +6,8 @@ import typer
 from rich.console import Console
 
 from backlight.cli.output import Json, console, print_json, table
+from backlight.gradcheck.row import DIFFERENCES_BOUND, TORCH_BOUND, Row
 from backlight.models import MODELS
-from backlight.proofs.row import DIFFERENCES_BOUND, TORCH_BOUND, Row
 
 _ALL = "all"
 _NEURAL = [name for name, rung in MODELS.items() if not rung.counted]
@@ -25,7 +25,7 @@ def gradcheck(
 
     The exit code is 1 if one of them is beyond its bound.
     """
-    from backlight.proofs.proving import torch_version
+    from backlight.gradcheck.suite import torch_version
 
     torch = torch_version()
     out = console(json_output=json_output)
@@ -46,10 +46,10 @@ def gradcheck(
 
 
 def _prove(group: str, seed: int) -> list[Row]:
-    from backlight.proofs.proving import prove_layers, prove_model, prove_ops
+    from backlight.gradcheck.suite import check_layers, check_model, check_ops
 
-    proofs = {"op": prove_ops, "layer": prove_layers}
-    return proofs[group](seed) if group in proofs else prove_model(group, seed)
+    proofs = {"op": check_ops, "layer": check_layers}
+    return proofs[group](seed) if group in proofs else check_model(group, seed)
 
 
 def _explain(out: Console, torch: str | None, model: str | None) -> None:

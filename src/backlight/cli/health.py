@@ -7,8 +7,8 @@ import typer
 
 from backlight.cli.output import RUNS, Json, RunsFolder, command, console, one_line, open_run, print_json, shortened
 from backlight.core import ConfigError
-from backlight.core.measurements import Measurements
 from backlight.runs import RunDirectory
+from backlight.watch.records import Measurements
 
 _STYLES = {"fatal": "bold red", "serious": "red", "warning": "yellow", "note": "cyan", "bold": "bold", "dim": "dim"}
 

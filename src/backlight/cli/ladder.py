@@ -13,13 +13,13 @@ import typer
 
 from backlight.cli.climb import Climb, show_league
 from backlight.cli.output import RUNS, Json, RunsFolder, command, console, one_line, print_json
+from backlight.compare import RUNGS, as_markdown, climb, plans
 from backlight.core.machine import cores, machine
-from backlight.ladder import RUNGS, as_markdown, climb, plans
 from backlight.runs import new_run_path
 from backlight.runs.atomic import write_atomically
 from backlight.runs.strict_json import to_bytes
 from backlight.text import Corpus, Duplicates, Mode, load_corpus, split_corpus
-from backlight.train import Plan
+from backlight.training import Plan
 
 _DATA = "Data"
 _STOPPED = 130

@@ -14,7 +14,7 @@ from rich.console import Console
 from backlight.cli.live import Live
 from backlight.cli.output import called, command, console, one_line, print_json, source, table
 from backlight.cli.show_new import show_new
-from backlight.train import Session, Trainer
+from backlight.training import Session, Trainer
 
 _STOPPED = 130
 

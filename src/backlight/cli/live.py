@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from backlight.cli.output import one_line
 from backlight.core import DomainError
 from backlight.sample import SampleConfig, sample_batch
-from backlight.train import Evaluation, FirstLoss, Session, Trainer, bits
-from backlight.train import Progress as Where
+from backlight.training import Evaluation, FirstLoss, Session, Trainer, bits
+from backlight.training import Progress as Where
 
 _SHOWN = 5
 _STREAM = 3

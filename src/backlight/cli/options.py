@@ -8,8 +8,8 @@ import typer
 from backlight.core import ConfigError
 from backlight.models import MODELS
 from backlight.text import Duplicates, Mode
-from backlight.train import RECIPES, Plan, Recipe
-from backlight.train.recipe import OptimiserName, ScheduleName
+from backlight.training import RECIPES, Plan, Recipe
+from backlight.training.recipe import OptimiserName, ScheduleName
 
 _MODEL = "Model"
 _TRAINING = "Training"

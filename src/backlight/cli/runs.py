@@ -8,7 +8,7 @@ import typer
 
 from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, table
 from backlight.runs import RunDirectory, list_runs
-from backlight.train import plan_of
+from backlight.training import plan_of
 
 app = typer.Typer(
     help="List, show and compare runs.",

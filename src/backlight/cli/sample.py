@@ -9,7 +9,7 @@ import typer
 from backlight.cli.output import RUNS, Json, RunsFolder, Seed, console, one_line, open_run, print_json, visible
 from backlight.core import ConfigError
 from backlight.sample import Sample, SampleConfig, sample_items
-from backlight.train import load_model
+from backlight.training import load_model
 
 
 def sample(
@@ -45,7 +45,7 @@ def sample(
     config = SampleConfig(temperature=temperature, top_k=top_k, top_p=top_p, prefix=prefix, max_length=length)
     found = sample_items(
         model, vocabulary, count or (20 if ends else 1), config=config, rng=np.random.default_rng(used),
-        novel_to=opened.load_seen() if novel else None, unique=unique, ends=ends,
+        novel_to=opened.load_training_hashes() if novel else None, unique=unique, ends=ends,
     )  # fmt: skip
     if json_output:
         print_json({"run": str(opened.path), "seed": used, "samples": [_figures(one) for one in found]})

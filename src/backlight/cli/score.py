@@ -9,7 +9,7 @@ from backlight.cli.output import RUNS, Json, RunsFolder, console, open_run, prin
 from backlight.sample import Score, order, score_items
 from backlight.sample.score import Order
 from backlight.text import load_corpus
-from backlight.train import bits, load_model
+from backlight.training import bits, load_model
 
 _SHOWN = 200  # characters of an item; the JSON object has them all
 

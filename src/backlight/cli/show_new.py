@@ -7,7 +7,7 @@ from rich.console import Console
 from backlight.cli.output import one_line, source, visible
 from backlight.core import DomainError
 from backlight.sample import NotEnoughError, SampleConfig, sample_batch, sample_items
-from backlight.train import Session
+from backlight.training import Session
 
 _SAMPLES = 2  # a random stream of its own
 _STREAM_LENGTH = 500
@@ -24,7 +24,7 @@ def show_new(session: Session, count: int, out: Console) -> None:
         session.run.save_samples(stream.text + "\n")
         out.print("\n" + visible(stream.text), soft_wrap=True)
         return
-    seen = session.run.load_seen()
+    seen = session.run.load_training_hashes()
     try:
         found = sample_items(model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=seen, unique=True)
     except NotEnoughError as error:

@@ -15,7 +15,7 @@ from backlight.cli.output import RUNS, Json, RunsFolder, open_run, shortened
 from backlight.core import ConfigError
 from backlight.runs import new_run_path
 from backlight.text import Corpus
-from backlight.train import Plan, prepare, reopen
+from backlight.training import Plan, prepare, reopen
 
 _HEALTH = "Health"
 _RECORDS = 100

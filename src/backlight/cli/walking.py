@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from backlight.autograd.explain import Explanation, TensorExplanation
-from backlight.autograd.explain.numbers import shape, short
-from backlight.autograd.explain.tables import Table
 from backlight.cli.output import one_line
+from backlight.explanation import Explanation, TensorExplanation
+from backlight.explanation.numbers import shape, short
+from backlight.explanation.tables import Table
 
 _STOPS = {"q", "Q", "\x1b", "\x04"}
 """Keys that end a walk: q, Escape, Ctrl-D."""

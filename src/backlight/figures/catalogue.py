@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backlight.core import ConfigError
-from backlight.figures.gathering import Source, counted, learnt, measured, predicting, training
+from backlight.figures.data import Source, counted, learnt, measured, predicting, training
 from backlight.figures.pages import Page
 
 

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
 
-from backlight.autograd.explain.arranging import arranged
-from backlight.autograd.explain.picture import Arrangement, Arrowhead, Box, Curve, Picture, Text
+from backlight.explanation.arranging import arranged
+from backlight.explanation.picture import Arrangement, Arrowhead, Box, Curve, Picture, Text
 from backlight.figures.letters import legible
 from backlight.figures.style import Palette, palette
 

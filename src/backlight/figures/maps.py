@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 
 from backlight.core import BoolArray, FloatArray, ShapeError
-from backlight.core.measurements import SATURATED
 from backlight.figures.letters import cell_size, legible, write_title
 from backlight.figures.style import palette
+from backlight.watch.records import SATURATED
 
 
 def draw_saturation(ax: Axes, saturated: BoolArray, *, name: str = "") -> None:

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from backlight.core import FloatArray
-from backlight.core.measurements import SATURATED, Histogram
 from backlight.figures.letters import cell_size, legible, write_title
 from backlight.figures.style import palette
+from backlight.watch.records import SATURATED, Histogram
 
 _HEIGHT = 0.86
 """Of the highest bin, when the next row is 1 further up."""

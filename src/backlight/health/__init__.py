@@ -5,10 +5,10 @@ Measuring stands apart from judging. `watch` and `examine` look at a network and
 """
 
 from backlight.health.diagnosis import Diagnosis, diagnose
-from backlight.health.examining import Examination, examine
+from backlight.health.examine import Examination, examine
 from backlight.health.explained import explained
 from backlight.health.findings import Evidence, Finding
-from backlight.health.watching import compare_splits, watch
+from backlight.watch.api import compare_splits, watch
 
 __all__ = [
     "Diagnosis",

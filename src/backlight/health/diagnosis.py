@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backlight.core.measurements import Measurements
-from backlight.health.case import Case
+from backlight.health.checks import CHECKS
+from backlight.health.context import Context
 from backlight.health.findings import Finding, most_serious_first
-from backlight.health.judges import JUDGES
 from backlight.health.text import as_text
+from backlight.watch.records import Measurements
 
 _BROKEN_NUMBERS: Final = frozenset({"input-not-finite", "adam-epsilon", "loss-sign"})
 _BROKEN_START: Final = frozenset({"exploding-signal", "input-scale", "target-scale", "loss-summed", "loss-sign"})
@@ -80,13 +80,13 @@ class Diagnosis:
 
 def diagnose(seen: Measurements) -> Diagnosis:
     """Return what is wrong with a net, by what was measured on it."""
-    case = Case(seen)
-    said = {what: judge(case) for what, judge in JUDGES.items()}
+    context = Context(seen)
+    said = {what: judge(context) for what, judge in CHECKS.items()}
     return Diagnosis(
         findings=most_serious_first(_causes([one for found in said.values() for one in found or ()])),
         checked=tuple(what for what, found in said.items() if found is not None),
         unknown=tuple(what for what, found in said.items() if found is None),
-        steps=seen.total_steps if case.trained else 0,
+        steps=seen.total_steps if context.trained else 0,
     )
 
 

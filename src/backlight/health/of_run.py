@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from backlight.core import RunError
-from backlight.core.measurements import EvaluationPoint, LossPoint, Measurements
-from backlight.health.watching import compare_splits
 from backlight.models.neural import NeuralModel
 from backlight.runs import RunDirectory
-from backlight.train import Session, reopen
-from backlight.train.watching import load_measurements
-from backlight.train.watching.examining import examine_module
+from backlight.training import Session, reopen
+from backlight.training.run_watcher import load_measurements
+from backlight.watch.api import compare_splits
+from backlight.watch.ours.examine import examine_module
+from backlight.watch.records import EvaluationPoint, LossPoint, Measurements
 
 EXAMINED = 256
 """Training examples of the batch that a run is examined with where it was not watched."""
@@ -44,7 +44,7 @@ def measurements_of(run: RunDirectory) -> Measurements:
 
 
 def _examined(session: Session, model: NeuralModel, run: RunDirectory) -> Measurements:
-    model.draw_from(np.random.default_rng(session.plan.seed))
+    model.set_rng(np.random.default_rng(session.plan.seed))
     train = session.data["train"]
     batch = train.batch(np.linspace(0, len(train) - 1, min(EXAMINED, len(train))).astype(np.int64))
     metrics = run.load_metrics()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from backlight.core import IntArray
-from backlight.core.measurements import Measurements, StepRecord
 from backlight.health.thresholds import limit
+from backlight.watch.records import Measurements, StepRecord
 
 
 @dataclass(frozen=True, kw_only=True)

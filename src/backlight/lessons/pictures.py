@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from backlight.autograd.explain.picture import Picture
+from backlight.explanation.picture import Picture
 from backlight.figures import draw_graph, graph_size, new_figure, page_bytes
 from backlight.figures.pages import Page
 

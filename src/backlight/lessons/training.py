@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from backlight.models import LanguageModel
-from backlight.train import Plan, Recipe, load_model, prepare
+from backlight.training import Plan, Recipe, load_model, prepare
 
 
 def trained(model: str, settings: Mapping[str, Any], recipe: Recipe) -> tuple[LanguageModel, dict[str, float]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backlight.core import BOUNDARY, EncodedItems, IntArray
-from backlight.models._tally import changes, fits, tally
+from backlight.models._counting import changes, count_packed, fits
 
 # Up to this many possible keys for each key that is there, ranking through a table beats sorting: 10 million keys
 # take 0.2 s against 1.4 s, and the table costs at most 4 * (1 + 8) bytes a key.
@@ -109,7 +109,7 @@ def count_ngrams(items: EncodedItems, *, vocabulary_size: int, order: int) -> NG
     if not fits(vocabulary_size, order):
         return _count_by_rank(items, vocabulary_size=vocabulary_size, order=order)
     V = vocabulary_size
-    ngrams, counts = tally(items, vocabulary_size=V, order=order)
+    ngrams, counts = count_packed(items, vocabulary_size=V, order=order)
     # All n-grams after one context stand together, and so do all contexts that end alike: a level's nodes are where the
     # digits down to that level change, and a node's number is how many changes there were before.
     prefixes, following = np.divmod(ngrams, V)

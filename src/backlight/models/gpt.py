@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from backlight.autograd import Tensor, cross_entropy, no_grad
-from backlight.autograd.ops.attention import Places
+from backlight.autograd.ops.attention import PackedIndex
 from backlight.core import Array, Batch, ConfigError, FloatArray, IntArray
-from backlight.models._ragged import Ragged
+from backlight.models._packed import PackedBatch
 from backlight.models.cached import CachedDecoder
-from backlight.models.neural import NeuralModel, nats_of
+from backlight.models.neural import NeuralModel, nll_of
 from backlight.models.protocol import Reads
 from backlight.nn import GELU, Dropout, Embedding, KeyValueCache, LayerNorm, Linear, Module, Sequential
 from backlight.nn.attention import CausalSelfAttention
-from backlight.nn.columns import in_columns
+from backlight.nn.decode_step import in_columns
 from backlight.nn.positions import PositionalEmbedding
 
 MOST = 1_000_000
@@ -92,11 +92,11 @@ class Block(Module):
             Linear(C, 4 * C, rng=rng), GELU(), Linear(4 * C, C, scale=scale, rng=rng), Dropout(config.dropout, rng=rng)
         )
 
-    def __call__(self, x: Tensor, places: Places | None = None) -> Tensor:
+    def __call__(self, x: Tensor, places: PackedIndex | None = None) -> Tensor:
         """Return `forward(x, places)`."""
         return self.forward(x, places)
 
-    def forward(self, x: Tensor, places: Places | None = None) -> Tensor:
+    def forward(self, x: Tensor, places: PackedIndex | None = None) -> Tensor:
         """Return x with what attention and MLP add to it, in its shape."""
         x = x + self.dropout(self.attention(self.first_norm(x), places))
         return x + self.mlp(self.second_norm(x))  # type: ignore[no-any-return]
@@ -144,7 +144,7 @@ class GPT(NeuralModel):
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         """Return ids, their positions, where they stand in the batch (None if it is whole), and targets."""
-        needed = Ragged.by_sequence(batch.x, batch.y)
+        needed = PackedBatch.by_sequence(batch.x, batch.y)
         return needed.of(batch.x), needed.positions, needed.attended, needed.of(batch.y)
 
     def kind(self, inputs: tuple[Any, ...]) -> Hashable:
@@ -157,14 +157,14 @@ class GPT(NeuralModel):
         ids, positions, places, targets = inputs
         return cross_entropy(self._logits(self._blocks(self._vectors(ids, positions), places)), targets)
 
-    def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
+    def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
         x = self._whole(x_BT)
-        needed = Ragged.by_sequence(x, y)
+        needed = PackedBatch.by_sequence(x, y)
         with no_grad():
             read = self._blocks(self._vectors(needed.of(x), needed.positions), needed.attended)
             logits = self._logits(read).array
-        return needed.spread(nats_of(logits, needed.of(y)))
+        return needed.spread(nll_of(logits, needed.of(y)))
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
         """Return (B, V) logits of the character after each row, without a graph."""
@@ -197,7 +197,7 @@ class GPT(NeuralModel):
         x = np.asarray(x_BT)
         return self._blocks(self._vectors(x, np.arange(x.shape[-1])))
 
-    def _blocks(self, x: Tensor, places: Places | None = None) -> Tensor:
+    def _blocks(self, x: Tensor, places: PackedIndex | None = None) -> Tensor:
         for block in self.blocks:
             x = block(x, places)
         return x

@@ -50,11 +50,11 @@ class NeuralModel(Module):
             logits = self(self._whole(x_BT)).array
         return logits if logits.ndim == 2 else logits[:, -1]
 
-    def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
+    def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
         with no_grad():
             logits = self(self._whole(x_BT)).array
-        return nats_of(logits, y)
+        return nll_of(logits, y)
 
     def _whole(self, x_BT: Any) -> IntArray:
         """Check that rows have the length that the model reads."""
@@ -68,7 +68,7 @@ class NeuralModel(Module):
         return x
 
 
-def nats_of(logits: FloatArray, y: IntArray) -> FloatArray:
+def nll_of(logits: FloatArray, y: IntArray) -> FloatArray:
     """Return -log softmax(logits)[y] in nats for each target, in y's shape; 0 where y is not a target."""
     log_p = shifted_log_softmax(logits)
     counted = y != NOT_A_TARGET

@@ -149,7 +149,7 @@ class NGram:
         self._counts, self._smoothed = counts, AddK(counts, k)
         return self
 
-    def parameter_count(self) -> int:
+    def num_parameters(self) -> int:
         """How many different counts that are not 0 the probabilities are made of."""
         return self._fitted[1].ngrams
 
@@ -165,7 +165,7 @@ class NGram:
         with np.errstate(divide="ignore"):  # log 0 = -inf is the answer when k = 0
             return np.log(smoothed.next_probabilities(x_BT))
 
-    def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
+    def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | row), (B,) float64, in nats; 0 where y is `NOT_A_TARGET`. inf only for add-k with k = 0.
 
         Raises:

@@ -26,13 +26,13 @@ class LanguageModel(Protocol):
     def reads(self) -> Reads:
         """Which batches the model takes: x (B, T) with y (B,), or with y (B, T)."""
 
-    def parameter_count(self) -> int:
+    def num_parameters(self) -> int:
         """How many numbers the model has learnt or counted."""
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
         """Return (B, V) logits of the character after each row; no graph. Log probabilities are logits too."""
 
-    def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
+    def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | x) for each target, in y's shape, in nats; 0 where y is `NOT_A_TARGET`."""
 
     def state_dict(self) -> dict[str, Array]:

@@ -9,10 +9,10 @@ import numpy as np
 from backlight.autograd import Tensor, cross_entropy, no_grad
 from backlight.autograd.ops.recurrence import State
 from backlight.core import Batch, ConfigError, FloatArray, IntArray
-from backlight.models._ragged import Ragged
+from backlight.models._packed import PackedBatch
 from backlight.models.decoding import Decoder
 from backlight.models.mlp import MOST, check_output_scale
-from backlight.models.neural import NeuralModel, nats_of
+from backlight.models.neural import NeuralModel, nll_of
 from backlight.models.protocol import Reads
 from backlight.nn import GRU, LSTM, RNN, Dropout, Embedding, Linear
 
@@ -125,7 +125,7 @@ class RecurrentModel(NeuralModel):
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         """Return ids and targets, step by step, and how many each step has."""
-        needed = Ragged.by_step(batch.x, batch.y)
+        needed = PackedBatch.by_step(batch.x, batch.y)
         return needed.of(batch.x), needed.counts, needed.of(batch.y)
 
     def kind(self, inputs: tuple[Any, ...]) -> Hashable:
@@ -138,13 +138,13 @@ class RecurrentModel(NeuralModel):
         ids, counts, targets = inputs
         return cross_entropy(self.output(self._states(ids, counts)), targets)
 
-    def target_nats(self, x_BT: IntArray, y: IntArray) -> FloatArray:
+    def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
         x = self._whole(x_BT)
-        needed = Ragged.by_step(x, y)
+        needed = PackedBatch.by_step(x, y)
         with no_grad():
             logits = self.output(self._states(needed.of(x), needed.counts)).array
-        return needed.spread(nats_of(logits, needed.of(y)))
+        return needed.spread(nll_of(logits, needed.of(y)))
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
         """Return (B, V) logits of the character after each row, without a graph."""

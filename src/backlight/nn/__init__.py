@@ -10,7 +10,7 @@ from backlight.nn.folding import fold, fold_batch_norm
 from backlight.nn.key_value_cache import KeyValueCache
 from backlight.nn.layers import Embedding, Flatten, Linear, Sequential
 from backlight.nn.module import Module
-from backlight.nn.normalisation import BatchNorm1d, LayerNorm, calibrate
+from backlight.nn.normalisation import BatchNorm1d, LayerNorm, update_bn
 from backlight.nn.positions import PositionalEmbedding
 from backlight.nn.recurrent import GRU, LSTM, RNN
 from backlight.nn.windows import FlattenConsecutive
@@ -38,7 +38,6 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Tanh",
-    "calibrate",
     "cross_entropy",
     "fold",
     "fold_batch_norm",
@@ -46,4 +45,5 @@ __all__ = [
     "init",
     "mse",
     "scalar",
+    "update_bn",
 ]

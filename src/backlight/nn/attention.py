@@ -3,9 +3,9 @@
 import numpy as np
 
 from backlight.autograd import Tensor, apply
-from backlight.autograd.ops.attention import CausalAttention, Places
+from backlight.autograd.ops.attention import CausalAttention, PackedIndex
 from backlight.core import Array, ConfigError, ShapeError
-from backlight.nn.columns import in_columns
+from backlight.nn.decode_step import in_columns
 from backlight.nn.key_value_cache import KeyValueCache
 from backlight.nn.layers import Linear
 from backlight.nn.module import Module
@@ -49,11 +49,11 @@ class CausalSelfAttention(Module):
         self.qkv = Linear(channels, 3 * channels, rng=rng)
         self.output = Linear(channels, channels, scale=scale, rng=rng)
 
-    def __call__(self, x: Tensor, places: Places | None = None) -> Tensor:
+    def __call__(self, x: Tensor, places: PackedIndex | None = None) -> Tensor:
         """Return `forward(x, places)`."""
         return self.forward(x, places)
 
-    def forward(self, x: Tensor, places: Places | None = None) -> Tensor:
+    def forward(self, x: Tensor, places: PackedIndex | None = None) -> Tensor:
         """Return what each position read, in x's shape.
 
         Args:
@@ -63,7 +63,7 @@ class CausalSelfAttention(Module):
         axes = 3 if places is None else 2
         if x.array.ndim != axes or x.array.shape[-1] != self.channels:
             wanted = f"(B, T, {self.channels})" if places is None else f"(N, {self.channels}) with places"
-            raise ShapeError(f"CausalSelfAttention({self.describe()}) needs x of shape {wanted}; got {x.shape}.")
+            raise ShapeError(f"CausalSelfAttention({self.extra_repr()}) needs x of shape {wanted}; got {x.shape}.")
         kept = self.rng if self.training and self.dropout else None
         y = apply(CausalAttention, self.qkv(x), heads=self.heads, places=places, kept=kept, p=self.dropout)
         return self.output(y)
@@ -79,6 +79,6 @@ class CausalSelfAttention(Module):
         """Return room for `context` positions of `rows` texts, all columns in use."""
         return KeyValueCache(rows, self.heads, context, self.channels // self.heads, self.qkv.weight.array.dtype)
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return the number of channels and of heads."""
         return f"{self.channels}, heads={self.heads}"

@@ -55,11 +55,11 @@ class CausalConv1d(Module):
         """Return the mixed positions, (B, T, O)."""
         if x.array.ndim != 3 or x.array.shape[-1] != self.fan_in:
             raise ShapeError(
-                f"CausalConv1d({self.describe()}) needs x of shape (B, T, {self.fan_in}); got {x.shape}. "
+                f"CausalConv1d({self.extra_repr()}) needs x of shape (B, T, {self.fan_in}); got {x.shape}. "
                 "Is the channel axis last?"
             )
         return apply(CausalConv1dOp, x, self.weight, self.bias, dilation=self.dilation)
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return fan-in, fan-out, kernel and dilation."""
         return f"{self.fan_in}, {self.fan_out}, kernel={self.kernel}, dilation={self.dilation}"

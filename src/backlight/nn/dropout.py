@@ -3,7 +3,7 @@
 import numpy as np
 
 from backlight.autograd import Tensor, apply
-from backlight.autograd.ops.chance import Dropout as DropoutOp
+from backlight.autograd.ops.dropout import Dropout as DropoutOp
 from backlight.core import ConfigError
 from backlight.nn.module import Module
 
@@ -15,7 +15,7 @@ class Dropout(Module):
 
     Args:
         p: share of the numbers that is dropped, at least 0 and below 1.
-        rng: where the choice comes from; `Module.draw_from` gives all layers of a model another.
+        rng: where the choice comes from; `Module.set_rng` gives all layers of a model another.
 
     Shape: any -> the same
     Raises: ConfigError: p outside its range.
@@ -34,6 +34,6 @@ class Dropout(Module):
             return x
         return apply(DropoutOp, x, kept=self.rng, p=self.p)
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return the share that is dropped."""
         return f"{self.p:g}"

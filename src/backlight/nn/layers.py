@@ -48,7 +48,7 @@ class Linear(Module):
             )
         return linear(x, self.weight, self.bias)
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return fan-in, fan-out, and whether the bias is left out."""
         return f"{self.fan_in}, {self.fan_out}" + ("" if self.bias is not None else ", bias=False")
 
@@ -77,7 +77,7 @@ class Embedding(Module):
         """Return the vectors of ids, (..., E)."""
         return embed(x, self.weight)
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return the number of ids and the length of a vector."""
         return f"{self.count}, {self.size}"
 

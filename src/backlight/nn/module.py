@@ -83,7 +83,7 @@ class Module:
         """Return every parameter once."""
         return [parameter for _, parameter in self.named_parameters()]
 
-    def parameter_count(self) -> int:
+    def num_parameters(self) -> int:
         """Return how many numbers are learnt."""
         return sum(parameter.numel() for parameter in self.parameters())
 
@@ -116,7 +116,7 @@ class Module:
             parameter.array = parameter.array.astype(dtype)
         return self
 
-    def draw_from(self, rng: np.random.Generator) -> Self:
+    def set_rng(self, rng: np.random.Generator) -> Self:
         """Let all layers that draw by chance, such as dropout, draw from this generator. Returns this module."""
         for _, module in self.named_modules():
             if hasattr(module, "rng"):
@@ -154,9 +154,9 @@ class Module:
 
     def __repr__(self) -> str:
         lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children()]
-        return f"{type(self).__name__}({self.describe()}" + ("\n" + "\n".join(lines) + "\n" if lines else "") + ")"
+        return f"{type(self).__name__}({self.extra_repr()}" + ("\n" + "\n".join(lines) + "\n" if lines else "") + ")"
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return the sizes that tell this layer from others of its kind, for printing."""
         return ""
 

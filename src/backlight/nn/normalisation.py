@@ -71,7 +71,7 @@ class BatchNorm1d(Module):
         shift = self.bias - self.weight * Tensor(self.running_mean.array * rstd)
         return x * (self.weight * Tensor(rstd)) + shift  # type: ignore[no-any-return]
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return the number of channels."""
         return f"{self.channels}"
 
@@ -106,12 +106,12 @@ class LayerNorm(Module):
         _check_channels(self, self.channels, x)
         return apply(LayerNormOp, x, self.weight, self.bias, eps=self.eps)
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return the number of channels."""
         return f"{self.channels}"
 
 
-def calibrate(model: Module, x: Any) -> None:
+def update_bn(model: Module, x: Any) -> None:
     """Set the running statistics of every batch norm in a model to those of one large batch.
 
     The running statistics that training leaves behind are a mean over the last minibatches and belong to weights that

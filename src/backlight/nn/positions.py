@@ -41,6 +41,6 @@ class PositionalEmbedding(Module):
             )
         return embed(positions, self.weight)
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return the number of positions and the length of a vector."""
         return f"{self.context}, {self.channels}"

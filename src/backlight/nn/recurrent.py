@@ -73,7 +73,7 @@ class Recurrent(Module):
                 f"got x of shape {x.shape}."
             )
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return the lengths of input and state."""
         return f"{self.fan_in}, {self.hidden}"
 

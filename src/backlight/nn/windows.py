@@ -37,6 +37,6 @@ class FlattenConsecutive(Module):
         joined = x.view(B, T // self.n, self.n * C)
         return joined.squeeze(1) if joined.array.shape[1] == 1 else joined  # type: ignore[no-any-return]
 
-    def describe(self) -> str:
+    def extra_repr(self) -> str:
         """Return how many positions become one."""
         return f"{self.n}"

@@ -4,7 +4,7 @@ from backlight.core import FloatArray
 from backlight.optim.blending import blend
 
 
-def move_average(average: FloatArray, data: FloatArray, decay: float) -> None:
+def update_ema(average: FloatArray, data: FloatArray, decay: float) -> None:
     """Let an average, (P,), follow the weights, (P,), in place: average = decay average + (1 - decay) data.
 
     Args:

@@ -6,14 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from backlight.core.measurements import Measurements
 from backlight.figures import pages
 from backlight.figures.catalogue import PICTURES
-from backlight.figures.gathering import NoPictureError, measured
-from backlight.figures.gathering.training import running_mean
+from backlight.figures.data import NoPictureError, measured
+from backlight.figures.data.training import running_mean
 from backlight.figures.loss import LossCurves
 from backlight.figures.pages import Page
 from backlight.figures.saving import page_bytes
+from backlight.watch.records import Measurements
 
 _SMOOTHED_OVER = 40
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from backlight.core.measurements import Measurements
 from backlight.health import diagnose
 from backlight.report.page import html_page
 from backlight.report.pictures import drawings
 from backlight.runs.atomic import write_atomically
+from backlight.watch.records import Measurements
 
 
 def report(seen: Measurements, *, title: str, facts: Sequence[tuple[str, str]] = ()) -> str:

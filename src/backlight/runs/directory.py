@@ -147,7 +147,7 @@ class RunDirectory:
             self._missing(CHECKPOINT, "there is no checkpoint to resume from", _TRAIN_AGAIN)
         return load_tensors(self.path / CHECKPOINT, remedy=_TRAIN_AGAIN)
 
-    def load_seen(self) -> NDArray[np.uint64]:
+    def load_training_hashes(self) -> NDArray[np.uint64]:
         """Return the hashes (N,) that `create` was given."""
         if not (self.path / SEEN).is_file():
             self._missing(SEEN, "what the corpus holds was not recorded", _TRAIN_AGAIN)

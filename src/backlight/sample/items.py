@@ -10,7 +10,7 @@ from backlight.core import BacklightError, ConfigError
 from backlight.models.protocol import LanguageModel
 from backlight.sample._limits import check_fit, texts_at_once
 from backlight.sample.sampler import Sample, SampleConfig, sample_batch
-from backlight.text import Vocabulary, is_seen
+from backlight.text import Vocabulary, in_training_set
 
 FEWEST_DRAWS = 1000
 _SMALLEST_ROUND = 64
@@ -55,7 +55,7 @@ def sample_items(
         count: at least 1.
         config: how to draw.
         rng: where chance comes from.
-        novel_to: what `item_hashes` gave for the items that are not new; `None` takes what comes.
+        novel_to: what `training_hashes` gave for the items that are not new; `None` takes what comes.
         unique: whether no two items may be the same.
         patience: draws for each item asked for, at least 1.
         ends: False for a model of running text, as for `sample_batch`.
@@ -94,7 +94,7 @@ class _Sieve:
 
     def keep(self, samples: list[Sample]) -> list[Sample]:
         texts = [sample.text.strip() for sample in samples]
-        known = [False] * len(texts) if self.novel_to is None else is_seen(texts, self.novel_to).tolist()
+        known = [False] * len(texts) if self.novel_to is None else in_training_set(texts, self.novel_to).tolist()
         kept: list[Sample] = []
         for sample, text, is_known in zip(samples, texts, known, strict=True):
             if is_known or (self.novel_to is not None and not text):

@@ -68,7 +68,7 @@ def score_items(
     if not items:
         raise DataError("scoring needs at least one item; got none. Give it one item a line.")
     encoded = vocabulary.encode_items(items, ends=ends)
-    targets, nats = (np.concatenate(parts) for parts in zip(*_target_nats(model, encoded), strict=True))
+    targets, nats = (np.concatenate(parts) for parts in zip(*_nll(model, encoded), strict=True))
     lengths = np.diff(encoded.starts) + ends
     item_of = np.repeat(np.arange(len(items)), lengths)
     totals = np.bincount(item_of, weights=nats, minlength=len(items)).tolist()  # not cumulative: inf - inf is no number
@@ -101,13 +101,13 @@ def order(scores: Sequence[Score], by: Order = "odd") -> list[Score]:
     return sorted(scores, key=lambda score: score.nats_per_character, reverse=by == "odd")
 
 
-def _target_nats(model: LanguageModel, items: EncodedItems) -> Iterator[tuple[IntArray, FloatArray]]:
+def _nll(model: LanguageModel, items: EncodedItems) -> Iterator[tuple[IntArray, FloatArray]]:
     """Yield targets and their nats, (n,) each, n of them at a time."""
     # A data set needs a window of at least 1; the unigram model looks back 0.
     width = max(model.context, 1)
     data = Windows(items, width) if model.reads == "windows" else Sequences(items, width)
     for batch in data.chunks(rows_at_once(model)):
         x_BT = batch.x[:, width - model.context :]
-        nats = np.asarray(model.target_nats(x_BT, batch.y), np.float64)
+        nats = np.asarray(model.nll(x_BT, batch.y), np.float64)
         counted = batch.y != NOT_A_TARGET
         yield batch.y[counted], nats[counted]

@@ -4,7 +4,7 @@ from backlight.text.batches import Dataset, Sequences, Windows
 from backlight.text.corpora import CORPORA, Corpus, CorpusInfo, Mode, load_corpus
 from backlight.text.describe import CorpusDescription, describe
 from backlight.text.items import Items
-from backlight.text.seen import is_seen, item_hashes
+from backlight.text.novelty import in_training_set, training_hashes
 from backlight.text.split import Duplicates, Part, Splits, split_corpus
 from backlight.text.vocabulary import Vocabulary
 
@@ -23,8 +23,8 @@ __all__ = [
     "Vocabulary",
     "Windows",
     "describe",
-    "is_seen",
-    "item_hashes",
+    "in_training_set",
     "load_corpus",
     "split_corpus",
+    "training_hashes",
 ]

@@ -12,20 +12,6 @@ from backlight.autograd import Tensor, cat, no_grad, stack, where
 from backlight.torchlike import cuda, nn
 from backlight.torchlike._missing import names_of
 from backlight.torchlike._new import Size
-from backlight.torchlike.chance import (
-    default_generator,
-    initial_seed,
-    manual_seed,
-    multinomial,
-    normal,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
-    seed,
-)
 from backlight.torchlike.creation import (
     arange,
     as_tensor,
@@ -101,6 +87,20 @@ from backlight.torchlike.functions import (
     var,
 )
 from backlight.torchlike.generator import Generator
+from backlight.torchlike.random import (
+    default_generator,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+)
 
 concat = cat
 

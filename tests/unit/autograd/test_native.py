@@ -10,7 +10,7 @@ from backlight.autograd.flat import FlatParameters
 from backlight.autograd.native import Program, UnsuitableError, library
 from backlight.autograd.native.building import LIBRARY
 from backlight.autograd.native.library import kernels
-from backlight.autograd.ops.attention import Places
+from backlight.autograd.ops.attention import PackedIndex
 from backlight.autograd.ops.normalisation import Running
 from backlight.core import ConfigError, GraphError
 
@@ -128,7 +128,7 @@ def test_attention_and_dropout(B, T, heads, D, p, rng):
 def ragged(rng, lengths, T):
     """Return ids, where they stand, and targets."""
     rows = np.concatenate([b * T + np.arange(length) for b, length in enumerate(lengths)]).astype(int)
-    return rng.integers(0, 5, len(rows)), Places((len(lengths), T), rows), rng.integers(0, 5, len(rows))
+    return rng.integers(0, 5, len(rows)), PackedIndex((len(lengths), T), rows), rng.integers(0, 5, len(rows))
 
 
 @pytest.mark.usefixtures("_kernels")
@@ -220,7 +220,7 @@ def test_parameters_that_were_moved_are_noticed(rng):
 
 def test_a_sequence_with_a_gap_is_refused(rng):
     table, qkv, last = parameters(rng, (5, 6), (6, 18), (6, 5))
-    places, gap = Places((2, 3), np.array([0, 1, 3])), Places((2, 3), np.array([0, 2, 3]))
+    places, gap = PackedIndex((2, 3), np.array([0, 1, 3])), PackedIndex((2, 3), np.array([0, 2, 3]))
 
     def loss_of(ids, places, targets):
         return cross_entropy(

@@ -29,7 +29,7 @@ def test_help_names_every_command_and_imports_none():
     code = (
         "import sys\nfrom backlight.cli import main\nsys.argv = ['backlight', '--help']\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print(sorted(one for one in sys.modules if one.startswith(('backlight.train', 'backlight.cli.train'))))"
+        "print(sorted(one for one in sys.modules if one.startswith(('backlight.training', 'backlight.cli.train'))))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=PLAIN).stdout
     assert said.endswith("[]\n")

@@ -6,10 +6,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from backlight.autograd.explain.tables import Table
 from backlight.cli.explain import _numbers
 from backlight.cli.walking import show_table
 from backlight.core import ConfigError
+from backlight.explanation.tables import Table
 
 
 def test_numbers_stand_between_commas_in_one_option_or_several() -> None:

@@ -16,11 +16,11 @@ from backlight.autograd.ops.attention import CausalAttention
 from backlight.core import VocabularyError
 from backlight.figures import STYLE
 from backlight.figures.catalogue import PICTURES
-from backlight.figures.gathering import NoPictureError, Source, counted, learnt, measured, predicting, training
+from backlight.figures.data import NoPictureError, Source, counted, learnt, measured, predicting, training
 from backlight.figures.pages import Page
 from backlight.runs import RunDirectory
 from backlight.sample import score_items
-from backlight.train import Plan, Recipe, load_model, prepare
+from backlight.training import Plan, Recipe, load_model, prepare
 
 NAMES = [
     "emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "harper", "evelyn", "abigail", "liam", "noah",

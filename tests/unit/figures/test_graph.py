@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon
 
 from backlight import explain
-from backlight.autograd.explain.expression import evaluate
-from backlight.autograd.explain.picture import Picture
 from backlight.core import GraphError
+from backlight.explanation.expression import evaluate
+from backlight.explanation.picture import Picture
 from backlight.figures import DARK_STYLE, STYLE, new_figure, save_figure
 from backlight.figures.graph import draw_graph, graph_size
 from backlight.figures.style import DARK, LIGHT

@@ -5,7 +5,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from backlight.core import ShapeError
-from backlight.core.measurements import Histogram
 from backlight.figures import (
     Ridge,
     draw_activations,
@@ -17,6 +16,7 @@ from backlight.figures import (
     draw_weight_gradients,
     palette,
 )
+from backlight.watch.records import Histogram
 
 
 def row(name, *counts, low=-1.0, high=1.0):

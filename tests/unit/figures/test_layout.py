@@ -9,7 +9,6 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from backlight.core.measurements import BINS, Histogram
 from backlight.figures import (
     DARK_STYLE,
     STYLE,
@@ -22,6 +21,7 @@ from backlight.figures import (
     pages,
 )
 from backlight.figures.pages import Page
+from backlight.watch.records import BINS, Histogram
 
 LETTERS = list(".abcdefghijklmnopqrstuvwxyz")
 ODD = ["<boundary>", "$", "_", "^", "\\", "{", "%", "␣", "↵", "U+0301", "亜", "あ", "🎉", "ﷺ", "ß", "W", "&", "#"]

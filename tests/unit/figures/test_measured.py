@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from backlight.core.measurements import (
+from backlight.figures import STYLE
+from backlight.figures.data import NoPictureError, Source, measured
+from backlight.figures.pages import Page
+from backlight.watch.records import (
     Histogram,
     LayerFacts,
     LayerRecord,
@@ -18,9 +21,6 @@ from backlight.core.measurements import (
     StepRecord,
     UnitMap,
 )
-from backlight.figures import STYLE
-from backlight.figures.gathering import NoPictureError, Source, measured
-from backlight.figures.pages import Page
 
 SATURATED = np.array([[1, 0, 1], [1, 0, 0]], bool)
 

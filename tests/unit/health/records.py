@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from backlight.core.measurements import (
+from backlight.watch.records import (
     EvaluationPoint,
     InputRecord,
     LayerFacts,

@@ -12,17 +12,17 @@ from tests.unit.health import records as make
 from tests.unit.health.records import spread, well
 
 from backlight.core import ConfigError
-from backlight.core.measurements import LossPoint, Measurements, NonFinite
 from backlight.health import Evidence, Finding, diagnose
-from backlight.health import judges as judges_folder
+from backlight.health import checks as checks_folder
 from backlight.health.diagnosis import FOLLOWS_FROM, LAST_RESORTS
 from backlight.health.explained import explained, lessons_on, sections
 from backlight.health.findings import SEVERITIES, most_serious_first, number, percent
 from backlight.health.progress import progress_of
 from backlight.health.text import as_text
 from backlight.health.thresholds import THRESHOLDS
+from backlight.watch.records import LossPoint, Measurements, NonFinite
 
-SOURCES = [path.read_text(encoding="utf-8") for path in Path(judges_folder.__file__).parent.glob("*.py")]
+SOURCES = [path.read_text(encoding="utf-8") for path in Path(checks_folder.__file__).parent.glob("*.py")]
 IDS = sorted({id_ for source in SOURCES for id_ in re.findall(r'id="([a-z-]+)"', source)})
 
 
@@ -151,7 +151,7 @@ def test_there_is_no_such_finding():
 def test_every_threshold_has_a_source_and_every_judge_takes_its_numbers_from_the_table():
     assert all(len(one.source) > 10 for one in THRESHOLDS.values())
     assert all(one.unit for one in THRESHOLDS.values())
-    used = {name for path in Path(judges_folder.__file__).parents[1].rglob("*.py")
+    used = {name for path in Path(checks_folder.__file__).parents[1].rglob("*.py")
             for name in re.findall(r'limit\("([^"]+)"\)', path.read_text(encoding="utf-8"))}  # fmt: skip
     assert used == set(THRESHOLDS)
 

@@ -5,10 +5,10 @@ import pytest
 
 import backlight.torchlike as torch
 from backlight.lessons.exercises import EXERCISES, find, given, judge, lesson_6
-from backlight.lessons.kept import kept_net
+from backlight.lessons.pretrained import load_pretrained
 from backlight.models import NGram, NGramConfig, WaveNet, WaveNetConfig
 from backlight.text import load_corpus, split_corpus
-from backlight.train import dataset, mean_nats
+from backlight.training import dataset, mean_nll
 
 
 def judged(id_, answer):
@@ -94,23 +94,23 @@ def test_a_text_that_is_too_short_for_its_padding():
 
 
 def probabilities(contexts):
-    logits = kept_net().next_logits(contexts[:, -6:])
+    logits = load_pretrained().next_logits(contexts[:, -6:])
     return np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
 
 
 def test_the_kept_network_is_what_it_is_said_to_be():
     for part in ("dev", "test"):
         x, y = lesson_6._targets(part)
-        assert kept_net().target_nats(x[:, -6:], y).mean() < 1.99
+        assert load_pretrained().nll(x[:, -6:], y).mean() < 1.99
 
 
 def test_tensors_and_logs_of_probabilities_will_do():
     assert judged("6.2", lambda contexts: torch.tensor(np.log(probabilities(contexts)))).right
-    assert judged("6.2", lambda x: torch.tensor(kept_net().next_logits(x[:, -6:])).tolist()).right
+    assert judged("6.2", lambda x: torch.tensor(load_pretrained().next_logits(x[:, -6:])).tolist()).right
 
 
 def test_a_network_that_was_left_in_training():
-    net = kept_net()
+    net = load_pretrained()
 
     def in_training(contexts):
         logits = net.next_logits(contexts[:, -6:])
@@ -124,20 +124,20 @@ def test_a_network_that_was_left_in_training():
 
 def test_what_is_no_logits():
     assert judged("6.2", probabilities).mistake == "probabilities, not logits"
-    verdict = judged("6.2", lambda x: kept_net().next_logits(x[:, -6:])[:, 1:])
+    verdict = judged("6.2", lambda x: load_pretrained().next_logits(x[:, -6:])[:, 1:])
     assert "how many numbers a context gets is wrong: 26, should be 27." in verdict.lines
     assert "hand in the function logits_for itself" in judged("6.2", given("6.2")["contexts"]).lines[0].lower()
 
 
 def test_contexts_turned_round_or_of_another_alphabet():
     def turned(contexts):
-        return kept_net().next_logits(contexts[:, ::-1][:, -6:])
+        return load_pretrained().next_logits(contexts[:, ::-1][:, -6:])
 
     def oldest(contexts):
-        return kept_net().next_logits(contexts[:, :6])
+        return load_pretrained().next_logits(contexts[:, :6])
 
     def a_is_0(contexts):
-        logits = kept_net().next_logits((contexts[:, -6:] + 1) % 27)
+        logits = load_pretrained().next_logits((contexts[:, -6:] + 1) % 27)
         return np.concatenate([logits[:, 1:], logits[:, :1]], axis=1)
 
     assert judged("6.2", turned).mistake == "contexts from the wrong end"
@@ -172,10 +172,10 @@ def test_how_far_above_the_bound_is_told():
 def test_the_check_measures_what_training_measures():
     vocabulary, encoded = lesson_6._texts()
     x, y = lesson_6._targets("dev")
-    net = kept_net()
+    net = load_pretrained()
     dev = split_corpus(load_corpus("names"), seed=42).dev.items
     ours = lesson_6._nats(net.next_logits(x[:, -6:]).astype(np.float64), y)
-    assert ours == pytest.approx(mean_nats(net, dataset(net, vocabulary, dev, ends=True)), abs=1e-5)
+    assert ours == pytest.approx(mean_nll(net, dataset(net, vocabulary, dev, ends=True)), abs=1e-5)
     assert encoded["dev"].targets == len(y)
 
 

@@ -3,7 +3,6 @@
 import html
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -143,21 +142,6 @@ def test_everything_can_be_read_by_day_and_by_night(paper):
     for theme in (light, dark):
         for colour in ("ink", "muted", "word", "text", "number", "link"):
             assert contrast(theme[colour], theme[paper]) >= 4.5, colour
-
-
-PAGES = Path(__file__).parents[3] / "docs" / "course"
-
-
-def test_the_pages_in_the_repository_are_of_these_sources():
-    stale = [
-        one.name for one in LESSONS.values() if made_of(one) not in (PAGES / f"{one.name}.html").read_text("utf-8")
-    ]
-    assert stale == [], "make them again: make course"
-    assert (PAGES / "index.html").read_text("utf-8") == index_page(LESSONS.values())
-    assert {path.name for path in PAGES.glob("*.html")} == {
-        "index.html",
-        *(f"{one.name}.html" for one in LESSONS.values()),
-    }
 
 
 def test_a_page_tells_another_text_by_its_mark():

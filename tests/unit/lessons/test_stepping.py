@@ -11,8 +11,8 @@ import pytest
 
 import backlight.lessons.stepping
 from backlight import Tensor, Value, explain
-from backlight.autograd.explain.numbers import short
 from backlight.core import GraphError
+from backlight.explanation.numbers import short
 from backlight.lessons.stepping import Walk, stepping
 from backlight.nn.scalar import MLP
 

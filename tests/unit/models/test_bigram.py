@@ -66,7 +66,7 @@ def test_scoring_makes_no_graph(rng):
     x, y = rng.integers(0, V, (2, 6, 3))
     model.loss(Batch(x, y))
     assert model.in_graph
-    for score in (lambda: model.next_logits(x), lambda: model.target_nats(x, y)):
+    for score in (lambda: model.next_logits(x), lambda: model.nll(x, y)):
         score()
         assert not model.in_graph
 
@@ -109,18 +109,18 @@ def test_gradient_reaches_only_the_rows_that_were_met(rng):
 def test_scores_are_nats_and_0_where_nothing_is_asked(rng):
     model = small(rng)
     batch = pairs_of(TEXT)
-    nats = model.target_nats(batch.x, batch.y)
+    nats = model.nll(batch.x, batch.y)
     assert nats.shape == batch.y.shape
     assert nats.mean() == pytest.approx(model.loss(batch).item(), rel=1e-5)
     y = batch.y.copy()
     y[::2] = NOT_A_TARGET
-    assert_array_equal(model.target_nats(batch.x, y), np.where(y == NOT_A_TARGET, 0, nats))
+    assert_array_equal(model.nll(batch.x, y), np.where(y == NOT_A_TARGET, 0, nats))
 
 
 def test_is_a_language_model_without_a_graph_when_asked(rng):
     model: LanguageModel = small(rng)
-    assert (model.vocabulary_size, model.context, model.reads, model.parameter_count()) == (V, 1, "windows", V * V)
-    model.target_nats(np.array([[1]]), np.array([1]))
+    assert (model.vocabulary_size, model.context, model.reads, model.num_parameters()) == (V, 1, "windows", V * V)
+    model.nll(np.array([[1]]), np.array([1]))
     assert all(p.grad is None for p in model.parameters())
 
 

@@ -66,8 +66,8 @@ def test_tied_logits_are_products_with_the_characters_vectors(rng):
 def test_parameter_count(rng):
     attention, mlp, norm = (6 * 18 + 18) + (6 * 6 + 6), (6 * 24 + 24) + (24 * 6 + 6), 2 * 6
     body = 7 * 6 + 5 * 6 + 2 * (attention + mlp + 2 * norm) + norm
-    assert small(rng).parameter_count() == body + 6 * 7
-    assert small(rng, tie_weights=True).parameter_count() == body
+    assert small(rng).num_parameters() == body + 6 * 7
+    assert small(rng, tie_weights=True).num_parameters() == body
 
 
 @pytest.mark.parametrize("tie_weights", [False, True])
@@ -118,7 +118,7 @@ def test_what_stands_behind_the_last_target_changes_neither_loss_nor_gradients(r
 def test_scores_next_logits_and_loss_agree(rng):
     model = small(rng)
     batch = batch_of(model, 9, rng)
-    nats = model.target_nats(batch.x, batch.y)
+    nats = model.nll(batch.x, batch.y)
     counted = batch.y != NOT_A_TARGET
     assert nats.shape == batch.y.shape
     assert_array_equal(nats[~counted], 0)
@@ -135,7 +135,7 @@ def test_nothing_to_predict(rng):
     model = small(rng)
     x = rng.integers(0, 7, (2, 5))
     nothing = np.full((2, 5), NOT_A_TARGET)
-    assert_array_equal(model.target_nats(x, nothing), np.zeros((2, 5)))
+    assert_array_equal(model.nll(x, nothing), np.zeros((2, 5)))
     with pytest.raises(ConfigError, match="at least one target"):
         model.loss(Batch(x, nothing))
 
@@ -145,7 +145,7 @@ def test_dropout_is_drawn_in_training_only_and_from_the_generator_given(rng):
     batch = batch_of(model, 9, rng)
     losses = []
     for seed in (1, 1, 2):
-        model.draw_from(np.random.default_rng(seed))
+        model.set_rng(np.random.default_rng(seed))
         losses.append(model.loss(batch).item())
     assert losses[0] == losses[1] != losses[2]
     model.eval()
@@ -161,12 +161,12 @@ def test_dropout_is_of_vectors_of_weights_and_of_what_blocks_add(rng):
             drawn.append(shape)
             return rng.random(shape, dtype)
 
-    model.draw_from(Chance())
+    model.set_rng(Chance())
     model(np.zeros((3, 4), int))
     vectors, weights = (3, 4, 6), (3, 2, 4, 4)
     assert drawn == [vectors, *[weights, vectors, vectors] * 2]
     x = Tensor(np.ones((2000, 1, 6), np.float32))
-    block = model.draw_from(rng).blocks[0]
+    block = model.set_rng(rng).blocks[0]
     for kept in (block.attention.output, block.mlp.layers[2]):  # alone, each adds 1, or after dropout 0 or 1 / 0.8
         for layer in (block.attention.output, block.mlp.layers[2]):
             layer.weight.data = np.zeros(layer.weight.shape, np.float32)
@@ -208,7 +208,7 @@ def test_more_than_the_context_is_refused_in_one_line(rng):
 
 def test_default_on_names_has_the_parameters_that_it_says():
     model = GPT(rung("gpt").configure({"vocabulary_size": 27}), rng=np.random.default_rng(0))
-    assert 204_000 <= model.parameter_count() < 210_000
+    assert 204_000 <= model.num_parameters() < 210_000
     assert rung("gpt").configure(settings_of(model.config)) == model.config
 
 

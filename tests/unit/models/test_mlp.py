@@ -47,7 +47,7 @@ def test_is_the_equation_of_bengio_et_al(direct, rng):
     ],
 )
 def test_parameter_count(sizes, count, rng):
-    assert small(rng, **sizes).parameter_count() == count
+    assert small(rng, **sizes).num_parameters() == count
 
 
 def test_hidden_layers_are_linear_and_tanh_in_turn(rng):
@@ -101,15 +101,15 @@ def test_learns_a_rule_that_needs_two_characters(rng):
 def test_scores_next_logits_and_loss_agree(rng):
     model = small(rng)
     batch = batch_of(model, 9, rng)
-    nats = model.target_nats(batch.x, batch.y)
+    nats = model.nll(batch.x, batch.y)
     assert nats.mean() == pytest.approx(model.loss(batch).item(), rel=1e-5)
     logits = model.next_logits(batch.x)
     assert logits.shape == (9, 7)
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     assert_allclose(nats, -np.log(p[np.arange(9), batch.y]), rtol=1e-5)
     y = np.where(np.arange(9) < 4, NOT_A_TARGET, batch.y)
-    assert_array_equal(model.target_nats(batch.x, y)[:4], 0)
-    assert_array_equal(model.target_nats(batch.x, y)[4:], nats[4:])
+    assert_array_equal(model.nll(batch.x, y)[:4], 0)
+    assert_array_equal(model.nll(batch.x, y)[4:], nats[4:])
     assert model.loss(Batch(batch.x, y)).item() == pytest.approx(nats[4:].mean(), rel=1e-5)
 
 

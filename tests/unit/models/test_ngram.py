@@ -20,7 +20,7 @@ from backlight.core import (
     ShapeError,
     VocabularyError,
 )
-from backlight.models import _ngram_counts, _tally
+from backlight.models import _counting, _ngram_counts
 from backlight.models._add_k import golden_section
 from backlight.models._kneser_ney import estimate_discounts
 from backlight.models.ngram import NGram, NGramConfig
@@ -169,7 +169,7 @@ def test_target_nats_are_the_logits_at_the_targets_to_the_bit(order, smoothing, 
     x = rng.integers(0, 7, (200, order - 1))
     y = rng.integers(-1, 7, 200)
     logits = model.next_logits(x)
-    nats = model.target_nats(x, y)
+    nats = model.nll(x, y)
     assert logits.dtype == nats.dtype == np.float64
     assert logits.shape == (200, 7)
     assert_array_equal(nats, np.where(y == NOT_A_TARGET, 0.0, -logits[np.arange(200), y]))
@@ -185,7 +185,7 @@ def test_a_saved_model_comes_back_with_the_same_bits(order, smoothing, k, rng):
     x = rng.integers(0, 5, (300, order - 1))
     assert_array_equal(again.next_logits(x), model.next_logits(x))
     assert again.k == model.k
-    assert again.parameter_count() == model.parameter_count()
+    assert again.num_parameters() == model.num_parameters()
     for name, array in again.state_dict().items():
         assert_array_equal(array, model.state_dict()[name])
 
@@ -214,9 +214,9 @@ def test_counts_of_two_items_by_hand():
 
 def test_parameters_are_the_counts_in_use():
     # Item 1 2: bigrams 01 12 20; unigrams 1 2 0; trigram 120 and, at the start, 012. 001 stands for 01 and is not used.
-    assert fit([[1, 2]], V=3, order=2).parameter_count() == 6
-    assert fit([[1, 2]], V=3, order=3).parameter_count() == 8
-    assert fit([[1, 2]], V=3, order=3, smoothing="add-k", k=1.0).parameter_count() == 3
+    assert fit([[1, 2]], V=3, order=2).num_parameters() == 6
+    assert fit([[1, 2]], V=3, order=3).num_parameters() == 8
+    assert fit([[1, 2]], V=3, order=3, smoothing="add-k", k=1.0).num_parameters() == 3
 
 
 def test_an_empty_item_ends_at_once():
@@ -231,7 +231,7 @@ def test_the_end_of_a_stream_is_not_counted():
 def test_without_smoothing_the_unseen_costs_infinitely_many_nats():
     model = fit([[1, 1]], V=3, order=2, smoothing="add-k", k=0.0)
     x = np.array([[0], [1], [1], [2]])
-    assert_array_equal(model.target_nats(x, np.array([1, 1, 2, 0])), [0.0, np.log(2), np.inf, np.inf])
+    assert_array_equal(model.nll(x, np.array([1, 1, 2, 0])), [0.0, np.log(2), np.inf, np.inf])
     assert_array_equal(model.next_logits(np.array([[2]])), [[-np.inf] * 3])
 
 
@@ -280,10 +280,10 @@ def test_blocks_do_not_show(lengths, V, order, ends, cells, seed):
         return
     expected = Counter((*h, w) for item in items for h, w in slow_windows(item, order - 1, ends=ends))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_tally, "_BLOCK", 16)
-        patch.setattr(_tally, "_RUN", 64)
-        patch.setattr(_tally, "_IN_CACHE", cells[0])
-        patch.setattr(_tally, "_TABLE", cells[1])
+        patch.setattr(_counting, "_BLOCK", 16)
+        patch.setattr(_counting, "_RUN", 64)
+        patch.setattr(_counting, "_IN_CACHE", cells[0])
+        patch.setattr(_counting, "_TABLE", cells[1])
         counts = _ngram_counts.count_ngrams(encode(items, ends=ends), vocabulary_size=V, order=order)
     node, following = np.divmod(counts.keys, V)
     grams = np.concatenate([counts.context_ids(order - 1)[node], following[:, None]], axis=1)
@@ -302,7 +302,7 @@ def test_all_of_unicode_at_order_six_does_not_overflow(smoothing, k, rng):
     drawn = [(rng.integers(V - 30, V, 5).tolist(), int(rng.integers(V - 30, V))) for _ in range(200)]
     x, y = np.array([h for h, _ in seen + drawn]), np.array([w for _, w in seen + drawn])
     expected = [-np.log(reference.p(w, h)) for h, w in seen + drawn]
-    assert_allclose(model.target_nats(x, y), expected, rtol=1e-12)
+    assert_allclose(model.nll(x, y), expected, rtol=1e-12)
 
 
 def test_discounts_are_those_of_the_equations():
@@ -327,9 +327,9 @@ def test_the_tuned_k_is_the_best_on_dev_and_always_the_same(order, rng):
     x = x.reshape(len(y), order - 1)
 
     def nats(k):
-        return fit(train, V=9, order=order, smoothing="add-k", k=k).target_nats(x, y).mean()
+        return fit(train, V=9, order=order, smoothing="add-k", k=k).nll(x, y).mean()
 
-    best = tuned.target_nats(x, y).mean()
+    best = tuned.nll(x, y).mean()
     assert tuned.k == fit(train, V=9, order=order, smoothing="add-k", dev=dev).k
     assert best <= min(nats(k) for k in np.logspace(-5, 3, 33)) + 1e-9
     assert nats(tuned.k * 1.1) > best
@@ -378,12 +378,12 @@ def test_what_cannot_be_read_is_refused():
     with pytest.raises(ShapeError, match=r"\(B, 2\); got \(4, 3\)"):
         model.next_logits(np.zeros((4, 3), np.int64))
     with pytest.raises(ShapeError, match=r"y needs .* \(4,\); got \(4, 2\)"):
-        model.target_nats(np.zeros((4, 2), np.int64), np.zeros((4, 2), np.int64))
+        model.nll(np.zeros((4, 2), np.int64), np.zeros((4, 2), np.int64))
     for x, y in product(([[0, 3]], [[-1, 0]]), ([0],)):
         with pytest.raises(VocabularyError, match="ids of x"):
-            model.target_nats(np.array(x), np.array(y))
+            model.nll(np.array(x), np.array(y))
     with pytest.raises(VocabularyError, match="ids of y"):
-        model.target_nats(np.array([[0, 1]]), np.array([3]))
+        model.nll(np.array([[0, 1]]), np.array([3]))
     with pytest.raises(ConfigError, match=r"1 to the model's 3; got 4"):
         model.counts(4)
     with pytest.raises(ConfigError, match="2\\*\\*26 cells"):
@@ -396,7 +396,7 @@ def test_no_rows_give_no_numbers():
     model = fit([[1, 2]], V=3, order=3)
     x = np.zeros((0, 2), np.int64)
     assert model.next_logits(x).shape == (0, 3)
-    assert model.target_nats(x, np.zeros(0, np.int64)).shape == (0,)
+    assert model.nll(x, np.zeros(0, np.int64)).shape == (0,)
 
 
 def damaged(name, change):

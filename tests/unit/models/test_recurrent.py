@@ -79,14 +79,14 @@ def test_is_the_equation(config, rng):
     ],
 )
 def test_parameter_count(config, count, rng):
-    assert small(config, rng).parameter_count() == 7 * 3 + count + 5 * 7 + 7
+    assert small(config, rng).num_parameters() == 7 * 3 + count + 5 * 7 + 7
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
 def test_default_has_at_most_210_thousand_parameters_on_names(name, rng):
     kind = MODELS[name]
     model = kind.build(kind.configure({"vocabulary_size": 27}), rng)
-    assert 180_000 < model.parameter_count() <= 210_000
+    assert 180_000 < model.num_parameters() <= 210_000
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -124,7 +124,7 @@ def test_loss_scores_and_logits_agree(config, rng):
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     counted = batch.y != NOT_A_TARGET
     wanted = np.where(counted, -np.take_along_axis(log_p, np.maximum(batch.y, 0)[..., None], -1)[..., 0], 0)
-    assert_allclose(model.target_nats(batch.x, batch.y), wanted, rtol=1e-9)
+    assert_allclose(model.nll(batch.x, batch.y), wanted, rtol=1e-9)
     assert model.loss(batch).item() == pytest.approx(wanted.sum() / counted.sum(), rel=1e-9)
     assert_allclose(model.next_logits(batch.x), logits[:, -1], rtol=1e-9)
 
@@ -132,7 +132,7 @@ def test_loss_scores_and_logits_agree(config, rng):
 @pytest.mark.parametrize("config", CONFIGS)
 def test_no_target_at_all_is_no_nats(config, rng):
     model = small(config, rng)
-    assert not model.target_nats(np.zeros((3, 4), int), np.full((3, 4), NOT_A_TARGET)).any()
+    assert not model.nll(np.zeros((3, 4), int), np.full((3, 4), NOT_A_TARGET)).any()
     with pytest.raises(ConfigError, match="at least one target"):
         model.loss(Batch(np.zeros((3, 4), int), np.full((3, 4), NOT_A_TARGET)))
 
@@ -188,8 +188,8 @@ def test_state_starts_from_zero_at_each_chunk_of_a_stream(config, rng):
     stream = Sequences(EncodedItems(rng.integers(1, 7, 13).astype(np.uint8), np.array([0, 13]), ends=False), 6)
     whole = stream.batch(np.arange(len(stream)))
     assert len(whole.x) > 1
-    for row, nats in enumerate(model.target_nats(whole.x, whole.y)):
-        assert_allclose(model.target_nats(whole.x[row : row + 1], whole.y[row : row + 1])[0], nats, rtol=1e-9)
+    for row, nats in enumerate(model.nll(whole.x, whole.y)):
+        assert_allclose(model.nll(whole.x[row : row + 1], whole.y[row : row + 1])[0], nats, rtol=1e-9)
 
 
 @pytest.mark.parametrize("config", CONFIGS)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from backlight.core import Batch, ConfigError, ShapeError
 from backlight.models import MLP, MLPConfig, WaveNet, WaveNetConfig, rung
-from backlight.nn import BatchNorm1d, Linear, Tanh, calibrate, fold
+from backlight.nn import BatchNorm1d, Linear, Tanh, fold, update_bn
 from backlight.optim import AdamW
 from backlight.text import Vocabulary, Windows
 
@@ -50,7 +50,7 @@ def batch_of(model, size, rng):
     ],
 )
 def test_wavenet_parameter_count(sizes, count, rng):
-    assert WaveNet(WaveNetConfig(vocabulary_size=27, **sizes), rng=rng).parameter_count() == count
+    assert WaveNet(WaveNetConfig(vocabulary_size=27, **sizes), rng=rng).num_parameters() == count
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_wavenet_parameter_count(sizes, count, rng):
     ],
 )
 def test_mlp_with_batch_norm_parameter_count(sizes, count, rng):
-    assert MLP(MLPConfig(vocabulary_size=27, batch_norm=True, **sizes), rng=rng).parameter_count() == count
+    assert MLP(MLPConfig(vocabulary_size=27, batch_norm=True, **sizes), rng=rng).num_parameters() == count
 
 
 @pytest.mark.parametrize(("context", "levels"), [(2, 1), (4, 2), (8, 3), (32, 5)])
@@ -158,7 +158,7 @@ def test_guesses_at_first_and_then_learns(place, rng):
         optimiser.step()
     assert loss.item() < 0.2
     x = rng.integers(0, 7, (200, 8))
-    assert model.eval().target_nats(x, x[:, place]).mean() < 0.3
+    assert model.eval().nll(x, x[:, place]).mean() < 0.3
 
 
 @pytest.mark.parametrize("make", [small, small_mlp])
@@ -195,7 +195,7 @@ def test_contexts_longer_than_every_item_and_tiny_vocabularies_work(items, make,
     loss.backward()
     assert np.isfinite(loss.item())
     assert all(np.isfinite(parameter.grad.numpy()).all() for parameter in model.parameters())
-    calibrate(model, data.batch(np.arange(len(data))).x)
+    update_bn(model, data.batch(np.arange(len(data))).x)
     assert np.isfinite(model.eval().next_logits(data.sample(8, rng).x)).all()
 
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from backlight.autograd import Tensor
 from backlight.core import ConfigError
 from backlight.nn import GELU, Dropout, LayerNorm, Linear, Sequential, Tanh
-from backlight.nn.columns import in_columns
+from backlight.nn.decode_step import in_columns
 
 LAYERS = {
     "linear": lambda rng: Linear(6, 4, rng=rng),

@@ -38,7 +38,7 @@ def odd(rng):
 
 def test_finds_parameters_wherever_they_are(odd):
     assert [name for name, _ in odd.named_parameters()] == NAMES
-    assert odd.parameter_count() == 2 + 1 + 9 + 12 + 6 + 3
+    assert odd.num_parameters() == 2 + 1 + 9 + 12 + 6 + 3
 
 
 def test_shared_parameter_counts_once(odd, rng):
@@ -80,7 +80,7 @@ def test_state_is_a_copy(odd):
 def test_loading_keeps_the_flat_array(odd):
     flat = odd.flat()
     odd.load_state_dict({name: np.full_like(array, 2) for name, array in odd.state_dict().items()})
-    assert_array_equal(flat.data, np.full(odd.parameter_count(), 2))
+    assert_array_equal(flat.data, np.full(odd.num_parameters(), 2))
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_buffers_are_saved_and_are_not_parameters(rng):
 def test_calibration_gives_the_statistics_of_the_weights_as_they_are(rng):
     model = nn.Sequential(nn.Linear(3, 5, bias=False, rng=rng), nn.BatchNorm1d(5), nn.Tanh(), nn.BatchNorm1d(5)).eval()
     x = spread(rng, 500, 3)
-    nn.calibrate(model, x)
+    nn.update_bn(model, x)
     first = x.numpy() @ model[0].weight.numpy()
     assert_allclose(model[1].running_mean.numpy(), first.mean(0), rtol=1e-4)
     assert_allclose(model[1].running_var.numpy(), first.var(0, ddof=1), rtol=1e-4)
@@ -116,7 +116,7 @@ def test_calibration_leaves_modes_momenta_weights_and_chance_alone(rng):
     model = nn.Sequential(nn.BatchNorm1d(3, momentum=0.3), nn.Dropout(0.5, rng=drawn_from)).train()
     model[0].eval()
     before = model[0].weight.numpy().copy()
-    nn.calibrate(model, spread(rng, 9, 3))
+    nn.update_bn(model, spread(rng, 9, 3))
     assert [model.training, model[0].training, model[1].training] == [True, False, True]
     assert model[0].momentum == 0.3
     assert_array_equal(model[0].weight.numpy(), before)
@@ -124,7 +124,7 @@ def test_calibration_leaves_modes_momenta_weights_and_chance_alone(rng):
 
 
 def test_calibration_without_batch_norm_does_not_even_run_the_model():
-    nn.calibrate(nn.Tanh(), None)
+    nn.update_bn(nn.Tanh(), None)
 
 
 # -- layer norm --------------------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def test_dropout_does_nothing_in_evaluation_and_nothing_at_0(rng):
 
 def test_dropout_draws_from_the_generator_that_it_is_told_to(rng):
     model, x = nn.Sequential(nn.Dropout(0.5, rng=rng)), Tensor(np.ones((10, 10), np.float32))
-    first, second = (model.draw_from(np.random.default_rng(5))(x).numpy() for _ in range(2))
+    first, second = (model.set_rng(np.random.default_rng(5))(x).numpy() for _ in range(2))
     assert_array_equal(first, second)
     assert (model(x).numpy() != second).any()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backlight.optim import blending, move_average
+from backlight.optim import blending, update_ema
 from backlight.optim.blending import blend
 
 
@@ -16,10 +16,10 @@ def test_the_average_moves_a_share_of_the_way(native, dtype, rng, monkeypatch):
     average, data = (rng.standard_normal(45).astype(dtype) for _ in range(2))
     wanted = 0.8 * average.astype(float) + 0.2 * data
     before = data.copy()
-    move_average(average, data, 0.8)
+    update_ema(average, data, 0.8)
     np.testing.assert_allclose(average, wanted, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(data, before)
-    move_average(average, data, 0)
+    update_ema(average, data, 0)
     np.testing.assert_array_equal(average, data)
 
 

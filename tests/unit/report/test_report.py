@@ -11,12 +11,12 @@ from tests.unit.health import records as make
 from tests.unit.health.records import well
 from tests.unit.health.test_diagnosis import IDS
 
-from backlight.core.measurements import Measurements
 from backlight.figures.catalogue import PICTURES
 from backlight.health import diagnose, explained
 from backlight.report import BEARS_ON, drawings, html_page, report, write_report
 from backlight.report.pictures import Drawing
 from backlight.report.style import _ON_DARK, _ON_LIGHT
+from backlight.watch.records import Measurements
 
 VOID = {"meta", "link", "img", "source", "br"}
 

@@ -85,7 +85,7 @@ def test_weights_and_checkpoint_are_kept_apart(run: RunDirectory) -> None:
 def test_seen(tmp_path: Path, rng: np.random.Generator) -> None:
     hashes = rng.integers(0, 2**64, 1000, dtype=np.uint64)
     run = RunDirectory.create(tmp_path / "run", config={}, vocabulary={}, seen=hashes)
-    np.testing.assert_array_equal(run.load_seen(), hashes, strict=True)
+    np.testing.assert_array_equal(run.load_training_hashes(), hashes, strict=True)
 
 
 RECORDS = st.lists(st.dictionaries(st.text(), st.integers() | st.text() | st.none() | st.floats(0, 9)))
@@ -187,7 +187,11 @@ def test_a_config_that_may_not_be_read(run: RunDirectory, monkeypatch: pytest.Mo
 
 
 def test_missing_parts_say_what_to_do(run: RunDirectory) -> None:
-    for load, remedy in ((run.load_weights, "Resume"), (run.load_checkpoint, "Train again"), (run.load_seen, "Train")):
+    for load, remedy in (
+        (run.load_weights, "Resume"),
+        (run.load_checkpoint, "Train again"),
+        (run.load_training_hashes, "Train"),
+    ):
         with pytest.raises(RunError, match=rf"has no \w+\.safetensors: .*{remedy}") as error:
             load()
         assert str(run.path) in str(error.value)

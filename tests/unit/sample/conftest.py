@@ -25,7 +25,7 @@ class Table:
     def vocabulary_size(self) -> int:
         return len(self.logits)
 
-    def parameter_count(self) -> int:
+    def num_parameters(self) -> int:
         return self.logits.size
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -41,7 +41,7 @@ class Table:
         last = x_BT[:, -1] if self.context else np.zeros(len(x_BT), np.int64)
         return self.logits[last]
 
-    def target_nats(self, x_BT: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def nll(self, x_BT: np.ndarray, y: np.ndarray) -> np.ndarray:
         self.asked.append(x_BT.copy())
         last = x_BT if self.reads == "sequences" else x_BT[:, -1]
         with np.errstate(divide="ignore"):

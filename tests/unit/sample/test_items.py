@@ -5,7 +5,7 @@ import pytest
 
 from backlight.core import BacklightError, ConfigError
 from backlight.sample import NotEnoughError, SampleConfig, sample_batch, sample_items
-from backlight.text import Vocabulary, item_hashes
+from backlight.text import Vocabulary, training_hashes
 
 PLAIN = SampleConfig()
 
@@ -21,12 +21,12 @@ def three(make_table):
 
 
 def test_nothing_seen_comes_out(three, abc):
-    items = sample_items(three, abc, 500, config=PLAIN, rng=seeded(), novel_to=item_hashes(["a", "c", "zz"]))
+    items = sample_items(three, abc, 500, config=PLAIN, rng=seeded(), novel_to=training_hashes(["a", "c", "zz"]))
     assert [item.text for item in items] == ["b"] * 500
 
 
 def test_what_is_new_keeps_its_shares(three, abc):
-    items = sample_items(three, abc, 5000, config=PLAIN, rng=seeded(), novel_to=item_hashes(["a"]))
+    items = sample_items(three, abc, 5000, config=PLAIN, rng=seeded(), novel_to=training_hashes(["a"]))
     assert np.mean([item.text == "b" for item in items]) == pytest.approx(0.6, abs=0.025)
 
 
@@ -38,7 +38,7 @@ def test_each_comes_once(chain, abc):
 def test_both_at_once_and_with_a_prefix(chain, abc):
     known = ["ca", "cb", "cc", "cab"]
     config = SampleConfig(prefix="c")
-    items = sample_items(chain, abc, 100, config=config, rng=seeded(), novel_to=item_hashes(known), unique=True)
+    items = sample_items(chain, abc, 100, config=config, rng=seeded(), novel_to=training_hashes(known), unique=True)
     found = {item.text for item in items}
     assert len(found) == 100
     assert not found & set(known)
@@ -53,7 +53,7 @@ def test_without_a_wish_it_is_the_batch(chain, abc):
 
 def test_a_seed_decides_all(chain, abc):
     first, second, other = (
-        sample_items(chain, abc, 100, config=PLAIN, rng=seeded(seed), novel_to=item_hashes(["a"]), unique=True)
+        sample_items(chain, abc, 100, config=PLAIN, rng=seeded(seed), novel_to=training_hashes(["a"]), unique=True)
         for seed in (1, 1, 2)
     )
     assert first == second
@@ -77,7 +77,7 @@ def test_it_gives_up_and_hands_over_what_it_found(three, abc):
 
 
 def test_patience_sets_the_limit(three, abc):
-    nothing_new = item_hashes(["a", "b", "c"])
+    nothing_new = training_hashes(["a", "b", "c"])
     config = SampleConfig(temperature=0, top_k=2, prefix="")
     with pytest.raises(NotEnoughError, match=r"400 new items .* 1200 draws; got 0\..* or widen top_k or top_p\.$"):
         sample_items(three, abc, 400, config=config, rng=seeded(), novel_to=nothing_new, patience=3)
@@ -93,9 +93,9 @@ def test_white_space_around_an_item_does_not_make_it_new(make_table):
     vocabulary = Vocabulary(" a")
     # " a", "a" and the empty item, a third each
     model = make_table([[1 / 3, 1 / 3, 1 / 3], [0, 0, 1], [1, 0, 0]])
-    known = item_hashes(["a"])
+    known = training_hashes(["a"])
     with pytest.raises(NotEnoughError, match="got 0"):
         sample_items(model, vocabulary, 1, config=PLAIN, rng=seeded(), novel_to=known)
     with pytest.raises(NotEnoughError, match="got 2"):
         sample_items(model, vocabulary, 3, config=PLAIN, rng=seeded(), unique=True)
-    assert len(sample_items(model, vocabulary, 30, config=PLAIN, rng=seeded(), novel_to=item_hashes([]))) == 30
+    assert len(sample_items(model, vocabulary, 30, config=PLAIN, rng=seeded(), novel_to=training_hashes([]))) == 30

@@ -48,7 +48,7 @@ def test_the_sum_is_the_models_loss_on_the_same_items(ends):
         NGram(NGramConfig(vocabulary_size=V, order=3, smoothing="add-k", k=0.5)).fit(encoded),
     ):
         (batch,) = Windows(encoded, model.context).chunks(10**6)
-        mean = float(np.mean(model.target_nats(batch.x, batch.y), dtype=np.float64))
+        mean = float(np.mean(model.nll(batch.x, batch.y), dtype=np.float64))
         scores = score_items(model, vocabulary, items, ends=ends)
         assert sum(score.targets for score in scores) == encoded.targets
         assert sum(score.nats for score in scores) / encoded.targets == pytest.approx(mean, rel=1e-7)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backlight.text import Corpus, describe, is_seen, item_hashes, load_corpus
+from backlight.text import Corpus, describe, in_training_set, load_corpus, training_hashes
 
 
 def test_a_list_is_counted():
@@ -54,12 +54,12 @@ def test_the_json_form_is_plain():
 
 @given(st.lists(st.text(max_size=6)), st.lists(st.text(max_size=6)))
 def test_seen_is_membership(items, asked):
-    hashes = item_hashes(items)
+    hashes = training_hashes(items)
     assert hashes.dtype == np.uint64
     assert len(hashes) == len(set(items))
     assert (np.diff(hashes.astype(object)) > 0).all()
-    assert is_seen(asked, hashes).tolist() == [item in set(items) for item in asked]
+    assert in_training_set(asked, hashes).tolist() == [item in set(items) for item in asked]
 
 
 def test_hashes_are_pinned_so_that_a_run_directory_can_be_read_elsewhere():
-    assert [hex(h) for h in item_hashes(["emma"])] == ["0x1fb7f7a5a3dfd358"]  # BLAKE2b's 8 bytes, little-endian
+    assert [hex(h) for h in training_hashes(["emma"])] == ["0x1fb7f7a5a3dfd358"]  # BLAKE2b's 8 bytes, little-endian

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from backlight.autograd.ops.attention import Places
+from backlight.autograd.ops.attention import PackedIndex
 from backlight.autograd.tensor_base import TensorBase
 from backlight.core import Array, BacklightError, FloatArray, IntArray
 
@@ -73,7 +73,7 @@ class Emitter:
 
     Args:
         end: the loss.
-        inputs: what differs from run to run. With `Places` or a list of counts among them, every array but the
+        inputs: what differs from run to run. With `PackedIndex` or a list of counts among them, every array but the
             parameters has as many rows as the batch has ids, and how many those are differs as well.
         room: the largest batch that there must be room for.
         threads: how many BLAS may use.
@@ -101,7 +101,7 @@ class Emitter:
         self.count = np.zeros(1, np.int64)
         self._inputs = inputs
         self.threads = threads
-        self._ragged = any(isinstance(one, (Places, list)) for one in inputs)
+        self._ragged = any(isinstance(one, (PackedIndex, list)) for one in inputs)
         self._ids = next(one.size for one in inputs if isinstance(one, np.ndarray))
         self._room = room
         self._numbers: dict[TensorBase, FloatArray] = {end: self.loss}

@@ -11,7 +11,7 @@ import numpy as np
 from backlight.autograd.native.emitting import Emitter, Size, UnsuitableError
 from backlight.autograd.native.library import blas_threads, library
 from backlight.autograd.native.lowering import LOWERINGS
-from backlight.autograd.ops.attention import Places
+from backlight.autograd.ops.attention import PackedIndex
 from backlight.autograd.tensor_base import TensorBase
 from backlight.core import ConfigError, GraphError, IntArray
 
@@ -21,8 +21,8 @@ class Program:
 
     Args:
         end: the loss, as computed from `inputs`: a `cross_entropy`.
-        inputs: what will differ from run to run, as for a `Replay`. Their shapes must stay, but with `Places` or a list
-            of counts among them a batch may have any number of sequences of any lengths.
+        inputs: what will differ from run to run, as for a `Replay`. Their shapes must stay, but with `PackedIndex` or
+            a list of counts among them a batch may have any number of sequences of any lengths.
         backward: whether the way back is wanted too.
 
     Raises:
@@ -38,7 +38,7 @@ class Program:
         self._inputs = inputs
         self._wants_backward = backward
         self._order = [node for node in reversed(end.ancestry()) if node._prev]
-        self._places = next((at for at, one in enumerate(inputs) if isinstance(one, (Places, list))), None)
+        self._places = next((at for at, one in enumerate(inputs) if isinstance(one, (PackedIndex, list))), None)
         self._threads = blas_threads()
         self._make(self._size(inputs))
 
@@ -87,7 +87,7 @@ class Program:
             shape = next(one.shape for one in inputs if isinstance(one, np.ndarray))
             return Size(rows, shape[0], rows // max(shape[0], 1))
         given = inputs[self._places]
-        return Size(rows, *given.shape) if isinstance(given, Places) else Size(rows, len(given), given[0])
+        return Size(rows, *given.shape) if isinstance(given, PackedIndex) else Size(rows, len(given), given[0])
 
     def _make(self, room: Size) -> None:
         emitter = Emitter(self._end, self._inputs, room, self._threads)
@@ -117,7 +117,7 @@ def _name(node: TensorBase) -> str:
     return node._op.name
 
 
-def _starts(places: Places | list[int]) -> IntArray:
+def _starts(places: PackedIndex | list[int]) -> IntArray:
     """Return (B + 1,) where the rows of each sequence begin, or of each counted step.
 
     Raises:

@@ -2,8 +2,8 @@
 
 from backlight.autograd.ops.arithmetic import Add, Div, Mul, Neg, Pow, PowConstant, Sub
 from backlight.autograd.ops.attention import CausalAttention
-from backlight.autograd.ops.chance import Dropout
 from backlight.autograd.ops.convolution import CausalConv1d
+from backlight.autograd.ops.dropout import Dropout
 from backlight.autograd.ops.elementwise import GELU, Abs, Cast, Cos, Exp, Log, ReLU, Sigmoid, Sin, Sqrt, Tanh
 from backlight.autograd.ops.gru import GRU
 from backlight.autograd.ops.indexing import Embed, Index

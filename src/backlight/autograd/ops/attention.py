@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backlight.autograd.op import Op
-from backlight.autograd.ops.chance import Kept, kept_share
+from backlight.autograd.ops.dropout import Kept, kept_share
 from backlight.core import Array, IntArray
 
 
-class Places(NamedTuple):
+class PackedIndex(NamedTuple):
     """Where rows stand in a batch of sequences of unequal length, so that nothing need be computed for the padding.
 
     Attributes:
@@ -82,7 +82,7 @@ class CausalAttention(Op):
 
     @staticmethod
     def forward(
-        qkv: Array, *, heads: int, places: Places | None = None, kept: Kept | None = None, p: float = 0.0
+        qkv: Array, *, heads: int, places: PackedIndex | None = None, kept: Kept | None = None, p: float = 0.0
     ) -> tuple[Array, Any]:
         qkv_BTC = qkv if places is None else places.spread(qkv)
         q, k, v = split_heads(qkv_BTC, heads)

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from backlight.core import FloatArray
-from backlight.core.measurements import SATURATED, Measurements
 from backlight.figures import Palette, palette
+from backlight.figures.data.measured import Measured
 from backlight.figures.ends import End, name_ends
-from backlight.figures.gathering.measured import Measured
 from backlight.figures.pages import Page
 from backlight.lessons.drawings.drawing import Draw
+from backlight.watch.records import SATURATED, Measurements
 
 _EVERY = 20
 """Steps whose losses are one point of a curve."""
@@ -116,7 +116,7 @@ class _Seen:
 def compared(
     gather: Callable[[Measured], Page], nets: Mapping[str, Measurements], *, title: str, columns: int = 2
 ) -> Page:
-    """Return one of the pictures of `backlight.figures.gathering.measured` for several nets side by side.
+    """Return one of the pictures of `backlight.figures.data.measured` for several nets side by side.
 
     Args:
         gather: makes the picture of one net.

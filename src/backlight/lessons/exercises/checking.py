@@ -16,7 +16,7 @@ _PACKAGE = str(Path(__file__).parents[2])
 
 
 def judge(exercise: Exercise, answer: Any) -> Verdict:
-    """Judge an answer.
+    """Check an answer.
 
     Args:
         exercise: what was asked.

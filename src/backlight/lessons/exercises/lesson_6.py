@@ -8,7 +8,7 @@ import numpy as np
 
 from backlight.core import FloatArray, IntArray
 from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, call
-from backlight.lessons.kept import kept_net
+from backlight.lessons.pretrained import load_pretrained
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
 
@@ -286,7 +286,7 @@ def _of_logits(answer: Callable[..., Any], contexts: IntArray) -> dict[str, Any]
 
 @cache
 def _net() -> Any:
-    return kept_net()
+    return load_pretrained()
 
 
 def _kept(contexts: IntArray) -> FloatArray:

@@ -143,11 +143,11 @@ print("row sums without keepdim:", [round(one, 3) for one in wrong.sum(1)[:4].to
 
 
 # %%
-def nats_of(word, P):
+def nll_of(word, P):
     return [-math.log(p) if p else math.inf for p in (P[stoi[a], stoi[b]].item() for a, b in pairs_of(word))]
 
 
-nats = nats_of("emma", P)
+nats = nll_of("emma", P)
 print(f"emma: {sum(nats):.2f} nats, {sum(nats) / len(nats):.2f} per character")
 show(pages.surprise([*"emma", "."], np.array(nats), know_nothing=math.log(V)))
 
@@ -169,7 +169,7 @@ print(f"one that knows nothing, ln {V}: {math.log(V):.4f}")
 
 # %%
 for word in ("anna", "axqa"):
-    print(word, [round(one, 2) for one in nats_of(word, P)])
+    print(word, [round(one, 2) for one in nll_of(word, P)])
 
 # %% [markdown]
 # So pretend that every pair was seen `k` more times than it was; `k` need not be whole. More `k` is smoother: for very
@@ -240,7 +240,7 @@ def add_k(order, k):
 def loss_with(model, items):
     windows = Windows(items, model.context)
     batch = windows.batch(np.arange(len(windows)))
-    return model.target_nats(batch.x, batch.y).mean()
+    return model.nll(batch.x, batch.y).mean()
 
 
 curves = {(order, part): [] for order in (2, 3, 4) for part in ("train", "dev")}
@@ -494,7 +494,7 @@ print("n   n-grams in all   different   train    dev      best k")
 best, lowest = None, math.inf
 for n in (1, 2, 3, 4, 5):
     model = add_k(n, None)  # the package finds the best k on dev
-    found, different = model.counts(1).sum(), model.parameter_count()
+    found, different = model.counts(1).sum(), model.num_parameters()
     on_train, on_dev = (loss_with(model, items) for items in (train, dev))
     print(f"{n}   {found:14,}   {different:9,}   {on_train:.4f}   {on_dev:.4f}   {model.k:.2g}")
     if on_dev < lowest:

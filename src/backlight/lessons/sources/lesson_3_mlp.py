@@ -22,7 +22,7 @@ from backlight.lessons.pictures import fast, show
 from backlight.lessons.recorded import recorded
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
-from backlight.train import RECIPES, Plan, Recipe, mean_nats, prepare
+from backlight.training import RECIPES, Plan, Recipe, mean_nll, prepare
 
 # %% [markdown]
 # ## Where the table ends
@@ -276,7 +276,7 @@ def trained(steps, fractions=(0.8, 0.1, 0.1), seed=1, recipe=None, **sizes):
         if recipe.average:  # what is kept is then a mean of the late weights
             trainer.model.load_state_dict(session.run.load_weights()[0])
     model = trainer.model.eval()
-    on_train, on_dev = (mean_nats(model, session.data[part], at_most=50_000) for part in ("train", "dev"))
+    on_train, on_dev = (mean_nll(model, session.data[part], at_most=50_000) for part in ("train", "dev"))
     return model, [*looks, {"step": recipe.steps, "train_nats": on_train, "dev_nats": on_dev}]
 
 
@@ -305,7 +305,7 @@ show(drawings.fits(curves), width=10)
 # %%
 for hidden in (100, 300):
     model, looks = trained(fast(15_000, 200), context=3, embedding=2, hidden=(hidden,))
-    print(f"{hidden} hidden units: {model.parameter_count():6,} parameters, dev {looks[-1]['dev_nats']:.4f}")
+    print(f"{hidden} hidden units: {model.num_parameters():6,} parameters, dev {looks[-1]['dev_nats']:.4f}")
 start, _ = trained(1, context=3, embedding=2, hidden=(300,))  # after one step all is nearly as it was drawn
 vowels = [stoi[letter] for letter in "aeiou"]
 show(drawings.embeddings(start.embedding.weight.numpy(), model.embedding.weight.numpy(), labels, marked=vowels))
@@ -328,7 +328,7 @@ show(drawings.embeddings(start.embedding.weight.numpy(), model.embedding.weight.
 # instead: def next_logits(contexts):
 # instead:     return None
 model, looks = trained(15_000, context=4, embedding=10, hidden=(200,))
-print(f"{model.parameter_count():,} parameters, dev {looks[-1]['dev_nats']:.4f}")
+print(f"{model.num_parameters():,} parameters, dev {looks[-1]['dev_nats']:.4f}")
 
 
 def next_logits(contexts):
@@ -435,7 +435,7 @@ encoded = [vocabulary.encode_items(part) for part in (train, dev, test)]
 for order in (3, 4, 5, 6):
     for smoothing in ("add-k", "kneser-ney"):
         table = NGram(NGramConfig(vocabulary_size=V, order=order, smoothing=smoothing)).fit(*encoded[:2])
-        print(f"{order}-gram, {smoothing:10} dev {mean_nats(table, Windows(encoded[1], table.context)):.4f}")
+        print(f"{order}-gram, {smoothing:10} dev {mean_nll(table, Windows(encoded[1], table.context)):.4f}")
 
 
 def longer():
@@ -447,8 +447,8 @@ def longer():
         ("backlight train", RECIPES["mlp"], {"context": 6, "embedding": 32, "hidden": (256, 256)}),
     ):
         model, looks = trained(100_000, recipe=recipe, **sizes)
-        on_test = mean_nats(model, Windows(encoded[2], model.context))
-        rows.append([name, model.parameter_count(), looks[-1]["train_nats"], looks[-1]["dev_nats"], on_test])
+        on_test = mean_nll(model, Windows(encoded[2], model.context))
+        rows.append([name, model.num_parameters(), looks[-1]["train_nats"], looks[-1]["dev_nats"], on_test])
     return rows
 
 

@@ -21,7 +21,7 @@ import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
 from backlight import health
 from backlight.figures import pages
-from backlight.figures.gathering import measured
+from backlight.figures.data import measured
 from backlight.lessons import check, drawings
 from backlight.lessons.pictures import fast, show
 from backlight.nn import BatchNorm1d, Embedding, Linear, Module, Tanh, cross_entropy

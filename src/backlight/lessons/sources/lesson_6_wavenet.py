@@ -20,12 +20,12 @@ import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
 from backlight.figures import pages
 from backlight.lessons import check, drawings
-from backlight.lessons.kept import kept_net
 from backlight.lessons.pictures import fast, show
+from backlight.lessons.pretrained import load_pretrained
 from backlight.lessons.recorded import recorded
 from backlight.lessons.training import trained
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
-from backlight.train import RECIPES, Recipe
+from backlight.training import RECIPES, Recipe
 
 corpus = load_corpus("names")
 parts = split_corpus(corpus, seed=42)
@@ -455,14 +455,14 @@ for name, one in found.items():
 # `contexts[:, -8:]`. Return (N, 27) logits, one for each id, the dot's first. The ids are those of
 # `Vocabulary.of(corpus.items)`. The check measures the loss itself, on dev.
 #
-# Here is a start, cut short; `start.next_logits(contexts[:, -8:])` are its logits. `kept_net()` is one that does it, a
-# flat network that reads six characters, made by `scripts/train_lesson_6.py`: `kept_net().next_logits(contexts[:,
-# -6:])`. Hand in one of your own.
+# Here is a start, cut short; `start.next_logits(contexts[:, -8:])` are its logits. `load_pretrained()` is one that does
+# it, a flat network that reads six characters, made by `scripts/train_lesson_6.py`:
+# `load_pretrained().next_logits(contexts[:, -6:])`. Hand in one of your own.
 
 # %%
 short = replace(RECIPES["wavenet"], steps=fast(1500, 10))
 start, _ = trained("wavenet", {"context": 8, "embedding": 10, "hidden": (68,)}, short)
-print(f"kept_net() has {kept_net().parameter_count():,} parameters")
+print(f"load_pretrained() has {load_pretrained().num_parameters():,} parameters")
 
 # %%
 # solution begins
@@ -473,7 +473,7 @@ if fast(True, False):
     recipe = replace(RECIPES["mlp"], steps=8000, weight_decay=0.07)
     best, _ = trained("mlp", {"context": 6, "embedding": 24, "hidden": (176, 176)}, recipe)
 else:
-    best = kept_net()
+    best = load_pretrained()
 
 
 def logits_for(contexts):

@@ -18,15 +18,15 @@ import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
 from backlight.core import Batch
 from backlight.figures import pages
-from backlight.figures.gathering.predicting import attention_weights
+from backlight.figures.data.predicting import attention_weights
 from backlight.lessons import check, drawings
 from backlight.lessons.pictures import fast, show
 from backlight.lessons.recorded import recorded
 from backlight.models import GPT, GPTConfig
 from backlight.optim import AdamW, WarmupCosine, clip_grad_norm
 from backlight.text import Sequences, Vocabulary, load_corpus, split_corpus
-from backlight.train import mean_nats
-from backlight.train.stepping import Stepper
+from backlight.training import mean_nll
+from backlight.training.stepping import Stepper
 
 # %% [markdown]
 # ## One long text
@@ -289,10 +289,10 @@ def write(model, count, temperature, seed=1):
 
 model, rng = network(V, 32), np.random.default_rng(2)
 train, dev = chunks(parts["train"], 32), chunks(parts["dev"], 32)
-print(f"{model.parameter_count():,} parameters; dev before training: {mean_nats(model.eval(), dev):.4f}")
+print(f"{model.num_parameters():,} parameters; dev before training: {mean_nll(model.eval(), dev):.4f}")
 for step, _ in training(model, lambda: train.sample(16, rng), fast(1000, 20), rate=4e-3):
     if step % fast(250, 20) == 0:
-        print(f"step {step:4}  dev {mean_nats(model.eval(), dev):.4f}   ({bigram:.4f} by counted pairs)")
+        print(f"step {step:4}  dev {mean_nll(model.eval(), dev):.4f}   ({bigram:.4f} by counted pairs)")
 for temperature in (0.3, 0.8, 1.5):
     print(f"--- temperature {temperature}", write(model, fast(140, 10), temperature))
 
@@ -319,8 +319,8 @@ def write_shakespeare():
     for step, loss in training(model, lambda: train.sample(12, rng), 2000, rate=2e-3):
         losses.append(loss)
         if step % 250 == 0:
-            seen.append((step, float(np.mean(losses[-100:])), mean_nats(model.eval(), dev)))
-    return {"parameters": model.parameter_count(), "seen": seen, "text": write(model, 500, temperature=0.8)}
+            seen.append((step, float(np.mean(losses[-100:])), mean_nll(model.eval(), dev)))
+    return {"parameters": model.num_parameters(), "seen": seen, "text": write(model, 500, temperature=0.8)}
 
 
 large = recorded("lesson_7_shakespeare", write_shakespeare)
@@ -465,7 +465,7 @@ for name, start in starts.items():
     learner.load_state_dict(start)
     for step, _ in training(learner, draw, fast(200, 10), rate=3e-3):
         if step % fast(25, 5) == 0:
-            seen.append((step, mean_nats(learner.eval(), dev)))
+            seen.append((step, mean_nll(learner.eval(), dev)))
     curves[name] = tuple(zip(*seen, strict=True))
     print(f"{name:<13} " + "  ".join(f"step {at}: {nats:.4f}" for at, nats in seen[1::2]))
 show(drawings.named_curves(curves, over="step", of="dev, nats per character"), height=3)

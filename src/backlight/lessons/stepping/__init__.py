@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from backlight.autograd import Value
-from backlight.autograd.explain import Explanation, explain
 from backlight.core import GraphError
+from backlight.explanation import Explanation, explain
 from backlight.lessons.pictures import FOR_PAGES
 from backlight.lessons.stepping.walk import Walk
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from backlight.autograd.explain import Explanation
-from backlight.autograd.explain.frames import Frame, Share, frames
-from backlight.autograd.explain.numbers import short
-from backlight.autograd.explain.picture import Picture
-from backlight.autograd.explain.svg import to_svg
+from backlight.explanation import Explanation
+from backlight.explanation.frames import Frame, Share, frames
+from backlight.explanation.numbers import short
+from backlight.explanation.picture import Picture
+from backlight.explanation.svg import to_svg
 from backlight.lessons.pictures import FOR_PAGES
 
 _UNKNOWN = "?"

@@ -1,0 +1,139 @@
+"""Whether the optimiser's settings let the loss decide: not the decay, and not rounding noise."""
+
+import math
+
+import numpy as np
+
+from backlight.health.context import Context, finite
+from backlight.health.findings import Evidence, Finding, number, percent
+from backlight.health.thresholds import limit
+from backlight.watch.records import ParameterFacts, Setting
+
+_SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
+"""The smallest number above 0 of each type."""
+
+
+def weight_decay_dominates(context: Context) -> list[Finding] | None:
+    """A pull towards 0 that is stronger than the loss's. Not judged of a net that learns."""
+    if context.seen.optimiser is None or not context.records:
+        return None
+    decays = [_number(group.get("weight_decay")) for group in context.seen.optimiser.groups]
+    if not any(decays):
+        return []
+    ratios = {name: ratio for name in context.parameters if (ratio := _decay_over_gradient(context, name)) is not None}
+    if not ratios:
+        return None
+    usual = float(np.median(list(ratios.values())))
+    if context.learns or not usual > limit("decay over gradient"):
+        return []
+    worst = sorted(ratios, key=lambda name: -ratios[name])
+    shrunk = {name: _shrinkage(context, name) for name in worst}
+    name = min(shrunk, key=lambda one: shrunk[one])
+    return [
+        Finding(
+            id="weight-decay-dominates",
+            severity="serious",
+            title="Weight decay is stronger than the loss: it pulls the weights to 0.",
+            where=tuple(worst[:6]),
+            evidence=(
+                Evidence(what="weight decay x weights over gradient (rms)", value=usual, expected="below 0.1"),
+                Evidence(what="weight decay", value=max(decays)),
+                Evidence(what=f"size of {name}, last over first", value=shrunk[name]),
+            ),
+            because="The decay adds a gradient of its own, always towards 0. Where it is the larger one, the net ends "
+            "up where all weights are small and all answers alike.",
+            try_this=(
+                context.say(
+                    torch="weight_decay=1e-4 for SGD and Adam; AdamW with 0.01 to 0.1, whose decay is apart from "
+                    "the gradient.",
+                    ours="weight_decay=1e-4 for SGD (--weight-decay 1e-4), or AdamW with 0.01 to 0.1.",
+                ),
+                "None at all until the net fits its training data.",
+            ),
+        )
+    ]
+
+
+def adam_epsilon(context: Context) -> list[Finding] | None:
+    """An epsilon that no longer keeps Adam from dividing by next to nothing."""
+    optimiser = context.seen.optimiser
+    if optimiser is None or "adam" not in optimiser.kind.lower():
+        return None
+    given = {place: _number(group["eps"]) for place, group in enumerate(optimiser.groups) if "eps" in group}
+    if not given:
+        return None
+    zero = [
+        one for one in context.seen.parameters
+        if one.requires_grad and one.group in given and given[one.group] < _SMALLEST.get(one.dtype, 0.0)
+    ]  # fmt: skip
+    faint = _faint(context)
+    tiny = min(given.values()) < limit("epsilon") and faint is not None and faint > limit("faint gradients")
+    if not zero and not tiny:
+        return []
+    broken = context.seen.first_nonfinite
+    evidence = [Evidence(what="epsilon", value=min(given.values()), expected="1e-8")]
+    if faint is not None:
+        evidence.append(
+            Evidence(what="gradients below 1e-8, which full steps are made of", value=percent(faint), unit="%")
+        )
+    if broken is not None:
+        evidence.append(
+            Evidence(what=f"first step with a number that is not finite ({broken.where})", value=broken.step)
+        )
+    return [
+        Finding(
+            id="adam-epsilon",
+            severity="fatal" if broken is not None else "warning",
+            title=_title(zero, min(given.values())),
+            where=tuple(one.name for one in zero[:6]),
+            evidence=tuple(evidence),
+            because="Adam divides by the root mean square of a number's gradients. Where these are 0 that is 0 / 0, "
+            "and where they are rounding noise, the noise becomes steps of full length. Epsilon is there to damp both.",
+            try_this=(
+                context.say(
+                    torch="eps=1e-8, the default, in torch.optim.Adam.", ours="eps=1e-8, the default, in AdamW."
+                ),
+                "For float16 weights: keep a float32 copy that the optimiser steps (autocast does), or eps=1e-4.",
+            ),
+        )
+    ]
+
+
+def _title(zero: list[ParameterFacts], eps: float) -> str:
+    if zero and eps > 0:
+        return f"Adam's epsilon of {number(eps)} is 0 in {zero[0].dtype}: it divides by 0."
+    return "Adam's epsilon is 0." if zero else f"Adam's epsilon of {number(eps)} is too small: it steps along noise."
+
+
+def _decay_over_gradient(context: Context, name: str) -> float | None:
+    """Return the median over records of the decay's share in a weight's step over the loss's."""
+    facts, optimiser = context.parameters[name], context.seen.optimiser
+    if optimiser is None or not facts.weight_matrix or facts.group is None:
+        return None
+    decay = _number(optimiser.groups[facts.group].get("weight_decay"))
+    history = [(record, one) for record in context.records for one in record.parameters if one.name == name]
+    if not decay or not history:
+        return None
+    if optimiser.kind == "AdamW":
+        # its decay goes beside the gradient: lr x decay of the weights, against the whole step
+        at = facts.group
+        ratios = [r.lr[at] * decay / one.update_to_data for r, one in history if one.update_to_data and len(r.lr) > at]
+    else:
+        ratios = [decay * one.data.rms / one.gradient.rms for _, one in history if one.gradient and one.gradient.rms]
+    usable = finite(ratios)
+    return float(np.median(usable)) if usable else None
+
+
+def _shrinkage(context: Context, name: str) -> float:
+    sizes = finite(one.data.rms for one in context.histories[name])
+    return sizes[-1] / sizes[0] if sizes and sizes[0] > 0 else math.nan
+
+
+def _faint(context: Context) -> float | None:
+    """Return the largest share, over weight matrices, of faint gradients (median over records)."""
+    shares = [finite(one.faint for one in history) for history in context.histories.values()]
+    return max((float(np.median(found)) for found in shares if found), default=None)
+
+
+def _number(value: Setting) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

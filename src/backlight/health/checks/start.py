@@ -1,0 +1,187 @@
+"""Whether the first weights let signals through, keep units apart, and leave the net unsure."""
+
+import math
+from itertools import pairwise
+
+from backlight.health.context import MULTIPLIES, Context
+from backlight.health.findings import Evidence, Finding, number, percent
+from backlight.health.thresholds import limit
+from backlight.watch.records import LayerFacts, StepRecord
+
+_CARRIES_NOTHING = frozenset({"shape", "container", "dropout", "softmax"})
+
+
+def overconfident_start(context: Context) -> list[Finding] | None:
+    """First predictions that are sure and wrong, where an untrained net should know nothing."""
+    first = context.first
+    if first is None or first.logits is None or first.logits.classes < 2 or first.logits.nats is None:
+        return None
+    nats, V = first.logits.nats, first.logits.classes
+    if not nats > limit("first loss over ln V") * math.log(V):
+        return []
+    return [
+        Finding(
+            id="overconfident-start",
+            severity="warning" if context.learns else "serious",
+            title="The first predictions are sure and wrong.",
+            where=() if context.output_layer is None else (context.output_layer,),
+            evidence=(
+                Evidence(
+                    what="first loss", value=nats, unit="nats", expected=f"ln {V} = {math.log(V):.2f}, even odds"
+                ),
+                Evidence(
+                    what="mean largest probability", value=round(100 * first.logits.max_probability), unit="%",
+                    expected=f"about {number(percent(1 / V))}%",
+                ),
+                Evidence(what="standard deviation of the logits", value=first.logits.values.std, expected="below 1"),
+            ),
+            because="The first steps are spent on unlearning a confident guess: the loss falls steeply and the rest "
+            "of the net hardly learns meanwhile.",
+            try_this=(
+                context.say(
+                    torch=f"with torch.no_grad(): model.{context.output_layer}.weight.mul_(0.01); and its bias.zero_()",
+                    ours="Linear(..., scale=0.1, rng=rng) for the last layer, or --output-scale 0.1: a tenth as large.",
+                ),
+                "If all layers are too large, initialise them with gain / sqrt(fan_in) (Kaiming).",
+            ),
+        )
+    ]  # fmt: skip
+
+
+def exploding_signal(context: Context) -> list[Finding] | None:
+    """Activations that grow from layer to layer before any step is taken."""
+    first = context.first
+    if first is None or not first.layers:
+        return None
+    reference = _reference(first)
+    # what a tanh or sigmoid reads goes no further: `saturated_units` looks at that
+    squashed = {name for facts in context.seen.layers if facts.bounded for name in facts.reads}
+    wild = [
+        (facts, one) for facts, one in context.layers_of(first)
+        if facts.role not in _CARRIES_NOTHING and facts.name != context.output_layer
+        and one.output.rms > limit("signal growth") * reference and facts.name not in squashed
+    ]  # fmt: skip
+    if not wild:
+        return []
+    worst = wild[-1][1].output.rms
+    return [
+        Finding(
+            id="exploding-signal",
+            severity="serious",
+            title="Signals grow from layer to layer: the first weights are too large.",
+            where=tuple(facts.name for facts, _ in wild[:6]),
+            evidence=(
+                *(Evidence(what=f"rms of {f.name}'s output", value=one.output.rms) for f, one in wild[:3]),
+                Evidence(what="rms of the input", value=reference, expected="about the same all the way"),
+                Evidence(what="growth at the end", value=worst / reference, unit="times"),
+            ),
+            because="A sum of n products grows with sqrt(n) times the size of the weights. Large sums saturate what "
+            "squashes them, make the logits sure of anything, and send back gradients as large.",
+            try_this=_initialise(context),
+        )
+    ]
+
+
+def vanishing_signal(context: Context) -> list[Finding] | None:
+    """Activations that hardly depend on the input any more when they reach the last layer."""
+    path = _path(context)
+    if not path:
+        return None
+    features, across = path[-1]
+    if across > limit("signal left") or any(_all_dead(context, facts) for facts, _ in path):
+        return []  # `dead_units` says it of dead ones
+    if path[0][1] <= limit("signal left"):
+        return None  # a batch of examples that are all alike tells nothing
+    factor = across ** (1 / max(1, sum(facts.role in MULTIPLIES for facts, _ in path)))
+    if context.learns and factor > limit("signal left by each layer"):
+        return []  # many layers that each lose a little, as with PyTorch's default: Adam makes up for it
+    if not context.learns and _kept_by(path, frozenset({"activation"})) < _kept_by(path, MULTIPLIES):
+        return []  # it is the activations that are flat: `vanishing_gradients` says so
+    return [
+        Finding(
+            id="vanishing-signal",
+            severity="warning" if context.learns else "serious",
+            title="The input is lost on the way: what the last layer reads hardly depends on it.",
+            where=tuple(facts.name for facts, left in path if left <= 10 * across)[:6],
+            evidence=(
+                Evidence(
+                    what=f"change of {features.name}'s output from example to example (std)", value=across,
+                    expected="0.1 to 1",
+                ),
+                Evidence(what="factor from layer to layer", value=factor, expected="near 1"),
+            ),
+            because="Each layer makes the differences between examples smaller; gradients shrink by the same factors "
+            "on the way back, so the net learns the labels' frequencies and then next to nothing.",
+            try_this=_initialise(context),
+        )
+    ]  # fmt: skip
+
+
+def identical_units(context: Context) -> list[Finding] | None:
+    """Units that all start with the same weights, and so stay copies of each other."""
+    first = context.first
+    known = [] if first is None else [one for one in context.matrices(first) if one.identical_units is not None]
+    if not known:
+        return None
+    same = [one for one in known if one.identical_units]
+    # a last layer or a residual branch of zeros is fine: what it reads differs from unit to unit
+    constant = [one for one in same if one.data.rms > 0]
+    if len(constant) < 2 and len(same) < len(known):
+        return []
+    return [
+        Finding(
+            id="identical-units",
+            severity="serious",
+            title="All units of a layer have the same weights.",
+            where=tuple(one.name for one in same),
+            evidence=(
+                Evidence(what="weight matrices whose units are all alike", value=len(same)),
+                Evidence(what="weight matrices", value=len(known)),
+                Evidence(what=f"spread of {same[0].name}", value=same[0].data.std, expected="about 1 / sqrt(fan_in)"),
+            ),
+            because="Units with the same weights compute the same and get the same gradient, so they stay alike: the "
+            "layer is as good as one unit, however wide it is. Only chance breaks the tie.",
+            try_this=_initialise(context),
+        )
+    ]
+
+
+def _initialise(context: Context) -> tuple[str, ...]:
+    kind = context.nonlinearity or "relu"
+    return (
+        context.say(
+            torch=f'nn.init.kaiming_normal_(layer.weight, nonlinearity="{kind}"); nn.init.zeros_(layer.bias).',
+            ours=f'Linear(fan_in, fan_out, nonlinearity="{kind}", rng=rng): weights of std gain / sqrt(fan_in).',
+        ),
+        context.say(
+            torch="A norm after each layer (nn.BatchNorm1d, nn.LayerNorm) makes the first scale matter less.",
+            ours="A norm after each layer (BatchNorm1d, LayerNorm) makes the first scale matter less.",
+        ),
+    )
+
+
+def _reference(first: StepRecord) -> float:
+    """Return the size of what the net reads: 1 for ids, whose vectors are the net's own."""
+    sizes = [one.values.rms for one in first.inputs if not one.ids and math.isfinite(one.values.rms)]
+    return max([1.0, *sizes])
+
+
+def _path(context: Context) -> list[tuple[LayerFacts, float]]:
+    """Return the layers before the output layer, each with how much its output depends on the input, in order."""
+    last = context.layers[context.output_layer].depth if context.output_layer else None
+    return [
+        (facts, one.across) for facts, one in context.layers_of(context.first)
+        if one.across is not None and math.isfinite(one.across) and facts.role not in _CARRIES_NOTHING
+        and last is not None and (facts.depth or 0) < last
+    ]  # fmt: skip
+
+
+def _all_dead(context: Context, facts: LayerFacts) -> bool:
+    return any(dead > limit("whole layer dead") for dead in context.over_time(facts.name, lambda one: one.dead_now)[:1])
+
+
+def _kept_by(path: list[tuple[LayerFacts, float]], roles: frozenset[str]) -> float:
+    """Return which share of the signal layers of these roles leave, on average; 1 if there are none."""
+    pairs = [(before, after) for (_, before), (facts, after) in pairwise(path) if facts.role in roles]
+    shares = [after / before for before, after in pairs if before > 0 and after > 0]
+    return math.exp(sum(map(math.log, shares)) / len(shares)) if shares else 1.0

@@ -1,0 +1,194 @@
+"""Measurements, with what several judges ask of them."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from backlight.core import IntArray
+from backlight.health.progress import Progress, label_counts, progress_of
+from backlight.health.thresholds import limit
+from backlight.watch.records import (
+    LayerFacts,
+    LayerRecord,
+    Measurements,
+    ParameterFacts,
+    ParameterRecord,
+    StepRecord,
+)
+
+MULTIPLIES = frozenset({"linear", "convolution"})
+"""Roles of layers that are a matrix product, and nothing bent."""
+
+
+_PRODUCTS = frozenset({"mm", "bmm", "matmul", "baddbmm", "addmm", "linear", "convolution"})
+
+
+class Context:
+    """One net's measurements.
+
+    Args:
+        seen: what was measured.
+
+    Attributes:
+        layers: facts of each layer by its name.
+        parameters: facts of each parameter by its name.
+    """
+
+    def __init__(self, seen: Measurements) -> None:
+        self.seen = seen = _without_false_logits(seen)
+        self.layers: dict[str, LayerFacts] = {one.name: one for one in seen.layers}
+        self.parameters: dict[str, ParameterFacts] = {one.name: one for one in seen.parameters}
+
+    # -- the run -------------------------------------------------------------------------------------------------------
+
+    @property
+    def trained(self) -> bool:
+        """Whether steps of a training were seen, and not one batch only."""
+        return self.seen.source == "watch"
+
+    @property
+    def records(self) -> tuple[StepRecord, ...]:
+        """The recorded steps."""
+        return self.seen.steps
+
+    @property
+    def first(self) -> StepRecord | None:
+        """The first recorded step."""
+        return self.seen.steps[0] if self.seen.steps else None
+
+    @cached_property
+    def nonlinearity(self) -> str | None:
+        """The non-linearity that most layers have, "tanh", "sigmoid" or "relu"; None if it is none of these."""
+        kinds = Counter(facts.kind.lower() for facts in self.seen.layers if facts.role == "activation")
+        kind = kinds.most_common(1)[0][0] if kinds else ""
+        return kind if kind in {"tanh", "sigmoid", "relu"} else None
+
+    @cached_property
+    def progress(self) -> Progress | None:
+        """How the loss went; None if none was told."""
+        return progress_of(self.seen)
+
+    @property
+    def learns(self) -> bool:
+        """Whether the loss shows that the net learns, whatever its gradients look like."""
+        return self.progress is not None and self.progress.learns
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the loss shows, after enough steps, that nothing is learnt."""
+        return self.progress is not None and self.progress.stuck
+
+    @cached_property
+    def still_falls(self) -> bool:
+        """Whether the loss is on its way down: on held-out data if told often enough, as it is the same each time."""
+        held_out = [one.dev for one in self.seen.evaluations if math.isfinite(one.dev)]
+        count = len(held_out)
+        if count < limit("evaluations for a fall"):
+            return self.progress is not None and self.progress.falling
+        middle, end = held_out[count // 4 : count // 2], late(held_out)
+        return float(np.mean(end)) < (1 - limit("fall that matters")) * float(np.mean(middle))
+
+    @cached_property
+    def labels(self) -> IntArray | None:
+        """How often each class was a target; None if that is not known."""
+        return label_counts(self.seen)
+
+    @property
+    def loss_kind(self) -> str | None:
+        """What the loss is; None if its graph was not seen."""
+        return None if self.seen.loss is None else self.seen.loss.kind
+
+    def say(self, *, torch: str, ours: str) -> str:
+        """Return advice in the words of the net's framework."""
+        return torch if self.seen.framework == "torch" else ours
+
+    # -- layers --------------------------------------------------------------------------------------------------------
+
+    def layers_of(self, record: StepRecord | None) -> Iterator[tuple[LayerFacts, LayerRecord]]:
+        """Yield each layer of a record with its facts."""
+        for one in () if record is None else record.layers:
+            if one.name in self.layers:
+                yield self.layers[one.name], one
+
+    def over_time(self, name: str, number: Callable[[LayerRecord], float | None]) -> list[float]:
+        """Return one number of one layer, from all records that have it."""
+        found = (number(one) for record in self.records for one in record.layers if one.name == name)
+        return [value for value in found if value is not None]
+
+    def called(self, *roles: str) -> list[LayerFacts]:
+        """Return the layers of these roles that were executed, in their order."""
+        found = [one for one in self.seen.layers if one.role in roles and one.depth is not None]
+        return sorted(found, key=lambda one: one.depth or 0)
+
+    @cached_property
+    def output_layer(self) -> str | None:
+        """The last matrix product: what the logits or predictions come out of."""
+        products = self.called(*MULTIPLIES)
+        return products[-1].name if products else None
+
+    # -- parameters ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def histories(self) -> dict[str, list[ParameterRecord]]:
+        """The records of each parameter, by its name."""
+        found: dict[str, list[ParameterRecord]] = {name: [] for name in self.parameters}
+        for record in self.records:
+            for one in record.parameters:
+                found.setdefault(one.name, []).append(one)
+        return found
+
+    def matrices(self, record: StepRecord) -> list[ParameterRecord]:
+        """Return the weight matrices of a record that are meant to learn."""
+        facts = self.parameters
+        return [
+            one
+            for one in record.parameters
+            if one.name in facts and facts[one.name].weight_matrix and facts[one.name].requires_grad
+        ]
+
+    @cached_property
+    def _changes(self) -> list[tuple[StepRecord, float]]:
+        found = [(record, finite(one.update_to_data for one in self.matrices(record))) for record in self.records]
+        return [(record, float(np.median(ratios))) for record, ratios in found if ratios]
+
+    @property
+    def update_ratios(self) -> list[float]:
+        """For each record, the median over weight matrices of std(change) / std(weights)."""
+        return [ratio for _, ratio in self._changes]
+
+    @property
+    def rates_that_fit(self) -> list[float]:
+        """For each record with a learning rate, the one that would have made the change of the usual size."""
+        right = limit("update as it should be")
+        return [r.lr[0] * right / ratio for r, ratio in self._changes if r.lr and r.lr[0] > 0 and ratio > 0]
+
+    @cached_property
+    def way(self) -> float | None:
+        """How far the weights have gone in all steps, in times their size; None if their changes were not seen."""
+        if not self.update_ratios:
+            return None
+        return self.seen.total_steps * float(np.median(self.update_ratios))
+
+
+def _without_false_logits(seen: Measurements) -> Measurements:
+    """Take away logits that are none: outputs that go through a matrix product before the loss's softmax."""
+    chain = () if seen.loss is None else seen.loss.chain
+    takes = [place for place, op in enumerate(chain) if op in {"log_softmax", "cross_entropy"}]
+    between = chain[takes[-1] + 1 : -1] if takes else ()
+    if not _PRODUCTS & set(between):
+        return seen
+    return replace(seen, steps=tuple(replace(record, logits=None) for record in seen.steps))
+
+
+def finite(values: Iterable[float | None]) -> list[float]:
+    """Return the numbers that are there and finite."""
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def late(values: list[float]) -> list[float]:
+    """Return the last quarter of a row of numbers, at least one."""
+    return values[-max(1, len(values) // 4) :]

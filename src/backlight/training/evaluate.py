@@ -1,0 +1,97 @@
+"""The loss of a model on a whole split, each target counted once."""
+
+import math
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from backlight.autograd.native import Program, UnsuitableError
+from backlight.core import Batch
+from backlight.models import LanguageModel
+from backlight.models.neural import NeuralModel
+from backlight.nn import fold
+from backlight.text import Dataset, Sequences, Windows
+from backlight.text.vocabulary import Vocabulary
+
+CHUNK_TARGETS = 8_192
+"""Targets that are enough for a large matrix product, or to speak for a whole split."""
+
+BATCH_TARGETS = 1_024
+"""Targets evaluated at a time: enough for large matrix products, few enough to stay in the cache."""
+
+SAMPLE_TARGETS = 500_000
+"""A training split with more targets than this is judged by about so many of them, evenly spaced."""
+
+
+def dataset(model: LanguageModel, vocabulary: Vocabulary, items: Sequence[str], *, ends: bool) -> Dataset:
+    """Return items as the examples that the model reads."""
+    encoded = vocabulary.encode_items(items, ends=ends)
+    kind = Windows if model.reads == "windows" else Sequences
+    return kind(encoded, model.context)
+
+
+def evenly(data: Dataset, targets: int) -> Batch:
+    """Return examples with about so many targets, evenly spaced and always the same; all if there are no more."""
+    size = max(1, min(len(data), targets * len(data) // data.targets))
+    return data.batch(np.linspace(0, len(data) - 1, size).astype(np.int64))
+
+
+def mean_nll(model: LanguageModel, data: Dataset, *, at_most: int | None = None) -> float:
+    """Return the mean of -log p over the targets, in nats per character.
+
+    Args:
+        model: the model; a network is judged in the mode that it is in.
+        data: the examples.
+        at_most: about how many targets to take, evenly spaced, if there are more; None takes all.
+    """
+    per_example = max(1, data.targets // len(data))
+    rows = max(1, BATCH_TARGETS // per_example)
+    if at_most is None or data.targets <= at_most:
+        batches = data.chunks(rows)
+    else:
+        chosen = np.linspace(0, len(data) - 1, max(1, at_most // per_example)).astype(np.int64)
+        batches = (data.batch(chosen[i : i + rows]) for i in range(0, len(chosen), rows))
+    total, count = 0.0, 0
+    judge = _Judge(model)
+    for batch in batches:
+        targets = int((batch.y >= 0).sum())
+        total += judge.nats(batch, targets)
+        count += targets
+    return total / count
+
+
+class _Judge:
+    """Sums nats over batches: by compiled kernels, if the model has them, from the second batch of a kind on.
+
+    Args:
+        model: the model, left as it is.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self._network: NeuralModel | None = None
+        self._programs: dict[Hashable, Program] = {}
+        if isinstance(model, NeuralModel) and model.fixed_graph:
+            modes = {module.training for _, module in model.named_modules()}
+            if modes == {False}:  # in training, a model draws and keeps things
+                self._network = fold(model) if any(True for _ in model.named_buffers()) else model
+
+    def nats(self, batch: Batch, targets: int) -> float:
+        """Return the sum of -log p over a batch's targets, of which there are so many."""
+        if self._network is None:
+            return float(self._model.nll(batch.x, batch.y).sum(dtype=np.float64))
+        inputs = self._network.inputs(batch)
+        kind = self._network.kind(inputs)
+        if kind in self._programs:
+            return self._programs[kind].forward(inputs) * targets
+        loss = self._network.loss_of(inputs)
+        try:
+            self._programs[kind] = Program(loss, inputs, backward=False)
+        except UnsuitableError:
+            self._network = None
+        return float(loss.array) * targets
+
+
+def bits(nats: float) -> float:
+    """Return nats in bits: 1 nat is 1/ln 2 = 1.4427 bits."""
+    return nats / math.log(2)

@@ -1,0 +1,121 @@
+"""What a model's output says about classes, and what the gradient of a loss tells of its targets."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from backlight.core import NOT_A_TARGET, Array, FloatArray, IntArray
+from backlight.watch.records import LogitsRecord, Spread
+
+MOST_CLASSES = 4_096
+"""Up to so many, targets are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logits:
+    """The output of one batch, before anything is computed from it.
+
+    Attributes:
+        logits: (N, V).
+        gradient: (N, V) of the loss by them, unscaled; None if none came.
+        targets: (N,) ids, with `NOT_A_TARGET`; None if they are to be found from the gradient.
+        rising: whether the loss is the cross-entropy with its sign flipped.
+    """
+
+    logits: FloatArray
+    gradient: FloatArray | None
+    targets: IntArray | None = None
+    rising: bool = False
+
+
+@np.errstate(all="ignore")
+def logits_record(seen: Logits, values: Spread) -> LogitsRecord:
+    """Return what the logits say.
+
+    Args:
+        seen: the logits; V at least 2.
+        values: their distribution.
+    """
+    z = seen.logits.astype(np.float64)
+    V = z.shape[-1]
+    log_p = z - z.max(-1, keepdims=True)
+    log_p -= np.log(np.exp(log_p).sum(-1, keepdims=True))
+    p = np.exp(log_p)
+    targets = seen.targets
+    if targets is None and seen.gradient is not None:
+        targets = targets_of(seen.gradient, rising=seen.rising)
+    counted = None if targets is None else targets != NOT_A_TARGET
+    known = counted is not None and bool(counted.any())
+    hits = nats = counts = None
+    if known and targets is not None and counted is not None:
+        rows = np.flatnonzero(counted)
+        hits = float((z[rows].argmax(-1) == targets[rows]).mean())
+        nats = float(-log_p[rows, targets[rows]].mean())
+        counts = tuple(np.bincount(targets[rows], minlength=V).tolist()) if V <= MOST_CLASSES else None
+    return LogitsRecord(
+        values=values,
+        classes=V,
+        max_probability=float(p.max(-1).mean()),
+        entropy=float(-(p * log_p).sum(-1).mean()),
+        rows_sum_to_one=rows_sum_to_one(seen.logits),
+        accuracy=hits,
+        targets=counts,
+        gradient_rms=_rms(seen.gradient),
+        nats=nats,
+    )
+
+
+@np.errstate(all="ignore")
+def binary_record(seen: Logits, values: Spread, *, probabilities: bool) -> LogitsRecord:
+    """Return what outputs (N, 1) say that a binary cross-entropy judges.
+
+    Args:
+        seen: the outputs.
+        values: their distribution.
+        probabilities: whether they are probabilities, rather than logits.
+    """
+    z = seen.logits.astype(np.float64).reshape(-1)
+    p = np.clip(z if probabilities else 1 / (1 + np.exp(-np.clip(z, -700, 700))), 1e-300, 1 - 1e-16)
+    hits = nats = counts = None
+    if seen.gradient is not None:
+        slope = seen.gradient.reshape(-1) * (-1 if seen.rising else 1)
+        yes = (slope < 0)[slope != 0]  # p - 1 for a 1, p for a 0
+        p_known = p[slope != 0]
+        if len(yes):
+            hits = float(((p_known > 0.5) == yes).mean())
+            nats = float(-np.log(np.where(yes, p_known, 1 - p_known)).mean())
+            counts = (int((~yes).sum()), int(yes.sum()))
+    entropy = -(p * np.log(p) + (1 - p) * np.log1p(-p))
+    return LogitsRecord(
+        values=values,
+        classes=1,
+        max_probability=float(np.maximum(p, 1 - p).mean()),
+        entropy=float(entropy.mean()),
+        rows_sum_to_one=False,
+        accuracy=hits,
+        targets=counts,
+        gradient_rms=_rms(seen.gradient),
+        nats=nats,
+    )
+
+
+def targets_of(gradient: FloatArray, *, rising: bool = False) -> IntArray:
+    """Return the targets (N,) of a cross-entropy from its gradient by the logits (N, V).
+
+    A row of it is, but for a factor, softmax(logits) - one_hot(target): at the target it is minus the sum of all
+    others, and so the largest in size. Of two classes both are equally large, and the sign decides. A row of 0 had no
+    target.
+    """
+    towards = gradient if rising else -gradient
+    found = (towards if gradient.shape[-1] == 2 else np.abs(gradient)).argmax(-1)
+    return np.where(np.any(gradient != 0, axis=-1), found, NOT_A_TARGET)
+
+
+def rows_sum_to_one(x: Array) -> bool:
+    """Return whether all rows of (N, V) are probabilities."""
+    return bool((x >= 0).all() and np.allclose(x.sum(-1), 1, atol=1e-4))
+
+
+def _rms(x: FloatArray | None) -> float | None:
+    return None if x is None else math.sqrt(float(np.mean(np.square(x, dtype=np.float64))))

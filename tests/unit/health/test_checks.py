@@ -1,0 +1,431 @@
+"""Each judge on records made by hand: silent on a net that is well, and just below its threshold; not above it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.unit.health import records as make
+from tests.unit.health.records import V, spread, well
+
+from backlight.health import diagnose
+from backlight.health.checks import CHECKS
+from backlight.health.context import Context
+from backlight.health.thresholds import THRESHOLDS, limit
+from backlight.watch.records import (
+    BatchStatistics,
+    EvaluationPoint,
+    LossFacts,
+    LossPoint,
+    Measurements,
+    NonFinite,
+    Probe,
+    SplitFacts,
+)
+
+Seen = Callable[[float], Measurements]
+
+
+def ids(seen: Measurements) -> set[str]:
+    return {finding.id for finding in diagnose(seen).findings}
+
+
+def test_a_net_that_is_well_has_no_finding():
+    diagnosis = diagnose(well())
+    assert diagnosis.findings == ()
+    assert "saturated units" in diagnosis.checked
+    assert "a look at the future" in diagnosis.unknown
+    assert len(diagnosis.checked) + len(diagnosis.unknown) == len(CHECKS)
+
+
+def test_nothing_measured_nothing_said():
+    diagnosis = diagnose(Measurements(framework="torch", source="watch", model="Empty"))
+    assert diagnosis.findings == ()
+    assert len(diagnosis.unknown) >= len(CHECKS) - 1
+
+
+def _start(nats: float) -> Measurements:
+    seen = well()
+    first = seen.steps[0]
+    assert first.logits is not None
+    changed = replace(first, loss=nats, logits=replace(first.logits, nats=nats, max_probability=0.9))
+    return replace(seen, steps=(changed, *seen.steps[1:]))
+
+
+def _batch_norm(rows: float) -> Measurements:
+    seen = make.with_facts(well(), "act1", role="batch_norm", kind="BatchNorm1d", bounded=False, one_sided=False)
+    seen = make.with_facts(seen, "fc1", bias=False)
+    statistics = BatchStatistics(rows=int(rows), mean_apart=0.1, std_ratio=1.0)
+    return make.with_layer(seen, "act1", batch=statistics, saturated=None, dead=None)
+
+
+def _overfit(last: float) -> Measurements:
+    points = [
+        EvaluationPoint(step=s, dev=dev, train=0.5) for s, dev in ((50, 1.2), (100, 1.0), (150, last), (200, last))
+    ]
+    return replace(well(), evaluations=tuple(points))
+
+
+def _gradients(first: float) -> Measurements:
+    return make.with_layer(make.stuck(well()), "fc1", gradient=spread(0.01 * first))
+
+
+def _dropout(p: float) -> Measurements:
+    seen = make.stuck(well())
+    return make.with_facts(seen, "act1", role="dropout", kind="Dropout", bounded=False, settings={"p": p})
+
+
+def _probe(name: str) -> Seen:
+    return lambda changed: replace(well(), probes=(Probe(name=name, changed=changed, scale=1.0),))  # type: ignore[arg-type]
+
+
+def _regression(size: float) -> Measurements:
+    """Targets of this mean and a spread of 1, of which nothing is learnt."""
+    seen = make.with_records(well(), logits=None, target_mean=size, target_std=1.0)
+    losses = tuple(LossPoint(step=step, loss=size**2) for step in range(make.STEPS))
+    return replace(seen, loss=LossFacts(kind="mse", reduction="mean"), losses=losses)
+
+
+# what is found, of which number, well below the threshold, well above it
+EDGES: list[tuple[str, str, Seen, float, float]] = [
+    ("overconfident-start", "first loss over ln V", lambda x: _start(x * math.log(V)), 1.4, 1.6),
+    ("exploding-signal", "signal growth", lambda x: make.with_layer(well(), "act1", output=spread(x)), 29, 31),
+    ("vanishing-signal", "signal left", lambda x: make.with_layer(well(), "act2", across=x), 1.1e-4, 0.9e-4),
+    ("saturated-units", "saturated share", lambda x: make.with_layer(well(), "act1", saturated=x), 0.49, 0.51),
+    ("dead-units", "dead share", lambda x: make.with_layer(well(), "act2", dead=x, dead_now=x), 0.39, 0.41),
+    ("vanishing-gradients", "gradient decay", _gradients, 1.1e-3, 0.9e-3),
+    ("exploding-gradients", "gradient decay", _gradients, 900, 1100),
+    (
+        "learning-rate-too-high", "update too large",
+        lambda x: make.with_parameter(make.stuck(well()), update_to_data=x), 0.9, 1.1,
+    ),
+    (
+        "learning-rate-too-low", "update too small",
+        lambda x: make.with_parameter(make.stuck(well()), update_to_data=x), 3.1e-4, 2.9e-4,
+    ),
+    (
+        "learning-rate-too-high", "update too large where the loss blew up",
+        lambda x: make.with_parameter(make.with_losses(well(), start=2.3, end=30.0), update_to_data=x), 0.009, 0.011,
+    ),
+    (
+        "weight-decay-dominates", "decay over gradient",
+        # a rate of 0.01: the decay shrinks by 1e-4 x where a step changes 2e-3
+        lambda x: make.with_optimiser(make.stuck(well()), kind="AdamW", weight_decay=0.2 * x), 0.9, 1.1,
+    ),
+    (
+        "weight-decay-dominates", "decay over gradient",
+        # weights of 0.2, gradients of 0.02
+        lambda x: make.with_optimiser(make.stuck(well()), kind="SGD", weight_decay=x / 10), 0.9, 1.1,
+    ),
+    ("input-scale", "input size",
+     lambda x: make.with_records(well(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(x)),)}), 9, 11),
+    ("target-scale", "target size", _regression, 29, 31),
+    ("duplicates", "shared examples",
+     lambda x: replace(well(), split=SplitFacts(train=8000, dev=1000, shared=int(x))), 10, 11),
+    ("batch-norm-small-batch", "examples for batch norm", _batch_norm, 8, 7),
+    ("dropout-too-high", "dropout", _dropout, 0.6, 0.61),
+    ("overfitting", "held-out loss over its best", _overfit, 1.02, 1.04),
+    ("sees-the-future", "same output", _probe("future"), 0.9e-3, 1.1e-3),
+    ("examples-mixed", "same output", _probe("neighbours"), 0.9e-3, 1.1e-3),
+    ("random-in-evaluation", "same output", _probe("repeat"), 0.9e-3, 1.1e-3),
+    ("input-ignored", "same output", _probe("input"), 1.1e-3, 0.9e-3),
+    ("adam-epsilon", "faint gradients",
+     lambda x: make.with_parameter(make.with_optimiser(well(), eps=1e-16), faint=x), 0.009, 0.011),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "threshold", "seen", "fine", "ill"), EDGES, ids=[f"{i}-{edge[0]}" for i, edge in enumerate(EDGES)]
+)
+def test_at_the_threshold(found: str, threshold: str, seen: Seen, fine: float, ill: float):
+    assert threshold in THRESHOLDS
+    assert found not in ids(seen(fine))
+    assert found in ids(seen(ill))
+
+
+# -- what is there or not ----------------------------------------------------------------------------------------------
+
+
+def _negative() -> Measurements:
+    seen = make.with_losses(well(), start=2.3, end=60.0)
+    seen = replace(seen, losses=tuple(LossPoint(step=one.step, loss=-one.loss) for one in seen.losses))
+    return make.with_records(seen, lambda one: {"loss": -one.loss})
+
+
+def _summed() -> Measurements:
+    seen = make.stuck(well())  # 32 targets in each batch
+    seen = replace(seen, losses=tuple(LossPoint(step=one.step, loss=32 * one.loss) for one in seen.losses))
+    return make.with_records(seen, lambda one: {"loss": 32 * one.loss})
+
+
+def _twice_outside() -> Measurements:
+    """Softmax between the model's logits and the loss."""
+    chain = ("nll_loss", "log_softmax", "softmax", "addmm")
+    return replace(well(), loss=LossFacts(kind="cross_entropy", reduction="mean", chain=chain, classes=V))
+
+
+def _twice_inside() -> Measurements:
+    """Softmax as the model's last layer; the loss takes its output as logits."""
+    return make.with_logits(well(), rows_sum_to_one=True)
+
+
+def _unrelated() -> Measurements:
+    return make.with_parameter(make.with_losses(well(), start=2.302, end=2.302), update_to_data=2e-2)
+
+
+def _scalar() -> Measurements:
+    seen = make.with_losses(well(), start=0.0, end=0.0)
+    return make.with_logits(seen, classes=1, targets=(32,), max_probability=1.0, entropy=0.0)
+
+
+def _broadcast() -> Measurements:
+    """Targets of variance 1, all held against outputs near 0: the gradient points to their mean."""
+    seen = make.with_records(well(), logits=None, loss=1.05, output=spread(0.2), target_mean=0.0, target_std=1e-8)
+    losses = tuple(LossPoint(step=step, loss=1.05) for step in range(make.STEPS))
+    return replace(seen, loss=LossFacts(kind="mse", reduction="mean"), losses=losses)
+
+
+def _never_reset() -> Measurements:
+    return make.with_records(well(), left_over_norm=0.4)
+
+
+def _all(seen: Measurements, **changes: object) -> Measurements:
+    return make.with_parameter(seen, *(one.name for one in seen.parameters), **changes)
+
+
+def _evaluation_mode() -> Measurements:
+    seen = make.with_facts(well(), "act1", role="dropout", kind="Dropout", bounded=False, settings={"p": 0.2})
+    for name in ("fc1", "act1", "fc2", "act2", "out"):
+        seen = make.with_layer(seen, name, training=False)
+    return seen
+
+
+def _frozen_norms() -> Measurements:
+    seen = make.with_facts(well(), "act1", role="batch_norm", kind="BatchNorm1d", bounded=False)
+    seen = make.with_facts(make.with_facts(seen, "fc1", bias=False), "fc2", reads=())
+    return make.with_layer(seen, "act1", training=False)
+
+
+def _biased_norm() -> Measurements:
+    seen = make.with_facts(well(), "act1", role="batch_norm", kind="BatchNorm1d", bounded=False)
+    return make.with_layer(seen, "act1", dead=None, saturated=None)
+
+
+def _constant_weights() -> Measurements:
+    return make.with_parameter(well(), identical_units=True)
+
+
+def _nan_input() -> Measurements:
+    return make.with_records(well(), lambda one: {"inputs": (replace(one.inputs[0], values=spread(1.0, nonfinite=2)),)})
+
+
+def _broken(direction: str) -> Measurements:
+    return replace(well(), first_nonfinite=NonFinite(where="fc2", direction=direction, step=3))  # type: ignore[arg-type]
+
+
+THERE: list[tuple[str, Callable[[], Measurements]]] = [
+    ("loss-sign", _negative),
+    ("loss-summed", _summed),
+    ("loss-summed", lambda: replace(
+        make.with_records(well(), logits=None), loss=LossFacts(kind="cross_entropy", reduction="sum"))),
+    ("softmax-twice", _twice_outside),
+    ("softmax-twice", _twice_inside),
+    ("single-output", _scalar),
+    ("loss-broadcast", _broadcast),
+    ("labels-constant", lambda: make.with_logits(well(), targets=(0, 0, 32, 0, 0, 0, 0, 0, 0, 0))),
+    ("labels-unrelated", _unrelated),
+    ("gradients-not-zeroed", _never_reset),
+    ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False), optimiser_steps=0)),
+    ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False), lr=(0.0,))),
+    ("not-in-optimiser", lambda: make.with_parameter_facts(well(), "fc1.weight", in_optimiser=False)),
+    ("not-in-optimiser", lambda: _without_optimiser(make.with_parameter(well(), "fc1.weight", moved=False))),
+    ("not-reached-by-gradient", lambda: make.with_parameter_facts(well(), "fc1.weight", reached=False)),
+    ("unused-layer", lambda: make.with_facts(
+        make.with_parameter_facts(well(), "fc1.weight", reached=False), "fc1", depth=None)),
+    ("evaluation-mode", _evaluation_mode),
+    ("no-nonlinearity", lambda: make.without(well(), "act1")),
+    ("bias-before-batch-norm", _biased_norm),
+    ("identical-units", _constant_weights),
+    ("input-not-finite", _nan_input),
+    ("not-finite", lambda: _broken("forward")),
+    ("adam-epsilon", lambda: make.with_optimiser(well(), eps=0.0)),
+    ("not-learning", lambda: make.with_parameter(
+        make.with_losses(well(), start=2.8, end=2.8), update_to_data=2e-2)),
+]  # fmt: skip
+
+
+def _without_optimiser(seen: Measurements) -> Measurements:
+    """Let it not be known what the optimiser has."""
+    for one in seen.parameters:
+        seen = make.with_parameter_facts(seen, one.name, in_optimiser=None, group=None)
+    return make.with_records(replace(seen, optimiser=None), optimiser_steps=None, lr=())
+
+
+@pytest.mark.parametrize(("found", "seen"), THERE, ids=[f"{i}-{one[0]}" for i, one in enumerate(THERE)])
+def test_what_is_there_is_found(found: str, seen: Callable[[], Measurements]):
+    assert found in ids(seen())
+
+
+NOT_ILL: dict[str, Callable[[], Measurements]] = {
+    "gradients that vanish in a net that learns": lambda: make.with_layer(well(), "fc1", gradient=spread(1e-9)),
+    "long steps in a net that learns": lambda: make.with_parameter(well(), update_to_data=5.0),
+    "short steps in a net that learns": lambda: make.with_parameter(well(), update_to_data=1e-7),
+    "strong decay in a net that learns": lambda: make.with_optimiser(well(), kind="SGD", weight_decay=5.0),
+    "much dropout in a net that learns": lambda: make.with_facts(
+        make.with_facts(well(), "fc2", reads=()), "act1", role="dropout", bounded=False, settings={"p": 0.8}
+    ),
+    "large targets in a net that learns": lambda: replace(
+        make.with_records(well(), logits=None, target_mean=1000.0, target_std=100.0),
+        losses=tuple(LossPoint(step=s, loss=make.fall(s, start=2e4, end=10.0)) for s in range(200)),
+    ),
+    "batch norms frozen on purpose": _frozen_norms,
+    "a frozen layer": lambda: make.with_parameter_facts(
+        make.with_parameter(well(), "fc1.weight", moved=False, gradient=None), "fc1.weight",
+        requires_grad=False, in_optimiser=False, reached=False,
+    ),
+    "a last layer of zeros": lambda: make.with_parameter(
+        well(), "out.weight", identical_units=True, data=spread(0.0)
+    ),
+    "a narrow layer on purpose": lambda: make.with_facts(make.without(well(), "act1"), "fc1", fan_out=4),
+    "a warm-up that begins at 0": lambda: _first_step_still(well()),
+    "log-probabilities for the loss of them": lambda: replace(
+        well(), loss=LossFacts(kind="cross_entropy", reduction="mean", chain=("nll_loss", "log_softmax", "addmm"))
+    ),
+    "probabilities whose log the loss takes": lambda: make.with_records(
+        make.with_logits(well(), rows_sum_to_one=True), lambda one: {"loss": one.loss * 0.3}
+    ),
+    "a sum that is divided by the targets": lambda: replace(
+        well(), loss=LossFacts(kind="cross_entropy", reduction="sum", chain=("div", "nll_loss", "log_softmax", "addmm"))
+    ),
+    "a contrastive loss, whose softmax is of products": lambda: replace(
+        make.with_logits(_unrelated(), nats=2.3),
+        loss=LossFacts(kind="cross_entropy", reduction="mean", chain=("nll_loss", "log_softmax", "div", "mm", "div")),
+        losses=well().losses,
+    ),
+    "targets that are all alike": lambda: replace(
+        make.with_records(well(), lambda r: {"logits": None, "loss": 0.04 + r.loss / 100, "output": spread(0.2),
+                                             "target_mean": 0.0, "target_std": 0.0}),
+        loss=LossFacts(kind="mse", reduction="mean"),
+        losses=tuple(LossPoint(step=s, loss=0.05 * 0.97**s) for s in range(200)),
+    ),
+    "a reward, which may be negative": lambda: replace(
+        make.with_records(well(), logits=None, loss=-5.0), loss=LossFacts(kind="other"),
+        losses=tuple(LossPoint(step=s, loss=-5.0) for s in range(200)),
+    ),
+    "duplicates by chance": lambda: replace(well(), split=SplitFacts(train=8000, dev=1000, shared=3)),
+    "a held-out loss that wavers": lambda: _overfit(1.02),
+    "a few units that sleep": lambda: make.with_layer(well(), "act2", dead=0.1, dead_now=0.3),
+    "few labels yet": lambda: _cut(make.with_logits(well(), targets=(0, 0, 8, 0, 0, 0, 0, 0, 0, 0)), 1),
+    "a loss that falls slowly": lambda: _slow(2.40, 2.24),
+    "a held-out loss that falls where the training's wavers": lambda: replace(
+        _unrelated(), evaluations=tuple(EvaluationPoint(step=50 * n, dev=2.7 - 0.1 * n) for n in (1, 2, 3, 4))
+    ),
+    "a loss that begins low and moves little, by short steps": lambda: make.with_parameter(
+        make.with_losses(well(), start=2.2, end=2.12), update_to_data=1e-6
+    ),
+    "units that slept at first": lambda: _at_first(make.with_layer(well(), "act2", dead=0.9, dead_now=0.9)),
+    "one bad evaluation": lambda: replace(
+        well(),
+        evaluations=tuple(
+            EvaluationPoint(step=s, dev=dev, train=0.5) for s, dev in ((50, 1.2), (100, 1.0), (150, 1.0), (200, 1.4))
+        ),
+    ),
+    "many layers that each lose a little": lambda: _deep(make.with_layer(well(), "act2", across=0.5e-4), 8),
+}  # fmt: skip
+
+
+def _cut(seen: Measurements, records: int) -> Measurements:
+    return replace(seen, steps=seen.steps[:records])
+
+
+def _at_first(seen: Measurements) -> Measurements:
+    """Let only the first record be changed."""
+    return replace(seen, steps=(seen.steps[0], *well().steps[1:]))
+
+
+def _slow(start: float, end: float) -> Measurements:
+    """A loss that has not come below guessing yet, and is on its way."""
+    seen = make.with_parameter(make.with_losses(well(), start=start, end=end), update_to_data=2e-2)
+    losses = tuple(replace(one, loss=start + (end - start) * one.step / make.STEPS) for one in seen.losses)
+    return replace(seen, losses=losses, evaluations=())
+
+
+def _deep(seen: Measurements, more: int) -> Measurements:
+    """Put linear layers of the second's kind before the last one."""
+    fc2 = next(one for one in seen.layers if one.name == "fc2")
+    extra = tuple(replace(fc2, name=f"fc2{i}", reads=(), parameters=()) for i in range(more))
+    seen = replace(seen, layers=(*seen.layers[:3], *extra, *seen.layers[3:]))
+    return make.with_records(
+        seen,
+        lambda r: {
+            "layers": (*r.layers[:3], *(replace(r.layers[2], name=one.name) for one in extra), *r.layers[3:]),
+        },
+    )
+
+
+def _first_step_still(seen: Measurements) -> Measurements:
+    still = tuple(replace(one, moved=False, update_to_data=0.0) for one in seen.steps[0].parameters)
+    return replace(seen, steps=(replace(seen.steps[0], lr=(0.0,), parameters=still), *seen.steps[1:]))
+
+
+@pytest.mark.parametrize("seen", NOT_ILL.values(), ids=NOT_ILL.keys())
+def test_what_is_not_ill_has_no_finding(seen: Callable[[], Measurements]):
+    assert ids(seen()) == set()
+
+
+def test_a_loss_that_came_down_to_guessing_has_learnt_the_frequencies_only():
+    seen = make.with_parameter(make.with_losses(well(), start=8.0, end=2.302), update_to_data=2e-2)
+    flat = tuple(replace(one, loss=8.0 if one.step < 30 else 2.302) for one in seen.losses)
+    held_out = tuple(replace(one, dev=2.302) for one in seen.evaluations)
+    assert "labels-unrelated" in ids(replace(seen, losses=flat, evaluations=held_out))
+
+
+def test_a_loss_that_blew_up_tells_of_the_rate_without_any_record():
+    losses = tuple(LossPoint(step=step, loss=2.3 * 1.05**step) for step in range(100))
+    seen = Measurements(framework="backlight", source="examine", model="MLP", losses=losses)
+    assert ids(seen) == {"learning-rate-too-high"}
+
+
+def test_labels_of_a_contrastive_loss_are_not_the_outputs_classes():
+    chain = ("nll_loss", "log_softmax", "div", "mm", "div")
+    seen = replace(_unrelated(), loss=LossFacts(kind="cross_entropy", reduction="mean", chain=chain))
+    assert ids(seen) == {"not-learning"}
+
+
+def test_last_resorts_are_silent_where_something_serious_was_found():
+    seen = make.with_records(_unrelated(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(100.0)),)})
+    assert ids(_unrelated()) == {"labels-unrelated"}
+    assert ids(seen) == {"input-scale"}
+
+
+def test_every_judge_has_found_something_here():
+    """A judge that no test makes speak may as well not be there."""
+    heard = {found for found, *_ in EDGES} | {found for found, _ in THERE}
+    spoken = set()
+    for seen in [edge[2](edge[4]) for edge in EDGES] + [make_it() for _, make_it in THERE]:
+        spoken |= {judge for judge in CHECKS if CHECKS[judge](Context(seen))}
+    assert spoken == set(CHECKS)
+    assert len(heard) >= len(CHECKS)
+
+
+def test_every_threshold_has_an_edge_or_a_reason():
+    used = {edge[1] for edge in EDGES}
+    assert used <= set(THRESHOLDS)
+    assert all(limit(name) == THRESHOLDS[name].value for name in THRESHOLDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice", "because"),
+    [
+        ("Tanh", 'nonlinearity="tanh"', "a tanh's slope"),
+        ("Sigmoid", "in place of nn.Sigmoid()", "a sigmoid's slope"),
+        ("ReLU", 'nonlinearity="relu"', "a ReLU's slope"),
+        ("Softsign", 'nonlinearity="relu"', "slope and weights: a few"),
+    ],
+)
+def test_advice_names_the_net_s_own_non_linearity(kind, advice, because):
+    seen = _gradients(0.9e-3)
+    layers = tuple(replace(one, kind=kind) if one.role == "activation" else one for one in seen.layers)
+    (found,) = [one for one in diagnose(replace(seen, layers=layers)).findings if one.id == "vanishing-gradients"]
+    assert advice in found.try_this[0]
+    assert because in found.because

@@ -1,0 +1,146 @@
+"""What logits and their gradient say; what experiments show of functions that misbehave in one way each."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from backlight.core import NOT_A_TARGET
+from backlight.watch.inputs import input_record
+from backlight.watch.logits import Logits, binary_record, logits_record, targets_of
+from backlight.watch.numbers import Block, measure
+from backlight.watch.pooling import pooled
+from backlight.watch.probes import predicts_next, probes_of
+from backlight.watch.records import Spread
+
+
+def softmax(z: np.ndarray) -> np.ndarray:
+    e = np.exp(z - z.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def spread_of(x: np.ndarray) -> Spread:
+    block = Block(1)
+    block.want(0, x.size, histogram=True)
+    measure(block, [x])
+    return block.spread(0)
+
+
+@pytest.mark.parametrize("V", [2, 3, 27])
+@pytest.mark.parametrize("rising", [False, True])
+def test_targets_are_read_from_the_gradient(V: int, rising: bool, rng: np.random.Generator) -> None:
+    z, y = rng.standard_normal((50, V)), rng.integers(0, V, 50)
+    gradient = (softmax(z) - np.eye(V)[y]) / 7 * (-1 if rising else 1)
+    gradient[3] = 0
+    expected = np.where(np.arange(50) == 3, NOT_A_TARGET, y)
+    assert_array_equal(targets_of(gradient, rising=rising), expected)
+
+
+def test_a_record_of_logits(rng: np.random.Generator) -> None:
+    z, y = rng.standard_normal((50, 5)), rng.integers(0, 5, 50)
+    y[:10] = NOT_A_TARGET
+    record = logits_record(Logits(logits=z, gradient=None, targets=y), spread_of(z))
+    p = softmax(z)
+    rows = np.arange(10, 50)
+    assert record.classes == 5
+    assert record.max_probability == pytest.approx(p.max(-1).mean())
+    assert record.entropy == pytest.approx(-(p * np.log(p)).sum(-1).mean())
+    assert record.nats == pytest.approx(-np.log(p[rows, y[rows]]).mean())
+    assert record.accuracy == pytest.approx((z.argmax(-1) == y)[rows].mean())
+    assert record.targets == tuple(np.bincount(y[rows], minlength=5))
+    assert record.gradient_rms is None
+    assert not record.rows_sum_to_one
+    assert logits_record(Logits(logits=p, gradient=None), spread_of(p)).rows_sum_to_one
+    assert logits_record(Logits(logits=p, gradient=None), spread_of(p)).accuracy is None
+
+
+def test_a_record_of_binary_logits(rng: np.random.Generator) -> None:
+    z, y = rng.standard_normal((50, 1)), rng.integers(0, 2, (50, 1))
+    p = 1 / (1 + np.exp(-z))
+    for values, probabilities, gradient in [(z, False, p - y), (p, True, (p - y) / (p * (1 - p)))]:
+        record = binary_record(Logits(logits=values, gradient=gradient), spread_of(values), probabilities=probabilities)
+        assert record.targets == (50 - y.sum(), y.sum())
+        assert record.nats == pytest.approx(-(np.log(np.where(y == 1, p, 1 - p))).mean())
+        assert record.accuracy == pytest.approx(((p > 0.5) == y).mean())
+        assert record.max_probability == pytest.approx(np.maximum(p, 1 - p).mean())
+
+
+@pytest.mark.parametrize("scales", [(1.0, 1.0), (1.0, 37.0), (1e-3, 1.0, 5.0)])
+def test_what_is_pooled_is_what_is_measured_together(scales: tuple[float, ...], rng: np.random.Generator) -> None:
+    parts = [scale * (rng.standard_normal(100 + at) + at) for at, scale in enumerate(scales)]
+    together, whole = pooled([spread_of(part) for part in parts]), spread_of(np.concatenate(parts))
+    for name in ("count", "mean", "std", "rms", "low", "high", "nonfinite"):
+        assert getattr(together, name) == pytest.approx(getattr(whole, name), rel=1e-9)
+    assert together.histogram is not None
+    assert whole.histogram is not None
+    if together.histogram.high == whole.histogram.high:
+        assert together.histogram == whole.histogram
+    assert sum(together.histogram.counts) == whole.count
+
+
+def test_what_is_pooled_with_nan_is_nan() -> None:
+    together = pooled([spread_of(np.array([1.0, 2.0])), spread_of(np.array([1.0, math.nan]))])
+    assert together.nonfinite == 1
+    assert math.isnan(together.std)
+    assert math.isnan(together.low)
+    assert together.histogram is None
+
+
+def causal(x: np.ndarray) -> np.ndarray:
+    return np.cumsum(np.eye(9)[x], axis=1)
+
+
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def shown(
+    run: Run, x: np.ndarray, y: np.ndarray | None, *, causal: bool | None = None
+) -> dict[str, tuple[float, dict]]:
+    return {probe.name: (probe.changed, dict(probe.details)) for probe in probes_of(run, x, y, causal=causal)}
+
+
+def test_experiments_on_sequences(rng: np.random.Generator) -> None:
+    text = rng.integers(0, 9, (4, 9))
+    x, y = text[:, :-1], text[:, 1:]
+    assert predicts_next(x, y)
+    assert not predicts_next(x, x)
+    assert not predicts_next(x, y[:, ::-1])
+    partly = np.where(rng.random(y.shape) < 0.5, NOT_A_TARGET, y)
+    assert predicts_next(x, partly)
+    fine = shown(causal, x, y)
+    assert fine["future"] == (0, {})
+    assert fine["repeat"][0] == 0
+    assert fine["input"][0] > 0
+    assert "neighbours" not in fine  # there is a target for each position: which axis is the examples' cannot be known
+    late = shown(lambda ids: causal(ids) + np.eye(9)[np.roll(ids, -2, axis=1)], x, y)
+    assert late["future"][0] >= 1
+    assert late["future"][1]["position"] == 2  # the last two of the first four see what was changed
+    assert "future" not in shown(causal, x, x)
+    assert "future" in shown(causal, x, None, causal=True)
+    assert "future" not in shown(causal, x, y, causal=False)
+
+
+def test_experiments_on_single_examples(rng: np.random.Generator) -> None:
+    x, y = rng.standard_normal((6, 3)), rng.integers(0, 2, 6)
+    fine = shown(lambda a: a**2, x, y)
+    assert fine["neighbours"][0] == 0
+    assert fine["input"][0] > 0
+    assert shown(lambda a: a - a.mean(0), x, y)["neighbours"][0] > 0.1
+    assert shown(np.ones_like, x, y)["input"][0] == 0
+    assert shown(lambda a: a + rng.standard_normal(a.shape), x, y)["repeat"][0] > 0.1
+    assert set(shown(lambda a: a, x[:1], y[:1])) == {"repeat"}
+    assert set(shown(lambda a: a, np.ones((3, 2)), y[:3])) == {"repeat"}  # nothing to change anything to
+
+
+def test_an_input_s_features() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((50, 4)).astype(np.float32) * np.array([1, 100, 0, 1], np.float32)
+    record = input_record("0", x)
+    assert (record.ids, record.constant_share, record.shape) == (False, 0.25, (50, 4))
+    std = x.std(0)
+    assert record.widest == pytest.approx(std.max() / std[std > 0].min(), rel=1e-5)
+    ids = input_record("1", np.array([[3, 1], [4, 1]]))
+    assert (ids.ids, ids.values.low, ids.values.high, ids.values.histogram) == (True, 1, 4, None)
+    assert ids.constant_share is None
