@@ -12,14 +12,14 @@ from threadpoolctl import threadpool_limits
 from backlight.models.neural import NeuralModel
 from backlight.optim import Optimiser
 from backlight.text import Dataset
-from backlight.training.stepping import Stepper
+from backlight.training.compiled_step import CompiledStep
 
 Step = Callable[[int], None]
 
 
 def our_step(model: NeuralModel, optimiser: Optimiser, data: Dataset, rows: np.ndarray, losses: list[float]) -> Step:
     """Return a step as the training loop of this package takes it, from the batch's numbers to the changed weights."""
-    stepper = Stepper(model.train())
+    stepper = CompiledStep(model.train())
 
     def step(i: int) -> None:
         loss = stepper.forward(data.batch(rows[i]))

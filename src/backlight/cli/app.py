@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backlight.cli.commands import Commands, list_all
+from backlight.cli.commands import Commands, alias, list_all
 from backlight.cli.output import one_line
 from backlight.core import BacklightError
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     epilog="Start here:  backlight train  learns 32,257 names in seconds and prints new ones.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": alias},
 )
 
 
@@ -34,7 +34,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     del version

@@ -8,7 +8,7 @@ import typer
 
 from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, table
 from backlight.runs import RunDirectory, list_runs
-from backlight.training import plan_of
+from backlight.training import RunConfig
 
 app = typer.Typer(
     help="List, show and compare runs.",
@@ -33,7 +33,7 @@ def list_all(runs: RunsFolder = RUNS, json_output: Json = False) -> None:
     found = list_runs(runs)
     out = console(json_output=json_output)
     if not found:
-        out.print(f"There are no runs in {runs} yet. Make one:  backlight train")
+        out.print(f"There are no runs in {runs} yet. Train one:  backlight train")
     else:
         rows = table("run", "corpus", "parameters", "step", "dev", "state", text=("run", "corpus", "state"))
         for run in found:
@@ -93,14 +93,14 @@ def compare(
 
 def _told(run: RunDirectory) -> dict[str, Any]:
     """Return what is known of a run in one flat dictionary: figures first, then settings."""
-    plan = plan_of(run)
+    config = RunConfig.from_json(run.config)
     evaluations = _evaluations(run)
     last = evaluations[-1] if evaluations else {}
     result = run.load_result()
     figures = dict.fromkeys(_FIGURES) | {
-        "model": plan.model,
+        "model": config.model,
         "parameters": run.config.get("parameters"),
-        "context": plan.settings.get("context"),
+        "context": config.settings.get("context"),
         "steps": last.get("step"),
         "dev_nats": min((record["dev_nats"] for record in evaluations), default=None),
         "seconds": last.get("seconds"),
@@ -108,11 +108,11 @@ def _told(run: RunDirectory) -> dict[str, Any]:
     if result is not None:
         figures |= {name: result.get(name) for name in _FIGURES}
     settings: dict[str, Any] = {
-        "corpus": plan.corpus, "mode": plan.mode, "duplicates": plan.duplicates, "seed": plan.seed,
-        "split_seed": plan.split_seed, **plan.settings,
+        "corpus": config.corpus, "mode": config.mode, "duplicates": config.duplicates, "seed": config.seed,
+        "split_seed": config.split_seed, **config.settings,
     }  # fmt: skip
-    recipe = {} if plan.recipe is None else asdict(plan.recipe)
-    planned = {"planned_steps" if name == "steps" else name: value for name, value in recipe.items()}
+    training = {} if config.train is None else asdict(config.train)
+    planned = {"planned_steps" if name == "steps" else name: value for name, value in training.items()}
     return {"run": str(run.path), **figures, "finished": result is not None, **settings, **planned}
 
 

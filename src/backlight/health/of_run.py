@@ -9,7 +9,7 @@ import numpy as np
 from backlight.core import RunError
 from backlight.models.neural import NeuralModel
 from backlight.runs import RunDirectory
-from backlight.training import Session, reopen
+from backlight.training import Run
 from backlight.training.run_watcher import load_measurements
 from backlight.watch.api import compare_splits
 from backlight.watch.ours.examine import examine_module
@@ -33,25 +33,25 @@ def measurements_of(run: RunDirectory) -> Measurements:
     kept = load_measurements(run)
     if kept is not None:
         return kept
-    session = reopen(run)
-    model = session.model
+    opened = Run.open(run)
+    model = opened.model
     if not isinstance(model, NeuralModel):
         raise RunError(
-            f"only what learns by gradients can be ill; {run.path} is a {session.plan.model} model, which counts. "
+            f"only what learns by gradients can be ill; {run.path} is a {opened.config.model} model, which counts. "
             "Name the run of a network."
         )
-    return _examined(session, model, run)
+    return _examined(opened, model, run)
 
 
-def _examined(session: Session, model: NeuralModel, run: RunDirectory) -> Measurements:
-    model.set_rng(np.random.default_rng(session.plan.seed))
-    train = session.data["train"]
+def _examined(opened: Run, model: NeuralModel, run: RunDirectory) -> Measurements:
+    model.set_rng(np.random.default_rng(opened.config.seed))
+    train = opened.data["train"]
     batch = train.batch(np.linspace(0, len(train) - 1, min(EXAMINED, len(train))).astype(np.int64))
     metrics = run.load_metrics()
-    items = session.splits.train.items, session.splits.dev.items
+    items = opened.splits.train.items, opened.splits.dev.items
     return replace(
         examine_module(model, batch.x, batch.y, loss=None, causal=None),
-        split=compare_splits(*items) if session.ends else None,
+        split=compare_splits(*items) if opened.ends else None,
         losses=tuple(LossPoint(step=one["step"], loss=_number(one["loss"])) for one in metrics if "loss" in one),
         evaluations=tuple(
             EvaluationPoint(step=one["step"], dev=_number(one["dev_nats"]), train=_number(one["train_nats"]))

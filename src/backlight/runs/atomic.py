@@ -5,10 +5,12 @@ everybody who looks. A writer holds a lock on its temporary, and the lock ends w
 can be locked belongs to nobody and may be swept away.
 """
 
+import errno
 import fcntl
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -81,9 +83,17 @@ def read_whole(path: Path, *, remedy: str) -> bytes:
         RunError: it cannot be read; the message ends in `remedy`.
     """
     try:
+        _check_regular(path)
         return path.read_bytes()
     except OSError as error:
         raise cannot_read(path, error, remedy=remedy) from error
+
+
+def _check_regular(path: Path) -> None:
+    """Raise OSError for what is no file: a pipe would keep its reader waiting, and a device may never end."""
+    kind = path.stat().st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # reading a folder fails by itself
+        raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from typing import Any
 from backlight.core import Array, RunError
 from backlight.nn import Module
 from backlight.optim.optimiser import Optimiser
-from backlight.runs import RunDirectory
+from backlight.runs import RunStore
 from backlight.watch import Kept
 from backlight.watch.ours.watcher import ModuleWatcher
-from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, SplitFacts, StepRecord
+from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, NonFinite, SplitFacts, StepRecord
 from backlight.watch.records_json import from_json, to_json
 from backlight.watch.watcher import Sealed
 
@@ -56,15 +56,14 @@ class RunWatcher(ModuleWatcher):
         self._capture.detach()
         return super()._seal(loss, value)
 
-    def broken(self, run: Callable[[], Any]) -> None:
-        """Find out where the loss became what is no number: `run` computes it once more."""
+    def located(self, run: Callable[[], Any] | None = None) -> NonFinite:
+        """Return where a number first was not finite; see `ModuleWatcher.located`."""
         self._capture.detach()
-        if self._first_nonfinite is None:
-            self._first_nonfinite = self.located(run)
+        return super().located(run)
 
     # -- the file ------------------------------------------------------------------------------------------------------
 
-    def save(self, run: RunDirectory) -> None:
+    def save(self, run: RunStore) -> None:
         """Write `health.jsonl`: first what is known of the network, then the records, a line each."""
         if not self._kept and self._saved_facts is None:
             return
@@ -72,7 +71,7 @@ class RunWatcher(ModuleWatcher):
         facts = replace(self.measurements(), steps=(), losses=(), evaluations=())
         run.save_health([_line(to_json(facts)), *self._lines.values()])
 
-    def restore(self, run: RunDirectory, step: int) -> None:
+    def restore(self, run: RunStore, step: int) -> None:
         """Go on from what an earlier sitting left, up to a step."""
         self.taken = step
         found = _loaded(run)
@@ -99,7 +98,7 @@ class _Read(Sealed):
         raise AssertionError  # it is open
 
 
-def load_measurements(run: RunDirectory) -> Measurements | None:
+def load_measurements(run: RunStore) -> Measurements | None:
     """Return what was measured while a run was trained; None if it was not watched.
 
     Losses and evaluations are those of `metrics.jsonl`.
@@ -122,7 +121,7 @@ def load_measurements(run: RunDirectory) -> Measurements | None:
     )
 
 
-def _loaded(run: RunDirectory) -> Measurements | None:
+def _loaded(run: RunStore) -> Measurements | None:
     lines = run.load_health()
     if not lines:
         return None
@@ -131,7 +130,7 @@ def _loaded(run: RunDirectory) -> Measurements | None:
         steps = tuple(from_json(StepRecord, one) for one in records)
         return replace(from_json(Measurements, facts), steps=steps)
     except ValueError as error:
-        raise RunError(f"health.jsonl of {run.path} cannot be read: {error} Or delete it.") from error
+        raise RunError(f"health.jsonl of {run.name} cannot be read: {error} Or delete it.") from error
 
 
 def _line(values: dict[str, Any]) -> bytes:

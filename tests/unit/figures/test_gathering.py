@@ -31,7 +31,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "bigram": {},
     "mlp": {"context": 3, "embedding": 2, "hidden": [5]},
     "wavenet": {"context": 4, "embedding": 3, "hidden": 6},
-    "gpt": {"context": 6, "channels": 8, "layers": 2, "heads": 2, "dropout": 0.5},
+    "gpt": {"context": 6, "n_embd": 8, "n_layer": 2, "n_head": 2, "dropout": 0.5},
     "gru": {},
     "ngram": {"order": 3},
 }

@@ -9,7 +9,7 @@ from backlight.core import ConfigError
 from backlight.training import Session
 from backlight.training.first_step import first_loss
 
-GPT = {"model": "gpt", "settings": {"context": 4, "channels": 8, "layers": 1, "heads": 2, "dropout": 0.5}}
+GPT = {"model": "gpt", "settings": {"context": 4, "n_embd": 8, "n_layer": 1, "n_head": 2, "dropout": 0.5}}
 
 
 @pytest.mark.parametrize("plan", [None, GPT], ids=["mlp", "gpt with dropout"])

@@ -22,7 +22,7 @@ from backlight.watch.records import LayerRecord, Measurements, Spread, StepRecor
 
 Make = Callable[..., Session]
 
-SMALL_GPT = {"model": "gpt", "settings": {"context": 6, "channels": 8, "layers": 1, "heads": 2, "dropout": 0.1}}
+SMALL_GPT = {"model": "gpt", "settings": {"context": 6, "n_embd": 8, "n_layer": 1, "n_head": 2, "dropout": 0.1}}
 BATCH_NORM = {"settings": {"context": 3, "embedding": 2, "hidden": [5], "batch_norm": True}}
 LSTM = {"model": "lstm", "settings": {"context": 6, "embedding": 4, "hidden": [5], "dropout": 0.1}}
 
@@ -252,7 +252,7 @@ def test_copies_across_a_split_are_counted() -> None:
 
 MODELS = [
     lambda rng: MLP(MLPConfig(vocabulary_size=9, context=6, embedding=3, hidden=(5,), batch_norm=True), rng=rng),
-    lambda rng: GPT(GPTConfig(vocabulary_size=9, context=6, channels=8, layers=1, heads=2, dropout=0.2), rng=rng),
+    lambda rng: GPT(GPTConfig(vocabulary_size=9, context=6, n_embd=8, n_layer=1, n_head=2, dropout=0.2), rng=rng),
     lambda rng: RecurrentModel(LSTMConfig(vocabulary_size=9, context=6, embedding=3, hidden=(5,)), rng=rng),
 ]
 

@@ -139,7 +139,7 @@ def duplicates(context: Context) -> list[Finding] | None:
                 "Remove duplicates before the split; augment and oversample after it, the training part only.",
                 context.say(
                     torch="Split by group (the person, the document, the item), not by row.",
-                    ours='duplicates="together" in the plan, the default, keeps copies on one side.',
+                    ours='duplicates="together", the default, keeps copies on one side.',
                 ),
             ),
         )

@@ -18,7 +18,7 @@ ROUNDING = 1e-3
 """How far a program's gradients may be from the graph's, of their norm: sums in another order come to 1e-6 or less."""
 
 
-class Stepper:
+class CompiledStep:
     """Computes a batch's loss and gradients; from the third batch of a kind on, without building its graph again.
 
     The first batch of a kind (`NeuralModel.kind`) is computed with tensors, and its graph recorded: as a `Program` of
