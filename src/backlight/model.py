@@ -1,42 +1,49 @@
 """The way in from Python: `train` a model, `load` one, and use it.
 
-Train on a list of strings, on a file, or on a corpus that has a name:
+Train on a list of strings, on a file, or on a corpus that has a name. Without `run`, everything stays in memory:
 
 >>> import backlight
 >>> names = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "harper", "evelyn", "abigail"]
->>> model = backlight.train(names, model="mlp", steps=20, progress=None)
->>> model = backlight.train("names.txt", model="mlp", steps=20, progress=None)
->>> model = backlight.train("names", model="ngram")
->>> model
-Model(ngram, 103,886 parameters, trained on names: dev 2.1166 nats per character)
+>>> model = backlight.train(names, steps=20, progress=None)
+>>> model = backlight.train("names.txt", model="gru", steps=20, progress=None)
+>>> model = backlight.train("names", model="ngram", run="runs/mine")
 
-Draw new ones:
+Load a model, and draw new items, or only items that are not in the training data:
 
->>> model.sample(3, prefix="ma", seed=1)
-['maze', 'malas', 'makson']
+>>> backlight.load("runs/mine").sample(3, prefix="ma", seed=1)
+['mapru', 'maycen', 'maeleigh']
 >>> model.sample(3, temperature=0.5, novel=True, seed=1)
-['kayonna', 'alianne', 'jazmina']
+['naveer', 'adaliana', 'valee']
 
-Score strings, or the lines of a file; unlikely ones cost more nats:
+Score strings, or the lines of a file, in nats; what does not belong costs more:
 
 >>> model.score(["emma", "xzqwv"]).round(1)
-array([ 8.4, 26.7])
+array([ 8.6, 27.4])
 >>> from pathlib import Path
 >>> model.score(Path("names.txt")).shape
-(28,)
->>> model.log_probs("ava").round(2)
-array([-1.69, -3.21, -0.84, -2.63])
+(23,)
+>>> model.log_probs("ava").round(2)  # of a, v, a and the end
+array([-1.98, -2.95, -1.37, -2.97])
 
-See what every layer gives for a text:
+See what each layer of a network gives for a text:
 
->>> net = backlight.train("names.txt", model="mlp", steps=20, progress=None)
->>> {name: array.shape for name, array in net.activations("emm").items()}
-{}
+>>> net = backlight.train("names.txt", steps=20, progress=None)
+>>> net.activations("emm")["embedding"].shape
+(1, 6, 32)
 
-Keep a model, and load it again:
+Keep a model in a folder, which every command of `backlight` can use:
 
->>> net.save("runs/mine")
->>> net = backlight.load("runs/mine")
+>>> net.save("runs/other")
+>>> backlight.load("runs/other").result["steps"]
+20
+
+Train a layer in a loop of your own:
+
+>>> import numpy as np
+>>> layer = backlight.nn.Linear(2, 1, rng=np.random.default_rng(0))
+>>> loss = (layer(backlight.Tensor([[1.0, 2.0]])) ** 2).sum()
+>>> loss.backward()
+>>> backlight.optim.SGD(layer.parameters(), 0.1).step()
 """
 
 import os
@@ -233,7 +240,7 @@ class Model:
         if isinstance(texts, Path | Corpus):
             items: Any = load_corpus(texts, mode=self.run.store.config["corpus"]["mode"]).items
         else:
-            items = [texts] if isinstance(texts, str) else list(texts)
+            items = [texts] if isinstance(texts, str) else _strings(texts)
         with self._evaluating() as model:
             return score_items(model, self.vocabulary, items, ends=self.run.ends)
 
@@ -369,6 +376,12 @@ def _known(data: Source | Corpus) -> Source | Corpus:
         f"{data[:40]!r}. {f'Did you mean {near[0]}? ' if near else ''}To train on text itself, put it in a list: "
         '[text], with mode="text" if it is one stream.'
     )
+
+
+def _strings(texts: Any) -> list[Any]:
+    if not isinstance(texts, Iterable):
+        raise DataError(f"what is scored is a list of strings, or a Path; got {type(texts).__name__}. Use a list.")
+    return list(texts)
 
 
 def _string(text: Any) -> str:

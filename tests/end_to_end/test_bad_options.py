@@ -12,7 +12,7 @@ TRAIN = [
     "--batch-size 99999999999999999999", "--hidden 0", "--hidden -4", "--hidden x", "--hidden 4,",
     "--hidden 9999999999",
     "--embedding 0", "--embedding 9999999999", "--context 0", "--context -1", "--context 99999999999999999999",
-    "--patience 0", "--threads 0", "--evaluate-every 0", "--evaluate-every -1", "--warmup -1", "--weight-decay -1",
+    "--patience 0", "--threads 0", "--eval-interval 0", "--eval-interval -1", "--warmup -1", "--weight-decay -1",
     "--weight-decay nan", "--weight-decay inf", "--momentum 0.9", "--momentum nan", "--optimiser sgd --momentum 1",
     "--optimiser sgd --momentum -0.1", "--optimiser sgd --momentum nan", "--clip 0", "--clip -1", "--clip nan",
     "--output-scale -1", "--output-scale nan", "--output-scale inf", "--model bigram --output-scale 1",

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-LEARNS = ("--hidden", "64", "--embedding", "16", "--steps", "600", "--evaluate-every", "100", "--samples", "0")
+LEARNS = ("--hidden", "64", "--embedding", "16", "--steps", "600", "--eval-interval", "100", "--samples", "0")
 
 
 def test_a_watched_run_that_is_well(shell: Any) -> None:

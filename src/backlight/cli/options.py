@@ -70,7 +70,9 @@ def _of_setting(name: str, hints: list[Any], panel: str, help: str) -> inspect.P
     parts = {part for hint in hints for part in (get_args(hint) if get_origin(hint) in _UNIONS else (hint,))}
     kinds = parts - {type(None)}
     kind = kinds.pop() if len(kinds) == 1 else str
-    flags = {bool: [f"--{name.replace('_', '-')}"]}.get(kind, [f"--{name}", f"-{name}"] if len(name) == 1 else [])
+    flags = [f"--{name}", f"-{name}"] if len(name) == 1 else []
+    if kind is bool:  # without a --no-... beside it
+        flags = [f"--{name.replace('_', '-')}"]
     return _option(name, str if get_origin(kind) is tuple else kind, panel, help, *flags)
 
 
@@ -117,7 +119,7 @@ DATA: Final = Group(
         _option("split_seed", int, "Data", _SPLIT[2].help, min=0, show_default=str(_SPLIT[0].default)),
         _option(
             "duplicates", Duplicates, "Data",
-            "Keep copies of an item in one part of the split, or let them fall where they may.", show_default="together",
+            "Keep copies of an item on one side of the split, or not.", show_default="together",
         ),
     )
 )  # fmt: skip

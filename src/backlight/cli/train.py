@@ -148,7 +148,7 @@ def _other_file(corpus: str) -> list[str]:
 
 
 def _watched(config: RunConfig, *, every: int | None, on: bool) -> RunConfig:
-    """Return the configuration with a watcher, if one is wanted: a hundred records in all, unless it is said how often."""
+    """Return the configuration with a watcher, if one is wanted: a hundred records, or every N-th step."""
     if every is None and not on:
         return config
     if config.train is None:

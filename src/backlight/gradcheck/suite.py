@@ -71,9 +71,9 @@ def check_model(name: str, seed: int) -> list[Row]:
     if model_spec(name).counted:
         others = ", ".join(one.name for one in MODELS.values() if not one.counted)
         raise ConfigError(f"only what learns by gradients has any: {others}; got {name}, which counts.")
+    if name not in model_cases.SMALL:
+        raise ConfigError(f"gradcheck has no cases of {name}. Add them to SMALL and CASES in gradcheck/model_cases.py.")
     cases = [case for case in model_cases.CASES if case.model == name]
-    if not cases:
-        raise ConfigError(f"gradcheck has no case of {name}. Add one to backlight.gradcheck.model_cases.CASES.")
     return _rows(name, (found for case, rng in _each(cases, seed) for found in _model(case, rng)))
 
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from backlight.autograd import Tensor
 from backlight.core import NOT_A_TARGET, Batch, ConfigError, ShapeError
-from backlight.models import GPT, GPTConfig, LanguageModel, rung, settings_of
+from backlight.models import GPT, GPTConfig, LanguageModel, model_spec, settings_of
 from backlight.optim import AdamW
 
 
@@ -207,9 +207,9 @@ def test_more_than_the_context_is_refused_in_one_line(rng):
 
 
 def test_default_on_names_has_the_parameters_that_it_says():
-    model = GPT(rung("gpt").configure({"vocabulary_size": 27}), rng=np.random.default_rng(0))
+    model = GPT(model_spec("gpt").configure({"vocabulary_size": 27}), rng=np.random.default_rng(0))
     assert 204_000 <= model.num_parameters() < 210_000
-    assert rung("gpt").configure(settings_of(model.config)) == model.config
+    assert model_spec("gpt").configure(settings_of(model.config)) == model.config
 
 
 def test_config_goes_through_json():
@@ -220,14 +220,14 @@ def test_config_goes_through_json():
 @pytest.mark.parametrize(
     ("wrong", "rule"),
     [
-        ({"vocabulary_size": 1}, "at least one character; got 1"),
+        ({"vocabulary_size": 1}, "the boundary and one character; got 1"),
         ({"context": 0}, r"context must be from 1 to .*; got 0\b"),
-        ({"n_layer": 0}, r"layers must be from 1 to .*; got 0\b"),
-        ({"n_head": -1}, r"heads must be from 1 to .*; got -1\b"),
-        ({"n_embd": 10_000_000}, r"channels must be from 1 to 1,000,000; got 10000000\b"),
-        ({"n_embd": 30, "n_head": 4}, "channels must be a multiple of heads.*got 30 channels and 4 heads. Try 32"),
-        ({"dropout": 1.0}, "dropout is a share, at least 0 and below 1; got 1.0"),
-        ({"dropout": float("nan")}, "dropout is a share"),
+        ({"n_layer": 0}, r"n_layer must be from 1 to .*; got 0\b"),
+        ({"n_head": -1}, r"n_head must be from 1 to .*; got -1\b"),
+        ({"n_embd": 10_000_000}, r"n_embd must be from 1 to 1,000,000; got 10000000\b"),
+        ({"n_embd": 30, "n_head": 4}, "n_embd must be a multiple of n_head.*got n_embd 30 and n_head 4. Try n_embd 32"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1; got 1.0"),
+        ({"dropout": float("nan")}, "dropout must be"),
     ],
 )
 def test_sizes_out_of_range_are_one_line(wrong, rule):

@@ -1,12 +1,14 @@
 """Names for new runs, and a summary of each."""
 
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from backlight.core import RunError
-from backlight.runs import RunDirectory, list_runs, new_run_path
+from backlight.runs import RunDirectory, list_runs, new_run_path, store
 
 
 @pytest.mark.parametrize(
@@ -81,11 +83,18 @@ def test_each_state_of_a_run(tmp_path: Path) -> None:
         assert summary.created == run.config["created"]
 
 
-def test_oldest_first_and_ten_after_nine(tmp_path: Path) -> None:
+def test_oldest_first_and_ten_after_nine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock(datetime):
+        today = ""
+
+        @classmethod
+        def now(cls, tz: Any = None) -> "Clock":
+            return cls.fromisoformat(cls.today).replace(tzinfo=tz)
+
+    monkeypatch.setattr(store, "datetime", Clock)
     for name, created in (("a-10", "2024-05-01"), ("a-9", "2024-05-01"), ("a-1", "2024-06-01"), ("z-1", "2024-01-01")):
-        path = RunDirectory.create(tmp_path / name, config={}, vocabulary={}).path / "config.json"
-        text = path.read_text()
-        path.write_text(text.replace(RunDirectory.open(path.parent).config["created"], created))
+        Clock.today = created
+        RunDirectory.create(tmp_path / name, config={}, vocabulary={})
     (tmp_path / "0-broken").mkdir()
     (tmp_path / "0-broken" / "config.json").touch()
     assert [run.path.name for run in list_runs(tmp_path)] == ["z-1", "a-9", "a-10", "a-1", "0-broken"]
@@ -106,6 +115,8 @@ def test_runs_that_cannot_be_opened_are_listed_with_their_problem(tmp_path: Path
 
 def test_a_config_of_odd_values_is_still_listed(tmp_path: Path) -> None:
     RunDirectory.create(tmp_path / "a", config={"model": ["x"], "corpus": 3, "parameters": "many"}, vocabulary={})
-    RunDirectory.open(tmp_path / "a").save_metrics([{"step": "x", "dev_nats": True}, {}])
     (found,) = list_runs(tmp_path)
     assert (found.model, found.corpus, found.parameters, found.step, found.dev_nats) == (None,) * 5
+    RunDirectory.open(tmp_path / "a").save_metrics([{"step": "x", "dev_nats": True}, {}])
+    (found,) = list_runs(tmp_path)
+    assert "metrics.jsonl is damaged: line 1" in str(found.problem)

@@ -16,11 +16,11 @@ from backlight.models import GPT, MLP, GPTConfig, MLPConfig, RecurrentModel
 from backlight.models.recurrent import LSTMConfig
 from backlight.optim import SGD, AdamW
 from backlight.runs import RunDirectory
-from backlight.training import DivergenceError, Session, reopen, run_watcher
+from backlight.training import DivergenceError, Run, run_watcher
 from backlight.training.run_watcher import load_measurements
 from backlight.watch.records import LayerRecord, Measurements, Spread, StepRecord
 
-Make = Callable[..., Session]
+Make = Callable[..., Run]
 
 SMALL_GPT = {"model": "gpt", "settings": {"context": 6, "n_embd": 8, "n_layer": 1, "n_head": 2, "dropout": 0.1}}
 BATCH_NORM = {"settings": {"context": 3, "embedding": 2, "hidden": [5], "batch_norm": True}}
@@ -314,16 +314,16 @@ def no_hooks(model: nn.Module) -> None:
     ids=["MLP", "batch norm", "GPT", "LSTM", "bigram"],
 )  # fmt: skip
 def test_a_watched_run_ends_with_the_same_bits(make: Make, plan: dict[str, Any]) -> None:
-    changes = {"average": 0.8, "clip": 0.5}
-    plain = make("plain", plan=plan, **changes)
+    changes = {"ema_decay": 0.8, "grad_clip": 0.5}
+    plain = make("plain", config=plan, **changes)
     plain.trainer().fit()
     for every in (1, 4):
-        watched = make(f"watched {every}", plan={**plan, "watch_every": every}, **changes)
+        watched = make(f"watched {every}", config={**plan, "watch_every": every}, **changes)
         trainer = watched.trainer()
         trainer.on_evaluation = lambda _, model=trainer.model: no_hooks(model)
         trainer.fit()
-        assert bits_of(watched.run) == bits_of(plain.run)
-        seen = load_measurements(watched.run)
+        assert bits_of(watched.store) == bits_of(plain.store)
+        seen = load_measurements(watched.store)
         assert seen is not None
         expected = list(range(30)) if every == 1 else [*range(10), 12, 16, 20, 24, 28]
         assert [record.step for record in seen.steps] == expected
@@ -340,15 +340,15 @@ def test_a_watched_run_ends_with_the_same_bits(make: Make, plan: dict[str, Any])
             assert all(one.moved for one in record.parameters)
             loss = next(point.loss for point in seen.losses if point.step == record.step)
             assert record.loss == pytest.approx(loss, rel=1e-5)
-    assert load_measurements(plain.run) is None
-    assert not (plain.run.path / "health.jsonl").exists()
+    assert load_measurements(plain.store) is None
+    assert not (plain.path / "health.jsonl").exists()
 
 
 @pytest.mark.parametrize("stop", [3, 14, 25])
 def test_a_watched_run_that_was_stopped_goes_on_with_its_records(make: Make, stop: int) -> None:
-    straight = make("straight", plan={**BATCH_NORM, "watch_every": 3})
+    straight = make("straight", config={**BATCH_NORM, "watch_every": 3})
     straight.trainer().fit()
-    session = make("stopped", plan={**BATCH_NORM, "watch_every": 3})
+    session = make("stopped", config={**BATCH_NORM, "watch_every": 3})
     trainer = session.trainer()
     sample = trainer.train.sample
 
@@ -359,10 +359,10 @@ def test_a_watched_run_that_was_stopped_goes_on_with_its_records(make: Make, sto
 
     trainer.train.sample = stopping  # type: ignore[method-assign]
     assert not trainer.fit()
-    again = reopen(session.run)
+    again = Run.open(session.store)
     again.trainer().fit()
-    assert bits_of(again.run) == bits_of(straight.run)
-    mine, other = load_measurements(again.run), load_measurements(straight.run)
+    assert bits_of(again.store) == bits_of(straight.store)
+    mine, other = load_measurements(again.store), load_measurements(straight.store)
     assert mine is not None
     assert other is not None
     assert [record.step for record in mine.steps] == [record.step for record in other.steps]
@@ -373,17 +373,17 @@ def test_a_watched_run_that_was_stopped_goes_on_with_its_records(make: Make, sto
 
 
 def test_records_that_are_newer_than_the_checkpoint_are_made_again(make: Make) -> None:
-    straight = make("straight", plan={"watch_every": 3})
+    straight = make("straight", config={"watch_every": 3})
     straight.trainer().fit()
-    session = make("stopped", plan={"watch_every": 3})
+    session = make("stopped", config={"watch_every": 3})
     trainer = session.trainer()
     trainer.request_stop()
     trainer.fit()
-    later = (straight.run.path / "health.jsonl").read_bytes()
-    (session.run.path / "health.jsonl").write_bytes(later)
-    again = reopen(session.run)
+    later = (straight.path / "health.jsonl").read_bytes()
+    (session.path / "health.jsonl").write_bytes(later)
+    again = Run.open(session.store)
     again.trainer().fit()
-    mine = load_measurements(again.run)
+    mine = load_measurements(again.store)
     assert mine is not None
     assert [record.step for record in mine.steps] == [*range(10), *range(12, 30, 3)]
 
@@ -395,9 +395,9 @@ def without_memory(record: StepRecord) -> Any:
 
 def test_the_file_has_a_bound(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_watcher, "MOST_RECORDS", 6)
-    session = make("long", plan={"watch_every": 1}, steps=120)
+    session = make("long", config={"watch_every": 1}, steps=120)
     session.trainer().fit()
-    seen = load_measurements(session.run)
+    seen = load_measurements(session.store)
     assert seen is not None
     steps = [record.step for record in seen.steps]
     assert steps[-12:] == list(range(108, 120))
@@ -407,7 +407,7 @@ def test_the_file_has_a_bound(make: Make, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("at", [4, 13], ids=["recorded", "between"])
 def test_a_run_that_diverges_says_where(at: int, make: Make) -> None:
-    session = make("wild", plan={"watch_every": 5})
+    session = make("wild", config={"watch_every": 5})
     trainer = session.trainer()
     sample = trainer.train.sample
 
@@ -419,7 +419,7 @@ def test_a_run_that_diverges_says_where(at: int, make: Make) -> None:
     trainer.train.sample = spoiling  # type: ignore[method-assign]
     with pytest.raises(DivergenceError):
         trainer.fit()
-    seen = load_measurements(session.run)
+    seen = load_measurements(session.store)
     assert seen is not None
     found = seen.first_nonfinite
     assert found is not None
@@ -429,25 +429,25 @@ def test_a_run_that_diverges_says_where(at: int, make: Make) -> None:
 
 @pytest.mark.parametrize("line", ["{", '{"framework": "backlight"}', "[]"])
 def test_a_damaged_file_is_said_in_one_line(make: Make, line: str) -> None:
-    session = make("damaged", plan={"watch_every": 5}, steps=3)
+    session = make("damaged", config={"watch_every": 5}, steps=3)
     session.trainer().fit()
-    (session.run.path / "health.jsonl").write_text(line + "\n")
+    (session.path / "health.jsonl").write_text(line + "\n")
     with pytest.raises(RunError) as error:
-        load_measurements(session.run)
+        load_measurements(session.store)
     assert "\n" not in str(error.value)
 
 
 def test_watching_is_for_what_is_trained(make: Make) -> None:
     with pytest.raises(ConfigError, match="1 or more"):
-        make("never", plan={"watch_every": 0})
+        make("never", config={"watch_every": 0})
     with pytest.raises(ConfigError, match="counted, not trained"):
-        make("counted", plan={"model": "ngram", "settings": {}, "recipe": None, "watch_every": 1})
+        make("counted", config={"model": "ngram", "settings": {}, "train": None, "watch_every": 1})
 
 
 def test_what_was_measured_is_read_back_whole(make: Make) -> None:
-    session = make("whole", plan={"watch_every": 2}, steps=5)
+    session = make("whole", config={"watch_every": 2}, steps=5)
     session.trainer().fit()
-    seen = load_measurements(session.run)
+    seen = load_measurements(session.store)
     assert isinstance(seen, Measurements)
     assert seen.optimiser is not None
     assert seen.optimiser.kind == "AdamW"

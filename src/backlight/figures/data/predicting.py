@@ -30,6 +30,7 @@ def next_characters(source: Source) -> Page:
 
 def surprise(source: Source) -> Page:
     """Return what each character of a text costs."""
+    source.vocabulary.encode(source.text)  # or it is refused
     (score,) = score_items(source.model, source.vocabulary, [source.text], ends=source.ends)
     labels, nats = zip(*score.per_character, strict=True)
     return pages.surprise(labels, np.array(nats), know_nothing=float(np.log(source.vocabulary.size)))

@@ -22,10 +22,10 @@ from backlight.models import (
     WaveNetConfig,
 )
 from backlight.optim import SGD
-from backlight.training.stepping import Stepper
+from backlight.training.compiled_step import CompiledStep
 
 
-class Plain(Stepper):
+class Plain(CompiledStep):
     """Never replays: what the others are compared with."""
 
     def __init__(self, model):
@@ -33,7 +33,7 @@ class Plain(Stepper):
         self._may_replay = False
 
 
-class Replaying(Stepper):
+class Replaying(CompiledStep):
     """Replays with NumPy, also where there are kernels."""
 
     def __init__(self, model):
@@ -145,7 +145,7 @@ def test_a_program_trains_as_the_graph_does(rung):
     sizes = (8, 7, 12, 8, 7) * 8
     if rung in {"mlp", "batch norm", "wavenet"}:  # with a program for each size; the others' take any
         sizes = (8,) * 40
-    stepper = Stepper(LADDER[rung](np.random.default_rng(1)))
+    stepper = CompiledStep(LADDER[rung](np.random.default_rng(1)))
     losses, replayed, compiled = trained(stepper, sizes=sizes)
     assert isinstance(stepper._recorded, Program)
     assert sum(replayed) >= 36
@@ -166,10 +166,10 @@ def test_proofs_that_are_given_again_change_no_bit(rung):
     rng, again_rng = (np.random.default_rng(2) for _ in range(2))
     model, again = (LADDER[rung](np.random.default_rng(1)) for _ in range(2))
     optimiser, other = SGD(model.parameters(), 0.5), SGD(again.parameters(), 0.5)
-    stepper, interrupted = Stepper(model), Stepper(again)
+    stepper, interrupted = CompiledStep(model), CompiledStep(again)
     for step in range(9):
         if step in {4, 5}:
-            interrupted = Stepper(again)
+            interrupted = CompiledStep(again)
         assert stepper.forward(batch_of(model, 8, rng)) == interrupted.forward(batch_of(again, 8, again_rng))
         for one, steps in ((stepper, optimiser), (interrupted, other)):
             one.backward()
@@ -195,7 +195,7 @@ def test_a_program_that_computes_something_else_is_not_used(part, monkeypatch):
 
     monkeypatch.setattr(ops.BatchNorm, "forward", staticmethod(wrong_forward))
     monkeypatch.setattr(ops.BatchNorm, "backward", staticmethod(wrong_backward))
-    stepper = Stepper(LADDER["batch norm"](np.random.default_rng(1)))
+    stepper = CompiledStep(LADDER["batch norm"](np.random.default_rng(1)))
     losses, _, after = trained(stepper)
     assert not isinstance(stepper._recorded, Program)
     assert (losses, after) == trained(Replaying(LADDER["batch norm"](np.random.default_rng(1))))[::2]
@@ -203,7 +203,7 @@ def test_a_program_that_computes_something_else_is_not_used(part, monkeypatch):
 
 def test_without_the_kernels_a_step_is_replayed(monkeypatch):
     monkeypatch.setattr("backlight.autograd.native.program.library", lambda: None)
-    stepper = Stepper(mlp())
+    stepper = CompiledStep(mlp())
     assert trained(stepper) == trained(Replaying(mlp()))
     assert isinstance(stepper._recorded, Replay)
 
@@ -212,17 +212,17 @@ def test_without_the_kernels_a_step_is_replayed(monkeypatch):
 def test_an_eager_step_leaves_the_same_bits_and_its_graph(rung):
     sizes = (8,) * 6
     model = LADDER[rung](np.random.default_rng(1))
-    stepper = Stepper(model)
+    stepper = CompiledStep(model)
     eager = trained(stepper, sizes=sizes, eager=True)
     assert not any(eager[1])
     assert stepper.end is not None
     assert set(model.parameters()) <= set(stepper.end.ancestry())
-    assert eager[::2] == trained(Stepper(LADDER[rung](np.random.default_rng(1))), sizes=sizes)[::2]
+    assert eager[::2] == trained(CompiledStep(LADDER[rung](np.random.default_rng(1))), sizes=sizes)[::2]
 
 
 def test_eager_steps_in_between_change_nothing():
     model, again = (LADDER["batch norm"](np.random.default_rng(1)) for _ in range(2))
-    stepper, rng = Stepper(model), np.random.default_rng(2)
+    stepper, rng = CompiledStep(model), np.random.default_rng(2)
     optimiser = SGD(model.parameters(), 0.5)
     replayed = []
     for step in range(8):
@@ -232,7 +232,7 @@ def test_eager_steps_in_between_change_nothing():
         stepper.backward()
         optimiser.step()
     assert replayed == [False, False, False, True, True, False, True, True]
-    trained(Stepper(again), sizes=(8,) * 8)
+    trained(CompiledStep(again), sizes=(8,) * 8)
     assert left(model) == left(again)
 
 
@@ -241,14 +241,14 @@ def test_hooks_on_modules_are_called_at_every_step_and_change_nothing(rung):
     model, other = (LADDER[rung](np.random.default_rng(1)) for _ in range(2))
     called = []
     remove = list(dict(model.named_modules()).values())[-1].register_forward_hook(lambda *_: called.append(1))
-    stepper = Stepper(model)
+    stepper = CompiledStep(model)
     assert not any(trained(stepper, sizes=(8,) * 6)[1])
     assert len(called) == 6
     remove()
     again = trained(stepper, sizes=(8,) * 3)
     assert all(again[1])
     assert len(called) == 6
-    plain = Stepper(other)
+    plain = CompiledStep(other)
     trained(plain, sizes=(8,) * 6)
     trained(plain, sizes=(8,) * 3)
     assert left(model) == left(other)
@@ -257,7 +257,7 @@ def test_hooks_on_modules_are_called_at_every_step_and_change_nothing(rung):
 def test_a_module_in_another_mode_takes_another_graph():
     """A batch norm that is put into evaluation mode stops following its batches, at once."""
     model = LADDER["batch norm"](np.random.default_rng(1))
-    stepper = Stepper(model)
+    stepper = CompiledStep(model)
     trained(stepper)
     assert stepper.replaying
     model.hidden.layers[1].eval()
@@ -278,13 +278,21 @@ def test_losses_and_weights_have_the_bits_of_plain_steps(kind):
 
 
 def test_the_third_batch_of_a_shape_is_replayed():
-    assert trained(Stepper(mlp()), sizes=(8, 8, 8, 3, 8, 3, 3))[1] == [False, False, True, False, True, False, True]
+    assert trained(CompiledStep(mlp()), sizes=(8, 8, 8, 3, 8, 3, 3))[1] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
 
 
 def test_a_broken_promise_is_found_out_if_the_second_batch_shows_it(monkeypatch):
     monkeypatch.setattr(Wavering, "fixed_graph", True)
     model = mlp(Wavering)
-    stepper = Stepper(model)
+    stepper = CompiledStep(model)
     for first in (0, 1, 1):
         x = np.full((4, 3), first)
         stepper.forward(Batch(x, np.zeros(4, np.int64)))
@@ -294,18 +302,18 @@ def test_a_broken_promise_is_found_out_if_the_second_batch_shows_it(monkeypatch)
 
 @pytest.mark.parametrize("kind", [Wavering, Keeping, Drawing], ids=lambda kind: kind.__name__)
 def test_a_model_that_is_more_than_its_graph_is_never_replayed(kind):
-    assert not any(trained(Stepper(mlp(kind)))[1])
+    assert not any(trained(CompiledStep(mlp(kind)))[1])
 
 
 def test_what_a_model_keeps_is_kept_once_a_batch():
     model = mlp(Keeping)
-    trained(Stepper(model))
+    trained(CompiledStep(model))
     assert model.seen.item() == 8 * 12
 
 
 def test_a_model_that_cuts_its_input_up_is_not_replayed_and_still_learns(monkeypatch):
     monkeypatch.setattr(Bigram, "fixed_graph", True)
     model = Bigram(BigramConfig(vocabulary_size=6), rng=np.random.default_rng(1))
-    losses, replayed, _ = trained(Stepper(model), sizes=(64,) * 30)
+    losses, replayed, _ = trained(CompiledStep(model), sizes=(64,) * 30)
     assert not any(replayed)
     assert losses[-1] != losses[0]
