@@ -41,7 +41,7 @@ def test_a_signal_saves_and_says_how_to_go_on(shell: Any, tiny: Callable[..., An
     out, err = (stream.decode() for stream in process.communicate(timeout=60))
     assert process.returncode == 130
     assert err == ""
-    assert "everything is saved. Go on with:\n  backlight train --resume runs/names-mlp-1\n" in out
+    assert "everything is saved. Continue with:\n  backlight train --resume runs/names-mlp-1\n" in out
     assert "stopped" in shell.works("runs").out
     shell.works("sample", "names-mlp-1", "--count", "3")
     shell.works("runs", "show", "names-mlp-1")

@@ -15,7 +15,7 @@ from tests.unit.training.conftest import NAMES
 
 import backlight
 import backlight.model
-from backlight.core import BacklightError, ConfigError, DataError, RunError, VocabularyError
+from backlight.core import BacklightError, ConfigError, RunError, VocabularyError
 from backlight.models import MODELS
 from backlight.runs import RunDirectory, find_run, list_runs, load_tensors, new_run_path, save_tensors
 from backlight.sample import NotEnoughError

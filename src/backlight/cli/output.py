@@ -4,8 +4,8 @@ import errno
 import json
 import os
 import shlex
-import shutil
 import signal
+import stat
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -33,8 +33,10 @@ _NARROWEST = 60
 
 def console(*, json_output: bool = False) -> Console:
     """Return where people read: standard output, or standard error when standard output is for a program."""
-    width = _NARROWEST if shutil.get_terminal_size().columns < _NARROWEST else None
-    return Console(stderr=json_output, highlight=False, markup=False, soft_wrap=False, width=width)
+    made = Console(stderr=json_output, highlight=False, markup=False, soft_wrap=False)
+    if made.width < _NARROWEST:
+        made.width = _NARROWEST
+    return made
 
 
 def hang_up(number: signal.Signals) -> None:
@@ -58,7 +60,8 @@ def terminal_may_close(stop: Any) -> Iterator[None]:
 def _silence() -> None:
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         for stream in (sys.stdout, sys.stderr):
-            if stream is not None and stream.isatty():
+            # not isatty(), which is no longer true; a log file goes on
+            if stream is not None and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
                 os.dup2(nowhere.fileno(), stream.fileno())
 
 

@@ -11,7 +11,7 @@ import pytest
 from backlight.compare import Failure, compare_models, comparison
 from backlight.core import ConfigError
 from backlight.models import MODELS
-from backlight.training import Progress, RunConfig, TrainConfig
+from backlight.training import Progress, TrainConfig
 
 TEXT = [
     "emma",

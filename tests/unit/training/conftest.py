@@ -25,7 +25,7 @@ def names(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(names: Path, tmp_path: Path) -> Callable[..., Run]:
-    """Return a new run: `make("name of the run", training settings)`; `config` changes the rest of its configuration."""
+    """Return a new run: `make("its name", training settings)`; `config` changes the rest of its configuration."""
 
     def made(name: str, *, config: dict[str, Any] | None = None, **changes: Any) -> Run:
         whole: dict[str, Any] = {

@@ -331,7 +331,7 @@ def test_a_checkpoint_of_another_model_is_refused(make: Make) -> None:
     run, other = make("run"), make("other", config={"settings": {"hidden": [6]}})
     other.trainer().fit()
     run.store.save_checkpoint(*other.store.load_checkpoint())
-    with pytest.raises(RunError, match="a checkpoint must belong to its run; .* parameters must be float32 of shape"):
+    with pytest.raises(RunError, match=r"a checkpoint must belong to its run; .* parameters must be float32 of shape"):
         run.trainer()
 
 
