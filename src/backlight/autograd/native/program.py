@@ -1,7 +1,7 @@
 """A recorded graph as two lists of kernels, forward and backward, on arrays that stay where they are.
 
-What a replay spends beside arithmetic, on calls, on new arrays and on passes over them, a program does not spend. It
-does the same arithmetic in another order, so that its numbers differ from NumPy's in the last digits.
+A graph spends time on calls, on new arrays and on passes over them; a program does not. It does the same arithmetic in
+another order, so its numbers differ from NumPy's in the last digits.
 """
 
 from typing import Any
@@ -21,8 +21,10 @@ class Program:
 
     Args:
         end: the loss, as computed from `inputs`: a `cross_entropy`.
-        inputs: what will differ from run to run, as for a `Replay`. Their shapes must stay, but with `PackedIndex` or
-            a list of counts among them a batch may have any number of sequences of any lengths.
+        inputs: what will differ from run to run: ids, targets, positions. Each must have been given to an op just as
+            it is; what was computed from it outside the graph would be a constant here. None stands for nothing. Their
+            shapes must stay, but with `PackedIndex` or a list of counts among them a batch may have any number of
+            sequences of any lengths.
         backward: whether the way back is wanted too.
 
     Raises:
