@@ -12,7 +12,7 @@ from backlight.autograd.native.emitting import Emitter, Size, UnsuitableError
 from backlight.autograd.native.library import blas_threads, library
 from backlight.autograd.native.lowering import LOWERINGS
 from backlight.autograd.ops.attention import PackedIndex
-from backlight.autograd.tensor_base import TensorBase
+from backlight.autograd.tensor import Tensor
 from backlight.core import ConfigError, GraphError, IntArray
 
 
@@ -31,7 +31,7 @@ class Program:
         UnsuitableError: the graph has an op, a dtype or a form without a kernel, or there are no kernels at all.
     """
 
-    def __init__(self, end: TensorBase, inputs: tuple[Any, ...], *, backward: bool = True) -> None:
+    def __init__(self, end: Tensor, inputs: tuple[Any, ...], *, backward: bool = True) -> None:
         found = library()
         if found is None:
             raise UnsuitableError("the kernels were not built")
@@ -113,7 +113,7 @@ class Program:
         self._forward, self._backward = ((s.__array_interface__["data"][0], len(s)) for s in self._steps)
 
 
-def _name(node: TensorBase) -> str:
+def _name(node: Tensor) -> str:
     if node._op is None:
         raise UnsuitableError("a tensor that was written to")
     return node._op.name
