@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from backlight.models import MLP, MLPConfig
 from backlight.optim import SGD
 from backlight.text import Vocabulary, Windows, load_corpus
-from backlight.training.compiled_step import CompiledStep
+from backlight.training.compiled_step import Stepper
 from benchmarks.harness import Comparison, compare, save
 
 STEPS = 400
@@ -43,7 +43,7 @@ def lecture(model: MLP, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, lo
 def backlight(model: MLP, data: Windows, rows: np.ndarray, losses: list[float]):
     """Return the same step as the training loop of this package takes it."""
     optimiser = SGD(model.parameters(), LR)
-    stepper = CompiledStep(model)
+    stepper = Stepper(model)
 
     def step(i: int) -> None:
         loss = stepper.forward(data.batch(rows[i]))

@@ -22,7 +22,7 @@ from backlight.optim import clip_grad_norm
 from backlight.sample import SampleConfig, sample_batch
 from backlight.text import Vocabulary
 from backlight.training import Run, RunConfig
-from backlight.training.compiled_step import CompiledStep
+from backlight.training.compiled_step import Stepper
 from benchmarks.harness import Comparison, compare, save
 
 COUNT = 10_000
@@ -49,7 +49,7 @@ def train(run: Run) -> None:
     assert isinstance(model, NeuralModel)
     assert config is not None
     flat, rate, rng = model.flat(), config.rate(), run.batch_rng()
-    optimiser, stepper = config.build(flat), CompiledStep(model)
+    optimiser, stepper = config.build(flat), Stepper(model)
     model.set_rng(rng)
     for step in range(config.steps):
         stepper.forward(run.data["train"].sample(config.batch_size, rng))

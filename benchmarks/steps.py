@@ -12,14 +12,14 @@ from threadpoolctl import threadpool_limits
 from backlight.models.neural import NeuralModel
 from backlight.optim import Optimiser
 from backlight.text import Dataset
-from backlight.training.compiled_step import CompiledStep
+from backlight.training.compiled_step import Stepper
 
 Step = Callable[[int], None]
 
 
 def our_step(model: NeuralModel, optimiser: Optimiser, data: Dataset, rows: np.ndarray, losses: list[float]) -> Step:
     """Return a step as the training loop of this package takes it, from the batch's numbers to the changed weights."""
-    stepper = CompiledStep(model.train())
+    stepper = Stepper(model.train())
 
     def step(i: int) -> None:
         loss = stepper.forward(data.batch(rows[i]))

@@ -33,10 +33,11 @@ _NARROWEST = 60
 
 def console(*, json_output: bool = False) -> Console:
     """Return where people read: standard output, or standard error when standard output is for a program."""
-    made = Console(stderr=json_output, highlight=False, markup=False, soft_wrap=False)
-    if made.width < _NARROWEST:
-        made.width = _NARROWEST
-    return made
+    made, narrow = (
+        Console(stderr=json_output, highlight=False, markup=False, soft_wrap=False, width=width)
+        for width in (None, _NARROWEST)
+    )
+    return made if made.width >= _NARROWEST else narrow
 
 
 def hang_up(number: signal.Signals) -> None:

@@ -24,8 +24,8 @@ class NeuralModel(Module):
     context: int
     reads: Reads = "windows"
     fixed_graph: bool = False
-    """Whether `loss_of` takes the same ops with the same settings for all inputs of one `kind`, so that they can be
-    replayed. No test can find out for all numbers: a promise."""
+    """Whether `loss_of` uses the same ops with the same settings for all inputs of one `kind`, so that its graph can be
+    compiled. No test can find out for all numbers: a promise."""
 
     def __call__(self, x: Any, *more: Any, **settings: Any) -> Tensor:
         """Return `forward(x)` for ids (B, T): an array of whole numbers, a list of lists, or a tensor.
@@ -40,7 +40,7 @@ class NeuralModel(Module):
         try:
             ids: IntArray = np.asarray(given)
         except ValueError:  # rows of unequal length
-            ids = np.empty(0)
+            ids = np.empty(0, np.int64)
         if ids.dtype.kind in "iu" and ids.ndim == 2:
             return ids
         of = f" of {x.dtype} and shape {x.shape}" if isinstance(x, np.ndarray) else ""

@@ -17,7 +17,7 @@ from backlight.core import NOT_A_TARGET, ConfigError, DomainError, FloatArray
 from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm
 from backlight.text import Dataset
-from backlight.training.compiled_step import CompiledStep
+from backlight.training.compiled_step import Stepper
 from backlight.training.config import TrainConfig
 from backlight.training.evaluate import evenly
 from backlight.training.run import Run
@@ -131,7 +131,7 @@ def _sweep(
     """Return each step's loss, until it bursts."""
     before = model.state_dict()
     flat = model.flat()
-    optimiser, stepper = config.build(flat), CompiledStep(model)
+    optimiser, stepper = config.build(flat), Stepper(model)
     model.set_rng(rng)
     probe = evenly(train, PROBE)
     targets = np.count_nonzero(probe.y != NOT_A_TARGET)

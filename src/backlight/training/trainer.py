@@ -20,7 +20,7 @@ from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm, update_ema
 from backlight.runs import RunStore
 from backlight.text import Dataset
-from backlight.training.compiled_step import CompiledStep
+from backlight.training.compiled_step import Stepper
 from backlight.training.config import TrainConfig
 from backlight.training.evaluate import CHUNK_TARGETS, evaluation_weights, evenly, mean_nll
 from backlight.training.records import Evaluation, LossRecord, Progress
@@ -109,7 +109,7 @@ class Trainer:
         self._optimiser = self.config.build(self._flat)
         self._rate = self.config.rate()
         self.model.set_rng(self.rng)
-        self._stepper = CompiledStep(self.model)
+        self._stepper = Stepper(self.model)
         self._watcher: RunWatcher | None = None
         if self.watch_every is not None:
             self._watcher = RunWatcher(self.model, optimiser=self._optimiser, every=self.watch_every, split=self.split)

@@ -26,7 +26,7 @@ from backlight.models import GPT, GPTConfig
 from backlight.optim import AdamW, WarmupCosine, clip_grad_norm
 from backlight.text import Sequences, Vocabulary, load_corpus, split_corpus
 from backlight.training import mean_nll
-from backlight.training.compiled_step import CompiledStep
+from backlight.training.compiled_step import Stepper
 
 # %% [markdown]
 # ## One long text
@@ -250,7 +250,7 @@ show(drawings.named_curves(roads, over="part", of="length of the gradient", log=
 # ## A GPT, trained
 #
 # In front stand the tables of characters and places; behind, a norm and a linear layer that gives logits. The loop is
-# the one that you know. `CompiledStep` computes loss and gradient in compiled kernels; AdamW is gradient descent with a
+# the one that you know. `Stepper` computes loss and gradient in compiled kernels; AdamW is gradient descent with a
 # step size for each parameter, and `weight_decay` pulls all weights a little towards 0; the rate rises over the first
 # tenth of the steps and then falls along half a cosine; a gradient that is longer than 1 is cut to length 1.
 #
@@ -261,7 +261,7 @@ show(drawings.named_curves(roads, over="part", of="length of the gradient", log=
 # %%
 def training(model, sample, steps, rate):
     flat = model.flat()  # all parameters in one array, and all gradients in another
-    optimiser, stepper = AdamW(flat, rate, betas=(0.9, 0.99), weight_decay=0.1), CompiledStep(model)
+    optimiser, stepper = AdamW(flat, rate, betas=(0.9, 0.99), weight_decay=0.1), Stepper(model)
     schedule = WarmupCosine(lr=rate, steps=steps, warmup=steps // 10)
     for step in range(steps):
         model.train()  # and eval() to judge: dropout is for training
