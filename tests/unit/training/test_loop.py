@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backlight.core import Array, RunError
+from backlight.core import Array, Batch, RunError
 from backlight.runs import RunStore
 from backlight.training import (
     DivergenceError,
@@ -23,6 +23,7 @@ from backlight.training import (
     mean_nll,
     trainer,
 )
+from backlight.watch.ours.watcher import ModuleWatcher
 
 Make = Callable[..., Run]
 
@@ -354,3 +355,27 @@ def test_counts_have_no_steps(make: Make) -> None:
     assert result["steps"] == result["best_step"] == 0
     model, _ = load_model(run.store)
     assert mean_nll(model, run.data["dev"]) == result["dev_nats"]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_divergence_names_the_broken_parameter_that_is_nearest_to_the_loss(make: Make, bad: float) -> None:
+    model: Any = make("run").model
+    model.embedding.weight.array[0, 0] = bad
+    assert described(model) == "1 of 5 parameters are not finite; the one nearest to the loss is embedding.weight"
+    model.output.bias.array[0] = bad
+    assert described(model) == "2 of 5 parameters are not finite; the one nearest to the loss is output.bias"
+
+
+def test_divergence_names_the_first_layer_whose_output_is_not_finite(make: Make) -> None:
+    model: Any = make("run").model
+    for parameter in model.parameters():
+        parameter.array[...] = 1
+    model.hidden[0].weight.array[...] = 3e38
+    where = next(name for name, module in model.named_modules() if module is model.hidden[0])
+    assert described(model) == f"the output of {where} is not finite; the largest weight is 3e+38, in {where}.weight"
+
+
+def described(model: Any) -> str:
+    batch = Batch(np.array([[0, 1, 2], [3, 4, 0]]), np.array([1, 2]))
+    with np.errstate(all="ignore"):
+        return trainer._described(ModuleWatcher(model).located(lambda: model.loss(batch)), model)
