@@ -184,7 +184,7 @@ class Model:
         unique: bool = False,
         seed: int | None = None,
     ) -> list[str]:
-        """Draw new items; of running text, ways in which it might go on.
+        """Draw new items; from a model of running text, pieces of text.
 
         Args:
             count: how many, up to a million.

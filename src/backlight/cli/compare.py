@@ -103,7 +103,7 @@ def _check_text(config: RunConfig, stdin: bytes | None) -> str:
 
 
 def _new_folder(runs: Path, corpus: str) -> Path:
-    """Make the folder of the runs, under a name that nobody has."""
+    """Make the folder of the runs, under a new name."""
     while True:
         folder = new_run_path(runs, corpus, "compare")
         try:

@@ -68,7 +68,7 @@ def _curve(sweep: RateSweep) -> Any:
     rates, losses = np.asarray(sweep.rates), np.asarray(sweep.smoothed)
     decades = float(np.log10(rates[-1] / rates[0]))
     shown = np.unique(np.linspace(0, len(rates) - 1, max(2, round(decades * _ROWS_A_DECADE) + 1)).astype(int))
-    # how far up the loss goes once it bursts tells nothing
+    # how far the loss rises once it bursts says nothing
     low, high = losses.min(), losses[: np.argmin(losses) + 1].max()
     marked = None
     if sweep.suggestion is not None:

@@ -101,7 +101,7 @@ def show_result(result: dict[str, Any], out: Console) -> None:
 
 
 def show_samples(run: Run, count: int, out: Console) -> None:
-    """Print and keep items that are not in the corpus; of a stream, how it might go on."""
+    """Print and keep items that are not in the corpus; of a stream, a piece of text."""
     rng = np.random.default_rng([run.config.seed, _SAMPLES])
     model, vocabulary = run.model, run.vocabulary
     if not run.ends:

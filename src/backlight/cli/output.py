@@ -22,7 +22,7 @@ from backlight.runs import RunDirectory, find_run, list_runs
 from backlight.runs.strict_json import plain
 
 RUNS = Path("runs")
-"""Where runs are kept unless told otherwise."""
+"""Default folder of the runs."""
 
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.", readable=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")]
@@ -61,7 +61,7 @@ def terminal_may_close(stop: Any) -> Iterator[None]:
 def _silence() -> None:
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         for stream in (sys.stdout, sys.stderr):
-            # not isatty(), which is no longer true; a log file goes on
+            # not isatty(), which is False once the terminal is closed; a log file is left alone
             if stream is not None and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
                 os.dup2(nowhere.fileno(), stream.fileno())
 
@@ -110,7 +110,7 @@ def command(*words: object) -> str:
 
 
 def called(path: Path, *, name: bool = True) -> str:
-    """Return what to call a run on a command line: its name if it is where runs are kept, or its path."""
+    """Return how to name a run on a command line: by its name if it is in the default folder, or by its path."""
     text = path.name if name and path.parent == RUNS else str(path)
     return f".{os.sep}{text}" if text.startswith("-") else text
 

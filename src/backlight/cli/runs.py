@@ -54,9 +54,9 @@ def show(run: Run, runs: RunsFolder = RUNS, json_output: Json = False) -> None:
     """Show one run: its settings, its evaluations, its samples."""
     opened = open_run(run, runs)
     out = console(json_output=json_output)
-    told = _told(opened)
+    facts = _facts(opened)
     rows = table("what", "value", text=("what", "value"))
-    for what, value in told.items():
+    for what, value in facts.items():
         rows.add_row(what, _shown(value))
     out.print(rows)
     evaluations = _evaluations(opened)
@@ -70,7 +70,7 @@ def show(run: Run, runs: RunsFolder = RUNS, json_output: Json = False) -> None:
     if samples:
         out.print("\n" + "  ".join(map(one_line, samples.split("\n")[:10])), soft_wrap=True)
     if json_output:
-        print_json({**told, "config": opened.config, "evaluations": evaluations})
+        print_json({**facts, "config": opened.config, "evaluations": evaluations})
 
 
 @app.command("compare", epilog="Example:  backlight runs compare names-mlp-1 names-ngram-1")
@@ -80,18 +80,18 @@ def compare(
     json_output: Json = False,
 ) -> None:
     """Compare runs side by side, the best on dev first, and say in which settings they differ."""
-    told = [_told(open_run(run, runs)) for run in given]
-    told.sort(key=lambda one: (one["dev_nats"] is None, one["dev_nats"]))
-    differing = [key for key in _settings(told) if len({_shown(one.get(key)) for one in told}) > 1]
-    rows = table("", *(Path(one["run"]).name for one in told), text=("",))
+    facts = [_facts(open_run(run, runs)) for run in given]
+    facts.sort(key=lambda one: (one["dev_nats"] is None, one["dev_nats"]))
+    differing = [key for key in _settings(facts) if len({_shown(one.get(key)) for one in facts}) > 1]
+    rows = table("", *(Path(one["run"]).name for one in facts), text=("",))
     for key in (*_FIGURES, *(key for key in differing if key not in _FIGURES)):
-        rows.add_row(key, *(_shown(one.get(key)) for one in told))
+        rows.add_row(key, *(_shown(one.get(key)) for one in facts))
     console(json_output=json_output).print(rows)
     if json_output:
-        print_json({"runs": told, "differing": differing})
+        print_json({"runs": facts, "differing": differing})
 
 
-def _told(run: RunDirectory) -> dict[str, Any]:
+def _facts(run: RunDirectory) -> dict[str, Any]:
     """Return what is known of a run in one flat dictionary: figures first, then settings."""
     config = RunConfig.from_json(run.config)
     evaluations = _evaluations(run)
@@ -120,8 +120,8 @@ def _evaluations(run: RunDirectory) -> list[dict[str, Any]]:
     return [record for record in run.load_metrics() if isinstance(record.get("dev_nats"), float)]
 
 
-def _settings(told: list[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(key for one in told for key in one if key not in {"run", "finished"}))
+def _settings(facts: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(key for one in facts for key in one if key not in {"run", "finished"}))
 
 
 def _shown(value: Any) -> str:

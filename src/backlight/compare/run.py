@@ -62,7 +62,7 @@ def compare_models(
     Args:
         configs: each of another model.
         folder: where each run is kept, under its model's name.
-        callbacks: are called as the trainings go on.
+        callbacks: called while the models are trained.
         jobs: processes at a time, at least 1.
         samples: new items to draw from each; of running text, pieces of 40 characters.
         stdin: what standard input held, for the corpus "-".
@@ -149,7 +149,7 @@ def _work(pipe: Connection, config: RunConfig, path: Path, samples: int, stdin: 
     except MemoryError:
         message = Failure(config.model, "there is not enough memory for it. Use a shorter text, or fewer --jobs.")
     except BrokenPipeError:
-        return  # whoever asked is gone
+        return  # the process that asked is gone
     pipe.send(message)
 
 
@@ -164,7 +164,7 @@ def train_one(
 
     run.train(setup)
     result = run.result
-    assert result is not None  # noqa: S101  (nobody asked it to stop)
+    assert result is not None  # noqa: S101  (nothing asked it to stop)
     data = run.data["train"]
     batches = 1.0 if config.train is None else result["steps"] * config.train.batch_size / len(data)
     drawn = _draw(run, samples) if samples else []
@@ -173,7 +173,7 @@ def train_one(
 
 
 def _draw(run: Run, count: int) -> list[str]:
-    """Return items that are not in the text; of a stream, how it might go on. Fewer if they do not turn up."""
+    """Return items that are not in the text; of a stream, a piece of text. Fewer if they do not turn up."""
     rng = np.random.default_rng([run.config.seed, _SAMPLES])
     model, vocabulary = run.model, run.vocabulary
     if not run.ends:

@@ -20,7 +20,7 @@ def trained(model: str, settings: Mapping[str, Any], config: TrainConfig) -> tup
     run = Run.create(RunConfig(corpus="names", model=model, settings=settings, train=config))
     run.train()
     result = run.result
-    assert result is not None  # noqa: S101  (nobody asked it to stop)
+    assert result is not None  # noqa: S101  (nothing asked it to stop)
     found = {"parameters": result["parameters"], "train": result["train_nats"], "dev": result["dev_nats"]}
     print(  # noqa: T201  (a cell's output)
         f"{model}, {found['parameters']:,} parameters: train {found['train']:.4f}, dev {found['dev']:.4f}"

@@ -1,8 +1,8 @@
 """Files and folders that are there whole or not at all, also after a kill at any moment.
 
-Everything is first made under a temporary name in the same folder and then renamed: a rename is one step for
-everybody who looks. A writer holds a lock on its temporary, and the lock ends with the process, so a temporary that
-can be locked belongs to nobody and may be swept away.
+Everything is first made under a temporary name in the same folder and then renamed: a rename is atomic. A writer holds
+a lock on its temporary, and the lock ends with the process, so a temporary that can be locked belongs to no process and
+can be removed.
 """
 
 import errno
@@ -23,7 +23,7 @@ _SUFFIX = ".backlight-partial"
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file's content in one step.
 
-    A reader, or whoever comes after a kill, finds the old file whole or the new file whole. The data is on the disk
+    A reader finds the old file whole or the new file whole, also after a kill. The data is on the disk
     before the name points to it, so the same holds after a loss of power.
 
     Args:

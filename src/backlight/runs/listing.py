@@ -19,7 +19,7 @@ _LONGEST_NAME = 40  # characters of a corpus in a folder's name; four bytes each
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """One line of a list of runs. What the run does not tell is None.
+    """One line of a list of runs. What the run does not have is None.
 
     Attributes:
         path: the run's folder.
@@ -122,16 +122,16 @@ def _summarise(path: Path) -> RunSummary:
         result, records = run.load_result(), run.load_metrics()
     except RunError as error:
         return RunSummary(path=path, problem=str(error))
-    told = {**run.config, **(result or {})}
+    known = {**run.config, **(result or {})}
     last_step = max((record["step"] for record in records if _number(record.get("step"))), default=None)
     losses = [record["dev_nats"] for record in records if _number(record.get("dev_nats"))]
     unfinished = "stopped" if run.has_checkpoint else "started"
     return RunSummary(
         path=path,
-        model=_name(told.get("model")),
-        corpus=_name(told.get("corpus")),
+        model=_name(known.get("model")),
+        corpus=_name(known.get("corpus")),
         created=_name(run.config.get("created")),
-        parameters=_number(told.get("parameters")),
+        parameters=_number(known.get("parameters")),
         step=last_step if result is None else _number(result.get("steps", last_step)),
         dev_nats=min(losses, default=None) if result is None else _number(result.get("dev_nats")),
         state=unfinished if result is None else "finished",

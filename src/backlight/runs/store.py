@@ -107,7 +107,7 @@ class RunStore:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether there is something to resume from."""
+        """Whether there is a checkpoint to resume from."""
         return self.has(CHECKPOINT)
 
     def save_weights(self, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
@@ -118,15 +118,15 @@ class RunStore:
         """Return the arrays and facts of the model to use."""
         if not self.has_weights:
             self._missing(WEIGHTS, "its training stopped before there was a model to use", RESUME)
-        # a checkpoint is of no help: it goes on from the last step, and these are of the best
+        # a checkpoint is of no help: it is of the last step, and these are of the best
         return self._tensors(WEIGHTS)
 
     def save_checkpoint(self, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
-        """Write `optimiser.safetensors`: all that the loop needs to go on, in one file so that no parts disagree."""
+        """Write `optimiser.safetensors`: all that the loop needs to continue, in one file so that no parts disagree."""
         self.write(CHECKPOINT, encode(arrays, facts))
 
     def load_checkpoint(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Return the arrays and facts to go on from."""
+        """Return the arrays and facts to continue from."""
         if not self.has_checkpoint:
             self._missing(CHECKPOINT, "there is no checkpoint to resume from", TRAIN_AGAIN)
         return self._tensors(CHECKPOINT)
@@ -210,7 +210,7 @@ class RunStore:
     def _lines(self, name: str, fault: Any) -> list[dict[str, Any]]:
         if not self.has(name):
             return []
-        remedy = "Delete it, and the run goes on without what it held"
+        remedy = "Delete it, and the run continues without what it held"
         lines = self.read(name, remedy=remedy).splitlines()  # bytes: text would be split at a U+2028 in a string too
         records = []
         for number, line in enumerate(lines, 1):
@@ -251,7 +251,7 @@ def extra_files(*, seen: NDArray[np.uint64] | None, corpus: Sequence[str] | None
     """Return what a folder has besides the first files.
 
     Args:
-        seen: hashes (N,) of the corpus's items, which tell new items from known ones; None where there are none.
+        seen: hashes (N,) of the corpus's items, to tell whether a sample is new; None where there are none.
         corpus: the items themselves, if they come from no file that could be read again.
     """
     files = {} if seen is None else {SEEN: encode({"hashes": seen}, {})}

@@ -34,8 +34,8 @@ class TrainConfig:
         momentum: of SGD.
         weight_decay: on weight matrices; biases and gains are left alone.
         grad_clip: largest global norm of the gradient; None does not clip.
-        ema_decay: decay of an exponential moving average of the weights, which then is what is evaluated and kept;
-            None keeps the weights themselves. 0.999 averages over about the last thousand steps.
+        ema_decay: decay of an exponential moving average of the weights; the average is evaluated and saved instead of
+            the weights. 0.999 averages over about the last thousand steps. None does not average.
         eval_interval: steps between evaluations on the whole dev split; None makes it a twentieth of all steps.
         patience: stop after this many evaluations in a row without improvement; None trains to the end.
         threads: how many threads BLAS may use; part of the configuration since another number rounds sums differently.
@@ -55,11 +55,11 @@ class TrainConfig:
     momentum: float = setting("SGD momentum.", default=0.0, at_least=0, below=1, remedy="Try 0.9.")
     weight_decay: float = setting("Decoupled weight decay.", default=0.0, at_least=0, remedy=_REMEDY)
     grad_clip: float | None = setting(
-        "Largest norm of the gradient; a longer one is scaled down.", default=None, above=0,
+        "Clip the gradient to this norm.", default=None, above=0,
         remedy="Try 1, or leave it out.",
     )  # fmt: skip
     ema_decay: float | None = setting(
-        "Decay of an exponential moving average of the weights, which is what is evaluated and kept.", default=None,
+        "Evaluate and save an exponential moving average of the weights with this decay.", default=None,
         above=0, below=1, remedy="Try 0.999, or leave it out.",
     )  # fmt: skip
     eval_interval: int | None = setting(

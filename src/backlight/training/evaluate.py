@@ -98,7 +98,7 @@ class _Evaluator:
 def evaluation_weights(
     model: NeuralModel, flat: FlatParameters, average: FloatArray | None, train: Dataset
 ) -> Iterator[NeuralModel]:
-    """Within the block, hold the network as it is evaluated and kept; after it, as it was, in training mode.
+    """Within the block, give the network the weights that are evaluated and saved; restore training mode after it.
 
     Averaged weights take the place of the last ones. Batch norms get the statistics of the weights that are evaluated:
     those that training left belong to other weights, and cost 0.04 to 0.007 nats with averaged ones, and 0.002 with the

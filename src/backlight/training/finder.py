@@ -27,20 +27,20 @@ Ended = Literal["highest", "burst", "not finite"]
 LOWEST: Final = 1e-5
 HIGHEST: Final = 10.0
 STEPS: Final = 120
-"""Twenty for each tenfold. With more, training itself lowers the loss while the rate is still low, which then looks
-better than it is: with 300 steps instead of 100 from 1e-5 to 1, the default MLP's suggestion falls from 0.0034 to
-0.0017."""
+"""Twenty for each factor of ten. With more, training itself lowers the loss while the rate is still low, which makes
+low rates look better than they are: with 300 steps instead of 100 from 1e-5 to 1, the default MLP's suggestion falls
+from 0.0034 to 0.0017."""
 
 FEWEST: Final = 20
 """Steps below which there is nothing to smooth."""
 
 PROBE: Final = 1_000
-"""The loss is measured on about so many targets of the training text, the same each time. Those of minibatches differ
-by more than a small rate gains: with 32 examples, the suggestion was from 0.05 to 0.17 by seed, and so from 0.11 to
-0.14."""
+"""The loss is measured on about this many targets of the training text, the same each time. Losses of minibatches
+differ by more than a small rate gains: with 32 examples, the suggestion was from 0.05 to 0.17 by seed, and so from 0.11
+to 0.14."""
 
 BURST: Final = 2.0
-"""The sweep ends where the loss is so many times the first."""
+"""The sweep ends when the loss is this many times the first."""
 
 WIDTH: Final = 0.15
 """Standard deviation of the smoothing, in powers of ten of the rate."""

@@ -24,11 +24,11 @@ from backlight.training.trainer import Trainer
 from backlight.watch.records import SplitFacts
 
 _INIT, _BATCHES = 0, 1
-"""What a run draws by chance, each from a stream of its own, so that one does not depend on how much another took."""
+"""Random streams of a run, independent of each other."""
 
 
 class Run:
-    """A training run: what is to be done, the text, the model, and what is kept. Make one with `create` or `open`.
+    """A training run: its configuration, text, model and files. Make one with `create` or `open`.
 
         run = Run.create(RunConfig.of("names", model="gpt", steps=500), "runs/mine")
         run.train()
@@ -37,8 +37,8 @@ class Run:
     Text, splits, examples and model are read or made when they are first used.
 
     Attributes:
-        config: what is to be done.
-        store: where everything is kept: a `RunDirectory`, or a `RunStore` in memory.
+        config: what is trained, on what, and how.
+        store: the run's files: a `RunDirectory`, or a `RunStore` in memory.
         vocabulary: the characters of the text.
     """
 
@@ -134,7 +134,7 @@ class Run:
 
     @cached_property
     def model(self) -> LanguageModel:
-        """The model, with its initial weights until it is trained; after `evaluate`, with the weights that are kept."""
+        """The model: with its initial weights until it is trained, and with the best weights after `evaluate`."""
         return _built(self.config, self.vocabulary)
 
     @property
@@ -156,8 +156,8 @@ class Run:
 
     @property
     def warnings(self) -> list[str]:
-        """What is odd about text and model together, though it can be trained; one line each."""
-        return [told for told in (self._one_character(), self._longer_than_items()) if told is not None]
+        """What is unusual about text and model, though they can be trained; one line each."""
+        return [one for one in (self._one_character(), self._longer_than_items()) if one is not None]
 
     def _one_character(self) -> str | None:
         if len(self.vocabulary.characters) > 1:
@@ -183,7 +183,7 @@ class Run:
         return np.random.default_rng([self.config.seed, _BATCHES])
 
     def training_hashes(self) -> Any:
-        """Return the hashes (N,) uint64 of the text's items, by which new items are told from known ones."""
+        """Return the hashes (N,) uint64 of the text's items, to tell whether a sample is new."""
         return self.store.load_training_hashes() if self.store.has(SEEN) else _hashes(self.corpus)
 
     def files(self) -> dict[str, bytes]:
@@ -252,7 +252,7 @@ class Run:
         return True
 
     def evaluate(self, *, steps: int = 0, seconds: float = 0.0) -> dict[str, Any]:
-        """Evaluate the kept weights on all three splits, save the result and return it.
+        """Evaluate the best weights on all three splits, save the result and return it.
 
         Args:
             steps: training steps taken; 0 for a model that counts.
@@ -307,7 +307,9 @@ class Run:
         rng = self.batch_rng()
         model.set_rng(rng)
         size = self.config.train.batch_size if batch_size is None else batch_size
-        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite may be what is looked for
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # a loss that is not finite may be what the caller wants to see
             return model.loss(self.data["train"].sample(size, rng))
 
 
@@ -319,7 +321,7 @@ def load_weights(store: RunStore, model: LanguageModel) -> dict[str, Any]:
     """
     arrays, facts = store.load_weights()
     if not isinstance(facts.get("step"), int):
-        raise RunError(f"weights must tell their step; those of {store.name} do not. Train again, into a new run.")
+        raise RunError(f"weights must have a step; those of {store.name} have none. Train again, into a new run.")
     if isinstance(model, NeuralModel):
         for name, array in model.eval().state_dict().items():
             if name in arrays and arrays[name].dtype != array.dtype:

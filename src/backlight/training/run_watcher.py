@@ -23,8 +23,8 @@ MOST_RECORDS = 60
 class RunWatcher(ModuleWatcher):
     """Watches the training of a run and changes no bit of it.
 
-    Its hooks are on during recorded steps only: everything else (the steps between, the looks at the dev split) takes
-    its quick ways, which hooks would close.
+    Its hooks are on during recorded steps only: everything else (the steps between, the evaluations on the dev
+    split) runs at full speed, which hooks would prevent.
 
     Args:
         model: the network.
@@ -72,7 +72,7 @@ class RunWatcher(ModuleWatcher):
         run.save_health([_line(to_json(facts)), *self._lines.values()])
 
     def restore(self, run: RunStore, step: int) -> None:
-        """Go on from what an earlier sitting left, up to a step."""
+        """Continue from what was recorded up to a step, before the run was resumed."""
         self.taken = step
         found = _loaded(run)
         if found is None:

@@ -78,7 +78,7 @@ class Trainer:
         dev: what it is evaluated on.
         config: how it is trained.
         rng: draws the minibatches; its state is saved and restored.
-        run: where everything is kept.
+        run: where weights, checkpoint and metrics are saved.
         watch_every: record every N-th step for `backlight health`, after the first few; None records nothing.
             Recording does not change the training: results are bit-identical.
         split: what train and dev have in common; recorded too.
@@ -103,7 +103,7 @@ class Trainer:
         self._best = _Best()
         self._metrics: list[dict[str, Any]] = []
         self._loss_sum, self._loss_count = 0.0, 0
-        self._seconds_before = 0.0  # in earlier sittings
+        self._seconds_before = 0.0  # before the run was resumed
         self._started = time.perf_counter()
         self._flat = self.model.flat()
         self._optimiser = self.config.build(self._flat)
@@ -198,7 +198,7 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do: all steps taken, or patience at its end."""
+        """Whether training is over: all steps are taken, or patience has run out."""
         out_of_patience = self.config.patience is not None and self._best.since >= self.config.patience
         return out_of_patience or self.step >= self.config.steps
 
@@ -295,12 +295,12 @@ class Trainer:
 
     @property
     def best_step(self) -> int:
-        """The step of the best evaluation, whose weights are kept."""
+        """The step of the best evaluation, whose weights are saved."""
         return self._best.step
 
     @property
     def seconds(self) -> float:
-        """Training time so far, earlier sittings included."""
+        """Training time so far, including the time before the run was resumed."""
         return self._elapsed()
 
     def _elapsed(self) -> float:
