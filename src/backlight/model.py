@@ -302,7 +302,7 @@ class Model:
         files[WEIGHTS] = encode(self.network.state_dict(), facts)
         if self.result is not None:
             files[RESULT] = to_bytes({**self.result, "run": str(path)}, indent=2)
-        RunDirectory.create_from(path, files)
+        RunDirectory.create(path, files)
 
     @contextmanager
     def _evaluating(self) -> Iterator[LanguageModel]:

@@ -14,7 +14,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -28,6 +28,8 @@ RENAMED: Final = {
     "layers": "n_layer", "heads": "n_head",
 }  # fmt: skip
 """Settings by the names that they had in Backlight 0.1: in its run folders, and still accepted as options."""
+
+Kind = TypeVar("Kind")
 
 _SETTING: Final = "setting"
 
@@ -126,45 +128,41 @@ def check_whole(name: str, value: Any, *, at_least: int, at_most: int | None = N
     _check(name, plain, int, Setting(help="", at_least=at_least, at_most=at_most, remedy="Choose another."))
 
 
-def wrong_entry(kind: type, values: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the first value that does not fit its field of the dataclass `kind`; None if all fit.
+def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
+    """Return a dataclass made of what JSON holds, checked: a list for a tuple, an object for a dataclass.
 
-    A value fits as JSON has it: a list for a tuple, an object for a dataclass, a whole number for a float.
+    Raises:
+        ConfigError: an entry is missing, unknown, of the wrong type or out of range.
     """
-    for one, hint in _typed_fields(kind):
-        if one.name not in values:
+    given, whole = dict(values), _typed_fields(cast("type", kind))
+    for one, hint in whole:
+        inner = next((part for part in (hint, *get_args(hint)) if is_dataclass(part)), None)
+        if one.name not in given:
             if one.default is MISSING and one.default_factory is MISSING:
-                return f"{one.name} is missing"
-        elif not fits(values[one.name], hint):
-            inner = next((arg for arg in (hint, *get_args(hint)) if is_dataclass(arg)), None)
-            value = values[one.name]
-            nested = wrong_entry(inner, value) if isinstance(inner, type) and isinstance(value, Mapping) else None
-            return nested or f"{one.name} cannot be {_short(value)}"
-    known = {one.name for one in fields(kind)}
-    unknown = [name for name in values if name not in known]
-    return f"{unknown[0]!r} is unknown" if unknown else None
+                raise ConfigError(f"{one.name} is missing.")
+        elif isinstance(inner, type) and isinstance(given[one.name], Mapping):
+            given[one.name] = from_json(inner, given[one.name])
+    unknown = given.keys() - {one.name for one, _ in whole}
+    if unknown:
+        raise ConfigError(f"{min(map(str, unknown))!r} is unknown.")
+    made = kind(**given)
+    check_settings(made)
+    return made
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Return whether a value is of an annotated type, as JSON has it."""
+    """Return whether a value is of an annotated type; a whole number is a number too."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in {Union, UnionType}:
         return any(fits(value, argument) for argument in arguments)
     if origin is Literal:
         return isinstance(value, str) and value in arguments
     if origin is tuple:
-        return isinstance(value, list | tuple) and _fit(value, arguments)
-    if is_dataclass(hint) and isinstance(value, Mapping):
-        return wrong_entry(hint, value) is None  # type: ignore[arg-type]
+        hints = [arguments[0]] * len(value) if isinstance(value, tuple) and arguments[-1] is Ellipsis else arguments
+        return isinstance(value, tuple) and len(value) == len(hints) and all(map(fits, value, hints))
     if hint in {int, float}:
         return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
     return hint is Any or isinstance(value, NoneType if hint is None else origin or hint)
-
-
-def _fit(values: list[Any] | tuple[Any, ...], hints: tuple[Any, ...]) -> bool:
-    if hints[-1] is Ellipsis:
-        return all(fits(value, hints[0]) for value in values)
-    return len(values) == len(hints) and all(map(fits, values, hints))
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -190,6 +188,8 @@ def _words(hint: Any) -> str:
     if get_origin(hint) is tuple:
         count = "" if arguments[-1] is Ellipsis else f"{len(arguments)} "
         return f"a list of {count}{'whole numbers' if arguments[0] is int else 'numbers'}"
+    if is_dataclass(hint):
+        return "an object"
     names = {int: "a whole number", float: "a number", bool: "True or False", str: "a string", NoneType: "None"}
     return names.get(hint, f"a {getattr(hint, '__name__', 'value')}")
 

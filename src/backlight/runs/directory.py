@@ -1,14 +1,10 @@
 """The run directory: everything needed to use, inspect or resume a training run, and nothing executable."""
 
 import os
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from backlight.core import RunError
 from backlight.runs.atomic import create_folder_atomically, read_whole, sweep, write_atomically
@@ -23,11 +19,9 @@ from backlight.runs.store import (
     RunStore,
     config_digest,
     digest,
-    extra_files,
-    new_files,
     version,
 )
-from backlight.runs.strict_json import JSON, parse_object, to_text
+from backlight.runs.strict_json import parse_object, to_text
 
 OLDEST = 1
 """The oldest format that is still read."""
@@ -50,35 +44,17 @@ class RunDirectory(RunStore):
     path: Path = Path()
 
     @classmethod
-    def create(
-        cls,
-        path: str | Path,
-        *,
-        config: Mapping[str, JSON],
-        vocabulary: Mapping[str, JSON],
-        seen: NDArray[np.uint64] | None = None,
-        corpus: Sequence[str] | None = None,
-    ) -> "RunDirectory":
-        """Make a run, in one step: it exists with all that is given here, or not at all.
+    def create(cls, path: str | Path, files: dict[str, bytes]) -> "RunDirectory":
+        """Make a run, in one step: it exists with all its files, or not at all. Missing parents are made.
 
         Args:
-            path: the folder to make; its parents are made where they are missing.
-            config: see `new_files`.
-            vocabulary: see `new_files`.
-            seen: see `extra_files`.
-            corpus: see `extra_files`.
+            path: the folder to make.
+            files: what `new_files` made, and more.
 
         Raises:
             RunExistsError: there is something at `path` already.
             RunError: the folder cannot be made.
         """
-        return cls.create_from(
-            path, new_files(config=config, vocabulary=vocabulary) | extra_files(seen=seen, corpus=corpus)
-        )
-
-    @classmethod
-    def create_from(cls, path: str | Path, files: dict[str, bytes]) -> "RunDirectory":
-        """Make a run of whole files, in one step. For the errors see `create`."""
         path = Path(path)
         taken = RunExistsError(
             f"A new run needs a new folder; {shown(path)} exists already. "

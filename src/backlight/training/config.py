@@ -1,12 +1,12 @@
 """The configuration of a run: text, split, model, seed, and how a network is trained. What `config.json` holds."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
 from backlight.autograd.flat import FlatParameters
 from backlight.core import ConfigError, RunError
-from backlight.core.settings import RENAMED, check_settings, nearest, setting, wrong_entry
+from backlight.core.settings import RENAMED, check_settings, from_json, nearest, setting
 from backlight.models import MODELS, ModelSpec, model_spec, settings_of
 from backlight.optim import SGD, AdamW, Constant, Optimiser, Schedule, StepDecay, WarmupCosine
 from backlight.text import LIST, Duplicates, Mode
@@ -196,11 +196,6 @@ class RunConfig:
         """The model's entry in the table of models."""
         return model_spec(self.model)
 
-    def with_train(self, **changes: Any) -> "RunConfig":
-        """Return the same with other training settings."""
-        assert self.train is not None  # noqa: S101  (for networks only)
-        return replace(self, train=replace(self.train, **changes))
-
     def to_json(self, *, sizes: Any, mode: Mode, sha256: str, parameters: int | None) -> dict[str, Any]:
         """Return what `config.json` holds; `from_json` takes it back.
 
@@ -231,29 +226,19 @@ class RunConfig:
         values = {key: value for key, value in values.items() if key not in _OF_THE_RUN}
         if "recipe" in values:  # Backlight 0.1
             values["train"] = _renamed(values.pop("recipe"))
-        wrong = wrong_entry(_Stored, {key: values.get(key) for key in ("corpus", "model")})
         try:
-            if wrong is None:
-                corpus, model = values["corpus"], values["model"]
-                settings = {name: v for name, v in _renamed(model["settings"]).items() if name != "vocabulary_size"}
-                values |= {
-                    "corpus": corpus["name"],
-                    "mode": corpus["mode"],
-                    "model": model["name"],
-                    "settings": settings,
-                }
-                wrong = wrong_entry(cls, values)
-            if wrong is None:
-                # the text decides the size of the vocabulary; any will do to check the others
-                model_spec(values["model"]).configure({**settings, "vocabulary_size": 2})
-                train = None if values["train"] is None else TrainConfig(**values["train"])
-                return cls(**{**values, "train": train})
+            stored = from_json(_Stored, {key: values[key] for key in ("corpus", "model") if key in values})
+            corpus, model = stored.corpus, stored.model
+            settings = {name: value for name, value in _renamed(model.settings).items() if name != "vocabulary_size"}
+            # the text decides the size of the vocabulary; any will do to check the others
+            model_spec(model.name).configure({**settings, "vocabulary_size": 2})
+            own = {"corpus": corpus.name, "mode": corpus.mode, "model": model.name, "settings": settings}
+            return from_json(cls, {**values, **own})
         except ConfigError as error:
-            wrong = str(error).rstrip(".")
-        raise RunError(
-            f"config.json must hold a configuration that this version of Backlight knows; in this one {wrong}. "
-            "Put it back as it was, or train again."
-        )
+            raise RunError(
+                "config.json must hold a configuration that this version of Backlight knows; in this one "
+                f"{str(error).rstrip('.')}. Put it back as it was, or train again."
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -364,10 +364,10 @@ def _create_folder(
     path: str | Path | Callable[[Corpus], Path], corpus: Corpus, files: dict[str, bytes]
 ) -> RunDirectory:
     if not callable(path):
-        return RunDirectory.create_from(path, files)
+        return RunDirectory.create(path, files)
     while True:
         try:
-            return RunDirectory.create_from(path(corpus), files)
+            return RunDirectory.create(path(corpus), files)
         except RunExistsError:  # another process has just taken the name that was made up: the next one is free
             continue
 

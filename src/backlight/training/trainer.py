@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backlight.core import Array, BacklightError, Batch, FloatArray, RunError
-from backlight.core.settings import wrong_entry
+from backlight.core.settings import from_json
 from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm, update_ema
 from backlight.runs import RunStore
@@ -269,11 +269,9 @@ class Trainer:
             self._watcher.restore(self.run, self.step)
 
     def _restore(self, arrays: dict[str, Array], facts: dict[str, Any]) -> None:
-        wrong = wrong_entry(_State, facts)
-        if wrong is None and not 0 <= facts["step"] <= self.config.steps:
-            wrong = f"step cannot be {facts['step']}"
-        if wrong is not None:
-            raise RunError(wrong)
+        state = from_json(_State, facts)
+        if not 0 <= state.step <= self.config.steps:
+            raise RunError(f"its step is {state.step}, of {self.config.steps}")
         arrays = {RENAMED_ARRAYS.get(name, name): array for name, array in arrays.items()}
         own = {"parameters": self._flat.data}
         if self._ema is not None:
@@ -287,11 +285,9 @@ class Trainer:
                 )
             array[...] = saved
         self._optimiser.load_state_dict({name.removeprefix("optimiser."): array for name, array in arrays.items()})
-        self.step = facts["step"]
-        self.rng.bit_generator.state = facts["rng"]
-        self._best = _Best(**facts["best"])
-        self._loss_sum, self._loss_count = facts["loss_sum"], facts["loss_count"]
-        self._seconds_before = facts["seconds"]
+        self.rng.bit_generator.state = state.rng
+        self.step, self._best, self._seconds_before = state.step, state.best, state.seconds
+        self._loss_sum, self._loss_count = state.loss_sum, state.loss_count
 
     @property
     def best_step(self) -> int:

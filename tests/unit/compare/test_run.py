@@ -11,7 +11,7 @@ import pytest
 from backlight.compare import Failure, compare_models, comparison
 from backlight.core import ConfigError
 from backlight.models import MODELS
-from backlight.training import Progress, TrainConfig
+from backlight.training import Progress, RunConfig, TrainConfig
 
 TEXT = [
     "emma",
@@ -56,11 +56,16 @@ def corpus(tmp_path: Path) -> str:
     return str(path)
 
 
+def with_train(config: RunConfig, **changes: Any) -> RunConfig:
+    assert config.train is not None
+    return replace(config, train=replace(config.train, **changes))
+
+
 def test_a_model_that_diverges_fails_alone(corpus: str, tmp_path: Path) -> None:
     bigram, ngram = comparison(corpus, models=("bigram", "ngram"), steps=5)
     heard = Heard()
     rows = compare_models(
-        [bigram.with_train(lr=3e38, warmup=0, patience=None), ngram], tmp_path / "runs", heard, jobs=2
+        [with_train(bigram, lr=3e38, warmup=0, patience=None), ngram], tmp_path / "runs", heard, jobs=2
     )
     assert [row["model"] for row in rows] == ["ngram"] == list(heard.rows)
     assert "the loss must stay finite" in heard.failures["bigram"]
@@ -75,7 +80,7 @@ def test_a_model_that_is_killed_fails_alone(corpus: str, tmp_path: Path) -> None
 
     bigram, ngram = comparison(corpus, models=("bigram", "ngram"), steps=5)
     heard = Killer()
-    rows = compare_models([ngram, bigram.with_train(steps=10**8)], tmp_path / "runs", heard, jobs=1)
+    rows = compare_models([ngram, with_train(bigram, steps=10**8)], tmp_path / "runs", heard, jobs=1)
     assert heard.moves
     assert heard.failures == {"bigram": "its process ended early, with exit code -9."}
     assert [row["model"] for row in rows] == ["ngram"]
@@ -89,7 +94,7 @@ def test_no_process_is_left_when_the_listener_raises(corpus: str, tmp_path: Path
 
     (bigram,) = comparison(corpus, models=("bigram",), steps=5)
     with pytest.raises(KeyboardInterrupt):
-        compare_models([bigram.with_train(steps=10**8)], tmp_path / "runs", Tired(), jobs=1)
+        compare_models([with_train(bigram, steps=10**8)], tmp_path / "runs", Tired(), jobs=1)
     assert multiprocessing.active_children() == []
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backlight.core import RunError
-from backlight.runs import FORMAT, RunDirectory
+from backlight.runs import FORMAT, RunDirectory, extra_files, new_files
 from backlight.runs import lock as lock_module
 
 CONFIG = {"model": {"name": "mlp", "context": 3}, "corpus": "names", "seed": 42, "split": (0.8, 0.1, 0.1)}
@@ -22,7 +22,7 @@ VOCABULARY = {"characters": [".", "a", "é", "字", "😀", "\n"]}
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
-    return RunDirectory.create(tmp_path / "runs" / "names-mlp-1", config=CONFIG, vocabulary=VOCABULARY)
+    return RunDirectory.create(tmp_path / "runs" / "names-mlp-1", new_files(config=CONFIG, vocabulary=VOCABULARY))
 
 
 def names(folder: Path) -> list[str]:
@@ -84,7 +84,9 @@ def test_weights_and_checkpoint_are_kept_apart(run: RunDirectory) -> None:
 
 def test_seen(tmp_path: Path, rng: np.random.Generator) -> None:
     hashes = rng.integers(0, 2**64, 1000, dtype=np.uint64)
-    run = RunDirectory.create(tmp_path / "run", config={}, vocabulary={}, seen=hashes)
+    run = RunDirectory.create(
+        tmp_path / "run", new_files(config={}, vocabulary={}) | extra_files(seen=hashes, corpus=None)
+    )
     np.testing.assert_array_equal(run.load_training_hashes(), hashes, strict=True)
 
 
@@ -101,7 +103,11 @@ RECORDS = st.lists(
 @given(RECORDS)
 def test_metrics_one_object_a_line(tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]) -> None:
     folder = tmp_path_factory.getbasetemp() / "metrics"
-    run = RunDirectory.open(folder) if folder.exists() else RunDirectory.create(folder, config={}, vocabulary={})
+    run = (
+        RunDirectory.open(folder)
+        if folder.exists()
+        else RunDirectory.create(folder, new_files(config={}, vocabulary={}))
+    )
     run.save_metrics(records)
     assert run.load_metrics() == records
     assert (folder / "metrics.jsonl").read_bytes().count(b"\n") == len(records)
@@ -128,17 +134,17 @@ def test_an_existing_folder_file_or_link_is_not_overwritten(tmp_path: Path) -> N
     before = names(tmp_path)
     for name in before:
         with pytest.raises(RunError, match=f"{name} exists already"):
-            RunDirectory.create(tmp_path / name, config={}, vocabulary={})
+            RunDirectory.create(tmp_path / name, new_files(config={}, vocabulary={}))
     assert names(tmp_path) == before
     with pytest.raises(RunError, match="Cannot write"):
-        RunDirectory.create(tmp_path / "file" / "run", config={}, vocabulary={})
+        RunDirectory.create(tmp_path / "file" / "run", new_files(config={}, vocabulary={}))
 
 
 def test_what_the_run_writes_itself_may_not_be_given(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="got format"):
-        RunDirectory.create(tmp_path / "run", config={"format": 3}, vocabulary={})
+        RunDirectory.create(tmp_path / "run", new_files(config={"format": 3}, vocabulary={}))
     with pytest.raises(RunError, match="got sha256"):
-        RunDirectory.create(tmp_path / "run", config={}, vocabulary={"sha256": "x"})
+        RunDirectory.create(tmp_path / "run", new_files(config={}, vocabulary={"sha256": "x"}))
     assert names(tmp_path) == []
 
 
@@ -196,7 +202,7 @@ def test_a_config_with_one_value_changed(run: RunDirectory, old: str, new: str) 
 
 def test_a_config_may_be_laid_out_otherwise_and_its_text_may_have_moved(tmp_path: Path) -> None:
     config = {"corpus": {"name": "old.txt", "mode": "items", "sha256": "0"}, "seed": 1}
-    run = RunDirectory.create(tmp_path / "run", config=config, vocabulary={})
+    run = RunDirectory.create(tmp_path / "run", new_files(config=config, vocabulary={}))
     path = run.path / "config.json"
     values = json.loads(path.read_text())
     values["corpus"]["name"] = "new.txt"
