@@ -50,7 +50,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from difflib import get_close_matches
 from html import escape
 from pathlib import Path
@@ -60,7 +60,7 @@ import numpy as np
 from rich.console import Console
 
 from backlight.autograd import Tensor, no_grad
-from backlight.core import Array, ConfigError, DataError, FloatArray
+from backlight.core import Array, ConfigError, DataError, DomainError, FloatArray
 from backlight.core.settings import check_whole
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
@@ -340,8 +340,9 @@ class Model:
                 for part in ("train", "dev", "test")
                 if result.get(f"{part}_nats")
             ),
-            "samples": ", ".join(self.sample(5, max_length=40, seed=1)),
         }
+        with suppress(DomainError):  # of counts without smoothing
+            rows["samples"] = ", ".join(self.sample(5, max_length=40, seed=1))
         cells = "".join(f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in rows.items() if text)
         return f"<table><caption>backlight.Model: {escape(self.run.config.model)}</caption>{cells}</table>"
 
@@ -358,12 +359,16 @@ def _finished(
 
         def setup(trainer: Trainer) -> None:
             stack.enter_context(stopped_by(trainer, signal.SIGINT))
-            trainer.on_evaluation = on_evaluation or trainer.on_evaluation
-            trainer.on_progress = (
-                bar.update if bar is not None else progress if callable(progress) else trainer.on_progress
-            )
+            report = progress if bar is None else bar.update
+            if callable(report):
+                trainer.on_progress = report
+            if on_evaluation is not None:
+                trainer.on_evaluation = on_evaluation
 
-        return run.train(setup)
+        finished = run.train(setup)
+    if not finished and hasattr(sys, "ps1"):
+        console.print("Training was stopped: the model has the weights of the best evaluation so far.", soft_wrap=True)
+    return finished
 
 
 def _known(data: Source | Corpus) -> Source | Corpus:

@@ -259,7 +259,8 @@ def test_weights_that_are_beyond_all_numbers_give_one_line_and_no_warning(runs: 
     weights["embedding.weight"][...] = 3e38
     store.save_weights(weights, facts)
     if value != 1e38:
-        runs.refused("sample", "net", says="Its training has diverged")
+        runs.refused("sample", "net", says="weights must be finite; output.weight of runs/net is not")
+        runs.refused("train", "--resume", "net", says="its training has diverged")
     runs.works_or_is_refused("sample", "net")
     runs.works_or_is_refused("score", "net", "names.txt")
 

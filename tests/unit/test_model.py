@@ -319,9 +319,14 @@ def test_ctrl_c_in_a_script_saves_and_raises(names: Path, monkeypatch: pytest.Mo
         train(on_evaluation=interrupt)
 
 
-def test_ctrl_c_at_a_prompt_returns_the_best_model_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_at_a_prompt_returns_the_best_model_so_far(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
     stopped = train(on_evaluation=interrupt)
+    assert capfd.readouterr() == ("", "")
+    backlight.train(NAMES, **TINY, on_evaluation=interrupt)
+    assert "Training was stopped" in capfd.readouterr().err
     assert stopped.result is None
     assert len(stopped.sample(3)) == 3
     assert "training was stopped" in repr(stopped)
@@ -367,6 +372,7 @@ def test_an_error_in_a_callback_is_the_callers() -> None:
         (lambda: train({"emma": 1}), "got dict"),
         (lambda: train(["\ud800a", "b", "c"]), "half of a surrogate pair"),
         (lambda: train(model="mpl"), "there is no model 'mpl'. Did you mean mlp?"),
+        (lambda: train(model=["mlp"]), "there is no model ['mlp']"),
         (lambda: train(hiden=3), "there is no option 'hiden' for mlp. Did you mean hidden?"),
         (lambda: train(n_head=3), "n_head is a setting of gpt"),
         (lambda: train(steps="5"), "steps must be a whole number; got '5'"),

@@ -22,8 +22,8 @@ def model_spec(name: str) -> ModelSpec:
     Raises:
         ConfigError: there is no model of this name.
     """
-    if name not in MODELS:
-        raise ConfigError(f"there is no model {name!r}. {nearest(name, MODELS)}")
+    if not isinstance(name, str) or name not in MODELS:
+        raise ConfigError(f"there is no model {name!r}. {nearest(str(name), MODELS)}")
     return MODELS[name]
 
 

@@ -20,7 +20,7 @@ from backlight.runs.failures import cannot_read, cannot_write
 _SUFFIX = ".backlight-partial"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: str | Path, data: bytes) -> None:
     """Replace a file's content in one step.
 
     A reader finds the old file whole or the new file whole, also after a kill. The data is on the disk
@@ -33,6 +33,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         RunError: the operating system refused (disk full, no permission, ...); what was there before still is.
     """
+    path = Path(path)
     try:
         with _temporary_file(path.parent) as (temporary, descriptor):
             _write_all(descriptor, data)

@@ -259,11 +259,12 @@ class Run:
             seconds: what training took.
         """
         facts = load_weights(self.store, self.model)
-        nats = {
-            "train_nats": mean_nll(self.model, self.data["train"], at_most=SAMPLE_TARGETS),
-            "dev_nats": mean_nll(self.model, self.data["dev"]),
-            "test_nats": mean_nll(self.model, self.data["test"]),
-        }
+        with np.errstate(over="ignore", invalid="ignore"):
+            nats = {
+                "train_nats": mean_nll(self.model, self.data["train"], at_most=SAMPLE_TARGETS),
+                "dev_nats": mean_nll(self.model, self.data["dev"]),
+                "test_nats": mean_nll(self.model, self.data["test"]),
+            }
         result = {
             "run": str(self.path) if isinstance(self.store, RunDirectory) else None,
             "model": self.config.model,
@@ -323,11 +324,17 @@ def load_weights(store: RunStore, model: LanguageModel) -> dict[str, Any]:
     if not isinstance(facts.get("step"), int):
         raise RunError(f"weights must have a step; those of {store.name} have none. Train again, into a new run.")
     if isinstance(model, NeuralModel):
-        for name, array in model.eval().state_dict().items():
-            if name in arrays and arrays[name].dtype != array.dtype:
+        for name, own in model.eval().state_dict().items():
+            array = arrays.get(name, own)
+            if array.dtype != own.dtype:
                 raise RunError(
-                    f"{name} must be {array.dtype}; that of {store.name} is {arrays[name].dtype}. "
+                    f"{name} must be {own.dtype}; that of {store.name} is {array.dtype}. "
                     "Put the right weights back, or train again."
+                )
+            if not np.isfinite(array).all():
+                raise RunError(
+                    f"weights must be finite; {name} of {store.name} is not: its training has diverged. "
+                    "Train again with a lower learning rate."
                 )
     model.load_state_dict(arrays)
     return facts

@@ -244,6 +244,12 @@ def test_a_line_of_metrics_that_was_edited(run: RunDirectory, line: str, says: s
     assert "\n" not in str(error.value)
 
 
+def test_measurements_with_a_number_that_is_none(run: RunDirectory) -> None:
+    run.write("health.jsonl", b'{"loss": 1.0}\n{"loss": 1e400}\n')
+    with pytest.raises(RunError, match=r"health\.jsonl is damaged: line 2: .*1e400 is not a finite number"):
+        run.load_health()
+
+
 @pytest.mark.parametrize("value", ['"x"', "[1]", "true", "1e400"])
 def test_a_result_that_was_edited(run: RunDirectory, value: str) -> None:
     run.write("result.json", f'{{"run": "a", "dev_nats": {value}}}'.encode())
