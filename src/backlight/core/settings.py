@@ -190,8 +190,11 @@ def _words(hint: Any) -> str:
         return f"a list of {count}{'whole numbers' if arguments[0] is int else 'numbers'}"
     if is_dataclass(hint):
         return "an object"
-    names = {int: "a whole number", float: "a number", bool: "True or False", str: "a string", NoneType: "None"}
-    return names.get(hint, f"a {getattr(hint, '__name__', 'value')}")
+    names = {
+        int: "a whole number", float: "a number", bool: "True or False", str: "a string", NoneType: "None",
+        Mapping: "a mapping",
+    }  # fmt: skip
+    return names.get(get_origin(hint) or hint, "something else")
 
 
 def _short(value: Any) -> str:

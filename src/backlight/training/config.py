@@ -237,7 +237,7 @@ class RunConfig:
         except ConfigError as error:
             raise RunError(
                 "config.json must hold a configuration that this version of Backlight knows; in this one "
-                f"{str(error).rstrip('.')}. Put it back as it was, or train again."
+                f"{error} Or train again."
             ) from error
 
 

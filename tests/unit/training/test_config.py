@@ -180,7 +180,7 @@ def test_a_configuration_without_an_entry(key: str) -> None:
 
 
 def test_a_wrong_value_is_named_and_not_its_surroundings() -> None:
-    with pytest.raises(RunError, match=r"in this one lr must be a number; got '0\.1'\. .* Put it back"):
+    with pytest.raises(RunError, match=r"in this one lr must be a number; got '0\.1'\. .* Or train again\."):
         RunConfig.from_json({**VALUES, "train": {**VALUES["train"], "lr": "0.1"}})
     with pytest.raises(RunError, match=r"in this one lr must be a finite number, 0 or more; got -1\.0"):
         RunConfig.from_json({**VALUES, "train": {**VALUES["train"], "lr": -1.0}})
