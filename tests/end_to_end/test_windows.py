@@ -67,9 +67,8 @@ def test_a_run_that_is_being_trained_is_refused(windows, shell, tiny):
     works, refused = windows
     works("train", "names.txt", *tiny("--name", "held"))
     holding = (
-        "import sys; sys.argv = ['windows.py']; import runpy; from pathlib import Path; "
-        f"module = runpy.run_path({str(WINDOWS)!r}); module['_hide'](); sys.modules['msvcrt'] = module['_msvcrt'](); "
-        "from backlight.runs import RunDirectory; run = RunDirectory.open(Path('runs/held')); lock = run.lock(); "
+        f"import runpy, sys; from pathlib import Path; runpy.run_path({str(WINDOWS)!r})['hide'](); "
+        "from backlight.runs import RunDirectory; lock = RunDirectory.open(Path('runs/held')).lock(); "
         "lock.__enter__(); print('held', flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen(

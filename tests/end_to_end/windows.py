@@ -29,7 +29,7 @@ SIGNALS = ("SIGKILL", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIG
 RESERVED = re.compile(r'(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$|[<>:"|?*\x00-\x1f]|[. ]$')
 
 
-def _hide() -> None:
+def _hide_names() -> None:
     for name in MODULES:
         sys.modules[name] = None  # type: ignore[assignment]
     for name in CALLS:
@@ -98,11 +98,11 @@ def _refusing_names(name: str) -> None:
     setattr(os, name, call)
 
 
-def main() -> None:
-    """Hide, refuse, and run the command line."""
+def hide() -> None:
+    """Hide and refuse what Windows does not have or allow, in this process."""
     for name in LIBRARIES:
         import_module(name)
-    _hide()
+    _hide_names()
     sys.modules["msvcrt"] = _msvcrt()
     for name in ("rename", "replace", "unlink", "remove", "rmdir"):
         _refusing_open_files(name)
@@ -110,6 +110,10 @@ def main() -> None:
         _refusing_names(name)
     warnings.filterwarnings("error", category=EncodingWarning, module="backlight")
 
+
+def main() -> None:
+    """Run the command line."""
+    hide()
     from backlight.cli import main as run
     from backlight.runs.locking import WINDOWS
 
