@@ -39,7 +39,7 @@ def build(target: Path = LIBRARY) -> None:
         OSError: there is no compiler (`CC` names another than `cc`), or the system is Windows.
         subprocess.CalledProcessError: it refuses; its reasons are in `stderr`.
     """
-    if os.name == "nt":
+    if sys.platform == "win32":
         raise OSError("there are none for Windows yet")
     compiler = shlex.split(os.environ.get("CC", "cc"))
     levels = X86_LEVELS if _target(compiler).startswith("x86_64") else {1: ()}
