@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import re
+import shutil
 import signal
 import sys
 import types
@@ -102,6 +103,7 @@ def hide() -> None:
     """Hide and refuse what Windows does not have or allow, in this process."""
     for name in LIBRARIES:
         import_module(name)
+    shutil._use_fd_functions = False  # type: ignore[attr-defined]  # removes folders by their names, as on Windows
     _hide_names()
     sys.modules["msvcrt"] = _msvcrt()
     for name in ("rename", "replace", "unlink", "remove", "rmdir"):
