@@ -1,5 +1,6 @@
 """Trains one case under Backlight, as a user would, and says what was found."""
 
+import hashlib
 import json
 import math
 import multiprocessing
@@ -32,6 +33,7 @@ class Outcome:
         quality: how well the net did.
         crash: the end of the traceback, if something broke; of a clear refusal its message.
         refused: whether it was a clear refusal.
+        curve: a digest of all losses, to the bit.
         seconds: how long it took.
     """
 
@@ -47,6 +49,7 @@ class Outcome:
     quality: float = math.nan
     crash: str = ""
     refused: bool = False
+    curve: str = ""
     seconds: float = 0.0
 
 
@@ -86,6 +89,7 @@ def _fill(told: Outcome, case: Case, run: Run) -> None:
     note(diagnose(watcher.measurements()).findings, "watched")
     if run.examined_after:
         note(_examined(run), "examined")
+    told.curve = digest(losses)
     if losses:
         told.losses = losses[0], sum(losses[-TAIL:]) / len(losses[-TAIL:])
     told.quality = float(run.quality())
@@ -94,6 +98,11 @@ def _fill(told: Outcome, case: Case, run: Run) -> None:
 def _examined(run: Run) -> tuple[Finding, ...]:
     assert run.batch is not None
     return examine(run.net, *run.batch, loss=run.loss, causal=run.causal).findings
+
+
+def digest(losses: list[float]) -> str:
+    """Return what is equal for losses that are equal to the bit."""
+    return hashlib.sha256(repr(losses).encode()).hexdigest()[:16]
 
 
 def quality_of(case: Case, *, faulty: bool, seed: int, steps: int | None = None) -> tuple[float, list[float]]:

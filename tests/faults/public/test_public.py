@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import torch
 from tests.faults.public.case import FOLDERS, HERE, SET_ASIDE, Case, cases
 from tests.faults.public.running import Outcome, apart, quality_of
 from tests.faults.public.scoring import as_markdown, verdict
@@ -10,6 +11,14 @@ from tests.faults.public.scoring import as_markdown, verdict
 from backlight.health.explained import sections
 
 ALL = tuple(cases(*FOLDERS, SET_ASIDE))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)

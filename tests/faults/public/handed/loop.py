@@ -88,6 +88,7 @@ def running_statistics_lag(faulty: bool) -> Run:
     "Trusted-AI/adversarial-robustness-toolbox#1580",
     what="the optimiser steps the net that was copied, not the copy that is trained",
     names={"no-step", "optimiser-of-another"}, enough=0.8,
+    says="The optimiser steps parameters that are not the net's: it was made for another copy.",
 )  # fmt: skip
 def optimiser_of_a_copy(faulty: bool) -> Run:
     first = mlp()
