@@ -53,7 +53,7 @@ def sorted_by_class(faulty: bool) -> Run:
     "fastai/fastai#245", "akirasosa/mobile-semantic-segmentation#42",
     what="pictures are flipped at random and their masks are not",
     names={"labels-unrelated", "labels-misaligned"}, says="The masks do not lie where the pictures say.",
-    words=r"(labels|targets|masks?) .*(belong|align|flip|same (transform|way))", also={"not-learning"}, enough=0.85,
+    words=r"(labels|targets|masks?) .*(belong|align|flip|same (transform|way))", also={"not-learning"}, enough=0.93,
 )  # fmt: skip
 def flipped_without_the_mask(faulty: bool) -> Run:
     x, y = blobs()
@@ -95,7 +95,8 @@ def evaluated_without_normalising(faulty: bool) -> Run:
 @fault(
     "shmsw25/qa-hard-em#14",
     what="the vocabulary is of lower case and the text is not: nearly all ids are the unknown one",
-    names={"input-constant"}, says="Nearly all inputs are one id.", words=r"one id|same (id|input|token)|unknown|constant",
+    names={"input-constant"}, says="Nearly all inputs are one id.",
+    words=r"one id|same (id|input|token)|unknown|constant",
     also={"not-learning", "labels-unrelated"}, enough=0.8,
 )  # fmt: skip
 def words_unknown(faulty: bool) -> Run:
@@ -103,8 +104,8 @@ def words_unknown(faulty: bool) -> Run:
     known = {word.lower(): i + 1 for i, word in enumerate(words)}
     text = [[words[k] for k in line] for line in torch.randint(8, (1024, 6)).tolist()]
     x = torch.tensor([[known.get(word if faulty else word.lower(), 0) for word in line] for line in text])
-    y = torch.tensor([len(line[0]) + len(line[1]) for line in text]) - 4
-    net = nn.Sequential(nn.Embedding(9, 16), nn.Flatten(), mlp(96, 7))
+    y = torch.tensor([words.index(line[0]) for line in text])
+    net = nn.Sequential(nn.Embedding(9, 16), nn.Flatten(), mlp(96, 8))
     return usual(net, x, y)
 
 
