@@ -8,6 +8,7 @@ import argparse
 import math
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -50,6 +51,9 @@ def main() -> None:
 
 def _asked(chosen: list[Case], seeds: range) -> Iterator[tuple[Case, Outcome]]:
     for case in chosen:
+        if case.needs and not find_spec(case.needs):
+            print(f"{case.name:36} skipped: needs {case.needs}")  # noqa: T201
+            continue
         for faulty in (True, False) if case.faulty else (False,):
             for seed in seeds:
                 yield case, apart(outcome_of, case, faulty=faulty, seed=seed)

@@ -65,6 +65,7 @@ class Case:
         enough: the quality that the healthy run reaches and the faulty one does not.
         refusable: whether one clear error is as good as a verdict.
         alone: whether it runs in a process of its own even in the unit tests.
+        needs: a package without which it is skipped.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Case:
     enough: float = 0.0
     refusable: bool = False
     alone: bool = False
+    needs: str = ""
     folder: str = field(default="", compare=False)
 
     def named_by(self, finding: Finding) -> bool:

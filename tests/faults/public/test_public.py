@@ -23,6 +23,8 @@ def one_thread():
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
 def test_a_case_builds_and_takes_two_steps(case: Case):
+    if case.needs:
+        pytest.importorskip(case.needs, reason=f"needs {case.needs}")
     for faulty in (True, False) if case.faulty else (False,):
         found = (apart if case.alone else _called)(quality_of, case, faulty=faulty, seed=0, steps=2)
         assert isinstance(found, tuple)

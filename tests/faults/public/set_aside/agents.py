@@ -55,7 +55,7 @@ def entropy_of_wrong_sign(faulty: bool) -> Run:
         action = chosen.sample()
         reward = (action == best[r]).float()
         policy = -(chosen.log_prob(action) * (reward - reward.mean())).mean()
-        return descend(policy + (1 if faulty else -1) * 0.1 * chosen.entropy().mean(), optimiser)
+        return descend(policy + (1 if faulty else -1) * 0.5 * chosen.entropy().mean(), optimiser)
 
     def quality() -> Tensor:
         return (outputs(net, x).argmax(1) == best).float().mean()

@@ -14,7 +14,7 @@ from torch.nn import functional as F
     "adambielski/siamese-triplet#3",
     what="the hardest negatives are chosen with the wrong comparison: the farthest, which cost nothing",
     names={"loss-term-zero"}, says="The negatives add nothing to the loss: they are far beyond the margin.",
-    words=r"negatives?|margin|collapse|term .*(0|zero|nothing)", also={"output-constant"}, enough=0.8,
+    words=r"negatives?|margin|collapse|term .*(0|zero|nothing)", also={"output-constant"}, enough=0.95,
 )  # fmt: skip
 def farthest_negatives(faulty: bool) -> Run:
     x, y = embedded_classes()
@@ -129,7 +129,7 @@ def codes_never_learn(faulty: bool) -> Run:
             code = self.codes[torch.cdist(z, self.codes).argmin(1)]
             through = z + (code - z).detach()
             pulled = F.mse_loss(through if faulty else code, z.detach())
-            return self.decode(through), pulled + 0.25 * F.mse_loss(z, code.detach())
+            return self.decode(through), pulled + F.mse_loss(z, code.detach())
 
     y = torch.randint(8, (1024,))
     x = torch.randn(8, 16)[y] + 0.1 * torch.randn(1024, 16)
