@@ -68,19 +68,19 @@ def clipped_before_unscaling(faulty: bool) -> Run:
     "pytorch/pytorch#19916", "chemprop/chemprop#607", "Lightning-AI/pytorch-lightning#14085",
     what="the running statistics of a batch norm lag far behind the batches",
     names={"running-statistics"}, says="The running statistics of the batch norm are not those of the batches.",
-    words=r"running (statistics|mean|var)", enough=0.8, also={"overfitting"},
+    words=r"running (statistics|mean|var)", enough=-0.4,
 )  # fmt: skip
 def running_statistics_lag(faulty: bool) -> Run:
-    x, y = classes(2048)
+    x, y = classes(7168)
     x = x + 3
-    (x, held), (y, answers) = x.split(1536), y.split(1536)
+    (x, held), (y, answers) = x.split(6144), y.split(6144)
     net = nn.Sequential(
-        nn.Linear(20, 64, bias=False), nn.BatchNorm1d(64, momentum=5e-4 if faulty else 0.1), nn.ReLU(), nn.Linear(64, 5)
+        nn.Linear(20, 64, bias=False), nn.BatchNorm1d(64, momentum=1e-4 if faulty else 0.1), nn.ReLU(), nn.Linear(64, 5)
     )
     return usual(
-        net, x, y, optimiser=torch.optim.Adam(net.parameters(), lr=1e-2), steps=300, examined_after=True,
+        net, x, y, optimiser=torch.optim.Adam(net.parameters(), lr=3e-3), steps=300, examined_after=True,
         evaluate=lambda: losses(net, F.cross_entropy, (held, answers), (x, y)),
-        quality=lambda: right(net, held, answers),
+        quality=lambda: -losses(net, F.cross_entropy, (held, answers), (x, y))[0],
     )  # fmt: skip
 
 

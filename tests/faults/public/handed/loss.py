@@ -160,7 +160,7 @@ def relu_at_the_end(faulty: bool) -> Run:
     what="the gradients of 16 minibatches are added up and not divided by their number",
     names={"accumulation-not-averaged"},
     says="The gradients of several backward passes are summed: divide the loss by their number.",
-    words=r"divide .*(number|passes|loss)|accumulat", enough=0.8, also={"learning-rate-too-high", "dead-units"},
+    words=r"divide .*(number|passes|loss)|accumulat", enough=0.8, also={"learning-rate-too-high"},
 )  # fmt: skip
 def accumulation_not_averaged(faulty: bool) -> Run:
     x, y = classes()
