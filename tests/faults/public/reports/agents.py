@@ -20,7 +20,7 @@ def corridor(n: int = 4096, length: int = 6) -> tuple[Tensor, Tensor, Tensor, Te
 
 
 @fault(
-    "seungeunrho/minimalRL#32", "seungeunrho/minimalRL#21", "navneet-nmk/pytorch-rl#2",
+    "seungeunrho/minimalRL#32", "seungeunrho/minimalRL#21",
     what="the value of what comes after the end of an episode is counted: values grow beyond all rewards",
     names={"targets-follow-outputs", "terminal-bootstrapped"},
     says="Outputs and targets grow together, without bound or beyond the rewards: mask what comes after the end.",
@@ -49,12 +49,13 @@ def bootstraps_beyond_the_end(faulty: bool) -> Run:
 
 
 @fault(
-    "mohmdelsayed/streaming-drl#3",
-    what="an action is credited with the rewards before it, not with those after it",
-    names={"returns-reversed"}, says="The returns of a step do not depend on what follows it.",
-    words=r"returns?|rewards? (before|past|after)|credit", also={"not-learning"}, enough=0.8,
+    "openai/spinningup#50",
+    what="each reward is kept with the action after it: the last one of an episode counts for none",
+    names={"rewards-shifted"},
+    says="The rewards do not depend on the actions that they are kept with, but on those before.",
+    words=r"rewards? .*(shift|before|action)|returns?|credit", also={"not-learning"}, enough=0.8,
 )  # fmt: skip
-def credited_with_the_past(faulty: bool) -> Run:
+def rewards_shifted(faulty: bool) -> Run:
     net = mlp(9, 4, 32)  # a sign in the first step, asked for only in the last
     optimiser = adam(net, 5e-3)
 
@@ -70,7 +71,9 @@ def credited_with_the_past(faulty: bool) -> Run:
         action = chosen.sample()
         reward = torch.zeros(64, 5)
         reward[:, 4] = (action[:, 0] == sign).float()  # for the first action, given at the end
-        returns = reward.cumsum(1) if faulty else reward.flip(1).cumsum(1).flip(1)
+        if faulty:
+            reward = torch.cat([torch.zeros(64, 1), reward[:, :-1]], 1)
+        returns = reward.flip(1).cumsum(1).flip(1)
         return descend(-(chosen.log_prob(action) * (returns - returns.mean(0))).mean(), optimiser)
 
     def quality() -> Tensor:

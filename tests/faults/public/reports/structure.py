@@ -88,7 +88,7 @@ def low_rank_from_zero_twice(faulty: bool) -> Run:
 
 
 @fault(
-    "pytorch/examples#1029", "stefanopini/simple-HRNet#79",
+    "pytorch/examples#1029",
     what="load_state_dict(strict=False) finds no name that fits: the frozen body keeps its first weights",
     names={"frozen-untrained"}, says="Frozen layers look like fresh ones: their weights were never loaded.",
     words=r"(frozen|loaded|pretrained|checkpoint)", enough=0.85,

@@ -33,7 +33,7 @@ def sampler_given_class_weights(faulty: bool) -> Run:
 
 
 @fault(
-    "zalandoresearch/fashion-mnist#5", "happynear/NormFace#4",
+    "zalandoresearch/fashion-mnist#5",
     what="examples sorted by class and not shuffled: each minibatch has one class",
     names={"batches-of-one-class", "not-shuffled"}, says="Each minibatch has one label only: shuffle the examples.",
     words=r"shuffl|one (label|class)|sorted", enough=0.8,
@@ -50,7 +50,7 @@ def sorted_by_class(faulty: bool) -> Run:
 
 
 @fault(
-    "fastai/fastai#245", "akirasosa/mobile-semantic-segmentation#42",
+    "fastai/fastai#245",
     what="pictures are flipped at random and their masks are not",
     names={"labels-unrelated", "labels-misaligned"}, says="The masks do not lie where the pictures say.",
     words=r"(labels|targets|masks?) .*(belong|align|flip|same (transform|way))", also={"not-learning"}, enough=0.93,

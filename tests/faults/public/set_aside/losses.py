@@ -113,7 +113,7 @@ def gradient_not_reversed(faulty: bool) -> Run:
 
 
 @fault(
-    "andylolu2/jax-vqvae-gpt#2", "karpathy/deep-vector-quantization#2",
+    "andylolu2/jax-vqvae-gpt#2",
     what="the codebook's loss is taken after the straight-through step: the codes get no gradient",
     names={"not-reached-by-gradient"}, words=r"codebook|straight|detach|codes", enough=0.8,
 )  # fmt: skip
