@@ -13,6 +13,7 @@ from backlight.health import Finding
 
 HERE = Path(__file__).parent
 FOLDERS = ("handed", "situations", "reports", "healthy")
+PARTS = ("inputs", "labels", "loss", "network", "loop", "evaluation")
 SET_ASIDE = "set_aside"
 """Cases that whoever improves the doctor does not read: only the last score is made with them."""
 
@@ -74,6 +75,7 @@ class Case:
         names: ids of findings that name the cause, written down before the doctor was asked.
         says: what such a finding should say, where its id is only proposed here.
         words: a pattern; a finding of a new id names the cause too if its title or first advice has it.
+        part: where the cause is, for what is placed and not named: one of `PARTS`; empty where there is no report.
         also: ids of findings that are true of the fault, or of the healthy run, without being its cause.
         enough: the quality that the healthy run reaches and the faulty one does not.
         refusable: whether one clear error is as good as a verdict.
@@ -89,6 +91,7 @@ class Case:
     names: frozenset[str] = frozenset()
     says: str = ""
     words: str = ""
+    part: str = ""
     also: frozenset[str] = frozenset()
     enough: float = 0.0
     refusable: bool = False

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 @fault(
     "huggingface/transformers#46898",
     what="targets are the next ids already, and the loss shifts them once more",
+    part="labels",
     names={"labels-shifted"}, says="The targets are the ids two places on: they were shifted twice.",
     words=r"shifted twice|two places|shift(ed)? once more", enough=0.8,
 )  # fmt: skip
@@ -28,6 +29,7 @@ def labels_shifted_twice(faulty: bool) -> Run:
 @fault(
     "KempnerInstitute/KempnerForge#154",
     what="the targets of a language model are the ids that it reads",
+    part="labels",
     names={"labels-shifted"}, says="The targets are the ids that the net reads: shift them by one.",
     words=r"not shifted|shift (them|the targets) by one|targets are the inputs?", enough=0.8,
 )  # fmt: skip
@@ -40,6 +42,7 @@ def labels_not_shifted(faulty: bool) -> Run:
 @fault(
     "DrexelChatbotGroup/DrexelChatbot#15",
     what="a regression whose inputs are shuffled and whose targets are not",
+    part="labels",
     names={"labels-unrelated"}, enough=0.8, also={"not-learning"},
 )  # fmt: skip
 def targets_in_another_order(faulty: bool) -> Run:
@@ -53,6 +56,7 @@ def targets_in_another_order(faulty: bool) -> Run:
 @fault(
     "facebookresearch/pycls#21", "pytorch/vision#680", "GengDavid/pytorch-cpn#9",
     what="what is done to an example is done to the stored one, again in each epoch: the inputs fade",
+    part="inputs",
     names={"inputs-drift"},
     says="The inputs shrink steadily while the net is trained: stored examples are changed in place.",
     words=r"in place|inputs? (fade|shrink|change)", enough=0.8,
@@ -79,6 +83,7 @@ def augmented_in_place(faulty: bool) -> Run:
 @fault(
     "wkentaro/pytorch-fcn#57", "asyml/texar-pytorch#310",
     what="eval() for the first evaluation, and no train() after it",
+    part="loop",
     names={"evaluation-mode"}, enough=1.0,
 )  # fmt: skip
 def evaluation_mode_left_on(faulty: bool) -> Run:

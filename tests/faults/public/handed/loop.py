@@ -14,6 +14,7 @@ from torch.nn import functional as F
 @fault(
     "ivadomed/ivadomed#55", "pytorch/tutorials#640",
     what="a schedule meant for epochs is stepped with each minibatch: the rate is 0 after a hundred",
+    part="loop",
     names={"rate-ended"},
     says="The schedule brought the learning rate to almost 0 while the loss was still near its start.",
     words=r"schedule", enough=0.8, also={"not-learning"},
@@ -37,6 +38,7 @@ def schedule_stepped_each_batch(faulty: bool) -> Run:
 @fault(
     "victorchall/EveryDream2trainer#175", "milesial/Pytorch-UNet#468",
     what="gradients are clipped while they are still multiplied by the scale of mixed precision",
+    part="loop",
     names={"clipped-before-unscaling"}, says="Gradients are clipped before scaler.unscale_(optimizer).",
     words=r"unscale", enough=0.8,
 )  # fmt: skip
@@ -67,6 +69,7 @@ def clipped_before_unscaling(faulty: bool) -> Run:
 @fault(
     "pytorch/pytorch#19916", "chemprop/chemprop#607", "Lightning-AI/pytorch-lightning#14085",
     what="the running statistics of a batch norm lag far behind the batches",
+    part="network",
     names={"running-statistics"}, says="The running statistics of the batch norm are not those of the batches.",
     words=r"running (statistics|mean|var)", enough=-0.4,
 )  # fmt: skip
@@ -87,6 +90,7 @@ def running_statistics_lag(faulty: bool) -> Run:
 @fault(
     "Trusted-AI/adversarial-robustness-toolbox#1580",
     what="the optimiser steps the net that was copied, not the copy that is trained",
+    part="loop",
     names={"no-step", "optimiser-of-another"}, enough=0.8,
     says="The optimiser steps parameters that are not the net's: it was made for another copy.",
 )  # fmt: skip

@@ -14,6 +14,7 @@ PROBABILITIES = "The loss wants log-probabilities and is given probabilities."
 @fault(
     "MicrosoftDocs/pytorchfundamentals#21", "DeepReinforcementLearning/DeepReinforcementLearningInAction#32",
     what="log_softmax over the batch in place of the classes",
+    part="loss",
     names={"examples-mixed", "softmax-axis"}, words=r"softmax .*(axis|batch|dim)", enough=0.8,
 )  # fmt: skip
 def log_softmax_over_the_batch(faulty: bool) -> Run:
@@ -29,6 +30,7 @@ def log_softmax_over_the_batch(faulty: bool) -> Run:
 @fault(
     "yanx27/Pointnet_Pointnet2_pytorch#30", "AnubhavGupta3377/Text-Classification-Models-Pytorch#9",
     what="nll_loss is given probabilities, not their logarithms",
+    part="loss",
     names={"loss-of-probabilities"}, says=PROBABILITIES, words=r"log-?probabilit|log_softmax", enough=0.9,
 )  # fmt: skip
 def nll_of_probabilities(faulty: bool) -> Run:
@@ -40,6 +42,7 @@ def nll_of_probabilities(faulty: bool) -> Run:
 @fault(
     "avBuffer/UNet3plus_pth#23", "yudi-mars/daisyRec#15",
     what="a sigmoid at the end of the net, and a loss that takes one too",
+    part="loss",
     names={"sigmoid-twice"}, says="A sigmoid is applied twice: the loss takes one too.",
     words=r"sigmoid (is applied )?twice|two sigmoids|sigmoid .* already", enough=-0.3,
 )  # fmt: skip
@@ -57,6 +60,7 @@ def sigmoid_twice(faulty: bool) -> Run:
 @fault(
     "microsoft/ProDA#20", "AberHu/Knowledge-Distillation-Zoo#12",
     what="distillation by kl_div of the student's probabilities, not their logarithms",
+    part="loss",
     names={"loss-of-probabilities"},
     says=PROBABILITIES, words=r"log-?probabilit|log_softmax|never negative", enough=-0.09,
 )  # fmt: skip
@@ -80,6 +84,7 @@ def kl_div_of_probabilities(faulty: bool) -> Run:
 @fault(
     "vitrioil/Speech-Separation#4", "pytorch/pytorch#27626",
     what="logits (batch, classes, time) flattened by view(-1, classes): rows have numbers of several places",
+    part="loss",
     names={"logits-mixed"}, says="The logits were flattened without moving the classes to the end first.",
     words=r"permute|transpose|flattened|mixes? (axes|classes)", enough=0.9, also={"not-learning"},
 )  # fmt: skip
@@ -99,6 +104,7 @@ def logits_flattened_wrongly(faulty: bool) -> Run:
 @fault(
     "huggingface/transformers#2759", "lucidrains/DALLE-pytorch#57",
     what="the loss counts the padding, four ids in five",
+    part="loss",
     names={"padding-counted"}, says="Most targets are the id that fills up the inputs: leave them out of the loss.",
     words=r"padding|ignore_index", enough=-0.6,
 )  # fmt: skip
@@ -119,6 +125,7 @@ def padding_counted(faulty: bool) -> Run:
 @fault(
     "AppliedDataSciencePartners/WorldModels#12", "YannDubs/disentangling-vae#50",
     what="a VAE whose reconstruction is a mean and whose KL is a sum: its latents go unused",
+    part="loss",
     names={"output-constant", "loss-terms"},
     says="The outputs do not differ between examples: one term of the loss outweighs.",
     words=r"outputs? (do|does) not (differ|depend)|outweigh|collapse", enough=0.5, also={"not-learning"},
@@ -144,6 +151,7 @@ def kl_outweighs(faulty: bool) -> Run:
 @fault(
     "ProteomicsML/ProteomicsML#203", "jvargasmu/population_estimation#68",
     what="a ReLU on the output of a regression whose targets are of both signs",
+    part="network",
     names={"output-range"}, says="The output cannot reach many of the targets: its last layer is a ReLU.",
 
     words=r"cannot reach|range of the (output|last)|(ReLU|activation) (at the end|on the output|after the last)",
@@ -158,6 +166,7 @@ def relu_at_the_end(faulty: bool) -> Run:
 @fault(
     "fastai/fastai#3023", "paiml/aprender#2123",
     what="the gradients of 16 minibatches are added up and not divided by their number",
+    part="loop",
     names={"accumulation-not-averaged"},
     says="The gradients of several backward passes are summed: divide the loss by their number.",
     words=r"divide .*(number|passes|loss)|accumulat", enough=0.8, also={"learning-rate-too-high"},

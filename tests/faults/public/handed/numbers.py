@@ -10,6 +10,7 @@ from torch.nn import functional as F
 @fault(
     "pytorch/pytorch#24816", "hyunwoongko/transformer#40",
     what="a batch with an empty sequence: its row of attention is all -inf, and its softmax NaN",
+    part="network",
     names={"not-finite"}, words=r"softmax .*(row|mask)|row .*mask", enough=0.9, also={"input-ignored"},
 )  # fmt: skip
 def row_masked_whole(faulty: bool) -> Run:
@@ -39,6 +40,7 @@ def row_masked_whole(faulty: bool) -> Run:
 @fault(
     "pytorch/pytorch#2421", "mpariente/pytorch_stoi#7", "ronghuaiyang/arcface-pytorch#91",
     what="the root of 0: its slope is infinite, and backward gives NaN",
+    part="network",
     names={"not-finite"}, words=r"root|sqrt|norm of (0|zero)", enough=0.6,
 )  # fmt: skip
 def root_of_zero(faulty: bool) -> Run:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 @fault(
     "zhouhaoyi/Informer2020#59", "vitrioil/Speech-Separation#4",
     what="heads are split by a view where a transpose was meant",
+    part="network",
     names={"heads-mixed"}, says="The heads were split by a view: each has numbers of several positions.",
     words=r"heads? .*(view|transpose)|view .*transpose", enough=0.97,
 )  # fmt: skip
@@ -30,6 +31,7 @@ def heads_split_by_view(faulty: bool) -> Run:
 @fault(
     "timbmg/Sentence-VAE#15", "Stable-Baselines-Team/stable-baselines3-contrib#111",
     what="the last states of both directions, (2, batch, h), are made (batch, 2h) by a view",
+    part="network",
     names={"examples-mixed"}, enough=0.9,
 )  # fmt: skip
 def states_joined_by_view(faulty: bool) -> Run:
@@ -50,6 +52,7 @@ def states_joined_by_view(faulty: bool) -> Run:
 @fault(
     "yunjey/pytorch-tutorial#196", "yunjey/pytorch-tutorial#89", "pytorch/pytorch#1538",
     what="an LSTM that takes (time, batch, features) is given (batch, time, features)",
+    part="network",
     names={"examples-mixed", "batch-first"}, says="The recurrent layer runs along the batch: batch_first=True.",
     words=r"batch_first|along the batch", enough=0.9,
 )  # fmt: skip
@@ -69,6 +72,7 @@ def batch_first_forgotten(faulty: bool) -> Run:
 @fault(
     "nikhilsinghmus/image2reverb#37", "samet-akcay/skip-ganomaly#5",
     what="in the generator's step the fake goes to the discriminator detached",
+    part="loss",
     names={"not-reached-by-gradient"}, words=r"detach", enough=-1.0, also={"no-step"},
 )  # fmt: skip
 def generator_detached(faulty: bool) -> Run:
@@ -92,6 +96,7 @@ def generator_detached(faulty: bool) -> Run:
 @fault(
     "DaoyuanLi2816/Molecule-Generator#23", "keras-team/keras-io#1894",
     what="attention without an encoding of positions, on a task where the order decides",
+    part="network",
     names={"no-positions"},
     says="The order of the inputs makes no difference to the outputs: there is no position encoding.",
     words=r"position(al)?s? (encod|embed)|order of (the )?(input|position|token)", enough=0.9, also={"not-learning"},
@@ -115,6 +120,7 @@ def no_positions(faulty: bool) -> Run:
 @fault(
     "jadore801120/attention-is-all-you-need-pytorch#17", "Qualcomm-AI-research/geometric-algebra-transformer#8",
     what="a layer norm of one's own takes mean and variance along the sequence: each position sees the later ones",
+    part="network",
     names={"sees-the-future", "norm-axis"}, words=r"norm .*(time|sequence|axis)", enough=-0.6,
 )  # fmt: skip
 def norm_over_time(faulty: bool) -> Run:
@@ -141,6 +147,7 @@ def norm_over_time(faulty: bool) -> Run:
 @fault(
     "InseeFrLab/torchTextClassifiers#92", "facebookresearch/detr#96",
     what="the padding mask the wrong way round: attention sees padding only",
+    part="network",
     names={"mask-inverted"}, says="Only the padding is attended to: the mask is inverted.",
     words=r"mask .*(inverted|wrong way|negat)|only the padding", enough=0.9,
 )  # fmt: skip
@@ -165,6 +172,7 @@ def mask_inverted(faulty: bool) -> Run:
 @fault(
     "huggingface/torchMoji#21",
     what="the net returns .data, and the loss is made to require a gradient",
+    part="network",
     names={"not-reached-by-gradient", "no-graph"},
     says="The loss has no graph: .data, .detach() or no_grad in forward.",
     words=r"\.data\b|detach|no_grad", enough=0.8, also={"no-step"},
@@ -188,6 +196,7 @@ def output_without_graph(faulty: bool) -> Run:
 @fault(
     "soumith/cudnn.torch#348", "karpathy/char-rnn#78",
     what="the state of an LSTM is kept from one unrelated minibatch to the next",
+    part="network",
     names={"state-carried-over"},
     says="The net keeps a state from call to call, and the batches do not follow on each other.",
     words=r"state .*(kept|carried|call to call|reset)", enough=0.9, also={"random-in-evaluation"},

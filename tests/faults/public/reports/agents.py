@@ -22,6 +22,7 @@ def corridor(n: int = 4096, length: int = 6) -> tuple[Tensor, Tensor, Tensor, Te
 @fault(
     "seungeunrho/minimalRL#32", "seungeunrho/minimalRL#21",
     what="the value of what comes after the end of an episode is counted: values grow beyond all rewards",
+    part="loss",
     names={"targets-follow-outputs", "terminal-bootstrapped"},
     says="Outputs and targets grow together, without bound or beyond the rewards: mask what comes after the end.",
     words=r"\bdone\b|terminal|bootstrap|grow(s)? (together|without)", enough=-0.5,
@@ -51,6 +52,7 @@ def bootstraps_beyond_the_end(faulty: bool) -> Run:
 @fault(
     "openai/spinningup#50",
     what="each reward is kept with the action after it: the last one of an episode counts for none",
+    part="loss",
     names={"rewards-shifted"},
     says="The rewards do not depend on the actions that they are kept with, but on those before.",
     words=r"rewards? .*(shift|before|action)|returns?|credit", also={"not-learning"}, enough=0.8,

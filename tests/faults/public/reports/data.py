@@ -14,6 +14,7 @@ REPEATED = "The same minibatches come again and again: few different inputs were
 @fault(
     "pytorch/pytorch#5059", "xingyizhou/CenterNet#233",
     what="each worker of the loader starts each epoch with the same random numbers: augmentations repeat",
+    part="inputs",
     names={"inputs-repeat"}, says=REPEATED, words=r"(same|identical) (input|minibatch|augment|random)|repeat",
     also={"overfitting"}, enough=0.78,
 )  # fmt: skip
@@ -44,6 +45,7 @@ def workers_share_a_seed(faulty: bool) -> Run:
 @fault(
     "ZhaoJ9014/face.evoLVe#39", "wandb/examples#444",
     what="next(iter(loader)) in each step, of a loader that does not shuffle: always the first minibatch",
+    part="inputs",
     names={"inputs-repeat"}, says=REPEATED, words=r"(same|one) minibatch|repeat", also={"overfitting"}, enough=0.8,
 )  # fmt: skip
 def first_batch_only(faulty: bool) -> Run:
@@ -60,6 +62,7 @@ def first_batch_only(faulty: bool) -> Run:
 @fault(
     "pytorch/vision#2497", "pytorch/pytorch#53959",
     what="class masks go through ToTensor, which divides by 255, and are made whole numbers again: all 0",
+    part="labels",
     names={"labels-constant"}, enough=0.6,
 )  # fmt: skip
 def masks_through_to_tensor(faulty: bool) -> Run:
@@ -75,6 +78,7 @@ def masks_through_to_tensor(faulty: bool) -> Run:
 @fault(
     "udacity/CarND-Traffic-Sign-Classifier-Project#46", "LCAV/LenslessPiCam#173",
     what="the mean is subtracted from pictures while they are still bytes: what is darker wraps around",
+    part="inputs",
     names={"inputs-wrap"}, says="The inputs jump from one end of their range to the other: bytes overflowed.",
     words=r"overflow|wrap", enough=0.95,
 )  # fmt: skip
@@ -91,6 +95,7 @@ def bytes_overflow(faulty: bool) -> Run:
 @fault(
     "xudonmao/VMT#1",
     what="mixup with one permutation for the inputs and another for the labels",
+    part="labels",
     names={"labels-unrelated", "labels-misaligned"}, says="Part of the labels do not belong to their inputs.",
     words=r"(labels|targets) .*(belong|align|order|permut)", enough=-0.3,
 )  # fmt: skip
@@ -115,6 +120,7 @@ def mixup_of_two_permutations(faulty: bool) -> Run:
 @fault(
     "milesial/Pytorch-UNet#78", "milesial/Pytorch-UNet#65",
     what="masks of 0 and 255 are the targets of a binary cross-entropy",
+    part="labels",
     names={"target-scale", "targets-outside-range"}, says="Targets of a binary cross-entropy lie outside of 0 to 1.",
     words=r"targets? .*\b1\b|(0 (to|and|or) 1)", also={"loss-sign"}, enough=0.85,
 )  # fmt: skip

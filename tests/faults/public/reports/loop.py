@@ -12,6 +12,7 @@ from torch.nn import functional as F
 @fault(
     "WasifurRahman/BERT_multimodal_transformer#22", "gaoyixu/CAIL2020-Argument-Mining#1",
     what="the warm-up takes longer than the whole training: the rate never gets near what was asked for",
+    part="loop",
     names={"learning-rate-too-low", "warmup-too-long"},
     says="The rate is still rising at the end: the warm-up is too long.",
     words=r"warm-?up", enough=0.8,
@@ -37,6 +38,7 @@ def warmup_too_long(faulty: bool) -> Run:
 @fault(
     "workofart/ml-by-hand#85", "NVIDIA-NeMo/Automodel#3444", "areal-project/AReaL#1292",
     what="weights in bfloat16 and a small rate: most steps are rounded away",
+    part="loop",
     names={"updates-rounded-away"},
     says="Most updates are smaller than bfloat16 can tell apart: the weights do not move.",
     words=r"round|bfloat16|precision", also={"learning-rate-too-low", "no-step"}, enough=0.8,

@@ -25,6 +25,7 @@ def neighbours(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 @fault(
     "VinhLoiIT/signet-pytorch#2",
     what="a contrastive loss that takes 1 for pairs that differ, fed with 1 for pairs that are alike",
+    part="labels",
     names={"pairs-inverted"},
     says="Pairs of one class are pushed apart, others pulled together: the labels are inverted.",
     words=r"pairs|invert|wrong way round", enough=0.8,
@@ -55,6 +56,7 @@ def pairs_inverted(faulty: bool) -> Run:
 @fault(
     "ExplainableML/czsl#30", "FlagOpen/FlagEmbedding#1008",
     what="cosines are given to a cross-entropy as they are: no answer can ever be sure",
+    part="loss",
     names={"logits-bounded"}, says="The logits are bounded by 1: the loss cannot fall below its floor. Scale them.",
     words=r"bounded|cosine|temperature|scale .*logits|logits .*(scale|between)", enough=0.8,
 )  # fmt: skip
@@ -104,6 +106,7 @@ def crescent(n: int = 2048) -> Tensor:
 @fault(
     "danielward27/flowjax#208", "VincentStimper/normalizing-flows#27",
     what="the log-determinant of a normalising flow has the wrong sign",
+    part="loss",
     names={"loss-unbounded", "loss-sign"}, says="The loss falls without bound: a term of it has the wrong sign.",
     words=r"sign|without (a )?bound|unbounded", enough=-3.0,
 )  # fmt: skip
@@ -123,6 +126,7 @@ def determinant_of_wrong_sign(faulty: bool) -> Run:
 @fault(
     "amanshenoy/multilogue-net#21", "mlcommons/GaNDLF#209",
     what="class weights the wrong way round: the rare class counts least",
+    part="loss",
     names={"class-never-right", "class-weights"}, says="One class is hardly ever right, and has the smallest weight.",
     words=r"class(es)? .*(never|hardly|weight)|weight.* class", enough=0.8,
 )  # fmt: skip
@@ -144,6 +148,7 @@ def class_weights_swapped(faulty: bool) -> Run:
 @fault(
     "eriklindernoren/PyTorch-GAN#20", "caogang/wgan-gp#25", "Zeleni9/pytorch-wgan#40",
     what="the norm of the gradient penalty is taken along the channels only, for each pixel",
+    part="loss",
     names={"penalty-axis"}, says="The gradient's norm is taken along one axis: flatten each example first.",
     words=r"(norm|penalty) .*(axis|pixel|flatten|dim)", enough=-0.5,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 @fault(
     "pytorch/pytorch#1053", "pytorch/pytorch#715", "asyml/texar-pytorch#72",
     what="hidden layers are kept in a Python list: the optimiser never hears of them",
+    part="network",
     names={"unregistered-layers", "not-in-optimiser"},
     says="Parameters are used that the module does not know: ModuleList.",
     words=r"ModuleList|Python list|registered", enough=-0.4,
@@ -37,6 +38,7 @@ def layers_in_a_list(faulty: bool) -> Run:
 @fault(
     "rosinality/vq-vae-2-pytorch#60", "iduta/iresnet#2",
     what="a residual branch begins with ReLU(inplace=True): the shortcut loses all that is negative",
+    part="network",
     names={"changed-in-place"}, says="A layer's input is changed in place after it was read for the shortcut.",
     words=r"in[- ]?place", enough=0.9,
 )  # fmt: skip
@@ -62,6 +64,7 @@ def shortcut_changed_in_place(faulty: bool) -> Run:
 @fault(
     "circle-hit/SAPT#11", "NovaSky-AI/SkyRL#852", "nvidia-cosmos/cosmos-predict2.5#15",
     what="both matrices of a low-rank change begin at 0: neither gets a gradient",
+    part="network",
     names={"vanishing-gradients", "identical-units", "both-zero"},
     says="Two weights that are multiplied with each other are both 0: neither can begin to learn.",
     words=r"both (begin|start|are)? ?.*(0|zero)|(0|zero) .*both", also={"no-step"}, enough=0.8,
@@ -90,6 +93,7 @@ def low_rank_from_zero_twice(faulty: bool) -> Run:
 @fault(
     "pytorch/examples#1029",
     what="load_state_dict(strict=False) finds no name that fits: the frozen body keeps its first weights",
+    part="network",
     names={"frozen-untrained"}, says="Frozen layers look like fresh ones: their weights were never loaded.",
     words=r"(frozen|loaded|pretrained|checkpoint)", enough=0.85,
 )  # fmt: skip

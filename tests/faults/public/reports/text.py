@@ -12,6 +12,7 @@ from torch.nn import functional as F
 @fault(
     "mlabonne/llm-course#33", "deepseek-ai/DeepSeek-Coder#163",
     what="the id that ends a text also fills up the batch, and is left out of the loss: the end is never learnt",
+    part="labels",
     names={"id-never-counted"}, says="The id 0 is among the inputs, and is never a target that counts.",
     words=r"never (a target|counted|learn)|left out of the loss|ignore", enough=0.8,
 )  # fmt: skip
@@ -36,6 +37,7 @@ def end_never_learnt(faulty: bool) -> Run:
 @fault(
     "ibalazevic/TuckER#17", "hyunwoongko/transformer#2",
     what="padding_idx=0 where 0 is a thing like others: its embedding stays 0",
+    part="network",
     names={"padding-idx-used"}, says="The row of padding_idx is read and never learns: 0 is a real id here.",
     words=r"padding_idx", enough=0.9,
 )  # fmt: skip
@@ -63,6 +65,7 @@ def padding_index_is_a_word(faulty: bool) -> Run:
 @fault(
     "autoliuweijie/BERT-whitening-pytorch#13", "jsboige/CoursIA#15045", "dbiir/UER-py#190",
     what="the mean over a sequence takes in its padding",
+    part="network",
     names={"reads-padding"}, says="The outputs depend on the padding: the mean is taken over it too.",
     words=r"padding", enough=0.9,
 )  # fmt: skip
@@ -85,6 +88,7 @@ def mean_over_padding(faulty: bool) -> Run:
 @fault(
     "lucidrains/flamingo-pytorch#10", "huggingface/transformers#35162", "opendilab/DI-engine#333",
     what="scores.masked_fill(...) whose result is dropped: the mask of padding has no effect",
+    part="network",
     names={"input-ignored", "mask-without-effect"}, says="The mask that the net is given makes no difference.",
     words=r"mask", enough=0.9,
 )  # fmt: skip
@@ -123,6 +127,7 @@ def mask_result_dropped(faulty: bool) -> Run:
 @fault(
     "OpenNMT/OpenNMT-py#1164", "lmjohns3/theanets#132",
     what="a long sequence is learnt in windows, and each window begins with an empty state",
+    part="loop",
     names={"state-not-carried"},
     says="The windows follow on each other, and the state is not carried from one to the next.",
     words=r"state .*(carr|kept|window|reset|begin)", enough=0.9,

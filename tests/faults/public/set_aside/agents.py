@@ -13,6 +13,7 @@ from torch.nn import functional as F
 @fault(
     "thesouther/MARL#8", "ageron/handson-ml2#89", "shakedzy/tic_tac_toe#1",
     what="the target network is updated from itself: it keeps its first weights",
+    part="loss",
     names={"target-network-fixed"}, says="The targets come from a network that never changes.",
     words=r"target net|targets? .*never change", enough=-0.25,
 )  # fmt: skip
@@ -39,6 +40,7 @@ def target_network_fixed(faulty: bool) -> Run:
 @fault(
     "nebuly-ai/optimate#250", "PKU-Alignment/omnisafe#133", "google-deepmind/open_spiel#962",
     what="the entropy of the policy is added to the loss where it should be taken away: it stops to explore",
+    part="loss",
     names={"output-constant", "policy-collapsed"},
     says="The net chooses one action for all inputs, and is sure of it from early on.",
     words=r"entropy|one (action|class|answer)|collapse|explor", also={"saturated-units"}, enough=0.8,

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 @fault(
     "deep-voice/soundbay#49",
     what="WeightedRandomSampler gets a weight for each class: only the first examples are drawn",
+    part="inputs",
     names={"inputs-repeat", "few-examples-seen"}, says="Only two different examples were seen in all steps.",
     words=r"(few|two|2|same) (different )?(example|input|minibatch)|sampler|repeat", also={"overfitting"}, enough=0.85,
 )  # fmt: skip
@@ -35,6 +36,7 @@ def sampler_given_class_weights(faulty: bool) -> Run:
 @fault(
     "zalandoresearch/fashion-mnist#5",
     what="examples sorted by class and not shuffled: each minibatch has one class",
+    part="inputs",
     names={"batches-of-one-class", "not-shuffled"}, says="Each minibatch has one label only: shuffle the examples.",
     words=r"shuffl|one (label|class)|sorted", enough=0.8,
 )  # fmt: skip
@@ -52,6 +54,7 @@ def sorted_by_class(faulty: bool) -> Run:
 @fault(
     "fastai/fastai#245",
     what="pictures are flipped at random and their masks are not",
+    part="labels",
     names={"labels-unrelated", "labels-misaligned"}, says="The masks do not lie where the pictures say.",
     words=r"(labels|targets|masks?) .*(belong|align|flip|same (transform|way))", also={"not-learning"}, enough=0.93,
 )  # fmt: skip
@@ -78,6 +81,7 @@ def flipped_without_the_mask(faulty: bool) -> Run:
 @fault(
     "JeasunLok/ResNet-pytorch#1", "mlpack/examples#213", "jchen42703/kits19-cnn#22",
     what="training inputs are normalised, held-out inputs are not",
+    part="evaluation",
     names={"evaluation-inputs-differ"}, says="The inputs in evaluation have another scale than those in training.",
     words=r"(evaluation|held-out) .*(scale|normali)|normali[sz]ed? .*(evaluation|held)", enough=0.8,
 )  # fmt: skip
@@ -95,6 +99,7 @@ def evaluated_without_normalising(faulty: bool) -> Run:
 @fault(
     "shmsw25/qa-hard-em#14",
     what="the vocabulary is of lower case and the text is not: nearly all ids are the unknown one",
+    part="inputs",
     names={"input-constant"}, says="Nearly all inputs are one id.",
     words=r"one id|same (id|input|token)|unknown|constant",
     also={"not-learning", "labels-unrelated"}, enough=0.8,
@@ -112,6 +117,7 @@ def words_unknown(faulty: bool) -> Run:
 @fault(
     "sktime/pytorch-forecasting#182", "etna-team/etna#400",
     what="the value that is to be forecast stands among the inputs",
+    part="inputs",
     names={"input-contains-target"}, says="One of the inputs is the target.",
     words=r"input .*(is|contains|equals) the target|leak|target .*(among|in) the inputs", enough=0.5,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 @fault(
     "md-mohaiminul/ViS4mer#4", "FunctionLab/selene#115",
     what="ReduceLROnPlateau is given an accuracy and waits for it to fall: the rate goes down while all is well",
+    part="loop",
     names={"rate-ended"}, says="The schedule brought the learning rate to almost 0 while the loss was still falling.",
     words=r"schedule|rate (fell|falls|was (lowered|reduced)|goes down)|plateau", also={"not-learning"}, enough=0.8,
 )  # fmt: skip
@@ -36,6 +37,7 @@ def plateau_of_the_wrong_kind(faulty: bool) -> Run:
 @fault(
     "huggingface/transformers#2995", "eriklindernoren/PyTorch-YOLOv3#325",
     what="an epoch has fewer minibatches than are to be accumulated, and forgets the gradients at its start",
+    part="loop",
     names={"no-step"}, enough=0.8,
 )  # fmt: skip
 def accumulation_never_complete(faulty: bool) -> Run:
@@ -63,6 +65,7 @@ def accumulation_never_complete(faulty: bool) -> Run:
 @fault(
     "ostris/ai-toolkit#1034",
     what="the average of the weights is moved away from them, and is what is evaluated and kept",
+    part="evaluation",
     names={"average-diverges", "evaluated-another-net"},
     says="The held-out loss is of another net than the one that is trained.",
     words=r"average|EMA|another net", enough=0.8,

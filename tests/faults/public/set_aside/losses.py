@@ -13,6 +13,7 @@ from torch.nn import functional as F
 @fault(
     "adambielski/siamese-triplet#3",
     what="the hardest negatives are chosen with the wrong comparison: the farthest, which cost nothing",
+    part="loss",
     names={"loss-term-zero"}, says="The negatives add nothing to the loss: they are far beyond the margin.",
     words=r"negatives?|margin|collapse|term .*(0|zero|nothing)", also={"output-constant"}, enough=0.95,
 )  # fmt: skip
@@ -34,6 +35,7 @@ def farthest_negatives(faulty: bool) -> Run:
 @fault(
     "jakeret/tf_unet#15", "ScrollPrize/villa#1644",
     what="the Dice loss is given logits, not probabilities",
+    part="loss",
     names={"loss-of-logits"}, says="The Dice loss wants probabilities and is given numbers outside of 0 to 1.",
     words=r"sigmoid|probabilit|outside of 0", also={"loss-sign"}, enough=0.75,
 )  # fmt: skip
@@ -56,6 +58,7 @@ def dice_of_logits(faulty: bool) -> Run:
 @fault(
     "dev4488/VAE_gumble_softmax#1", "FluxML/model-zoo#147",
     what="the KL of a VAE has a minus too many: latents run away from the prior",
+    part="loss",
     names={"loss-unbounded", "loss-sign", "loss-terms"},
     says="The loss falls without bound: a term of it has the wrong sign.",
     words=r"sign|without (a )?bound|unbounded|minus", enough=-20.0,
@@ -74,6 +77,7 @@ def kl_of_wrong_sign(faulty: bool) -> Run:
 @fault(
     "zou-longkun/GAST#3",
     what="the gradient of the domain classifier is not reversed: features keep what tells the domains apart",
+    part="loss",
     names={"adversary-helped"}, says="The adversary's loss falls with the net's: its gradient is not reversed.",
     words=r"revers|advers|domain", enough=0.8,
 )  # fmt: skip
@@ -115,6 +119,7 @@ def gradient_not_reversed(faulty: bool) -> Run:
 @fault(
     "andylolu2/jax-vqvae-gpt#2",
     what="the codebook's loss is taken after the straight-through step: the codes get no gradient",
+    part="loss",
     names={"not-reached-by-gradient"}, words=r"codebook|straight|detach|codes", enough=0.8,
 )  # fmt: skip
 def codes_never_learn(faulty: bool) -> Run:

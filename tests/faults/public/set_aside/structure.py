@@ -11,6 +11,7 @@ from torch.nn import functional as F
 @fault(
     "pytorch/pytorch#19250", "pytorch/pytorch#11991",
     what="a group norm with as many groups as channels on (batch, channels): each number is normalised alone, to 0",
+    part="network",
     names={"norm-of-one-number", "vanishing-signal"},
     says="A norm has one number to work on, and gives 0 whatever it is.",
     words=r"norm .*(one (number|value|element)|alone|0)", enough=0.8,
@@ -26,6 +27,7 @@ def norm_of_one_number(faulty: bool) -> Run:
 @fault(
     "danielegrattarola/spektral#21", "pyg-team/pytorch_geometric#6251",
     what="a graph convolution without self-loops: a node never sees its own features",
+    part="network",
     names={"own-features-lost"}, says="A node's outputs do not depend on its own features: there are no self-loops.",
     words=r"self-?loop|own (features|input)", also={"input-ignored", "labels-unrelated", "not-learning"}, enough=0.6,
 )  # fmt: skip
@@ -60,6 +62,7 @@ def no_self_loops(faulty: bool) -> Run:
 @fault(
     "huggingface/optimum-graphcore#304", "RUCAIBox/RecBole#2046",
     what="Embedding.from_pretrained of random vectors: it freezes them unless it is told otherwise",
+    part="network",
     names={"frozen-untrained"}, says="The embedding is frozen, and its vectors look random.",
     words=r"frozen|freeze|requires_grad", enough=0.9,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 @fault(
     "huggingface/transformers#20797", "huggingface/transformers#4840",
     what="a masked language model whose loss counts all ids, not only those that were hidden",
+    part="labels",
     names={"copies-inputs", "labels-shifted"}, says="Most targets are the ids that the net reads at their very places.",
     words=r"(targets?|labels?) .*(inputs?|reads|same place)|copy|hidden|masked", enough=0.7,
 )  # fmt: skip
@@ -35,6 +36,7 @@ def all_ids_counted(faulty: bool) -> Run:
 @fault(
     "vgel/repeng#38", "thtrieu/qclass_dl#1",
     what="the last output of a recurrent net is taken, which for most sequences stands at padding",
+    part="network",
     names={"reads-padding"}, says="The output is read where most examples have padding.", words=r"padding|lengths",
     enough=0.9,
 )  # fmt: skip
@@ -56,6 +58,7 @@ def last_output_at_padding(faulty: bool) -> Run:
 @fault(
     "cmu-l3/anlp-fall2025-code#1", "tanjimin/C.Origami#42", "AkiRusProd/numpy-transformer#1",
     what="positions are numbered along the batch, not along the sequence",
+    part="network",
     names={"no-positions", "examples-mixed", "position-axis"},
     says="An example's outputs depend on its place in the batch: positions run along the batch.",
     words=r"position|order of|place in the batch", enough=0.9, also={"not-learning"},
@@ -80,6 +83,7 @@ def positions_along_the_batch(faulty: bool) -> Run:
 @fault(
     "esceptico/perceiver-io#9",
     what="scores of attention are multiplied by the root of the width where they should be divided",
+    part="network",
     names={"attention-saturated", "saturated-units"},
     says="Attention looks at one position only from the start: its scores are too large.",
     words=r"attention .*(satur|scale|one (position|key)|large)|sqrt|root of", enough=0.9,
@@ -107,6 +111,7 @@ def scores_scaled_up(faulty: bool) -> Run:
 @fault(
     "SeanNaren/deepspeech.pytorch#354",
     what="the blank of a CTC loss is the first index, and the labels take it for the last",
+    part="loss",
     names={"ctc-blank"}, says="Targets of the CTC loss contain its blank.", words=r"blank", enough=0.8,
 )  # fmt: skip
 def blank_at_the_wrong_index(faulty: bool) -> Run:
