@@ -3,7 +3,7 @@
 import importlib
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ class Case:
         refusable: whether one clear error is as good as a verdict.
         alone: whether it runs in a process of its own even in the unit tests.
         needs: a package without which it is skipped.
+        folder: of the file that it is in.
     """
 
     name: str
@@ -97,7 +98,7 @@ class Case:
     refusable: bool = False
     alone: bool = False
     needs: str = ""
-    folder: str = field(default="", compare=False)
+    folder: str = ""
 
     def named_by(self, finding: Finding) -> bool:
         """Return whether a finding names the cause."""
@@ -148,8 +149,7 @@ def cases(*folders: str) -> Iterator[Case]:
             for thing in vars(module).values():
                 for case in thing if isinstance(thing, tuple) else (thing,):
                     if isinstance(case, Case):
-                        object.__setattr__(case, "folder", folder)
-                        yield case
+                        yield replace(case, folder=folder)
 
 
 def seeded(case: Case, *, faulty: bool, seed: int) -> Run:

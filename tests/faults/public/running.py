@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import multiprocessing
-import os
 import time
 import traceback
 import warnings
@@ -151,6 +150,3 @@ def apart(function: Any, case: Case, **arguments: Any) -> Any:
 def as_line(told: Outcome) -> str:
     """Return one line of JSON."""
     return json.dumps(asdict(told))
-
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
