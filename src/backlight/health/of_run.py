@@ -1,8 +1,6 @@
 """A run directory's measurements: what a watched training kept, or what one batch tells afterwards."""
 
-import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -10,10 +8,10 @@ from backlight.core import RunError
 from backlight.models.neural import NeuralModel
 from backlight.runs import RunDirectory
 from backlight.training import Session, reopen
-from backlight.training.run_watcher import load_measurements
-from backlight.watch.api import compare_splits
-from backlight.watch.ours.examine import examine_module
-from backlight.watch.records import EvaluationPoint, LossPoint, Measurements
+from backlight.training.run_watcher import load_measurements, with_losses
+from backlight.watch.api import adapter_for, compare_splits
+from backlight.watch.examine import examine_with
+from backlight.watch.records import Measurements
 
 EXAMINED = 256
 """Training examples of the batch that a run is examined with where it was not watched."""
@@ -47,19 +45,6 @@ def _examined(session: Session, model: NeuralModel, run: RunDirectory) -> Measur
     model.set_rng(np.random.default_rng(session.plan.seed))
     train = session.data["train"]
     batch = train.batch(np.linspace(0, len(train) - 1, min(EXAMINED, len(train))).astype(np.int64))
-    metrics = run.load_metrics()
     items = session.splits.train.items, session.splits.dev.items
-    return replace(
-        examine_module(model, batch.x, batch.y, loss=None, causal=None),
-        split=compare_splits(*items) if session.ends else None,
-        losses=tuple(LossPoint(step=one["step"], loss=_number(one["loss"])) for one in metrics if "loss" in one),
-        evaluations=tuple(
-            EvaluationPoint(step=one["step"], dev=_number(one["dev_nats"]), train=_number(one["train_nats"]))
-            for one in metrics
-            if "dev_nats" in one
-        ),
-    )
-
-
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
+    found = examine_with(adapter_for(model), batch.x, batch.y, loss=None, causal=None)
+    return with_losses(replace(found, split=compare_splits(*items) if session.ends else None), run)

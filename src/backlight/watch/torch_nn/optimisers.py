@@ -1,4 +1,4 @@
-"""The optimisers of a model: found by watching all optimisers step, so that nobody has to name them."""
+"""The optimisers of a PyTorch model: found by watching all optimisers step, so that they need not be named."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -15,7 +15,7 @@ _SETTINGS: Final = (
 )  # fmt: skip
 
 
-class Optimisers:
+class TorchOptimisers:
     """The optimisers that have parameters of a model.
 
     Args:
@@ -37,7 +37,8 @@ class Optimisers:
         self._places: dict[int, tuple[int, list[int]]] = {}
         self.found: list[Any] = list(known)
         self._facts = [_groups(optimiser) for optimiser in self.found]
-        self._strangers: dict[int, Any] = {}
+        # whether each optimiser that was seen has parameters of the model; kept, so that no other can have its id
+        self._seen = {id(one): (one, True) for one in self.found}
         self._before = before
         self._after = after
         self._handles: list[RemovableHandle] = []
@@ -60,26 +61,26 @@ class Optimisers:
         """Count steps anew."""
         self.steps = 0
 
-    def _ours(self, optimiser: Any) -> bool:
-        if any(one is optimiser for one in self.found):
-            return True
-        if id(optimiser) in self._strangers:
-            return False
-        if any(id(parameter) in self._parameters for group in optimiser.param_groups for parameter in group["params"]):
+    def _is_of_the_model(self, optimiser: Any) -> bool:
+        seen = self._seen.get(id(optimiser))
+        if seen is not None:
+            return seen[1]
+        held = (parameter for group in optimiser.param_groups for parameter in group["params"])
+        found = any(id(parameter) in self._parameters for parameter in held)
+        self._seen[id(optimiser)] = optimiser, found
+        if found:
             self.found.append(optimiser)
             self._facts.append(_groups(optimiser))
-            return True
-        self._strangers[id(optimiser)] = optimiser  # kept, so that no other can have its id
-        return False
+        return found
 
     def _about_to_step(self, optimiser: Any, args: Any, kwargs: Any) -> None:
         del args, kwargs
-        if self._ours(optimiser):
+        if self._is_of_the_model(optimiser):
             self._before(optimiser)
 
     def _has_stepped(self, optimiser: Any, args: Any, kwargs: Any) -> None:
         del args, kwargs
-        if self._ours(optimiser):
+        if self._is_of_the_model(optimiser):
             self.steps += 1
             self._after(optimiser)
 
@@ -91,11 +92,12 @@ class Optimisers:
 
     def places(self, optimiser: Any) -> list[int]:
         """Return which of the model's parameters an optimiser has, by their place in the model."""
-        held = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-        known, places = self._places.get(id(optimiser), (0, []))
-        if known != len(held):  # a group was added
+        count = sum(len(group["params"]) for group in optimiser.param_groups)
+        known, places = self._places.get(id(optimiser), (-1, []))
+        if known != count:  # it is new, or a group was added
+            held = (parameter for group in optimiser.param_groups for parameter in group["params"])
             places = sorted(self._parameters[id(one)] for one in held if id(one) in self._parameters)
-            self._places[id(optimiser)] = len(held), places
+            self._places[id(optimiser)] = count, places
         return places
 
     def group_of(self) -> dict[int, int]:
