@@ -26,7 +26,7 @@ from backlight.models import GPT, GPTConfig
 from backlight.optim import AdamW, WarmupCosine, clip_grad_norm
 from backlight.text import Sequences, Vocabulary, load_corpus, split_corpus
 from backlight.training import mean_nll
-from backlight.training.stepping import Stepper
+from backlight.training.compiled_step import Stepper
 
 # %% [markdown]
 # ## One long text
