@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from backlight.health import watch
+from backlight.watch import numbers
 from backlight.watch.records import LayerRecord, Measurements, Spread, StepRecord
 from backlight.watch.torch_nn import statistics
 
@@ -97,15 +98,18 @@ class Independent:
         )
 
 
-@pytest.mark.parametrize("kernel", [True, False], ids=["kernel", "stacks"])
+@pytest.mark.parametrize("way", ["kernel", "numpy", "device"])
 @pytest.mark.parametrize(
     ("make", "batch"), [(mlp, ids), (ConvNet, images), (resnet, images)], ids=["MLP", "CNN", "ResNet"]
 )
 def test_a_recorded_step_is_what_numpy_says(
-    make: Callable[[], nn.Module], batch: Any, kernel: bool, monkeypatch: pytest.MonkeyPatch
+    make: Callable[[], nn.Module], batch: Any, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not kernel:
+    if way != "kernel":
         monkeypatch.setattr(statistics, "kernel", lambda: None)
+        monkeypatch.setattr(numbers, "kernel", lambda: None)
+    if way == "device":  # as a large tensor on another device is measured
+        monkeypatch.setattr(statistics, "is_near", lambda _: False)
     torch.manual_seed(3)
     model = make()
     optimiser = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)

@@ -10,9 +10,11 @@ from backlight.nn import Module
 from backlight.optim.optimiser import Optimiser
 from backlight.runs import RunDirectory
 from backlight.watch.backlight_nn import BacklightAdapter
+from backlight.watch.passes import named_inputs
 from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, NonFinite, SplitFacts
-from backlight.watch.stream import kept_bytes, line_of, network_of, parse, records_of
-from backlight.watch.watcher import Watcher, named_inputs
+from backlight.watch.stream import line_of, network_of, records_of
+from backlight.watch.stream_reader import kept_bytes, parse
+from backlight.watch.watcher import Watcher
 
 
 class RunWatcher(Watcher):
@@ -48,7 +50,7 @@ class RunWatcher(Watcher):
     def before_step(self, *inputs: Array) -> None:
         """Report that a training step begins, and with which ids."""
         if self._recording:
-            self._passes[0] = named_inputs(self.adapter, inputs, {})
+            self._passes.inputs[0] = named_inputs(self.adapter, inputs, {})
             self._capture.attach()
 
     def before_backward(self) -> None:
@@ -80,11 +82,11 @@ class RunWatcher(Watcher):
             return
         super()._begin_stream()
         if self._split is not None:
-            self._write("split", self._split)
+            self._writer.write("split", self._split)
 
     def state_dict(self) -> dict[str, Array]:
         """Return what the next records depend on besides the run. The stream is then complete up to here."""
-        self.flush()
+        self._writer.flush()
         return self._measurer.dead_units.state_dict()
 
     def restore(self, step: int, state: Mapping[str, Array]) -> None:
@@ -112,7 +114,7 @@ class RunWatcher(Watcher):
         self._first_nonfinite = kept.first_nonfinite
         self._not_measured = {one.what: one for one in kept.not_measured}
         if kept.layers:
-            self._network = line_of("network", network_of(kept, 0))
+            self._writer.network = line_of("network", network_of(kept, 0))
 
 
 class _RunStream:

@@ -1,23 +1,19 @@
-"""What the watching mechanism asks of a framework. `backlight_nn` answers for this package, `torch_nn` for PyTorch.
+"""What the watching mechanism asks of a framework. `backlight_nn` answers for this package, `torch_nn` for PyTorch."""
 
-A "tensor" below is the framework's tensor, a node of its graph. What `values` makes of it is what `measure` takes.
-"""
-
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from types import TracebackType
+from typing import Any, ClassVar, Literal, Protocol, Self
 
-from backlight.core import Array
+from backlight.core import Array, ConfigError
 from backlight.nn.kind import Kind
-from backlight.watch.numbers import Block
+from backlight.watch.calls import Call, CallTaker, Layer
+from backlight.watch.graph import Graph
 from backlight.watch.records import OptimiserFacts, Setting
-
-if TYPE_CHECKING:
-    from backlight.watch.capture import Call, Capture
-    from backlight.watch.layers import Layer
+from backlight.watch.tensors import Tensors
 
 Remove = Callable[[], None]
 LayerHook = Callable[[Any, Any, Any], None]
@@ -95,7 +91,7 @@ class Optimisers(Protocol):
         """Return what they were when they were first seen; None if there are none."""
 
 
-class Adapter(ABC):
+class Adapter(Tensors, Graph):
     """One network and its framework.
 
     Args:
@@ -132,11 +128,11 @@ class Adapter(ABC):
         """Return whether a module is watched as a layer."""
 
     @abstractmethod
-    def describe(self, layer: "Layer") -> LayerDescription:
+    def describe(self, layer: Layer) -> LayerDescription:
         """Return what can be known of a layer's module without running it."""
 
     @abstractmethod
-    def channel_axis(self, layer: "Layer | None", shape: Sequence[int], inherited: int | None) -> int:
+    def channel_axis(self, layer: Layer | None, shape: Sequence[int], inherited: int | None) -> int:
         """Return the axis of a layer's output that has its units.
 
         Args:
@@ -160,16 +156,8 @@ class Adapter(ABC):
         """Return how many numbers one output of a weight matrix is a sum of."""
 
     @abstractmethod
-    def has_identical_units(self, weight: Any) -> bool:
-        """Return whether all output units of a weight matrix have the same weights."""
-
-    @abstractmethod
-    def units_of(self, weight: Any) -> int:
-        """Return how many output units a weight matrix has."""
-
-    @abstractmethod
-    def dtype_name(self, tensor: Any) -> str:
-        """Return the name of a tensor's dtype, by NumPy's names."""
+    def identical_units(self, weight: Any) -> bool | None:
+        """Return whether all output units of a weight matrix have the same weights; None if there is only one."""
 
     @abstractmethod
     def optimisers(
@@ -203,84 +191,6 @@ class Adapter(ABC):
         del optimiser
         return 1.0
 
-    # -- tensors -------------------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def tensors_in(self, thing: Any) -> Iterator[Any]:
-        """Yield the tensors in what a module takes or gives, in order."""
-
-    @abstractmethod
-    def is_tensor(self, thing: Any) -> bool:
-        """Return whether something is a tensor of this framework."""
-
-    @abstractmethod
-    def is_input(self, tensor: Any) -> bool:
-        """Return whether a record can be made of an input: it holds real numbers or ids, and is dense and not empty."""
-
-    @abstractmethod
-    def awaits_gradient(self, tensor: Any) -> bool:
-        """Return whether a gradient will come to a result."""
-
-    @abstractmethod
-    def why_not_measured(self, tensor: Any) -> str | None:
-        """Return why a tensor cannot be measured; None if it can: real, floating point, dense, plain, not empty."""
-
-    @abstractmethod
-    def values(self, tensor: Any) -> Any:
-        """Return a measurable tensor as `measure` takes it, without a copy if that can be."""
-
-    def values_of(self, tensors: Sequence[Any]) -> Sequence[Any]:
-        """Return `values` of each."""
-        return list(map(self.values, tensors))
-
-    @abstractmethod
-    def copied(self, tensor: Any) -> Any:
-        """Return a copy of a tensor for `measure`."""
-
-    @abstractmethod
-    def array(self, tensor: Any) -> Array:
-        """Return a tensor's numbers as a new array, float32 or float64 for floating-point ones."""
-
-    @abstractmethod
-    def number(self, loss: Any) -> float:
-        """Return a loss of one number as a float.
-
-        Raises:
-            ValueError: it is not one number.
-        """
-
-    @abstractmethod
-    def sampled(self, tensor: Any, step: int) -> Any:
-        """Return every `step`-th number of a tensor, flat, as a copy."""
-
-    @abstractmethod
-    def empty_like(self, tensor: Any) -> Any:
-        """Return room for a copy of a tensor's values."""
-
-    @abstractmethod
-    def features(self, tensor: Any, step: int) -> Array:
-        """Return every `step`-th feature (B, ...) of a tensor, of ids every `step`-th number, as a new array."""
-
-    @abstractmethod
-    def rows(self, tensor: Any, axis: int, most: int) -> Array:
-        """Return a tensor as (N, C), the given axis last; if it has more than `most` numbers, evenly spaced rows."""
-
-    @abstractmethod
-    def first_rows(self, tensor: Any, axis: int, count: int) -> Array:
-        """Return the first rows of a tensor as (N, C), the given axis last."""
-
-    @abstractmethod
-    def measure(
-        self, block: Block, values: Sequence[Any], *, start: int = 0, less: Sequence[Any] | None = None,
-        copies: Sequence[Any] | None = None,
-    ) -> None:  # fmt: skip
-        """Measure; see `numbers.measure`."""
-
-    def version(self, tensor: Any) -> int:
-        """Return how often a tensor has been changed in place, where that is known."""
-        del tensor
-        return 0
-
     @abstractmethod
     def looks_broken(self, parameters: Sequence[Any]) -> bool:
         """Return whether the first gradient that there is holds a number that is not finite, at next to no cost."""
@@ -292,7 +202,7 @@ class Adapter(ABC):
         """Return whether results of this moment have a graph."""
 
     @abstractmethod
-    def hook_layer(self, layer: "Layer", capture: "Capture") -> Remove:
+    def hook_layer(self, layer: Layer, capture: CallTaker) -> Remove:
         """Let `capture.on_module` see each call of a layer's module."""
 
     @abstractmethod
@@ -304,14 +214,14 @@ class Adapter(ABC):
         """Call `hook(output)` once the model has returned, or `hook(None)` if it has failed; after all other hooks."""
 
     @abstractmethod
-    def await_gradient(self, call: "Call", capture: "Capture", *, at_once: bool) -> None:
+    def await_gradient(self, call: Call, capture: CallTaker, *, at_once: bool) -> None:
         """Let a call's gradient be kept, and if `at_once`, let `capture.on_gradient` see it as it arrives."""
 
     @abstractmethod
     def hook_gradient(self, tensor: Any, hook: Callable[[Any], None]) -> None:
         """Call `hook(gradient)` when a result's gradient arrives."""
 
-    def collect(self, calls: Sequence["Call"]) -> set["Layer"]:
+    def collect(self, calls: Sequence[Call]) -> set[Layer]:
         """Take in the gradients that wait in calls' tensors, and return the layers whose output was changed in place.
 
         The values of such a call are None afterwards, unless they are a copy.
@@ -328,53 +238,6 @@ class Adapter(ABC):
         """Return whether the model runs under a transformation (vmap, a compiler), where its results are no numbers."""
         return False
 
-    # -- the graph -----------------------------------------------------------------------------------------------------
-
-    shape_ops: ClassVar[frozenset[str]]
-    """Names of the ops that move numbers and change none."""
-
-    reads_every_graph: ClassVar[bool]
-    """Whether the loss's graph is read in every recorded step, and not only in the first: it is cheap, and holds the
-    targets."""
-
-    @abstractmethod
-    def node(self, tensor: Any) -> Any:
-        """Return the node of the graph that a tensor is the result of; None if it has none."""
-
-    @abstractmethod
-    def op_name(self, node: Any) -> str:
-        """Return the name of a node's op."""
-
-    @abstractmethod
-    def parents(self, node: Any) -> Iterable[Any]:
-        """Return the nodes that a node's gradient goes to."""
-
-    @abstractmethod
-    def leaf(self, node: Any) -> Any:
-        """Return the tensor that a node without parents stands for; None for other nodes."""
-
-    @abstractmethod
-    def loss_kind(self, names: Sequence[str]) -> str:
-        """Return what a loss is, by the names of the ops from it down to the model's output."""
-
-    @abstractmethod
-    def reduction(self, nodes: Sequence[Any], names: Sequence[str]) -> str | None:
-        """Return "mean" or "sum", or None if the ops from the loss down to the output do not show which."""
-
-    @abstractmethod
-    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], rank: int) -> int:
-        """Return the axis of an output of so many axes that has the classes of a cross-entropy."""
-
-    def loss_input(self, node: Any) -> Any:
-        """Return the tensor that a loss's op reads, if this is one; else None."""
-        del node
-        return None
-
-    def known_targets(self, nodes: Sequence[Any]) -> Array | None:
-        """Return the targets that a loss was given, if its graph holds them; None if not."""
-        del nodes
-        return None
-
     # -- one batch, and everything as it was ---------------------------------------------------------------------------
 
     @abstractmethod
@@ -390,7 +253,7 @@ class Adapter(ABC):
         """Set training or evaluation mode."""
 
     @abstractmethod
-    def graph(self, *, on: bool) -> AbstractContextManager[Any]:
+    def recording(self, *, on: bool) -> AbstractContextManager[Any]:
         """Return a block in which results have a graph, or have none."""
 
     @abstractmethod
@@ -404,3 +267,40 @@ class Adapter(ABC):
     @abstractmethod
     def output_of(self, result: Any) -> Any:
         """Return the tensor that a model's result is about: its logits, or its first floating-point tensor."""
+
+
+class Guard:
+    """What happens inside `with Guard(adapter):` to weights, buffers, gradients, modes and random states is undone.
+
+    Each of them is put back by itself, so that one that cannot be does not keep the others from it.
+
+    Args:
+        adapter: the network and its framework.
+
+    Raises:
+        ConfigError: on leaving: something could not be put back.
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+
+    def __enter__(self) -> Self:
+        self._undo = list(self._adapter.undo_list())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        failed: list[tuple[str, Exception]] = []
+        for what, undo in self._undo:
+            try:
+                undo()
+            except Exception as reason:  # noqa: BLE001  (whatever it is, the others are still to be put back)
+                failed.append((what, reason))
+        self._undo = []
+        if failed and error is None:
+            what, cause = failed[0]
+            raise ConfigError(
+                f"a network that is examined is put back as it was; this could not be: {what} "
+                f"({type(cause).__name__}: {cause!s:.80}). Make the network anew before you train it."
+            ) from cause

@@ -1,19 +1,15 @@
 """What the layers gave in one recorded step, and the gradients that came back to them."""
 
-import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from backlight.nn.kind import Kind
 from backlight.watch.adapter import Adapter, Remove
-from backlight.watch.kinds import FUNCTIONS
-from backlight.watch.layers import Layer, Layers, claim
-from backlight.watch.loss_graph import unchanged_sources
-from backlight.watch.notes import Notes, Wanted, notes_of
-from backlight.watch.numbers import Block, Layout
-from backlight.watch.records import Setting
+from backlight.watch.calls import Call, Layer, Place, Wanted, numel
+from backlight.watch.graph import unchanged_sources
+from backlight.watch.layers import Layers, claim
+from backlight.watch.notes import notes_of
+from backlight.watch.numbers import Block, Layout, want_output
 
 LARGE = 1 << 17
 """A result of this many numbers is measured at once and let go; smaller ones wait for the end of the step."""
@@ -23,66 +19,6 @@ MOST_HELD = 1 << 22
 
 MOST_CALLS = 4_000
 """Calls that are looked at in one step: of a cell that runs over a long text, not all."""
-
-NO_UNITS = frozenset({"softmax", "shape"})
-"""Roles of layers whose outputs have no units."""
-
-Place = tuple[Block, int]
-"""A row of a block."""
-
-
-class Call:
-    """One call of a layer.
-
-    Attributes:
-        layer: the layer; None for a function's call until it is clear that no module's hook will claim it.
-        tensor: what it gave; None once a large one was measured.
-        args: what it read, unless that is large.
-        training: the module's mode.
-        version: how often the tensor had been changed in place.
-        number: of the forward pass.
-        values: what is to be measured: the tensor's values, or a copy if it may be changed in place.
-        shape: of the tensor.
-        axis: where its units are.
-        function: its name, if it is a function's.
-        gradient: what came back, for `measure`.
-        arrivals: how often one came back, where that is seen.
-        retained: whether the gradient waits in the tensor.
-        output_at, gradient_at, notes: where the measurements of a large one stand, and the notes on it.
-        settings: of a function.
-        reads: the layers whose outputs come to it unchanged, until the layer has been given them.
-    """
-
-    values: Any = None
-    shape: Any = ()
-    axis = -1
-    function: str | None = None
-    gradient: Any = None
-    arrivals = 0
-    retained = False
-    notes: Notes | None = None
-    output_at: Place | None = None
-    gradient_at: Place | None = None
-    reads: tuple[str, ...] | None = None
-    settings: Mapping[str, Setting] = MappingProxyType({})
-
-    def __init__(self, layer: Layer | None, tensor: Any, args: Any, training: bool, version: int, number: int) -> None:
-        self.layer = layer
-        self.tensor = tensor
-        self.args = args
-        self.training = training
-        self.version = version
-        self.number = number
-
-    @property
-    def kind(self) -> Kind:
-        """What the layer does, or the function."""
-        return FUNCTIONS[str(self.function)] if self.layer is None else self.layer.kind
-
-    @property
-    def name(self) -> str:
-        """The layer's name."""
-        return "" if self.layer is None else self.layer.name
 
 
 class Capture:
@@ -350,15 +286,3 @@ class Capture:
         if self.calls and not self.structure_known:
             self.structure_known = True
             self.detach()  # the next step does without the hooks that only showed the structure
-
-
-def want_output(layout: Layout, at: int, kind: Kind, shape: Sequence[int], axis: int) -> None:
-    """Say what is wanted of a layer's output."""
-    by_unit = len(shape) > 1 and kind.role not in NO_UNITS
-    units, inner = (shape[axis], math.prod(shape[axis % len(shape) + 1 :])) if by_unit else (0, 1)
-    layout.want(at, math.prod(shape), histogram=True, kind=kind, units=units, inner=inner)
-
-
-def numel(tensor: Any) -> int:
-    """Return how many numbers a tensor or array has."""
-    return math.prod(tensor.shape)

@@ -6,26 +6,26 @@ from typing import Any
 import numpy as np
 
 from backlight.core import Array, ConfigError, FloatArray
-from backlight.watch.adapter import Adapter, BatchView
+from backlight.watch.adapter import Adapter, BatchView, Guard
+from backlight.watch.calls import Wanted
 from backlight.watch.capture import Capture
-from backlight.watch.guard import Guard
 from backlight.watch.layers import Layers
-from backlight.watch.notes import Wanted
+from backlight.watch.passes import input_makers, measurable, named_inputs
 from backlight.watch.probes import modes_probe, probes_of
 from backlight.watch.records import Measurements, Probe, StepRecord
 from backlight.watch.step import RecordedStep, StepMeasurer
-from backlight.watch.watcher import Watcher, input_makers, measurable_inputs, named_inputs
+from backlight.watch.watcher import Watcher
 
 
 def examine_with(adapter: Adapter, inputs: Any, targets: Any, *, loss: Any, causal: bool | None) -> Measurements:
     """Measure one batch; see `backlight.health.examine`."""
     batch = adapter.batch(inputs, targets, loss)
-    with adapter.graph(on=True), Guard(adapter), np.errstate(all="ignore"):
+    with adapter.recording(on=True), Guard(adapter), np.errstate(all="ignore"):
         adapter.clear_gradients()
         adapter.set_mode(training=True)
         found, trained, train_loss = _in_training_mode(adapter, batch)
         adapter.set_mode(training=False)
-        with adapter.graph(on=False):
+        with adapter.recording(on=False):
             evaluation, evaluated, eval_loss = _in_evaluation_mode(adapter, batch)
             losses = (
                 {} if train_loss is None or eval_loss is None else {"train_loss": train_loss, "eval_loss": eval_loss}
@@ -61,7 +61,7 @@ def _in_evaluation_mode(adapter: Adapter, batch: BatchView) -> tuple[StepRecord,
         capture.detach()
     calls = capture.finish()
     inputs = named_inputs(adapter, batch.args, batch.kwargs)
-    floats = measurable_inputs(adapter, inputs)
+    floats = measurable(adapter, inputs)
     layers = StepMeasurer(adapter).layers(calls, list(floats.values()), None, Wanted())
     loss = batch.loss(output)
     value = None if loss is None else adapter.number(loss)

@@ -2,47 +2,11 @@
 
 from typing import Any
 
-from backlight.nn.kind import OTHER, Kind
+from backlight.nn.kind import OTHER
 from backlight.watch.adapter import Adapter
+from backlight.watch.calls import Layer
 from backlight.watch.kinds import FUNCTIONS
-from backlight.watch.records import LayerFacts, Setting
-
-
-class Layer:
-    """One layer under watch.
-
-    Attributes:
-        name: see `LayerFacts`.
-        class_name: of the module, or the function's name.
-        kind: what it does.
-        module: None for a function.
-        aliases: further names.
-        depth: place in the order of first execution; None before it.
-        calls: in the first recorded pass.
-        reads: see `LayerFacts`.
-        settings: of a function, its own; a module is asked.
-        copies: whether its output is copied at once, because it may be changed in place; true until the first recorded
-            step has shown otherwise.
-        at_once: whether its output is measured at once and let go, because it is large. shape: of its last output, if
-        nothing is left to find out about the next one but whether that has this shape too;
-            else None.
-        axis: where its units were.
-    """
-
-    def __init__(self, name: str, class_name: str, kind: Kind, module: Any, *, copies: bool) -> None:
-        self.name = name
-        self.class_name = class_name
-        self.kind = kind
-        self.module = module
-        self.aliases: list[str] = []
-        self.depth: int | None = None
-        self.calls = 0
-        self.reads: tuple[str, ...] = ()
-        self.settings: dict[str, Setting] = {}
-        self.copies = copies
-        self.at_once = False
-        self.shape: Any = None
-        self.axis = -1
+from backlight.watch.records import LayerFacts
 
 
 class Layers:

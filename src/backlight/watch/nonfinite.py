@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from backlight.watch.adapter import Adapter
-from backlight.watch.capture import Call, Capture, Place
-from backlight.watch.guard import Guard
+from backlight.watch.adapter import Adapter, Guard
+from backlight.watch.calls import Call, Place
+from backlight.watch.capture import Capture
 from backlight.watch.layers import Layers
 from backlight.watch.parameters import DATA, GRADIENT, UPDATE, Parameters, ParametersMeasured
 from backlight.watch.records import NonFinite
@@ -71,7 +71,7 @@ def locate(
 def _forward(adapter: Adapter, layers: Layers, run: Callable[[], Any], step: int) -> NonFinite | None:
     capture = Capture(adapter, layers)
     capture.structure_known = capture.without_gradients = True
-    with Guard(adapter), adapter.graph(on=False), np.errstate(all="ignore"):
+    with Guard(adapter), adapter.recording(on=False), np.errstate(all="ignore"):
         capture.attach()
         try:
             capture.begin_pass()

@@ -1,40 +1,20 @@
 """What is to be known of a layer's call besides the moments of its output."""
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from backlight.watch.adapter import Adapter
-from backlight.watch.records import SATURATED, BatchStatistics, UnitMap
+from backlight.watch.calls import Call, Notes, Wanted
+from backlight.watch.records import SATURATED, BatchStatistics
 from backlight.watch.units import MAP_ROWS, MAP_UNITS, map_of
-
-if TYPE_CHECKING:
-    from backlight.watch.capture import Call
 
 MOST_NUMBERS: Final = 1 << 20
 """Of a larger tensor, evenly spaced rows are taken."""
 
 
-@dataclass(slots=True)
-class Notes:
-    """See `LayerRecord`."""
-
-    softmax_saturated: float | None = None
-    batch: BatchStatistics | None = None
-    unit_map: UnitMap | None = None
-
-
-@dataclass(slots=True)
-class Wanted:
-    """Which notes a step is to have: `batch` and `unit_map` are not made every time."""
-
-    statistics: bool = False
-    maps: bool = False
-
-
-def notes_of(adapter: Adapter, call: "Call", values: Any, x: Any, wanted: Wanted) -> Notes | None:
+def notes_of(adapter: Adapter, call: Call, values: Any, x: Any, wanted: Wanted) -> Notes | None:
     """Return the notes on a call; None if there is nothing to note.
 
     Args:
@@ -54,11 +34,11 @@ def notes_of(adapter: Adapter, call: "Call", values: Any, x: Any, wanted: Wanted
         found = _batch_statistics(adapter, call, values, x) if wanted.statistics else None
         return None if found is None else Notes(batch=found)
     if wanted.maps and (kind.one_sided or kind.bounded) and len(values.shape) > 1:
-        return Notes(unit_map=map_of(kind, adapter.first_rows(values, call.axis, MAP_ROWS)[:, :MAP_UNITS]))
+        return Notes(unit_map=map_of(kind, adapter.rows(values, call.axis, MAP_ROWS, spaced=False)[:, :MAP_UNITS]))
     return None
 
 
-def _batch_statistics(adapter: Adapter, call: "Call", values: Any, x: Any) -> BatchStatistics | None:
+def _batch_statistics(adapter: Adapter, call: Call, values: Any, x: Any) -> BatchStatistics | None:
     """Return how a batch norm's running statistics stand to what it just read."""
     module = None if call.layer is None else call.layer.module
     mean, variance = getattr(module, "running_mean", None), getattr(module, "running_var", None)

@@ -106,6 +106,13 @@ class Layout:
         return rows, bins, bins + self.units
 
 
+def want_output(layout: Layout, at: int, kind: Kind, shape: Sequence[int], axis: int) -> None:
+    """Say what is wanted of a layer's output, whose units are on an axis."""
+    by_unit = len(shape) > 1 and kind.role not in {"softmax", "shape"}
+    units, inner = (shape[axis], math.prod(shape[axis % len(shape) + 1 :])) if by_unit else (0, 1)
+    layout.want(at, math.prod(shape), histogram=True, kind=kind, units=units, inner=inner)
+
+
 class Block:
     """What was found in n arrays.
 

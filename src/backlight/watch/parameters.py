@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from backlight.watch.adapter import Adapter
-from backlight.watch.capture import numel
+from backlight.watch.calls import numel
 from backlight.watch.layers import Layers
 from backlight.watch.numbers import Block, Buffers, Layout
 from backlight.watch.records import NotMeasured, ParameterFacts, ParameterRecord
@@ -30,7 +30,6 @@ class Parameters:
 
     Attributes:
         names, tensors: of those that can be measured, in the network's order.
-        reached: ids of the parameters that the loss depends on; None if its graph was not seen.
         not_measured: the others, and why.
         remembered: whether they were measured before this step.
     """
@@ -49,10 +48,9 @@ class Parameters:
         self._tables = {name for name, role in roles.items() if role == "embedding"}
         self._matrices = {name for name, one in self._all.items() if _is_matrix(one.shape, roles[name])}
         self._sparse: set[int] = set()
-        self.reached: set[int] | None = None
-        places = [at for at, name in enumerate(self.names) if name in self._matrices]
-        self._with_units = [at for at in places if adapter.units_of(self.tensors[at]) > 1]
-        self._maybe_identical = list(self._with_units)
+        # matrices whose units have all had the same weights so far: once they differ, they are not compared again
+        self._maybe_identical = [at for at, name in enumerate(self.names) if name in self._matrices]
+        self._different: dict[int, bool] = {}
         self._make_room()
         self.clear()
 
@@ -67,7 +65,7 @@ class Parameters:
         sizes = [numel(one) for one in self.tensors]
         self._spacing = [_spacing(size, shape) for size, shape in zip(sizes, self._shapes, strict=True)]
         self._sampled = any(step > 1 for step in self._spacing)
-        self._before = Buffers(() if self._sampled else map(self._adapter.empty_like, self.tensors))
+        self._before = Buffers(() if self._sampled else map(self._adapter.copied, self.tensors))
         self._layout = Layout(3 * count)
         for at, (name, size) in enumerate(zip(self.names, sizes, strict=True)):
             self._layout.want(DATA * count + at, size)
@@ -103,11 +101,11 @@ class Parameters:
             self._before = Buffers(self._samples())
         elif self.tensors:
             self._adapter.measure(self.block, self._values(), copies=self._before)
-        if self._with_units:
-            self._identical = dict.fromkeys(self._with_units, False)
-            for at in self._maybe_identical:
-                self._identical[at] = self._adapter.has_identical_units(self.tensors[at])
-            self._maybe_identical = [at for at in self._maybe_identical if self._identical[at]]
+        if self._maybe_identical:
+            found = {at: self._adapter.identical_units(self.tensors[at]) for at in self._maybe_identical}
+            self._different |= {at: False for at, same in found.items() if same is False}
+            self._maybe_identical = [at for at, same in found.items() if same]
+        self._identical = self._different | dict.fromkeys(self._maybe_identical, True)
 
     def read_gradients(self, of: Sequence[int] | None = None, scale: float = 1.0) -> None:
         """Measure gradients as they are.
@@ -181,11 +179,12 @@ class Parameters:
             self.names, self.block, self._graded, self._identical, remembered=self.remembered, updated=self._updated
         )
 
-    def facts(self, groups: Mapping[int, int] | None) -> tuple[ParameterFacts, ...]:
+    def facts(self, groups: Mapping[int, int] | None, reached: set[int] | None) -> tuple[ParameterFacts, ...]:
         """Return what is known of each parameter, also of those that cannot be measured.
 
         Args:
             groups: the number of each parameter's group in the optimiser, by id; None without an optimiser.
+            reached: ids of the parameters that the loss depends on; None if its graph was not seen.
         """
         adapter = self._adapter
         return tuple(
@@ -199,9 +198,9 @@ class Parameters:
                 requires_grad=one.requires_grad,
                 in_optimiser=None if groups is None else id(one) in groups,
                 group=None if groups is None else groups.get(id(one)),
-                reached=None if self.reached is None else id(one) in self.reached,
+                reached=None if reached is None else id(one) in reached,
                 sparse=adapter.is_sparse(one),
-                dtype=adapter.dtype_name(one),
+                dtype=str(one.dtype).removeprefix("torch."),
             )
             for name, one in self._all.items()
         )

@@ -13,11 +13,10 @@ import numpy as np
 
 from backlight.core import Array, BoolArray
 from backlight.watch.adapter import Adapter
-from backlight.watch.capture import Call, Place, numel, want_output
-from backlight.watch.layers import Layer
+from backlight.watch.calls import Call, Layer, Notes, Place, Wanted, numel
 from backlight.watch.logits import Logits, binary_record, logits_record
-from backlight.watch.notes import MOST_NUMBERS, Notes, Wanted, notes_of
-from backlight.watch.numbers import Block, Layout, measure, pooled
+from backlight.watch.notes import MOST_NUMBERS, notes_of
+from backlight.watch.numbers import Block, Layout, measure, pooled, want_output
 from backlight.watch.parameters import ParametersMeasured
 from backlight.watch.records import (
     InputRecord,

@@ -1,7 +1,7 @@
 """The watcher: what it does at each call of a network, each optimiser's step, and each step of the training."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial, wraps
 from types import TracebackType
@@ -13,20 +13,10 @@ from backlight.core import ConfigError
 from backlight.watch.adapter import Adapter, Remove
 from backlight.watch.capture import Capture
 from backlight.watch.layers import Layers
-from backlight.watch.loss_graph import LossGraph
 from backlight.watch.nonfinite import first_nonfinite, locate
 from backlight.watch.parameters import Parameters
-from backlight.watch.records import (
-    EvaluationPoint,
-    InputRecord,
-    LossFacts,
-    LossPoint,
-    Measurements,
-    NonFinite,
-    NotMeasured,
-    Probe,
-    SplitFacts,
-)
+from backlight.watch.passes import Passes, input_makers, measurable, named_inputs
+from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, NonFinite, NotMeasured, SplitFacts
 from backlight.watch.schedule import (
     EVERY,
     MAPS_EVERY,
@@ -38,16 +28,8 @@ from backlight.watch.schedule import (
     is_recorded,
     recorded_before,
 )
-from backlight.watch.step import (
-    LATER,
-    LayersMeasured,
-    OutputMeasured,
-    RecordedStep,
-    StepMeasurer,
-    input_record,
-    output_measured,
-)
-from backlight.watch.stream import SCHEMA, End, Start, Stream, line_of, network_of
+from backlight.watch.step import RecordedStep, StepMeasurer
+from backlight.watch.stream import SCHEMA, End, Start, Stream, StreamWriter
 
 
 def _nothing() -> None:
@@ -87,6 +69,7 @@ class Watcher:
         self.taken = 0
         self._layers = Layers(adapter)
         self._capture = Capture(adapter, self._layers, on_arrival=self._on_arrival, on_error=self._give_up)
+        self._passes = Passes(adapter)
         self._parameters = Parameters(adapter, self._layers)
         self._optimisers = adapter.optimisers(
             self._parameters.tensors, optimisers, before=self._before_update, after=self._after_update
@@ -95,24 +78,17 @@ class Watcher:
         self._records: Records[RecordedStep] = Records(every)
         self._losses = LossSeries()
         self._evaluations: list[EvaluationPoint] = []
-        self._probes: list[Probe] = []
         self._split: SplitFacts | None = None
         self._first_nonfinite: NonFinite | None = None
         self._not_measured = {one.what: one for one in self._parameters.not_measured}
-        self._loss: LossFacts | None = None
-        self._class_axis: int | None = None
-        self._output_place: int | None = None  # of the output that the loss was made of, among all
-        self._removers: list[Remove] = []
+        self._writer = StreamWriter(stream, partial(self._note, "the record stream"))
+        self._remove_call: Remove = _nothing
         self._remove_return: Remove = _nothing
         self._last_call: tuple[Any, Any] | None = None
-        self._watching = False
-        self._recording = False
+        self._watching = self._recording = False
         self._stepped = False  # an optimiser has stepped, and `step` was not called yet
         self._reported = False  # `step` is called by the user
         self._busy = False  # the network is run by the watcher itself
-        self._stream = stream
-        self._pending: list[bytes] = []  # losses, which are written with the next line of another sort
-        self._network = b""  # as it was written last
         self._forget()
 
     # -- beginning and ending ------------------------------------------------------------------------------------------
@@ -136,21 +112,25 @@ class Watcher:
         if self._stepped and not self._reported:
             self._end_step(None, None)
         self._watching = self._recording = False
-        for remove in self._removers:
-            remove()
-        self._removers = []
+        self._remove_call()
         self._detach()
         self._optimisers.detach()
         self._forget()
         self._last_call = None
-        self._write("end", End(step=self.taken))
-        if self._stream is not None:
-            self._stream.close()
+        self._writer.write("end", End(step=self.taken))
+        self._writer.close()
 
     def _start(self) -> None:
         """Attach what watches all steps."""
-        self._removers = [self.adapter.hook_call(self._on_call)]
+        self._remove_call = self.adapter.hook_call(self._on_call)
         self._optimisers.attach()
+
+    def _begin_stream(self) -> None:
+        kind = type(self.adapter.model).__name__
+        start = Start(schema=SCHEMA, framework=self.adapter.framework, source="watch", model=kind, interval=self.every)
+        self._writer.write("start", start)
+        for one in self._not_measured.values():
+            self._writer.write("not_measured", one)
 
     def _prepare(self) -> None:
         """Make ready for the next step."""
@@ -188,19 +168,18 @@ class Watcher:
         """Forget the step before."""
         self._is_dirty = False
         self._capture.clear()
+        self._passes.clear()
         self._parameters.clear()
-        self._passes: dict[int, list[tuple[str, Any]]] = {}
-        self._outputs: list[Any] = []
-        self._output_gradients: dict[int, Any] = {}
         self._left_over: float | None = None
         self._scale: float | None = None
         self._rates: tuple[float, ...] = ()
-        self._backward_passes = 0
+
+    # -- what goes wrong -----------------------------------------------------------------------------------------------
 
     def _give_up(self, error: Exception) -> None:
         """Note that this step cannot be recorded, and leave it alone."""
-        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
-        self._note(f"step {self.taken}", f"{reason:.200}", of="this step")
+        reason = next(iter(str(error).strip().splitlines()), "no message")
+        self._note(f"step {self.taken}", f"{type(error).__name__}: {reason:.200}", of="this step")
         self._recording = False
         self._forget()
         self._detach()
@@ -209,51 +188,13 @@ class Watcher:
         key = f"{of or what}: {because}"
         if key not in self._not_measured:
             self._not_measured[key] = NotMeasured(what=what, because=because, step=self.taken)
-            self._write("not_measured", self._not_measured[key])
+            self._writer.write("not_measured", self._not_measured[key])
 
     def note_nonfinite(self, found: NonFinite | None) -> None:
         """Keep where a number first was not finite, if that is not known yet."""
         if found is not None and self._first_nonfinite is None:
             self._first_nonfinite = found
-            self._write("not_finite", found)
-
-    # -- the stream ----------------------------------------------------------------------------------------------------
-
-    def _begin_stream(self) -> None:
-        kind = type(self.adapter.model).__name__
-        start = Start(schema=SCHEMA, framework=self.adapter.framework, source="watch", model=kind, interval=self.every)
-        self._write("start", start)
-        for one in self._not_measured.values():
-            self._write("not_measured", one)
-
-    def _write(self, type_: str, record: Any) -> None:
-        """Append a record to the stream, if there is one. A disk that refuses must not break the training."""
-        if self._stream is None:
-            return
-        self._pending.append(line_of(type_, record))
-        if type_ != "loss":
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the losses that wait for a line of another sort."""
-        if self._stream is None or not self._pending:
-            return
-        lines, self._pending = b"".join(self._pending), []
-        try:
-            self._stream.append(lines)
-        except OSError as error:
-            self._stream = None
-            self._note("the record stream", f"the file could not be written to: {error}")
-
-    def _write_step(self, made: RecordedStep) -> None:
-        if self._stream is None or not is_kept(made.step, self.every):
-            return
-        network = network_of(self.facts(), made.step)
-        line = line_of("network", replace(network, step=0))
-        if line != self._network:
-            self._network = line
-            self._write("network", network)
-        self._write("step", made.record())
+            self._writer.write("not_finite", found)
 
     # -- in the step ---------------------------------------------------------------------------------------------------
 
@@ -270,31 +211,19 @@ class Watcher:
     def _on_recorded_call(self, args: Any, kwargs: Any) -> None:
         if not self.adapter.is_transformed():
             self._capture.begin_pass()
-            self._passes[self._capture.number] = named_inputs(self.adapter, args, kwargs)
+            self._passes.inputs[self._capture.number] = named_inputs(self.adapter, args, kwargs)
 
     @_harmless
     def _on_return(self, output: Any) -> None:
-        if self._busy or not self._recording:
+        if self._busy or not self._recording or not self.adapter.is_recording() or self.adapter.is_transformed():
             return
-        adapter = self.adapter
         self._capture.end_pass()
-        if not adapter.is_recording() or adapter.is_transformed():
-            return
-        is_first = True
-        for tensor in adapter.tensors_in(output):
-            if not tensor.shape or adapter.why_not_measured(tensor) is not None:
-                continue  # a single number is a loss, not what it is made of
-            if adapter.awaits_gradient(tensor):
-                # the hook must not hold the tensor: the two would keep each other, and the whole graph, alive
-                adapter.hook_gradient(tensor, partial(self._on_gradient, len(self._outputs), is_first))
-                is_first = False
-            self._outputs.append(tensor)
+        self._passes.take_output(output, self._on_gradient)
 
     @_harmless
     def _on_gradient(self, place: int, is_first: bool, gradient: Any) -> None:
         self._on_arrival()
-        self._backward_passes += is_first
-        self._output_gradients[place] = gradient
+        self._passes.take_gradient(place, is_first, gradient)
 
     def _on_arrival(self) -> None:
         """Look at what stands in the parameters' gradients when the step's first backward pass begins."""
@@ -385,8 +314,8 @@ class Watcher:
             self._losses.add(self.taken, value)
             if not math.isfinite(value):
                 self.note_nonfinite(NonFinite(where="loss", direction="loss", step=self.taken))
-            if self._stream is not None and is_loss_kept(self.taken):
-                self._write("loss", LossPoint(step=self.taken, loss=value))
+            if self._writer.is_open and is_loss_kept(self.taken):
+                self._writer.write("loss", LossPoint(step=self.taken, loss=value))
         self.taken += 1
         self._prepare()
 
@@ -395,79 +324,44 @@ class Watcher:
         with np.errstate(all="ignore"):
             made = self._measured(loss, value)
         self._records.add(made)
-        self._write_step(made)
+        if self._writer.is_open and is_kept(made.step, self.every):
+            self._writer.write_network(self.facts(), made.step)
+            self._writer.write("step", made.record())
 
     def _measured(self, loss: Any, value: float | None) -> RecordedStep:
-        adapter, parameters, capture = self.adapter, self._parameters, self._capture
-        is_new = not capture.structure_known
-        calls = capture.finish()
-        graph = self._graph(loss) if is_new or self._loss is None or adapter.reads_every_graph else None
+        adapter, parameters, passes = self.adapter, self._parameters, self._passes
+        is_new = not self._capture.structure_known
+        calls = self._capture.finish()
+        passes.read_loss(loss, anew=is_new)
         self._rates = self._rates or self._optimisers.rates()
         parameters.read_gradients()
         if parameters.remembered:
             parameters.read_update()
         else:  # no step was taken where one was expected
             parameters.remember()
-        place = self._place_of_output(graph)
-        output = self._outputs[place] if place is not None else None if graph is None else graph.output
-        gradient = None if place is None else self._output_gradients.get(place)
-        if gradient is None and output is not None:
-            gradient = next((call.gradient for call in reversed(calls) if call.tensor is output), None)
-        numbers = sorted({call.number for call in calls} & self._passes.keys()) or sorted(self._passes)
-        inputs = self._passes[numbers[0]] if numbers else named_inputs(self.adapter, calls[0].args if calls else (), {})
-        floats = measurable_inputs(adapter, inputs)
-        layers = self._measurer.layers(calls, list(floats.values()), output, capture.wanted)
+        output, gradient = passes.output(calls)
+        inputs = passes.given(calls)
+        floats = measurable(adapter, inputs)
+        layers = self._measurer.layers(calls, list(floats.values()), output, self._capture.wanted)
         measured = parameters.measured()
         if self._first_nonfinite is None and (self._scale is None or self._optimisers.steps):
             found = first_nonfinite(
                 adapter, self.taken, value, inputs=list(floats), parameters=measured, calls=calls, layers=layers
             )
             self.note_nonfinite(found)
-        passes = len({call.number for call in calls}) if calls else len(self._passes)
         facts = {
             "loss": value,
             "lr": self._rates,
             "batch_size": next((one.shape[0] for _, one in inputs if one.shape), None),
             "left_over_norm": self._left_over,
-            "forward_passes": passes,
-            "backward_passes": max(self._backward_passes, max((call.arrivals for call in calls), default=0)),
+            "forward_passes": len({call.number for call in calls}) if calls else len(passes.inputs),
+            "backward_passes": max(passes.backward, max((call.arrivals for call in calls), default=0)),
             "optimiser_steps": self._optimisers.steps if self._optimisers.found else None,
             "scale": self._scale,
         }
         made = input_makers(adapter, inputs, floats, layers)
-        about = self._about(output, gradient, layers, graph)
+        about = passes.about(output, gradient, layers, self._scale)
         return RecordedStep(self.taken, layers=layers, parameters=measured, inputs=made, output=about, facts=facts)
-
-    def _about(
-        self, output: Any, gradient: Any, layers: LayersMeasured, graph: LossGraph | None
-    ) -> OutputMeasured | None:
-        if output is None:
-            return None
-        if gradient is not None and self._scale:
-            gradient = gradient / self._scale
-        targets = None if graph is None else graph.targets()
-        return output_measured(
-            self.adapter, output, gradient, layers.output_at, loss=self._loss, axis=self._class_axis, targets=targets
-        )
-
-    def _graph(self, loss: Any) -> LossGraph | None:
-        """Read the graph of a loss that has one."""
-        if not self.adapter.is_tensor(loss) or self.adapter.node(loss) is None:
-            return None
-        graph = LossGraph(self.adapter, loss, self._outputs)
-        if self._loss is None:
-            self._loss = graph.facts()
-            self._parameters.reached = graph.reached
-            self._class_axis = graph.class_axis()
-        return graph
-
-    def _place_of_output(self, graph: LossGraph | None) -> int | None:
-        """Return the place of the output that the loss was made of; without a graph, of one that a gradient came to."""
-        if graph is not None and graph.output is not None:
-            self._output_place = next((at for at, one in enumerate(self._outputs) if one is graph.output), None)
-        if self._output_place is not None and self._output_place < len(self._outputs):
-            return self._output_place
-        return min(self._output_gradients, default=0 if self._outputs else None)
 
     # -- beside the steps ----------------------------------------------------------------------------------------------
 
@@ -475,12 +369,12 @@ class Watcher:
         """Report the loss on data that is not trained on, and that on the training data if it is known."""
         point = EvaluationPoint(step=self.taken, dev=float(dev), train=None if train is None else float(train))
         self._evaluations.append(point)
-        self._write("evaluation", point)
+        self._writer.write("evaluation", point)
 
     def split(self, facts: SplitFacts) -> None:
         """Report what the training data and the held-out data have in common; see `backlight.health.compare_splits`."""
         self._split = facts
-        self._write("split", facts)
+        self._writer.write("split", facts)
 
     def measurements(self) -> Measurements:
         """Return everything that was measured so far."""
@@ -492,7 +386,6 @@ class Watcher:
             losses=self._losses.points(),
             evaluations=tuple(self._evaluations),
             split=self._split,
-            probes=tuple(self._probes),
             first_nonfinite=self._first_nonfinite,
             not_measured=tuple(self._not_measured.values()),
         )
@@ -500,42 +393,13 @@ class Watcher:
     def facts(self) -> Measurements:
         """Return what is known of the network besides its steps."""
         optimiser = self._optimisers.facts()
+        groups = None if optimiser is None else self._optimisers.group_of()
         return Measurements(
             framework=self.adapter.framework,
             source="watch",
             model=type(self.adapter.model).__name__,
             layers=self._layers.facts(),
-            parameters=self._parameters.facts(None if optimiser is None else self._optimisers.group_of()),
+            parameters=self._parameters.facts(groups, self._passes.reached),
             optimiser=optimiser,
-            loss=self._loss,
+            loss=self._passes.loss,
         )
-
-
-def named_inputs(adapter: Adapter, args: Any, kwargs: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return the tensors that a network is given, by place or keyword."""
-    named = [*((str(at), one) for at, one in enumerate(args)), *kwargs.items()]
-    found = [(name, list(adapter.tensors_in(one))) for name, one in named]
-    return [
-        (name if len(tensors) == 1 else f"{name}.{at}", tensor)
-        for name, tensors in found
-        for at, tensor in enumerate(tensors)
-        if adapter.is_input(tensor)
-    ]
-
-
-def measurable_inputs(adapter: Adapter, inputs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the inputs that hold numbers with a scale, rather than ids."""
-    return {name: one for name, one in inputs if adapter.why_not_measured(one) is None}
-
-
-def input_makers(
-    adapter: Adapter, inputs: Sequence[tuple[str, Any]], floats: Mapping[str, Any], layers: LayersMeasured
-) -> list[Callable[[], InputRecord]]:
-    """Return what makes the records of inputs: of all of a small one, of a few features of a large one."""
-    places = {name: layers.input_at(at) for at, name in enumerate(floats)}
-    made: list[Callable[[], InputRecord]] = []
-    for name, tensor in inputs:
-        step = max(1, math.ceil(math.prod(tensor.shape) / LATER))
-        some = adapter.features(tensor, step)
-        made.append(partial(input_record, name, some, tuple(tensor.shape), places.get(name)))
-    return made

@@ -2,7 +2,6 @@
 
 import math
 import random
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -11,18 +10,18 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from backlight.core import Array, ConfigError
+from backlight.core import ConfigError
 from backlight.nn.kind import OTHER, Kind
 from backlight.watch.adapter import Adapter, BatchView, Hook, LayerDescription, OnFunction, Remove
-from backlight.watch.capture import Call, Capture
+from backlight.watch.calls import Call, CallTaker, Layer
 from backlight.watch.kinds import kind_of
-from backlight.watch.layers import Layer
-from backlight.watch.numbers import Block
 from backlight.watch.records import Setting
-from backlight.watch.torch_nn import statistics
 from backlight.watch.torch_nn.batch import TorchBatch
+from backlight.watch.torch_nn.functions import FunctionWatch
+from backlight.watch.torch_nn.graph import TorchGraph
 from backlight.watch.torch_nn.optimisers import TorchOptimisers
-from backlight.watch.torch_nn.tensors import PLAIN, FunctionWatch, output_of, plain, tensors_in, why_not_measured
+from backlight.watch.torch_nn.plain import output_of
+from backlight.watch.torch_nn.tensors import TorchTensors
 
 _SETTINGS: Final = (
     "p", "eps", "momentum", "affine", "elementwise_affine", "track_running_stats", "kernel_size", "stride", "padding",
@@ -33,14 +32,13 @@ _SETTINGS: Final = (
 _CHANNELS_FIRST: Final = {"convolution", "batch_norm", "pooling"}
 _CHANNELS_LAST: Final = {"linear", "recurrent", "embedding", "norm", "attention"}
 _HAS_BIAS: Final = {"linear", "convolution", "batch_norm", "norm", "recurrent", "attention"}
-_REDUCTIONS: Final = {1: "mean", 2: "sum"}
 
 _STRIDED: Final = torch.strided
 _is_compiling = torch.compiler.is_compiling
 _transformations = torch._C._functorch.peek_interpreter_stack
 
 
-class TorchAdapter(Adapter):
+class TorchAdapter(TorchTensors, TorchGraph, Adapter):
     """A `torch.nn.Module`.
 
     Args:
@@ -50,13 +48,6 @@ class TorchAdapter(Adapter):
 
     framework = "torch"
     in_place = True
-    reads_every_graph = False
-    shape_ops = frozenset({
-        "view", "reshape_alias", "unsafe_view", "t", "transpose", "permute", "squeeze", "unsqueeze", "expand", "slice",
-        "select", "clone", "as_strided", "to_copy", "alias", "split", "split_with_sizes", "unbind", "cat", "stack",
-        "movedim", "unflatten", "flatten", "diagonal", "narrow",
-    })  # fmt: skip
-
     model: torch.nn.Module
 
     def __init__(self, model: torch.nn.Module, *, scaler: Any = None) -> None:
@@ -139,15 +130,11 @@ class TorchAdapter(Adapter):
         outputs = 1 if isinstance(owner, torch.nn.modules.conv._ConvTransposeNd) else 0
         return int(parameter.numel() // max(parameter.shape[outputs], 1))
 
-    def has_identical_units(self, weight: Any) -> bool:
+    def identical_units(self, weight: Any) -> bool | None:
         x = weight.detach()
+        if x.shape[0] < 2:
+            return None
         return torch.equal(x[0], x[1]) and bool((x == x[:1]).all())
-
-    def units_of(self, weight: Any) -> int:
-        return int(weight.shape[0])
-
-    def dtype_name(self, tensor: Any) -> str:
-        return str(tensor.dtype).removeprefix("torch.")
 
     def optimisers(
         self, parameters: Sequence[Any], known: Iterable[Any], *, before: Callable[[Any], None],
@@ -170,82 +157,6 @@ class TorchAdapter(Adapter):
         scale = getattr(optimiser, "grad_scale", None)  # of a fused step, which unscales by itself
         return 1.0 if scale is None else float(scale)
 
-    # -- tensors -------------------------------------------------------------------------------------------------------
-
-    def is_tensor(self, thing: Any) -> bool:
-        return isinstance(thing, torch.Tensor)
-
-    def tensors_in(self, thing: Any) -> Iterator[Any]:
-        return tensors_in(thing)
-
-    def is_input(self, tensor: Any) -> bool:
-        reason = why_not_measured(tensor)
-        return reason is None or (
-            tensor.layout is torch.strided and not tensor.is_floating_point() and not tensor.is_complex()
-            and not tensor.is_quantized and tensor.device.type != "meta" and tensor.numel() > 0
-            and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
-        )  # fmt: skip
-
-    def awaits_gradient(self, tensor: Any) -> bool:
-        return bool(tensor.requires_grad and not tensor.is_leaf)
-
-    def why_not_measured(self, tensor: Any) -> str | None:
-        return why_not_measured(tensor)
-
-    def values(self, tensor: Any) -> Any:
-        return plain(tensor).resolve_neg() if type(tensor) not in PLAIN or tensor.is_neg() else tensor
-
-    def values_of(self, tensors: Sequence[Any]) -> Sequence[Any]:
-        return tensors  # a tensor that is not plain is made so where it is measured
-
-    def copied(self, tensor: Any) -> Any:
-        return plain(tensor).clone()
-
-    def array(self, tensor: Any) -> Array:
-        found = plain(tensor).resolve_neg()
-        if found.dtype is torch.bfloat16 or found.dtype is torch.float16:
-            found = found.float()
-        return np.array((found if found.is_cpu else found.cpu()).numpy())
-
-    def number(self, loss: Any) -> float:
-        if not isinstance(loss, torch.Tensor):
-            return float(loss)
-        if loss.numel() != 1:
-            raise ValueError(f"and was given a tensor of shape {tuple(loss.shape)}")
-        return float(loss.item())
-
-    def sampled(self, tensor: Any, step: int) -> Any:
-        return plain(tensor).reshape(-1)[::step].clone()
-
-    def empty_like(self, tensor: Any) -> Any:
-        return torch.empty_like(plain(tensor))
-
-    def features(self, tensor: Any, step: int) -> Array:
-        x = plain(tensor)
-        if step > 1 and x.ndim > 1:
-            x = x.flatten(1)[:, ::step] if x.is_floating_point() else x.flatten()[::step]
-        return self.array(x)
-
-    def rows(self, tensor: Any, axis: int, most: int) -> Array:
-        x = plain(tensor)
-        if x.ndim == 2 and axis == 1 and x.numel() <= most:
-            return self.array(x)
-        rows = x.movedim(axis, -1).flatten(0, -2) if x.ndim > 1 else x.reshape(-1, 1)
-        step = max(1, -(-rows.numel() // most))
-        return self.array(rows[::step] if step > 1 else rows)
-
-    def first_rows(self, tensor: Any, axis: int, count: int) -> Array:
-        return self.array(plain(tensor).movedim(axis, -1).flatten(0, -2)[:count])
-
-    def measure(
-        self, block: Block, values: Sequence[Any], *, start: int = 0, less: Sequence[Any] | None = None,
-        copies: Sequence[Any] | None = None,
-    ) -> None:  # fmt: skip
-        statistics.measure(block, values, start=start, less=less, copies=copies)
-
-    def version(self, tensor: Any) -> int:
-        return int(tensor._version)
-
     def looks_broken(self, parameters: Sequence[Any]) -> bool:
         for parameter in parameters:
             gradient = parameter.grad
@@ -266,7 +177,7 @@ class TorchAdapter(Adapter):
     def is_transformed(self) -> bool:
         return _is_compiling() or _transformations() is not None or torch._C._get_tracing_state() is not None
 
-    def hook_layer(self, layer: Layer, capture: Capture) -> Remove:
+    def hook_layer(self, layer: Layer, capture: CallTaker) -> Remove:
         return layer.module.register_forward_hook(Hook(_on_layer, layer, capture)).remove  # type: ignore[no-any-return]
 
     def hook_call(self, hook: Callable[[Any, Any], None]) -> Remove:
@@ -275,7 +186,7 @@ class TorchAdapter(Adapter):
     def hook_return(self, hook: Callable[[Any], None]) -> Remove:
         return self.model.register_forward_hook(Hook(_on_return, hook), always_call=True).remove
 
-    def await_gradient(self, call: Call, capture: Capture, *, at_once: bool) -> None:
+    def await_gradient(self, call: Call, capture: CallTaker, *, at_once: bool) -> None:
         tensor = call.tensor
         if not tensor.requires_grad or tensor.is_leaf:
             return
@@ -308,41 +219,6 @@ class TorchAdapter(Adapter):
     def watch_functions(self, on_function: OnFunction) -> AbstractContextManager[Any] | None:
         return FunctionWatch(on_function)
 
-    # -- the graph -----------------------------------------------------------------------------------------------------
-
-    def node(self, tensor: Any) -> Any:
-        return tensor.grad_fn
-
-    def op_name(self, node: Any) -> str:
-        """Return "addmm" for AddmmBackward0."""
-        name = re.sub(r"Backward\d*$", "", str(node.name()).rpartition("::")[2])
-        return re.sub(r"(?<=[A-Za-z0-9])(?=[A-Z][a-z])", "_", name).lower()
-
-    def parents(self, node: Any) -> Iterable[Any]:
-        return (parent for parent, _ in node.next_functions if parent is not None)
-
-    def leaf(self, node: Any) -> Any:
-        return getattr(node, "variable", None)
-
-    def loss_kind(self, names: Sequence[str]) -> str:
-        if any(name.startswith("nll_loss") for name in names) or "log_softmax" in names:
-            return "cross_entropy"
-        if any(name.startswith("binary_cross_entropy") for name in names):
-            return "binary_cross_entropy"
-        return "mse" if "mse_loss" in names or {"pow", "sub"} <= set(names) else "other"
-
-    def reduction(self, nodes: Sequence[Any], names: Sequence[str]) -> str | None:
-        own = (getattr(node, "_saved_reduction", None) for node in nodes)
-        saved = next((_REDUCTIONS[one] for one in own if one in _REDUCTIONS), None)
-        return saved or next((name for name in names if name in {"mean", "sum"}), None)
-
-    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], rank: int) -> int:
-        moved = {"view", "permute", "transpose", "unsafe_view", "reshape_alias"} & set(names)
-        if "log_softmax" not in names or moved:
-            return rank - 1
-        axis = int(nodes[list(names).index("log_softmax")]._saved_dim)
-        return (axis - (1 << 64) if axis >= 1 << 63 else axis) % rank  # PyTorch may show it as an unsigned number
-
     # -- one batch, and everything as it was ---------------------------------------------------------------------------
 
     def undo_list(self) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -373,7 +249,7 @@ class TorchAdapter(Adapter):
     def set_mode(self, *, training: bool) -> None:
         self.model.train(training)
 
-    def graph(self, *, on: bool) -> AbstractContextManager[Any]:
+    def recording(self, *, on: bool) -> AbstractContextManager[Any]:
         return torch.set_grad_enabled(on)
 
     def backward(self, loss: Any) -> None:
@@ -393,7 +269,7 @@ class TorchAdapter(Adapter):
 # -- hooks: functions of their own, so that a compiler that meets one sees at once that it does nothing ----------------
 
 
-def _on_layer(layer: Layer, capture: Capture, module: torch.nn.Module, args: Any, output: Any) -> None:
+def _on_layer(layer: Layer, capture: CallTaker, module: torch.nn.Module, args: Any, output: Any) -> None:
     """Take in a layer's call; by a short way where nothing is to be found out, since this runs for every layer."""
     if _is_compiling():
         return

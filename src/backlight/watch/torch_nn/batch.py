@@ -8,7 +8,7 @@ import torch
 
 from backlight.core import Array, ConfigError
 from backlight.watch.adapter import BatchView
-from backlight.watch.torch_nn.tensors import output_of, plain
+from backlight.watch.torch_nn.plain import output_of, plain
 
 
 class TorchBatch:

@@ -1,102 +1,76 @@
-"""PyTorch's tensors: which of them can be measured, and where they are in what modules take and give."""
+"""PyTorch's tensors, as the watching mechanism asks for them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
-from backlight.watch.adapter import OnFunction
-from backlight.watch.kinds import FUNCTIONS
-
-PLAIN: Final = frozenset({torch.Tensor, torch.nn.Parameter})
-"""The classes whose numbers lie where `data_ptr` says."""
-
-_is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
-
-DTYPES: Final = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64})
+from backlight.core import Array
+from backlight.watch.numbers import Block
+from backlight.watch.tensors import Tensors
+from backlight.watch.torch_nn import statistics
+from backlight.watch.torch_nn.plain import DTYPES, IDS, PLAIN, plain, tensors_in, why_not_measured
 
 
-def tensors_in(thing: Any) -> Iterator[torch.Tensor]:
-    """Yield the tensors in something in order, however deep tuples, lists, dicts and dataclasses are nested."""
-    if isinstance(thing, torch.Tensor):
-        yield thing
-    elif isinstance(thing, Mapping):
-        for one in thing.values():
-            yield from tensors_in(one)
-    elif isinstance(thing, (tuple, list)):
-        for one in thing:
-            yield from tensors_in(one)
-    elif is_dataclass(thing) and not isinstance(thing, type):
-        for field in fields(thing):
-            yield from tensors_in(getattr(thing, field.name))
+class TorchTensors(Tensors):
+    """Tensors of PyTorch."""
 
+    def tensors_in(self, thing: Any) -> Iterator[Any]:
+        return tensors_in(thing)
 
-def why_not_measured(tensor: torch.Tensor) -> str | None:
-    """Return why a tensor cannot be measured; None if it can."""
-    kind = type(tensor)
-    # a subclass that dispatches by itself may be a wrapper around other tensors
-    if kind not in PLAIN and kind.__torch_dispatch__ is not torch._C._disabled_torch_dispatch_impl:
-        return f"it is a {kind.__name__}, whose numbers lie elsewhere"
-    if _is_wrapped(tensor):
-        return "it is inside a transformation of torch.func"
-    if tensor.dtype not in DTYPES:
-        return f"its numbers are {str(tensor.dtype).removeprefix('torch.')}"
-    if tensor.layout is not torch.strided:
-        return f"its layout is {str(tensor.layout).removeprefix('torch.')}"
-    if tensor.is_meta:
-        return "it is on the meta device, which holds no numbers"
-    return None if tensor.numel() else "it holds no number"
+    def is_input(self, tensor: Any) -> bool:
+        return why_not_measured(tensor, dtypes=DTYPES | IDS) is None
 
+    def awaits_gradient(self, tensor: Any) -> bool:
+        return bool(tensor.requires_grad and not tensor.is_leaf)
 
-def plain(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a measurable tensor without its graph and as PyTorch's own class."""
-    found = tensor.detach()
-    return found if type(found) in PLAIN else found.as_subclass(torch.Tensor)
+    def why_not_measured(self, tensor: Any) -> str | None:
+        return why_not_measured(tensor)
 
+    def values(self, tensor: Any) -> Any:
+        return plain(tensor).resolve_neg() if type(tensor) not in PLAIN or tensor.is_neg() else tensor
 
-def output_of(result: Any) -> torch.Tensor | None:
-    """Return the tensor that a model's result is about: what it calls its logits, or the first that is no number."""
-    if isinstance(result, Mapping) and "logits" in result:
-        result = result["logits"]
-    return next((one for one in tensors_in(result) if one.ndim and why_not_measured(one) is None), None)
+    def values_of(self, tensors: Sequence[Any]) -> Sequence[Any]:
+        return tensors  # a tensor that is not plain is made so where it is measured
 
+    def copied(self, tensor: Any) -> Any:
+        return plain(tensor).clone()
 
-# -- activations that are applied by functions: `F.relu(self.fc1(x))`, which no module's hook sees ---------------------
+    def array(self, tensor: Any) -> Array:
+        found = plain(tensor).resolve_neg()
+        if found.dtype is torch.bfloat16 or found.dtype is torch.float16:
+            found = found.float()
+        return np.array((found if found.is_cpu else found.cpu()).numpy())
 
+    def number(self, loss: Any) -> float:
+        if not isinstance(loss, torch.Tensor):
+            return float(loss)
+        if loss.numel() != 1:
+            raise ValueError(f"and was given a tensor of shape {tuple(loss.shape)}")
+        return float(loss.item())
 
-def _spellings() -> dict[Any, str]:
-    """Return every way to write a function that is watched, with its name."""
-    found: dict[Any, str] = {}
-    for name in FUNCTIONS:
-        for place in (torch, torch.Tensor, functional):
-            for spelling in (name, f"{name}_"):
-                if hasattr(place, spelling):
-                    found[getattr(place, spelling)] = name
-    return found
+    def sampled(self, tensor: Any, step: int) -> Any:
+        return plain(tensor).reshape(-1)[::step].clone()
 
+    def features(self, tensor: Any, step: int) -> Array:
+        x = plain(tensor)
+        if step > 1 and x.ndim > 1:
+            x = x.flatten(1)[:, ::step] if x.is_floating_point() else x.flatten()[::step]
+        return self.array(x)
 
-SPELLINGS: Final = _spellings()
+    def rows(self, tensor: Any, axis: int, most: int, *, spaced: bool = True) -> Array:
+        x = plain(tensor)
+        if x.ndim == 2 and axis == 1 and spaced and x.numel() <= most:
+            return self.array(x)
+        rows = x.movedim(axis, -1).flatten(0, -2) if x.ndim > 1 else x.reshape(-1, 1)
+        return self.array(rows[:: max(1, -(-rows.numel() // most))] if spaced else rows[:most])
 
+    def measure(
+        self, block: Block, values: Sequence[Any], *, start: int = 0, less: Sequence[Any] | None = None,
+        copies: Sequence[Any] | None = None,
+    ) -> None:  # fmt: skip
+        statistics.measure(block, values, start=start, less=less, copies=copies)
 
-class FunctionWatch(TorchFunctionMode):
-    """While this is on, every call of such a function is passed on.
-
-    Args:
-        on_function: is given the function's name, its arguments, and what it returned.
-    """
-
-    def __init__(self, on_function: OnFunction) -> None:
-        super().__init__()
-        self._on_function = on_function
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call the function and pass it on."""
-        del types
-        out = func(*args, **(kwargs or {}))
-        name = SPELLINGS.get(func)
-        if name is not None and isinstance(out, torch.Tensor):
-            self._on_function(name, args, kwargs or {}, out)
-        return out
+    def version(self, tensor: Any) -> int:
+        return int(tensor._version)
