@@ -161,6 +161,8 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
         as_tensor = isinstance(inputs, Tensor)
         x = np.asarray(self.values(inputs))
         y = None if targets is None else np.asarray(self.values(targets))
+        if x.ndim and not len(x):
+            raise ConfigError(f"a batch must have at least one example; got inputs of shape {x.shape}.")
 
         def run(other: Array | None) -> Any:
             array = x if other is None else other
