@@ -1,11 +1,14 @@
 """The functions between the layers, without which any number of linear layers is one."""
 
 from backlight.autograd import Tensor
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
 
 class Tanh(Module):
     """tanh of each number: between -1 and 1, steepest at 0, flat (saturated) beyond ±3."""
+
+    layer_kind = Kind("activation", (-1.0, 1.0), bounded=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return tanh x."""
@@ -15,6 +18,8 @@ class Tanh(Module):
 class ReLU(Module):
     """Positive numbers as they are, 0 for the others. A unit that is never positive learns nothing: it is dead."""
 
+    layer_kind = Kind("activation", one_sided=True)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return max(0, x)."""
         return x.relu()
@@ -22,6 +27,8 @@ class ReLU(Module):
 
 class Sigmoid(Module):
     """1 / (1 + exp(-x)) of each number: between 0 and 1."""
+
+    layer_kind = Kind("activation", (0.0, 1.0), bounded=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return 1 / (1 + exp(-x))."""
@@ -33,6 +40,8 @@ class GELU(Module):
 
     Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2.
     """
+
+    layer_kind = Kind("activation")
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x Φ(x)."""

@@ -7,6 +7,7 @@ from backlight.autograd.ops.attention import CausalAttention, PackedIndex
 from backlight.core import Array, ConfigError, ShapeError
 from backlight.nn.decode_step import in_columns
 from backlight.nn.key_value_cache import KeyValueCache
+from backlight.nn.kind import Kind
 from backlight.nn.layers import Linear
 from backlight.nn.module import Module
 
@@ -31,6 +32,8 @@ class CausalSelfAttention(Module):
         ShapeError: the last axis is not C long.
     Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.2.
     """
+
+    layer_kind = Kind("attention", settings=("heads", "dropout"))
 
     def __init__(
         self, channels: int, heads: int, *, dropout: float = 0.0, scale: float = 1.0, rng: np.random.Generator

@@ -8,6 +8,7 @@ from backlight.autograd import Parameter, Tensor, apply
 from backlight.autograd.ops.convolution import CausalConv1d as CausalConv1dOp
 from backlight.core import ConfigError, ShapeError
 from backlight.nn import init
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
 
@@ -35,6 +36,8 @@ class CausalConv1d(Module):
         ShapeError: the input is not (B, T, I).
     Source: van den Oord et al. 2016, arXiv:1609.03499, section 2.1.
     """
+
+    layer_kind = Kind("convolution", settings=("kernel", "dilation"))
 
     def __init__(
         self, fan_in: int, fan_out: int, kernel: int, *, dilation: int = 1, nonlinearity: str = "linear",

@@ -5,6 +5,7 @@ import numpy as np
 from backlight.autograd import Tensor, apply
 from backlight.autograd.ops.dropout import Dropout as DropoutOp
 from backlight.core import ConfigError
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
 
@@ -21,6 +22,8 @@ class Dropout(Module):
     Raises: ConfigError: p outside its range.
     Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014, "Dropout".
     """
+
+    layer_kind = Kind("dropout", settings=("p",))
 
     def __init__(self, p: float, *, rng: np.random.Generator) -> None:
         if not 0 <= p < 1:

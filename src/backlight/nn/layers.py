@@ -7,6 +7,7 @@ import numpy as np
 from backlight.autograd import Parameter, Tensor, embed, linear
 from backlight.core import ConfigError, ShapeError
 from backlight.nn import init
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
 
@@ -27,6 +28,8 @@ class Linear(Module):
     Raises: ShapeError: the input's last axis is not `fan_in` long.
     Source: He et al. 2015, arXiv:1502.01852, eq. 10, for the initialisation.
     """
+
+    layer_kind = Kind("linear")
 
     def __init__(
         self, fan_in: int, fan_out: int, *, bias: bool = True, nonlinearity: str = "linear", scale: float = 1.0,
@@ -67,6 +70,8 @@ class Embedding(Module):
     Source: Bengio et al. 2003, section 2: the mapping C.
     """
 
+    layer_kind = Kind("embedding")
+
     def __init__(self, count: int, size: int, *, scale: float = 1.0, rng: np.random.Generator) -> None:
         _positive(count=count, size=size)
         self.count = count
@@ -85,6 +90,8 @@ class Embedding(Module):
 class Flatten(Module):
     """Join all axes but the first: (B, T, E) -> (B, T E)."""
 
+    layer_kind = Kind("shape")
+
     def forward(self, x: Tensor) -> Tensor:
         """Return x as a matrix with one row an example."""
         return x.view(x.shape[0], -1)
@@ -96,6 +103,8 @@ class Sequential(Module):
     Args:
         layers: the modules in order.
     """
+
+    layer_kind = Kind("container")
 
     def __init__(self, *layers: Module) -> None:
         self.layers = list(layers)

@@ -1,7 +1,7 @@
 """What all layers and models share: they find their own parameters and can be saved, loaded and called."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -9,6 +9,8 @@ from numpy.typing import DTypeLike
 from backlight.autograd import Buffer, Parameter, Tensor
 from backlight.autograd.flat import FlatParameters
 from backlight.core import Array, ConfigError, ShapeError
+from backlight.nn.kind import OTHER
+from backlight.nn.kind import Kind as LayerKind
 
 Kind = TypeVar("Kind", Parameter, Buffer)
 Hook = Callable[["Module", tuple[Any, ...], Tensor], None]
@@ -21,6 +23,8 @@ class Module:
         training: True after `train()`, False after `eval()`; layers such as dropout differ between the two.
     """
 
+    layer_kind: ClassVar[LayerKind] = OTHER
+    """What a layer does; every layer of this package says so. A model is "other"."""
     training: bool = True
     _forward_hooks: tuple[Hook, ...] = ()
 

@@ -9,6 +9,7 @@ from backlight.autograd import Buffer, Parameter, Tensor, apply, no_grad
 from backlight.autograd.ops.normalisation import BatchNorm, Running
 from backlight.autograd.ops.normalisation import LayerNorm as LayerNormOp
 from backlight.core import ConfigError, ShapeError
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
 
@@ -38,6 +39,8 @@ class BatchNorm1d(Module):
         ShapeError: the last axis is not `channels` long; or, in training mode, there is a single row.
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2.
     """
+
+    layer_kind = Kind("batch_norm", settings=("eps", "momentum"))
 
     def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         _check(channels, eps)
@@ -93,6 +96,8 @@ class LayerNorm(Module):
     Raises: ShapeError: the last axis is not `channels` long.
     Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450, eq. 4.
     """
+
+    layer_kind = Kind("norm", settings=("eps",))
 
     def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
         _check(channels, eps)

@@ -6,6 +6,7 @@ import numpy as np
 
 from backlight.autograd import Parameter, Tensor, as_array, embed
 from backlight.core import ConfigError, ShapeError
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
 
@@ -22,6 +23,8 @@ class PositionalEmbedding(Module):
     Raises: ShapeError: a position that is not below `context`; there is no vector for it.
     Source: Gehring et al. 2017, arXiv:1705.03122, section 3.1; Radford et al. 2018 for the decoder-only form.
     """
+
+    layer_kind = Kind("embedding")
 
     def __init__(self, context: int, channels: int, *, scale: float = 0.02, rng: np.random.Generator) -> None:
         if context < 1 or channels < 1:

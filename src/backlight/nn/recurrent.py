@@ -9,6 +9,7 @@ from backlight.autograd import Op, Parameter, Tensor, apply, ops
 from backlight.autograd.ops.recurrence import State
 from backlight.core import Array, ConfigError, FloatArray, ShapeError
 from backlight.nn import init
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
 
@@ -85,6 +86,8 @@ class RNN(Recurrent):
     Source: Elman 1990, "Finding structure in time".
     """
 
+    layer_kind = Kind("recurrent", (-1.0, 1.0), bounded=True, settings=("hidden",))
+
     op = ops.RNN
     gates = 1
 
@@ -104,6 +107,8 @@ class GRU(Recurrent):
     Source: Cho et al. 2014, arXiv:1406.1078, section 2.3.
     """
 
+    layer_kind = Kind("recurrent", (-1.0, 1.0), settings=("hidden",))
+
     op = ops.GRU
     gates = 3
 
@@ -122,6 +127,8 @@ class LSTM(Recurrent):
         the candidate g and the output gate o, in this order.
     Source: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000, for the forget gate and its first bias.
     """
+
+    layer_kind = Kind("recurrent", (-1.0, 1.0), settings=("hidden",))
 
     op = ops.LSTM
     gates = 4

@@ -2,6 +2,7 @@
 
 from backlight.autograd import Tensor
 from backlight.core import ConfigError, ShapeError
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
 
@@ -19,6 +20,8 @@ class FlattenConsecutive(Module):
         ShapeError: an input without the three axes, or T not a multiple of n.
     Source: lecture 6 of "Neural Networks: Zero to Hero"; van den Oord et al. 2016, arXiv:1609.03499, figure 3.
     """
+
+    layer_kind = Kind("shape", settings=("n",))
 
     def __init__(self, n: int) -> None:
         if n < 1:

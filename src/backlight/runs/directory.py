@@ -8,7 +8,7 @@ from typing import Any
 
 from backlight.core import RunError
 from backlight.runs.atomic import create_folder_atomically, read_whole, sweep, write_atomically
-from backlight.runs.failures import damaged, shown
+from backlight.runs.failures import cannot_write, damaged, shown
 from backlight.runs.lock import only_trainer
 from backlight.runs.store import (
     CHECKSUM,
@@ -111,6 +111,14 @@ class RunDirectory(RunStore):
     def write(self, name: str, data: bytes) -> None:
         """Make a file, or replace its content in one step."""
         write_atomically(self.path / name, data)
+
+    def append(self, name: str, data: bytes) -> None:
+        """Add to the end of a file, which is made if there is none."""
+        try:
+            with (self.path / name).open("ab") as file:
+                file.write(data)
+        except OSError as error:
+            raise cannot_write(self.path / name, error, state="what was there before still is") from error
 
     def _place(self, name: str) -> str:
         return shown(self.path / name)

@@ -1,6 +1,5 @@
 """One process trains a run at a time."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from backlight.core import RunError
 from backlight.runs.failures import cannot_write, shown
+from backlight.runs.locking import lock, opened_for_lock
 
 HOLDER = ".lock"
 """Names the process that trains the run. The folder itself is what is locked, so deleting this file changes nothing."""
@@ -21,7 +21,7 @@ def only_trainer(run: Path) -> Iterator[None]:
         RunError: another process holds the run, or the disk refused.
     """
     try:
-        descriptor = os.open(run, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = opened_for_lock(run)
     except OSError as error:
         raise cannot_write(run, error, state="the run is untouched") from error
     try:
@@ -33,7 +33,7 @@ def only_trainer(run: Path) -> Iterator[None]:
 
 def _hold(descriptor: int, run: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
         (run / HOLDER).write_text(f"{os.getpid()}\n", encoding="ascii")
     except BlockingIOError as error:
         raise RunError(

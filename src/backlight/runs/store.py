@@ -94,6 +94,10 @@ class RunStore:
         """Make a file, or replace its content in one step."""
         self._files[name] = data
 
+    def append(self, name: str, data: bytes) -> None:
+        """Add to the end of a file, which is made if there is none."""
+        self._files[name] = self._files.get(name, b"") + data
+
     def files(self) -> dict[str, bytes]:
         """Return all files, by name."""
         return {name: self.read(name, remedy=RESUME) for name in FILES if self.has(name)}
@@ -146,19 +150,19 @@ class RunStore:
 
     def load_metrics(self) -> list[dict[str, Any]]:
         """Return the records; none where none were saved yet. Each has a "step", and a "loss" or "dev_nats"."""
-        return self._lines(METRICS, _metric_fault)
+        return self._lines(METRICS)
 
-    def save_health(self, lines: Sequence[bytes]) -> None:
-        """Write `health.jsonl`, all of it anew: what was measured on the network, an object a line, line ends included.
+    def append_health(self, lines: bytes) -> None:
+        """Append whole lines to `health.jsonl`, the record stream of a watched network."""
+        self.append(HEALTH, lines)
 
-        The lines are given as they are to stand there: most of them stand there already, and writing JSON takes longer
-        than writing bytes.
-        """
-        self.write(HEALTH, b"".join(lines))
+    def save_health(self, stream: bytes) -> None:
+        """Write `health.jsonl`, all of it anew, in one step."""
+        self.write(HEALTH, stream)
 
-    def load_health(self) -> list[dict[str, Any]]:
-        """Return what was measured on the network; nothing where it was not watched."""
-        return self._lines(HEALTH, lambda _: None)
+    def load_health(self) -> bytes:
+        """Return the record stream; nothing where the network was not watched."""
+        return self.read(HEALTH, remedy="Delete it, and the run continues without it") if self.has(HEALTH) else b""
 
     def save_samples(self, text: str) -> None:
         """Write `samples.txt`."""
@@ -207,7 +211,7 @@ class RunStore:
     def _object(self, name: str, *, remedy: str) -> dict[str, Any]:
         return parse_object(self.read(name, remedy=remedy), self._place(name), remedy=remedy)
 
-    def _lines(self, name: str, fault: Any) -> list[dict[str, Any]]:
+    def _lines(self, name: str) -> list[dict[str, Any]]:
         if not self.has(name):
             return []
         remedy = "Delete it, and the run continues without what it held"
@@ -215,7 +219,7 @@ class RunStore:
         records = []
         for number, line in enumerate(lines, 1):
             record = parse_object(line, self._place(name), remedy=remedy, where=f"line {number}: ")
-            wrong = fault(record)
+            wrong = _metric_fault(record)
             if wrong is not None:
                 raise damaged(self._place(name), f"line {number}: {wrong}", remedy=remedy)
             records.append(record)

@@ -25,8 +25,9 @@ from backlight.training.config import TrainConfig
 from backlight.training.evaluate import CHUNK_TARGETS, evaluation_weights, evenly, mean_nll
 from backlight.training.records import Evaluation, LossRecord, Progress
 from backlight.training.run_watcher import RunWatcher
-from backlight.watch.ours.watcher import ModuleWatcher
+from backlight.watch.backlight_nn import BacklightAdapter
 from backlight.watch.records import NonFinite, SplitFacts
+from backlight.watch.watcher import Watcher
 
 RENAMED_ARRAYS = {"average": "ema"}
 """Arrays of a checkpoint by the names that Backlight 0.1 gave them."""
@@ -112,7 +113,9 @@ class Trainer:
         self._stepper = Stepper(self.model)
         self._watcher: RunWatcher | None = None
         if self.watch_every is not None:
-            self._watcher = RunWatcher(self.model, optimiser=self._optimiser, every=self.watch_every, split=self.split)
+            self._watcher = RunWatcher(
+                self.model, optimiser=self._optimiser, every=self.watch_every, split=self.split, run=self.run
+            )
         self._ema: FloatArray | None = None if self.config.ema_decay is None else self._flat.data.copy()
         self._log_every = max(1, self.config.steps // LOSS_RECORDS)
         per_example = self.train.targets / len(self.train)
@@ -153,17 +156,19 @@ class Trainer:
         batch = self.train.sample(self.config.batch_size, self.rng)
         optimiser = self._optimiser
         if self._watcher is not None:
-            self._watcher.starting(batch.x)
+            self._watcher.before_step(batch.x)
         nats = self._stepper.forward(batch)
         optimiser.lr = self._rate(self.step)
         if not math.isfinite(nats):
             self._diverged(nats, batch)
+        if self._watcher is not None:
+            self._watcher.before_backward()
         self._stepper.backward()
         if self.config.grad_clip is not None:
             clip_grad_norm(self._flat, self.config.grad_clip)
         optimiser.step()
         if self._watcher is not None:
-            self._watcher.step(nats if self._stepper.end is None else self._stepper.end)
+            self._watcher.after_step(nats, self._stepper.end)
         if self._ema is not None:
             self._update_ema()
         if self.step % self._log_every == 0:
@@ -181,10 +186,9 @@ class Trainer:
 
     def _diverged(self, nats: float, batch: Batch) -> None:
         self.run.save_metrics(self._metrics)
-        first = (self._watcher or ModuleWatcher(self.model)).located(lambda: self.model.loss(batch))
+        first = (self._watcher or Watcher(BacklightAdapter(self.model))).locate(lambda: self.model.loss(batch))
         if self._watcher is not None:
             self._watcher.note_nonfinite(first)
-            self._watcher.save(self.run)
         kept = (
             f"The weights of step {self._best.step} (dev {self._best.dev_nats:.4f}) are kept in {self.run.name}."
             if self._best.dev_nats is not None
@@ -224,6 +228,8 @@ class Trainer:
                 characters_per_second=pace,
             )
             self._metrics.append(record.to_json())
+            if self._watcher is not None:
+                self._watcher.evaluation(dev=dev_nats, train=record.train_nats)
             self._loss_sum, self._loss_count = 0.0, 0
             self._marked, self._marked_step = now, self.step
             if best:
@@ -234,13 +240,13 @@ class Trainer:
     def save(self) -> None:
         """Write everything that the next step depends on, so that `restore` continues with the same bits."""
         self.run.save_metrics(self._metrics)
-        if self._watcher is not None:
-            self._watcher.save(self.run)
         arrays: dict[str, Array] = {"parameters": self._flat.data}
         if self._ema is not None:
             arrays["ema"] = self._ema
         arrays |= {f"buffer.{name}": buffer.array for name, buffer in self.model.named_buffers()}
         arrays |= {f"optimiser.{name}": array for name, array in self._optimiser.state_dict().items()}
+        if self._watcher is not None:
+            arrays |= {f"watch.{name}": array for name, array in self._watcher.state_dict().items()}
         state = _State(
             step=self.step, rng=self.rng.bit_generator.state, best=self._best, loss_sum=self._loss_sum,
             loss_count=self._loss_count, seconds=self._elapsed(),
@@ -255,6 +261,7 @@ class Trainer:
             RunError: there is no checkpoint, or it is damaged or of another model.
         """
         arrays, facts = self.run.load_checkpoint()
+        watched = {name.removeprefix("watch."): arrays.pop(name) for name in list(arrays) if name.startswith("watch.")}
         try:
             self._restore(arrays, facts)
         except (KeyError, TypeError, ValueError) as error:
@@ -266,7 +273,7 @@ class Trainer:
         # the metrics may be newer than the checkpoint: what came after it will come again
         self._metrics = [record for record in self.run.load_metrics() if _before(record, self.step)]
         if self._watcher is not None:
-            self._watcher.restore(self.run, self.step)
+            self._watcher.restore(self.step, watched)
 
     def _restore(self, arrays: dict[str, Array], facts: dict[str, Any]) -> None:
         state = from_json(_State, facts)

@@ -23,7 +23,8 @@ from backlight.training import (
     mean_nll,
     trainer,
 )
-from backlight.watch.ours.watcher import ModuleWatcher
+from backlight.watch.backlight_nn import BacklightAdapter
+from backlight.watch.watcher import Watcher
 
 Make = Callable[..., Run]
 
@@ -378,4 +379,4 @@ def test_divergence_names_the_first_layer_whose_output_is_not_finite(make: Make)
 def described(model: Any) -> str:
     batch = Batch(np.array([[0, 1, 2], [3, 4, 0]]), np.array([1, 2]))
     with np.errstate(all="ignore"):
-        return trainer._described(ModuleWatcher(model).located(lambda: model.loss(batch)), model)
+        return trainer._described(Watcher(BacklightAdapter(model)).locate(lambda: model.loss(batch)), model)
