@@ -68,8 +68,8 @@ def test_ctrl_c_again_and_again_does_no_harm(shell: Any, tiny: Callable[..., Any
 @pytest.mark.parametrize(
     "options",
     [
-        "--weight-decay 0.01 --clip 1",
-        "--average 0.9",
+        "--weight-decay 0.01 --grad-clip 1",
+        "--ema-decay 0.9",
         "--patience 1000",
         "--optimiser sgd --momentum 0.9 --schedule step --lr 0.1",
         "--model bigram --schedule constant",

@@ -89,6 +89,6 @@ def test_a_name_that_windows_reserves_is_refused(windows, tiny, name):
     assert "Choose another name" in refused("train", "names.txt", *tiny("--name", name))
 
 
-def test_the_ladder_trains_in_processes_of_its_own(windows):
+def test_models_are_compared_in_processes_of_its_own(windows):
     works, _ = windows
-    assert "bigram" in works("ladder", "names.txt", "--models", "ngram,bigram", "--steps", "5", "--jobs", "2")
+    assert "bigram" in works("compare", "names.txt", "--models", "ngram,bigram", "--steps", "5", "--jobs", "2")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from backlight.runs import RunDirectory, locking
+from backlight.runs import RunDirectory, locking, new_files
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_what_is_locked_lies_beyond_what_is_read(tmp_path: Path, monkeypatch: py
 
     module = SimpleNamespace(LK_NBLCK=2, locking=locking_call)
     monkeypatch.setitem(sys.modules, "msvcrt", module)
-    run = RunDirectory.create(tmp_path / "run", config={}, vocabulary={})
+    run = RunDirectory.create(tmp_path / "run", new_files(config={}, vocabulary={}))
     locked.clear()
     with run.lock():
         assert (run.path / ".held").is_file()  # a folder cannot be opened there
