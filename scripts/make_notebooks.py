@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backlight.lessons import LESSONS, Lesson
-from backlight.lessons.pictures import FOR_PAGES
+from backlight.lessons.display import FOR_PAGES
 from backlight.lessons.recorded import RECORD, mark, names_in
 
 ROOT = Path(__file__).parents[1]

@@ -20,7 +20,7 @@ FIRST = """
 # %%
 from backlight import Value
 from backlight.lessons import check
-from backlight.lessons.pictures import show
+from backlight.lessons.display import show
 from backlight.lessons.stepping import stepping
 
 x = Value(3.0, label="<!--<script>")

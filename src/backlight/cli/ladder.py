@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import FrameType
@@ -96,15 +97,13 @@ def _read(plan: Plan, stdin: bytes | None) -> Corpus:
 
 def _save(league: dict[str, Any], folder: Path) -> None:
     """Write the table for programs, for pages and as a picture."""
-    from backlight.figures import draw_league, new_figure, save_figure
+    from backlight import figures
 
     rows = league["rungs"]
     write_atomically(folder / "league.json", to_bytes(league, indent=2))
     foot = f"Nats (and bits) per character, seed {league['seed']}, one thread a rung; {league['machine']}."
     write_atomically(folder / "league.md", as_markdown(rows, foot=foot).encode())
-    with new_figure(11, 4.5) as figure:
-        draw_league(figure.subplots(1, 2, sharey=True), rows)
-        save_figure(figure, folder / "league.png")
+    replace(figures.league(rows), width=11, height=4.5).save(folder / "league.png")
 
 
 @contextmanager

@@ -7,15 +7,23 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from backlight.core import FloatArray, IntArray, ShapeError
-from backlight.figures.ends import End, name_ends
+from backlight.figures.figure import SizedFigure, figure
 from backlight.figures.letters import cell_size, legible, step_ticks, write_title
+from backlight.figures.measured import chosen_rows, last_step, short_name, weight_matrices
+from backlight.figures.placing import End, name_ends
+from backlight.figures.run_data import NoFigureError, RunData
 from backlight.figures.style import palette
+from backlight.watch.records import Measurements, StepRecord
 
 HEALTHY_UPDATE: Final = 1e-3
 """An update of about a thousandth of the weights: lecture 4's rule of thumb."""
 
 
-def draw_gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) -> None:
+@figure(
+    "gradient-to-data", about="each matrix's gradient beside its weights",
+    size=lambda names: (8, 1.5 + 0.36 * max(len(names), 2)),
+)  # fmt: skip
+def gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) -> None:
     """Draw for each weight matrix the spread of its gradient beside the spread of its weights.
 
     Healthy: all within about a factor of ten. One far to the right will move far faster than the others.
@@ -55,7 +63,23 @@ def draw_gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) ->
     write_title(ax, f"Gradient beside weights{apart}")
 
 
-def draw_update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArray]) -> None:
+@gradient_to_data.from_measurements
+def _(measured: Measurements) -> SizedFigure:
+    matrices = weight_matrices(measured)
+    parameters = last_step(measured).parameters
+    records = [one for one in parameters if one.name in matrices and one.grad_to_data is not None]
+    if not records:
+        raise NoFigureError("it needs gradients of weight matrices")
+    ratios = np.array([one.grad_to_data for one in records], np.float64)
+    chosen, note = chosen_rows(ratios)
+    return gradient_to_data([short_name(records[i].name) for i in chosen], ratios[chosen]).with_note(note)
+
+
+@figure(
+    "update-to-data", about="how far each step moved the weights",
+    size=lambda ratios: (8, max(4.5, 1.2 + 0.2 * len(ratios))),
+)  # fmt: skip
+def update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArray]) -> None:
     """Draw over time how far a step moves each weight matrix beside the spread of its weights.
 
     Healthy: all near the line at 1e-3. Far below, learning takes for ever; far above, it may not hold.
@@ -92,3 +116,28 @@ def draw_update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArr
     ax.set_ylabel("std of update / std of weights")
     write_title(ax, "How far each step moves the weights")
     name_ends(ax, ends)
+
+
+@update_to_data.from_measurements
+def _updates(measured: Measurements) -> SizedFigure:
+    ratios: dict[str, FloatArray] = {}
+    for name in weight_matrices(measured):
+        row = np.array([_update(step, name) for step in measured.steps], np.float64)
+        if (row > 0).any():
+            ratios[short_name(name)] = row
+    if not ratios:
+        raise NoFigureError("it needs updates that were recorded during training. Train with --health")
+    names = list(ratios)
+    chosen, note = chosen_rows([np.exp(np.log(row[row > 0]).mean()) for row in ratios.values()])
+    steps = np.array([step.step for step in measured.steps], np.int64)
+    return update_to_data(steps, {names[i]: ratios[names[i]] for i in chosen}).with_note(note)
+
+
+@update_to_data.from_run
+def _(run: RunData) -> SizedFigure:
+    return _updates(run.recorded)
+
+
+def _update(step: StepRecord, name: str) -> float:
+    ratios = (one.update_to_data for one in step.parameters if one.name == name)
+    return next((ratio for ratio in ratios if ratio is not None), float("nan"))

@@ -16,8 +16,9 @@ import math
 import numpy as np
 
 from backlight import Value, explain
-from backlight.lessons import check, drawings, given
-from backlight.lessons.pictures import fast, show
+from backlight.lessons import check, given
+from backlight.lessons.display import fast, show
+from backlight.lessons.figures.micrograd import decision_map, loss_curve, secants
 from backlight.lessons.stepping import stepping
 from backlight.nn.scalar import MLP, Neuron
 
@@ -44,7 +45,7 @@ for h in (1.0, 0.1, 0.01, 0.001):
 
 
 # %%
-show(drawings.secants(f, x=3.0, h=1.0, slope=3.0**2 / 2 - 3.0))
+show(secants(f, x=3.0, h=1.0, slope=3.0**2 / 2 - 3.0))
 
 # %% [markdown]
 # With several inputs there is a slope for each: move one, and leave the others where they are. All of them together
@@ -383,11 +384,11 @@ print(f"{right} of {len(points)} points on the right side")
 
 
 # %%
-show(drawings.plane(lambda x, y: net([x, y]).data, points), width=6, height=5.4)
+show(decision_map(lambda x, y: net([x, y]).data, points))
 
 
 # %%
-show(drawings.curve(history, of="mean squared error"), height=3)
+show(loss_curve(history, of="mean squared error"))
 
 # %% [markdown]
 # A neuron, a layer and an MLP are a few lines each, in `backlight/nn/scalar.py`; they hold Values and compute with

@@ -17,9 +17,10 @@ import numpy as np
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
-from backlight.figures import pages
-from backlight.lessons import check, drawings
-from backlight.lessons.pictures import fast, show
+from backlight import figures
+from backlight.lessons import check
+from backlight.lessons.display import fast, show
+from backlight.lessons.figures.bigrams import one_hot_rows, picked_row, smoothing_losses
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
 
@@ -67,7 +68,7 @@ labels = [itos[i] for i in range(V)]
 print(f"{V} characters, a table of {V * V} cells, {(N == 0).sum().item()} of them empty")
 
 # %%
-show(pages.bigram_counts(N.numpy(), labels))
+show(figures.bigram_counts(N.numpy(), labels))
 
 # %% [markdown]
 # Read a row: it is all that this model will ever know about what follows its character. Row `.` is how names begin,
@@ -105,7 +106,7 @@ check("2.1", trigram_counts)
 P = N.float()
 P = P / P.sum(1, keepdim=True)
 print("row sums:", P.sum(1)[:4].tolist(), "...")
-show(pages.next_characters(P[0].numpy(), labels, after=""))
+show(figures.next_character(P[0].numpy(), labels, after=""))
 
 
 # %%
@@ -149,7 +150,7 @@ def nll_of(word, P):
 
 nats = nll_of("emma", P)
 print(f"emma: {sum(nats):.2f} nats, {sum(nats) / len(nats):.2f} per character")
-show(pages.surprise([*"emma", "."], np.array(nats), know_nothing=math.log(V)))
+show(figures.surprise([*"emma", "."], np.array(nats), know_nothing=math.log(V)))
 
 
 # %%
@@ -246,7 +247,7 @@ def loss_with(model, items):
 curves = {(order, part): [] for order in (2, 3, 4) for part in ("train", "dev")}
 for (order, part), losses in curves.items():
     losses += [loss_with(add_k(order, k), {"train": train, "dev": dev}[part]) for k in ks]
-show(drawings.smoothing(ks, curves))
+show(smoothing_losses(ks, curves))
 
 # %% [markdown]
 # The dotted lines, train, only rise: smoothing spoils what was counted. The dev lines fall first, the 2-gram's by too
@@ -265,7 +266,7 @@ ys = torch.tensor([stoi[letter] for letter in "emma."])
 xenc = F.one_hot(xs, num_classes=V).float()
 
 
-show(drawings.one_hot(xenc.numpy(), ".emma", labels), height=2)
+show(one_hot_rows(xenc.numpy(), ".emma", labels))
 
 # %% [markdown]
 # ## The idea: one-hot times W picks a row, and the row is log counts
@@ -289,7 +290,7 @@ print("all five the same:", torch.allclose(logits, W[xs]))
 
 
 # %%
-show(drawings.picked_row(W.detach().numpy(), e, labels), width=7, height=6.6)
+show(picked_row(W.detach().numpy(), e, labels))
 
 # %% [markdown]
 # So the layer is a table, with a row for each character that may stand before. Where have we seen such a table? `N`
@@ -327,7 +328,7 @@ loss = -probs[torch.arange(5), ys].log().mean()
 loss.backward()
 dlogits = (probs.detach() - F.one_hot(ys, num_classes=V).float()) / 5
 print("W.grad is xenc.T @ dlogits:", torch.allclose(W.grad, xenc.T @ dlogits, atol=1e-6))
-show(pages.weight_gradient(W.grad.numpy(), labels))
+show(figures.weight_gradient(W.grad.numpy(), labels))
 
 # %% [markdown]
 # Only the rows of `.`, `e`, `m` and `a` are lit: those that stood before something. In each, what came is pulled up,
@@ -417,7 +418,7 @@ print(f"counted    loss {loss_of(P, N):.4f}")
 learned = F.log_softmax(W, dim=1).detach().numpy()
 with np.errstate(divide="ignore"):
     log_shares = np.log(P.numpy())
-show(pages.weights_beside_log_counts(learned, log_shares, labels))
+show(figures.weights(learned, log_shares, labels))
 
 # %%
 row = stoi["a"]

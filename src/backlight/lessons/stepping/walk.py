@@ -12,7 +12,7 @@ from backlight.explanation.frames import Frame, Share, frames
 from backlight.explanation.numbers import short
 from backlight.explanation.picture import Picture
 from backlight.explanation.svg import to_svg
-from backlight.lessons.pictures import FOR_PAGES
+from backlight.lessons.display import FOR_PAGES
 
 _UNKNOWN = "?"
 _MORE = "…"
