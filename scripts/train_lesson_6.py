@@ -14,26 +14,26 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from backlight.lessons.pretrained import CONFIG, FILE, load_pretrained
+from backlight.lessons.recorded import PRETRAINED, WEIGHTS, load_pretrained
 from backlight.training import RECIPES, Plan, mean_nll, prepare
 
-WEIGHTS = Path(__file__).parents[1] / "src" / "backlight" / "lessons" / "weights" / FILE
+PATH = Path(__file__).parents[1] / "src" / "backlight" / "lessons" / "weights" / WEIGHTS
 
 
 def main() -> None:
     """Train, keep, and print what was kept."""
     recipe = replace(RECIPES["mlp"], steps=12_000, weight_decay=0.08)
-    settings = {name: size for name, size in asdict(CONFIG).items() if name != "vocabulary_size"}
+    settings = {name: size for name, size in asdict(PRETRAINED).items() if name != "vocabulary_size"}
     plan = Plan(corpus="names", model="mlp", settings=settings, recipe=recipe)
     with tempfile.TemporaryDirectory() as folder:
         session = prepare(plan, Path(folder) / "run")
         session.trainer().fit()
         arrays, facts = session.run.load_weights()
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    save_file({name: array.astype(np.float16) for name, array in arrays.items()}, WEIGHTS)
+    PATH.parent.mkdir(exist_ok=True)
+    save_file({name: array.astype(np.float16) for name, array in arrays.items()}, PATH)
     net = load_pretrained()
     nats = {part: mean_nll(net, session.data[part]) for part in ("train", "dev", "test")}
-    print(f"{WEIGHTS.name}  {WEIGHTS.stat().st_size:,} bytes  step {facts['step']:,}")
+    print(f"{PATH.name}  {PATH.stat().st_size:,} bytes  step {facts['step']:,}")
     print("  ".join(f"{part} {loss:.4f}" for part, loss in nats.items()))
 
 

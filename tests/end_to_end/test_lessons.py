@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from backlight.lessons import LESSONS
-from backlight.lessons.answering import cells_of
+from backlight.lessons.catalogue import open_lesson
+from backlight.lessons.check_file import cells_of
 from backlight.lessons.exercises import EXERCISES
-from backlight.lessons.opening import open_lesson
 
 RUN = """
 import ast, json, sys

@@ -25,13 +25,13 @@ def _default(context: typer.Context) -> None:
 def list_lessons(json_output: Json = False) -> None:
     """List the lessons, what you can do after each, and how many exercises are done in this folder."""
     from backlight.lessons.catalogue import LESSONS
-    from backlight.lessons.exercises.progress import Progress, load
+    from backlight.lessons.exercises.progress import ExerciseProgress, load
 
     noted = load()
     out = console(json_output=json_output)
     rows = []
     for lesson in LESSONS.values():
-        done = sum(noted.get(one.id, Progress()).done for one in lesson.exercises)
+        done = sum(noted.get(one.id, ExerciseProgress()).done for one in lesson.exercises)
         rows.append({"number": lesson.number, "title": lesson.title, "able": lesson.able,
                      "exercises": len(lesson.exercises), "done": done})  # fmt: skip
         out.print(f"{lesson.number}  {lesson.title}")
@@ -54,7 +54,7 @@ def open_lesson(
     from importlib.util import find_spec
 
     from backlight.lessons.catalogue import lesson
-    from backlight.lessons.opening import open_lesson as opened_in
+    from backlight.lessons.catalogue import open_lesson as opened_in
 
     chosen = lesson(number)
     opened = opened_in(chosen, folder)

@@ -1,4 +1,6 @@
-"""Cells that take minutes: what they gave when they were last run is kept, with its date and machine, and shown.
+"""Results that are kept because they take long: those of slow cells, and the weights of a trained network.
+
+What a slow cell gave when it was last run is kept, with its date and machine, and shown.
 
 A learner sees real numbers at once and can run the cell for real by `again=True`. `python scripts/make_notebooks.py
 --record NUMBER` runs a lesson's slow cells and keeps what they give; a test holds each recording to its cell's text.
@@ -15,11 +17,20 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from safetensors.numpy import load
+
 from backlight.core import DataError
 from backlight.core.machine import processor
+from backlight.models import MLP, MLPConfig
 
 RECORD: Final = "BACKLIGHT_RECORD"
 """Where it names a folder, slow cells run, and what they give is written there."""
+
+WEIGHTS: Final = "lesson_6_mlp.safetensors"
+"""In the folder `weights`, in half precision; scripts/train_lesson_6.py makes it."""
+
+PRETRAINED: Final = MLPConfig(vocabulary_size=27, context=6, embedding=24, hidden=(176, 176))
 
 
 def recorded(name: str, run: Callable[[], Any], *, again: bool = False) -> Any:
@@ -75,3 +86,11 @@ def recording(name: str) -> dict[str, Any]:
         raise DataError(f"a recording must have been made; there is none called {name!r}. Run the cell: again=True.")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def load_pretrained() -> MLP:
+    """Return a network that was trained on the training part of `names`; its ids are those of its vocabulary."""
+    net = MLP(PRETRAINED, rng=np.random.default_rng(0))
+    weights = load(resources.files("backlight.lessons").joinpath("weights", WEIGHTS).read_bytes())
+    net.load_state_dict({name: array.astype(np.float32) for name, array in weights.items()})
+    return net.eval()

@@ -10,9 +10,9 @@ from tests.unit.figures.test_style import contrast
 
 from backlight import Value
 from backlight.lessons import LESSONS, Lesson
+from backlight.lessons.notebook import Cell, parse
 from backlight.lessons.pages import index_page, lesson_page, made_of
 from backlight.lessons.pages.style import STYLE
-from backlight.lessons.source import Cell, parse
 from backlight.lessons.stepping import stepping
 
 SOURCE = """

@@ -8,8 +8,7 @@ import pytest
 
 from backlight.core import DataError
 from backlight.lessons import LESSONS
-from backlight.lessons.notebook import notebook_bytes
-from backlight.lessons.source import Cell, parse
+from backlight.lessons.notebook import Cell, notebook_bytes, parse
 
 SOURCE = """# For readers of the file.
 

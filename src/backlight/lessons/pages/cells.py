@@ -12,7 +12,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from backlight.lessons.source import Cell
+from backlight.lessons.notebook import Cell
 
 
 def text_html(cell: Cell) -> str:

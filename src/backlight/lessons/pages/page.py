@@ -8,11 +8,11 @@ from html import escape
 from typing import Any
 
 from backlight.lessons.catalogue import Lesson
+from backlight.lessons.notebook import Cell
 from backlight.lessons.pages.cells import code_html, outputs_html, text_html
 from backlight.lessons.pages.style import STYLE
 from backlight.lessons.recorded import mark
-from backlight.lessons.source import Cell
-from backlight.lessons.stepping.assets import asset
+from backlight.lessons.stepping.walk import asset
 
 INDEX = "index.html"
 

@@ -22,8 +22,7 @@ from backlight import figures
 from backlight.lessons import check
 from backlight.lessons.display import fast, show
 from backlight.lessons.figures.wavenet import dilations, mean_losses
-from backlight.lessons.pretrained import load_pretrained
-from backlight.lessons.recorded import recorded
+from backlight.lessons.recorded import load_pretrained, recorded
 from backlight.lessons.training import trained
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
 from backlight.training import RECIPES, Recipe

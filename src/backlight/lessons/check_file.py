@@ -1,4 +1,4 @@
-"""Check a learner's file: run it in a process of its own, with a time limit, and judge what it defines.
+"""Check a learner's file: run it in a process of its own, with a time limit, and grade what it defines.
 
 The process writes what it found to a file and not to its output, which is the learner's. A file that never ends, that
 ends the process, or that breaks Python itself costs nothing but its own verdicts.
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from backlight.core import DataError
-from backlight.lessons.exercises import EXERCISES, Exercise, Verdict, judge
-from backlight.lessons.exercises.checking import told
+from backlight.lessons.exercises import EXERCISES, Exercise, Verdict, grade
+from backlight.lessons.exercises.grading import describe_error
 from backlight.lessons.exercises.progress import OFF
 
 LIMIT = 60.0
-"""Seconds that a file may take, unless told otherwise."""
+"""Seconds that a file may take, by default."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Answers:
 
 
 def check_file(path: Path, ids: Sequence[str] = (), *, limit: float = LIMIT, quiet: bool = False) -> Answers:
-    """Run a Python file or a notebook, and judge the answers in it.
+    """Run a Python file or a notebook, and grade the answers in it.
 
     Args:
         path: ends in .py or .ipynb.
@@ -49,8 +49,8 @@ def check_file(path: Path, ids: Sequence[str] = (), *, limit: float = LIMIT, qui
         DataError: the file cannot be read or run, takes too long, or defines no answer.
     """
     with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "found.json"
-        command = [sys.executable, "-m", "backlight.lessons.answering", str(path.absolute()), str(found), *ids]
+        written = Path(folder) / "result.json"
+        command = [sys.executable, "-m", "backlight.lessons.check_file", str(path.absolute()), str(written), *ids]
         try:
             code = subprocess.run(  # noqa: S603  (a learner runs their own file)
                 command, stdin=subprocess.DEVNULL, stdout=sys.stderr if quiet else None, timeout=limit, check=False,
@@ -61,15 +61,15 @@ def check_file(path: Path, ids: Sequence[str] = (), *, limit: float = LIMIT, qui
                 f"a file with answers must end within {limit:g} s; {path.name} did not. Is there a loop without an "
                 "end? Or give it longer: --time-limit"
             ) from None
-        if not found.is_file():
+        if not written.is_file():
             raise DataError(f"{path.name} ended its process (exit code {code}) before it could be checked. Mend it.")
-        told_ = json.loads(found.read_text(encoding="utf-8"))
-    if "refused" in told_:
-        raise DataError(told_["refused"])
-    verdicts = tuple(Verdict(**{**one, "lines": tuple(one["lines"])}) for one in told_["verdicts"])
-    if not verdicts and not told_["error"]:
+        result = json.loads(written.read_text(encoding="utf-8"))
+    if "refused" in result:
+        raise DataError(result["refused"])
+    verdicts = tuple(Verdict(**{**one, "lines": tuple(one["lines"])}) for one in result["verdicts"])
+    if not verdicts and not result["error"]:
         raise DataError(_nothing_in(path.name, ids))
-    return Answers(verdicts, told_["error"])
+    return Answers(verdicts, result["error"])
 
 
 def cells_of(text: str, name: str) -> list[tuple[str, str]]:
@@ -117,18 +117,18 @@ def _run(cells: Sequence[tuple[str, str]], names: dict[str, Any]) -> str:
     for place, source in cells:
         try:
             exec(compile(source, place, "exec"), names)  # noqa: S102  (that is what was asked for)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a learner's code raises is told)
-            return f"{place}: {told(error)}"
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a learner's code raises is reported)
+            return f"{place}: {describe_error(error)}"
     return ""
 
 
-def _judged(names: Mapping[str, Any], wanted: Sequence[Exercise]) -> list[dict[str, Any]]:
-    verdicts = [judge(exercise, names[exercise.answer]) for exercise in wanted if exercise.answer in names]
+def _graded(names: Mapping[str, Any], wanted: Sequence[Exercise]) -> list[dict[str, Any]]:
+    verdicts = [grade(exercise, names[exercise.answer]) for exercise in wanted if exercise.answer in names]
     return [{"id": one.id, "state": one.state, "mistake": one.mistake, "lines": one.lines} for one in verdicts]
 
 
-def main(path: Path, found: Path, ids: Sequence[str]) -> None:
-    """Run a file and write what was found; the half of `check_file` that is in the other process."""
+def main(path: Path, written: Path, ids: Sequence[str]) -> None:
+    """Run a file and write the result; the half of `check_file` that is in the other process."""
     wanted = [EXERCISES[id_] for id_ in ids] or list(EXERCISES.values())
     result: dict[str, Any]
     try:
@@ -142,8 +142,8 @@ def main(path: Path, found: Path, ids: Sequence[str]) -> None:
         sys.path.insert(0, str(path.parent))  # as `python FILE` does
         names: dict[str, Any] = {"__name__": "__main__", "__file__": str(path)}
         error_line = _run(cells, names)
-        result = {"error": error_line, "verdicts": _judged(names, wanted)}
-    found.write_text(json.dumps(result), encoding="utf-8")
+        result = {"error": error_line, "verdicts": _graded(names, wanted)}
+    written.write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

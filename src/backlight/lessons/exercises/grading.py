@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from backlight.lessons.exercises.exercise import Case, Exercise, call
-from backlight.lessons.exercises.outcomes import Misfit, Parts, Split, Unfinished, first_split, parts_of
+from backlight.lessons.exercises.exercise import Exercise, Inputs, call
+from backlight.lessons.exercises.outcomes import InvalidAnswer, Mismatch, Parts, Unfinished, first_mismatch, parts_of
 from backlight.lessons.exercises.recognising import general, recognised
 from backlight.lessons.exercises.verdict import Verdict
 
 _PACKAGE = str(Path(__file__).parents[2])
 
 
-def judge(exercise: Exercise, answer: Any) -> Verdict:
+def grade(exercise: Exercise, answer: Any) -> Verdict:
     """Check an answer.
 
     Args:
@@ -33,14 +33,14 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
         ]
     except Unfinished:
         return Verdict(id=exercise.id, state="unfinished", lines=_advice(exercise)[1:])
-    except Misfit as misfit:
-        return Verdict(id=exercise.id, state="misfit", lines=(_capital(str(misfit)), *_advice(exercise)))
-    except Exception as error:  # noqa: BLE001  (whatever a learner's code raises is told)
-        return Verdict(id=exercise.id, state="error", lines=(told(error), *_advice(exercise)))
+    except InvalidAnswer as error:
+        return Verdict(id=exercise.id, state="invalid", lines=(_capital(str(error)), *_advice(exercise)))
+    except Exception as error:  # noqa: BLE001  (whatever a learner's code raises is reported)
+        return Verdict(id=exercise.id, state="error", lines=(describe_error(error), *_advice(exercise)))
     return _compared(exercise, ours, reference)
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return an error in the learner's code as one line, with the line where it happened."""
     kind = type(error).__name__
     said = " ".join(str(error).split())
@@ -59,12 +59,12 @@ def _place(frame: traceback.FrameSummary) -> str:
     return "" if frame.name.startswith("<") else f", in {frame.name}"
 
 
-def _outcome(exercise: Exercise, answer: Any, case: Case) -> Any:
+def _outcome(exercise: Exercise, answer: Any, case: Inputs) -> Any:
     if answer is None or answer is ...:
         raise Unfinished
     if not callable(answer):
         if exercise.use is not call:
-            raise Misfit(f"hand in the function {exercise.answer} itself, not what it gives.")
+            raise InvalidAnswer(f"hand in the function {exercise.answer} itself, not what it gives.")
         return answer
     with np.errstate(all="ignore"):  # an overflow shows in what comes out
         return exercise.use(answer, case)
@@ -73,61 +73,61 @@ def _outcome(exercise: Exercise, answer: Any, case: Case) -> Any:
 def _compared(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Parts]) -> Verdict:
     largest, exact = 0.0, True
     for at, (mine, right) in enumerate(zip(ours, reference, strict=True)):
-        close, split = first_split(mine, right, rtol=exercise.rtol, atol=exercise.atol)
-        if split is not None:
-            return _wrong(exercise, ours, reference, split, at, [one.name for one in close])
+        close, mismatch = first_mismatch(mine, right, rtol=exercise.rtol, atol=exercise.atol)
+        if mismatch is not None:
+            return _wrong(exercise, ours, reference, mismatch, at, [one.name for one in close])
         largest = max([largest, *(one.difference for one in close)])
         exact = exact and all(one.exact for one in close)
     if any(len(mine) < len(right) for mine, right in zip(ours, reference, strict=True)):
-        return _begun(exercise, ours, reference[0])
+        return _partial(exercise, ours, reference[0])
     count = f"{len(ours)} inputs" if len(ours) > 1 else "the input"
     if exact:
-        told = "Every number is the very same" if exercise.use is call else "All that was asked for holds"
-        return Verdict(id=exercise.id, state="exact", lines=(f"{told}, for {count}.",))
+        result = "Every number is the very same" if exercise.use is call else "All that was asked for holds"
+        return Verdict(id=exercise.id, state="exact", lines=(f"{result}, for {count}.",))
     lines = (f"The largest difference, for {count}, is {largest:.1e}: rounding.",)
     return Verdict(id=exercise.id, state="close", lines=lines)
 
 
-def _begun(exercise: Exercise, ours: Sequence[Parts], reference: Parts) -> Verdict:
+def _partial(exercise: Exercise, ours: Sequence[Parts], reference: Parts) -> Verdict:
     there = [name for name in reference if all(name in mine for mine in ours)]
     coming = [name for name in reference if name not in there]
     count = "1 of {} is" if len(coming) == 1 else f"{len(coming)} of {{}} are"
     missing = f"Not there yet: {', '.join(coming[:3])}{', ...' if len(coming) > 3 else ''}"
     lines = (f"Right so far: {', '.join(there)}.", f"{missing}; {count.format(len(reference))} still to come.")
-    return Verdict(id=exercise.id, state="begun", lines=(*lines, _advice(exercise)[1]))
+    return Verdict(id=exercise.id, state="partial", lines=(*lines, _advice(exercise)[1]))
 
 
 def _wrong(
-    exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Parts], split: Split, at: int, right: list[str]
+    exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Parts], mismatch: Mismatch, at: int, right: list[str]
 ) -> Verdict:
-    name, message = recognised(exercise, ours, reference, split.part)
+    name, message = recognised(exercise, ours, reference, mismatch.part)
     if not name:
-        name, message = general(split)
+        name, message = general(mismatch)
     lines = [f"Right so far: {', '.join(right)}."] if right else []
-    lines.append(_difference(split))
+    lines.append(_difference(mismatch))
     inputs = _inputs(exercise.inputs()[at])
     if inputs:
         lines.append(f"That is for {inputs}.")
     if name:
         lines.append(f"It looks like this: {name}. {message}".strip())
-    state = "shape" if split.comparison is None else "wrong"
+    state = "shape" if mismatch.comparison is None else "wrong"
     return Verdict(id=exercise.id, state=state, mistake=name or None, lines=(*lines, *_advice(exercise)))  # type: ignore[arg-type]
 
 
-def _difference(split: Split) -> str:
-    what = split.part
-    if split.comparison is None:
-        return f"{what} has shape {split.ours.shape}; it should have {split.reference.shape}."
-    found = split.comparison
+def _difference(mismatch: Mismatch) -> str:
+    what = mismatch.part
+    if mismatch.comparison is None:
+        return f"{what} has shape {mismatch.ours.shape}; it should have {mismatch.reference.shape}."
+    found = mismatch.comparison
     where = f" at {found.at if len(found.at) > 1 else found.at[0]}" if found.at else ""
     if (
         what.startswith("whether ")
-        and split.ours.ndim == 0
-        and {float(split.ours), float(split.reference)} == {0.0, 1.0}
+        and mismatch.ours.ndim == 0
+        and {float(mismatch.ours), float(mismatch.reference)} == {0.0, 1.0}
     ):
-        ours, right = ("yes" if value else "no" for value in (split.ours, split.reference))
+        ours, right = ("yes" if value else "no" for value in (mismatch.ours, mismatch.reference))
         return f"{_capital(what)}: {ours}; it should be {right}."
-    if split.ours.ndim == 0:
+    if mismatch.ours.ndim == 0:
         return f"{what} is wrong: {found.ours:.6g}, should be {found.reference:.6g}."
     return (
         f"{what} is wrong: largest difference {found.difference:.2g}{where}, "
@@ -135,7 +135,7 @@ def _difference(split: Split) -> str:
     )
 
 
-def _inputs(case: Case) -> str:
+def _inputs(case: Inputs) -> str:
     """Return a case's inputs as text; those that are not a number or a few are left out."""
     shown = {name: value for name, value in case.items() if isinstance(value, int | float | str)}
     return ", ".join(f"{name} = {value!r}" for name, value in shown.items())
