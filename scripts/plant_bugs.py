@@ -1,96 +1,111 @@
-"""Plant bugs one at a time and count how many the suite catches: what its green is worth.
+"""Plant bugs one at a time and count how many the test suite catches.
 
-    python scripts/plant_bugs.py [--jobs 2] [--only WORD ...] [--list]
+    python scripts/plant_bugs.py [--jobs 2] [--only WORD ...] [--shard 1/4] [--list]
 
-The bugs stand in `planted_bugs.toml`. Each goes into a copy of `src` in a temporary folder, never into the checkout;
-its group's tests run against the copy and, where they pass, the whole of tests/unit and tests/oracle. A run that
-reaches its time limit counts as caught: the suite would not have passed. The unharmed copy runs first and must pass.
+The bugs are in `tests/planted_bugs`. Each goes into a copy of the package in a temporary folder, never into the
+checkout. Three sets of tests run until one fails: those that caught this bug, or bugs of the same file, before; those
+of the bug's group; all of tests/unit and tests/oracle. A run that reaches its time limit counts as caught, since the
+suite would not have passed. The unchanged copy must pass first.
 
-A full run writes docs/planted_bugs.md. Exits with 1 if fewer than 95 % were caught, or if a bug no longer fits.
+Verdicts are kept in build/planted_bugs.jsonl. A run that was interrupted continues where it was, as long as package
+and tests are the same; so does the next shard. When every bug has its verdict, docs/planted_bugs.md is written. Exits
+with 1 if fewer than 95 % were caught, or if a bug is stale.
 """
 
 import argparse
+import contextlib
+import hashlib
+import json
+import multiprocessing
 import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import tomllib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from planted_bugs import Bug, load_bugs
+
 ROOT = Path(__file__).parents[1]
-BUGS = Path(__file__).with_name("planted_bugs.toml")
 PAGE = ROOT / "docs" / "planted_bugs.md"
+VERDICTS = ROOT / "build" / "planted_bugs.jsonl"
 PACKAGE = Path("src", "backlight")
 EVERYTHING = ("tests/unit", "tests/oracle")
 ENOUGH = 0.95
-LIMIT_SECONDS, LIMIT_SECONDS_EVERYTHING = 300, 1200
+LIMIT_SECONDS, LIMIT_SECONDS_EVERYTHING = 300, 1800
+LIKELY = 3  # so many of the tests that caught bugs of the same file run first
 
-PYTEST = (
-    *("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"),
-    *("-r", "fE", "--tb=no", "--hypothesis-seed=0"),
-)
-PASSED, FAILED, INTERRUPTED, NO_TESTS = 0, 1, 2, 5
-"""Of pytest's exit codes, those that judge the code; others say that pytest itself was not asked rightly."""
+PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-r", "fE", "--tb=no", "--hypothesis-seed=0")
+PASSED, FAILED, INTERRUPTED, USAGE_ERROR, NO_TESTS = 0, 1, 2, 4, 5
 
-
-@dataclass(frozen=True, kw_only=True)
-class Bug:
-    """A change of one place that makes the code wrong."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    group: str
-    tests: tuple[str, ...]
-
-    def plant(self, source: str) -> str:
-        """Return the source with the bug in it. Raises ValueError if there is not exactly one place for it."""
-        places = source.count(self.old)
-        if places != 1:
-            raise ValueError(
-                f"{self.name!r} is stale: its text must stand in {self.file} once; it does {places} times."
-            )
-        harmed = source.replace(self.old, self.new)
-        if not self.is_kernel:
-            compile(harmed, self.file, "exec")  # a bug that cannot even be read would prove nothing
-        return harmed
-
-    @property
-    def is_kernel(self) -> bool:
-        """Whether it is one of the compiled kernels', which must be built anew."""
-        return self.file.endswith((".c", ".h"))
+# Each run of pytest is a fork of one process that has these loaded already. Nothing of backlight may be among them.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["numpy", "torch", "matplotlib.pyplot", "rich.console", "typer", "pytest"])
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "COLUMNS": "400"}  # wide, so that pytest does not cut the names of failed tests
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What became of a bug: `by` is the first test that failed, or None if all passed."""
 
-    bug: Bug
+    key: str
+    name: str
+    file: str
     by: str | None
     seconds: float
 
 
-def load_bugs() -> list[Bug]:
-    """Return the bugs of the table."""
-    groups = tomllib.loads(BUGS.read_text(encoding="utf-8"))["group"]
-    return [Bug(**bug, group=group["what"], tests=tuple(group["tests"])) for group in groups for bug in group["bug"]]
+class Verdicts:
+    """All verdicts so far, in a file that only grows."""
+
+    def __init__(self, bugs: list[Bug], state: str) -> None:
+        self._state = state
+        self._writing = threading.Lock()
+        self.all: list[Verdict] = []
+        if VERDICTS.exists():
+            lines = VERDICTS.read_text(encoding="utf-8").splitlines()
+            self.all = [Verdict(**json.loads(line)) for line in lines]
+        keys = {self.key(bug): bug for bug in bugs}
+        self.current = {keys[verdict.key]: verdict for verdict in self.all if verdict.key in keys}
+
+    def key(self, bug: Bug) -> str:
+        """Return what a verdict holds for: this bug in this state of package and tests."""
+        return hashlib.sha256(f"{self._state} {bug}".encode()).hexdigest()[:16]
+
+    def add(self, bug: Bug, verdict: Verdict) -> None:
+        """Keep a verdict, on disk before anything else happens."""
+        with self._writing:
+            self.all.append(verdict)
+            self.current[bug] = verdict
+            VERDICTS.parent.mkdir(exist_ok=True)
+            with VERDICTS.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(verdict)) + "\n")
+
+    def likely_tests(self, bug: Bug) -> tuple[str, ...]:
+        """Return the tests that caught this bug before, or most of the other bugs in its file."""
+        own = [v.by for v in reversed(self.all) if v.name == bug.name]
+        others = Counter(v.by for v in self.all if v.file == bug.file)
+        tests = dict.fromkeys(by for by in [*own[:1], *(by for by, _ in others.most_common())] if by and by[0] != "(")
+        return tuple(dict.fromkeys(re.sub(r"\[.*", "", test) for test in tests))[:LIKELY]
 
 
-def environment(copy: Path) -> dict[str, str]:
-    """Return the variables under which the copy's package, and not the installed one, is imported."""
-    return {
-        **os.environ,
-        "PYTHONPATH": str(copy / "src"),
-        "OMP_NUM_THREADS": "1",
-        "COLUMNS": "400",  # so that pytest does not cut the names of failed tests
-    }
+def state_of_the_suite() -> str:
+    """Return a hash of everything that a verdict depends on, the bugs themselves left out."""
+    sources = [path for folder in ("src", "tests") for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
+    state = hashlib.sha256()
+    for path in sources:
+        if "__pycache__" not in path.parts and path.suffix != ".so" and path.parent.name != "planted_bugs":
+            state.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return state.hexdigest()
 
 
 def make_copy(folder: Path) -> Path:
@@ -98,15 +113,11 @@ def make_copy(folder: Path) -> Path:
     copy = folder / "0"
     for name in ("src", "tests", "scripts", "notebooks", "docs"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy2(ROOT / "pyproject.toml", copy)
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
+        shutil.copy2(ROOT / name, copy)
     if (ROOT.parent / "shared").is_dir():
         (folder / "shared").symlink_to(ROOT.parent / "shared")
-    code = "import backlight; print(backlight.__file__)"
-    shown = subprocess.run(
-        [sys.executable, "-c", code], env=environment(copy), cwd=copy, capture_output=True, text=True, check=True
-    )
-    if not Path(shown.stdout.strip()).is_relative_to(copy):
-        sys.exit(f"the copy in {copy} must be what Python imports; it imports {shown.stdout.strip()}.")
+    build_kernels(copy)
     return copy
 
 
@@ -116,58 +127,93 @@ def build_kernels(copy: Path) -> None:
     subprocess.run([sys.executable, str(script)], capture_output=True, check=True)
 
 
+def run_pytest(copy: Path, tests: tuple[str, ...], output: Path, *, write_bytecode: bool) -> None:
+    """Run pytest in this process, which was forked for it, against the copy."""
+    os.setsid()  # so that the process can be ended together with those that its tests start
+    os.chdir(copy)
+    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    sys.path[0] = str(copy / "src")  # in the place of this script's folder, before the installed package
+    os.environ["PYTHONPATH"] = str(copy / "src")
+    sys.dont_write_bytecode = not write_bytecode
+    if not write_bytecode:
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+    import pytest
+
+    import backlight
+
+    if not Path(backlight.__file__).is_relative_to(copy):
+        sys.exit(f"the package must be imported from {copy}; it was imported from {backlight.__file__}.")
+    sys.exit(pytest.main([*PYTEST, *tests]))
+
+
 def first_failure(copy: Path, tests: tuple[str, ...], limit: float, *, write_bytecode: bool = False) -> str | None:
-    """Run tests against the copy. Returns the first that failed, or how else the run ended; None if all passed."""
-    env = environment(copy) | ({} if write_bytecode else {"PYTHONDONTWRITEBYTECODE": "1"})
-    # files rather than pipes: after a time limit, a grandchild may still hold a pipe open
-    with tempfile.TemporaryFile("w+", dir=copy) as out:
-        try:
-            code = subprocess.run(
-                [sys.executable, *PYTEST, *tests], env=env, cwd=copy, stdout=out, stderr=out, timeout=limit, check=False
-            ).returncode
-        except subprocess.TimeoutExpired:
-            return f"(no end after {limit:.0f} s)"
-        finally:
-            shutil.rmtree(copy / ".hypothesis", ignore_errors=True)  # no memory of other bugs' failures
-        out.seek(0)
-        text = out.read()
-    if code in {PASSED, NO_TESTS}:
+    """Run tests against the copy. Returns the first that failed, or how else the run ended; None if all passed.
+
+    Raises:
+        ValueError: there are no such tests.
+    """
+    output = copy.parent / f"{copy.name}.txt"
+    run = FORKS.Process(target=run_pytest, args=(copy, tests, output), kwargs={"write_bytecode": write_bytecode})
+    run.start()
+    run.join(limit)
+    in_time = not run.is_alive()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGKILL)
+    run.join()
+    shutil.rmtree(copy / ".hypothesis", ignore_errors=True)  # no memory of other bugs' failures
+    if not in_time:
+        return f"(no end after {limit:.0f} s)"
+    if run.exitcode in {PASSED, NO_TESTS}:
         return None
-    if code < 0:
-        return f"(ended by signal {-code})"
+    if run.exitcode < 0:
+        return f"(ended by signal {-run.exitcode})"
+    text = output.read_text(encoding="utf-8", errors="replace")
+    if run.exitcode == USAGE_ERROR and "not found: " in text:
+        raise ValueError(f"there is not every one of {' '.join(tests)}")
     named = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", text, re.MULTILINE)
-    if code not in {FAILED, INTERRUPTED} or named is None:
-        sys.exit(f"pytest could not run {' '.join(tests)} (exit code {code}):\n{text[-2000:]}")
-    return named[1]
+    if named:
+        return named[1]
+    if "ImportError while loading conftest" in text or run.exitcode == FAILED:
+        return "(the package cannot be imported)"
+    sys.exit(f"pytest could not run {' '.join(tests)} (exit code {run.exitcode}):\n{text[-2000:]}")
 
 
-def judge(bug: Bug, copies: "queue.SimpleQueue[Path]") -> Verdict:
+def judge(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts) -> Verdict:
     """Plant one bug in a free copy, run the tests, and take it out again."""
     copy = copies.get()
     started = time.perf_counter()
     path = copy / PACKAGE / bug.file
-    unharmed = path.stat()
+    library = copy / PACKAGE / "autograd" / "native" / "_kernels.so"
+    unchanged, kernels = path.stat(), library.read_bytes()
     source = path.read_text(encoding="utf-8")
+    by = None
     try:
         path.write_text(bug.plant(source), encoding="utf-8")
         # compiled code is found by a file's time in whole seconds and its size; make sure that the time is another
-        os.utime(path, ns=(unharmed.st_atime_ns, unharmed.st_mtime_ns + 10**10))
+        os.utime(path, ns=(unchanged.st_atime_ns, unchanged.st_mtime_ns + 10**10))
         if bug.is_kernel:
             build_kernels(copy)
-        by = first_failure(copy, bug.tests, LIMIT_SECONDS)
-        if by is None:
-            by = first_failure(copy, EVERYTHING, LIMIT_SECONDS_EVERYTHING)
+        if likely := verdicts.likely_tests(bug):
+            with contextlib.suppress(ValueError):  # a test that was renamed since
+                by = first_failure(copy, likely, LIMIT_SECONDS)
+        by = by or first_failure(copy, bug.tests, LIMIT_SECONDS)
+        by = by or first_failure(copy, EVERYTHING, LIMIT_SECONDS_EVERYTHING)
     finally:
         path.write_text(source, encoding="utf-8")
-        os.utime(path, ns=(unharmed.st_atime_ns, unharmed.st_mtime_ns))
+        os.utime(path, ns=(unchanged.st_atime_ns, unchanged.st_mtime_ns))
         if bug.is_kernel:
-            build_kernels(copy)
+            library.unlink(missing_ok=True)
+            library.write_bytes(kernels)
         copies.put(copy)
-    return Verdict(bug=bug, by=by, seconds=time.perf_counter() - started)
+    seconds = round(time.perf_counter() - started, 1)
+    return Verdict(key=verdicts.key(bug), name=bug.name, file=bug.file, by=by, seconds=seconds)
 
 
-def judge_all(bugs: list[Bug], jobs: int, *, everything: bool) -> list[Verdict]:
-    """Check bugs, `jobs` at a time, printing each verdict as it comes."""
+def judge_all(bugs: list[Bug], verdicts: Verdicts, jobs: int, *, everything: bool) -> None:
+    """Give every bug its verdict, `jobs` at a time, and print each as it comes."""
     with tempfile.TemporaryDirectory(prefix="planted_bugs_") as name:
         folder = Path(name).resolve()
         copy = make_copy(folder)
@@ -183,38 +229,53 @@ def judge_all(bugs: list[Bug], jobs: int, *, everything: bool) -> list[Verdict]:
         for job in range(1, jobs):
             copies.put(Path(shutil.copytree(copy, folder / str(job))))
         width = max(len(bug.name) for bug in bugs)
-        verdicts = []
+
+        def report(bug: Bug) -> None:
+            verdict = judge(bug, copies, verdicts)
+            verdicts.add(bug, verdict)
+            by = verdict.by or "SURVIVED"
+            print(f"{bug.name:{width}}  {bug.file:28}  {verdict.seconds:4.0f} s  {by}", flush=True)
+
         with ThreadPoolExecutor(jobs) as pool:
-            for verdict in pool.map(lambda bug: judge(bug, copies), bugs):
-                bug = verdict.bug
-                print(
-                    f"{bug.name:{width}}  {bug.file:28}  {verdict.seconds:4.0f} s  {verdict.by or 'SURVIVED'}",
-                    flush=True,
-                )
-                verdicts.append(verdict)
-    return verdicts
+            list(pool.map(report, bugs))
 
 
-def page(verdicts: list[Verdict]) -> str:
+def page(verdicts: dict[Bug, Verdict]) -> str:
     """Return docs/planted_bugs.md."""
-    survivors = [verdict for verdict in verdicts if verdict.by is None]
+    survivors = [bug for bug, verdict in verdicts.items() if verdict.by is None]
+    caught = len(verdicts) - len(survivors)
+    git = ["git", "-C", str(ROOT), "log", "-1", "--format=%h"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    score = f"{caught} of {len(verdicts)} caught: {caught / len(verdicts):.1%}"
     lines = [
         "# Planted bugs",
         "",
-        "Made by `python scripts/plant_bugs.py`, which puts the bugs of `scripts/planted_bugs.toml` into a copy of the",
-        "package, one at a time, and runs the suite until a test fails. Where none fails, the suite has a gap.",
+        "What a passing test suite is worth: the bugs of `tests/planted_bugs`, each a change of one place that makes",
+        "the code wrong, are planted in a copy of the package one at a time, and the suite runs until a test fails.",
+        "Generated by `python scripts/plant_bugs.py`.",
         "",
-        f"Planted: {len(verdicts)}. Caught: {len(verdicts) - len(survivors)}.",
+        "The bugs are mistakes that somebody could make, written by hand. Tools that mutate every line, such as",
+        "mutmut, would make tens of thousands of changes here, many of them without any effect, and need days.",
         "",
-        "Survivors: " + ("; ".join(verdict.bug.name for verdict in survivors) or "none") + ".",
+        f"**{score}** ({datetime.now(UTC):%Y-%m-%d}, commit {commit}).",
+        "",
+        "| group | planted | caught |",
+        "|---|---|---|",
     ]
-    for group in dict.fromkeys(verdict.bug.group for verdict in verdicts):
-        lines += ["", f"## {group}", "", "| bug | file | first test that fails |", "|---|---|---|"]
-        for verdict in verdicts:
-            if verdict.bug.group == group:
-                test = re.sub(r"\[.*", "", verdict.by) if verdict.by else "**none**"
-                lines.append(f"| {verdict.bug.name} | `{verdict.bug.file}` | {test.replace('_', chr(92) + '_')} |")
+    for group in sorted({bug.group for bug in verdicts}):
+        own = [verdict for bug, verdict in verdicts.items() if bug.group == group]
+        lines.append(f"| {group} | {len(own)} | {sum(verdict.by is not None for verdict in own)} |")
+    lines += ["", "## Survivors", ""]
+    lines += [f"- `{bug.file}`: {bug.name}" for bug in survivors] or ["None."]
     return "\n".join(lines) + "\n"
+
+
+def shard(text: str) -> slice:
+    """Read 2/4, the second of four shares: every fourth bug, from the second on."""
+    number, _, count = text.partition("/")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(f"must be NUMBER/COUNT, such as 1/4; got {text}")
+    return slice(int(number) - 1, None, int(count))
 
 
 def main() -> int:
@@ -222,27 +283,43 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--jobs", type=int, default=2, help="bugs judged at a time (default 2)")
     parser.add_argument("--only", action="append", metavar="WORD", help="only bugs with this in their name or file")
-    parser.add_argument("--list", action="store_true", help="print the bugs and stop")
+    parser.add_argument("--shard", type=shard, default=slice(None), metavar="K/N", help="only this share of the bugs")
+    parser.add_argument("--list", action="store_true", help="print the bugs, check that each applies, and stop")
     options = parser.parse_args()
     bugs = load_bugs()
-    if options.only:
-        bugs = [bug for bug in bugs if any(word in bug.name or word in bug.file for word in options.only)]
-    if not bugs:
-        parser.error(f"--only must name bugs of the list; none has {' or '.join(options.only)} in it. See --list.")
+    wanted = [b for b in bugs if not options.only or any(word in b.name or word in b.file for word in options.only)]
+    wanted = wanted[options.shard]
+    if not wanted:
+        parser.error("--only and --shard must leave some bugs; none is left. See --list.")
     if options.list:
-        print("\n".join(f"{bug.file:28}  {bug.name}" for bug in bugs))
-        return 0
+        return list_bugs(wanted)
+    os.environ |= ENVIRONMENT
+    verdicts = Verdicts(bugs, state_of_the_suite())
+    waiting = [bug for bug in wanted if bug not in verdicts.current]
+    print(f"{len(wanted) - len(waiting)} of {len(wanted)} bugs have a verdict already.")
     started = time.perf_counter()
-    try:
-        verdicts = judge_all(bugs, max(1, options.jobs), everything=not options.only)
-    except ValueError as stale:
-        sys.exit(str(stale))
-    caught = sum(verdict.by is not None for verdict in verdicts)
+    if waiting:
+        judge_all(waiting, verdicts, max(1, options.jobs), everything=not options.only)
+    caught = sum(verdicts.current[bug].by is not None for bug in wanted)
     seconds = time.perf_counter() - started
-    print(f"planted {len(verdicts)}, caught {caught}, survived {len(verdicts) - caught}, in {seconds:.0f} s")
-    if not options.only:
-        PAGE.write_text(page(verdicts), encoding="utf-8")
-    return 0 if caught >= ENOUGH * len(verdicts) else 1
+    print(f"planted {len(wanted)}, caught {caught}, survived {len(wanted) - caught}, in {seconds:.0f} s")
+    if len(verdicts.current) == len(bugs):
+        PAGE.write_text(page({bug: verdicts.current[bug] for bug in bugs}), encoding="utf-8")
+        print(f"wrote {PAGE.relative_to(ROOT)}")
+    return 0 if caught >= ENOUGH * len(wanted) else 1
+
+
+def list_bugs(bugs: list[Bug]) -> int:
+    """Print the bugs, and those that are stale at the end."""
+    stale = []
+    for bug in bugs:
+        print(f"{bug.file:28}  {bug.name}")
+        try:
+            bug.plant((ROOT / PACKAGE / bug.file).read_text(encoding="utf-8"))
+        except (ValueError, FileNotFoundError) as error:
+            stale.append(str(error))
+    print(*stale, sep="\n", file=sys.stderr)
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":
