@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from backlight.models import MLP, MLPConfig
 from backlight.optim import SGD
 from backlight.text import Vocabulary, Windows, load_corpus
-from backlight.training.stepping import Stepper
+from backlight.training.compiled_step import Stepper
 from benchmarks.harness import Comparison, compare, save
 
 STEPS = 400

@@ -23,7 +23,7 @@ from backlight.optim import clip_grad_norm
 from backlight.sample import SampleConfig, sample_batch
 from backlight.text import Vocabulary
 from backlight.training import RECIPES, Plan, Recipe, Setup, set_up
-from backlight.training.stepping import Stepper
+from backlight.training.compiled_step import Stepper
 from benchmarks.harness import Comparison, compare, save
 
 COUNT = 10_000

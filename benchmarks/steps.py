@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from backlight.models.neural import NeuralModel
 from backlight.optim import Optimiser
 from backlight.text import Dataset
-from backlight.training.stepping import Stepper
+from backlight.training.compiled_step import Stepper
 
 Step = Callable[[int], None]
 

@@ -1,24 +1,12 @@
-"""The graph: numbers and arrays that remember where they came from, and the walk back."""
+"""The graph: numbers and arrays that remember how they were computed, and the backward pass through them."""
 
 from backlight.autograd.batching import Batched, batched
+from backlight.autograd.functional import cat, cross_entropy, embed, hinge, linear, mse, one_hot, stack, where
 from backlight.autograd.gradcheck import gradcheck
 from backlight.autograd.graph import Node, no_grad
 from backlight.autograd.op import OPS, Op
-from backlight.autograd.tensor import (
-    Buffer,
-    Parameter,
-    Tensor,
-    cat,
-    cross_entropy,
-    embed,
-    hinge,
-    linear,
-    mse,
-    one_hot,
-    stack,
-    where,
-)
-from backlight.autograd.tensor_base import apply
+from backlight.autograd.tensor import Buffer, Parameter, Tensor, as_tensor
+from backlight.autograd.tensor_base import apply, as_array
 from backlight.autograd.value import Value
 
 __all__ = [
@@ -31,6 +19,8 @@ __all__ = [
     "Tensor",
     "Value",
     "apply",
+    "as_array",
+    "as_tensor",
     "batched",
     "cat",
     "cross_entropy",

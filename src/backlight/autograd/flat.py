@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from backlight.autograd.tensor_base import TensorBase
+from backlight.autograd.tensor import Tensor
 from backlight.core import ConfigError, FloatArray
 
 
@@ -21,13 +21,13 @@ class FlatParameters:
         grad: (P,) all gradients; valid after `gather()`.
     """
 
-    def __init__(self, tensors: list[TensorBase], data: FloatArray, grad: FloatArray) -> None:
+    def __init__(self, tensors: list[Tensor], data: FloatArray, grad: FloatArray) -> None:
         self.tensors = tensors
         self.data = data
         self.grad = grad
 
     @classmethod
-    def of(cls, parameters: "Iterable[TensorBase] | FlatParameters") -> "FlatParameters":
+    def of(cls, parameters: "Iterable[Tensor] | FlatParameters") -> "FlatParameters":
         """Return the flat form of parameters, moving their numbers unless they lie in one already.
 
         Raises:
@@ -40,7 +40,7 @@ class FlatParameters:
         return cls._standing(tensors) or cls._moved(tensors)
 
     @classmethod
-    def gradients(cls, parameters: "Iterable[TensorBase] | FlatParameters") -> list[FloatArray]:
+    def gradients(cls, parameters: "Iterable[Tensor] | FlatParameters") -> list[FloatArray]:
         """Return the gradients that there are, as one array if they lie in one; nothing is moved."""
         if isinstance(parameters, FlatParameters):
             return [parameters.gather()]
@@ -50,7 +50,7 @@ class FlatParameters:
         return [t._grad for t in tensors if t._grad is not None] if flat is None else [flat.gather()]
 
     @classmethod
-    def _standing(cls, tensors: list[TensorBase]) -> "FlatParameters | None":
+    def _standing(cls, tensors: list[Tensor]) -> "FlatParameters | None":
         """Return the flat arrays that the tensors already tile in this order, if they do."""
         first = tensors[0]
         data, home = first.array.base, first._grad_home
@@ -65,7 +65,7 @@ class FlatParameters:
         return cls(tensors, data, grad)
 
     @classmethod
-    def _moved(cls, tensors: list[TensorBase]) -> "FlatParameters":
+    def _moved(cls, tensors: list[Tensor]) -> "FlatParameters":
         dtype = tensors[0].array.dtype
         size = sum(tensor.array.size for tensor in tensors)
         data, grad = np.empty(size, dtype), np.zeros(size, dtype)
@@ -104,7 +104,7 @@ class FlatParameters:
             tensor._grad = None
 
 
-def _check(tensors: list[TensorBase]) -> None:
+def _check(tensors: list[Tensor]) -> None:
     if not tensors:
         raise ConfigError("an optimiser needs at least one parameter; got none.")
     if len({id(tensor) for tensor in tensors}) < len(tensors):

@@ -1,24 +1,26 @@
-"""The tensor: an array, what it was made of, and the operations of the lectures."""
+"""The tensor that users see: shapes, indexing and printing, on top of what `tensor_base` and `tensor_math` define."""
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from operator import index
+from typing import Any, Self, overload
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from backlight.autograd import ops
-from backlight.autograd.tensor_base import TensorBase, apply, as_array
-from backlight.autograd.tensor_math import TensorMath, as_operand
-from backlight.autograd.tensor_shape import TensorShape
-from backlight.core import ConfigError, IntArray, ShapeError, all_below
+from backlight.autograd.graph import recording
+from backlight.autograd.tensor_base import Number, Operand, TensorBase, as_array
+from backlight.autograd.tensor_math import TensorMath
+from backlight.core import Array, GraphError, IndexingError, OperandError, ShapeError
 
 
-class Tensor(TensorMath, TensorShape):
+class Tensor(TensorMath):
     """An n-dimensional array in a graph, with PyTorch's names for what the lectures use.
 
     Args:
         data: numbers, nested lists of numbers, an array (shared, not copied) or another tensor.
         dtype: NumPy's name of the kind of number; by default floats become float32 and an array keeps its own.
-        requires_grad: whether `backward()` on something computed from this tensor brings its gradient here.
+        requires_grad: whether `backward()` on something computed from this tensor computes its gradient.
         label: a name for drawings.
 
     Attributes:
@@ -33,12 +35,259 @@ class Tensor(TensorMath, TensorShape):
 
     __slots__ = ()
 
+    # -- what it is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.array.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The kind of numbers, as NumPy names it."""
+        return self.array.dtype
+
+    @overload
+    def size(self) -> tuple[int, ...]: ...
+    @overload
+    def size(self, dim: int) -> int: ...
+    def size(self, dim: int | None = None) -> tuple[int, ...] | int:
+        """Return the shape, or the length of one axis."""
+        return self.array.shape if dim is None else self.array.shape[self._axis(dim)]
+
+    def dim(self) -> int:
+        """Return the number of axes."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """Return how many numbers there are."""
+        return self.array.size
+
+    nelement = numel
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise OperandError("a tensor without axes is one number and has no length. Use item().")
+        return len(self.array)
+
+    # -- the way out ---------------------------------------------------------------------------------------------------
+
+    def item(self) -> Number:
+        """Return the one number as Python's own. Raises ShapeError if there are more."""
+        if self.array.size != 1:
+            raise ShapeError(f"item() is for a single number; got a tensor of shape {self.array.shape}. Use tolist().")
+        number: Number = self.array.item()
+        return number
+
+    def tolist(self) -> Number | list[Any]:
+        """Return nested lists of Python numbers; of a tensor without axes, its number."""
+        numbers: Number | list[Any] = self.array.tolist()
+        return numbers
+
+    def numpy(self) -> Array:
+        """Return the array itself: changing it changes the tensor."""
+        return self.array
+
+    def storage(self) -> Self:
+        """Return the numbers as they lie in memory, which this tensor shares with its views: one axis."""
+        array = self.array
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+        return self._holding(array.reshape(-1))
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        return np.array(self.array, dtype, copy=copy)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iu":
+            raise OperandError(f"only an integer can be an index; got {self.array.dtype}.")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.array.ndim == 0 else format(str(self), spec)
+
+    def __repr__(self) -> str:
+        numbers = np.array2string(
+            self.array, precision=4, floatmode="fixed", suppress_small=True, separator=", ", prefix="tensor(",
+            threshold=1000,
+        )  # fmt: skip
+        usual = {np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.bool_)}
+        notes = "" if self.array.dtype in usual else f", dtype={self.array.dtype}"
+        if self._op is not None:
+            notes += f", grad_fn=<{self._op.__name__}>"
+        elif self._needs_grad:
+            notes += ", requires_grad=True"
+        return f"tensor({numbers}{notes})"
+
+    # -- history -------------------------------------------------------------------------------------------------------
+
+    def detach(self) -> Self:
+        """Return the same numbers outside the graph."""
+        return self._holding(self.array)
+
+    def clone(self) -> Self:
+        """Return a copy that the gradient flows through."""
+        return self._apply(ops.Cast, dtype=self.array.dtype)
+
+    def contiguous(self) -> Self:
+        """Return this tensor: `view` here copies where it must."""
+        return self
+
+    # -- arrangement ---------------------------------------------------------------------------------------------------
+
+    def view(self, *shape: int | Sequence[int]) -> Self:
+        """Return the same numbers in another shape, as `view(2, 3)` or `view((2, 3))`; one length may be -1."""
+        return self._apply(ops.Reshape, shape=_spread(shape))
+
+    def reshape(self, *shape: int | Sequence[int]) -> Self:
+        """Return the same numbers in another shape, as `view` does."""
+        return self._apply(ops.Reshape, shape=_spread(shape))
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
+        """Return axes `start_dim` to `end_dim` as one."""
+        start, end = self._axis(start_dim), self._axis(end_dim)
+        shape = self.array.shape or (1,)
+        return self.view(*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :])
+
+    def unflatten(self, dim: int, sizes: Sequence[int]) -> Self:
+        """Return axis `dim` cut into several axes."""
+        at = self._axis(dim)
+        return self.view(*self.array.shape[:at], *_spread((sizes,)), *self.array.shape[at + 1 :])
+
+    def transpose(self, dim0: int, dim1: int) -> Self:
+        """Return two axes swapped."""
+        a, b = self._axis(dim0), self._axis(dim1)
+        order = list(range(self.array.ndim))
+        if order:
+            order[a], order[b] = b, a
+        return self._apply(ops.Permute, order=tuple(order))
+
+    def permute(self, *order: int | Sequence[int]) -> Self:
+        """Return the axes in another order, as `permute(1, 0, 2)` or `permute((1, 0, 2))`."""
+        return self._apply(ops.Permute, order=tuple(self._axis(axis) for axis in _spread(order)))
+
+    def t(self) -> Self:
+        """Return a matrix transposed; fewer axes stay as they are."""
+        if self.array.ndim > 2:
+            raise ShapeError(f"t() is for at most 2 axes; got {self.array.shape}. Use transpose(dim0, dim1).")
+        return self.transpose(0, 1) if self.array.ndim == 2 else self
+
+    @property
+    def T(self) -> Self:
+        """All axes in the opposite order: a matrix transposed."""
+        return self._apply(ops.Permute, order=tuple(reversed(range(self.array.ndim))))
+
+    @property
+    def mT(self) -> Self:
+        """The last two axes swapped."""
+        return self.transpose(-2, -1)
+
+    def unsqueeze(self, dim: int) -> Self:
+        """Return the tensor with a new axis of length 1 before axis `dim`."""
+        at = self._axis(dim, new=1)
+        return self.view(*self.array.shape[:at], 1, *self.array.shape[at:])
+
+    def squeeze(self, dim: int | None = None) -> Self:
+        """Return the tensor without its axes of length 1, or without axis `dim` if its length is 1."""
+        at = None if dim is None else self._axis(dim)
+        return self.view(*(n for i, n in enumerate(self.array.shape) if n != 1 or (at is not None and i != at)))
+
+    def expand(self, *shape: int | Sequence[int]) -> Self:
+        """Return axes of length 1 repeated, without a copy; -1 keeps an axis as it is."""
+        target = _spread(shape)
+        new = len(target) - self.array.ndim
+        if new < 0 or -1 in target[:new]:
+            raise ShapeError(f"expand keeps all axes and may add some in front; got {self.array.shape} to {target}.")
+        lengths = (self.array.shape[i - new] if n == -1 else n for i, n in enumerate(target))
+        return self._apply(ops.Expand, shape=tuple(lengths))
+
+    def masked_fill(self, mask: Operand, value: float) -> Self:
+        """Return the numbers with `value` wherever `mask` is true."""
+        if np.ndim(value) != 0:
+            raise ShapeError(f"masked_fill takes one number; got one of shape {np.shape(value)}. Use where().")
+        number = value if isinstance(value, (int, float)) else as_array(value).item()
+        if self.array.dtype.kind != "f" and number != int(number if np.isfinite(number) else 0):
+            raise GraphError(f"{self.array.dtype} cannot hold {number}. Call .float() before masked_fill().")
+        return self._apply(ops.MaskedFill, mask=as_array(mask).astype(np.bool_, copy=False), value=number)
+
+    def tril(self, diagonal: int = 0) -> Self:
+        """Return the lower triangle of the last two axes, 0 above it."""
+        return self._apply(ops.Triangle, k=diagonal, lower=True)
+
+    def triu(self, diagonal: int = 0) -> Self:
+        """Return the upper triangle of the last two axes, 0 below it."""
+        return self._apply(ops.Triangle, k=diagonal, lower=False)
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, at: Any) -> Self:
+        plain = _plain_index(at)
+        if isinstance(plain, np.ndarray) and plain.dtype.kind in "iu" and self.array.ndim == 2 and plain.ndim:
+            rows = self.array.shape[0]
+            if plain.size and (plain.min() < -rows or plain.max() >= rows):
+                raise IndexingError(f"rows are numbered 0..{rows - 1}; got {plain.min()}..{plain.max()}.")
+            return self._apply(ops.Embed, ids=plain.astype(np.int64, copy=False) % max(rows, 1))
+        try:
+            return self._apply(ops.Index, index=plain)
+        except ShapeError as error:
+            raise _outside(self, at, error.__cause__) from error
+
+    def __setitem__(self, at: Any, value: Operand) -> None:
+        if recording.on and self._needs_grad and not self._prev:
+            raise GraphError(
+                "a leaf that needs a gradient cannot be written to while its graph is recorded. "
+                "Write to .data, work under no_grad(), or use where()."
+            )
+        if recording.on and self._op is not None:
+            self.array = self.array.copy()  # the graph may need the old numbers on the way back
+        numbers = value if isinstance(value, (int, float)) else as_array(value)
+        try:
+            self.array[_plain_index(at)] = numbers
+        except (IndexError, TypeError) as error:
+            raise _outside(self, at, error) from error
+        except ValueError as error:
+            raise ShapeError(f"what is written must fit the place: {str(error).strip()}.") from error
+        if recording.on and (self._prev or (isinstance(value, TensorBase) and value._needs_grad)):
+            self._lose_history(value)
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[i] for i in range(len(self)))
+
+    def unbind(self, dim: int = 0) -> tuple[Self, ...]:
+        """Return the slices along an axis."""
+        at = self._axis(dim)
+        before = (slice(None),) * at
+        return tuple(self[(*before, i)] for i in range(len(self) if not at else self.array.shape[at]))
+
+    def split(self, split_size: int, dim: int = 0) -> tuple[Self, ...]:
+        """Return pieces of `split_size` along an axis; the last may be shorter."""
+        at = self._axis(dim)
+        if not isinstance(split_size, (int, np.integer)) or split_size < 1:
+            raise ShapeError(f"a piece is at least 1 long; got split({split_size!r}).")
+        before = (slice(None),) * at
+        starts = range(0, len(self) if not at else self.array.shape[at], int(split_size))
+        return tuple(self[(*before, slice(i, i + split_size))] for i in starts)
+
 
 TensorBase.plain = Tensor
 
 
 class Parameter(Tensor):
-    """A tensor that a model owns and learns. Needs a gradient from the start."""
+    """A tensor that a model owns and trains. It needs a gradient from the start."""
 
     __slots__ = ()
 
@@ -47,101 +296,35 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """A tensor that a model keeps but does not learn: a running mean. Saved with the weights."""
+    """A tensor that a model keeps but does not train: a running mean. Saved with the weights."""
 
     __slots__ = ()
 
 
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Return the tensors side by side along an axis."""
-    if not len(tensors):
-        raise ShapeError("cat needs at least one tensor; got none.")
-    return apply(ops.Concatenate, *_alike(tensors), axis=dim)
+def as_tensor(data: Operand) -> Tensor:
+    """Return a tensor as it is, and an array, a number or nested lists as a new tensor, by the rules of `Tensor`."""
+    return data if isinstance(data, Tensor) else Tensor._holding(as_array(data))
 
 
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Return tensors of one shape along a new axis."""
-    if not len(tensors):
-        raise ShapeError("stack needs at least one tensor; got none.")
-    return apply(ops.Stack, *_alike(tensors), axis=dim)
+def _spread(given: tuple[Any, ...]) -> tuple[int, ...]:
+    """Return whole numbers that were given as `f(2, 3)` or as `f((2, 3))`."""
+    numbers = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
+    try:
+        return tuple(map(index, numbers))
+    except TypeError:
+        raise ShapeError(f"shapes and orders of axes are made of whole numbers; got {tuple(numbers)}.") from None
 
 
-def _alike(tensors: Sequence[Any]) -> list[TensorBase]:
-    """Return tensors of one kind of number: if any is of floats, the others follow, as in PyTorch."""
-    parts = [as_operand(part) for part in tensors]
-    floats = [part.dtype for part in cast("list[Tensor]", parts) if part.dtype.kind == "f"]
-    if not floats or len(floats) == len(parts):
-        return parts
-    return [cast("Tensor", part).to(part.array.dtype if part.array.dtype.kind == "f" else floats[0]) for part in parts]
+def _plain_index(at: Any) -> Any:
+    """Return an index without tensors, ranges or lists in it, as NumPy reads it."""
+    if isinstance(at, tuple):
+        return tuple(_plain_index(part) for part in at)
+    if isinstance(at, TensorBase):
+        return at.array if at.array.ndim else at.array.item()
+    if isinstance(at, (range, list)):
+        return as_array(at, None if len(at) else np.int64)
+    return at
 
 
-def where(condition: Any, a: Any, b: Any) -> Tensor:
-    """Return `a` where the condition holds, else `b`."""
-    if isinstance(a, Tensor) or not isinstance(b, Tensor):
-        first, second = cast("Tensor", as_operand(a))._pair(b)
-    else:
-        second, first = b._pair(a)
-    return apply(ops.Where, first, second, condition=as_array(condition).astype(np.bool_, copy=False))
-
-
-def one_hot(ids: Any, num_classes: int = -1) -> Tensor:
-    """Return (..., num_classes) int64: 1 at each id, 0 elsewhere. -1 takes as many classes as the largest id needs.
-
-    Raises:
-        ConfigError: an id below 0, or not below `num_classes`.
-    """
-    rows: IntArray = as_array(ids)
-    if rows.dtype.kind not in "iu":
-        raise ConfigError(f"one_hot needs integer ids; got {rows.dtype}.")
-    if num_classes == -1 and not rows.size:
-        raise ConfigError("one_hot of no ids cannot tell how many classes there are. Pass num_classes.")
-    classes = int(rows.max()) + 1 if num_classes == -1 else num_classes
-    if rows.size and (rows.min() < 0 or rows.max() >= classes):
-        raise ConfigError(f"ids must be in 0..{classes - 1} for {classes} classes; got {rows.min()}..{rows.max()}.")
-    hot = np.zeros((*rows.shape, classes), np.int64)
-    np.put_along_axis(hot, rows[..., None], 1, axis=-1)
-    return Tensor._holding(hot)
-
-
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return x @ weight + bias, with x (..., I), weight (I, O), bias (O,)."""
-    if x.shape[-1] != weight.shape[0]:
-        raise ShapeError(
-            f"linear needs x.shape[-1] == {weight.shape[0]}, the weight's fan-in; got x of shape {x.shape}."
-        )
-    return apply(ops.MatMul, x, weight) if bias is None else apply(ops.Linear, x, weight, bias)
-
-
-def embed(ids: Any, weight: Tensor) -> Tensor:
-    """Return the rows of weight (R, D) that ids (...) name, (..., D).
-
-    Raises:
-        ConfigError: an id that is not an integer in 0..R-1.
-    """
-    rows: IntArray = as_array(ids)
-    count = weight.shape[0]
-    if rows.dtype.kind not in "iu":
-        raise ConfigError(f"an embedding needs integer ids; got {rows.dtype}.")
-    if rows.size and not all_below(rows, count):
-        raise ConfigError(f"ids must be in 0..{count - 1}, the embedding's rows; got {rows.min()}..{rows.max()}.")
-    return apply(ops.Embed, weight, ids=rows)
-
-
-def cross_entropy(logits: Tensor, targets: Any) -> Tensor:
-    """Return the mean of -log softmax(logits)[target] in nats: logits (..., V), targets (...), -1 = not a target.
-
-    Raises:
-        ShapeError: not one target for each row of logits.
-        ConfigError: a target out of range, or none at all.
-    """
-    return apply(ops.CrossEntropy, logits, targets=as_array(targets))
-
-
-def mse(a: Tensor, b: Any) -> Tensor:
-    """Return the mean of (a - b)². Raises ShapeError where the shapes differ: nothing is broadcast."""
-    return apply(ops.MeanSquaredError, a, as_operand(b))
-
-
-def hinge(scores: Tensor, labels: Any) -> Tensor:
-    """Return the mean of max(0, 1 - label x score), with labels of ±1 in the scores' shape."""
-    return apply(ops.Hinge, scores, as_operand(as_array(labels, scores.dtype)))
+def _outside(tensor: Tensor, at: Any, reason: BaseException | None) -> IndexingError:
+    return IndexingError(f"an index must lie inside the shape, {tensor.shape}; got {at!r}: {reason}.")

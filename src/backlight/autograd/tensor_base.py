@@ -1,29 +1,27 @@
-"""An array that remembers where it came from: storage, gradient, and the tape.
+"""The structure of a tensor: its array, its gradient, how it was computed, and the backward pass.
 
-What can be done with it stands in `tensor_math` and `tensor_shape`; `tensor` puts the three together.
+`tensor_math` adds arithmetic, functions and reductions; `tensor` adds shapes and indexing and is the class that users
+see. Methods return `Self`: always a plain `Tensor`, for a `Parameter` or a `Buffer` too (see `plain`).
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from backlight.autograd.graph import Node, next_serial, recording
 from backlight.autograd.op import Op
-from backlight.core import Array, BacklightError, GraphError, ShapeError
-
-if TYPE_CHECKING:
-    from backlight.autograd.tensor import Tensor
+from backlight.core import Array, BacklightError, GraphError, OperandError, ShapeError
 
 Number = float | int | bool
 
-_blank = object.__new__
+_new: Callable[[Any], Any] = object.__new__
 _NONE: dict[str, Any] = {}
 
 
 class TensorBase(Node):
-    """An n-dimensional array in a graph. See `Tensor` for the public account."""
+    """An n-dimensional array in a graph. `Tensor` has the public documentation."""
 
     __slots__ = (
         "_grad",
@@ -38,10 +36,10 @@ class TensorBase(Node):
         "array",
     )
 
-    plain: ClassVar[type["Tensor"]]
-    """The class of every result, whatever subclass its inputs are of."""
+    plain: ClassVar[type["TensorBase"]]
+    """The class of every result, whatever subclass its inputs are of: `Tensor`."""
 
-    _prev: tuple["TensorBase", ...]
+    _prev: tuple[Self, ...]
 
     def __init__(
         self, data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, label: str = ""
@@ -61,9 +59,9 @@ class TensorBase(Node):
         self.requires_grad = requires_grad
 
     @classmethod
-    def _holding(cls, array: Array) -> "Tensor":
+    def _holding(cls, array: Array) -> Self:
         """Return a tensor on this very array, without a copy."""
-        made = _blank(cls.plain)
+        made: Self = _new(cls.plain)
         made.array = array
         made.label = ""
         made._grad = made._grad_home = made._op = made._saved = None
@@ -82,7 +80,7 @@ class TensorBase(Node):
             raise ShapeError(f"dim must be in {-rank}..{rank - 1} for shape {self.array.shape}; got {dim}.")
         return int(dim % rank)
 
-    def _apply(self, op: type[Op], *others: "TensorBase", **settings: Any) -> "Tensor":
+    def _apply(self, op: type[Op], *others: Self, **settings: Any) -> Self:
         return apply(op, self, *others, **settings)
 
     # -- gradient ------------------------------------------------------------------------------------------------------
@@ -102,18 +100,18 @@ class TensorBase(Node):
             raise GraphError("requires_grad can only be taken from a leaf. Use .detach() for a copy without history.")
         self._needs_grad = wanted
 
-    def requires_grad_(self, wanted: bool = True) -> "Tensor":
+    def requires_grad_(self, wanted: bool = True) -> Self:
         """Set `requires_grad` and return this tensor."""
         self.requires_grad = wanted
-        return cast("Tensor", self)
+        return self
 
     @property
-    def grad(self) -> "Tensor | None":
+    def grad(self) -> Self | None:
         """The gradient of the last backward passes' ends by this tensor, in its shape; None before any."""
         return None if self._grad is None else self._holding(self._grad)
 
     @grad.setter
-    def grad(self, gradient: "Tensor | Array | None") -> None:
+    def grad(self, gradient: "Operand | None") -> None:
         if gradient is None:
             self._grad = None
             return
@@ -124,12 +122,12 @@ class TensorBase(Node):
         self._receive(array)
 
     @property
-    def data(self) -> "Tensor":
+    def data(self) -> Self:
         """The same numbers outside the graph. Changing them in place changes this tensor."""
         return self._holding(self.array)
 
     @data.setter
-    def data(self, numbers: "Tensor | Array") -> None:
+    def data(self, numbers: "Operand") -> None:
         array = as_array(numbers, self.array.dtype)
         if array is self.array:
             return
@@ -157,7 +155,7 @@ class TensorBase(Node):
         self._hooks = (*self._hooks, hook)
 
     def zero_grad(self) -> None:
-        """Forget the gradient."""
+        """Clear the gradient: `grad` is None again."""
         self._grad = None
 
     def _receive(self, gradient: Array) -> None:
@@ -199,7 +197,7 @@ class TensorBase(Node):
         self._needs_grad = True
         self._serial = next_serial()  # it is younger now than all that it is made of
 
-    def backward(self, gradient: "Tensor | Array | None" = None) -> None:
+    def backward(self, gradient: "Operand | None" = None) -> None:
         """Add the derivative of this tensor to the gradient of every leaf that it was made of.
 
         Args:
@@ -233,26 +231,35 @@ class TensorBase(Node):
             node._push()
 
 
-def apply(op: type[Op], *inputs: TensorBase, **settings: Any) -> "Tensor":
-    """Run an op forward and, if any input needs a gradient, remember what backward will need.
+Operand = TensorBase | Array | Sequence[Any] | np.generic | float | int
+"""What can take part in a computation: a tensor, an array, nested lists of numbers, or a number."""
+
+T = TypeVar("T", bound=TensorBase)
+
+
+def apply(op: type[Op], *inputs: T, **settings: Any) -> T:
+    """Run an op forward and, if any input needs a gradient, record what backward will need.
+
+    Args:
+        op: a class of `backlight.autograd.OPS`, or your own subclass of `Op`.
+        inputs: tensors, or arrays and numbers, which become tensors.
+        settings: what the op's `forward` takes besides.
 
     Raises:
-        ShapeError: the inputs' shapes do not fit the op.
+        ShapeError: the inputs' shapes or the settings do not fit the op.
     """
     try:
         out, saved = op.forward(*[tensor.array for tensor in inputs], **settings)
     except BacklightError:
         raise
-    except ValueError as error:
-        shapes = " and ".join(str(tensor.array.shape) for tensor in inputs)
-        asked = "".join(
-            f", {name} {f'of shape {value.shape}' if isinstance(value, np.ndarray) else value}"
-            for name, value in settings.items()
-        )
-        raise ShapeError(
-            f"{op.name} ({op.formula.split(';')[0]}): {op.fits or str(error).strip()}; got {shapes}{asked}."
-        ) from error
-    made = TensorBase._holding(out if isinstance(out, np.ndarray) else np.asarray(out))
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        if not all(isinstance(one, TensorBase) for one in inputs):
+            tensors = [one if isinstance(one, TensorBase) else TensorBase._holding(as_array(one)) for one in inputs]
+            return apply(op, *tensors, **settings)
+        if isinstance(error, AttributeError):
+            raise
+        raise ShapeError(_misfit(op, inputs, settings, error)) from error
+    made: T = TensorBase._holding(out if isinstance(out, np.ndarray) else np.asarray(out))  # type: ignore[assignment]
     if recording.on:
         for tensor in inputs:
             if tensor._needs_grad:
@@ -265,20 +272,47 @@ def apply(op: type[Op], *inputs: TensorBase, **settings: Any) -> "Tensor":
     return made
 
 
+def _misfit(op: type[Op], inputs: tuple[TensorBase, ...], settings: dict[str, Any], error: Exception) -> str:
+    """Return the message for inputs that an op could not take: its formula, its rule, and what was given."""
+    shapes = " and ".join(str(tensor.array.shape) for tensor in inputs)
+    given = "".join(
+        f", {name} {f'of shape {value.shape}' if isinstance(value, np.ndarray) else value}"
+        for name, value in settings.items()
+    )
+    return f"{op.name} ({op.formula.split(';')[0]}): {op.fits or str(error).strip()}; got {shapes}{given}."
+
+
 def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
-    """Return `data` as an array: floats that have no dtype of their own become float32, as in PyTorch."""
+    """Return `data` as an array: floats that have no dtype of their own become float32, as in PyTorch.
+
+    Raises:
+        ShapeError: rows of different lengths, or something that is not a number.
+        OperandError: not a dtype of numbers.
+    """
+    kind = None if dtype is None else as_dtype(dtype)
     if isinstance(data, TensorBase):
         data = data.array
     if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind in "fiub":
-        return np.asarray(data, dtype)
+        return np.asarray(data, kind)
     if isinstance(data, (list, tuple)) and any(isinstance(part, TensorBase) for part in data):
         data = [part.array if isinstance(part, TensorBase) else part for part in data]
     try:
-        array = np.asarray(data, dtype)
-    except ValueError as error:
+        array = np.asarray(data, kind)
+    except (ValueError, TypeError, OverflowError) as error:
         raise ShapeError(
-            f"a tensor is made of rows of equal length; got {type(data).__name__} with {error}."
+            f"a tensor is made of numbers, in rows of equal length; got {type(data).__name__}: {error}."
         ) from error
     if array.dtype.kind not in "fiub":
         raise ShapeError(f"a tensor is made of numbers; got {type(data).__name__} of {array.dtype}.")
     return array.astype(np.float32) if dtype is None and array.dtype == np.float64 else array
+
+
+def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """Return a dtype by its name. Raises OperandError for what is none, or not one of numbers."""
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
+    if kind.kind not in "fiub":
+        raise OperandError(f"a dtype is one of real numbers, such as 'float32' or 'int64'; got {dtype!r}.")
+    return kind

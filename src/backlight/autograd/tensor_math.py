@@ -1,6 +1,8 @@
 """Arithmetic, functions and reductions of tensors, under PyTorch's names."""
 
-from typing import Any, NamedTuple, cast
+import math
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -8,46 +10,51 @@ from numpy.typing import DTypeLike
 from backlight.autograd import ops
 from backlight.autograd.graph import recording
 from backlight.autograd.op import BROADCAST, Op
-from backlight.autograd.tensor_base import TensorBase, as_array
-from backlight.core import GraphError, ShapeError
-
-Operand = Any  # a tensor, an array or a number
-_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
-"""Booleans are among the integers, integers among the floats."""
+from backlight.autograd.tensor_base import Operand, TensorBase, as_array, as_dtype
+from backlight.core import Array, GraphError, ShapeError
 
 Dim = int | tuple[int, ...] | None
 
+Flag = bool
+"""`bool` by another name: inside the class that is a method."""
 
-class Extremum(NamedTuple):
-    """What `max(dim)` and `min(dim)` return: the extreme numbers, and where along the axis they stand."""
+_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
+"""Booleans are among the integers, integers among the floats."""
 
-    values: Any
-    indices: Any
+T = TypeVar("T")
+
+
+class Extremum(NamedTuple, Generic[T]):
+    """What `max(dim)` and `min(dim)` return: the extreme numbers, and their places along the axis."""
+
+    values: T
+    indices: T
 
 
 class TensorMath(TensorBase):
     """What a tensor can compute."""
 
     __slots__ = ()
-    __array_priority__ = 1000  # `array * tensor` is ours to answer
+    __array_priority__ = 1000  # `array * tensor` calls this class's __rmul__, not NumPy's
 
     # -- two operands --------------------------------------------------------------------------------------------------
 
-    def _pair(self, other: Operand) -> tuple[TensorBase, TensorBase]:
+    def _pair(self, other: Any) -> tuple[Self, Self]:
         """Return both operands as tensors of one kind of number: a float decides over an integer, as in PyTorch."""
         mine = self.array.dtype
         if isinstance(other, TensorBase):
-            theirs = other.array.dtype
+            tensor: Self = other  # type: ignore[assignment]  # every tensor is a `Tensor`
+            theirs = tensor.array.dtype
             if mine == theirs:
-                return self, other
+                return self, tensor
             if mine.kind == theirs.kind:  # one number does not widen an array
-                alone, wide = not self.array.ndim, not other.array.ndim
+                alone, wide = not self.array.ndim, not tensor.array.ndim
                 if alone == wide:
-                    return self, other
-                return (cast("Any", self).to(theirs), other) if alone else (self, cast("Any", other).to(mine))
+                    return self, tensor
+                return (self.to(theirs), tensor) if alone else (self, tensor.to(mine))
             if mine.kind == "f":
-                return self, self._holding(other.array.astype(mine))
-            return (self._holding(self.array.astype(theirs)), other) if theirs.kind == "f" else (self, other)
+                return self, self._holding(tensor.array.astype(mine))
+            return (self._holding(self.array.astype(theirs)), tensor) if theirs.kind == "f" else (self, tensor)
         if isinstance(other, (bool, int, float)):  # a plain number takes the tensor's dtype, if that is of its kind
             needs = 2 if isinstance(other, float) else int(not isinstance(other, bool))
             if needs <= _KINDS[mine.kind]:
@@ -56,100 +63,101 @@ class TensorMath(TensorBase):
             return self._holding(self.array.astype(dtype)), self._holding(np.asarray(other, dtype))
         return self._pair(self._holding(as_array(other)))
 
-    def _with(self, op: type[Op], other: Operand) -> Any:
+    def _with(self, op: type[Op], other: Operand) -> Self:
         a, b = self._pair(other)
         return a._apply(op, b)
 
-    def _after(self, op: type[Op], other: Operand) -> Any:
+    def _after(self, op: type[Op], other: Operand) -> Self:
         a, b = self._pair(other)
         return b._apply(op, a)
 
-    def __add__(self, other: Operand) -> Any:
+    def __add__(self, other: Operand) -> Self:
         return self._with(ops.Add, other)
 
-    def __radd__(self, other: Operand) -> Any:
+    def __radd__(self, other: Operand) -> Self:
         return self._after(ops.Add, other)
 
-    def __sub__(self, other: Operand) -> Any:
+    def __sub__(self, other: Operand) -> Self:
         return self._with(ops.Sub, other)
 
-    def __rsub__(self, other: Operand) -> Any:
+    def __rsub__(self, other: Operand) -> Self:
         return self._after(ops.Sub, other)
 
-    def __mul__(self, other: Operand) -> Any:
+    def __mul__(self, other: Operand) -> Self:
         return self._with(ops.Mul, other)
 
-    def __rmul__(self, other: Operand) -> Any:
+    def __rmul__(self, other: Operand) -> Self:
         return self._after(ops.Mul, other)
 
-    def __truediv__(self, other: Operand) -> Any:
+    def __truediv__(self, other: Operand) -> Self:
         return self._with(ops.Div, other)
 
-    def __rtruediv__(self, other: Operand) -> Any:
+    def __rtruediv__(self, other: Operand) -> Self:
         return self._after(ops.Div, other)
 
-    def __matmul__(self, other: Operand) -> Any:
+    def __matmul__(self, other: Operand) -> Self:
+        if isinstance(other, TensorBase):
+            check_kinds("@", self.array, other.array)
         return self._with(ops.MatMul, other)
 
-    def __rmatmul__(self, other: Operand) -> Any:
+    def __rmatmul__(self, other: Operand) -> Self:
         return self._after(ops.MatMul, other)
 
-    def __pow__(self, other: Operand) -> Any:
+    def __pow__(self, other: Operand) -> Self:
         if isinstance(other, (int, float)):
             base = self.float() if self.array.dtype.kind != "f" and (isinstance(other, float) or other < 0) else self
             # Python's own number has no dtype that could widen the result
             return base._apply(ops.PowConstant, exponent=float(other) if isinstance(other, float) else int(other))
         return self._with(ops.Pow, other)
 
-    def __rpow__(self, other: Operand) -> Any:
+    def __rpow__(self, other: Operand) -> Self:
         return self._after(ops.Pow, other)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Self:
         return self._apply(ops.Neg)
 
     # -- in place ------------------------------------------------------------------------------------------------------
 
-    def _in_place(self, op: type[Op], other: Operand) -> Any:
+    def _in_place(self, op: type[Op], other: Operand) -> Self:
         """Return self op other, written over self where no graph needs the old numbers."""
         if recording.on and self._needs_grad and not self._prev:
             raise GraphError(
                 "a leaf that needs a gradient cannot be changed in place while its graph is recorded. "
                 "Change .data, or work under no_grad()."
             )
-        a, b = self._pair(other)
-        result = a._apply(op, b)
-        if result.shape != self.array.shape:
-            raise ShapeError(f"in place, {op.name} keeps the shape {self.array.shape}; the result has {result.shape}.")
-        if not np.can_cast(result.dtype, self.array.dtype, "same_kind"):
+        result = self._with(op, other)
+        mine, made = self.array, result.array
+        if made.shape != mine.shape:
+            raise ShapeError(f"in place, {op.name} keeps the shape {mine.shape}; the result has {made.shape}.")
+        if not np.can_cast(made.dtype, mine.dtype, "same_kind"):
             raise GraphError(
-                f"in place, {op.name} keeps the dtype {self.array.dtype}; the result has {result.dtype}. "
-                "Call .float() first."
+                f"in place, {op.name} keeps the dtype {mine.dtype}; the result has {made.dtype}. Call .float() first."
             )
-        if result.requires_grad:
+        if result._needs_grad:
             return result
-        self.array[...] = result.array
+        mine[...] = made
         return self
 
-    def __iadd__(self, other: Operand) -> Any:
+    def __iadd__(self, other: Operand) -> Self:
         return self._in_place(ops.Add, other)
 
-    def __isub__(self, other: Operand) -> Any:
+    def __isub__(self, other: Operand) -> Self:
         return self._in_place(ops.Sub, other)
 
-    def __imul__(self, other: Operand) -> Any:
+    def __imul__(self, other: Operand) -> Self:
         return self._in_place(ops.Mul, other)
 
-    def __itruediv__(self, other: Operand) -> Any:
+    def __itruediv__(self, other: Operand) -> Self:
         return self._in_place(ops.Div, other)
 
-    def zero_(self) -> Any:
+    def zero_(self) -> Self:
         """Set every number to 0 in place."""
         self.array[...] = 0
         return self
 
     # -- comparison: tensors of booleans, no gradient ------------------------------------------------------------------
 
-    def _compare(self, relation: Any, other: Operand) -> Any:
+    def _compare(self, relation: np.ufunc, other: object) -> Self:
         # a plain number is compared as it is: 0.1 as a float32 would not be 0.1
         numbers = other if isinstance(other, (bool, int, float)) else as_array(other)
         try:
@@ -159,193 +167,182 @@ class TensorMath(TensorBase):
                 f"a comparison needs shapes that fit: {BROADCAST}; got {self.array.shape} and {np.shape(numbers)}."
             ) from error
 
-    def __eq__(self, other: object) -> Any:
+    # as in PyTorch and NumPy, == compares number by number, where Python's own would return one bool
+    def __eq__(self, other: object) -> Self:  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else self._compare(np.equal, other)
 
-    def __ne__(self, other: object) -> Any:
+    def __ne__(self, other: object) -> Self:  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else self._compare(np.not_equal, other)
 
-    def __lt__(self, other: Operand) -> Any:
+    def __lt__(self, other: Operand) -> Self:
         return self._compare(np.less, other)
 
-    def __le__(self, other: Operand) -> Any:
+    def __le__(self, other: Operand) -> Self:
         return self._compare(np.less_equal, other)
 
-    def __gt__(self, other: Operand) -> Any:
+    def __gt__(self, other: Operand) -> Self:
         return self._compare(np.greater, other)
 
-    def __ge__(self, other: Operand) -> Any:
+    def __ge__(self, other: Operand) -> Self:
         return self._compare(np.greater_equal, other)
 
     __hash__ = object.__hash__
 
     # -- functions of each number --------------------------------------------------------------------------------------
 
-    def _floating(self) -> TensorBase:
+    def _floating(self) -> Self:
         return self if self.array.dtype.kind == "f" else self.float()
 
-    def exp(self) -> Any:
+    def exp(self) -> Self:
         """Return e to the power of each number."""
         return self._floating()._apply(ops.Exp)
 
-    def log(self) -> Any:
+    def log(self) -> Self:
         """Return natural logarithms: -inf at 0, nan below."""
         return self._floating()._apply(ops.Log)
 
-    def log10(self) -> Any:
+    def log10(self) -> Self:
         """Return logarithms to base 10."""
-        return self.log() * (1 / np.log(10.0))
+        return self.log() * (1 / math.log(10.0))
 
-    def tanh(self) -> Any:
+    def tanh(self) -> Self:
         """Return hyperbolic tangents."""
         return self._floating()._apply(ops.Tanh)
 
-    def relu(self) -> Any:
+    def relu(self) -> Self:
         """Return positive numbers as they are and 0 for the others."""
         return self._apply(ops.ReLU)
 
-    def sigmoid(self) -> Any:
+    def sigmoid(self) -> Self:
         """Return 1 / (1 + exp(-x))."""
         return self._floating()._apply(ops.Sigmoid)
 
-    def gelu(self) -> Any:
+    def gelu(self) -> Self:
         """Return x Φ(x), with the tanh approximation of Φ."""
         return self._floating()._apply(ops.GELU)
 
-    def sqrt(self) -> Any:
+    def sqrt(self) -> Self:
         """Return square roots: nan below 0."""
         return self._floating()._apply(ops.Sqrt)
 
-    def abs(self) -> Any:
+    def abs(self) -> Self:
         """Return absolute values."""
         return self._apply(ops.Abs)
 
     __abs__ = abs
 
-    def sin(self) -> Any:
+    def sin(self) -> Self:
         """Return sines of angles in radians."""
         return self._floating()._apply(ops.Sin)
 
-    def cos(self) -> Any:
+    def cos(self) -> Self:
         """Return cosines of angles in radians."""
         return self._floating()._apply(ops.Cos)
 
-    def softmax(self, dim: int = -1) -> Any:
+    def softmax(self, dim: int = -1) -> Self:
         """Return probabilities along `dim`: exp(x) divided by its sum."""
-        return self._floating()._apply(ops.Softmax, axis=dim)
+        return self._floating()._apply(ops.Softmax, axis=self._axis(dim))
 
-    def log_softmax(self, dim: int = -1) -> Any:
+    def log_softmax(self, dim: int = -1) -> Self:
         """Return log probabilities along `dim`."""
-        return self._floating()._apply(ops.LogSoftmax, axis=dim)
-
-    def to(self, dtype: DTypeLike) -> Any:
-        """Return the numbers in another dtype, gradients included between floating ones; "cpu" is where they are."""
-        if (isinstance(dtype, str) and dtype == "cpu") or self.array.dtype == np.dtype(dtype):
-            return self
-        if np.dtype(dtype).kind == "f" and self.array.dtype.kind == "f":
-            return self._apply(ops.Cast, dtype=np.dtype(dtype))
-        return self._holding(self.array.astype(dtype))
-
-    def float(self) -> Any:
-        """Return the numbers as float32."""
-        return self.to(np.float32)
-
-    def double(self) -> Any:
-        """Return the numbers as float64."""
-        return self.to(np.float64)
-
-    def int(self) -> Any:
-        """Return the numbers as int32."""
-        return self.to(np.int32)
-
-    def long(self) -> Any:
-        """Return the numbers as int64."""
-        return self.to(np.int64)
-
-    def bool(self) -> Any:
-        """Return True where a number is not 0."""
-        return self.to(np.bool_)
+        return self._floating()._apply(ops.LogSoftmax, axis=self._axis(dim))
 
     # -- reductions: over all axes, or over `dim` (or `axis`); `keepdim` (or `keepdims`) leaves them, with length 1 ----
 
-    def sum(self, dim: Dim = None, keepdim: Any = False, *, axis: Dim = None, keepdims: Any = None) -> Any:
+    def sum(self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None) -> Self:
         """Return the sum; of booleans and integers as int64."""
         settings = self._over(dim, axis, keepdim, keepdims)
         if self.array.dtype.kind != "f":
             return self._holding(np.asarray(np.sum(self.array, axis=settings["axes"], keepdims=settings["keepdims"])))
         return self._apply(ops.Sum, **settings)
 
-    def mean(self, dim: Dim = None, keepdim: Any = False, *, axis: Dim = None, keepdims: Any = None) -> Any:
-        """Return the mean. Raises GraphError for integers, as PyTorch does: say .float() first."""
+    def mean(self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None) -> Self:
+        """Return the mean. Raises GraphError for integers, as PyTorch does: call .float() first."""
         self._must_be_floating("mean")
         return self._apply(ops.Mean, **self._over(dim, axis, keepdim, keepdims))
 
     def var(
-        self, dim: Dim = None, keepdim: Any = False, *, unbiased: Any = True, correction: Any = None,
-        axis: Dim = None, keepdims: Any = None,
-    ) -> Any:  # fmt: skip
+        self, dim: Dim = None, keepdim: Flag = False, *, unbiased: Flag = True, correction: float | None = None,
+        axis: Dim = None, keepdims: Flag | None = None,
+    ) -> Self:  # fmt: skip
         """Return the variance, divided by n - 1 unless `unbiased` is false or another `correction` is given."""
         self._must_be_floating("var")
         minus = int(unbiased) if correction is None else correction
         return self._apply(ops.Var, **self._over(dim, axis, keepdim, keepdims), correction=minus)
 
     def std(
-        self, dim: Dim = None, keepdim: Any = False, *, unbiased: Any = True, correction: Any = None,
-        axis: Dim = None, keepdims: Any = None,
-    ) -> Any:  # fmt: skip
+        self, dim: Dim = None, keepdim: Flag = False, *, unbiased: Flag = True, correction: float | None = None,
+        axis: Dim = None, keepdims: Flag | None = None,
+    ) -> Self:  # fmt: skip
         """Return the standard deviation, with n - 1 unless `unbiased` is false or another `correction` is given."""
         self._must_be_floating("std")
         minus = int(unbiased) if correction is None else correction
         return self._apply(ops.Std, **self._over(dim, axis, keepdim, keepdims), correction=minus)
 
-    def max(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Any:
+    @overload
+    def max(self) -> Self: ...
+    @overload
+    def max(self, dim: int, keepdim: Flag = False) -> Extremum[Self]: ...
+    @overload
+    def max(self, *, axis: int, keepdims: Flag = False) -> Extremum[Self]: ...
+    def max(
+        self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None
+    ) -> Self | Extremum[Self]:
         """Return the largest number, or along one axis (values, indices)."""
         return self._extremum(np.argmax, self._over(dim, axis, keepdim, keepdims), largest=True)
 
-    def min(self, dim: Any = None, keepdim: Any = False, *, axis: Any = None, keepdims: Any = None) -> Any:
+    @overload
+    def min(self) -> Self: ...
+    @overload
+    def min(self, dim: int, keepdim: Flag = False) -> Extremum[Self]: ...
+    @overload
+    def min(self, *, axis: int, keepdims: Flag = False) -> Extremum[Self]: ...
+    def min(
+        self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None
+    ) -> Self | Extremum[Self]:
         """Return the smallest number, or along one axis (values, indices)."""
         return self._extremum(np.argmin, self._over(dim, axis, keepdim, keepdims), largest=False)
 
-    def _extremum(self, arg: Any, over: dict[str, Any], *, largest: Any) -> Any:
+    def _extremum(self, arg: Callable[..., Array], over: dict[str, Any], *, largest: Flag) -> Self | Extremum[Self]:
         if over["axes"] is None:
+            self._must_have_numbers(None)
             return self._apply(ops.Extreme, **over, largest=largest)
         if len(over["axes"]) != 1:
             raise ShapeError(f"max and min go along one dim, or over all numbers; got dims {over['axes']}.")
         (axis,) = over["axes"]
         indices = self._argument(arg, axis, keepdim=True)
-        picked = cast("TensorMath", self._apply(ops.PickAlong, indices=indices, axis=axis))
+        picked = self._apply(ops.PickAlong, indices=indices, axis=axis)
         if over["keepdims"]:
             return Extremum(picked, self._holding(indices))
         shape = tuple(size for at, size in enumerate(self.array.shape) if at != axis)
         return Extremum(picked._apply(ops.Reshape, shape=shape), self._holding(indices.reshape(shape)))
 
-    def argmax(self, dim: Any = None, keepdim: Any = False) -> Any:
-        """Return where the largest number stands: in the flattened tensor, or along `dim`."""
+    def argmax(self, dim: int | None = None, keepdim: Flag = False) -> Self:
+        """Return the place of the largest number: in the flattened tensor, or along `dim`."""
         return self._holding(np.asarray(self._argument(np.argmax, dim, keepdim=keepdim)))
 
-    def argmin(self, dim: Any = None, keepdim: Any = False) -> Any:
-        """Return where the smallest number stands: in the flattened tensor, or along `dim`."""
+    def argmin(self, dim: int | None = None, keepdim: Flag = False) -> Self:
+        """Return the place of the smallest number: in the flattened tensor, or along `dim`."""
         return self._holding(np.asarray(self._argument(np.argmin, dim, keepdim=keepdim)))
 
-    def _argument(self, arg: Any, dim: Any, *, keepdim: Any) -> Any:
+    def _argument(self, arg: Callable[..., Array], dim: int | None, *, keepdim: Flag) -> Array:
         axis = None if dim is None else self._axis(dim)
-        if not (self.array.size if axis is None else (self.array.shape or (1,))[axis]):
-            raise ShapeError(f"an extreme needs at least one number; got shape {self.array.shape} and dim {dim}.")
+        self._must_have_numbers(axis)
         return arg(self.array, axis=axis, keepdims=keepdim)
 
-    def all(self, dim: Any = None) -> Any:
+    def all(self, dim: int | None = None) -> Self:
         """Return whether all numbers are true."""
         return self._holding(np.asarray(np.all(self.array, axis=None if dim is None else self._axis(dim))))
 
-    def any(self, dim: Any = None) -> Any:
+    def any(self, dim: int | None = None) -> Self:
         """Return whether any number is true."""
         return self._holding(np.asarray(np.any(self.array, axis=None if dim is None else self._axis(dim))))
 
-    def cumsum(self, dim: Any) -> Any:
+    def cumsum(self, dim: int) -> Self:
         """Return running sums along `dim`."""
-        return self._apply(ops.CumSum, axis=dim)
+        return self._apply(ops.CumSum, axis=self._axis(dim))
 
-    def _over(self, dim: Dim, axis: Dim, keepdim: Any, keepdims: Any) -> dict[str, Any]:
+    def _over(self, dim: Dim, axis: Dim, keepdim: Flag, keepdims: Flag | None) -> dict[str, Any]:
         """Return the ops' settings, with axes counted from the front."""
         given = dim if axis is None else axis
         keep = bool(keepdim if keepdims is None else keepdims)
@@ -358,7 +355,47 @@ class TensorMath(TensorBase):
         if self.array.dtype.kind != "f":
             raise GraphError(f"{name} needs floating-point numbers; got {self.array.dtype}. Call .float() first.")
 
+    def _must_have_numbers(self, axis: int | None) -> None:
+        if not (self.array.size if axis is None else (self.array.shape or (1,))[axis]):
+            raise ShapeError(
+                f"a largest or smallest number needs at least one number; got shape {self.array.shape} and dim {axis}."
+            )
 
-def as_operand(data: Any) -> TensorBase:
-    """Return a tensor as it is, and anything else as a new one."""
-    return data if isinstance(data, TensorBase) else TensorBase._holding(as_array(data))
+    # -- dtypes: last, as some have the names of Python's own types ----------------------------------------------------
+
+    def to(self, dtype: DTypeLike) -> Self:
+        """Return the numbers in another dtype, gradients included between floating ones; "cpu" is where they are."""
+        if isinstance(dtype, str) and dtype == "cpu":
+            return self
+        kind = as_dtype(dtype)
+        if self.array.dtype == kind:
+            return self
+        if kind.kind == "f" and self.array.dtype.kind == "f":
+            return self._apply(ops.Cast, dtype=kind)
+        return self._holding(self.array.astype(kind))
+
+    def float(self) -> Self:
+        """Return the numbers as float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """Return the numbers as float64."""
+        return self.to(np.float64)
+
+    def int(self) -> Self:
+        """Return the numbers as int32."""
+        return self.to(np.int32)
+
+    def long(self) -> Self:
+        """Return the numbers as int64."""
+        return self.to(np.int64)
+
+    def bool(self) -> Self:
+        """Return True where a number is not 0."""
+        return self.to(np.bool_)
+
+
+def check_kinds(name: str, a: Array, b: Array) -> None:
+    """Raise GraphError for a product of integers and floats, which PyTorch refuses too."""
+    if (a.dtype.kind == "f") != (b.dtype.kind == "f"):
+        raise GraphError(f"{name} needs both sides of one kind; got {a.dtype} and {b.dtype}. Call .float() on one.")

@@ -35,3 +35,15 @@ class VocabularyError(BacklightError):
 
 class RunError(BacklightError):
     """A run directory that cannot be written, read or resumed."""
+
+
+class OperandError(BacklightError, TypeError):
+    """Something of a type that cannot be used here: a string where a number is needed."""
+
+
+class IndexingError(BacklightError, IndexError):
+    """An index outside a tensor's shape, or something that cannot be an index."""
+
+
+class MissingNameError(BacklightError, AttributeError):
+    """A name that is not there, such as one of PyTorch's that `torchlike` does not have."""

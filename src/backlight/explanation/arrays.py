@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 
 from backlight.autograd.tensor import Parameter, Tensor
-from backlight.autograd.tensor_base import TensorBase
 from backlight.core import Array, GraphError, ShapeError
 from backlight.explanation.names import name_nodes
 from backlight.explanation.numbers import shape, short
@@ -230,7 +229,7 @@ def steps_of(nodes: Sequence[Tensor]) -> list[TensorStep]:
 
 
 def _step(
-    node: Tensor, name: str, inputs: tuple[int, ...], parents: Sequence[TensorBase], grad_norm: float | None,
+    node: Tensor, name: str, inputs: tuple[int, ...], parents: Sequence[Tensor], grad_norm: float | None,
     contributions: Sequence[TensorContribution],
 ) -> TensorStep:  # fmt: skip
     op = node._op

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, overload
 
+from backlight.autograd import as_array
 from backlight.autograd.tensor import Tensor
-from backlight.autograd.tensor_base import as_array
 from backlight.autograd.value import Value
 from backlight.core import GraphError
 from backlight.explanation.arrays import TensorExplanation, explain_tensor

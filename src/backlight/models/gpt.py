@@ -99,7 +99,7 @@ class Block(Module):
     def forward(self, x: Tensor, places: PackedIndex | None = None) -> Tensor:
         """Return x with what attention and MLP add to it, in its shape."""
         x = x + self.dropout(self.attention(self.first_norm(x), places))
-        return x + self.mlp(self.second_norm(x))  # type: ignore[no-any-return]
+        return x + self.mlp(self.second_norm(x))
 
     def step(self, x_CB: Array, cache: KeyValueCache) -> None:
         """Do the same to one more position of each text, after those in the cache: in place, and as in evaluation."""

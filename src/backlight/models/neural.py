@@ -24,8 +24,8 @@ class NeuralModel(Module):
     context: int
     reads: Reads = "windows"
     fixed_graph: bool = False
-    """Whether `loss_of` takes the same ops with the same settings for all inputs of one `kind`, so that they can be
-    replayed. No test can find out for all numbers: a promise."""
+    """Whether `loss_of` uses the same ops with the same settings for all inputs of one `kind`, so that its graph can be
+    compiled. No test can find out for all numbers: a promise."""
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         """Return what the loss of a batch is computed from besides the parameters: arrays, or None."""

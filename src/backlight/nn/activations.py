@@ -9,7 +9,7 @@ class Tanh(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return tanh x."""
-        return x.tanh()  # type: ignore[no-any-return]
+        return x.tanh()
 
 
 class ReLU(Module):
@@ -17,7 +17,7 @@ class ReLU(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return max(0, x)."""
-        return x.relu()  # type: ignore[no-any-return]
+        return x.relu()
 
 
 class Sigmoid(Module):
@@ -25,7 +25,7 @@ class Sigmoid(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return 1 / (1 + exp(-x))."""
-        return x.sigmoid()  # type: ignore[no-any-return]
+        return x.sigmoid()
 
 
 class GELU(Module):
@@ -36,7 +36,7 @@ class GELU(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x Φ(x)."""
-        return x.gelu()  # type: ignore[no-any-return]
+        return x.gelu()
 
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid, "gelu": GELU}

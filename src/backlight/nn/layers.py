@@ -87,7 +87,7 @@ class Flatten(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x as a matrix with one row an example."""
-        return x.view(x.shape[0], -1)  # type: ignore[no-any-return]
+        return x.view(x.shape[0], -1)
 
 
 class Sequential(Module):
@@ -102,9 +102,10 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Return the last module's output."""
+        y: Tensor = x  # ids, if the first module is an embedding
         for layer in self.layers:
-            x = layer(x)
-        return x  # type: ignore[no-any-return]
+            y = layer(y)
+        return y
 
     def __len__(self) -> int:
         return len(self.layers)

@@ -69,7 +69,7 @@ class BatchNorm1d(Module):
     def _by_running(self, x: Tensor) -> Tensor:
         rstd = 1 / np.sqrt(self.running_var.array + self.eps)
         shift = self.bias - self.weight * Tensor(self.running_mean.array * rstd)
-        return x * (self.weight * Tensor(rstd)) + shift  # type: ignore[no-any-return]
+        return x * (self.weight * Tensor(rstd)) + shift
 
     def extra_repr(self) -> str:
         """Return the number of channels."""

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from backlight.autograd import Parameter, Tensor, embed
-from backlight.autograd.tensor_base import as_array
+from backlight.autograd import Parameter, Tensor, as_array, embed
 from backlight.core import ConfigError, ShapeError
 from backlight.nn.module import Module
 

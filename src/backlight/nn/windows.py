@@ -35,7 +35,7 @@ class FlattenConsecutive(Module):
             )
         B, T, C = shape
         joined = x.view(B, T // self.n, self.n * C)
-        return joined.squeeze(1) if joined.array.shape[1] == 1 else joined  # type: ignore[no-any-return]
+        return joined.squeeze(1) if joined.array.shape[1] == 1 else joined
 
     def extra_repr(self) -> str:
         """Return how many positions become one."""

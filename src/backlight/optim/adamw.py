@@ -7,7 +7,7 @@ import numpy as np
 
 from backlight.autograd.flat import FlatParameters
 from backlight.autograd.native import library
-from backlight.autograd.tensor_base import TensorBase
+from backlight.autograd.tensor import Tensor
 from backlight.core import ConfigError, FloatArray
 from backlight.optim.optimiser import Optimiser, at_least_zero
 
@@ -35,7 +35,7 @@ class AdamW(Optimiser):
     buffers = ("mean", "square")
 
     def __init__(
-        self, parameters: Iterable[TensorBase] | FlatParameters, lr: float = 1e-3, *,
+        self, parameters: Iterable[Tensor] | FlatParameters, lr: float = 1e-3, *,
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.01,
         decay_vectors: bool = True,
     ) -> None:  # fmt: skip

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from backlight.autograd.flat import FlatParameters
-from backlight.autograd.tensor_base import TensorBase
+from backlight.autograd.tensor import Tensor
 from backlight.core import ConfigError, FloatArray
 
 
-def clip_grad_norm(parameters: Iterable[TensorBase] | FlatParameters, max_norm: float) -> float:
+def clip_grad_norm(parameters: Iterable[Tensor] | FlatParameters, max_norm: float) -> float:
     """Scale all gradients down together so that their global norm is at most `max_norm`; return the norm before.
 
     Their direction stays. A norm that is not finite is returned and nothing is scaled: no factor mends a NaN.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from backlight.autograd.flat import FlatParameters
-from backlight.autograd.tensor_base import TensorBase
+from backlight.autograd.tensor import Tensor
 from backlight.core import Array, ConfigError, FloatArray
 
 
@@ -26,7 +26,7 @@ class Optimiser:
     """The attributes that, with `steps`, make up the state: flat arrays like the parameters."""
 
     def __init__(
-        self, parameters: Iterable[TensorBase] | FlatParameters, *, lr: float, weight_decay: float, decay_vectors: bool
+        self, parameters: Iterable[Tensor] | FlatParameters, *, lr: float, weight_decay: float, decay_vectors: bool
     ) -> None:
         at_least_zero(lr=lr, weight_decay=weight_decay)
         self.flat = FlatParameters.of(parameters)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from backlight.autograd.flat import FlatParameters
-from backlight.autograd.tensor_base import TensorBase
+from backlight.autograd.tensor import Tensor
 from backlight.core import ConfigError, FloatArray
 from backlight.optim.blending import blend
 from backlight.optim.optimiser import Optimiser, at_least_zero
@@ -26,7 +26,7 @@ class SGD(Optimiser):
     """
 
     def __init__(
-        self, parameters: Iterable[TensorBase] | FlatParameters, lr: float, *, momentum: float = 0.0,
+        self, parameters: Iterable[Tensor] | FlatParameters, lr: float, *, momentum: float = 0.0,
         weight_decay: float = 0.0, decay_vectors: bool = True, nesterov: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, decay_vectors=decay_vectors)

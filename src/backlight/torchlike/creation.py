@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from backlight.autograd import Tensor
-from backlight.autograd.tensor_base import as_array
+from backlight.autograd import Tensor, as_array
 from backlight.core import Array, ConfigError
 from backlight.torchlike._fused import fma32, fma64
 from backlight.torchlike._new import dtype_or, new_tensor, shape_from

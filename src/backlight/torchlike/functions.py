@@ -2,27 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
-from backlight.autograd import Tensor
-from backlight.autograd.tensor_base import as_array
-from backlight.autograd.tensor_math import as_operand
+from backlight.autograd import Tensor, as_array, as_tensor
+from backlight.autograd.tensor_base import Operand
 from backlight.core import ConfigError
 from backlight.torchlike._new import new_tensor
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-def _function_of(method: Callable[..., Any]) -> Callable[..., Any]:
+
+def _function_of(method: Callable[Concatenate[Tensor, P], R]) -> Callable[Concatenate[Operand, P], R]:
     """Return `function(input, ...)` that does what `input.method(...)` does, with its documentation."""
 
     @wraps(method)
-    def function(input: Any, *arguments: Any, **settings: Any) -> Any:
-        return method(as_operand(input), *arguments, **settings)
+    def function(input: Operand, *arguments: P.args, **settings: P.kwargs) -> R:
+        return method(as_tensor(input), *arguments, **settings)
 
     function.__module__ = __name__
     function.__qualname__ = function.__name__
-    return function
+    return function  # type: ignore[return-value]  # `input` can be given by name too
 
 
 exp = _function_of(Tensor.exp)
@@ -65,10 +67,9 @@ clone = _function_of(Tensor.clone)
 numel = _function_of(Tensor.numel)
 
 
-def matmul(input: Tensor, other: Tensor) -> Tensor:
+def matmul(input: Operand, other: Operand) -> Tensor:
     """Return the matrix product `input @ other`: over the last two axes, with earlier ones broadcast."""
-    product: Tensor = input @ other
-    return product
+    return as_tensor(input) @ as_tensor(other)
 
 
 def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:

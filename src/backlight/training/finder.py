@@ -17,10 +17,10 @@ from backlight.core import NOT_A_TARGET, ConfigError, DomainError, FloatArray
 from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm
 from backlight.text import Dataset
+from backlight.training.compiled_step import Stepper
 from backlight.training.evaluate import evenly
 from backlight.training.recipe import Recipe
 from backlight.training.setup import Setup
-from backlight.training.stepping import Stepper
 
 Ended = Literal["highest", "burst", "not finite"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backlight.autograd.tensor_base import TensorBase
+from backlight.autograd.tensor import Tensor
 from backlight.core import Array, Batch
 from backlight.models.neural import NeuralModel
 
@@ -34,7 +34,7 @@ def where_it_broke(model: NeuralModel, batch: Batch) -> str:
     return f"{op}{f' in {layer}' if layer else ''} gives numbers that are not finite; {weights}"
 
 
-def _first_broken(loss: TensorBase) -> TensorBase | None:
+def _first_broken(loss: Tensor) -> Tensor | None:
     """Return the first result of an op, in the order in which they were computed, that is not finite."""
     return next((node for node in reversed(loss.ancestry()) if node._prev and not _finite(node.array)), None)
 

@@ -19,13 +19,13 @@ from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm, update_ema
 from backlight.runs import RunDirectory
 from backlight.text import Dataset
+from backlight.training.compiled_step import Stepper
 from backlight.training.evaluate import CHUNK_TARGETS, evenly, mean_nll
 from backlight.training.judging import judged
 from backlight.training.postmortem import where_it_broke
 from backlight.training.recipe import Recipe
 from backlight.training.records import Evaluation, LossRecord, Progress
 from backlight.training.run_watcher import RunWatcher
-from backlight.training.stepping import Stepper
 from backlight.watch.records import SplitFacts
 
 LOSS_RECORDS = 500

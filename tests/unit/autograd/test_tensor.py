@@ -251,7 +251,7 @@ MISTAKES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: where(ones(2), ones(3), ones(3)), ShapeError, "where"),
     (lambda: ones(2, 3).masked_fill(ones(2) > 0, 0), ShapeError, "masked_fill"),
     (lambda: ones(2).split(0), ShapeError, r"at least 1 long; got split\(0\)"),
-    (lambda: linear(ones(2, 4), ones(3, 5)), ShapeError, r"== 3, the weight's fan-in; got x of shape \(2, 4\)"),
+    (lambda: linear(ones(2, 4), ones(3, 5)), ShapeError, r"x \(\.\.\., I\) and weight \(I, O\); got x of .*4\)"),
     (lambda: linear(ones(2, 3), ones(3, 5), ones(4)), ShapeError, r"linear .* b \(O,\); got"),
     (lambda: mse(ones(2), ones(2, 1)), ShapeError, r"one shape; got \(2,\) and \(2, 1\)"),
     (lambda: hinge(ones(2), [1.0]), ShapeError, r"one shape; got \(2,\) and \(1,\)"),
@@ -267,9 +267,9 @@ MISTAKES: list[tuple[Callable[[], Any], type[Exception], str]] = [
             lambda t: t.split(1, 5), lambda t: t.size(5), lambda t: t.unflatten(5, (1,)),
         ]
     ],
-    (lambda: ones(2, 3).cumsum(5), ShapeError, "axis"),
-    (lambda: ones(2, 3).softmax(5), ShapeError, "axis"),
-    (lambda: cat([ones(1), ones(1)], 4), ShapeError, "axis"),
+    (lambda: ones(2, 3).cumsum(5), ShapeError, "dim must be in"),
+    (lambda: ones(2, 3).softmax(5), ShapeError, "dim must be in"),
+    (lambda: cat([ones(1), ones(1)], 4), ShapeError, "dim must be in"),
     (lambda: ones(2, 3).max(ones(2)), ShapeError, "whole number"),
     (lambda: Tensor(1.0).permute(3), ShapeError, "dim must be in"),
     # what a tensor is made of

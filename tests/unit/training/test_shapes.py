@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from tests.unit.training.test_stepping import LADDER, Plain, needs_kernels
+from tests.unit.training.test_compiled_step import LADDER, by_graph, needs_kernels
 
 from backlight.core import Batch
 from backlight.nn import BatchNorm1d
 from backlight.optim import SGD
 from backlight.text import Vocabulary
 from backlight.training import dataset, evaluate, mean_nll
-from backlight.training.stepping import Stepper
+from backlight.training.compiled_step import Stepper
 
 VOCABULARY = Vocabulary.of(["abcde"])
 
@@ -22,7 +22,7 @@ VOCABULARY = Vocabulary.of(["abcde"])
 @needs_kernels
 def test_steps_of_all_sizes(name: str, sizes: list[tuple[int, bool]], seed: int) -> None:
     """Each step from the same weights, so that rounding does not grow from step to step."""
-    ours, plain = (kind(LADDER[name](np.random.default_rng(1)).train()) for kind in (Stepper, Plain))
+    ours, plain = (kind(LADDER[name](np.random.default_rng(1)).train()) for kind in (Stepper, by_graph))
     least = 2 if any(isinstance(module, BatchNorm1d) for _, module in plain.model.named_modules()) else 1
     rng = np.random.default_rng(seed)
     optimiser = SGD(plain.model.parameters(), 0.05)

@@ -1,7 +1,7 @@
 """Training steps as lists of compiled kernels: optional, and NumPy's numbers but for rounding.
 
-What is written down here for a machine is written for a reader in autograd/ops, which remains the reference: `Program`
-stands beside `Replay`, and who uses it compares the two.
+The reference is the graph of the ops in `autograd/ops`. A `Program` is compiled from a graph, and
+`backlight.training.compiled_step` compares the two before it relies on the program.
 """
 
 from backlight.autograd.native.emitting import UnsuitableError

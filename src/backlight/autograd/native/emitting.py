@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from backlight.autograd.ops.attention import PackedIndex
-from backlight.autograd.tensor_base import TensorBase
+from backlight.autograd.tensor import Tensor
 from backlight.core import Array, BacklightError, FloatArray, IntArray
 
 KERNELS: Final = (
@@ -90,9 +90,9 @@ class Emitter:
         UnsuitableError: there is no kernel for something.
     """
 
-    def __init__(self, end: TensorBase, inputs: tuple[Any, ...], room: Size, threads: int) -> None:
+    def __init__(self, end: Tensor, inputs: tuple[Any, ...], room: Size, threads: int) -> None:
         self.end = end
-        self.learnt: list[TensorBase] = []
+        self.learnt: list[Tensor] = []
         self.copies: dict[int, IntArray] = {}
         self.draws: list[Draw] = []
         self.starts = np.zeros(room.sequences + 1, np.int64)
@@ -104,12 +104,12 @@ class Emitter:
         self._ragged = any(isinstance(one, (PackedIndex, list)) for one in inputs)
         self._ids = next(one.size for one in inputs if isinstance(one, np.ndarray))
         self._room = room
-        self._numbers: dict[TensorBase, FloatArray] = {end: self.loss}
-        self._gradients: dict[TensorBase, FloatArray] = {}
-        self._written: set[TensorBase] = set()
+        self._numbers: dict[Tensor, FloatArray] = {end: self.loss}
+        self._gradients: dict[Tensor, FloatArray] = {}
+        self._written: set[Tensor] = set()
         self._free: dict[int, list[FloatArray]] = {}
-        self._kept: dict[tuple[TensorBase, str], FloatArray] = {}
-        self._attended: dict[TensorBase, Attended] = {}
+        self._kept: dict[tuple[Tensor, str], FloatArray] = {}
+        self._attended: dict[Tensor, Attended] = {}
         self._scratch = PANEL
         self._held: list[Array] = []
         self._forward: list[_Emitted] = []
@@ -117,7 +117,7 @@ class Emitter:
 
     # -- what the lowering of an op asks for ---------------------------------------------------------------------------
 
-    def numbers(self, node: TensorBase) -> FloatArray:
+    def numbers(self, node: Tensor) -> FloatArray:
         """Return where a node's numbers are."""
         if not node._prev:
             if node.array.dtype != np.float32 or not node.array.flags.c_contiguous:
@@ -127,16 +127,16 @@ class Emitter:
             self._numbers[node] = _zeros(self._rows(node) * self._columns(node))
         return self._numbers[node]
 
-    def same_numbers(self, y: TensorBase, x: TensorBase) -> None:
+    def same_numbers(self, y: Tensor, x: Tensor) -> None:
         """Let a node's numbers be those of another, in another shape."""
         self._rows(y)
         self._numbers[y] = self.numbers(x)
 
-    def gradient(self, node: TensorBase) -> FloatArray:
+    def gradient(self, node: Tensor) -> FloatArray:
         """Return where the gradient of a node is, once all that is made of it has pushed."""
         return self._gradients[node]
 
-    def gradient_for(self, node: TensorBase | None) -> tuple[FloatArray | None, int]:
+    def gradient_for(self, node: Tensor | None) -> tuple[FloatArray | None, int]:
         """Return where a gradient for a node is to be written, and 1 if it is to be added to what is there."""
         if node is None or not node._needs_grad:
             return None, 0
@@ -146,7 +146,7 @@ class Emitter:
             self._gradients[node] = self._new_gradient(node)
         return self._gradients[node], add
 
-    def hand_on(self, y: TensorBase, x: TensorBase, *, period: int = 0, copied: bool = False) -> None:
+    def hand_on(self, y: Tensor, x: Tensor, *, period: int = 0, copied: bool = False) -> None:
         """Let the gradient of y be, or be part of, that of x: summed over every `period` rows, if x was repeated."""
         if not x._needs_grad:
             return
@@ -157,7 +157,7 @@ class Emitter:
         dx, add = self.gradient_for(x)
         self.backward("add_back", y, n=(y.array.shape[-1], add, period), p=(self._gradients[y], dx))
 
-    def input(self, node: TensorBase, setting: str) -> IntArray:
+    def input(self, node: Tensor, setting: str) -> IntArray:
         """Return where the ids of a setting are copied at each run."""
         given = node._settings[setting]
         which = next((at for at, one in enumerate(self._inputs) if one is given), None)
@@ -167,15 +167,15 @@ class Emitter:
             self.copies[which] = np.zeros(self._room.rows if self._ragged else given.size, np.int64)
         return self.copies[which]
 
-    def each_row(self, node: TensorBase, which: str, columns: int) -> FloatArray:
+    def each_row(self, node: Tensor, which: str, columns: int) -> FloatArray:
         """Return room that a node keeps for the way back, so many numbers for each of its rows."""
         return self._keep(node, which, self._rows(node) * columns)
 
-    def each_column(self, node: TensorBase, which: str) -> FloatArray:
+    def each_column(self, node: Tensor, which: str) -> FloatArray:
         """Return room that a node keeps for the way back, one number for each of its columns."""
         return self._keep(node, which, self._columns(node))
 
-    def drawn(self, node: TensorBase) -> FloatArray:
+    def drawn(self, node: Tensor) -> FloatArray:
         """Return where the numbers are that decide which of a node's are dropped."""
         size = self._rows(node) * self._columns(node)
         if (node, "drawn") not in self._kept:
@@ -184,7 +184,7 @@ class Emitter:
             self._draw(node, size, count)
         return self._kept[node, "drawn"]
 
-    def attended(self, node: TensorBase) -> Attended:
+    def attended(self, node: Tensor) -> Attended:
         """Return what an attention works on, and see to it that there is scratch enough."""
         if node not in self._attended:
             _, B, T = self._room
@@ -206,17 +206,17 @@ class Emitter:
             raise UnsuitableError("a buffer that is not of float32, or not in one piece")
         return array
 
-    def forward(self, kernel: str, node: TensorBase, **what: Any) -> None:
+    def forward(self, kernel: str, node: Tensor, **what: Any) -> None:
         """Add a kernel to the way forward; it has as many rows as the node."""
         self._forward.append(_Emitted(kernel, self._rows_now(node), **what))
 
-    def backward(self, kernel: str, node: TensorBase, **what: Any) -> None:
+    def backward(self, kernel: str, node: Tensor, **what: Any) -> None:
         """Add a kernel to the way back."""
         self._backward.append(_Emitted(kernel, self._rows_now(node), **what))
 
     # -- what the program asks for -------------------------------------------------------------------------------------
 
-    def done_with(self, node: TensorBase) -> None:
+    def done_with(self, node: Tensor) -> None:
         """Let the room of a node's gradient go to others: it has been passed on."""
         gradient = self._gradients.pop(node, None)
         if gradient is not None:
@@ -242,7 +242,7 @@ class Emitter:
 
     # -- within --------------------------------------------------------------------------------------------------------
 
-    def _rows(self, node: TensorBase) -> int:
+    def _rows(self, node: Tensor) -> int:
         """Return how many rows there must be room for."""
         rows = rows_of(node.array)
         if not self._ragged:
@@ -251,17 +251,17 @@ class Emitter:
             raise UnsuitableError("in a batch of sequences of unequal length, an array with other rows than ids")
         return self._room.rows
 
-    def _rows_now(self, node: TensorBase) -> int:
+    def _rows_now(self, node: Tensor) -> int:
         self._rows(node)
         return 0 if self._ragged else rows_of(node.array)
 
-    def _columns(self, node: TensorBase) -> int:
+    def _columns(self, node: Tensor) -> int:
         columns = node.array.shape[-1] if node.array.ndim else 0
         if not 1 <= columns <= MOST_COLUMNS:
             raise UnsuitableError(f"rows of {columns} numbers")
         return columns
 
-    def _new_gradient(self, node: TensorBase) -> FloatArray:
+    def _new_gradient(self, node: Tensor) -> FloatArray:
         if not node._prev:
             home = node._grad_home
             if home is None or home.dtype != np.float32 or not home.flags.c_contiguous:
@@ -272,12 +272,12 @@ class Emitter:
         free = self._free.get(size)
         return free.pop() if free else _zeros(size)
 
-    def _keep(self, node: TensorBase, which: str, size: int) -> FloatArray:
+    def _keep(self, node: Tensor, which: str, size: int) -> FloatArray:
         if (node, which) not in self._kept:
             self._kept[node, which] = _zeros(size)
         return self._kept[node, which]
 
-    def _draw(self, node: TensorBase, size: int, count: Callable[[Size], int]) -> None:
+    def _draw(self, node: Tensor, size: int, count: Callable[[Size], int]) -> None:
         generator = node._settings["kept"]
         if not isinstance(generator, np.random.Generator):
             raise UnsuitableError("dropped numbers that are given")

@@ -3,31 +3,31 @@
 from collections.abc import Callable
 
 from backlight.autograd.native.emitting import MOST_COLUMNS, SCRATCH, Emitter, UnsuitableError, rows_of
-from backlight.autograd.tensor_base import TensorBase
+from backlight.autograd.tensor import Tensor
 from backlight.core import Array
 
-Lowering = tuple[Callable[[Emitter, TensorBase], None], Callable[[Emitter, TensorBase], None]]
+Lowering = tuple[Callable[[Emitter, Tensor], None], Callable[[Emitter, Tensor], None]]
 
 
-def _embed(to: Emitter, y: TensorBase) -> None:
+def _embed(to: Emitter, y: Tensor) -> None:
     (weight,) = y._prev
     R, C = weight.array.shape
     to.forward("embed", y, n=(C, R), p=(to.input(y, "ids"), to.numbers(weight), to.numbers(y)))
 
 
-def _embed_back(to: Emitter, y: TensorBase) -> None:
+def _embed_back(to: Emitter, y: Tensor) -> None:
     (weight,) = y._prev
     R, C = weight.array.shape
     dweight, add = to.gradient_for(weight)
     to.backward("embed_back", y, n=(C, R, add), p=(to.input(y, "ids"), to.gradient(y), dweight))
 
 
-def _product(y: TensorBase) -> tuple[TensorBase, TensorBase, TensorBase | None]:
+def _product(y: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return input, weight, and the bias if there is one."""
     return (y._prev[0], y._prev[1], y._prev[2] if len(y._prev) > 2 else None)
 
 
-def _linear(to: Emitter, y: TensorBase) -> None:
+def _linear(to: Emitter, y: Tensor) -> None:
     x, weight, bias = _product(y)
     if x.array.ndim < 2 or weight.array.ndim != 2:
         raise UnsuitableError("a product of other things than rows and a matrix")
@@ -35,7 +35,7 @@ def _linear(to: Emitter, y: TensorBase) -> None:
     to.forward("linear", y, n=(*weight.array.shape, to.threads), p=p)
 
 
-def _linear_back(to: Emitter, y: TensorBase) -> None:
+def _linear_back(to: Emitter, y: Tensor) -> None:
     x, weight, bias = _product(y)
     above = to.gradient(y)
     dbias, add_bias = to.gradient_for(bias)
@@ -48,10 +48,10 @@ def _linear_back(to: Emitter, y: TensorBase) -> None:
 def _number_by_number(name: str, *, from_output: bool) -> Lowering:
     """Return the lowering of y = f(x) whose slope is known from y, or else from x."""
 
-    def forward(to: Emitter, y: TensorBase) -> None:
+    def forward(to: Emitter, y: Tensor) -> None:
         to.forward(name, y, n=y.array.shape[-1:], p=(to.numbers(y._prev[0]), to.numbers(y)))
 
-    def backward(to: Emitter, y: TensorBase) -> None:
+    def backward(to: Emitter, y: Tensor) -> None:
         (x,) = y._prev
         dx, add = to.gradient_for(x)
         known = to.numbers(y if from_output else x)
@@ -60,18 +60,18 @@ def _number_by_number(name: str, *, from_output: bool) -> Lowering:
     return forward, backward
 
 
-def _reshape(to: Emitter, y: TensorBase) -> None:
+def _reshape(to: Emitter, y: Tensor) -> None:
     (x,) = y._prev
     if not x._prev:
         raise UnsuitableError("a parameter in another shape")
     to.same_numbers(y, x)
 
 
-def _reshape_back(to: Emitter, y: TensorBase) -> None:
+def _reshape_back(to: Emitter, y: Tensor) -> None:
     to.hand_on(y, y._prev[0])
 
 
-def _add(to: Emitter, y: TensorBase) -> None:
+def _add(to: Emitter, y: Tensor) -> None:
     a, b = y._prev
     if a.array.shape != y.array.shape or y.array.shape[y.array.ndim - b.array.ndim :] != b.array.shape:
         raise UnsuitableError("a sum in which something but leading axes is repeated")
@@ -79,20 +79,20 @@ def _add(to: Emitter, y: TensorBase) -> None:
     to.forward("add", y, n=(y.array.shape[-1], _period(a, b)), p=p)
 
 
-def _add_back(to: Emitter, y: TensorBase) -> None:
+def _add_back(to: Emitter, y: Tensor) -> None:
     a, b = y._prev
     # b first: it takes a copy or a sum of what a may then have for its own
     to.hand_on(y, b, period=_period(a, b), copied=True)
     to.hand_on(y, a)
 
 
-def _dropout(to: Emitter, y: TensorBase) -> None:
+def _dropout(to: Emitter, y: Tensor) -> None:
     p, C = y._settings["p"], y.array.shape[-1]
     arrays = (to.numbers(y._prev[0]), to.drawn(y), to.numbers(y))
     to.forward("dropout", y, n=(C, 0), f=(p, 1 / (1 - p)), p=arrays)
 
 
-def _dropout_back(to: Emitter, y: TensorBase) -> None:
+def _dropout_back(to: Emitter, y: Tensor) -> None:
     p, C = y._settings["p"], y.array.shape[-1]
     dx, add = to.gradient_for(y._prev[0])
     to.backward("dropout", y, n=(C, add), f=(p, 1 / (1 - p)), p=(to.gradient(y), to.drawn(y), dx))
@@ -101,10 +101,10 @@ def _dropout_back(to: Emitter, y: TensorBase) -> None:
 def _norm(name: str, *, by_row: bool) -> Lowering:
     """Return the lowering of a norm that keeps a mean and a reciprocal deviation of each row, or of each column."""
 
-    def kept(to: Emitter, y: TensorBase, which: str) -> Array:
+    def kept(to: Emitter, y: Tensor, which: str) -> Array:
         return to.each_row(y, which, 1) if by_row else to.each_column(y, which)
 
-    def forward(to: Emitter, y: TensorBase) -> None:
+    def forward(to: Emitter, y: Tensor) -> None:
         running = y._settings.get("running")
         p = [*map(to.numbers, y._prev), to.numbers(y), kept(to, y, "mean"), kept(to, y, "r")]
         if running is not None:
@@ -112,7 +112,7 @@ def _norm(name: str, *, by_row: bool) -> Lowering:
         f = (y._settings.get("eps", 1e-5), 0 if running is None else running.momentum)
         to.forward(name, y, n=y.array.shape[-1:], f=f, p=p)
 
-    def backward(to: Emitter, y: TensorBase) -> None:
+    def backward(to: Emitter, y: Tensor) -> None:
         x, gain, _ = y._prev
         above = to.gradient(y)
         (dx, add_x), (dgain, add_gain), (dbias, add_bias) = map(to.gradient_for, y._prev)
@@ -122,7 +122,7 @@ def _norm(name: str, *, by_row: bool) -> Lowering:
     return forward, backward
 
 
-def _attention(to: Emitter, y: TensorBase) -> None:
+def _attention(to: Emitter, y: Tensor) -> None:
     at = to.attended(y)
     p = y._settings.get("p", 0.0)
     heads = y._settings["heads"]
@@ -130,7 +130,7 @@ def _attention(to: Emitter, y: TensorBase) -> None:
     to.forward("attention", y, n=(y.array.shape[-1], heads), f=(p, 1 / (1 - p)), p=arrays)
 
 
-def _attention_back(to: Emitter, y: TensorBase) -> None:
+def _attention_back(to: Emitter, y: Tensor) -> None:
     (qkv,) = y._prev
     at = to.attended(y)
     p = y._settings.get("p", 0.0)
@@ -142,7 +142,7 @@ def _attention_back(to: Emitter, y: TensorBase) -> None:
 def _recurrence(name: str, gates: int) -> Lowering:
     """Return the lowering of a recurrence over counted steps."""
 
-    def shared(to: Emitter, y: TensorBase) -> list[Array | str | None]:
+    def shared(to: Emitter, y: Tensor) -> list[Array | str | None]:
         x, W, U, b, d = (*y._prev, None)[:5]
         assert x is not None  # noqa: S101  (the first four are always there)
         if not to.is_input(y._settings.get("counts")) or y._settings.get("state") is not None:
@@ -157,10 +157,10 @@ def _recurrence(name: str, gates: int) -> Lowering:
             to.each_row(y, "tanh c", H if name == "lstm" else 0), to.starts, to.sizes, SCRATCH,
         ]  # fmt: skip
 
-    def forward(to: Emitter, y: TensorBase) -> None:
+    def forward(to: Emitter, y: Tensor) -> None:
         to.forward(name, y, n=(y._prev[0].array.shape[-1], y.array.shape[-1], to.threads), p=shared(to, y))
 
-    def backward(to: Emitter, y: TensorBase) -> None:
+    def backward(to: Emitter, y: Tensor) -> None:
         above, H = to.gradient(y), y.array.shape[-1]
         written = [to.gradient_for(parent) for parent in (*y._prev, None)[:5]]
         room = [
@@ -174,7 +174,7 @@ def _recurrence(name: str, gates: int) -> Lowering:
     return forward, backward
 
 
-def _cross_entropy(to: Emitter, loss: TensorBase) -> None:
+def _cross_entropy(to: Emitter, loss: Tensor) -> None:
     (z,) = loss._prev
     if loss is not to.end:
         raise UnsuitableError("a loss that something else is computed from")
@@ -183,14 +183,14 @@ def _cross_entropy(to: Emitter, loss: TensorBase) -> None:
     to.forward("cross_entropy", z, n=z.array.shape[-1:], p=p)
 
 
-def _cross_entropy_back(to: Emitter, loss: TensorBase) -> None:
+def _cross_entropy_back(to: Emitter, loss: Tensor) -> None:
     (z,) = loss._prev
     dz, _ = to.gradient_for(z)
     p = (to.each_row(z, "p", z.array.shape[-1]), to.input(loss, "targets"), dz, to.count)
     to.backward("cross_entropy_back", z, n=z.array.shape[-1:], p=p)
 
 
-def _period(a: TensorBase, b: TensorBase) -> int:
+def _period(a: Tensor, b: Tensor) -> int:
     """Return after how many rows b is repeated; 0 if it is not."""
     return 0 if a.array.shape == b.array.shape else rows_of(b.array)
 

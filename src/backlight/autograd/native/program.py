@@ -1,7 +1,7 @@
 """A recorded graph as two lists of kernels, forward and backward, on arrays that stay where they are.
 
-What a replay spends beside arithmetic, on calls, on new arrays and on passes over them, a program does not spend. It
-does the same arithmetic in another order, so that its numbers differ from NumPy's in the last digits.
+A graph spends time on calls, on new arrays and on passes over them; a program does not. It does the same arithmetic in
+another order, so its numbers differ from NumPy's in the last digits.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from backlight.autograd.native.emitting import Emitter, Size, UnsuitableError
 from backlight.autograd.native.library import blas_threads, library
 from backlight.autograd.native.lowering import LOWERINGS
 from backlight.autograd.ops.attention import PackedIndex
-from backlight.autograd.tensor_base import TensorBase
+from backlight.autograd.tensor import Tensor
 from backlight.core import ConfigError, GraphError, IntArray
 
 
@@ -21,15 +21,17 @@ class Program:
 
     Args:
         end: the loss, as computed from `inputs`: a `cross_entropy`.
-        inputs: what will differ from run to run, as for a `Replay`. Their shapes must stay, but with `PackedIndex` or
-            a list of counts among them a batch may have any number of sequences of any lengths.
+        inputs: what will differ from run to run: ids, targets, positions. Each must have been given to an op just as
+            it is; what was computed from it outside the graph would be a constant here. None stands for nothing. Their
+            shapes must stay, but with `PackedIndex` or a list of counts among them a batch may have any number of
+            sequences of any lengths.
         backward: whether the way back is wanted too.
 
     Raises:
         UnsuitableError: the graph has an op, a dtype or a form without a kernel, or there are no kernels at all.
     """
 
-    def __init__(self, end: TensorBase, inputs: tuple[Any, ...], *, backward: bool = True) -> None:
+    def __init__(self, end: Tensor, inputs: tuple[Any, ...], *, backward: bool = True) -> None:
         found = library()
         if found is None:
             raise UnsuitableError("the kernels were not built")
@@ -111,7 +113,7 @@ class Program:
         self._forward, self._backward = ((s.__array_interface__["data"][0], len(s)) for s in self._steps)
 
 
-def _name(node: TensorBase) -> str:
+def _name(node: Tensor) -> str:
     if node._op is None:
         raise UnsuitableError("a tensor that was written to")
     return node._op.name

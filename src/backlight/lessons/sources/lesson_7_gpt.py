@@ -1,4 +1,4 @@
-# The source of a notebook: see backlight/lessons/source.py for its form, and `make notebooks` to make it again.
+# The source of a notebook: see backlight/lessons/notebook.py for its form, and `make notebooks` to make it again.
 
 # %% [markdown]
 # # Lesson 7: letters that read each other
@@ -27,7 +27,7 @@ from backlight.models import GPT, GPTConfig
 from backlight.optim import AdamW, WarmupCosine, clip_grad_norm
 from backlight.text import Sequences, Vocabulary, load_corpus, split_corpus
 from backlight.training import mean_nll
-from backlight.training.stepping import Stepper
+from backlight.training.compiled_step import Stepper
 
 # %% [markdown]
 # ## One long text

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from backlight import autograd
-from backlight.autograd import Tensor, one_hot
-from backlight.autograd.tensor_base import as_array
+from backlight.autograd import Tensor, as_array, one_hot
 from backlight.core import NOT_A_TARGET, ConfigError, IntArray, ShapeError
 from backlight.torchlike._missing import names_of
 from backlight.torchlike.functions import relu, sigmoid, tanh

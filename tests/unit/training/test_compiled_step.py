@@ -1,11 +1,10 @@
-"""The stepper replays a graph only where that gives the same bits, and computes with tensors everywhere else."""
+"""A compiled step is used only where it gives what the graph gives; everywhere else the graph is."""
 
 import numpy as np
 import pytest
 
 from backlight.autograd import Buffer, ops
 from backlight.autograd.native import Program, library
-from backlight.autograd.replay import Replay
 from backlight.core import Batch
 from backlight.models import (
     GPT,
@@ -22,28 +21,18 @@ from backlight.models import (
     WaveNetConfig,
 )
 from backlight.optim import SGD
-from backlight.training.stepping import Stepper
+from backlight.training.compiled_step import Stepper
 
 
-class Plain(Stepper):
-    """Never replays: what the others are compared with."""
-
-    def __init__(self, model):
-        super().__init__(model)
-        self._may_replay = False
-
-
-class Replaying(Stepper):
-    """Replays with NumPy, also where there are kernels."""
-
-    def __init__(self, model):
-        super().__init__(model, native=False)
+def by_graph(model):
+    """Return a stepper that never compiles: what the others are compared with."""
+    return Stepper(model, native=False)
 
 
 needs_kernels = pytest.mark.skipif(library() is None, reason="the kernels were not built: there was no C compiler")
 
 
-class Wavering(MLP):
+class Branching(MLP):
     """Another graph for another batch, though the shapes are the same; it does not promise otherwise."""
 
     fixed_graph = False
@@ -53,7 +42,7 @@ class Wavering(MLP):
         return logits * 2 if x[0, 0] % 2 else logits
 
 
-class Keeping(MLP):
+class Counting(MLP):
     """Keeps a number outside its graph, where batch norm's op keeps running means."""
 
     def __init__(self, config, *, rng):
@@ -100,13 +89,13 @@ def left(model):
 def trained(stepper, *, sizes=(8,) * 12, **settings):
     rng = np.random.default_rng(2)
     optimiser = SGD(stepper.model.parameters(), 0.5)
-    losses, replayed = [], []
+    losses, compiled = [], []
     for size in sizes:
         losses.append(stepper.forward(batch_of(stepper.model, size, rng), **settings))
-        replayed.append(stepper.replaying)
+        compiled.append(stepper.compiled)
         stepper.backward()
         optimiser.step()
-    return losses, replayed, left(stepper.model)
+    return losses, compiled, left(stepper.model)
 
 
 SIZES = {"vocabulary_size": 6, "embedding": 4}
@@ -123,18 +112,6 @@ LADDER = {
 }
 
 
-@pytest.mark.parametrize("rung", LADDER)
-def test_every_rung_is_replayed_and_leaves_the_bits_of_plain_steps(rung):
-    """Losses, weights, running statistics and what is left of chance; whole batches and such with padding."""
-    sizes = (8, 7, 8, 7, 8, 7, 8, 8)
-    replaying = trained(Replaying(LADDER[rung](np.random.default_rng(1))), sizes=sizes)
-    plain = trained(Plain(LADDER[rung](np.random.default_rng(1))), sizes=sizes)
-    assert replaying[0] == plain[0]
-    assert replaying[2] == plain[2]
-    assert replaying[1][4:] == [True] * 4
-    assert not any(plain[1])
-
-
 COMPILED = ("mlp", "batch norm", "wavenet", "gpt", "rnn", "gru", "lstm")
 
 
@@ -146,23 +123,24 @@ def test_a_program_trains_as_the_graph_does(rung):
     if rung in {"mlp", "batch norm", "wavenet"}:  # with a program for each size; the others' take any
         sizes = (8,) * 40
     stepper = Stepper(LADDER[rung](np.random.default_rng(1)))
-    losses, replayed, compiled = trained(stepper, sizes=sizes)
-    assert isinstance(stepper._recorded, Program)
-    assert sum(replayed) >= 36
-    plain = Plain(LADDER[rung](np.random.default_rng(1)))
-    plain_losses, _, by_graph = trained(plain, sizes=sizes)
+    losses, compiled, after = trained(stepper, sizes=sizes)
+    assert isinstance(stepper._program, Program)
+    assert sum(compiled) >= 36
+    plain = by_graph(LADDER[rung](np.random.default_rng(1)))
+    plain_losses, without, plain_after = trained(plain, sizes=sizes)
+    assert not any(without)
     np.testing.assert_allclose(losses, plain_losses, rtol=2e-4)
     assert losses != plain_losses  # it did not compare the graph with itself
     np.testing.assert_allclose(stepper.model.flat().data, plain.model.flat().data, atol=2e-3)
     for (name, mine), (_, theirs) in zip(stepper.model.named_buffers(), plain.model.named_buffers(), strict=True):
         np.testing.assert_allclose(mine.array, theirs.array, atol=1e-3, err_msg=name)
-    assert compiled[2] == by_graph[2]
+    assert after[2] == plain_after[2]
 
 
 @needs_kernels
 @pytest.mark.parametrize("rung", COMPILED)
-def test_proofs_that_are_given_again_change_no_bit(rung):
-    """As after an interruption: another stepper on the same model starts with proofs."""
+def test_checks_that_are_made_again_change_no_bit(rung):
+    """As after an interruption: another stepper on the same model starts with checks."""
     rng, again_rng = (np.random.default_rng(2) for _ in range(2))
     model, again = (LADDER[rung](np.random.default_rng(1)) for _ in range(2))
     optimiser, other = SGD(model.parameters(), 0.5), SGD(again.parameters(), 0.5)
@@ -197,15 +175,16 @@ def test_a_program_that_computes_something_else_is_not_used(part, monkeypatch):
     monkeypatch.setattr(ops.BatchNorm, "backward", staticmethod(wrong_backward))
     stepper = Stepper(LADDER["batch norm"](np.random.default_rng(1)))
     losses, _, after = trained(stepper)
-    assert not isinstance(stepper._recorded, Program)
-    assert (losses, after) == trained(Replaying(LADDER["batch norm"](np.random.default_rng(1))))[::2]
+    assert stepper._program is None
+    assert (losses, after) == trained(by_graph(LADDER["batch norm"](np.random.default_rng(1))))[::2]
 
 
-def test_without_the_kernels_a_step_is_replayed(monkeypatch):
+@pytest.mark.parametrize("rung", LADDER)
+def test_without_kernels_the_graph_computes_every_step(rung, monkeypatch):
     monkeypatch.setattr("backlight.autograd.native.program.library", lambda: None)
-    stepper = Stepper(mlp())
-    assert trained(stepper) == trained(Replaying(mlp()))
-    assert isinstance(stepper._recorded, Replay)
+    without = trained(Stepper(LADDER[rung](np.random.default_rng(1))), sizes=(8, 7, 8, 7, 8, 7))
+    assert without == trained(by_graph(LADDER[rung](np.random.default_rng(1))), sizes=(8, 7, 8, 7, 8, 7))
+    assert not any(without[1])
 
 
 @pytest.mark.parametrize("rung", ["batch norm", "gpt"])
@@ -220,22 +199,24 @@ def test_an_eager_step_leaves_the_same_bits_and_its_graph(rung):
     assert eager[::2] == trained(Stepper(LADDER[rung](np.random.default_rng(1))), sizes=sizes)[::2]
 
 
+@needs_kernels
 def test_eager_steps_in_between_change_nothing():
     model, again = (LADDER["batch norm"](np.random.default_rng(1)) for _ in range(2))
     stepper, rng = Stepper(model), np.random.default_rng(2)
     optimiser = SGD(model.parameters(), 0.5)
-    replayed = []
+    compiled = []
     for step in range(8):
         stepper.forward(batch_of(model, 8, rng), eager=step in {2, 5})
-        replayed.append(stepper.replaying)
-        assert (stepper.end is None) == stepper.replaying
+        compiled.append(stepper.compiled)
+        assert (stepper.end is None) == stepper.compiled
         stepper.backward()
         optimiser.step()
-    assert replayed == [False, False, False, True, True, False, True, True]
+    assert compiled == [False, False, False, True, True, False, True, True]
     trained(Stepper(again), sizes=(8,) * 8)
     assert left(model) == left(again)
 
 
+@needs_kernels
 @pytest.mark.parametrize("rung", ["batch norm", "gpt"])
 def test_hooks_on_modules_are_called_at_every_step_and_change_nothing(rung):
     model, other = (LADDER[rung](np.random.default_rng(1)) for _ in range(2))
@@ -254,58 +235,54 @@ def test_hooks_on_modules_are_called_at_every_step_and_change_nothing(rung):
     assert left(model) == left(other)
 
 
+@needs_kernels
 def test_a_module_in_another_mode_takes_another_graph():
     """A batch norm that is put into evaluation mode stops following its batches, at once."""
     model = LADDER["batch norm"](np.random.default_rng(1))
     stepper = Stepper(model)
     trained(stepper)
-    assert stepper.replaying
+    assert stepper.compiled
     model.hidden.layers[1].eval()
     before = model.state_dict()
     stepper.forward(batch_of(model, 8, np.random.default_rng(3)))
-    assert not stepper.replaying
+    assert not stepper.compiled
     after = model.state_dict()
     assert (after["hidden.layers.1.running_mean"] == before["hidden.layers.1.running_mean"]).all()
     assert (after["hidden.layers.4.running_mean"] != before["hidden.layers.4.running_mean"]).any()
 
 
-@pytest.mark.parametrize("kind", [MLP, Wavering, Keeping, Drawing], ids=lambda kind: kind.__name__)
-def test_losses_and_weights_have_the_bits_of_plain_steps(kind):
-    losses, _, weights = trained(Replaying(mlp(kind)))
-    plain_losses, _, plain_weights = trained(Plain(mlp(kind)))
-    assert losses == plain_losses
-    assert weights == plain_weights
-
-
-def test_the_third_batch_of_a_shape_is_replayed():
+@needs_kernels
+def test_the_third_batch_of_a_shape_is_compiled():
     assert trained(Stepper(mlp()), sizes=(8, 8, 8, 3, 8, 3, 3))[1] == [False, False, True, False, True, False, True]
 
 
+@needs_kernels
 def test_a_broken_promise_is_found_out_if_the_second_batch_shows_it(monkeypatch):
-    monkeypatch.setattr(Wavering, "fixed_graph", True)
-    model = mlp(Wavering)
-    stepper = Stepper(model)
+    monkeypatch.setattr(Branching, "fixed_graph", True)
+    stepper = Stepper(mlp(Branching))
     for first in (0, 1, 1):
         x = np.full((4, 3), first)
         stepper.forward(Batch(x, np.zeros(4, np.int64)))
-        assert not stepper.replaying
+        assert not stepper.compiled
         stepper.backward()
 
 
-@pytest.mark.parametrize("kind", [Wavering, Keeping, Drawing], ids=lambda kind: kind.__name__)
-def test_a_model_that_is_more_than_its_graph_is_never_replayed(kind):
-    assert not any(trained(Stepper(mlp(kind)))[1])
+@pytest.mark.parametrize("kind", [Branching, Counting, Drawing], ids=lambda kind: kind.__name__)
+def test_a_model_that_computes_more_than_its_graph_is_never_compiled_and_trains_by_the_graph(kind):
+    losses, compiled, after = trained(Stepper(mlp(kind)))
+    assert not any(compiled)
+    assert (losses, after) == trained(by_graph(mlp(kind)))[::2]
 
 
-def test_what_a_model_keeps_is_kept_once_a_batch():
-    model = mlp(Keeping)
+def test_what_a_model_counts_is_counted_once_a_batch():
+    model = mlp(Counting)
     trained(Stepper(model))
     assert model.seen.item() == 8 * 12
 
 
-def test_a_model_that_cuts_its_input_up_is_not_replayed_and_still_learns(monkeypatch):
+def test_a_model_that_slices_its_input_is_not_compiled_and_still_learns(monkeypatch):
     monkeypatch.setattr(Bigram, "fixed_graph", True)
     model = Bigram(BigramConfig(vocabulary_size=6), rng=np.random.default_rng(1))
-    losses, replayed, _ = trained(Stepper(model), sizes=(64,) * 30)
-    assert not any(replayed)
+    losses, compiled, _ = trained(Stepper(model), sizes=(64,) * 30)
+    assert not any(compiled)
     assert losses[-1] != losses[0]

@@ -1,0 +1,176 @@
+"""One minibatch forward and backward: by compiled kernels where there are any, by the graph everywhere else."""
+
+import copy
+import json
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backlight.autograd import Tensor
+from backlight.autograd.native import Program, UnsuitableError
+from backlight.core import Array, Batch, FloatArray
+from backlight.models.neural import NeuralModel
+
+ROUNDING = 1e-3
+"""The largest difference allowed between a program's gradients and the graph's, relative to their norm. Sums in another
+order differ by 1e-6 or less."""
+
+CHECKS = 2
+"""On how many batches of each kind a program is compared with the graph."""
+
+
+class Stepper:
+    """Computes a batch's loss and gradients, with compiled kernels if that gives the same result as the graph.
+
+    The first batch of a kind (`NeuralModel.kind`) is computed with tensors, and its graph is compiled to a `Program`.
+    The first two batches of a kind are computed both ways, from the same state of all generators and buffers, and
+    everything that a step changes is compared: the loss, every gradient, every buffer (running statistics) and the
+    state of every generator (dropout). A model whose program differs by more than rounding, or whose graph has an op
+    without a kernel, is trained by its graph. The program's numbers count from the first batch on, so a resumed run,
+    which starts with checks again, continues with the same bits.
+
+    The checks find a model that computes more than its graph shows, if the first two batches show it. They cannot find
+    a graph that depends on the numbers in a batch; therefore a model must promise a fixed one (`fixed_graph`). The
+    modes of its modules may change, since they are part of the kind; other settings of layers may not.
+
+    Args:
+        model: the network. Its parameters are moved into one flat array.
+        native: whether compiled kernels may be used.
+
+    Attributes:
+        compiled: whether the last batch was computed without its graph.
+        end: the loss of the last batch in its graph, for tools that examine it; None without a graph.
+    """
+
+    def __init__(self, model: NeuralModel, *, native: bool = True) -> None:
+        self.model = model
+        self.compiled = False
+        self.end: Tensor | None = None
+        self._flat = model.flat()
+        self._modules = [module for _, module in model.named_modules()]
+        self._may_compile = native and model.fixed_graph
+        self._compiled: dict[Hashable, _Compiled | None] = {}  # None: a kind whose graph has no program
+        self._program: Program | None = None  # what computed the last batch; None if the graph did
+
+    def forward(self, batch: Batch, *, eager: bool = False) -> float:
+        """Return the batch's loss in nats per target. Gradients of the batch before are cleared.
+
+        Args:
+            batch: ids and targets.
+            eager: whether to build the graph even where it is not needed, as is also done while modules have hooks, so
+                that they are called. The graph stays in `end` until the next batch, and `backward` leaves gradients in
+                it. The loss and the parameters' gradients are the same bits either way.
+        """
+        self._flat.zero_grad()
+        inputs = self.model.inputs(batch)
+        self.end = self._program = None
+        kind = (self.model.kind(inputs), *[module.training for module in self._modules]) if self._may_compile else None
+        compiled = self._compiled.get(kind)
+        eager = eager or any(module._forward_hooks for module in self._modules)
+        self.compiled = compiled is not None and not compiled.checks_left and not eager
+        if compiled is not None and self.compiled:
+            self._program = compiled.program
+            return compiled.program.forward(inputs)
+        is_new = self._may_compile and kind not in self._compiled
+        before = self._outcome() if is_new or compiled is not None else None
+        self.end = self.model.loss_of(inputs)
+        if is_new:
+            compiled = self._compiled[kind] = _compile(self.end, inputs)
+        if compiled is None or before is None:
+            return float(self.end.array)
+        return self._compute_again(compiled, inputs, before, self.end)
+
+    def backward(self) -> None:
+        """Compute the gradients of the last batch."""
+        if self.end is not None:
+            self.end.backward()
+        if self._program is not None:  # overwrites the graph's gradients of the parameters
+            self._program.backward()
+
+    def _compute_again(self, compiled: "_Compiled", inputs: tuple[Any, ...], before: "_Outcome", loss: Tensor) -> float:
+        """Run the program on a batch that was computed with tensors; return the loss that counts.
+
+        A program that has not yet passed its checks is compared with the graph; one that fails is not used again.
+        """
+        by_graph = self._outcome_of(loss, float(loss.array)) if compiled.checks_left else None
+        self._restore(before)
+        nats = compiled.program.forward(inputs)
+        if by_graph is not None:
+            compiled.checks_left -= 1
+            if not self._outcome_of(compiled.program, nats).agrees(by_graph):
+                self._may_compile = False
+                self._compiled.clear()
+                self._restore(by_graph)
+                return float(loss.array)
+        self._program = compiled.program
+        return nats
+
+    def _outcome_of(self, end: Program | Tensor, loss: float) -> "_Outcome":
+        """Return everything that a batch changes, gradients included; these are cleared again."""
+        self._flat.zero_grad()
+        end.backward()
+        gradients = self._flat.gather()
+        sizes = [tensor.array.size for tensor in self._flat.tensors]
+        parts = [part.copy() for part in np.split(gradients, np.cumsum(sizes)[:-1])]
+        self._flat.zero_grad()
+        return self._outcome(loss, parts)
+
+    def _outcome(self, loss: float = 0.0, gradients: list[FloatArray] | None = None) -> "_Outcome":
+        return _Outcome(
+            loss=loss,
+            gradients=gradients or [],
+            buffers=[buffer.array.copy() for _, buffer in self.model.named_buffers()],
+            generators=[copy.deepcopy(rng.bit_generator.state) for rng in self.model.generators()],
+        )
+
+    def _restore(self, outcome: "_Outcome") -> None:
+        """Set buffers and generators back to a former state."""
+        for (_, buffer), array in zip(self.model.named_buffers(), outcome.buffers, strict=True):
+            buffer.array[...] = array
+        for rng, state in zip(self.model.generators(), outcome.generators, strict=True):
+            rng.bit_generator.state = state
+
+
+@dataclass(kw_only=True)
+class _Compiled:
+    """The program for batches of one kind, and on how many more it must be compared with the graph."""
+
+    program: Program
+    checks_left: int = CHECKS
+
+
+def _compile(loss: Tensor, inputs: tuple[Any, ...]) -> _Compiled | None:
+    """Return the program of a graph; None without kernels, or without one for each of its ops."""
+    try:
+        return _Compiled(program=Program(loss, inputs))
+    except UnsuitableError:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """What a batch changes: its loss, the gradient of each parameter, buffers, and the states of generators."""
+
+    loss: float
+    gradients: list[FloatArray]
+    buffers: list[Array]
+    generators: list[Any]
+
+    def agrees(self, other: "_Outcome") -> bool:
+        """Return whether two outcomes are equal: generators exactly, numbers up to rounding."""
+        if _text(self.generators) != _text(other.generators):
+            return False
+        # a gradient that is 0 but for rounding, as that of a bias before batch norm, is measured against the others
+        floor = 1e-3 * max((float(np.linalg.norm(gradient)) for gradient in other.gradients), default=0.0)
+        mine, theirs = [*self.gradients, *self.buffers], [*other.gradients, *other.buffers]
+        near = [
+            float(np.linalg.norm(a - b)) <= ROUNDING * max(float(np.linalg.norm(b)), floor)
+            for a, b in zip(mine, theirs, strict=True)
+        ]
+        return abs(self.loss - other.loss) <= ROUNDING * abs(other.loss) and all(near)
+
+
+def _text(states: list[Any]) -> str:
+    return json.dumps(states, default=lambda array: array.tolist())
