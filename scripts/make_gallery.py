@@ -153,10 +153,10 @@ def main() -> None:
     """Train, draw, and say how large it all is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, help="train in this folder and keep the runs, or use those that are there")
-    kept: Path | None = parser.parse_args().keep
+    keep: Path | None = parser.parse_args().keep
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = kept or Path(temporary)
+        folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         train(folder)
         for name, figure in figures(folder):

@@ -8,7 +8,7 @@ import typer
 from backlight.cli.output import Json, console, one_line, print_json, table, visible
 
 app = typer.Typer(
-    help="The exercises of the course: list, show, check, hint, reset. ExerciseProgress is kept in this folder.",
+    help="The exercises of the course: list, show, check, hint, reset. Progress is kept in this folder.",
     no_args_is_help=True,
     epilog="Example:  backlight exercise show 1.1",
 )

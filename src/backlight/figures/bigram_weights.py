@@ -35,8 +35,8 @@ def weights(axes: Sequence[Axes], learned: FloatArray, counted: FloatArray, labe
     """
     if len(axes) != 2:
         raise ShapeError(f"the figure of weights needs two axes; got {len(axes)}.")
-    seen = counted[np.isfinite(counted)]
-    lowest = float(seen.min()) if seen.size else -1.0
+    finite = counted[np.isfinite(counted)]
+    lowest = float(finite.min()) if finite.size else -1.0
     # what is rarer than all that was counted is the same to the eye: never
     norm = Normalize(vmin=min(lowest, -1.0) - 1, vmax=0)
     titles = ("W, as it was learnt", "log of the counts' shares")

@@ -1,4 +1,4 @@
-"""The league table as a picture: what a model's loss costs in parameters and in seconds."""
+"""The league table as a figure: what a model's loss costs in parameters and in seconds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -36,8 +36,8 @@ def league(axes: Sequence[Axes], rows: Sequence[Mapping[str, Any]]) -> None:
 
     Args:
         axes: two, which share their y axis: first for the parameters, then for the seconds.
-        rows: one for each model, with "model" (its name in the picture), "parameters", "context", "dev_nats" (nats per
-            character) and "seconds". A model whose loss is no finite number is left out, and named under the picture.
+        rows: one for each model, with "model" (its name in the figure), "parameters", "context", "dev_nats" (nats per
+            character) and "seconds". A model whose loss is no finite number is left out, and named under the figure.
 
     Raises:
         ShapeError: not two axes, or no model with a loss.

@@ -158,7 +158,7 @@ def _draw(ax: Axes, rows: Sequence[Ridge], title: str, label: str) -> None:
 def _reach(reaches: Sequence[float]) -> float:
     """Return how far the axis goes: as far as all rows but one, and a quarter as far as that one.
 
-    One row that is far wider than the others would press them to spikes; its note tells how wide it is.
+    One row that is far wider than the others would press them to spikes; its note says how wide it is.
     """
     *_, second, first = [0.0, 0.0, *sorted(reaches)]
     return max(second, first / 4 if len(reaches) > 1 else first) or 1.0

@@ -29,10 +29,10 @@ class LossCurves:
         steps: (N,) at which the minibatch losses were taken.
         losses: (N,) of single minibatches; nan where one was not finite.
         smoothed: (N,) the same, smoothed.
-        dev_steps: (E,) at which the held-out part was judged.
+        dev_steps: (E,) at which the held-out part was evaluated.
         dev: (E,) its loss.
-        know_nothing: ln V, what a model pays that knows nothing; None to leave it out.
-        unit: of all of them. Nats are told in bits too.
+        uniform: ln V, the loss of a uniform guess; None to leave it out.
+        unit: of all of them. Of nats, the title gives bits too.
     """
 
     steps: IntArray
@@ -40,7 +40,7 @@ class LossCurves:
     smoothed: FloatArray
     dev_steps: IntArray
     dev: FloatArray
-    know_nothing: float | None = None
+    uniform: float | None = None
     unit: str = "nats per character"
 
 
@@ -63,13 +63,13 @@ def loss(ax: Axes, curves: LossCurves) -> None:
         ax.plot(curves.dev_steps, curves.dev, color=colours.orange, marker="o", markersize=4, clip_on=False)
         last = float(curves.dev[-1])
         ends.append(End(f"dev {last:.3f}", float(curves.dev_steps[-1]), last, colours.orange))
-    if curves.know_nothing is not None:
-        ax.axhline(curves.know_nothing, color=colours.muted, linewidth=1, linestyle=(0, (4, 3)))
+    if curves.uniform is not None:
+        ax.axhline(curves.uniform, color=colours.muted, linewidth=1, linestyle=(0, (4, 3)))
     ax.set_ylim(*_limits(curves))
     last_step = max([0.0, *(end.x for end in ends)])
     ax.set_xlim(0, max(1.0, last_step))
-    if curves.know_nothing is not None:
-        ax.annotate(f"knows nothing, ln V = {curves.know_nothing:.3f}", (1, curves.know_nothing), (-2, 4),
+    if curves.uniform is not None:
+        ax.annotate(f"knows nothing, ln V = {curves.uniform:.3f}", (1, curves.uniform), (-2, 4),
                     xycoords=ax.get_yaxis_transform(), textcoords="offset points", ha="right", size=9,
                     color=colours.muted)  # fmt: skip
     name_ends(ax, ends)
@@ -82,8 +82,8 @@ def _limits(curves: LossCurves) -> tuple[float, float]:
     """Return limits that hold nearly all: a single wild minibatch must not press the rest to the floor."""
     typical = [curves.losses[np.isfinite(curves.losses)], curves.dev[np.isfinite(curves.dev)]]
     edges = [edge for part in typical if part.size for edge in np.percentile(part, [0.2, 99.8]).tolist()]
-    if curves.know_nothing is not None:
-        edges.append(curves.know_nothing)
+    if curves.uniform is not None:
+        edges.append(curves.uniform)
     lowest, highest = min(edges, default=0.0), max(edges, default=1.0)
     air = 0.06 * (highest - lowest) or 0.1
     return lowest - air, highest + air
@@ -116,7 +116,7 @@ def _(run: RunData) -> SizedFigure:
             smoothed=_smoothed(losses),
             dev_steps=np.array([record["step"] for record in evaluations], np.int64),
             dev=_numbers(evaluations, "dev_nats"),
-            know_nothing=float(np.log(run.vocabulary.size)),
+            uniform=float(np.log(run.vocabulary.size)),
         )
     )
 
@@ -134,7 +134,7 @@ def _(measured: Measurements) -> SizedFigure:
             smoothed=_smoothed(losses),
             dev_steps=np.array([record.step for record in measured.evaluations], np.int64),
             dev=np.array([record.dev for record in measured.evaluations], np.float64),
-            know_nothing=None if classes is None else float(np.log(classes)),
+            uniform=None if classes is None else float(np.log(classes)),
             unit="loss" if classes is None else "nats per target",
         )
     )
@@ -146,10 +146,10 @@ def _smoothed(losses: FloatArray) -> FloatArray:
 
 def running_mean(values: FloatArray, width: int) -> FloatArray:
     """Return the mean of each number and its neighbours, `width` of them in all and fewer at the ends, without nans."""
-    seen = np.isfinite(values)
+    finite = np.isfinite(values)
     kernel = np.ones(width)
-    sums = np.convolve(np.where(seen, values, 0), kernel)[width // 2 :][: len(values)]
-    counts = np.convolve(seen.astype(float), kernel)[width // 2 :][: len(values)]
+    sums = np.convolve(np.where(finite, values, 0), kernel)[width // 2 :][: len(values)]
+    counts = np.convolve(finite.astype(float), kernel)[width // 2 :][: len(values)]
     with np.errstate(invalid="ignore"):
         mean: FloatArray = sums / np.where(counts > 0, counts, np.nan)
     return mean

@@ -93,7 +93,7 @@ def _inks(ax: Axes, image: AxesImage) -> Array:
     theme = palette(ax)
     cells = luminance(np.asarray(image.to_rgba(np.ma.asarray(image.get_array())))[..., :3])
     paper, ink = (float(luminance(np.array(to_rgb(colour)))) for colour in (theme.paper, theme.ink))
-    # the ratio of two lightnesses by which WCAG 2.1 judges contrast
+    # the ratio of two lightnesses that is the contrast of WCAG 2.1
     to_paper, to_ink = ((np.maximum(cells, one) + 0.05) / (np.minimum(cells, one) + 0.05) for one in (paper, ink))
     return np.where(to_paper > to_ink, theme.paper, theme.ink)
 

@@ -205,17 +205,17 @@ def name_ends(ax: Axes, ends: Sequence[End], *, size: float = 9) -> None:
         ends: of the lines.
         size: of the letters, in points.
     """
-    seen = [end for end in ends if np.isfinite(end.y) and (ax.get_yscale() != "log" or end.y > 0)]
-    if not seen:
+    shown = [end for end in ends if np.isfinite(end.y) and (ax.get_yscale() != "log" or end.y > 0)]
+    if not shown:
         return
     figure = ax.get_figure(root=True)
     assert figure is not None  # noqa: S101  (axes that can be drawn on are on a figure)
     figure.draw_without_rendering()
     dot = figure.dpi / 72
     height = ax.bbox.height / dot
-    at = ax.transData.transform([(end.x, end.y) for end in seen])[:, 1] / dot - ax.bbox.y0 / dot
-    places = spread(np.clip(at, 0, height), min(1.35 * size, height / max(len(seen), 1)), height)
-    for end, place in zip(seen, places, strict=True):
+    at = ax.transData.transform([(end.x, end.y) for end in shown])[:, 1] / dot - ax.bbox.y0 / dot
+    places = spread(np.clip(at, 0, height), min(1.35 * size, height / max(len(shown), 1)), height)
+    for end, place in zip(shown, places, strict=True):
         ax.annotate(
             end.name, (1, place / height), (6, 0), xycoords="axes fraction", textcoords="offset points", ha="left",
             va="center", size=size, color=end.colour, parse_math=False,

@@ -50,8 +50,8 @@ def gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) -> None
     ax.scatter(shown, rows[good], s=70, color=shades[good], zorder=3)
     size = min(10.0, max(5.0, 0.5 * cell_size(ax, 1, max(len(names), 1))))
     for row in rows.tolist():
-        told = f"{ratios[row]:.1e}" if good[row] else "no gradient" if ratios[row] == 0 else "no spread"
-        ax.annotate(told, (1, row), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
+        text = f"{ratios[row]:.1e}" if good[row] else "no gradient" if ratios[row] == 0 else "no spread"
+        ax.annotate(text, (1, row), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
                     va="center", size=min(9.0, size), color=colours.muted if good[row] else colours.alarm)  # fmt: skip
     ax.set_yticks(rows, [legible(name) for name in names], size=size, parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
@@ -87,7 +87,7 @@ def update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArray]) 
     Args:
         ax: where to draw.
         steps: (N,) at which the ratios were taken.
-        ratios: for each weight matrix (N,) std of the step's change / std of the weights; nan where not seen.
+        ratios: for each weight matrix (N,) std of the step's change / std of the weights; nan where there is none.
 
     Raises:
         ShapeError: a row of another length than the steps.
@@ -105,11 +105,11 @@ def update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArray]) 
     last = float(steps[-1]) if len(steps) else 1.0
     ax.set_xlim(float(steps[0]) if len(steps) > 1 else 0, max(last, 1.0))
     for (name, row), shade in zip(ratios.items(), shades, strict=False):
-        seen = np.isfinite(row) & (row > 0)
-        ax.plot(steps, np.where(seen, row, np.nan), color=shade, linewidth=1.2, label=name)
-        if seen.any():
+        positive = np.isfinite(row) & (row > 0)
+        ax.plot(steps, np.where(positive, row, np.nan), color=shade, linewidth=1.2, label=name)
+        if positive.any():
             # the mean of the last few, as a single step is noise
-            ends.append(End(legible(name), last, float(np.exp(np.log(row[seen][-5:]).mean())), shade))
+            ends.append(End(legible(name), last, float(np.exp(np.log(row[positive][-5:]).mean())), shade))
     ax.axhline(HEALTHY_UPDATE, color=colours.ink, linewidth=1.2, linestyle=(0, (4, 3)))
     ends.append(End("1e-3", last, HEALTHY_UPDATE, colours.ink))
     step_ticks(ax)

@@ -77,9 +77,9 @@ def draw_saturation(ax: Axes, saturated: BoolArray, *, name: str = "") -> None:
     ax.set_xlabel("unit")
     ax.set_ylabel("example")
     dead = int(stuck.sum())
-    told = "no unit in all examples" if not dead else f"{_many(dead)} in all examples"
+    always = "no unit in all examples" if not dead else f"{_many(dead)} in all examples"
     whose = f"{legible(name)}: " if name else ""
-    write_title(ax, f"{whose}{saturated.mean():.1%} beyond ±{SATURATED}, {told}")
+    write_title(ax, f"{whose}{saturated.mean():.1%} beyond ±{SATURATED}, {always}")
 
 
 @figure(

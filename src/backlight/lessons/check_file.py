@@ -96,10 +96,10 @@ def cells_of(text: str, name: str) -> list[tuple[str, str]]:
 def _without_magics(source: str) -> str:
     """Return a cell as plain Python: what a notebook reads, %pip and !ls, does nothing."""
     lines = source.split("\n")
-    kept = [
+    plain = [
         f"{line[: len(line) - len(line.lstrip())]}pass" if line.lstrip()[:1] in {"%", "!"} else line for line in lines
     ]
-    return "\n".join(kept)
+    return "\n".join(plain)
 
 
 def _nothing_in(name: str, ids: Sequence[str]) -> str:

@@ -55,11 +55,11 @@ def recorded(name: str, run: Callable[[], Any], *, again: bool = False) -> Any:
             Path(folder, f"{name}.json").write_text(json.dumps(made) + "\n", encoding="utf-8")
         print(f"Run now, in {seconds:.0f} s.")  # noqa: T201  (a cell's output)
         return result
-    kept = recording(name)
+    found = recording(name)
     print(  # noqa: T201
-        f"Recorded on {kept['date']}, {kept['seconds']:.0f} s on {kept['machine']}. To run it here: again=True."
+        f"Recorded on {found['date']}, {found['seconds']:.0f} s on {found['machine']}. To run it here: again=True."
     )
-    return kept["result"]
+    return found["result"]
 
 
 def names_in(source: str) -> list[str]:

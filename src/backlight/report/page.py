@@ -22,7 +22,7 @@ _NAMES = 12
 
 
 def report(measured: Measurements, *, title: str, facts: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the health report of a watched or examined network as one page of HTML, with all its pictures.
+    """Return the health report of a watched or examined network as one page of HTML, with all its figures.
 
     Args:
         measured: what was measured, by a watcher or by `examine`; of a network of ours or of PyTorch's.

@@ -57,7 +57,7 @@ def test_the_rare_of_very_many_characters_share_a_bar(ax):
 
 
 def test_surprise_is_a_bar_for_each_character(ax):
-    surprise.draw(ax, list("ab."), np.array([1.0, 4.0, 0.5]), know_nothing=3.0)
+    surprise.draw(ax, list("ab."), np.array([1.0, 4.0, 0.5]), uniform=3.0)
     assert heights(ax) == [1.0, 4.0, 0.5]
     assert [text.get_text() for text in ax.texts][:3] == list("ab.")
     alarm = [to_hex(bar.get_facecolor()) == palette(ax).alarm for bar in ax.patches]

@@ -13,7 +13,7 @@ STEPS = np.arange(5)
 def curves(**changes):
     given = {
         "steps": STEPS, "losses": np.array([3.0, 2.9, 2.5, 2.6, 2.4]), "smoothed": np.array([3.0, 2.9, 2.7, 2.6, 2.5]),
-        "dev_steps": np.array([0, 4]), "dev": np.array([3.1, 2.45]), "know_nothing": 3.3,
+        "dev_steps": np.array([0, 4]), "dev": np.array([3.1, 2.45]), "uniform": 3.3,
     }  # fmt: skip
     return LossCurves(**{**given, **changes})
 
@@ -24,12 +24,12 @@ def texts(ax):
 
 def test_the_loss_is_drawn_raw_smoothed_and_held_out(ax):
     loss.draw(ax, curves())
-    raw, smoothed, dev, know_nothing = ax.lines
+    raw, smoothed, dev, uniform = ax.lines
     assert raw.get_ydata().tolist() == [3.0, 2.9, 2.5, 2.6, 2.4]
     assert raw.get_alpha() < 0.5
     assert smoothed.get_ydata().tolist() == [3.0, 2.9, 2.7, 2.6, 2.5]
     assert (dev.get_xdata().tolist(), dev.get_ydata().tolist()) == ([0, 4], [3.1, 2.45])
-    assert know_nothing.get_ydata() == [3.3, 3.3]
+    assert uniform.get_ydata() == [3.3, 3.3]
     assert {"train 2.500", "dev 2.450", "knows nothing, ln V = 3.300"} == set(texts(ax))
     assert ax.get_title("left") == "Loss on held-out text: 2.4500 nats (3.535 bits) at step 4"
 

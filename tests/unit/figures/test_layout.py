@@ -55,7 +55,7 @@ class World:
         dev = slice(None, None, max(1, self.steps // 10))
         curves = LossCurves(
             steps=steps, losses=losses, smoothed=smoothed, dev_steps=steps[dev], dev=smoothed[dev],
-            know_nothing=float(np.log(self.V)),
+            uniform=float(np.log(self.V)),
         )  # fmt: skip
         return figures.loss(curves)
 
@@ -114,7 +114,7 @@ class World:
         yield "receptive_field", self.receptive
         yield (
             "surprise",
-            lambda: figures.surprise(self.text, rng.exponential(2, len(self.text)), know_nothing=np.log(V)),
+            lambda: figures.surprise(self.text, rng.exponential(2, len(self.text)), uniform=np.log(V)),
         )
         yield "league", self.league
 

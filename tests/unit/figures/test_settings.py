@@ -16,7 +16,7 @@ DRAW = """
 import hashlib, numpy as np
 from backlight.figures import LossCurves, loss
 x = np.arange(5.0)
-curves = LossCurves(steps=x, losses=x, smoothed=x, dev_steps=x, dev=x, know_nothing=3.0)
+curves = LossCurves(steps=x, losses=x, smoothed=x, dev_steps=x, dev=x, uniform=3.0)
 print(*(hashlib.sha256(loss(curves).to_bytes(kind)).hexdigest() for kind in ("png", "svg")))
 """
 
@@ -44,7 +44,7 @@ def drawn(folder: Path, rc: str | bytes = "", **environment: str) -> subprocess.
 @pytest.fixture(scope="module")
 def expected() -> str:
     x = np.arange(5.0)
-    one = loss(LossCurves(steps=x, losses=x, smoothed=x, dev_steps=x, dev=x, know_nothing=3.0))
+    one = loss(LossCurves(steps=x, losses=x, smoothed=x, dev_steps=x, dev=x, uniform=3.0))
     return " ".join(hashlib.sha256(one.to_bytes(kind)).hexdigest() for kind in ("png", "svg")) + "\n"
 
 

@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from tests.unit.lessons.answers import graded
 
-import backlight.torchlike as torch
-from backlight import Value
 from backlight.core import ConfigError
 from backlight.lessons.exercises import EXERCISES, find, given, grade
 
@@ -74,24 +73,6 @@ def test_there_is_no_such_exercise():
 # -- answers as learners write them ------------------------------------------------------------------------------------
 
 
-def graded(id_, answer):
-    return grade(EXERCISES[id_], answer)
-
-
-def test_a_gradient_by_formula_as_learners_write_it():
-    def no_inner(a, b, c):
-        return [2 * a * b - 1 / c, a * a + math.cos(3 * b), a / (c * c)]
-
-    def nearly(a, b, c):
-        return 2 * a * b - c**-1, a**2 + 3 * np.cos(3 * b), a * c**-2.0 * (1 + 1e-9)
-
-    assert graded("1.1", no_inner).mistake == "forgot the inner derivative"
-    assert graded("1.1", nearly).state == "close"
-    assert "it gives 2" in graded("1.1", lambda a, b, c: (a, b)).lines[0]
-    assert "it gives one float" in graded("1.1", lambda a, b, c: a * b * c).lines[0]
-    assert "should be numbers" in graded("1.1", lambda a, b, c: ("a", "b", "c")).lines[0]
-
-
 def test_where_it_first_goes_wrong():
     verdict = graded("1.1", lambda a, b, c: (2 * a * b - 1 / c, 0.0, 0.0))
     assert verdict.lines[0] == "Right so far: df/da."
@@ -109,89 +90,12 @@ def test_an_error_is_told_with_its_line():
     assert verdict.lines[0] == f"ZeroDivisionError in line {line}, in broken: float division by zero"
 
 
-def test_paths_that_overwrite_each_other():
-    def overwrites(nodes):
-        grad = dict.fromkeys((name for name, _ in nodes), 0.0)
-        grad[nodes[-1][0]] = 1.0
-        for name, parents in reversed(nodes):
-            for parent, local in parents:
-                grad[parent] = grad[name] * local
-        return grad
-
-    verdict = graded("1.4", overwrites)
-    assert verdict.mistake == "= for += where paths meet"
-    assert "missing: c, b, a." in graded("1.4", lambda nodes: {"d": 1.0}).lines[0]
-
-
-def test_a_gradient_that_is_never_forgotten():
-    def descend(w, xs, ys, rate, steps):
-        w = Value(w)
-        for _ in range(steps):
-            loss = sum((w * x - y) ** 2 for x, y in zip(xs, ys, strict=True))
-            loss.backward()
-            w.data -= rate * w.grad
-        return w
-
-    assert graded("1.5", descend).mistake == "forgot to zero the gradient"
-
-
-def test_a_graph_that_is_cut():
-    def cut(logits, target):
-        counts = [math.exp(logit.data) for logit in logits]
-        return Value(-math.log(counts[target] / sum(counts)))
-
-    assert graded("1.6", cut).mistake == "the graph is cut"
-    assert "hand in the function softmax_nll itself" in graded("1.6", Value(1.0)).lines[0].lower()
-
-
-def test_a_value_can_be_handed_in_for_what_is_given():
-    case = given("2.4")
-    W, ids, dlogits = case["W"], case["ids"], case["dlogits"]
-    onehot = np.eye(len(W))[ids]
-    assert graded("2.4", (onehot @ W, onehot.T @ dlogits)).right
-    assert graded("2.4", (torch.tensor(W[ids]), torch.tensor(onehot.T @ dlogits))).right
-    wrong = np.zeros_like(W)
-    wrong[ids] = dlogits
-    assert graded("2.4", (W[ids], wrong)).mistake == "= for += where an index repeats"
-
-
 def test_shapes_are_explained():
     case = given("2.4")
     W, ids = case["W"], case["ids"]
     verdict = graded("2.4", (W[ids][:, :2], W))
     assert (verdict.state, verdict.mistake) == ("shape", "another shape")
     assert verdict.lines[0] == f"the logits has shape ({len(ids)}, 2); it should have ({len(ids)}, {len(W)})."
-
-
-def test_a_split_may_be_shuffled_in_any_way():
-    def other(words, seed):
-        import random
-
-        words = sorted(words)
-        random.Random(seed).shuffle(words)
-        n1, n2 = int(len(words) * 0.8), int(len(words) * 0.9)
-        return words[:n1], words[n1:n2], words[n2:]
-
-    def seedless(words, seed):
-        order = np.random.default_rng().permutation(len(words))
-        words = [words[i] for i in order]
-        n1, n2 = int(len(words) * 0.8), int(len(words) * 0.9)
-        return words[:n1], words[n1:n2], words[n2:]
-
-    assert graded("2.2", other).right
-    assert "the same seed" in " ".join(graded("2.2", seedless).lines)
-
-
-def test_ngrams_may_be_tuples():
-    def by_tuples(words, n):
-        found = {}
-        for word in words:
-            text = "." * (n - 1) + word + "."
-            for three in zip(*(text[i:] for i in range(n)), strict=False):
-                found[three] = found.get(three, 0) + 1
-        return found
-
-    assert graded("2.6", by_tuples).right
 
 
 def test_arguments_may_have_other_names():
@@ -215,18 +119,3 @@ def test_what_cannot_be_compared_is_told_in_its_own_terms():
     assert "it gives one array of shape (6,)" in alone.lines[0]
     assert graded("2.3", lambda train, dev, ks: (np.ones(len(ks)), np.ones(len(ks)))).state == "wrong"
     assert "yes; it should be no" not in " ".join(graded("2.2", lambda words, seed: (words, [], [])).lines)
-
-
-def test_a_split_that_rounds_is_another_one():
-    def rounds(words, seed):
-        mixed = np.random.default_rng(seed).permutation(words).tolist()
-        a, b = round(0.8 * len(words)), round(0.1 * len(words))
-        return mixed[:a], mixed[a : a + b], mixed[a + b :]
-
-    def adds(words, seed):
-        mixed = np.random.default_rng(seed).permutation(words).tolist()
-        a, b = int(0.8 * len(words)), int(0.1 * len(words))
-        return mixed[:a], mixed[a : a + b], mixed[a + b :]
-
-    assert not graded("2.2", rounds).right
-    assert not graded("2.2", adds).right

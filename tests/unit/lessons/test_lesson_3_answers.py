@@ -4,16 +4,13 @@
 
 import numpy as np
 import pytest
+from tests.unit.lessons.answers import graded
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
-from backlight.lessons.exercises import EXERCISES, given, grade
+from backlight.lessons.exercises import given
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, load_corpus, split_corpus
-
-
-def graded(id_, answer):
-    return grade(EXERCISES[id_], answer)
 
 
 @pytest.fixture(scope="module")
@@ -26,27 +23,6 @@ def encoded():
 
 def counted(items, order, k=0.1):
     return NGram(NGramConfig(vocabulary_size=27, order=order, smoothing="add-k", k=k)).fit(items)
-
-
-@pytest.mark.parametrize(
-    ("id_", "name", "says"),
-    [
-        ("3.1", "judged on train", "by heart"),
-        ("3.1", "dev was learnt", "Train on train alone"),
-        ("3.1", "a context that contains the target", "moves on only after"),
-        ("3.2", "W2 is all zero", "Small, and not 0"),
-        ("3.2", "W2 as it was drawn", "Make W2 small"),
-        ("3.2", "W1 is too large", "slope is 0"),
-        ("3.3", "no tanh", "one linear layer"),
-        ("3.3", "transposed product", "x is a column"),
-        ("3.3", "the context back to front", "the order in which X"),
-        ("3.4", "the window does not move", "still all zeros"),
-        ("3.4", "the context is not begun anew", "The second name"),
-    ],
-)
-def test_a_message_belongs_to_its_name(id_, name, says):
-    (mistake,) = [one for one in EXERCISES[id_].mistakes if one.name == name]
-    assert says in mistake.message
 
 
 # -- 3.1 ---------------------------------------------------------------------------------------------------------------

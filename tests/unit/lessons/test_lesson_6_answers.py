@@ -2,19 +2,15 @@
 
 import numpy as np
 import pytest
+from tests.unit.lessons.answers import graded
 
 import backlight.torchlike as torch
-from backlight.lessons.exercises import EXERCISES, find, given, grade
+from backlight.lessons.exercises import given
 from backlight.lessons.exercises.helpers import counted_names, encoded_names, mean_nats, windows_of
 from backlight.lessons.recorded import load_pretrained
 from backlight.models import WaveNet, WaveNetConfig
 from backlight.text import Vocabulary, load_corpus, split_corpus
 from backlight.training import dataset, mean_nll
-
-
-def graded(id_, answer):
-    return grade(find(EXERCISES, id_), answer)
-
 
 # -- 6.1 ---------------------------------------------------------------------------------------------------------------
 

@@ -4,15 +4,11 @@
 
 import numpy as np
 import pytest
+from tests.unit.lessons.answers import graded
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
-from backlight.lessons.exercises import EXERCISES, given, grade
-
-
-def graded(id_, answer):
-    return grade(EXERCISES[id_], answer)
-
+from backlight.lessons.exercises import EXERCISES, given
 
 # -- 7.1 ---------------------------------------------------------------------------------------------------------------
 

@@ -84,7 +84,7 @@ def test_the_best_form_of_an_output_is_taken():
     both = {"text/html": "<i>html</i>", "text/plain": "plain", "image/png": "AAAA"}
     page = lesson_page(tiny(), [[shown(**both)], [shown(**{"image/png": "AA\nAA", "text/plain": "plain"})]])
     assert "<i>html</i>" in page
-    assert 'src="data:image/png;base64,AAAA" alt="a picture' in page
+    assert 'src="data:image/png;base64,AAAA" alt="a figure' in page
     assert "plain" not in page
     assert "<pre>plain</pre>" in lesson_page(tiny(), [[shown(**{"text/plain": "plain"})], []])
 

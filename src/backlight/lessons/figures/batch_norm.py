@@ -18,7 +18,7 @@ _EVERY = 20
 
 
 @figure()
-def minibatch_losses(ax: Axes, curves: Mapping[str, Sequence[float]], *, know_nothing: float) -> None:
+def minibatch_losses(ax: Axes, curves: Mapping[str, Sequence[float]], *, uniform: float) -> None:
     """Draw the losses of single minibatches, faint, and over them their means, with the line of ln V."""
     colours = palette(ax)
     for (name, losses), colour in zip(curves.items(), _hues(colours), strict=False):
@@ -27,8 +27,8 @@ def minibatch_losses(ax: Axes, curves: Mapping[str, Sequence[float]], *, know_no
         middles = _EVERY * np.arange(len(means)) + _EVERY / 2
         ax.plot(losses, color=colour, linewidth=0.6, alpha=0.3)
         ax.plot([0, *middles], [losses[0], *means], color=colour, label=name)
-    ax.axhline(know_nothing, color=colours.muted, linewidth=1, linestyle=(0, (4, 3)))
-    ax.annotate("knows\nnothing", (1, know_nothing), (6, 0), xycoords=ax.get_yaxis_transform(),
+    ax.axhline(uniform, color=colours.muted, linewidth=1, linestyle=(0, (4, 3)))
+    ax.annotate("knows\nnothing", (1, uniform), (6, 0), xycoords=ax.get_yaxis_transform(),
                 textcoords="offset points", va="center", size=9, color=colours.muted)  # fmt: skip
     ax.set_xlabel("step")
     ax.set_ylabel("nats per character")

@@ -33,9 +33,9 @@ def network_diagram(ax: Axes, parameters: Sequence[FloatArray], context: Sequenc
         (3.0, hidden, 10.0, f"tanh(x @ W1 + b1): {len(hidden)} hidden units"),
         (4.5, logits, 8.0, f"h @ W2 + b2: {len(logits)} logits; the highest is that of {guess}"),
     )
-    for y, numbers, width, told in levels:
+    for y, numbers, width, text in levels:
         _cells(ax, numbers, y=y, width=width)
-        ax.text(5.6, y + 0.25, told, va="center", size=10)
+        ax.text(5.6, y + 0.25, text, va="center", size=10)
     side = 8.0 / T
     for place, letter in enumerate(letters):
         middle = -4.0 + side * (place + 0.5)

@@ -67,7 +67,7 @@ def _printed(text: str) -> str:
 
 def _image(png: str, about: Mapping[str, Any]) -> str:
     size = "".join(f' {side}="{about[side]}"' for side in ("width", "height") if side in about)
-    alt = escape(about.get("alt", "a picture of what the text above says"), quote=True)
+    alt = escape(about.get("alt", "a figure of what the text above says"), quote=True)
     return f'<img src="data:image/png;base64,{"".join(png.split())}" alt="{alt}"{size}>'
 
 

@@ -150,7 +150,7 @@ def nll_of(word, P):
 
 nats = nll_of("emma", P)
 print(f"emma: {sum(nats):.2f} nats, {sum(nats) / len(nats):.2f} per character")
-show(figures.surprise([*"emma", "."], np.array(nats), know_nothing=math.log(V)))
+show(figures.surprise([*"emma", "."], np.array(nats), uniform=math.log(V)))
 
 
 # %%

@@ -89,7 +89,7 @@ for net in (as_drawn, quiet):
     print(f"loss {nats:5.2f}, ln {V} is {math.log(V):.2f}; the largest of {V} probabilities is {largest:.2f}")
 curves = {"as drawn": train(as_drawn, steps), "last layer x 0.01": train(quiet, steps)}
 print(f"dev after {steps:,} steps: as drawn {dev_loss(as_drawn):.3f}, last layer x 0.01 {dev_loss(quiet):.3f}")
-show(minibatch_losses(curves, know_nothing=math.log(V)))
+show(minibatch_losses(curves, uniform=math.log(V)))
 
 # %% [markdown]
 # The upper curve is called a hockey stick. It looks like fast learning, and is not. All that happens in the steep part
