@@ -16,7 +16,8 @@ from pathlib import Path
 
 from backlight.lessons import LESSONS, Lesson
 from backlight.lessons.display import FOR_PAGES
-from backlight.lessons.pages import INDEX, course_links, index_page, lesson_page, page_name, run_lesson
+from backlight.lessons.pages.page import INDEX, course_links, index_page, lesson_page, page_name
+from backlight.lessons.pages.running import run_lesson
 from backlight.lessons.recorded import RECORD, mark, names_in
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ from tests.unit.lessons.test_notebooks import script
 from tests.unit.lessons.test_pages import Tiny
 
 from backlight.lessons import LESSONS
-from backlight.lessons.pages import run_lesson
+from backlight.lessons.pages.running import run_lesson
 
 FIRST = """
 # %% [markdown]

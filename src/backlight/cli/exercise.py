@@ -1,5 +1,6 @@
 """`backlight exercise`: the exercises of the course, without a notebook."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -127,5 +128,5 @@ def reset(
 
 def _unwrapped(text: str) -> str:
     """Return Markdown for a terminal: lines of a paragraph joined, so that the console can wrap them."""
-    paragraphs = text.split("\n\n")
-    return "\n\n".join(one if one.startswith("    ") else one.replace("\n", " ") for one in paragraphs)
+    paragraphs = (one if one.startswith("    ") else re.sub(r"\n(?!- ) *", " ", one) for one in text.split("\n\n"))
+    return "\n\n".join(paragraphs)

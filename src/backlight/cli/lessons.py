@@ -60,7 +60,7 @@ def read_lesson(
     from pooch import os_cache
 
     from backlight.lessons.catalogue import lesson
-    from backlight.lessons.pages import write_page
+    from backlight.lessons.pages.page import write_page
 
     chosen = lesson(number)
     out = console(json_output=json_output)

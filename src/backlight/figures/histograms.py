@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from backlight.core import FloatArray
 from backlight.figures.figure import FigureSpec, Size, SizedFigure, figure
-from backlight.figures.letters import cell_size, legible, write_title
+from backlight.figures.letters import name_rows, write_title
 from backlight.figures.measured import activation_records, chosen_rows, last_step, short_name, weight_matrices
 from backlight.figures.run_data import NoFigureError
 from backlight.figures.style import palette
@@ -142,8 +142,7 @@ def _draw(ax: Axes, rows: Sequence[Ridge], title: str, label: str) -> None:
         x, y = _outline(row.histogram)
         ax.fill_between(x, place, place - _HEIGHT * y, color=shades[place], alpha=0.3, linewidth=0, zorder=2)
         ax.plot(x, place - _HEIGHT * y, color=shades[place], linewidth=1.2, zorder=3)
-    size = min(10.0, max(5.0, 0.5 * cell_size(ax, 1, max(len(rows), 1))))
-    ax.set_yticks(range(len(rows)), [legible(row.name) for row in rows], size=size, parse_math=False)
+    size = name_rows(ax, [row.name for row in rows])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     for place, row in enumerate(rows):

@@ -66,6 +66,13 @@ def letter_ticks(axis: Axis, labels: Sequence[str], *, size: float | None = None
     axis.set_tick_params(length=0)
 
 
+def name_rows(ax: Axes, names: Sequence[str]) -> float:
+    """Write names along the y axis, at 0, 1, 2, ..., and return the size of their letters in points."""
+    size = min(10.0, max(5.0, 0.5 * cell_size(ax, 1, max(len(names), 1))))
+    ax.set_yticks(range(len(names)), [legible(name) for name in names], size=size, parse_math=False)
+    return size
+
+
 def cell_size(ax: Axes, columns: int, rows: int) -> float:
     """Return about how many points of 1/72 inch the shorter side of a cell has, of a table that fills the axes."""
     figure = ax.get_figure(root=True)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from backlight.core import FloatArray, IntArray, ShapeError
 from backlight.figures.figure import SizedFigure, figure
-from backlight.figures.letters import cell_size, legible, step_ticks, write_title
+from backlight.figures.letters import legible, name_rows, step_ticks, write_title
 from backlight.figures.measured import chosen_rows, last_step, short_name, weight_matrices
 from backlight.figures.placing import End, name_ends
 from backlight.figures.run_data import NoFigureError, RunData
@@ -48,12 +48,11 @@ def gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) -> None
     ax.hlines(rows, low / 4, high * 4, color=colours.grid, linewidth=1, zorder=1)
     shades = colours.depths(np.linspace(0, 1, max(len(names), 2)))[: len(names)]
     ax.scatter(shown, rows[good], s=70, color=shades[good], zorder=3)
-    size = min(10.0, max(5.0, 0.5 * cell_size(ax, 1, max(len(names), 1))))
+    size = name_rows(ax, names)
     for row in rows.tolist():
         text = f"{ratios[row]:.1e}" if good[row] else "no gradient" if ratios[row] == 0 else "no spread"
         ax.annotate(text, (1, row), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
                     va="center", size=min(9.0, size), color=colours.muted if good[row] else colours.alarm)  # fmt: skip
-    ax.set_yticks(rows, [legible(name) for name in names], size=size, parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)

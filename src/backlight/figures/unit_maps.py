@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from backlight.core import BoolArray, FloatArray, ShapeError
 from backlight.figures.figure import SizedFigure, figure, whole
-from backlight.figures.letters import cell_size, legible, write_title
+from backlight.figures.letters import legible, name_rows, write_title
 from backlight.figures.measured import chosen_rows, last_with_maps, unit_bits
 from backlight.figures.run_data import NoFigureError
 from backlight.figures.style import palette
@@ -110,8 +110,7 @@ def dead_units(ax: Axes, names: Sequence[str], alive: Sequence[FloatArray]) -> N
     ax.set_yticks(np.arange(0.5, len(alive) - 1), minor=True)
     ax.grid(visible=True, which="minor", axis="y", color=colours.paper, linewidth=3)
     ax.tick_params(which="both", length=0)
-    size = min(10.0, max(5.0, 0.5 * cell_size(ax, 1, len(alive))))
-    ax.set_yticks(range(len(names)), [legible(name) for name in names], size=size, parse_math=False)
+    size = name_rows(ax, names)
     for place, row in enumerate(alive):
         count = int((row == 0).sum())
         ax.annotate(f"{count} of {len(row)}", (1, place), (8, 0), xycoords=ax.get_yaxis_transform(),

@@ -70,6 +70,20 @@ def parse(text: str, *, student: bool = False) -> list[Cell]:
     return [_cell(head, lines, number, student=student) for number, head, lines in _chunks(text)]
 
 
+def passage(text: str, id_: str) -> tuple[str, str]:
+    """Return what a source says of an exercise: its heading, and the rest of that cell, in Markdown.
+
+    Raises:
+        DataError: there is no heading "### Exercise ID: ..." in a cell of text.
+    """
+    for cell in parse(text):
+        _, heading, below = cell.source.partition(f"### Exercise {id_}: ")
+        if heading and cell.kind == "markdown":
+            title, _, task = below.partition("\n")
+            return title[:1].upper() + title[1:], task.strip("\n")
+    raise DataError(f"a lesson's source has a heading '### Exercise {id_}: ...'; this one has none. Write it.")
+
+
 def _chunks(text: str) -> Iterator[tuple[int, re.Match[str], list[str]]]:
     head: re.Match[str] | None = None
     start, lines = 0, list[str]()

@@ -11,7 +11,7 @@ from tests.unit.figures.test_style import contrast
 from backlight import Value
 from backlight.lessons import LESSONS, Lesson
 from backlight.lessons.notebook import Cell, parse
-from backlight.lessons.pages import course_links, index_page, lesson_page, made_of
+from backlight.lessons.pages.page import course_links, index_page, lesson_page, made_of
 from backlight.lessons.pages.style import STYLE
 from backlight.lessons.stepping import stepping
 

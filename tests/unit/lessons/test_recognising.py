@@ -12,7 +12,7 @@ SQUARE = X @ X.T + np.arange(9.0).reshape(3, 3)
 
 def exercise(right):
     return Exercise(
-        id="9.9", title="", task="", cases=lambda _: [{}], solution=lambda more=0: right + more, hints=(), look="",
+        id="9.9", cases=lambda _: [{}], solution=lambda more=0: right + more, hints=(), look="",
         mistakes=(wrong("known", more=7, says="By seven."),),
     )  # fmt: skip
 
@@ -71,15 +71,7 @@ def test_a_mistake_is_an_answer_or_the_solution_with_other_arguments():
         return a - b - c
 
     mistakes = (wrong("c", c=5, says=""), wrong("a", a=0, says=""), wrong("own", lambda a, b: a * b, says=""))
-    given = {
-        "id": "9.9",
-        "title": "",
-        "task": "",
-        "cases": lambda _: [{"a": 3, "b": 4}],
-        "solution": add,
-        "hints": (),
-        "look": "",
-    }
+    given = {"id": "9.9", "cases": lambda _: [{"a": 3, "b": 4}], "solution": add, "hints": (), "look": ""}
     one = Exercise(**given, mistakes=mistakes)
     assert one.answer == "add"
     assert [mistake.answer(a=3, b=4) for mistake in one.mistakes] == [12, 4, 12]

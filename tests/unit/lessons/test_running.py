@@ -8,7 +8,8 @@ import pytest
 from tests.unit.lessons.test_pages import Tiny, tiny
 
 from backlight.core import DataError, RunError
-from backlight.lessons.pages import run_cells, write_page
+from backlight.lessons.pages.page import write_page
+from backlight.lessons.pages.running import run_cells
 
 SHOWING = """
 class Both:

@@ -1,13 +1,19 @@
-"""What an exercise is: a task, inputs, a right answer, and the wrong ones that people give."""
+"""What an exercise is: a task, inputs, a right answer, and the wrong ones that people give.
+
+The task stands in the lesson's source, under the exercise's heading. The rest stands in this folder.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import resources
 from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from backlight.core import ConfigError
+from backlight.lessons.notebook import passage
 
 Inputs = Mapping[str, Any]
 """The inputs of one call, by name."""
@@ -56,8 +62,6 @@ class Exercise:
     """One exercise of the course.
 
     Attributes:
-        title: a few words.
-        task: what to do, in Markdown without headings. It names the arguments, with shapes where they have any.
         cases: makes the inputs, from a generator that is seeded by the id; the first is what `given` gives.
         solution: the right answer, a function of a case's inputs. Its name is what a learner's file calls the answer;
             no two exercises share one.
@@ -75,8 +79,6 @@ class Exercise:
         id: "5.2" is the second of lesson 5. It comes from the place in the lesson's list.
     """
 
-    title: str
-    task: str
     cases: Callable[[np.random.Generator], Sequence[Inputs]]
     solution: Callable[..., Any]
     mistakes: tuple[Mistake, ...]
@@ -101,6 +103,16 @@ class Exercise:
         return replace(mistake, answer=lambda **inputs: helper(**{**inputs, **mistake.changed}))
 
     @property
+    def title(self) -> str:
+        """A few words: the exercise's heading in the lesson."""
+        return passage(_source(self.lesson), self.id)[0]
+
+    @property
+    def task(self) -> str:
+        """What to do, in Markdown: what the lesson says under the heading. It names the arguments, with shapes."""
+        return passage(_source(self.lesson), self.id)[1]
+
+    @property
     def answer(self) -> str:
         """What a learner's file calls its answer."""
         return self.solution.__name__
@@ -113,6 +125,13 @@ class Exercise:
     def inputs(self) -> Sequence[Inputs]:
         """Return the cases, made anew: an answer may change what it is given."""
         return self.cases(np.random.default_rng([int(part) for part in self.id.split(".")]))
+
+
+@cache
+def _source(lesson: int) -> str:
+    folder = resources.files("backlight.lessons").joinpath("sources")
+    (file,) = (path for path in folder.iterdir() if path.name.startswith(f"lesson_{lesson}_"))
+    return file.read_text(encoding="utf-8")
 
 
 def find(exercises: Mapping[str, Exercise], id: str) -> Exercise:  # noqa: A002  (what everybody calls it)

@@ -37,14 +37,6 @@ def gradient_by_formula(a: float, b: float, c: float) -> Three:
 
 
 FORMULA = Exercise(
-    title="A gradient, by formula",
-    task="""\
-Write `gradient_by_formula(a, b, c)`. It returns the three derivatives of
-
-    f(a, b, c) = a² b + sin(3 b) - a / c
-
-by `a`, by `b` and by `c`, as a tuple, worked out on paper and typed in as formulas: `2 * a` for a square, `-1 / c**2`
-for `1 / c`, and `3 * math.cos(3 * b)` for `math.sin(3 * b)`, since 3 b moves three times as fast as b.""",
     cases=_points,
     solution=gradient_by_formula,
     parts=_PARTS,
@@ -99,10 +91,6 @@ def symmetric_difference(
 _PUT_BACK = "One letter moves at a time: before the next is moved, the last must be where it was."
 
 FORWARD = Exercise(
-    title="By forward difference",
-    task="""\
-Write `forward_difference(f, a, b, c, h)`. It returns the three slopes of a function `f(a, b, c)`, whatever it computes:
-how far `f` rises when one letter is moved up by `h`, divided by `h`. No formula of a derivative is needed.""",
     cases=_steps,
     solution=forward_difference,
     helper=_slopes,
@@ -128,10 +116,6 @@ how far `f` rises when one letter is moved up by `h`, divided by `h`. No formula
 )  # fmt: skip
 
 SYMMETRIC = Exercise(
-    title="By symmetric difference",
-    task="""\
-Write `symmetric_difference(f, a, b, c, h)`. It returns the three slopes of `f(a, b, c)`, each from a step of `h` up
-and a step of `h` down. Compare how far it is from the formula with how far the forward difference is.""",
     cases=_steps,
     solution=symmetric_difference,
     parts=_PARTS,
@@ -192,13 +176,6 @@ def walk_back(
 
 
 WALK = Exercise(
-    title="The walk back",
-    task="""\
-A graph is written down as a list of `(name, parents)`, each node after those that it was made of. `parents` is a
-list of `(parent's name, local derivative)`. The last node is the end.
-
-Write `walk_back(nodes)`. It returns a dictionary: for every name, the derivative of the end by that node. This is
-all that `backward()` does.""",
     cases=_graphs,
     solution=walk_back,
     mistakes=(
@@ -255,11 +232,6 @@ def descend(
 
 
 DESCEND = Exercise(
-    title="Gradient descent",
-    task="""\
-Write `descend(w, xs, ys, rate, steps)`. Make a `Value` of the number `w`. Then, `steps` times: compute the loss,
-the sum of `(w * x - y) ** 2` over all pairs; get its gradient; move `w` by `rate` times the gradient, downhill.
-Return the last `w` as a plain number.""",
     cases=_lines,
     solution=descend,
     mistakes=(
@@ -333,11 +305,6 @@ def _mean_of_all(logits: list[Value], target: int) -> Value:
 
 
 SOFTMAX = Exercise(
-    title="Softmax and its loss",
-    task="""\
-Write `softmax_nll(logits, target)`. `logits` is a list of `Value`s, `target` a place in it. Make the logits into
-probabilities by softmax: e to each, divided by the sum of these. Return the negative log of the probability at
-`target`, as a `Value`: the check calls `backward()` on it and looks at the gradient of each logit, too.""",
     cases=_logits,
     solution=softmax_nll,
     use=_used,

@@ -37,11 +37,6 @@ def trigram_counts(
 
 
 TRIGRAM = Exercise(
-    title="Count trigrams",
-    task="""\
-Write `trigram_counts(words, stoi)`. `stoi` gives each of V characters a number, "." the 0. Return an array of shape
-(V, V, V): `counts[i, j, k]` says how often the characters i, j, k stood in a row. Before a word stand two dots, so that
-its first letter has two characters before it; after it stands one.""",
     cases=_spelled,
     solution=trigram_counts,
     mistakes=(
@@ -119,11 +114,6 @@ def _drawn(words: list[str], seed: int) -> tuple[list[str], list[str], list[str]
 
 
 SPLIT = Exercise(
-    title="Split 80 / 10 / 10",
-    task="""\
-Write `split(words, seed)`. Shuffle the words and return three lists: train, dev and test. Train ends at `int(0.8 *
-n)` and dev at `int(0.9 * n)` of n words. The same seed gives the same three lists. Which word goes where is up to
-you: the check looks at what must be true of any split.""",
     cases=_lists,
     solution=split,
     use=_facts,
@@ -177,12 +167,6 @@ def tune_smoothing(
 
 
 SMOOTHING = Exercise(
-    title="Smoothing, tuned on dev",
-    task="""\
-Write `tune_smoothing(train, dev, ks)`. `train` and `dev` are arrays (V, V) of pairs counted in the two parts; row: the
-first character. For each `k` in `ks`, add `k` to every count of `train` and divide each row by its sum: these are the
-probabilities. The loss of `k` is the mean of -log p over all pairs of `dev`, each as often as it was counted. Return an
-array of all the losses, and the `k` with the lowest.""",
     cases=_tables,
     solution=tune_smoothing,
     parts=("the losses", "the best k"),
@@ -232,12 +216,6 @@ def layer_by_index(W: FloatArray, ids: IntArray, dlogits: FloatArray) -> tuple[F
 
 
 INDEXING = Exercise(
-    title="Index, not one-hot",
-    task="""\
-`one_hot(ids) @ W` multiplies mostly by zeros. Write `layer_by_index(W, ids, dlogits)`, which has no one-hot vectors.
-`W` is an array (V, V), `ids` (N,) whole numbers, `dlogits` (N, V) the gradient that comes back. Return two arrays: the
-logits, (N, V), which are what `one_hot(ids) @ W` would be; and the gradient of `W`, (V, V), which is what
-`one_hot(ids).T @ dlogits` would be. An id may stand in `ids` twice.""",
     cases=_layers,
     solution=layer_by_index,
     parts=("the logits", "W's gradient"),
@@ -288,11 +266,6 @@ def _unshifted(logits: FloatArray, targets: IntArray) -> float:
 
 
 CROSS_ENTROPY = Exercise(
-    title="Cross-entropy",
-    task="""\
-Write `cross_entropy(logits, targets)`. `logits` is an array (N, V), `targets` (N,) whole numbers. Return one
-number: the mean over the rows of -log p, where p is softmax of the row at its target. Use NumPy only; logits of
-1000 are allowed.""",
     cases=_scores,
     solution=cross_entropy,
     mistakes=(
@@ -358,11 +331,6 @@ def _counted(answer: Callable[..., Any], case: Inputs) -> Any:
 
 
 NGRAM = Exercise(
-    title="Count n-grams",
-    task="""\
-Write `ngram_counts(words, n)` for any n from 1. Return a dictionary: for each n-gram, a string of n characters, how
-often it occurs. Before a word stand n - 1 dots, after it stands one. So every letter, and every end, is counted
-once.""",
     cases=_orders,
     solution=ngram_counts,
     use=_counted,

@@ -83,13 +83,6 @@ def _repeats(ids: IntArray) -> FloatArray:
 
 
 BEAT = Exercise(
-    title="Beat 2.2",
-    task="""\
-Train a network on `train`, whatever its sizes, its learning rate and its number of steps, until its loss on `dev` is
-below 2.2 nats per character. Then write `next_logits(contexts)`, by which it is judged. `contexts` is an array (N, 16)
-of ids: the characters before the one that is to be guessed, the nearest one last, and zeros where a name has not begun.
-Take as many as your network reads: the last three are `contexts[:, -3:]`. Return the logits, (N, 27). The check asks
-for all contexts of `dev` (`split_corpus(corpus, seed=42)`), mixed.""",
     cases=_dev,
     solution=next_logits,
     use=_trial,
@@ -184,14 +177,6 @@ def even_start(
 
 
 UNIFORM = Exercise(
-    title="A uniform start",
-    task="""\
-Write `even_start(V, T, E, H, seed)`: the first weights of a network of V characters, contexts of T, vectors of E
-numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), arrays or tensors, so that
-
-- the first loss is within 0.05 of ln V, whatever the targets;
-- no two hidden units are the same, and at most a quarter of their outputs is beyond ±0.99, where tanh is flat;
-- a gradient reaches W1 in the first step.""",
     cases=_sizes,
     solution=even_start,
     use=_start,
@@ -255,13 +240,6 @@ def logits_with_direct(
 
 
 DIRECT = Exercise(
-    title="Direct connections",
-    task="""\
-Equation 1 of Bengio et al. (2003) is y = b + W x + U tanh(d + H x): the vectors reach the logits through the hidden
-layer and past it. Here a context is a row, so each matrix stands on the right. Write
-`logits_with_direct(X, C, H, d, U, W, b)`, in NumPy: `X` are the contexts (N, T), whole numbers; `C` (V, E); `H`
-(T * E, h); `d` (h,); `U` (h, V); `W` (T * E, V); `b` (V,). x joins a context's vectors to one row. Return y,
-(N, V).""",
     cases=_networks,
     solution=logits_with_direct,
     mistakes=(
@@ -365,13 +343,6 @@ def write_names(
 
 
 WRITE = Exercise(
-    title="Names from a window",
-    task="""\
-Write `write_names(next_logits, draw, block_size, count)`. `next_logits(contexts)` takes contexts (1, block_size) and
-returns logits (1, V), an array; `draw(probs)` takes V probabilities and returns an id, by chance. Begin each name with
-a context of zeros. Draw an id from the softmax of the logits; it joins the name and becomes the last of the context,
-whose first leaves. A drawn 0 ends the name and is not part of it. Draw once for each letter and once for each end.
-Return the `count` names, each a list of ids.""",
     cases=_writers,
     solution=write_names,
     use=_written,

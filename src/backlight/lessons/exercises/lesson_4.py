@@ -53,13 +53,6 @@ def _no_bias(alive: Mapping[str, bool]) -> dict[str, bool]:
 
 
 FIRST_MOVES = Exercise(
-    title="What starts at zero",
-    task="""\
-The network: `emb = C[x]`, `h = tanh(emb @ W1 + b1)`, `logits = h @ W2 + b2`, then cross-entropy. Write
-`first_moves(zero)`. `zero` is a string with the names of the parameters that start at exactly 0, such as `"W2 b2"`; the
-others start at random numbers. Then gradient descent takes steps. Return a dictionary that says for each of `"C"`,
-`"W1"`, `"b1"`, `"W2"` and `"b2"` which step is the first to change it: 1, 2, 3, and 0 if none ever does. (No letter's
-gradient is 0 by luck: the logits are always pulled.) `"W2" in zero` says whether W2 is among them.""",
     cases=_zeros,
     solution=first_moves,
     mistakes=(
@@ -120,12 +113,6 @@ def fold(
 
 
 FOLDING = Exercise(
-    title="Fold batch norm away",
-    task="""\
-Write `fold(W, b, gain, bias, running_mean, running_var, eps)`. A linear layer, `x @ W + b`, is followed by a batch
-norm that is done with training: it takes `running_mean` off, divides by the square root of `running_var + eps`,
-multiplies by `gain` and adds `bias`. `W` is an array (I, O), all others are (O,), `eps` is a number. Return two
-arrays, the `W` (I, O) and the `b` (O,) of one linear layer that gives the same as the two together.""",
     cases=_trained,
     solution=fold,
     parts=("the folded W", "the folded b"),
@@ -229,13 +216,6 @@ def _size(signals: FloatArray) -> float:
 
 
 FIRST_WEIGHTS = Exercise(
-    title="First weights that keep the signal",
-    task="""\
-Write `first_weights(fan_in, fan_out, function, rng)`. Return random weights, an array (fan_in, fan_out) with mean 0,
-for a layer that is followed by `function`: `"linear"` (nothing), `"tanh"` or `"relu"`. Their standard deviation is the
-gain of that function, 1, 5/3 or the square root of 2, over the square root of `fan_in`. `rng` is a NumPy generator:
-`rng.normal(0, std, (rows, columns))`. The check draws layers by your function, one on the other, sends numbers through
-them, and measures what arrives.""",
     cases=_layers,
     solution=first_weights,
     use=_measured,
@@ -311,14 +291,6 @@ def batch_norm(
 
 
 BATCH_NORM = Exercise(
-    title="Batch norm, in training and after it",
-    task="""\
-Write `batch_norm(x, gain, bias, running_mean, running_var, training, momentum, eps)` in NumPy. `x` is an array (N, C),
-the next four are (C,). In `training`, standardise each column of `x` by its own mean and its variance divided by N,
-with `eps` added to the variance; and move the running statistics: the new one is `(1 - momentum)` times the old one
-plus `momentum` times the batch's, where the variance is the unbiased one, divided by N - 1. Otherwise standardise by
-the running statistics, and leave these as they are. Then `gain` and `bias`. Return `y` (N, C), the running mean and the
-running variance.""",
     cases=_batches,
     solution=batch_norm,
     parts=("y", "the running mean", "the running variance"),

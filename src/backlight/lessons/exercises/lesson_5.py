@@ -68,14 +68,6 @@ def _everywhere(like: FloatArray, numbers: FloatArray) -> FloatArray:
 
 
 INTERMEDIATES = Exercise(
-    title="Every step by hand",
-    task="""\
-Write `all_gradients(weights, steps, x, y)`: the gradient of the loss by each of 26 arrays. `weights` has `C` (V, E),
-`W1` (I, H), `b1`, `gain` and `shift` (H,), `W2` (H, V), `b2` (V,). `steps` has what the forward pass computed:
-`steps.probs` and so on. `x` (N, T) are ids, `y` (N,) targets. Return a dictionary by name: `d["probs"]` is the
-gradient of `steps.probs`, in the same shape. In the order of the walk: logprobs, probs, inverse, total, counts,
-shifted, largest, logits, h, W2, b2, scaled, gain, shift, normal, rstd, variance, squares, centred, mean, sums, joined,
-W1, b1, vectors, C. Hand in the first few, if you like: the check says how far they are right.""",
     cases=_networks,
     solution=all_gradients,
     use=_by_name,
@@ -171,11 +163,6 @@ def _unshifted(logits: FloatArray, targets: IntArray) -> FloatArray:
 
 
 CROSS_ENTROPY = Exercise(
-    title="Cross-entropy in one piece",
-    task="""\
-Write `cross_entropy_backward(logits, targets)`. `logits` is an array (N, V), `targets` (N,) whole numbers. The loss is
-the mean over the rows of -log p, where p is softmax of the row at its target. Return its gradient by the logits,
-(N, V), in one piece: without the gradients of logprobs, probs and the rest. Logits of 1000 are allowed.""",
     cases=_scored,
     solution=cross_entropy_backward,
     mistakes=(
@@ -237,12 +224,6 @@ def _means(**case: Any) -> Any:
 
 
 BATCH_NORM = Exercise(
-    title="Batch norm in one piece",
-    task="""\
-Write `batch_norm_backward(dy, normal, rstd, gain)`. Forward, each column of x (N, H) was treated so: `normal = (x -
-mean) * rstd` and `y = gain * normal + shift`, where `rstd` is 1 over the root of the variance + 1e-5, and the variance
-is divided by N - 1. `dy` (N, H) is the gradient from above, `gain` is (H,), `normal` (N, H) and `rstd` (H,) are as
-computed. Return `dx, dgain, dshift`, of shapes (N, H), (H,) and (H,), a formula for each.""",
     cases=_normalised,
     solution=by_hand.batch_norm_backward,
     helper=_three,
@@ -363,13 +344,6 @@ def _too_early(weights: Any, batches: Any, lr: float) -> Any:
 
 
 TRAINING = Exercise(
-    title="Train without autograd",
-    task="""\
-Write `train_by_hand(weights, batches, lr)`. `weights` has `C`, `W1`, `b1`, `gain`, `shift`, `W2`, `b2` as in 5.1;
-`batches` is a list of pairs `(x, y)` of ids (N, 3) and targets (N,). For each batch: forward, with batch norm as in
-5.3; the loss; all seven gradients by hand; then move every weight by `lr` times its gradient, downhill. Return two
-things: the list of losses, each from before its step, and the seven weights at the end, in the order above. If you
-change the arrays in place (`W -= ...`), the losses are enough.""",
     cases=_batches,
     solution=train_by_hand,
     use=_trained,

@@ -66,14 +66,6 @@ def _halved(vectors: FloatArray, edge: FloatArray, levels: Levels) -> FloatArray
 
 
 SLIDE = Exercise(
-    title="The tree at every position",
-    task="""\
-Write `tree_everywhere(vectors, edge, levels)` in NumPy, without cutting windows. `vectors` is an array (N, E), the
-vectors of a text's N characters; `edge` (E,) is the vector of the dot, which stands before the text as often as you
-like. `levels` is a list of k pairs `(W, b)`, the lowest first: one level of the tree makes `np.tanh(pair @ W + b)` of
-two neighbours. `W` has shape (2 C, H): its first half, `np.split(W, 2)[0]`, is for the older of the two, its second
-half for the newer. Return an array (N, H): row t is what the tree gives for the window of 2ᵏ characters that *ends*
-with character t. `np.tile(edge, (n, 1))` is n copies of a row, and `np.concatenate([a, b])` puts b below a.""",
     cases=_trees,
     solution=tree_everywhere,
     mistakes=(
@@ -242,16 +234,6 @@ def _all_zero_counts(contexts: IntArray) -> FloatArray:
 
 
 BEAT = Exercise(
-    title="Beat the lecture",
-    task="""\
-1.993 is what the lecture's network of 76 thousand numbers reached on the lecture's own list of names, some of which
-stand both in its train and in its dev part. In this package's `names` no name of dev is in train, and there the same
-network trained the same way comes to 2.015. So here the mark is **2.00 nats per character of dev**. Train whatever
-you like on the train part of `split_corpus(load_corpus("names"), seed=42)`, for as long as you like, and write
-`logits_for(contexts)`. `contexts` is an array (N, 16) of ids, oldest first: the 16 characters before the one to
-predict, the newest in the last column; 0, the dot, fills what lies before the beginning. Take as many of the last
-columns as your model reads, as in `contexts[:, -8:]`. Return (N, 27) logits, one for each id, the dot's first. The
-ids are those of `Vocabulary.of(corpus.items)`. The check measures the loss itself, on dev.""",
     cases=_contexts,
     solution=logits_for,
     use=_graded,
@@ -335,14 +317,6 @@ def batch_norm_3d(
 
 
 NORM = Exercise(
-    title="Batch norm over batch and position",
-    task="""\
-Write `batch_norm_3d(x, gain, shift, running_mean, running_var, momentum)`, the training step of batch norm, in NumPy.
-`x` is an array (B, T, C); `gain`, `shift`, `running_mean` and `running_var` are (C,), one number for each channel. Take
-each channel's mean and variance over all B T numbers, with the *biased* variance (divided by B T), normalise with 1e-5
-added to the variance, multiply by `gain` and add `shift`. Return three arrays: y, (B, T, C); the new running mean and
-the new running variance, each (C,): `(1 - momentum)` times the old one, plus `momentum` times the batch's. For the
-running variance the batch's is the *unbiased* one (divided by B T - 1, in NumPy `ddof=1`).""",
     cases=_batches,
     solution=batch_norm_3d,
     parts=("y", "the running mean", "the running variance"),

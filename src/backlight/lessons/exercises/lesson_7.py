@@ -54,13 +54,6 @@ def all_heads(
 
 
 HEADS = Exercise(
-    title="All heads at once",
-    task="""\
-Write `all_heads(x, Wq, Wk, Wv, heads)`: causal self-attention for all heads in one batched computation, with NumPy.
-`x` is an array (B, T, C). `Wq`, `Wk` and `Wv` are (C, C) and hold the weights of all heads side by side: with D = C /
-heads, columns 0 to D - 1 belong to the first head, the next D to the second, and so on. Each head's scores are divided
-by √D; a position reads itself and what stands before it. Return an array (B, T, C), with what the heads read side by
-side, the first head's D channels first.""",
     cases=_texts,
     solution=all_heads,
     mistakes=(
@@ -142,13 +135,6 @@ def _hidden_in_x(a: int, b: int, digits: int) -> tuple[list[int], list[int]]:
 
 
 ADDITION = Exercise(
-    title="Addition as a text",
-    task="""\
-Write `encode_sum(a, b, digits)`. The text of 35 + 48 is 3 5 4 8 3 8 0: the digits of `a`, the digits of `b`, each
-padded with zeros in front to `digits` digits, then the sum, padded to `digits` + 1 digits and *reversed*, so that 083
-is written 3 8 0. A digit's id is the digit. Return two lists: x, which is all digits but the last; and y, for each
-place of x the digit that comes next, or -1 where that digit belongs to the question, since nobody can guess it and it
-should cost nothing. Only the sum's digits are targets.""",
     cases=_sums,
     solution=encode_sum,
     parts=("x", "y"),
@@ -247,14 +233,6 @@ def _by_name(answer: Callable[..., Any], case: Inputs) -> Any:
 
 
 SPLICE = Exercise(
-    title="To another text",
-    task="""\
-A network was trained on one text and shall go on with another, which has other characters. Write `splice(old, fresh,
-old_characters, fresh_characters)`. `old` and `fresh` are dictionaries of arrays by name, the weights of the trained
-network and of a new one; `old_characters` and `fresh_characters` are lists, the character of each id ("" is the
-boundary's). Return a dictionary with the names of `fresh`. In `token.weight`, (V, C), each row belongs to a
-character; in `output.weight`, (C, V), each column. There, a character that the old network knows gets its old numbers,
-wherever its id now is; a character that it does not know keeps its fresh ones. All other arrays are the old ones.""",
     cases=_networks,
     solution=splice,
     use=_by_name,
@@ -317,12 +295,6 @@ def rotate(
 
 
 ROTARY = Exercise(
-    title="Rotary positions",
-    task="""\
-Write `rotate(x, positions, base)`. `x` is an array (T, D), a query or a key for each of T positions, D even;
-`positions` (T,) says where each stands. Channels 0 and 1 are one pair, 2 and 3 the next, and so on to pair number
-D / 2 - 1. Turn pair i of the row at position p, as a point in a plane, by the angle p * base ** (-2 * i / D): (a, b)
-becomes (a cos - b sin, a sin + b cos). Return an array (T, D), each number in its old place.""",
     cases=_placed,
     solution=rotate,
     mistakes=(

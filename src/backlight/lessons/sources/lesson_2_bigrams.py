@@ -74,11 +74,11 @@ show(figures.bigram_counts(N.numpy(), labels))
 # Read a row: it is all that this model will ever know about what follows its character. Row `.` is how names begin,
 # column `.` how they end. Row q is nearly empty, but for u.
 #
-# ### Exercise 2.1: trigrams
+# ### Exercise 2.1: count trigrams
 #
-# Two characters back instead of one. Write `trigram_counts(words, stoi)`. It returns an array of shape (V, V, V):
-# `counts[i, j, k]` says how often the characters i, j, k stood in a row. Before a word stand two dots, so that its
-# first letter has two characters before it; after it stands one.
+# Two characters back instead of one. Write `trigram_counts(words, stoi)`. `stoi` gives each of V characters a number,
+# "." the 0. Return an array of shape (V, V, V): `counts[i, j, k]` says how often the characters i, j, k stood in a row.
+# Before a word stand two dots, so that its first letter has two characters before it; after it stands one.
 
 
 # %%
@@ -178,11 +178,12 @@ for word in ("anna", "axqa"):
 # always better. It has to be text that was *not* counted. So the names are split in three: **train** to learn from,
 # **dev** to choose settings by, **test** to look at once, at the end.
 #
-# ### Exercise 2.2: split
+# ### Exercise 2.2: split 80 / 10 / 10
 #
 # Write `split(words, seed)`. Shuffle the words and return three lists: train, dev and test. Train ends at `int(0.8 *
-# n)`, dev at `int(0.9 * n)` of n words. The same seed gives the same lists. Use
-# `np.random.default_rng(seed).permutation(n)`, or what you like.
+# n)` and dev at `int(0.9 * n)` of n words. The same seed gives the same three lists. Use
+# `np.random.default_rng(seed).permutation(n)`, or what you like. Which word goes where is up to you: the check looks at
+# what must be true of any split.
 
 
 # %%
@@ -201,11 +202,10 @@ check("2.2", split)
 # %% [markdown]
 # ### Exercise 2.3: smoothing, tuned on dev
 #
-# Write `tune_smoothing(train, dev, ks)`. `train` and `dev` are arrays (V, V) of pairs counted in the two parts. For
-# each `k` in `ks`, add `k` to every count of `train` and divide each row by its sum. The loss of `k` is the mean of
-# -log p over all pairs of `dev`, each as often as it was counted. Return an array of all the losses, and the `k` with
-# the lowest. `np.argmin` gives the place of the
-# lowest.
+# Write `tune_smoothing(train, dev, ks)`. `train` and `dev` are arrays (V, V) of pairs counted in the two parts; row:
+# the first character. For each `k` in `ks`, add `k` to every count of `train` and divide each row by its sum: these are
+# the probabilities. The loss of `k` is the mean of -log p over all pairs of `dev`, each as often as it was counted.
+# Return an array of all the losses, and the `k` with the lowest. `np.argmin` gives the place of the lowest.
 
 
 # %%
@@ -343,12 +343,12 @@ show(figures.weight_gradient(W.grad.numpy(), labels))
 # rest: **the row's softmax is the counted row**. Gradient descent has nowhere else to go. (For a count of 0 that place
 # is infinitely far away: the log of 0.)
 #
-# ### Exercise 2.4: indexing in place of one-hot
+# ### Exercise 2.4: index, not one-hot
 #
-# Multiplying by zeros is a waste. Write `layer_by_index(W, ids, dlogits)` without one-hot vectors, in NumPy. `W` is
-# an array (V, V), `ids` (N,), `dlogits` (N, V) the gradient that comes back. Return the logits, which are what
-# `one_hot(ids) @ W` would be, and the gradient of `W`, which is what `one_hot(ids).T @ dlogits` would be. Start from
-# `np.zeros_like(W)`. An id may stand in `ids` twice.
+# `one_hot(ids) @ W` multiplies mostly by zeros. Write `layer_by_index(W, ids, dlogits)`, which has no one-hot vectors,
+# in NumPy. `W` is an array (V, V), `ids` (N,) whole numbers, `dlogits` (N, V) the gradient that comes back. Return two
+# arrays: the logits, (N, V), which are what `one_hot(ids) @ W` would be; and the gradient of `W`, (V, V), which is what
+# `one_hot(ids).T @ dlogits` would be. Start from `np.zeros_like(W)`. An id may stand in `ids` twice.
 
 
 # %%
@@ -368,8 +368,9 @@ check("2.4", layer_by_index)
 # ### Exercise 2.5: cross-entropy
 #
 # Softmax, the log of the target's probability, the minus, the mean: together they are called *cross-entropy*. Write
-# `cross_entropy(logits, targets)` with NumPy, for logits (N, V) and targets (N,). Logits of 1000 are allowed, and e
-# to the 1000 is more than a computer's number holds. Softmax does not see a constant that is taken off a whole row;
+# `cross_entropy(logits, targets)` with NumPy. `logits` is an array (N, V), `targets` (N,) whole numbers. Return one
+# number: the mean over the rows of -log p, where p is softmax of the row at its target. Logits of 1000 are allowed, and
+# e to the 1000 is more than a computer's number holds. Softmax does not see a constant that is taken off a whole row;
 # `logits.max(1, keepdims=True)` is a good one.
 
 
@@ -463,7 +464,7 @@ for strength in (0.0, 0.01, 0.1, 1.0, 100.0):
 # %% [markdown]
 # ## Looking further back
 #
-# ### Exercise 2.6: n-grams
+# ### Exercise 2.6: count n-grams
 #
 # Write `ngram_counts(words, n)` for any n from 1. Return a dictionary: for each n-gram, a string of n characters, how
 # often it occurs. Before a word stand n - 1 dots, after it stands one. So every letter, and every end, is counted

@@ -395,10 +395,10 @@ for name, weights in (("as drawn", new_network(2, 100)), ("yours", even_start(V,
 #
 # ### Exercise 3.3: direct connections
 #
-# In the equation x is a column. Here a context is a row, so each matrix stands on the right. Write
-# `logits_with_direct(X, C, H, d, U, W, b)`, in NumPy: `X` are the contexts (N, T), whole numbers; `C` (V, E); `H` (T *
-# E, h); `d` (h,); `U` (h, V); `W` (T * E, V); `b` (V,). x joins a context's vectors to one row: in NumPy, `reshape`
-# does what `view` does. Return y, (N, V).
+# Equation 1 of Bengio et al. (2003) is y = b + W x + U tanh(d + H x), where x is a column. Here a context is a row, so
+# each matrix stands on the right. Write `logits_with_direct(X, C, H, d, U, W, b)`, in NumPy: `X` are the contexts (N,
+# T), whole numbers; `C` (V, E); `H` (T * E, h); `d` (h,); `U` (h, V); `W` (T * E, V); `b` (V,). x joins a context's
+# vectors to one row: in NumPy, `reshape` does what `view` does. Return y, (N, V).
 
 
 # %%

@@ -245,7 +245,8 @@ print(compare("inverse", dinverse, auto["inverse"]))
 # gradient of `steps.probs`, in the same shape. In the order of the walk: logprobs, probs, inverse, total, counts,
 # shifted, largest, logits, h, W2, b2, scaled, gain, shift, normal, rstd, variance, squares, centred, mean, sums,
 # joined, W1, b1, vectors, C. Hand in the first few, if you like: the check says how far they are right.
-#
+
+# %% [markdown]
 # Three are there already. Add one line, run the cell, read what it says; then the next. (The lecture's names,
 # `norm_logits` or `bndiff`, will do.)
 

@@ -454,7 +454,8 @@ for name, one in found.items():
 # 0, the dot, fills what lies before the beginning. Take as many of the last columns as your model reads, as in
 # `contexts[:, -8:]`. Return (N, 27) logits, one for each id, the dot's first. The ids are those of
 # `Vocabulary.of(corpus.items)`. The check measures the loss itself, on dev.
-#
+
+# %% [markdown]
 # Here is a start, cut short; `start.next_logits(contexts[:, -8:])` are its logits. `load_pretrained()` is one that does
 # it, a flat network that reads six characters, made by `scripts/train_lesson_6.py`:
 # `load_pretrained().next_logits(contexts[:, -6:])`. Hand in one of your own.
