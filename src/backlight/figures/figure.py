@@ -114,6 +114,9 @@ class FigureSpec(Generic[P]):
         self._from_run: Callable[[RunData], SizedFigure] | None = None
         self._from_measurements: Callable[[Measurements], SizedFigure] | None = None
 
+    def __repr__(self) -> str:
+        return f"<figure {self.name or self.draw.__name__}: {self.about or 'of plain data'}>"
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> SizedFigure:
         """Return the figure of this data, which is what `draw` takes after the axes."""
 

@@ -43,15 +43,16 @@ def test_a_figure_is_found_by_its_name():
         figure_spec("nothing")
 
 
-@figure("bars", about="bars", size=lambda heights: (2 + len(heights), 3))
-def bars(ax, heights, *, colour="red"):
-    ax.bar(range(len(heights)), heights, color=colour)
+@figure("bars", about="bars", size=lambda names: (2 + len(names), 3))
+def bars(ax, heights, names=(), *, colour="red"):
+    ax.bar(names or range(len(heights)), heights, color=colour)
 
 
-def test_the_size_may_depend_on_the_data():
-    one = bars([1, 2, 3], colour="blue")
-    assert (one.width, one.height) == (5, 3)
-    assert bars(heights=[1]).width == 3
+def test_the_size_may_depend_on_any_of_the_data():
+    one = bars([1], ["one"], colour="blue")
+    assert (one.width, one.height) == (3, 3)
+    assert bars(names=["a", "b"], heights=[1]).width == 4
+    assert bars([1, 2, 3]).width == 2
     noted = one.with_note("a note")
     assert noted.height > one.height
     assert noted.to_bytes("svg") != one.to_bytes("svg")
