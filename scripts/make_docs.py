@@ -15,10 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
-from backlight.figures import STYLE, draw_bigram_counts
+from backlight.figures import bigram_counts, new_figure
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, load_corpus
 
@@ -163,9 +160,9 @@ def picture() -> None:
     vocabulary = Vocabulary.of(corpus.items)
     config = NGramConfig(vocabulary_size=vocabulary.size, order=2, smoothing="add-k", k=0)
     counts = NGram(config).fit(vocabulary.encode_items(corpus.items)).counts(2)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11, 11), layout="constrained")
-        draw_bigram_counts(figure.subplots(), counts, [vocabulary.label(token) for token in range(vocabulary.size)])
+    labels = [vocabulary.label(token) for token in range(vocabulary.size)]
+    with new_figure(11, 11) as figure:
+        bigram_counts.draw(figure.subplots(), counts, labels)
         IMAGES.mkdir(exist_ok=True)
         figure.savefig(IMAGES / "bigram_counts.png", dpi=90)
 

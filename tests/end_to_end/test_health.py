@@ -14,7 +14,7 @@ def test_a_watched_run_that_is_well(shell: Any) -> None:
     assert result.json["watched"] is True
     assert "No findings" in result.err
     page = (shell.folder / "runs" / "well" / "report.html").read_text(encoding="utf-8")
-    assert 'id="picture-update-to-data"' in page
+    assert 'id="figure-update-to-data"' in page
     shell.works("figures", "well", "update-to-data")
 
 

@@ -28,7 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "backlight score names-mlp-1 names.txt --top 20",
     ),
     "figures": (
-        "Draw the pictures of a run: all that it can have, or those that are named.",
+        "Draw the figures of a run: all that it can have, or those that are named.",
         "backlight figures names-mlp-1 loss embedding --dark",
     ),
     "health": (
@@ -49,7 +49,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "data": ("List the corpora, or describe one or a file of yours.", ""),
     "runs": ("List, show and compare runs.", ""),
-    "lessons": ("List the lessons of the course, or open one.", ""),
+    "lessons": ("List the lessons of the course, read one, or open its notebook.", ""),
     "exercise": ("The exercises of the course: list, show, check, hint, reset. Progress is kept in this folder.", ""),
 }
 """What each does, in the words of its own help, and an example. Those without one are groups, which have it themselves.

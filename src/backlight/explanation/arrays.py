@@ -146,7 +146,7 @@ class TensorExplanation:
                     yield ("", f"  {self.steps[at].name}{given}", *_figures(self.steps[at]))
 
     def picture(self, title: str = "") -> Picture:
-        """Return the graph as `backlight.figures.draw_graph` draws it, with shapes and norms in every node.
+        """Return the graph as `backlight.figures.graph` draws it, with shapes and norms in every node.
 
         Args:
             title: a line above.

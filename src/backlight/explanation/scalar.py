@@ -162,7 +162,7 @@ class Explanation:
             yield (*head, "", f"the sum of {len(step.contributions):,} paths", "", short(step.grad))
 
     def picture(self, title: str = "", caption: str = _CAPTION) -> Picture:
-        """Return the graph as `backlight.figures.draw_graph` draws it, with data and grad in every node.
+        """Return the graph as `backlight.figures.graph` draws it, with data and grad in every node.
 
         Args:
             title: a line above.

@@ -125,7 +125,7 @@ def test_a_page_gets_every_step(end, monkeypatch):
 
 def test_the_lessons_do_not_import_it():
     code = (
-        "import sys, backlight.lessons, backlight.lessons.pictures, backlight.lessons.stepping; "
+        "import sys, backlight.lessons, backlight.lessons.display, backlight.lessons.stepping; "
         "sys.exit(bool({'anywidget', 'ipywidgets', 'IPython', 'traitlets'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
