@@ -151,9 +151,9 @@ def test_twin_has_the_same_weights_of_the_same_dtype(case, dtype, rng):
 def test_linear_is_transposed_and_embedding_is_not(rng):
     links = {link.ours: link for link in weight_map(to_torch(mlp(direct=True)(rng)))}
     assert {name for name, link in links.items() if link.transposed} == {
-        "hidden.layers.0.weight", "output.weight", "direct.weight",
+        "hidden.0.weight", "output.weight", "direct.weight",
     }  # fmt: skip
-    assert links["hidden.layers.0.weight"].theirs == "hidden.0.weight"
+    assert links["hidden.0.weight"].theirs == "hidden.0.weight"
 
 
 def test_twin_is_made_of_pytorchs_own_layers(rng):
@@ -187,7 +187,7 @@ def test_weights_go_there_and_back(rng):
 
 def test_weights_of_another_model_are_refused_in_one_line(rng):
     twin = to_torch(mlp(hidden=(7,))(rng))
-    with pytest.raises(ConfigError, match=r"own twin; these differ: hidden\.layers\.0\.bias,") as wrong_shape:
+    with pytest.raises(ConfigError, match=r"own twin; these differ: hidden\.0\.bias,") as wrong_shape:
         copy_weights(mlp(hidden=(9,))(rng), twin)
     with pytest.raises(ConfigError, match=r"differ: direct\.weight\."):
         copy_weights(mlp(hidden=(7,), direct=True)(rng), twin)
@@ -203,7 +203,7 @@ def test_unreached_parameters_have_no_gradient(rng):
     twin = to_torch(nn.Sequential(*model.layers))
     model(Tensor(np.ones((2, 3), np.float32))).sum().backward()
     twin[0](torch.ones(2, 3)).sum().backward()
-    assert gradients(model).keys() == gradients_of(twin).keys() == {"layers.0.weight", "layers.0.bias"}
+    assert gradients(model).keys() == gradients_of(twin).keys() == {"0.weight", "0.bias"}
 
 
 def test_sharing_is_kept(rng):

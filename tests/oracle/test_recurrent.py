@@ -93,13 +93,13 @@ def test_carried_state_is_that_of_torch(layer, rng):
 def test_reset_gate_stands_after_the_product_and_its_bias(rng):
     """Where the reset gate is shut, the candidate hears nothing, not even of the hidden bias."""
     layer = nn.GRU(1, 2, rng=rng).to(np.float64)
-    layer.bias_input.array[:2] = -1e3  # r = 0
-    layer.bias_input.array[2:4] = -1e3  # z = 0: the state is the candidate
-    layer.bias_hidden.array[4:] = 0.7
-    layer.bias_input.array[4:] = 0.3
+    layer.bias_ih_l0.array[:2] = -1e3  # r = 0
+    layer.bias_ih_l0.array[2:4] = -1e3  # z = 0: the state is the candidate
+    layer.bias_hh_l0.array[4:] = 0.7
+    layer.bias_ih_l0.array[4:] = 0.3
     x = Tensor(np.zeros((1, 3, 1)))
     assert_allclose(layer(x).numpy(), np.full((1, 3, 2), np.tanh(0.3)), rtol=1e-12)
-    layer.bias_input.array[:2] = 1e3  # r = 1
+    layer.bias_ih_l0.array[:2] = 1e3  # r = 1
     assert_allclose(layer(x).numpy()[:, 0], np.full((1, 2), np.tanh(1.0)), rtol=1e-12)
     assert_allclose(layer(x).numpy(), to_torch(layer)(torch.zeros(1, 3, 1, dtype=torch.float64)).detach(), **TIGHT)
 

@@ -98,10 +98,18 @@ class FlatParameters:
                 home[...] = 0
         return self.grad
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-        for tensor in self.tensors:
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear all gradients: they become None, or 0 where `set_to_none` is false."""
+        zero_gradients(self.tensors, set_to_none=set_to_none)
+
+
+def zero_gradients(tensors: Iterable[Tensor], *, set_to_none: bool = True) -> None:
+    """Clear gradients: they become None, or stay and become 0."""
+    for tensor in tensors:
+        if set_to_none or tensor._grad is None:
             tensor._grad = None
+        else:
+            tensor._grad[...] = 0
 
 
 def _check(tensors: list[Tensor]) -> None:

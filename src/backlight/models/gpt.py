@@ -14,10 +14,19 @@ from backlight.models._packed import PackedBatch
 from backlight.models.cached import CachedDecoder
 from backlight.models.neural import NeuralModel, nll_of
 from backlight.models.protocol import Reads
-from backlight.nn import GELU, Dropout, Embedding, KeyValueCache, LayerNorm, Linear, Module, Sequential
-from backlight.nn.attention import CausalSelfAttention
+from backlight.nn import (
+    GELU,
+    CausalSelfAttention,
+    Dropout,
+    Embedding,
+    KeyValueCache,
+    LayerNorm,
+    Linear,
+    Module,
+    PositionalEmbedding,
+    Sequential,
+)
 from backlight.nn.decode_step import in_columns
-from backlight.nn.positions import PositionalEmbedding
 
 MOST = 1_000_000
 """The largest size: more is a slip of the keyboard, and no memory holds it."""

@@ -1,31 +1,32 @@
 """The functions between the layers, without which any number of linear layers is one."""
 
-from backlight.autograd import Tensor
+from backlight.autograd import Tensor, as_tensor
+from backlight.autograd.tensor_base import Operand
 from backlight.nn.module import Module
 
 
 class Tanh(Module):
     """tanh of each number: between -1 and 1, steepest at 0, flat (saturated) beyond ±3."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return tanh x."""
-        return x.tanh()
+        return as_tensor(x).tanh()
 
 
 class ReLU(Module):
     """Positive numbers as they are, 0 for the others. A unit that is never positive learns nothing: it is dead."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return max(0, x)."""
-        return x.relu()
+        return as_tensor(x).relu()
 
 
 class Sigmoid(Module):
     """1 / (1 + exp(-x)) of each number: between 0 and 1."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return 1 / (1 + exp(-x))."""
-        return x.sigmoid()
+        return as_tensor(x).sigmoid()
 
 
 class GELU(Module):
@@ -34,9 +35,13 @@ class GELU(Module):
     Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return x Φ(x)."""
-        return x.gelu()
+        return as_tensor(x).gelu()
+
+    def extra_repr(self) -> str:
+        """Return which approximation of Φ is used."""
+        return "approximate='tanh'"
 
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid, "gelu": GELU}

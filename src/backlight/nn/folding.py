@@ -27,9 +27,10 @@ def fold_batch_norm(linear: Linear, batch_norm: BatchNorm1d) -> Linear:
     Raises:
         ShapeError: the batch norm has another number of channels than the linear layer has outputs.
     """
-    if linear.fan_out != batch_norm.channels:
+    if linear.out_features != batch_norm.num_features:
         raise ShapeError(
-            f"folding needs a batch norm of the linear layer's {linear.fan_out} outputs; got {batch_norm!r}."
+            f"folding needs a batch norm of the linear layer's {linear.out_features} outputs; got "
+            f"BatchNorm1d({batch_norm.num_features})."
         )
     gain, bias, mean, variance = (
         tensor.array.astype(np.float64)

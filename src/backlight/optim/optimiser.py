@@ -56,9 +56,9 @@ class Optimiser:
     def _update(self, data: FloatArray, grad: FloatArray) -> None:
         raise NotImplementedError
 
-    def zero_grad(self) -> None:
-        """Forget all gradients, so that the next backward pass starts anew."""
-        self.flat.zero_grad()
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear all gradients before the next backward pass: they become None, or 0 where `set_to_none` is false."""
+        self.flat.zero_grad(set_to_none)
 
     def state_dict(self) -> dict[str, Array]:
         """Return copies of everything that the next steps depend on besides parameters and settings."""

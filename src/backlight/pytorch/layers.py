@@ -62,25 +62,26 @@ class TorchCausalConv1d(torch.nn.Conv1d):
 
 LAYERS: Final[dict[type[nn.Module], Entry]] = {
     nn.Linear: layer(
-        lambda ours: torch.nn.Linear(ours.fan_in, ours.fan_out, bias=ours.bias is not None), transposed=("weight",)
+        lambda ours: torch.nn.Linear(ours.in_features, ours.out_features, bias=ours.bias is not None),
+        transposed=("weight",),
     ),
-    nn.Embedding: layer(lambda ours: torch.nn.Embedding(ours.count, ours.size)),
+    nn.Embedding: layer(lambda ours: torch.nn.Embedding(ours.num_embeddings, ours.embedding_dim)),
     nn.Tanh: layer(lambda _: torch.nn.Tanh()),
     nn.ReLU: layer(lambda _: torch.nn.ReLU()),
     nn.Sigmoid: layer(lambda _: torch.nn.Sigmoid()),
     nn.GELU: layer(lambda _: torch.nn.GELU(approximate="tanh")),
     nn.Flatten: layer(lambda _: torch.nn.Flatten(start_dim=1)),
-    nn.BatchNorm1d: layer(lambda ours: LastAxisBatchNorm1d(ours.channels, eps=ours.eps, momentum=ours.momentum)),
-    nn.LayerNorm: layer(lambda ours: torch.nn.LayerNorm(ours.channels, eps=ours.eps)),
+    nn.BatchNorm1d: layer(lambda ours: LastAxisBatchNorm1d(ours.num_features, eps=ours.eps, momentum=ours.momentum)),
+    nn.LayerNorm: layer(lambda ours: torch.nn.LayerNorm(ours.normalized_shape, eps=ours.eps)),
     nn.Dropout: layer(lambda ours: torch.nn.Dropout(ours.p)),
-    nn.PositionalEmbedding: layer(lambda ours: torch.nn.Embedding(ours.context, ours.channels)),
+    nn.PositionalEmbedding: layer(lambda ours: torch.nn.Embedding(ours.num_positions, ours.embedding_dim)),
     nn.CausalConv1d: layer(
-        lambda ours: TorchCausalConv1d(ours.fan_in, ours.fan_out, ours.kernel, dilation=ours.dilation),
+        lambda ours: TorchCausalConv1d(ours.in_channels, ours.out_channels, ours.kernel_size, dilation=ours.dilation),
         transposed=("weight",),
     ),
     nn.CausalSelfAttention: Entry(
         build=lambda ours, to_torch: TorchCausalSelfAttention(
-            heads=ours.heads, dropout=ours.dropout, qkv=to_torch(ours.qkv), output=to_torch(ours.output)
+            heads=ours.num_heads, dropout=ours.dropout, qkv=to_torch(ours.qkv), output=to_torch(ours.output)
         )
     ),
     nn.FlattenConsecutive: layer(lambda ours: TorchFlattenConsecutive(ours.n)),

@@ -27,19 +27,19 @@ def _with_one_bias(twin: torch.nn.RNNBase) -> torch.nn.RNNBase:
     return twin  # the list of weights that PyTorch's kernels read is made anew when it takes our dtype
 
 
-_WEIGHTS: Final = {"weight_input": "weight_ih_l0", "weight_hidden": "weight_hh_l0"}
+_WEIGHTS: Final = ("weight_ih_l0", "weight_hh_l0")
 
 RECURRENT: Final[dict[type[nn.Module], Entry]] = {
     nn.RNN: layer(
-        lambda ours: _outputs_only(_with_one_bias(torch.nn.RNN(ours.fan_in, ours.hidden, batch_first=True))),
-        names={**_WEIGHTS, "bias": "bias_ih_l0"}, transposed=tuple(_WEIGHTS),
+        lambda ours: _outputs_only(_with_one_bias(torch.nn.RNN(ours.input_size, ours.hidden_size, batch_first=True))),
+        transposed=_WEIGHTS,
     ),
     nn.GRU: layer(
-        lambda ours: _outputs_only(torch.nn.GRU(ours.fan_in, ours.hidden, batch_first=True)),
-        names={**_WEIGHTS, "bias_input": "bias_ih_l0", "bias_hidden": "bias_hh_l0"}, transposed=tuple(_WEIGHTS),
+        lambda ours: _outputs_only(torch.nn.GRU(ours.input_size, ours.hidden_size, batch_first=True)),
+        transposed=_WEIGHTS,
     ),
     nn.LSTM: layer(
-        lambda ours: _outputs_only(_with_one_bias(torch.nn.LSTM(ours.fan_in, ours.hidden, batch_first=True))),
-        names={**_WEIGHTS, "bias": "bias_ih_l0"}, transposed=tuple(_WEIGHTS),
+        lambda ours: _outputs_only(_with_one_bias(torch.nn.LSTM(ours.input_size, ours.hidden_size, batch_first=True))),
+        transposed=_WEIGHTS,
     ),
 }  # fmt: skip

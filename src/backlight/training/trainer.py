@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from backlight.core import Array, BacklightError, Batch, FloatArray, RunError
 from backlight.models.neural import NeuralModel
+from backlight.nn import former_names
 from backlight.optim import clip_grad_norm, update_ema
 from backlight.runs import RunDirectory
 from backlight.text import Dataset
@@ -249,6 +250,8 @@ class Trainer:
                 f"{self.run.path} has {arrays['parameters'].size:,}. Put the right one back, or start a new run."
             )
         self._flat.data[...] = arrays.pop("parameters")
+        current = {f"buffer.{former}": f"buffer.{name}" for former, name in former_names(self.model).items()}
+        arrays = {current.get(name, name): array for name, array in arrays.items()}
         if self._average is not None:
             self._average[...] = arrays.pop("average")
         for name, buffer in self.model.named_buffers():

@@ -21,9 +21,9 @@ def parameter(model, name):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_of_broken_weights_the_one_nearest_to_the_loss(model, bad):
-    for name in ("embedding.weight", "hidden.layers.0.weight"):
+    for name in ("embedding.weight", "hidden.0.weight"):
         parameter(model, name)[0, 0] = bad
-    assert where_it_broke(model, BATCH) == "hidden.layers.0.weight and 1 more before it are not finite any more"
+    assert where_it_broke(model, BATCH) == "hidden.0.weight and 1 more before it are not finite any more"
     parameter(model, "output.bias")[0] = bad
     assert where_it_broke(model, BATCH).startswith("output.bias and 2 more before it are")
 
@@ -33,13 +33,11 @@ def test_one_broken_weight(model):
     assert where_it_broke(model, BATCH) == "embedding.weight is not finite any more"
 
 
-@pytest.mark.parametrize(
-    ("name", "place"), [("hidden.layers.2.weight", "hidden.layers.2"), ("output.weight", "output")]
-)
+@pytest.mark.parametrize(("name", "place"), [("hidden.2.weight", "hidden.2"), ("output.weight", "output")])
 def test_of_finite_weights_the_first_op_that_overflows(model, name, place):
     parameter(model, "embedding.weight")[...] = 10
-    parameter(model, "hidden.layers.0.weight")[...] = 1  # the tanh gives 1
-    parameter(model, "hidden.layers.2.weight")[...] = 1
+    parameter(model, "hidden.0.weight")[...] = 1  # the tanh gives 1
+    parameter(model, "hidden.2.weight")[...] = 1
     parameter(model, name)[...] = 2e38
     told = f"linear in {place} gives numbers that are not finite; the largest weight is 2e+38, in {name}"
     assert where_it_broke(model, BATCH) == told

@@ -8,7 +8,7 @@ from backlight.watch import Kind, kind_of
 from backlight.watch.kinds import OTHER
 from backlight.watch.records import LayerFacts, ParameterFacts, Setting
 
-_SETTINGS: Final = ("p", "eps", "momentum", "kernel", "dilation", "heads", "dropout", "hidden", "n")
+_SETTINGS: Final = ("p", "eps", "momentum", "kernel_size", "dilation", "num_heads", "dropout", "hidden_size", "n")
 
 _NO_MATRICES: Final = {"norm", "batch_norm", "embedding"}
 
@@ -95,11 +95,11 @@ def parameters_of(model: Module, layers: dict[Module, Layer], *, held: set[int] 
 
 
 def _fans(module: Any) -> tuple[int | None, int | None]:
-    if hasattr(module, "kernel"):
-        return module.kernel * module.fan_in, module.fan_out
-    if hasattr(module, "hidden"):
-        return module.fan_in + module.hidden, module.hidden
-    return getattr(module, "fan_in", None), getattr(module, "fan_out", None)
+    if hasattr(module, "kernel_size"):
+        return module.kernel_size * module.in_channels, module.out_channels
+    if hasattr(module, "hidden_size"):
+        return module.input_size + module.hidden_size, module.hidden_size
+    return getattr(module, "in_features", None), getattr(module, "out_features", None)
 
 
 def _settings(module: Module) -> list[tuple[str, Setting]]:

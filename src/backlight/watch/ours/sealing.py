@@ -82,7 +82,7 @@ def _batch_statistics(norm: BatchNorm1d, call: Call) -> BatchStatistics | None:
     x = call.inputs[0]
     if not call.training or not isinstance(x, Tensor):
         return None
-    rows = x.array.reshape(-1, norm.channels).astype(np.float64)
+    rows = x.array.reshape(-1, norm.num_features).astype(np.float64)
     std = np.maximum(rows.std(0), 1e-12)
     apart = (norm.running_mean.array - rows.mean(0)) / std
     ratio = np.sqrt(np.maximum(norm.running_var.array, 0)) / std
