@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from backlight.autograd.tensor import Tensor
-from backlight.core import ConfigError, FloatArray
+from backlight.core import ConfigError, FloatArray, OperandError
+from backlight.core.arguments import shown
 
 
 class FlatParameters:
@@ -35,8 +36,7 @@ class FlatParameters:
         """
         if isinstance(parameters, FlatParameters):
             return parameters
-        tensors = list(parameters)
-        _check(tensors)
+        tensors = _checked(parameters)
         return cls._standing(tensors) or cls._moved(tensors)
 
     @classmethod
@@ -44,8 +44,7 @@ class FlatParameters:
         """Return the gradients that there are, as one array if they lie in one; nothing is moved."""
         if isinstance(parameters, FlatParameters):
             return [parameters.gather()]
-        tensors = list(parameters)
-        _check(tensors)
+        tensors = _checked(parameters)
         flat = cls._standing(tensors)
         return [t._grad for t in tensors if t._grad is not None] if flat is None else [flat.gather()]
 
@@ -112,7 +111,13 @@ def zero_gradients(tensors: Iterable[Tensor], *, set_to_none: bool = True) -> No
             tensor._grad[...] = 0
 
 
-def _check(tensors: list[Tensor]) -> None:
+def _checked(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Return the parameters as a list, if they can share one array."""
+    tensors = list(parameters) if isinstance(parameters, Iterable) and not isinstance(parameters, Tensor) else None
+    if tensors is None or not all(isinstance(one, Tensor) for one in tensors):
+        raise OperandError(
+            f"an optimiser takes a list of tensors, such as model.parameters(); got {shown(parameters)}."
+        )
     if not tensors:
         raise ConfigError("an optimiser needs at least one parameter; got none.")
     if len({id(tensor) for tensor in tensors}) < len(tensors):
@@ -124,3 +129,4 @@ def _check(tensors: list[Tensor]) -> None:
     dtypes = sorted({str(tensor.array.dtype) for tensor in tensors})
     if len(dtypes) > 1:
         raise ConfigError(f"the parameters of one optimiser must be of one dtype; got {' and '.join(dtypes)}.")
+    return tensors

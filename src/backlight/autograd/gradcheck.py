@@ -10,14 +10,24 @@ first power left (Richardson 1911). What remains is rounding, some 1e-10 of the 
 Derivation: docs/derivations/gradcheck.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from backlight.autograd.graph import no_grad
 from backlight.autograd.tensor import Tensor
-from backlight.core import Array, Comparison, ConfigError, GradientError, GraphError, IntArray, compare
+from backlight.core import (
+    Array,
+    Comparison,
+    ConfigError,
+    GradientError,
+    GraphError,
+    IntArray,
+    OperandError,
+    compare,
+)
+from backlight.core.arguments import check_number, check_rng, check_whole, shown
 
 STEP = float(np.finfo(np.float64).eps ** (1 / 3))
 """How far a number near 1 moves: 6e-6."""
@@ -115,13 +125,21 @@ def gradcheck(
         ConfigError: an input that is not float64, or a function of chance.
         GraphError: no input requires a gradient, or one of them is itself computed.
     """
-    tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if not callable(function):
+        raise OperandError(f"gradcheck takes a function of tensors; got {shown(function)}.")
+    listed = list(inputs) if isinstance(inputs, Iterable) and not isinstance(inputs, Tensor) else [inputs]
+    tensors = [one for one in listed if isinstance(one, Tensor)]
+    if len(tensors) < len(listed):
+        raise OperandError(f"gradcheck takes float64 tensors with requires_grad=True; got {shown(inputs)}.")
     _refuse(tensors)
-    rng = np.random.default_rng(0) if rng is None else rng
+    check_number(0, bound=bound)
+    if most is not None:
+        check_whole(most=most)
+    rng = np.random.default_rng(0) if rng is None else check_rng(rng, "gradcheck")
 
     def evaluate() -> Array:
         with no_grad():
-            return function(*tensors).array
+            return _tensor_of(function, tensors).array
 
     checked = {place: tensor for place, tensor in enumerate(tensors) if tensor.requires_grad}
     dy, gradients = _backward(function, tensors, evaluate, rng)
@@ -146,6 +164,16 @@ def gradcheck(
     return False
 
 
+def _tensor_of(function: Callable[..., Tensor], tensors: Sequence[Tensor]) -> Tensor:
+    y = function(*tensors)
+    if not isinstance(y, Tensor):
+        raise OperandError(
+            f"gradcheck needs a function that returns a tensor; this one returned {type(y).__name__} {shown(y)}, which "
+            "has no gradient. Leave out item(), float() and numpy()."
+        )
+    return y
+
+
 def _refuse(tensors: Sequence[Tensor]) -> None:
     for place, tensor in enumerate(tensors):
         if tensor.dtype.kind == "f" and tensor.dtype != np.float64:
@@ -166,7 +194,7 @@ def _backward(
     try:
         for tensor in tensors:
             tensor.zero_grad()
-        y = function(*tensors)
+        y = _tensor_of(function, tensors)
         if not np.array_equal(y.array, evaluate(), equal_nan=True):
             raise ConfigError(
                 "the same inputs must give the same output; got another one each time. Is dropout on? Call .eval()."

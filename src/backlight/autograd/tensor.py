@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from operator import index
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,6 +12,8 @@ from backlight.autograd.graph import recording
 from backlight.autograd.tensor_base import Number, Operand, TensorBase, as_array
 from backlight.autograd.tensor_math import TensorMath
 from backlight.core import Array, GraphError, IndexingError, OperandError, ShapeError
+from backlight.core.arguments import is_finite, shown
+from backlight.core.missing import TENSOR, missing_name
 
 
 class Tensor(TensorMath):
@@ -34,6 +36,13 @@ class Tensor(TensorMath):
     """
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:  # mypy would take it that every name is there
+
+        def __getattr__(self, name):
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise missing_name("Tensor", name, [known for known in dir(type(self)) if known[0] != "_"], TENSOR)
 
     # -- what it is ----------------------------------------------------------------------------------------------------
 
@@ -118,7 +127,10 @@ class Tensor(TensorMath):
         return bool(self.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.array.ndim == 0 else format(str(self), spec)
+        try:
+            return format(self.item(), spec) if self.array.ndim == 0 else format(str(self), spec)
+        except ValueError:
+            raise OperandError(f"a tensor of shape {self.shape} cannot be formatted as {spec!r}. Use item().") from None
 
     def __repr__(self) -> str:
         numbers = np.array2string(
@@ -217,10 +229,13 @@ class Tensor(TensorMath):
 
     def masked_fill(self, mask: Operand, value: float) -> Self:
         """Return the numbers with `value` wherever `mask` is true."""
-        if np.ndim(value) != 0:
-            raise ShapeError(f"masked_fill takes one number; got one of shape {np.shape(value)}. Use where().")
-        number = value if isinstance(value, (int, float)) else as_array(value).item()
-        if self.array.dtype.kind != "f" and number != int(number if np.isfinite(number) else 0):
+        number: Any = value
+        if not isinstance(number, (int, float)):
+            array = as_array(number)
+            if array.ndim:
+                raise ShapeError(f"masked_fill takes one number; got one of shape {array.shape}. Use where().")
+            number = array.item()
+        if self.array.dtype.kind != "f" and not (is_finite(number) and number == int(number)):
             raise GraphError(f"{self.array.dtype} cannot hold {number}. Call .float() before masked_fill().")
         return self._apply(ops.MaskedFill, mask=as_array(mask).astype(np.bool_, copy=False), value=number)
 
@@ -259,7 +274,7 @@ class Tensor(TensorMath):
             self.array[_plain_index(at)] = numbers
         except (IndexError, TypeError) as error:
             raise _outside(self, at, error) from error
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ShapeError(f"what is written must fit the place: {str(error).strip()}.") from error
         if recording.on and (self._prev or (isinstance(value, TensorBase) and value._needs_grad)):
             self._lose_history(value)
@@ -277,7 +292,7 @@ class Tensor(TensorMath):
         """Return pieces of `split_size` along an axis; the last may be shorter."""
         at = self._axis(dim)
         if not isinstance(split_size, (int, np.integer)) or split_size < 1:
-            raise ShapeError(f"a piece is at least 1 long; got split({split_size!r}).")
+            raise ShapeError(f"a piece is at least 1 long; got split({shown(split_size)}).")
         before = (slice(None),) * at
         starts = range(0, len(self) if not at else self.array.shape[at], int(split_size))
         return tuple(self[(*before, slice(i, i + split_size))] for i in starts)
@@ -312,7 +327,7 @@ def _spread(given: tuple[Any, ...]) -> tuple[int, ...]:
     try:
         return tuple(map(index, numbers))
     except TypeError:
-        raise ShapeError(f"shapes and orders of axes are made of whole numbers; got {tuple(numbers)}.") from None
+        raise ShapeError(f"shapes and orders of axes are made of whole numbers; got {shown(tuple(numbers))}.") from None
 
 
 def _plain_index(at: Any) -> Any:
@@ -327,4 +342,4 @@ def _plain_index(at: Any) -> Any:
 
 
 def _outside(tensor: Tensor, at: Any, reason: BaseException | None) -> IndexingError:
-    return IndexingError(f"an index must lie inside the shape, {tensor.shape}; got {at!r}: {reason}.")
+    return IndexingError(f"an index must lie inside the shape, {tensor.shape}; got {shown(at)}: {reason}.")

@@ -11,7 +11,8 @@ from backlight.autograd import ops
 from backlight.autograd.graph import recording
 from backlight.autograd.op import BROADCAST, Op
 from backlight.autograd.tensor_base import Operand, TensorBase, as_array, as_dtype
-from backlight.core import Array, GraphError, ShapeError
+from backlight.core import Array, DomainError, GraphError, ShapeError
+from backlight.core.arguments import check_flag, shown
 
 Dim = int | tuple[int, ...] | None
 
@@ -57,10 +58,13 @@ class TensorMath(TensorBase):
             return (self._holding(self.array.astype(theirs)), tensor) if theirs.kind == "f" else (self, tensor)
         if isinstance(other, (bool, int, float)):  # a plain number takes the tensor's dtype, if that is of its kind
             needs = 2 if isinstance(other, float) else int(not isinstance(other, bool))
-            if needs <= _KINDS[mine.kind]:
-                return self, self._holding(np.asarray(other, mine))
-            dtype = np.dtype(np.float32 if isinstance(other, float) else np.int64)
-            return self._holding(self.array.astype(dtype)), self._holding(np.asarray(other, dtype))
+            try:
+                if needs <= _KINDS[mine.kind]:
+                    return self, self._holding(np.asarray(other, mine))
+                dtype = np.dtype(np.float32 if isinstance(other, float) else np.int64)
+                return self._holding(self.array.astype(dtype)), self._holding(np.asarray(other, dtype))
+            except OverflowError:
+                raise DomainError(f"{shown(other)} is too large for a tensor. Numbers end at 2**63 or 1e308.") from None
         return self._pair(self._holding(as_array(other)))
 
     def _with(self, op: type[Op], other: Operand) -> Self:
@@ -162,6 +166,8 @@ class TensorMath(TensorBase):
         numbers = other if isinstance(other, (bool, int, float)) else as_array(other)
         try:
             return self._holding(np.asarray(relation(self.array, numbers)))
+        except OverflowError:
+            raise DomainError(f"{shown(other)} is too large to compare. Numbers end at 2**63 or 1e308.") from None
         except ValueError as error:
             raise ShapeError(
                 f"a comparison needs shapes that fit: {BROADCAST}; got {self.array.shape} and {np.shape(numbers)}."
@@ -345,7 +351,9 @@ class TensorMath(TensorBase):
     def _over(self, dim: Dim, axis: Dim, keepdim: Flag, keepdims: Flag | None) -> dict[str, Any]:
         """Return the ops' settings, with axes counted from the front."""
         given = dim if axis is None else axis
-        keep = bool(keepdim if keepdims is None else keepdims)
+        keep: Any = keepdim if keepdims is None else keepdims
+        if keep is not True and keep is not False:
+            check_flag(keepdim=keep)
         if given is None:
             return {"axes": None, "keepdims": keep}
         dims = given if isinstance(given, (tuple, list)) else (given,)

@@ -14,6 +14,7 @@ import numpy as np
 from backlight.autograd.graph import Node, next_serial
 from backlight.autograd.value_backward import backward_from
 from backlight.core import DomainError, OperandError, ShapeError
+from backlight.core.arguments import shown
 
 Number = float | int
 
@@ -283,7 +284,7 @@ def _number(given: Any) -> Number:
         number: Number = given.item()
         return number
     way_out = " Use Tensor for arrays." if hasattr(given, "shape") else ""
-    raise OperandError(f"a Value holds one real number; got {type(given).__name__} {given!r:.40}.{way_out}")
+    raise OperandError(f"a Value holds one real number; got {type(given).__name__} {shown(given)}.{way_out}")
 
 
 def _check_angle(angle: Number) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from backlight.core import FloatArray, IntArray
 from backlight.models.decoding import Decoder
-from backlight.nn import KeyValueCache
+from backlight.nn.decode_step import KeyValueCache
 
 SPARSE: Final = 0.8
 """A decoder with fewer of its columns than this still going on makes itself smaller. 0.6 to 0.9 are about as fast."""

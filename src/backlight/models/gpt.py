@@ -19,14 +19,13 @@ from backlight.nn import (
     CausalSelfAttention,
     Dropout,
     Embedding,
-    KeyValueCache,
     LayerNorm,
     Linear,
     Module,
     PositionalEmbedding,
     Sequential,
 )
-from backlight.nn.decode_step import in_columns
+from backlight.nn.decode_step import KeyValueCache, in_columns
 
 MOST = 1_000_000
 """The largest size: more is a slip of the keyboard, and no memory holds it."""

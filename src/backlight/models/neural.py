@@ -8,6 +8,7 @@ import numpy as np
 from backlight.autograd import Tensor, as_array, cross_entropy, no_grad
 from backlight.autograd.ops.softmax import shifted_log_softmax
 from backlight.core import NOT_A_TARGET, Batch, FloatArray, IntArray, OperandError, ShapeError
+from backlight.core.arguments import shown
 from backlight.models.protocol import Reads
 from backlight.nn import Module
 
@@ -40,7 +41,7 @@ class NeuralModel(Module):
         """Return ids (B, T) as an array: of an array, that very one."""
         if isinstance(x, str) or (isinstance(x, (list, tuple)) and any(isinstance(one, str) for one in x)):
             raise OperandError(
-                f"{type(self).__name__} reads ids, not text; got {x!r:.40}. Encode it first: Vocabulary.encode() "
+                f"{type(self).__name__} reads ids, not text; got {shown(x)}. Encode it first: Vocabulary.encode() "
                 "returns the ids of a string."
             )
         ids: IntArray = as_array(x)

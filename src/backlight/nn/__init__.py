@@ -5,7 +5,6 @@ from backlight.nn import init, scalar
 from backlight.nn.activations import ACTIVATIONS, GELU, ReLU, Sigmoid, Tanh
 from backlight.nn.attention import CausalSelfAttention
 from backlight.nn.convolution import CausalConv1d
-from backlight.nn.decode_step import KeyValueCache
 from backlight.nn.dropout import Dropout
 from backlight.nn.folding import fold, fold_batch_norm
 from backlight.nn.layers import Embedding, Flatten, FlattenConsecutive, Linear, PositionalEmbedding, Sequential
@@ -26,7 +25,6 @@ __all__ = [
     "Embedding",
     "Flatten",
     "FlattenConsecutive",
-    "KeyValueCache",
     "LayerNorm",
     "Linear",
     "Module",

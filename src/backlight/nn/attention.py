@@ -6,10 +6,10 @@ from backlight.autograd import Tensor, apply
 from backlight.autograd.ops.attention import CausalAttention, PackedIndex
 from backlight.autograd.tensor_base import Operand
 from backlight.core import Array, ConfigError, ShapeError
-from backlight.nn.checks import as_input, check_rng, check_share, check_sizes
+from backlight.core.arguments import check_number, check_rng, check_share, check_whole
 from backlight.nn.decode_step import KeyValueCache, in_columns
 from backlight.nn.layers import Linear
-from backlight.nn.module import Module
+from backlight.nn.module import Module, as_input
 
 
 class CausalSelfAttention(Module):
@@ -37,13 +37,14 @@ class CausalSelfAttention(Module):
         self, embed_dim: int, num_heads: int, *, dropout: float = 0.0, scale: float = 1.0,
         rng: np.random.Generator | None = None,
     ) -> None:  # fmt: skip
-        check_sizes(embed_dim=embed_dim, num_heads=num_heads)
+        check_whole(embed_dim=embed_dim, num_heads=num_heads)
         if embed_dim % num_heads:
             raise ConfigError(
                 f"embed_dim must be a multiple of num_heads, so that each head has as many channels; got {embed_dim} "
                 f"and {num_heads}. Try {max(1, round(embed_dim / num_heads)) * num_heads} channels."
             )
-        check_share("dropout", dropout)
+        check_share(dropout=dropout)
+        check_number(scale=scale)
         self.embed_dim = embed_dim
         self.num_heads = num_heads
         self.dropout = dropout

@@ -8,9 +8,9 @@ from backlight.autograd import Parameter, Tensor, apply
 from backlight.autograd.ops.convolution import CausalConv1d as CausalConv1dOp
 from backlight.autograd.tensor_base import Operand
 from backlight.core import ShapeError
+from backlight.core.arguments import check_rng, check_whole
 from backlight.nn import init
-from backlight.nn.checks import as_input, check_rng, check_sizes
-from backlight.nn.module import Module
+from backlight.nn.module import Module, as_input
 
 
 class CausalConv1d(Module):
@@ -42,7 +42,7 @@ class CausalConv1d(Module):
         self, in_channels: int, out_channels: int, kernel_size: int, *, dilation: int = 1, nonlinearity: str = "linear",
         rng: np.random.Generator | None = None,
     ) -> None:  # fmt: skip
-        check_sizes(in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, dilation=dilation)
+        check_whole(in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, dilation=dilation)
         rng = check_rng(rng, f"CausalConv1d({in_channels}, {out_channels}, {kernel_size})")
         self.in_channels = in_channels
         self.out_channels = out_channels

@@ -5,7 +5,7 @@ import numpy as np
 from backlight.autograd import Tensor, apply, as_tensor
 from backlight.autograd.ops.dropout import Dropout as DropoutOp
 from backlight.autograd.tensor_base import Operand
-from backlight.nn.checks import check_rng, check_share
+from backlight.core.arguments import check_rng, check_share
 from backlight.nn.module import Module
 
 
@@ -24,7 +24,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
-        check_share("p", p)
+        check_share(p=p)
         self.p = p
         self.rng = check_rng(rng, f"Dropout({p:g})")
 

@@ -8,7 +8,7 @@ import numpy as np
 from backlight.autograd import Parameter
 from backlight.core import ShapeError
 from backlight.nn.layers import Linear, Sequential
-from backlight.nn.module import Module
+from backlight.nn.module import Module, check_module
 from backlight.nn.normalisation import BatchNorm1d
 
 Kind = TypeVar("Kind", bound=Module)
@@ -27,6 +27,8 @@ def fold_batch_norm(linear: Linear, batch_norm: BatchNorm1d) -> Linear:
     Raises:
         ShapeError: the batch norm has another number of channels than the linear layer has outputs.
     """
+    check_module(linear, "fold_batch_norm", Linear)
+    check_module(batch_norm, "fold_batch_norm", BatchNorm1d)
     if linear.out_features != batch_norm.num_features:
         raise ShapeError(
             f"folding needs a batch norm of the linear layer's {linear.out_features} outputs; got "
@@ -53,6 +55,7 @@ def fold(model: Kind) -> Kind:
     Args:
         model: left as it is. Pairs are looked for in its `Sequential`s, where one layer is sure to feed the next.
     """
+    check_module(model, "fold")
     folded = copy.deepcopy(model).eval()
     for _, module in folded.named_modules():
         if isinstance(module, Sequential):

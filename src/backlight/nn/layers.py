@@ -9,9 +9,9 @@ import numpy as np
 from backlight.autograd import Buffer, Parameter, Tensor, as_array, as_tensor, embed, linear
 from backlight.autograd.tensor_base import Operand
 from backlight.core import IndexingError, OperandError, ShapeError
+from backlight.core.arguments import check_flag, check_number, check_rng, check_whole, shown
 from backlight.nn import init
-from backlight.nn.checks import as_input, check_rng, check_sizes
-from backlight.nn.module import Module
+from backlight.nn.module import Module, as_input
 
 
 class Linear(Module):
@@ -42,7 +42,9 @@ class Linear(Module):
         self, in_features: int, out_features: int, bias: bool = True, *, nonlinearity: str = "linear",
         scale: float = 1.0, rng: np.random.Generator | None = None,
     ) -> None:  # fmt: skip
-        check_sizes(in_features=in_features, out_features=out_features)
+        check_whole(in_features=in_features, out_features=out_features)
+        check_number(scale=scale)
+        check_flag(bias=bias)
         rng = check_rng(rng, f"Linear({in_features}, {out_features})")
         self.in_features = in_features
         self.out_features = out_features
@@ -55,10 +57,10 @@ class Linear(Module):
         x = as_input(x, self.weight)
         shape = x.array.shape
         if not shape or shape[-1] != self.in_features:
-            way_out = f" Should it be Linear({shape[-1]}, {self.out_features}), or does a Flatten go before it?"
+            last = f"Linear({shape[-1]}, {self.out_features})" if shape else "a row of numbers"
             raise ShapeError(
                 f"Linear({self.in_features}, {self.out_features}) needs x.shape[-1] == {self.in_features}; got x of "
-                f"shape {shape}.{way_out if shape else ''}"
+                f"shape {shape}. Should it be {last}, or does a Flatten go before it?"
             )
         return linear(x, self.weight, self.bias)
 
@@ -86,7 +88,8 @@ class Embedding(Module):
     def __init__(
         self, num_embeddings: int, embedding_dim: int, *, scale: float = 1.0, rng: np.random.Generator | None = None
     ) -> None:
-        check_sizes(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        check_whole(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        check_number(scale=scale)
         rng = check_rng(rng, f"Embedding({num_embeddings}, {embedding_dim})")
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
@@ -121,7 +124,8 @@ class PositionalEmbedding(Module):
     def __init__(
         self, num_positions: int, embedding_dim: int, *, scale: float = 0.02, rng: np.random.Generator | None = None
     ) -> None:
-        check_sizes(num_positions=num_positions, embedding_dim=embedding_dim)
+        check_whole(num_positions=num_positions, embedding_dim=embedding_dim)
+        check_number(scale=scale)
         rng = check_rng(rng, f"PositionalEmbedding({num_positions}, {embedding_dim})")
         self.num_positions = num_positions
         self.embedding_dim = embedding_dim
@@ -170,7 +174,7 @@ class FlattenConsecutive(Module):
     """
 
     def __init__(self, n: int) -> None:
-        check_sizes(n=n)
+        check_whole(n=n)
         self.n = n
 
     def forward(self, x: Operand) -> Tensor:
@@ -241,5 +245,5 @@ class Sequential(Module):
             return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
         except (IndexError, TypeError):
             raise IndexingError(
-                f"this Sequential has the places 0..{len(self) - 1}; got {index!r}. Count from 0, or from -1 backwards."
+                f"this Sequential has the places 0..{len(self) - 1}; got {shown(index)}. Use -1 for the last."
             ) from None

@@ -8,8 +8,9 @@ from numpy.typing import DTypeLike
 
 from backlight.autograd import Buffer, Parameter, Tensor, as_array
 from backlight.autograd.flat import FlatParameters, zero_gradients
-from backlight.autograd.tensor_base import as_dtype
+from backlight.autograd.tensor_base import Operand, as_dtype
 from backlight.core import Array, ConfigError, OperandError, ShapeError
+from backlight.core.arguments import shown
 
 Kind = TypeVar("Kind", Parameter, Buffer)
 Hook = Callable[["Module", tuple[Any, ...], Tensor], None]
@@ -128,7 +129,7 @@ class Module:
     def set_rng(self, rng: np.random.Generator) -> Self:
         """Make all layers that draw random numbers, such as dropout, use this generator. Returns this module."""
         if not callable(getattr(rng, "random", None)):
-            raise ConfigError(f"set_rng takes a generator, as np.random.default_rng(0); got {rng!r}.")
+            raise ConfigError(f"set_rng takes a generator, as np.random.default_rng(0); got {shown(rng)}.")
         for _, module in self.named_modules():
             if hasattr(module, "rng"):
                 module.rng = rng
@@ -200,12 +201,25 @@ def _inside(name: str, part: Any) -> Iterator[tuple[str, Module | Parameter | Bu
             yield from _inside(f"{name}.{key}", one)
 
 
+def as_input(x: Operand, weight: Tensor) -> Tensor:
+    """Return what a layer was given as a tensor; an array or a list takes the dtype of the layer's weights."""
+    return x if isinstance(x, Tensor) else Tensor._holding(as_array(x, weight.array.dtype))
+
+
+def check_module(module: Any, what: str, kind: "type[Module] | None" = None) -> None:
+    """Raise OperandError for something that is not a module, or not one of this kind."""
+    kind = Module if kind is None else kind
+    if not isinstance(module, kind):
+        raise OperandError(f"{what} takes a {kind.__name__}; got a {type(module).__name__}.")
+
+
 def former_names(model: Module) -> dict[str, str]:
     """Return the names that a model's parameters and buffers had in Backlight 0.1, each with the present one.
 
     Runs saved then call a sequential's modules `layers.0`, and a recurrent layer's weights `weight_input`. The name of
     every module above counts too: `hidden.layers.0.weight` is now `hidden.0.weight`.
     """
+    check_module(model, "former_names")
     return {former: name for former, name in _former_names(model) if former != name}
 
 

@@ -11,8 +11,8 @@ from backlight.autograd.ops.normalisation import BatchNorm, Running
 from backlight.autograd.ops.normalisation import LayerNorm as LayerNormOp
 from backlight.autograd.tensor_base import Operand
 from backlight.core import ConfigError, ShapeError
-from backlight.nn.checks import as_input, check_eps, check_sizes, is_number
-from backlight.nn.module import Module
+from backlight.core.arguments import check_number, check_whole, is_number, shown
+from backlight.nn.module import Module, as_input, check_module
 
 
 class BatchNorm1d(Module):
@@ -43,10 +43,10 @@ class BatchNorm1d(Module):
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        check_sizes(num_features=num_features)
-        check_eps(eps)
+        check_whole(num_features=num_features)
+        check_number(0, eps=eps)
         if not is_number(momentum) or not 0 <= momentum <= 1:
-            raise ConfigError(f"momentum must be from 0 to 1; got {momentum!r}. Leave it out for 0.1.")
+            raise ConfigError(f"momentum must be from 0 to 1; got {shown(momentum)}. Leave it out for 0.1.")
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -103,9 +103,9 @@ class LayerNorm(Module):
     def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5) -> None:
         sizes = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
         if len(sizes) != 1:
-            raise ConfigError(f"LayerNorm normalises the last axis, and takes its size; got {normalized_shape!r}.")
-        check_sizes(normalized_shape=sizes[0])
-        check_eps(eps)
+            raise ConfigError(f"LayerNorm normalises the last axis, and takes its size; got {shown(normalized_shape)}.")
+        check_whole(normalized_shape=sizes[0])
+        check_number(0, eps=eps)
         self.normalized_shape = sizes
         self.eps = eps
         self.weight = Parameter(np.ones(sizes, np.float32))
@@ -134,6 +134,7 @@ def update_bn(model: Module, x: Any) -> None:
         model: the model; the modes of its modules and its weights stay as they are.
         x: what the model takes, with as many rows as memory allows.
     """
+    check_module(model, "update_bn")
     norms = [module for _, module in model.named_modules() if isinstance(module, BatchNorm1d)]
     if not norms:
         return

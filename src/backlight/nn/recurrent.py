@@ -9,9 +9,9 @@ from backlight.autograd import Op, Parameter, Tensor, apply, ops
 from backlight.autograd.ops.recurrence import State
 from backlight.autograd.tensor_base import Operand
 from backlight.core import Array, FloatArray, ShapeError
+from backlight.core.arguments import check_rng, check_whole
 from backlight.nn import init
-from backlight.nn.checks import as_input, check_rng, check_sizes
-from backlight.nn.module import Module
+from backlight.nn.module import Module, as_input
 
 
 class Recurrent(Module):
@@ -40,7 +40,7 @@ class Recurrent(Module):
     }  # fmt: skip
 
     def __init__(self, input_size: int, hidden_size: int, *, rng: np.random.Generator | None = None) -> None:
-        check_sizes(input_size=input_size, hidden_size=hidden_size)
+        check_whole(input_size=input_size, hidden_size=hidden_size)
         rng = check_rng(rng, f"{type(self).__name__}({input_size}, {hidden_size})")
         self.input_size = input_size
         self.hidden_size = hidden_size

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from backlight.autograd import Value
 from backlight.core import ConfigError, OperandError, ShapeError
-from backlight.nn.checks import check_sizes
+from backlight.core.arguments import check_whole, shown
 
 Number = float | int
 
@@ -52,12 +52,12 @@ class Neuron(ScalarModule):
     """
 
     def __init__(self, nin: int, nonlin: bool = True, *, activation: str = "relu", rng: Uniform = random) -> None:
-        check_sizes(nin=nin)
-        if activation not in {"relu", "tanh"}:
-            raise ConfigError(f"the activation must be relu or tanh; got {activation!r}.")
+        check_whole(nin=nin)
+        if not isinstance(activation, str) or activation not in {"relu", "tanh"}:
+            raise ConfigError(f"the activation must be relu or tanh; got {shown(activation)}.")
         if not hasattr(rng, "uniform"):
             raise ConfigError(
-                f"a neuron draws random numbers from rng; got {rng!r}. Pass rng=np.random.default_rng(0)."
+                f"a neuron draws random numbers from rng; got {shown(rng)}. Pass rng=np.random.default_rng(0)."
             )
         self.w = [Value(rng.uniform(-1, 1)) for _ in range(nin)]
         self.b = Value(0.0)
@@ -67,7 +67,7 @@ class Neuron(ScalarModule):
     def __call__(self, x: Sequence[Value | Number]) -> Value:
         """Return act(w · x + b)."""
         if not hasattr(x, "__len__"):
-            raise OperandError(f"a neuron takes a list of {len(self.w)} numbers or Values; got {x!r:.40}.")
+            raise OperandError(f"a neuron takes a list of {len(self.w)} numbers or Values; got {shown(x)}.")
         if len(x) != len(self.w):
             raise ShapeError(f"a neuron with {len(self.w)} weights needs as many inputs; got {len(x)}.")
         act = Value.dot(self.w, x, self.b)
@@ -88,13 +88,13 @@ class Layer(ScalarModule):
     """Neurons side by side on the same inputs. One neuron gives a Value, several give a list."""
 
     def __init__(self, nin: int, nout: int, **settings: Any) -> None:
-        check_sizes(nin=nin, nout=nout)
+        check_whole(nin=nin, nout=nout)
         self.neurons = [Neuron(nin, **settings) for _ in range(nout)]
 
     def __call__(self, x: Sequence[Value | Number]) -> Any:
         """Return what each neuron makes of the inputs."""
         if not hasattr(x, "__iter__"):
-            raise OperandError(f"a layer takes a list of numbers or Values; got {x!r:.40}.")
+            raise OperandError(f"a layer takes a list of numbers or Values; got {shown(x)}.")
         x = [one if isinstance(one, Value) else Value(one) for one in x]  # a number is one leaf for all neurons
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
@@ -115,7 +115,7 @@ class MLP(ScalarModule):
 
     def __init__(self, nin: int, nouts: Sequence[int], *, activation: str = "relu", rng: Uniform = random) -> None:
         if not isinstance(nouts, (list, tuple)) or not nouts:
-            raise ConfigError(f"nouts lists the neurons of each layer, as in [16, 16, 1]; got {nouts!r}.")
+            raise ConfigError(f"nouts lists the neurons of each layer, as in [16, 16, 1]; got {shown(nouts)}.")
         sizes = [nin, *nouts]
         self.layers = [
             Layer(sizes[i], sizes[i + 1], nonlin=i != len(nouts) - 1, activation=activation, rng=rng)

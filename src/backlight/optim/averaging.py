@@ -1,6 +1,9 @@
 """A running average of the weights, which is judged and kept in place of the last ones."""
 
-from backlight.core import FloatArray
+import numpy as np
+
+from backlight.core import ConfigError, FloatArray, ShapeError
+from backlight.core.arguments import is_number, shown
 from backlight.optim.blending import blend
 
 
@@ -11,6 +14,16 @@ def update_ema(average: FloatArray, data: FloatArray, decay: float) -> None:
         average: exponentially weighted, over about the last 1 / (1 - decay) calls.
         data: the weights as they are now.
         decay: from 0, which takes the weights as they are, to 1.
+
+    Raises:
+        ConfigError: decay outside its range.
+        ShapeError: not two arrays of one shape.
     Source: Polyak & Juditsky 1992, with an exponential window.
     """
+    if not is_number(decay) or not 0 <= decay <= 1:
+        raise ConfigError(f"decay must be from 0 to 1; got {shown(decay)}. Try 0.999.")
+    fits = isinstance(average, np.ndarray) and isinstance(data, np.ndarray) and average.shape == data.shape
+    if not fits or average.dtype.kind != "f" or data.dtype.kind != "f":
+        kinds = f"{type(average).__name__} and {type(data).__name__}"
+        raise ShapeError(f"an average and the weights are two float arrays of one shape; got {kinds}.")
     blend(average, data, keep=decay, take=1 - decay)

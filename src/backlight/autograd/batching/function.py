@@ -20,8 +20,10 @@ from numpy.typing import ArrayLike
 from backlight.autograd.batching.schedule import Schedule, schedule
 from backlight.autograd.batching.tracing import Trace, trace
 from backlight.autograd.batching.vectors import Work
+from backlight.autograd.tensor_base import as_array
 from backlight.autograd.value import Value
-from backlight.core import FloatArray, GraphError, ShapeError
+from backlight.core import FloatArray, GraphError, OperandError, ShapeError
+from backlight.core.arguments import shown
 
 
 class Batched:
@@ -42,6 +44,8 @@ class Batched:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise OperandError(f"batched takes a function of one example; got {shown(function)}.")
         self.function = function
         self._replays: dict[tuple[tuple[int, ...], ...], _Replay] = {}
         self._last: _Replay | None = None
@@ -55,7 +59,7 @@ class Batched:
                 each time that it is called.
             DomainError: an op has no answer for the numbers of an example.
         """
-        arrays = [np.asarray(column, dtype=np.float64) for column in columns]
+        arrays = [as_array(column, np.float64) for column in columns]
         _check_columns(arrays)
         shapes = tuple(array.shape[1:] for array in arrays)
         replay = self._replays.get(shapes)
@@ -84,7 +88,7 @@ class Batched:
         """
         if self._last is None:
             raise GraphError("backward() goes back through a computation; there was none. Call the function first.")
-        return self._last.backward(np.asarray(gradient, dtype=np.float64))
+        return self._last.backward(as_array(gradient, np.float64))
 
     def _check(self, arrays: Sequence[FloatArray], replayed: FloatArray) -> None:
         """Compare with the function itself on the first example: a replay cannot know of chance or of a clock."""
