@@ -129,7 +129,7 @@ def test_dropped_weights_have_no_gradient_and_the_others_a_larger_one(rng):
     """With only one position, y is v or 0: dv is dy / (1 - p) or 0."""
     qkv = Tensor(rng.standard_normal((6, 1, 12)), requires_grad=True)
     kept = np.array([[True, False]] * 3 + [[False, True]] * 3)[:, :, None, None]
-    y = apply(CausalAttention, qkv, heads=2, kept=kept, p=0.2)
+    y = apply(CausalAttention, qkv, heads=2, keep=kept, p=0.2)
     dy = rng.standard_normal(y.shape)
     y.backward(dy)
     dv = np.repeat(kept[:, :, 0], 2, axis=1).reshape(6, 1, 4) * dy / 0.8

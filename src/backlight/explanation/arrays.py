@@ -10,7 +10,8 @@ import numpy as np
 
 from backlight.autograd.tensor import Parameter, Tensor
 from backlight.core import Array, GraphError, ShapeError
-from backlight.explanation.names import name_nodes
+from backlight.core.arguments import check_whole
+from backlight.explanation.names import name_nodes, step_at, step_named
 from backlight.explanation.numbers import shape, short
 from backlight.explanation.picture import MOST_NODES, Card, Picture, glow
 from backlight.explanation.picture import Kind as CardKind
@@ -84,16 +85,8 @@ class TensorExplanation:
         return self.steps[0]
 
     def __getitem__(self, name: str) -> TensorStep:
-        """Return the step of a tensor by its name; of several, the youngest.
-
-        Raises:
-            GraphError: there is none.
-        """
-        for step in self.steps:
-            if step.name == name:
-                return step
-        names = [step.name for step in self.steps[:10]]
-        raise GraphError(f"a name must be one of this graph's; got {name!r}, and it has {', '.join(names)}, ...")
+        """Return the step of a tensor by its name; of several, the youngest. Raises GraphError if there is none."""
+        return step_named(self.steps, name)
 
     def words(self, place: int) -> str:
         """Return what one step does and where its gradient came from, in lines.
@@ -101,7 +94,7 @@ class TensorExplanation:
         Args:
             place: of the step, in `steps`.
         """
-        step = self.steps[place]
+        step = step_at(self.steps, place)
         lines = [f"{step.name} is {'what is learnt' if step.kind == 'parameter' else 'given'}, {shape(step.shape)}."]
         if step.kind == "op":
             of = ", ".join(f"{self.steps[at].name} {shape(self.steps[at].shape)}" for at in step.inputs)
@@ -125,6 +118,8 @@ class TensorExplanation:
         Args:
             most: rows to show; all if None.
         """
+        if most is not None:
+            check_whole(0, most=most)
         rows = list(self._rows())
         note = "" if most is None or len(rows) <= most else f"... and {len(rows) - most:,} more rows"
         columns = ("", "op", "shape", "|value|", "|gradient|")

@@ -68,8 +68,8 @@ class CausalSelfAttention(Module):
         if x.array.ndim != axes or x.array.shape[-1] != self.embed_dim:
             wanted = f"(B, T, {self.embed_dim})" if places is None else f"(N, {self.embed_dim}) with places"
             raise ShapeError(f"CausalSelfAttention({self.extra_repr()}) needs x of shape {wanted}; got {x.shape}.")
-        kept = self.rng if self.training and self.dropout else None
-        y = apply(CausalAttention, self.qkv(x), heads=self.num_heads, places=places, kept=kept, p=self.dropout)
+        keep = self.rng if self.training and self.dropout else None
+        y = apply(CausalAttention, self.qkv(x), heads=self.num_heads, places=places, keep=keep, p=self.dropout)
         return self.output(y)
 
     def step(self, x_CB: Array, cache: KeyValueCache) -> Array:

@@ -33,7 +33,7 @@ class Dropout(Module):
         x = as_tensor(x)
         if not self.training or self.p == 0:
             return x
-        return apply(DropoutOp, x, kept=self.rng, p=self.p)
+        return apply(DropoutOp, x, keep=self.rng, p=self.p)
 
     def extra_repr(self) -> str:
         """Return the share that is dropped."""

@@ -114,7 +114,7 @@ def test_attention_and_dropout(B, T, heads, D, p, rng):
     C = heads * D
     table, qkv, last = weights = parameters(rng, (5, C), (C, 3 * C), (C, 5))
     chance = np.random.default_rng(3)
-    dropped = {"kept": chance, "p": p} if p else {}
+    dropped = {"keep": chance, "p": p} if p else {}
 
     def loss_of(ids, targets):
         x = embed(ids, table)
@@ -136,7 +136,7 @@ def ragged(rng, lengths, T):
 def test_sequences_of_unequal_length_in_any_number(p, rng):
     table, qkv, gain, bias, last = weights = parameters(rng, (5, 6), (6, 18), (6,), (6,), (6, 5))
     chance = np.random.default_rng(3)
-    dropped = {"kept": chance, "p": p} if p else {}
+    dropped = {"keep": chance, "p": p} if p else {}
 
     def loss_of(ids, places, targets):
         x = apply(ops.LayerNorm, embed(ids, table), gain, bias)
@@ -241,7 +241,7 @@ def test_a_sequence_with_a_gap_is_refused(rng):
         lambda x, last: x @ last.t(),
         lambda x, last: x @ last.view(3, 5),
         lambda x, last: (x + x[:1]) @ last,
-        lambda x, last: apply(ops.Dropout, x, kept=np.ones(x.shape, bool), p=0.5) @ last,
+        lambda x, last: apply(ops.Dropout, x, keep=np.ones(x.shape, bool), p=0.5) @ last,
     ],
     ids=["exp", "mul", "transpose", "view of a parameter", "repeated row", "given mask"],
 )

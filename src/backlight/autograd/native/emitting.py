@@ -108,7 +108,7 @@ class Emitter:
         self._gradients: dict[Tensor, FloatArray] = {}
         self._written: set[Tensor] = set()
         self._free: dict[int, list[FloatArray]] = {}
-        self._kept: dict[tuple[Tensor, str], FloatArray] = {}
+        self._buffers: dict[tuple[Tensor, str], FloatArray] = {}
         self._attended: dict[Tensor, Attended] = {}
         self._scratch = PANEL
         self._held: list[Array] = []
@@ -169,20 +169,20 @@ class Emitter:
 
     def each_row(self, node: Tensor, which: str, columns: int) -> FloatArray:
         """Return room that a node keeps for the way back, so many numbers for each of its rows."""
-        return self._keep(node, which, self._rows(node) * columns)
+        return self._buffer(node, which, self._rows(node) * columns)
 
     def each_column(self, node: Tensor, which: str) -> FloatArray:
         """Return room that a node keeps for the way back, one number for each of its columns."""
-        return self._keep(node, which, self._columns(node))
+        return self._buffer(node, which, self._columns(node))
 
     def drawn(self, node: Tensor) -> FloatArray:
         """Return where the numbers are that decide which of a node's are dropped."""
         size = self._rows(node) * self._columns(node)
-        if (node, "drawn") not in self._kept:
+        if (node, "drawn") not in self._buffers:
             columns = self._columns(node)
             count = (lambda batch: batch.rows * columns) if self._ragged else (lambda _: size)
             self._draw(node, size, count)
-        return self._kept[node, "drawn"]
+        return self._buffers[node, "drawn"]
 
     def attended(self, node: Tensor) -> Attended:
         """Return what an attention works on, and see to it that there is scratch enough."""
@@ -190,10 +190,10 @@ class Emitter:
             _, B, T = self._room
             heads, width = node._settings["heads"], -(-T // LANES) * LANES
             self._scratch = max(self._scratch, PANEL + 2 * T * width)
-            if node._settings.get("kept") is not None:
+            if node._settings.get("keep") is not None:
                 self._draw(node, B * heads * T * T, lambda batch: batch.sequences * heads * batch.positions**2)
             weights = _zeros(B * heads * T * width)
-            self._attended[node] = Attended(self.starts, self.sizes, weights, self._kept.get((node, "drawn")))
+            self._attended[node] = Attended(self.starts, self.sizes, weights, self._buffers.get((node, "drawn")))
         return self._attended[node]
 
     def is_input(self, given: Any) -> bool:
@@ -272,16 +272,16 @@ class Emitter:
         free = self._free.get(size)
         return free.pop() if free else _zeros(size)
 
-    def _keep(self, node: Tensor, which: str, size: int) -> FloatArray:
-        if (node, which) not in self._kept:
-            self._kept[node, which] = _zeros(size)
-        return self._kept[node, which]
+    def _buffer(self, node: Tensor, which: str, size: int) -> FloatArray:
+        if (node, which) not in self._buffers:
+            self._buffers[node, which] = _zeros(size)
+        return self._buffers[node, which]
 
     def _draw(self, node: Tensor, size: int, count: Callable[[Size], int]) -> None:
-        generator = node._settings["kept"]
+        generator = node._settings["keep"]
         if not isinstance(generator, np.random.Generator):
             raise UnsuitableError("dropped numbers that are given")
-        self.draws.append(Draw(generator, self._keep(node, "drawn", size), count))
+        self.draws.append(Draw(generator, self._buffer(node, "drawn", size), count))
 
 
 class _Emitted(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from backlight.autograd.op import Op
-from backlight.autograd.ops.recurrence import State, Steps, sigmoid_in_place
+from backlight.autograd.ops.recurrence import State, TimeSteps, sigmoid_in_place
 from backlight.core import Array
 
 
@@ -33,7 +33,7 @@ class LSTM(Op):
         counts: Sequence[int] | None = None, state: State | None = None,
     ) -> tuple[Array, Any]:  # fmt: skip
         H = len(weight_hidden)
-        steps = Steps(x, counts, state)
+        steps = TimeSteps(x, counts, state)
         x_NI = steps.flat(x)
         gates = x_NI @ weight_input
         gates += bias
