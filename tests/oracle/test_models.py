@@ -187,7 +187,7 @@ def test_weights_go_there_and_back(rng):
 
 def test_weights_of_another_model_are_refused_in_one_line(rng):
     twin = to_torch(mlp(hidden=(7,))(rng))
-    with pytest.raises(ConfigError, match=r"own twin; these differ: hidden\.0\.bias,") as wrong_shape:
+    with pytest.raises(ConfigError, match=r"of the same model; these differ: hidden\.0\.bias,") as wrong_shape:
         copy_weights(mlp(hidden=(9,))(rng), twin)
     with pytest.raises(ConfigError, match=r"differ: direct\.weight\."):
         copy_weights(mlp(hidden=(7,), direct=True)(rng), twin)

@@ -99,7 +99,7 @@ def gradcheck(
     function: Callable[..., Tensor], inputs: Tensor | Sequence[Tensor], *, bound: float = 1e-6, most: int | None = None,
     rng: np.random.Generator | None = None, raise_exception: bool = True,
 ) -> bool:  # fmt: skip
-    """Hold the gradients of a function against central differences, as `torch.autograd.gradcheck` does.
+    """Compare the gradients of a function with central differences, as `torch.autograd.gradcheck` does.
 
     The gradient from above is Gaussian, as a gradient that is wrong can hide behind one of ones.
 

@@ -21,7 +21,7 @@ def gradcheck(
     seed: Annotated[int, typer.Option(help="Seed of the inputs and of the gradients from above.", min=0)] = 1,
     json_output: Json = False,
 ) -> None:
-    """Hold every gradient against PyTorch and central differences: all ops and layers, or a model's parameters.
+    """Check every gradient against PyTorch and central differences: all ops and layers, or a model's parameters.
 
     The exit code is 1 if one of them is beyond its bound.
     """
@@ -32,7 +32,7 @@ def gradcheck(
     rows: list[Row] = []
     for title in ["op", "layer"] if model is None else _NEURAL if model == _ALL else [model]:
         with out.status(f"{title} ..."):
-            found = _prove(title, seed)
+            found = _check(title, seed)
         if not rows:
             _explain(out, torch, model)
         _show(out, title, found, both=torch is not None)
@@ -45,11 +45,11 @@ def gradcheck(
         raise typer.Exit(1)
 
 
-def _prove(group: str, seed: int) -> list[Row]:
+def _check(group: str, seed: int) -> list[Row]:
     from backlight.gradcheck.suite import check_layers, check_model, check_ops
 
-    proofs = {"op": check_ops, "layer": check_layers}
-    return proofs[group](seed) if group in proofs else check_model(group, seed)
+    checks = {"op": check_ops, "layer": check_layers}
+    return checks[group](seed) if group in checks else check_model(group, seed)
 
 
 def _explain(out: Console, torch: str | None, model: str | None) -> None:

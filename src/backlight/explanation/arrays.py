@@ -126,17 +126,17 @@ class TensorExplanation:
         return Table(columns=columns, rows=tuple(rows[:most]), text=frozenset({0, 1, 2}), note=note)
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
-        told: set[int] = set()
+        listed: set[int] = set()
         for place in range(len(self.steps) - 1, -1, -1):
             step = self.steps[place]
             if step.kind != "op" and place:
                 continue
-            known = [self.steps[at].name for at in step.inputs if self.steps[at].kind == "op" or at in told]
+            known = [self.steps[at].name for at in step.inputs if self.steps[at].kind == "op" or at in listed]
             made = f"{step.op} of {', '.join(known)}" if known else step.op
             yield (step.name, made, *_figures(step))
             for at in dict.fromkeys(step.inputs):
-                if self.steps[at].kind != "op" and at not in told:
-                    told.add(at)
+                if self.steps[at].kind != "op" and at not in listed:
+                    listed.add(at)
                     given = " (given)" if self.steps[at].kind == "given" else ""
                     yield ("", f"  {self.steps[at].name}{given}", *_figures(self.steps[at]))
 

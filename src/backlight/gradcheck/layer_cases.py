@@ -1,4 +1,4 @@
-"""On which inputs every layer is proved: a case is a line, and PyTorch's side of it is the layer's twin."""
+"""The inputs on which every layer is checked, one line a case. PyTorch's side is what `to_torch` makes of the layer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

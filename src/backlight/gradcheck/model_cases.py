@@ -1,4 +1,4 @@
-"""On which sizes and batches every network is proved: small ones, of which each weight can be moved by itself."""
+"""The sizes and batches on which every network is checked: small ones, of which each weight can be moved by itself."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final, cast

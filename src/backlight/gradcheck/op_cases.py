@@ -1,4 +1,4 @@
-"""On which inputs every op is proved: a case is a line. What PyTorch has for each op stands in `backlight.pytorch`."""
+"""The inputs on which every op is checked, one line a case. PyTorch's side is in `backlight.pytorch.ops`."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final

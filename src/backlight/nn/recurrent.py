@@ -1,4 +1,4 @@
-"""Layers with a memory: each reads a sequence from left to right and hands on a state of fixed size."""
+"""Layers with a memory: each reads a sequence from left to right and passes on a state of fixed size."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar

@@ -113,7 +113,7 @@ def _attend_dropped(qkv: T, heads: int, keep: BoolArray, p: float) -> T:
 def _through_time(unroll: Callable[..., Any]) -> Callable[..., T]:
     """Return what `torch.nn.GRU` and its like call, with our layout, one bias or two, and perhaps a first state."""
 
-    def twin(
+    def run(
         x: T, w: T, u: T, *biases: T, counts: tuple[int, ...] | None = None, state: tuple[Array, ...] | None = None
     ) -> T:
         parameters = (w.T, u.T, *biases, *[torch.zeros_like(biases[0])] * (2 - len(biases)))
@@ -127,7 +127,7 @@ def _through_time(unroll: Callable[..., Any]) -> Callable[..., T]:
         y: T = unroll(x, *([torch.tensor(counts)] if counts else []), hidden, *settings, *batch_first)[0]
         return y
 
-    return twin
+    return run
 
 
 def _with_layer(state: tuple[Array, ...]) -> list[T]:

@@ -56,7 +56,7 @@ def zeros(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return zeros, float32 unless told otherwise. Raises ShapeError for a negative length."""
+    """Return zeros, float32 by default. Raises ShapeError for a negative length."""
     array = np.zeros(shape_from(lengths, size), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
@@ -68,7 +68,7 @@ def ones(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return ones, float32 unless told otherwise. Raises ShapeError for a negative length."""
+    """Return ones, float32 by default. Raises ShapeError for a negative length."""
     array = np.ones(shape_from(lengths, size), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
@@ -93,7 +93,7 @@ def full(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return one number everywhere: int64 for an int, float32 for a float, bool for a bool, unless told otherwise."""
+    """Return one number everywhere: int64 for an int, float32 for a float, bool for a bool, by default."""
     number = as_array(fill_value, dtype)
     if number.ndim:
         raise ShapeError(f"full takes one number; got one of shape {number.shape}.")
@@ -180,7 +180,7 @@ def linspace(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return `steps` evenly spaced numbers from `start` to `end`, both included; float32 unless told otherwise.
+    """Return `steps` evenly spaced numbers from `start` to `end`, both included; float32 by default.
 
     Counted from the start in the first half and from the end in the second, each number rounded once, as in PyTorch.
     Raises ConfigError for a negative `steps`, or a dtype other than float32 and float64.

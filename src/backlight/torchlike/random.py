@@ -97,7 +97,7 @@ def normal(
         std: likewise; where both are tensors, their shapes are broadcast.
         size: the shape, if neither is a tensor.
         generator: moved on as PyTorch moves its own.
-        dtype: float32 unless told otherwise.
+        dtype: float32 by default.
         device: "cpu" or nothing.
 
     Raises:
@@ -126,7 +126,7 @@ def randint(
     dtype: DTypeLike | None = None,
     device: str | None = None,
 ) -> Tensor:
-    """Return whole numbers from low to high - 1, int64 unless told otherwise: `randint([low,] high, size)`.
+    """Return whole numbers from low to high - 1, int64 by default: `randint([low,] high, size)`.
 
     Raises:
         ConfigError: `low` is not below `high`.

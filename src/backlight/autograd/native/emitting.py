@@ -10,14 +10,6 @@ from backlight.autograd.ops.attention import PackedIndex
 from backlight.autograd.tensor import Tensor
 from backlight.core import Array, BacklightError, FloatArray, IntArray
 
-KERNELS: Final = (
-    "embed", "embed_back", "linear", "linear_back", "tanh", "tanh_back", "relu", "relu_back", "gelu", "gelu_back",
-    "add", "add_back", "dropout", "dropout_back", "batch_norm", "batch_norm_back", "layer_norm", "layer_norm_back",
-    "attention", "attention_back", "cross_entropy", "cross_entropy_back", "rnn", "rnn_back", "gru", "gru_back",
-    "lstm", "lstm_back",
-)  # fmt: skip
-"""In the order of kernels.c."""
-
 STEP: Final = np.dtype([("op", "i8"), ("rows", "i8"), ("n", "i8", 8), ("f", "f4", 4), ("p", "u8", 24)])
 """`step` of kernels.c."""
 
@@ -77,6 +69,7 @@ class Emitter:
             parameters has as many rows as the batch has ids, and how many those are differs as well.
         room: the largest batch that there must be room for.
         threads: how many BLAS may use.
+        kernels: the names of the compiled kernels, each at its place.
 
     Attributes:
         learnt: the parameters that get gradients.
@@ -90,8 +83,11 @@ class Emitter:
         UnsuitableError: there is no kernel for something.
     """
 
-    def __init__(self, end: Tensor, inputs: tuple[Any, ...], room: Size, threads: int) -> None:
+    def __init__(
+        self, end: Tensor, inputs: tuple[Any, ...], room: Size, threads: int, kernels: tuple[str, ...]
+    ) -> None:
         self.end = end
+        self._places = {name: place for place, name in enumerate(kernels)}
         self.learnt: list[Tensor] = []
         self.copies: dict[int, IntArray] = {}
         self.draws: list[Draw] = []
@@ -207,11 +203,11 @@ class Emitter:
         return array
 
     def forward(self, kernel: str, node: Tensor, **what: Any) -> None:
-        """Add a kernel to the way forward; it has as many rows as the node."""
+        """Add a kernel to the forward pass; it has as many rows as the node."""
         self._forward.append(_Emitted(kernel, self._rows_now(node), **what))
 
     def backward(self, kernel: str, node: Tensor, **what: Any) -> None:
-        """Add a kernel to the way back."""
+        """Add a kernel to the backward pass."""
         self._backward.append(_Emitted(kernel, self._rows_now(node), **what))
 
     # -- what the program asks for -------------------------------------------------------------------------------------
@@ -230,7 +226,10 @@ class Emitter:
     def _encoded(self, emitted: "list[_Emitted]", scratch: FloatArray) -> Array:
         steps = np.zeros(len(emitted), STEP)
         for step, one in zip(steps, emitted, strict=True):
-            step["op"], step["rows"] = KERNELS.index(one.kernel), one.rows
+            assert one.kernel in self._places, (  # noqa: S101  (a kernel that only we can forget)
+                f"lowering.py emits {one.kernel!r}, which is not in the table of kernels.c; add it and build again"
+            )
+            step["op"], step["rows"] = self._places[one.kernel], one.rows
             step["n"][: len(one.n)] = one.n
             step["f"][: len(one.f)] = one.f
             for slot, array in enumerate(one.p):

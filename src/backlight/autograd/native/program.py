@@ -35,7 +35,7 @@ class Program:
         found = library()
         if found is None:
             raise UnsuitableError("the kernels were not built")
-        self._run = found.run
+        self._run, self._kernels = found.run, found.kernels
         self._end = end
         self._inputs = inputs
         self._wants_backward = backward
@@ -92,7 +92,7 @@ class Program:
         return Size(rows, *given.shape) if isinstance(given, PackedIndex) else Size(rows, len(given), given[0])
 
     def _make(self, room: Size) -> None:
-        emitter = Emitter(self._end, self._inputs, room, self._threads)
+        emitter = Emitter(self._end, self._inputs, room, self._threads, self._kernels)
         try:
             for node in self._order:
                 LOWERINGS[_name(node)][0](emitter, node)
