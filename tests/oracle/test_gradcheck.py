@@ -36,7 +36,9 @@ PROOFS = {
 @pytest.mark.parametrize("proof", PROOFS)
 @pytest.mark.usefixtures("few")
 def test_right_gradients_pass_by_both_measures(proof):
-    assert suite.torch_version() == torch.__version__
+    version = suite.torch_version()
+    assert version is not None
+    assert version.partition("+")[0] == torch.__version__.partition("+")[0]  # the build, such as +cpu, may be left out
     for row in PROOFS[proof](1):
         assert not row.wrong
         assert row.torch is not None
