@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.oracle.training import next_characters, train_both
 
 from backlight import nn
 from backlight.autograd import Tensor
@@ -16,7 +17,6 @@ from backlight.core import NOT_A_TARGET, BacklightError, Batch, ConfigError
 from backlight.gradcheck.model_cases import CASES, ModelCase, random_batch
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.neural import NeuralModel
-from backlight.optim import AdamW
 from backlight.pytorch import TORCH_MODULES, copy_weights, gradients_of, loss_of, to_torch, weight_map, weights_of
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
@@ -106,23 +106,7 @@ def test_gradients_add_up_over_two_batches_as_in_torch(case, rng):
 @pytest.mark.parametrize("direct", [False, True])
 def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(direct, rng):
     model = MLP(MLPConfig(vocabulary_size=27, context=3, embedding=10, hidden=(64,), direct=direct), rng=rng)
-    twin = to_torch(model)
-    settings = {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}
-    ours, theirs = AdamW(model.parameters(), **settings), torch.optim.AdamW(twin.parameters(), **settings)
-    law = rng.integers(0, 27, (27, 3))  # three possible characters after each: something to learn
-    losses, their_losses = [], []
-    for _ in range(200):
-        x = rng.integers(0, 27, (32, 3))
-        batch = Batch(x, law[x[:, -1], rng.integers(0, 3, 32)])
-        loss, their_loss = model.loss(batch), loss_of(twin, batch)
-        losses.append(loss.item())
-        their_losses.append(their_loss.item())
-        ours.zero_grad()
-        theirs.zero_grad()
-        loss.backward()
-        their_loss.backward()
-        ours.step()
-        theirs.step()
+    losses, their_losses, _ = train_both(model, next_characters(3, rng))
     assert losses[0] == pytest.approx(np.log(27), rel=0.1)
     assert np.mean(losses[-20:]) < 1.7  # it learnt: ln 27 is 3.3, and ln 3, the best there is, 1.1
     assert_allclose(losses, their_losses, rtol=0, atol=1e-3)

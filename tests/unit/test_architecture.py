@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import backlight
-from backlight import nn
+from backlight import models, nn
 from backlight.autograd import Op, ops
 from backlight.gradcheck import layer_cases, op_cases
 
@@ -103,3 +103,9 @@ def test_an_op_is_exported_and_checked(op: type[Op]) -> None:
         from backlight.pytorch.ops import TORCH_OPS
 
         assert op.name in TORCH_OPS, f"add PyTorch's function for {op.name!r} to TORCH_OPS in pytorch/ops.py"
+
+
+@pytest.mark.parametrize("model", own_classes(models, nn.Module), ids=lambda model: model.__name__)
+def test_a_network_has_its_form_in_pytorch(model: type) -> None:
+    torch_side = pytest.importorskip("backlight.pytorch")
+    assert model in torch_side.TORCH_MODULES, f"add {model.__name__} to MODELS in pytorch/models.py"
