@@ -101,7 +101,7 @@ class TensorExplanation:
             lines = [f"{step.op} makes {shape(step.shape)} of {of}.", step.about]
             lines += [part.strip() for part in step.formula.split(";")]
         if place == 0:
-            return "\n".join([*lines, f"{step.name} is the end, where the walk begins."])
+            return "\n".join([*lines, f"{step.name} is the end, where the backward pass begins."])
         arrived = [f"{short(one.norm)} from {self.steps[one.through].name}" for one in step.contributions]
         if not arrived:
             lines.append("It needs no gradient, and gets none.")

@@ -102,7 +102,7 @@ class Explanation:
         """
         step = step_at(self.steps, place)
         if not step.contributions:
-            return f"{step.name} is the end, where the walk begins: its derivative by itself is 1."
+            return f"{step.name} is the end, where the backward pass begins: its derivative by itself is 1."
         lines = [self._sentence(step, one) for one in step.contributions]
         return "\n".join([*lines, self.meeting(place)] if len(lines) > 1 else lines)
 
@@ -211,7 +211,7 @@ def explain_value(end: Value, names: Mapping[int, str]) -> Explanation:
     arriving: list[list[Contribution]] = [[] for _ in nodes]
     steps = []
     for place, node in enumerate(nodes):
-        # all that was made of this node is younger, and has handed on its gradient already
+        # everything computed from this node is younger, and has passed on its gradient already
         grad = 1.0 if place == 0 else sum((one.product for one in arriving[place]), 0.0)
         parents = node.edges()
         inputs = tuple(places[id(parent)] for parent, _ in parents)

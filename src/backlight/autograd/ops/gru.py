@@ -36,9 +36,7 @@ class GRU(Op):
     ) -> tuple[Array, Any]:  # fmt: skip
         H = len(weight_hidden)
         steps = TimeSteps(x, counts, state)
-        x_NI = steps.flat(x)
-        gates = x_NI @ weight_input
-        gates += bias_input
+        x_NI, gates = steps.input_sums(x, weight_input, bias_input)
         gates[:, : 2 * H] += bias_hidden[: 2 * H]
         m = np.empty((steps.total, H), gates.dtype)
         m[...] = bias_hidden[2 * H :]

@@ -34,9 +34,7 @@ class LSTM(Op):
     ) -> tuple[Array, Any]:  # fmt: skip
         H = len(weight_hidden)
         steps = TimeSteps(x, counts, state)
-        x_NI = steps.flat(x)
-        gates = x_NI @ weight_input
-        gates += bias
+        x_NI, gates = steps.input_sums(x, weight_input, bias)
         h = steps.states(H, gates.dtype)
         c = steps.states(H, gates.dtype)
         tanh_c = np.empty((steps.total, H), gates.dtype)

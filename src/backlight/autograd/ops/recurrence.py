@@ -99,6 +99,13 @@ class TimeSteps:
         B, T = self.batch
         return array_NC.reshape(T, B, array_NC.shape[1]).swapaxes(0, 1)
 
+    def input_sums(self, x: Array, weight: Array, bias: Array) -> tuple[Array, Array]:
+        """Return x flat, (N, I), and x W + b, (N, G): all that does not depend on the state, in one product."""
+        x_NI = self.flat(x)
+        sums = x_NI @ weight
+        sums += bias
+        return x_NI, sums
+
     def states(self, size: int, dtype: Any) -> Array:
         """Return room for the next part of the state, (B + N, size), the first B filled in: h, then an LSTM's c."""
         part = len(self._states)
@@ -160,9 +167,7 @@ class RNN(Op):
         counts: Sequence[int] | None = None, state: State | None = None,
     ) -> tuple[Array, Any]:  # fmt: skip
         steps = TimeSteps(x, counts, state)
-        x_NI = steps.flat(x)
-        sums = x_NI @ weight_input
-        sums += bias
+        x_NI, sums = steps.input_sums(x, weight_input, bias)
         h = steps.states(len(weight_hidden), sums.dtype)
         product = np.empty((steps.rows, sums.shape[1]), sums.dtype)
         for step in steps:
