@@ -54,8 +54,8 @@ class Frame:
 def frames(explanation: Explanation) -> tuple[Frame, ...]:
     """Return the backward pass, a frame for each node that passes something back.
 
-    The first frame knows nothing, the second the end's derivative by itself. Then the computed nodes pass their gradients back,
-    in the order of the steps: each after all that it waits for. In the last frame every gradient is known.
+    The first frame knows nothing, the second the end's derivative by itself. Then the computed nodes pass their
+    gradients back, in the order of the steps: each once its own is complete. In the last frame every gradient is known.
     """
     steps = explanation.steps
     count = len(steps)
