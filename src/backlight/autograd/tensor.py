@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from operator import index
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import Any, Self, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from backlight.autograd import ops
 from backlight.autograd.graph import recording
-from backlight.autograd.tensor_base import Number, Operand, TensorBase, as_array
+from backlight.autograd.tensor_base import Number, Operand, TensorBase, apply, as_array
 from backlight.autograd.tensor_math import TensorMath
 from backlight.core import Array, GraphError, IndexingError, OperandError, ShapeError
 from backlight.core.arguments import is_finite, shown
-from backlight.core.missing import TENSOR, missing_name
+from backlight.core.missing import TENSOR, Absent
 
 
 class Tensor(TensorMath):
@@ -36,13 +36,6 @@ class Tensor(TensorMath):
     """
 
     __slots__ = ()
-
-    if not TYPE_CHECKING:  # mypy would take it that every name is there
-
-        def __getattr__(self, name):
-            if name.startswith("_"):
-                raise AttributeError(name)
-            raise missing_name("Tensor", name, [known for known in dir(type(self)) if known[0] != "_"], TENSOR)
 
     # -- what it is ----------------------------------------------------------------------------------------------------
 
@@ -153,7 +146,7 @@ class Tensor(TensorMath):
 
     def clone(self) -> Self:
         """Return a copy that the gradient flows through."""
-        return self._apply(ops.Cast, dtype=self.array.dtype)
+        return apply(ops.Cast, self, dtype=self.array.dtype)
 
     def contiguous(self) -> Self:
         """Return this tensor: `view` here copies where it must."""
@@ -163,11 +156,11 @@ class Tensor(TensorMath):
 
     def view(self, *shape: int | Sequence[int]) -> Self:
         """Return the same numbers in another shape, as `view(2, 3)` or `view((2, 3))`; one length may be -1."""
-        return self._apply(ops.Reshape, shape=_spread(shape))
+        return apply(ops.Reshape, self, shape=_spread(shape))
 
     def reshape(self, *shape: int | Sequence[int]) -> Self:
         """Return the same numbers in another shape, as `view` does."""
-        return self._apply(ops.Reshape, shape=_spread(shape))
+        return apply(ops.Reshape, self, shape=_spread(shape))
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
         """Return axes `start_dim` to `end_dim` as one."""
@@ -186,11 +179,11 @@ class Tensor(TensorMath):
         order = list(range(self.array.ndim))
         if order:
             order[a], order[b] = b, a
-        return self._apply(ops.Permute, order=tuple(order))
+        return apply(ops.Permute, self, order=tuple(order))
 
     def permute(self, *order: int | Sequence[int]) -> Self:
         """Return the axes in another order, as `permute(1, 0, 2)` or `permute((1, 0, 2))`."""
-        return self._apply(ops.Permute, order=tuple(self._axis(axis) for axis in _spread(order)))
+        return apply(ops.Permute, self, order=tuple(self._axis(axis) for axis in _spread(order)))
 
     def t(self) -> Self:
         """Return a matrix transposed; fewer axes stay as they are."""
@@ -201,7 +194,7 @@ class Tensor(TensorMath):
     @property
     def T(self) -> Self:
         """All axes in the opposite order: a matrix transposed."""
-        return self._apply(ops.Permute, order=tuple(reversed(range(self.array.ndim))))
+        return apply(ops.Permute, self, order=tuple(reversed(range(self.array.ndim))))
 
     @property
     def mT(self) -> Self:
@@ -220,12 +213,15 @@ class Tensor(TensorMath):
 
     def expand(self, *shape: int | Sequence[int]) -> Self:
         """Return axes of length 1 repeated, without a copy; -1 keeps an axis as it is."""
-        target = _spread(shape)
+        try:
+            target = tuple(map(index, _spread(shape)))
+        except TypeError:
+            raise ShapeError(f"a shape is made of whole numbers; got {shown(shape)}.") from None
         new = len(target) - self.array.ndim
         if new < 0 or -1 in target[:new]:
             raise ShapeError(f"expand keeps all axes and may add some in front; got {self.array.shape} to {target}.")
         lengths = (self.array.shape[i - new] if n == -1 else n for i, n in enumerate(target))
-        return self._apply(ops.Expand, shape=tuple(lengths))
+        return apply(ops.Expand, self, shape=tuple(lengths))
 
     def masked_fill(self, mask: Operand, value: float) -> Self:
         """Return the numbers with `value` wherever `mask` is true."""
@@ -237,15 +233,15 @@ class Tensor(TensorMath):
             number = array.item()
         if self.array.dtype.kind != "f" and not (is_finite(number) and number == int(number)):
             raise GraphError(f"{self.array.dtype} cannot hold {number}. Call .float() before masked_fill().")
-        return self._apply(ops.MaskedFill, mask=as_array(mask).astype(np.bool_, copy=False), value=number)
+        return apply(ops.MaskedFill, self, mask=as_array(mask).astype(np.bool_, copy=False), value=number)
 
     def tril(self, diagonal: int = 0) -> Self:
         """Return the lower triangle of the last two axes, 0 above it."""
-        return self._apply(ops.Triangle, k=diagonal, lower=True)
+        return apply(ops.Triangle, self, k=diagonal, lower=True)
 
     def triu(self, diagonal: int = 0) -> Self:
         """Return the upper triangle of the last two axes, 0 below it."""
-        return self._apply(ops.Triangle, k=diagonal, lower=False)
+        return apply(ops.Triangle, self, k=diagonal, lower=False)
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
@@ -255,9 +251,9 @@ class Tensor(TensorMath):
             rows = self.array.shape[0]
             if plain.size and (plain.min() < -rows or plain.max() >= rows):
                 raise IndexingError(f"rows are numbered 0..{rows - 1}; got {plain.min()}..{plain.max()}.")
-            return self._apply(ops.Embed, ids=plain.astype(np.int64, copy=False) % max(rows, 1))
+            return apply(ops.Embed, self, ids=plain.astype(np.int64, copy=False) % max(rows, 1))
         try:
-            return self._apply(ops.Index, index=plain)
+            return apply(ops.Index, self, index=plain)
         except ShapeError as error:
             raise _outside(self, at, error.__cause__) from error
 
@@ -299,6 +295,8 @@ class Tensor(TensorMath):
 
 
 TensorBase.plain = Tensor
+for _name, _sentence in TENSOR.items():
+    setattr(Tensor, _name, Absent("Tensor", _name, _sentence))
 
 
 class Parameter(Tensor):
@@ -322,12 +320,8 @@ def as_tensor(data: Operand) -> Tensor:
 
 
 def _spread(given: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return whole numbers that were given as `f(2, 3)` or as `f((2, 3))`."""
-    numbers = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
-    try:
-        return tuple(map(index, numbers))
-    except TypeError:
-        raise ShapeError(f"shapes and orders of axes are made of whole numbers; got {shown(tuple(numbers))}.") from None
+    """Return what was given as `f(2, 3)` or as `f((2, 3))` in one form."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
 
 
 def _plain_index(at: Any) -> Any:

@@ -81,9 +81,6 @@ class TensorBase(Node):
             raise ShapeError(f"dim must be in {-rank}..{rank - 1} for shape {self.array.shape}; got {shown(dim)}.")
         return int(dim % rank)
 
-    def _apply(self, op: type[Op], *others: Self, **settings: Any) -> Self:
-        return apply(op, self, *others, **settings)
-
     # -- gradient ------------------------------------------------------------------------------------------------------
 
     @property

@@ -6,7 +6,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from backlight.autograd import Buffer, Parameter, Tensor, as_array, as_tensor, embed, linear
+from backlight.autograd import Buffer, Parameter, Tensor, apply, as_array, as_tensor, embed, ops
 from backlight.autograd.tensor_base import Operand
 from backlight.core import IndexingError, OperandError, ShapeError
 from backlight.core.arguments import check_flag, check_number, check_rng, check_whole, shown
@@ -62,7 +62,9 @@ class Linear(Module):
                 f"Linear({self.in_features}, {self.out_features}) needs x.shape[-1] == {self.in_features}; got x of "
                 f"shape {shape}. Should it be {last}, or does a Flatten go before it?"
             )
-        return linear(x, self.weight, self.bias)
+        if self.bias is None:
+            return apply(ops.MatMul, x, self.weight)
+        return apply(ops.Linear, x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Return the sizes, and whether there is a bias."""
@@ -155,7 +157,7 @@ class Flatten(Module):
         if not x.array.ndim:
             raise ShapeError("Flatten keeps the first axis and joins the others; got a number, which has none.")
         B, *others = x.array.shape
-        return x.view(B, math.prod(others))
+        return x.view(B, -1 if x.array.size else math.prod(others))
 
 
 class FlattenConsecutive(Module):

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 from backlight.autograd import Buffer, Parameter, Tensor, as_array
 from backlight.autograd.flat import FlatParameters, zero_gradients
 from backlight.autograd.tensor_base import Operand, as_dtype
-from backlight.core import Array, ConfigError, OperandError, ShapeError
+from backlight.core import Array, ConfigError, GraphError, OperandError, ShapeError
 from backlight.core.arguments import shown
 
 Kind = TypeVar("Kind", Parameter, Buffer)
@@ -202,8 +202,16 @@ def _inside(name: str, part: Any) -> Iterator[tuple[str, Module | Parameter | Bu
 
 
 def as_input(x: Operand, weight: Tensor) -> Tensor:
-    """Return what a layer was given as a tensor; an array or a list takes the dtype of the layer's weights."""
-    return x if isinstance(x, Tensor) else Tensor._holding(as_array(x, weight.array.dtype))
+    """Return what a layer was given as a tensor; an array or a list takes the dtype of the layer's weights.
+
+    Raises:
+        GraphError: a tensor of integers or booleans.
+    """
+    if not isinstance(x, Tensor):
+        return Tensor._holding(as_array(x, weight.array.dtype))
+    if x.array.dtype.kind != "f":
+        raise GraphError(f"a layer needs floating-point numbers; got {x.array.dtype}. Call .float() first.")
+    return x
 
 
 def check_module(module: Any, what: str, kind: "type[Module] | None" = None) -> None:

@@ -52,7 +52,6 @@ class TestNames:
             (torch.nn, "Conv3d", "torch.nn has no 'Conv3d'. dir(torch.nn) lists the names it has."),
             (F, "layer_norm", "torch.nn.functional has no 'layer_norm': it normalises rows. It is planned"),
             (torch.randn(2), "topk", "Tensor has no 'topk': the largest numbers along an axis"),
-            (torch.randn(2), "reshap", "Tensor has no 'reshap'. Did you mean reshape?"),
             (torch.randn(2), "cuda", "Tensor has no 'cuda': tensors live on the CPU. Leave it out."),
         ],
     )
