@@ -78,7 +78,7 @@ def _slope(
 
 
 def some_places(array: Array, most: int | None, rng: np.random.Generator) -> IntArray:
-    """Return the places of at most so many numbers of an array, drawn without repeats, ascending; None for all."""
+    """Return the places of at most `most` numbers of an array, drawn without repeats, ascending; None for all."""
     if most is None or array.size <= most:
         return np.arange(array.size)
     return np.sort(rng.choice(array.size, most, replace=False))
@@ -113,7 +113,7 @@ def gradcheck(
         function: tensors to a tensor. It must give the same result each time: no dropout.
         inputs: float64 tensors; those that require a gradient are checked, and are as before afterwards.
         bound: the largest difference allowed, as a share of the gradient's largest number.
-        most: check only so many numbers of each input, drawn from `rng`; None for all of them.
+        most: check only this many numbers of each input, drawn from `rng`; None for all of them.
         rng: where the gradient from above comes from; None for the same one each time.
         raise_exception: whether to raise where a gradient is wrong, or to return False.
 
@@ -122,7 +122,7 @@ def gradcheck(
 
     Raises:
         GradientError: a gradient is not. The message has where, and both numbers.
-        ConfigError: an input that is not float64, or a function of chance.
+        ConfigError: an input that is not float64, or a function that draws random numbers.
         GraphError: no input requires a gradient, or one of them is itself computed.
     """
     if not callable(function):

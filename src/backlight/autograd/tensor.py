@@ -264,7 +264,7 @@ class Tensor(TensorMath):
                 "Write to .data, work under no_grad(), or use where()."
             )
         if recording.on and self._op is not None:
-            self.array = self.array.copy()  # the graph may need the old numbers on the way back
+            self.array = self.array.copy()  # the graph may need the old numbers in backward()
         numbers = value if isinstance(value, (int, float)) else as_array(value)
         try:
             self.array[_plain_index(at)] = numbers

@@ -17,7 +17,7 @@ class ModelCase:
     Attributes:
         name: what is special about it.
         model: its name in `MODELS`.
-        settings: its sizes. There is no dropout: chance is not the same in PyTorch.
+        settings: its sizes. There is no dropout: PyTorch draws other numbers.
         batch_size: how many rows it reads.
     """
 

@@ -252,7 +252,7 @@ CASES: Final[list[OpCase]] = [
         line("cumsum", s, axis=d)
         for s, d in [((4,), 0), ((3, 4), 0), ((3, 4), -1), ((2, 3, 4), 1), ((2, 1), 1), ((0, 2), 0)]
     ],
-    # -- normalisation and chance --------------------------------------------------------------------------------------
+    # -- normalisation and dropout -------------------------------------------------------------------------------------
     *[line("batch_norm", (*n, 5), (5,), (5,)) for n in [(2,), (7,), (3, 4), (2, 3, 2), (1, 2)]],
     line("batch_norm", (3, 1), (1,), (1,), eps=0.1),
     line("batch_norm", exactly([2, 1], [2, 3], [2, 5]), (2,), (2,), smooth=False),  # a channel that does not vary

@@ -87,7 +87,7 @@ class KeyValueCache:
     def __init__(self, rows: int, heads: int, context: int, size: int, dtype: DTypeLike) -> None:
         self._keys = np.empty((context, heads, size, rows), dtype)
         self._values = np.empty((context, heads, size, rows), dtype)
-        self._common = 0  # so many first positions are in the first column for all
+        self._common = 0  # this many first positions are in the first column, for all
         self.length = 0
         self.width = rows
 

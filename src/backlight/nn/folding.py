@@ -53,7 +53,7 @@ def fold(model: Kind) -> Kind:
     The copy gives the same outputs with less work. It is for use, not for training: its names differ from the model's.
 
     Args:
-        model: left as it is. Pairs are looked for in its `Sequential`s, where one layer is sure to feed the next.
+        model: is not changed. Only pairs in a `Sequential` are folded, where each layer feeds the next.
     """
     check_module(model, "fold")
     folded = copy.deepcopy(model).eval()

@@ -53,7 +53,7 @@ def kaiming_uniform(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonl
 def xavier_normal(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonlinearity: str = "linear") -> FloatArray:
     """Return (fan_in, fan_out) float32 of standard deviation gain sqrt(2 / (fan_in + fan_out)).
 
-    A compromise between keeping the spread of signals on the way forward and of gradients on the way back.
+    A compromise between the spread of signals in the forward pass and of gradients in the backward pass.
     Source: Glorot & Bengio 2010, eq. 12.
     """
     check_whole(fan_in=fan_in, fan_out=fan_out)

@@ -128,7 +128,7 @@ def update_bn(model: Module, x: Any) -> None:
     The running statistics that training leaves behind are a mean over the last minibatches and belong to weights that
     have since moved on; after an averaging of weights they belong to none. One pass over many examples, as at the end
     of lecture 4, gives those of the weights as they are. Only batch norms are in training mode meanwhile: nothing is
-    drawn by chance.
+    drawn at random.
 
     Args:
         model: the model; the modes of its modules and its weights stay as they are.

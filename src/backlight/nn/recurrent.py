@@ -35,6 +35,7 @@ class Recurrent(Module):
 
     op: ClassVar[type[Op]]
     gates: ClassVar[int]
+    biases: ClassVar[tuple[str, ...]] = ("bias_ih_l0",)
     _former: ClassVar[Mapping[str, str]] = {
         "weight_ih_l0": "weight_input", "weight_hh_l0": "weight_hidden", "bias_ih_l0": "bias"
     }  # fmt: skip
@@ -47,6 +48,8 @@ class Recurrent(Module):
         G = self.gates
         self.weight_ih_l0 = Parameter(init.kaiming_normal(input_size, G * hidden_size, nonlinearity="linear", rng=rng))
         self.weight_hh_l0 = Parameter(np.hstack([_orthogonal(hidden_size, rng) for _ in range(G)]))
+        for name in self.biases:
+            setattr(self, name, Parameter(np.zeros(G * hidden_size, np.float32)))
 
     def weights(self) -> list[Parameter]:
         """Return the parameters in the op's order."""
@@ -99,13 +102,9 @@ class RNN(Recurrent):
     op = ops.RNN
     gates = 1
 
-    def __init__(self, input_size: int, hidden_size: int, *, rng: np.random.Generator | None = None) -> None:
-        super().__init__(input_size, hidden_size, rng=rng)
-        self.bias_ih_l0 = Parameter(np.zeros(hidden_size, np.float32))
-
 
 class GRU(Recurrent):
-    """h[t] = (1 - z) n + z h[t-1]: gates decide what stays of the state and what the candidate n hears of it.
+    """h[t] = (1 - z) n + z h[t-1]: gates decide how much of the state stays and how much enters the candidate n.
 
     The reset gate multiplies the state's product after its bias, as in `torch.nn.GRU`. For the arguments see
     `Recurrent`.
@@ -117,16 +116,12 @@ class GRU(Recurrent):
 
     op = ops.GRU
     gates = 3
+    biases = ("bias_ih_l0", "bias_hh_l0")
     _former: ClassVar[Mapping[str, str]] = {
         **Recurrent._former,
         "bias_ih_l0": "bias_input",
         "bias_hh_l0": "bias_hidden",
     }
-
-    def __init__(self, input_size: int, hidden_size: int, *, rng: np.random.Generator | None = None) -> None:
-        super().__init__(input_size, hidden_size, rng=rng)
-        self.bias_ih_l0 = Parameter(np.zeros(3 * hidden_size, np.float32))
-        self.bias_hh_l0 = Parameter(np.zeros(3 * hidden_size, np.float32))
 
 
 class LSTM(Recurrent):
@@ -141,12 +136,11 @@ class LSTM(Recurrent):
 
     op = ops.LSTM
     gates = 4
+    bias_ih_l0: Parameter
 
     def __init__(self, input_size: int, hidden_size: int, *, rng: np.random.Generator | None = None) -> None:
         super().__init__(input_size, hidden_size, rng=rng)
-        bias = np.zeros(4 * hidden_size, np.float32)
-        bias[hidden_size : 2 * hidden_size] = 1
-        self.bias_ih_l0 = Parameter(bias)
+        self.bias_ih_l0.array[hidden_size : 2 * hidden_size] = 1
 
 
 def _orthogonal(size: int, rng: np.random.Generator) -> FloatArray:

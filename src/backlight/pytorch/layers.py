@@ -17,7 +17,7 @@ class Entry:
     """How one kind of module is built in PyTorch.
 
     Attributes:
-        build: takes a module of ours and `to_torch`, for its children; returns PyTorch's module.
+        build: takes our module, and `to_torch` for its children; returns PyTorch's module.
         names: PyTorch's names of this module's own parameters, where they differ from ours.
         transposed: our names of those that PyTorch keeps transposed.
     """

@@ -1,4 +1,4 @@
-"""The source of chance that gives the raw numbers of PyTorch's CPU generator: a Mersenne Twister, MT19937."""
+"""The random generator that gives the raw numbers of PyTorch's CPU generator: a Mersenne Twister, MT19937."""
 
 import secrets
 from typing import Any, Self

@@ -31,7 +31,7 @@ Store = tuple[FloatArray, FloatArray]
 
 
 class Work:
-    """The whole computation of a schedule: leaves and inputs in, outputs out, and the way back.
+    """The whole computation: from leaves and inputs to outputs, and the backward pass.
 
     Raises:
         GraphError: a Value was made by an op that is not one of Value's own.

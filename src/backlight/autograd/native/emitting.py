@@ -124,7 +124,7 @@ class Emitter:
         return self._numbers[node]
 
     def same_numbers(self, y: Tensor, x: Tensor) -> None:
-        """Let a node's numbers be those of another, in another shape."""
+        """Store a node's numbers where another's are, in another shape."""
         self._rows(y)
         self._numbers[y] = self.numbers(x)
 
@@ -164,11 +164,11 @@ class Emitter:
         return self.copies[which]
 
     def each_row(self, node: Tensor, which: str, columns: int) -> FloatArray:
-        """Return room that a node keeps for the way back, so many numbers for each of its rows."""
+        """Return an array that a node keeps for the backward pass, `columns` numbers for each of its rows."""
         return self._buffer(node, which, self._rows(node) * columns)
 
     def each_column(self, node: Tensor, which: str) -> FloatArray:
-        """Return room that a node keeps for the way back, one number for each of its columns."""
+        """Return an array that a node keeps for the backward pass, one number for each of its columns."""
         return self._buffer(node, which, self._columns(node))
 
     def drawn(self, node: Tensor) -> FloatArray:
@@ -213,7 +213,7 @@ class Emitter:
     # -- what the program asks for -------------------------------------------------------------------------------------
 
     def done_with(self, node: Tensor) -> None:
-        """Let the room of a node's gradient go to others: it has been passed on."""
+        """Reuse the array of a node's gradient: it has been passed on."""
         gradient = self._gradients.pop(node, None)
         if gradient is not None:
             self._free.setdefault(gradient.size, []).append(gradient)

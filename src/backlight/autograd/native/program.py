@@ -25,7 +25,7 @@ class Program:
             it is; what was computed from it outside the graph would be a constant here. None stands for nothing. Their
             shapes must stay, but with `PackedIndex` or a list of counts among them a batch may have any number of
             sequences of any lengths.
-        backward: whether the way back is wanted too.
+        backward: whether the backward pass is wanted too.
 
     Raises:
         UnsuitableError: the graph has an op, a dtype or a form without a kernel, or there are no kernels at all.

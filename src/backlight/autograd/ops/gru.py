@@ -11,7 +11,7 @@ from backlight.core import Array
 
 
 class GRU(Op):
-    """h[t] = (1 - z) n + z h[t-1]: z says how much of the state stays, r how much of it the candidate n hears.
+    """h[t] = (1 - z) n + z h[t-1]: z decides how much of the state stays, r how much of it enters the candidate n.
 
     x (B, T, I) gives h (B, T, H), with W (I, 3H), U (H, 3H) and biases b, d (3H,), each of them for r, z, n side by
     side; with `counts`, x (N, I) gives h (N, H). The state before the first step is 0, or `state`, which is taken as
