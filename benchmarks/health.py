@@ -18,8 +18,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from backlight.health import watch
-from backlight.watch import kernel
-from backlight.watch.watcher import EVERY
+from backlight.watch.numbers import kernel
+from backlight.watch.schedule import EVERY
 from benchmarks.harness import RESULTS, environment
 
 BATCH, CONTEXT, EMBEDDING, HIDDEN, VOCABULARY = 32, 3, 10, 100, 27

@@ -13,8 +13,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from backlight.health import watch
+from backlight.watch import numbers
 from backlight.watch.records import LayerRecord, Measurements, Spread, StepRecord
-from backlight.watch.torch import statistics
+from backlight.watch.torch_nn import statistics
 
 
 def mlp(*, bias: bool = False) -> nn.Module:
@@ -97,15 +98,18 @@ class Independent:
         )
 
 
-@pytest.mark.parametrize("kernel", [True, False], ids=["kernel", "stacks"])
+@pytest.mark.parametrize("way", ["kernel", "numpy", "device"])
 @pytest.mark.parametrize(
     ("make", "batch"), [(mlp, ids), (ConvNet, images), (resnet, images)], ids=["MLP", "CNN", "ResNet"]
 )
 def test_a_recorded_step_is_what_numpy_says(
-    make: Callable[[], nn.Module], batch: Any, kernel: bool, monkeypatch: pytest.MonkeyPatch
+    make: Callable[[], nn.Module], batch: Any, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not kernel:
+    if way != "kernel":
         monkeypatch.setattr(statistics, "kernel", lambda: None)
+        monkeypatch.setattr(numbers, "kernel", lambda: None)
+    if way == "device":  # as a large tensor on another device is measured
+        monkeypatch.setattr(statistics, "is_near", lambda _: False)
     torch.manual_seed(3)
     model = make()
     optimiser = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
@@ -600,7 +604,7 @@ def test_steps_are_counted_by_the_optimiser_where_nobody_tells_them() -> None:
     seen = watcher.measurements()
     assert seen.total_steps == 5
     assert [record.step for record in seen.steps] == [0, 1, 2, 3, 4]
-    assert all(math.isnan(record.loss) and record.layers[0].gradient is not None for record in seen.steps)
+    assert all(record.loss is None and record.layers[0].gradient is not None for record in seen.steps)
 
 
 def test_looks_at_held_out_data_are_not_taken_for_training() -> None:
@@ -682,11 +686,11 @@ def test_a_model_that_was_compiled_is_refused_and_one_that_is_compiled_afterward
 
 
 def test_big_tensors_are_measured_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from backlight.watch.torch import capture
+    from backlight.watch import capture
 
     found = []
     for big in (1 << 20, 8):
-        monkeypatch.setattr(capture, "BIG", big)
+        monkeypatch.setattr(capture, "LARGE", big)
         torch.manual_seed(3)
         found.append(train(ConvNet(), images, 3, every=1))
     for small, large in zip(found[0].steps, found[1].steps, strict=True):

@@ -16,6 +16,7 @@ import backlight
 from backlight import models, nn
 from backlight.autograd import Op, ops
 from backlight.gradcheck import layer_cases, op_cases
+from backlight.nn.kind import OTHER
 
 SOURCE = Path(backlight.__file__).parent
 
@@ -82,10 +83,11 @@ CASED = {type(case.layer(np.random.default_rng(0))) for case in layer_cases.CASE
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.__name__)
-def test_a_layer_is_exported_and_checked(layer: type) -> None:
+def test_a_layer_is_exported_and_checked(layer: type[nn.Module]) -> None:
     """A new layer is four places: its file, nn/__init__.py, a case, and its form in PyTorch."""
     name = layer.__name__
     assert name in nn.__all__, f"import {name} in nn/__init__.py and list it in __all__"
+    assert layer.layer_kind is not OTHER, f"say what {name} does: layer_kind = Kind(...), for whoever watches it"
     assert layer in CASED, f"add a line for {name} to CASES in gradcheck/layer_cases.py"
     if importlib.util.find_spec("torch"):
         from backlight.pytorch import TORCH_MODULES

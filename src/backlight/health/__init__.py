@@ -1,7 +1,7 @@
-"""What is wrong with a network that does not learn, by what was measured on it: findings with evidence and a way out.
+"""What is wrong with a network that does not learn, by what was measured on it: findings with evidence and advice.
 
-Measuring stands apart from judging. `watch` and `examine` look at a network and measure; `diagnose` takes
-`Measurements`, never a network.
+Measuring and diagnosing are separate. `watch` and `examine` measure a network; `diagnose` takes `Measurements`, never a
+network.
 """
 
 from backlight.health.diagnosis import Diagnosis, diagnose

@@ -1,14 +1,16 @@
-"""Measurements, with what several judges ask of them."""
+"""Measurements, and what several checks ask of them."""
 
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from backlight.core import IntArray
+from backlight.health.findings import Finding, FindingText
 from backlight.health.progress import Progress, label_counts, progress_of
 from backlight.health.thresholds import limit
 from backlight.watch.records import (
@@ -21,14 +23,14 @@ from backlight.watch.records import (
 )
 
 MULTIPLIES = frozenset({"linear", "convolution"})
-"""Roles of layers that are a matrix product, and nothing bent."""
+"""Roles of layers that are a matrix product."""
 
 
 _PRODUCTS = frozenset({"mm", "bmm", "matmul", "baddbmm", "addmm", "linear", "convolution"})
 
 
 class Context:
-    """One net's measurements.
+    """One network's measurements.
 
     Args:
         seen: what was measured.
@@ -55,6 +57,11 @@ class Context:
         """The recorded steps."""
         return self.seen.steps
 
+    @cached_property
+    def losses(self) -> list[tuple[StepRecord, float]]:
+        """The recorded steps whose loss was reported and is finite, each with its loss."""
+        return [(one, one.loss) for one in self.seen.steps if one.loss is not None and math.isfinite(one.loss)]
+
     @property
     def first(self) -> StepRecord | None:
         """The first recorded step."""
@@ -62,19 +69,19 @@ class Context:
 
     @cached_property
     def nonlinearity(self) -> str | None:
-        """The non-linearity that most layers have, "tanh", "sigmoid" or "relu"; None if it is none of these."""
+        """The most common non-linearity, "tanh", "sigmoid" or "relu"; None if it is none of these."""
         kinds = Counter(facts.kind.lower() for facts in self.seen.layers if facts.role == "activation")
         kind = kinds.most_common(1)[0][0] if kinds else ""
         return kind if kind in {"tanh", "sigmoid", "relu"} else None
 
     @cached_property
     def progress(self) -> Progress | None:
-        """How the loss went; None if none was told."""
+        """How the loss went; None if none was reported."""
         return progress_of(self.seen)
 
     @property
     def learns(self) -> bool:
-        """Whether the loss shows that the net learns, whatever its gradients look like."""
+        """Whether the loss shows that the network learns, whatever its gradients look like."""
         return self.progress is not None and self.progress.learns
 
     @property
@@ -84,7 +91,7 @@ class Context:
 
     @cached_property
     def still_falls(self) -> bool:
-        """Whether the loss is on its way down: on held-out data if told often enough, as it is the same each time."""
+        """Whether the loss is falling: on held-out data if reported often enough, as that is the same each time."""
         held_out = [one.dev for one in self.seen.evaluations if math.isfinite(one.dev)]
         count = len(held_out)
         if count < limit("evaluations for a fall"):
@@ -102,9 +109,9 @@ class Context:
         """What the loss is; None if its graph was not seen."""
         return None if self.seen.loss is None else self.seen.loss.kind
 
-    def say(self, *, torch: str, ours: str) -> str:
-        """Return advice in the words of the net's framework."""
-        return torch if self.seen.framework == "torch" else ours
+    def finding(self, text: FindingText, **found: Any) -> Finding:
+        """Return a finding in the words of the network's framework; for the arguments see `FindingText.found`."""
+        return text.found(framework=self.seen.framework, **found)
 
     # -- layers --------------------------------------------------------------------------------------------------------
 
@@ -168,7 +175,7 @@ class Context:
 
     @cached_property
     def way(self) -> float | None:
-        """How far the weights have gone in all steps, in times their size; None if their changes were not seen."""
+        """Total distance moved by the weights, relative to their size; None if their changes were not seen."""
         if not self.update_ratios:
             return None
         return self.seen.total_steps * float(np.median(self.update_ratios))
@@ -185,10 +192,10 @@ def _without_false_logits(seen: Measurements) -> Measurements:
 
 
 def finite(values: Iterable[float | None]) -> list[float]:
-    """Return the numbers that are there and finite."""
+    """Return the numbers that are known and finite."""
     return [value for value in values if value is not None and math.isfinite(value)]
 
 
 def late(values: list[float]) -> list[float]:
-    """Return the last quarter of a row of numbers, at least one."""
+    """Return the last quarter of a list of numbers, at least one."""
     return values[-max(1, len(values) // 4) :]

@@ -1,8 +1,6 @@
-"""A run directory's measurements: what a watched training kept, or what one batch tells afterwards."""
+"""A run's measurements: the record of its training, or what one batch shows afterwards."""
 
-import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -10,56 +8,55 @@ from backlight.core import RunError
 from backlight.models.neural import NeuralModel
 from backlight.runs import RunDirectory
 from backlight.training import Session, reopen
-from backlight.training.run_watcher import load_measurements
-from backlight.watch.api import compare_splits
-from backlight.watch.ours.examine import examine_module
-from backlight.watch.records import EvaluationPoint, LossPoint, Measurements
+from backlight.training.run_watcher import load_measurements, with_losses
+from backlight.watch.api import adapter_for, compare_splits
+from backlight.watch.examine import examine_with
+from backlight.watch.records import Measurements, NonFinite
 
 EXAMINED = 256
-"""Training examples of the batch that a run is examined with where it was not watched."""
+"""Training examples of the batch that a run is examined with where it was not recorded."""
 
 
 def measurements_of(run: RunDirectory) -> Measurements:
     """Return what was measured on a run's network.
 
-    A run that was trained with `--health` has kept it. Of any other, the first weights are made again and examined with
-    one batch of its text, and what it recorded of its losses is put beside that: what a training has made of layers
-    that began well is no illness.
+    A run that was trained with `--health` has a record of it. For any other, the initial weights are made again and
+    examined with one batch of its text, and the recorded losses are added: what training has made of layers that began
+    well is no fault. A training that diverged, and saved weights that are not finite, show either way.
 
     Raises:
-        RunError: a model that counts, or a damaged file.
+        RunError: an n-gram model, or a damaged file.
         DataError: a text that is gone.
     """
-    kept = load_measurements(run)
-    if kept is not None:
-        return kept
-    session = reopen(run)
+    found = load_measurements(run) or _examined(run)
+    if found.first_nonfinite is None:
+        found = replace(found, first_nonfinite=_nonfinite_weight(run))
+    return found
+
+
+def _examined(run: RunDirectory) -> Measurements:
+    session: Session = reopen(run)
     model = session.model
     if not isinstance(model, NeuralModel):
         raise RunError(
-            f"only what learns by gradients can be ill; {run.path} is a {session.plan.model} model, which counts. "
+            f"health checks need a neural network; {run.path} is a {session.plan.model} model, which counts. "
             "Name the run of a network."
         )
-    return _examined(session, model, run)
-
-
-def _examined(session: Session, model: NeuralModel, run: RunDirectory) -> Measurements:
     model.set_rng(np.random.default_rng(session.plan.seed))
     train = session.data["train"]
     batch = train.batch(np.linspace(0, len(train) - 1, min(EXAMINED, len(train))).astype(np.int64))
-    metrics = run.load_metrics()
     items = session.splits.train.items, session.splits.dev.items
-    return replace(
-        examine_module(model, batch.x, batch.y, loss=None, causal=None),
-        split=compare_splits(*items) if session.ends else None,
-        losses=tuple(LossPoint(step=one["step"], loss=_number(one["loss"])) for one in metrics if "loss" in one),
-        evaluations=tuple(
-            EvaluationPoint(step=one["step"], dev=_number(one["dev_nats"]), train=_number(one["train_nats"]))
-            for one in metrics
-            if "dev_nats" in one
-        ),
-    )
+    found = examine_with(adapter_for(model), batch.x, batch.y, loss=None, causal=None)
+    return with_losses(replace(found, split=compare_splits(*items) if session.ends else None), run)
 
 
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
+def _nonfinite_weight(run: RunDirectory) -> NonFinite | None:
+    """Return the first saved weight that is not finite; None if all are, or none were saved."""
+    if not run.has_weights:
+        return None
+    arrays, facts = run.load_weights()
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            step = facts.get("step")
+            return NonFinite(where=name, direction="parameter", step=step if isinstance(step, int) else 0)
+    return None

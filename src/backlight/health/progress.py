@@ -1,4 +1,4 @@
-"""Whether a net learns: what the verdicts on gradients and rates wait for."""
+"""Whether a network learns: checks of gradients and rates depend on it."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class Progress:
         middle: mean over the second quarter of the steps.
         late: mean over the last quarter.
         noise: standard error of `late` - `middle`; nan where there are too few points.
-        guess: the loss of a net that knows how often each target occurs and ignores its input; None if too few
+        guess: the loss of a network that knows how often each target occurs and ignores its input; None if too few
             targets are known. For a classifier, the entropy of the labels; for a regression, the targets' variance.
     """
 
@@ -36,7 +36,7 @@ class Progress:
 
     @property
     def long_enough(self) -> bool:
-        """Whether there were enough steps for a verdict on how they went."""
+        """Whether there were enough steps to judge how they went."""
         return self.steps >= limit("steps for a verdict")
 
     @property
@@ -47,7 +47,7 @@ class Progress:
     @property
     def learns_little(self) -> bool:
         """Whether, after enough steps, the loss is hardly below that of guessing, or not at all."""
-        return self.long_enough and not self._is_below_guessing(limit("margin of a net that learns well"))
+        return self.long_enough and not self._is_below_guessing(limit("margin of a network that learns well"))
 
     def _is_below_guessing(self, margin: float) -> bool:
         level = self.opening if self.guess is None else self.guess
@@ -69,12 +69,12 @@ class Progress:
 
 
 def progress_of(seen: Measurements) -> Progress | None:
-    """Return how the loss went; None if no loss was told.
+    """Return how the loss went; None if no loss was reported.
 
-    Where the loss that was told is not the mean over the targets (a sum, a flipped sign, a second softmax), the
+    Where the reported loss is not the mean over the targets (a sum, a flipped sign, a double softmax), the
     cross-entropies that were computed from the logits take its place.
     """
-    steps, losses = _cross_entropies(seen.steps) if _told_otherwise(seen.steps) else _told(seen)
+    steps, losses = _cross_entropies(seen.steps) if _is_another_loss(seen.steps) else _reported(seen)
     if not losses:
         return None
     total = max(seen.total_steps, steps[-1] + 1)
@@ -118,11 +118,11 @@ def _guess(seen: Measurements) -> float | None:
     return float(np.mean(stds**2) + np.var(means))
 
 
-def _told(seen: Measurements) -> tuple[list[int], list[float]]:
+def _reported(seen: Measurements) -> tuple[list[int], list[float]]:
     if seen.losses:
         return [point.step for point in seen.losses], [point.loss for point in seen.losses]
-    told = [record for record in seen.steps if not math.isnan(record.loss)]
-    return [record.step for record in told], [record.loss for record in told]
+    known = [(record.step, record.loss) for record in seen.steps if record.loss is not None]
+    return [step for step, _ in known], [loss for _, loss in known]
 
 
 def _cross_entropies(records: Sequence[StepRecord]) -> tuple[list[int], list[float]]:
@@ -132,8 +132,12 @@ def _cross_entropies(records: Sequence[StepRecord]) -> tuple[list[int], list[flo
     return [step for step, _ in known], [nats for _, nats in known]
 
 
-def _told_otherwise(records: Sequence[StepRecord]) -> bool:
-    """Return whether the loss that was told is something else than the cross-entropy of the logits."""
-    pairs = [(r.loss, r.logits.nats) for r in records if r.logits and r.logits.nats is not None]
-    apart = [not math.isclose(loss, nats, rel_tol=0.05, abs_tol=0.01) for loss, nats in pairs if math.isfinite(loss)]
+def _is_another_loss(records: Sequence[StepRecord]) -> bool:
+    """Return whether the reported loss is something else than the cross-entropy of the logits."""
+    pairs = [
+        (r.loss, r.logits.nats)
+        for r in records
+        if r.logits and r.logits.nats is not None and r.loss is not None and math.isfinite(r.loss)
+    ]
+    apart = [not math.isclose(loss, nats, rel_tol=0.05, abs_tol=0.01) for loss, nats in pairs]
     return bool(apart) and sum(apart) > len(apart) / 2

@@ -1,10 +1,12 @@
 """A diagnosis as text, for a terminal of any width."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from backlight.health.findings import Finding, Severity, several
+from backlight.health.thresholds import limit
+from backlight.watch.records import NotMeasured
 
 Line = tuple[str, str]
 """The style of a line (a severity, "bold", "plain" or "dim"), and the line."""
@@ -14,7 +16,7 @@ _NAMES = 8
 """How many names of layers or parameters are shown."""
 
 
-class Said(Protocol):
+class Shown(Protocol):
     """What is written down; see `Diagnosis`."""
 
     @property
@@ -23,46 +25,82 @@ class Said(Protocol):
 
     @property
     def checked(self) -> tuple[str, ...]:
-        """What was looked at."""
+        """What was checked."""
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """What was not measured."""
+        """What could not be checked."""
+
+    @property
+    def not_measured(self) -> tuple[NotMeasured, ...]:
+        """What could not be measured."""
 
     @property
     def steps(self) -> int:
         """How many were watched."""
 
+    @property
+    def recorded(self) -> int:
+        """How many were recorded."""
 
-def as_text(diagnosis: Said, *, width: int = 80) -> str:
+    @property
+    def source(self) -> str:
+        """Where the measurements are from, "watch" or "examine"."""
+
+
+def as_text(diagnosis: Shown, *, width: int = 80) -> str:
     """Return a diagnosis as lines of at most `width` characters, most serious findings first."""
     return "\n".join(line for _, line in lines(diagnosis, width=width))
 
 
-def lines(diagnosis: Said, *, width: int = 80) -> Iterator[Line]:
+def lines(diagnosis: Shown, *, width: int = 80) -> Iterator[Line]:
     """Yield the lines of a diagnosis, each with its style."""
     yield from _wrapped("bold", summary(diagnosis), width)
-    for number, finding in enumerate(diagnosis.findings, 1):
+    for place, finding in enumerate(diagnosis.findings, 1):
         yield "plain", ""
-        yield from _finding(number, finding, width)
+        yield from _finding(place, finding, width)
     yield "plain", ""
-    yield from _wrapped("dim", "Looked at: " + ", ".join(diagnosis.checked) + ".", width)
-    if diagnosis.unknown:
-        yield from _wrapped("dim", "Not measured: " + ", ".join(diagnosis.unknown) + ".", width)
+    for label, names in details(diagnosis):
+        yield from _wrapped("dim", f"{label}: {names}.", width)
 
 
-def summary(diagnosis: Said) -> str:
-    """Return how many findings there are, in a sentence."""
+def summary(diagnosis: Shown) -> str:
+    """Return how many findings there are, in a sentence; and never that there are none where nothing was measured."""
     count = len(diagnosis.findings)
-    seen = f"{diagnosis.steps:,} steps" if diagnosis.steps else "one batch"
-    if not count:
-        return f"No findings: {len(diagnosis.checked)} things were looked at in {seen}, and all are well."
-    return f"{several(count, 'finding')} in {seen}" + (", the most serious first." if count > 1 else ".")
+    over = several(diagnosis.steps, "step") if diagnosis.source == "watch" else "one batch"
+    if count:
+        return f"{several(count, 'finding')} in {over}" + (", the most serious first." if count > 1 else ".")
+    if not diagnosis.recorded:
+        steps = f"{over} watched, none recorded" if diagnosis.steps else "no training step was watched"
+        return f"Nothing was measured: {steps}. So nothing can be said about this network."
+    if diagnosis.source == "watch" and diagnosis.recorded < limit("records for a verdict"):
+        return f"Too little was measured to say that the network is healthy: {over}, {diagnosis.recorded} recorded."
+    return f"No findings: {several(len(diagnosis.checked), 'check')} on {over} found nothing wrong."
 
 
-def _finding(number: int, finding: Finding, width: int) -> Iterator[Line]:
+def details(diagnosis: Shown) -> Iterator[tuple[str, str]]:
+    """Yield what was checked, what was not, and what was not measured: a label and names."""
+    if diagnosis.checked:
+        yield "Checked", ", ".join(diagnosis.checked)
+    if diagnosis.unknown:
+        yield "Not checked, for lack of measurements", ", ".join(diagnosis.unknown)
+    if diagnosis.not_measured:
+        yield "Not measured", "; ".join(_reason(one) for one in _first(diagnosis.not_measured))
+
+
+def _reason(one: NotMeasured) -> str:
+    since = "" if one.step is None or one.what.startswith("step ") else f" from step {one.step} on"
+    return f"{one.what}{since} ({one.because})"
+
+
+def _first(found: Sequence[NotMeasured]) -> Sequence[NotMeasured]:
+    more = len(found) - _NAMES
+    return found if more <= 0 else [*found[:_NAMES], NotMeasured(what=f"{more} more", because="for such reasons")]
+
+
+def _finding(place: int, finding: Finding, width: int) -> Iterator[Line]:
     severity: Severity = finding.severity
-    head = f"{number}. {severity.upper()}  "
+    head = f"{place}. {severity.upper()}  "
     yield from _wrapped(severity, finding.title, width, head)
     if finding.where:
         more = len(finding.where) - _NAMES

@@ -1,4 +1,4 @@
-"""All thresholds in one table, each with its source. No judge has a number of its own."""
+"""All thresholds in one table, each with its source. No check has a number of its own."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """Where well ends and ill begins.
+    """Where healthy ends and a finding begins.
 
     Attributes:
         name: what is compared.
@@ -22,7 +22,7 @@ class Threshold:
 
 
 _LECTURE = 'lecture 4 of "Neural Networks: Zero to Hero"'
-_MEASURED = "between what was measured on healthy nets and on sick ones (docs/faults.md)"
+_MEASURED = "between what was measured on healthy and on faulty networks (docs/faults.md)"
 
 _TABLE = (
     # -- progress
@@ -32,8 +32,8 @@ _TABLE = (
     ),
     Threshold(name="margin below guessing", value=0.04, unit="of the guess", source=_MEASURED),
     Threshold(
-        name="margin of a net that learns well", value=0.1, unit="of the guess",
-        source="a choice: steps as long as the weights are let be only above it",
+        name="margin of a network that learns well", value=0.1, unit="of the guess",
+        source="a choice: steps as long as the weights are accepted only above it",
     ),
     Threshold(
         name="labels for their entropy", value=256, unit="labels",
@@ -58,7 +58,7 @@ _TABLE = (
     ),
     Threshold(
         name="first loss over ln V", value=1.5, unit="times",
-        source=f"{_LECTURE}: ln V is expected; PyTorch's default first weights come to 1.25 of it on small nets",
+        source=f"{_LECTURE}: ln V is expected; PyTorch's default initial weights come to 1.25 of it on small networks",
     ),
     # -- the first step
     Threshold(
@@ -68,7 +68,7 @@ _TABLE = (
     Threshold(name="signal left", value=1e-4, unit="std over examples", source=_MEASURED),
     Threshold(
         name="signal left by each layer", value=0.05, unit="times",
-        source="PyTorch's default leaves 0.3 to 0.6 a layer, with which Adam gets along in 8 layers; measured",
+        source="PyTorch's default leaves 0.3 to 0.6 a layer, which Adam can train through 8 layers; measured",
     ),
     Threshold(
         name="input size", value=10, unit="rms",
@@ -77,11 +77,11 @@ _TABLE = (
     # -- units
     Threshold(
         name="saturated share", value=0.5, unit="of the numbers",
-        source=f"{_LECTURE}: 0.97 of the range is saturated; good first weights leave 5% to 25% there",
+        source=f"{_LECTURE}: 0.97 of the range is saturated; good initial weights leave 5% to 25% there",
     ),
     Threshold(name="dead share", value=0.4, unit="of the units", source=_MEASURED),
-    Threshold(name="whole layer dead", value=0.9, unit="of the units", source="nearly all: nothing passes the layer"),
-    # -- gradients and steps, judged only where little is learnt
+    Threshold(name="whole layer dead", value=0.9, unit="of the units", source="nearly all: no signal passes the layer"),
+    # -- gradients and steps, checked only where little is learnt
     Threshold(
         name="gradient decay", value=1e-3, unit="first layer over last",
         source="Glorot & Bengio 2010, figure 7: a factor of 1 is right; and measured (docs/faults.md)",
@@ -103,7 +103,7 @@ _TABLE = (
     ),
     Threshold(
         name="update too small", value=3e-4, unit="of the weights",
-        source=f"{_LECTURE}: a third of what is right; only judged where the loss has hardly moved",
+        source=f"{_LECTURE}: a third of what is right; only checked where the loss has hardly moved",
     ),
     Threshold(name="divergence", value=1.5, unit="times the first loss", source=_MEASURED),
     Threshold(
@@ -112,11 +112,11 @@ _TABLE = (
     ),
     Threshold(
         name="way to go", value=1.0, unit="times the weights",
-        source="steps x usual change: before the weights could have become others there is no verdict on them",
+        source="steps x usual change: before the weights could have changed there is no verdict on them",
     ),
     Threshold(
         name="decay over gradient", value=1.0, unit="times",
-        source="above 1 the decay outvotes the loss; a net that has converged comes to 1, and is not judged",
+        source="above 1 the decay is stronger than the loss; a converged network comes to 1, and is not checked",
     ),
     Threshold(
         name="epsilon", value=1e-10, unit="of the gradient",
@@ -124,12 +124,12 @@ _TABLE = (
     ),
     Threshold(
         name="faint gradients", value=0.01, unit="of the numbers",
-        source="a choice; only judged of an epsilon below the threshold above",
+        source="a choice; only checked for an epsilon below the threshold above",
     ),
     # -- data
     Threshold(
         name="target size", value=30, unit="rms",
-        source="a choice: more than an output of size 1 reaches in a few hundred steps; not judged of nets that learn",
+        source="a choice: more than an output of size 1 reaches in hundreds of steps; only checked if little is learnt",
     ),
     Threshold(
         name="labels for a verdict", value=64, unit="labels",
@@ -137,11 +137,11 @@ _TABLE = (
     ),
     Threshold(
         name="steps for a last resort", value=100, unit="steps",
-        source="a choice: the frequencies are learnt first, by healthy nets too, within 60 steps",
+        source="a choice: the frequencies are learnt first, by healthy networks too, within 60 steps",
     ),
     Threshold(
         name="plateau at guess", value=0.03, unit="of the guess, to both sides",
-        source="what a net has that learnt the labels' frequencies and nothing else; measured (docs/faults.md)",
+        source="the loss of a network that learnt the labels' frequencies and nothing else; measured (docs/faults.md)",
     ),
     Threshold(
         name="shared examples", value=0.01, unit="of the held-out ones",

@@ -2,11 +2,14 @@
 
 from backlight.autograd import Tensor, as_tensor
 from backlight.autograd.tensor_base import Operand
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
 
 class Tanh(Module):
     """tanh of each number: between -1 and 1, steepest at 0, flat (saturated) beyond ±3."""
+
+    layer_kind = Kind("activation", (-1.0, 1.0), bounded=True)
 
     def forward(self, x: Operand) -> Tensor:
         """Return tanh x."""
@@ -16,6 +19,8 @@ class Tanh(Module):
 class ReLU(Module):
     """Positive numbers as they are, 0 for the others. A unit that is never positive learns nothing: it is dead."""
 
+    layer_kind = Kind("activation", one_sided=True)
+
     def forward(self, x: Operand) -> Tensor:
         """Return max(0, x)."""
         return as_tensor(x).relu()
@@ -23,6 +28,8 @@ class ReLU(Module):
 
 class Sigmoid(Module):
     """1 / (1 + exp(-x)) of each number: between 0 and 1."""
+
+    layer_kind = Kind("activation", (0.0, 1.0), bounded=True)
 
     def forward(self, x: Operand) -> Tensor:
         """Return 1 / (1 + exp(-x))."""
@@ -34,6 +41,8 @@ class GELU(Module):
 
     Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2.
     """
+
+    layer_kind = Kind("activation")
 
     def forward(self, x: Operand) -> Tensor:
         """Return x Φ(x)."""

@@ -8,6 +8,7 @@ from backlight.autograd.tensor_base import Operand
 from backlight.core import Array, ConfigError, ShapeError
 from backlight.core.arguments import check_number, check_rng, check_share, check_whole
 from backlight.nn.decode_step import KeyValueCache, in_columns
+from backlight.nn.kind import Kind
 from backlight.nn.layers import Linear
 from backlight.nn.module import Module, as_input
 
@@ -32,6 +33,8 @@ class CausalSelfAttention(Module):
         ShapeError: the last axis is not C long.
     Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.2.
     """
+
+    layer_kind = Kind("attention", settings=("num_heads", "dropout"))
 
     def __init__(
         self, embed_dim: int, num_heads: int, *, dropout: float = 0.0, scale: float = 1.0,

@@ -10,6 +10,7 @@ from backlight.autograd.tensor_base import Operand
 from backlight.core import ShapeError
 from backlight.core.arguments import check_rng, check_whole
 from backlight.nn import init
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module, as_input
 
 
@@ -37,6 +38,8 @@ class CausalConv1d(Module):
         ShapeError: the input is not (B, T, I).
     Source: van den Oord et al. 2016, arXiv:1609.03499, section 2.1.
     """
+
+    layer_kind = Kind("convolution", settings=("kernel_size", "dilation"))
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int, *, dilation: int = 1, nonlinearity: str = "linear",

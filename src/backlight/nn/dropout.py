@@ -6,6 +6,7 @@ from backlight.autograd import Tensor, apply, as_tensor
 from backlight.autograd.ops.dropout import Dropout as DropoutOp
 from backlight.autograd.tensor_base import Operand
 from backlight.core.arguments import check_rng, check_share
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
 
@@ -22,6 +23,8 @@ class Dropout(Module):
     Raises: ConfigError: p outside its range, or no rng.
     Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014, "Dropout".
     """
+
+    layer_kind = Kind("dropout", settings=("p",))
 
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
         check_share(p=p)

@@ -11,6 +11,7 @@ from backlight.autograd.tensor_base import Operand
 from backlight.core import IndexingError, OperandError, ShapeError
 from backlight.core.arguments import check_flag, check_number, check_rng, check_whole, shown
 from backlight.nn import init
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module, as_input
 
 
@@ -37,6 +38,8 @@ class Linear(Module):
         ShapeError: the input's last axis is not `in_features` long.
     Source: He et al. 2015, arXiv:1502.01852, eq. 10, for the initialisation.
     """
+
+    layer_kind = Kind("linear")
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, nonlinearity: str = "linear",
@@ -87,6 +90,8 @@ class Embedding(Module):
     Source: Bengio et al. 2003, section 2: the mapping C.
     """
 
+    layer_kind = Kind("embedding")
+
     def __init__(
         self, num_embeddings: int, embedding_dim: int, *, scale: float = 1.0, rng: np.random.Generator | None = None
     ) -> None:
@@ -123,6 +128,8 @@ class PositionalEmbedding(Module):
     Source: Gehring et al. 2017, arXiv:1705.03122, section 3.1; Radford et al. 2018 for the decoder-only form.
     """
 
+    layer_kind = Kind("embedding")
+
     def __init__(
         self, num_positions: int, embedding_dim: int, *, scale: float = 0.02, rng: np.random.Generator | None = None
     ) -> None:
@@ -151,6 +158,8 @@ class PositionalEmbedding(Module):
 class Flatten(Module):
     """Join all axes but the first: (B, T, E) -> (B, T E)."""
 
+    layer_kind = Kind("shape")
+
     def forward(self, x: Operand) -> Tensor:
         """Return x as a matrix with one row an example."""
         x = as_tensor(x)
@@ -174,6 +183,8 @@ class FlattenConsecutive(Module):
         ShapeError: an input without the three axes, or T not a multiple of n.
     Source: lecture 6 of "Neural Networks: Zero to Hero"; van den Oord et al. 2016, arXiv:1609.03499, figure 3.
     """
+
+    layer_kind = Kind("shape", settings=("n",))
 
     def __init__(self, n: int) -> None:
         check_whole(n=n)
@@ -208,6 +219,8 @@ class Sequential(Module):
     Raises:
         OperandError: something that is not a module.
     """
+
+    layer_kind = Kind("container")
 
     def __init__(self, *layers: Module) -> None:
         for at, layer in enumerate(layers):

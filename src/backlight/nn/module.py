@@ -11,6 +11,8 @@ from backlight.autograd.flat import FlatParameters, zero_gradients
 from backlight.autograd.tensor_base import Operand, as_dtype
 from backlight.core import Array, ConfigError, GraphError, OperandError, ShapeError
 from backlight.core.arguments import shown
+from backlight.nn.kind import OTHER
+from backlight.nn.kind import Kind as LayerKind
 
 Kind = TypeVar("Kind", Parameter, Buffer)
 Hook = Callable[["Module", tuple[Any, ...], Tensor], None]
@@ -23,6 +25,8 @@ class Module:
         training: True after `train()`, False after `eval()`; layers such as dropout differ between the two.
     """
 
+    layer_kind: ClassVar[LayerKind] = OTHER
+    """What a layer does; every layer of this package says so. A model is "other"."""
     training: bool = True
     _forward_hooks: tuple[Hook, ...] = ()
     _former: ClassVar[Mapping[str, str]] = {}

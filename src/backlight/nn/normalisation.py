@@ -12,6 +12,7 @@ from backlight.autograd.ops.normalisation import LayerNorm as LayerNormOp
 from backlight.autograd.tensor_base import Operand
 from backlight.core import ConfigError, ShapeError
 from backlight.core.arguments import check_number, check_whole, is_number, shown
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module, as_input, check_module
 
 
@@ -41,6 +42,8 @@ class BatchNorm1d(Module):
         ShapeError: the last axis is not `num_features` long; or, in training mode, there is a single row.
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2.
     """
+
+    layer_kind = Kind("batch_norm", settings=("eps", "momentum"))
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         check_whole(num_features=num_features)
@@ -99,6 +102,8 @@ class LayerNorm(Module):
     Raises: ShapeError: the last axis is not C long.
     Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450, eq. 4.
     """
+
+    layer_kind = Kind("norm", settings=("eps",))
 
     def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5) -> None:
         sizes = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)

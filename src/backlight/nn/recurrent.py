@@ -11,6 +11,7 @@ from backlight.autograd.tensor_base import Operand
 from backlight.core import Array, FloatArray, ShapeError
 from backlight.core.arguments import check_rng, check_whole
 from backlight.nn import init
+from backlight.nn.kind import Kind
 from backlight.nn.module import Module, as_input
 
 
@@ -99,6 +100,8 @@ class RNN(Recurrent):
     Source: Elman 1990, "Finding structure in time".
     """
 
+    layer_kind = Kind("recurrent", (-1.0, 1.0), bounded=True, settings=("hidden_size",))
+
     op = ops.RNN
     gates = 1
 
@@ -113,6 +116,8 @@ class GRU(Recurrent):
         r, the update gate z and the candidate n, in this order. Of r and z only the sum of the biases matters.
     Source: Cho et al. 2014, arXiv:1406.1078, section 2.3.
     """
+
+    layer_kind = Kind("recurrent", (-1.0, 1.0), settings=("hidden_size",))
 
     op = ops.GRU
     gates = 3
@@ -133,6 +138,8 @@ class LSTM(Recurrent):
         gate f, the candidate g and the output gate o, in this order. PyTorch adds a second bias.
     Source: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000, for the forget gate and its first bias.
     """
+
+    layer_kind = Kind("recurrent", (-1.0, 1.0), settings=("hidden_size",))
 
     op = ops.LSTM
     gates = 4

@@ -3,9 +3,8 @@
 write_report(watcher.measurements, Path("report.html"), title="my net")
 """
 
-from backlight.report.bearing import BEARS_ON
 from backlight.report.page import html_page
 from backlight.report.pictures import Drawing, drawings
 from backlight.report.writing import report, write_report
 
-__all__ = ["BEARS_ON", "Drawing", "drawings", "html_page", "report", "write_report"]
+__all__ = ["Drawing", "drawings", "html_page", "report", "write_report"]

@@ -8,8 +8,7 @@ from html import escape
 from backlight.health import Diagnosis, Evidence, Finding
 from backlight.health.explained import explained, lessons_on
 from backlight.health.findings import number
-from backlight.health.text import summary
-from backlight.report.bearing import BEARS_ON
+from backlight.health.text import details, summary
 from backlight.report.pictures import Drawing
 from backlight.report.style import STYLE
 
@@ -39,7 +38,7 @@ def html_page(
         summary=escape(summary(diagnosis)),
         findings=findings,
         others=f"<h2>{'Further pictures' if findings else 'Pictures'}</h2>\n{others}" if others else "",
-        checked=_sentence("Looked at", diagnosis.checked) + _sentence("Not measured", diagnosis.unknown),
+        checked="".join(f"<p>{escape(label)}: {escape(names)}.</p>\n" for label, names in details(diagnosis)),
     )
 
 
@@ -81,7 +80,7 @@ def _facts(facts: Iterable[tuple[str, str]]) -> str:
 
 def _finding(place: int, finding: Finding, left: dict[str, Drawing]) -> str:
     """Return a finding with its pictures, which are taken out of `left`."""
-    names = [name for name in BEARS_ON.get(finding.id, ()) if name in left]
+    names = [name for name in finding.figures if name in left]
     shown = "\n".join(_figure(name, left.pop(name)) for name in names)
     more = len(finding.where) - _NAMES
     where = ", ".join(f"<code>{escape(name)}</code>" for name in finding.where[:_NAMES])
@@ -144,7 +143,3 @@ def _figure(name: str, drawing: Drawing) -> str:
 
 def _data(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def _sentence(what: str, names: Sequence[str]) -> str:
-    return f"<p>{what}: {escape(', '.join(names))}.</p>\n" if names else ""

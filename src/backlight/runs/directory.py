@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from backlight.core import Array, RunError
 from backlight.runs.atomic import create_folder_atomically, read_whole, sweep, write_atomically
-from backlight.runs.failures import cannot_read, damaged, shown
+from backlight.runs.failures import cannot_read, cannot_write, damaged, shown
 from backlight.runs.lock import only_trainer
 from backlight.runs.strict_json import JSON, parse_object, plain, read_object, to_bytes, to_text
 from backlight.runs.tensors import encode, load_tensors, save_tensors
@@ -162,17 +162,22 @@ class RunDirectory:
         """Return the records; none where none were saved yet."""
         return self._load_lines(METRICS)
 
-    def save_health(self, lines: Sequence[bytes]) -> None:
-        """Write `health.jsonl`, all of it anew: what was measured on the network, an object a line, line ends included.
+    def append_health(self, lines: bytes) -> None:
+        """Append whole lines to `health.jsonl`, the record stream of a watched network."""
+        try:
+            with (self.path / HEALTH).open("ab") as file:
+                file.write(lines)
+        except OSError as error:
+            raise cannot_write(self.path / HEALTH, error, state="what was there before still is") from error
 
-        The lines are given as they are to stand there: most of them stand there already, and writing JSON takes longer
-        than writing bytes.
-        """
-        write_atomically(self.path / HEALTH, b"".join(lines))
+    def save_health(self, stream: bytes) -> None:
+        """Write `health.jsonl`, all of it anew, in one step."""
+        write_atomically(self.path / HEALTH, stream)
 
-    def load_health(self) -> list[dict[str, Any]]:
-        """Return what was measured on the network; nothing where it was not watched."""
-        return self._load_lines(HEALTH)
+    def load_health(self) -> bytes:
+        """Return the record stream; nothing where the network was not watched."""
+        path = self.path / HEALTH
+        return read_whole(path, remedy="Delete it, and the run goes on without it") if path.is_file() else b""
 
     def _load_lines(self, name: str) -> list[dict[str, Any]]:
         path = self.path / name

@@ -19,6 +19,7 @@ _WRITING: dict[int, tuple[str, str]] = {
     errno.EEXIST: ("a file or folder is in the way", "Choose another name or folder"),
     errno.ENOTEMPTY: ("a folder of that name is in the way", "Choose another name or folder"),
     errno.ENAMETOOLONG: ("the name is too long for the disk", "Give it a shorter name"),
+    errno.EINVAL: ("the system allows no such name", "Choose another name or folder"),
     errno.EIO: ("the disk reports a fault", f"Check the disk, or {_ELSEWHERE}"),
 }
 

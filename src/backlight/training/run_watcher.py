@@ -1,142 +1,173 @@
-"""The watcher that the training of a run carries, and the file that it leaves there."""
+"""The watcher that the training of a run carries, and the record stream that it leaves there."""
 
-import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from backlight.core import Array, RunError
+from backlight.core import Array, DataError, RunError
 from backlight.nn import Module
 from backlight.optim.optimiser import Optimiser
 from backlight.runs import RunDirectory
-from backlight.watch import Kept
-from backlight.watch.ours.watcher import ModuleWatcher
-from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, SplitFacts, StepRecord
-from backlight.watch.records_json import from_json, to_json
-from backlight.watch.watcher import Sealed
-
-MOST_RECORDS = 60
-"""How many records a run keeps besides the latest: a few megabytes, of a large network."""
+from backlight.watch.backlight_nn import BacklightAdapter
+from backlight.watch.passes import named_inputs
+from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, NonFinite, SplitFacts
+from backlight.watch.stream import line_of, network_of, records_of
+from backlight.watch.stream_reader import kept_bytes, parse
+from backlight.watch.watcher import Watcher
 
 
-class RunWatcher(ModuleWatcher):
-    """Watches the training of a run and changes no bit of it.
+class RunWatcher(Watcher):
+    """Watches the training of a run. Recording does not change the training: results are bit-identical.
 
-    Its hooks are on during recorded steps only: everything else (the steps between, the looks at the dev split) takes
-    its quick ways, which hooks would close.
+    Its hooks are on during recorded steps only: the steps between and the evaluations are computed by compiled steps,
+    which do without modules, and so without their hooks.
 
     Args:
         model: the network.
         optimiser: what steps it.
-        every: from how many steps one is recorded, once the first few are over.
+        every: every how many steps one is recorded, after the first few.
         split: what the parts of the text have in common.
+        run: where the stream goes.
     """
 
-    def __init__(self, model: Module, *, optimiser: Optimiser, every: int, split: SplitFacts | None) -> None:
-        super().__init__(model, optimiser=optimiser, every=every)
+    def __init__(
+        self, model: Module, *, optimiser: Optimiser, every: int, split: SplitFacts | None, run: RunDirectory
+    ) -> None:
+        super().__init__(BacklightAdapter(model), optimisers=[optimiser], every=every, stream=_RunStream(run))
+        self._run = run
         self._split = split
-        self._kept = Kept(every, most=MOST_RECORDS)
-        self._lines: dict[int, bytes] = {}
-        self._saved_facts: Measurements | None = None
+        self._resumed = False
+
+    # -- in a step -----------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._watch_optimiser()
+        self._optimisers.attach()
 
-    def _look(self) -> None:
+    def _attach(self) -> None:
         """Wait until the step begins."""
 
-    def starting(self, *inputs: Array) -> None:
-        """Tell that a training step begins, and with which ids."""
-        self._given = inputs
+    def before_step(self, *inputs: Array) -> None:
+        """Report that a training step begins, and with which ids."""
         if self._recording:
+            self._passes.inputs[0] = named_inputs(self.adapter, inputs, {})
             self._capture.attach()
 
-    def _seal(self, loss: Any, value: float) -> Sealed:
+    def before_backward(self) -> None:
+        """Report that the backward pass begins. One before it, which a compiled step is checked by, does not count."""
+        if self._recording:
+            self._capture.forget_gradients()
+            self._left_over = None
+
+    def after_step(self, nats: float, loss: Any) -> None:
+        """Report that a training step is over.
+
+        Args:
+            nats: its loss.
+            loss: the same in its graph, if there is one.
+        """
+        self._reported = True
         self._capture.detach()
-        return super()._seal(loss, value)
+        self._end_step(loss, nats)
 
-    def broken(self, run: Callable[[], Any]) -> None:
-        """Find out where the loss became what is no number: `run` computes it once more."""
+    def locate(self, run: Callable[[], Any] | None = None) -> NonFinite:
+        """Return where a number first is not finite; see `Watcher.locate`."""
         self._capture.detach()
-        if self._first_nonfinite is None:
-            self._first_nonfinite = self.located(run)
+        return super().locate(run)
 
-    # -- the file ------------------------------------------------------------------------------------------------------
+    # -- the stream ----------------------------------------------------------------------------------------------------
 
-    def save(self, run: RunDirectory) -> None:
-        """Write `health.jsonl`: first what is known of the network, then the records, a line each."""
-        if not self._kept and self._saved_facts is None:
+    def _begin_stream(self) -> None:
+        if self._resumed:
             return
-        self._lines = {one.step: self._lines.get(one.step) or _line(to_json(one.record())) for one in self._kept}
-        facts = replace(self.measurements(), steps=(), losses=(), evaluations=())
-        run.save_health([_line(to_json(facts)), *self._lines.values()])
+        super()._begin_stream()
+        if self._split is not None:
+            self._writer.write("split", self._split)
 
-    def restore(self, run: RunDirectory, step: int) -> None:
-        """Go on from what an earlier sitting left, up to a step."""
+    def state_dict(self) -> dict[str, Array]:
+        """Return what the next records depend on besides the run. The stream is then complete up to here."""
+        self._writer.flush()
+        return self._measurer.dead_units.state_dict()
+
+    def restore(self, step: int, state: Mapping[str, Array]) -> None:
+        """Go on from what an earlier sitting left.
+
+        Args:
+            step: how many steps had been taken.
+            state: what `state_dict` gave then.
+        """
         self.taken = step
-        found = _loaded(run)
+        self._measurer.dead_units.load_state_dict(state)
+        data, found = _loaded(self._run)
         if found is None:
             return
-        self._saved_facts = found
-        self._kept = Kept(self.every, (_Read(one) for one in found.steps if one.step < step), most=MOST_RECORDS)
-        self._first_nonfinite = found.first_nonfinite
+        if data.startswith(b'{"type"'):
+            data = data[: kept_bytes(data, step, _name(self._run))]
+        else:  # version 1
+            data = b"".join(line_of(*one) for one in records_of(found))
+            data = data[: kept_bytes(data, step, _name(self._run))]
+        self._run.save_health(data)
+        self._resumed = bool(data)
+        if not data:
+            return
+        kept = parse(data, _name(self._run))
+        self._first_nonfinite = kept.first_nonfinite
+        self._not_measured = {one.what: one for one in kept.not_measured}
+        if kept.layers:
+            self._writer.network = line_of("network", network_of(kept, 0))
 
-    def _facts(self) -> Measurements:
-        """Return what is known; of what this sitting has not seen yet, what an earlier one saw."""
-        own, saved = super()._facts(), self._saved_facts
-        return own if saved is None or self._loss is not None else replace(saved, framework="backlight")
 
+class _RunStream:
+    """The record stream of a run."""
 
-class _Read(Sealed):
-    """A record that was read from a file."""
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
 
-    def __init__(self, record: StepRecord) -> None:
-        super().__init__(record.step)
-        self._record = record
+    def append(self, lines: bytes) -> None:
+        """Append whole lines."""
+        self._run.append_health(lines)
 
-    def _opened(self) -> StepRecord:
-        raise AssertionError  # it is open
+    def close(self) -> None:
+        """Take no more."""
 
 
 def load_measurements(run: RunDirectory) -> Measurements | None:
     """Return what was measured while a run was trained; None if it was not watched.
 
-    Losses and evaluations are those of `metrics.jsonl`.
-
     Raises:
-        RunError: `health.jsonl` or `metrics.jsonl` is damaged.
+        RunError: `health.jsonl` is damaged; or, if it is of version 1, which has no losses, `metrics.jsonl`.
     """
-    found = _loaded(run)
-    if found is None:
-        return None
+    found = _loaded(run)[1]
+    return found if found is None or found.losses else with_losses(found, run)
+
+
+def with_losses(seen: Measurements, run: RunDirectory) -> Measurements:
+    """Return measurements with the losses and evaluations of `metrics.jsonl`."""
     metrics = run.load_metrics()
     return replace(
-        found,
+        seen,
         losses=tuple(LossPoint(step=one["step"], loss=_number(one["loss"])) for one in metrics if "loss" in one),
         evaluations=tuple(
-            EvaluationPoint(step=one["step"], dev=_number(one["dev_nats"]), train=_number(one["train_nats"]))
+            EvaluationPoint(step=one["step"], dev=_number(one["dev_nats"]), train=one["train_nats"])
             for one in metrics
             if "dev_nats" in one
         ),
     )
 
 
-def _loaded(run: RunDirectory) -> Measurements | None:
-    lines = run.load_health()
-    if not lines:
-        return None
-    try:
-        facts, *records = lines
-        steps = tuple(from_json(StepRecord, one) for one in records)
-        return replace(from_json(Measurements, facts), steps=steps)
-    except ValueError as error:
-        raise RunError(f"health.jsonl of {run.path} cannot be read: {error} Or delete it.") from error
-
-
-def _line(values: dict[str, Any]) -> bytes:
-    return json.dumps(values, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-
-
 def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
+
+
+def _loaded(run: RunDirectory) -> tuple[bytes, Measurements | None]:
+    data = run.load_health()
+    if not data:
+        return data, None
+    try:
+        return data, parse(data, _name(run))
+    except DataError as error:
+        raise RunError(f"{error} Or delete it.") from error
+
+
+def _name(run: RunDirectory) -> str:
+    return f"health.jsonl of {run.path}"

@@ -98,7 +98,9 @@ class Trainer:
         self._stepper = Stepper(self.model)
         self._watcher: RunWatcher | None = None
         if self.watch_every is not None:
-            self._watcher = RunWatcher(self.model, optimiser=self._optimiser, every=self.watch_every, split=self.split)
+            self._watcher = RunWatcher(
+                self.model, optimiser=self._optimiser, every=self.watch_every, split=self.split, run=self.run
+            )
         self._average: FloatArray | None = None if self.recipe.average is None else self._flat.data.copy()
         self._log_every = max(1, self.recipe.steps // LOSS_RECORDS)
         per_example = self.train.targets / len(self.train)
@@ -139,17 +141,19 @@ class Trainer:
         batch = self.train.sample(self.recipe.batch_size, self.rng)
         optimiser = self._optimiser
         if self._watcher is not None:
-            self._watcher.starting(batch.x)
+            self._watcher.before_step(batch.x)
         nats = self._stepper.forward(batch)
         optimiser.lr = self._rate(self.step)
         if not math.isfinite(nats):
             self._diverged(nats, batch)
+        if self._watcher is not None:
+            self._watcher.before_backward()
         self._stepper.backward()
         if self.recipe.clip is not None:
             clip_grad_norm(self._flat, self.recipe.clip)
         optimiser.step()
         if self._watcher is not None:
-            self._watcher.step(nats if self._stepper.end is None else self._stepper.end)
+            self._watcher.after_step(nats, self._stepper.end)
         if self._average is not None:
             self._move_average()
         if self.step % self._log_every == 0:
@@ -168,8 +172,7 @@ class Trainer:
     def _diverged(self, nats: float, batch: Batch) -> None:
         self.run.save_metrics(self._metrics)
         if self._watcher is not None:
-            self._watcher.broken(lambda: self.model.loss(batch))
-            self._watcher.save(self.run)
+            self._watcher.note_nonfinite(self._watcher.locate(lambda: self.model.loss(batch)))
         kept = (
             f"The weights of step {self._best.step} (dev {self._best.dev_nats:.4f}) are kept in {self.run.path}."
             if self._best.dev_nats is not None
@@ -209,6 +212,8 @@ class Trainer:
                 characters_per_second=pace,
             )
             self._metrics.append(record.to_json())
+            if self._watcher is not None:
+                self._watcher.evaluation(dev=dev_nats, train=record.train_nats)
             self._loss_sum, self._loss_count = 0.0, 0
             self._marked, self._marked_step = now, self.step
             if best:
@@ -219,13 +224,13 @@ class Trainer:
     def save(self) -> None:
         """Write everything that the next step depends on, so that `restore` continues with the same bits."""
         self.run.save_metrics(self._metrics)
-        if self._watcher is not None:
-            self._watcher.save(self.run)
         arrays: dict[str, Array] = {"parameters": self._flat.data}
         if self._average is not None:
             arrays["average"] = self._average
         arrays |= {f"buffer.{name}": buffer.array for name, buffer in self.model.named_buffers()}
         arrays |= {f"optimiser.{name}": array for name, array in self._optimiser.state_dict().items()}
+        if self._watcher is not None:
+            arrays |= {f"watch.{name}": array for name, array in self._watcher.state_dict().items()}
         facts: dict[str, Any] = {
             "step": self.step,
             "rng": self.rng.bit_generator.state,
@@ -256,6 +261,7 @@ class Trainer:
             self._average[...] = arrays.pop("average")
         for name, buffer in self.model.named_buffers():
             buffer.array[...] = arrays.pop(f"buffer.{name}")
+        watched = {name: arrays.pop(name) for name in list(arrays) if name.startswith("watch.")}
         prefix = "optimiser."
         self._optimiser.load_state_dict({name.removeprefix(prefix): array for name, array in arrays.items()})
         self.step = facts["step"]
@@ -272,7 +278,7 @@ class Trainer:
             )
         self._metrics = [record for record in records if _before(record, self.step)]
         if self._watcher is not None:
-            self._watcher.restore(self.run, self.step)
+            self._watcher.restore(self.step, {name.removeprefix("watch."): one for name, one in watched.items()})
 
     @property
     def best_step(self) -> int:

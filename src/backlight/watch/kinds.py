@@ -1,33 +1,17 @@
-"""What a layer does, by the name of its class: the same names in this package and in PyTorch."""
+"""What a layer does, by the name of its class, and what a function does that stands in for a layer.
+
+PyTorch's classes, and classes of one's own that are called as these are, as the lectures' are. A layer of this package
+says what it does itself (`backlight.nn.kind`).
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
-from backlight.watch.records import Role
+from backlight.nn.kind import OTHER, Kind, Role
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What is known of a class of layers.
-
-    Attributes:
-        role: what it does.
-        range: what its output cannot leave, if there is such a thing.
-        bounded: whether it is flat near the ends of that range.
-        one_sided: whether it is 0, without a gradient, for all negative inputs.
-    """
-
-    role: Role
-    range: tuple[float, float] | None = None
-    bounded: bool = False
-    one_sided: bool = False
-
-
-OTHER: Final = Kind("other")
-_SQUASHES = Kind("activation", (-1.0, 1.0), bounded=True)
-_GATE = Kind("activation", (0.0, 1.0), bounded=True)
-_HINGE = Kind("activation", one_sided=True)
+_TANH_LIKE = Kind("activation", (-1.0, 1.0), bounded=True)
+_SIGMOID_LIKE = Kind("activation", (0.0, 1.0), bounded=True)
+_RELU_LIKE = Kind("activation", one_sided=True)
 _SOFTMAX = Kind("softmax", (0.0, 1.0), bounded=True)
 
 _BY_ROLE: Final[dict[Role, str]] = {
@@ -39,7 +23,7 @@ _BY_ROLE: Final[dict[Role, str]] = {
     "activation": "GELU SiLU Mish ELU SELU CELU LeakyReLU PReLU RReLU Softplus Hardswish LogSigmoid GLU Tanhshrink",
     "softmax": "LogSoftmax",
     "dropout": "Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout",
-    "recurrent": "LSTM GRU RNNCell LSTMCell GRUCell",
+    "recurrent": "RNNCell LSTMCell GRUCell",
     "attention": "MultiheadAttention CausalSelfAttention",
     "pooling": "MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d "
     "AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d LPPool1d LPPool2d",
@@ -49,9 +33,9 @@ _BY_ROLE: Final[dict[Role, str]] = {
 
 KINDS: Final[dict[str, Kind]] = {
     **{name: Kind(role) for role, names in _BY_ROLE.items() for name in names.split()},
-    **dict.fromkeys(("Tanh", "Softsign", "Hardtanh"), _SQUASHES),
-    **dict.fromkeys(("Sigmoid", "Hardsigmoid"), _GATE),
-    **dict.fromkeys(("ReLU", "ReLU6"), _HINGE),
+    **dict.fromkeys(("Tanh", "Softsign", "Hardtanh"), _TANH_LIKE),
+    **dict.fromkeys(("Sigmoid", "Hardsigmoid"), _SIGMOID_LIKE),
+    **dict.fromkeys(("ReLU", "ReLU6"), _RELU_LIKE),
     **dict.fromkeys(("Softmax", "Softmax2d", "Softmin"), _SOFTMAX),
     "LSTM": Kind("recurrent", (-1.0, 1.0)),
     "GRU": Kind("recurrent", (-1.0, 1.0)),
@@ -60,9 +44,9 @@ KINDS: Final[dict[str, Kind]] = {
 """What each class is. A class that is not here counts as the first of its base classes that is."""
 
 FUNCTIONS: Final[dict[str, Kind]] = {
-    **dict.fromkeys(("tanh", "softsign", "hardtanh"), _SQUASHES),
-    **dict.fromkeys(("sigmoid", "hardsigmoid"), _GATE),
-    **dict.fromkeys(("relu", "relu6"), _HINGE),
+    **dict.fromkeys(("tanh", "softsign", "hardtanh"), _TANH_LIKE),
+    **dict.fromkeys(("sigmoid", "hardsigmoid"), _SIGMOID_LIKE),
+    **dict.fromkeys(("relu", "relu6"), _RELU_LIKE),
     "softmax": _SOFTMAX,
     **dict.fromkeys(("gelu", "silu", "mish", "elu", "selu", "leaky_relu", "softplus", "glu"), Kind("activation")),
     "dropout": Kind("dropout"),

@@ -1,15 +1,212 @@
-"""What was measured on the parameters in one step, and how it becomes records."""
+"""The parameters in one recorded step: their numbers before it, the gradients, and how far they moved."""
 
 import math
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 
-from backlight.watch.numbers import Block
-from backlight.watch.records import ParameterRecord
+from backlight.watch.adapter import Adapter
+from backlight.watch.calls import numel
+from backlight.watch.layers import Layers
+from backlight.watch.numbers import Block, Buffers, Layout
+from backlight.watch.records import NotMeasured, ParameterFacts, ParameterRecord
+
+SAMPLED: Final = 1 << 16
+"""Of a parameter of more numbers, the change in a step is measured on evenly spaced ones: no copy of it is kept."""
+
+_NO_MATRICES = frozenset({"norm", "batch_norm", "embedding"})
+
+DATA, GRADIENT, UPDATE = range(3)
+"""The parts of a block: first the parameters, then their gradients, then how far they moved."""
 
 
-class ParameterNumbers:
+class Parameters:
+    """A network's parameters under watch.
+
+    Args:
+        adapter: the network and its framework.
+        layers: its layers.
+
+    Attributes:
+        names, tensors: of those that can be measured, in the network's order.
+        not_measured: the others, and why.
+        remembered: whether they were measured before this step.
+    """
+
+    def __init__(self, adapter: Adapter, layers: Layers) -> None:
+        self._adapter = adapter
+        self._all = adapter.named_parameters()
+        reasons = {name: adapter.why_not_measured(one) for name, one in self._all.items()}
+        self.not_measured = tuple(
+            NotMeasured(what=name, because=reason) for name, reason in reasons.items() if reason is not None
+        )
+        self.names = [name for name, reason in reasons.items() if reason is None]
+        self.tensors = [self._all[name] for name in self.names]
+        self._owners = {id(one): m for _, m in adapter.named_modules() for one in adapter.owned(m).values()}
+        roles = {name: self._role(layers, one) for name, one in self._all.items()}
+        self._tables = {name for name, role in roles.items() if role == "embedding"}
+        self._matrices = {name for name, one in self._all.items() if _is_matrix(one.shape, roles[name])}
+        self._sparse: set[int] = set()
+        # matrices whose units have all had the same weights so far: once they differ, they are not compared again
+        self._maybe_identical = [at for at, name in enumerate(self.names) if name in self._matrices]
+        self._different: dict[int, bool] = {}
+        self._make_room()
+        self.clear()
+
+    def _role(self, layers: Layers, tensor: Any) -> str:
+        layer = layers.by_module.get(self._owners.get(id(tensor)))
+        return "other" if layer is None else layer.kind.role
+
+    def _make_room(self) -> None:
+        """Make room for parameters of these sizes."""
+        count = len(self.tensors)
+        self._shapes = [one.shape for one in self.tensors]
+        sizes = [numel(one) for one in self.tensors]
+        self._spacing = [_spacing(size, shape) for size, shape in zip(sizes, self._shapes, strict=True)]
+        self._sampled = any(step > 1 for step in self._spacing)
+        self._before = Buffers(() if self._sampled else map(self._adapter.copied, self.tensors))
+        self._layout = Layout(3 * count)
+        for at, (name, size) in enumerate(zip(self.names, sizes, strict=True)):
+            self._layout.want(DATA * count + at, size)
+            self._layout.want(GRADIENT * count + at, size, histogram=name in self._matrices)
+            self._layout.want(UPDATE * count + at, -(-size // self._spacing[at]))
+        self._block: Block | None = None
+
+    def clear(self) -> None:
+        """Forget the step before."""
+        self._block = None
+        self._graded: set[int] = set()
+        self._identical: dict[int, bool] = {}
+        self.remembered = self._updated = False
+
+    @property
+    def block(self) -> Block:
+        """Where the measurements of this step stand."""
+        if self._block is None:
+            self._block = Block(self._layout)
+        return self._block
+
+    # -- in the step ---------------------------------------------------------------------------------------------------
+
+    def remember(self) -> None:
+        """Measure the parameters as they are before the step, and copy what tells how far they move."""
+        if [one.shape for one in self.tensors] != self._shapes:
+            self._make_room()
+        if self.remembered:  # once more: what was measured first is void
+            self._block = None
+        self.remembered = True
+        if self._sampled:
+            self._adapter.measure(self.block, self._values())
+            self._before = Buffers(self._samples())
+        elif self.tensors:
+            self._adapter.measure(self.block, self._values(), copies=self._before)
+        if self._maybe_identical:
+            found = {at: self._adapter.identical_units(self.tensors[at]) for at in self._maybe_identical}
+            self._different |= {at: False for at, same in found.items() if same is False}
+            self._maybe_identical = [at for at, same in found.items() if same]
+        self._identical = self._different | dict.fromkeys(self._maybe_identical, True)
+
+    def read_gradients(self, of: Sequence[int] | None = None, scale: float = 1.0) -> None:
+        """Measure gradients as they are.
+
+        Args:
+            of: which parameters, also those that were read before; None for all that were not.
+            scale: what the gradients are multiplied by, and are divided by.
+        """
+        count = len(self.tensors)
+        if of is None:
+            of = range(count) if not self._graded else [at for at in range(count) if at not in self._graded]
+        if not of:
+            return
+        gradients = self._adapter.gradients(self.tensors if len(of) == count else [self.tensors[at] for at in of])
+        found = {at: one for at, one in zip(of, gradients, strict=True) if one is not None}
+        if scale != 1:
+            found = {at: one / scale for at, one in found.items()}
+        for at in self._graded & found.keys():
+            self._wipe(GRADIENT * count + at)
+        self._graded |= found.keys()
+        if len(found) == count:
+            self._adapter.measure(self.block, list(found.values()), start=count)
+            return
+        for at, one in found.items():
+            self._adapter.measure(self.block, [one], start=count + at)
+
+    def _wipe(self, row: int) -> None:
+        block, bins = self.block, int(self._layout.rows[row]["bins"])
+        block.broken -= bool(block.rows[row]["nonfinite"])
+        block.rows[row] = np.zeros((), block.rows.dtype)
+        if bins >= 0:
+            block.bins[bins] = 0
+
+    def read_update(self) -> None:
+        """Measure how far the parameters are from where they were remembered."""
+        if self.tensors and [one.shape for one in self.tensors] == self._shapes:
+            now = self._samples() if self._sampled else self._values()
+            self._adapter.measure(self.block, now, start=2 * len(self.tensors), less=self._before)
+        self._updated = True
+
+    def _values(self) -> Sequence[Any]:
+        return self._adapter.values_of(self.tensors)
+
+    def _samples(self) -> list[Any]:
+        pairs = zip(self.tensors, self._spacing, strict=True)
+        return [self._adapter.sampled(one, step) for one, step in pairs]
+
+    def left_over(self, groups: Callable[[], Mapping[int, int]]) -> float:
+        """Return the norm of the gradients that the parameters have now; 0 if any of these has none.
+
+        Args:
+            groups: returns whose parameters are meant, by id, since it is the optimiser that zeroes; all, if it is
+                empty.
+        """
+        gradients = self._adapter.gradients(self.tensors)
+        if all(one is None for one in gradients):
+            return 0.0
+        known = groups()
+        meant = [
+            gradient
+            for one, gradient in zip(self.tensors, gradients, strict=True)
+            if one.requires_grad and (not known or id(one) in known)
+        ]
+        return 0.0 if not meant or any(one is None for one in meant) else self._adapter.norm(meant)
+
+    # -- afterwards ----------------------------------------------------------------------------------------------------
+
+    def measured(self) -> "ParametersMeasured":
+        """Return what was measured in this step."""
+        return ParametersMeasured(
+            self.names, self.block, self._graded, self._identical, remembered=self.remembered, updated=self._updated
+        )
+
+    def facts(self, groups: Mapping[int, int] | None, reached: set[int] | None) -> tuple[ParameterFacts, ...]:
+        """Return what is known of each parameter, also of those that cannot be measured.
+
+        Args:
+            groups: the number of each parameter's group in the optimiser, by id; None without an optimiser.
+            reached: ids of the parameters that the loss depends on; None if its graph was not seen.
+        """
+        adapter = self._adapter
+        return tuple(
+            ParameterFacts(
+                name=name,
+                layer=name.rpartition(".")[0],
+                shape=tuple(one.shape),
+                weight_matrix=name in self._matrices,
+                table=name in self._tables,
+                fan_in=adapter.fan_in(one, self._owners.get(id(one))) if name in self._matrices else None,
+                requires_grad=one.requires_grad,
+                in_optimiser=None if groups is None else id(one) in groups,
+                group=None if groups is None else groups.get(id(one)),
+                reached=None if reached is None else id(one) in reached,
+                sparse=adapter.is_sparse(one),
+                dtype=str(one.dtype).removeprefix("torch."),
+            )
+            for name, one in self._all.items()
+        )
+
+
+class ParametersMeasured:
     """What was measured on the parameters in one step, as yet in the arrays."""
 
     def __init__(
@@ -24,7 +221,6 @@ class ParameterNumbers:
         self._updated = updated
 
     def _rows(self, part: int) -> Any:
-        """Return the rows of the data (0), the gradients (1) or the updates (2)."""
         count = len(self._names)
         return self._block.rows[part * count : (part + 1) * count]
 
@@ -32,26 +228,29 @@ class ParameterNumbers:
         """Return the norm of all gradients together; None if there are none."""
         if not self._graded:
             return None
-        rows = self._rows(1)[sorted(self._graded)]
-        return math.sqrt(float(rows["size"] @ rows["rms"] ** 2))
+        count = len(self._names)
+        places = sorted(self._graded)
+        sizes = self._block.layout.rows["size"][count : 2 * count][places]
+        return math.sqrt(float(sizes @ self._rows(GRADIENT)["rms"][places] ** 2))
 
     @property
     def all_finite(self) -> bool:
         """Whether all that was measured is."""
-        return not self._block.rows["nonfinite"].any()
+        return not self._block.broken
 
     def nonfinite(self, part: int) -> list[str]:
-        """Return the parameters whose data (0), gradients (1) or updates (2) are not finite."""
+        """Return the parameters of which `DATA`, `GRADIENT` or `UPDATE` is not finite."""
         return [self._names[at] for at in np.flatnonzero(self._rows(part)["nonfinite"])]
 
     def records(self) -> tuple[ParameterRecord, ...]:
-        """Return them as records."""
+        """Return it as records."""
         return tuple(self._record(at) for at in range(len(self._names))) if self._remembered else ()
 
     def _record(self, at: int) -> ParameterRecord:
         count = len(self._names)
-        data, gradient, change = (part[at] for part in map(self._rows, range(3)))
+        data, gradient, change = (self._rows(part)[at] for part in (DATA, GRADIENT, UPDATE))
         graded = at in self._graded
+        size = int(self._block.layout.rows["size"][at])
         return ParameterRecord(
             name=self._names[at],
             data=self._block.spread(at),
@@ -60,9 +259,25 @@ class ParameterNumbers:
             update_to_data=_quotient(change, data) if self._updated else None,
             moved=bool(change["least"] != 0 or change["most"] != 0) if self._updated else None,
             identical_units=self._identical.get(at),
-            faint=int(gradient["faint"]) / int(gradient["size"]) if graded else None,
+            faint=int(gradient["faint"]) / size if graded else None,
         )
 
 
-def _quotient(above: "np.void", below: "np.void") -> float:
+def _spacing(size: int, shape: Any) -> int:
+    """Return every how many numbers one is compared: of each row of a table some, and not always the same columns."""
+    row = shape[-1] if shape else 1
+    step = min(-(-size // SAMPLED), max(row, 1))
+    while math.gcd(step, row) > 1:
+        step -= 1
+    return step
+
+
+def _quotient(above: Any, below: Any) -> float:
     return float(above["std"]) / float(below["std"]) if below["std"] > 0 else math.nan
+
+
+def _is_matrix(shape: Any, role: str) -> bool:
+    if len(shape) < 2 or role in _NO_MATRICES:
+        return False
+    # a loose parameter of one row, such as a class token, is added and multiplies nothing
+    return role != "other" or shape[0] > 1

@@ -1,11 +1,11 @@
-"""What was measured on a network while it learnt: plain numbers, so that whoever judges or draws them needs no network.
+"""What was measured on a network while it was trained: plain numbers, so that checks and figures need no network.
 
 One `Measurements` is one watched training, or one examination. What does not change stands in it once (`LayerFacts`,
-`ParameterFacts`, `OptimiserFacts`, `LossFacts`); what changes stands in a `StepRecord` for each step that was recorded.
-Networks of this package and of PyTorch are measured by different code and give the same records.
+`ParameterFacts`, `OptimiserFacts`, `LossFacts`); what changes stands in a `StepRecord` for each recorded step. Networks
+of this package and of PyTorch give the same records.
 
-A number that could not be computed because something was not finite is nan. None means: not measured, or does not
-apply. In JSON both nan and infinity are null (see `records_json`).
+A number that could not be computed because something was not finite is nan. None means: not measured, not reported, or
+does not apply. How records are written to a file is described in docs/record_stream.md.
 
 Names of layers and parameters are those of `named_modules()` and `named_parameters()`. An activation that a model
 applies by a function and not by a module is a layer too (`functional`), named after the layer before it, with the
@@ -16,19 +16,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Setting = float | int | bool | str | None
+from backlight.nn.kind import Role
 
-Role = Literal[
-    "linear", "convolution", "embedding", "batch_norm", "norm", "activation", "softmax", "dropout", "recurrent",
-    "attention", "pooling", "shape", "container", "other",
-]  # fmt: skip
-"""What a layer does, whatever its class is called. "shape": moves numbers and changes none."""
+Setting = float | int | bool | str | None
 
 SATURATED = 0.97
 """A bounded activation beyond this share of its range hardly passes a gradient: 1 - tanh² < 0.06."""
 
 DEAD_WINDOW = 10
-"""A unit is dead if it was in none of the examples of so many recorded batches in a row alive."""
+"""A unit is dead if no example of this many recorded batches in a row made it active."""
 
 BINS = 48
 """Bins of every histogram."""
@@ -130,7 +126,7 @@ class ParameterFacts:
         layer: name of the module that owns it.
         shape: its axes.
         weight_matrix: whether it multiplies inputs: two axes or more, and no table of vectors. Ratios of gradient and
-            update to data are judged on these only.
+            update to data are meaningful for these only.
         table: whether it is a table of which a batch touches some rows: an embedding.
         fan_in: numbers that one output is a sum of; None for vectors and tables.
         requires_grad: whether it is meant to learn.
@@ -157,7 +153,7 @@ class ParameterFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimiserFacts:
-    """The optimiser, as it was when the watch began.
+    """The optimiser, as it was when it was first seen.
 
     Attributes:
         kind: its class: "SGD", "AdamW".
@@ -237,12 +233,12 @@ class LayerRecord:
         units: size of the channel axis: the last one, or axis 1 of a convolution's output and of what follows it.
         saturated: share of the numbers beyond `SATURATED` of the range; for softmax the share of rows whose largest
             probability is. None if not bounded.
-        dead_now: share of units that no example of this batch found alive: a one-sided unit that is 0 for all, a
-            bounded one that is saturated for all. None if neither.
+        dead_now: share of units that were not active for any example of this batch: a one-sided unit that is 0 for all,
+            a bounded one that is saturated for all. None if neither.
         dead: share of units dead for `DEAD_WINDOW` recorded batches, or for all recorded so far if they are fewer.
         dead_over: how many recorded batches that is.
-        batch: of batch norms in training mode with running statistics.
-        unit_map: where one was asked for.
+        batch: of batch norms in training mode with running statistics, in every 8th record.
+        unit_map: in every 10th record, of layers whose units can be dead.
         across: root mean square over units of the standard deviation over rows (examples, positions): how much the
             output depends on the input. 0: the same whatever is read, however far apart the units are.
     """
@@ -271,7 +267,9 @@ class ParameterRecord:
         gradient: as the optimiser found it, divided by a gradient scaler's scale; None if there was none. A sparse
             gradient counts as a dense one.
         grad_to_data: std of the gradient / std of the data, as in lecture 4. nan where the data has no spread.
-        update_to_data: std of the step's change / std of the data before it; None if the change was not seen.
+        update_to_data: std of the step's change / std of the data before it; None if the change was not seen. Of a
+        large
+            parameter, the change of evenly spaced numbers.
         moved: whether any number changed in the step; None likewise.
         identical_units: of a weight matrix: whether all output units have the same weights, which no gradient can
             ever tell apart; None otherwise.
@@ -361,7 +359,7 @@ class StepRecord:
 
     Attributes:
         step: how many steps had been taken before it.
-        loss: of its minibatch; nan if it was not told.
+        loss: of its minibatch; None if it was not reported.
         lr: of each parameter group; empty without an optimiser.
         batch_size: length of the first input's first axis; None for an input without axes.
         layers: in order of execution.
@@ -381,7 +379,7 @@ class StepRecord:
     """
 
     step: int
-    loss: float
+    loss: float | None = None
     lr: tuple[float, ...] = ()
     batch_size: int | None = None
     layers: tuple[LayerRecord, ...] = ()
@@ -412,11 +410,11 @@ class LossPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationPoint:
-    """Losses in evaluation mode after `step` steps. `train` is nan where it was not told."""
+    """Losses in evaluation mode after `step` steps. `train` is None where it was not reported."""
 
     step: int
     dev: float
-    train: float = float("nan")
+    train: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -436,7 +434,7 @@ class SplitFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """An experiment on a network: something was changed, and what it changed was looked at.
+    """An experiment on a network: something was changed, and its effect on the output was measured.
 
     Attributes:
         name: "future": the last ids of each sequence are changed, which may not change earlier logits (`expected` is
@@ -456,6 +454,21 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotMeasured:
+    """Something that could not be measured.
+
+    Attributes:
+        what: what it is: a parameter's name, "the loss", "this step".
+        because: the reason, in a few words.
+        step: the step in which it first happened; None if it holds for the whole run.
+    """
+
+    what: str
+    because: str
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
     """Everything that was measured on one network.
 
@@ -468,14 +481,15 @@ class Measurements:
         layers: in order of execution, those never called last.
         parameters: in the model's order.
         optimiser: None if none was given.
-        loss: None if no loss was told, or it was a plain number.
+        loss: None if no loss was reported, or it was a plain number.
         steps: the records. An examination has one, of training mode.
         evaluation: the same batch in evaluation mode, without gradients; of an examination only.
-        losses: loss of every step, thinned once there are many.
-        evaluations: on held-out data, where the training told of them.
-        split: what train and dev have in common, where told.
-        probes: of an examination, or where asked for.
+        losses: reported losses, thinned once there are many.
+        evaluations: on held-out data, where they were reported.
+        split: what train and dev have in common, where it was reported.
+        probes: of an examination.
         first_nonfinite: where a number first was not finite; None if all were, in the steps recorded.
+        not_measured: what could not be measured, and why.
     """
 
     framework: Literal["backlight", "torch"]
@@ -494,3 +508,4 @@ class Measurements:
     split: SplitFacts | None = None
     probes: tuple[Probe, ...] = ()
     first_nonfinite: NonFinite | None = None
+    not_measured: tuple[NotMeasured, ...] = ()

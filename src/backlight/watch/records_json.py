@@ -1,7 +1,8 @@
 """Frozen dataclasses of plain values to JSON and back, by what their fields declare.
 
-A float that is not finite becomes null. Null becomes nan where a field is a float, and None where it may be. Fields at
-their default are left out, so that a record is short and one of an older version can be read.
+A float that is not finite becomes the string "NaN", "Infinity" or "-Infinity", which both Python's `float` and
+JavaScript's `Number` read. Fields at their default are left out, so that a record is short and one of an older version
+can be read; null is not written. In files of version 1 null stands for nan where a field is a float.
 """
 
 import math
@@ -14,6 +15,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from backlight.core.errors import DataError
 
 Record = TypeVar("Record")
+
+_NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
 DIGITS = 7
 """Significant digits that are written: what a float32 has."""
@@ -60,7 +63,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return list(value) if value and type(value[0]) is int else [_plain(one) for one in value]
     if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+        if math.isfinite(value):
+            return float(f"{value:.{DIGITS}g}")
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value
 
 
@@ -84,7 +89,7 @@ def _built(hint: Any, value: Any, where: str) -> Any:
         return {key: _built(arguments[1], one, where) for key, one in value.items()}
     if is_dataclass(hint):
         return from_json(hint, value)  # type: ignore[arg-type]
-    if hint is float and (value is None or type(value) in {int, float}):
+    if hint is float and (value is None or type(value) in {int, float} or value in _NOT_FINITE):
         return math.nan if value is None else float(value)
     if (origin is Literal and value in arguments) or (hint in {int, bool, str} and type(value) is hint):
         return value
@@ -97,6 +102,8 @@ def _one_of(arguments: tuple[Any, ...], value: Any, where: str) -> Any:
     rest = [argument for argument in arguments if argument is not NoneType]
     if len(rest) == 1:
         return _built(rest[0], value, where)
+    if float in rest and value in _NOT_FINITE and str not in rest:
+        return float(value)
     if type(value) in rest:
         return value
     raise DataError(f"{where} cannot be {value!r:.60}. Measure again.")

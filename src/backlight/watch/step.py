@@ -1,233 +1,396 @@
-"""One recorded step: what was measured, as yet in the arrays that the measuring filled, and how it becomes a record."""
+"""From what was captured in a step to its record.
+
+All arrays are measured when the step ends. Their numbers are taken out of the arrays only when the record is asked for,
+since that takes longer than to measure them: see docs/log.md.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final
 
 import numpy as np
 
-from backlight.core import BoolArray
-from backlight.watch.kinds import Kind
+from backlight.core import Array, BoolArray
+from backlight.watch.adapter import Adapter
+from backlight.watch.calls import Call, Layer, Notes, Place, Wanted, numel
 from backlight.watch.logits import Logits, binary_record, logits_record
-from backlight.watch.numbers import Block
-from backlight.watch.parameters import ParameterNumbers
-from backlight.watch.pooling import pooled
+from backlight.watch.notes import MOST_NUMBERS, notes_of
+from backlight.watch.numbers import Block, Layout, measure, pooled, want_output
+from backlight.watch.parameters import ParametersMeasured
 from backlight.watch.records import (
-    BatchStatistics,
     InputRecord,
     LayerRecord,
     LogitsRecord,
-    Spread,
+    LossFacts,
     StepRecord,
-    UnitMap,
 )
-from backlight.watch.watcher import Sealed
+from backlight.watch.units import DeadUnits
 
-Measured = tuple[Block, int]
+LATER: Final = 1 << 13
+"""Logits and inputs of up to this many numbers are kept as they are until the record is asked for."""
 
+MOST_COMPARED: Final = 1 << 18
+"""Features of an input are compared on at most this many numbers."""
 
-class Layer(Protocol):
-    """What a layer is called and what it does."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the model."""
-
-    @property
-    def kind(self) -> Kind:
-        """What it does."""
+_LAYOUTS = 16
 
 
-class InputNumbers(Protocol):
-    """What was measured on one input."""
+class StepLayout:
+    """Where the measurements of a step with these calls stand; the same calls come step after step.
 
-    def record(self) -> InputRecord:
-        """Return it as a record."""
+    Attributes:
+        layout: of the block: the outputs, then the gradients, then the inputs, then the network's output.
+        measured: which of the calls have an output to measure.
+        graded: which have a gradient.
+        rows: of each call, the row of its output and that of its gradient.
+        by_layer: the calls of each layer, in order of execution.
+        sided: the layers whose units can be dead.
+        noted: the layers on which there may be notes, and their first calls.
+        inputs: the row of the first input.
+        output: the row of the network's output.
+        measures_output: whether that row is its own, since the output is no layer's.
+    """
+
+    def __init__(self, calls: Sequence[Call], inputs: Sequence[Any], output: Any) -> None:
+        self.measured = [at for at, call in enumerate(calls) if call.values is not None]
+        self.graded = [at for at, call in enumerate(calls) if call.gradient is not None]
+        outputs = {at: row for row, at in enumerate(self.measured)}
+        gradients = {at: len(self.measured) + row for row, at in enumerate(self.graded)}
+        self.rows = [(outputs.get(at), gradients.get(at)) for at in range(len(calls))]
+        own = next((outputs[at] for at in self.measured if calls[at].tensor is output), None)
+        self.inputs = len(self.measured) + len(self.graded)
+        self.output = self.inputs + len(inputs) if own is None else own
+        self.measures_output = output is not None and own is None
+        self.layout = layout = Layout(self.inputs + len(inputs) + self.measures_output)
+        self.by_layer: dict[Layer, list[int]] = {}
+        for at, call in enumerate(calls):
+            if call.values is not None:
+                want_output(layout, outputs[at], call.kind, call.shape, call.axis)
+            if call.gradient is not None:
+                layout.want(gradients[at], numel(call.gradient), histogram=True)
+            if call.layer is not None and (call.values is not None or call.output_at is not None):
+                self.by_layer.setdefault(call.layer, []).append(at)
+        for at, tensor in enumerate(inputs):
+            layout.want(self.inputs + at, numel(tensor), histogram=True)
+        if self.measures_output:
+            layout.want(self.output, numel(output), histogram=True)
+        first = [(layer, places[0]) for layer, places in self.by_layer.items()]
+        self.sided = [layer for layer, _ in first if layer.kind.one_sided or layer.kind.bounded]
+        self.noted = [(layer, at) for layer, at in first if layer in self.sided or layer.kind.role in _NOTED]
 
 
-@dataclass(slots=True)
-class Notes:
-    """What is known of a layer in a step besides its moments; see `LayerRecord`."""
-
-    dead: float | None = None
-    dead_over: int = 0
-    softmax_saturated: float | None = None
-    batch: BatchStatistics | None = None
-    unit_map: UnitMap | None = None
-
-
+_NOTED = {"softmax", "batch_norm"}
 _NO_NOTES = Notes()
 
 
-class LayerNumbers:
+class LayersMeasured:
     """What was measured on the layers in one step, as yet in the arrays.
-
-    Args:
-        by_layer: the calls of each layer, in order of execution.
-        rows: of each call, the rows of its output and of its gradient in the block; None for what has none.
-        training: the module's mode in each call.
-        block: the measurements.
-        big: where those of big tensors stand, by call.
 
     Attributes:
         notes: what is known besides.
-        inputs: where the measurements of the model's inputs stand.
-        output: and those of its output.
+        dead: returns by a layer's name the share of its units that are dead, and over how many batches.
     """
 
-    def __init__(
-        self, by_layer: Mapping[Any, Sequence[int]], rows: Sequence[tuple[int | None, int | None]],
-        training: Sequence[bool], block: Block, big: Mapping[int, tuple[Measured | None, Measured | None]],
-    ) -> None:  # fmt: skip
-        self._by_layer = by_layer
-        self._rows = rows
-        self._training = training
+    def __init__(self, plan: StepLayout, block: Block, calls: Sequence[Call]) -> None:
+        self._plan = plan
         self._block = block
-        self._big = big
-        self.notes: dict[Any, Notes] = {}
-        self.inputs: list[Measured] = []
-        self.output: Measured | None = None
+        self._training = [call.training for call in calls]
+        self._large = {
+            at: (call.output_at, call.gradient_at)
+            for at, call in enumerate(calls)
+            if call.output_at is not None or call.gradient_at is not None
+        }
+        self.notes: dict[Layer, Notes] = {}
+        self.dead: Callable[[], Mapping[str, tuple[float, int]]] = dict
 
-    def at(self, call: int, *, gradient: bool = False) -> Measured | None:
+    def at(self, call: int, *, gradient: bool = False) -> Place | None:
         """Return where the measurements of a call's output, or of its gradient, stand; None if there are none."""
-        big = self._big.get(call, (None, None))[gradient]
-        row = self._rows[call][gradient]
-        return big if big is not None or row is None else (self._block, row)
+        large = self._large.get(call, (None, None))[gradient]
+        row = self._plan.rows[call][gradient]
+        return large if large is not None or row is None else (self._block, row)
+
+    def input_at(self, place: int) -> Place:
+        """Return where the measurements of an input stand."""
+        return self._block, self._plan.inputs + place
+
+    @property
+    def output_at(self) -> Place:
+        """Where the measurements of the network's output stand."""
+        return self._block, self._plan.output
 
     @property
     def all_finite(self) -> bool:
         """Whether everything measured is."""
-        blocks = [self._block, *(one[0] for pair in self._big.values() for one in pair if one is not None)]
-        return not any(block.rows["nonfinite"].any() for block in blocks)
+        places = (place for pair in self._large.values() for place in pair if place is not None)
+        return not self._block.broken and not any(block.broken for block, _ in places)
 
     def alive(self, layer: Layer) -> BoolArray | None:
-        """Return (units,) whether any call found each unit alive; None of a layer of which nobody asks."""
-        places = filter(None, map(self.at, self._by_layer[layer]))
-        found = [one for block, at in places if (one := block.alive[at]) is not None]
+        """Return (units,) whether any call found each unit alive; None of a layer of which that is not asked."""
+        places = filter(None, map(self.at, self._plan.by_layer[layer]))
+        found = [one for block, at in places if (one := block.alive_at(at)) is not None]
         if len(found) < 2:
             return found[0] if found else None
         together: BoolArray = np.logical_or.reduce([one for one in found if len(one) == len(found[0])])
         return together
 
     def records(self, scale: float) -> tuple[LayerRecord, ...]:
-        """Return them as records; gradients are divided by `scale`."""
-        return tuple(self._record(layer, calls, scale) for layer, calls in self._by_layer.items())
+        """Return it as records; gradients are divided by `scale`."""
+        dead = self.dead()
+        return tuple(
+            self._record(layer, calls, scale, *dead.get(layer.name, (None, 0)))
+            for layer, calls in self._plan.by_layer.items()
+        )
 
-    def _record(self, layer: Layer, calls: Sequence[int], scale: float) -> LayerRecord:
+    def _record(
+        self, layer: Layer, calls: Sequence[int], scale: float, dead: float | None, dead_over: int
+    ) -> LayerRecord:
         outputs = [one for call in calls if (one := self.at(call)) is not None]
         gradients = [one for call in calls if (one := self.at(call, gradient=True)) is not None]
+        spreads = [block.spread(at) for block, at in outputs]
         rows = [block.rows[at] for block, at in outputs]
-        units = int(rows[0]["units"]) or None
+        units = int(outputs[0][0].layout.rows[outputs[0][1]]["units"]) or None
         alive, notes = self.alive(layer), self.notes.get(layer, _NO_NOTES)
         saturated = notes.softmax_saturated
         if layer.kind.bounded and alive is not None:
-            saturated = sum(int(row["beyond"]) for row in rows) / sum(int(row["size"]) for row in rows)
+            saturated = sum(int(row["beyond"]) for row in rows) / sum(one.count for one in spreads)
         return LayerRecord(
             name=layer.name,
-            output=pooled([block.spread(at) for block, at in outputs]),
+            output=pooled(spreads),
             gradient=pooled([block.spread(at, 1 / scale) for block, at in gradients]) if gradients else None,
             training=self._training[calls[0]],
             units=units,
             saturated=saturated,
             dead_now=None if alive is None else 1 - np.count_nonzero(alive) / len(alive),
-            dead=notes.dead,
-            dead_over=notes.dead_over,
+            dead=dead,
+            dead_over=dead_over,
             batch=notes.batch,
             unit_map=notes.unit_map,
-            across=_together(rows) if units else None,
+            across=_root_mean_square(
+                [(one.count, float(row["across"])) for one, row in zip(spreads, rows, strict=True)]
+            )
+            if units
+            else None,
         )
 
 
-@dataclass(slots=True)
-class OutputNumbers:
-    """What was measured on the model's own output.
+class StepMeasurer:
+    """Measures what was captured in the steps of one network.
+
+    Args:
+        adapter: the network and its framework.
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+        self.dead_units = DeadUnits()
+        self._layouts: dict[Any, StepLayout] = {}
+
+    def layers(self, calls: Sequence[Call], inputs: Sequence[Any], output: Any, wanted: Wanted) -> LayersMeasured:
+        """Measure what the calls gave and got, the inputs, and the network's output.
+
+        Args:
+            calls: the calls.
+            inputs: the floating-point inputs.
+            output: of the network; None if it has none that can be measured.
+            wanted: which notes are to be made.
+        """
+        plan = self._layout(calls, inputs, output)
+        block = Block(plan.layout)
+        values = [calls[at].values for at in plan.measured]
+        values += [calls[at].gradient for at in plan.graded]
+        values += [self._adapter.values(one) for one in inputs]
+        if plan.measures_output:
+            values.append(self._adapter.values(output))
+        if values:
+            self._adapter.measure(block, values)
+        measured = LayersMeasured(plan, block, calls)
+        alive = {layer.name: one for layer in plan.sided if (one := measured.alive(layer)) is not None}
+        if alive:
+            measured.dead = self.dead_units.add(alive)
+        for layer, at in plan.noted:
+            call = calls[at]
+            notes = call.notes
+            if notes is None and call.values is not None:
+                notes = notes_of(self._adapter, call, call.values, call.args[0] if call.args else None, wanted)
+            if notes is not None:
+                measured.notes[layer] = notes
+        return measured
+
+    def _layout(self, calls: Sequence[Call], inputs: Sequence[Any], output: Any) -> StepLayout:
+        key = (
+            tuple(
+                (call.layer, call.shape, call.axis, call.gradient is None, call.values is None, call.tensor is output)
+                for call in calls
+            ),
+            tuple(one.shape for one in inputs),
+            None if output is None else output.shape,
+        )
+        plan = self._layouts.get(key)
+        if plan is None:
+            if len(self._layouts) >= _LAYOUTS:
+                self._layouts.clear()
+            plan = self._layouts[key] = StepLayout(calls, inputs, output)
+        return plan
+
+
+# -- inputs and output -------------------------------------------------------------------------------------------------
+
+
+def input_record(name: str, x: Array, shape: tuple[int, ...] | None = None, values: Place | None = None) -> InputRecord:
+    """Return a record of one input.
+
+    Args:
+        name: its place or keyword.
+        x: its numbers or ids, or evenly spaced features of them, (B, ...).
+        shape: of all of it; None for x's own.
+        values: where its measurements stand; None lets them be made from x.
+    """
+    ids = x.dtype.kind != "f"
+    if values is None:
+        layout = Layout(1)
+        layout.want(0, x.size, histogram=not ids)
+        values = Block(layout), 0
+        measure(values[0], [x.astype(np.float64) if ids else x])
+    block, row = values
+    constant, widest = (None, None) if ids or x.ndim < 2 or len(x) < 2 else _features(x)
+    return InputRecord(
+        name=name, shape=shape or x.shape, ids=ids, values=block.spread(row), constant_share=constant, widest=widest
+    )
+
+
+def _features(x: Array) -> tuple[float | None, float | None]:
+    flat = x.reshape(len(x), -1)
+    step = max(1, math.ceil(flat.size / MOST_COMPARED))
+    std = flat[:, ::step].astype(np.float64).std(0)
+    if not np.isfinite(std).all():
+        return None, None
+    vary = std > 0
+    return float(1 - vary.mean()), float(std[vary].max() / std[vary].min()) if vary.any() else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputMeasured:
+    """What was measured on the network's own output.
 
     Attributes:
-        values: where the measurements stand.
-        kind: of the loss; "" if that is not known.
-        logits: for a cross-entropy; small ones are looked at when the record is opened.
-        done: the record of large ones.
-        probabilities: whether a binary cross-entropy was given probabilities.
+        at: where its measurements stand.
+        logits: returns what it says about classes; None where no loss says that it means classes.
         target_mean, target_std: of a mean squared error.
     """
 
-    values: Measured
-    kind: str = ""
-    logits: Logits | None = None
-    done: LogitsRecord | None = None
-    probabilities: bool = False
+    at: Place
+    logits: Callable[[], LogitsRecord] | None = None
     target_mean: float | None = None
     target_std: float | None = None
 
-    def record(self) -> LogitsRecord | None:
-        """Return what the output says about classes; None where no loss says that it means classes."""
-        if self.logits is None or self.done is not None:
-            return self.done
-        block, at = self.values
-        spread = block.spread(at)
-        if self.kind == "binary_cross_entropy":
-            return binary_record(self.logits, spread, probabilities=self.probabilities)
-        return logits_record(self.logits, spread)
 
-    def spread(self) -> Spread:
-        """Return its distribution."""
-        block, at = self.values
-        return block.spread(at)
+def output_measured(
+    adapter: Adapter, output: Any, gradient: Any, at: Place, *, loss: LossFacts | None, axis: int | None,
+    targets: Array | None,
+) -> OutputMeasured:  # fmt: skip
+    """Return what a network's output and its gradient say.
+
+    Args:
+        adapter: the network and its framework.
+        output: the output.
+        gradient: of the loss by it, unscaled, for `measure`; None if none came.
+        at: where the output's measurements stand.
+        loss: how the loss was made of it; None if that is not known.
+        axis: which axis has the classes.
+        targets: of the loss, if they are known; else they are found from the gradient.
+    """
+    if loss is None or axis is None:
+        return OutputMeasured(at=at)
+    if loss.kind == "mse" and (gradient is not None or targets is not None):
+        mean, std = _mse_targets(adapter, output, gradient, targets, loss)
+        return OutputMeasured(at=at, target_mean=mean, target_std=std)
+    if loss.kind not in {"cross_entropy", "binary_cross_entropy"}:
+        return OutputMeasured(at=at)
+    binary = loss.kind == "binary_cross_entropy"
+    x, g = (None if one is None else _rows(adapter, one, axis, binary=binary) for one in (output, gradient))
+    assert x is not None  # noqa: S101  (of the two, the gradient may be None)
+    known = None if targets is None or targets.size != len(x) else targets.reshape(-1)
+    logits = Logits(logits=x, gradient=g, targets=known, rising="neg" in loss.chain)
+
+    def record() -> LogitsRecord:
+        spread = at[0].spread(at[1])
+        if binary:
+            with_logits = any("with_logits" in name for name in loss.chain)
+            return binary_record(logits, spread, probabilities=not with_logits)
+        return logits_record(logits, spread)
+
+    if x.size <= LATER:
+        return OutputMeasured(at=at, logits=record)
+    done = record()
+    return OutputMeasured(at=at, logits=lambda: done)
 
 
-@dataclass(slots=True, kw_only=True)
-class StepNumbers:
-    """What was measured in one step, as yet in the arrays that the measuring filled."""
-
-    loss: float
-    layers: LayerNumbers
-    parameters: ParameterNumbers
-    inputs: Sequence[InputNumbers]
-    output: OutputNumbers | None
-    lr: tuple[float, ...] = ()
-    batch_size: int | None = None
-    left_over: float | None = None
-    forward_passes: int = 1
-    backward_passes: int = 0
-    optimiser_steps: int | None = None
-    scale: float | None = None
+def _rows(adapter: Adapter, x: Any, axis: int, *, binary: bool) -> Array:
+    rows = adapter.rows(x, axis, MOST_NUMBERS)
+    return rows.reshape(-1, 1) if binary else rows
 
 
-class Step(Sealed):
-    """One recorded step of a network."""
+def _mse_targets(
+    adapter: Adapter, output: Any, gradient: Any, targets: Array | None, loss: LossFacts
+) -> tuple[float, float]:
+    """Return mean and spread of a mean squared error's targets: its gradient is 2 (output - target) / N."""
+    if targets is None:
+        share = numel(output) if loss.reduction == "mean" else 1
+        targets = adapter.array(output).astype(np.float64) - adapter.array(gradient).astype(np.float64) * share / 2
+    return float(targets.mean()), float(targets.std())
 
-    def __init__(self, step: int, numbers: StepNumbers) -> None:
-        super().__init__(step)
-        self._numbers: StepNumbers | None = numbers
 
-    def _opened(self) -> StepRecord:
-        numbers = self._numbers
-        assert numbers is not None  # noqa: S101  (opened once)
-        self._numbers = None
-        output = numbers.output
+# -- the record --------------------------------------------------------------------------------------------------------
+
+
+class RecordedStep:
+    """One recorded step, whose numbers are taken out of the arrays when its record is asked for.
+
+    Args:
+        step: see `StepRecord`.
+        layers: what was measured on the layers.
+        parameters: on the parameters.
+        inputs: for each input, what returns its record.
+        output: on the network's output; None if there is none.
+        facts: the entries of the record that are plain numbers already.
+    """
+
+    def __init__(
+        self, step: int, *, layers: LayersMeasured, parameters: ParametersMeasured | None = None,
+        inputs: Sequence[Callable[[], InputRecord]] = (), output: OutputMeasured | None = None,
+        facts: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        self.step = step
+        self._parts: Any = layers, parameters, inputs, output, facts
+        self._record: StepRecord | None = None
+
+    def record(self) -> StepRecord:
+        """Return the record."""
+        if self._record is None:
+            self._record = self._build(*self._parts)
+            self._parts = None
+        return self._record
+
+    def _build(
+        self, layers: LayersMeasured, parameters: ParametersMeasured | None,
+        inputs: Sequence[Callable[[], InputRecord]], output: OutputMeasured | None, facts: Mapping[str, Any],
+    ) -> StepRecord:  # fmt: skip
         return StepRecord(
             step=self.step,
-            loss=numbers.loss,
-            lr=numbers.lr,
-            batch_size=numbers.batch_size,
-            layers=numbers.layers.records(numbers.scale or 1.0),
-            parameters=numbers.parameters.records(),
-            inputs=tuple(one.record() for one in numbers.inputs),
-            logits=None if output is None else output.record(),
-            output=None if output is None else output.spread(),
+            layers=layers.records(facts.get("scale") or 1.0),
+            parameters=() if parameters is None else parameters.records(),
+            inputs=tuple(one() for one in inputs),
+            logits=None if output is None or output.logits is None else output.logits(),
+            output=None if output is None else output.at[0].spread(output.at[1]),
             target_mean=None if output is None else output.target_mean,
             target_std=None if output is None else output.target_std,
-            gradient_norm=numbers.parameters.gradient_norm(),
-            left_over_norm=numbers.left_over,
-            forward_passes=numbers.forward_passes,
-            backward_passes=numbers.backward_passes,
-            optimiser_steps=numbers.optimiser_steps,
-            scale=numbers.scale,
+            gradient_norm=None if parameters is None else parameters.gradient_norm(),
+            **facts,
         )
 
 
-def _together(rows: Sequence[Any]) -> float:
-    sizes = [float(row["size"]) for row in rows]
-    squares = sum(size * float(row["across"]) ** 2 for size, row in zip(sizes, rows, strict=True))
-    return math.sqrt(squares / sum(sizes)) if math.isfinite(squares) else math.nan
+def _root_mean_square(parts: Sequence[tuple[int, float]]) -> float:
+    """Return the root mean square over (how many, their root mean square)."""
+    squares = sum(count * one**2 for count, one in parts)
+    return math.sqrt(squares / sum(count for count, _ in parts)) if math.isfinite(squares) else math.nan

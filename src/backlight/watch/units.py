@@ -1,41 +1,88 @@
-"""Which units are alive, over many batches: a unit that sleeps through one batch may wake in the next."""
+"""Which units are dead, over many batches: a unit that is inactive in one batch may be active in the next."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import numpy as np
 
-from backlight.core import BoolArray, FloatArray, IntArray
-from backlight.watch.kinds import Kind
+from backlight.core import Array, BoolArray, FloatArray
+from backlight.nn.kind import Kind
 from backlight.watch.records import DEAD_WINDOW, SATURATED, UnitMap
 
 MAP_ROWS: Final = 64
 MAP_UNITS: Final = 512
 
+_ONE, _WINDOW = np.uint8(1), np.uint8(DEAD_WINDOW)
 
-class LiveUnits:
-    """The recorded batch in which each unit of each layer was last found alive."""
+
+class DeadUnits:
+    """For how many recorded batches each unit of each layer has been inactive."""
+
+    _layers: tuple[tuple[str, int], ...] = ()
 
     def __init__(self) -> None:
-        self._last: dict[str, IntArray] = {}
-        self._seen: dict[str, int] = {}
+        self._absent: dict[str, Array] = {}  # layers that the last batches had no part in; as in `state_dict`
+        self._inactive = self._over = np.zeros(0, np.uint8)
 
-    def add(self, layer: str, alive: BoolArray) -> None:
-        """Note which units (U,) of a layer were alive in one more recorded batch.
+    def add(self, alive: Mapping[str, BoolArray]) -> Callable[[], dict[str, tuple[float, int]]]:
+        """Take in which units (U,) of each layer were active in one more recorded batch.
 
         A layer whose number of units has changed is begun anew.
-        """
-        last = self._last.get(layer)
-        if last is None or len(last) != len(alive):
-            last = self._last[layer] = np.full(len(alive), -1)
-            self._seen[layer] = 0
-        last[alive] = self._seen[layer]
-        self._seen[layer] += 1
 
-    def dead(self, layer: str) -> tuple[float, int]:
-        """Return the share of a layer's units that were alive in none of the last batches, and how many those are."""
-        over = min(self._seen[layer], DEAD_WINDOW)
-        last = self._last[layer]
-        return np.count_nonzero(last < self._seen[layer] - over) / len(last), over
+        Returns:
+            What returns, for each layer, the share of its units that were active in none of the last batches, and how
+            many batches those are.
+        """
+        layers = tuple((name, len(one)) for name, one in alive.items())
+        if layers != self._layers:
+            self._arrange(layers)
+        np.minimum(self._inactive + _ONE, _WINDOW, out=self._inactive)
+        np.minimum(self._over + _ONE, _WINDOW, out=self._over)
+        self._inactive[np.concatenate(list(alive.values()))] = 0
+        return partial(_dead, layers, self._inactive.copy(), self._over.copy())
+
+    def _arrange(self, layers: tuple[tuple[str, int], ...]) -> None:
+        known = self.state_dict()
+        found = {}
+        for name, units in layers:
+            fresh = np.append(np.full(units, _WINDOW), np.uint8(0))
+            found[name] = known.pop(name, fresh)
+            if len(found[name]) != units + 1:
+                found[name] = fresh
+        self._absent = known
+        self._layers = layers  # names and numbers of units, as they stand in the arrays below
+        # for each unit, the batches without it and those that its layer was seen in, at most DEAD_WINDOW
+        self._inactive = _joined([array[:-1] for array in found.values()])
+        self._over = _joined([np.full(len(array) - 1, array[-1]) for array in found.values()])
+
+    def state_dict(self) -> dict[str, Array]:
+        """Return what the next batches depend on: for each layer its units (U,) and, last, the number of batches."""
+        found, begin = dict(self._absent), 0
+        for name, units in self._layers:
+            found[name] = np.append(self._inactive[begin : begin + units], self._over[begin])
+            begin += units
+        return found
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._absent = {}
+        self._arrange(())
+        self._absent = {name: array.astype(np.uint8) for name, array in state.items()}
+
+
+def _dead(layers: tuple[tuple[str, int], ...], inactive: Array, over: Array) -> dict[str, tuple[float, int]]:
+    found: dict[str, tuple[float, int]] = {}
+    begin = 0
+    for name, units in layers:
+        batches = int(over[begin])
+        found[name] = float(np.mean(inactive[begin : begin + units] >= batches)), batches
+        begin += units
+    return found
+
+
+def _joined(parts: list[Array]) -> Array:
+    return np.concatenate([np.zeros(0, np.uint8), *parts])
 
 
 def map_of(kind: Kind, x_RU: FloatArray) -> UnitMap:

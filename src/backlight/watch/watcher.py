@@ -1,63 +1,101 @@
-"""What every watcher does, whatever it watches: counts steps, says which are recorded, keeps what was told."""
+"""The watcher: what it does at each call of a network, each optimiser's step, and each step of the training."""
 
-from abc import ABC, abstractmethod
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial, wraps
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Self
+
+import numpy as np
 
 from backlight.core import ConfigError
-from backlight.watch.keeping import Kept, LossSeries, wanted
-from backlight.watch.records import EvaluationPoint, Measurements, NonFinite, Probe, SplitFacts, StepRecord
-
-EVERY = 20
-"""From how many steps one is recorded, once the first few are over, unless the user says otherwise."""
-
-
-class Sealed(ABC):
-    """A step's measurements, as yet in the arrays that they were computed in: taking numbers out of them costs time."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-        self._record: StepRecord | None = None
-
-    def record(self) -> StepRecord:
-        """Return them as a record."""
-        if self._record is None:
-            self._record = self._opened()
-        return self._record
-
-    @abstractmethod
-    def _opened(self) -> StepRecord:
-        """Take the numbers out."""
+from backlight.watch.adapter import Adapter, Remove
+from backlight.watch.capture import Capture
+from backlight.watch.layers import Layers
+from backlight.watch.nonfinite import first_nonfinite, locate
+from backlight.watch.parameters import Parameters
+from backlight.watch.passes import Passes, input_makers, measurable, named_inputs
+from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, NonFinite, NotMeasured, SplitFacts
+from backlight.watch.schedule import (
+    EVERY,
+    MAPS_EVERY,
+    STATISTICS_EVERY,
+    LossSeries,
+    Records,
+    is_kept,
+    is_loss_kept,
+    is_recorded,
+    recorded_before,
+)
+from backlight.watch.step import RecordedStep, StepMeasurer
+from backlight.watch.stream import SCHEMA, End, Start, Stream, StreamWriter
 
 
-class Watcher(ABC):
-    """Watches a network learn; see `backlight.health.watch`.
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _harmless(method: Callable[..., None]) -> Callable[..., None]:
+    """Let what goes wrong in a hook be noted, and not break the training that the hook is called from."""
+
+    @wraps(method)
+    def guarded(watcher: "Watcher", *args: Any) -> None:
+        try:
+            method(watcher, *args)
+        except Exception as error:  # noqa: BLE001  (it is shown as "not measured")
+            watcher._give_up(error)
+
+    return guarded
+
+
+class Watcher:
+    """Watches a network while it is trained; see `backlight.health.watch`.
 
     Args:
-        model: the name of the network's class.
-        every: from how many steps one is recorded, once the first few are over.
+        adapter: the network and its framework.
+        optimisers: those that are known; PyTorch's are found when they step.
+        every: every how many steps one is recorded, after the first few.
+        stream: where records are appended; None for nowhere.
     """
 
-    framework: ClassVar[Literal["backlight", "torch"]]
-
-    def __init__(self, model: str, *, every: int) -> None:
+    def __init__(
+        self, adapter: Adapter, *, optimisers: Iterable[Any] = (), every: int = EVERY, stream: Stream | None = None
+    ) -> None:
         if every < 1:
-            raise ConfigError(f"every is from how many steps one is recorded, 1 or more; got {every}.")
-        self.model_name = model
+            raise ConfigError(f"every must be at least 1 (every N-th step is recorded); got {every}.")
+        self.adapter = adapter
         self.every = every
         self.taken = 0
-        self._kept: Kept[Sealed] = Kept(every)
+        self._layers = Layers(adapter)
+        self._capture = Capture(adapter, self._layers, on_arrival=self._on_arrival, on_error=self._give_up)
+        self._passes = Passes(adapter)
+        self._parameters = Parameters(adapter, self._layers)
+        self._optimisers = adapter.optimisers(
+            self._parameters.tensors, optimisers, before=self._before_update, after=self._after_update
+        )
+        self._measurer = StepMeasurer(adapter)
+        self._records: Records[RecordedStep] = Records(every)
         self._losses = LossSeries()
         self._evaluations: list[EvaluationPoint] = []
-        self._probes: list[Probe] = []
         self._split: SplitFacts | None = None
         self._first_nonfinite: NonFinite | None = None
-        self._recording = False
-        self._watching = False
+        self._not_measured = {one.what: one for one in self._parameters.not_measured}
+        self._writer = StreamWriter(stream, partial(self._note, "the record stream"))
+        self._remove_call: Remove = _nothing
+        self._remove_return: Remove = _nothing
+        self._last_call: tuple[Any, Any] | None = None
+        self._watching = self._recording = False
+        self._stepped = False  # an optimiser has stepped, and `step` was not called yet
+        self._reported = False  # `step` is called by the user
+        self._busy = False  # the network is run by the watcher itself
+        self._forget()
+
+    # -- beginning and ending ------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         self._watching = True
+        self._begin_stream()
         self._start()
         self._prepare()
         return self
@@ -69,87 +107,299 @@ class Watcher(ABC):
 
     def close(self) -> None:
         """Stop watching and leave nothing behind in the network. What was measured stays. May be called twice."""
-        if self._watching:
-            try:
-                self._stop()
-            finally:
-                self._watching = False
+        if not self._watching:
+            return
+        if self._stepped and not self._reported:
+            self._end_step(None, None)
+        self._watching = self._recording = False
+        self._remove_call()
+        self._detach()
+        self._optimisers.detach()
+        self._forget()
+        self._last_call = None
+        self._writer.write("end", End(step=self.taken))
+        self._writer.close()
 
-    def step(self, loss: Any = None) -> None:
-        """Tell that a training step is over, after the optimiser's step.
+    def _start(self) -> None:
+        """Attach what watches all steps."""
+        self._remove_call = self.adapter.hook_call(self._on_call)
+        self._optimisers.attach()
+
+    def _begin_stream(self) -> None:
+        kind = type(self.adapter.model).__name__
+        start = Start(schema=SCHEMA, framework=self.adapter.framework, source="watch", model=kind, interval=self.every)
+        self._writer.write("start", start)
+        for one in self._not_measured.values():
+            self._writer.write("not_measured", one)
+
+    def _prepare(self) -> None:
+        """Make ready for the next step."""
+        self._recording = self._watching and is_recorded(self.taken, self.every)
+        if self._recording:
+            self._begin_record()
+        elif self._is_dirty:
+            self._forget()
+            self._detach()
+        self._optimisers.clear()
+
+    @_harmless
+    def _begin_record(self) -> None:
+        self._forget()
+        self._is_dirty = True
+        index = recorded_before(self.taken, self.every)
+        self._capture.wanted.statistics = index % STATISTICS_EVERY == 0
+        self._capture.wanted.maps = index % MAPS_EVERY == 0
+        self._attach()
+        if not self._optimisers.steps:  # nobody may say when the parameters are about to move
+            self._parameters.remember()
+
+    def _attach(self) -> None:
+        """Put on the hooks that a recorded step needs."""
+        if self._capture.attach():
+            self._remove_return()  # it must come after the layers' hooks: the network itself may be a layer
+            self._remove_return = self.adapter.hook_return(self._on_return)
+
+    def _detach(self) -> None:
+        self._capture.detach()
+        self._remove_return()
+        self._remove_return = _nothing
+
+    def _forget(self) -> None:
+        """Forget the step before."""
+        self._is_dirty = False
+        self._capture.clear()
+        self._passes.clear()
+        self._parameters.clear()
+        self._left_over: float | None = None
+        self._scale: float | None = None
+        self._rates: tuple[float, ...] = ()
+
+    # -- what goes wrong -----------------------------------------------------------------------------------------------
+
+    def _give_up(self, error: Exception) -> None:
+        """Note that this step cannot be recorded, and leave it alone."""
+        reason = next(iter(str(error).strip().splitlines()), "no message")
+        self._note(f"step {self.taken}", f"{type(error).__name__}: {reason:.200}", of="this step")
+        self._recording = False
+        self._forget()
+        self._detach()
+
+    def _note(self, what: str, because: str, *, of: str = "") -> None:
+        key = f"{of or what}: {because}"
+        if key not in self._not_measured:
+            self._not_measured[key] = NotMeasured(what=what, because=because, step=self.taken)
+            self._writer.write("not_measured", self._not_measured[key])
+
+    def note_nonfinite(self, found: NonFinite | None) -> None:
+        """Keep where a number first was not finite, if that is not known yet."""
+        if found is not None and self._first_nonfinite is None:
+            self._first_nonfinite = found
+            self._writer.write("not_finite", found)
+
+    # -- in the step ---------------------------------------------------------------------------------------------------
+
+    def _on_call(self, args: Any, kwargs: Any) -> None:
+        if self._busy or not self.adapter.is_recording():
+            return
+        if self._stepped and not self._reported:
+            self._end_step(None, None)
+        self._last_call = args, kwargs
+        if self._recording:
+            self._on_recorded_call(args, kwargs)
+
+    @_harmless
+    def _on_recorded_call(self, args: Any, kwargs: Any) -> None:
+        if not self.adapter.is_transformed():
+            self._capture.begin_pass()
+            self._passes.inputs[self._capture.number] = named_inputs(self.adapter, args, kwargs)
+
+    @_harmless
+    def _on_return(self, output: Any) -> None:
+        if self._busy or not self._recording or not self.adapter.is_recording() or self.adapter.is_transformed():
+            return
+        self._capture.end_pass()
+        self._passes.take_output(output, self._on_gradient)
+
+    @_harmless
+    def _on_gradient(self, place: int, is_first: bool, gradient: Any) -> None:
+        self._on_arrival()
+        self._passes.take_gradient(place, is_first, gradient)
+
+    def _on_arrival(self) -> None:
+        """Look at what stands in the parameters' gradients when the step's first backward pass begins."""
+        if self._left_over is None and self._recording:
+            self._left_over = self._parameters.left_over(self._optimisers.group_of)
+            self._scale = self.adapter.loss_scale()
+
+    def _before_update(self, optimiser: Any) -> None:
+        if self._recording:
+            self._before_recorded_update(optimiser)
+        elif self._first_nonfinite is None:
+            self._check_gradients()
+
+    @_harmless
+    def _before_recorded_update(self, optimiser: Any) -> None:
+        if self._busy:
+            return
+        parameters = self._parameters
+        first = not self._rates
+        if first:
+            self._rates = self._optimisers.rates()
+            parameters.remember()
+        own = self._optimisers.places(optimiser)
+        parameters.read_gradients(own, self.adapter.step_scale(optimiser))
+        if first and len(own) < len(parameters.tensors):
+            # those that this optimiser has not: after its step, they may be gone
+            parameters.read_gradients(None, self._scale or 1.0)
+
+    def _after_update(self, optimiser: Any) -> None:
+        del optimiser
+        self._stepped = True
+
+    @_harmless
+    def _check_gradients(self) -> None:
+        """Look at one gradient, in a step that is not recorded: what is not finite travels back to the first layer.
+
+        The optimiser has not stepped yet, so the network can be run again on the same batch with the same weights.
+        """
+        if self.adapter.looks_broken(self._parameters.tensors) and not self._busy:
+            self.note_nonfinite(self.locate())
+
+    def locate(self, run: Callable[[], Any] | None = None) -> NonFinite:
+        """Run the network once more on its last batch and return where numbers first are not finite.
 
         Args:
-            loss: the minibatch's loss, just as it was computed, with its graph: how it was made of the model's output
-                is read from that. A plain number says less, None nothing.
+            run: runs it; None calls it with what it was given last.
+        """
+        inputs: Mapping[str, Any] = {}
+        if run is None and self._last_call is not None:
+            args, kwargs = self._last_call
+            inputs = dict(named_inputs(self.adapter, args, kwargs))
+            run = partial(self.adapter.model, *args, **kwargs)
+        self._busy = True
+        try:
+            return locate(self.adapter, self._layers, self._parameters, run, inputs, self.taken)
+        finally:
+            self._busy = False
+
+    # -- the end of a step ---------------------------------------------------------------------------------------------
+
+    def step(self, loss: Any = None) -> None:
+        """Report that a training step is over, after the optimiser's step.
+
+        Args:
+            loss: the minibatch's loss, just as it was computed, with its graph: how it was made of the network's output
+                is read from that. A plain number says less, None nothing. Anything but one number is not recorded, and
+                the diagnosis says so.
         """
         if not self._watching:
-            raise ConfigError("step() is told inside `with watch(model) as watcher:`; this watcher is not watching.")
-        value = self._value(loss)
+            raise ConfigError(
+                "call watcher.step() inside `with watch(model) as watcher:`; this watcher is not watching."
+            )
+        self._reported = True
+        value = None
+        if loss is not None:
+            try:
+                value = self.adapter.number(loss)
+            except (TypeError, ValueError, RuntimeError) as error:
+                self._note("the loss", f"watcher.step(loss) takes one number, {error}", of="the loss")
+                loss = None
+        self._end_step(loss, value)
+
+    def _end_step(self, loss: Any, value: float | None) -> None:
+        self._stepped = False
         if self._recording:
-            self._kept.add(self._seal(loss, value))
-        else:
-            self._pass_over(loss, value)
-        self._losses.add(value)
+            self._record(loss, value)
+        if value is not None:
+            self._losses.add(self.taken, value)
+            if not math.isfinite(value):
+                self.note_nonfinite(NonFinite(where="loss", direction="loss", step=self.taken))
+            if self._writer.is_open and is_loss_kept(self.taken):
+                self._writer.write("loss", LossPoint(step=self.taken, loss=value))
         self.taken += 1
         self._prepare()
 
-    def evaluation(self, *, dev: float, train: float = float("nan")) -> None:
-        """Tell the loss on data that the training does not see, and that on the training data if it is known."""
-        self._evaluations.append(EvaluationPoint(step=self.taken, dev=float(dev), train=float(train)))
+    @_harmless
+    def _record(self, loss: Any, value: float | None) -> None:
+        with np.errstate(all="ignore"):
+            made = self._measured(loss, value)
+        self._records.add(made)
+        if self._writer.is_open and is_kept(made.step, self.every):
+            self._writer.write_network(self.facts(), made.step)
+            self._writer.write("step", made.record())
+
+    def _measured(self, loss: Any, value: float | None) -> RecordedStep:
+        adapter, parameters, passes = self.adapter, self._parameters, self._passes
+        is_new = not self._capture.structure_known
+        calls = self._capture.finish()
+        passes.read_loss(loss, anew=is_new)
+        self._rates = self._rates or self._optimisers.rates()
+        parameters.read_gradients()
+        if parameters.remembered:
+            parameters.read_update()
+        else:  # no step was taken where one was expected
+            parameters.remember()
+        output, gradient = passes.output(calls)
+        inputs = passes.given(calls)
+        floats = measurable(adapter, inputs)
+        layers = self._measurer.layers(calls, list(floats.values()), output, self._capture.wanted)
+        measured = parameters.measured()
+        if self._first_nonfinite is None and (self._scale is None or self._optimisers.steps):
+            found = first_nonfinite(
+                adapter, self.taken, value, inputs=list(floats), parameters=measured, calls=calls, layers=layers
+            )
+            self.note_nonfinite(found)
+        facts = {
+            "loss": value,
+            "lr": self._rates,
+            "batch_size": next((one.shape[0] for _, one in inputs if one.shape), None),
+            "left_over_norm": self._left_over,
+            "forward_passes": len({call.number for call in calls}) if calls else len(passes.inputs),
+            "backward_passes": max(passes.backward, max((call.arrivals for call in calls), default=0)),
+            "optimiser_steps": self._optimisers.steps if self._optimisers.found else None,
+            "scale": self._scale,
+        }
+        made = input_makers(adapter, inputs, floats, layers)
+        about = passes.about(output, gradient, layers, self._scale)
+        return RecordedStep(self.taken, layers=layers, parameters=measured, inputs=made, output=about, facts=facts)
+
+    # -- beside the steps ----------------------------------------------------------------------------------------------
+
+    def evaluation(self, *, dev: float, train: float | None = None) -> None:
+        """Report the loss on data that is not trained on, and that on the training data if it is known."""
+        point = EvaluationPoint(step=self.taken, dev=float(dev), train=None if train is None else float(train))
+        self._evaluations.append(point)
+        self._writer.write("evaluation", point)
 
     def split(self, facts: SplitFacts) -> None:
-        """Tell what the training data and the data held out have in common; see `backlight.health.compare_splits`."""
+        """Report what the training data and the held-out data have in common; see `backlight.health.compare_splits`."""
         self._split = facts
+        self._writer.write("split", facts)
 
     def measurements(self) -> Measurements:
         """Return everything that was measured so far."""
         return replace(
-            self._facts(),
+            self.facts(),
             interval=self.every,
             total_steps=self.taken,
-            steps=tuple(sealed.record() for sealed in self._kept),
+            steps=tuple(one.record() for one in self._records),
             losses=self._losses.points(),
             evaluations=tuple(self._evaluations),
             split=self._split,
-            probes=tuple(self._probes),
             first_nonfinite=self._first_nonfinite,
+            not_measured=tuple(self._not_measured.values()),
         )
 
-    def _prepare(self) -> None:
-        self._recording = wanted(self.taken, self.every)
-        if self._recording:
-            self._begin()
-        else:
-            self._rest()
-
-    @abstractmethod
-    def _start(self) -> None:
-        """Attach what watches all steps."""
-
-    @abstractmethod
-    def _stop(self) -> None:
-        """Detach everything."""
-
-    @abstractmethod
-    def _begin(self) -> None:
-        """Make ready for a step that is recorded."""
-
-    @abstractmethod
-    def _rest(self) -> None:
-        """Make ready for a step that is not."""
-
-    @abstractmethod
-    def _seal(self, loss: Any, value: float) -> Sealed:
-        """Measure the recorded step that is over."""
-
-    @abstractmethod
-    def _pass_over(self, loss: Any, value: float) -> None:
-        """Look at a step that is not recorded."""
-
-    @abstractmethod
-    def _value(self, loss: Any) -> float:
-        """Return a loss as a number; nan for None."""
-
-    @abstractmethod
-    def _facts(self) -> Measurements:
+    def facts(self) -> Measurements:
         """Return what is known of the network besides its steps."""
+        optimiser = self._optimisers.facts()
+        groups = None if optimiser is None else self._optimisers.group_of()
+        return Measurements(
+            framework=self.adapter.framework,
+            source="watch",
+            model=type(self.adapter.model).__name__,
+            layers=self._layers.facts(),
+            parameters=self._parameters.facts(groups, self._passes.reached),
+            optimiser=optimiser,
+            loss=self._passes.loss,
+        )

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backlight.core import RunError
-from backlight.runs import FORMAT, RunDirectory
-from backlight.runs import lock as lock_module
+from backlight.runs import FORMAT, RunDirectory, locking
 
 CONFIG = {"model": {"name": "mlp", "context": 3}, "corpus": "names", "seed": 42, "split": (0.8, 0.1, 0.1)}
 VOCABULARY = {"characters": [".", "a", "é", "字", "😀", "\n"]}
@@ -254,6 +253,13 @@ def test_one_trains_at_a_time(run: RunDirectory) -> None:
         pytest.fail("two hold one run")
 
 
+def test_deleting_the_holders_name_lets_nobody_in(run: RunDirectory) -> None:
+    with run.lock():
+        (run.path / ".lock").unlink()
+        with pytest.raises(RunError, match="being trained by another process"), run.lock():
+            pytest.fail("two hold one run")
+
+
 def test_a_failure_inside_the_lock_frees_it(run: RunDirectory) -> None:
     with pytest.raises(KeyError), run.lock():
         raise KeyError
@@ -261,13 +267,15 @@ def test_a_failure_inside_the_lock_frees_it(run: RunDirectory) -> None:
         pass
 
 
-@pytest.mark.parametrize("call", ["open", "pwrite", "ftruncate"])
-def test_a_lock_that_cannot_be_written(run: RunDirectory, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    def refuse(*_: object) -> int:
+@pytest.mark.parametrize("call", [(os, "open"), (Path, "write_text")], ids=["open", "write"])
+def test_a_lock_that_cannot_be_written(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, call: tuple[Any, str]
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
         raise OSError(errno.EROFS, "Read-only file system")
 
     with monkeypatch.context() as patch:
-        patch.setattr(lock_module.os, call, refuse)
+        patch.setattr(*call, refuse)
         with pytest.raises(RunError, match="can only be read; the run is untouched"), run.lock():
             pytest.fail("not held")
     with run.lock():
@@ -278,6 +286,6 @@ def test_a_disk_without_locks(run: RunDirectory, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object) -> int:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock_module.fcntl, "flock", refuse)
+    monkeypatch.setattr(locking.fcntl, "flock", refuse)
     with pytest.raises(RunError, match="no locks available"), run.lock():
         pytest.fail("not held")

@@ -8,12 +8,11 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from backlight.core import NOT_A_TARGET
-from backlight.watch.inputs import input_record
 from backlight.watch.logits import Logits, binary_record, logits_record, targets_of
-from backlight.watch.numbers import Block, measure
-from backlight.watch.pooling import pooled
+from backlight.watch.numbers import Block, Layout, measure, pooled
 from backlight.watch.probes import predicts_next, probes_of
 from backlight.watch.records import Spread
+from backlight.watch.step import input_record
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
@@ -22,8 +21,9 @@ def softmax(z: np.ndarray) -> np.ndarray:
 
 
 def spread_of(x: np.ndarray) -> Spread:
-    block = Block(1)
-    block.want(0, x.size, histogram=True)
+    layout = Layout(1)
+    layout.want(0, x.size, histogram=True)
+    block = Block(layout)
     measure(block, [x])
     return block.spread(0)
 

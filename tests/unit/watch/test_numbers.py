@@ -9,7 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from backlight.watch import Block, Kind, kernel, kind_of, measure, numbers
+from backlight.nn.kind import Kind
+from backlight.watch import numbers
+from backlight.watch.kinds import kind_of
+from backlight.watch.numbers import Block, Buffers, Layout, kernel, measure
 
 TANH, RELU, SIGMOID = kind_of(["Tanh"]), kind_of(["ReLU"]), kind_of(["Sigmoid"])
 
@@ -24,8 +27,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def measured(x: np.ndarray, *, kind: Kind | None = None, units: int = 0, inner: int = 1, less: Any = None) -> Block:
-    block = Block(1)
-    block.want(0, x.size, histogram=True, kind=kind, units=units, inner=inner)
+    layout = Layout(1)
+    layout.want(0, x.size, histogram=True, kind=kind, units=units, inner=inner)
+    block = Block(layout)
     measure(block, [x], less=None if less is None else [less])
     return block
 
@@ -98,9 +102,9 @@ def test_units(kind: Kind, shape: tuple[int, ...], inner: int, rng: np.random.Ge
     centre, reach = {TANH: (0, 0.97), RELU: (0, 0), SIGMOID: (0.5, 0.485)}[kind]
     lives = x > 0 if kind is RELU else np.abs(x - np.float32(centre)) <= np.float32(reach)
     others = tuple(axis for axis in range(x.ndim) if axis != 1)
-    assert block.alive[0] is not None
-    assert_array_equal(block.alive[0], lives.any(others))
-    assert not block.alive[0][1]
+    assert block.alive_at(0) is not None
+    assert_array_equal(block.alive_at(0), lives.any(others))
+    assert not block.alive_at(0)[1]
     assert block.rows["beyond"][0] == np.count_nonzero(~lives)
     assert block.rows["across"][0] == pytest.approx(np.sqrt(x.astype(np.float64).var(others).mean()), rel=1e-5)
     if kind.range is not None:
@@ -126,22 +130,36 @@ def test_faint_numbers_are_counted() -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_many_arrays_of_different_wishes(rng: np.random.Generator) -> None:
+def test_many_arrays_of_which_different_things_are_wanted(rng: np.random.Generator) -> None:
     arrays = [rng.standard_normal((4, n)).astype(np.float32) for n in (1, 3, 50)]
-    block = Block(4)
+    layout = Layout(4)
     for at, x in enumerate(arrays):
-        block.want(at + 1, x.size, histogram=at != 1, kind=RELU if at == 2 else None, units=x.shape[1])
-    fresh = block.fresh()
-    measure(fresh, [x[:, ::-1] for x in arrays], start=1)  # not contiguous
+        layout.want(at + 1, x.size, histogram=at != 1, kind=RELU if at == 2 else None, units=x.shape[1])
+    block, other = Block(layout), Block(layout)
+    measure(block, [x[:, ::-1] for x in arrays], start=1)  # not contiguous
     for at, x in enumerate(arrays):
-        spread = fresh.spread(at + 1)
+        spread = block.spread(at + 1)
         assert spread.std == pytest.approx(x.std(), rel=1e-5, abs=1e-7)
         assert (spread.histogram is None) == (at == 1)
-    assert fresh.alive[:3] == [None] * 3
-    assert_array_equal(fresh.alive[3], (arrays[2][:, ::-1] > 0).any(0))
-    assert block.alive[3] is not None
-    assert not block.alive[3].any()  # the wishes themselves stay as they were
-    assert not block.bins.any()
+    assert [block.alive_at(at) for at in range(3)] == [None] * 3
+    assert_array_equal(block.alive_at(3), (arrays[2][:, ::-1] > 0).any(0))
+    assert not other.rows["rms"].any()  # another step's block is another's
+    assert not other.alive.any()
+    assert not other.bins.any()
+
+
+@pytest.mark.usefixtures("way")
+def test_arrays_are_copied_and_those_that_are_not_finite_counted(rng: np.random.Generator) -> None:
+    arrays = [rng.standard_normal((3, 5)).astype(np.float32) for _ in range(3)]
+    arrays[1][0, 0] = math.nan
+    layout = Layout(3)
+    for at, x in enumerate(arrays):
+        layout.want(at, x.size)
+    block, copies = Block(layout), Buffers(np.empty_like(x) for x in arrays)
+    measure(block, arrays, copies=copies)
+    assert block.broken == 1
+    for x, copy in zip(arrays, copies, strict=True):
+        assert_array_equal(x, copy)
 
 
 def test_double_precision_is_not_squeezed_into_single(rng: np.random.Generator) -> None:

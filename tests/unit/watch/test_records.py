@@ -49,10 +49,23 @@ def test_what_is_at_its_default_is_not_written() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_is_null_and_comes_back_as_nan(value: float) -> None:
-    written = to_json(replace(STEP, loss=value))
-    assert written["loss"] is None
-    assert math.isnan(from_json(m.StepRecord, json.loads(json.dumps(written))).loss)
+def test_what_is_not_finite_is_a_string_and_comes_back(value: float) -> None:
+    written = to_json(replace(STEP, loss=value, target_mean=value))
+    assert written["loss"] == {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    back = from_json(m.StepRecord, json.loads(json.dumps(written, allow_nan=False)))
+    assert repr(back.loss) == repr(back.target_mean) == repr(value)
+    point = from_json(m.LossPoint, to_json(m.LossPoint(step=1, loss=value)))
+    assert repr(point.loss) == repr(value)
+
+
+def test_what_was_not_measured_is_absent_and_never_null() -> None:
+    assert "loss" not in to_json(m.StepRecord(step=1, loss=None))
+    assert "null" not in json.dumps(to_json(WHOLE)).replace('"mode": null', "")
+
+
+def test_a_null_of_version_1_is_nan_where_a_number_must_be() -> None:
+    assert math.isnan(from_json(m.LossPoint, {"step": 1, "loss": None}).loss)
+    assert from_json(m.StepRecord, {"step": 1, "loss": None}).loss is None
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
@@ -65,7 +78,7 @@ def test_a_float32_comes_back_to_seven_digits(value: float) -> None:
     ("values", "named"),
     [
         ([1], "object"),
-        ({"step": 1}, "'loss'"),
+        ({"loss": 1.0}, "'step'"),
         ({"step": 1, "loss": 1.0, "extra": 2}, "'extra'"),
         ({"step": "1", "loss": 1.0}, "StepRecord.step"),
         ({"step": True, "loss": 1.0}, "StepRecord.step"),

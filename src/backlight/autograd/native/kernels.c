@@ -8,6 +8,7 @@
    This file is compiled once for each level of processor, with LEVEL as the ending of the names that are seen outside. */
 
 #include "attention.h"
+#include "baseline.h"
 #include "layers.h"
 #include "losses.h"
 #include "measure.h"
@@ -83,6 +84,9 @@ void NAMED(use_blas_, LEVEL)(void *sgemm, int wide) {
     blas_wide = wide;
 }
 
-void NAMED(measure_, LEVEL)(request *requests, int64_t count) { measure(requests, count); }
+int64_t NAMED(measure_, LEVEL)(const request *requests, int64_t count, const float *const *x, const float *const *less,
+                               float *const *copies, result *results, int32_t *bins, uint8_t *alive) {
+    return measure(requests, count, x, less, copies, results, bins, alive);
+}
 
-int NAMED(request_size_, LEVEL)(void) { return (int)sizeof(request); }
+int NAMED(measure_sizes_, LEVEL)(void) { return (int)(1000 * sizeof(request) + sizeof(result)); }

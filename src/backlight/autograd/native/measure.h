@@ -1,5 +1,5 @@
-/* Moments, histograms and live units of many arrays, for whoever watches a network: backlight/measuring/numbers.py says
-   what each entry of a request is. Each array is read a few times while it is in the cache. */
+/* Moments, histograms and live units of many arrays, for whoever watches a network: backlight/watch/numbers.py says
+   what each entry means. Each array is read a few times while it is in the cache. */
 
 #ifndef BACKLIGHT_MEASURE_H
 #define BACKLIGHT_MEASURE_H
@@ -9,35 +9,39 @@
 #include <stdlib.h>
 
 #define BINS 48
-#define STRETCH 4096 /* sums of so many are taken in float32, and added up in float64 */
-#define FAINT 1e-8f /* what Adam's usual epsilon damps */
-#define TABLES 4   /* neighbours are often in one bin, and would wait for each other in one table */
+#define BINS_ROOM 64 /* a power of two, so that a byte with its two highest bits cut off is a place in it */
+#define STRETCH 4096 /* sums of this many are taken in float32, and added up in float64 */
+#define FAINT 1e-8f  /* what Adam's usual epsilon damps */
+#define TABLES 8     /* neighbours are often in one bin, and would wait for each other in one table */
 
 enum { NEITHER, ONE_SIDED, BOUNDED };
 
+/* What is wanted of an array: the same in every step. */
 typedef struct {
-    const float *x, *less; /* measured is x, or x - less */
-    int64_t size, units, inner, side;
-    float centre, reach; /* BOUNDED: an x further than `reach` from `centre` is saturated */
-    uint8_t *alive;
-    float *copy;   /* where x goes too */
-    int32_t *bins; /* (BINS,) zeros, if a histogram is wanted */
-    double low, high; /* the histogram's range; low = high where the root mean square is to decide */
-    double mean, std, rms, least, most, across;
-    int64_t nonfinite, beyond, faint;
+    int64_t size, units, inner, side; /* x is (outer, units, inner) */
+    float centre, reach;              /* BOUNDED: an x further than `reach` from `centre` is saturated */
+    double low, high;                 /* the histogram's range; low = high where the root mean square is to decide */
+    int64_t bins, alive;              /* where its histogram and its units begin among all; -1 for none */
 } request;
 
-INLINE float at(const request *r, int64_t i) { return r->less ? r->x[i] - r->less[i] : r->x[i]; }
+/* What was found. */
+typedef struct {
+    double mean, std, rms, least, most, across, low, high;
+    int64_t nonfinite, beyond, faint;
+} result;
 
-INLINE vec at_some(const request *r, int64_t i, int64_t count) {
-    vec x = load_some(r->x + i, count);
-    if (r->less) x -= load_some(r->less + i, count);
-    return x;
-}
+/* One array, or the difference of two, while it is measured. */
+typedef struct {
+    const request *is;
+    const float *x, *less; /* measured is x, or x - less */
+    result *to;
+} task;
 
-INLINE vec lanes_at(const request *r, int64_t i) {
-    vec x = load(r->x + i);
-    if (r->less) x -= load(r->less + i);
+INLINE float at(const task *t, int64_t i) { return t->less ? t->x[i] - t->less[i] : t->x[i]; }
+
+INLINE vec lanes_at(const task *t, int64_t i) {
+    vec x = load(t->x + i);
+    if (t->less) x -= load(t->less + i);
     return x;
 }
 
@@ -49,15 +53,16 @@ typedef struct {
 } pass;
 
 /* Everything but the histogram. Only of what is finite is x - x = 0. */
-static pass read_through(request *r) {
-    int64_t i = 0, n = r->size;
-    pass found = {.shift = at(r, 0)};
+static pass read_through(const task *t) {
+    result *to = t->to;
+    int64_t i = 0, n = t->is->size;
+    pass found = {.shift = at(t, 0)};
     vec least = all(found.shift), most = least;
     ivec strange = {0}, faint = {0};
     while (i + LANES <= n) {
         vec total = {0}, squares = {0};
         for (int64_t end = i + STRETCH < n ? i + STRETCH : n; i + LANES <= end; i += LANES) {
-            vec x = lanes_at(r, i), apart = x - found.shift;
+            vec x = lanes_at(t, i), apart = x - found.shift;
             total += apart;
             squares += apart * apart;
             strange |= (x - x) != (vec){0};
@@ -68,80 +73,110 @@ static pass read_through(request *r) {
         found.sum += sum(total);
         found.squares += sum(squares);
     }
-    r->least = r->most = found.shift;
+    to->least = to->most = found.shift;
     for (int lane = 0; lane < LANES; lane++) {
         found.strange |= strange[lane] != 0;
-        r->faint += faint[lane];
-        r->least = least[lane] < r->least ? least[lane] : r->least;
-        r->most = most[lane] > r->most ? most[lane] : r->most;
+        to->faint += faint[lane];
+        to->least = least[lane] < to->least ? least[lane] : to->least;
+        to->most = most[lane] > to->most ? most[lane] : to->most;
     }
     for (; i < n; i++) {
-        float x = at(r, i), apart = x - found.shift;
+        float x = at(t, i), apart = x - found.shift;
         found.sum += apart;
         found.squares += apart * apart;
         found.strange |= x - x != 0;
-        r->faint += x < FAINT && x > -FAINT && x != 0;
-        r->least = x < r->least ? x : r->least;
-        r->most = x > r->most ? x : r->most;
+        to->faint += x < FAINT && x > -FAINT && x != 0;
+        to->least = x < to->least ? x : to->least;
+        to->most = x > to->most ? x : to->most;
     }
     return found;
 }
 
 /* In float64 and in two passes, for what float32 or a bad shift would spoil. */
-static double squares_carefully(const request *r, double *mean) {
+static double squares_carefully(const task *t, double *mean) {
     double total = 0, squares = 0;
-    for (int64_t i = 0; i < r->size; i++) total += at(r, i);
-    *mean = total / (double)r->size;
-    for (int64_t i = 0; i < r->size; i++) squares += (at(r, i) - *mean) * (at(r, i) - *mean);
+    int64_t n = t->is->size;
+    for (int64_t i = 0; i < n; i++) total += at(t, i);
+    *mean = total / (double)n;
+    for (int64_t i = 0; i < n; i++) squares += (at(t, i) - *mean) * (at(t, i) - *mean);
     return squares;
 }
 
-static void set_moments(request *r, pass found) {
-    double n = (double)r->size, apart = found.sum / n, squares = found.squares - found.sum * apart;
-    r->mean = found.shift + apart;
+static void set_moments(const task *t, pass found) {
+    result *to = t->to;
+    double n = (double)t->is->size, apart = found.sum / n, squares = found.squares - found.sum * apart;
+    to->mean = found.shift + apart;
     /* far from the mean, the difference loses digits; so do squares beyond what float32 holds */
-    int spoilt = !(found.squares < 1e36) || (found.squares < 1e-30 && r->most > r->least) || squares * 64 < found.squares;
-    if (spoilt && r->most > r->least) squares = squares_carefully(r, &r->mean);
-    r->std = r->most > r->least ? sqrt(squares > 0 ? squares / n : 0) : 0;
-    r->rms = hypot(r->mean, r->std);
+    int varies = to->most > to->least;
+    int spoilt = !(found.squares < 1e36) || (found.squares < 1e-30 && varies) || squares * 64 < found.squares;
+    if (spoilt && varies) squares = squares_carefully(t, &to->mean);
+    to->std = varies ? sqrt(squares > 0 ? squares / n : 0) : 0;
+    to->rms = hypot(to->mean, to->std);
 }
 
 /* -2^k..2^k with the smallest k for which it holds four root mean squares, as far as float32 can scale by it. */
-static void set_range(request *r) {
-    if (r->low < r->high) return;
-    double k = r->rms > 0 ? ceil(log2(4 * r->rms)) : 0;
-    r->high = exp2(k < -100 ? -100 : k > 126 ? 126 : k);
-    r->low = -r->high;
+static void set_range(const task *t) {
+    result *to = t->to;
+    to->low = t->is->low;
+    to->high = t->is->high;
+    if (to->low < to->high) return;
+    double k = to->rms > 0 ? ceil(log2(4 * to->rms)) : 0;
+    to->high = exp2(k < -100 ? -100 : k > 126 ? 126 : k);
+    to->low = -to->high;
 }
 
-static void set_bins(request *r) {
-    int32_t tables[TABLES][BINS], places[LANES];
+/* A bin is a byte: a stretch of numbers becomes bytes, and these are counted eight at a time. */
+static void set_bins(const task *t, int32_t *bins) {
+    int32_t tables[TABLES][BINS_ROOM];
+    uint8_t places[STRETCH];
     memset(tables, 0, sizeof tables);
-    float scale = (float)(BINS / (r->high - r->low)), shift = -(float)(r->low * scale);
-    int64_t most = r->size < INT32_MAX ? r->size : INT32_MAX;
-    for (int64_t i = 0; i < most; i += LANES) {
-        int64_t count = r->size - i < LANES ? r->size - i : LANES;
-        vec x = count == LANES ? lanes_at(r, i) : at_some(r, i, count);
-        ivec place = __builtin_convertvector(within(x * scale + shift, 0, BINS - 1), ivec);
-        memcpy(places, &place, sizeof places);
-        for (int lane = 0; lane < count; lane++) tables[lane % TABLES][places[lane]]++;
+    float scale = (float)(BINS / (t->to->high - t->to->low)), shift = -(float)(t->to->low * scale);
+    int64_t most = t->is->size < INT32_MAX ? t->is->size : INT32_MAX;
+    for (int64_t begin = 0; begin < most; begin += STRETCH) {
+        int64_t n = most - begin < STRETCH ? most - begin : STRETCH, i = 0;
+        const float *x = t->x + begin, *less = t->less ? t->less + begin : NULL;
+        for (int64_t j = 0; j < n; j++) {
+            float place = (less ? x[j] - less[j] : x[j]) * scale + shift;
+            place = place < 0 ? 0 : place > BINS - 1 ? BINS - 1 : place;
+            places[j] = (uint8_t)(int32_t)place;
+        }
+        for (; i + 8 <= n; i += 8) {
+            uint64_t eight;
+            memcpy(&eight, places + i, 8);
+            for (int lane = 0; lane < 8; lane++) tables[lane % TABLES][eight >> 8 * lane & (BINS_ROOM - 1)]++;
+        }
+        for (; i < n; i++) tables[0][places[i]]++;
     }
-    for (int t = 0; t < TABLES; t++)
-        for (int b = 0; b < BINS; b++) r->bins[b] += tables[t][b];
+    for (int table = 0; table < TABLES; table++)
+        for (int b = 0; b < BINS; b++) bins[b] += tables[table][b];
 }
 
 /* x is (outer, units, inner). Each function below takes one row of units after the other. */
-static void set_alive(request *r) {
-    memset(r->alive, 0, (size_t)r->units);
-    for (int64_t i = 0; i < r->size; i += r->inner) {
-        uint8_t *alive = r->alive + i / r->inner % r->units;
-        for (int64_t j = i; j < i + r->inner; j++) {
-            float x = at(r, j);
-            int lives = r->side == ONE_SIDED ? x > 0 : fabsf(x - r->centre) <= r->reach;
-            *alive |= (uint8_t)lives;
-            r->beyond += !lives;
-        }
-    }
+INLINE int lives(const request *r, float x) {
+    return r->side == ONE_SIDED ? x > 0 : fabsf(x - r->centre) <= r->reach;
+}
+
+static void set_alive(const task *t, uint8_t *alive) {
+    const request *r = t->is;
+    int64_t units = r->units, inner = r->inner, living = 0;
+    memset(alive, 0, (size_t)units);
+    for (int64_t row = 0; row < r->size; row += units * inner)
+        if (inner == 1) { /* units side by side */
+            int here = 0;
+            for (int64_t u = 0; u < units; u++) {
+                int yes = lives(r, at(t, row + u));
+                alive[u] |= (uint8_t)yes;
+                here += yes;
+            }
+            living += here;
+        } else
+            for (int64_t u = 0; u < units; u++) {
+                int64_t here = 0;
+                for (int64_t i = row + u * inner; i < row + (u + 1) * inner; i++) here += lives(r, at(t, i));
+                alive[u] |= here > 0;
+                living += here;
+            }
+    t->to->beyond = r->size - living;
 }
 
 /* A unit's numbers of one row, `inner` of them: their sum and squares about `shift`. */
@@ -165,12 +200,12 @@ INLINE void add_row(const float *x, int64_t inner, float shift, double *sum_here
 /* The root mean square over units of a unit's standard deviation over all else, in one pass about the first numbers of
    each unit. Where a unit is one number wide, the units are summed side by side, so that the sums do not wait for each
    other. */
-static void set_across(request *r) {
-    int64_t units = r->units, inner = r->inner, rows = r->size / units;
-    const float *first = r->x, *end = r->x + r->size;
+static void set_across(const task *t) {
+    int64_t units = t->is->units, inner = t->is->inner, rows = t->is->size / units;
+    const float *first = t->x, *end = t->x + t->is->size;
     double *sums = calloc((size_t)(2 * units), sizeof *sums), total = 0;
     if (!sums) {
-        r->across = NAN;
+        t->to->across = NAN;
         return;
     }
     double *restrict sum_of = sums, *restrict squares_of = sums + units;
@@ -189,26 +224,34 @@ static void set_across(request *r) {
         double own = squares_of[u] - sum_of[u] * sum_of[u] / (double)rows;
         total += own > 0 ? own : 0;
     }
-    r->across = sqrt(total / (double)r->size);
+    t->to->across = sqrt(total / (double)t->is->size);
     free(sums);
 }
 
-static void measure(request *requests, int64_t count) {
-    for (request *r = requests; r < requests + count; r++) {
+/* Measures arrays, or differences where `less` is not NULL, and copies them where `copies` is not NULL. Returns how many
+   of them hold a number that is not finite. `results` and `bins` are 0 before. */
+static int64_t measure(const request *requests, int64_t count, const float *const *x, const float *const *less,
+                       float *const *copies, result *results, int32_t *bins, uint8_t *alive) {
+    int64_t strange = 0;
+    for (int64_t k = 0; k < count; k++) {
+        const request *r = requests + k;
+        task one = {r, x[k], less ? less[k] : NULL, results + k}, *t = &one;
         if (!r->size) continue;
-        if (r->copy) memcpy(r->copy, r->x, 4 * (size_t)r->size);
-        pass found = read_through(r);
+        if (copies) memcpy(copies[k], x[k], 4 * (size_t)r->size);
+        pass found = read_through(t);
         if (found.strange) {
-            for (int64_t i = 0; i < r->size; i++) r->nonfinite += at(r, i) - at(r, i) != 0;
-            r->mean = r->std = r->rms = r->least = r->most = r->across = NAN;
+            strange++;
+            for (int64_t i = 0; i < r->size; i++) t->to->nonfinite += at(t, i) - at(t, i) != 0;
+            t->to->mean = t->to->std = t->to->rms = t->to->least = t->to->most = t->to->across = NAN;
         } else {
-            set_moments(r, found);
-            set_range(r);
-            if (r->bins) set_bins(r);
-            if (r->units) set_across(r);
+            set_moments(t, found);
+            set_range(t);
+            if (r->bins >= 0) set_bins(t, bins + BINS * r->bins);
+            if (r->units) set_across(t);
         }
-        if (r->side != NEITHER) set_alive(r);
+        if (r->alive >= 0) set_alive(t, alive + r->alive);
     }
+    return strange;
 }
 
 #endif

@@ -1,118 +1,156 @@
-"""What experiments on the net show: what it reads that it should not, and what it does not read."""
+"""What experiments on the network show: what it wrongly depends on, and what it wrongly does not depend on."""
 
+from backlight.health.check import check
 from backlight.health.context import Context
-from backlight.health.findings import Evidence, Finding
+from backlight.health.findings import Advice, Evidence, Finding, FindingText
+from backlight.health.groups import LOST_SIGNAL, NO_STEPS
 from backlight.health.thresholds import limit
 from backlight.watch.records import Probe
 
+SEES_THE_FUTURE = FindingText(
+    id="sees-the-future",
+    title="Future leakage: predictions depend on what they are to predict.",
+    because="The loss falls, in training and on held-out data, because the answer can be read off. When text is "
+    "generated there is no future to read, and the network knows nothing.",
+    try_this=(
+        Advice(
+            torch="F.scaled_dot_product_attention(q, k, v, is_causal=True), or a mask that is -inf above the diagonal: "
+            "torch.triu(torch.full((T, T), -torch.inf), diagonal=1).",
+            ours="CausalSelfAttention, or scores.masked_fill(later, -inf) before the softmax.",
+        ),
+        "A bidirectional recurrence or a convolution with padding on both sides leaks it too: pad on the left.",
+        "Check the targets: y is x shifted by one, y[t] = x[t + 1].",
+    ),
+    figures=("loss",),
+    about="""
+    The last ids of a sequence are replaced. No logit before them may change. Lecture 7, the mask of attention.
+    """,
+    # a network that is random in evaluation mode gives other outputs whatever is changed
+    explained_by=frozenset({"random-in-evaluation", "examples-mixed"}),
+)
 
+
+@check("future leakage", SEES_THE_FUTURE)
 def sees_the_future(context: Context) -> list[Finding] | None:
     """Predictions that change when what comes after them does."""
     probe = _probe(context, "future")
-    if probe is None:
-        return None
-    if not _changed(probe):
-        return []
+    if probe is None or not _changed(probe):
+        return None if probe is None else []
     position = probe.details.get("position")
     return [
-        Finding(
-            id="sees-the-future",
+        context.finding(
+            SEES_THE_FUTURE,
             severity="fatal",
-            title="The net sees the future: predictions depend on what they are to predict.",
-            where=tuple(one.name for one in context.called("attention")[:3]),
+            where=[one.name for one in context.called("attention")[:3]],
             evidence=(
                 Evidence(what="change of earlier logits when later ids change", value=probe.changed, expected="0"),
                 Evidence(what="rms of the logits", value=probe.scale),
                 *((Evidence(what="earliest position that changes", value=position),) if position is not None else ()),
             ),
-            because="The loss falls, in training and on held-out data, because the answer can be read off. When text "
-            "is generated there is no future to read, and the net knows nothing.",
-            try_this=(
-                context.say(
-                    torch="F.scaled_dot_product_attention(q, k, v, is_causal=True), or a mask that is -inf above the "
-                    "diagonal: torch.triu(torch.full((T, T), -torch.inf), diagonal=1).",
-                    ours="CausalSelfAttention, or scores.masked_fill(later, -inf) before the softmax.",
-                ),
-                "A bidirectional recurrence or a convolution with padding on both sides sees it too: pad on the left.",
-                "Check the targets: y is x shifted by one, y[t] = x[t + 1].",
-            ),
         )
     ]
 
 
+EXAMPLES_MIXED = FindingText(
+    id="examples-mixed",
+    title="Examples leak into each other: the output for one depends on the others in its batch.",
+    because="In evaluation mode examples are independent. A view() or reshape() where a transpose was meant, or a sum "
+    "over the wrong axis, mixes them; the network trains all the same.",
+    try_this=(
+        "Look for .view() or .reshape() where axes were to change places: that is .transpose() or .permute().",
+        "Check dim= of softmax, mean, norm and cat: 0 is the batch.",
+    ),
+    figures=("activations",),
+    about="""
+    The other examples of a batch are replaced, in evaluation mode. The output for the first one may not change. A.
+    Karpathy's "A Recipe for Training Neural Networks" calls it "use backprop to chart dependencies".
+    """,
+    explained_by=frozenset({"random-in-evaluation"}),
+)
+
+
+@check("leaks between examples", EXAMPLES_MIXED)
 def examples_mixed(context: Context) -> list[Finding] | None:
     """Outputs that change with the other examples of the batch."""
     probe = _probe(context, "neighbours")
-    if probe is None:
-        return None
-    if not _changed(probe):
-        return []
+    if probe is None or not _changed(probe):
+        return None if probe is None else []
     return [
-        Finding(
-            id="examples-mixed",
+        context.finding(
+            EXAMPLES_MIXED,
             severity="fatal",
-            title="Examples of a batch are mixed: one's output depends on the others.",
             evidence=(
                 Evidence(what="change of the first output when the others change", value=probe.changed, expected="0"),
                 Evidence(what="rms of the outputs", value=probe.scale),
             ),
-            because="In evaluation mode an example stands for itself. A view() or reshape() where a transpose was "
-            "meant, or a sum over the wrong axis, lets examples run into each other; the net trains on all the same.",
-            try_this=(
-                "Look for .view() or .reshape() where axes were to change places: that is .transpose() or .permute().",
-                "Check dim= of softmax, mean, norm and cat: 0 is the batch.",
-            ),
         )
     ]
 
 
+INPUT_IGNORED = FindingText(
+    id="input-ignored",
+    title="The output does not depend on the input.",
+    because="Whatever is read, the answer is the same: the signal is lost on the way, through dead units, vanished "
+    "weights or a branch that is never used.",
+    try_this=("Print the standard deviation over the examples after each layer: where does it become 0?",),
+    figures=("activations", "loss"),
+    about="""
+    The input is replaced. The output must change.
+    """,
+    explained_by=LOST_SIGNAL | NO_STEPS | {"vanishing-gradients", "weight-decay-dominates", "input-scale"},
+)
+
+
+@check("dependence on the input", INPUT_IGNORED)
 def input_ignored(context: Context) -> list[Finding] | None:
     """Outputs that stay the same whatever is read."""
     probe = _probe(context, "input")
-    if probe is None:
-        return None
-    if probe.changed > limit("same output") * probe.scale:
-        return []
+    if probe is None or probe.changed > limit("same output") * probe.scale:
+        return None if probe is None else []
     return [
-        Finding(
-            id="input-ignored",
+        context.finding(
+            INPUT_IGNORED,
             severity="serious",
-            title="The output does not depend on the input.",
             evidence=(
                 Evidence(what="change of the output when the input changes", value=probe.changed, expected="above 0"),
                 Evidence(what="rms of the output", value=probe.scale),
             ),
-            because="Whatever is read, the answer is the same: the signal is lost on the way, through dead units, "
-            "vanished weights or a branch that is never used.",
-            try_this=("Print the standard deviation over the examples after each layer: where does it become 0?",),
         )
     ]
 
 
+RANDOM_IN_EVALUATION = FindingText(
+    id="random-in-evaluation",
+    title="Randomness in eval mode: the same batch gives another output each time.",
+    because="Something draws random numbers, or moves running statistics, though model.eval() was called: losses and "
+    "answers are noisier than the network is.",
+    try_this=(
+        Advice(
+            torch="F.dropout(x, p, training=self.training): without the last argument it always drops.",
+            ours="A layer that draws random numbers has to check self.training, as Dropout does.",
+        ),
+        "Dropout as a module, made in __init__, follows model.eval() by itself.",
+    ),
+    figures=("loss",),
+    about="""
+    The same batch twice, in evaluation mode. The output may not change.
+    """,
+)
+
+
+@check("randomness in eval mode", RANDOM_IN_EVALUATION)
 def random_in_evaluation(context: Context) -> list[Finding] | None:
     """An evaluation that comes out differently the second time."""
     probe = _probe(context, "repeat")
-    if probe is None:
-        return None
-    if not _changed(probe):
-        return []
+    if probe is None or not _changed(probe):
+        return None if probe is None else []
     return [
-        Finding(
-            id="random-in-evaluation",
+        context.finding(
+            RANDOM_IN_EVALUATION,
             severity="warning",
-            title="In evaluation mode the same batch gives another output each time.",
             evidence=(
                 Evidence(what="change between two passes", value=probe.changed, expected="0"),
                 Evidence(what="rms of the output", value=probe.scale),
-            ),
-            because="Something draws by chance, or moves running statistics, though model.eval() was called: losses "
-            "and answers are noisier than the net is.",
-            try_this=(
-                context.say(
-                    torch="F.dropout(x, p, training=self.training): without the last argument it always drops.",
-                    ours="A layer that draws by chance has to look at self.training, as Dropout does.",
-                ),
-                "Dropout as a module, made in __init__, follows model.eval() by itself.",
             ),
         )
     ]

@@ -1,12 +1,79 @@
-"""Whether what is learnt holds for what was not seen; and what is left when nothing else explains a bad loss."""
+"""Whether what is learnt holds for new data; and what is left when nothing else explains a bad loss."""
 
 import math
 
+from backlight.health.check import check
 from backlight.health.context import Context
-from backlight.health.findings import Evidence, Finding
+from backlight.health.findings import Advice, Evidence, Finding, FindingText, percent
 from backlight.health.thresholds import limit
 
+DUPLICATES = FindingText(
+    id="duplicates",
+    title="Held-out examples are in the training data too.",
+    because="The held-out loss is meant to measure the network on new data. What was learnt by heart counts there as "
+    "understood, so overfitting does not show.",
+    try_this=(
+        "Remove duplicates before the split; augment and oversample after it, the training part only.",
+        Advice(
+            torch="Split by group (the person, the document, the item), not by row.",
+            ours='duplicates="together", the default, keeps copies on one side.',
+        ),
+    ),
+    figures=("loss",),
+    about="""
+    Held-out examples that are in the training data too: the held-out loss then counts what was learnt by heart as
+    understood.
+    """,
+)
 
+
+@check("duplicates across the split", DUPLICATES)
+def duplicates(context: Context) -> list[Finding] | None:
+    """Held-out examples that were trained on."""
+    split = context.seen.split
+    if split is None or split.dev == 0:
+        return None
+    share = split.shared / split.dev
+    if not share > limit("shared examples"):
+        return []
+    return [
+        context.finding(
+            DUPLICATES,
+            severity="serious" if share > limit("many shared examples") else "warning",
+            evidence=(
+                Evidence(what="held-out examples that are in training too", value=percent(share), unit="%"),
+                Evidence(what="in numbers", value=split.shared, expected="0"),
+                Evidence(what="held-out examples", value=split.dev),
+            ),
+        )
+    ]
+
+
+OVERFITTING = FindingText(
+    id="overfitting",
+    title="The network overfits: the held-out loss was best at step {step} and has risen since.",
+    because="From there on the network learns its examples by heart: what it gains on them, it loses on others.",
+    try_this=(
+        Advice(
+            torch="Keep the weights of step {step}, or stop when the held-out loss has not fallen for a while.",
+            ours="Keep the weights of step {step}, or stop when the held-out loss has not fallen for a while: "
+            "--patience 5.",
+        ),
+        "More data, or more of it by augmentation.",
+        Advice(
+            torch="Dropout of 0.1 to 0.5, AdamW with weight_decay=0.1, or a smaller network.",
+            ours="--dropout 0.2, --weight-decay 0.1, or a smaller network.",
+        ),
+    ),
+    figures=("loss",),
+    about="""
+    The held-out loss was best earlier and has risen since, and the training loss is well below it. Lecture 3.
+    """,
+    explained_by=frozenset({"labels-constant", "loss-sign", "learning-rate-too-high"}),
+)
+
+
+@check("overfitting", OVERFITTING)
 def overfitting(context: Context) -> list[Finding] | None:
     """A held-out loss that rises again while the training loss falls."""
     points = [one for one in context.seen.evaluations if math.isfinite(one.dev)]
@@ -14,64 +81,117 @@ def overfitting(context: Context) -> list[Finding] | None:
         return None
     best, last = min(points, key=lambda one: one.dev), points[-1]
     lasting = min(one.dev for one in points[-2:])  # not one bad evaluation
-    train = last.train if math.isfinite(last.train) else (context.progress.late if context.progress else math.nan)
+    late = context.progress.late if context.progress else math.nan
+    train = last.train if last.train is not None and math.isfinite(last.train) else late
     risen = lasting > limit("held-out loss over its best") * best.dev > 0
     apart = train < limit("training loss over held-out loss") * last.dev
     if not (risen and apart) or (context.progress is not None and not context.learns):
         return []
     return [
-        Finding(
-            id="overfitting",
+        context.finding(
+            OVERFITTING,
             severity="warning",
-            title=f"The net overfits: the held-out loss was best at step {best.step:,} and has risen since.",
             evidence=(
                 Evidence(what=f"held-out loss at step {best.step:,}", value=best.dev),
                 Evidence(what=f"held-out loss at step {last.step:,}", value=last.dev),
                 Evidence(what="training loss then", value=train),
             ),
-            because="From there on the net learns its examples by heart: what it gains on them, it loses on others.",
-            try_this=(
-                f"Keep the weights of step {best.step:,}, or stop when the held-out loss has not fallen for a while"
-                + context.say(torch=".", ours=" (--patience 5)."),
-                "More data, or more of it by augmentation.",
-                context.say(
-                    torch="Dropout of 0.1 to 0.5, AdamW with weight_decay=0.1, or a smaller net.",
-                    ours="--dropout 0.2, --weight-decay 0.1, or a smaller net.",
+            values={"step": f"{best.step:,}"},
+        )
+    ]
+
+
+LABELS_UNRELATED = FindingText(
+    id="labels-unrelated",
+    title="The network has learnt how often each label occurs, and nothing from its inputs.",
+    because="Weights move, gradients arrive, and yet the loss stays where guessing would: the labels do not belong to "
+    "these inputs, or nothing in the inputs tells them apart.",
+    try_this=(
+        (
+            "Print 20 pairs as the loss gets them, decoded: is each label that of its own input? Inputs and labels "
+            "must be shuffled by one permutation: x[order], y[order]."
+        ),
+        (
+            "Train on two examples of different classes only: if the loss falls to 0, the network is fine and the "
+            "labels are not."
+        ),
+    ),
+    figures=("loss",),
+    about="""
+    The loss has settled at that of a network which knows how often each label occurs and ignores its input: the entropy
+    of the labels. Weights move by usual amounts and gradients arrive, so the steps are in order. Usually inputs and
+    labels were shuffled by two different permutations. Reported only if nothing else explains it.
+    """,
+)
+
+
+@check("labels against inputs", LABELS_UNRELATED)
+def labels_unrelated(context: Context) -> list[Finding] | None:
+    """A network that learns how often each label occurs, and nothing from its inputs, though its steps are in order."""
+    progress = context.progress
+    if progress is None or not progress.guess or context.labels is None or context.way is None:
+        return None
+    held_out = min((one.dev for one in context.seen.evaluations), default=progress.guess)
+    lowest, highest = (1 + sign * limit("plateau at guess") for sign in (-1, 1))
+    at_guess = lowest < held_out / progress.guess and lowest < progress.late / progress.guess < highest
+    enough = progress.steps >= limit("steps for a last resort") and context.way > limit("way to go")
+    if context.still_falls or not (enough and at_guess):
+        return []
+    return [
+        context.finding(
+            LABELS_UNRELATED,
+            severity="serious",
+            evidence=(
+                Evidence(what=f"loss after {progress.steps:,} steps", value=progress.late),
+                Evidence(
+                    what="loss of guessing by the labels' frequencies", value=progress.guess, expected="a loss below"
                 ),
+                Evidence(what="distance that the weights have moved", value=context.way, unit="times their size"),
             ),
         )
     ]
 
 
+NOT_LEARNING = FindingText(
+    id="not-learning",
+    title="The loss is no better than guessing, and has stopped falling.",
+    because="Something keeps the network from learning, and no measurement here says what.",
+    try_this=(
+        (
+            "Overfit one batch: take two examples, no dropout, no weight decay. A network that cannot learn them by "
+            "heart has a bug in model, loss or loop; one that can has one in the data or the settings."
+        ),
+        "Try learning rates over several powers of ten.",
+    ),
+    figures=("loss", "update-to-data", "gradient-to-data"),
+    about="""
+    The loss is no better than guessing, has stopped falling, and no check found the cause. Try to learn two examples by
+    heart: a network that cannot do that has a bug in the model or the loop.
+    """,
+)
+
+
+@check("a loss that falls", NOT_LEARNING)
 def not_learning(context: Context) -> list[Finding] | None:
     """A loss that is no better than guessing after many steps, for whatever reason."""
     progress = context.progress
     if not context.trained or progress is None or progress.steps < limit("steps for a last resort"):
         return None
     if context.loss_kind == "other":
-        return None  # a loss of one's own, such as a reward or an adversary's, may stay where it is
+        return None  # a custom loss, such as a reward or an adversary's, may stay where it is
     if progress.learns:
         return []
     if context.still_falls or (context.way is not None and 0 < context.way < limit("way to go")):
         return []
     guess = () if progress.guess is None else (Evidence(what="loss of guessing", value=progress.guess),)
     return [
-        Finding(
-            id="not-learning",
+        context.finding(
+            NOT_LEARNING,
             severity="serious",
-            title="The loss is no better than guessing, and has stopped falling.",
             evidence=(
                 Evidence(what="loss at first", value=progress.start),
                 Evidence(what=f"loss after {progress.steps:,} steps", value=progress.late),
                 *guess,
-            ),
-            because="Something keeps the net from learning, and no measurement here says what.",
-            try_this=(
-                (
-                    "Overfit one batch: take two examples, no dropout, no decay. A net that cannot learn them by heart "
-                    "has a bug in model, loss or loop; one that can has one in the data or the settings."
-                ),
-                "A sweep of the learning rate over powers of ten.",
             ),
         )
     ]

@@ -1,20 +1,43 @@
-"""Whether the optimiser's settings let the loss decide: not the decay, and not rounding noise."""
+"""Whether the optimiser's settings let the loss decide: not the weight decay, and not rounding noise."""
 
 import math
 
 import numpy as np
 
+from backlight.health.check import check
 from backlight.health.context import Context, finite
-from backlight.health.findings import Evidence, Finding, number, percent
+from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText, number, percent
+from backlight.health.groups import BROKEN_NUMBERS, NO_STEPS
 from backlight.health.thresholds import limit
 from backlight.watch.records import ParameterFacts, Setting
 
 _SMALLEST = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
 """The smallest number above 0 of each type."""
 
+WEIGHT_DECAY = FindingText(
+    id="weight-decay-dominates",
+    title="Weight decay is stronger than the loss: it pulls the weights to 0.",
+    because="Weight decay adds a gradient of its own, always towards 0. Where it is the larger one, all weights become "
+    "small and all answers alike.",
+    try_this=(
+        Advice(
+            torch="weight_decay=1e-4 for SGD and Adam; AdamW with 0.01 to 0.1, whose decay is apart from the gradient.",
+            ours="weight_decay=1e-4 for SGD (--weight-decay 1e-4), or AdamW with 0.01 to 0.1.",
+        ),
+        "None at all until the network fits its training data.",
+    ),
+    figures=("gradient-to-data", "update-to-data"),
+    about="""
+    Weight decay adds `weight_decay x weights` to the gradient. Where that is the larger part, all weights go to 0. Once
+    a network has converged the two are equal by definition, so a network that has learnt gets no such finding.
+    """,
+    explained_by=BROKEN_NUMBERS | NO_STEPS | {"vanishing-signal", "dead-units"},
+)
 
+
+@check("weight decay", WEIGHT_DECAY)
 def weight_decay_dominates(context: Context) -> list[Finding] | None:
-    """A pull towards 0 that is stronger than the loss's. Not judged of a net that learns."""
+    """A pull towards 0 that is stronger than the loss's. Not checked in a network that learns."""
     if context.seen.optimiser is None or not context.records:
         return None
     decays = [_number(group.get("weight_decay")) for group in context.seen.optimiser.groups]
@@ -30,30 +53,42 @@ def weight_decay_dominates(context: Context) -> list[Finding] | None:
     shrunk = {name: _shrinkage(context, name) for name in worst}
     name = min(shrunk, key=lambda one: shrunk[one])
     return [
-        Finding(
-            id="weight-decay-dominates",
+        context.finding(
+            WEIGHT_DECAY,
             severity="serious",
-            title="Weight decay is stronger than the loss: it pulls the weights to 0.",
-            where=tuple(worst[:6]),
+            where=worst[:6],
             evidence=(
                 Evidence(what="weight decay x weights over gradient (rms)", value=usual, expected="below 0.1"),
                 Evidence(what="weight decay", value=max(decays)),
                 Evidence(what=f"size of {name}, last over first", value=shrunk[name]),
             ),
-            because="The decay adds a gradient of its own, always towards 0. Where it is the larger one, the net ends "
-            "up where all weights are small and all answers alike.",
-            try_this=(
-                context.say(
-                    torch="weight_decay=1e-4 for SGD and Adam; AdamW with 0.01 to 0.1, whose decay is apart from "
-                    "the gradient.",
-                    ours="weight_decay=1e-4 for SGD (--weight-decay 1e-4), or AdamW with 0.01 to 0.1.",
-                ),
-                "None at all until the net fits its training data.",
-            ),
         )
     ]
 
 
+ADAM_EPSILON = FindingText(
+    id="adam-epsilon",
+    title="Adam's epsilon of {eps} is too small: it steps along noise.",
+    because="Adam divides by the root mean square of a number's gradients. Where these are 0 that is 0 / 0, and where "
+    "they are rounding noise, the noise becomes steps of full length. Epsilon is there to damp both.",
+    try_this=(
+        Advice(torch="eps=1e-8, the default, in torch.optim.Adam.", ours="eps=1e-8, the default, in AdamW."),
+        "For float16 weights: keep a float32 copy for the optimiser to step (autocast does), or eps=1e-4.",
+    ),
+    figures=("update-to-data", "loss"),
+    about="""
+    Adam's step is m̂ / (√v̂ + ε). With ε = 0 (or an ε that is 0 in float16: 1e-8 is) a number that never had a gradient
+    gives 0/0. With a tiny one, gradients of 1e-12, which are rounding noise, become steps of full length. Kingma & Ba
+    2015, arXiv:1412.6980, use 1e-8.
+    """,
+    cases={
+        "zero": Case(title="Adam's epsilon is 0."),
+        "zero in this dtype": Case(title="Adam's epsilon of {eps} is 0 in {dtype}: it divides by 0."),
+    },
+)
+
+
+@check("Adam's epsilon", ADAM_EPSILON)
 def adam_epsilon(context: Context) -> list[Finding] | None:
     """An epsilon that no longer keeps Adam from dividing by next to nothing."""
     optimiser = context.seen.optimiser
@@ -67,42 +102,32 @@ def adam_epsilon(context: Context) -> list[Finding] | None:
         if one.requires_grad and one.group in given and given[one.group] < _SMALLEST.get(one.dtype, 0.0)
     ]  # fmt: skip
     faint = _faint(context)
-    tiny = min(given.values()) < limit("epsilon") and faint is not None and faint > limit("faint gradients")
+    eps = min(given.values())
+    tiny = eps < limit("epsilon") and faint is not None and faint > limit("faint gradients")
     if not zero and not tiny:
         return []
     broken = context.seen.first_nonfinite
-    evidence = [Evidence(what="epsilon", value=min(given.values()), expected="1e-8")]
+    evidence = [Evidence(what="epsilon", value=eps, expected="1e-8")]
     if faint is not None:
-        evidence.append(
-            Evidence(what="gradients below 1e-8, which full steps are made of", value=percent(faint), unit="%")
-        )
+        what = "gradients below 1e-8, which full steps are made of"
+        evidence.append(Evidence(what=what, value=percent(faint), unit="%"))
     if broken is not None:
-        evidence.append(
-            Evidence(what=f"first step with a number that is not finite ({broken.where})", value=broken.step)
-        )
+        what = f"first step with a number that is not finite ({broken.where})"
+        evidence.append(Evidence(what=what, value=broken.step))
     return [
-        Finding(
-            id="adam-epsilon",
+        context.finding(
+            ADAM_EPSILON,
             severity="fatal" if broken is not None else "warning",
-            title=_title(zero, min(given.values())),
-            where=tuple(one.name for one in zero[:6]),
-            evidence=tuple(evidence),
-            because="Adam divides by the root mean square of a number's gradients. Where these are 0 that is 0 / 0, "
-            "and where they are rounding noise, the noise becomes steps of full length. Epsilon is there to damp both.",
-            try_this=(
-                context.say(
-                    torch="eps=1e-8, the default, in torch.optim.Adam.", ours="eps=1e-8, the default, in AdamW."
-                ),
-                "For float16 weights: keep a float32 copy that the optimiser steps (autocast does), or eps=1e-4.",
-            ),
+            where=[one.name for one in zero[:6]],
+            evidence=evidence,
+            cases=() if not zero else ("zero in this dtype" if eps > 0 else "zero",),
+            values={"eps": number(eps), "dtype": _dtype(zero)},
         )
     ]
 
 
-def _title(zero: list[ParameterFacts], eps: float) -> str:
-    if zero and eps > 0:
-        return f"Adam's epsilon of {number(eps)} is 0 in {zero[0].dtype}: it divides by 0."
-    return "Adam's epsilon is 0." if zero else f"Adam's epsilon of {number(eps)} is too small: it steps along noise."
+def _dtype(zero: list[ParameterFacts]) -> str:
+    return zero[0].dtype if zero else ""
 
 
 def _decay_over_gradient(context: Context, name: str) -> float | None:

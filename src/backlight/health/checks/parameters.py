@@ -1,0 +1,189 @@
+"""Whether all parameters that are to learn can: in the graph, in the optimiser, not frozen."""
+
+import numpy as np
+
+from backlight.health.check import check
+from backlight.health.context import Context
+from backlight.health.findings import Advice, Evidence, Finding, FindingText, several
+from backlight.health.thresholds import limit
+from backlight.watch.records import ParameterFacts
+
+NOT_REACHED = FindingText(
+    id="not-reached-by-gradient",
+    title="The gradient does not reach {parameters}: the graph is cut.",
+    because="Their layers compute, but between them and the loss something left the graph. They keep their initial "
+    "values, and everything after them learns to live with it.",
+    try_this=(
+        (
+            "Look between these layers and the next for .detach(), .data, .item(), .numpy(), torch.no_grad() or a "
+            "torch.tensor(...) made of a tensor, and remove it."
+        ),
+        "Check with one step: {first}.grad must not be None after loss.backward().",
+    ),
+    figures=("gradient-to-data", "update-to-data"),
+    about="""
+    Parameters of layers that run, and that the loss does not depend on by the graph: a `.detach()`, `.data`, `.item()`,
+    or a `no_grad()` is in between.
+    """,
+)
+
+UNUSED = FindingText(
+    id="unused-layer",
+    title="Layers with parameters are never called.",
+    because="They cost memory, and DistributedDataParallel waits for their gradients; perhaps forward() was meant to "
+    "call them.",
+    try_this=("Call them in forward(), or remove them from the model.",),
+    figures=("activations",),
+    about="""
+    Parameters of a layer that `forward()` never calls.
+    """,
+)
+
+
+@check("parameters cut off from the loss", NOT_REACHED, UNUSED)
+def not_reached(context: Context) -> list[Finding] | None:
+    """Parameters whose layers work, and that the loss does not depend on by the graph."""
+    facts = [one for one in context.seen.parameters if one.requires_grad]
+    if not any(one.reached is not None or context.histories[one.name] for one in facts):
+        return None
+    cut = [one for one in facts if _unreached(context, one)]
+    if not cut:
+        return []
+    ran = [one for one in cut if _runs(context, one.layer)]
+    return [_detached(context, ran)] if ran else [_unused(context, cut)]
+
+
+NOT_IN_OPTIMISER = FindingText(
+    id="not-in-optimiser",
+    title="{parameters} with a gradient that no optimiser steps.",
+    because="These layers keep their initial, random weights. The rest of the network learns around them, so the loss "
+    "falls and nothing looks broken.",
+    try_this=(
+        "Give the optimiser all of them: model.parameters(), of the finished model.",
+        Advice(
+            torch="Layers in a plain list are not found: use nn.ModuleList. Layers that are made late need "
+            "optimizer.add_param_group({{'params': layer.parameters()}}).",
+            ours="Make the optimiser last, of the whole model.",
+        ),
+        Advice(
+            torch="If they are frozen on purpose: layer.requires_grad_(False) saves their gradients too.",
+            ours="If they are frozen on purpose, parameter.requires_grad = False saves their gradients too.",
+        ),
+    ),
+    figures=("update-to-data", "loss"),
+    about="""
+    Parameters with gradients that the optimiser does not have.
+    """,
+)
+
+
+@check("parameters missing from the optimiser", NOT_IN_OPTIMISER)
+def not_in_optimiser(context: Context) -> list[Finding] | None:
+    """Parameters that get gradients and are not stepped, while others are."""
+    missing = [one for one in context.seen.parameters if one.requires_grad and _left_alone(context, one)]
+    known = [one for one in context.seen.parameters if one.in_optimiser is not None or context.histories[one.name]]
+    if not context.trained or not known:
+        return None
+    if not missing or len(missing) == len(context.seen.parameters):
+        return []
+    return [
+        context.finding(
+            NOT_IN_OPTIMISER,
+            severity="serious",
+            where=[one.name for one in missing],
+            evidence=(
+                Evidence(what="parameters left out", value=len(missing)),
+                Evidence(what="numbers in them", value=_numbers_in(missing)),
+                Evidence(what="layers", value=len({one.layer for one in missing})),
+            ),
+            values={"parameters": several(len(missing), "parameter")},
+        )
+    ]
+
+
+ALL_FROZEN = FindingText(
+    id="all-frozen",
+    title="Every parameter is frozen: nothing in this network can learn.",
+    because="No parameter has requires_grad, so none of them gets a gradient. That is right for a network that is only "
+    "used, and wrong for one that is to be trained.",
+    try_this=(
+        Advice(
+            torch="model.requires_grad_(True), or only of the layers that are to learn: "
+            "model.head.requires_grad_(True).",
+            ours="parameter.requires_grad = True for the parameters that are to learn.",
+        ),
+        "Make the optimiser afterwards, of the parameters that learn.",
+    ),
+    figures=("update-to-data",),
+    about="""
+    All parameters have `requires_grad=False`. A frozen network that feeds another one which learns is fine.
+    """,
+)
+
+
+@check("parameters that can learn", ALL_FROZEN)
+def all_frozen(context: Context) -> list[Finding] | None:
+    """A network of which every parameter is frozen."""
+    parameters = context.seen.parameters
+    if not parameters:
+        return None
+    if any(one.requires_grad for one in parameters):
+        return []
+    evidence = (
+        Evidence(what="parameters", value=len(parameters)),
+        Evidence(what="of them with requires_grad", value=0, expected="those that are to learn"),
+    )
+    return [context.finding(ALL_FROZEN, severity="warning", evidence=evidence)]
+
+
+def _left_alone(context: Context, facts: ParameterFacts) -> bool:
+    """Return whether a parameter got gradients and was not the optimiser's, or never moved while others did."""
+    history = context.histories[facts.name]
+    pulled = [one for one in history if one.gradient is not None and one.gradient.rms > 0]
+    if not pulled:
+        return False
+    if facts.in_optimiser is not None:
+        return not facts.in_optimiser
+    moves = [one.moved for one in pulled if one.moved is not None]
+    others = [one.moved for name, past in context.histories.items() if name != facts.name for one in past]
+    return len(moves) >= limit("records for a verdict") and not any(moves) and any(others)
+
+
+def _unreached(context: Context, facts: ParameterFacts) -> bool:
+    if facts.reached is not None:
+        return not facts.reached
+    history = context.histories[facts.name]
+    gradients = [one.gradient for past in context.histories.values() for one in past]
+    return bool(history) and all(one.gradient is None for one in history) and any(g is not None for g in gradients)
+
+
+def _runs(context: Context, layer: str) -> bool:
+    facts = context.layers.get(layer)
+    return facts is None or facts.depth is not None
+
+
+def _detached(context: Context, cut: list[ParameterFacts]) -> Finding:
+    return context.finding(
+        NOT_REACHED,
+        severity="serious",
+        where=[one.name for one in cut],
+        evidence=(
+            Evidence(what="parameters without a gradient", value=len(cut)),
+            Evidence(what="numbers in them", value=_numbers_in(cut)),
+            Evidence(what="numbers in the model", value=_numbers_in(context.seen.parameters)),
+        ),
+        values={"parameters": several(len(cut), "parameter"), "first": cut[0].name},
+    )
+
+
+def _unused(context: Context, cut: list[ParameterFacts]) -> Finding:
+    return context.finding(
+        UNUSED,
+        severity="note",
+        where=dict.fromkeys(one.layer for one in cut),
+        evidence=(Evidence(what="parameters that nothing uses", value=len(cut)),),
+    )
+
+
+def _numbers_in(parameters: tuple[ParameterFacts, ...] | list[ParameterFacts]) -> int:
+    return sum(int(np.prod(one.shape)) for one in parameters)

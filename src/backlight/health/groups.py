@@ -1,0 +1,8 @@
+"""Findings that cause many others, in groups: see `FindingText.explained_by`."""
+
+from typing import Final
+
+BROKEN_NUMBERS: Final = frozenset({"input-not-finite", "adam-epsilon", "loss-sign"})
+BROKEN_INPUTS: Final = frozenset({"exploding-signal", "input-scale", "target-scale", "loss-summed", "loss-sign"})
+NO_STEPS: Final = frozenset({"no-step", "single-output", "labels-constant", "loss-broadcast"})
+LOST_SIGNAL: Final = frozenset({"vanishing-signal", "dead-units", "saturated-units", "identical-units"})

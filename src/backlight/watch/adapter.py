@@ -1,0 +1,306 @@
+"""What the watching mechanism asks of a framework. `backlight_nn` answers for this package, `torch_nn` for PyTorch."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+from backlight.core import Array, ConfigError
+from backlight.nn.kind import Kind
+from backlight.watch.calls import Call, CallTaker, Layer
+from backlight.watch.graph import Graph
+from backlight.watch.records import OptimiserFacts, Setting
+from backlight.watch.tensors import Tensors
+
+Remove = Callable[[], None]
+LayerHook = Callable[[Any, Any, Any], None]
+"""Takes a module, what it was called with, and what it returned."""
+
+OnFunction = Callable[[str, tuple[Any, ...], Mapping[str, Any], Any], None]
+"""Takes a function's name, its arguments, its keyword arguments, and what it returned."""
+
+
+class Hook(partial[None]):
+    """A hook on a module. A copy of the module, or the module in a file, has in its place one that does nothing."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a method of the standard library that takes any arguments and returns None, so that loading needs no Backlight
+        return getattr, (nullcontext(), "__exit__")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDescription:
+    """What can be known of a layer without running it; for the entries see `LayerFacts`."""
+
+    parameters: tuple[str, ...] = ()
+    bias: bool | None = None
+    fan_in: int | None = None
+    fan_out: int | None = None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """One batch to examine a network with.
+
+    Attributes:
+        run: returns the network's output for the first input; None stands for the batch's own.
+        loss: returns the loss of an output; None if there is none.
+        args, kwargs: what the network is called with.
+        x: the first input, (B, ...); None if no experiment can be made on it.
+        y: the targets; None if they are not an array.
+    """
+
+    run: Callable[[Array | None], Any]
+    loss: Callable[[Any], Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    x: Array | None
+    y: Array | None
+
+
+class Optimisers(Protocol):
+    """The optimisers that step a network's parameters."""
+
+    found: list[Any]
+    steps: int
+    """Steps taken since `clear`."""
+
+    def attach(self) -> None:
+        """Begin to watch."""
+
+    def detach(self) -> None:
+        """Stop watching."""
+
+    def clear(self) -> None:
+        """Count steps anew."""
+
+    def rates(self) -> tuple[float, ...]:
+        """Return the learning rate of each parameter group, as it is now."""
+
+    def places(self, optimiser: Any) -> Sequence[int]:
+        """Return which of the parameters an optimiser has, by their place."""
+
+    def group_of(self) -> Mapping[int, int]:
+        """Return the number of each parameter's group by the parameter's id."""
+
+    def facts(self) -> OptimiserFacts | None:
+        """Return what they were when they were first seen; None if there are none."""
+
+
+class Adapter(Tensors, Graph):
+    """One network and its framework.
+
+    Args:
+        model: the network.
+    """
+
+    framework: ClassVar[Literal["backlight", "torch"]]
+    in_place: ClassVar[bool]
+    """Whether what a layer gave may be changed in place afterwards."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    # -- modules -------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def named_modules(self) -> Iterator[tuple[str, Any]]:
+        """Yield every module under each of its names."""
+
+    @abstractmethod
+    def named_parameters(self) -> dict[str, Any]:
+        """Return every parameter once, by name."""
+
+    @abstractmethod
+    def owned(self, module: Any) -> Mapping[str, Any]:
+        """Return a module's own parameters, without those of modules below it."""
+
+    @abstractmethod
+    def kind(self, module: Any) -> Kind:
+        """Return what a module does."""
+
+    @abstractmethod
+    def is_layer(self, name: str, module: Any, kind: Kind) -> bool:
+        """Return whether a module is watched as a layer."""
+
+    @abstractmethod
+    def describe(self, layer: Layer) -> LayerDescription:
+        """Return what can be known of a layer's module without running it."""
+
+    @abstractmethod
+    def channel_axis(self, layer: Layer | None, shape: Sequence[int], inherited: int | None) -> int:
+        """Return the axis of a layer's output that has its units.
+
+        Args:
+            layer: the layer; None for a function.
+            shape: of the output.
+            inherited: the axis of what it read; None if that is not known.
+        """
+
+    # -- parameters ----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def gradients(self, parameters: Sequence[Any]) -> list[Any]:
+        """Return the gradient of each as it stands there, for `measure`; None for one that has none."""
+
+    @abstractmethod
+    def norm(self, gradients: Sequence[Any]) -> float:
+        """Return the norm of gradients together; 0 if one of them is all 0."""
+
+    @abstractmethod
+    def fan_in(self, parameter: Any, owner: Any) -> int | None:
+        """Return how many numbers one output of a weight matrix is a sum of."""
+
+    @abstractmethod
+    def identical_units(self, weight: Any) -> bool | None:
+        """Return whether all output units of a weight matrix have the same weights; None if there is only one."""
+
+    @abstractmethod
+    def optimisers(
+        self, parameters: Sequence[Any], known: Iterable[Any], *, before: Callable[[Any], None],
+        after: Callable[[Any], None],
+    ) -> Optimisers:  # fmt: skip
+        """Return the optimisers that have parameters of the network.
+
+        Args:
+            parameters: the network's.
+            known: the optimisers that were given.
+            before: called before a step of one of them.
+            after: called after it.
+        """
+
+    @abstractmethod
+    def check_optimisers(self, optimisers: Sequence[Any]) -> None:
+        """Raise ConfigError if one of these is no optimiser of this framework."""
+
+    def is_sparse(self, parameter: Any) -> bool:
+        """Return whether a sparse gradient has been seen on a parameter."""
+        del parameter
+        return False
+
+    def loss_scale(self) -> float | None:
+        """Return what the loss is multiplied by before the backward pass; None if nothing does so."""
+        return None
+
+    def step_scale(self, optimiser: Any) -> float:
+        """Return what an optimiser divides its gradients by as it steps."""
+        del optimiser
+        return 1.0
+
+    @abstractmethod
+    def looks_broken(self, parameters: Sequence[Any]) -> bool:
+        """Return whether the first gradient that there is holds a number that is not finite, at next to no cost."""
+
+    # -- hooks ---------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def is_recording(self) -> bool:
+        """Return whether results of this moment have a graph."""
+
+    @abstractmethod
+    def hook_layer(self, layer: Layer, capture: CallTaker) -> Remove:
+        """Let `capture.on_module` see each call of a layer's module."""
+
+    @abstractmethod
+    def hook_call(self, hook: Callable[[Any, Any], None]) -> Remove:
+        """Call `hook(args, kwargs)` when the model is called."""
+
+    @abstractmethod
+    def hook_return(self, hook: Callable[[Any], None]) -> Remove:
+        """Call `hook(output)` once the model has returned, or `hook(None)` if it has failed; after all other hooks."""
+
+    @abstractmethod
+    def await_gradient(self, call: Call, capture: CallTaker, *, at_once: bool) -> None:
+        """Let a call's gradient be kept, and if `at_once`, let `capture.on_gradient` see it as it arrives."""
+
+    @abstractmethod
+    def hook_gradient(self, tensor: Any, hook: Callable[[Any], None]) -> None:
+        """Call `hook(gradient)` when a result's gradient arrives."""
+
+    def collect(self, calls: Sequence[Call]) -> set[Layer]:
+        """Take in the gradients that wait in calls' tensors, and return the layers whose output was changed in place.
+
+        The values of such a call are None afterwards, unless they are a copy.
+        """
+        del calls
+        return set()
+
+    def watch_functions(self, on_function: OnFunction) -> AbstractContextManager[Any] | None:
+        """Return what shows, while it is open, every call of an activation function; None if there is no such thing."""
+        del on_function
+        return None
+
+    def is_transformed(self) -> bool:
+        """Return whether the model runs under a transformation (vmap, a compiler), where its results are no numbers."""
+        return False
+
+    # -- one batch, and everything as it was ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def undo_list(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        """Yield what `Guard` puts back, in words, and the function that does so."""
+
+    @abstractmethod
+    def clear_gradients(self) -> None:
+        """Take the gradients off all parameters."""
+
+    @abstractmethod
+    def set_mode(self, *, training: bool) -> None:
+        """Set training or evaluation mode."""
+
+    @abstractmethod
+    def recording(self, *, on: bool) -> AbstractContextManager[Any]:
+        """Return a block in which results have a graph, or have none."""
+
+    @abstractmethod
+    def backward(self, loss: Any) -> None:
+        """Leave the gradients of a loss in the parameters."""
+
+    @abstractmethod
+    def batch(self, inputs: Any, targets: Any, loss: Any) -> BatchView:
+        """Return a batch to examine the network with; see `backlight.health.examine`."""
+
+    @abstractmethod
+    def output_of(self, result: Any) -> Any:
+        """Return the tensor that a model's result is about: its logits, or its first floating-point tensor."""
+
+
+class Guard:
+    """What happens inside `with Guard(adapter):` to weights, buffers, gradients, modes and random states is undone.
+
+    Each of them is put back by itself, so that one that cannot be does not keep the others from it.
+
+    Args:
+        adapter: the network and its framework.
+
+    Raises:
+        ConfigError: on leaving: something could not be put back.
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+
+    def __enter__(self) -> Self:
+        self._undo = list(self._adapter.undo_list())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        failed: list[tuple[str, Exception]] = []
+        for what, undo in self._undo:
+            try:
+                undo()
+            except Exception as reason:  # noqa: BLE001  (whatever it is, the others are still to be put back)
+                failed.append((what, reason))
+        self._undo = []
+        if failed and error is None:
+            what, cause = failed[0]
+            raise ConfigError(
+                f"a network that is examined is put back as it was; this could not be: {what} "
+                f"({type(cause).__name__}: {cause!s:.80}). Make the network anew before you train it."
+            ) from cause

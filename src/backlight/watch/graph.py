@@ -1,0 +1,155 @@
+"""What the graph shows of a network: how the loss was made, what it depends on, what lies between two layers."""
+
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from backlight.core import Array
+from backlight.watch.records import LossFacts
+
+MOST_NODES: Final = 200_000
+"""A graph is read up to this many nodes."""
+
+
+class Graph(ABC):
+    """The graphs of a framework: what the watching mechanism asks of them."""
+
+    shape_ops: ClassVar[frozenset[str]]
+    """Names of the ops that move numbers and change none."""
+
+    holds_targets: ClassVar[bool]
+    """Whether a loss's graph still holds its targets after the backward pass."""
+
+    @abstractmethod
+    def node(self, thing: Any) -> Any:
+        """Return the node that a tensor is the result of; None if it has none, or is no tensor."""
+
+    @abstractmethod
+    def op_name(self, node: Any) -> str:
+        """Return the name of a node's op."""
+
+    @abstractmethod
+    def parents(self, node: Any) -> Iterable[Any]:
+        """Return the nodes that a node's gradient goes to."""
+
+    @abstractmethod
+    def leaf(self, node: Any) -> Any:
+        """Return the tensor that a node without parents stands for; None for other nodes."""
+
+    @abstractmethod
+    def loss_kind(self, names: Sequence[str]) -> str:
+        """Return what a loss is, by the names of the ops from it down to the model's output."""
+
+    @abstractmethod
+    def reduction(self, nodes: Sequence[Any], names: Sequence[str]) -> str | None:
+        """Return "mean" or "sum", or None if the ops from the loss down to the output do not show which."""
+
+    @abstractmethod
+    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], rank: int) -> int:
+        """Return the axis of an output of this many axes that has the classes of a cross-entropy."""
+
+    def loss_input(self, node: Any) -> Any:
+        """Return the tensor that a loss's op reads, if this is one and that is known; else None."""
+        del node
+
+    def known_targets(self, nodes: Sequence[Any]) -> Array | None:
+        """Return the targets that a loss was given, if its graph holds them; None if not."""
+        del nodes
+        return None
+
+
+def unchanged_sources(graph: Graph, node: Any, known: Mapping[Any, str]) -> Iterator[str]:
+    """Yield the names of the known nodes from which numbers come to this one without being changed."""
+    unread, seen = [node], {node}
+    while unread:
+        one = unread.pop()
+        if one in known:
+            yield known[one]
+        elif graph.op_name(one) in graph.shape_ops:
+            fresh = [parent for parent in graph.parents(one) if parent not in seen]
+            seen.update(fresh)
+            unread += fresh
+
+
+class LossGraph:
+    """The graph below a loss.
+
+    Args:
+        graph: of the framework.
+        loss: the loss, whose backward pass may be over.
+        outputs: the tensors that the network returned.
+
+    Attributes:
+        reached: ids of the leaves that the loss depends on.
+        output: the tensor that the loss was made of; None if that is not known.
+        chain: the nodes from the loss down to the output: a shortest way.
+    """
+
+    def __init__(self, graph: Graph, loss: Any, outputs: Sequence[Any]) -> None:
+        self._graph = graph
+        self.reached: set[int] = set()
+        self.chain: list[Any] = []
+        self.output: Any = None
+        self._ops: Counter[str] = Counter()
+        self._above: dict[Any, Any] = {}  # a node to the one that it was reached from
+        self._outputs = {node: one for one in outputs if (node := graph.node(one)) is not None}
+        self._fallback: Any = None  # the node of what the loss's own op reads
+        top = graph.node(loss)
+        if top is not None:
+            self._read(top)
+
+    def _read(self, top: Any) -> None:
+        graph = self._graph
+        unread = deque([top])
+        self._above[top] = None
+        while unread and len(self._above) < MOST_NODES:
+            node = unread.popleft()
+            if self.output is None and node in self._outputs:
+                self._end_at(node, self._outputs[node])
+            leaf = graph.leaf(node)
+            if leaf is not None:
+                self.reached.add(id(leaf))
+                continue
+            self._ops[graph.op_name(node)] += 1
+            if self._fallback is None:
+                self._fallback = graph.loss_input(node)
+            for parent in graph.parents(node):
+                if parent not in self._above:
+                    self._above[parent] = node
+                    unread.append(parent)
+        if self.output is None and self._fallback is not None:
+            self._end_at(graph.node(self._fallback), self._fallback)
+
+    def _end_at(self, node: Any, output: Any) -> None:
+        self.output = output
+        while node is not None:
+            self.chain.append(node)
+            node = self._above[node]
+        self.chain.reverse()
+
+    def facts(self) -> LossFacts:
+        """Return how the loss was made of the network's output."""
+        names = self._names()
+        kind = self._graph.loss_kind(names)
+        axis = self.class_axis()
+        return LossFacts(
+            kind=kind,
+            reduction=self._graph.reduction(self.chain, names),
+            chain=tuple(name for name in names if name and name not in self._graph.shape_ops),
+            classes=self.output.shape[axis] if kind == "cross_entropy" and axis is not None else None,
+            ops=dict(self._ops),
+        )
+
+    def class_axis(self) -> int | None:
+        """Return the axis of the output that has the classes of a cross-entropy; None without an output."""
+        if self.output is None or not self.output.shape:
+            return None
+        return self._graph.class_axis(self.chain, self._names(), len(self.output.shape))
+
+    def targets(self) -> Array | None:
+        """Return the targets, if the graph holds them; None if not."""
+        return self._graph.known_targets(self.chain)
+
+    def _names(self) -> list[str]:
+        return [self._graph.op_name(node) for node in self.chain]

@@ -1,0 +1,87 @@
+"""The layers of a network: which modules are watched, and what is known of each."""
+
+from typing import Any
+
+from backlight.nn.kind import OTHER
+from backlight.watch.adapter import Adapter
+from backlight.watch.calls import Layer
+from backlight.watch.kinds import FUNCTIONS
+from backlight.watch.records import LayerFacts
+
+
+class Layers:
+    """The layers of a network.
+
+    A layer is a module without modules below it, or with parameters of its own, or of a known kind; and a function that
+    turns up while the network runs.
+
+    Args:
+        adapter: the network and its framework.
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+        self.by_module: dict[Any, Layer] = {}
+        self._functions: dict[str, Layer] = {}
+        self._executed = 0
+        for name, module in adapter.named_modules():
+            if module in self.by_module:
+                self.by_module[module].aliases.append(name)
+                continue
+            kind = adapter.kind(module)
+            if adapter.is_layer(name, module, kind):
+                made = Layer(name, type(module).__name__, kind, module, copies=adapter.in_place)
+                self.by_module[module] = made
+
+    def function(self, after: str, function: str, place: int) -> Layer:
+        """Return the layer of a function, called for the `place`-th time after a layer."""
+        name = f"{after}>{function}" + (f"#{place}" if place > 1 else "")
+        if name not in self._functions:
+            self._functions[name] = Layer(name, function, FUNCTIONS[function], None, copies=True)
+        return self._functions[name]
+
+    def executed(self, layer: Layer) -> None:
+        """Note that a layer ran; the first time decides its depth."""
+        if layer.depth is None:
+            layer.depth = self._executed
+            self._executed += 1
+
+    @property
+    def has_functions(self) -> bool:
+        """Whether the network applies activations by functions."""
+        return bool(self._functions)
+
+    def facts(self) -> tuple[LayerFacts, ...]:
+        """Return what is known of each, in order of execution; those never called last."""
+        every = [*self.by_module.values(), *self._functions.values()]
+        never = len(every)
+        return tuple(
+            self._facts(one) for one in sorted(every, key=lambda one: never if one.depth is None else one.depth)
+        )
+
+    def _facts(self, layer: Layer) -> LayerFacts:
+        is_function = layer.module is None
+        known = None if is_function else self._adapter.describe(layer)
+        return LayerFacts(
+            name=layer.name,
+            kind=layer.class_name,
+            role=layer.kind.role,
+            bounded=layer.kind.bounded,
+            one_sided=layer.kind.one_sided,
+            depth=layer.depth,
+            calls=layer.calls,
+            functional=is_function,
+            aliases=tuple(layer.aliases),
+            parameters=known.parameters if known else (),
+            bias=known.bias if known else None,
+            fan_in=known.fan_in if known else None,
+            fan_out=known.fan_out if known else None,
+            reads=layer.reads,
+            settings=known.settings if known else dict(layer.settings),
+        )
+
+
+def claim(layer: Layer, function: str) -> None:
+    """Note that a module does nothing but to apply a function, which says what it is."""
+    if layer.kind is OTHER:
+        layer.kind = FUNCTIONS[function]

@@ -1,0 +1,129 @@
+"""The optimisers of a PyTorch model: found by watching all optimisers step, so that they need not be named."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+from backlight.watch.records import OptimiserFacts, Setting
+
+_SETTINGS: Final = (
+    "lr", "momentum", "dampening", "weight_decay", "eps", "nesterov", "amsgrad", "maximize", "alpha", "rho",
+    "lr_decay", "initial_accumulator_value",
+)  # fmt: skip
+
+
+class TorchOptimisers:
+    """The optimisers that have parameters of a model.
+
+    Args:
+        parameters: the model's.
+        known: optimisers that are known beforehand.
+        before: called before a step of one of them.
+        after: called after it.
+
+    Attributes:
+        found: in the order in which they were first seen.
+        steps: steps that they took since `clear`.
+    """
+
+    def __init__(
+        self, parameters: Iterable[torch.Tensor], known: Iterable[Any], *, before: Callable[[Any], None],
+        after: Callable[[Any], None],
+    ) -> None:  # fmt: skip
+        self._parameters = {id(parameter): at for at, parameter in enumerate(parameters)}
+        self._places: dict[int, tuple[int, list[int]]] = {}
+        self.found: list[Any] = list(known)
+        self._facts = [_groups(optimiser) for optimiser in self.found]
+        # whether each optimiser that was seen has parameters of the model; kept, so that no other can have its id
+        self._seen = {id(one): (one, True) for one in self.found}
+        self._before = before
+        self._after = after
+        self._handles: list[RemovableHandle] = []
+        self.steps = 0
+
+    def attach(self) -> None:
+        """Begin to watch all of PyTorch's optimisers."""
+        self._handles = [
+            register_optimizer_step_pre_hook(self._about_to_step),
+            register_optimizer_step_post_hook(self._has_stepped),
+        ]
+
+    def detach(self) -> None:
+        """Stop watching."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def clear(self) -> None:
+        """Count steps anew."""
+        self.steps = 0
+
+    def _is_of_the_model(self, optimiser: Any) -> bool:
+        seen = self._seen.get(id(optimiser))
+        if seen is not None:
+            return seen[1]
+        held = (parameter for group in optimiser.param_groups for parameter in group["params"])
+        found = any(id(parameter) in self._parameters for parameter in held)
+        self._seen[id(optimiser)] = optimiser, found
+        if found:
+            self.found.append(optimiser)
+            self._facts.append(_groups(optimiser))
+        return found
+
+    def _about_to_step(self, optimiser: Any, args: Any, kwargs: Any) -> None:
+        del args, kwargs
+        if self._is_of_the_model(optimiser):
+            self._before(optimiser)
+
+    def _has_stepped(self, optimiser: Any, args: Any, kwargs: Any) -> None:
+        del args, kwargs
+        if self._is_of_the_model(optimiser):
+            self.steps += 1
+            self._after(optimiser)
+
+    # -- what is known of them -----------------------------------------------------------------------------------------
+
+    def rates(self) -> tuple[float, ...]:
+        """Return the learning rate of each group, as it is now."""
+        return tuple(float(group.get("lr", float("nan"))) for one in self.found for group in one.param_groups)
+
+    def places(self, optimiser: Any) -> list[int]:
+        """Return which of the model's parameters an optimiser has, by their place in the model."""
+        count = sum(len(group["params"]) for group in optimiser.param_groups)
+        known, places = self._places.get(id(optimiser), (-1, []))
+        if known != count:  # it is new, or a group was added
+            held = (parameter for group in optimiser.param_groups for parameter in group["params"])
+            places = sorted(self._parameters[id(one)] for one in held if id(one) in self._parameters)
+            self._places[id(optimiser)] = count, places
+        return places
+
+    def group_of(self) -> dict[int, int]:
+        """Return the number of each parameter's group by the parameter's id."""
+        groups = [group for one in self.found for group in one.param_groups]
+        return {id(parameter): at for at, group in enumerate(groups) for parameter in group["params"]}
+
+    def facts(self) -> OptimiserFacts | None:
+        """Return what they were when they were first seen; None if there are none."""
+        if not self.found:
+            return None
+        return OptimiserFacts(
+            kind="+".join(type(one).__name__ for one in self.found),
+            groups=tuple(group for groups in self._facts for group in groups),
+            foreign=sum(id_ not in self._parameters for id_ in self.group_of()),
+        )
+
+
+def _groups(optimiser: Any) -> list[Mapping[str, Setting]]:
+    return [dict(_settings(group)) for group in optimiser.param_groups]
+
+
+def _settings(group: Mapping[str, Any]) -> Iterable[tuple[str, Setting]]:
+    for name in _SETTINGS:
+        if name in group:
+            value = group[name]
+            yield name, float(value) if isinstance(value, torch.Tensor) else value
+    for name, value in zip(("beta1", "beta2"), group.get("betas", ()), strict=False):
+        yield name, float(value)

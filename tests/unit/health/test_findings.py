@@ -1,0 +1,91 @@
+"""The words of every finding: whole, once, and with directions where something is forgotten."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from tests.faults.catalogue import FAULTS
+from tests.unit.health.records import well
+from tests.unit.health.test_checks import EDGES, THERE
+
+from backlight.figures.catalogue import PICTURES
+from backlight.health import diagnose, explained
+from backlight.health.checks import CHECKS, TEXTS
+from backlight.health.diagnosis import EXPLAINS_NOTHING, LAST_RESORTS
+from backlight.health.findings import Advice, FindingText
+
+NOT_PLANTED = {
+    "input-ignored": "comes with other faults, which explain it",
+    "exploding-gradients": "comes with exploding weights, which explain it",
+    "not-finite": "comes with a learning rate that is too high, which explains it",
+    "not-learning": "is what is left if no check finds the cause",
+    "unused-layer": "is a note on the model, not a fault of a training",
+    "all-frozen": "nothing is trained then",
+}
+"""Findings that no fault of the suite is named by, and why."""
+
+
+def test_every_finding_can_be_made_in_the_tests_of_checks():
+    made = {found for found, *_ in EDGES} | {found for found, _ in THERE}
+    missing = sorted(set(TEXTS) - made)
+    assert not missing, (
+        f"no test makes a {missing}. Add it to EDGES (with records just below and above its threshold) or THERE (with "
+        "records in which it is found) in tests/unit/health/test_checks.py."
+    )
+
+
+def test_every_finding_is_the_name_of_a_planted_fault():
+    planted = {name for fault in FAULTS for name in fault.accepted}
+    missing = sorted(set(TEXTS) - planted - set(NOT_PLANTED))
+    assert not missing, (
+        f"no planted fault is to be named by {missing}. Add one to tests/faults/catalogue.py: a healthy network with "
+        "the one thing changed; or say in NOT_PLANTED of this file why there is none."
+    )
+
+    assert not planted & set(NOT_PLANTED), "take what is planted out of NOT_PLANTED"
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_the_words_of_a_finding_are_whole(text: FindingText):
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", text.id), "an id is words with hyphens between"
+    for part in (text.title, text.because, *_advice(text)):
+        assert part.strip() == part, f"{part!r} begins or ends with a space"
+        assert not part.endswith((" ", ",")), part
+    assert text.title.endswith("."), "a title is a sentence"
+    assert text.because.endswith("."), "a reason is made of sentences"
+    assert text.try_this or all(case.try_this for case in text.cases.values()), "something must be there to try"
+    assert text.figures, "name the figures that show it, the most telling first: see backlight.figures.catalogue"
+    assert set(text.figures) <= set(PICTURES), f"no such figure: {set(text.figures) - set(PICTURES)}"
+    assert len(text.paragraphs) > 20, "say in `about` what it means, at length"
+    assert "\n" not in text.paragraphs.replace("\n\n", "")
+    assert explained(text.id) == text.paragraphs
+
+
+def _advice(text: FindingText) -> list[str]:
+    tips = [*text.try_this, *(tip for case in text.cases.values() for tip in case.try_this)]
+    return [words for tip in tips for words in ((tip.torch, tip.ours) if isinstance(tip, Advice) else (tip,))]
+
+
+def test_ids_and_checks_have_one_name_each():
+    ids = [text.id for one in CHECKS for text in one.texts]
+    assert len(ids) == len(set(ids)) == len(TEXTS)
+    assert len({one.what for one in CHECKS}) == len(CHECKS)
+
+
+def test_causes_and_consequences_are_findings_that_exist():
+    named = {cause for text in TEXTS.values() for cause in text.explained_by} | set(LAST_RESORTS) | EXPLAINS_NOTHING
+    assert named <= set(TEXTS)
+
+
+def test_no_two_findings_explain_each_other_away():
+    """Else both would be left out, and nothing said."""
+    for text in TEXTS.values():
+        assert all(text.id not in TEXTS[cause].explained_by for cause in text.explained_by), text.id
+
+
+def test_advice_is_in_the_words_of_the_framework():
+    seen = replace(well(), parameters=tuple(replace(one, requires_grad=False) for one in well().parameters))
+    (torch,), (ours,) = (diagnose(replace(seen, framework=name)).findings for name in ("torch", "backlight"))
+    assert "model.requires_grad_(True)" in torch.try_this[0]
+    assert "parameter.requires_grad = True" in ours.try_this[0]
+    assert torch.try_this[1] == ours.try_this[1]
