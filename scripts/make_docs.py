@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from backlight.autograd import OPS, Op
 from backlight.figures import bigram_counts, new_figure
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, load_corpus
@@ -22,6 +23,7 @@ from backlight.text import Vocabulary, load_corpus
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 IMAGES = ROOT / "docs" / "images"
+OPS_PAGE = ROOT / "docs" / "ops.md"
 BACKLIGHT = str(Path(sys.executable).with_name("backlight"))
 
 PYTHON = """\
@@ -167,6 +169,23 @@ def picture() -> None:
         figure.savefig(IMAGES / "bigram_counts.png", dpi=90)
 
 
+def ops() -> str:
+    """Return docs/ops.md: every op by family, with its formula."""
+    lines = [
+        "# The ops",
+        "",
+        f"Written by `make docs`. There are {len(OPS)}; each has its formula, forward and backward in one class of",
+        "`backlight/autograd/ops`, and is checked against PyTorch and central differences (`backlight gradcheck`).",
+    ]
+    families: dict[str, list[type[Op]]] = {}
+    for op in OPS.values():
+        families.setdefault(op.__module__.rpartition(".")[2], []).append(op)
+    for family, members in families.items():
+        lines += ["", f"## {family}", "", "| op | formula |", "|---|---|"]
+        lines += [f"| `{op.name}` | {op.formula.replace('|', chr(92) + '|')} |" for op in members]
+    return "\n".join(lines) + "\n"
+
+
 SECTIONS: tuple[Callable[[Path], str], ...] = (train, sample, score, compare, counted, explain, health, lessons, python)
 
 
@@ -184,6 +203,7 @@ def main() -> None:
             if found != 1:
                 sys.exit(f"README.md needs exactly one section {name}; it has {found}.")
     README.write_text(text, encoding="utf-8")
+    OPS_PAGE.write_text(ops(), encoding="utf-8")
 
 
 if __name__ == "__main__":

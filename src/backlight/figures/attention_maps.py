@@ -66,7 +66,7 @@ def attention_weights(network: GPT, x_BT: IntArray) -> list[FloatArray]:
     with no_grad():
         x: Any = network.token(x_BT) + network.position(np.arange(x_BT.shape[1]))
         for block in network.blocks:
-            q, k, _ = split_heads(block.attention.qkv(block.first_norm(x)).array, block.attention.heads)
+            q, k, _ = split_heads(block.attention.qkv(block.first_norm(x)).array, block.attention.num_heads)
             found.append(causal_weights(q, k)[0].swapaxes(-1, -2))
             x = block(x)
     return found

@@ -65,11 +65,11 @@ def embedding(
 def _(run: RunData) -> SizedFigure:
     """Return the vectors of the characters, in the plane in which they differ most."""
     tables = (module for _, module in run.network.named_modules() if isinstance(module, Embedding))
-    table = next((table for table in tables if table.count == run.vocabulary.size), None)
-    if table is None or table.size < 2:
+    table = next((table for table in tables if table.num_embeddings == run.vocabulary.size), None)
+    if table is None or table.embedding_dim < 2:
         raise NoFigureError("it needs a table with a vector of two numbers or more for each character")
     vectors = table.weight.array.astype(np.float64)
-    points, shares = (vectors, None) if table.size == 2 else principal_plane(vectors)
+    points, shares = (vectors, None) if table.embedding_dim == 2 else principal_plane(vectors)
     names = ("first axis", "second axis")
     if shares is not None:
         names = (f"first principal axis, {shares[0]:.0%} of the variance", f"second principal axis, {shares[1]:.0%}")

@@ -29,7 +29,7 @@ class World:
     def __post_init__(self):
         self.rng = np.random.default_rng(3)
         self.V = len(self.labels)
-        self.names = [f"hidden.layers.{2 * place + 1}" for place in range(self.layers)]
+        self.names = [f"hidden.{2 * place + 1}" for place in range(self.layers)]
         self.p = self.rng.dirichlet(np.full(self.V, 0.3), self.V)
 
     def histogram(self, scale: float, reach: float) -> Histogram:

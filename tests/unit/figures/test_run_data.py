@@ -302,7 +302,7 @@ def test_maps_of_a_layer_are_those_of_its_tanh(source):
     one = source("mlp")
     weights = {name: array.astype(float) for name, array in one.run.load_weights()[0].items()}
     x = weights["embedding.weight"][one.batch.x].reshape(len(one.batch.x), -1)
-    y = np.tanh(x @ weights["hidden.layers.0.weight"] + weights["hidden.layers.0.bias"])
+    y = np.tanh(x @ weights["hidden.0.weight"] + weights["hidden.0.bias"])
     (ax,) = axes_of(figures.saturation.of(one))
     shown = ax.images[0].get_array() > 0
     assert (shown == (np.abs(y[: len(shown)]) > 0.97)).all()

@@ -84,16 +84,16 @@ def test_a_recorded_step_is_what_numpy_says(rng: np.random.Generator) -> None:
     assert record.loss == pytest.approx(loss.item())
     assert (record.lr, record.batch_size, record.left_over_norm) == ((0.1,), 7, 0)
     assert (record.forward_passes, record.backward_passes, record.optimiser_steps) == (1, 1, 1)
-    assert [layer.name for layer in record.layers] == [f"layers.{at}" for at in range(6)]
+    assert [layer.name for layer in record.layers] == [f"{at}" for at in range(6)]
     for layer in record.layers:
         agrees(layer.output, outputs[layer.name].numpy())
         agrees(layer.gradient, outputs[layer.name].grad.numpy())
     by_name = layers_of(record)
-    tanh, relu = outputs["layers.2"].numpy(), outputs["layers.4"].numpy()
-    assert by_name["layers.2"].saturated == pytest.approx((np.abs(tanh) > 0.97).mean())
-    assert by_name["layers.4"].dead_now == pytest.approx((relu <= 0).all(0).mean())
-    assert by_name["layers.4"].dead_over == 3
-    assert by_name["layers.3"].across == pytest.approx(np.sqrt(outputs["layers.3"].numpy().var(0).mean()), rel=1e-4)
+    tanh, relu = outputs["2"].numpy(), outputs["4"].numpy()
+    assert by_name["2"].saturated == pytest.approx((np.abs(tanh) > 0.97).mean())
+    assert by_name["4"].dead_now == pytest.approx((relu <= 0).all(0).mean())
+    assert by_name["4"].dead_over == 3
+    assert by_name["3"].across == pytest.approx(np.sqrt(outputs["3"].numpy().var(0).mean()), rel=1e-4)
     for parameter in record.parameters:
         name = parameter.name
         agrees(parameter.data, before[name])
@@ -122,7 +122,7 @@ def test_structure_is_told(rng: np.random.Generator) -> None:
         "activation",
         "linear",
     ]
-    assert [fact.reads for fact in seen.layers] == [(), *((f"layers.{at}",) for at in range(5))]
+    assert [fact.reads for fact in seen.layers] == [(), *((f"{at}",) for at in range(5))]
     assert seen.layers[0].bias
     assert (seen.layers[3].fan_in, seen.layers[3].fan_out) == (8, 6)
     assert [fact.bounded for fact in seen.layers] == [False, False, True, False, False, False]
@@ -199,7 +199,7 @@ def test_where_a_number_first_was_not_finite_is_found(out: str, at: int, rng: np
     found = watcher.measurements().first_nonfinite
     assert found is not None
     assert (found.step, found.direction) == (at, out)
-    assert found.where == {"forward": "layers.1", "parameter": "layers.2.weight"}[out]
+    assert found.where == {"forward": "1", "parameter": "2.weight"}[out]
 
 
 def test_looks_at_held_out_data_are_not_taken_for_training(rng: np.random.Generator) -> None:
@@ -266,7 +266,7 @@ def test_examining_leaves_a_network_as_it_was(make_model: Any, fresh: bool, rng:
     if not fresh:
         model.flat()
         model.loss(batch).backward()
-        next(module for _, module in model.children()).eval()
+        next(model.children()).eval()
 
     def state() -> Any:
         tensors = [*model.parameters(), *(buffer for _, buffer in model.named_buffers())]
@@ -409,7 +409,7 @@ def test_a_run_that_diverges_says_where(at: int, make: Make) -> None:
 
     def spoiling(*given: Any) -> Any:
         if trainer.step == at:
-            dict(trainer.model.named_parameters())["hidden.layers.0.bias"].array[0] = math.nan
+            dict(trainer.model.named_parameters())["hidden.0.bias"].array[0] = math.nan
         return sample(*given)
 
     trainer.train.sample = spoiling  # type: ignore[method-assign]
@@ -419,7 +419,7 @@ def test_a_run_that_diverges_says_where(at: int, make: Make) -> None:
     assert seen is not None
     found = seen.first_nonfinite
     assert found is not None
-    assert (found.where, found.direction, found.step) == ("hidden.layers.0.bias", "parameter", at)
+    assert (found.where, found.direction, found.step) == ("hidden.0.bias", "parameter", at)
     assert all("_forward_hooks" not in vars(module) for _, module in trainer.model.named_modules())
 
 

@@ -190,7 +190,7 @@ print(f"loss {loss.item():.4f} nats")
 # And autograd's answer, to compare with. `retain_grad()` keeps the gradients of what lies in between:
 
 # %%
-arrays = {name: globals()[name] for name in by_hand.Weights._fields + by_hand.Steps._fields}
+arrays = {name: globals()[name] for name in by_hand.Weights._fields + by_hand.Intermediates._fields}
 for array in arrays.values():
     array.retain_grad()
 loss.backward()

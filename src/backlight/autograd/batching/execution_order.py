@@ -16,7 +16,7 @@ _age = attrgetter("_serial")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NodeGroup:
     """Nodes to be computed in one go.
 
     Attributes:
@@ -33,7 +33,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class ExecutionOrder:
     """All nodes by number, and what to do with them in which order.
 
     Attributes:
@@ -45,11 +45,11 @@ class Schedule:
 
     leaves: list[Value]
     inputs: int
-    steps: list[Step]
+    steps: list[NodeGroup]
     outputs: list[int]
 
 
-def schedule(inputs: Sequence[Value], outputs: Sequence[Value]) -> Schedule:
+def execution_order(inputs: Sequence[Value], outputs: Sequence[Value]) -> ExecutionOrder:
     """Arrange what `outputs` were made of, where `inputs` differ from example to example."""
     given = set(inputs)
     nodes = [node for node in _ancestry(outputs) if node not in given]
@@ -65,7 +65,7 @@ def schedule(inputs: Sequence[Value], outputs: Sequence[Value]) -> Schedule:
             numbers[node] = graph.add(node._op, tuple(numbers[parent] for parent in node._prev))
     ends = [numbers[output] for output in outputs]
     graph.gather_sums(ends)
-    return Schedule(leaves, len(inputs), graph.steps(), ends)
+    return ExecutionOrder(leaves, len(inputs), graph.steps(), ends)
 
 
 def _ancestry(ends: Sequence[Value]) -> list[Value]:
@@ -138,7 +138,7 @@ class _Graph:
             if len(gathered) > 2:
                 self.ops[number], self.parents[number] = "sum", tuple(gathered)
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[NodeGroup]:
         """Return the nodes level by level, those that can be computed in one go together."""
         levels = [0] * len(self.ops)
         groups: dict[object, list[int]] = defaultdict(list)
@@ -147,7 +147,7 @@ class _Graph:
                 levels[number] = 1 + max(levels[parent] for parent in parents)
                 groups[levels[number], *self._kind(number)].append(number)
         return [
-            Step(
+            NodeGroup(
                 self.ops[nodes[0]],
                 nodes,
                 [list(place) for place in zip(*(self.parents[node] for node in nodes), strict=True)],
