@@ -45,6 +45,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Train every rung of the ladder on one text, from counted pairs to a GPT, and compare them in a league table.",
         "backlight ladder brands.txt --models mlp,gru,gpt",
     ),
+    "tokens": (
+        "Show a text as tokens, beside the merges that made them.",
+        "backlight tokens 'she sells sea shells' --train names.txt --size 300",
+    ),
     "data": ("List the corpora, or describe one or a file of yours.", ""),
     "runs": ("List, show and compare runs.", ""),
     "lessons": ("List the lessons of the course, or open one.", ""),

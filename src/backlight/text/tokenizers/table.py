@@ -79,6 +79,25 @@ class MergeTable:
         """The bytes of each token. Shape: (ids,)."""
         return np.array([len(token or b"") for token in self.tokens], np.uint32)
 
+    @cached_property
+    def _makers(self) -> dict[bytes, int]:
+        """The place of the first merge that makes each token, from 0."""
+        return {left + right: i for i, (left, right) in reversed(list(enumerate(self.merges)))}
+
+    def history(self, token: bytes) -> list[tuple[int, bytes, bytes]]:
+        """Return the merges that make a token from its bytes: number, left and right of each, in order.
+
+        Merges are numbered from 1. A byte has none.
+        """
+        found: set[int] = set()
+        waiting = [token]
+        while waiting:
+            part = waiting.pop()
+            if len(part) > 1:
+                found.add(self._makers[part])
+                waiting += self.merges[self._makers[part]]
+        return [(i + 1, *self.merges[i]) for i in sorted(found)]
+
     def _check_ids(self) -> None:
         if "" in self.special_tokens or b"" in self.vocabulary:
             raise VocabularyError("a token has at least one byte; got an empty one. Leave it out.")
