@@ -99,9 +99,6 @@ static void heap_push(uint64_t *heap, int64_t *size, uint64_t added) {
     heap[i] = added;
 }
 
-#define GAP_CELL (-1)
-#define DEAD_CELL (-2)
-
 /* Merges a piece of any length by a heap of (rank, place), as cells hold it; -1 if there is no memory. */
 static int64_t merge_long(encoder *e, const uint8_t *p, int64_t size, int32_t *ids) {
     if (size > e->room) {
@@ -114,7 +111,7 @@ static int64_t merge_long(encoder *e, const uint8_t *p, int64_t size, int32_t *i
     }
     int32_t *cells = e->cells;
     int64_t waiting = 0;
-    cells[0] = cells[size + 1] = GAP_CELL;
+    cells[0] = cells[size + 1] = GAP;
     for (int64_t i = 0; i < size; i++) cells[i + 1] = e->byte_ids[p[i]];
 #define RANK_AT(place, left, right) ((merge_of(e, left, right) & 0xffffffff00000000u) | (uint32_t)(place))
     for (int64_t i = 1; i < size; i++)
@@ -130,7 +127,7 @@ static int64_t merge_long(encoder *e, const uint8_t *p, int64_t size, int32_t *i
         if (cells[place] != m[0] || cells[middle] != m[1]) continue; /* one of the two is now part of another token */
         const int64_t after = middle + e->lengths[m[1]];
         const int32_t made = m[2];
-        cells[middle] = DEAD_CELL;
+        cells[middle] = DEAD;
         cells[place] = cells[after - 1] = made;
         if (cells[after] >= 0 && merge_of(e, made, cells[after]) != NO_MERGE)
             heap_push(e->heap, &waiting, RANK_AT(place, made, cells[after]));

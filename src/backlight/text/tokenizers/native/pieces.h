@@ -12,6 +12,9 @@
 
 #include "splitting.h"
 
+#define GAP (-1)  /* before and after a piece, where it lies in cells: see training.h */
+#define DEAD (-2) /* where a token began that is now a later part of another */
+
 #define SHORT 15
 #define LONG_MARK ((uint64_t)0xff << 56)
 
