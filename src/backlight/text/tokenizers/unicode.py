@@ -56,7 +56,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
         return re.compile("".join(parts))
     except re.error as error:
         raise ConfigError(
-            f"pattern must be a regular expression; got {pattern!r}, in which there is {error.msg}. Correct it."
+            f"pattern must be a regular expression; got {_on_a_line(pattern)}, in which there is"
+            f" {error.msg}. Correct it."
         ) from None
 
 
@@ -77,6 +78,11 @@ def _spelled(name: str) -> str:
 
 def _unsuitable(pattern: str, part: str) -> ConfigError:
     return ConfigError(
-        rf"pattern may use \p{{L}}, \p{{N}} and \s, and nothing that engines read in different ways; got {part!r} in"
-        f" {pattern!r}. Take 'gpt2' or 'gpt4', or spell it out."
+        rf"pattern may use \p{{L}}, \p{{N}} and \s, and nothing that engines read in different ways; got"
+        f" {_on_a_line(part)} in {_on_a_line(pattern)}. Take 'gpt2' or 'gpt4', or spell it out."
     )
+
+
+def _on_a_line(pattern: str) -> str:
+    shown = pattern.replace("\n", "\\n").replace("\r", "\\r")
+    return shown if len(shown) <= 100 else shown[:97] + "..."

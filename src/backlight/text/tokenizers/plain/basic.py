@@ -9,6 +9,8 @@ neighbours becomes a new token. Encoding makes the same merges in the same order
 from collections import Counter
 from itertools import pairwise
 
+from backlight.core import ConfigError
+
 
 def merge(ids: list[int], pair: tuple[int, int], token: int) -> list[int]:
     """Return `ids` with each occurrence of `pair`, from left to right, replaced by `token`.
@@ -35,10 +37,16 @@ class BasicTokenizer:
         self.tokens = [bytes([byte]) for byte in range(256)]  # token -> its bytes
 
     def train(self, text: str, vocabulary_size: int) -> None:
-        """Learn `vocabulary_size - 256` merges."""
+        """Learn `vocabulary_size - 256` merges.
+
+        Raises:
+            ConfigError: no pair is left before that.
+        """
         ids = list(text.encode())
         for token in range(256, vocabulary_size):
             counts = Counter(pairwise(ids))
+            if not counts:
+                raise ConfigError(f"no pair is left after {token - 256} merges. Take a longer text, or fewer tokens.")
             # max returns the first of several with the same count, and a Counter is in order of first occurrence:
             # of the most frequent pairs, the one that comes first in the text wins.
             pair = max(counts, key=counts.__getitem__)

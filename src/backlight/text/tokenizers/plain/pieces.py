@@ -9,6 +9,7 @@ GPT-2 and GPT-4 cut with a regular expression; a space stays with the word after
 from collections import Counter
 from itertools import pairwise
 
+from backlight.core import ConfigError
 from backlight.text.tokenizers.plain.basic import BasicTokenizer, merge
 from backlight.text.tokenizers.splitting import Splitter
 
@@ -25,12 +26,18 @@ class PiecesTokenizer(BasicTokenizer):
         self.splitter = Splitter(pattern)
 
     def train(self, text: str, vocabulary_size: int) -> None:
-        """Learn `vocabulary_size - 256` merges."""
+        """Learn `vocabulary_size - 256` merges.
+
+        Raises:
+            ConfigError: no pair is left before that.
+        """
         pieces = [list(piece.encode()) for piece in self.splitter.split(text)]
         for token in range(256, vocabulary_size):
             counts: Counter[tuple[int, int]] = Counter()
             for ids in pieces:
                 counts.update(pairwise(ids))  # the end of one piece and the start of the next are no pair
+            if not counts:
+                raise ConfigError(f"no pair is left after {token - 256} merges. Take a longer text, or fewer tokens.")
             pair = max(counts, key=counts.__getitem__)
             pieces = [merge(ids, pair, token) for ids in pieces]
             self.add(pair, token)
