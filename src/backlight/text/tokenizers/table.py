@@ -38,8 +38,13 @@ class MergeTable:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", Splitter(self.pattern).pattern)
+        object.__setattr__(self, "merges", tuple(self.merges))
         self._check_ids()
         self._check_merges()
+
+    def __repr__(self) -> str:
+        parts = (f"{len(self.vocabulary):,} tokens", f"{len(self.merges):,} merges", f"pattern {self.pattern!r}")
+        return f"MergeTable({', '.join(parts)}, special tokens {list(self.special_tokens)})"
 
     @classmethod
     def of(cls, merges: Iterable[tuple[int, int]], pattern: str | None, special_tokens: Sequence[str]) -> "MergeTable":
@@ -87,7 +92,7 @@ class MergeTable:
     def history(self, token: bytes) -> list[tuple[int, bytes, bytes]]:
         """Return the merges that make a token from its bytes: number, left and right of each, in order.
 
-        Merges are numbered from 1. A byte has none.
+        Merges are numbered from 1. A byte has none. Where several merges make the same token, it is the first of them.
         """
         found: set[int] = set()
         waiting = [token]
@@ -149,4 +154,4 @@ def _wrong_merge(number: int, pair: tuple[bytes, bytes], why: str) -> Vocabulary
 
 
 def _named(token: bytes | str) -> str:
-    return repr(token if isinstance(token, str) else shown(token))
+    return repr(token) if isinstance(token, str) else f"'{shown(token)}'"

@@ -5,12 +5,15 @@ a tokenizer that left it out would give other ids than the file's own library.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from backlight.core import DataError
+from backlight.text.tokenizers.encoding import Encoding
 from backlight.text.tokenizers.formats.byte_characters import to_bytes, to_characters
 from backlight.text.tokenizers.splitting import GPT2
 from backlight.text.tokenizers.table import MergeTable
+from backlight.text.tokenizers.visible import shown
 
 _BYTE_LEVEL: Final = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 _ADDED: Final = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
@@ -77,14 +80,27 @@ def read(values: Mapping[str, Any]) -> MergeTable:
     if not isinstance(merges, list):
         raise _unsuitable("model.merges", merges)
     try:
-        return MergeTable(
-            {to_bytes(token): i for token, i in vocabulary.items() if token not in specials},
+        table = MergeTable(
+            {to_bytes(token): _id(i) for token, i in vocabulary.items() if token not in specials},
             [_merge(one) for one in merges],
             _pattern(values.get("pre_tokenizer")),
             specials,
         )
     except KeyError as error:
         raise _unsuitable("a token with the character", error.args[0]) from None
+    if model.get("ignore_merges"):
+        _check_whole_pieces(table)
+    return table
+
+
+def _check_whole_pieces(table: MergeTable) -> None:
+    """Refuse `ignore_merges`, by which a piece that is a token is that token, if merges would make something else."""
+    tokens = [(token, i) for token, i in table.vocabulary.items()]
+    whole = Encoding(replace(table, pattern=None))
+    ids, ends = whole.encode([token for token, _ in tokens])
+    for (token, i), start, end in zip(tokens, [0, *ends.tolist()], ends.tolist(), strict=False):
+        if ids[start:end].tolist() != [i]:
+            raise _unsuitable(f"model.ignore_merges, and merges that split '{shown(token)}'", True)  # noqa: FBT003
 
 
 def _pattern(part: Any) -> str | None:

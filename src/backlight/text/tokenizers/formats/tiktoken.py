@@ -7,6 +7,7 @@ parts, and those are what the token joins.
 import base64
 import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import pairwise
 from typing import Final
 
@@ -44,16 +45,17 @@ def write(table: MergeTable) -> bytes:
     """Return the content of the file.
 
     Raises:
-        DataError: ids do not rise with the merges, so that they cannot be ranks.
+        DataError: other merges would follow from the ids than the table has.
     """
-    made = [table.vocabulary[left + right] for left, right in table.merges]
-    if any(later <= earlier for earlier, later in pairwise(made)):
-        raise DataError(
-            "tiktoken's ranks are ids in the order of the merges; this tokenizer's ids are in another order."
-            " Save it as tokenizer.json."
-        )
     by_rank = sorted(table.vocabulary.items(), key=lambda one: one[1])
-    return b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in by_rank)
+    content = b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in by_rank)
+    with suppress(VocabularyError):
+        if read(content, table.pattern, table.special_tokens).merges == table.merges:
+            return content
+    raise DataError(
+        "tiktoken's ranks are ids that follow the order of the merges, one for each token; those of this tokenizer do"
+        " not. Save it as tokenizer.json."
+    )
 
 
 def _parts(token: bytes, rank: int, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes]:
@@ -64,7 +66,7 @@ def _parts(token: bytes, rank: int, ranks: Mapping[bytes, int]) -> tuple[bytes, 
         lowest = min(candidates)
         if lowest >= rank:
             raise VocabularyError(
-                f"every token is built from two of lower rank; {shown(token)!r}, rank {rank}, is not: its bytes merge"
+                f"every token is built from two of lower rank; '{shown(token)}', rank {rank}, is not: its bytes merge"
                 f" into {len(parts)} parts. Is the file whole?"
             )
         at = candidates.index(lowest)
