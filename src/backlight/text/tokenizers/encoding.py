@@ -26,7 +26,7 @@ SHORT: Final = 255
 class Encoding:
     """Turns texts into the ids of a table's tokens.
 
-    Memory: 8 bytes for each byte of text while it is encoded, and up to 100 MB for pieces that are remembered.
+    Memory: 4 bytes for each byte of text while it is encoded, and up to 100 MB for pieces that are remembered.
     """
 
     def __init__(self, table: MergeTable) -> None:
@@ -44,10 +44,11 @@ class Encoding:
         if self._pieces is not None:
             return self._in_python(texts, self._pieces)
         assert self._native is not None  # noqa: S101  (one of the two is there)
-        with self._lock:
-            if self._rule is not None:
+        if self._rule is not None:
+            with self._lock:
                 return self._native.encode(self._rule, texts)
-            pieces, counts = self._split(texts)
+        pieces, counts = self._split(texts)
+        with self._lock:
             ids, ends = self._native.encode(native.Rule.of(native.WHOLE), pieces)
         return ids, np.concatenate([np.zeros(1, np.int64), ends])[np.cumsum(counts, dtype=np.int64)]
 

@@ -6,10 +6,9 @@ A pattern is a regular expression whose matches are the pieces. The two that mat
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
-from backlight.core import ConfigError, VocabularyError
+from backlight.core import ConfigError, DataError, VocabularyError
 from backlight.text.items import Items
 from backlight.text.tokenizers import native
 from backlight.text.tokenizers.unicode import compiled
@@ -23,26 +22,29 @@ PATTERNS: Final = {"gpt2": GPT2, "gpt4": GPT4}
 """The patterns that have a name. GPT-2's keeps a space with the word after it. GPT-4's does so with any one sign,
 cuts numbers after three digits, and keeps line ends together."""
 
+_DIGITS: Final = {"{1,3}": 3, "{1,2}": 2, "": 1}
+"""What stands behind `\\p{N}` in GPT-4's pattern, in nanochat's and in Qwen's, and how many digits that is."""
+
 _TAIL: Final = GPT4.replace(r"|\s*[\r\n]+", r"|\s+\z|\s*[\r\n]+")
+_MINBPE: Final = (  # and rustbpe, nanochat, tiktoken 0.7
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"
+)
 SPELLINGS: Final = {
-    # OpenAI's encoder.py, and tiktoken 0.14
+    # OpenAI's encoder.py; tiktoken 0.14
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+": GPT2,
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s": GPT2,
-    # minbpe, rustbpe and tiktoken 0.7; tiktoken 0.14
-    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]"
-    r"|\s+(?!\S)|\s+": GPT4,
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"
     r"|\s+(?!\S)|\s": _TAIL,
+    **{_MINBPE.replace("{1,3}", digits): GPT4.replace("{1,3}", digits) for digits in _DIGITS},
 }
 """Other spellings of the same patterns. Where one of them is given, the common spelling is what is kept: Hugging Face's
 engine reads `{1,3}+` as any number of digits, and a final `$` as the end of any line."""
 
-_RULES: Final = {
+_RULES: Final[dict[str | None, tuple[int, int, bool]]] = {
+    None: (native.WHOLE, 0, False),
     GPT2: (native.GPT2, 0, False),
-    GPT4: (native.GPT4, 3, False),
+    **{GPT4.replace("{1,3}", digits): (native.GPT4, count, False) for digits, count in _DIGITS.items()},
     _TAIL: (native.GPT4, 3, True),
-    GPT4.replace("{1,3}", "{1,2}"): (native.GPT4, 2, False),  # nanochat
-    GPT4.replace("{1,3}", ""): (native.GPT4, 1, False),  # Qwen
 }
 
 
@@ -68,14 +70,12 @@ class Splitter:
                 )
             known = PATTERNS.get(self.pattern, self.pattern)
             object.__setattr__(self, "pattern", SPELLINGS.get(known, known))
-            if self.rule is None:
+            if self.pattern not in _RULES:
                 compiled(self.pattern)  # or it is refused
 
-    @cached_property
+    @property
     def rule(self) -> native.Rule | None:
         """The pattern as the kernels know it; None if they do not."""
-        if self.pattern is None:
-            return native.Rule.of(native.WHOLE)
         return native.Rule.of(*_RULES[self.pattern]) if self.pattern in _RULES else None
 
     def split(self, text: str) -> list[str]:
@@ -86,8 +86,9 @@ class Splitter:
         """
         if self.pattern is None or not text:
             return [text] if text else []
-        if self.rule is not None and native.available():
-            return native.split(self.rule, utf8(text))
+        rule = self.rule if native.available() else None
+        if rule is not None:
+            return native.split(rule, utf8(text))
         return self._split_by_re(text)
 
     def _split_by_re(self, text: str) -> list[str]:
@@ -107,8 +108,11 @@ def utf8(text: str) -> bytes:
     """Return a text's bytes.
 
     Raises:
+        DataError: no string.
         VocabularyError: half of a surrogate pair, which has none.
     """
+    if not isinstance(text, str):
+        raise DataError(f"a text is a string; got {type(text).__name__}. If it is bytes, decode them.")
     try:
         return text.encode()
     except UnicodeEncodeError as error:
