@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.text.tokenizers.ways import in_python, needs_kernels, texts
 
-from backlight.core import ConfigError, VocabularyError
+from backlight.core import ConfigError, DataError, VocabularyError
 from backlight.text.tokenizers import BPETokenizer, MergeTable
 
 TEXT = (
@@ -195,6 +195,14 @@ def test_a_copy_encodes_alike_and_outlives_the_first(again):
     assert made == tokenizer
     del tokenizer
     assert made.encode(TEXT).tolist() == ids
+
+
+@pytest.mark.parametrize("text", [b"bytes", None, 5, ["a"]])
+def test_what_is_no_text_is_refused(text):
+    with pytest.raises(DataError, match="a text is a string; got"):
+        learnt().encode_ordinary(text)
+    with pytest.raises(DataError, match="a text is a string; got int"):
+        BPETokenizer.train(b"bytes", 300)
 
 
 def test_threads_may_share_a_tokenizer():

@@ -1,5 +1,7 @@
 """Texts cut into pieces by the patterns of GPT-2 and GPT-4."""
 
+import copy
+import pickle
 import unicodedata
 from itertools import pairwise
 
@@ -42,6 +44,25 @@ def test_known_texts(pattern, pieces):
         assert Splitter(pattern).split(TEXT) == pieces
 
 
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("WE'LLx 'SAD it\u2019s", ["WE", "'LL", "x", " '", "SAD", " it", "\u2019s"]),
+        ("it'\u017fx '\u017f", ["it", "'\u017f", "x", " '", "\u017f"]),  # the long s is an s in another case
+        ("a\nb\r\n\r\nc\td", ["a", "\n", "b", "\r\n\r\n", "c", "\td"]),
+        ("x!\n\n  y", ["x", "!\n\n", " ", " y"]),
+        ("12345\u0661½", ["123", "45\u0661", "½"]),
+        ("\U0001d400\U0001d401 \u4e2d\u6587😀", ["\U0001d400\U0001d401", " \u4e2d\u6587", "😀"]),
+        ("\u00a0x\u2003\u2003y\u0085", ["\u00a0x", "\u2003", "\u2003y", "\u0085"]),
+        ("e\u0301a", ["e", "\u0301a"]),  # a combining mark is no letter
+    ],
+)
+def test_known_texts_of_gpt4(text, pieces):
+    assert Splitter("gpt4").split(text) == pieces
+    with in_python():
+        assert Splitter("gpt4").split(text) == pieces
+
+
 @needs_kernels
 @pytest.mark.parametrize("pattern", _RULES)
 @given(text=texts)
@@ -81,6 +102,15 @@ def test_white_space_at_the_end_is_one_piece_in_tiktokens_newer_spelling():
 )
 def test_numbers_are_cut_after_as_many_digits_as_the_pattern_says(digits, pieces):
     assert Splitter(GPT4.replace("{1,3}", digits)).split("12345") == pieces
+
+
+@pytest.mark.parametrize("pattern", ["gpt2", "gpt4", None, r"\s+"])
+def test_a_splitter_can_be_copied(pattern):
+    splitter = Splitter(pattern)
+    splitter.split("a text")
+    for again in (copy.deepcopy(splitter), pickle.loads(pickle.dumps(splitter))):  # noqa: S301
+        assert again == splitter
+        assert again.split("a text") == splitter.split("a text")
 
 
 def test_an_empty_text_has_no_pieces():
