@@ -87,6 +87,16 @@ def test_long_pieces_are_merged_as_short_ones_are(unit, length):
     assert tokenizer.decode(ids) == text
 
 
+def test_long_pieces_without_a_pattern_are_merged_alike_in_both_ways():
+    rng = random.Random(11)
+    tokenizer = BPETokenizer.train("".join(rng.choices("abcd", k=3_000)), 400, pattern=None)
+    for length in range(97, 400, 7):
+        text = "".join(rng.choices("abcd", k=length))
+        with in_python():
+            expected = BPETokenizer(tokenizer.table).encode(text).tolist()
+        assert tokenizer.encode(text).tolist() == expected
+
+
 def test_pieces_that_differ_in_one_byte_or_in_length_are_not_confused():
     tokenizer = learnt(None)
     rng = random.Random(3)
@@ -237,6 +247,7 @@ def test_labels_can_be_read():
         ({}, [(b"a", b"b")], {}, r"merge 1 joins 'a' and 'b', and what it makes has no id"),
         ({b"ab": 256}, [], {}, r"no merge makes 'ab', id 256"),
         ({b"abc": 256, b"ab": 257}, [(b"ab", b"c"), (b"a", b"b")], {}, r"merge 1 .* no merge before it makes 'ab'"),
+        ({b"abc": 256, b"bc": 257}, [(b"a", b"bc"), (b"b", b"c")], {}, r"merge 1 .* no merge before it makes 'bc'"),
         ({b"ab": 256, b"ba": 257}, [(b"ab", b"a"), (b"a", b"ba")], {}, r"merge 1 .* no merge before it makes 'ab'"),
         ({b"ab": 256}, [(b"a", b"b"), (b"a", b"b")], {}, r"merge 2 .* it is listed twice"),
         ({b"ab": 65}, [(b"a", b"b")], {}, r"got 65 for both 'A' and 'ab'"),
@@ -261,8 +272,11 @@ def test_a_table_without_all_bytes_is_refused():
 
 
 def test_the_history_of_a_token_lists_its_merges_in_order():
-    merges = [(b"c", b"d"), (b"a", b"b"), (b"x", b"y"), (b"ab", b"cd")]
-    vocabulary = {**BYTES, b"cd": 256, b"ab": 257, b"xy": 258, b"abcd": 259}
-    table = MergeTable(vocabulary, merges, None)
-    assert table.history(b"abcd") == [(1, b"c", b"d"), (2, b"a", b"b"), (4, b"ab", b"cd")]
+    others = [(b"x", bytes([byte])) for byte in range(60)]
+    merges = [(b"c", b"d"), (b"a", b"b"), *others, (b"ab", b"cd"), (b"abcd", b"abcd")]
+    made = {left + right: 256 + i for i, (left, right) in enumerate(merges)}
+    table = MergeTable({**BYTES, **made}, merges, None)
+    expected = [(1, b"c", b"d"), (2, b"a", b"b"), (63, b"ab", b"cd"), (64, b"abcd", b"abcd")]
+    assert table.history(b"abcdabcd") == expected
+    assert table.history(b"ab") == [(2, b"a", b"b")]
     assert table.history(b"a") == []
