@@ -272,11 +272,11 @@ def test_a_table_without_all_bytes_is_refused():
 
 
 def test_the_history_of_a_token_lists_its_merges_in_order():
-    others = [(b"x", bytes([byte])) for byte in range(60)]
-    merges = [(b"c", b"d"), (b"a", b"b"), *others, (b"ab", b"cd"), (b"abcd", b"abcd")]
+    others = [(b"x", bytes([byte])) for byte in range(62)]
+    merges = [*others[:6], (b"c", b"d"), (b"a", b"b"), *others[6:], (b"ab", b"cd"), (b"abcd", b"abcd")]
     made = {left + right: 256 + i for i, (left, right) in enumerate(merges)}
     table = MergeTable({**BYTES, **made}, merges, None)
-    expected = [(1, b"c", b"d"), (2, b"a", b"b"), (63, b"ab", b"cd"), (64, b"abcd", b"abcd")]
+    expected = [(7, b"c", b"d"), (8, b"a", b"b"), (65, b"ab", b"cd"), (66, b"abcd", b"abcd")]
     assert table.history(b"abcdabcd") == expected
-    assert table.history(b"ab") == [(2, b"a", b"b")]
+    assert table.history(b"ab") == [(8, b"a", b"b")]
     assert table.history(b"a") == []
