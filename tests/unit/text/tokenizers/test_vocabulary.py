@@ -52,6 +52,17 @@ def test_gpt2s_ids_move_up_by_one_and_its_end_of_text_becomes_the_boundary():
     assert (vocabulary.encode("hello") == vocabulary.tokenizer.encode("hello") + 1).all()
 
 
+def test_ids_after_the_boundary_stay_where_they_are():
+    """Hugging Face's trainer gives special tokens the first ids."""
+    for end in (0, 98, 256):
+        bytes_ = {bytes([byte]): byte + (byte >= end) for byte in range(256)}
+        vocabulary = TokenVocabulary(BPETokenizer(MergeTable(bytes_, [], "gpt2", {END: end})))
+        assert vocabulary.size == 257
+        assert vocabulary.encode("abc").tolist() == [98, 99, 100]
+        assert vocabulary.decode([98, 99, 0, 100]) == "abc"
+        assert [vocabulary.label(i) for i in (0, 98, 100)] == ["<boundary>", "a", "c"]
+
+
 def test_ids_take_the_smallest_dtype_that_holds_them():
     assert PLAIN.encode_items(["anna"]).ids.dtype == np.uint16
     assert PLAIN.encode("anna").dtype == np.int64
