@@ -60,6 +60,8 @@ class Encoding:
 
     def _split(self, texts: Sequence[bytes]) -> tuple[list[bytes], list[int]]:
         """Return the pieces of all texts, and how many each text has."""
+        if self._splitter.pattern is None:  # bytes need not be whole characters then
+            return [text for text in texts if text], [len(text) > 0 for text in texts]
         split = [self._splitter.split(text.decode()) for text in texts]
         return [piece.encode() for pieces in split for piece in pieces], [len(pieces) for pieces in split]
 

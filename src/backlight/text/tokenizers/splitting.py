@@ -82,8 +82,10 @@ class Splitter:
         """Return the pieces of a text, in order. Joined, they are the text: what no match covers is a piece too.
 
         Raises:
+            DataError: no string.
             VocabularyError: half of a surrogate pair, which has no bytes in UTF-8.
         """
+        _check_is_text(text)
         if self.pattern is None or not text:
             return [text] if text else []
         rule = self.rule if native.available() else None
@@ -111,8 +113,7 @@ def utf8(text: str) -> bytes:
         DataError: no string.
         VocabularyError: half of a surrogate pair, which has none.
     """
-    if not isinstance(text, str):
-        raise DataError(f"a text is a string; got {type(text).__name__}. If it is bytes, decode them.")
+    _check_is_text(text)
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -121,6 +122,11 @@ def utf8(text: str) -> bytes:
             f"a text has whole characters; got half of a surrogate pair (U+{code:04X}) at character {error.start + 1}."
             " Decode the text as UTF-8."
         ) from None
+
+
+def _check_is_text(text: object) -> None:
+    if not isinstance(text, str):
+        raise DataError(f"a text is a string; got {type(text).__name__}. If it is bytes, decode them.")
 
 
 def utf8_of(texts: Iterable[str]) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from copy import deepcopy
 
 import pytest
 from tests.conftest import shared_file
+from tests.unit.text.tokenizers.ways import in_python
 
 from backlight.core import BacklightError, DataError, VocabularyError
 from backlight.text.downloads import Download
@@ -186,6 +187,11 @@ def test_parts_that_mean_something_else_are_refused_in_one_line(values, said):
         BPETokenizer.from_json(values)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 400
+
+
+def test_ignored_merges_are_accepted_in_python_too():
+    with in_python():
+        assert BPETokenizer.from_json(changed("model", "ignore_merges", True)) == learnt()
 
 
 def test_ignored_merges_are_accepted_where_they_make_no_difference():

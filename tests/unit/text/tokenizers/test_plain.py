@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.text.tokenizers.ways import texts
 
 from backlight.core import VocabularyError
@@ -31,7 +32,7 @@ def both(pattern):
 
 
 @pytest.mark.parametrize("pattern", [None, "gpt2", "gpt4"])
-@given(text=texts)
+@given(text=st.one_of(texts, st.text(st.sampled_from("she al"), max_size=40)))
 def test_plain_pages_encode_as_the_fast_tokenizer_does(pattern, text):
     slow, fast = both(pattern)
     assert slow.tokens == list(fast.table.tokens)
