@@ -22,7 +22,9 @@ _DEFAULT_CORPUS, _DEFAULT_SIZE = "shakespeare", 512
 
 def tokens(
     text: Annotated[str | None, typer.Argument(help="The text.", metavar="TEXT")] = None,
-    file: Annotated[str | None, typer.Option(help="Read the text from a file, or from standard input: -.")] = None,
+    file: Annotated[
+        str | None, typer.Option(help="Read the text from a file, or - for standard input.", metavar="FILE")
+    ] = None,
     tokenizer: Annotated[
         str | None,
         typer.Option(
@@ -36,7 +38,7 @@ def tokens(
         str | None, typer.Option(help="Learn a tokenizer from a file or a corpus.", metavar="FILE")
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="Tokens to learn in all, 256 bytes included.  [default: 512]")
+        int | None, typer.Option(help="Tokens to learn in all, the 256 bytes included; 512 if left out.")
     ] = None,
     pattern: Annotated[
         str | None, typer.Option(help="How text is split first: gpt2, gpt4, none, or a regular expression.")

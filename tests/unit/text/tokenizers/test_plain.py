@@ -24,6 +24,14 @@ def test_merging_goes_from_left_to_right():
     assert merge([1], (1, 1), 3) == [1]
 
 
+def test_encoding_makes_the_merge_first_that_was_learnt_first():
+    slow = BasicTokenizer()
+    slow.add((98, 99), 256)  # b c
+    slow.add((97, 98), 257)  # a b
+    assert slow.encode("abc") == [97, 256]
+    assert slow.encode("abab") == [257, 257]
+
+
 @cache
 def both(pattern):
     slow = BasicTokenizer() if pattern is None else PiecesTokenizer(pattern)
