@@ -204,7 +204,7 @@ def test_activations_are_what_the_layers_give(name: str, text: str) -> None:
             "embedding": (1, 3, 2), "hidden.0": (1, 5), "hidden.1": (1, 5), "hidden": (1, 5),
             "output": (1, made.vocabulary.size), "logits": (1, made.vocabulary.size),
         }  # fmt: skip
-        np.testing.assert_array_equal(found["hidden.layers.1"], np.tanh(found["hidden.layers.0"]))
+        np.testing.assert_array_equal(found["hidden.1"], np.tanh(found["hidden.0"]))
     if name == "gpt":
         assert found["logits"].shape == (1, min(len(text) + 1, 5), made.vocabulary.size)
 

@@ -47,6 +47,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Train every model on one text, from bigrams to a GPT, and compare them in a table.",
         "backlight compare brands.txt --models mlp,gru,gpt",
     ),
+    "tokens": (
+        "Show a text as tokens, beside the merges that made them.",
+        "backlight tokens 'she sells sea shells' --train names.txt --size 300",
+    ),
     "data": ("List the corpora, or describe one or a file of yours.", ""),
     "runs": ("List, show and compare runs.", ""),
     "lessons": ("List the lessons of the course, read one, or open its notebook.", ""),
