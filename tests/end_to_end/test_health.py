@@ -28,7 +28,7 @@ def test_a_sick_run_is_told_what_and_where(shell: Any) -> None:
 def test_a_run_that_was_not_watched_is_examined(runs: Any) -> None:
     result = runs("health", "net", "--json")
     assert (result.code, result.json["watched"]) == (0, False)
-    assert "train with --health" in " ".join(result.err.split())
+    assert "Train with --health" in " ".join(result.err.split())
     assert "saturated units" in result.json["checked"]
     assert "update" in runs.refused("figures", "net", "update-to-data", says="Train with --health")
 

@@ -1,4 +1,4 @@
-"""`backlight health`: what is wrong with a run, by what was measured while it learnt."""
+"""`backlight health`: diagnose a run from what was recorded while it was trained."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,18 +16,18 @@ _STYLES = {"fatal": "bold red", "serious": "red", "warning": "yellow", "note": "
 def health(
     run: Annotated[
         Path | None,
-        typer.Argument(help="A run's folder or name; the newest if left out.", metavar="RUN", readable=False),
+        typer.Argument(help="A run's folder or name. Default: the newest run.", metavar="RUN", readable=False),
     ] = None,
     report: Annotated[
-        bool, typer.Option("--report", help="Write report.html too, with pictures, into the run's folder.")
+        bool, typer.Option("--report", help="Also write report.html, with figures, to the run's folder.")
     ] = False,
     about: Annotated[
-        str | None, typer.Option("--about", help="Explain a finding instead, by its id.", metavar="ID")
+        str | None, typer.Option("--about", help="Explain the finding with this id.", metavar="ID")
     ] = None,
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """Say what is wrong with a run, the most serious first: what, where, by which numbers, and what to try."""
+    """Diagnose a run: what is wrong, where, why, and what to try."""
     if about is not None:
         if run is not None or report:
             raise ConfigError("--about explains a finding and takes no run; got both. Leave one of them out.")
@@ -43,7 +43,7 @@ def health(
     out = console(json_output=json_output)
     out.print(one_line(str(opened.path)), style="bold", soft_wrap=True)
     if seen.source == "examine":
-        out.print("Not watched while it learnt, so there is less to judge: train with --health for all of it.\n")
+        out.print("No recording of this run: fewer checks are possible. Train with --health to get all of them.\n")
     for style, line in lines(diagnosis, width=min(out.width, 100)):
         out.print(one_line(line), style=_STYLES.get(style), soft_wrap=True)
     figures = {"run": str(opened.path), "watched": seen.source == "watch", **diagnosis.to_json()}
@@ -55,7 +55,7 @@ def health(
 
 
 def _explain(finding: str, *, json_output: bool) -> None:
-    """Print what a finding means, and where the course treats of it."""
+    """Print what a finding means, and which lessons cover it."""
     from backlight.health.explained import explained, lessons_on
 
     out = console(json_output=json_output)
@@ -71,7 +71,7 @@ def _explain(finding: str, *, json_output: bool) -> None:
 
 
 def _report(run: RunDirectory, seen: Measurements) -> str:
-    """Write the page into the run's folder, and return where it is."""
+    """Write the report to the run's folder, and return its path."""
     from backlight.report import write_report
 
     path = run.path / "report.html"
