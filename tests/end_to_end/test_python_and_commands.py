@@ -240,7 +240,7 @@ def test_arrays_of_another_kind(runs: Shell) -> None:
     store.save_checkpoint({**arrays, "optimiser.mean": arrays["optimiser.mean"][:3]}, facts)
     runs.refused("train", "--resume", "net", says="a checkpoint must belong to its run")
     store.save_checkpoint({name: a for name, a in arrays.items() if not name.startswith("optimiser")}, facts)
-    runs.refused("train", "--resume", "net", says="Put the right one back, or start a new run.")
+    runs.refused("train", "--resume", "net", says="Restore the right one, or start a new run.")
     store.save_checkpoint(arrays, facts)
     weights, facts = store.load_weights()
     store.save_weights({name: array.astype("i4") for name, array in weights.items()}, facts)
