@@ -169,7 +169,9 @@ def test_a_vocabulary_that_does_not_cover_the_file(runs: Any) -> None:
     runs.refused("score", "net", "others", says="got 'Z' (U+005A)")
     runs.write("others", "emma\nZoë\n")
     runs.refused("score", "stream", "others", says="got 'Z' (U+005A) at line 2")
-    runs.refused("sample", "net", "--prefix", "Zo", says="a prefix needs characters that the model has learnt; got 'Z'")
+    runs.refused(
+        "sample", "net", "--prefix", "Zo", says="a prefix must consist of characters in the vocabulary; got 'Z'"
+    )
 
 
 def test_a_run_that_was_moved_works_as_before(runs: Any) -> None:

@@ -411,7 +411,7 @@ def test_what_cannot_be_trained_or_loaded_is_one_line(call: Callable[[], Any], s
         (lambda m: m.sample(1, top_p=0.0), "top_p must be above 0 and at most 1; got 0.0"),
         (lambda m: m.sample(1, top_k=0), "top_k must be 1 or more; got 0"),
         (lambda m: m.sample(1, prefix=3), "prefix must be a string; got 3"),
-        (lambda m: m.sample(1, prefix="\N{SNOWMAN}"), "characters that the model has learnt"),
+        (lambda m: m.sample(1, prefix="\N{SNOWMAN}"), "characters in the vocabulary"),
         (lambda m: m.sample(1, seed=-1), "seed must be 0 or more; got -1"),
         (lambda m: m.sample(1, seed="a"), "seed must be a whole number; got 'a'"),
         (lambda m: m.score([]), "at least one item"),
