@@ -81,7 +81,7 @@ def test_patience_sets_the_limit(three, abc):
     config = SampleConfig(temperature=0, top_k=2, prefix="")
     with pytest.raises(NotEnoughError, match=r"400 new items .*; got 0 in 1200 draws\..* or widen top_k or top_p\.$"):
         sample_items(three, abc, 400, config=config, rng=seeded(), novel_to=nothing_new, patience=3)
-    with pytest.raises(NotEnoughError, match=r"new and distinct .* got 0\..* or shorten the prefix\.$"):
+    with pytest.raises(NotEnoughError, match=r"new and distinct .* got 0 in 1000 draws\..* or shorten the prefix\.$"):
         sample_items(three, abc, 1, config=SampleConfig(prefix="a"), rng=seeded(), novel_to=nothing_new, unique=True)
     with pytest.raises(ConfigError, match="patience"):
         sample_items(three, abc, 1, config=PLAIN, rng=seeded(), unique=True, patience=0)
