@@ -9,7 +9,7 @@ from typing import Any
 from backlight.core import RunError
 from backlight.runs.atomic import create_folder_atomically, read_whole, sweep, write_atomically
 from backlight.runs.failures import cannot_write, damaged, shown
-from backlight.runs.lock import only_trainer
+from backlight.runs.locking import only_trainer
 from backlight.runs.store import (
     CHECKSUM,
     CONFIG,

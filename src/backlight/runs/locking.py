@@ -1,12 +1,16 @@
-"""Locks that end with their process, however it ends, on Unix and Windows.
+"""Locks that end with their process, however it ends, on Unix and Windows: of files, and of a run that is trained.
 
 On Windows, a folder cannot be opened, and an open file can be neither renamed nor removed.
 """
 
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from backlight.core import RunError
+from backlight.runs.failures import cannot_write, shown
 
 try:
     import fcntl
@@ -17,6 +21,9 @@ else:
 
 _FAR = 2**30
 """The byte that is locked on Windows. Others cannot read it, so it is beyond the content of any file."""
+
+HOLDER = ".lock"
+"""The file with the id of the process that trains the run. The folder itself is locked, so deleting it is harmless."""
 
 _PATIENCE_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -63,3 +70,40 @@ def replace(temporary: Path, path: Path) -> None:
             return
         time.sleep(seconds)
     temporary.replace(path)
+
+
+@contextmanager
+def only_trainer(run: Path) -> Iterator[None]:
+    """Context manager that locks a run for training. The lock ends with the process, however it ends.
+
+    Raises:
+        RunError: another process holds the lock, or the folder cannot be written.
+    """
+    try:
+        descriptor = opened_for_lock(run)
+    except OSError as error:
+        raise cannot_write(run, error, state="the run is unchanged") from error
+    try:
+        _hold(descriptor, run)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _hold(descriptor: int, run: Path) -> None:
+    try:
+        lock(descriptor)
+        (run / HOLDER).write_text(f"{os.getpid()}\n", encoding="ascii")
+    except BlockingIOError as error:
+        raise RunError(
+            f"only one process may train a run at a time; {shown(run)} is being trained by {_holder(run)}. "
+            "Wait for it, stop it, or start a new run."
+        ) from error
+    except OSError as error:
+        raise cannot_write(run / HOLDER, error, state="the run is unchanged") from error
+
+
+def _holder(run: Path) -> str:
+    with suppress(OSError, ValueError):
+        return f"process {int((run / HOLDER).read_bytes()[:32])}"
+    return "another process"
