@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -182,9 +183,7 @@ class Parameters:
 
     def measured(self) -> "ParametersMeasured":
         """Return what was measured in this step."""
-        return ParametersMeasured(
-            self.names, self.block, self._graded, self._identical, remembered=self.remembered, updated=self._updated
-        )
+        return ParametersMeasured(self.names, self.block, self._graded, self._identical, self.remembered, self._updated)
 
     def facts(self, groups: Mapping[int, int] | None, reached: set[int] | None) -> tuple[ParameterFacts, ...]:
         """Return what is known of each parameter, also of those that cannot be measured.
@@ -213,59 +212,65 @@ class Parameters:
         )
 
 
+@dataclass(frozen=True, slots=True)
 class ParametersMeasured:
-    """What was measured on the parameters in one step, as yet in the arrays."""
+    """What was measured on the parameters in one step, as yet in the arrays.
 
-    def __init__(
-        self, names: list[str], block: Block, graded: frozenset[int], identical: dict[int, bool | None], *, remembered: bool,
-        updated: bool,
-    ) -> None:  # fmt: skip
-        self._names = names
-        self._block = block
-        self._graded = graded
-        self._identical = identical
-        self._remembered = remembered
-        self._updated = updated
+    Attributes:
+        names: of the parameters.
+        block: where the measurements stand.
+        graded: the places of those that have a gradient.
+        identical: of those of which it is known, by place, whether all units have the same weights.
+        remembered: whether they were measured before the step.
+        updated: whether it was measured how far they moved.
+    """
+
+    names: Sequence[str]
+    block: Block
+    graded: frozenset[int]
+    identical: Mapping[int, bool | None]
+    remembered: bool
+    updated: bool
 
     def _rows(self, part: int) -> Any:
-        count = len(self._names)
-        return self._block.rows[part * count : (part + 1) * count]
+        count = len(self.names)
+        return self.block.rows[part * count : (part + 1) * count]
 
     def gradient_norm(self) -> float | None:
         """Return the norm of all gradients together; None if there are none."""
-        if not self._graded:
+        if not self.graded:
             return None
-        count = len(self._names)
-        places = sorted(self._graded)
-        sizes = self._block.layout.rows["size"][count : 2 * count][places]
+        count = len(self.names)
+        places = sorted(self.graded)
+        sizes = self.block.layout.rows["size"][count : 2 * count][places]
         return math.sqrt(float(sizes @ self._rows(GRADIENT)["rms"][places] ** 2))
 
     @property
     def all_finite(self) -> bool:
         """Whether all that was measured is."""
-        return not self._block.broken
+        return not self.block.broken
 
     def nonfinite(self, part: int) -> list[str]:
         """Return the parameters of which `DATA`, `GRADIENT` or `UPDATE` is not finite."""
-        return [self._names[at] for at in np.flatnonzero(self._rows(part)["nonfinite"])]
+        return [self.names[at] for at in np.flatnonzero(self._rows(part)["nonfinite"]).tolist()]
 
     def records(self) -> tuple[ParameterRecord, ...]:
         """Return it as records."""
-        return tuple(self._record(at) for at in range(len(self._names))) if self._remembered else ()
+        return tuple(self._record(at) for at in range(len(self.names))) if self.remembered else ()
 
     def _record(self, at: int) -> ParameterRecord:
-        count = len(self._names)
+        count = len(self.names)
         data, gradient, change = (self._rows(part)[at] for part in (DATA, GRADIENT, UPDATE))
-        graded = at in self._graded
-        size = int(self._block.layout.rows["size"][at])
+        graded = at in self.graded
+        size = int(self.block.layout.rows["size"][at])
         return ParameterRecord(
-            name=self._names[at],
-            data=self._block.spread(at),
-            gradient=self._block.spread(count + at) if graded else None,
+            name=self.names[at],
+            data=self.block.spread(at),
+            gradient=self.block.spread(count + at) if graded else None,
             grad_to_data=_quotient(gradient, data) if graded else None,
-            update_to_data=_quotient(change, data) if self._updated else None,
-            moved=bool(change["least"] != 0 or change["most"] != 0) if self._updated else None,
-            identical_units=self._identical.get(at),
+            update_to_data=_quotient(change, data) if self.updated else None,
+            moved=bool(change["least"] != 0 or change["most"] != 0) if self.updated else None,
+            identical_units=self.identical.get(at),
             faint=int(gradient["faint"]) / size if graded else None,
         )
 

@@ -1,6 +1,6 @@
 """Moments, histograms and live units of PyTorch's tensors.
 
-On a CPU the kernel reads them where they are. Small tensors on another device come to the CPU together, in one transfer;
+On a CPU the kernel reads them where they are. Small tensors on another device come to the CPU in one transfer together;
 a large one is measured where it is.
 """
 
