@@ -338,7 +338,7 @@ def output_measured(
     x, g = (None if one is None else _rows(adapter, one, axis, binary=binary) for one in (output, gradient))
     assert x is not None  # noqa: S101  (of the two, the gradient may be None)
     known = None if targets is None or targets.size != len(x) else targets.reshape(-1)
-    logits = Logits(logits=x, gradient=g, targets=known, rising="neg" in loss.chain)
+    logits = Logits(logits=x, gradient=g, targets=known, rising=_is_rising(loss.chain))
 
     def record() -> LogitsRecord:
         spread = at[0].spread(at[1])
@@ -351,6 +351,12 @@ def output_measured(
         return OutputMeasured(at=at, logits=record)
     done = record()
     return OutputMeasured(at=at, logits=lambda: done)
+
+
+def _is_rising(chain: Sequence[str]) -> bool | None:
+    """Return whether a cross-entropy's sign is flipped; None where it was put together from smaller ops."""
+    whole = any(op.startswith(("nll_loss", "cross_entropy", "binary_cross_entropy")) for op in chain)
+    return chain.count("neg") % 2 == 1 if whole else None
 
 
 def _rows(adapter: Adapter, x: Any, axis: int, *, binary: bool) -> Array:
