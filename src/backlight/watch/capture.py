@@ -151,6 +151,12 @@ class Capture:
         self._add(Call(layer, tensor, (), module.training, adapter.version(tensor), self.number), args)
 
     def _on_function(self, name: str, args: tuple[Any, ...], settings: Mapping[str, Any], output: Any) -> None:
+        try:
+            self._take_function(name, args, settings, output)
+        except Exception as error:  # noqa: BLE001  (it is shown as "not measured")
+            self.failed(error)
+
+    def _take_function(self, name: str, args: tuple[Any, ...], settings: Mapping[str, Any], output: Any) -> None:
         if not self._is_wanted() or self.adapter.why_not_measured(output) is not None:
             return
         # most functions have no mode; they belong to the module before them
@@ -193,6 +199,12 @@ class Capture:
 
     def on_gradient(self, call: Call, gradient: Any) -> None:
         """Take in a gradient that arrived at what a call gave."""
+        try:
+            self._take_gradient(call, gradient)
+        except Exception as error:  # noqa: BLE001  (it is shown as "not measured")
+            self.failed(error)
+
+    def _take_gradient(self, call: Call, gradient: Any) -> None:
         call.arrivals += 1
         if self._on_arrival is not None:
             self._on_arrival()
