@@ -154,21 +154,21 @@ class LayersMeasured:
     def records(self, scale: float) -> tuple[LayerRecord, ...]:
         """Return it as records; gradients are divided by `scale`."""
         dead = self.dead()
-        return tuple(
-            self._record(layer, calls, scale, *dead.get(layer.name, (None, 0)))
-            for layer, calls in self._plan.by_layer.items()
-        )
+        return tuple(self._record(layer, calls, scale, dead) for layer, calls in self._plan.by_layer.items())
 
     def _record(
-        self, layer: Layer, calls: Sequence[int], scale: float, dead: float | None, dead_over: int
+        self, layer: Layer, calls: Sequence[int], scale: float, dead: Mapping[str, tuple[float, int]]
     ) -> LayerRecord:
         outputs = [one for call in calls if (one := self.at(call)) is not None]
         gradients = [one for call in calls if (one := self.at(call, gradient=True)) is not None]
         spreads = [block.spread(at) for block, at in outputs]
         rows = [block.rows[at] for block, at in outputs]
         units = int(outputs[0][0].layout.rows[outputs[0][1]]["units"]) or None
-        alive, notes = self.alive(layer), self.notes.get(layer, _NO_NOTES)
-        saturated = notes.softmax_saturated
+        notes = self.notes.get(layer, _NO_NOTES)
+        is_finite = not any(one.nonfinite for one in spreads)
+        alive = self.alive(layer) if is_finite else None  # of what is not finite, nothing is active
+        share_dead, dead_over = dead.get(layer.name, (None, 0)) if is_finite else (None, 0)
+        saturated = notes.softmax_saturated if is_finite else None
         if layer.kind.bounded and alive is not None:
             saturated = sum(int(row["beyond"]) for row in rows) / sum(one.count for one in spreads)
         return LayerRecord(
@@ -179,7 +179,7 @@ class LayersMeasured:
             units=units,
             saturated=saturated,
             dead_now=None if alive is None else 1 - np.count_nonzero(alive) / len(alive),
-            dead=dead,
+            dead=share_dead,
             dead_over=dead_over,
             batch=notes.batch,
             unit_map=notes.unit_map,
