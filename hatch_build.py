@@ -1,5 +1,10 @@
-"""Compiles the kernels when the package is installed or built, if there is a C compiler; without one NumPy does all."""
+"""Compiles the kernels when the package is installed or built, if there is a C compiler; without one NumPy does all.
 
+`BACKLIGHT_PURE=1` leaves them out, for the wheel that every machine can install.
+"""
+
+import os
+import platform
 import subprocess
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -16,6 +21,8 @@ class KernelsHook(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the kernels, or say why the package will be without them."""
+        if os.environ.get("BACKLIGHT_PURE") == "1":
+            return
         spec = spec_from_file_location("building", SCRIPT)
         building = module_from_spec(spec)
         spec.loader.exec_module(building)
@@ -27,4 +34,11 @@ class KernelsHook(BuildHookInterface):
         if version == "standard":
             build_data["force_include"][str(building.LIBRARY)] = "backlight/autograd/native/_kernels.so"
             build_data["pure_python"] = False
-            build_data["tag"] = f"py3-none-{get_platform().replace('-', '_').replace('.', '_')}"
+            build_data["tag"] = f"py3-none-{_platform_tag()}"
+
+
+def _platform_tag() -> str:
+    """Return the machine's tag: any Python 3 does, since the kernels know nothing of Python."""
+    # a Python for macOS may be for two processors, where the compiler builds for one
+    name = get_platform().replace("universal2", platform.machine())
+    return name.replace("-", "_").replace(".", "_")

@@ -41,8 +41,8 @@ def sequences(V: int, B: int, T: int, rng: np.random.Generator) -> Batch:
 def workloads(rng: np.random.Generator) -> dict[str, tuple[NeuralModel, Batch]]:
     """Return a network and a batch for each."""
     small = {"vocabulary_size": 27, "context": 3, "embedding": 10}
-    names = GPTConfig(vocabulary_size=27, context=16, channels=64, layers=4, heads=4, dropout=0)
-    shakespeare = GPTConfig(vocabulary_size=65, context=64, channels=128, layers=4, heads=4, dropout=0)
+    names = GPTConfig(vocabulary_size=27, context=16, n_embd=64, n_layer=4, n_head=4, dropout=0)
+    shakespeare = GPTConfig(vocabulary_size=65, context=64, n_embd=128, n_layer=4, n_head=4, dropout=0)
     wavenet = WaveNetConfig(vocabulary_size=27, context=8, embedding=24, hidden=128)
     return {
         "MLP, lecture 3, batch 32": (MLP(MLPConfig(**small, hidden=(200,)), rng=rng), windows(27, 32, 3, rng)),

@@ -53,8 +53,8 @@ class Workload:
 
 def workloads() -> list[Workload]:
     """Return what is measured."""
-    names = {"vocabulary_size": 27, "context": 16, "channels": 64, "layers": 4, "heads": 4}
-    shakespeare = GPTConfig(vocabulary_size=65, context=64, channels=128, layers=4, heads=4, dropout=0)
+    names = {"vocabulary_size": 27, "context": 16, "n_embd": 64, "n_layer": 4, "n_head": 4}
+    shakespeare = GPTConfig(vocabulary_size=65, context=64, n_embd=128, n_layer=4, n_head=4, dropout=0)
     return [
         Workload(
             name="GPT step, 64 channels, context 16, batch 32 of names", config=GPTConfig(**names, dropout=0),

@@ -1,12 +1,11 @@
-"""Sampling 10,000 names: each rung of the ladder, GPT with its key-value cache against without, and the lecture's loop.
+"""Sampling 10,000 names: each model, GPT with its key-value cache against without, and the lecture's loop.
 
-A network's first weights draw texts of any length. So each is trained for 300 steps of its recipe first, which takes
+A network's first weights draw texts of any length. So each is trained for 300 steps first, which takes
 seconds and gives items about as long as names are: 6 or 7 characters and an end.
 """
 
 import statistics
 import time
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +21,7 @@ from backlight.nn import fold
 from backlight.optim import clip_grad_norm
 from backlight.sample import SampleConfig, sample_batch
 from backlight.text import Vocabulary
-from backlight.training import RECIPES, Plan, Recipe, Setup, set_up
+from backlight.training import Run, RunConfig
 from backlight.training.compiled_step import Stepper
 from benchmarks.harness import Comparison, compare, save
 
@@ -34,35 +33,35 @@ LECTURE = {"context": 3, "embedding": 10, "hidden": [200]}
 
 
 def trained(name: str, settings: dict[str, Any] | None = None) -> tuple[Any, Vocabulary]:
-    """Return a rung's model with its default sizes, ready for use, after a short training; and its vocabulary."""
-    recipe = replace(RECIPES[name], steps=TRAINED, warmup=20, average=None) if name in RECIPES else None
-    setup = set_up(Plan(corpus="names", model=name, settings=settings or {}, recipe=recipe))
-    if isinstance(setup.model, NGram):
-        parts = (setup.splits.train, setup.splits.dev)
-        setup.model.fit(*(setup.vocabulary.encode_items(part.items) for part in parts))
-        return setup.model, setup.vocabulary
-    assert recipe is not None
-    train(setup, recipe)
-    return fold(setup.model.eval()), setup.vocabulary
+    """Return a model with its default sizes, ready for use, after a short training; and its vocabulary."""
+    training = {} if MODELS[name].counted else {"steps": TRAINED, "warmup": 20, "ema_decay": None}
+    run = Run.create(RunConfig.of("names", model=name, **(settings or {}), **training))
+    if isinstance(run.model, NGram):
+        run.count()
+        return run.model, run.vocabulary
+    train(run)
+    return fold(run.model.eval()), run.vocabulary
 
 
-def train(setup: Setup, recipe: Recipe) -> None:
-    """Take a recipe's steps, without looking at the dev split and without a run."""
-    assert isinstance(setup.model, NeuralModel)
-    flat, rate, rng = setup.model.flat(), recipe.rate(), setup.batches()
-    optimiser, stepper = recipe.build(flat), Stepper(setup.model)
-    setup.model.set_rng(rng)
-    for step in range(recipe.steps):
-        stepper.forward(setup.data["train"].sample(recipe.batch_size, rng))
+def train(run: Run) -> None:
+    """Take a run's steps, without evaluating."""
+    config, model = run.config.train, run.model
+    assert isinstance(model, NeuralModel)
+    assert config is not None
+    flat, rate, rng = model.flat(), config.rate(), run.batch_rng()
+    optimiser, stepper = config.build(flat), Stepper(model)
+    model.set_rng(rng)
+    for step in range(config.steps):
+        stepper.forward(run.data["train"].sample(config.batch_size, rng))
         stepper.backward()
-        if recipe.clip is not None:
-            clip_grad_norm(flat, recipe.clip)
+        if config.grad_clip is not None:
+            clip_grad_norm(flat, config.grad_clip)
         optimiser.lr = rate(step)
         optimiser.step()
 
 
-def rung(name: str) -> dict[str, Any]:
-    """Return the median seconds of several times 10,000 names from a rung."""
+def names_from(name: str) -> dict[str, Any]:
+    """Return the median seconds of several times 10,000 names from a model."""
     model, vocabulary = trained(name)
     seconds, characters = [], 0
     for seed in range(BLOCKS):
@@ -169,9 +168,9 @@ def main() -> None:
     torch.set_num_threads(1)
     with threadpool_limits(1):
         comparisons = [cache(), loop()]
-        rungs = [rung(name) for name in MODELS]
-    save("sampling", comparisons, count=COUNT, trained=TRAINED, rungs=rungs)
-    for one in rungs:
+        models = [names_from(name) for name in MODELS]
+    save("sampling", comparisons, count=COUNT, trained=TRAINED, models=models)
+    for one in models:
         print(f"{one['model']:8} {one['seconds']:6.3f} s for {COUNT:,} of {one['characters_an_item']:.1f} characters")
 
 

@@ -12,7 +12,7 @@ Needs the lectures' list, `makemore-names`: downloaded, or in the folder that BA
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import torch
 
 from backlight.models import GPT, MLP, GPTConfig, MLPConfig, WaveNet, WaveNetConfig
 from backlight.text import Dataset
-from backlight.training import RECIPES, Evaluation, Plan, prepare, set_up
+from backlight.training import Evaluation, Run, RunConfig
 from benchmarks.harness import Comparison, compared, save
 from benchmarks.peers import lecture_layers as lecture
 from benchmarks.peers.torch_gpt import TorchGPT, take_weights
@@ -33,20 +33,20 @@ LECTURE_STEPS = 200_000
 SAMPLE_STEPS = 4_000
 """Of the lecture's, timed in each block."""
 
-GPT_SIZE: dict[str, Any] = {"context": 16, "channels": 64, "layers": 4, "heads": 4}
+GPT_SIZE: dict[str, Any] = {"context": 16, "n_embd": 64, "n_layer": 4, "n_head": 4}
 GPT_STEPS, GPT_BATCH, GPT_LR = 16_000, 64, 3e-3
 LOOK_EVERY = 400
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ours:
-    """A network of ours and its recipe.
+    """A network of ours and how it is trained.
 
     Attributes:
         name: what it is.
         model: its kind.
         settings: its sizes.
-        changes: what its recipe does otherwise than the default of its kind.
+        changes: its training settings that are not the model's defaults.
         seeds: a run for each.
         at_least: what is promised of it; None takes the goal's promise.
     """
@@ -60,11 +60,10 @@ class Ours:
 
     def seconds_to(self, goal: float, seed: int) -> tuple[float, int]:
         """Train until a look at the dev split finds at most that loss; return the seconds and the steps."""
-        recipe = replace(RECIPES[self.model], **self.changes)
+        config = RunConfig.of(**CORPUS, model=self.model, seed=seed, **self.settings, **self.changes)
         reached: list[Evaluation] = []
         with tempfile.TemporaryDirectory() as folder:
-            plan = Plan(**CORPUS, model=self.model, settings=self.settings, recipe=recipe, seed=seed)
-            trainer = prepare(plan, Path(folder) / "run").trainer()
+            trainer = Run.create(config, Path(folder) / "run").trainer()
 
             def look(record: Evaluation) -> None:
                 if record.dev_nats <= goal and not reached:
@@ -73,7 +72,7 @@ class Ours:
 
             trainer.on_evaluation = look
             trainer.fit()
-        assert reached, f"{self.name}, seed {seed}: dev {goal} was not reached in {recipe.steps:,} steps"
+        assert reached, f"{self.name}, seed {seed}: dev {goal} was not reached in {trainer.config.steps:,} steps"
         print(f"{self.name}, seed {seed}: dev {reached[0].dev_nats:.4f} at step {reached[0].step:,}, "
               f"{reached[0].seconds:.1f} s")  # fmt: skip
         return reached[0].seconds, reached[0].step
@@ -100,8 +99,7 @@ class Goal:
 
 def examples(settings: dict[str, Any], model: str) -> tuple[Dataset, Dataset]:
     """Return train and dev as a kind of model reads them."""
-    plan = Plan(**CORPUS, model=model, settings=settings, recipe=RECIPES[model])
-    data = set_up(plan).data
+    data = Run.create(RunConfig.of(**CORPUS, model=model, **settings)).data
     return data["train"], data["dev"]
 
 

@@ -100,12 +100,12 @@ def score(folder: Path) -> str:
     return transcript(folder, "score", "names-mlp-1", "guests.txt")
 
 
-def ladder(folder: Path) -> str:
-    """Climb the ladder: its table and its picture."""
-    run(folder, "ladder", "names")
-    made = folder / "runs" / "names-ladder-1"
-    shutil.copyfile(made / "league.png", IMAGES / "league.png")
-    return (made / "league.md").read_text(encoding="utf-8").rstrip()
+def compare(folder: Path) -> str:
+    """Compare all models: the table and its figure."""
+    run(folder, "compare", "names")
+    made = folder / "runs" / "names-compare-1"
+    shutil.copyfile(made / "comparison.png", IMAGES / "comparison.png")
+    return (made / "comparison.md").read_text(encoding="utf-8").rstrip()
 
 
 def counted(folder: Path) -> str:
@@ -170,7 +170,7 @@ def picture() -> None:
         figure.savefig(IMAGES / "bigram_counts.png", dpi=90)
 
 
-SECTIONS: tuple[Callable[[Path], str], ...] = (train, sample, score, ladder, counted, explain, health, lessons, python)
+SECTIONS: tuple[Callable[[Path], str], ...] = (train, sample, score, compare, counted, explain, health, lessons, python)
 
 
 def main() -> None:

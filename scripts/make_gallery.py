@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from backlight.figures.saving import new_figure
 from backlight.models.neural import NeuralModel
 from backlight.runs import RunDirectory
 from backlight.runs.atomic import write_atomically
-from backlight.training import RECIPES, Plan, set_up
+from backlight.training import Run, RunConfig, TrainConfig
 from backlight.watch.api import watch
 from backlight.watch.records import Measurements
 
@@ -77,19 +77,18 @@ def watched(steps: int, *, lr: float | None = None, sick: Callable[[NeuralModel]
 
     Args:
         steps: minibatches.
-        lr: the learning rate; the recipe's if None.
+        lr: the learning rate; the model's default if None.
         sick: does something to the first weights that should not be done.
     """
-    recipe = replace(RECIPES["mlp"], steps=steps, lr=lr or RECIPES["mlp"].lr, warmup=0)
-    plan = Plan(corpus="names", model="mlp", settings={"hidden": [100] * 5}, recipe=recipe)
-    setup = set_up(plan)
-    model: Any = setup.model
+    config = TrainConfig.of("mlp", steps=steps, warmup=0, **({} if lr is None else {"lr": lr}))
+    run = Run.create(RunConfig(corpus="names", model="mlp", settings={"hidden": [100] * 5}, train=config))
+    model: Any = run.model
     if sick is not None:
         sick(model)
-    optimiser, rate, rng = recipe.build(model.flat()), recipe.rate(), setup.batches()
+    optimiser, rate, rng = config.build(model.flat()), config.rate(), run.batch_rng()
     with threadpool_limits(1), watch(model, optimiser=optimiser) as watcher:
         for step in range(steps):
-            loss = model.loss(setup.data["train"].sample(recipe.batch_size, rng))
+            loss = model.loss(run.data["train"].sample(config.batch_size, rng))
             optimiser.zero_grad()
             loss.backward()
             optimiser.lr = rate(step)

@@ -32,6 +32,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 from planted_bugs import Bug, load_bugs
 
@@ -135,6 +136,7 @@ def run_pytest(copy: Path, tests: tuple[str, ...], output: Path, *, write_byteco
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     sys.path[0] = str(copy / "src")  # in the place of this script's folder, before the installed package
+    sys.modules["__main__"] = ModuleType("__main__")  # processes that tests start would import this script
     os.environ["PYTHONPATH"] = str(copy / "src")
     sys.dont_write_bytecode = not write_bytecode
     if not write_bytecode:

@@ -2,37 +2,33 @@
 
     python scripts/train_lesson_6.py
 
-An MLP that reads six characters, on the training part of the embedded names (seed 1, split seed 42). Of the recipe's
+An MLP that reads six characters, on the training part of the embedded names (seed 1, split seed 42). Of the
 evaluations on the dev part the best is kept, as every run keeps it, and rounded to half precision: 62 thousand numbers
 of 2 bytes. What it then reaches on the held-out parts is printed.
 """
 
-import tempfile
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
 
 from backlight.lessons.pretrained import CONFIG, FILE, load_pretrained
-from backlight.training import RECIPES, Plan, mean_nll, prepare
+from backlight.training import Run, RunConfig, mean_nll
 
 WEIGHTS = Path(__file__).parents[1] / "src" / "backlight" / "lessons" / "weights" / FILE
 
 
 def main() -> None:
     """Train, keep, and print what was kept."""
-    recipe = replace(RECIPES["mlp"], steps=12_000, weight_decay=0.08)
     settings = {name: size for name, size in asdict(CONFIG).items() if name != "vocabulary_size"}
-    plan = Plan(corpus="names", model="mlp", settings=settings, recipe=recipe)
-    with tempfile.TemporaryDirectory() as folder:
-        session = prepare(plan, Path(folder) / "run")
-        session.trainer().fit()
-        arrays, facts = session.run.load_weights()
+    run = Run.create(RunConfig.of("names", steps=12_000, weight_decay=0.08, **settings))
+    run.train()
+    arrays, facts = run.store.load_weights()
     WEIGHTS.parent.mkdir(exist_ok=True)
     save_file({name: array.astype(np.float16) for name, array in arrays.items()}, WEIGHTS)
     net = load_pretrained()
-    nats = {part: mean_nll(net, session.data[part]) for part in ("train", "dev", "test")}
+    nats = {part: mean_nll(net, run.data[part]) for part in ("train", "dev", "test")}
     print(f"{WEIGHTS.name}  {WEIGHTS.stat().st_size:,} bytes  step {facts['step']:,}")
     print("  ".join(f"{part} {loss:.4f}" for part, loss in nats.items()))
 

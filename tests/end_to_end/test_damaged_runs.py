@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from backlight.runs.store import config_digest
+
 FLIPS = 20
 
 
@@ -73,38 +75,42 @@ def test_garbled_json_is_found(runs: Any, name: str, content: bytes) -> None:
 
 
 def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a configuration, and its checksum too: as another version of Backlight might have written it."""
     config = json.loads(path.read_text())
     change(config)
-    path.write_text(json.dumps(config))
+    path.write_text(json.dumps({**config, "sha256": config_digest(config)}))
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda config: config.update(format=2), "has format 2, made by Backlight"),
+        (lambda config: config.update(format=3), "has format 3, made by Backlight"),
         (lambda config: config.update(format="1"), '"format" is not a number'),
         (lambda config: config.pop("format"), '"format" is not a number'),
-        (lambda config: config.update(seed="one"), "seed cannot be 'one'"),
+        (lambda config: config.update(seed="one"), "seed must be a whole number; got 'one'"),
         (lambda config: config.update(seed=-1), "seed must be 0 or more"),
-        (lambda config: config.update(seed=1.5), "seed cannot be 1.5"),
-        (lambda config: config.update(split_seed=None), "split_seed cannot be None"),
-        (lambda config: config.update(fractions=[1]), "fractions cannot be [1]"),
-        (lambda config: config.update(duplicates="drop"), "duplicates cannot be 'drop'"),
+        (lambda config: config.update(seed=1.5), "seed must be a whole number; got 1.5"),
+        (lambda config: config.update(split_seed=None), "split_seed must be a whole number; got None"),
+        (lambda config: config.update(fractions=[1]), "fractions must be a list of 3 numbers; got (1,)"),
+        (lambda config: config.update(duplicates="drop"), "duplicates must be one of together, keep; got 'drop'"),
         (lambda config: config.update(surprise=1), "'surprise' is unknown"),
-        (lambda config: config.update(recipe=None), "a recipe is for networks"),
-        (lambda config: config.update(recipe=[]), "recipe cannot be []"),
-        (lambda config: config["recipe"].pop("steps"), "recipe cannot be"),
-        (lambda config: config["recipe"].update(steps=0), "steps must be from 1"),
-        (lambda config: config["recipe"].update(lr="fast"), "recipe cannot be"),
-        (lambda config: config.pop("model"), "must name a model and a corpus"),
-        (lambda config: config["model"].update(name="crystal-ball"), "must be one of ngram, bigram, mlp"),
-        (lambda config: config["model"].update(settings=3), "must name a model and a corpus"),
-        (lambda config: config["model"]["settings"].update(hidden=4), "hidden cannot be 4"),
-        (lambda config: config["model"]["settings"].update(hidden=["4"]), "hidden cannot be ['4']"),
-        (lambda config: config["model"]["settings"].update(context="two"), "context cannot be 'two'"),
-        (lambda config: config["model"]["settings"].update(depth=3), "'depth' is unknown"),
-        (lambda config: config["corpus"].pop("mode"), "must name a model and a corpus"),
-        (lambda config: config["corpus"].update(mode="lines"), "mode cannot be 'lines'"),
+        (lambda config: config.update(train=None), "needs a TrainConfig"),
+        (lambda config: config.update(train=[]), "train must be an object or None; got []"),
+        (lambda config: config["train"].pop("steps"), "steps is missing"),
+        (lambda config: config["train"].update(steps=0), "steps must be from 1"),
+        (lambda config: config["train"].update(lr="fast"), "lr must be a number; got 'fast'"),
+        (lambda config: config.pop("model"), "model is missing"),
+        (lambda config: config["model"].update(name="crystal-ball"), "there is no model 'crystal-ball'"),
+        (lambda config: config["model"].update(settings=3), "settings must be a mapping; got 3"),
+        (lambda config: config["model"]["settings"].update(hidden=4), "hidden must be a list of whole numbers; got 4"),
+        (
+            lambda config: config["model"]["settings"].update(hidden=["4"]),
+            "hidden must be a list of whole numbers; got ('4',)",
+        ),
+        (lambda config: config["model"]["settings"].update(context="two"), "context must be a whole number; got 'two'"),
+        (lambda config: config["model"]["settings"].update(depth=3), "mlp has no setting 'depth'"),
+        (lambda config: config["corpus"].pop("mode"), "mode is missing"),
+        (lambda config: config["corpus"].update(mode="lines"), "mode must be one of items, text; got 'lines'"),
     ],
 )
 def test_a_config_of_another_version_or_hand_is_met_with_one_line(
@@ -120,7 +126,7 @@ def test_weights_of_another_model_are_found(runs: Any, key: str) -> None:
     sizes = {"hidden": [5], "embedding": 3, "context": 3}
     edited(runs.folder / "runs/net/config.json", lambda config: config["model"]["settings"].update({key: sizes[key]}))
     runs.refused("sample", "net", says="shape")
-    runs.refused("train", "--resume", "net", says="a checkpoint must belong to its run's model")
+    runs.refused("train", "--resume", "net", says="a checkpoint must belong to its run")
 
 
 def test_files_of_another_run_are_found(runs: Any) -> None:
@@ -151,8 +157,17 @@ def test_a_file_that_is_gone(runs: Any, name: str) -> None:
 
 
 def test_a_vocabulary_that_does_not_cover_the_file(runs: Any) -> None:
+    runs.write("others", "emma\nZoë\nava\n")
+    found = runs("score", "net", "others", "--json")
+    first = found.json["scores"][0]
+    assert (first["text"], first["unknown"]) == ("Zoë", "Zë")
+    assert first["nats"] is None, "infinity, which JSON does not have"
+    assert (found.json["lines"], found.json["unreadable"]) == (2, 1)
+    assert "1 lines left out of that mean have characters that the model never saw: Zë" in found.err
+    assert "inf inf Zoë" in " ".join(found.err.split())
+    runs.write("others", "Zoë\n")
+    runs.refused("score", "net", "others", says="got 'Z' (U+005A)")
     runs.write("others", "emma\nZoë\n")
-    runs.refused("score", "net", "others", says="got 'Z' (U+005A) in item 2 ('Zoë')")
     runs.refused("score", "stream", "others", says="got 'Z' (U+005A) at line 2")
     runs.refused("sample", "net", "--prefix", "Zo", says="a prefix needs characters that the model has learnt; got 'Z'")
 

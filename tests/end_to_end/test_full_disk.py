@@ -45,7 +45,7 @@ def test_no_run_is_begun_on_a_full_disk(shell: Any, tiny: Callable[..., Any], sm
 
 
 def test_a_run_goes_on_when_there_is_space_again(shell: Any, tiny: Callable[..., Any], small_disk: Path) -> None:
-    network = tiny("--hidden", "200", "--steps", "40", "--evaluate-every", "1")
+    network = tiny("--hidden", "200", "--steps", "40", "--eval-interval", "1")
     shell.works("train", "names.txt", *network, "--name", "whole")
     # the weights and one checkpoint fit, and the next checkpoint finds no room beside the old one
     (small_disk / "ballast").write_bytes(b"\0" * 116_000)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-LEARNS = ("--hidden", "64", "--embedding", "16", "--steps", "600", "--evaluate-every", "100", "--samples", "0")
+LEARNS = ("--hidden", "64", "--embedding", "16", "--steps", "600", "--eval-interval", "100", "--samples", "0")
 
 
 def test_a_healthy_run_with_a_record(shell: Any) -> None:

@@ -22,7 +22,7 @@ KILLS = int(os.environ.get("BACKLIGHT_KILLS", "12"))
 # small, and writing its files most of the time
 TRAIN = (
     "train", "names.txt", "--name", "run", "--context", "2", "--embedding", "4", "--hidden", "8", "--batch-size", "16",
-    "--steps", "300", "--evaluate-every", "5", "--average", "0.9",
+    "--steps", "300", "--eval-interval", "5", "--ema-decay", "0.9",
 )  # fmt: skip
 
 

@@ -35,13 +35,13 @@ def same_bits(mine: Path, other: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
 def test_a_signal_saves_and_says_how_to_go_on(shell: Any, tiny: Callable[..., Any], number: signal.Signals) -> None:
-    process = shell.start("train", "names.txt", *tiny("--steps", ENDLESS, "--evaluate-every", "50"))
+    process = shell.start("train", "names.txt", *tiny("--steps", ENDLESS, "--eval-interval", "50"))
     wait_for_a_line(process, "100 ")
     process.send_signal(number)
     out, err = (stream.decode() for stream in process.communicate(timeout=60))
     assert process.returncode == 130
     assert err == ""
-    assert "everything is saved. Go on with:\n  backlight train --resume runs/names-mlp-1\n" in out
+    assert "everything is saved. Continue with:\n  backlight train --resume runs/names-mlp-1\n" in out
     assert "stopped" in shell.works("runs").out
     shell.works("sample", "names-mlp-1", "--count", "3")
     shell.works("runs", "show", "names-mlp-1")
@@ -50,7 +50,7 @@ def test_a_signal_saves_and_says_how_to_go_on(shell: Any, tiny: Callable[..., An
 
 
 def test_ctrl_c_again_and_again_does_no_harm(shell: Any, tiny: Callable[..., Any]) -> None:
-    process = shell.start("train", "names.txt", *tiny("--steps", ENDLESS, "--evaluate-every", "50"))
+    process = shell.start("train", "names.txt", *tiny("--steps", ENDLESS, "--eval-interval", "50"))
     wait_for_a_line(process, "100 ")
     while process.poll() is None:
         process.send_signal(signal.SIGINT)
@@ -68,15 +68,15 @@ def test_ctrl_c_again_and_again_does_no_harm(shell: Any, tiny: Callable[..., Any
 @pytest.mark.parametrize(
     "options",
     [
-        "--weight-decay 0.01 --clip 1",
-        "--average 0.9",
+        "--weight-decay 0.01 --grad-clip 1",
+        "--ema-decay 0.9",
         "--patience 1000",
         "--optimiser sgd --momentum 0.9 --schedule step --lr 0.1",
         "--model bigram --schedule constant",
     ],
 )
 def test_stopped_and_resumed_ends_with_the_same_bits(shell: Any, options: str) -> None:
-    words = ("train", "names.txt", "--steps", "3000", "--evaluate-every", "70", "--batch-size", "8", *options.split())
+    words = ("train", "names.txt", "--steps", "3000", "--eval-interval", "70", "--batch-size", "8", *options.split())
     if "bigram" not in options:
         words += ("--hidden", "4", "--context", "2")
     shell.works(*words, "--name", "whole")
@@ -89,7 +89,7 @@ def test_stopped_and_resumed_ends_with_the_same_bits(shell: Any, options: str) -
 
 
 def test_two_trainers_do_not_meet_in_one_run(shell: Any, tiny: Callable[..., Any]) -> None:
-    process = shell.start("train", "names.txt", *tiny("--steps", ENDLESS, "--evaluate-every", "50"))
+    process = shell.start("train", "names.txt", *tiny("--steps", ENDLESS, "--eval-interval", "50"))
     wait_for_a_line(process, "50 ")
     says = f"Only one process may train a run at a time; runs/names-mlp-1 is being trained by process {process.pid}."
     shell.refused("train", "--resume", "names-mlp-1", says=says, keeps=False)

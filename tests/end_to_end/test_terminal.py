@@ -77,10 +77,10 @@ def test_a_terminal_of_80_columns_is_wide_enough(runs: Any, words: str) -> None:
 
 def test_the_first_loss_stands_beside_that_of_a_guess(shell: Any, tiny: Callable[..., Any]) -> None:
     told = shell.works("train", "names.txt", *tiny()).out
-    expected, first = re.findall(r"know-nothing loss ln 23 = (\S+) nats per character; before training: (\S+)", told)[0]
+    expected, first = re.findall(r"loss of a uniform guess: ln 23 = (\S+) nats; before training: (\S+) nats", told)[0]
     assert abs(float(first) / float(expected) - 1) < 0.1
-    assert "ought" not in told
-    assert told.index("before training") < told.index("what it says now")
+    assert "should be that of" not in told
+    assert told.index("before training") < told.index("samples")
 
 
 def test_a_badly_scaled_last_layer_is_warned_of(shell: Any, tiny: Callable[..., Any]) -> None:
@@ -88,8 +88,8 @@ def test_a_badly_scaled_last_layer_is_warned_of(shell: Any, tiny: Callable[..., 
     assert code == 0
     assert max(map(cell_len, lines(told))) <= 80
     words = " ".join(" ".join(lines(told)).split())
-    assert "The first loss ought to be that of a guess, 3.14; it is " in words
-    assert "Scale the last layer's first weights down. Leave out --output-scale, or take 0.1." in words
+    assert "The initial loss should be that of a uniform guess, 3.14; it is " in words
+    assert "Scale down the initial weights of the last layer. Leave out --output-scale, or set it to 0.1." in words
     result = shell("train", "names.txt", *tiny("--output-scale", "20"), "--json").json
     assert result["initial_nats"] > 2 * result["expected_initial_nats"]
 

@@ -30,7 +30,8 @@ def main() -> None:
     )
     sys.stdout.write(as_text(found) + f"\n{len(verdicts)} runs in {time.perf_counter() - started:.0f} s\n")
     if given.write:
-        PAGE.write_text(as_markdown(found, seeds=given.seeds), encoding="utf-8")
+        others = PAGE.read_text(encoding="utf-8").partition("\n## Public reports")  # made by tests.faults.public
+        PAGE.write_text(as_markdown(found, seeds=given.seeds) + "".join(others[1:]), encoding="utf-8")
 
 
 main()

@@ -64,7 +64,7 @@ def wavenet(rng: np.random.Generator, *, V: int = 27, context: int = 4) -> Modul
 
 
 def gpt(rng: np.random.Generator, *, V: int = 27, context: int = 12) -> Module:
-    return GPT(GPTConfig(vocabulary_size=V, context=context, channels=32, layers=2, heads=4, dropout=0.0), rng=rng)
+    return GPT(GPTConfig(vocabulary_size=V, context=context, n_embd=32, n_layer=2, n_head=4, dropout=0.0), rng=rng)
 
 
 def lstm(rng: np.random.Generator, *, V: int = 27, context: int = 12) -> Module:

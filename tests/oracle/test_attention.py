@@ -17,7 +17,7 @@ TIGHT = {"rtol": 1e-9, "atol": 1e-11}
 
 
 def gpt(rng: np.random.Generator, **sizes) -> GPT:
-    small = {"vocabulary_size": 11, "context": 6, "channels": 12, "layers": 2, "heads": 3, "dropout": 0.0}
+    small = {"vocabulary_size": 11, "context": 6, "n_embd": 12, "n_layer": 2, "n_head": 3, "dropout": 0.0}
     return GPT(GPTConfig(**small | sizes), rng=rng)
 
 
@@ -142,8 +142,8 @@ def test_dropped_weights_have_no_gradient_and_the_others_a_larger_one(rng):
 SIZES = [
     {},
     {"tie_weights": True},
-    {"layers": 1, "heads": 1, "channels": 5},
-    {"layers": 3, "heads": 7, "channels": 7, "context": 9, "vocabulary_size": 2},
+    {"n_layer": 1, "n_head": 1, "n_embd": 5},
+    {"n_layer": 3, "n_head": 7, "n_embd": 7, "context": 9, "vocabulary_size": 2},
 ]
 
 
@@ -193,7 +193,7 @@ def test_tied_weights_are_one_parameter_in_the_twin_too(rng):
 
 @pytest.mark.parametrize("tie_weights", [False, True])
 def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(tie_weights, rng):
-    model = gpt(rng, vocabulary_size=27, context=8, channels=32, heads=4, tie_weights=tie_weights)
+    model = gpt(rng, vocabulary_size=27, context=8, n_embd=32, n_head=4, tie_weights=tie_weights)
     twin = to_torch(model)
     settings = {"lr": 3e-3, "betas": (0.9, 0.99), "weight_decay": 0.1}
     ours, theirs = AdamW(model.parameters(), **settings), torch.optim.AdamW(twin.parameters(), **settings)

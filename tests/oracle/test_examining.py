@@ -182,7 +182,7 @@ def test_what_cannot_be_examined_is_said_in_one_line(call: Any, says: str) -> No
 
 MODELS = [
     lambda rng: MLP(MLPConfig(vocabulary_size=9, context=6, embedding=3, hidden=(5,), batch_norm=True), rng=rng),
-    lambda rng: GPT(GPTConfig(vocabulary_size=9, context=6, channels=8, layers=1, heads=2, dropout=0.2), rng=rng),
+    lambda rng: GPT(GPTConfig(vocabulary_size=9, context=6, n_embd=8, n_layer=1, n_head=2, dropout=0.2), rng=rng),
     lambda rng: RecurrentModel(LSTMConfig(vocabulary_size=9, context=6, embedding=3, hidden=(5,)), rng=rng),
 ]
 

@@ -100,6 +100,8 @@ def test_the_structure_is_recorded(framework: Framework, rng: np.random.Generato
     assert found.layers[1].settings["eps"] == 1e-5
     assert found.loss is not None
     assert (found.loss.kind, found.loss.reduction, found.loss.classes) == ("cross_entropy", "mean", CLASSES)
+    chain = {"backlight": ("cross_entropy", "linear"), "torch": ("nll_loss", "log_softmax", "addmm")}
+    assert found.loss.chain == chain[framework.name]
     assert {"tanh", "relu"} <= set(found.loss.ops)
     assert found.optimiser is not None
     assert found.optimiser.kind == "AdamW"
@@ -222,6 +224,7 @@ def test_nothing_stays_behind_after_an_exception(framework: Framework, rng: np.r
         framework.loss(model, *framework.batch(rng)).backward()
         raise KeyError
     assert not any(module._forward_hooks for _, module in model.named_modules())
+    assert not (optimiser._hooks if framework.name == "backlight" else optimiser._optimizer_step_post_hooks)
     with pytest.raises(ConfigError, match="is not watching"):
         watch(model).step()
 

@@ -1,4 +1,4 @@
-"""The command `backlight`: its commands, and what happens when one of them cannot go on."""
+"""The command `backlight`: its commands, and what happens when one of them fails."""
 
 import os
 import sys
@@ -8,18 +8,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backlight.cli.commands import Commands, list_all
+from backlight.cli.commands import Commands, alias, list_all
 from backlight.cli.output import one_line
 from backlight.core import BacklightError
 
 app = typer.Typer(
     name="backlight",
     cls=Commands,
-    help="Train small language models written by hand, and look through them: more things like the ones in your file.",
+    help="Train small language models, written by hand in NumPy, on your own text, and inspect them.",
     epilog="Start here:  backlight train  learns 32,257 names in seconds and prints new ones.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": alias},
 )
 
 
@@ -34,7 +34,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     del version
@@ -51,7 +51,7 @@ def main() -> None:
     except BacklightError as error:
         _fail(str(error))
     except BrokenPipeError:
-        _leave()  # whoever was reading, such as `head`, has read enough
+        _leave()  # the reader, such as `head`, has read enough
     except OSError as error:
         # what is left here is the machine's own refusal, such as a full disk under standard output
         _fail(f"the system must do what is asked; it refused: {error}. Free space, or choose another place.")
@@ -63,7 +63,7 @@ def _run() -> None:
     try:
         app()
     finally:
-        sys.stdout.flush()  # the last moment at which a refusal can still be told
+        sys.stdout.flush()  # the last moment at which a refusal can be reported
 
 
 def _prepare_streams() -> None:

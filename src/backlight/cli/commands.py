@@ -8,9 +8,11 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
+from backlight.core.settings import RENAMED
+
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "train": (
-        "Train a model on a list of items, watch it learn, and read items that nobody ever had.",
+        "Train a model on a list of items and print new ones.",
         "backlight train names.txt --model mlp --steps 2000",
     ),
     "sample": (
@@ -22,7 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "backlight explain 'tanh(x*w + b)' --at x=2,w=-3,b=6.9 --walk",
     ),
     "score": (
-        "Score each line of a file in nats, the oddest first, so that what does not belong stands at the top.",
+        "Print the negative log-likelihood of each line of a file, most surprising first.",
         "backlight score names-mlp-1 names.txt --top 20",
     ),
     "figures": (
@@ -38,12 +40,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "backlight find-lr names.txt --model gru",
     ),
     "gradcheck": (
-        "Hold every gradient against PyTorch and central differences: all ops and layers, or a model's parameters.",
+        "Check every gradient against PyTorch and central differences: all ops and layers, or a model's parameters.",
         "backlight gradcheck --model gpt",
     ),
-    "ladder": (
-        "Train every rung of the ladder on one text, from counted pairs to a GPT, and compare them in a league table.",
-        "backlight ladder brands.txt --models mlp,gru,gpt",
+    "compare": (
+        "Train every model on one text, from bigrams to a GPT, and compare them in a table.",
+        "backlight compare brands.txt --models mlp,gru,gpt",
     ),
     "data": ("List the corpora, or describe one or a file of yours.", ""),
     "runs": ("List, show and compare runs.", ""),
@@ -52,6 +54,17 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """What each does, in the words of its own help, and an example. Those without one are groups, which have it themselves.
 Each stands in the module of its name."""
+
+
+_ALIASES: Final = {
+    **{old.replace("_", "-"): new.replace("_", "-") for old, new in RENAMED.items()},
+    "optimizer": "optimiser", "ladder": "compare",
+}  # fmt: skip
+
+
+def alias(token: str) -> str:
+    """Return the name of an option or a command; those of Backlight 0.1 still work, and help does not list them."""
+    return _ALIASES.get(token, token)
 
 
 class Commands(TyperGroup):

@@ -55,7 +55,7 @@ def describe_corpus(
         ("longest", ", ".join(shortened(item, _SHOWN) for item in found.longest_items)),
         ("vocabulary", f"{found.vocabulary_size} with the boundary"),
         ("most frequent", "  ".join(f"{character!r} {count:,}" for character, count in found.counts[:8])),
-        ("know-nothing loss", f"ln {found.vocabulary_size} = {found.uniform_nats:.4f} nats per character"),
+        ("loss of a uniform guess", f"ln {found.vocabulary_size} = {found.uniform_nats:.4f} nats per character"),
     ):
         rows.add_row(what, figure)
     console(json_output=json_output).print(rows)

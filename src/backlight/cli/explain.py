@@ -9,8 +9,7 @@ import typer
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from backlight.cli.grouped import Without, grouped
-from backlight.cli.options import ModelOptions
+from backlight.cli.options import NETWORK_SIZES, grouped, run_config
 from backlight.cli.output import RUNS, Json, RunsFolder, called, console, one_line, open_run, print_json, shortened
 from backlight.cli.walking import show_formulas, show_table, walk_through
 from backlight.core import ConfigError
@@ -21,10 +20,10 @@ from backlight.explanation.numbers import short
 from backlight.explanation.parsing import FUNCTIONS
 from backlight.explanation.picture import Picture
 from backlight.explanation.scalar import check_finite
-from backlight.training import RECIPES, Plan, Setup, reopen, set_up
-from backlight.training.first_step import first_loss
+from backlight.models import MODELS
+from backlight.training import Run
 
-_NETWORKS = tuple(RECIPES)
+_NETWORKS = [spec.name for spec in MODELS.values() if not spec.counted]
 
 
 @grouped
@@ -53,7 +52,7 @@ def explain(
     rows: Annotated[int, typer.Option(help="Nodes that the table shows at most.", min=1)] = 100,
     batch_size: Annotated[int | None, typer.Option(help="Examples in the step's minibatch.", min=1)] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of first weights and minibatch.", min=0)] = None,
-    network: Annotated[ModelOptions, Without("model", "order", "smoothing", "k")],
+    sizes: Annotated[dict[str, Any], NETWORK_SIZES],
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
@@ -63,14 +62,14 @@ def explain(
     if dark and figure is None:
         raise ConfigError("--dark is for the picture that --figure draws; there is none. Add --figure FILE.")
     out = console(json_output=json_output)
-    step = {"batch_size": batch_size, "seed": seed, **network.settings()}
+    step = {"batch_size": batch_size, "seed": seed, **sizes}
     explanation: Explanation | TensorExplanation
     if model is None and run is None:
         _leave_out(step, "an expression has no minibatch and no sizes")
         explanation, title, facts = _expression(what, at or [])
     else:
-        setup, weights, name = _model(what, at, model, run, network, batch_size, seed, runs)
-        explanation, title, facts = _step(setup, weights, name, batch_size)
+        opened, weights, name = _model(what, at, model, run, sizes, batch_size, seed, runs)
+        explanation, title, facts = _step(opened, weights, name, batch_size)
     if figure is not None:
         _draw(explanation.picture(title), figure, dark=dark)
     if walk:
@@ -112,46 +111,38 @@ def _numbers(at: list[str]) -> dict[str, float]:
 
 
 def _model(
-    corpus: str | None, at: list[str] | None, model: str | None, run: Path | None, network: ModelOptions,
+    corpus: str | None, at: list[str] | None, model: str | None, run: Path | None, sizes: dict[str, Any],
     batch_size: int | None, seed: int | None, runs: Path,
-) -> tuple[Setup, Any, str]:  # fmt: skip
+) -> tuple[Run, Any, str]:  # fmt: skip
     """Return what is to be explained, set up; the weights to take; and what to call it."""
     _leave_out({"at": at or None}, "a model's numbers come from its weights and a text")
     if model is not None and run is not None:
         raise ConfigError("--model explains first weights and --run a run's; got both. Leave one out.")
     if run is None:
         assert model is not None  # noqa: S101  (one of the two is given)
-        recipe = RECIPES.get(model)
-        if recipe is not None and batch_size is not None:
-            recipe = replace(recipe, batch_size=batch_size)
-        settings = replace(network, model=model).settings()
-        plan = Plan(
-            corpus=corpus or "names", model=model, settings=settings, recipe=recipe, seed=1 if seed is None else seed
-        )
-        return set_up(plan), None, f"{model} on {'standard input' if corpus == '-' else plan.corpus}"
-    _leave_out({"FILE": corpus, **network.settings()}, "a run has its text and its sizes")
-    opened = open_run(run, runs)
-    session = reopen(opened)
-    weights, _ = opened.load_weights()
+        training = {} if batch_size is None else {"batch_size": batch_size}
+        config = run_config(corpus or "names", model, sizes, training, seed=1 if seed is None else seed)
+        return Run.create(config), None, f"{model} on {config.source}"
+    _leave_out({"FILE": corpus, **sizes}, "a run has its text and its sizes")
+    stored = open_run(run, runs)
+    opened = Run.open(stored)
     if seed is not None:
-        session = replace(session, plan=replace(session.plan, seed=seed))
-    return session, weights, called(opened.path)
+        opened = Run(replace(opened.config, seed=seed), stored)
+    return opened, stored.load_weights()[0], called(stored.path)
 
 
-def _step(
-    setup: Setup, weights: Any, name: str, batch_size: int | None
-) -> tuple[TensorExplanation, str, dict[str, Any]]:
-    with threadpool_limits(1):  # as the recipes have it: another number of threads rounds sums differently
-        loss = first_loss(setup, batch_size=batch_size, weights=weights)
-        named = [*setup.model.named_parameters(), ("loss", loss)]  # type: ignore[attr-defined]
+def _step(run: Run, weights: Any, name: str, batch_size: int | None) -> tuple[TensorExplanation, str, dict[str, Any]]:
+    with threadpool_limits(1):  # as in training: another number of threads rounds sums differently
+        loss = run.first_loss(batch_size=batch_size, weights=weights)
+        named = [*run.model.named_parameters(), ("loss", loss)]  # type: ignore[attr-defined]
         explanation = explained(loss, names=named)
-    size = batch_size or (setup.plan.recipe.batch_size if setup.plan.recipe else 0)
+    size = batch_size or (run.config.train.batch_size if run.config.train else 0)
     nats = float(loss.array)
     facts = {
-        "model": setup.plan.model, "corpus": setup.plan.corpus, "batch_size": size, "seed": setup.plan.seed,
+        "model": run.config.model, "corpus": run.config.corpus, "batch_size": size, "seed": run.config.seed,
         "loss_nats": nats,
     }  # fmt: skip
-    know_nothing = f"ln {setup.vocabulary.size} = {np.log(setup.vocabulary.size):.4f}"
+    know_nothing = f"ln {run.vocabulary.size} = {np.log(run.vocabulary.size):.4f}"
     return explanation, f"{one_line(name)}: a step on {size:,} examples, loss {nats:.4f} nats ({know_nothing})", facts
 
 

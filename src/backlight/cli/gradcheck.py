@@ -1,4 +1,4 @@
-"""`backlight gradcheck`: every gradient beside PyTorch's and beside central differences."""
+"""`backlight gradcheck`: check every gradient against PyTorch and central differences."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from backlight.gradcheck.row import DIFFERENCES_BOUND, TORCH_BOUND, Row
 from backlight.models import MODELS
 
 _ALL = "all"
-_NEURAL = [name for name, rung in MODELS.items() if not rung.counted]
+_NEURAL = [name for name, spec in MODELS.items() if not spec.counted]
 
 
 def gradcheck(
@@ -18,10 +18,10 @@ def gradcheck(
         str | None,
         typer.Option(help=f"A row for each parameter of this model: {', '.join(_NEURAL)}, or all.", metavar="NAME"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the inputs and of the gradients from above.", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed of the inputs and of the output gradients.", min=0)] = 1,
     json_output: Json = False,
 ) -> None:
-    """Hold every gradient against PyTorch and central differences: all ops and layers, or a model's parameters.
+    """Check every gradient against PyTorch and central differences: all ops and layers, or a model's parameters.
 
     The exit code is 1 if one of them is beyond its bound.
     """
@@ -32,7 +32,7 @@ def gradcheck(
     rows: list[Row] = []
     for title in ["op", "layer"] if model is None else _NEURAL if model == _ALL else [model]:
         with out.status(f"{title} ..."):
-            found = _prove(title, seed)
+            found = _check(title, seed)
         if not rows:
             _explain(out, torch, model)
         _show(out, title, found, both=torch is not None)
@@ -45,11 +45,11 @@ def gradcheck(
         raise typer.Exit(1)
 
 
-def _prove(group: str, seed: int) -> list[Row]:
+def _check(group: str, seed: int) -> list[Row]:
     from backlight.gradcheck.suite import check_layers, check_model, check_ops
 
-    proofs = {"op": check_ops, "layer": check_layers}
-    return proofs[group](seed) if group in proofs else check_model(group, seed)
+    groups = {"op": check_ops, "layer": check_layers}
+    return groups[group](seed) if group in groups else check_model(group, seed)
 
 
 def _explain(out: Console, torch: str | None, model: str | None) -> None:

@@ -1,95 +1,142 @@
-"""What a person sees while a network learns: a line for each evaluation, and between them a bar that moves."""
+"""What a person sees while a network learns, and what it gives at the end."""
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
-from backlight.cli.output import one_line
+from backlight.cli.output import one_line, table, terminal_may_close, visible
 from backlight.core import DomainError
-from backlight.sample import SampleConfig, sample_batch
-from backlight.training import Evaluation, FirstLoss, Session, Trainer, bits
-from backlight.training import Progress as Where
+from backlight.model import STREAM_LENGTH
+from backlight.progress import ProgressBar
+from backlight.sample import NotEnoughError, SampleConfig, sample_batch, sample_items
+from backlight.training import Evaluation, FirstLoss, Progress, Run, Trainer, bits
 
 _SHOWN = 5
-_STREAM = 3
+_SAMPLES, _STREAM = 2, 3
+"""Random streams of their own, so that showing something does not change the training."""
 
 
 class Live:
-    """Prints what a Trainer tells.
-
-    With a terminal, a bar shows step, loss, speed and time left. Without one, there are only the lines of evaluations.
+    """Prints a line for each evaluation, with samples; in a terminal, a bar moves between them.
 
     Args:
         out: where to print.
-        trainer: who tells; its callbacks are set.
-        session: the run, for samples of the model as it stands.
+        trainer: reports; its callbacks are set.
+        run: what is trained.
     """
 
-    def __init__(self, out: Console, trainer: Trainer, session: Session) -> None:
-        self.out = out
-        self.session = session
-        self.trainer = trainer
+    def __init__(self, out: Console, trainer: Trainer, run: Run) -> None:
+        self.out, self.run, self.trainer = out, run, trainer
+        self.bar = ProgressBar(out, steps=trainer.config.steps, step=trainer.step)
         trainer.on_evaluation = self._evaluated
         trainer.on_progress = self._moved
-        self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[told]}"),
-            console=out, transient=True, auto_refresh=False, disable=not out.is_terminal,
-        )  # fmt: skip
-        self.task = self.bar.add_task("training", total=trainer.recipe.steps, completed=trainer.step, told="")
 
     def __enter__(self) -> Self:
         if self.trainer.step:
             self._head()
-        self.bar.start()
+        self.bar.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        del kind, error, traceback
-        self.bar.stop()
+        self.bar.__exit__(kind, error, traceback)
 
     def _head(self) -> None:
-        self.out.print(f"{'step':>7}  {'train':>6}  {'dev':>6}  {'bits':>5}   what it says now", style="bold")
+        self.out.print(f"{'step':>7}  {'train':>6}  {'dev':>6}  {'bits':>5}   samples", style="bold")
 
-    def _rehearse(self, first: FirstLoss) -> None:
-        V = self.session.vocabulary.size
-        self.out.print(
-            f"know-nothing loss ln {V} = {first.expected:.4f} nats per character; "
-            f"before training: {_figure(first.measured or 0.0, 4)}"
-        )
-        if first.warning is not None:
-            by = " Leave out --output-scale, or take 0.1." if hasattr(self.session.model.config, "output_scale") else ""
-            self.out.print(first.warning + by, style="bold yellow")
+    def _moved(self, progress: Progress) -> None:
+        with terminal_may_close(self.trainer.request_stop):
+            self.bar.update(progress)
 
     def _evaluated(self, record: Evaluation) -> None:
+        with terminal_may_close(self.trainer.request_stop):
+            self._print(record)
+
+    def _print(self, record: Evaluation) -> None:
         if record.step == 0:
-            self._rehearse(FirstLoss.of(self.session.vocabulary.size, [record.to_json()]))
+            self._first_loss(FirstLoss.of(self.run.vocabulary.size, [record.to_json()]))
             self._head()
         train = "-" if record.train_nats is None else _figure(record.train_nats, 4)
         dev, in_bits = _figure(record.dev_nats, 4), _figure(bits(record.dev_nats), 3)
-        line = f"{record.step:>7,}  {train:>6}  {dev:>6}  {in_bits:>5}   {self._said(record.step)}"
+        line = f"{record.step:>7,}  {train:>6}  {dev:>6}  {in_bits:>5}   {self._samples(record.step)}"
         self.out.print(line, no_wrap=True, overflow="crop")
 
-    def _said(self, step: int) -> str:
-        session = self.session
-        # a stream of its own, so that looking changes nothing
-        rng = np.random.default_rng([session.plan.seed, _STREAM, step])
-        config = SampleConfig(max_length=16 if session.ends else 48)
-        count = _SHOWN if session.ends else 1
+    def _first_loss(self, first: FirstLoss) -> None:
+        V = self.run.vocabulary.size
+        self.out.print(
+            f"loss of a uniform guess: ln {V} = {first.expected:.4f} nats; "
+            f"before training: {_figure(first.measured or 0.0, 4)} nats"
+        )
+        if first.warning is not None:
+            by = (
+                " Leave out --output-scale, or set it to 0.1." if hasattr(self.run.model.config, "output_scale") else ""
+            )
+            self.out.print(first.warning + by, style="bold yellow")
+
+    def _samples(self, step: int) -> str:
+        run = self.run
+        rng = np.random.default_rng([run.config.seed, _STREAM, step])
+        config = SampleConfig(max_length=16 if run.ends else 48)
         try:
-            found = sample_batch(session.model, session.vocabulary, count, config=config, rng=rng, ends=session.ends)
-        except DomainError:  # the weights have run away; whether training must end, the loss says, not the samples
-            return "nothing: no next character can be drawn"
+            found = sample_batch(
+                run.model, run.vocabulary, _SHOWN if run.ends else 1, config=config, rng=rng, ends=run.ends
+            )
+        except DomainError:  # whether training must end is for the loss to decide
+            return "none: the model gives no probabilities"
         return "  ".join(one_line(sample.text) for sample in found if sample.text)
 
-    def _moved(self, where: Where) -> None:
-        minutes, seconds = divmod(round(where.seconds_left), 60)
-        told = f"loss {where.loss:.3f}  {where.characters_per_second:,.0f} char/s  {minutes}:{seconds:02d} left"
-        self.bar.update(self.task, completed=where.step, told=told, refresh=True)
+
+def show_result(result: dict[str, Any], out: Console) -> None:
+    """Print the losses of a trained model."""
+    rows = table("model", "parameters", "context", "train", "dev", "test", "seconds", text=("model",))
+    nats = (f"{result[f'{part}_nats']:.4f}" for part in ("train", "dev", "test"))
+    rows.add_row(
+        result["model"], f"{result['parameters']:,}", str(result["context"]), *nats, f"{result['seconds']:.1f}"
+    )
+    out.print(rows)
+
+
+def show_samples(run: Run, count: int, out: Console) -> None:
+    """Print and keep items that are not in the corpus; of a stream, a piece of text."""
+    rng = np.random.default_rng([run.config.seed, _SAMPLES])
+    model, vocabulary = run.model, run.vocabulary
+    if not run.ends:
+        config = SampleConfig(max_length=STREAM_LENGTH)
+        (stream,) = sample_batch(model, vocabulary, 1, config=config, rng=rng, ends=False)
+        run.store.save_samples(stream.text + "\n")
+        out.print("\n" + visible(stream.text), soft_wrap=True)
+        return
+    known = run.training_hashes()
+    try:
+        found = sample_items(model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=known, unique=True)
+    except NotEnoughError as error:
+        found = error.found
+        out.print(f"\nOnly {len(found)} of {count} turned up in {error.draws:,} draws: the rest was known or repeated.")
+    except DomainError as error:  # of counts without smoothing; they are what was asked for all the same
+        out.print(f"\nNo samples: {error}", soft_wrap=True)
+        return
+    texts = [sample.text for sample in found]
+    run.store.save_samples("".join(text + "\n" for text in texts))
+    if not texts:
+        return
+    out.print(f"\n{len(texts)} samples, none of them in {one_line(run.config.source)}:\n", soft_wrap=True)
+    for line in _columns(texts, out.width):
+        out.print(line)
+
+
+def _columns(texts: list[str], width: int) -> list[str]:
+    """Return texts side by side, as many as fit on a line."""
+    shown = [one_line(text) for text in texts]
+    cell = max(map(cell_len, shown)) + 2
+    across = max(1, min(5, (width - 2) // cell))
+    return [
+        "  " + "".join(text + " " * (cell - cell_len(text)) for text in shown[i : i + across]).rstrip()
+        for i in range(0, len(shown), across)
+    ]
 
 
 def _figure(nats: float, digits: int) -> str:

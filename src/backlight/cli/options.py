@@ -1,156 +1,153 @@
-"""The options that say what to train: which text, which network, by which recipe. Commands that train share them."""
+"""The options that say what to train, made from the fields of the configurations: a new setting needs no edit here.
 
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Annotated, Any
+A command takes a group of options as one dictionary of those that were given:
+
+    @grouped
+    def find_lr(*, sizes: Annotated[dict[str, Any], NETWORK_SIZES], training: Annotated[dict[str, Any], TRAINING]): ...
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
 
 from backlight.core import ConfigError
-from backlight.models import MODELS
+from backlight.core.settings import fits, settings_in
+from backlight.models import MODELS, model_spec
 from backlight.text import Duplicates, Mode
-from backlight.training import RECIPES, Plan, Recipe
-from backlight.training.recipe import OptimiserName, ScheduleName
+from backlight.training import RunConfig, TrainConfig
 
-_MODEL = "Model"
-_TRAINING = "Training"
-_DATA = "Data"
+Command = TypeVar("Command", bound=Callable[..., None])
 
-FirstSeed = Annotated[int, typer.Option("--seed", help="Seed of first weights and minibatches.", min=0)]
+_UNIONS = {Union, UnionType}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelOptions:
-    """Which model, and the sizes that differ from its defaults."""
+@dataclass(frozen=True)
+class Group:
+    """Options that several commands share."""
 
-    model: Annotated[str, typer.Option(help=f"One of {', '.join(MODELS)}.")] = "mlp"
-    context: Annotated[int | None, typer.Option(help="Characters that it reads.", rich_help_panel=_MODEL)] = None
-    embedding: Annotated[int | None, typer.Option(help="Length of a character's vector.", rich_help_panel=_MODEL)] = (
-        None
+    parameters: tuple[inspect.Parameter, ...]
+
+    def without(self, *names: str) -> "Group":
+        """Return the group for a command that does not have some of the options."""
+        return Group(tuple(one for one in self.parameters if one.name not in names))
+
+
+def grouped(command: Command) -> Command:
+    """Let Typer see, in place of each parameter annotated with a `Group`, the group's options, in their order."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, list[str]] = {}
+    seen: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        group = next((note for note in getattr(hints[name], "__metadata__", ()) if isinstance(note, Group)), None)
+        if group is None:
+            seen.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name]))
+        else:
+            groups[name] = [one.name for one in group.parameters]
+            seen += group.parameters
+
+    @functools.wraps(command)
+    def take(**given: Any) -> None:
+        whole = {name: {member: given.pop(member) for member in names} for name, names in groups.items()}
+        command(**given, **{name: {k: v for k, v in one.items() if v is not None} for name, one in whole.items()})
+
+    take.__signature__ = inspect.Signature(seen)  # type: ignore[attr-defined]
+    take.__annotations__ = {parameter.name: parameter.annotation for parameter in seen}
+    return take  # type: ignore[return-value]
+
+
+def _option(name: str, kind: Any, panel: str, help: str, *flags: str, **more: Any) -> inspect.Parameter:  # noqa: A002
+    annotation = Annotated[kind | None, typer.Option(*flags, help=help, rich_help_panel=panel, **more)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _of_setting(name: str, hints: list[Any], panel: str, help: str) -> inspect.Parameter:  # noqa: A002
+    """Return an option for a setting; where models differ in its type, or it is a list, it is text."""
+    parts = {part for hint in hints for part in (get_args(hint) if get_origin(hint) in _UNIONS else (hint,))}
+    kinds = parts - {type(None)}
+    kind = kinds.pop() if len(kinds) == 1 else str
+    flags = [f"--{name}", f"-{name}"] if len(name) == 1 else []
+    if kind is bool:  # without a --no-... beside it
+        flags = [f"--{name.replace('_', '-')}"]
+    return _option(name, str if get_origin(kind) is tuple else kind, panel, help, *flags)
+
+
+def size_options(*, counted: bool) -> Group:
+    """Return an option for each setting of a model, networks only or those that count too."""
+    models = [spec for spec in MODELS.values() if counted or not spec.counted]
+    owners: dict[str, dict[str, tuple[Any, str]]] = {}
+    for spec in models:
+        for name, (_, hint, about) in settings_in(spec.config).items():
+            owners.setdefault(name, {})[spec.name] = hint, about.help
+    return Group(
+        tuple(
+            _of_setting(name, [hint for hint, _ in of.values()], "Model", f"{_first(of)} ({', '.join(of)})")
+            for name, of in owners.items()
+        )
     )
-    hidden: Annotated[
-        str | None, typer.Option(help="Units of the hidden layers, as in 200 or 256,128.", rich_help_panel=_MODEL)
-    ] = None
-    direct: Annotated[
-        bool | None, typer.Option("--direct", help="Connect the vectors to the logits too.", rich_help_panel=_MODEL)
-    ] = None
-    batch_norm: Annotated[
-        bool | None, typer.Option("--batch-norm", help="Normalise over the minibatch, in mlp.", rich_help_panel=_MODEL)
-    ] = None
-    channels: Annotated[
-        int | None, typer.Option(help="Length of a position's vector, of GPT.", rich_help_panel=_MODEL)
-    ] = None
-    layers: Annotated[int | None, typer.Option(help="Blocks of GPT.", rich_help_panel=_MODEL)] = None
-    heads: Annotated[int | None, typer.Option(help="Of GPT's attention.", rich_help_panel=_MODEL)] = None
-    dropout: Annotated[
-        float | None, typer.Option(help="Share of numbers dropped in training.", rich_help_panel=_MODEL)
-    ] = None
-    tie_weights: Annotated[
-        bool | None, typer.Option("--tie-weights", help="GPT reads and writes by one table.", rich_help_panel=_MODEL)
-    ] = None
-    output_scale: Annotated[
-        float | None,
-        typer.Option(help="Factor on the last layer's first weights; 1 is overconfident.", rich_help_panel=_MODEL),
-    ] = None
-    order: Annotated[int | None, typer.Option(help="n of the n-gram, 1 to 6.", rich_help_panel=_MODEL)] = None
-    smoothing: Annotated[
-        str | None, typer.Option(help="kneser-ney or add-k, of the n-gram.", rich_help_panel=_MODEL)
-    ] = None
-    k: Annotated[
-        float | None,
-        typer.Option("--k", "-k", help="What add-k adds; tuned on dev if left out.", rich_help_panel=_MODEL),
-    ] = None
-
-    def settings(self) -> dict[str, Any]:
-        """Return the sizes that were given. Raises ConfigError for what is not a list of sizes."""
-        given = _given(self)
-        del given["model"]
-        if self.hidden is not None:
-            given["hidden"] = _sizes(self.hidden)
-        return given
 
 
-@dataclass(frozen=True, kw_only=True)
-class RecipeOptions:
-    """What differs from the recipe of the model."""
-
-    steps: Annotated[int | None, typer.Option(help="Minibatches in all.", rich_help_panel=_TRAINING)] = None
-    batch_size: Annotated[int | None, typer.Option(help="Examples in each.", rich_help_panel=_TRAINING)] = None
-    lr: Annotated[float | None, typer.Option(help="Learning rate at its highest.", rich_help_panel=_TRAINING)] = None
-    optimiser: Annotated[
-        OptimiserName | None, typer.Option("--optimiser", "--optimizer", help="How to step.", rich_help_panel=_TRAINING)
-    ] = None
-    schedule: Annotated[
-        ScheduleName | None, typer.Option(help="How the learning rate changes.", rich_help_panel=_TRAINING)
-    ] = None
-    warmup: Annotated[int | None, typer.Option(help="Steps of its first rise.", rich_help_panel=_TRAINING)] = None
-    momentum: Annotated[float | None, typer.Option(help="Of SGD.", rich_help_panel=_TRAINING)] = None
-    weight_decay: Annotated[float | None, typer.Option(help="Pull of weights to 0.", rich_help_panel=_TRAINING)] = None
-    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient.", rich_help_panel=_TRAINING)] = None
-    average: Annotated[
-        float | None, typer.Option(help="Decay of the weights' running average.", rich_help_panel=_TRAINING)
-    ] = None
-    evaluate_every: Annotated[
-        int | None, typer.Option(help="Steps between looks at the dev split.", rich_help_panel=_TRAINING)
-    ] = None
-    patience: Annotated[
-        int | None, typer.Option(help="Stop after so many looks without a new best.", rich_help_panel=_TRAINING)
-    ] = None
-    threads: Annotated[int | None, typer.Option(help="Threads for matrix products.", rich_help_panel=_TRAINING)] = None
-
-    def recipe(self, model: str) -> Recipe | None:
-        """Return the model's own recipe with what was given; None for a model that counts, which takes nothing."""
-        given = _given(self)
-        if model in RECIPES:
-            return replace(RECIPES[model], **given)
-        if given and model in MODELS:
-            raise ConfigError(f"{model} is counted, not trained step by step; got {', '.join(given)}. Leave them out.")
-        return None
+def _first(owners: Mapping[str, tuple[Any, str]]) -> str:
+    return next(iter(owners.values()))[1].removesuffix(".")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextOptions:
-    """Which text, and how it is split."""
+ModelName = Annotated[str, typer.Option("--model", help=f"One of {', '.join(MODELS)}.")]
 
-    corpus: Annotated[
-        str,
-        typer.Argument(help="A corpus's name, a file with one item a line, or - for standard input.", metavar="FILE"),
-    ] = "names"
-    mode: Annotated[
-        Mode | None, typer.Option(help="One item a line, or one stream of text.", rich_help_panel=_DATA)
-    ] = None
-    split_seed: Annotated[int, typer.Option(help="Seed of the split.", min=0, rich_help_panel=_DATA)] = 42
-    duplicates: Annotated[
-        Duplicates, typer.Option(help="Copies of an item: on one side, or where they fall.", rich_help_panel=_DATA)
-    ] = "together"
+SIZES: Final = size_options(counted=True)
+NETWORK_SIZES: Final = size_options(counted=False)
 
+TRAINING: Final = Group(
+    tuple(
+        _of_setting(name, [hint], "Training", about.help) for name, (_, hint, about) in settings_in(TrainConfig).items()
+    )
+)
 
-def plan_of(network: ModelOptions, training: RecipeOptions, text: TextOptions, *, seed: int) -> Plan:
-    """Return what these options ask for. Raises ConfigError where they cannot be used."""
-    return Plan(
-        corpus=text.corpus, mode=text.mode, model=network.model, settings=network.settings(),
-        recipe=training.recipe(network.model), seed=seed, split_seed=text.split_seed, duplicates=text.duplicates,
-    )  # fmt: skip
+_SEED, _SPLIT = (settings_in(RunConfig)[name] for name in ("seed", "split_seed"))
 
+Corpus = Annotated[
+    str, typer.Argument(help="A corpus's name, a file with one item a line, or - for standard input.", metavar="FILE")
+]
+Seed = Annotated[int, typer.Option("--seed", help=_SEED[2].help, min=0)]
 
-def words(*groups: ModelOptions | RecipeOptions | TextOptions) -> list[str]:
-    """Return what a command line would say for these options: those that are not at their defaults."""
-    spelled: list[str] = []
-    for group in groups:
-        for field in fields(group):
-            value, flag = getattr(group, field.name), "--" + field.name.replace("_", "-")
-            if field.name == "corpus":
-                spelled.insert(0, value)
-            elif value != field.default:
-                spelled += [flag] if value is True else [flag, str(value)]
-    return spelled
+DATA: Final = Group(
+    (
+        _option("mode", Mode, "Data", "One item a line, or one stream of text."),
+        _option("split_seed", int, "Data", _SPLIT[2].help, min=0, show_default=str(_SPLIT[0].default)),
+        _option(
+            "duplicates", Duplicates, "Data",
+            "Keep copies of an item on one side of the split, or not.", show_default="together",
+        ),
+    )
+)  # fmt: skip
 
 
-def _given(group: ModelOptions | RecipeOptions) -> dict[str, Any]:
-    return {name: value for name, value in asdict(group).items() if value is not None}
+def run_config(corpus: str, model: str, *groups: Mapping[str, Any], **more: Any) -> RunConfig:
+    """Return the configuration that options ask for. Raises ConfigError where they cannot be used."""
+    known = settings_in(model_spec(model).config)
+    given = {name: value for group in groups for name, value in group.items()}
+    for name, value in given.items():
+        if isinstance(value, str) and name in known and not fits(value, known[name][1]):
+            given[name] = _numbers(name, value)
+    return RunConfig.of(corpus, model=model, **given, **more)
 
 
-def _sizes(hidden: str) -> list[int]:
+def _numbers(name: str, text: str) -> list[int]:
     try:
-        return [int(size) for size in hidden.split(",")]
+        return [int(size) for size in text.split(",")]
     except ValueError:
-        raise ConfigError(f"--hidden takes whole numbers with commas between, as in 256,128; got {hidden!r}.") from None
+        raise ConfigError(
+            f"--{name.replace('_', '-')} takes whole numbers with commas between, as in 256,128; got {text!r}."
+        ) from None
+
+
+def words(corpus: str, model: str, *groups: Mapping[str, Any]) -> list[str]:
+    """Return what a command line would say for these options."""
+    spelled = [corpus] + (["--model", model] if model != "mlp" else [])
+    for name, value in ((name, value) for group in groups for name, value in group.items()):
+        flag = "--" + name.replace("_", "-")
+        spelled += [flag] if value is True else [flag, str(value)]
+    return spelled

@@ -1,11 +1,15 @@
-"""What the commands share: where they print, how they say no, how they find a run."""
+"""What the commands share: where they print, how they refuse, how they find a run."""
 
-import difflib
+import errno
 import json
 import os
 import shlex
+import signal
+import stat
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,20 +18,52 @@ from rich.console import Console
 from rich.table import Table
 
 from backlight.core import RunError
-from backlight.runs import RunDirectory, list_runs
+from backlight.runs import RunDirectory, find_run, list_runs
 from backlight.runs.strict_json import plain
 
 RUNS = Path("runs")
-"""Where runs are kept unless told otherwise."""
+"""Default folder of the runs."""
 
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.", readable=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on the last line.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of the random numbers; without it, other ones each time.", min=0)]
+
+_NARROWEST = 60
+"""Columns that are used at least: a table that wraps can be read, and one without its columns cannot."""
 
 
 def console(*, json_output: bool = False) -> Console:
     """Return where people read: standard output, or standard error when standard output is for a program."""
-    return Console(stderr=json_output, highlight=False, markup=False, soft_wrap=False)
+    made, narrow = (
+        Console(stderr=json_output, highlight=False, markup=False, soft_wrap=False, width=width)
+        for width in (None, _NARROWEST)
+    )
+    return made if made.width >= _NARROWEST else narrow
+
+
+def hang_up(number: signal.Signals) -> None:
+    """Print nothing more, if the signal says that the terminal is gone."""
+    if number == getattr(signal, "SIGHUP", None):
+        _silence()
+
+
+@contextmanager
+def terminal_may_close(stop: Any) -> Iterator[None]:
+    """Within the block, call `stop` and print nothing more if the terminal turns out to be gone."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        _silence()
+        stop()
+
+
+def _silence() -> None:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        for stream in (sys.stdout, sys.stderr):
+            # not isatty(), which is False once the terminal is closed; a log file is left alone
+            if stream is not None and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
+                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def print_json(figures: dict[str, Any]) -> None:
@@ -73,14 +109,10 @@ def command(*words: object) -> str:
     return "backlight " + shlex.join(map(str, words))
 
 
-def called(path: Path) -> str:
-    """Return what to call a run: its name if it is where runs are kept, or its path."""
-    return path.name if path.parent == RUNS else str(path)
-
-
-def source(corpus: str) -> str:
-    """Return what to call the text that a corpus's name, a path or - stands for."""
-    return "standard input" if corpus == "-" else one_line(corpus)
+def called(path: Path, *, name: bool = True) -> str:
+    """Return how to name a run on a command line: by its name if it is in the default folder, or by its path."""
+    text = path.name if name and path.parent == RUNS else str(path)
+    return f".{os.sep}{text}" if text.startswith("-") else text
 
 
 def open_run(given: Path | None, root: Path) -> RunDirectory:
@@ -96,23 +128,4 @@ def open_run(given: Path | None, root: Path) -> RunDirectory:
         if not usable:
             raise RunError(f"there is no run in {root} to use yet. Make one: backlight train")
         return RunDirectory.open(usable[-1])
-    inside = root / given
-    if os.path.lexists(inside) and not os.path.lexists(given / "config.json"):
-        return RunDirectory.open(inside)
-    if os.path.lexists(given):
-        return RunDirectory.open(given)
-    raise RunError(
-        f"a run is a folder, or a name in {one_line(str(root))}; there is no {_quoted(given)}. {_others(given, root)}"
-    )
-
-
-def _quoted(given: Path) -> str:
-    return repr(shortened(str(given), 60))
-
-
-def _others(given: Path, root: Path) -> str:
-    names = [run.path.name for run in list_runs(root)]
-    near = difflib.get_close_matches(given.name, names, n=1)
-    if near:
-        return f"Did you mean {near[0]}?"
-    return f"There are: {', '.join(names[-5:])}." if names else "Make one: backlight train"
+    return find_run(given, root)

@@ -8,7 +8,7 @@ import typer
 
 from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, table
 from backlight.runs import RunDirectory, list_runs
-from backlight.training import plan_of
+from backlight.training import RunConfig
 
 app = typer.Typer(
     help="List, show and compare runs.",
@@ -33,7 +33,7 @@ def list_all(runs: RunsFolder = RUNS, json_output: Json = False) -> None:
     found = list_runs(runs)
     out = console(json_output=json_output)
     if not found:
-        out.print(f"There are no runs in {runs} yet. Make one:  backlight train")
+        out.print(f"There are no runs in {runs} yet. Train one:  backlight train")
     else:
         rows = table("run", "corpus", "parameters", "step", "dev", "state", text=("run", "corpus", "state"))
         for run in found:
@@ -54,9 +54,9 @@ def show(run: Run, runs: RunsFolder = RUNS, json_output: Json = False) -> None:
     """Show one run: its settings, its evaluations, its samples."""
     opened = open_run(run, runs)
     out = console(json_output=json_output)
-    told = _told(opened)
+    facts = _facts(opened)
     rows = table("what", "value", text=("what", "value"))
-    for what, value in told.items():
+    for what, value in facts.items():
         rows.add_row(what, _shown(value))
     out.print(rows)
     evaluations = _evaluations(opened)
@@ -70,7 +70,7 @@ def show(run: Run, runs: RunsFolder = RUNS, json_output: Json = False) -> None:
     if samples:
         out.print("\n" + "  ".join(map(one_line, samples.split("\n")[:10])), soft_wrap=True)
     if json_output:
-        print_json({**told, "config": opened.config, "evaluations": evaluations})
+        print_json({**facts, "config": opened.config, "evaluations": evaluations})
 
 
 @app.command("compare", epilog="Example:  backlight runs compare names-mlp-1 names-ngram-1")
@@ -80,27 +80,27 @@ def compare(
     json_output: Json = False,
 ) -> None:
     """Compare runs side by side, the best on dev first, and say in which settings they differ."""
-    told = [_told(open_run(run, runs)) for run in given]
-    told.sort(key=lambda one: (one["dev_nats"] is None, one["dev_nats"]))
-    differing = [key for key in _settings(told) if len({_shown(one.get(key)) for one in told}) > 1]
-    rows = table("", *(Path(one["run"]).name for one in told), text=("",))
+    facts = [_facts(open_run(run, runs)) for run in given]
+    facts.sort(key=lambda one: (one["dev_nats"] is None, one["dev_nats"]))
+    differing = [key for key in _settings(facts) if len({_shown(one.get(key)) for one in facts}) > 1]
+    rows = table("", *(Path(one["run"]).name for one in facts), text=("",))
     for key in (*_FIGURES, *(key for key in differing if key not in _FIGURES)):
-        rows.add_row(key, *(_shown(one.get(key)) for one in told))
+        rows.add_row(key, *(_shown(one.get(key)) for one in facts))
     console(json_output=json_output).print(rows)
     if json_output:
-        print_json({"runs": told, "differing": differing})
+        print_json({"runs": facts, "differing": differing})
 
 
-def _told(run: RunDirectory) -> dict[str, Any]:
+def _facts(run: RunDirectory) -> dict[str, Any]:
     """Return what is known of a run in one flat dictionary: figures first, then settings."""
-    plan = plan_of(run)
+    config = RunConfig.from_json(run.config)
     evaluations = _evaluations(run)
     last = evaluations[-1] if evaluations else {}
     result = run.load_result()
     figures = dict.fromkeys(_FIGURES) | {
-        "model": plan.model,
+        "model": config.model,
         "parameters": run.config.get("parameters"),
-        "context": plan.settings.get("context"),
+        "context": config.settings.get("context"),
         "steps": last.get("step"),
         "dev_nats": min((record["dev_nats"] for record in evaluations), default=None),
         "seconds": last.get("seconds"),
@@ -108,11 +108,11 @@ def _told(run: RunDirectory) -> dict[str, Any]:
     if result is not None:
         figures |= {name: result.get(name) for name in _FIGURES}
     settings: dict[str, Any] = {
-        "corpus": plan.corpus, "mode": plan.mode, "duplicates": plan.duplicates, "seed": plan.seed,
-        "split_seed": plan.split_seed, **plan.settings,
+        "corpus": config.corpus, "mode": config.mode, "duplicates": config.duplicates, "seed": config.seed,
+        "split_seed": config.split_seed, **config.settings,
     }  # fmt: skip
-    recipe = {} if plan.recipe is None else asdict(plan.recipe)
-    planned = {"planned_steps" if name == "steps" else name: value for name, value in recipe.items()}
+    training = {} if config.train is None else asdict(config.train)
+    planned = {"planned_steps" if name == "steps" else name: value for name, value in training.items()}
     return {"run": str(run.path), **figures, "finished": result is not None, **settings, **planned}
 
 
@@ -120,8 +120,8 @@ def _evaluations(run: RunDirectory) -> list[dict[str, Any]]:
     return [record for record in run.load_metrics() if isinstance(record.get("dev_nats"), float)]
 
 
-def _settings(told: list[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(key for one in told for key in one if key not in {"run", "finished"}))
+def _settings(facts: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(key for one in facts for key in one if key not in {"run", "finished"}))
 
 
 def _shown(value: Any) -> str:

@@ -6,10 +6,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from backlight.cli.output import RUNS, Json, RunsFolder, Seed, console, one_line, open_run, print_json, visible
-from backlight.core import ConfigError
-from backlight.sample import Sample, SampleConfig, sample_items
-from backlight.training import load_model
+from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, visible
+from backlight.core.settings import settings_in
+from backlight.model import STREAM_LENGTH, Model
+from backlight.sample import Sample, SampleConfig
+from backlight.training import Run
+
+_HELP = {name: about.help for name, (_, _, about) in settings_in(SampleConfig).items()}
 
 
 def sample(
@@ -17,44 +20,40 @@ def sample(
         Path | None,
         typer.Argument(help="A run's folder or name; the newest if left out.", metavar="RUN", readable=False),
     ] = None,
-    count: Annotated[int | None, typer.Option("--count", "-n", help="How many: 20, or 1 of a stream.", min=1)] = None,
-    temperature: Annotated[
-        float, typer.Option(help="Below 1 plays safe, above 1 dares; 0 is always the likeliest.")
-    ] = 1.0,
-    top_k: Annotated[int | None, typer.Option(help="Draw from this many likeliest characters only.")] = None,
-    top_p: Annotated[
-        float | None, typer.Option(help="Draw from the fewest that together have this probability.")
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", help="How many: 20, or 1 of running text.", min=1)
     ] = None,
-    prefix: Annotated[str, typer.Option(help="What each one starts with.")] = "",
-    max_length: Annotated[int | None, typer.Option(help="Most characters to draw: 64, or 500 of a stream.")] = None,
-    novel: Annotated[bool, typer.Option("--novel", help="Only what is not in the training file.")] = False,
-    unique: Annotated[bool, typer.Option("--unique", help="Each one once.")] = False,
+    temperature: Annotated[float, typer.Option(help=_HELP["temperature"])] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help=_HELP["top_k"])] = None,
+    top_p: Annotated[float | None, typer.Option(help=_HELP["top_p"])] = None,
+    prefix: Annotated[str, typer.Option(help=_HELP["prefix"])] = "",
+    max_length: Annotated[
+        int | None, typer.Option(help=f"{_HELP['max_length'][:-1]}: 64, or {STREAM_LENGTH} of running text.")
+    ] = None,
+    novel: Annotated[bool, typer.Option("--novel", help="Leave out what is in the training data.")] = False,
+    unique: Annotated[bool, typer.Option("--unique", help="Leave out repetitions.")] = False,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Show each character's probability.")] = False,
-    seed: Seed = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed; omit it for different samples each time.", min=0)
+    ] = None,
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
     """Draw new items from a trained model."""
-    opened = open_run(run, runs)
-    model, vocabulary = load_model(opened)
-    ends = opened.config["corpus"]["mode"] == "items"
-    if novel and not ends:
-        raise ConfigError("--novel compares items, and this run has learnt one stream of text. Leave it out.")
+    model = Model(Run.open(open_run(run, runs)))
+    ends = model.run.ends
     used = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-    length = max_length if max_length is not None else (64 if ends else 500)
+    length = max_length if max_length is not None else (64 if ends else STREAM_LENGTH)
     config = SampleConfig(temperature=temperature, top_k=top_k, top_p=top_p, prefix=prefix, max_length=length)
-    found = sample_items(
-        model, vocabulary, count or (20 if ends else 1), config=config, rng=np.random.default_rng(used),
-        novel_to=opened.load_training_hashes() if novel else None, unique=unique, ends=ends,
-    )  # fmt: skip
+    found = model.draw(count or (20 if ends else 1), config, novel=novel, unique=unique, seed=used)
     if json_output:
-        print_json({"run": str(opened.path), "seed": used, "samples": [_figures(one) for one in found]})
+        print_json({"run": str(model.run.path), "seed": used, "samples": [_figures(one) for one in found]})
         return
     out = console()
     for one in found:
         out.print(visible(one.text), soft_wrap=True)
         if probabilities:
-            out.print("  " + _spelled(one, prefix, vocabulary.label(0)), soft_wrap=True, style="dim")
+            out.print("  " + _spelled(one, prefix, model.vocabulary.label(0)), soft_wrap=True, style="dim")
 
 
 def _figures(one: Sample) -> dict[str, object]:

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from backlight.cli.output import RUNS, Json, RunsFolder, console, open_run, print_json, shortened, table
-from backlight.sample import Score, order, score_items
+from backlight.model import Model
+from backlight.sample import Score, order
 from backlight.sample.score import Order
 from backlight.text import load_corpus
-from backlight.training import bits, load_model
+from backlight.training import Run, bits
 
 _SHOWN = 200  # characters of an item; the JSON object has them all
 
@@ -17,33 +18,41 @@ _SHOWN = 200  # characters of an item; the JSON object has them all
 def score(
     run: Annotated[Path, typer.Argument(help="A run's folder or name.", metavar="RUN", readable=False)],
     file: Annotated[str, typer.Argument(help="A file, a corpus's name, or - for standard input.", metavar="FILE")],
-    sort: Annotated[Order, typer.Option(help="The oddest first, the most typical first, or as in the file.")] = "odd",
-    top: Annotated[int | None, typer.Option(help="Only this many lines.", min=1)] = None,
+    sort: Annotated[Order, typer.Option(help="Most surprising first, most typical first, or as in the file.")] = "odd",
+    top: Annotated[int | None, typer.Option(help="Print only this many lines.", min=1)] = None,
     per_character: Annotated[
         bool, typer.Option("--per-character", help="Show the nats of each character too.")
     ] = False,
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """Score each line of a file in nats, the oddest first, so that what does not belong stands at the top."""
-    opened = open_run(run, runs)
-    model, vocabulary = load_model(opened)
-    mode = opened.config["corpus"]["mode"]
-    corpus = load_corpus(file, mode=mode)
-    scores = score_items(model, vocabulary, corpus.items, ends=mode == "items")
-    targets = sum(one.targets for one in scores)
-    mean = sum(one.nats for one in scores) / targets
+    """Print the negative log-likelihood of each line of a file, most surprising first."""
+    model = Model(Run.open(open_run(run, runs)))
+    corpus = load_corpus(file, mode="items" if model.run.ends else "text")
+    scores = model.scores(corpus)
+    known = [one for one in scores if not one.unknown]
+    if not known:
+        model.vocabulary.encode_items(corpus.items)  # says which character is not known
+    targets = sum(one.targets for one in known)
+    mean = sum(one.nats for one in known) / targets
     shown = order(scores, sort)[:top]
     out = console(json_output=json_output)
     rows = table("nats/char", "nats", "item", text=("item",))
     for one in shown:
         rows.add_row(f"{one.nats_per_character:.3f}", f"{one.nats:.2f}", _item(one, spelled=per_character))
     out.print(rows)
-    out.print(f"\n{len(scores):,} lines, {targets:,} characters: {mean:.4f} nats = {bits(mean):.4f} bits per character")
+    out.print(f"\n{len(known):,} lines, {targets:,} characters: {mean:.4f} nats = {bits(mean):.4f} bits per character")
+    if len(known) < len(scores):
+        unknown = "".join(sorted({character for one in scores for character in one.unknown}))
+        out.print(
+            f"{len(scores) - len(known):,} lines left out of that mean have characters that the model never saw: "
+            f"{shortened(unknown, 40)}", soft_wrap=True,
+        )  # fmt: skip
     if json_output:
         print_json(
             {
-                "run": str(opened.path), "lines": len(scores), "characters": targets, "nats_per_character": mean,
+                "run": str(model.run.path), "lines": len(known), "characters": targets, "nats_per_character": mean,
+                "unreadable": len(scores) - len(known),
                 "scores": [_figures(one, spelled=per_character) for one in shown],
             }
         )  # fmt: skip
@@ -58,4 +67,6 @@ def _item(one: Score, *, spelled: bool) -> str:
 
 def _figures(one: Score, *, spelled: bool) -> dict[str, object]:
     figures: dict[str, object] = {"text": one.text, "nats": one.nats, "nats_per_character": one.nats_per_character}
+    if one.unknown:
+        figures["unknown"] = one.unknown
     return {**figures, "per_character": [list(pair) for pair in one.per_character]} if spelled else figures

@@ -1,74 +1,165 @@
-"""`backlight train`: from a file of words to a run, watched while it learns."""
+"""`backlight train`: from a file of words to a run, with samples while it learns."""
 
+import math
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
+from rich.console import Console
 
-from backlight.cli import learning
-from backlight.cli.grouped import grouped
-from backlight.cli.options import FirstSeed, ModelOptions, RecipeOptions, TextOptions, plan_of
-from backlight.cli.output import RUNS, Json, RunsFolder, open_run, shortened
+from backlight.cli.live import Live, show_result, show_samples
+from backlight.cli.options import DATA, SIZES, TRAINING, ModelName, Seed, grouped, run_config
+from backlight.cli.options import Corpus as CorpusArgument
+from backlight.cli.output import (
+    RUNS,
+    Json,
+    RunsFolder,
+    called,
+    command,
+    console,
+    hang_up,
+    one_line,
+    open_run,
+    print_json,
+    shortened,
+)
 from backlight.core import ConfigError
 from backlight.runs import new_run_path
-from backlight.text import Corpus
-from backlight.training import Plan, prepare, reopen
+from backlight.text import CORPORA, Corpus
+from backlight.training import Run, RunConfig, stopped_by
 
 _HEALTH = "Health"
 _RECORDS = 100
 
 _LONGEST_NAME = 255  # what file systems allow
 
+STOPPED: Final = 130
+SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that save and stop: Ctrl-C, a polite kill, and a terminal that is closed."""
+
 
 @grouped
 def train(
     *,
     typed: typer.Context,
-    network: ModelOptions,
-    training: RecipeOptions,
-    seed: FirstSeed = 1,
-    text: TextOptions,
+    corpus: CorpusArgument = "names",
+    model: ModelName = "mlp",
+    sizes: Annotated[dict[str, Any], SIZES],
+    training: Annotated[dict[str, Any], TRAINING],
+    seed: Seed = 1,
+    data: Annotated[dict[str, Any], DATA],
     health: Annotated[
-        bool, typer.Option("--health", help="Record what `backlight health` judges.", rich_help_panel=_HEALTH)
+        bool, typer.Option("--health", help="Record what `backlight health` needs.", rich_help_panel=_HEALTH)
     ] = False,
     health_every: Annotated[
         int | None,
-        typer.Option(help="Steps from one record to the next, after the first ten.", min=1, rich_help_panel=_HEALTH),
+        typer.Option(help="Record every N-th step, after the first ten.", min=1, rich_help_panel=_HEALTH),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with this run instead.", metavar="RUN", readable=False)
+        Path | None, typer.Option(help="Continue this run instead.", metavar="RUN", readable=False)
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The run's name; otherwise corpus, model and a number.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run; corpus, model and a number if left out.")] = None,
     runs: RunsFolder = RUNS,
-    samples: Annotated[int, typer.Option(help="New items to print at the end.", min=0)] = 20,
+    samples: Annotated[int, typer.Option(help="Samples to print at the end.", min=0)] = 20,
     json_output: Json = False,
 ) -> None:
-    """Train a model on a list of items, watch it learn, and read items that nobody ever had."""
+    """Train a model on a list of items and print new ones."""
     if resume is not None:
         _nothing_new(typed)
-        session = reopen(open_run(resume, runs))
+        run = Run.open(open_run(resume, runs))
     else:
-        plan = _watched(plan_of(network, training, text, seed=seed), every=health_every, wanted=health)
-        session = prepare(plan, _place(runs, name, plan))
-    learning.run(session, samples=samples, json_output=json_output)
+        config = _watched(run_config(corpus, model, sizes, training, data, seed=seed), every=health_every, on=health)
+        run = Run.create(config, _place(runs, name, config))
+    out = console(json_output=json_output)
+    result = _train(run, samples, out)
+    sample = command("sample", called(run.path))
+    out.print(f"\nThe run is in {one_line(str(run.path))}. More:  {sample}", soft_wrap=True)
+    if json_output:
+        print_json(result)
 
 
-def _watched(plan: Plan, *, every: int | None, wanted: bool) -> Plan:
-    """Return the plan with a watcher, if one is wanted: a hundred records in all, unless it is said how often."""
-    if every is None and not wanted:
-        return plan
-    if plan.recipe is None:
+def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
+    """Train to the end, and print losses and samples; raises typer.Exit, with 130, if training was stopped."""
+    try:
+        with run.store.lock():
+            out.print(_heading(run))
+            for warning in [*run.warnings, *_other_file(run.config.corpus)]:
+                out.print(one_line(warning), soft_wrap=True)
+            result = _counted(run, out) if run.config.train is None else _learnt(run, out)
+            show_result(result, out)
+            if samples:
+                show_samples(run, samples, out)
+    except KeyboardInterrupt:
+        out.print(f"\nStopped; all but the last moments are saved. Continue with:\n  {_resume(run)}", soft_wrap=True)
+        leave_stopped()
+    return result
+
+
+def _counted(run: Run, out: Console) -> dict[str, Any]:
+    V = run.vocabulary.size
+    out.print(f"loss of a uniform guess: ln {V} = {math.log(V):.4f} nats")
+    return run.evaluate(seconds=run.count())
+
+
+def _learnt(run: Run, out: Console) -> dict[str, Any]:
+    trainer = run.trainer()
+    if trainer.finished:
+        out.print(f"Nothing is left to train: all {trainer.step:,} steps are done. For more, start a new run.")
+    else:
+        with stopped_by(trainer, *SIGNALS, also=hang_up), Live(out, trainer, run):
+            finished = trainer.fit()
+        if not finished:
+            out.print(
+                f"\nStopped at step {trainer.step:,}; everything is saved. Continue with:\n  {_resume(run)}",
+                soft_wrap=True,
+            )
+            leave_stopped()
+    result = run.evaluate(steps=trainer.step, seconds=trainer.seconds)
+    if trainer.best_step == 0:
+        out.print("No evaluation was better than before the first step. Try a smaller --lr, or more --steps.")
+    return result
+
+
+def leave_stopped() -> NoReturn:
+    """Exit with the code of a training that was stopped."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more Ctrl-C cannot make it any quicker
+    raise typer.Exit(STOPPED)
+
+
+def _resume(run: Run) -> str:
+    return command("train", "--resume", called(run.path, name=False))
+
+
+def _heading(run: Run) -> str:
+    corpus = run.corpus
+    size = f"{len(corpus.items):,} items" if run.ends else f"{corpus.characters:,} characters"
+    return f"{run.config.model} on {one_line(run.config.source)}: {size}, vocabulary {run.vocabulary.size}"
+
+
+def _other_file(corpus: str) -> list[str]:
+    """Return a line if there is a file that a corpus's name hides."""
+    if corpus not in CORPORA or not os.path.isfile(corpus):  # noqa: PTH113
+        return []
+    return [f"{corpus} is the corpus of that name; the file in this folder is ./{corpus}."]
+
+
+def _watched(config: RunConfig, *, every: int | None, on: bool) -> RunConfig:
+    """Return the configuration with a watcher, if one is wanted: a hundred records, or every N-th step."""
+    if every is None and not on:
+        return config
+    if config.train is None:
         raise ConfigError(
-            f"{plan.model} is counted, not trained step by step: there is nothing to watch. Leave --health out."
+            f"{config.model} is counted, not trained step by step: there is nothing to watch. Leave --health out."
         )
-    return replace(plan, watch_every=every or max(1, plan.recipe.steps // _RECORDS))
+    return replace(config, watch_every=every or max(1, config.train.steps // _RECORDS))
 
 
 def _nothing_new(typed: typer.Context) -> None:
-    """Refuse what would change a run that goes on."""
+    """Refuse what would change a run that is continued."""
     given = [
         name for name in typed.params
         if name not in {"resume", "runs", "samples", "json_output"}
@@ -80,10 +171,11 @@ def _nothing_new(typed: typer.Context) -> None:
         )
 
 
-def _place(runs: Path, name: str | None, plan: Plan) -> Path | Callable[[Corpus], Path]:
+def _place(runs: Path, name: str | None, config: RunConfig) -> Path | Callable[[Corpus], Path]:
     if name is None:
-        return lambda found: new_run_path(runs, found.name, plan.model)
-    if not name or not name.isprintable() or "/" in name or name[0] in ".-" or len(os.fsencode(name)) > _LONGEST_NAME:
+        return lambda found: new_run_path(runs, found.name, config.model)
+    visible = name.isprintable() and name == name.strip()
+    if not name or not visible or "/" in name or name[0] in ".-" or len(os.fsencode(name)) > _LONGEST_NAME:
         raise ConfigError(
             f"--name is the name of one folder in {runs}, of visible characters, not beginning with . or - and at most "
             f"{_LONGEST_NAME} bytes long; got {shortened(repr(name), 60)}. Choose another; --runs is for the place."

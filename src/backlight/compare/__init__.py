@@ -1,7 +1,7 @@
-"""Every rung of the ladder trained on one text, and the league table of them."""
+"""Several models trained on one text, and the table that compares them."""
 
-from backlight.compare.run import Fallen, Listener, climb
-from backlight.compare.rungs import RUNGS, plans
+from backlight.compare.configs import comparison
+from backlight.compare.run import Callbacks, Failure, compare_models
 from backlight.compare.table import as_markdown
 
-__all__ = ["RUNGS", "Fallen", "Listener", "as_markdown", "climb", "plans"]
+__all__ = ["Callbacks", "Failure", "as_markdown", "compare_models", "comparison"]

@@ -1,12 +1,12 @@
-"""The rungs trained side by side, each in a process of its own.
+"""Models trained side by side, each in a process of its own.
 
-A process a rung, because a small network cannot keep two cores busy, and because one that the system kills shall not
+A process a model, because a small network cannot keep two cores busy, and because one that the system kills shall not
 take the others with it.
 """
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -15,17 +15,19 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, Protocol
 
-from backlight.compare.one import train_one
-from backlight.core import BacklightError
-from backlight.training import Plan, Progress
+import numpy as np
 
-# slow rungs first, or the last one would keep everybody waiting
-_SLOWEST_FIRST = ("gpt", "lstm", "gru", "wavenet", "rnn", "mlp", "bigram", "ngram")
+from backlight.core import BacklightError, DomainError
+from backlight.sample import NotEnoughError, SampleConfig, sample_batch, sample_items
+from backlight.training import Progress, Run, RunConfig, Trainer
+
+_SAMPLES = 2  # a random stream of its own, as in `backlight train`
+_STREAM_LENGTH = 40
 
 
 @dataclass(frozen=True)
-class Fallen:
-    """A rung that gave no result.
+class Failure:
+    """A model that gave no result.
 
     Attributes:
         model: its name.
@@ -36,55 +38,56 @@ class Fallen:
     reason: str
 
 
-class Listener(Protocol):
-    """Who is told how the climb goes."""
+class Callbacks(Protocol):
+    """What is called while models are trained."""
 
-    def moved(self, model: str, progress: Progress) -> None:
-        """A rung has come further; several times a second."""
+    def on_progress(self, model: str, progress: Progress) -> None:
+        """A model's training has moved on; several times a second."""
 
-    def arrived(self, model: str, row: Mapping[str, Any]) -> None:
-        """A rung is done."""
+    def on_result(self, model: str, row: Mapping[str, Any]) -> None:
+        """A model is trained."""
 
-    def fell(self, fallen: Fallen) -> None:
-        """A rung gave no result."""
+    def on_failure(self, failure: Failure) -> None:
+        """A model gave no result."""
 
 
-def climb(
-    plans: Sequence[Plan], folder: Path, listener: Listener, *, jobs: int, samples: int = 5, stdin: bytes | None = None
-) -> list[dict[str, Any]]:
-    """Train every plan, `jobs` at a time, and return a row for each that has a result, in the order of the plans.
+def compare_models(
+    configs: Sequence[RunConfig], folder: str | Path, callbacks: Callbacks, *, jobs: int, samples: int = 5,
+    stdin: bytes | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Train each configuration, `jobs` at a time, and return a row for each that has a result, in the order given.
 
-    A row is what `Session.result` gives, and `characters_per_second` and `samples`. It does not depend on `jobs`.
+    A row is what `Run.evaluate` gives, and `characters_per_second` and `samples`. It does not depend on `jobs`.
 
     Args:
-        plans: one a rung, each of another model.
-        folder: where each rung's run is kept, under its model's name.
-        listener: is told how it goes.
+        configs: each of another model.
+        folder: where each run is kept, under its model's name.
+        callbacks: called while the models are trained.
         jobs: processes at a time, at least 1.
-        samples: new items to draw from each.
+        samples: new items to draw from each; of running text, pieces of 40 characters.
         stdin: what standard input held, for the corpus "-".
     """
-    waiting = sorted(plans, key=lambda plan: _SLOWEST_FIRST.index(plan.model))
+    waiting = sorted(configs, key=lambda config: -config.spec.cost)  # or the slowest would keep everybody waiting
     rows: dict[str, dict[str, Any]] = {}
-    with _crew() as crew:
-        while waiting or crew:
-            while waiting and len(crew) < jobs:
-                plan = waiting.pop(0)
-                crew.start(plan, folder / plan.model, samples, stdin)
-            for model, message in crew.hear():
+    with _workers() as workers:
+        while waiting or workers:
+            while waiting and len(workers) < jobs:
+                config = waiting.pop(0)
+                workers.start(config, Path(folder) / config.model, samples, stdin)
+            for model, message in workers.receive():
                 match message:
                     case Progress():
-                        listener.moved(model, message)
-                    case Fallen():
-                        listener.fell(message)
+                        callbacks.on_progress(model, message)
+                    case Failure():
+                        callbacks.on_failure(message)
                     case _:
                         rows[model] = message
-                        listener.arrived(model, message)
-    return [rows[plan.model] for plan in plans if plan.model in rows]
+                        callbacks.on_result(model, message)
+    return [rows[config.model] for config in configs if config.model in rows]
 
 
-class _Crew:
-    """The processes under way, and the pipes from which they are heard."""
+class _Workers:
+    """The processes under way, and the pipes from which they report."""
 
     def __init__(self) -> None:
         self.context = multiprocessing.get_context("spawn")  # a fork would take along BLAS's threads in any state
@@ -93,15 +96,15 @@ class _Crew:
     def __len__(self) -> int:
         return len(self.working)
 
-    def start(self, plan: Plan, path: Path, samples: int, stdin: bytes | None) -> None:
+    def start(self, config: RunConfig, path: Path, samples: int, stdin: bytes | None) -> None:
         ours, theirs = self.context.Pipe(duplex=False)
-        process = self.context.Process(target=_work, args=(theirs, plan, path, samples, stdin), daemon=True)
+        process = self.context.Process(target=_work, args=(theirs, config, path, samples, stdin), daemon=True)
         process.start()
         theirs.close()  # so that a process that dies ends the pipe
-        self.working[ours] = (plan.model, process)
+        self.working[ours] = (config.model, process)
 
-    def hear(self) -> Iterator[tuple[str, Any]]:
-        """Wait for news, and give it; a process that has told its last is let go."""
+    def receive(self) -> Iterator[tuple[str, Any]]:
+        """Wait for reports, and give them; a process that has sent its last is let go."""
         for pipe in wait(list(self.working)):
             assert isinstance(pipe, Connection)  # noqa: S101  (all that was waited for)
             model, process = self.working[pipe]
@@ -109,14 +112,14 @@ class _Crew:
                 message = pipe.recv()
             except EOFError:
                 process.join()
-                message = Fallen(model, f"its process ended early, with exit code {process.exitcode}.")
+                message = Failure(model, f"its process ended early, with exit code {process.exitcode}.")
             if not isinstance(message, Progress):
                 del self.working[pipe]
                 pipe.close()
                 process.join()
             yield model, message
 
-    def dismiss(self) -> None:
+    def terminate(self) -> None:
         """End what is still under way; what a run has saved stays."""
         for _, process in self.working.values():
             process.terminate()
@@ -127,24 +130,60 @@ class _Crew:
 
 
 @contextmanager
-def _crew() -> Iterator[_Crew]:
-    crew = _Crew()
+def _workers() -> Iterator[_Workers]:
+    workers = _Workers()
     try:
-        yield crew
+        yield workers
     finally:
-        crew.dismiss()
+        workers.terminate()
 
 
-def _work(pipe: Connection, plan: Plan, path: Path, samples: int, stdin: bytes | None) -> None:
-    """Train one rung in this process, and tell."""
+def _work(pipe: Connection, config: RunConfig, path: Path, samples: int, stdin: bytes | None) -> None:
+    """Train one model in this process, and report."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
     given = None if stdin is None else BytesIO(stdin)
     try:
-        message: Any = train_one(plan, path, on_progress=pipe.send, samples=samples, stdin=given)
+        message: Any = train_one(config, path, on_progress=pipe.send, samples=samples, stdin=given)
     except BacklightError as error:
-        message = Fallen(plan.model, str(error))
+        message = Failure(config.model, str(error))
     except MemoryError:
-        message = Fallen(plan.model, "there is not enough memory for it. Take a shorter text, or fewer --jobs.")
+        message = Failure(config.model, "there is not enough memory for it. Use a shorter text, or fewer --jobs.")
     except BrokenPipeError:
-        return  # whoever asked is gone
+        return  # the process that asked is gone
     pipe.send(message)
+
+
+def train_one(
+    config: RunConfig, path: Path, *, on_progress: Callable[[Progress], None], samples: int, stdin: BytesIO | None
+) -> dict[str, Any]:
+    """Train one model into a folder, and return its row. For arguments and row see `compare_models`."""
+    run = Run.create(config, path, stdin=stdin)
+
+    def setup(trainer: Trainer) -> None:
+        trainer.on_progress = on_progress
+
+    run.train(setup)
+    result = run.result
+    assert result is not None  # noqa: S101  (nothing asked it to stop)
+    data = run.data["train"]
+    batches = 1.0 if config.train is None else result["steps"] * config.train.batch_size / len(data)
+    drawn = _draw(run, samples) if samples else []
+    run.store.save_samples("".join(text + "\n" for text in drawn))
+    return {**result, "characters_per_second": batches * data.targets / result["seconds"], "samples": drawn}
+
+
+def _draw(run: Run, count: int) -> list[str]:
+    """Return items that are not in the text; of a stream, a piece of text. Fewer if they do not turn up."""
+    rng = np.random.default_rng([run.config.seed, _SAMPLES])
+    model, vocabulary = run.model, run.vocabulary
+    if not run.ends:
+        config = SampleConfig(max_length=_STREAM_LENGTH)
+        return [one.text for one in sample_batch(model, vocabulary, count, config=config, rng=rng, ends=False)]
+    known = run.training_hashes()
+    try:
+        found = sample_items(model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=known, unique=True)
+    except NotEnoughError as error:
+        found = error.found
+    except DomainError:  # counts without smoothing can lead where nothing was counted
+        return []
+    return [one.text for one in found]

@@ -1,4 +1,4 @@
-"""The league table as text."""
+"""The table of compared models as text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ HEADINGS = (
 
 
 def as_markdown(rows: Sequence[Mapping[str, Any]], *, foot: str) -> str:
-    """Return the rows as a Markdown table, one rung a line; losses per character, in nats and in bits.
+    """Return the rows as a Markdown table, a model a line; losses per character, in nats and in bits.
 
     Args:
-        rows: what `climb` gave.
+        rows: what `compare_models` gave.
         foot: a line below it: what the seconds depend on.
     """
     align = ["---"] + ["---:"] * (len(HEADINGS) - 2) + ["---"]

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 from backlight.autograd.value import Value
@@ -216,7 +218,8 @@ def explain_value(end: Value, names: Mapping[int, str]) -> Explanation:
     steps = []
     for place, node in enumerate(nodes):
         # all that was made of this node is younger, and has handed on its gradient already
-        grad = 1.0 if place == 0 else sum((one.product for one in arriving[place]), 0.0)
+        # one after the other, as backward does: sum() rounds in another way from Python 3.12 on
+        grad = 1.0 if place == 0 else reduce(add, (one.product for one in arriving[place]), 0.0)
         parents = node.edges()
         inputs = tuple(places[id(parent)] for parent, _ in parents)
         slopes = tuple(float(slope) for _, slope in parents)

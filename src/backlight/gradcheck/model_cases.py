@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from backlight.core import NOT_A_TARGET, Batch
-from backlight.models import rung
+from backlight.models import model_spec
 from backlight.models.neural import NeuralModel
 
 
@@ -31,7 +31,7 @@ class ModelCase:
 
     def build(self, rng: np.random.Generator) -> NeuralModel:
         """Return the network as it is made, in float32."""
-        kind = rung(self.model)
+        kind = model_spec(self.model)
         return cast("NeuralModel", kind.build(kind.configure(SMALL[self.model] | self.settings), rng))
 
     def make(self, rng: np.random.Generator) -> NeuralModel:
@@ -67,7 +67,7 @@ SMALL: Final[dict[str, dict[str, Any]]] = {
     "rnn": _RECURRENT,
     "gru": _RECURRENT,
     "lstm": _RECURRENT,
-    "gpt": {"vocabulary_size": 11, "context": 5, "channels": 6, "layers": 2, "heads": 2, "dropout": 0},
+    "gpt": {"vocabulary_size": 11, "context": 5, "n_embd": 6, "n_layer": 2, "n_head": 2, "dropout": 0},
 }
 """The size of each network, unless its case says otherwise."""
 
@@ -102,7 +102,7 @@ CASES: Final[list[ModelCase]] = [
     ],
     ModelCase("", "gpt"),
     ModelCase("batch of 1", "gpt", batch_size=1),
-    ModelCase("one layer, one head", "gpt", {"layers": 1, "heads": 1, "channels": 3, "context": 9}, batch_size=3),
-    ModelCase("a head for each channel", "gpt", {"heads": 6}, batch_size=5),
+    ModelCase("one layer, one head", "gpt", {"n_layer": 1, "n_head": 1, "n_embd": 3, "context": 9}, batch_size=3),
+    ModelCase("a head for each channel", "gpt", {"n_head": 6}, batch_size=5),
     ModelCase("tied weights", "gpt", {"tie_weights": True}),
 ]

@@ -13,7 +13,7 @@ from backlight.autograd.gradcheck import central_difference, measured_against, s
 from backlight.core import NOT_A_TARGET, Array, ConfigError, compare
 from backlight.gradcheck import layer_cases, model_cases, op_cases
 from backlight.gradcheck.row import Row
-from backlight.models import MODELS, rung
+from backlight.models import MODELS, model_spec
 from backlight.nn import Module
 
 AnyCase = TypeVar("AnyCase")
@@ -68,9 +68,11 @@ def check_model(name: str, seed: int) -> list[Row]:
     Raises:
         ConfigError: no such model, or one that is counted.
     """
-    if rung(name).counted:
+    if model_spec(name).counted:
         others = ", ".join(one.name for one in MODELS.values() if not one.counted)
         raise ConfigError(f"only what learns by gradients has any: {others}; got {name}, which counts.")
+    if name not in model_cases.SMALL:
+        raise ConfigError(f"gradcheck has no cases of {name}. Add them to SMALL and CASES in gradcheck/model_cases.py.")
     cases = [case for case in model_cases.CASES if case.model == name]
     return _rows(name, (found for case, rng in _each(cases, seed) for found in _model(case, rng)))
 

@@ -7,7 +7,7 @@ import numpy as np
 from backlight.core import RunError
 from backlight.models.neural import NeuralModel
 from backlight.runs import RunDirectory
-from backlight.training import Session, reopen
+from backlight.training import Run
 from backlight.training.run_watcher import load_measurements, with_losses
 from backlight.watch.api import adapter_for, compare_splits
 from backlight.watch.examine import examine_with
@@ -35,19 +35,19 @@ def measurements_of(run: RunDirectory) -> Measurements:
 
 
 def _examined(run: RunDirectory) -> Measurements:
-    session: Session = reopen(run)
-    model = session.model
+    opened = Run.open(run)
+    model = opened.model
     if not isinstance(model, NeuralModel):
         raise RunError(
-            f"health checks need a neural network; {run.path} is a {session.plan.model} model, which counts. "
+            f"health checks need a neural network; {run.path} is a {opened.config.model} model, which counts. "
             "Name the run of a network."
         )
-    model.set_rng(np.random.default_rng(session.plan.seed))
-    train = session.data["train"]
+    model.set_rng(np.random.default_rng(opened.config.seed))
+    train = opened.data["train"]
     batch = train.batch(np.linspace(0, len(train) - 1, min(EXAMINED, len(train))).astype(np.int64))
-    items = session.splits.train.items, session.splits.dev.items
+    items = opened.splits.train.items, opened.splits.dev.items
     found = examine_with(adapter_for(model), batch.x, batch.y, loss=None, causal=None)
-    return with_losses(replace(found, split=compare_splits(*items) if session.ends else None), run)
+    return with_losses(replace(found, split=compare_splits(*items) if opened.ends else None), run)
 
 
 def _nonfinite_weight(run: RunDirectory) -> NonFinite | None:

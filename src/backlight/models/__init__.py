@@ -1,4 +1,4 @@
-"""The ladder of language models, from counts to networks, one file a rung."""
+"""The language models, from counts to networks: one file each, with its entry in the table of models."""
 
 from backlight.models.bigram import Bigram, BigramConfig
 from backlight.models.decoding import Decoder, decode
@@ -7,7 +7,8 @@ from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.ngram import NGram, NGramConfig
 from backlight.models.protocol import LanguageModel, Reads
 from backlight.models.recurrent import GRUConfig, LSTMConfig, RecurrentConfig, RecurrentModel, RNNConfig
-from backlight.models.registry import MODELS, Rung, rung, settings_of
+from backlight.models.registry import MODELS, model_spec, register_model
+from backlight.models.spec import ModelConfig, ModelSpec, settings_of
 from backlight.models.wavenet import WaveNet, WaveNetConfig
 
 __all__ = [
@@ -22,16 +23,18 @@ __all__ = [
     "LSTMConfig",
     "LanguageModel",
     "MLPConfig",
+    "ModelConfig",
+    "ModelSpec",
     "NGram",
     "NGramConfig",
     "RNNConfig",
     "Reads",
     "RecurrentConfig",
     "RecurrentModel",
-    "Rung",
     "WaveNet",
     "WaveNetConfig",
     "decode",
-    "rung",
+    "model_spec",
+    "register_model",
     "settings_of",
 ]

@@ -5,26 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from backlight.autograd import Tensor
-from backlight.core import ConfigError, IntArray
+from backlight.core import IntArray
 from backlight.models.neural import NeuralModel
+from backlight.models.spec import ModelConfig, ModelSpec
 from backlight.nn import Embedding
 
 
 @dataclass(frozen=True, kw_only=True)
-class BigramConfig:
-    """Sizes of a bigram network.
-
-    Args:
-        vocabulary_size: V, the boundary included.
-    """
-
-    vocabulary_size: int
-
-    def __post_init__(self) -> None:
-        if self.vocabulary_size < 2:
-            raise ConfigError(
-                f"vocabulary_size counts the boundary and at least one character; got {self.vocabulary_size}."
-            )
+class BigramConfig(ModelConfig):
+    """Sizes of a bigram network: the vocabulary's decides all."""
 
 
 class Bigram(NeuralModel):
@@ -51,3 +40,14 @@ class Bigram(NeuralModel):
     def forward(self, x: IntArray) -> Tensor:
         """Return the rows that the ids pick, (B, V)."""
         return self.table(x[:, -1])
+
+
+SPEC = ModelSpec(
+    name="bigram",
+    summary="one linear layer on the last character: its rows become log counts",
+    config=BigramConfig,
+    build=lambda config, rng: Bigram(config, rng=rng),
+    # one linear layer: convex, so a large rate is safe and few steps are enough
+    train={"steps": 2_000, "batch_size": 1_024, "lr": 0.05, "warmup": 50},
+    cost=3,
+)

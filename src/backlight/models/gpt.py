@@ -10,61 +10,50 @@ import numpy as np
 from backlight.autograd import Tensor, cross_entropy, no_grad
 from backlight.autograd.ops.attention import PackedIndex
 from backlight.core import Array, Batch, ConfigError, FloatArray, IntArray
+from backlight.core.settings import setting
 from backlight.models._packed import PackedBatch
 from backlight.models.cached import CachedDecoder
 from backlight.models.neural import NeuralModel, nll_of
 from backlight.models.protocol import Reads
+from backlight.models.spec import MOST, ModelConfig, ModelSpec
 from backlight.nn import GELU, Dropout, Embedding, KeyValueCache, LayerNorm, Linear, Module, Sequential
 from backlight.nn.attention import CausalSelfAttention
 from backlight.nn.decode_step import in_columns
 from backlight.nn.positions import PositionalEmbedding
 
-MOST = 1_000_000
-"""The largest size: more is a slip of the keyboard, and no memory holds it."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class GPTConfig:
+class GPTConfig(ModelConfig):
     """Sizes of a GPT. The default has 204,000 parameters on names; nanoGPT's for a CPU is 64, 128, 4, 4.
 
     Args:
         vocabulary_size: V, the boundary included.
         context: how many characters it reads at most, T.
-        channels: length of the vector that each position carries through the layers, C; a multiple of `heads`.
-        layers: blocks of attention and MLP, one after the other.
-        heads: of each attention.
+        n_embd: length of the vector that each position carries through the layers, C; a multiple of `n_head`.
+        n_layer: blocks of attention and MLP, one after the other.
+        n_head: heads of each attention.
         dropout: share of numbers dropped in training: of the vectors, of attention's weights, of what blocks add. More
             is better where each character of the text is read many times, and 0 where it is read once or twice.
         tie_weights: whether the logits' weights are the characters' vectors, as in GPT-2, instead of their own.
 
     Raises:
-        ConfigError: a size outside its range, or channels that cannot be shared out among the heads.
+        ConfigError: a size outside its range, or an n_embd that cannot be shared out among the heads.
     """
 
-    vocabulary_size: int
-    context: int = 16
-    channels: int = 64
-    layers: int = 4
-    heads: int = 4
-    dropout: float = 0.05
-    tie_weights: bool = False
+    context: int = setting("Context length in characters.", default=16, at_least=1, at_most=MOST)
+    n_embd: int = setting("Embedding size: numbers at each position.", default=64, at_least=1, at_most=MOST)
+    n_layer: int = setting("Transformer blocks.", default=4, at_least=1, at_most=1_000)
+    n_head: int = setting("Attention heads.", default=4, at_least=1, at_most=MOST)
+    dropout: float = setting("Dropout probability.", default=0.05, at_least=0, below=1)
+    tie_weights: bool = setting("Share input and output embeddings.", default=False)
 
     def __post_init__(self) -> None:
-        if self.vocabulary_size < 2:
+        super().__post_init__()
+        if self.n_embd % self.n_head:
             raise ConfigError(
-                f"vocabulary_size counts the boundary and at least one character; got {self.vocabulary_size}."
+                f"n_embd must be a multiple of n_head, so that each head has as many; got n_embd {self.n_embd} and "
+                f"n_head {self.n_head}. Try n_embd {math.ceil(self.n_embd / self.n_head) * self.n_head}."
             )
-        for name in ("context", "channels", "layers", "heads"):
-            size = getattr(self, name)
-            if not 1 <= size <= MOST:
-                raise ConfigError(f"{name} must be from 1 to {MOST:,}; got {size}. Leave it out for the default.")
-        if self.channels % self.heads:
-            raise ConfigError(
-                f"channels must be a multiple of heads, so that each head has as many; got {self.channels} channels "
-                f"and {self.heads} heads. Try {math.ceil(self.channels / self.heads) * self.heads} channels."
-            )
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout is a share, at least 0 and below 1; got {self.dropout}. Try 0.1, or 0.")
 
 
 class Block(Module):
@@ -81,11 +70,11 @@ class Block(Module):
     """
 
     def __init__(self, config: GPTConfig, *, rng: np.random.Generator) -> None:
-        C = config.channels
+        C = config.n_embd
         # 2 layers such sums of independent numbers would otherwise raise the variance as many times
-        scale = 1 / math.sqrt(2 * config.layers)
+        scale = 1 / math.sqrt(2 * config.n_layer)
         self.first_norm = LayerNorm(C)
-        self.attention = CausalSelfAttention(C, config.heads, dropout=config.dropout, scale=scale, rng=rng)
+        self.attention = CausalSelfAttention(C, config.n_head, dropout=config.dropout, scale=scale, rng=rng)
         self.dropout = Dropout(config.dropout, rng=rng)
         self.second_norm = LayerNorm(C)
         self.mlp = Sequential(
@@ -129,11 +118,11 @@ class GPT(NeuralModel):
         self.config = config
         self.vocabulary_size = config.vocabulary_size
         self.context = config.context
-        C = config.channels
+        C = config.n_embd
         self.token = Embedding(config.vocabulary_size, C, scale=0.02, rng=rng)
         self.position = PositionalEmbedding(config.context, C, scale=0.02, rng=rng)
         self.dropout = Dropout(config.dropout, rng=rng)
-        self.blocks = [Block(config, rng=rng) for _ in range(config.layers)]
+        self.blocks = [Block(config, rng=rng) for _ in range(config.n_layer)]
         self.norm = LayerNorm(C)
         # small: the first logits are nearly equal, and the first loss is ln V; so are the tied vectors
         self.output = None if config.tie_weights else Linear(C, config.vocabulary_size, bias=False, scale=0.1, rng=rng)
@@ -208,3 +197,17 @@ class GPT(NeuralModel):
     def _logits(self, x: Tensor) -> Tensor:
         x = self.norm(x)
         return x @ self.token.weight.T if self.output is None else self.output(x)
+
+
+SPEC = ModelSpec(
+    name="gpt",
+    summary="a transformer: characters read each other through attention (Radford et al. 2019)",
+    config=GPTConfig,
+    build=lambda config, rng: GPT(config, rng=rng),
+    # 20 times through the names; twice the steps gain 0.005 nats. The norms before each sum and the clipping allow the
+    # large rate
+    train={"steps": 8_000, "batch_size": 64, "lr": 3e-3, "warmup": 200, "weight_decay": 0.1, "grad_clip": 1.0},
+    quick={"steps": 6_000},
+    quick_settings={"dropout": 0.03},  # the less often a text is read, the less dropout holds back
+    cost=90,
+)

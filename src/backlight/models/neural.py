@@ -7,7 +7,7 @@ import numpy as np
 
 from backlight.autograd import Tensor, cross_entropy, no_grad
 from backlight.autograd.ops.softmax import shifted_log_softmax
-from backlight.core import NOT_A_TARGET, Batch, FloatArray, IntArray, ShapeError
+from backlight.core import NOT_A_TARGET, Batch, FloatArray, IntArray, ShapeError, VocabularyError
 from backlight.models.protocol import Reads
 from backlight.nn import Module
 
@@ -26,6 +26,28 @@ class NeuralModel(Module):
     fixed_graph: bool = False
     """Whether `loss_of` uses the same ops with the same settings for all inputs of one `kind`, so that its graph can be
     compiled. No test can find out for all numbers: a promise."""
+
+    def __call__(self, x: Any, *more: Any, **settings: Any) -> Tensor:
+        """Return `forward(x)` for ids (B, T): an array of whole numbers, a list of lists, or a tensor.
+
+        Raises:
+            VocabularyError: something else, such as a text.
+        """
+        return super().__call__(self._ids(x), *more, **settings)
+
+    def _ids(self, x: Any) -> IntArray:
+        given = x.array if isinstance(x, Tensor) else x
+        try:
+            ids: IntArray = np.asarray(given)
+        except ValueError:  # rows of unequal length
+            ids = np.empty(0, np.int64)
+        if ids.dtype.kind in "iu" and ids.ndim == 2:
+            return ids
+        of = f" of {x.dtype} and shape {x.shape}" if isinstance(x, np.ndarray) else ""
+        raise VocabularyError(
+            f"{type(self).__name__} reads ids, whole numbers (B, T); got {type(x).__name__}{of}. "
+            "Encode text by the model's vocabulary, or use backlight.load(run).activations(text)."
+        )
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         """Return what the loss of a batch is computed from besides the parameters: arrays, or None."""

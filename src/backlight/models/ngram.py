@@ -22,16 +22,18 @@ from backlight.core import (
     ShapeError,
     VocabularyError,
 )
+from backlight.core.settings import setting
 from backlight.models._add_k import AddK, tune_k
 from backlight.models._kneser_ney import KneserNey
 from backlight.models._ngram_counts import NGramCounts, count_ngrams
+from backlight.models.spec import ModelConfig, ModelSpec
 
 MAX_ORDER = 6
 _DENSE_CELLS = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True)
-class NGramConfig:
+class NGramConfig(ModelConfig):
     """What an n-gram model is.
 
     Args:
@@ -46,30 +48,18 @@ class NGramConfig:
         ConfigError: a setting outside its range, or `k` together with "kneser-ney".
     """
 
-    vocabulary_size: int
-    order: int = 5
-    smoothing: Literal["kneser-ney", "add-k"] = "kneser-ney"
-    k: float | None = None
+    order: int = setting(f"n of the n-gram, 1 to {MAX_ORDER}.", default=5, at_least=1, at_most=MAX_ORDER)
+    smoothing: Literal["kneser-ney", "add-k"] = setting("kneser-ney or add-k.", default="kneser-ney")
+    k: float | None = setting(
+        "What add-k adds to each count; tuned on the dev split if left out.", default=None, at_least=0,
+        remedy="Leave it out to tune it on the dev split.",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        if self.vocabulary_size < 2:
-            raise ConfigError(
-                f"vocabulary_size needs to be at least 2, the boundary and one character; got {self.vocabulary_size}. "
-                "Pass the size of the vocabulary that encoded the items."
-            )
-        if self.order not in range(1, MAX_ORDER + 1):
-            raise ConfigError(f"order needs to be a whole number from 1 to {MAX_ORDER}; got {self.order}. Try order=5.")
-        if self.smoothing not in {"kneser-ney", "add-k"}:
-            raise ConfigError(f"smoothing needs to be 'kneser-ney' or 'add-k'; got {self.smoothing!r}. Choose one.")
-        if self.k is None:
-            return
-        if self.smoothing == "kneser-ney":
+        super().__post_init__()
+        if self.k is not None and self.smoothing == "kneser-ney":
             raise ConfigError(
                 f"k is for smoothing='add-k'; got k={self.k} with 'kneser-ney'. Drop k or change smoothing."
-            )
-        if not (math.isfinite(self.k) and self.k >= 0):
-            raise ConfigError(
-                f"k needs to be a finite number >= 0; got {self.k}. Leave k=None to tune it on the dev split."
             )
 
 
@@ -292,3 +282,12 @@ def _extra_is_sound(name: str, value: Array, order: int) -> bool:
     if name == "k":
         return value.shape == (1,) and math.isfinite(value[0]) and value[0] >= 0
     return value.shape == (order, 3) and bool(((value > 0) & (value < [1, 2, 3])).all())
+
+
+SPEC = ModelSpec(
+    name="ngram",
+    summary="counts of the last n characters, with Kneser-Ney or add-k smoothing",
+    config=NGramConfig,
+    build=lambda config, _: NGram(config),
+    train=None,
+)

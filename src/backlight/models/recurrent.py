@@ -8,19 +8,24 @@ import numpy as np
 
 from backlight.autograd import Tensor, cross_entropy, no_grad
 from backlight.autograd.ops.recurrence import State
-from backlight.core import Batch, ConfigError, FloatArray, IntArray
+from backlight.core import Batch, FloatArray, IntArray
+from backlight.core.settings import setting
 from backlight.models._packed import PackedBatch
 from backlight.models.decoding import Decoder
-from backlight.models.mlp import MOST, check_output_scale
 from backlight.models.neural import NeuralModel, nll_of
 from backlight.models.protocol import Reads
+from backlight.models.spec import MOST, ModelConfig, ModelSpec
 from backlight.nn import GRU, LSTM, RNN, Dropout, Embedding, Linear
 
 LAYERS: Final[dict[str, type[RNN | GRU | LSTM]]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
+def _hidden(units: int) -> Any:
+    return setting("Units of each recurrent layer, first to last.", default=(units,), at_least=1, at_most=MOST)
+
+
 @dataclass(frozen=True, kw_only=True)
-class RecurrentConfig:
+class RecurrentConfig(ModelConfig):
     """Sizes of a recurrent language model; which kind of layer it has is the subclass's to say.
 
     Args:
@@ -36,31 +41,13 @@ class RecurrentConfig:
 
     cell: ClassVar[str]
 
-    vocabulary_size: int
-    context: int = 16
-    embedding: int = 64
-    hidden: tuple[int, ...] = (192,)
-    dropout: float = 0.2
-    output_scale: float = 0.1
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))  # a list, if it comes from a JSON file
-        if self.vocabulary_size < 2:
-            raise ConfigError(
-                f"vocabulary_size counts the boundary and at least one character; got {self.vocabulary_size}."
-            )
-        for name, size in (
-            ("context", self.context),
-            ("embedding", self.embedding),
-            *(("hidden", n) for n in self.hidden),
-        ):
-            if not 1 <= size <= MOST:
-                raise ConfigError(f"{name} must be from 1 to {MOST:,}; got {size}. Leave it out for the default.")
-        check_output_scale(self.output_scale)
-        if not self.hidden:
-            raise ConfigError("hidden must name at least one layer; got none. For a model without one, use bigram.")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout is a share, at least 0 and below 1; got {self.dropout}. Try 0.2, or 0.")
+    context: int = setting("Context length in characters.", default=16, at_least=1, at_most=MOST)
+    embedding: int = setting("Length of a character's embedding.", default=64, at_least=1, at_most=MOST)
+    hidden: tuple[int, ...] = _hidden(192)
+    dropout: float = setting("Dropout probability.", default=0.2, at_least=0, below=1)
+    output_scale: float = setting(
+        "Scale of the output layer's initial weights; 1 is overconfident.", default=0.1, at_least=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +55,7 @@ class RNNConfig(RecurrentConfig):
     """Sizes of a plain recurrent model. For the arguments see `RecurrentConfig`."""
 
     cell = "rnn"
-    hidden: tuple[int, ...] = (384,)
+    hidden: tuple[int, ...] = _hidden(384)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +63,7 @@ class GRUConfig(RecurrentConfig):
     """Sizes of a GRU model. For the arguments see `RecurrentConfig`."""
 
     cell = "gru"
-    hidden: tuple[int, ...] = (224,)
+    hidden: tuple[int, ...] = _hidden(224)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +71,7 @@ class LSTMConfig(RecurrentConfig):
     """Sizes of an LSTM model. For the arguments see `RecurrentConfig`."""
 
     cell = "lstm"
-    hidden: tuple[int, ...] = (192,)
+    hidden: tuple[int, ...] = _hidden(192)
 
 
 class RecurrentModel(NeuralModel):
@@ -198,3 +185,30 @@ class RecurrentDecoder(Decoder):
         rows, characters = self._part(ids)
         states = [tuple(part[rows] for part in state) for state in self._states]
         self.logits, self._states = self._model.carry(characters[:, None], states)
+
+
+def _spec(name: str, summary: str, config: type[RecurrentConfig], *, lr: float, quick: int, cost: float) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        summary=summary,
+        config=config,
+        build=lambda config, rng: RecurrentModel(config, rng=rng),
+        # twice the steps at half the batch reached a little less loss (docs/log.md); clipped, because a gradient
+        # through many steps can burst (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063), a plain recurrence's most
+        train={"steps": 10_000, "batch_size": 64, "lr": lr, "warmup": 200, "weight_decay": 0.1, "grad_clip": 1.0},
+        quick={"steps": quick},
+        cost=cost,
+    )
+
+
+RNN_SPEC = _spec(
+    "rnn", "a state made of the last character and the state before (Elman 1990)", RNNConfig,
+    lr=2e-3, quick=3_000, cost=50,
+)  # fmt: skip
+GRU_SPEC = _spec(
+    "gru", "a state whose gates decide what stays of it (Cho et al. 2014)", GRUConfig, lr=3e-3, quick=4_000, cost=70
+)
+LSTM_SPEC = _spec(
+    "lstm", "a memory cell that gates write, keep and read (Hochreiter & Schmidhuber 1997)", LSTMConfig,
+    lr=3e-3, quick=4_000, cost=80,
+)  # fmt: skip

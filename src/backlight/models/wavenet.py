@@ -6,13 +6,14 @@ import numpy as np
 
 from backlight.autograd import Tensor
 from backlight.core import ConfigError, IntArray
-from backlight.models.mlp import MOST, check_output_scale
+from backlight.core.settings import setting
 from backlight.models.neural import NeuralModel
+from backlight.models.spec import MOST, ModelConfig, ModelSpec
 from backlight.nn import BatchNorm1d, Embedding, FlattenConsecutive, Linear, Module, Sequential, Tanh
 
 
 @dataclass(frozen=True, kw_only=True)
-class WaveNetConfig:
+class WaveNetConfig(ModelConfig):
     """Sizes of a hierarchical language model.
 
     The defaults have 180 thousand parameters on names. Lecture 6's last network, of 76 thousand, has an embedding of 24
@@ -27,22 +28,15 @@ class WaveNetConfig:
             the first loss is ln V; with 1 or more, training begins with unlearning a confident guess.
     """
 
-    vocabulary_size: int
-    context: int = 8
-    embedding: int = 32
-    hidden: int = 200
-    output_scale: float = 0.1
+    context: int = setting("Context length in characters.", default=8, at_least=1, at_most=MOST)
+    embedding: int = setting("Length of a character's embedding.", default=32, at_least=1, at_most=MOST)
+    hidden: int = setting("Units of each level.", default=200, at_least=1, at_most=MOST)
+    output_scale: float = setting(
+        "Scale of the output layer's initial weights; 1 is overconfident.", default=0.1, at_least=0
+    )
 
     def __post_init__(self) -> None:
-        if self.vocabulary_size < 2:
-            raise ConfigError(
-                f"vocabulary_size counts the boundary and at least one character; got {self.vocabulary_size}."
-            )
-        for name in ("context", "embedding", "hidden"):
-            size = getattr(self, name)
-            if not 1 <= size <= MOST:
-                raise ConfigError(f"{name} must be from 1 to {MOST:,}; got {size}. Leave it out for the default.")
-        check_output_scale(self.output_scale)
+        super().__post_init__()
         if self.context < 2 or self.context & (self.context - 1):
             below = 1 << (self.context.bit_length() - 1)
             near = "2" if self.context < 2 else f"{below} or {2 * below}"
@@ -94,3 +88,15 @@ class WaveNet(NeuralModel):
     def forward(self, x: IntArray) -> Tensor:
         """Return (B, V) logits of the character after each row of (B, T) ids."""
         return self.output(self.hidden(self.embedding(x)))
+
+
+SPEC = ModelSpec(
+    name="wavenet",
+    summary="pairs of characters joined level by level, with batch norm (van den Oord et al. 2016)",
+    config=WaveNetConfig,
+    build=lambda config, rng: WaveNet(config, rng=rng),
+    # much decay: before batch norm the size of the weights changes nothing, and small weights keep the steps large
+    train={"steps": 10_000, "batch_size": 256, "lr": 5e-3, "warmup": 100, "weight_decay": 0.4, "ema_decay": 0.998},
+    quick={"steps": 8_000},
+    cost=60,
+)

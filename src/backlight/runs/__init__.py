@@ -1,8 +1,12 @@
-"""The run directory: config, vocabulary, weights, checkpoint, metrics, samples; whole files only, never pickle."""
+"""A run: config, vocabulary, weights, checkpoint, metrics, samples, in a folder or in memory; never pickle.
+
+Files are replaced as a whole: after a kill, each is the old one or the new one.
+"""
 
 from backlight.runs.atomic import write_atomically
-from backlight.runs.directory import FORMAT, RunDirectory
-from backlight.runs.listing import RunSummary, list_runs, new_run_path
+from backlight.runs.directory import RunDirectory, RunExistsError
+from backlight.runs.listing import RunSummary, find_run, list_runs, new_run_path
+from backlight.runs.store import FORMAT, RunStore, extra_files, new_files
 from backlight.runs.strict_json import JSON
 from backlight.runs.tensors import load_tensors, save_tensors
 
@@ -10,9 +14,14 @@ __all__ = [
     "FORMAT",
     "JSON",
     "RunDirectory",
+    "RunExistsError",
+    "RunStore",
     "RunSummary",
+    "extra_files",
+    "find_run",
     "list_runs",
     "load_tensors",
+    "new_files",
     "new_run_path",
     "save_tensors",
     "write_atomically",

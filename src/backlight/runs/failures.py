@@ -19,11 +19,12 @@ _WRITING: dict[int, tuple[str, str]] = {
     errno.EEXIST: ("a file or folder is in the way", "Choose another name or folder"),
     errno.ENOTEMPTY: ("a folder of that name is in the way", "Choose another name or folder"),
     errno.ENAMETOOLONG: ("the name is too long for the disk", "Give it a shorter name"),
+    errno.EINVAL: ("the system allows no such name", "Choose another name or folder"),
     errno.EIO: ("the disk reports a fault", f"Check the disk, or {_ELSEWHERE}"),
 }
 
 
-def shown(path: Path) -> str:
+def shown(path: str | Path) -> str:
     """Return a path fit for a one-line message: as it is, or quoted and escaped if it would break the line."""
     text = str(path)
     return text if text.isprintable() else ascii(text)
@@ -52,6 +53,6 @@ def cannot_read(path: Path, error: OSError, *, remedy: str) -> RunError:
     return RunError(f"Cannot read {shown(path)}: {why(error)}. {remedy}.")
 
 
-def damaged(path: Path, what: str, *, remedy: str) -> RunError:
+def damaged(place: str, what: str, *, remedy: str) -> RunError:
     """Build the error for a file whose content is wrong; `remedy` is a sentence without its full stop."""
-    return RunError(f"{shown(path)} is damaged: {what}. {remedy}.")
+    return RunError(f"{place} is damaged: {what}. {remedy}.")

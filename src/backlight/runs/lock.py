@@ -1,15 +1,16 @@
 """One process trains a run at a time."""
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backlight.core import RunError
 from backlight.runs.failures import cannot_write, shown
+from backlight.runs.locking import lock, opened_for_lock
 
-LOCK = ".lock"
+HOLDER = ".lock"
+"""Names the process that trains the run. The folder itself is what is locked, so deleting this file changes nothing."""
 
 
 @contextmanager
@@ -17,34 +18,33 @@ def only_trainer(run: Path) -> Iterator[None]:
     """Hold a run for training while the block runs. The lock ends with the process, however that ends.
 
     Raises:
-        RunError: another process holds the run, or the lock file cannot be written.
+        RunError: another process holds the run, or the disk refused.
     """
-    path = run / LOCK
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = opened_for_lock(run)
     except OSError as error:
-        raise cannot_write(path, error, state="the run is untouched") from error
+        raise cannot_write(run, error, state="the run is untouched") from error
     try:
-        _hold(descriptor, path)
+        _hold(descriptor, run)
         yield
     finally:
         os.close(descriptor)
 
 
-def _hold(descriptor: int, path: Path) -> None:
+def _hold(descriptor: int, run: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
+        (run / HOLDER).write_text(f"{os.getpid()}\n", encoding="ascii")
     except BlockingIOError as error:
-        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-        who = f"process {holder}" if holder.isdigit() else "another process"
         raise RunError(
-            f"Only one process may train a run at a time; {shown(path.parent)} is being trained by {who}. "
+            f"Only one process may train a run at a time; {shown(run)} is being trained by {_holder(run)}. "
             "Wait for it, stop it, or start a new run."
         ) from error
     except OSError as error:
-        raise cannot_write(path, error, state="the run is untouched") from error
-    try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    except OSError as error:
-        raise cannot_write(path, error, state="the run is untouched") from error
+        raise cannot_write(run / HOLDER, error, state="the run is untouched") from error
+
+
+def _holder(run: Path) -> str:
+    with suppress(OSError, ValueError):
+        return f"process {int((run / HOLDER).read_bytes()[:32])}"
+    return "another process"

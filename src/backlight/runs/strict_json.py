@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from backlight.runs.atomic import read_whole
-from backlight.runs.failures import damaged
+from backlight.runs.failures import damaged, shown
 
 JSON: TypeAlias = "bool | int | float | str | np.generic | Sequence[JSON] | Mapping[str, JSON] | None"
 """What may be stored: JSON's own values, tuples as lists, NumPy scalars as numbers."""
@@ -60,18 +60,26 @@ def read_object(path: Path, *, remedy: str) -> dict[str, Any]:
     Raises:
         RunError: it cannot be read, is not JSON, or is not an object; the message ends in `remedy`.
     """
-    return parse_object(read_whole(path, remedy=remedy), path, remedy=remedy)
+    return parse_object(read_whole(path, remedy=remedy), shown(path), remedy=remedy)
 
 
-def parse_object(data: bytes, path: Path, *, remedy: str, where: str = "") -> dict[str, Any]:
-    """Parse one JSON object that was read from `path`; `where` places it in the file for the message."""
+def parse_object(data: bytes, place: str, *, remedy: str, where: str = "") -> dict[str, Any]:
+    """Parse one JSON object that was read from `place`; `where` is the place in the file, for the message."""
     try:
-        value = json.loads(data.decode())
+        value = json.loads(data.decode(), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
-        raise damaged(path, f"{where}not valid JSON ({_one_line(error)})", remedy=remedy) from error
+        raise damaged(place, f"{where}not valid JSON ({_one_line(error)})", remedy=remedy) from error
     if not isinstance(value, dict):
-        raise damaged(path, f"{where}expected a JSON object, found a {type(value).__name__}", remedy=remedy)
+        raise damaged(place, f"{where}expected a JSON object, found a {type(value).__name__}", remedy=remedy)
     return value
+
+
+def _finite(text: str) -> float:
+    """Return a number; JSON has no NaN and no Infinity, and 1e400 would become one."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
 
 
 def _key(key: object) -> str:

@@ -17,7 +17,7 @@ from safetensors import numpy as safetensors
 
 from backlight.core import Array
 from backlight.runs.atomic import read_whole, write_atomically
-from backlight.runs.failures import damaged
+from backlight.runs.failures import damaged, shown
 from backlight.runs.strict_json import JSON, plain
 
 _KEY = "backlight"
@@ -25,7 +25,7 @@ _KINDS = "biuf"  # bool, signed, unsigned, real
 _LARGEST_ITEM = 8  # bytes: no extended precision
 
 
-def save_tensors(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
+def save_tensors(path: str | Path, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
     """Write arrays and facts as one file, atomically. The same content always gives the same bytes.
 
     Args:
@@ -37,10 +37,10 @@ def save_tensors(path: Path, arrays: Mapping[str, Array], facts: Mapping[str, JS
         RunError: the file cannot be written.
         TypeError: a dtype that safetensors does not have, or facts that JSON does not have.
     """
-    write_atomically(path, encode(arrays, facts))
+    write_atomically(Path(path), encode(arrays, facts))
 
 
-def load_tensors(path: Path, *, remedy: str) -> tuple[dict[str, Array], dict[str, Any]]:
+def load_tensors(path: str | Path, *, remedy: str) -> tuple[dict[str, Array], dict[str, Any]]:
     """Read what `save_tensors` wrote.
 
     Returns:
@@ -49,11 +49,16 @@ def load_tensors(path: Path, *, remedy: str) -> tuple[dict[str, Array], dict[str
     Raises:
         RunError: the file cannot be read, or any of its bytes is not what was written; the message ends in `remedy`.
     """
-    data = read_whole(path, remedy=remedy)
+    path = Path(path)
+    return decode_file(read_whole(path, remedy=remedy), shown(path), remedy=remedy)
+
+
+def decode_file(data: bytes, place: str, *, remedy: str) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the arrays and the facts in a file's bytes. For the errors see `load_tensors`."""
     try:
         return decode(data)
     except _BrokenError as error:
-        raise damaged(path, str(error), remedy=remedy) from error
+        raise damaged(place, str(error), remedy=remedy) from error
 
 
 def encode(arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> bytes:
@@ -73,7 +78,10 @@ def decode(data: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
     digest, _, facts_text = _metadata(data).partition(" ")
     if digest != _digest(arrays, facts_text):
         raise _BrokenError("its content does not match its checksum")
-    return arrays, json.loads(facts_text)
+    facts = json.loads(facts_text)
+    if not isinstance(facts, dict):
+        raise _BrokenError("its facts are not a JSON object")
+    return arrays, facts
 
 
 class _BrokenError(Exception):

@@ -2,7 +2,7 @@
 
 from backlight.sample.filters import probabilities
 from backlight.sample.items import NotEnoughError, sample_items
-from backlight.sample.sampler import Sample, SampleConfig, sample_batch
+from backlight.sample.sampler import Sample, SampleConfig, context_ids, sample_batch
 from backlight.sample.score import Score, order, score_items
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Sample",
     "SampleConfig",
     "Score",
+    "context_ids",
     "order",
     "probabilities",
     "sample_batch",

@@ -1,10 +1,41 @@
 """Logits to the probabilities that are drawn from: sharper, flatter, or without the unlikely ones."""
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from backlight.core import ConfigError, DomainError, FloatArray, IntArray
+from backlight.core import DomainError, FloatArray, IntArray
+from backlight.core.settings import check_settings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """How a model's probabilities are changed before a character is drawn.
+
+    Args:
+        temperature: below 1 is more conservative, above 1 more diverse; 0 takes the most likely character each time.
+        top_k: draw from this many most likely characters only.
+        top_p: draw only from the fewest characters that together have this probability.
+
+    Raises:
+        ConfigError: a setting out of range.
+    """
+
+    temperature: float = setting(
+        "Below 1 is more conservative, above 1 more diverse, 0 is greedy.", default=1.0, at_least=0,
+        remedy="1 draws as the model says.",
+    )  # fmt: skip
+    top_k: int | None = setting(
+        "Draw from this many most likely characters only.", default=None, at_least=1,
+        remedy="Leave it out to keep every character.",
+    )  # fmt: skip
+    top_p: float | None = setting(
+        "Draw from the fewest characters that together have this probability.", default=None, above=0, at_most=1,
+        remedy="Leave it out to keep every character.",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 def probabilities(
@@ -29,7 +60,7 @@ def probabilities(
 
     Source: top_p is the nucleus of Holtzman, Buys, Du, Forbes & Choi 2020, arXiv:1904.09751, section 3.1.
     """
-    check_filters(temperature, top_k, top_p)
+    Filters(temperature=temperature, top_k=top_k, top_p=top_p)  # checks them
     dead = rows_without_a_peak(logits_BV)
     if len(dead):
         raise DomainError(
@@ -57,25 +88,6 @@ def probabilities(
         ranked_BV = _normalised(ranked_BV)
     np.put_along_axis(p_BV, ids_BV, ranked_BV, axis=-1)
     return p_BV
-
-
-def check_filters(temperature: float, top_k: int | None, top_p: float | None) -> None:
-    """Check the settings of `probabilities`.
-
-    Raises:
-        ConfigError: a setting outside its range.
-    """
-    if not (math.isfinite(temperature) and temperature >= 0):
-        raise ConfigError(
-            f"temperature needs to be a finite number >= 0; got {temperature}. 1 draws as the model says, "
-            "0 takes the most likely character."
-        )
-    if top_k is not None and top_k < 1:
-        raise ConfigError(f"top_k needs to be at least 1; got {top_k}. Leave it out to keep every character.")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ConfigError(
-            f"top_p needs to be above 0 and at most 1; got {top_p}. Leave it out to keep every character."
-        )
 
 
 def rows_without_a_peak(logits_BV: FloatArray) -> IntArray:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backlight.core import BacklightError, ConfigError
+from backlight.core import BacklightError
+from backlight.core.settings import check_whole
 from backlight.models.protocol import LanguageModel
 from backlight.sample._limits import check_fit, texts_at_once
-from backlight.sample.sampler import Sample, SampleConfig, sample_batch
+from backlight.sample.sampler import MOST, Sample, SampleConfig, sample_batch
 from backlight.text import Vocabulary, in_training_set
 
 FEWEST_DRAWS = 1000
@@ -52,7 +53,7 @@ def sample_items(
     Args:
         model: any language model.
         vocabulary: the one it was trained with.
-        count: at least 1.
+        count: from 1 to a million.
         config: how to draw.
         rng: where chance comes from.
         novel_to: what `training_hashes` gave for the items that are not new; `None` takes what comes.
@@ -62,12 +63,12 @@ def sample_items(
 
     Raises:
         NotEnoughError: too few within the limit; it holds those found.
-        ConfigError: `count` or `patience` below 1.
+        ConfigError: `count` or `patience` out of range.
         VocabularyError, DomainError: as for `sample_batch`.
     """
-    if patience < 1:
-        raise ConfigError(f"patience needs to be at least 1 draw for each item; got {patience}. Try 50.")
-    if (novel_to is None and not unique) or count < 1:
+    check_whole("count", count, at_least=1, at_most=MOST)
+    check_whole("patience", patience, at_least=1)
+    if novel_to is None and not unique:
         return sample_batch(model, vocabulary, count, config=config, rng=rng, ends=ends)
     check_fit(model, vocabulary)
     sieve = _Sieve(novel_to, set() if unique else None)

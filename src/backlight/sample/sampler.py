@@ -1,26 +1,32 @@
 """Text from a model, a character at a time and many texts at once."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from backlight.autograd.ops.softmax import shifted_log_softmax
-from backlight.core import BOUNDARY, BoolArray, ConfigError, DomainError, FloatArray, IntArray, VocabularyError
+from backlight.core import BOUNDARY, BoolArray, DomainError, FloatArray, IntArray, VocabularyError
+from backlight.core.settings import check_whole, setting
 from backlight.models.decoding import Decoder, decode
 from backlight.models.protocol import LanguageModel
 from backlight.sample._limits import check_fit, texts_at_once
-from backlight.sample.filters import check_filters, probabilities, rows_without_a_peak
+from backlight.sample.filters import Filters, probabilities, rows_without_a_peak
 from backlight.text import Vocabulary
+
+MOST: Final = 1_000_000
+"""The most texts to draw in one call: each takes about 500 bytes."""
+
+MOST_CHARACTERS: Final = 1_000_000
+"""The most characters of a text."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleConfig:
+class SampleConfig(Filters):
     """How to draw.
 
     Args:
-        temperature: below 1 makes the likely likelier; 0 takes the most likely character each time; above 1 evens out.
-        top_k: draw from this many most likely characters only.
-        top_p: draw only from the fewest characters that together have this probability.
+        temperature, top_k, top_p: see `Filters`.
         max_length: the most characters to draw, the prefix not counted. A text that gets there stops, ended or not.
         prefix: what every text starts with.
 
@@ -28,16 +34,10 @@ class SampleConfig:
         ConfigError: a setting outside its range.
     """
 
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-    max_length: int = 64
-    prefix: str = ""
-
-    def __post_init__(self) -> None:
-        check_filters(self.temperature, self.top_k, self.top_p)
-        if self.max_length < 1:
-            raise ConfigError(f"max_length needs to be at least 1 character; got {self.max_length}. Try 64.")
+    max_length: int = setting(
+        "Most characters to draw.", default=64, at_least=1, at_most=MOST_CHARACTERS, remedy="Try 64."
+    )
+    prefix: str = setting("What each one starts with.", default="")
 
     @property
     def filters(self) -> bool:
@@ -83,26 +83,27 @@ def sample_batch(
     Args:
         model: any language model.
         vocabulary: the one it was trained with.
-        count: at least 1.
+        count: from 1 to a million.
         config: how to draw.
         rng: where chance comes from.
         ends: False for a model of running text, which has no end: the boundary is never drawn and every text has
             `max_length` characters.
 
     Raises:
-        ConfigError: `count` below 1.
+        ConfigError: `count` out of range.
         VocabularyError: a character of the prefix that the model does not know, or a vocabulary of another size.
         DomainError: the model gives no character a probability, which only an unsmoothed or a diverged one does.
     """
     check_fit(model, vocabulary)
-    if count < 1:
-        raise ConfigError(f"count needs to be at least 1; got {count}. Ask for one or more.")
+    check_whole("count", count, at_least=1, at_most=MOST)
     prefix_ids = _encode_prefix(vocabulary, config.prefix)
     size = texts_at_once(model)
     samples: list[Sample] = []
-    for begin in range(0, count, size):
-        x_BT = _first_rows(model, prefix_ids, min(size, count - begin))
-        samples += _assemble(vocabulary, config.prefix, len(x_BT), _run(model, vocabulary, x_BT, config, rng, ends))
+    first = context_ids(model, prefix_ids)
+    with np.errstate(over="ignore", invalid="ignore"):  # logits that are not finite are refused, in words
+        for begin in range(0, count, size):
+            x_BT = np.tile(first, (min(size, count - begin), 1))
+            samples += _assemble(vocabulary, config.prefix, len(x_BT), _run(model, vocabulary, x_BT, config, rng, ends))
     return samples
 
 
@@ -208,11 +209,18 @@ def _without_end(logits_WV: FloatArray) -> FloatArray:
     return allowed_WV
 
 
-def _first_rows(model: LanguageModel, prefix_ids: IntArray, count: int) -> IntArray:
-    """Return what the model reads first, (count, T): before the prefix, windows have T boundaries and sequences one."""
+def context_ids(model: LanguageModel, ids: IntArray) -> IntArray:
+    """Return what a model reads to predict what follows the beginning of an item, (1, T).
+
+    Before the beginning, windows have boundaries up to the context's length, and sequences have one.
+
+    Args:
+        model: any language model.
+        ids: (N,) of the beginning, without boundaries.
+    """
     boundaries = model.context if model.reads == "windows" else 1
-    start = np.concatenate([np.full(boundaries, BOUNDARY, np.int64), prefix_ids])
-    return np.tile(start[max(len(start) - model.context, 0) :], (count, 1))
+    start = np.concatenate([np.full(boundaries, BOUNDARY, np.int64), ids])
+    return start[None, max(len(start) - model.context, 0) :]
 
 
 def _assemble(vocabulary: Vocabulary, prefix: str, count: int, steps: list[_Drawn]) -> list[Sample]:

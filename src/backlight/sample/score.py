@@ -1,5 +1,6 @@
 """How well a model knows a text: the nats that each item and each of its characters cost."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from backlight.core import (
+    BOUNDARY,
     NOT_A_TARGET,
     ConfigError,
     DataError,
@@ -14,10 +16,12 @@ from backlight.core import (
     EncodedItems,
     FloatArray,
     IntArray,
+    VocabularyError,
 )
 from backlight.models.protocol import LanguageModel
 from backlight.sample._limits import check_fit, rows_at_once
-from backlight.text import Sequences, Vocabulary, Windows
+from backlight.text import Items, Sequences, Vocabulary, Windows
+from backlight.text.vocabulary import visible_label
 
 Order = Literal["odd", "typical", "file"]
 
@@ -28,15 +32,19 @@ class Score:
 
     Attributes:
         text: the item.
-        nats: -log p of the whole item, the end included if ends count; inf for what an unsmoothed model never saw.
+        nats: -log p of the whole item, the end included if ends count; inf for what an unsmoothed model never saw, and
+            for an item with a character that is not in the vocabulary.
         targets: how many characters that is, the end included if ends count.
-        per_character: the visible label and the nats of each target, in order; the end, if it counts, is last.
+        per_character: the visible label and the nats of each target, in order; the end, if it counts, is last. Of an
+            item with unknown characters, inf for those and nan for the others, which the model cannot read.
+        unknown: the characters that are not in the vocabulary, each once, sorted.
     """
 
     text: str
     nats: float
     targets: int
     per_character: tuple[tuple[str, float], ...]
+    unknown: str = ""
 
     @property
     def nats_per_character(self) -> float:
@@ -60,15 +68,28 @@ def score_items(
         ends: whether each item's end counts; False for running text.
 
     Raises:
-        DataError: no item, or nothing to predict in any of them.
-        VocabularyError: a character that the vocabulary does not have, or a vocabulary of another size.
+        DataError: no item, something that is not a string, or nothing to predict in any of them.
+        VocabularyError: a vocabulary of another size.
         DomainError: a diverged model.
     """
     check_fit(model, vocabulary)
-    if not items:
+    if not len(items):
         raise DataError("scoring needs at least one item; got none. Give it one item a line.")
-    encoded = vocabulary.encode_items(items, ends=ends)
-    targets, nats = (np.concatenate(parts) for parts in zip(*_nll(model, encoded), strict=True))
+    for place, item in enumerate(items) if not isinstance(items, Items) else ():
+        if not isinstance(item, str):
+            raise DataError(f"what is scored must be strings; got {type(item).__name__} at index {place}. Convert it.")
+    try:
+        encoded = vocabulary.encode_items(items, ends=ends)
+    except VocabularyError:
+        known = frozenset(vocabulary.characters)
+        readable = [item for item in items if known.issuperset(item)]
+        scores = iter(score_items(model, vocabulary, readable, ends=ends) if readable else [])
+        return [
+            next(scores) if known.issuperset(item) else _unreadable(vocabulary, item, known, ends=ends)
+            for item in items
+        ]
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+        targets, nats = (np.concatenate(parts) for parts in zip(*_nll(model, encoded), strict=True))
     lengths = np.diff(encoded.starts) + ends
     item_of = np.repeat(np.arange(len(items)), lengths)
     totals = np.bincount(item_of, weights=nats, minlength=len(items)).tolist()  # not cumulative: inf - inf is no number
@@ -84,6 +105,14 @@ def score_items(
         Score(text=text, nats=total, targets=end - start, per_character=tuple(characters[start:end]))
         for text, total, start, end in zip(items, totals, bounds[:-1], bounds[1:], strict=True)
     ]
+
+
+def _unreadable(vocabulary: Vocabulary, text: str, known: frozenset[str], *, ends: bool) -> Score:
+    """Return the score of an item with characters that are not in the vocabulary."""
+    cost = [(visible_label(c), math.nan if c in known else math.inf) for c in text]
+    cost += [(vocabulary.label(BOUNDARY), math.nan)] * ends
+    unknown = "".join(sorted(set(text) - known))
+    return Score(text=text, nats=math.inf, targets=len(cost), per_character=tuple(cost), unknown=unknown)
 
 
 def order(scores: Sequence[Score], by: Order = "odd") -> list[Score]:

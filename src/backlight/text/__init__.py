@@ -1,7 +1,7 @@
 """From a file to minibatches: corpora, characters and ids, splits, windows and sequences."""
 
 from backlight.text.batches import Dataset, Sequences, Windows
-from backlight.text.corpora import CORPORA, Corpus, CorpusInfo, Mode, load_corpus
+from backlight.text.corpora import CORPORA, LIST, Corpus, CorpusInfo, Mode, Source, load_corpus
 from backlight.text.describe import CorpusDescription, describe
 from backlight.text.items import Items
 from backlight.text.novelty import in_training_set, training_hashes
@@ -10,6 +10,7 @@ from backlight.text.vocabulary import Vocabulary
 
 __all__ = [
     "CORPORA",
+    "LIST",
     "Corpus",
     "CorpusDescription",
     "CorpusInfo",
@@ -19,6 +20,7 @@ __all__ = [
     "Mode",
     "Part",
     "Sequences",
+    "Source",
     "Splits",
     "Vocabulary",
     "Windows",

@@ -36,7 +36,7 @@ class Splits:
     Attributes:
         train: what a model learns from.
         dev: what settings are chosen by.
-        test: what is reported at the end; look once.
+        test: what is reported at the end; use it once.
     """
 
     train: Part
@@ -128,7 +128,7 @@ def _need_three(items: Items, count: int, what: str) -> None:
         longest = int(items.lengths().max(initial=0))
         raise DataError(
             f"train, dev and test need an item each; got {count} {what}, the longest of {longest} characters."
-            " Give it one item a line, at least 3; or read running text as one stream with --mode text."
+            " Give it one item a line, at least 3; or read running text as one stream (mode text)."
         )
 
 

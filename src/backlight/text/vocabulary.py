@@ -151,10 +151,7 @@ class Vocabulary:
         self._check_range(np.asarray(token))
         if token == BOUNDARY:
             return next(mark for mark in BOUNDARY_MARKS if len(mark) > 1 or mark not in self.characters)
-        character = self.characters[token - 1]
-        if character in VISIBLE:
-            return VISIBLE[character]
-        return f"U+{ord(character):04X}" if unicodedata.category(character)[0] in "CMZ" else character
+        return visible_label(self.characters[token - 1])
 
     def _check_range(self, ids: IntArray) -> None:
         if ids.min() < 0 or ids.max() >= self.size:
@@ -182,6 +179,13 @@ class Vocabulary:
         if not isinstance(characters, str) or values.get("size") != len(characters) + 1:
             raise _unreadable("got a size that is not the number of characters + 1")
         return cls(characters)
+
+
+def visible_label(character: str) -> str:
+    """Return a visible form of a character, as `Vocabulary.label` gives it."""
+    if character in VISIBLE:
+        return VISIBLE[character]
+    return f"U+{ord(character):04X}" if unicodedata.category(character)[0] in "CMZ" else character
 
 
 def _unreadable(given: str) -> VocabularyError:

@@ -1,34 +1,28 @@
-"""The loop: from a plan to a trained model, with records of everything on the way."""
+"""Training: from a configuration to a trained model, with records of everything on the way."""
 
+from backlight.training.config import RunConfig, TrainConfig
 from backlight.training.evaluate import bits, dataset, mean_nll
 from backlight.training.finder import RateSweep, find_rate
-from backlight.training.plan import Plan
-from backlight.training.recipe import RECIPES, Recipe
 from backlight.training.records import Evaluation, FirstLoss, LossRecord, Progress
-from backlight.training.session import Session, load_model, plan_of, prepare, reopen
-from backlight.training.setup import Setup, set_up
+from backlight.training.run import Run, load_model
+from backlight.training.signals import stopped_by
 from backlight.training.trainer import DivergenceError, Trainer
 
 __all__ = [
-    "RECIPES",
     "DivergenceError",
     "Evaluation",
     "FirstLoss",
     "LossRecord",
-    "Plan",
     "Progress",
     "RateSweep",
-    "Recipe",
-    "Session",
-    "Setup",
+    "Run",
+    "RunConfig",
+    "TrainConfig",
     "Trainer",
     "bits",
     "dataset",
     "find_rate",
     "load_model",
     "mean_nll",
-    "plan_of",
-    "prepare",
-    "reopen",
-    "set_up",
+    "stopped_by",
 ]

@@ -18,29 +18,29 @@ from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm
 from backlight.text import Dataset
 from backlight.training.compiled_step import Stepper
+from backlight.training.config import TrainConfig
 from backlight.training.evaluate import evenly
-from backlight.training.recipe import Recipe
-from backlight.training.setup import Setup
+from backlight.training.run import Run
 
 Ended = Literal["highest", "burst", "not finite"]
 
 LOWEST: Final = 1e-5
 HIGHEST: Final = 10.0
 STEPS: Final = 120
-"""Twenty for each tenfold. With more, training itself lowers the loss while the rate is still low, which then looks
-better than it is: with 300 steps instead of 100 from 1e-5 to 1, the default MLP's suggestion falls from 0.0034 to
-0.0017."""
+"""Twenty for each factor of ten. With more, training itself lowers the loss while the rate is still low, which makes
+low rates look better than they are: with 300 steps instead of 100 from 1e-5 to 1, the default MLP's suggestion falls
+from 0.0034 to 0.0017."""
 
 FEWEST: Final = 20
 """Steps below which there is nothing to smooth."""
 
 PROBE: Final = 1_000
-"""The loss is measured on about so many targets of the training text, the same each time. Those of minibatches differ
-by more than a small rate gains: with 32 examples, the suggestion was from 0.05 to 0.17 by seed, and so from 0.11 to
-0.14."""
+"""The loss is measured on about this many targets of the training text, the same each time. Losses of minibatches
+differ by more than a small rate gains: with 32 examples, the suggestion was from 0.05 to 0.17 by seed, and so from 0.11
+to 0.14."""
 
 BURST: Final = 2.0
-"""The sweep ends where the loss is so many times the first."""
+"""The sweep ends when the loss is this many times the first."""
 
 WIDTH: Final = 0.15
 """Standard deviation of the smoothing, in powers of ten of the rate."""
@@ -86,13 +86,13 @@ class RateSweep:
         return {**asdict(self), "steps": self.steps}
 
 
-def find_rate(setup: Setup, *, lowest: float = LOWEST, highest: float = HIGHEST, steps: int = STEPS) -> RateSweep:
-    """Sweep the learning rate over minibatches of a plan's text, from the plan's first weights, which are put back.
+def find_rate(run: Run, *, lowest: float = LOWEST, highest: float = HIGHEST, steps: int = STEPS) -> RateSweep:
+    """Sweep the learning rate over minibatches of a run's text, from its initial weights, which are put back.
 
-    The recipe's optimiser, batch size, weight decay and clipping are used; its rate, schedule and averaging are not.
+    Optimiser, batch size, weight decay and clipping are the run's; its rate, schedule and averaging are not used.
 
     Args:
-        setup: a plan with its text and its network.
+        run: text and network, not trained yet; it may be kept in memory.
         lowest: the first step's rate.
         highest: the last step's.
         steps: minibatches at most; at least 20.
@@ -103,10 +103,10 @@ def find_rate(setup: Setup, *, lowest: float = LOWEST, highest: float = HIGHEST,
     Source: Smith 2017, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3, with the
         exponential rise of fastai and lecture 3.
     """
-    recipe, model = setup.plan.recipe, setup.model
-    if recipe is None or not isinstance(model, NeuralModel):
+    config, model = run.config.train, run.model
+    if config is None or not isinstance(model, NeuralModel):
         raise ConfigError(
-            f"a learning rate is for what is trained step by step; {setup.plan.model} is counted. Take another model."
+            f"a learning rate is for what is trained step by step; {run.config.model} is counted. Choose another model."
         )
     if not (0 < lowest < highest < math.inf):
         raise ConfigError(
@@ -116,22 +116,22 @@ def find_rate(setup: Setup, *, lowest: float = LOWEST, highest: float = HIGHEST,
     if steps < FEWEST:
         raise ConfigError(f"a sweep takes at least {FEWEST} steps; got {steps}. Leave it out for {STEPS}.")
     rates = np.geomspace(lowest, highest, steps)
-    with threadpool_limits(recipe.threads), np.errstate(over="ignore", invalid="ignore"):
-        losses, ended = _sweep(model, setup.data["train"], recipe, rates, setup.batches())
+    with threadpool_limits(config.threads), np.errstate(over="ignore", invalid="ignore"):
+        losses, ended = _sweep(model, run.data["train"], config, rates, run.batch_rng())
     if not losses:
         raise DomainError("the loss must be finite before the first step; it is not. Take smaller first weights.")
-    return judge_sweep(
-        rates[: len(losses)].tolist(), losses, ended, optimiser=recipe.optimiser, batch_size=recipe.batch_size
+    return read_sweep(
+        rates[: len(losses)].tolist(), losses, ended, optimiser=config.optimiser, batch_size=config.batch_size
     )
 
 
 def _sweep(
-    model: NeuralModel, train: Dataset, recipe: Recipe, rates: FloatArray, rng: np.random.Generator
+    model: NeuralModel, train: Dataset, config: TrainConfig, rates: FloatArray, rng: np.random.Generator
 ) -> tuple[list[float], Ended]:
     """Return each step's loss, until it bursts."""
     before = model.state_dict()
     flat = model.flat()
-    optimiser, stepper = recipe.build(flat), Stepper(model)
+    optimiser, stepper = config.build(flat), Stepper(model)
     model.set_rng(rng)
     probe = evenly(train, PROBE)
     targets = np.count_nonzero(probe.y != NOT_A_TARGET)
@@ -146,10 +146,10 @@ def _sweep(
         if nats > BURST * losses[0]:
             ended = "burst"
             break
-        stepper.forward(train.sample(recipe.batch_size, rng))
+        stepper.forward(train.sample(config.batch_size, rng))
         stepper.backward()
-        if recipe.clip is not None:
-            clip_grad_norm(flat, recipe.clip)
+        if config.grad_clip is not None:
+            clip_grad_norm(flat, config.grad_clip)
         optimiser.lr = rate
         optimiser.step()
     model.load_state_dict(before)
@@ -157,7 +157,7 @@ def _sweep(
     return losses, ended
 
 
-def judge_sweep(
+def read_sweep(
     rates: Sequence[float], losses: Sequence[float], ended: Ended, *, optimiser: str, batch_size: int
 ) -> RateSweep:
     """Smooth a sweep's losses, and suggest the rate by which they have made nine tenths of their fall.

@@ -1,4 +1,4 @@
-"""What the loop tells while it runs."""
+"""What the training loop reports."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ class Evaluation:
         dev_nats: nats per character of the dev split.
         best: whether no evaluation before was as good.
         lr: learning rate of the last step.
-        seconds: training time so far, evaluations included, over all sittings.
+        seconds: training time so far, including evaluations, and the time before the run was resumed.
         characters_per_second: targets trained on per second since the evaluation before; 0 at step 0.
     """
 
@@ -68,7 +68,7 @@ class FirstLoss:
 
     @classmethod
     def of(cls, vocabulary_size: int, metrics: Iterable[Mapping[str, Any]]) -> "FirstLoss":
-        """Return it as a run's lines of metrics tell it."""
+        """Return it from a run's metrics."""
         first = (record["dev_nats"] for record in metrics if record.get("step") == 0 and "dev_nats" in record)
         return cls(expected=math.log(vocabulary_size), measured=next(first, None))
 
@@ -77,12 +77,12 @@ class FirstLoss:
         """What it means that the two differ by more than a tenth, and what to do; None if they do not."""
         if self.measured is None or abs(self.measured - self.expected) <= self.TOLERANCE * self.expected:
             return None
-        told = f"The first loss ought to be that of a guess, {self.expected:.2f}; it is {self.measured:.2f}."
+        found = f"The initial loss should be that of a uniform guess, {self.expected:.2f}; it is {self.measured:.2f}."
         if self.measured < self.expected:
-            return f"{told} The first weights know something of the text already. Were they trained before?"
+            return f"{found} The initial weights know something about the text already. Were they trained before?"
         return (
-            f"{told} The first logits are overconfident, and the first steps go into unlearning that. "
-            "Scale the last layer's first weights down."
+            f"{found} The first logits are overconfident, and the first steps are spent on unlearning that. "
+            "Scale down the initial weights of the last layer."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -99,8 +99,8 @@ class Progress:
         steps: steps in all.
         loss: mean minibatch loss since the last evaluation, nats per character.
         dev_nats: the last evaluation's; None before the first.
-        characters_per_second: targets trained on per second in this sitting.
-        seconds_left: at the pace of this sitting.
+        characters_per_second: targets trained on per second, since training was started or resumed.
+        seconds_left: at that pace.
     """
 
     step: int

@@ -8,7 +8,7 @@ from typing import Any
 from backlight.core import Array, DataError, RunError
 from backlight.nn import Module
 from backlight.optim.optimiser import Optimiser
-from backlight.runs import RunDirectory
+from backlight.runs import RunStore
 from backlight.watch.backlight_nn import BacklightAdapter
 from backlight.watch.passes import named_inputs
 from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, NonFinite, SplitFacts
@@ -32,7 +32,7 @@ class RunWatcher(Watcher):
     """
 
     def __init__(
-        self, model: Module, *, optimiser: Optimiser, every: int, split: SplitFacts | None, run: RunDirectory
+        self, model: Module, *, optimiser: Optimiser, every: int, split: SplitFacts | None, run: RunStore
     ) -> None:
         super().__init__(BacklightAdapter(model), optimisers=[optimiser], every=every, stream=_RunStream(run))
         self._run = run
@@ -120,7 +120,7 @@ class RunWatcher(Watcher):
 class _RunStream:
     """The record stream of a run."""
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, run: RunStore) -> None:
         self._run = run
 
     def append(self, lines: bytes) -> None:
@@ -131,7 +131,7 @@ class _RunStream:
         """Take no more."""
 
 
-def load_measurements(run: RunDirectory) -> Measurements | None:
+def load_measurements(run: RunStore) -> Measurements | None:
     """Return what was measured while a run was trained; None if it was not watched.
 
     Raises:
@@ -141,7 +141,7 @@ def load_measurements(run: RunDirectory) -> Measurements | None:
     return found if found is None or found.losses else with_losses(found, run)
 
 
-def with_losses(seen: Measurements, run: RunDirectory) -> Measurements:
+def with_losses(seen: Measurements, run: RunStore) -> Measurements:
     """Return measurements with the losses and evaluations of `metrics.jsonl`."""
     metrics = run.load_metrics()
     return replace(
@@ -159,7 +159,7 @@ def _number(value: Any) -> float:
     return math.nan if value is None else float(value)
 
 
-def _loaded(run: RunDirectory) -> tuple[bytes, Measurements | None]:
+def _loaded(run: RunStore) -> tuple[bytes, Measurements | None]:
     data = run.load_health()
     if not data:
         return data, None
@@ -169,5 +169,5 @@ def _loaded(run: RunDirectory) -> tuple[bytes, Measurements | None]:
         raise RunError(f"{error} Or delete it.") from error
 
 
-def _name(run: RunDirectory) -> str:
-    return f"health.jsonl of {run.path}"
+def _name(run: RunStore) -> str:
+    return f"health.jsonl of {run.name}"

@@ -1,4 +1,4 @@
-"""The loop: minibatch, forward, backward, step; now and then a look at the dev split, and everything saved.
+"""The loop: minibatch, forward, backward, step; now and then an evaluation on the dev split, and everything saved.
 
 What happens depends on the seed and the step alone: never on the time, on what is printed, or on how often the loop was
 stopped. So a run that was interrupted ends with the same bits as one that was not.
@@ -6,27 +6,31 @@ stopped. So a run that was interrupted ends with the same bits as one that was n
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backlight.core import Array, BacklightError, Batch, FloatArray, RunError
+from backlight.core.settings import from_json
 from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm, update_ema
-from backlight.runs import RunDirectory
+from backlight.runs import RunStore
 from backlight.text import Dataset
 from backlight.training.compiled_step import Stepper
-from backlight.training.evaluate import CHUNK_TARGETS, evenly, mean_nll
-from backlight.training.judging import judged
-from backlight.training.postmortem import where_it_broke
-from backlight.training.recipe import Recipe
+from backlight.training.config import TrainConfig
+from backlight.training.evaluate import CHUNK_TARGETS, evaluation_weights, evenly, mean_nll
 from backlight.training.records import Evaluation, LossRecord, Progress
 from backlight.training.run_watcher import RunWatcher
-from backlight.watch.records import SplitFacts
+from backlight.watch.backlight_nn import BacklightAdapter
+from backlight.watch.records import NonFinite, SplitFacts
+from backlight.watch.watcher import Watcher
+
+RENAMED_ARRAYS = {"average": "ema"}
+"""Arrays of a checkpoint by the names that Backlight 0.1 gave them."""
 
 LOSS_RECORDS = 500
 """About how many minibatch losses a run keeps."""
@@ -37,11 +41,11 @@ SAVE_SECONDS = 30.0
 
 
 class DivergenceError(BacklightError):
-    """The loss is not a number any more."""
+    """The loss became infinite or not a number."""
 
 
 def _nothing(_: Any) -> None:
-    """Listen to nothing."""
+    """Ignore a report."""
 
 
 @dataclass
@@ -53,19 +57,31 @@ class _Best:
     since: int = 0  # evaluations since then
 
 
+@dataclass(kw_only=True)
+class _State:
+    """What a checkpoint holds besides arrays."""
+
+    step: int
+    rng: Mapping[str, Any]
+    best: _Best
+    loss_sum: float
+    loss_count: int
+    seconds: float
+
+
 @dataclass
 class Trainer:
-    """Trains a network, and can go on where another Trainer stopped.
+    """Trains a network, and can continue where another Trainer stopped.
 
     Args:
-        model: the network, with its first weights.
+        model: the network, with its initial weights.
         train: what it learns from.
-        dev: what it is judged by.
-        recipe: how.
+        dev: what it is evaluated on.
+        config: how it is trained.
         rng: draws the minibatches; its state is saved and restored.
-        run: where everything is kept.
-        watch_every: from how many steps one is recorded for `backlight health`, once the first few are over; None
-            records nothing. Recording changes no bit of what is learnt.
+        run: where weights, checkpoint and metrics are saved.
+        watch_every: record every N-th step for `backlight health`, after the first few; None records nothing.
+            Recording does not change the training: results are bit-identical.
         split: what train and dev have in common; recorded too.
         on_progress: called a few times a second.
         on_evaluation: called after each evaluation, with the weights that were evaluated in place.
@@ -74,9 +90,9 @@ class Trainer:
     model: NeuralModel
     train: Dataset
     dev: Dataset
-    recipe: Recipe
+    config: TrainConfig
     rng: np.random.Generator
-    run: RunDirectory
+    run: RunStore
     watch_every: int | None = None
     split: SplitFacts | None = None
     on_progress: Callable[[Progress], None] = _nothing
@@ -88,11 +104,11 @@ class Trainer:
         self._best = _Best()
         self._metrics: list[dict[str, Any]] = []
         self._loss_sum, self._loss_count = 0.0, 0
-        self._seconds_before = 0.0  # in earlier sittings
+        self._seconds_before = 0.0  # before the run was resumed
         self._started = time.perf_counter()
         self._flat = self.model.flat()
-        self._optimiser = self.recipe.build(self._flat)
-        self._rate = self.recipe.rate()
+        self._optimiser = self.config.build(self._flat)
+        self._rate = self.config.rate()
         self.model.set_rng(self.rng)
         self._stepper = Stepper(self.model)
         self._watcher: RunWatcher | None = None
@@ -100,10 +116,10 @@ class Trainer:
             self._watcher = RunWatcher(
                 self.model, optimiser=self._optimiser, every=self.watch_every, split=self.split, run=self.run
             )
-        self._average: FloatArray | None = None if self.recipe.average is None else self._flat.data.copy()
-        self._log_every = max(1, self.recipe.steps // LOSS_RECORDS)
+        self._ema: FloatArray | None = None if self.config.ema_decay is None else self._flat.data.copy()
+        self._log_every = max(1, self.config.steps // LOSS_RECORDS)
         per_example = self.train.targets / len(self.train)
-        self._characters_a_step = self.recipe.batch_size * per_example
+        self._characters_a_step = self.config.batch_size * per_example
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
@@ -112,7 +128,7 @@ class Trainer:
         self._stop = True
 
     def fit(self) -> bool:
-        """Train to the end of the recipe. Returns whether it was reached: False after `request_stop`.
+        """Train to the end. Returns whether it was reached: False after `request_stop`.
 
         Raises:
             DivergenceError: a minibatch's loss or the dev loss became infinite or not a number; the best weights so far
@@ -121,23 +137,23 @@ class Trainer:
         """
         self._started = self._marked = self._shown = self._saved = time.perf_counter()
         self._first_step = self._marked_step = self.step
-        # no warning from NumPy for what overflows: each loss is checked
+        # no warning from NumPy for overflow: each loss is checked
         quietly = np.errstate(over="ignore", invalid="ignore")
-        with threadpool_limits(self.recipe.threads), quietly, self._watcher or nullcontext():
+        with threadpool_limits(self.config.threads), quietly, self._watcher or nullcontext():
             if self.step == 0 and self._best.dev_nats is None:
                 self._evaluate()
             while not self.finished:
                 self._train_step()
-                if self.step % self.recipe.interval == 0 or self.step == self.recipe.steps:
+                if self.step % self.config.interval == 0 or self.step == self.config.steps:
                     self._evaluate()
                 if self._stop and not self.finished:
                     self.save()
                     return False
-                self._tell()
+                self._report()
         return True
 
     def _train_step(self) -> None:
-        batch = self.train.sample(self.recipe.batch_size, self.rng)
+        batch = self.train.sample(self.config.batch_size, self.rng)
         optimiser = self._optimiser
         if self._watcher is not None:
             self._watcher.before_step(batch.x)
@@ -148,51 +164,52 @@ class Trainer:
         if self._watcher is not None:
             self._watcher.before_backward()
         self._stepper.backward()
-        if self.recipe.clip is not None:
-            clip_grad_norm(self._flat, self.recipe.clip)
+        if self.config.grad_clip is not None:
+            clip_grad_norm(self._flat, self.config.grad_clip)
         optimiser.step()
         if self._watcher is not None:
             self._watcher.after_step(nats, self._stepper.end)
-        if self._average is not None:
-            self._move_average()
+        if self._ema is not None:
+            self._update_ema()
         if self.step % self._log_every == 0:
             self._metrics.append(LossRecord(step=self.step, loss=nats, lr=optimiser.lr).to_json())
         self._loss_sum += nats
         self._loss_count += 1
         self.step += 1
 
-    def _move_average(self) -> None:
-        assert self._average is not None  # noqa: S101  (only called with an average)
-        assert self.recipe.average is not None  # noqa: S101
+    def _update_ema(self) -> None:
+        assert self._ema is not None  # noqa: S101  (only called with an average)
+        assert self.config.ema_decay is not None  # noqa: S101
         # at first a plain mean of all steps so far, so that the first random weights do not linger
-        decay = min(self.recipe.average, self.step / (self.step + 1))
-        update_ema(self._average, self._flat.data, decay)
+        decay = min(self.config.ema_decay, self.step / (self.step + 1))
+        update_ema(self._ema, self._flat.data, decay)
 
     def _diverged(self, nats: float, batch: Batch) -> None:
         self.run.save_metrics(self._metrics)
+        first = (self._watcher or Watcher(BacklightAdapter(self.model))).locate(lambda: self.model.loss(batch))
         if self._watcher is not None:
-            self._watcher.note_nonfinite(self._watcher.locate(lambda: self.model.loss(batch)))
+            self._watcher.note_nonfinite(first)
         kept = (
-            f"The weights of step {self._best.step} (dev {self._best.dev_nats:.4f}) are kept in {self.run.path}."
+            f"The weights of step {self._best.step} (dev {self._best.dev_nats:.4f}) are kept in {self.run.name}."
             if self._best.dev_nats is not None
-            else f"Nothing was kept in {self.run.path}."
+            else f"Nothing was kept in {self.run.name}."
         )
         raise DivergenceError(
             f"the loss must stay finite; it became {nats} at step {self.step} with learning rate "
-            f"{self._rate(max(self.step - 1, 0)):.2g}: {where_it_broke(self.model, batch)}. {kept} "
-            "Try a smaller --lr (backlight find-lr finds one), or --clip 1."
+            f"{self._rate(max(self.step - 1, 0)):.2g}: {_described(first, self.model)}. {kept} "
+            "Try a smaller learning rate (backlight find-lr finds one), or grad_clip 1."
         )
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do: all steps taken, or patience at its end."""
-        out_of_patience = self.recipe.patience is not None and self._best.since >= self.recipe.patience
-        return out_of_patience or self.step >= self.recipe.steps
+        """Whether training is over: all steps are taken, or patience has run out."""
+        out_of_patience = self.config.patience is not None and self._best.since >= self.config.patience
+        return out_of_patience or self.step >= self.config.steps
 
-    # -- looking and saving --------------------------------------------------------------------------------------------
+    # -- evaluating and saving -----------------------------------------------------------------------------------------
 
     def _evaluate(self) -> None:
-        with judged(self.model, self._flat, self._average, self.train):
+        with evaluation_weights(self.model, self._flat, self._ema, self.train):
             dev_nats = mean_nll(self.model, self.dev)
             now = time.perf_counter()
             if not math.isfinite(dev_nats):
@@ -224,21 +241,17 @@ class Trainer:
         """Write everything that the next step depends on, so that `restore` continues with the same bits."""
         self.run.save_metrics(self._metrics)
         arrays: dict[str, Array] = {"parameters": self._flat.data}
-        if self._average is not None:
-            arrays["average"] = self._average
+        if self._ema is not None:
+            arrays["ema"] = self._ema
         arrays |= {f"buffer.{name}": buffer.array for name, buffer in self.model.named_buffers()}
         arrays |= {f"optimiser.{name}": array for name, array in self._optimiser.state_dict().items()}
         if self._watcher is not None:
             arrays |= {f"watch.{name}": array for name, array in self._watcher.state_dict().items()}
-        facts: dict[str, Any] = {
-            "step": self.step,
-            "rng": self.rng.bit_generator.state,
-            "best": {"dev_nats": self._best.dev_nats, "step": self._best.step, "since": self._best.since},
-            "loss_sum": self._loss_sum,
-            "loss_count": self._loss_count,
-            "seconds": self._elapsed(),
-        }
-        self.run.save_checkpoint(arrays, facts)
+        state = _State(
+            step=self.step, rng=self.rng.bit_generator.state, best=self._best, loss_sum=self._loss_sum,
+            loss_count=self._loss_count, seconds=self._elapsed(),
+        )  # fmt: skip
+        self.run.save_checkpoint(arrays, asdict(state))
         self._saved = time.perf_counter()
 
     def restore(self) -> None:
@@ -248,49 +261,55 @@ class Trainer:
             RunError: there is no checkpoint, or it is damaged or of another model.
         """
         arrays, facts = self.run.load_checkpoint()
-        if arrays["parameters"].shape != self._flat.data.shape:
+        watched = {name.removeprefix("watch."): arrays.pop(name) for name in list(arrays) if name.startswith("watch.")}
+        try:
+            self._restore(arrays, facts)
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"there is no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
             raise RunError(
-                f"a checkpoint must belong to its run's model, of {self._flat.data.size:,} parameters; that of "
-                f"{self.run.path} has {arrays['parameters'].size:,}. Put the right one back, or start a new run."
-            )
-        self._flat.data[...] = arrays.pop("parameters")
-        if self._average is not None:
-            self._average[...] = arrays.pop("average")
-        for name, buffer in self.model.named_buffers():
-            buffer.array[...] = arrays.pop(f"buffer.{name}")
-        watched = {name: arrays.pop(name) for name in list(arrays) if name.startswith("watch.")}
-        prefix = "optimiser."
-        self._optimiser.load_state_dict({name.removeprefix(prefix): array for name, array in arrays.items()})
-        self.step = facts["step"]
-        self.rng.bit_generator.state = facts["rng"]
-        self._best = _Best(**facts["best"])
-        self._loss_sum, self._loss_count = facts["loss_sum"], facts["loss_count"]
-        self._seconds_before = facts["seconds"]
+                f"a checkpoint must belong to its run; that of {self.run.name} does not: {reason}. "
+                "Put the right one back, or start a new run."
+            ) from error
         # the metrics may be newer than the checkpoint: what came after it will come again
-        records = self.run.load_metrics()
-        if not all(isinstance(record.get("step"), int) for record in records):
-            raise RunError(
-                f"each line of metrics.jsonl must tell its step; one of {self.run.path} does not. "
-                "Delete that file to go on without what it held."
-            )
-        self._metrics = [record for record in records if _before(record, self.step)]
+        self._metrics = [record for record in self.run.load_metrics() if _before(record, self.step)]
         if self._watcher is not None:
-            self._watcher.restore(self.step, {name.removeprefix("watch."): one for name, one in watched.items()})
+            self._watcher.restore(self.step, watched)
+
+    def _restore(self, arrays: dict[str, Array], facts: dict[str, Any]) -> None:
+        state = from_json(_State, facts)
+        if not 0 <= state.step <= self.config.steps:
+            raise RunError(f"its step is {state.step}, of {self.config.steps}")
+        arrays = {RENAMED_ARRAYS.get(name, name): array for name, array in arrays.items()}
+        own = {"parameters": self._flat.data}
+        if self._ema is not None:
+            own["ema"] = self._ema
+        own |= {f"buffer.{name}": buffer.array for name, buffer in self.model.named_buffers()}
+        for name, array in own.items():
+            saved = arrays.pop(name)
+            if saved.shape != array.shape or saved.dtype != array.dtype:
+                raise RunError(
+                    f"{name} must be {array.dtype} of shape {array.shape}; it is {saved.dtype} of shape {saved.shape}"
+                )
+            array[...] = saved
+        self._optimiser.load_state_dict({name.removeprefix("optimiser."): array for name, array in arrays.items()})
+        self.rng.bit_generator.state = state.rng
+        self.step, self._best, self._seconds_before = state.step, state.best, state.seconds
+        self._loss_sum, self._loss_count = state.loss_sum, state.loss_count
 
     @property
     def best_step(self) -> int:
-        """After how many steps the kept weights were reached."""
+        """The step of the best evaluation, whose weights are saved."""
         return self._best.step
 
     @property
     def seconds(self) -> float:
-        """Training time so far, over all sittings."""
+        """Training time so far, including the time before the run was resumed."""
         return self._elapsed()
 
     def _elapsed(self) -> float:
         return self._seconds_before + time.perf_counter() - self._started
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         now = time.perf_counter()
         if now - self._saved > SAVE_SECONDS:
             self.save()
@@ -302,11 +321,11 @@ class Trainer:
         self.on_progress(
             Progress(
                 step=self.step,
-                steps=self.recipe.steps,
+                steps=self.config.steps,
                 loss=self._loss_sum / max(self._loss_count, 1),
                 dev_nats=self._best.dev_nats,
                 characters_per_second=self._characters_a_step / seconds_a_step,
-                seconds_left=(self.recipe.steps - self.step) * seconds_a_step,
+                seconds_left=(self.config.steps - self.step) * seconds_a_step,
             )
         )
 
@@ -315,3 +334,14 @@ def _before(record: dict[str, Any], step: int) -> bool:
     """Return whether a line of metrics was written by the time that `step` steps had been taken."""
     is_evaluation = "dev_nats" in record
     return bool(record["step"] <= step if is_evaluation else record["step"] < step)
+
+
+def _described(first: NonFinite, model: NeuralModel) -> str:
+    """Return where a number first was not finite, in a few words."""
+    arrays = {name: parameter.array for name, parameter in model.named_parameters()}
+    broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if broken:  # gradients come from the loss: the parameter nearest to it was the first
+        return f"{len(broken)} of {len(arrays)} parameters are not finite; the one nearest to the loss is {broken[-1]}"
+    largest, name = max((float(np.abs(array).max()), name) for name, array in arrays.items())
+    where = "the loss is not finite" if first.where == "loss" else f"the output of {first.where} is not finite"
+    return f"{where}; the largest weight is {largest:.2g}, in {name}"

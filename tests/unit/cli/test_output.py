@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from backlight.cli import app, live, options, output, show_new, train
+from backlight.cli import app, live, output, train
 from backlight.core import ConfigError, RunError
 
 
@@ -41,6 +41,8 @@ def test_a_run_is_called_by_its_name_where_that_is_enough() -> None:
     assert output.called(Path("runs/net")) == "net"
     assert output.called(Path("elsewhere/net")) == "elsewhere/net"
     assert output.called(Path("net")) == "net"
+    assert output.called(Path("-x/net")) == "./-x/net"
+    assert output.called(Path("runs/net"), name=False) == "runs/net"
 
 
 @given(st.text(), st.floats())
@@ -68,26 +70,14 @@ def test_a_loss_fits_its_column(nats: float, digits: int) -> None:
     st.integers(40, 200),
 )
 def test_columns_are_as_wide_as_the_terminal_at_most(texts: list[str], width: int) -> None:
-    found = show_new._columns(texts, width)
+    found = live._columns(texts, width)
     longest = max(map(cell_len, texts))
     assert all(cell_len(line) <= max(width, longest + 2) for line in found)
     assert "".join(found).replace(" ", "") == "".join(texts)
 
 
-@pytest.mark.parametrize("hidden", ["", "x", "4,", "4;5", "1.5", "1e3"])
-def test_sizes_that_are_no_numbers(hidden: str) -> None:
-    with pytest.raises(ConfigError, match="--hidden takes whole numbers"):
-        options._sizes(hidden)
-
-
-def test_sizes() -> None:
-    assert options._sizes("200") == [200]
-    assert options._sizes("256, 128") == [256, 128]
-    assert options.ModelOptions(hidden=None).settings() == {}
-
-
 @pytest.mark.parametrize(
-    "name", ["a/b", "", ".", "..", ".hidden", "-x", "a\nb", "a\x1b", "\udcff", "x" * 256, "é" * 128]
+    "name", ["a/b", "", " ", "a ", " a", ".", "..", ".hidden", "-x", "a\nb", "a\x1b", "\udcff", "x" * 256, "é" * 128]
 )
 def test_names_that_are_no_folders(name: str) -> None:
     plan: Any = SimpleNamespace(model="mlp")

@@ -20,7 +20,7 @@ from backlight.figures.data import NoPictureError, Source, counted, learnt, meas
 from backlight.figures.pages import Page
 from backlight.runs import RunDirectory
 from backlight.sample import score_items
-from backlight.training import Plan, Recipe, load_model, prepare
+from backlight.training import Run, RunConfig, TrainConfig, load_model
 
 NAMES = [
     "emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "harper", "evelyn", "abigail", "liam", "noah",
@@ -31,7 +31,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "bigram": {},
     "mlp": {"context": 3, "embedding": 2, "hidden": [5]},
     "wavenet": {"context": 4, "embedding": 3, "hidden": 6},
-    "gpt": {"context": 6, "channels": 8, "layers": 2, "heads": 2, "dropout": 0.5},
+    "gpt": {"context": 6, "n_embd": 8, "n_layer": 2, "n_head": 2, "dropout": 0.5},
     "gru": {},
     "ngram": {"order": 3},
 }
@@ -45,15 +45,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], RunDirecto
 
     def run(model: str) -> RunDirectory:
         if model not in made:
-            recipe = None if model == "ngram" else Recipe(steps=8, batch_size=8, lr=0.01, evaluate_every=4)
-            plan = Plan(corpus=str(folder / "names.txt"), model=model, settings=SETTINGS[model], recipe=recipe, seed=3)
-            session = prepare(plan, folder / model)
-            if recipe is None:
-                session.count()
-            else:
-                session.trainer().fit()
-            session.result(steps=0 if recipe is None else 8, seconds=1.0)
-            made[model] = session.run
+            train = None if model == "ngram" else TrainConfig(steps=8, batch_size=8, lr=0.01, eval_interval=4)
+            config = RunConfig(
+                corpus=str(folder / "names.txt"), model=model, settings=SETTINGS[model], train=train, seed=3
+            )
+            trained = Run.create(config, folder / model)
+            trained.train()
+            made[model] = RunDirectory.open(folder / model)
         return made[model]
 
     return run
@@ -77,7 +75,7 @@ def pairs(items):
 
 def test_counts_are_those_of_the_training_part(source):
     one = source("mlp")
-    found = pairs(one.session.splits.train.items)
+    found = pairs(one.trained.splits.train.items)
     labels = one.labels
     for first, second in np.ndindex(one.counts.shape):
         assert one.counts[first, second] == found[labels[first], labels[second]]
@@ -95,7 +93,7 @@ def test_probabilities_of_each_row_sum_to_1_where_there_are_any(source):
 
 def test_firing_rates_are_how_often_each_character_is_read_last(source):
     one = source("mlp")
-    x = one.session.data["train"].batch(np.arange(len(one.session.data["train"]))).x[:, -1]
+    x = one.trained.data["train"].batch(np.arange(len(one.trained.data["train"]))).x[:, -1]
     rates = [bar.get_height() for bar in axes_of(counted.firing_rates(one))[0].patches]
     assert np.allclose(rates, np.bincount(x, minlength=len(one.labels)) / len(x))
 
@@ -165,10 +163,9 @@ def test_the_league_has_the_runs_on_the_same_text(source, runs):
     folder = runs("mlp").path.parent
     (folder / "other.txt").write_text("\n".join(name[::-1] for name in NAMES) + "\n")
     for name, text, seed in (("otherwise", "other.txt", 42), ("elsewhere", "names.txt", 7)):
-        plan = Plan(corpus=str(folder / text), model="ngram", settings={}, recipe=None, split_seed=seed)
-        stranger = prepare(plan, folder / name)
-        stranger.count()
-        stranger.result(steps=0, seconds=1.0)
+        config = RunConfig.of(str(folder / text), model="ngram", split_seed=seed)
+        stranger = Run.create(config, folder / name)
+        stranger.train()
     left, right = axes_of(training.league(source("mlp")))
     names = {text.get_text() for text in left.texts}
     assert {"bigram", "mlp", "ngram"} <= names
@@ -180,10 +177,9 @@ def test_the_league_has_the_runs_on_the_same_text(source, runs):
 
 def test_a_run_alone_has_no_league(tmp_path):
     (tmp_path / "names.txt").write_text("\n".join(NAMES) + "\n")
-    plan = Plan(corpus=str(tmp_path / "names.txt"), model="ngram", settings={"order": 2}, recipe=None)
-    session = prepare(plan, tmp_path / "runs" / "alone")
+    run = Run.create(RunConfig.of(str(tmp_path / "names.txt"), model="ngram", order=2), tmp_path / "runs" / "alone")
     with pytest.raises(NoPictureError, match="two finished runs or more"):
-        training.league(Source(session.run))
+        training.league(Source(run.store))
 
 
 @pytest.mark.parametrize("model", ["mlp", "gpt", "ngram"])
@@ -203,7 +199,7 @@ def test_next_characters_are_what_the_model_expects_after_the_text(source, model
 def test_without_a_text_half_an_item_is_read_and_its_next_character_marked(source):
     one = source("mlp")
     item = one.text
-    assert item in one.session.splits.dev.items
+    assert item in one.trained.splits.dev.items
     title = axes_of(predicting.next_characters(one))[0].get_title("left")
     half = len(item) // 2
     assert title.startswith(f"What comes after “{item[:half]}”: “{item[half]}” came, at ")
@@ -221,12 +217,11 @@ def test_surprise_is_the_score_of_each_character(source, model):
 def test_what_an_unsmoothed_model_never_saw_has_no_next_character(tmp_path):
     (tmp_path / "names.txt").write_text("\n".join(NAMES) + "\n")
     settings = {"order": 3, "smoothing": "add-k", "k": 0}
-    plan = Plan(corpus=str(tmp_path / "names.txt"), model="ngram", settings=settings, recipe=None)
-    session = prepare(plan, tmp_path / "run")
-    session.count()
+    run = Run.create(RunConfig.of(str(tmp_path / "names.txt"), model="ngram", **settings), tmp_path / "run")
+    run.count()
     with pytest.raises(NoPictureError, match="after this text the model has none"):
-        predicting.next_characters(Source(session.run, text="jjj"))
-    bars = axes_of(predicting.surprise(Source(session.run, text="jjj")))[0].patches
+        predicting.next_characters(Source(run.store, text="jjj"))
+    bars = axes_of(predicting.surprise(Source(run.store, text="jjj")))[0].patches
     assert len(bars) == 4
 
 
@@ -316,11 +311,10 @@ def test_maps_of_a_layer_are_those_of_its_tanh(source):
 
 def test_a_run_that_was_watched_shows_how_far_its_steps_went(source, tmp_path):
     (tmp_path / "names.txt").write_text("\n".join(NAMES) + "\n")
-    recipe = Recipe(steps=25, batch_size=8, lr=0.01)
-    plan = Plan(corpus=str(tmp_path / "names.txt"), model="mlp", settings=SETTINGS["mlp"], recipe=recipe, watch_every=5)
-    session = prepare(plan, tmp_path / "run")
-    session.trainer().fit()
-    (ax,) = axes_of(training.update_to_data(Source(session.run)))
+    config = RunConfig.of(str(tmp_path / "names.txt"), **SETTINGS["mlp"], steps=25, batch_size=8, watch_every=5)
+    run = Run.create(config, tmp_path / "run")
+    run.trainer().fit()
+    (ax,) = axes_of(training.update_to_data(Source(run.store)))
     hidden, output, thousandth = ax.lines
     assert hidden.get_xdata().tolist() == [*range(10), 10, 15, 20]
     assert (hidden.get_ydata() > 0).all()
@@ -359,31 +353,26 @@ def test_each_kind_of_model_has_its_pictures(source, runs, model):
 
 def test_what_needs_no_text_is_drawn_when_the_text_is_gone(tmp_path):
     (tmp_path / "names.txt").write_text("\n".join(NAMES) + "\n")
-    recipe = Recipe(steps=4, batch_size=4, lr=0.01)
-    plan = Plan(corpus=str(tmp_path / "names.txt"), model="mlp", settings=SETTINGS["mlp"], recipe=recipe)
-    session = prepare(plan, tmp_path / "run")
-    session.trainer().fit()
+    config = RunConfig.of(str(tmp_path / "names.txt"), **SETTINGS["mlp"], steps=4, batch_size=4)
+    run = Run.create(config, tmp_path / "run")
+    run.trainer().fit()
     (tmp_path / "names.txt").unlink()
-    one = Source(session.run)
+    one = Source(run.store)
     training.loss(one)
     learnt.embedding(one)
     with pytest.raises(NoPictureError, match="it needs the run's text"):
         counted.bigram_counts(one)
     with pytest.raises(NoPictureError, match=r"it needs a text\. Give one: --text TEXT"):
         predicting.surprise(one)
-    predicting.surprise(Source(session.run, text="emma"))
-    session.run.save_samples("emily\nava\n")
-    assert Source(session.run).text == "emily"
+    predicting.surprise(Source(run.store, text="emma"))
+    run.store.save_samples("emily\nava\n")
+    assert Source(run.store).text == "emily"
 
 
 def test_a_run_without_weights_has_its_loss_only(tmp_path):
     (tmp_path / "names.txt").write_text("\n".join(NAMES) + "\n")
-    plan = Plan(
-        corpus=str(tmp_path / "names.txt"), model="mlp", settings=SETTINGS["mlp"],
-        recipe=Recipe(steps=4, batch_size=4, lr=0.01),
-    )  # fmt: skip
-    session = prepare(plan, tmp_path / "run")
-    one = Source(session.run)
+    run = Run.create(RunConfig.of(str(tmp_path / "names.txt"), **SETTINGS["mlp"], steps=4), tmp_path / "run")
+    one = Source(run.store)
     for gather in (learnt.embedding, predicting.surprise):
         with pytest.raises(NoPictureError, match="it needs weights"):
             gather(one)
@@ -393,10 +382,9 @@ def test_a_run_without_weights_has_its_loss_only(tmp_path):
 
 def test_a_stream_gives_a_line_of_itself(tmp_path: Path):
     (tmp_path / "text.txt").write_text("".join(f"line {k} of a text that goes on and on\n" for k in range(200)))
-    plan = Plan(corpus=str(tmp_path / "text.txt"), model="ngram", settings={"order": 2}, recipe=None, mode="text")
-    session = prepare(plan, tmp_path / "run")
-    session.count()
-    one = Source(session.run)
+    run = Run.create(RunConfig.of(str(tmp_path / "text.txt"), model="ngram", order=2, mode="text"), tmp_path / "run")
+    run.count()
+    one = Source(run.store)
     assert one.text.endswith("and on")
     assert "\n" not in one.text
     labels = [text.get_text() for text in axes_of(predicting.surprise(one))[0].texts]
@@ -412,6 +400,6 @@ def test_more_characters_than_a_table_can_show_are_refused(source, monkeypatch):
 
 def test_a_text_from_standard_input_is_gone(source):
     one = source("mlp")
-    one.plan = replace(one.plan, corpus="-")
+    one.config = replace(one.config, corpus="-")
     with pytest.raises(NoPictureError, match="standard input"):
         counted.bigram_counts(one)

@@ -12,7 +12,7 @@ from backlight.gradcheck.row import DIFFERENCES_BOUND, TORCH_BOUND, Row
 from backlight.models import MODELS
 from backlight.nn import Linear
 
-NEURAL = [name for name, rung in MODELS.items() if not rung.counted]
+NEURAL = [name for name, spec in MODELS.items() if not spec.counted]
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +124,7 @@ def test_what_is_wrong_by_either_measure_is_wrong():
 def test_models_without_gradients_are_refused():
     with pytest.raises(ConfigError, match=r"bigram, mlp, .* got ngram, which counts"):
         suite.check_model("ngram", 1)
-    with pytest.raises(ConfigError, match="must be one of"):
+    with pytest.raises(ConfigError, match="there is no model 'transformer'"):
         suite.check_model("transformer", 1)
 
 

@@ -135,7 +135,7 @@ def test_rows_of_another_length_are_refused_in_one_line(x, rng):
 
 @pytest.mark.parametrize("size", [1, 0, -3])
 def test_vocabulary_has_the_boundary_and_a_character(size):
-    with pytest.raises(ConfigError, match=f"at least one character; got {size}") as error:
+    with pytest.raises(ConfigError, match=f"the boundary and one character; got {size}") as error:
         BigramConfig(vocabulary_size=size)
     assert "\n" not in str(error.value)
 

@@ -9,12 +9,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from backlight.autograd import Tensor
 from backlight.core import NOT_A_TARGET, Batch, ConfigError, ShapeError
-from backlight.models import GPT, GPTConfig, LanguageModel, rung, settings_of
+from backlight.models import GPT, GPTConfig, LanguageModel, model_spec, settings_of
 from backlight.optim import AdamW
 
 
 def small(rng, **sizes):
-    settings = {"vocabulary_size": 7, "context": 5, "channels": 6, "layers": 2, "heads": 2, "dropout": 0.0} | sizes
+    settings = {"vocabulary_size": 7, "context": 5, "n_embd": 6, "n_layer": 2, "n_head": 2, "dropout": 0.0} | sizes
     return GPT(GPTConfig(**settings), rng=rng)
 
 
@@ -71,7 +71,7 @@ def test_parameter_count(rng):
 
 
 @pytest.mark.parametrize("tie_weights", [False, True])
-@pytest.mark.parametrize("sizes", [{}, {"channels": 128, "context": 64, "vocabulary_size": 65}, {"layers": 12}])
+@pytest.mark.parametrize("sizes", [{}, {"n_embd": 128, "context": 64, "vocabulary_size": 65}, {"n_layer": 12}])
 def test_first_loss_is_that_of_a_guess(sizes, tie_weights, rng):
     model = GPT(GPTConfig(**{"vocabulary_size": 27, "dropout": 0.0} | sizes, tie_weights=tie_weights), rng=rng)
     batch = batch_of(model, 50, rng)
@@ -82,7 +82,7 @@ def test_signals_keep_their_size_through_many_layers(rng):
     """The residual projections' scale: without it the variance would grow with every block."""
     spread = []
     for layers in (2, 24):
-        model = GPT(GPTConfig(vocabulary_size=27, layers=layers, dropout=0.0), rng=rng)
+        model = GPT(GPTConfig(vocabulary_size=27, n_layer=layers, dropout=0.0), rng=rng)
         spread.append(model._read_whole(batch_of(model, 50, rng).x).numpy().std())
     assert spread[1] < 1.6 * spread[0]  # without it, more than 3 times
 
@@ -178,7 +178,7 @@ def test_dropout_is_of_vectors_of_weights_and_of_what_blocks_add(rng):
 
 def test_learns_to_look_back(rng):
     """The last character is the first one again: only attention can fetch it."""
-    model = small(rng, channels=16)
+    model = small(rng, n_embd=16)
     optimiser = AdamW(model.parameters(), lr=1e-2)
     for _ in range(200):
         x = rng.integers(0, 7, (64, 5))
@@ -207,27 +207,27 @@ def test_more_than_the_context_is_refused_in_one_line(rng):
 
 
 def test_default_on_names_has_the_parameters_that_it_says():
-    model = GPT(rung("gpt").configure({"vocabulary_size": 27}), rng=np.random.default_rng(0))
+    model = GPT(model_spec("gpt").configure({"vocabulary_size": 27}), rng=np.random.default_rng(0))
     assert 204_000 <= model.num_parameters() < 210_000
-    assert rung("gpt").configure(settings_of(model.config)) == model.config
+    assert model_spec("gpt").configure(settings_of(model.config)) == model.config
 
 
 def test_config_goes_through_json():
-    config = GPTConfig(vocabulary_size=27, channels=32, tie_weights=True)
+    config = GPTConfig(vocabulary_size=27, n_embd=32, tie_weights=True)
     assert GPTConfig(**json.loads(json.dumps(asdict(config)))) == config
 
 
 @pytest.mark.parametrize(
     ("wrong", "rule"),
     [
-        ({"vocabulary_size": 1}, "at least one character; got 1"),
+        ({"vocabulary_size": 1}, "the boundary and one character; got 1"),
         ({"context": 0}, r"context must be from 1 to .*; got 0\b"),
-        ({"layers": 0}, r"layers must be from 1 to .*; got 0\b"),
-        ({"heads": -1}, r"heads must be from 1 to .*; got -1\b"),
-        ({"channels": 10_000_000}, r"channels must be from 1 to 1,000,000; got 10000000\b"),
-        ({"channels": 30, "heads": 4}, "channels must be a multiple of heads.*got 30 channels and 4 heads. Try 32"),
-        ({"dropout": 1.0}, "dropout is a share, at least 0 and below 1; got 1.0"),
-        ({"dropout": float("nan")}, "dropout is a share"),
+        ({"n_layer": 0}, r"n_layer must be from 1 to .*; got 0\b"),
+        ({"n_head": -1}, r"n_head must be from 1 to .*; got -1\b"),
+        ({"n_embd": 10_000_000}, r"n_embd must be from 1 to 1,000,000; got 10000000\b"),
+        ({"n_embd": 30, "n_head": 4}, "n_embd must be a multiple of n_head.*got n_embd 30 and n_head 4. Try n_embd 32"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1; got 1.0"),
+        ({"dropout": float("nan")}, "dropout must be"),
     ],
 )
 def test_sizes_out_of_range_are_one_line(wrong, rule):

@@ -244,12 +244,12 @@ def test_config_goes_through_json(config, sizes):
 @pytest.mark.parametrize(
     ("wrong", "rule"),
     [
-        ({"vocabulary_size": 1}, "at least one character; got 1"),
+        ({"vocabulary_size": 1}, "the boundary and one character; got 1"),
         ({"context": 0}, r"context must be .*\b1\b.*; got 0\b"),
         ({"embedding": -2}, r"embedding must be .*\b1\b.*; got -2\b"),
         ({"hidden": (5, 0)}, r"hidden must be .*\b1\b.*; got 0\b"),
-        ({"hidden": ()}, "hidden must name at least one layer; got none"),
-        ({"dropout": 1.0}, "dropout is a share, at least 0 and below 1; got 1.0"),
+        ({"hidden": ()}, "hidden must have from 1 to 100 numbers; got 0"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1; got 1.0"),
     ],
 )
 def test_sizes_out_of_range_are_one_line(wrong, rule):

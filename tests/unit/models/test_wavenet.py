@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from backlight.core import Batch, ConfigError, ShapeError
-from backlight.models import MLP, MLPConfig, WaveNet, WaveNetConfig, rung
+from backlight.models import MLP, MLPConfig, WaveNet, WaveNetConfig, model_spec
 from backlight.nn import BatchNorm1d, Linear, Tanh, fold, update_bn
 from backlight.optim import AdamW
 from backlight.text import Vocabulary, Windows
@@ -88,7 +88,7 @@ def test_mlp_normalises_before_each_tanh_and_has_no_bias_there(rng):
         ({"context": 0}, "context must be from 1 to .*; got 0"),
         ({"embedding": 0}, "embedding must be from 1 to .*; got 0"),
         ({"hidden": -3}, "hidden must be from 1 to .*; got -3"),
-        ({"vocabulary_size": 1}, "at least one character; got 1"),
+        ({"vocabulary_size": 1}, "the boundary and one character; got 1"),
     ],
 )
 def test_sizes_out_of_range_are_one_line(wrong, rule):
@@ -103,9 +103,9 @@ def test_config_goes_through_json():
 
 
 def test_a_list_of_one_will_do_for_a_number():
-    assert rung("wavenet").configure({"vocabulary_size": 7, "hidden": [5]}).hidden == 5
+    assert model_spec("wavenet").configure({"vocabulary_size": 7, "hidden": [5]}).hidden == 5
     with pytest.raises(ConfigError, match=r"hidden of wavenet is one number; got 5, 4\. Give the first") as error:
-        rung("wavenet").configure({"vocabulary_size": 7, "hidden": [5, 4]})
+        model_spec("wavenet").configure({"vocabulary_size": 7, "hidden": [5, 4]})
     assert "\n" not in str(error.value)
 
 

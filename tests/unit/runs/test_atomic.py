@@ -1,7 +1,6 @@
 """A write that fails changes nothing, says so in one line, and leaves nothing behind."""
 
 import errno
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -205,18 +204,18 @@ def test_a_sweep_spares_what_a_living_process_writes(tmp_path: Path, monkeypatch
 
 
 def test_a_sweep_between_making_and_locking_costs_another_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, swept = fcntl.flock, []
+    real, locked = atomic.lock, []
 
-    def flock_too_late(descriptor: int, operation: int) -> None:
-        if operation == fcntl.LOCK_EX and len(swept) < 2:
-            swept.append(operation)
+    def lock_too_late(descriptor: int) -> None:
+        locked.append(descriptor)
+        if len(locked) in {1, 4}:  # the first try of each; the calls after them are the sweep's and the second try's
             sweep(tmp_path)
-        real(descriptor, operation)
+        real(descriptor)
 
-    monkeypatch.setattr(fcntl, "flock", flock_too_late)
+    monkeypatch.setattr(atomic, "lock", lock_too_late)
     write_atomically(tmp_path / "file", b"data")
     create_folder_atomically(tmp_path / "run", {"config": b"data"})
-    assert len(swept) == 2
+    assert len(locked) == 6
     assert names(tmp_path) == ["file", "run"]
 
 

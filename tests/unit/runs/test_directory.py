@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backlight.core import RunError
-from backlight.runs import FORMAT, RunDirectory
-from backlight.runs import lock as lock_module
+from backlight.runs import FORMAT, RunDirectory, extra_files, locking, new_files
 
 CONFIG = {"model": {"name": "mlp", "context": 3}, "corpus": "names", "seed": 42, "split": (0.8, 0.1, 0.1)}
 VOCABULARY = {"characters": [".", "a", "é", "字", "😀", "\n"]}
@@ -22,7 +21,7 @@ VOCABULARY = {"characters": [".", "a", "é", "字", "😀", "\n"]}
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
-    return RunDirectory.create(tmp_path / "runs" / "names-mlp-1", config=CONFIG, vocabulary=VOCABULARY)
+    return RunDirectory.create(tmp_path / "runs" / "names-mlp-1", new_files(config=CONFIG, vocabulary=VOCABULARY))
 
 
 def names(folder: Path) -> list[str]:
@@ -84,17 +83,30 @@ def test_weights_and_checkpoint_are_kept_apart(run: RunDirectory) -> None:
 
 def test_seen(tmp_path: Path, rng: np.random.Generator) -> None:
     hashes = rng.integers(0, 2**64, 1000, dtype=np.uint64)
-    run = RunDirectory.create(tmp_path / "run", config={}, vocabulary={}, seen=hashes)
+    run = RunDirectory.create(
+        tmp_path / "run", new_files(config={}, vocabulary={}) | extra_files(seen=hashes, corpus=None)
+    )
     np.testing.assert_array_equal(run.load_training_hashes(), hashes, strict=True)
 
 
-RECORDS = st.lists(st.dictionaries(st.text(), st.integers() | st.text() | st.none() | st.floats(0, 9)))
+KNOWN = {"step", "loss", "lr", "dev_nats", "train_nats", "seconds", "characters_per_second"}
+OTHERS = st.dictionaries(st.text().filter(lambda key: key not in KNOWN), st.integers() | st.text() | st.floats(0, 9))
+RECORDS = st.lists(
+    st.builds(
+        lambda step, name, nats, others: {"step": step, name: nats, **others},
+        st.integers(0), st.sampled_from(["loss", "dev_nats"]), st.none() | st.floats(0, 9), OTHERS,
+    )
+)  # fmt: skip
 
 
 @given(RECORDS)
 def test_metrics_one_object_a_line(tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]) -> None:
     folder = tmp_path_factory.getbasetemp() / "metrics"
-    run = RunDirectory.open(folder) if folder.exists() else RunDirectory.create(folder, config={}, vocabulary={})
+    run = (
+        RunDirectory.open(folder)
+        if folder.exists()
+        else RunDirectory.create(folder, new_files(config={}, vocabulary={}))
+    )
     run.save_metrics(records)
     assert run.load_metrics() == records
     assert (folder / "metrics.jsonl").read_bytes().count(b"\n") == len(records)
@@ -121,17 +133,17 @@ def test_an_existing_folder_file_or_link_is_not_overwritten(tmp_path: Path) -> N
     before = names(tmp_path)
     for name in before:
         with pytest.raises(RunError, match=f"{name} exists already"):
-            RunDirectory.create(tmp_path / name, config={}, vocabulary={})
+            RunDirectory.create(tmp_path / name, new_files(config={}, vocabulary={}))
     assert names(tmp_path) == before
     with pytest.raises(RunError, match="Cannot write"):
-        RunDirectory.create(tmp_path / "file" / "run", config={}, vocabulary={})
+        RunDirectory.create(tmp_path / "file" / "run", new_files(config={}, vocabulary={}))
 
 
 def test_what_the_run_writes_itself_may_not_be_given(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="got format"):
-        RunDirectory.create(tmp_path / "run", config={"format": 3}, vocabulary={})
+        RunDirectory.create(tmp_path / "run", new_files(config={"format": 3}, vocabulary={}))
     with pytest.raises(RunError, match="got sha256"):
-        RunDirectory.create(tmp_path / "run", config={}, vocabulary={"sha256": "x"})
+        RunDirectory.create(tmp_path / "run", new_files(config={}, vocabulary={"sha256": "x"}))
     assert names(tmp_path) == []
 
 
@@ -145,13 +157,13 @@ def test_nothing_there_a_file_and_another_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("found", "remedy"),
-    [(FORMAT + 1, "Upgrade Backlight"), (FORMAT - 1, r"Use Backlight 9\.9\.9"), (-5, "Use Backlight")],
+    [(FORMAT + 1, "Upgrade Backlight"), (0, r"Use Backlight 9\.9\.9"), (-5, "Use Backlight")],
 )
 def test_another_format_says_which_and_what_to_do(run: RunDirectory, found: int, remedy: str) -> None:
     edit(run.path / "config.json", format=found, backlight="9.9.9")
     message = refused(run.path, remedy)
     assert f"has format {found}" in message
-    assert f"reads runs of format {FORMAT}" in message
+    assert f"reads runs of format 1 to {FORMAT}" in message
 
 
 @pytest.mark.parametrize("found", [None, "1", True, 1.5, [1]])
@@ -171,6 +183,71 @@ def test_a_vocabulary_with_one_character_changed(run: RunDirectory) -> None:
     path = run.path / "vocabulary.json"
     path.write_text(path.read_text().replace('"a"', '"b"'))
     refused(run.path, "does not match its checksum")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"seed": 42', '"seed": 43'), ('"context": 3', '"context": 4'), ("0.8", "0.7")]
+)
+def test_a_config_with_one_value_changed(run: RunDirectory, old: str, new: str) -> None:
+    path = run.path / "config.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    message = refused(run.path, "it was changed after the run was made")
+    assert "Put it back as it was, or start a new run." in message
+    path.write_text(text)
+    assert RunDirectory.open(run.path) == run
+
+
+def test_a_config_may_be_laid_out_otherwise_and_its_text_may_have_moved(tmp_path: Path) -> None:
+    config = {"corpus": {"name": "old.txt", "mode": "items", "sha256": "0"}, "seed": 1}
+    run = RunDirectory.create(tmp_path / "run", new_files(config=config, vocabulary={}))
+    path = run.path / "config.json"
+    values = json.loads(path.read_text())
+    values["corpus"]["name"] = "new.txt"
+    path.write_text(json.dumps(dict(reversed(values.items()))))
+    assert RunDirectory.open(run.path).config["corpus"]["name"] == "new.txt"
+    values["corpus"]["sha256"] = "1"
+    path.write_text(json.dumps(values))
+    refused(run.path, "it was changed")
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocabulary.json", "metrics.jsonl"])
+def test_a_pipe_or_a_device_is_no_file(run: RunDirectory, name: str) -> None:
+    """A pipe would keep its reader waiting; /dev/zero never ends."""
+    for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+        (run.path / name).unlink(missing_ok=True)
+        make(run.path / name)
+        if name == "metrics.jsonl":
+            assert run.load_metrics() == []
+        else:
+            refused(run.path, "it is not a regular file")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("{}", '"step" is not'), ('{"loss": 1}', '"step" is not'), ('{"step": "3", "loss": 1}', '"step" is not'),
+        ('{"step": -1, "loss": 1}', '"step" is not'), ('{"step": 1.5, "loss": 1}', '"step" is not'),
+        ('{"step": true, "loss": 1}', '"step" is not'), ('{"step": 3}', 'neither "loss" nor "dev_nats"'),
+        ('{"step": 3, "loss": "x"}', '"loss" is not a number'), ('{"step": 3, "dev_nats": [1]}', '"dev_nats" is not'),
+        ('{"step": 3, "loss": 1e400}', "1e400 is not a finite number"), ('{"step": 3, "loss": NaN}', "NaN is not"),
+        ('{"step": 3, "loss": -Infinity}', "-Infinity is not"), ("[1]", "expected a JSON object"),
+    ],
+)  # fmt: skip
+def test_a_line_of_metrics_that_was_edited(run: RunDirectory, line: str, says: str) -> None:
+    run.write("metrics.jsonl", b'{"step": 0, "dev_nats": null}\n' + line.encode() + b"\n")
+    with pytest.raises(RunError) as error:
+        run.load_metrics()
+    assert f"metrics.jsonl is damaged: line 2: {says}" in str(error.value).replace("not valid JSON (", "")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", ['"x"', "[1]", "true", "1e400"])
+def test_a_result_that_was_edited(run: RunDirectory, value: str) -> None:
+    run.write("result.json", f'{{"run": "a", "dev_nats": {value}}}'.encode())
+    with pytest.raises(RunError, match=r"result\.json is damaged"):
+        run.load_result()
 
 
 def test_a_vocabulary_that_is_missing(run: RunDirectory) -> None:
@@ -209,7 +286,7 @@ def test_broken_weights_cannot_be_had_back_from_a_checkpoint(run: RunDirectory) 
 
 
 def test_garbled_metrics_samples_and_result_give_one_line(run: RunDirectory) -> None:
-    (run.path / "metrics.jsonl").write_bytes(b'{"step": 1}\n{"step"\n')
+    (run.path / "metrics.jsonl").write_bytes(b'{"step": 1, "loss": 2}\n{"step"\n')
     (run.path / "samples.txt").write_bytes(b"a\xff")
     (run.path / "result.json").write_bytes(b"[]")
     for load, reason in ((run.load_metrics, "line 2: "), (run.load_samples, "byte 1"), (run.load_result, "a list")):
@@ -223,7 +300,7 @@ def test_a_full_disk_keeps_every_old_file(run: RunDirectory, monkeypatch: pytest
         return [
             lambda: run.save_weights({"w": np.full(9, number)}, {}),
             lambda: run.save_checkpoint({"w": np.full(9, number)}, {}),
-            lambda: run.save_metrics([{"step": number}]),
+            lambda: run.save_metrics([{"step": number, "loss": 1.0}]),
             lambda: run.save_samples(f"{number}"),
             lambda: run.save_result({"steps": number}),
         ]
@@ -254,6 +331,13 @@ def test_one_trains_at_a_time(run: RunDirectory) -> None:
         pytest.fail("two hold one run")
 
 
+def test_deleting_the_holders_name_lets_nobody_in(run: RunDirectory) -> None:
+    with run.lock():
+        (run.path / ".lock").unlink()
+        with pytest.raises(RunError, match="being trained by another process"), run.lock():
+            pytest.fail("two hold one run")
+
+
 def test_a_failure_inside_the_lock_frees_it(run: RunDirectory) -> None:
     with pytest.raises(KeyError), run.lock():
         raise KeyError
@@ -261,13 +345,15 @@ def test_a_failure_inside_the_lock_frees_it(run: RunDirectory) -> None:
         pass
 
 
-@pytest.mark.parametrize("call", ["open", "pwrite", "ftruncate"])
-def test_a_lock_that_cannot_be_written(run: RunDirectory, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    def refuse(*_: object) -> int:
+@pytest.mark.parametrize("call", [(os, "open"), (Path, "write_text")], ids=["open", "write"])
+def test_a_lock_that_cannot_be_written(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, call: tuple[Any, str]
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
         raise OSError(errno.EROFS, "Read-only file system")
 
     with monkeypatch.context() as patch:
-        patch.setattr(lock_module.os, call, refuse)
+        patch.setattr(*call, refuse)
         with pytest.raises(RunError, match="can only be read; the run is untouched"), run.lock():
             pytest.fail("not held")
     with run.lock():
@@ -278,6 +364,6 @@ def test_a_disk_without_locks(run: RunDirectory, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object) -> int:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock_module.fcntl, "flock", refuse)
+    monkeypatch.setattr(locking.fcntl, "flock", refuse)
     with pytest.raises(RunError, match="no locks available"), run.lock():
         pytest.fail("not held")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backlight.runs import RunDirectory, write_atomically
+from backlight.runs import RunDirectory, new_files, write_atomically
 
 BLOCK = 4096
 KILLS = 20
@@ -29,11 +29,11 @@ for version in itertools.count():
 AT_EVERY_CALL = """
 import fcntl, itertools, os, signal, sys
 from pathlib import Path
-from backlight.runs import RunDirectory, write_atomically
+from backlight.runs import RunDirectory, new_files, write_atomically
 
 target = Path(sys.argv[1])
 def rewrite(): write_atomically(target, b"new!" * 1000)
-def create(): RunDirectory.create(target, config={"seed": 1}, vocabulary={"characters": ["a"]})
+def create(): RunDirectory.create(target, new_files(config={"seed": 1}, vocabulary={"characters": ["a"]}))
 action = {"rewrite": rewrite, "create": create}[sys.argv[2]]
 
 def deadly(module, name, last):
@@ -112,7 +112,7 @@ def go_on(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_killed_at_every_system_call_of_a_rewrite(tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path / "run", config={}, vocabulary={})
+    run = RunDirectory.create(tmp_path / "run", new_files(config={}, vocabulary={}))
     old, new, path = b"old" * 1000, b"new!" * 1000, run.path / "samples.txt"
     path.write_bytes(old)
     kills = leftovers = 0
@@ -153,11 +153,11 @@ def test_killed_at_every_system_call_of_making_a_run(tmp_path: Path) -> None:
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path / "run", config={}, vocabulary={})
+    run = RunDirectory.create(tmp_path / "run", new_files(config={}, vocabulary={}))
     hold = """
 import sys
 from pathlib import Path
-from backlight.runs import RunDirectory
+from backlight.runs import RunDirectory, new_files
 with RunDirectory.open(Path(sys.argv[1])).lock():
     print("held", flush=True)
     sys.stdin.readline()

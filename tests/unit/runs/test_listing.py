@@ -1,12 +1,14 @@
 """Names for new runs, and a summary of each."""
 
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from backlight.core import RunError
-from backlight.runs import RunDirectory, list_runs, new_run_path
+from backlight.runs import RunDirectory, list_runs, new_files, new_run_path, store
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_a_corpus_s_name_becomes_a_folder_s(tmp_path: Path, corpus: str, name: s
     path = new_run_path(tmp_path / "runs", corpus, "mlp")
     assert path == tmp_path / "runs" / f"{name}-mlp-1"
     assert not path.parent.exists()
-    RunDirectory.create(path, config={}, vocabulary={})
+    RunDirectory.create(path, new_files(config={}, vocabulary={}))
     assert new_run_path(tmp_path / "runs", corpus, "mlp").name == f"{name}-mlp-2"
 
 
@@ -63,7 +65,8 @@ def test_what_is_not_a_run_is_not_listed(tmp_path: Path) -> None:
 def test_each_state_of_a_run(tmp_path: Path) -> None:
     config = {"model": {"name": "mlp"}, "corpus": "names", "parameters": 11}
     started, stopped, finished = (
-        RunDirectory.create(tmp_path / f"names-mlp-{number}", config=config, vocabulary={}) for number in (2, 9, 10)
+        RunDirectory.create(tmp_path / f"names-mlp-{number}", new_files(config=config, vocabulary={}))
+        for number in (2, 9, 10)
     )
     records = [{"step": 10, "dev_nats": 2.5}, {"step": 20, "dev_nats": 2.2}, {"step": 30, "dev_nats": float("nan")}]
     for run in (stopped, finished):
@@ -81,11 +84,18 @@ def test_each_state_of_a_run(tmp_path: Path) -> None:
         assert summary.created == run.config["created"]
 
 
-def test_oldest_first_and_ten_after_nine(tmp_path: Path) -> None:
+def test_oldest_first_and_ten_after_nine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock(datetime):
+        today = ""
+
+        @classmethod
+        def now(cls, tz: Any = None) -> "Clock":
+            return cls.fromisoformat(cls.today).replace(tzinfo=tz)
+
+    monkeypatch.setattr(store, "datetime", Clock)
     for name, created in (("a-10", "2024-05-01"), ("a-9", "2024-05-01"), ("a-1", "2024-06-01"), ("z-1", "2024-01-01")):
-        path = RunDirectory.create(tmp_path / name, config={}, vocabulary={}).path / "config.json"
-        text = path.read_text()
-        path.write_text(text.replace(RunDirectory.open(path.parent).config["created"], created))
+        Clock.today = created
+        RunDirectory.create(tmp_path / name, new_files(config={}, vocabulary={}))
     (tmp_path / "0-broken").mkdir()
     (tmp_path / "0-broken" / "config.json").touch()
     assert [run.path.name for run in list_runs(tmp_path)] == ["z-1", "a-9", "a-10", "a-1", "0-broken"]
@@ -93,7 +103,7 @@ def test_oldest_first_and_ten_after_nine(tmp_path: Path) -> None:
 
 def test_runs_that_cannot_be_opened_are_listed_with_their_problem(tmp_path: Path) -> None:
     for name in ("a", "b", "c", "d"):
-        RunDirectory.create(tmp_path / name, config={"model": "mlp"}, vocabulary={})
+        RunDirectory.create(tmp_path / name, new_files(config={"model": "mlp"}, vocabulary={}))
     (tmp_path / "a" / "config.json").write_text('{"format": 7}')
     (tmp_path / "b" / "vocabulary.json").write_text("{")
     (tmp_path / "c" / "metrics.jsonl").write_text("x")
@@ -105,7 +115,11 @@ def test_runs_that_cannot_be_opened_are_listed_with_their_problem(tmp_path: Path
 
 
 def test_a_config_of_odd_values_is_still_listed(tmp_path: Path) -> None:
-    RunDirectory.create(tmp_path / "a", config={"model": ["x"], "corpus": 3, "parameters": "many"}, vocabulary={})
-    RunDirectory.open(tmp_path / "a").save_metrics([{"step": "x", "dev_nats": True}, {}])
+    RunDirectory.create(
+        tmp_path / "a", new_files(config={"model": ["x"], "corpus": 3, "parameters": "many"}, vocabulary={})
+    )
     (found,) = list_runs(tmp_path)
     assert (found.model, found.corpus, found.parameters, found.step, found.dev_nats) == (None,) * 5
+    RunDirectory.open(tmp_path / "a").save_metrics([{"step": "x", "dev_nats": True}, {}])
+    (found,) = list_runs(tmp_path)
+    assert "metrics.jsonl is damaged: line 1" in str(found.problem)

@@ -14,7 +14,7 @@ from backlight.text import Vocabulary
 
 
 def gpt(rng, **sizes):
-    model = GPT(GPTConfig(**{"vocabulary_size": 5, "context": 6, "channels": 8, "layers": 2} | sizes), rng=rng)
+    model = GPT(GPTConfig(**{"vocabulary_size": 5, "context": 6, "n_embd": 8, "n_layer": 2} | sizes), rng=rng)
     for parameter in model.parameters():  # larger than at first, so that characters matter
         parameter.array[...] += 0.3 * rng.standard_normal(parameter.shape)
     return model.eval()
@@ -29,7 +29,7 @@ def mlp(rng):
 
 
 @pytest.mark.parametrize("prefix", [1, 2, 5, 6])
-@pytest.mark.parametrize("sizes", [{}, {"tie_weights": True}, {"context": 1}, {"dropout": 0.5, "heads": 8}], ids=str)
+@pytest.mark.parametrize("sizes", [{}, {"tie_weights": True}, {"context": 1}, {"dropout": 0.5, "n_head": 8}], ids=str)
 def test_cached_and_uncached_logits_agree(sizes, prefix, rng):
     """Also while rows leave the batch, and beyond the context."""
     model = gpt(rng, **sizes)

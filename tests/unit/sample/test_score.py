@@ -106,11 +106,25 @@ def test_labels_are_visible(make_table):
     assert labels[-1] != "."
 
 
-@pytest.mark.parametrize("items", [["ab", "x1", "c"], ["é"]])
-def test_a_character_that_is_not_covered_is_named(chain, abc, items):
-    with pytest.raises(VocabularyError, match=r"U\+00(78|E9)") as caught:
+def test_an_item_with_an_unknown_character_costs_everything_and_the_others_what_they_do(chain, abc):
+    unknown, known = "xb\n", ["ab", "c"]
+    scores = score_items(chain, abc, [known[0], unknown, known[1], "é"])
+    assert [scores[0], scores[2]] == score_items(chain, abc, known)
+    assert [scores[1].nats, scores[3].nats] == [math.inf, math.inf]
+    assert [score.unknown for score in scores] == ["", "\nx", "", "é"]
+    labels, nats = zip(*scores[1].per_character, strict=True)
+    assert labels == ("x", "b", "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}", ".")
+    assert nats[0] == nats[2] == math.inf
+    assert math.isnan(nats[1])
+    assert math.isnan(nats[3])
+    assert {score.text for score in order(scores) if math.isinf(score.nats)} >= {unknown, "é"}
+    assert len(score_items(chain, abc, ["é"], ends=False)[0].per_character) == 1
+
+
+@pytest.mark.parametrize("items", [["ab", 3], [None], [b"ab"]])
+def test_what_is_scored_must_be_strings(chain, abc, items):
+    with pytest.raises(DataError, match="must be strings; got"):
         score_items(chain, abc, items)
-    assert "\n" not in str(caught.value)
 
 
 def test_nothing_to_score(chain, abc):

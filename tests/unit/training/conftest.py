@@ -1,20 +1,19 @@
-"""A text, a network and a recipe that take milliseconds."""
+"""A text, a network and a training that take milliseconds."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backlight.training import Plan, Recipe, Session, prepare
+from backlight.training import Run, RunConfig, TrainConfig
 
 NAMES = [
     "emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "harper", "evelyn", "abigail", "liam", "noah",
     "oliver", "james", "elijah", "william", "henry", "lucas", "benjamin", "theodore", "mateo", "levi", "sebastian",
 ]  # fmt: skip
 
-RECIPE = Recipe(steps=30, batch_size=8, lr=0.01, warmup=5, evaluate_every=7)
+TRAINING = {"steps": 30, "batch_size": 8, "lr": 0.01, "warmup": 5, "eval_interval": 7}
 
 
 @pytest.fixture
@@ -25,18 +24,18 @@ def names(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make(names: Path, tmp_path: Path) -> Callable[..., Session]:
-    """Return a new session: `make("name of the run", settings of the recipe)`; `plan` changes the plan."""
+def make(names: Path, tmp_path: Path) -> Callable[..., Run]:
+    """Return a new run: `make("its name", training settings)`; `config` changes the rest of its configuration."""
 
-    def made(name: str, *, plan: dict[str, Any] | None = None, **changes: Any) -> Session:
+    def made(name: str, *, config: dict[str, Any] | None = None, **changes: Any) -> Run:
         whole: dict[str, Any] = {
             "corpus": str(names),
             "model": "mlp",
             "settings": {"context": 3, "embedding": 2, "hidden": [5]},
-            "recipe": replace(RECIPE, **changes),
+            "train": TrainConfig(**{**TRAINING, **changes}),
             "seed": 3,
-            **(plan or {}),
+            **(config or {}),
         }
-        return prepare(Plan(**whole), tmp_path / name)
+        return Run.create(RunConfig(**whole), tmp_path / name)
 
     return made

@@ -99,7 +99,7 @@ def trained(stepper, *, sizes=(8,) * 12, **settings):
 
 
 SIZES = {"vocabulary_size": 6, "embedding": 4}
-GPT_SIZES = {"vocabulary_size": 6, "context": 5, "channels": 6, "layers": 2, "heads": 2, "dropout": 0.2}
+GPT_SIZES = {"vocabulary_size": 6, "context": 5, "n_embd": 6, "n_layer": 2, "n_head": 2, "dropout": 0.2}
 LADDER = {
     "mlp": lambda rng: MLP(MLPConfig(context=3, hidden=(5,), direct=True, **SIZES), rng=rng),
     "batch norm": lambda rng: MLP(MLPConfig(context=3, hidden=(5, 7), batch_norm=True, **SIZES), rng=rng),

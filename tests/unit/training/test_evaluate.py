@@ -72,7 +72,7 @@ NETWORKS = {
     "mlp": lambda V, rng: MLP(MLPConfig(vocabulary_size=V, context=3, embedding=2, hidden=(5,)), rng=rng),
     "batch norm": lambda V, rng: MLP(MLPConfig(vocabulary_size=V, context=3, hidden=(5,), batch_norm=True), rng=rng),
     "wavenet": lambda V, rng: WaveNet(WaveNetConfig(vocabulary_size=V, context=4, embedding=2, hidden=5), rng=rng),
-    "gpt": lambda V, rng: GPT(GPTConfig(vocabulary_size=V, context=5, channels=4, layers=2, heads=2), rng=rng),
+    "gpt": lambda V, rng: GPT(GPTConfig(vocabulary_size=V, context=5, n_embd=4, n_layer=2, n_head=2), rng=rng),
 }
 
 
@@ -96,7 +96,7 @@ def test_kernels_judge_as_numpy_does(
 def test_whole_batches_of_any_size_are_judged(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream of text has no padding but at its end, and its last chunk may be of any size."""
     monkeypatch.setattr(evaluate, "BATCH_TARGETS", 40)
-    model = GPT(GPTConfig(vocabulary_size=VOCABULARY.size, context=5, channels=8, layers=1, heads=2), rng=rng).eval()
+    model = GPT(GPTConfig(vocabulary_size=VOCABULARY.size, context=5, n_embd=8, n_layer=1, n_head=2), rng=rng).eval()
     for rows in (24, 25, 28):  # 40 targets at a time: 8 rows, and none, 1 or 4 at the end
         data = dataset(model, VOCABULARY, ["".join(ITEMS * 3)[: 5 * rows]], ends=False)
         assert len(data) == rows
@@ -106,7 +106,7 @@ def test_whole_batches_of_any_size_are_judged(rng: np.random.Generator, monkeypa
 
 
 def test_a_network_in_training_mode_is_judged_with_what_it_drops(rng: np.random.Generator) -> None:
-    model = GPT(GPTConfig(vocabulary_size=VOCABULARY.size, context=5, channels=4, heads=2, dropout=0.5), rng=rng)
+    model = GPT(GPTConfig(vocabulary_size=VOCABULARY.size, context=5, n_embd=4, n_head=2, dropout=0.5), rng=rng)
     data = dataset(model, VOCABULARY, ITEMS * 30, ends=True)
     assert mean_nll(model, data) != mean_nll(model, data)
     model.eval()

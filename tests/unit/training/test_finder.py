@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,16 @@ import pytest
 
 from backlight.core import ConfigError, DomainError
 from backlight.models import MODELS
-from backlight.training import Plan, Recipe, Setup, find_rate, mean_nll, set_up
-from backlight.training.finder import judge_sweep
-
-RECIPE = Recipe(steps=30, batch_size=8, lr=0.01)
+from backlight.training import Run, RunConfig, TrainConfig, find_rate, mean_nll
+from backlight.training.finder import read_sweep
 
 
 @pytest.fixture
-def plan(names: Any) -> Callable[..., Plan]:
-    def made(model: str = "mlp", *, recipe: Recipe | None = RECIPE, seed: int = 1, **settings: Any) -> Plan:
+def make(names: Any) -> Callable[..., Run]:
+    def made(model: str = "mlp", *, seed: int = 1, **training: Any) -> Run:
         small = {"context": 3, "embedding": 2, "hidden": [5]} if model == "mlp" else {}
-        return Plan(corpus=str(names), model=model, settings={**small, **settings}, recipe=recipe, seed=seed)
+        train = TrainConfig(**{"steps": 30, "batch_size": 8, "lr": 0.01, **training})
+        return Run.create(RunConfig(corpus=str(names), model=model, settings=small, train=train, seed=seed))
 
     return made
 
@@ -34,8 +32,8 @@ def valley(best: float, *, ends_at: float = 10.0, steps: int = 121, noise: float
     return rates, losses + noise * np.random.default_rng(1).standard_normal(steps)
 
 
-def judged(rates: Any, losses: Any, ended: Any = "burst") -> Any:
-    return judge_sweep(rates.tolist(), losses.tolist(), ended, optimiser="sgd", batch_size=32)
+def read(rates: Any, losses: Any, ended: Any = "burst") -> Any:
+    return read_sweep(rates.tolist(), losses.tolist(), ended, optimiser="sgd", batch_size=32)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])
@@ -43,7 +41,7 @@ def judged(rates: Any, losses: Any, ended: Any = "burst") -> Any:
 def test_the_rate_by_which_nine_tenths_of_the_fall_are_made(best: float, noise: float) -> None:
     rates, losses = valley(best, noise=noise)
     kept = losses < 6
-    sweep = judged(rates[kept], losses[kept])
+    sweep = read(rates[kept], losses[kept])
     exact = best / 10 * 10 ** (math.log(0.9 / 0.1) / 6)  # where the logistic is 0.9
     assert sweep.suggestion == pytest.approx(exact, rel=0.35)
     assert f"At {sweep.suggestion:.2g} it has made 90% of that fall" in sweep.reason
@@ -54,38 +52,38 @@ def test_the_rate_by_which_nine_tenths_of_the_fall_are_made(best: float, noise: 
 def test_a_wild_loss_at_the_end_does_not_reach_down() -> None:
     rates, losses = valley(0.1)
     kept = losses < 6
-    calm = judged(rates[kept], losses[kept]).suggestion
+    calm = read(rates[kept], losses[kept]).suggestion
     losses[kept.sum() - 1] = 1e30
-    assert judged(rates[kept], losses[kept]).suggestion == pytest.approx(calm, rel=0.2)
+    assert read(rates[kept], losses[kept]).suggestion == pytest.approx(calm, rel=0.2)
 
 
 def test_smoothing_neither_lags_nor_bends_a_line() -> None:
     rates = np.geomspace(1e-4, 1, 81)
     line = 3 - 0.1 * np.log10(rates / 1e-4)
     inner = slice(10, -10)  # at the edges there are neighbours on one side only
-    np.testing.assert_allclose(np.array(judged(rates, line, "highest").smoothed)[inner], line[inner], atol=1e-4)
+    np.testing.assert_allclose(np.array(read(rates, line, "highest").smoothed)[inner], line[inner], atol=1e-4)
 
 
 def test_a_loss_that_never_falls_has_no_rate_to_suggest() -> None:
     rates = np.geomspace(1e-5, 1e-3, 40)
-    flat = judged(rates, np.full(40, 3.0), "highest")
+    flat = read(rates, np.full(40, 3.0), "highest")
     assert flat.suggestion is None
     assert "No rate up to 0.001" in flat.reason
     assert "to a higher rate" in flat.reason
-    rising = judged(rates, np.linspace(3, 6.5, 40))
+    rising = read(rates, np.linspace(3, 6.5, 40))
     assert rising.suggestion is None
     assert "Sweep from a lower one" in rising.reason
 
 
 def test_a_loss_that_still_falls_at_the_end_is_said_to() -> None:
     rates = np.geomspace(1e-5, 1e-2, 60)
-    sweep = judged(rates, np.linspace(3.0, 2.0, 60), "highest")
+    sweep = read(rates, np.linspace(3.0, 2.0, 60), "highest")
     assert sweep.suggestion is not None
     assert "still falling at the end: sweep on" in sweep.reason
 
 
-def test_the_sweep_rises_evenly_and_ends_when_the_loss_bursts(plan: Callable[..., Plan]) -> None:
-    sweep = find_rate(set_up(plan(recipe=replace(RECIPE, optimiser="sgd"))), lowest=1e-3, highest=1e4, steps=70)
+def test_the_sweep_rises_evenly_and_ends_when_the_loss_bursts(make: Callable[..., Run]) -> None:
+    sweep = find_rate(make(optimiser="sgd"), lowest=1e-3, highest=1e4, steps=70)
     ratios = np.diff(np.log10(sweep.rates))
     np.testing.assert_allclose(ratios, 7 / 69)
     assert sweep.rates[0] == 1e-3
@@ -95,41 +93,41 @@ def test_the_sweep_rises_evenly_and_ends_when_the_loss_bursts(plan: Callable[...
     assert (sweep.optimiser, sweep.batch_size) == ("sgd", 8)
 
 
-def test_the_loss_is_that_of_the_training_text(plan: Callable[..., Plan]) -> None:
+def test_the_loss_is_that_of_the_training_text(make: Callable[..., Run]) -> None:
     """The text has fewer targets than are looked at, so all of them are."""
-    setup = set_up(plan())
-    first = mean_nll(setup.model, setup.data["train"])
-    assert find_rate(setup, steps=20).losses[0] == pytest.approx(first, rel=1e-6)
+    run = make()
+    first = mean_nll(run.model, run.data["train"])
+    assert find_rate(run, steps=20).losses[0] == pytest.approx(first, rel=1e-6)
 
 
 @pytest.mark.parametrize("model", ["mlp", "wavenet", "gru", "gpt"])
-def test_a_sweep_leaves_no_trace(plan: Callable[..., Plan], model: str) -> None:
-    setup = set_up(plan(model))
-    before = setup.model.state_dict()
-    first, second = (find_rate(setup, lowest=0.01, steps=25) for _ in range(2))
-    for name, array in setup.model.state_dict().items():
+def test_a_sweep_leaves_no_trace(make: Callable[..., Run], model: str) -> None:
+    run = make(model)
+    before = run.model.state_dict()
+    first, second = (find_rate(run, lowest=0.01, steps=25) for _ in range(2))
+    for name, array in run.model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
     if model not in {"gru", "gpt"}:  # dropout's generator has gone on
         assert first == second
 
 
-def test_the_seed_decides(plan: Callable[..., Plan]) -> None:
-    one, same, other = (find_rate(set_up(plan("gru", seed=seed)), steps=20) for seed in (1, 1, 2))
+def test_the_seed_decides(make: Callable[..., Run]) -> None:
+    one, same, other = (find_rate(make("gru", seed=seed), steps=20) for seed in (1, 1, 2))
     assert one == same
     assert one.losses != other.losses
 
 
-def test_clipping_is_part_of_the_step(plan: Callable[..., Plan]) -> None:
+def test_clipping_is_part_of_the_step(make: Callable[..., Run]) -> None:
     held, free = (
-        find_rate(set_up(plan(recipe=replace(RECIPE, optimiser="sgd", clip=clip))), steps=20)
+        find_rate(make(optimiser="sgd", grad_clip=clip), steps=20)
         for clip in (1e-6, None)
     )  # fmt: skip
     assert max(held.losses) - min(held.losses) < 1e-3
     assert max(free.losses) - min(free.losses) > 0.1
 
 
-def test_goes_through_json(plan: Callable[..., Plan]) -> None:
-    sweep = find_rate(set_up(plan()), steps=20)
+def test_goes_through_json(make: Callable[..., Run]) -> None:
+    sweep = find_rate(make(), steps=20)
     found = json.loads(json.dumps(sweep.to_json(), allow_nan=False))
     assert found["steps"] == sweep.steps
     assert tuple(found["losses"]) == sweep.losses
@@ -145,21 +143,21 @@ def test_goes_through_json(plan: Callable[..., Plan]) -> None:
         ({"steps": 19}, "at least 20 steps; got 19"),
     ],
 )
-def test_a_sweep_that_is_none(plan: Callable[..., Plan], changes: dict[str, Any], says: str) -> None:
+def test_a_sweep_that_is_none(make: Callable[..., Run], changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        find_rate(set_up(plan()), **changes)
+        find_rate(make(), **changes)
 
 
-def test_what_is_counted_has_no_rate(plan: Callable[..., Plan]) -> None:
+def test_what_is_counted_has_no_rate(names: Any) -> None:
     with pytest.raises(ConfigError, match="ngram is counted"):
-        find_rate(set_up(plan("ngram", recipe=None)))
+        find_rate(Run.create(RunConfig.of(str(names), model="ngram")))
 
 
-def test_first_weights_beyond_all_numbers(plan: Callable[..., Plan]) -> None:
-    setup = set_up(plan())
-    setup.model.output.weight.array[...] = np.inf  # type: ignore[attr-defined]
+def test_first_weights_beyond_all_numbers(make: Callable[..., Run]) -> None:
+    run = make()
+    run.model.output.weight.array[...] = np.inf  # type: ignore[attr-defined]
     with pytest.raises(DomainError, match="finite before the first step"):
-        find_rate(setup)
+        find_rate(run)
 
 
 # -- on the lectures' text ---------------------------------------------------------------------------------------------
@@ -167,15 +165,15 @@ def test_first_weights_beyond_all_numbers(plan: Callable[..., Plan]) -> None:
 LECTURE_3 = {"context": 3, "embedding": 10, "hidden": [200]}
 
 
-def on_names(path: Any, **plan: Any) -> Setup:
-    return set_up(Plan(corpus=str(path), **plan))
+def on_names(path: Any, settings: dict[str, Any], train: TrainConfig, seed: int) -> Run:
+    return Run.create(RunConfig(corpus=str(path), model="mlp", settings=settings, train=train, seed=seed))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_lecture_3_finds_a_tenth(makemore_names: Any, seed: int) -> None:
     """By SGD with batches of 32 the lecture's own sweep, over 0.001 to 1, has its valley at 0.1."""
-    recipe = Recipe(steps=1_000, batch_size=32, lr=1.0, optimiser="sgd")
-    sweep = find_rate(on_names(makemore_names, model="mlp", settings=LECTURE_3, recipe=recipe, seed=seed))
+    train = TrainConfig(steps=1_000, batch_size=32, lr=1.0, optimiser="sgd")
+    sweep = find_rate(on_names(makemore_names, LECTURE_3, train, seed))
     assert sweep.suggestion is not None
     assert 0.1 / 2 <= sweep.suggestion <= 0.1 * 2
 
@@ -183,8 +181,8 @@ def test_lecture_3_finds_a_tenth(makemore_names: Any, seed: int) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_adamw_on_the_default_mlp_comes_near_the_best_of_a_grid(makemore_names: Any, seed: int) -> None:
     """Of 0.0003, 0.001, 0.002, 0.004, 0.008, 0.016 and 0.032, 500 steps by cosine were best at 0.008 (docs/log.md)."""
-    recipe = Recipe(steps=5_000, batch_size=256, lr=1.0, weight_decay=0.07)
+    train = TrainConfig(steps=5_000, batch_size=256, lr=1.0, weight_decay=0.07)
     assert set(MODELS["mlp"].configure({"vocabulary_size": 27}).hidden) == {256}
-    sweep = find_rate(on_names(makemore_names, model="mlp", settings={}, recipe=recipe, seed=seed))
+    sweep = find_rate(on_names(makemore_names, {}, train, seed))
     assert sweep.suggestion is not None
     assert 0.008 / 3 <= sweep.suggestion <= 0.008 * 3

@@ -8,37 +8,38 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backlight.core import Array, RunError
-from backlight.runs import RunDirectory
+from backlight.core import Array, Batch, RunError
+from backlight.runs import RunStore
 from backlight.training import (
     DivergenceError,
     Evaluation,
     FirstLoss,
     LossRecord,
     Progress,
-    Session,
+    Run,
     Trainer,
     bits,
     load_model,
     mean_nll,
-    reopen,
     trainer,
 )
+from backlight.watch.backlight_nn import BacklightAdapter
+from backlight.watch.watcher import Watcher
 
-Make = Callable[..., Session]
+Make = Callable[..., Run]
 
-RECIPES: dict[str, dict[str, Any]] = {
-    "adamw": {"weight_decay": 0.1, "clip": 0.5},
-    "average": {"average": 0.8},
+SETTINGS: dict[str, dict[str, Any]] = {
+    "adamw": {"weight_decay": 0.1, "grad_clip": 0.5},
+    "ema_decay": {"ema_decay": 0.8},
     "patience": {"patience": 2, "lr": 1.0},
     "sgd": {"optimiser": "sgd", "momentum": 0.9, "lr": 0.3, "schedule": "step"},
-    "constant": {"schedule": "constant", "evaluate_every": None},
+    "constant": {"schedule": "constant", "eval_interval": None},
 }
 
 
-def same(mine: RunDirectory, other: RunDirectory) -> None:
+def same(mine: RunStore, other: RunStore) -> None:
     """Assert that two runs hold the same bits, but for the time that they took."""
-    for load in (RunDirectory.load_checkpoint, RunDirectory.load_weights):
+    for load in (RunStore.load_checkpoint, RunStore.load_weights):
         (arrays, facts), (expected, expected_facts) = load(mine), load(other)
         assert arrays.keys() == expected.keys()
         for name, array in arrays.items():
@@ -60,19 +61,19 @@ def before_each_step(loop: Trainer, look: Callable[[], None]) -> None:
     loop.train.sample = watched  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES)
+@pytest.mark.parametrize("changes", SETTINGS.values(), ids=SETTINGS)
 def test_the_same_seed_gives_the_same_bits(make: Make, changes: dict[str, Any]) -> None:
     first, second = make("first", **changes), make("second", **changes)
-    for session in (first, second):
-        assert session.trainer().fit()
-    same(first.run, second.run)
+    for run in (first, second):
+        assert run.trainer().fit()
+    same(first.store, second.store)
 
 
 def test_another_seed_gives_others_on_the_same_split(make: Make) -> None:
-    first, second = make("first"), make("second", plan={"seed": 4})
-    for session in (first, second):
-        session.trainer().fit()
-    one, other = first.run.load_weights()[0], second.run.load_weights()[0]
+    first, second = make("first"), make("second", config={"seed": 4})
+    for run in (first, second):
+        run.trainer().fit()
+    one, other = first.store.load_weights()[0], second.store.load_weights()[0]
     assert any(not np.array_equal(one[name], other[name]) for name in one)
     assert first.splits.dev.items == second.splits.dev.items
 
@@ -92,13 +93,13 @@ def test_looking_and_saving_change_nothing(make: Make, monkeypatch: pytest.Monke
 
     loop.on_progress, loop.on_evaluation = seen.append, look
     assert loop.fit()
-    same(quiet.run, watched.run)
+    same(quiet.store, watched.store)
     assert [where.step for where in seen] == list(range(1, 31))
     assert all(where.steps == 30 and where.seconds_left >= 0 and where.characters_per_second > 0 for where in seen)
     assert [record.step for record in judged] == [0, 7, 14, 21, 28, 30]
 
 
-@pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES)
+@pytest.mark.parametrize("changes", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("step", [1, 6, 7, 8, 22, 29])
 def test_stopped_anywhere_and_resumed_gives_the_same_bits(make: Make, changes: dict[str, Any], step: int) -> None:
     whole, stopped = make("whole", **changes), make("stopped", **changes)
@@ -107,18 +108,18 @@ def test_stopped_anywhere_and_resumed_gives_the_same_bits(make: Make, changes: d
     before_each_step(loop, lambda: loop.request_stop() if loop.step == step - 1 else None)
     if not loop.fit():  # patience may have ended it before
         assert loop.step == step
-        assert reopen(RunDirectory.open(stopped.run.path)).trainer().fit()
-    same(stopped.run, whole.run)
+        assert Run.open(stopped.path).trainer().fit()
+    same(stopped.store, whole.store)
 
 
 def test_stopped_at_every_step_gives_the_same_bits(make: Make) -> None:
-    whole, stopped = make("whole", average=0.7), make("stopped", average=0.7)
+    whole, stopped = make("whole", ema_decay=0.7), make("stopped", ema_decay=0.7)
     whole.trainer().fit()
     for sitting in range(1, 31):
-        loop = reopen(stopped.run).trainer()
+        loop = Run.open(stopped.store).trainer()
         loop.request_stop()
         assert loop.fit() == (sitting == 30)
-    same(stopped.run, whole.run)
+    same(stopped.store, whole.store)
 
 
 def test_a_run_killed_between_evaluations_goes_on_from_the_last(make: Make) -> None:
@@ -133,10 +134,10 @@ def test_a_run_killed_between_evaluations_goes_on_from_the_last(make: Make) -> N
     before_each_step(loop, die)
     with pytest.raises(InterruptedError):
         loop.fit()
-    again = reopen(killed.run).trainer()
+    again = Run.open(killed.store).trainer()
     assert again.step == 14
     assert again.fit()
-    same(killed.run, whole.run)
+    same(killed.store, whole.store)
 
 
 @pytest.mark.parametrize("saving", [2, 4])
@@ -145,77 +146,77 @@ def test_a_run_killed_with_metrics_newer_than_its_checkpoint(
 ) -> None:
     whole, killed = make("whole"), make("killed")
     whole.trainer().fit()
-    save = RunDirectory.save_checkpoint
+    save = RunStore.save_checkpoint
     saved: list[int] = []
 
-    def die(run: RunDirectory, arrays: dict[str, Array], facts: dict[str, Any]) -> None:
+    def die(run: RunStore, arrays: dict[str, Array], facts: dict[str, Any]) -> None:
         if len(saved) == saving:
             raise InterruptedError
         saved.append(facts["step"])
         save(run, arrays, facts)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunDirectory, "save_checkpoint", die)
+        patch.setattr(RunStore, "save_checkpoint", die)
         with pytest.raises(InterruptedError):
             killed.trainer().fit()
-    assert killed.run.load_metrics()[-1]["step"] > saved[-1]
-    assert reopen(killed.run).trainer().fit()
-    same(killed.run, whole.run)
+    assert killed.store.load_metrics()[-1]["step"] > saved[-1]
+    assert Run.open(killed.store).trainer().fit()
+    same(killed.store, whole.store)
 
 
 def test_the_kept_weights_are_those_of_the_best_evaluation(make: Make) -> None:
-    session = make("run", lr=0.1, schedule="constant", warmup=0, evaluate_every=1)
-    loop = session.trainer()
+    run = make("run", lr=0.1, schedule="constant", warmup=0, eval_interval=1)
+    loop = run.trainer()
     judged: list[tuple[float, int, dict[str, Array]]] = []
     loop.on_evaluation = lambda record: judged.append((record.dev_nats, record.step, loop.model.state_dict()))
     loop.fit()
     nats, step, expected = min(judged, key=lambda one: one[:2])
     assert 0 < step < 30, "or this test shows nothing"
-    weights, facts = session.run.load_weights()
+    weights, facts = run.store.load_weights()
     assert facts == {"step": step, "dev_nats": nats}
     assert loop.best_step == step
     for name, array in expected.items():
         np.testing.assert_array_equal(weights[name], array)
-    model, vocabulary = load_model(session.run)
-    assert vocabulary == session.vocabulary
-    assert mean_nll(model, session.data["dev"]) == nats
-    result = session.result(steps=loop.step, seconds=loop.seconds)
+    model, vocabulary = load_model(run.store)
+    assert vocabulary == run.vocabulary
+    assert mean_nll(model, run.data["dev"]) == nats
+    result = run.evaluate(steps=loop.step, seconds=loop.seconds)
     assert (result["dev_nats"], result["best_step"]) == (nats, step)
-    assert session.run.load_result() == result
+    assert run.store.load_result() == result
 
 
 def test_the_verdict_names_each_part_by_its_own_loss(make: Make) -> None:
-    session = make("run")
-    session.trainer().fit()
-    result = session.result(steps=30, seconds=1.0)
-    model, _ = load_model(session.run)
-    nats = [mean_nll(model, session.data[part]) for part in ("train", "dev", "test")]
+    run = make("run")
+    run.trainer().fit()
+    result = run.evaluate(steps=30, seconds=1.0)
+    model, _ = load_model(run.store)
+    nats = [mean_nll(model, run.data[part]) for part in ("train", "dev", "test")]
     assert len(set(nats)) == 3, "or this test shows nothing"
     assert [result["train_nats"], result["dev_nats"], result["test_nats"]] == nats
     assert [result["dev_bits"], result["test_bits"]] == [bits(one) for one in nats[1:]]
 
 
 def test_the_verdict_has_the_first_loss_and_that_of_a_guess(make: Make) -> None:
-    session = make("run")
-    first = mean_nll(session.model.eval(), session.data["dev"])  # type: ignore[attr-defined]
-    session.trainer().fit()
-    result = session.result(steps=30, seconds=1.0)
+    run = make("run")
+    first = mean_nll(run.model.eval(), run.data["dev"])  # type: ignore[attr-defined]
+    run.trainer().fit()
+    result = run.evaluate(steps=30, seconds=1.0)
     assert result["initial_nats"] == first
-    assert result["expected_initial_nats"] == math.log(session.vocabulary.size)
-    assert FirstLoss.of(session.vocabulary.size, session.run.load_metrics()).warning is None
+    assert result["expected_initial_nats"] == math.log(run.vocabulary.size)
+    assert FirstLoss.of(run.vocabulary.size, run.store.load_metrics()).warning is None
 
 
 def test_an_overconfident_last_layer_is_warned_of(make: Make) -> None:
     loud = {"context": 3, "embedding": 2, "hidden": [5], "output_scale": 8.0}
-    session = make("run", plan={"settings": loud})
-    assert session.trainer().fit()
-    first = FirstLoss.of(session.vocabulary.size, session.run.load_metrics())
+    run = make("run", config={"settings": loud})
+    assert run.trainer().fit()
+    first = FirstLoss.of(run.vocabulary.size, run.store.load_metrics())
     assert first.measured is not None
     assert first.measured > 2 * first.expected
     assert first.warning == (
-        f"The first loss ought to be that of a guess, {first.expected:.2f}; it is {first.measured:.2f}. The first "
-        "logits are overconfident, and the first steps go into unlearning that. Scale the last layer's first "
-        "weights down."
+        f"The initial loss should be that of a uniform guess, {first.expected:.2f}; it is {first.measured:.2f}. "
+        "The first logits are overconfident, and the first steps are spent on unlearning that. Scale down the initial "
+        "weights of the last layer."
     )
 
 
@@ -226,16 +227,16 @@ def test_a_first_loss_a_tenth_off_is_warned_of(measured: float | None, warns: bo
     first = FirstLoss(expected=math.log(27), measured=measured)
     assert (first.warning is not None) == warns
     if warns and measured == 2.96:
-        assert "know something of the text already" in str(first.warning)
+        assert "know something about the text already" in str(first.warning)
 
 
 def test_patience_ends_after_so_many_evaluations_without_a_new_best(make: Make) -> None:
-    session = make("run", lr=0.0, patience=3, evaluate_every=2)
-    loop = session.trainer()
+    run = make("run", lr=0.0, patience=3, eval_interval=2)
+    loop = run.trainer()
     assert not loop.finished
     assert loop.fit()
     assert (loop.step, loop.best_step, loop.finished) == (6, 0, True)
-    again = reopen(session.run).trainer()
+    again = Run.open(run.store).trainer()
     assert again.finished
     assert again.fit()
     assert again.step == 6
@@ -243,8 +244,8 @@ def test_patience_ends_after_so_many_evaluations_without_a_new_best(make: Make) 
 
 def test_average_is_a_plain_mean_at_first_and_then_forgets(make: Make) -> None:
     """Against the formula in float64: a_n = d a_(n-1) + (1 - d) w_n with d = min(decay, (n - 1) / n)."""
-    session = make("run", average=0.9, evaluate_every=1)
-    loop = session.trainer()
+    run = make("run", ema_decay=0.9, eval_interval=1)
+    loop = run.trainer()
     walked: list[Array] = []
     evaluated: list[Array] = []
     before_each_step(loop, lambda: walked.append(loop._flat.data.astype(np.float64)))
@@ -262,23 +263,23 @@ def test_average_is_a_plain_mean_at_first_and_then_forgets(make: Make) -> None:
 
 
 def test_metrics_hold_every_loss_and_evaluation(make: Make) -> None:
-    session = make("run")
-    loop = session.trainer()
+    run = make("run")
+    loop = run.trainer()
     batches: list[float] = []
     sample = loop.train.sample
 
     def watched(size: int, rng: np.random.Generator) -> Any:
         batch = sample(size, rng)
-        batches.append(float(session.model.nll(batch.x, batch.y).mean(dtype=np.float64)))
+        batches.append(float(run.model.nll(batch.x, batch.y).mean(dtype=np.float64)))
         return batch
 
     loop.train.sample = watched  # type: ignore[method-assign]
     loop.fit()
-    records = session.run.load_metrics()
+    records = run.store.load_metrics()
     losses = [LossRecord(**record) for record in records if "loss" in record]
     assert [record.step for record in losses] == list(range(30))
     assert [record.loss for record in losses] == pytest.approx(batches, rel=1e-5)
-    assert [record.lr for record in losses] == list(map(loop.recipe.rate(), range(30)))
+    assert [record.lr for record in losses] == list(map(loop.config.rate(), range(30)))
     evaluations = [Evaluation(**record) for record in records if "dev_nats" in record]
     steps = [record.step for record in evaluations]
     assert steps == [0, 7, 14, 21, 28, 30]
@@ -293,17 +294,17 @@ def test_metrics_hold_every_loss_and_evaluation(make: Make) -> None:
 
 
 def test_long_runs_keep_about_500_losses(make: Make) -> None:
-    session = make("run", steps=1_700, evaluate_every=900, batch_size=1)
-    session.trainer().fit()
-    steps = [record["step"] for record in session.run.load_metrics() if "loss" in record]
+    run = make("run", steps=1_700, eval_interval=900, batch_size=1)
+    run.trainer().fit()
+    steps = [record["step"] for record in run.store.load_metrics() if "loss" in record]
     assert steps == list(range(0, 1_700, 3))
 
 
 @pytest.mark.parametrize("step", [1, 5, 12])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_divergence_keeps_the_best_and_the_last_good_checkpoint(make: Make, step: int, bad: float) -> None:
-    session = make("run", evaluate_every=4)
-    loop = session.trainer()
+    run = make("run", eval_interval=4)
+    loop = run.trainer()
 
     def spoil() -> None:
         if loop.step == step:
@@ -312,46 +313,70 @@ def test_divergence_keeps_the_best_and_the_last_good_checkpoint(make: Make, step
     before_each_step(loop, spoil)
     with pytest.raises(DivergenceError, match=rf"the loss must stay finite; it became (nan|inf) at step {step} "):
         loop.fit()
-    weights, facts = session.run.load_weights()
+    weights, facts = run.store.load_weights()
     assert all(np.isfinite(array).all() for array in weights.values())
     assert facts["step"] <= step
-    arrays, facts = session.run.load_checkpoint()
+    arrays, facts = run.store.load_checkpoint()
     assert all(np.isfinite(array).all() for array in arrays.values())
     assert facts["step"] == step // 4 * 4
-    assert [record["step"] for record in session.run.load_metrics() if "loss" in record] == list(range(step))
+    assert [record["step"] for record in run.store.load_metrics() if "loss" in record] == list(range(step))
 
 
 def test_divergence_in_the_last_step_is_found_by_the_evaluation(make: Make) -> None:
-    session = make("run", lr=1e300, warmup=0, schedule="constant", optimiser="sgd", steps=1)
+    run = make("run", lr=1e300, warmup=0, schedule="constant", optimiser="sgd", steps=1)
     with pytest.raises(DivergenceError, match=r"it became nan at step 1 .* The weights of step 0 \(dev \d\.\d+\)"):
-        session.trainer().fit()
-    assert session.run.load_checkpoint()[1]["step"] == 0
+        run.trainer().fit()
+    assert run.store.load_checkpoint()[1]["step"] == 0
 
 
 def test_a_checkpoint_of_another_model_is_refused(make: Make) -> None:
-    session, other = make("run"), make("other", plan={"settings": {"hidden": [6]}})
+    run, other = make("run"), make("other", config={"settings": {"hidden": [6]}})
     other.trainer().fit()
-    session.run.save_checkpoint(*other.run.load_checkpoint())
-    with pytest.raises(RunError, match="a checkpoint must belong to its run's model"):
-        session.trainer()
+    run.store.save_checkpoint(*other.store.load_checkpoint())
+    with pytest.raises(RunError, match=r"a checkpoint must belong to its run; .* parameters must be float32 of shape"):
+        run.trainer()
 
 
 def test_a_run_holds_its_corpus_hashes_from_the_first_moment(make: Make) -> None:
-    session = make("run")
-    assert len(session.run.load_training_hashes()) == len(set(session.corpus.items))
+    run = make("run")
+    assert len(run.store.load_training_hashes()) == len(set(run.corpus.items))
 
 
 def test_a_text_as_one_stream(make: Make) -> None:
-    session = make("run", plan={"mode": "text"})
-    assert not session.ends
-    assert session.trainer().fit()
-    assert session.data["train"].targets == len(session.splits.train.items[0])
+    run = make("run", config={"mode": "text"})
+    assert not run.ends
+    assert run.trainer().fit()
+    assert run.data["train"].targets == len(run.splits.train.items[0])
 
 
 def test_counts_have_no_steps(make: Make) -> None:
-    session = make("run", plan={"model": "ngram", "settings": {"order": 2}, "recipe": None})
-    result = session.result(steps=0, seconds=session.count())
+    run = make("run", config={"model": "ngram", "settings": {"order": 2}, "train": None})
+    result = run.evaluate(steps=0, seconds=run.count())
     assert result["initial_nats"] is None
     assert result["steps"] == result["best_step"] == 0
-    model, _ = load_model(session.run)
-    assert mean_nll(model, session.data["dev"]) == result["dev_nats"]
+    model, _ = load_model(run.store)
+    assert mean_nll(model, run.data["dev"]) == result["dev_nats"]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_divergence_names_the_broken_parameter_that_is_nearest_to_the_loss(make: Make, bad: float) -> None:
+    model: Any = make("run").model
+    model.embedding.weight.array[0, 0] = bad
+    assert described(model) == "1 of 5 parameters are not finite; the one nearest to the loss is embedding.weight"
+    model.output.bias.array[0] = bad
+    assert described(model) == "2 of 5 parameters are not finite; the one nearest to the loss is output.bias"
+
+
+def test_divergence_names_the_first_layer_whose_output_is_not_finite(make: Make) -> None:
+    model: Any = make("run").model
+    for parameter in model.parameters():
+        parameter.array[...] = 1
+    model.hidden[0].weight.array[...] = 3e38
+    where = next(name for name, module in model.named_modules() if module is model.hidden[0])
+    assert described(model) == f"the output of {where} is not finite; the largest weight is 3e+38, in {where}.weight"
+
+
+def described(model: Any) -> str:
+    batch = Batch(np.array([[0, 1, 2], [3, 4, 0]]), np.array([1, 2]))
+    with np.errstate(all="ignore"):
+        return trainer._described(Watcher(BacklightAdapter(model)).locate(lambda: model.loss(batch)), model)

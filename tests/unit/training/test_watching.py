@@ -9,13 +9,13 @@ import pytest
 from backlight import nn
 from backlight.core import ConfigError, RunError
 from backlight.runs import RunDirectory
-from backlight.training import DivergenceError, Session, reopen
+from backlight.training import DivergenceError, Run
 from backlight.training.run_watcher import load_measurements
 from backlight.watch.records import Measurements
 
-Make = Callable[..., Session]
+Make = Callable[..., Run]
 
-SMALL_GPT = {"model": "gpt", "settings": {"context": 6, "channels": 8, "layers": 1, "heads": 2, "dropout": 0.1}}
+SMALL_GPT = {"model": "gpt", "settings": {"context": 6, "n_embd": 8, "n_layer": 1, "n_head": 2, "dropout": 0.1}}
 BATCH_NORM = {"settings": {"context": 3, "embedding": 2, "hidden": [5], "batch_norm": True}}
 LSTM = {"model": "lstm", "settings": {"context": 6, "embedding": 4, "hidden": [5], "dropout": 0.1}}
 
@@ -43,16 +43,16 @@ def no_hooks(model: nn.Module) -> None:
     ids=["MLP", "batch norm", "GPT", "LSTM", "bigram"],
 )  # fmt: skip
 def test_a_watched_run_ends_with_the_same_bits(make: Make, plan: dict[str, Any]) -> None:
-    changes = {"average": 0.8, "clip": 0.5}
-    plain = make("plain", plan=plan, **changes)
+    changes = {"ema_decay": 0.8, "grad_clip": 0.5}
+    plain = make("plain", config=plan, **changes)
     plain.trainer().fit()
     for every in (1, 4):
-        watched = make(f"watched {every}", plan={**plan, "watch_every": every}, **changes)
+        watched = make(f"watched {every}", config={**plan, "watch_every": every}, **changes)
         trainer = watched.trainer()
         trainer.on_evaluation = lambda _, model=trainer.model: no_hooks(model)
         trainer.fit()
-        assert bits_of(watched.run) == bits_of(plain.run)
-        seen = load_measurements(watched.run)
+        assert bits_of(watched.store) == bits_of(plain.store)
+        seen = load_measurements(watched.store)
         assert seen is not None
         expected = list(range(30)) if every == 1 else [*range(10), 12, 16, 20, 24, 28]
         assert [record.step for record in seen.steps] == expected
@@ -69,15 +69,15 @@ def test_a_watched_run_ends_with_the_same_bits(make: Make, plan: dict[str, Any])
             assert all(one.moved for one in record.parameters)
             loss = next(point.loss for point in seen.losses if point.step == record.step)
             assert record.loss == pytest.approx(loss, rel=1e-5)
-    assert load_measurements(plain.run) is None
-    assert not (plain.run.path / "health.jsonl").exists()
+    assert load_measurements(plain.store) is None
+    assert not (plain.store.path / "health.jsonl").exists()
 
 
 @pytest.mark.parametrize("stop", [3, 14, 25])
 def test_a_watched_run_that_was_stopped_goes_on_with_its_records(make: Make, stop: int) -> None:
-    straight = make("straight", plan={**BATCH_NORM, "watch_every": 3})
+    straight = make("straight", config={**BATCH_NORM, "watch_every": 3})
     straight.trainer().fit()
-    session = make("stopped", plan={**BATCH_NORM, "watch_every": 3})
+    session = make("stopped", config={**BATCH_NORM, "watch_every": 3})
     trainer = session.trainer()
     sample = trainer.train.sample
 
@@ -88,10 +88,10 @@ def test_a_watched_run_that_was_stopped_goes_on_with_its_records(make: Make, sto
 
     trainer.train.sample = stopping  # type: ignore[method-assign]
     assert not trainer.fit()
-    again = reopen(session.run)
+    again = Run.open(session.store)
     again.trainer().fit()
-    assert bits_of(again.run) == bits_of(straight.run)
-    assert stream_of(again.run) == stream_of(straight.run)
+    assert bits_of(again.store) == bits_of(straight.store)
+    assert stream_of(again.store) == stream_of(straight.store)
 
 
 def stream_of(run: RunDirectory) -> bytes:
@@ -99,25 +99,25 @@ def stream_of(run: RunDirectory) -> bytes:
 
 
 def test_records_that_are_newer_than_the_checkpoint_are_made_again(make: Make) -> None:
-    straight = make("straight", plan={"watch_every": 3})
+    straight = make("straight", config={"watch_every": 3})
     straight.trainer().fit()
-    session = make("stopped", plan={"watch_every": 3})
+    session = make("stopped", config={"watch_every": 3})
     trainer = session.trainer()
     trainer.request_stop()
     trainer.fit()
-    later = (straight.run.path / "health.jsonl").read_bytes()
-    (session.run.path / "health.jsonl").write_bytes(later)
-    again = reopen(session.run)
+    later = (straight.store.path / "health.jsonl").read_bytes()
+    (session.store.path / "health.jsonl").write_bytes(later)
+    again = Run.open(session.store)
     again.trainer().fit()
-    mine = load_measurements(again.run)
+    mine = load_measurements(again.store)
     assert mine is not None
     assert [record.step for record in mine.steps] == [*range(10), *range(12, 30, 3)]
 
 
 def test_the_file_grows_ever_more_slowly(make: Make) -> None:
-    session = make("long", plan={"watch_every": 1}, steps=300)
+    session = make("long", config={"watch_every": 1}, steps=300)
     session.trainer().fit()
-    seen = load_measurements(session.run)
+    seen = load_measurements(session.store)
     assert seen is not None
     assert [record.step for record in seen.steps] == [
         *range(64),
@@ -129,7 +129,7 @@ def test_the_file_grows_ever_more_slowly(make: Make) -> None:
 
 @pytest.mark.parametrize("at", [4, 13], ids=["recorded", "between"])
 def test_a_run_that_diverges_says_where(at: int, make: Make) -> None:
-    session = make("wild", plan={"watch_every": 5})
+    session = make("wild", config={"watch_every": 5})
     trainer = session.trainer()
     sample = trainer.train.sample
 
@@ -141,7 +141,7 @@ def test_a_run_that_diverges_says_where(at: int, make: Make) -> None:
     trainer.train.sample = spoiling  # type: ignore[method-assign]
     with pytest.raises(DivergenceError):
         trainer.fit()
-    seen = load_measurements(session.run)
+    seen = load_measurements(session.store)
     assert seen is not None
     found = seen.first_nonfinite
     assert found is not None
@@ -151,25 +151,25 @@ def test_a_run_that_diverges_says_where(at: int, make: Make) -> None:
 
 @pytest.mark.parametrize("line", ["{", '{"framework": "backlight"}', "[]"])
 def test_a_damaged_file_is_said_in_one_line(make: Make, line: str) -> None:
-    session = make("damaged", plan={"watch_every": 5}, steps=3)
+    session = make("damaged", config={"watch_every": 5}, steps=3)
     session.trainer().fit()
-    (session.run.path / "health.jsonl").write_text(line + "\n")
+    (session.store.path / "health.jsonl").write_text(line + "\n")
     with pytest.raises(RunError) as error:
-        load_measurements(session.run)
+        load_measurements(session.store)
     assert "\n" not in str(error.value)
 
 
 def test_watching_is_for_what_is_trained(make: Make) -> None:
     with pytest.raises(ConfigError, match="1 or more"):
-        make("never", plan={"watch_every": 0})
+        make("never", config={"watch_every": 0})
     with pytest.raises(ConfigError, match="counted, not trained"):
-        make("counted", plan={"model": "ngram", "settings": {}, "recipe": None, "watch_every": 1})
+        make("counted", config={"model": "ngram", "settings": {}, "train": None, "watch_every": 1})
 
 
 def test_what_was_measured_is_read_back_whole(make: Make) -> None:
-    session = make("whole", plan={"watch_every": 2}, steps=5)
+    session = make("whole", config={"watch_every": 2}, steps=5)
     session.trainer().fit()
-    seen = load_measurements(session.run)
+    seen = load_measurements(session.store)
     assert isinstance(seen, Measurements)
     assert seen.optimiser is not None
     assert seen.optimiser.kind == "AdamW"

@@ -4,7 +4,6 @@ It needs a C compiler and nothing else; without one, everything works through Nu
 """
 
 import os
-import platform
 import shlex
 import subprocess
 import sys
@@ -37,11 +36,13 @@ def build(target: Path = LIBRARY) -> None:
     """Compile the kernels once for each level of processor, into one library.
 
     Raises:
-        OSError: there is no compiler; `CC` names another than `cc`.
+        OSError: there is no compiler (`CC` names another than `cc`), or the system is Windows.
         subprocess.CalledProcessError: it refuses; its reasons are in `stderr`.
     """
+    if sys.platform == "win32":
+        raise OSError("there are none for Windows yet")
     compiler = shlex.split(os.environ.get("CC", "cc"))
-    levels = X86_LEVELS if platform.machine() in {"x86_64", "AMD64"} else {1: ()}
+    levels = X86_LEVELS if _target(compiler).startswith("x86_64") else {1: ()}
     with tempfile.TemporaryDirectory() as folder:
         objects = [f"{folder}/level_{level}.o" for level in levels]
         commands = [
@@ -70,6 +71,11 @@ def build(target: Path = LIBRARY) -> None:
         beside = target.with_suffix(f".{os.getpid()}")
         beside.write_bytes(Path(made).read_bytes())
         beside.replace(target)
+
+
+def _target(compiler: list[str]) -> str:
+    """Return what a compiler compiles for, such as aarch64-linux-gnu: it need not be the machine that it runs on."""
+    return subprocess.run([*compiler, "-dumpmachine"], check=True, capture_output=True, text=True).stdout  # noqa: S603
 
 
 def main() -> int:

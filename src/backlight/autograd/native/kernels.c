@@ -8,6 +8,7 @@
    This file is compiled once for each level of processor, with LEVEL as the ending of the names that are seen outside. */
 
 #include "attention.h"
+#include "baseline.h"
 #include "layers.h"
 #include "losses.h"
 #include "measure.h"

@@ -66,6 +66,6 @@ def principal_plane(vectors: FloatArray) -> tuple[FloatArray, tuple[float, float
 
 def _bigram(source: Source) -> Bigram:
     if not isinstance(source.network, Bigram):
-        raise NoPictureError(f"it needs a bigram network; this run's model is {source.plan.model}")
+        raise NoPictureError(f"it needs a bigram network; this run's model is {source.config.model}")
     check_size(source)
     return source.network

@@ -30,6 +30,7 @@ def next_characters(source: Source) -> Page:
 
 def surprise(source: Source) -> Page:
     """Return what each character of a text costs."""
+    source.vocabulary.encode(source.text)  # or it is refused
     (score,) = score_items(source.model, source.vocabulary, [source.text], ends=source.ends)
     labels, nats = zip(*score.per_character, strict=True)
     return pages.surprise(labels, np.array(nats), know_nothing=float(np.log(source.vocabulary.size)))
@@ -52,7 +53,7 @@ def attention(source: Source) -> Page:
     """Return the weights of every head of a GPT for one text."""
     network = source.network
     if not isinstance(network, GPT):
-        raise NoPictureError(f"it needs a model with attention; this run's is {source.plan.model}")
+        raise NoPictureError(f"it needs a model with attention; this run's is {source.config.model}")
     x = source.context_of(source.text)
     names = [source.labels[token] for token in x[0].tolist()]
     return pages.attention({f"block {place + 1}": p for place, p in enumerate(attention_weights(network, x))}, names)
@@ -74,7 +75,7 @@ def receptive_field(source: Source) -> Page:
     """Return the tree over the characters that a WaveNet sees, and how each bears on what it expects."""
     network = source.network
     if not isinstance(network, WaveNet):
-        raise NoPictureError(f"it needs a hierarchical model; this run's is {source.plan.model}")
+        raise NoPictureError(f"it needs a hierarchical model; this run's is {source.config.model}")
     text = source.text if source.given else source.text[: max(1, len(source.text) * 2 // 3)]
     x = source.context_of(text)
     vectors = network.embedding(x)

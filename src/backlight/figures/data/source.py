@@ -11,9 +11,9 @@ from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram, NGramConfig
 from backlight.runs import RunDirectory
 from backlight.text import Vocabulary
-from backlight.training import Plan, Session, load_model, plan_of, reopen
+from backlight.training import Run, RunConfig, load_model
+from backlight.training.run import load_weights
 from backlight.training.run_watcher import load_measurements
-from backlight.training.setup import build_model
 from backlight.watch.api import watch
 from backlight.watch.records import Measurements
 
@@ -33,7 +33,7 @@ class Source:
 
     Args:
         run: the run.
-        text: what to draw the pictures of a text for; None takes an item that the run was judged by.
+        text: what to draw the pictures of a text for; None takes an item of the dev split.
 
     Raises: NoPictureError: from the parts that the run does not have.
     """
@@ -43,9 +43,9 @@ class Source:
         self.given = text
 
     @cached_property
-    def plan(self) -> Plan:
+    def config(self) -> RunConfig:
         """What the run was started with."""
-        return plan_of(self.run)
+        return RunConfig.from_json(self.run.config)
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -74,25 +74,27 @@ class Source:
         return self._built().eval()
 
     @cached_property
-    def session(self) -> Session:
+    def trained(self) -> Run:
         """The run with its text."""
-        if self.plan.corpus == "-":
+        if self.config.corpus == "-":
             raise NoPictureError("it needs the run's text, which came from standard input and is gone")
+        opened = Run.open(self.run)
         try:
-            return reopen(self.run)
+            len(opened.corpus.items)
         except BacklightError as error:
             raise NoPictureError(f"it needs the run's text: {error}") from error
+        return opened
 
     @cached_property
     def batch(self) -> Batch:
         """The first examples that training drew."""
-        return self.session.data["train"].sample(BATCH, self.session.batches())
+        return self.trained.data["train"].sample(BATCH, self.trained.batch_rng())
 
     @cached_property
     def counts(self) -> IntArray:
         """(V, V) how often each character follows each other one in the training part."""
         size = self.vocabulary.size
-        train = self.vocabulary.encode_items(self.session.splits.train.items, ends=self.ends)
+        train = self.vocabulary.encode_items(self.trained.splits.train.items, ends=self.ends)
         counted = NGram(NGramConfig(vocabulary_size=size, order=2, smoothing="add-k", k=0)).fit(train)
         return counted.counts(2)
 
@@ -100,7 +102,7 @@ class Source:
     def measurements(self) -> Measurements:
         """What is measured on the run's network with one batch now."""
         network = self._built().train()
-        network.set_rng(self.session.batches())
+        network.set_rng(self.trained.batch_rng())
         with watch(network, every=1) as watcher:
             loss = network.loss(self.batch)
             loss.backward()
@@ -121,7 +123,7 @@ class Source:
         if self.given:
             return self.given
         try:
-            items = self.session.splits.dev.items
+            items = self.trained.splits.dev.items
         except NoPictureError:
             items = (self.run.load_samples() or "").split("\n")
         texts = [item.strip("\n") for item in items] if self.ends else items[0].split("\n")
@@ -150,11 +152,11 @@ class Source:
         return shares
 
     def _built(self) -> NeuralModel:
-        if self.plan.recipe is None:
-            raise NoPictureError(f"it needs a network; this run's {self.plan.model} model counts")
+        if self.config.train is None:
+            raise NoPictureError(f"it needs a network; this run's {self.config.model} model counts")
         self._check_weights()
-        network: Any = build_model(self.plan, self.vocabulary)
-        network.load_state_dict(self.run.load_weights()[0])
+        network: Any = Run.open(self.run).model
+        load_weights(self.run, network)
         built: NeuralModel = network
         return built
 

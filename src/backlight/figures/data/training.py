@@ -12,8 +12,7 @@ from backlight.figures.data.source import NoPictureError, Source
 from backlight.figures.loss import LossCurves
 from backlight.figures.pages import Page
 from backlight.runs import RunDirectory, list_runs
-from backlight.training import find_rate
-from backlight.training.setup import Setup
+from backlight.training import Run, find_rate
 from backlight.watch.records import Measurements
 
 _SMOOTHED_OVER = 40
@@ -52,9 +51,9 @@ class _Watched:
 
 def rate_sweep(source: Source) -> Page:
     """Return a sweep of learning rates from the run's first weights, made now."""
-    if source.plan.recipe is None:
-        raise NoPictureError(f"it needs a network; this run's {source.plan.model} model counts")
-    sweep = find_rate(Setup.of(source.plan, source.session.corpus))
+    if source.config.train is None:
+        raise NoPictureError(f"it needs a network; this run's {source.config.model} model counts")
+    sweep = find_rate(Run(source.config, source.run, corpus=source.trained.corpus))
     return pages.rate_sweep(
         np.asarray(sweep.rates), np.asarray(sweep.losses), np.asarray(sweep.smoothed), sweep.suggestion
     )
@@ -65,7 +64,7 @@ def league(source: Source) -> Page:
     rows = [row for path in _neighbours(source) if (row := _row(source, path)) is not None]
     if len(rows) < 2:
         raise NoPictureError(
-            "it needs two finished runs or more on one text in one folder, as `backlight ladder` makes"
+            "it needs two finished runs or more on one text in one folder, as `backlight compare` makes"
         )
     named: list[str] = [row["model"] for row in rows]
     for row in rows:
@@ -76,6 +75,8 @@ def league(source: Source) -> Page:
 
 def running_mean(values: FloatArray, width: int) -> FloatArray:
     """Return the mean of each number and its neighbours, `width` of them in all and fewer at the ends, without nans."""
+    if not len(values):
+        return values
     seen = np.isfinite(values)
     kernel = np.ones(width)
     sums = np.convolve(np.where(seen, values, 0), kernel)[width // 2 :][: len(values)]

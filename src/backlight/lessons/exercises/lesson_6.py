@@ -392,7 +392,7 @@ ids are those of `Vocabulary.of(corpus.items)`. The check measures the loss itse
     ),
     hints=(
         (
-            "trained(model, settings, recipe) of the lesson trains any network of the package. Its first answer is the "
+            "trained(model, settings, config) of the lesson trains any network of the package. Its first answer is the "
             "network, and next_logits(contexts[:, -T:]) of that gives logits for its T."
         ),
         (
@@ -403,7 +403,7 @@ ids are those of `Vocabulary.of(corpus.items)`. The check measures the loss itse
             "It need not be a tree. On names this short a flat net that reads 6 characters does well: two hidden "
             "layers of about 170 units, embedding 24."
         ),
-        "replace(RECIPES['mlp'], steps=8000, weight_decay=0.07) trains that one in seconds.",
+        "TrainConfig.of('mlp', steps=8000, weight_decay=0.07) trains that one in seconds.",
     ),
     look="the losses on train and on dev that trained(...) prints, side by side.",
     atol=1e-6,

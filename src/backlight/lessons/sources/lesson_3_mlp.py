@@ -10,8 +10,6 @@
 
 # %%
 import math
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -22,7 +20,7 @@ from backlight.lessons.pictures import fast, show
 from backlight.lessons.recorded import recorded
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
-from backlight.training import RECIPES, Plan, Recipe, mean_nll, prepare
+from backlight.training import Run, RunConfig, TrainConfig, mean_nll
 
 # %% [markdown]
 # ## Where the table ends
@@ -265,19 +263,18 @@ print(f"and on train {loss_on(network, Xtr, Ytr):.4f}")
 
 
 # %%
-def trained(steps, fractions=(0.8, 0.1, 0.1), seed=1, recipe=None, **sizes):
-    recipe = recipe or Recipe(steps=steps, batch_size=32, optimiser="sgd", lr=0.1, schedule="step")
-    plan = Plan(corpus="names", model="mlp", settings=sizes, recipe=recipe, fractions=fractions, seed=seed)
-    with TemporaryDirectory() as folder:
-        session = prepare(plan, Path(folder) / "run")
-        trainer = session.trainer()
-        trainer.fit()
-        looks = [look for look in session.run.load_metrics() if look.get("train_nats")]
-        if recipe.average:  # what is kept is then a mean of the late weights
-            trainer.model.load_state_dict(session.run.load_weights()[0])
+def trained(steps, fractions=(0.8, 0.1, 0.1), seed=1, config=None, **sizes):
+    config = config or TrainConfig(steps=steps, batch_size=32, optimiser="sgd", lr=0.1, schedule="step")
+    whole = RunConfig(corpus="names", model="mlp", settings=sizes, train=config, fractions=fractions, seed=seed)
+    run = Run.create(whole)
+    trainer = run.trainer()
+    trainer.fit()
+    looks = [look for look in run.store.load_metrics() if look.get("train_nats")]
+    if config.ema_decay:  # what is kept is then a mean of the late weights
+        trainer.model.load_state_dict(run.store.load_weights()[0])
     model = trainer.model.eval()
-    on_train, on_dev = (mean_nll(model, session.data[part], at_most=50_000) for part in ("train", "dev"))
-    return model, [*looks, {"step": recipe.steps, "train_nats": on_train, "dev_nats": on_dev}]
+    on_train, on_dev = (mean_nll(model, run.data[part], at_most=50_000) for part in ("train", "dev"))
+    return model, [*looks, {"step": config.steps, "train_nats": on_train, "dev_nats": on_dev}]
 
 
 curves = {}
@@ -440,13 +437,13 @@ for order in (3, 4, 5, 6):
 
 def longer():
     rows = []
-    for name, recipe, sizes in (
+    for name, config, sizes in (
         ("the lesson's", None, {"context": 3, "embedding": 2, "hidden": (100,)}),
         ("the lecture's", None, {"context": 3, "embedding": 10, "hidden": (200,)}),
         ("more context", None, {"context": 6, "embedding": 10, "hidden": (200,)}),
-        ("backlight train", RECIPES["mlp"], {"context": 6, "embedding": 32, "hidden": (256, 256)}),
+        ("backlight train", TrainConfig.of("mlp"), {"context": 6, "embedding": 32, "hidden": (256, 256)}),
     ):
-        model, looks = trained(100_000, recipe=recipe, **sizes)
+        model, looks = trained(100_000, config=config, **sizes)
         on_test = mean_nll(model, Windows(encoded[2], model.context))
         rows.append([name, model.num_parameters(), looks[-1]["train_nats"], looks[-1]["dev_nats"], on_test])
     return rows

@@ -12,7 +12,6 @@
 # none.
 
 # %%
-from dataclasses import replace
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from backlight.lessons.pretrained import load_pretrained
 from backlight.lessons.recorded import recorded
 from backlight.lessons.training import trained
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
-from backlight.training import RECIPES, Recipe
+from backlight.training import TrainConfig
 
 corpus = load_corpus("names")
 parts = split_corpus(corpus, seed=42)
@@ -422,10 +421,10 @@ if tops is not None:
 #
 # The package has both networks, and trains them in compiled kernels. So one can wait for as many steps as the lecture
 # takes: 200,000 of 32 examples, at a rate of 0.1 that falls to a tenth for the last quarter. `trained(model, settings,
-# recipe)`, another one than lesson 3's, gives the network, and a dictionary of its size and losses.
+# config)`, another one than lesson 3's, gives the network, and a dictionary of its size and losses.
 
 # %%
-sgd = Recipe(steps=200_000, batch_size=32, lr=0.1, optimiser="sgd", schedule="step", evaluate_every=50_000)
+sgd = TrainConfig(steps=200_000, batch_size=32, lr=0.1, optimiser="sgd", schedule="step", eval_interval=50_000)
 nets = {
     "flat, context 3": ("mlp", {"context": 3, "embedding": 10, "hidden": (200,), "batch_norm": True}),
     "flat, context 8": ("mlp", {"context": 8, "embedding": 10, "hidden": (200,), "batch_norm": True}),
@@ -460,7 +459,7 @@ for name, one in found.items():
 # `load_pretrained().next_logits(contexts[:, -6:])`. Hand in one of your own.
 
 # %%
-short = replace(RECIPES["wavenet"], steps=fast(1500, 10))
+short = TrainConfig.of("wavenet", steps=fast(1500, 10))
 start, _ = trained("wavenet", {"context": 8, "embedding": 10, "hidden": (68,)}, short)
 print(f"load_pretrained() has {load_pretrained().num_parameters():,} parameters")
 
@@ -470,8 +469,8 @@ print(f"load_pretrained() has {load_pretrained().num_parameters():,} parameters"
 # instead:     return None
 if fast(True, False):
     # not a tree: on names this short, a flat network of two layers that reads six characters does better
-    recipe = replace(RECIPES["mlp"], steps=8000, weight_decay=0.07)
-    best, _ = trained("mlp", {"context": 6, "embedding": 24, "hidden": (176, 176)}, recipe)
+    config = TrainConfig.of("mlp", steps=8000, weight_decay=0.07)
+    best, _ = trained("mlp", {"context": 6, "embedding": 24, "hidden": (176, 176)}, config)
 else:
     best = load_pretrained()
 

@@ -250,9 +250,9 @@ show(drawings.named_curves(roads, over="part", of="length of the gradient", log=
 # ## A GPT, trained
 #
 # In front stand the tables of characters and places; behind, a norm and a linear layer that gives logits. The loop is
-# the one that you know. `Stepper` computes loss and gradient in compiled kernels; AdamW is gradient descent with a step
-# size for each parameter, and `weight_decay` pulls all weights a little towards 0; the rate rises over the first tenth
-# of the steps and then falls along half a cosine; a gradient that is longer than 1 is cut to length 1.
+# the one that you know. `Stepper` computes loss and gradient in compiled kernels; AdamW is gradient descent with a
+# step size for each parameter, and `weight_decay` pulls all weights a little towards 0; the rate rises over the first
+# tenth of the steps and then falls along half a cosine; a gradient that is longer than 1 is cut to length 1.
 #
 # To write, it predicts, draws a character, appends it, and so on. It reads T characters at most, so older ones are cut
 # off. *Temperature* divides the logits: below 1 the likely gets likelier, above 1 all gets more even.
@@ -274,7 +274,7 @@ def training(model, sample, steps, rate):
 
 
 def network(V, context, seed=1, **sizes):
-    sizes = {"vocabulary_size": V, "context": context, "channels": 64, "layers": 2, "heads": 4, "dropout": 0.0, **sizes}
+    sizes = {"vocabulary_size": V, "context": context, "n_embd": 64, "n_layer": 2, "n_head": 4, "dropout": 0.0, **sizes}
     return GPT(GPTConfig(**sizes), rng=np.random.default_rng(seed))
 
 
@@ -313,7 +313,7 @@ show(pages.attention(layers, [vocabulary.label(one) for one in ids]))
 
 # %%
 def write_shakespeare():
-    model, rng = network(V, 64, channels=128, layers=4), np.random.default_rng(2)
+    model, rng = network(V, 64, n_embd=128, n_layer=4), np.random.default_rng(2)
     train, dev = chunks(parts["train"], 64), chunks(parts["dev"], 64)
     seen, losses = [], []
     for step, loss in training(model, lambda: train.sample(12, rng), 2000, rate=2e-3):
@@ -381,7 +381,7 @@ def learn_to_add(seed, reverse=True):
     if not reverse:
         y[:, 3:] = y[:, :2:-1]
         x[:, 4:] = y[:, 3:-1]  # the sum's digits as they are read
-    model, rng = network(10, 6, seed, channels=32, heads=2), np.random.default_rng(seed + 100)
+    model, rng = network(10, 6, seed, n_embd=32, n_head=2), np.random.default_rng(seed + 100)
     batches = (Batch(x[rows], y[rows]) for rows in rng.integers(0, 8000, (fast(1000, 10), 64)))
     list(training(model, lambda: next(batches), fast(1000, 10), rate=4e-3))
     said = x[8000:, :4]

@@ -1,7 +1,7 @@
 """Moments, histograms and live units of PyTorch's tensors.
 
-On a CPU the kernel reads them where they are. Small tensors on another device come to the CPU in one transfer together;
-a large one is measured where it is.
+On a CPU the kernel reads them where they are. Small tensors on another device come to the CPU together, in one
+transfer; a large one is measured where it is.
 """
 
 import math

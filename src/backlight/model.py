@@ -1,0 +1,395 @@
+"""The way in from Python: `train` a model, `load` one, and use it.
+
+Train on a list of strings, on a file, or on a corpus that has a name. Without `run`, everything stays in memory:
+
+>>> import backlight
+>>> names = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "harper", "evelyn", "abigail"]
+>>> model = backlight.train(names, steps=20, progress=None)
+>>> model = backlight.train("names.txt", model="gru", steps=20, progress=None)
+>>> model = backlight.train("names", model="ngram", run="runs/mine")
+
+Load a model, and draw new items, or only items that are not in the training data:
+
+>>> backlight.load("runs/mine").sample(3, prefix="ma", seed=1)
+['mapru', 'maycen', 'maeleigh']
+>>> model.sample(3, temperature=0.5, novel=True, seed=1)
+['naveer', 'adaliana', 'valee']
+
+Score strings, or the lines of a file, in nats; what does not belong costs more:
+
+>>> model.score(["emma", "xzqwv"]).round(1)
+array([ 8.6, 27.4])
+>>> from pathlib import Path
+>>> model.score(Path("names.txt")).shape
+(23,)
+>>> model.log_probs("ava").round(2)  # of a, v, a and the end
+array([-1.98, -2.95, -1.37, -2.97])
+
+See what each layer of a network gives for a text:
+
+>>> net = backlight.train("names.txt", steps=20, progress=None)
+>>> net.activations("emm")["embedding"].shape
+(1, 6, 32)
+
+Keep a model in a folder, which every command of `backlight` can use:
+
+>>> net.save("runs/other")
+>>> backlight.load("runs/other").result["steps"]
+20
+
+Train a layer in a loop of your own:
+
+>>> import numpy as np
+>>> layer = backlight.nn.Linear(2, 1, rng=np.random.default_rng(0))
+>>> loss = (layer(backlight.Tensor([[1.0, 2.0]])) ** 2).sum()
+>>> loss.backward()
+>>> backlight.optim.SGD(layer.parameters(), 0.1).step()
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from difflib import get_close_matches
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from backlight.autograd import Tensor, no_grad
+from backlight.core import Array, ConfigError, DataError, DomainError, FloatArray
+from backlight.core.settings import check_whole
+from backlight.models import LanguageModel
+from backlight.models.neural import NeuralModel
+from backlight.nn import Module, fold
+from backlight.progress import ProgressBar
+from backlight.runs import RunDirectory, find_run
+from backlight.runs.store import RESULT, WEIGHTS
+from backlight.runs.strict_json import to_bytes
+from backlight.runs.tensors import encode
+from backlight.sample import Sample, SampleConfig, Score, context_ids, sample_items, score_items
+from backlight.text import CORPORA, Corpus, Mode, Source, Vocabulary, load_corpus
+from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, stopped_by
+from backlight.training.run import load_weights
+
+STREAM_LENGTH = 500
+"""Characters that are drawn from a model of running text where no `max_length` is given."""
+
+
+def train(
+    data: Source | Corpus,
+    model: str = "mlp",
+    *,
+    run: str | Path | None = None,
+    steps: int | None = None,
+    seed: int = 1,
+    mode: Mode | None = None,
+    progress: bool | Callable[[Progress], None] | None = True,
+    on_evaluation: Callable[[Evaluation], None] | None = None,
+    **options: Any,
+) -> "Model":
+    """Train a model, and return it with the weights of its best evaluation on held-out text.
+
+    A tenth of the items is held out to choose the best weights by (dev), and another tenth to report (test).
+
+    Ctrl-C: at a prompt or in a notebook, training stops and the best model so far is returned. In a script,
+    KeyboardInterrupt is raised; with `run`, everything is saved first, and `backlight train --resume` continues.
+
+    Args:
+        data: a list of strings, or anything else to iterate over that gives strings; the path of a file; or the name of
+            a corpus, such as "names". To train on one text, put it in a list and set `mode`.
+        model: "bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm" or "gpt".
+        run: the folder to keep the run in, for every command of `backlight`; None keeps it in memory. See `Model.save`.
+        steps: training steps; None takes the model's default.
+        seed: decides the initial weights and the minibatches.
+        mode: "items" (one item a line) or "text" (one stream); None for what the corpus usually is.
+        progress: True shows a bar, in a terminal or a notebook; None or False shows nothing; a function is called with
+            a `Progress` a few times a second.
+        on_evaluation: called with an `Evaluation` after each evaluation on the dev split.
+        options: sizes of the model and settings of the training, by the names that they have on the command line with
+            underscores: `hidden=(200,)`, `lr=0.01`, `eval_interval=100`, `split_seed=7`. See `backlight train --help`.
+
+    Raises:
+        ConfigError: an unknown option, or one out of range.
+        DataError: text that cannot be read, or that is too short to be split.
+        DivergenceError: the loss became infinite or not a number.
+        RunError: the folder exists already, or cannot be written.
+    """
+    corpus = load_corpus(_known(data), mode=mode)
+    given = {**options, **({} if steps is None else {"steps": steps})}
+    made = Run.create(RunConfig.of(corpus.name, model=model, seed=seed, mode=mode, **given), run, corpus=corpus)
+    if not _finished(made, progress, on_evaluation) and not (hasattr(sys, "ps1") and made.store.has_weights):
+        place = made.store.name
+        kept = f"Everything is saved: backlight train --resume {place}" if run is not None else "Nothing was kept."
+        raise KeyboardInterrupt(f"training was stopped. {kept}")
+    for part in ("data", "splits"):  # made again if they are needed again
+        vars(made).pop(part, None)
+    return Model(made)
+
+
+def load(path: str | Path) -> "Model":
+    """Load the model of a run.
+
+    Args:
+        path: the run's folder, made by `Model.save`, by `train` or by a command; or its name, if it is in `runs`.
+
+    Raises:
+        RunError: there is no run, it is damaged, or it has no weights yet.
+    """
+    return Model(Run.open(find_run(path)))
+
+
+class Model:
+    """A trained model with its vocabulary: what `train` and `load` return.
+
+    Attributes:
+        run: the run that it belongs to.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        load_weights(run.store, run.model)
+
+    @property
+    def network(self) -> LanguageModel:
+        """The network, a `backlight.nn.Module`; or the `NGram` that counts."""
+        return self.run.model
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Characters to ids and back."""
+        return self.run.vocabulary
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What the training reported: "train_nats", "dev_nats", "test_nats", "parameters", "seconds", ...
+
+        None if the training was stopped before its end.
+        """
+        return self.run.result
+
+    def sample(
+        self,
+        count: int = 10,
+        *,
+        prefix: str = "",
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        max_length: int | None = None,
+        novel: bool = False,
+        unique: bool = False,
+        seed: int | None = None,
+    ) -> list[str]:
+        """Draw new items; from a model of running text, pieces of text.
+
+        Args:
+            count: how many, up to a million.
+            prefix: what each one starts with.
+            temperature: below 1 is more conservative, above 1 more diverse, 0 is greedy.
+            top_k: draw from this many most likely characters only.
+            top_p: draw from the fewest characters that together have this probability.
+            max_length: the most characters to draw; None is 64, or 500 of running text.
+            novel: leave out what is in the training data (held-out parts included).
+            unique: leave out repetitions.
+            seed: the same seed gives the same items; None gives different ones each time.
+
+        Raises:
+            ConfigError: a setting out of range, or `novel` for running text.
+            VocabularyError: a character of the prefix that the model does not know.
+            NotEnoughError: too few new or different items in 50 times as many draws; its `found` holds them.
+        """
+        if max_length is None:
+            max_length = SampleConfig().max_length if self.run.ends else STREAM_LENGTH
+        config = SampleConfig(
+            temperature=temperature, top_k=top_k, top_p=top_p, max_length=max_length, prefix=prefix
+        )  # fmt: skip
+        return [one.text for one in self.draw(count, config, novel=novel, unique=unique, seed=seed)]
+
+    def draw(
+        self, count: int, config: SampleConfig, *, novel: bool = False, unique: bool = False, seed: int | None = None
+    ) -> list[Sample]:
+        """Draw as `sample` does, and return each `Sample` with the probabilities of its characters."""
+        if novel and not self.run.ends:
+            raise ConfigError("novel compares items, and this run has learnt one stream of text. Leave it out.")
+        if seed is not None:
+            check_whole("seed", seed, at_least=0)
+        with self._evaluating() as model:
+            return sample_items(
+                model, self.vocabulary, count, config=config, rng=np.random.default_rng(seed),
+                novel_to=self.run.training_hashes() if novel else None, unique=unique, ends=self.run.ends,
+            )  # fmt: skip
+
+    def score(self, texts: str | Iterable[str] | Path | Corpus) -> FloatArray:
+        """Return what each text costs: -log p in nats, its end included for a model of items.
+
+        A text with a character that the model has never seen costs infinity.
+
+        Args:
+            texts: strings; a single string is one text; a `Path` is a file, whose lines are scored.
+
+        Shape: (texts,) float64
+        """
+        return np.array([one.nats for one in self.scores(texts)])
+
+    def scores(self, texts: str | Iterable[str] | Path | Corpus) -> list[Score]:
+        """Score as `score` does, and return each `Score` with what each character costs."""
+        if isinstance(texts, Path | Corpus):
+            items: Any = load_corpus(texts, mode=self.run.store.config["corpus"]["mode"]).items
+        else:
+            items = [texts] if isinstance(texts, str) else _strings(texts)
+        with self._evaluating() as model:
+            return score_items(model, self.vocabulary, items, ends=self.run.ends)
+
+    def log_probs(self, text: str) -> FloatArray:
+        """Return log p of each character of a text, given the ones before it, in nats.
+
+        The sum is `-score([text])[0]`. For a model of items, the last number is that of the end of the item.
+
+        Shape: (characters + 1,) float64 for a model of items, (characters,) for one of running text
+
+        Raises:
+            VocabularyError: a character that the model does not know.
+        """
+        self.vocabulary.encode(_string(text))
+        (score,) = self.scores([text])
+        return -np.array([nats for _, nats in score.per_character])
+
+    def activations(self, text: str) -> dict[str, Array]:
+        """Return the output of each layer when the network reads the beginning of an item, and its "logits".
+
+        Names are those of `network.named_modules()`. A network of windows reads the last `context` characters, and its
+        layers give (1, ...); one of sequences reads a boundary and the text, and gives (1, T, ...): the last position
+        is the one that predicts what comes after the text. Of a layer that is used several times, the last output.
+
+        Raises:
+            ConfigError: a model that counts has no layers.
+            VocabularyError: a character that the model does not know.
+        """
+        network = self.network
+        if not isinstance(network, NeuralModel):
+            raise ConfigError(f"an {self.run.config.model} model counts: it has no layers. Train a network instead.")
+        outputs: dict[str, Array] = {}
+        x_BT = context_ids(network, self.vocabulary.encode(_string(text)))
+
+        def keep(name: str) -> Callable[[Module, tuple[Any, ...], Tensor], None]:
+            return lambda _module, _inputs, out: outputs.__setitem__(name, out.array.copy())
+
+        with self._evaluating(), no_grad():
+            removers = [
+                module.register_forward_hook(keep(name or "logits")) for name, module in network.named_modules()
+            ]
+            try:
+                network(x_BT)
+            finally:
+                for remove in removers:
+                    remove()
+        return outputs
+
+    def save(self, path: str | Path) -> None:
+        """Write a run folder, which `load` and every command of `backlight` can use.
+
+        The weights are those that the network has now; everything else is as the training left it.
+
+        Raises:
+            RunError: there is something at `path`, or it cannot be written.
+        """
+        files = self.run.files()
+        _, facts = self.run.store.load_weights()
+        files[WEIGHTS] = encode(self.network.state_dict(), facts)
+        if self.result is not None:
+            files[RESULT] = to_bytes({**self.result, "run": str(path)}, indent=2)
+        RunDirectory.create(path, files)
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[LanguageModel]:
+        """Give the model ready for use, batch norms folded; training modes are put back."""
+        network = self.network
+        if not isinstance(network, NeuralModel):
+            yield network
+            return
+        modes = [(module, module.training) for _, module in network.named_modules()]
+        network.eval()
+        try:
+            yield fold(network) if any(True for _ in network.named_buffers()) else network
+        finally:
+            for module, training in modes:
+                module.training = training
+
+    def __repr__(self) -> str:
+        parts = [self.run.config.model, f"{self.network.num_parameters():,} parameters", self._learnt()]
+        return f"Model({', '.join(parts)})"
+
+    def _learnt(self) -> str:
+        result = self.result
+        losses = "training was stopped" if result is None else f"dev {result['dev_nats']:.4f} nats per character"
+        return f"trained on {self.run.config.source}: {losses}"
+
+    def _repr_html_(self) -> str:
+        result = self.result or {}
+        rows = {
+            "model": self.run.config.spec.summary,
+            "parameters": f"{self.network.num_parameters():,}",
+            "context": f"{self.network.context} characters",
+            "trained on": f"{self.run.config.source}, {result.get('steps', 0):,} steps",
+            "nats per character": ", ".join(
+                f"{part} {result[f'{part}_nats']:.4f}"
+                for part in ("train", "dev", "test")
+                if result.get(f"{part}_nats")
+            ),
+        }
+        with suppress(DomainError):  # of counts without smoothing
+            rows["samples"] = ", ".join(self.sample(5, max_length=40, seed=1))
+        cells = "".join(f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in rows.items() if text)
+        return f"<table><caption>backlight.Model: {escape(self.run.config.model)}</caption>{cells}</table>"
+
+
+def _finished(
+    run: Run, progress: bool | Callable[[Progress], None] | None, on_evaluation: Callable[[Evaluation], None] | None
+) -> bool:
+    """Train, and show how it goes. Returns whether the end was reached: False after Ctrl-C."""
+    console = Console(stderr=True, highlight=False, markup=False, quiet=progress is not True)
+    for warning in run.warnings if progress is True else []:
+        console.print(warning, soft_wrap=True)
+    steps = run.config.train.steps if run.config.train is not None else 0
+    with ProgressBar(console, steps=steps) if progress is True else nullcontext() as bar, ExitStack() as stack:
+
+        def setup(trainer: Trainer) -> None:
+            stack.enter_context(stopped_by(trainer, signal.SIGINT))
+            report = progress if bar is None else bar.update
+            if callable(report):
+                trainer.on_progress = report
+            if on_evaluation is not None:
+                trainer.on_evaluation = on_evaluation
+
+        finished = run.train(setup)
+    if not finished and hasattr(sys, "ps1"):
+        console.print("Training was stopped: the model has the weights of the best evaluation so far.", soft_wrap=True)
+    return finished
+
+
+def _known(data: Source | Corpus) -> Source | Corpus:
+    """Return what was given, unless it is a string that is neither a corpus nor a file."""
+    if not isinstance(data, str) or data in CORPORA or data == "-" or os.path.lexists(data):
+        return data
+    near = get_close_matches(data[:60], CORPORA, n=1)
+    raise DataError(
+        f"data is a path, the name of a corpus ({', '.join(CORPORA)}) or a list of strings; there is no file "
+        f"{data[:40]!r}. {f'Did you mean {near[0]}? ' if near else ''}To train on text itself, put it in a list: "
+        '[text], with mode="text" if it is one stream.'
+    )
+
+
+def _strings(texts: Any) -> list[Any]:
+    if not isinstance(texts, Iterable):
+        raise DataError(f"what is scored is a list of strings, or a Path; got {type(texts).__name__}. Use a list.")
+    return list(texts)
+
+
+def _string(text: Any) -> str:
+    if not isinstance(text, str):
+        raise DataError(f"text must be a string; got {type(text).__name__}. Pass one string.")
+    return text

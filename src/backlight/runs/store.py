@@ -1,0 +1,311 @@
+"""What a run keeps: configuration, vocabulary, weights, checkpoint, metrics, samples. Files by name, in memory."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backlight.core import Array, RunError
+from backlight.runs.failures import damaged
+from backlight.runs.strict_json import JSON, parse_object, plain, to_bytes
+from backlight.runs.tensors import decode_file, encode
+
+FORMAT = 2
+"""The layout that this version writes; raised when an older Backlight could no longer read a run. 1 is read too."""
+
+CONFIG = "config.json"
+VOCABULARY = "vocabulary.json"
+WEIGHTS = "weights.safetensors"
+CHECKPOINT = "optimiser.safetensors"
+SEEN = "seen.safetensors"
+CORPUS = "corpus.json"
+METRICS = "metrics.jsonl"
+HEALTH = "health.jsonl"
+SAMPLES = "samples.txt"
+RESULT = "result.json"
+
+FILES = (CONFIG, VOCABULARY, WEIGHTS, CHECKPOINT, SEEN, CORPUS, METRICS, HEALTH, SAMPLES, RESULT)
+"""All that belongs to a run; what else lies in its folder (pictures, a report) was made from it."""
+
+CHECKSUM = "sha256"
+WRITTEN_HERE = ("format", "backlight", "created", CHECKSUM)
+TRAIN_AGAIN = "Train again, into a new run"
+RESUME = "Resume the run to write it again, or train again"
+
+_METRIC_NUMBERS = ("loss", "lr", "dev_nats", "train_nats", "seconds", "characters_per_second")
+_RESULT_WORDS = {"run", "model", "corpus"}
+
+
+@dataclass
+class RunStore:
+    """A run in memory; `RunDirectory` is one in a folder. Both read and write the same files.
+
+    Every method that reads or writes raises RunError, in one line, for what is missing, damaged or refused by the disk.
+
+    Attributes:
+        config: `config.json`: "format", "backlight" (the version that made the run), "created" (ISO 8601, UTC), and
+            what was given to `create`.
+        vocabulary: `vocabulary.json`: what was given to `create`.
+    """
+
+    config: dict[str, Any]
+    vocabulary: dict[str, Any]
+    _files: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def in_memory(cls, files: Mapping[str, bytes]) -> "RunStore":
+        """Return a run that is kept in memory only.
+
+        Args:
+            files: what `new_files` made.
+        """
+        config, vocabulary = (_parsed(files[name], name) for name in (CONFIG, VOCABULARY))
+        return cls(config, vocabulary, dict(files))
+
+    @property
+    def name(self) -> str:
+        """What to call the run in a message."""
+        return "the run in memory"
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the run for training: `with run.lock(): ...`. The lock ends with the block or with the process.
+
+        Raises:
+            RunError: on entering, when another process (or another `lock` in this one) holds the run.
+        """
+        return nullcontext()
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of this name."""
+        return name in self._files
+
+    def read(self, name: str, *, remedy: str) -> bytes:
+        """Return a file's bytes; `remedy` ends the message if it cannot be read."""
+        del remedy
+        return self._files[name]
+
+    def write(self, name: str, data: bytes) -> None:
+        """Make a file, or replace its content in one step."""
+        self._files[name] = data
+
+    def append(self, name: str, data: bytes) -> None:
+        """Add to the end of a file, which is made if there is none."""
+        self._files[name] = self._files.get(name, b"") + data
+
+    def files(self) -> dict[str, bytes]:
+        """Return all files, by name."""
+        return {name: self.read(name, remedy=RESUME) for name in FILES if self.has(name)}
+
+    # -- what is kept --------------------------------------------------------------------------------------------------
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is a model to use."""
+        return self.has(WEIGHTS)
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint to resume from."""
+        return self.has(CHECKPOINT)
+
+    def save_weights(self, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
+        """Write `weights.safetensors`: the model to use, the best so far."""
+        self.write(WEIGHTS, encode(arrays, facts))
+
+    def load_weights(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return the arrays and facts of the model to use."""
+        if not self.has_weights:
+            self._missing(WEIGHTS, "its training stopped before there was a model to use", RESUME)
+        # a checkpoint is of no help: it is of the last step, and these are of the best
+        return self._tensors(WEIGHTS)
+
+    def save_checkpoint(self, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
+        """Write `optimiser.safetensors`: all that the loop needs to continue, in one file so that no parts disagree."""
+        self.write(CHECKPOINT, encode(arrays, facts))
+
+    def load_checkpoint(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return the arrays and facts to continue from."""
+        if not self.has_checkpoint:
+            self._missing(CHECKPOINT, "there is no checkpoint to resume from", TRAIN_AGAIN)
+        return self._tensors(CHECKPOINT)
+
+    def load_training_hashes(self) -> NDArray[np.uint64]:
+        """Return the hashes (N,) of the corpus's items."""
+        if not self.has(SEEN):
+            self._missing(SEEN, "what the corpus holds was not recorded", TRAIN_AGAIN)
+        hashes = self._tensors(SEEN)[0].get("hashes")
+        if hashes is None or hashes.dtype != np.uint64 or hashes.ndim != 1:
+            raise damaged(self._place(SEEN), "it holds no list of hashes", remedy=TRAIN_AGAIN)
+        return hashes
+
+    def save_metrics(self, records: Sequence[Mapping[str, JSON]]) -> None:
+        """Write `metrics.jsonl`, one object a line, all of it anew. A nan or inf becomes null."""
+        self.write(METRICS, b"".join(to_bytes(record) for record in records))
+
+    def load_metrics(self) -> list[dict[str, Any]]:
+        """Return the records; none where none were saved yet. Each has a "step", and a "loss" or "dev_nats"."""
+        return self._lines(METRICS)
+
+    def append_health(self, lines: bytes) -> None:
+        """Append whole lines to `health.jsonl`, the record stream of a watched network."""
+        self.append(HEALTH, lines)
+
+    def save_health(self, stream: bytes) -> None:
+        """Write `health.jsonl`, all of it anew, in one step."""
+        self.write(HEALTH, stream)
+
+    def load_health(self) -> bytes:
+        """Return the record stream; nothing where the network was not watched."""
+        return self.read(HEALTH, remedy="Delete it, and the run continues without it") if self.has(HEALTH) else b""
+
+    def save_samples(self, text: str) -> None:
+        """Write `samples.txt`."""
+        self.write(SAMPLES, text.encode())
+
+    def load_samples(self) -> str | None:
+        """Return the text; None where none was saved yet."""
+        if not self.has(SAMPLES):
+            return None
+        try:
+            return self.read(SAMPLES, remedy=RESUME).decode()
+        except UnicodeDecodeError as error:
+            raise damaged(self._place(SAMPLES), f"not valid UTF-8 at byte {error.start}", remedy=RESUME) from error
+
+    def save_result(self, result: Mapping[str, JSON]) -> None:
+        """Write `result.json`: what a finished training reports. A nan or inf becomes null."""
+        self.write(RESULT, to_bytes(result, indent=2))
+
+    def load_result(self) -> dict[str, Any] | None:
+        """Return the report of the finished training; None where it has not finished."""
+        if not self.has(RESULT):
+            return None
+        result = self._object(RESULT, remedy=RESUME)
+        wrong = [name for name, value in result.items() if name not in _RESULT_WORDS and not _number_or_null(value)]
+        if wrong:
+            raise damaged(self._place(RESULT), f'"{wrong[0]}" is not a number', remedy=RESUME)
+        return result
+
+    def load_corpus(self) -> list[str] | None:
+        """Return the items of a text that came from no file, which is then kept in `corpus.json`; None otherwise."""
+        if not self.has(CORPUS):
+            return None
+        items = self._object(CORPUS, remedy=TRAIN_AGAIN).get("items")
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise damaged(self._place(CORPUS), "it holds no list of strings", remedy=TRAIN_AGAIN)
+        return items
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _place(self, name: str) -> str:
+        return f"{name} of {self.name}"
+
+    def _tensors(self, name: str) -> tuple[dict[str, Array], dict[str, Any]]:
+        return decode_file(self.read(name, remedy=TRAIN_AGAIN), self._place(name), remedy=TRAIN_AGAIN)
+
+    def _object(self, name: str, *, remedy: str) -> dict[str, Any]:
+        return parse_object(self.read(name, remedy=remedy), self._place(name), remedy=remedy)
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        if not self.has(name):
+            return []
+        remedy = "Delete it, and the run continues without what it held"
+        lines = self.read(name, remedy=remedy).splitlines()  # bytes: text would be split at a U+2028 in a string too
+        records = []
+        for number, line in enumerate(lines, 1):
+            record = parse_object(line, self._place(name), remedy=remedy, where=f"line {number}: ")
+            wrong = _metric_fault(record)
+            if wrong is not None:
+                raise damaged(self._place(name), f"line {number}: {wrong}", remedy=remedy)
+            records.append(record)
+        return records
+
+    def _missing(self, name: str, reason: str, remedy: str) -> None:
+        raise RunError(f"{self.name} has no {name}: {reason}. {remedy}.")
+
+
+def new_files(*, config: Mapping[str, JSON], vocabulary: Mapping[str, JSON]) -> dict[str, bytes]:
+    """Return the first files of a run.
+
+    Args:
+        config: how the run is trained. `list_runs` shows "model", "corpus" (each a name, or an object with a "name")
+            and "parameters" where given.
+        vocabulary: what turns ids into characters.
+
+    Raises:
+        RunError: an entry that the run writes itself.
+    """
+    _keep_free(config, WRITTEN_HERE)
+    _keep_free(vocabulary, (CHECKSUM,))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    whole = plain({"format": FORMAT, "backlight": version(), "created": created, **config})
+    checked_vocabulary = {CHECKSUM: digest(vocabulary), **vocabulary}
+    return {
+        CONFIG: to_bytes({**whole, CHECKSUM: config_digest(whole)}, indent=2),
+        VOCABULARY: to_bytes(checked_vocabulary, indent=2),
+    }
+
+
+def extra_files(*, seen: NDArray[np.uint64] | None, corpus: Sequence[str] | None) -> dict[str, bytes]:
+    """Return what a folder has besides the first files.
+
+    Args:
+        seen: hashes (N,) of the corpus's items, to tell whether a sample is new; None where there are none.
+        corpus: the items themselves, if they come from no file that could be read again.
+    """
+    files = {} if seen is None else {SEEN: encode({"hashes": seen}, {})}
+    return files if corpus is None else {**files, CORPUS: to_bytes({"items": list(corpus)})}
+
+
+def digest(vocabulary: Mapping[str, JSON]) -> str:
+    """Hash a vocabulary: one wrong character in it would spoil every sample, silently."""
+    return sha256(json.dumps(plain(vocabulary)).encode()).hexdigest()
+
+
+def config_digest(config: Mapping[str, JSON]) -> str:
+    """Hash a configuration, all but the name of its corpus: a text may have moved, and has a checksum of its own."""
+    corpus = config.get("corpus")
+    fixed = {key: value for key, value in corpus.items() if key != "name"} if isinstance(corpus, Mapping) else None
+    whole = {key: value for key, value in config.items() if key not in {CHECKSUM, "corpus"}}
+    return sha256(json.dumps([plain(whole), plain(fixed)], sort_keys=True).encode()).hexdigest()
+
+
+def version() -> str:
+    """Return this Backlight's version."""
+    from importlib.metadata import version  # slow to import, and needed once a run
+
+    return version("backlight")
+
+
+def _parsed(data: bytes, name: str) -> dict[str, Any]:
+    values = parse_object(data, name, remedy=TRAIN_AGAIN)
+    values.pop(CHECKSUM, None)
+    return values
+
+
+def _keep_free(given: Mapping[str, JSON], names: tuple[str, ...]) -> None:
+    taken = [name for name in names if name in given]
+    if taken:
+        raise RunError(
+            f"{', '.join(names)} are written by the run itself; got {', '.join(taken)}. Rename what is given."
+        )
+
+
+def _metric_fault(record: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a line of metrics."""
+    step = record.get("step")
+    if not isinstance(step, int) or isinstance(step, bool) or step < 0:
+        return '"step" is not the number of a step'
+    wrong = [name for name in _METRIC_NUMBERS if not _number_or_null(record.get(name))]
+    if wrong:
+        return f'"{wrong[0]}" is not a number'
+    return None if "loss" in record or "dev_nats" in record else 'neither "loss" nor "dev_nats" is there'
+
+
+def _number_or_null(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
