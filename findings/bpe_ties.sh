@@ -11,7 +11,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check rustbpe==0.1.0 bpeasy==0.1.6 tokenizers==0.23.3 gigabpe==0.1.0 turbobpe==0.1.2
+"$folder/venv/bin/pip" install --quiet --no-compile --disable-pip-version-check rustbpe==0.1.0 bpeasy==0.1.6 tokenizers==0.23.3 gigabpe==0.1.0 turbobpe==0.1.2
 
 cat >"$folder/look.py" <<'PYTHON'
 import contextlib, io, json, pathlib

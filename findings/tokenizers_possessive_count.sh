@@ -11,7 +11,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check tokenizers==0.23.3 tiktoken==0.14.0 regex==2026.11.19
+"$folder/venv/bin/pip" install --quiet --no-compile --disable-pip-version-check tokenizers==0.23.3 tiktoken==0.14.0 regex==2026.11.19
 
 cat >"$folder/look.py" <<'PYTHON'
 import regex

@@ -3,7 +3,7 @@
 #
 # A Linear of 4 x 8 weights without a bias, applied to 2 sequences of T positions, needs 2 * T * 32 multiply-adds. `summary` says
 # 64 for every T: it multiplies the weights by the first axis of the input alone. Given the same positions as one flat batch, it
-# says the right number. An LSTM is multiplied by its positions, attention is counted as nothing, and a weight shared by the
+# says the right number. An LSTM is multiplied by its positions. A weight shared by the
 # embedding and the output layer is counted twice in the total of the parameters.
 # Why it surprises: `summary` is what people paste under a transformer, where nearly all the work is Linear over positions; the
 # guess was that every row of the table counts the same thing.
@@ -12,7 +12,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check torchinfo==1.8.0 torch==2.13.0 numpy==2.4.6
+"$folder/venv/bin/pip" install --quiet --no-compile --disable-pip-version-check torchinfo==1.8.0 torch==2.13.0 numpy==2.4.6
 
 cat >"$folder/look.py" <<'PYTHON'
 import torch
@@ -44,7 +44,13 @@ found = summary(network, input_data=torch.zeros(2, 3, dtype=torch.long), verbose
 print("shared weight, parameters:", found.total_params, "there are:", sum(p.numel() for p in network.parameters()))
 PYTHON
 cat >"$folder/expected" <<'EXPECTED'
-x
+Linear, 2 sequences of 1 positions: 64 needed: 64
+Linear, 2 sequences of 7 positions: 64 needed: 448
+Linear, 2 sequences of 100 positions: 64 needed: 6400
+Linear, flat batch of 14: 448 needed: 448
+LSTM, 2 sequences of 1 positions: 768
+LSTM, 2 sequences of 7 positions: 5376
+shared weight, parameters: 80 there are: 40
 EXPECTED
 
 cd "$folder"
