@@ -109,7 +109,14 @@ def first_mismatch(
 
 
 def agree(one: Array, other: Array, *, rtol: float, atol: float) -> bool:
-    """Return whether two arrays have the same shape and close numbers, with nan at the same positions."""
+    """Return whether two arrays have the same shape and close numbers, with nan at the same positions.
+
+    Args:
+        one: an array of any shape.
+        other: another one.
+        rtol: relative tolerance.
+        atol: absolute tolerance.
+    """
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=rtol, atol=atol, equal_nan=True))
 
 
@@ -130,9 +137,11 @@ def _array(name: str, part: Any) -> Array:
     try:
         array = np.asarray(_plain(part))
     except ValueError:  # rows of different lengths
-        raise InvalidAnswer(f"{name} should have rows of equal length; this {type(part).__name__} has not.") from None
+        raise InvalidAnswer(
+            f"the rows of {name} should have equal lengths; those of this {type(part).__name__} do not."
+        ) from None
     if array.dtype.kind not in "biuf":
-        raise InvalidAnswer(f"{name} should consist of numbers; it is a {type(part).__name__}.")
+        raise InvalidAnswer(f"the values of {name} should be numbers; it is a {type(part).__name__}.")
     return array.astype(np.float64)
 
 

@@ -131,7 +131,14 @@ def cascade(ax: Axes, values: Mapping[str, FloatArray], gradients: Mapping[str, 
 
 @figure(size=(8, 3))
 def logit_pulls(ax: Axes, dlogits: FloatArray, labels: Sequence[str], *, target: int) -> None:
-    """Draw one row of dlogits (V,) with its sign changed: gradient descent raises logits with a positive bar."""
+    """Draw one row of dlogits (V,) with its sign changed: gradient descent raises logits with a positive bar.
+
+    Args:
+        ax: the axes to draw on.
+        dlogits: (V,), the gradient of the loss of one example with respect to its logits.
+        labels: the V characters.
+        target: the id of the target.
+    """
     colours = palette(ax)
     bars = ax.bar(range(len(labels)), -dlogits, color=colours.blue, width=0.75)
     bars[target].set_color(colours.orange)
@@ -157,7 +164,13 @@ def influence(ax: Axes, slopes: FloatArray) -> None:
 
 @figure(size=(8, 3.4))
 def losses_by_hand(ax: Axes, by_hand: Sequence[float], by_graph: Sequence[float]) -> None:
-    """Draw the losses of two training loops on top of each other, in nats."""
+    """Draw the losses of two training loops on top of each other, in nats.
+
+    Args:
+        ax: the axes to draw on.
+        by_hand: the losses of the loop without autograd.
+        by_graph: those of the loop with autograd.
+    """
     colours = palette(ax)
     ax.plot(by_graph, color=colours.orange, linewidth=4, alpha=0.45, label="autograd")
     ax.plot(by_hand, color=colours.blue, linewidth=0.8, label="by hand")

@@ -19,7 +19,13 @@ _EVERY = 20
 
 @figure()
 def minibatch_losses(ax: Axes, curves: Mapping[str, Sequence[float]], *, uniform: float) -> None:
-    """Draw the losses of single minibatches, their means, and a line at the loss of a uniform guess, in nats."""
+    """Draw the losses of single minibatches, their means, and a line at the loss of a uniform guess, in nats.
+
+    Args:
+        ax: the axes to draw on.
+        curves: the losses (steps,) by name.
+        uniform: ln V.
+    """
     colours = palette(ax)
     for (name, losses), colour in zip(curves.items(), _hues(colours), strict=False):
         whole = len(losses) // _EVERY * _EVERY
@@ -39,7 +45,13 @@ def minibatch_losses(ax: Axes, curves: Mapping[str, Sequence[float]], *, uniform
 
 @figure()
 def tanh_gate(ax: Axes, preactivations: Mapping[str, FloatArray], *, reach: float = 12.0) -> None:
-    """Draw the slope of tanh over its input, and histograms of pre-activations, of any shape, by name."""
+    """Draw the slope of tanh over its input, and histograms of pre-activations, of any shape, by name.
+
+    Args:
+        ax: the axes to draw on.
+        preactivations: inputs of tanh by name, of any shape.
+        reach: the x axis reaches from -reach to reach.
+    """
     colours = palette(ax)
     edges = np.linspace(-reach, reach, 97)
     for (name, sums), colour in zip(preactivations.items(), (colours.orange, colours.blue), strict=False):
@@ -59,7 +71,13 @@ def tanh_gate(ax: Axes, preactivations: Mapping[str, FloatArray], *, reach: floa
 
 @figure()
 def unit_spreads(ax: Axes, sums: Mapping[str, FloatArray], *, units: int = 40) -> None:
-    """Draw the mean ± the standard deviation of each unit's pre-activations (N, units) over a batch, by name."""
+    """Draw the mean ± the standard deviation of each unit's pre-activations (N, units) over a batch, by name.
+
+    Args:
+        ax: the axes to draw on.
+        sums: (N, units) by name.
+        units: how many of the units are shown.
+    """
     colours = palette(ax)
     width, reach = 0.8 / len(sums), 0.0
     for place, ((name, rows), colour) in enumerate(zip(sums.items(), _hues(colours), strict=False)):

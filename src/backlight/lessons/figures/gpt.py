@@ -19,6 +19,12 @@ def score_tables(figure: Figure, tables: Mapping[str, FloatArray], *, rows: str,
     """Draw tables (T, T) side by side, by title; a cell that is -inf or nan is empty.
 
     A table with negative numbers is coloured by sign. In small tables the numbers are written in the cells.
+
+    Args:
+        figure: the figure to draw on.
+        tables: (T, T) by title.
+        rows: the label of the rows.
+        columns: the label of the columns.
     """
     for ax, (title, table) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items(), strict=True):
         _table(ax, table)

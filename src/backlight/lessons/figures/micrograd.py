@@ -64,7 +64,13 @@ def decision_map(
 
 @figure(size=(8, 3))
 def loss_curve(ax: Axes, ys: Sequence[float], *, of: str) -> None:
-    """Draw one number per step, with an axis that starts at 0."""
+    """Draw one number per step, with an axis that starts at 0.
+
+    Args:
+        ax: the axes to draw on.
+        ys: one number per step.
+        of: the label of the y axis.
+    """
     ax.plot(ys, color=palette(ax).blue)
     ax.set_xlabel("step")
     ax.set_ylabel(of)

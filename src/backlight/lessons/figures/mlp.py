@@ -63,7 +63,13 @@ def _cells(ax: Axes, numbers: FloatArray, *, y: float, width: float) -> None:
 
 @figure()
 def rate_losses(ax: Axes, rates: FloatArray, losses: FloatArray) -> None:
-    """Draw the loss (steps,) of each step over its learning rate (steps,), and a running mean, in nats."""
+    """Draw the loss (steps,) of each step over its learning rate (steps,), and a running mean, in nats.
+
+    Args:
+        ax: the axes to draw on.
+        rates: (steps,), increasing.
+        losses: (steps,), in nats.
+    """
     width = len(losses) // 20
     smoothed = [float(np.mean(losses[max(0, i - width) : i + width + 1])) for i in range(len(losses))]
     colours = palette(ax)

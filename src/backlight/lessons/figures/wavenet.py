@@ -13,7 +13,13 @@ from backlight.figures import figure, palette
 
 @figure()
 def mean_losses(ax: Axes, runs: Mapping[str, Sequence[float]], window: int) -> None:
-    """Draw each run's loss, averaged over windows of this many steps; for a single run also that of every step."""
+    """Draw each run's loss, averaged over windows of this many steps; for a single run also that of every step.
+
+    Args:
+        ax: the axes to draw on.
+        runs: the loss of every step, by name of the run.
+        window: the number of steps of a mean.
+    """
     colours = palette(ax)
     lines = (colours.blue, colours.orange, colours.green, colours.purple)
     for (name, losses), colour in zip(runs.items(), lines, strict=False):
@@ -32,7 +38,13 @@ def mean_losses(ax: Axes, runs: Mapping[str, Sequence[float]], window: int) -> N
 
 @figure(size=(8, 3.6))
 def dilations(ax: Axes, text: Sequence[str], levels: int) -> None:
-    """Draw a stack of causal convolutions of kernel size 2 over a text, and highlight the tree of the last position."""
+    """Draw a stack of causal convolutions of kernel size 2 over a text, and highlight the tree of the last position.
+
+    Args:
+        ax: the axes to draw on.
+        text: the characters.
+        levels: the number of layers; their dilations are 1, 2, 4, ...
+    """
     colours = palette(ax)
     n, faint = len(text), (*to_rgb(colours.muted), 0.35)
     used = [{n - 1}]  # the positions that the last output depends on, from the top down
