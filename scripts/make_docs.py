@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from backlight.autograd import OPS, Op
 from backlight.figures import bigram_counts, new_figure
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, load_corpus
@@ -24,7 +23,6 @@ from backlight.text import Vocabulary, load_corpus
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "course" / "README.md"]
 IMAGES = ROOT / "docs" / "images"
-OPS_PAGE = ROOT / "docs" / "ops.md"
 BACKLIGHT = str(Path(sys.executable).with_name("backlight"))
 
 PYTHON = """\
@@ -189,23 +187,6 @@ def picture() -> None:
         figure.savefig(IMAGES / "bigram_counts.png", dpi=90)
 
 
-def ops() -> str:
-    """Return docs/ops.md: every op by family, with its formula."""
-    lines = [
-        "# The ops",
-        "",
-        f"Written by `make docs`. There are {len(OPS)}; each has its formula, forward and backward in one class of",
-        "`backlight/autograd/ops`, and is checked against PyTorch and central differences (`backlight gradcheck`).",
-    ]
-    families: dict[str, list[type[Op]]] = {}
-    for op in OPS.values():
-        families.setdefault(op.__module__.rpartition(".")[2], []).append(op)
-    for family, members in families.items():
-        lines += ["", f"## {family}", "", "| op | formula |", "|---|---|"]
-        lines += [f"| `{op.name}` | {op.formula.replace('|', chr(92) + '|')} |" for op in members]
-    return "\n".join(lines) + "\n"
-
-
 SECTIONS: tuple[Callable[[Path], str], ...] = (
     train, sample, score, compare, counted, explain, health, lessons, python, value,
 )  # fmt: skip
@@ -227,7 +208,6 @@ def main() -> None:
             texts[places[0]] = pattern.sub(lambda match, made=made: match[1] + made + "\n" + match[2], texts[places[0]])
     for page, text in texts.items():
         page.write_text(text, encoding="utf-8")
-    OPS_PAGE.write_text(ops(), encoding="utf-8")
 
 
 if __name__ == "__main__":

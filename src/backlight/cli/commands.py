@@ -32,7 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "backlight figures names-mlp-1 loss embedding --dark",
     ),
     "health": (
-        "Say what is wrong with a run, the most serious first: what, where, by which numbers, and what to try.",
+        "List what is wrong with a network, the most serious first: what, where, by which numbers, and what to try.",
         "backlight train names --health; backlight health names-mlp-1 --report",
     ),
     "find-lr": (
