@@ -1,4 +1,4 @@
-"""One process trains a run at a time."""
+"""A lock, so that one process trains a run at a time."""
 
 import os
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ from backlight.runs.failures import cannot_write, shown
 from backlight.runs.locking import lock, opened_for_lock
 
 HOLDER = ".lock"
-"""Names the process that trains the run. The folder itself is what is locked, so deleting this file changes nothing."""
+"""The file with the id of the process that trains the run. The folder itself is locked, so deleting it is harmless."""
 
 
 @contextmanager
 def only_trainer(run: Path) -> Iterator[None]:
-    """Hold a run for training while the block runs. The lock ends with the process, however that ends.
+    """Context manager that locks a run for training. The lock ends with the process, however it ends.
 
     Raises:
-        RunError: another process holds the run, or the disk refused.
+        RunError: another process holds the lock, or the folder cannot be written.
     """
     try:
         descriptor = opened_for_lock(run)
     except OSError as error:
-        raise cannot_write(run, error, state="the run is untouched") from error
+        raise cannot_write(run, error, state="the run is unchanged") from error
     try:
         _hold(descriptor, run)
         yield
@@ -37,11 +37,11 @@ def _hold(descriptor: int, run: Path) -> None:
         (run / HOLDER).write_text(f"{os.getpid()}\n", encoding="ascii")
     except BlockingIOError as error:
         raise RunError(
-            f"Only one process may train a run at a time; {shown(run)} is being trained by {_holder(run)}. "
+            f"only one process may train a run at a time; {shown(run)} is being trained by {_holder(run)}. "
             "Wait for it, stop it, or start a new run."
         ) from error
     except OSError as error:
-        raise cannot_write(run / HOLDER, error, state="the run is untouched") from error
+        raise cannot_write(run / HOLDER, error, state="the run is unchanged") from error
 
 
 def _holder(run: Path) -> str:
