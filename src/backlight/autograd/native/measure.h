@@ -1,5 +1,5 @@
-/* Moments, histograms and live units of many arrays, for whoever watches a network: backlight/watch/numbers.py says
-   what each entry means. Each array is read a few times while it is in the cache. */
+/* Moments, histograms and live units of many arrays, for `watch`; backlight/watch/numbers.py documents each entry. Each
+   array is read a few times while it is in the cache. */
 
 #ifndef BACKLIGHT_MEASURE_H
 #define BACKLIGHT_MEASURE_H
@@ -9,31 +9,31 @@
 #include <stdlib.h>
 
 #define BINS 48
-#define BINS_ROOM 64 /* a power of two, so that a byte with its two highest bits cut off is a place in it */
-#define STRETCH 4096 /* sums of this many are taken in float32, and added up in float64 */
-#define FAINT 1e-8f  /* what Adam's usual epsilon damps */
-#define TABLES 8     /* neighbours are often in one bin, and would wait for each other in one table */
+#define BINS_ROOM 64 /* a power of two, so that a byte without its two highest bits is a valid index */
+#define STRETCH 4096 /* sums of this many numbers are computed in float32 and added up in float64 */
+#define FAINT 1e-8f  /* Adam's usual epsilon */
+#define TABLES 8     /* neighbours are often in the same bin, and would wait for each other in a single table */
 
 enum { NEITHER, ONE_SIDED, BOUNDED };
 
-/* What is wanted of an array: the same in every step. */
+/* What to measure of an array, the same at every step. */
 typedef struct {
     int64_t size, units, inner, side; /* x is (outer, units, inner) */
     float centre, reach;              /* BOUNDED: an x further than `reach` from `centre` is saturated */
-    double low, high;                 /* the histogram's range; low = high where the root mean square is to decide */
-    int64_t bins, alive;              /* where its histogram and its units begin among all; -1 for none */
+    double low, high;                 /* the histogram's range; low = high to derive it from the root mean square */
+    int64_t bins, alive;              /* index of its histogram and of its first unit; -1 for none */
 } request;
 
-/* What was found. */
+/* The results. */
 typedef struct {
     double mean, std, rms, least, most, across, low, high;
     int64_t nonfinite, beyond, faint;
 } result;
 
-/* One array, or the difference of two, while it is measured. */
+/* One array, or the difference of two, that is being measured. */
 typedef struct {
     const request *is;
-    const float *x, *less; /* measured is x, or x - less */
+    const float *x, *less; /* x, or x - less, is measured */
     result *to;
 } task;
 
@@ -45,14 +45,14 @@ INLINE vec lanes_at(const task *t, int64_t i) {
     return x;
 }
 
-/* What one pass over an array finds, about a number near its mean. */
+/* The results of one pass over an array, relative to a number near its mean. */
 typedef struct {
     double sum, squares; /* of x - shift */
     float shift;
     int strange;
 } pass;
 
-/* Everything but the histogram. Only of what is finite is x - x = 0. */
+/* Everything but the histogram. x - x is 0 only for finite x. */
 static pass read_through(const task *t) {
     result *to = t->to;
     int64_t i = 0, n = t->is->size;
@@ -92,7 +92,7 @@ static pass read_through(const task *t) {
     return found;
 }
 
-/* In float64 and in two passes, for what float32 or a bad shift would spoil. */
+/* The sum of squares in float64 and in two passes, where float32 or a bad shift is too inaccurate. */
 static double squares_carefully(const task *t, double *mean) {
     double total = 0, squares = 0;
     int64_t n = t->is->size;
@@ -106,7 +106,7 @@ static void set_moments(const task *t, pass found) {
     result *to = t->to;
     double n = (double)t->is->size, apart = found.sum / n, squares = found.squares - found.sum * apart;
     to->mean = found.shift + apart;
-    /* far from the mean, the difference loses digits; so do squares beyond what float32 holds */
+    /* the difference loses digits if the shift is far from the mean, or if the squares overflow or underflow float32 */
     int varies = to->most > to->least;
     int spoilt = !(found.squares < 1e36) || (found.squares < 1e-30 && varies) || squares * 64 < found.squares;
     if (spoilt && varies) squares = squares_carefully(t, &to->mean);
@@ -114,7 +114,7 @@ static void set_moments(const task *t, pass found) {
     to->rms = hypot(to->mean, to->std);
 }
 
-/* -2^k..2^k with the smallest k for which it holds four root mean squares, as far as float32 can scale by it. */
+/* The range -2^k..2^k with the smallest k for which it contains four root mean squares, within the range of float32. */
 static void set_range(const task *t) {
     result *to = t->to;
     to->low = t->is->low;
@@ -125,7 +125,7 @@ static void set_range(const task *t) {
     to->low = -to->high;
 }
 
-/* A bin is a byte: a stretch of numbers becomes bytes, and these are counted eight at a time. */
+/* Bin indices fit into bytes: a block of numbers is converted to bytes, which are counted eight at a time. */
 static void set_bins(const task *t, int32_t *bins) {
     int32_t tables[TABLES][BINS_ROOM];
     uint8_t places[STRETCH];
@@ -151,7 +151,7 @@ static void set_bins(const task *t, int32_t *bins) {
         for (int b = 0; b < BINS; b++) bins[b] += tables[table][b];
 }
 
-/* x is (outer, units, inner). Each function below takes one row of units after the other. */
+/* x is (outer, units, inner). The functions below process one row of units after another. */
 INLINE int lives(const request *r, float x) {
     return r->side == ONE_SIDED ? x > 0 : fabsf(x - r->centre) <= r->reach;
 }
@@ -161,7 +161,7 @@ static void set_alive(const task *t, uint8_t *alive) {
     int64_t units = r->units, inner = r->inner, living = 0;
     memset(alive, 0, (size_t)units);
     for (int64_t row = 0; row < r->size; row += units * inner)
-        if (inner == 1) { /* units side by side */
+        if (inner == 1) { /* contiguous units */
             int here = 0;
             for (int64_t u = 0; u < units; u++) {
                 int yes = lives(r, at(t, row + u));
@@ -179,7 +179,7 @@ static void set_alive(const task *t, uint8_t *alive) {
     t->to->beyond = r->size - living;
 }
 
-/* A unit's numbers of one row, `inner` of them: their sum and squares about `shift`. */
+/* The sum and the sum of squares of a unit's `inner` numbers of one row, relative to `shift`. */
 INLINE void add_row(const float *x, int64_t inner, float shift, double *sum_here, double *squares_here) {
     vec some = {0}, squares = {0};
     int64_t j = 0;
@@ -197,9 +197,9 @@ INLINE void add_row(const float *x, int64_t inner, float shift, double *sum_here
     }
 }
 
-/* The root mean square over units of a unit's standard deviation over all else, in one pass about the first numbers of
-   each unit. Where a unit is one number wide, the units are summed side by side, so that the sums do not wait for each
-   other. */
+/* The root mean square over the units of their standard deviations over all other axes, in one pass relative to the first
+   number of each unit. If a unit has one number per row, all units are summed in parallel, so that sums do not wait for
+   each other. */
 static void set_across(const task *t) {
     int64_t units = t->is->units, inner = t->is->inner, rows = t->is->size / units;
     const float *first = t->x, *end = t->x + t->is->size;
@@ -228,8 +228,8 @@ static void set_across(const task *t) {
     free(sums);
 }
 
-/* Measures arrays, or differences where `less` is not NULL, and copies them where `copies` is not NULL. Returns how many
-   of them hold a number that is not finite. `results` and `bins` are 0 before. */
+/* Measure arrays, or differences if `less` is not NULL, and copy them if `copies` is not NULL. Returns the number of arrays
+   with a number that is not finite. `results` and `bins` must be 0. */
 static int64_t measure(const request *requests, int64_t count, const float *const *x, const float *const *less,
                        float *const *copies, result *results, int32_t *bins, uint8_t *alive) {
     int64_t strange = 0;
