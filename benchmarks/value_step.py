@@ -56,7 +56,7 @@ def demo(net: Any, value: Callable[[float], Any], losses: list[float]) -> Step:
     return step
 
 
-def replayed(net: MLP, losses: list[float]) -> Step:
+def in_batches(net: MLP, losses: list[float]) -> Step:
     """Return the same step with `batched`: the loss of one point is traced once and run for all points."""
     X, y = two_moons()
     parameters = net.parameters()
@@ -128,7 +128,7 @@ def main() -> None:
         threads=1, at_least=1, our_steps=1, blocks=7,
     )  # fmt: skip
     batch = [
-        measure(f"{step}, batched", replayed, threads=threads, at_least=500, our_steps=500, blocks=7)
+        measure(f"{step}, batched", in_batches, threads=threads, at_least=500, our_steps=500, blocks=7)
         for threads in (1, 2)
     ]
     save("value_step", [eager, written, *batch])

@@ -31,6 +31,9 @@ class Wanted:
     statistics: bool = False
     maps: bool = False
 
+    def __bool__(self) -> bool:
+        return self.statistics or self.maps
+
 
 class Layer:
     """One layer under watch.

@@ -20,13 +20,13 @@ class Logits:
         logits: (N, V).
         gradient: (N, V) of the loss by them, unscaled; None if none came.
         targets: (N,) ids, with `NOT_A_TARGET`; None if they are to be found from the gradient.
-        rising: whether the loss is the cross-entropy with its sign flipped.
+        rising: whether the loss is the cross-entropy with its sign flipped; None if the gradient has to show it.
     """
 
     logits: FloatArray
     gradient: FloatArray | None
     targets: IntArray | None = None
-    rising: bool = False
+    rising: bool | None = False
 
 
 @np.errstate(all="ignore")
@@ -80,8 +80,9 @@ def binary_record(seen: Logits, values: Spread, *, probabilities: bool) -> Logit
     hits = nats = counts = None
     if seen.gradient is not None:
         slope = seen.gradient.reshape(-1) * (-1 if seen.rising else 1)
-        yes = (slope < 0)[slope != 0]  # p - 1 for a 1, p for a 0
-        p_known = p[slope != 0]
+        known = np.isfinite(slope) & (slope != 0)
+        yes = (slope < 0)[known]  # p - 1 for a 1, p for a 0
+        p_known = p[known]
         if len(yes):
             hits = float(((p_known > 0.5) == yes).mean())
             nats = float(-np.log(np.where(yes, p_known, 1 - p_known)).mean())
@@ -100,16 +101,17 @@ def binary_record(seen: Logits, values: Spread, *, probabilities: bool) -> Logit
     )
 
 
-def targets_of(gradient: FloatArray, *, rising: bool = False) -> IntArray:
+def targets_of(gradient: FloatArray, *, rising: bool | None = False) -> IntArray:
     """Return the targets (N,) of a cross-entropy from its gradient by the logits (N, V).
 
-    A row of it is, but for a factor, softmax(logits) - one_hot(target): at the target it is minus the sum of all
-    others, and so the largest in size. Of two classes both are equally large, and the sign decides. A row of 0 had no
-    target.
+    A row of it is, but for a factor, softmax(logits) - one_hot(target): only at the target it is negative. There it is
+    minus the sum of all others, so that the largest in size show the factor's sign. A row of 0, or one that is not
+    finite, shows no target.
     """
-    towards = gradient if rising else -gradient
-    found = (towards if gradient.shape[-1] == 2 else np.abs(gradient)).argmax(-1)
-    return np.where(np.any(gradient != 0, axis=-1), found, NOT_A_TARGET)
+    known = np.isfinite(gradient).all(-1) & (gradient != 0).any(-1)
+    if rising is None:
+        rising = bool((gradient[known].max(-1) + gradient[known].min(-1)).sum() > 0)
+    return np.where(known, (gradient if rising else -gradient).argmax(-1), NOT_A_TARGET)
 
 
 def rows_sum_to_one(x: Array) -> bool:

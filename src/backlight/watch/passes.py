@@ -109,8 +109,8 @@ class Passes:
 
 def named_inputs(adapter: Adapter, args: Any, kwargs: Mapping[str, Any]) -> Inputs:
     """Return the tensors among arguments, by place or keyword."""
-    named = [*((str(at), one) for at, one in enumerate(args)), *kwargs.items()]
-    found = [(name, list(adapter.tensors_in(one))) for name, one in named]
+    found = [(str(at), list(adapter.tensors_in(one))) for at, one in enumerate(args)]
+    found += [(name, list(adapter.tensors_in(one))) for name, one in kwargs.items()]
     return [
         (name if len(tensors) == 1 else f"{name}.{at}", tensor)
         for name, tensors in found

@@ -39,6 +39,12 @@ _LAYOUTS = 16
 class StepLayout:
     """Where the measurements of a step with these calls stand; the same calls come step after step.
 
+    Args:
+        calls: the calls.
+        inputs: the floating-point inputs.
+        output: of the network; None if it has none that can be measured.
+        own: which of the calls gave that output; None if none did.
+
     Attributes:
         layout: of the block: the outputs, then the gradients, then the inputs, then the network's output.
         measured: which of the calls have an output to measure.
@@ -46,22 +52,26 @@ class StepLayout:
         rows: of each call, the row of its output and that of its gradient.
         by_layer: the calls of each layer, in order of execution.
         sided: the layers whose units can be dead.
+        units: their names and numbers of units, if the block's `alive` is of these in this order; None if some were
+            called repeatedly, or are measured elsewhere.
+        large: the calls that were measured at once, elsewhere.
         noted: the layers on which there may be notes, and their first calls.
+        softmaxes: those on which there are notes in every record, likewise.
         inputs: the row of the first input.
         output: the row of the network's output.
         measures_output: whether that row is its own, since the output is no layer's.
     """
 
-    def __init__(self, calls: Sequence[Call], inputs: Sequence[Any], output: Any) -> None:
+    def __init__(self, calls: Sequence[Call], inputs: Sequence[Any], output: Any, own: int | None) -> None:
         self.measured = [at for at, call in enumerate(calls) if call.values is not None]
         self.graded = [at for at, call in enumerate(calls) if call.gradient is not None]
         outputs = {at: row for row, at in enumerate(self.measured)}
         gradients = {at: len(self.measured) + row for row, at in enumerate(self.graded)}
         self.rows = [(outputs.get(at), gradients.get(at)) for at in range(len(calls))]
-        own = next((outputs[at] for at in self.measured if calls[at].tensor is output), None)
+        row = None if own is None else outputs.get(own)
         self.inputs = len(self.measured) + len(self.graded)
-        self.output = self.inputs + len(inputs) if own is None else own
-        self.measures_output = output is not None and own is None
+        self.output = self.inputs + len(inputs) if row is None else row
+        self.measures_output = output is not None and row is None
         self.layout = layout = Layout(self.inputs + len(inputs) + self.measures_output)
         self.by_layer: dict[Layer, list[int]] = {}
         for at, call in enumerate(calls):
@@ -76,8 +86,19 @@ class StepLayout:
         if self.measures_output:
             layout.want(self.output, numel(output), histogram=True)
         first = [(layer, places[0]) for layer, places in self.by_layer.items()]
+        self.large = [at for at, call in enumerate(calls) if call.values is None]
         self.sided = [layer for layer, _ in first if layer.kind.one_sided or layer.kind.bounded]
+        self.units = self._units(calls, outputs)
+        self.softmaxes = [(layer, at) for layer, at in first if layer.kind.role == "softmax"]
         self.noted = [(layer, at) for layer, at in first if layer in self.sided or layer.kind.role in _NOTED]
+
+    def _units(self, calls: Sequence[Call], rows: Mapping[int, int]) -> tuple[tuple[str, int], ...] | None:
+        if self.large or any(len(self.by_layer[layer]) > 1 for layer in self.sided):
+            return None
+        ends = self.layout.alive
+        return tuple(
+            (calls[at].name, ends[rows[at]][1] - ends[rows[at]][0]) for at in self.measured if rows[at] in ends
+        )
 
 
 _NOTED = {"softmax", "batch_norm"}
@@ -96,11 +117,7 @@ class LayersMeasured:
         self._plan = plan
         self._block = block
         self._training = [call.training for call in calls]
-        self._large = {
-            at: (call.output_at, call.gradient_at)
-            for at, call in enumerate(calls)
-            if call.output_at is not None or call.gradient_at is not None
-        }
+        self._large = {at: (calls[at].output_at, calls[at].gradient_at) for at in plan.large}
         self.notes: dict[Layer, Notes] = {}
         self.dead: Callable[[], Mapping[str, tuple[float, int]]] = dict
 
@@ -137,21 +154,21 @@ class LayersMeasured:
     def records(self, scale: float) -> tuple[LayerRecord, ...]:
         """Return it as records; gradients are divided by `scale`."""
         dead = self.dead()
-        return tuple(
-            self._record(layer, calls, scale, *dead.get(layer.name, (None, 0)))
-            for layer, calls in self._plan.by_layer.items()
-        )
+        return tuple(self._record(layer, calls, scale, dead) for layer, calls in self._plan.by_layer.items())
 
     def _record(
-        self, layer: Layer, calls: Sequence[int], scale: float, dead: float | None, dead_over: int
+        self, layer: Layer, calls: Sequence[int], scale: float, dead: Mapping[str, tuple[float, int]]
     ) -> LayerRecord:
         outputs = [one for call in calls if (one := self.at(call)) is not None]
         gradients = [one for call in calls if (one := self.at(call, gradient=True)) is not None]
         spreads = [block.spread(at) for block, at in outputs]
         rows = [block.rows[at] for block, at in outputs]
         units = int(outputs[0][0].layout.rows[outputs[0][1]]["units"]) or None
-        alive, notes = self.alive(layer), self.notes.get(layer, _NO_NOTES)
-        saturated = notes.softmax_saturated
+        notes = self.notes.get(layer, _NO_NOTES)
+        is_finite = not any(one.nonfinite for one in spreads)
+        alive = self.alive(layer) if is_finite else None  # of what is not finite, nothing is active
+        share_dead, dead_over = dead.get(layer.name, (None, 0)) if is_finite else (None, 0)
+        saturated = notes.softmax_saturated if is_finite else None
         if layer.kind.bounded and alive is not None:
             saturated = sum(int(row["beyond"]) for row in rows) / sum(one.count for one in spreads)
         return LayerRecord(
@@ -162,7 +179,7 @@ class LayersMeasured:
             units=units,
             saturated=saturated,
             dead_now=None if alive is None else 1 - np.count_nonzero(alive) / len(alive),
-            dead=dead,
+            dead=share_dead,
             dead_over=dead_over,
             batch=notes.batch,
             unit_map=notes.unit_map,
@@ -184,7 +201,7 @@ class StepMeasurer:
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
         self.dead_units = DeadUnits()
-        self._layouts: dict[Any, StepLayout] = {}
+        self._layouts: list[tuple[Any, StepLayout]] = []
 
     def layers(self, calls: Sequence[Call], inputs: Sequence[Any], output: Any, wanted: Wanted) -> LayersMeasured:
         """Measure what the calls gave and got, the inputs, and the network's output.
@@ -205,10 +222,13 @@ class StepMeasurer:
         if values:
             self._adapter.measure(block, values)
         measured = LayersMeasured(plan, block, calls)
-        alive = {layer.name: one for layer in plan.sided if (one := measured.alive(layer)) is not None}
-        if alive:
-            measured.dead = self.dead_units.add(alive)
-        for layer, at in plan.noted:
+        if plan.units is None:
+            alive = {layer.name: one for layer in plan.sided if (one := measured.alive(layer)) is not None}
+            units = tuple((name, len(one)) for name, one in alive.items())
+            measured.dead = self.dead_units.add(units, np.concatenate([np.zeros(0, np.bool_), *alive.values()]))
+        elif plan.units:
+            measured.dead = self.dead_units.add(plan.units, block.alive)
+        for layer, at in plan.noted if wanted else plan.softmaxes:
             call = calls[at]
             notes = call.notes
             if notes is None and call.values is not None:
@@ -218,19 +238,26 @@ class StepMeasurer:
         return measured
 
     def _layout(self, calls: Sequence[Call], inputs: Sequence[Any], output: Any) -> StepLayout:
+        at = len(calls) - 1
+        while at >= 0 and calls[at].tensor is not output:
+            at -= 1
+        own = None if output is None or at < 0 else at
+        # lists, since those of the step before are compared at once: their items are the same objects
         key = (
-            tuple(
-                (call.layer, call.shape, call.axis, call.gradient is None, call.values is None, call.tensor is output)
-                for call in calls
-            ),
-            tuple(one.shape for one in inputs),
+            own,
+            [call.layer for call in calls],
+            [call.shape for call in calls],
+            [call.axis for call in calls],
+            [call.gradient is None for call in calls],
+            [call.values is None for call in calls],
+            [one.shape for one in inputs],
             None if output is None else output.shape,
         )
-        plan = self._layouts.get(key)
-        if plan is None:
-            if len(self._layouts) >= _LAYOUTS:
-                self._layouts.clear()
-            plan = self._layouts[key] = StepLayout(calls, inputs, output)
+        for known, plan in self._layouts:
+            if known == key:
+                return plan
+        plan = StepLayout(calls, inputs, output, own)
+        self._layouts = [(key, plan), *self._layouts[: _LAYOUTS - 1]]
         return plan
 
 
@@ -311,7 +338,7 @@ def output_measured(
     x, g = (None if one is None else _rows(adapter, one, axis, binary=binary) for one in (output, gradient))
     assert x is not None  # noqa: S101  (of the two, the gradient may be None)
     known = None if targets is None or targets.size != len(x) else targets.reshape(-1)
-    logits = Logits(logits=x, gradient=g, targets=known, rising="neg" in loss.chain)
+    logits = Logits(logits=x, gradient=g, targets=known, rising=_is_rising(loss.chain))
 
     def record() -> LogitsRecord:
         spread = at[0].spread(at[1])
@@ -324,6 +351,12 @@ def output_measured(
         return OutputMeasured(at=at, logits=record)
     done = record()
     return OutputMeasured(at=at, logits=lambda: done)
+
+
+def _is_rising(chain: Sequence[str]) -> bool | None:
+    """Return whether a cross-entropy's sign is flipped; None where it was put together from smaller ops."""
+    whole = any(op.startswith(("nll_loss", "cross_entropy", "binary_cross_entropy")) for op in chain)
+    return chain.count("neg") % 2 == 1 if whole else None
 
 
 def _rows(adapter: Adapter, x: Any, axis: int, *, binary: bool) -> Array:

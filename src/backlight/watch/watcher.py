@@ -218,7 +218,8 @@ class Watcher:
         if self._busy or not self._recording or not self.adapter.is_recording() or self.adapter.is_transformed():
             return
         self._capture.end_pass()
-        self._passes.take_output(output, self._on_gradient)
+        if self._recording:  # nothing has gone wrong in the pass
+            self._passes.take_output(output, self._on_gradient)
 
     @_harmless
     def _on_gradient(self, place: int, is_first: bool, gradient: Any) -> None:
@@ -241,15 +242,16 @@ class Watcher:
     def _before_recorded_update(self, optimiser: Any) -> None:
         if self._busy:
             return
-        parameters = self._parameters
-        first = not self._rates
-        if first:
-            self._rates = self._optimisers.rates()
-            parameters.remember()
+        parameters, scale = self._parameters, self.adapter.step_scale(optimiser)
         own = self._optimisers.places(optimiser)
-        parameters.read_gradients(own, self.adapter.step_scale(optimiser))
-        if first and len(own) < len(parameters.tensors):
-            # those that this optimiser has not: after its step, they may be gone
+        is_only, is_first = len(own) == len(parameters.tensors), not self._rates
+        at_once = is_first and is_only and scale == 1
+        if is_first:
+            self._rates = self._optimisers.rates()
+            parameters.remember(gradients=at_once)
+        if not at_once:
+            parameters.read_gradients(own, scale)
+        if is_first and not is_only:  # the gradients of what this optimiser has not may be gone after its step
             parameters.read_gradients(None, self._scale or 1.0)
 
     def _after_update(self, optimiser: Any) -> None:
@@ -355,7 +357,7 @@ class Watcher:
             "batch_size": next((one.shape[0] for _, one in inputs if one.shape), None),
             "left_over_norm": self._left_over,
             "forward_passes": len({call.number for call in calls}) if calls else len(passes.inputs),
-            "backward_passes": max(passes.backward, max((call.arrivals for call in calls), default=0)),
+            "backward_passes": max([passes.backward, *[call.arrivals for call in calls]]),
             "optimiser_steps": self._optimisers.steps if self._optimisers.found else None,
             "scale": self._scale,
         }

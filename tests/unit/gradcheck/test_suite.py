@@ -145,7 +145,7 @@ def test_the_command_marks_what_is_wrong_and_leaves_with_1(monkeypatch):
     assert wrong.exit_code == 1
     lines = wrong.stdout.splitlines()
     assert [line.split()[0] for line in lines if line.endswith(" wrong")] == ["embed", "softmax"]
-    assert "2 of 6 wrong, at worst by:" in wrong.stdout
+    assert "2 of 6 wrong. Largest differences:" in wrong.stdout
     assert any(line.startswith("  softmax: 1.0e+00 from central differences, softmax(") for line in lines)
 
 

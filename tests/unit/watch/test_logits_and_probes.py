@@ -30,12 +30,28 @@ def spread_of(x: np.ndarray) -> Spread:
 
 @pytest.mark.parametrize("V", [2, 3, 27])
 @pytest.mark.parametrize("rising", [False, True])
-def test_targets_are_read_from_the_gradient(V: int, rising: bool, rng: np.random.Generator) -> None:
-    z, y = rng.standard_normal((50, V)), rng.integers(0, V, 50)
+@pytest.mark.parametrize("scale", [1, 40], ids=["usual", "certain and often wrong"])
+def test_targets_are_read_from_the_gradient(V: int, rising: bool, scale: float, rng: np.random.Generator) -> None:
+    z, y = scale * rng.standard_normal((50, V)), rng.integers(0, V, 50)
     gradient = (softmax(z) - np.eye(V)[y]) / 7 * (-1 if rising else 1)
-    gradient[3] = 0
-    expected = np.where(np.arange(50) == 3, NOT_A_TARGET, y)
-    assert_array_equal(targets_of(gradient, rising=rising), expected)
+    gradient[3], gradient[4, 0], gradient[5, 1] = 0, np.nan, np.inf
+    assert np.isin(targets_of(gradient, rising=rising)[3:6], NOT_A_TARGET).all()
+    known = (gradient != 0).any(-1) & np.isfinite(gradient).all(-1)  # a certain and right answer has no gradient left
+    assert known.sum() > 10
+    assert_array_equal(targets_of(gradient, rising=rising)[known], y[known])
+    if V > 2 and scale == 1:
+        assert_array_equal(targets_of(gradient, rising=None)[known], y[known])
+
+
+def test_gradients_that_are_not_finite_show_no_target() -> None:
+    z = np.full((8, 3), np.nan)
+    for V in (1, 3):
+        gradient = np.full((8, V), np.nan)
+        record = binary_record if V == 1 else logits_record
+        found = record(
+            Logits(logits=z[:, :V], gradient=gradient), spread_of(z), **({"probabilities": False} if V == 1 else {})
+        )
+        assert (found.targets, found.accuracy, found.nats) == (None, None, None)
 
 
 def test_a_record_of_logits(rng: np.random.Generator) -> None:

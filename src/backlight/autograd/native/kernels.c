@@ -85,8 +85,8 @@ void NAMED(use_blas_, LEVEL)(void *sgemm, int wide) {
 }
 
 int64_t NAMED(measure_, LEVEL)(const request *requests, int64_t count, const float *const *x, const float *const *less,
-                               float *const *copies, result *results, int32_t *bins, uint8_t *alive) {
-    return measure(requests, count, x, less, copies, results, bins, alive);
+                               float *const *copies, int64_t copied, result *results, int32_t *bins, uint8_t *alive) {
+    return measure(requests, count, x, less, copies, copied, results, bins, alive);
 }
 
 int NAMED(measure_sizes_, LEVEL)(void) { return (int)(1000 * sizeof(request) + sizeof(result)); }

@@ -4,7 +4,7 @@ from typing import Final
 
 from backlight.health.check import check
 from backlight.health.context import Context
-from backlight.health.findings import Advice, Evidence, Finding, FindingText
+from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText
 from backlight.health.groups import BROKEN_INPUTS, BROKEN_NUMBERS
 
 _HOW: Final = {
@@ -78,6 +78,15 @@ NOT_FINITE = FindingText(
     The first number that was NaN or infinite, and whether it arose in the input, a weight, the forward pass, the loss,
     the backward pass or the optimiser's step.
     """,
+    cases={
+        "from the start": Case(
+            title="{where} holds NaN or infinity before the first step.",
+            try_this=(
+                "Load other weights: a checkpoint of a run that had diverged holds such numbers.",
+                "If the weights are new, look for memory that was never filled (torch.empty) or a division by 0.",
+            ),
+        ),
+    },
     explained_by=BROKEN_NUMBERS | BROKEN_INPUTS | {"learning-rate-too-high", "gradients-not-zeroed"},
 )
 
@@ -96,6 +105,7 @@ def not_finite(context: Context) -> list[Finding] | None:
             severity="fatal",
             where=(first.where,),
             evidence=(Evidence(what=f"step; {_HOW[first.direction]}", value=first.step),),
+            cases=("from the start",) if first.direction == "parameter" and first.step == 0 else (),
             values={"step": first.step, "where": first.where},
         )
     ]

@@ -41,8 +41,8 @@ TOO_HIGH = FindingText(
 def learning_rate_too_high(context: Context) -> list[Finding] | None:
     """Steps as long as the weights themselves, and a loss that is the worse for it."""
     ratios, progress = context.update_ratios, context.progress
-    if progress is None:
-        return None
+    if progress is None or not math.isfinite(progress.start):
+        return None  # a loss that is not finite at once is no step's fault
     diverged = not math.isfinite(progress.late) or progress.late > limit("divergence") * abs(progress.start)
     if not ratios and not diverged:
         return None

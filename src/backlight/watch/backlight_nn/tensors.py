@@ -69,7 +69,7 @@ class BacklightTensors(Tensors):
         return np.array(rows[:: max(1, -(-rows.size // most))] if spaced else rows[:most])
 
     def measure(
-        self, block: Block, values: Sequence[Any], *, start: int = 0, less: Sequence[Any] | None = None,
+        self, block: Block, values: Sequence[Any | None], *, start: int = 0, less: Sequence[Any] | None = None,
         copies: Sequence[Any] | None = None,
     ) -> None:  # fmt: skip
         numbers.measure(block, values, start=start, less=less, copies=copies)

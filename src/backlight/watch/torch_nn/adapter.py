@@ -210,10 +210,7 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
                 if call.values is tensor:
                     call.values = None
             if call.retained:
-                call.gradient = tensor.grad
-        for call in calls:
-            if call.retained and call.tensor is not None:
-                call.tensor.grad = None
+                call.gradient, tensor.grad = tensor.grad, None
         return altered
 
     def watch_functions(self, on_function: OnFunction) -> AbstractContextManager[Any] | None:
