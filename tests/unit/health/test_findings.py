@@ -21,7 +21,15 @@ NOT_PLANTED = {
     "not-learning": "is what is left if no check finds the cause",
     "unused-layer": "is a note on the model, not a fault of a training",
     "all-frozen": "nothing is trained then",
-}
+    **dict.fromkeys(
+        (
+            "axes-exchanged", "batch-first", "labels-shifted", "logits-bounded", "loss-of-probabilities",
+            "mask-inverted", "no-graph", "no-positions", "output-range", "padding-counted", "reads-padding",
+            "sigmoid-twice", "softmax-axis", "state-carried-over", "targets-outside-range",
+        ),
+        "is trained as a public report, in tests/faults/public",
+    ),
+}  # fmt: skip
 """Findings that no fault of the suite is named by, and why."""
 
 
