@@ -132,6 +132,13 @@ _TABLE = (
         source="a choice: more than an output of size 1 reaches in hundreds of steps; only checked if little is learnt",
     ),
     Threshold(
+        name="fading of the inputs", value=10, unit="times",
+        source="a choice: batches of the same examples differ by a few percent",
+    ),
+    Threshold(
+        name="records of a trend", value=12, unit="records", source="a choice: three for each quarter of a training"
+    ),
+    Threshold(
         name="labels for a verdict", value=64, unit="labels",
         source="64 labels of one class by chance, where another has a tenth: 0.9^64 = 0.1%",
     ),

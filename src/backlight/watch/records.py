@@ -326,6 +326,7 @@ class InputRecord:
         values: their distribution.
         constant_share: share of features (columns) that are the same in all examples; None for ids.
         widest: largest and smallest standard deviation among the features that vary, their quotient; None for ids.
+        digest: equal for inputs whose numbers (of a large one: of some features) are equal; None if it was not taken.
     """
 
     name: str
@@ -334,6 +335,7 @@ class InputRecord:
     values: Spread
     constant_share: float | None = None
     widest: float | None = None
+    digest: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

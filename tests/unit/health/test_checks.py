@@ -23,6 +23,7 @@ from backlight.watch.records import (
     Relation,
     Reshape,
     SplitFacts,
+    StepRecord,
 )
 
 Seen = Callable[[float], Measurements]
@@ -106,6 +107,22 @@ def _attends(seen: Measurements) -> Measurements:
     return replace(seen, loss=replace(_loss(), ops={"addmm": 3, "softmax": 1}))
 
 
+def _fading(end: float) -> Measurements:
+    """Inputs whose spread falls to this share."""
+
+    def inputs(record: StepRecord) -> dict[str, object]:
+        return {"inputs": (replace(record.inputs[0], values=spread(end ** (record.step > 60))),)}
+
+    return make.with_records(well(), inputs)
+
+
+def _repeating(seen: Measurements) -> Measurements:
+    """Four minibatches, again and again."""
+    return make.with_records(
+        seen, lambda r: {"inputs": (replace(r.inputs[0], digest=r.step // 20 % 4 if r.step > 4 else r.step % 4),)}
+    )
+
+
 def _time_first() -> Measurements:
     """A recurrent layer that takes the batch of 32 for time."""
     seen = make.with_facts(
@@ -183,6 +200,8 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
     ("state-carried-over", "chance of memory", lambda x: _probe("history", repeat=x)(1.0), 0.11, 0.09),
     ("mask-inverted", "same output", lambda x: _probes(content=x, input=0.5), 1.1e-3, 0.9e-3),
     ("no-positions", "same output", lambda x: _attends(_probes(order=x, input=0.5)), 1.1e-3, 0.9e-3),
+    ("inputs-drift", "fading of the inputs", lambda x: _fading(1 / x), 9, 11),
+    ("inputs-repeat", "held-out loss over its best", lambda x: _repeating(_overfit(x)), 1.02, 1.04),
     ("padding-counted", "targets at padding", lambda x: make.with_logits(well(), padded=x), 0.19, 0.21),
     ("output-range", "targets beyond the output",
      lambda x: make.with_records(_chain(("mean", "pow", "sub", "relu"), kind="mse"), beyond=x), 0.04, 0.06),
@@ -429,6 +448,10 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
     ),
     "duplicates by chance": lambda: replace(well(), split=SplitFacts(train=8000, dev=1000, shared=3)),
     "a held-out loss that wavers": lambda: _overfit(1.02),
+    "minibatches that repeat, of a network that does not overfit": lambda: _repeating(well()),
+    "inputs whose spread varies": lambda: make.with_records(
+        well(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(1.0 if r.step // 20 % 2 else 0.01)),)}
+    ),
     "a few inactive units": lambda: make.with_layer(well(), "act2", dead=0.1, dead_now=0.3),
     "few labels yet": lambda: _cut(make.with_logits(well(), targets=(0, 0, 8, 0, 0, 0, 0, 0, 0, 0)), 1),
     "a loss that falls slowly": lambda: _slow(2.40, 2.24),

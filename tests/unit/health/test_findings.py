@@ -23,9 +23,9 @@ NOT_PLANTED = {
     "all-frozen": "nothing is trained then",
     **dict.fromkeys(
         (
-            "axes-exchanged", "batch-first", "labels-shifted", "logits-bounded", "loss-of-probabilities",
-            "mask-inverted", "no-graph", "no-positions", "output-range", "padding-counted", "reads-padding",
-            "sigmoid-twice", "softmax-axis", "state-carried-over", "targets-outside-range",
+            "axes-exchanged", "batch-first", "inputs-drift", "inputs-repeat", "labels-shifted", "logits-bounded",
+            "loss-of-probabilities", "mask-inverted", "no-graph", "no-positions", "output-range", "padding-counted",
+            "reads-padding", "sigmoid-twice", "softmax-axis", "state-carried-over", "targets-outside-range",
         ),
         "is trained as a public report, in tests/faults/public",
     ),

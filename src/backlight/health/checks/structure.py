@@ -74,7 +74,9 @@ def no_nonlinearity(context: Context) -> list[Finding] | None:
     products = context.called(*MULTIPLIES)
     if len(products) < 2:
         return None
-    pairs = [(before, one) for one in products for before in _linear_before(context, one)]
+    # a layer that is called several times reads something else each time
+    once = [one for one in products if one.calls < 2]
+    pairs = [(before, one) for one in once for before in _linear_before(context, one) if before.calls < 2]
     pairs = [(before, one) for before, one in pairs if not _is_bottleneck(before, one)]
     if not pairs:
         return []
