@@ -189,6 +189,14 @@ _TABLE = (
         source="a choice: more than a few outliers",
     ),
     Threshold(
+        name="spread of the outputs", value=0.1, unit="of the input's",
+        source="a choice: what is given back has the input's spread; a tenth explains 1% of its variance",
+    ),
+    Threshold(
+        name="spread at a bottleneck", value=0.02, unit="of the input's",
+        source="a choice: beside noise of size 1, a fiftieth tells nothing",
+    ),
+    Threshold(
         name="logits near their bound", value=0.9, unit="of a bound of 1",
         source="a choice: logits that are not bounded pass 1 when they come near it",
     ),

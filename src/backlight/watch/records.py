@@ -202,6 +202,8 @@ class LossFacts:
         softmax_axis: axis of the output that the loss's softmax is taken over, if it ends as one of the output's own
             axes; None otherwise.
         output_shape: of the output, in the first recorded step.
+        foreign: how many parameters the network's output depends on that are none of the network's, its inputs having
+            no graph of their own.
         exchanges: reshapes below the loss that stand where axes were to change places (see `views.moves_axes`).
     """
 
@@ -213,6 +215,7 @@ class LossFacts:
     ops: Mapping[str, int] = field(default_factory=dict)
     softmax_axis: int | None = None
     output_shape: tuple[int, ...] = ()
+    foreign: int = 0
     exchanges: tuple[Reshape, ...] = ()
 
 

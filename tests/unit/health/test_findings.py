@@ -24,8 +24,9 @@ NOT_PLANTED = {
     **dict.fromkeys(
         (
             "axes-exchanged", "batch-first", "inputs-drift", "inputs-repeat", "labels-shifted", "logits-bounded",
-            "loss-of-probabilities", "mask-inverted", "no-graph", "no-positions", "output-range", "padding-counted",
-            "reads-padding", "sigmoid-twice", "softmax-axis", "state-carried-over", "targets-outside-range",
+            "loss-of-probabilities", "mask-inverted", "no-graph", "no-positions", "output-constant", "output-range",
+            "padding-counted", "reads-padding", "sigmoid-twice", "softmax-axis", "state-carried-over",
+            "targets-outside-range", "unregistered-layers",
         ),
         "is trained as a public report, in tests/faults/public",
     ),
