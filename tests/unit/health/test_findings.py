@@ -21,7 +21,16 @@ NOT_PLANTED = {
     "not-learning": "is what is left if no check finds the cause",
     "unused-layer": "is a note on the model, not a fault of a training",
     "all-frozen": "nothing is trained then",
-}
+    **dict.fromkeys(
+        (
+            "axes-exchanged", "batch-first", "inputs-drift", "inputs-repeat", "labels-shifted", "logits-bounded",
+            "loss-of-probabilities", "mask-inverted", "no-graph", "no-positions", "output-constant", "output-range",
+            "padding-counted", "reads-padding", "sigmoid-twice", "softmax-axis", "state-carried-over",
+            "targets-outside-range", "unregistered-layers",
+        ),
+        "is trained as a public report, in tests/faults/public",
+    ),
+}  # fmt: skip
 """Findings that no fault of the suite is named by, and why."""
 
 

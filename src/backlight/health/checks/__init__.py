@@ -11,15 +11,19 @@ from typing import Final
 
 from backlight.health.check import Check, checks_in
 from backlight.health.checks import (
+    axes,
     behaviour,
     data,
     finite,
     generalisation,
     gradients,
+    labels,
     loop,
     loss,
     optimiser,
+    output,
     parameters,
+    places,
     rate,
     start,
     structure,
@@ -28,8 +32,8 @@ from backlight.health.checks import (
 from backlight.health.findings import FindingText
 
 _MODULES: Final = (
-    finite, loss, behaviour, loop, parameters, data, start, units, gradients, optimiser, rate, structure,
-    generalisation,
+    finite, loss, output, axes, labels, places, behaviour, loop, parameters, data, start, units, gradients, optimiser,
+    rate, structure, generalisation,
 )  # fmt: skip
 
 CHECKS: Final[tuple[Check, ...]] = tuple(one for module in _MODULES for one in checks_in(module))

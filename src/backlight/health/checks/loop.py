@@ -27,7 +27,7 @@ NO_STEP = FindingText(
             try_this=("Check the schedule: the learning rate was 0 in every recorded step.",),
         )
     },
-    explained_by=frozenset({"single-output"}),
+    explained_by=frozenset({"single-output", "no-graph"}),
 )
 
 

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 import torch
 
-from backlight.watch.graph import Graph
+from backlight.watch.graph import NO_LOGARITHMS, Graph
+from backlight.watch.views import reshaped
 
 _REDUCTIONS: Final = {1: "mean", 2: "sum"}
+_RESHAPES: Final = frozenset({"view", "unsafe_view", "reshape_alias"})
 
 
 class TorchGraph(Graph):
@@ -36,7 +38,11 @@ class TorchGraph(Graph):
         return getattr(node, "variable", None)
 
     def loss_kind(self, names: Sequence[str]) -> str:
-        if any(name.startswith("nll_loss") for name in names) or "log_softmax" in names:
+        given = [name for name in names if name and name not in self.shape_ops]
+        nll = next((at for at, name in enumerate(given) if name.startswith("nll_loss")), None)
+        if nll is not None and NO_LOGARITHMS & set(given[nll + 1 : nll + 2]):
+            return "other"
+        if nll is not None or "log_softmax" in names:
             return "cross_entropy"
         if any(name.startswith("binary_cross_entropy") for name in names):
             return "binary_cross_entropy"
@@ -47,9 +53,37 @@ class TorchGraph(Graph):
         saved = next((_REDUCTIONS[one] for one in own if one in _REDUCTIONS), None)
         return saved or next((name for name in names if name in {"mean", "sum"}), None)
 
-    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], rank: int) -> int:
-        moved = {"view", "permute", "transpose", "unsafe_view", "reshape_alias"} & set(names)
-        if "log_softmax" not in names or moved:
-            return rank - 1
-        axis = int(nodes[list(names).index("log_softmax")]._saved_dim)
-        return (axis - (1 << 64) if axis >= 1 << 63 else axis) % rank  # PyTorch may show it as an unsigned number
+    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], shape: Sequence[int]) -> int | None:
+        if "log_softmax" not in names:
+            return len(shape) - 1
+        labels: list[int | None] = list(range(len(shape)))
+        for node, name in zip(reversed(nodes), reversed(names), strict=True):
+            if name == "log_softmax":
+                return labels[_signed(node._saved_dim)]
+            if node is nodes[-1]:
+                continue
+            read, given = shape, shape_of(node)
+            if name == "permute":
+                labels = [labels[_signed(axis)] for axis in node._saved_dims]
+            elif name in {"transpose", "t"}:
+                a, b = (_signed(node._saved_dim0), _signed(node._saved_dim1)) if name == "transpose" else (0, 1)
+                labels[a], labels[b] = labels[b], labels[a]
+            elif len(given) != len(read) or name in _RESHAPES:
+                labels = reshaped(labels, read, given)
+            shape = given
+        return None
+
+    def reshape(self, node: Any) -> tuple[Sequence[int], Sequence[int]] | None:
+        if self.op_name(node) not in _RESHAPES:
+            return None
+        return tuple(node._saved_self_sym_sizes), shape_of(node)
+
+
+def shape_of(node: Any) -> tuple[int, ...]:
+    """Return the shape of a node's first result."""
+    return tuple(node._input_metadata[0].shape)
+
+
+def _signed(axis: int) -> int:
+    """Return an axis that PyTorch may show as an unsigned number."""
+    return axis - (1 << 64) if axis >= 1 << 63 else axis
