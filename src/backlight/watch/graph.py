@@ -46,8 +46,8 @@ class Graph(ABC):
         """Return "mean" or "sum", or None if the ops from the loss down to the output do not show which."""
 
     @abstractmethod
-    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], rank: int) -> int:
-        """Return the axis of an output of this many axes that has the classes of a cross-entropy."""
+    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], rank: int) -> int | None:
+        """Return the axis of an output of this many axes that has the classes of a cross-entropy; None if unknown."""
 
     def loss_input(self, node: Any) -> Any:
         """Return the tensor that a loss's op reads, if this is one and that is known; else None."""

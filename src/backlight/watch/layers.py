@@ -24,14 +24,24 @@ class Layers:
         self.by_module: dict[Any, Layer] = {}
         self._functions: dict[str, Layer] = {}
         self._executed = 0
+        self.find()
+
+    def find(self) -> None:
+        """Find the modules that are there now. A new one has the depth of that in whose place it stands."""
+        adapter, before = self._adapter, self.by_module
+        depths = {one.name: one.depth for one in before.values()}
+        self.by_module = {}
         for name, module in adapter.named_modules():
             if module in self.by_module:
                 self.by_module[module].aliases.append(name)
                 continue
             kind = adapter.kind(module)
             if adapter.is_layer(name, module, kind):
-                made = Layer(name, type(module).__name__, kind, module, copies=adapter.in_place)
+                made = before.get(module) or Layer(name, type(module).__name__, kind, module, copies=adapter.in_place)
+                made.aliases, made.depth = [], depths.get(name)
                 self.by_module[module] = made
+        for one in [*self.by_module.values(), *self._functions.values()]:
+            one.calls, one.reads, one.shape = 0, (), None
 
     def function(self, after: str, function: str, place: int) -> Layer:
         """Return the layer of a function, called for the `place`-th time after a layer."""

@@ -9,7 +9,7 @@ from backlight.watch.adapter import Adapter
 from backlight.watch.calls import Call
 from backlight.watch.graph import LossGraph
 from backlight.watch.records import InputRecord, LossFacts
-from backlight.watch.step import LATER, LayersMeasured, OutputMeasured, input_record, output_measured
+from backlight.watch.step import LATER, LayersMeasured, OutputMeasured, input_record, output_measured, pass_share
 
 Inputs = list[tuple[str, Any]]
 """The tensors that a network is given, by place or keyword."""
@@ -26,6 +26,7 @@ class Passes:
         backward: how many backward passes there were.
         loss: how the loss is made of the output, by the first graph that was read; None before.
         reached: ids of the parameters that it depends on; None likewise.
+        has_graph: whether a gradient can come to anything that the network returned; None if it returned nothing.
     """
 
     def __init__(self, adapter: Adapter) -> None:
@@ -43,6 +44,11 @@ class Passes:
         self._outputs: list[Any] = []
         self._gradients: dict[int, Any] = {}
         self._graph: LossGraph | None = None
+        self.has_graph: bool | None = None
+
+    def forget_loss(self) -> None:
+        """Read the next loss anew: the network has changed."""
+        self.loss = self.reached = self._class_axis = self._place = None
 
     def take_output(self, result: Any, hook: Callable[[int, bool, Any], None]) -> None:
         """Take in what the network returned; `hook(place, is_first, gradient)` is called when a gradient arrives."""
@@ -51,6 +57,7 @@ class Passes:
         for tensor in adapter.tensors_in(result):
             if not tensor.shape or adapter.why_not_measured(tensor) is not None:
                 continue  # a single number is a loss, not what it is made of
+            self.has_graph = bool(self.has_graph) or adapter.awaits_gradient(tensor)
             if adapter.awaits_gradient(tensor):
                 # the hook must not hold the tensor: the two would keep each other, and the whole graph, alive
                 adapter.hook_gradient(tensor, partial(hook, len(self._outputs), is_first))
@@ -98,6 +105,12 @@ class Passes:
         return output_measured(
             self._adapter, output, gradient, layers.output_at, loss=self.loss, axis=self._class_axis, targets=targets
         )
+
+    def share(self, output: Any, gradient: Any, scale: float | None) -> float | None:
+        """Return what the loss of one of several backward passes is multiplied by; None if that is not known."""
+        if self.backward < 2 or output is None or gradient is None:
+            return None
+        return pass_share(self._adapter, output, gradient / scale if scale else gradient)
 
     def given(self, calls: Sequence[Call]) -> Inputs:
         """Return the inputs of the first of the passes that these calls are of; else what the first of them read."""

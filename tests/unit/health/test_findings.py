@@ -21,6 +21,16 @@ NOT_PLANTED = {
     "not-learning": "is what is left if no check finds the cause",
     "unused-layer": "is a note on the model, not a fault of a training",
     "all-frozen": "nothing is trained then",
+    "told-loss-not-finite": "is said of single steps of a training that is well",
+    "never-called": "is said of a network that is not the one trained; see tests/faults/public",
+    "layers-not-seen": "is a note on what could not be measured",
+    "accumulation-not-averaged": "see tests/faults/public: a loop with several passes a step",
+    "gradients-are-zero": "see tests/faults/public: another order of the loop",
+    "clipped-before-unscaling": "see tests/faults/public: a loop in mixed precision",
+    "clip-too-short": "is the loop's, not the network's; see tests/unit/health",
+    "rate-ended": "see tests/faults/public: a schedule",
+    "running-statistics": "see tests/faults/public: late in a training",
+    "tie-broken": "costs memory and little else in networks as small as the suite's",
 }
 """Findings that no fault of the suite is named by, and why."""
 

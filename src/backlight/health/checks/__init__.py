@@ -12,15 +12,18 @@ from typing import Final
 from backlight.health.check import Check, checks_in
 from backlight.health.checks import (
     behaviour,
+    clipping,
     data,
     finite,
     generalisation,
     gradients,
     loop,
     loss,
+    modes,
     optimiser,
     parameters,
     rate,
+    schedule,
     start,
     structure,
     units,
@@ -28,8 +31,8 @@ from backlight.health.checks import (
 from backlight.health.findings import FindingText
 
 _MODULES: Final = (
-    finite, loss, behaviour, loop, parameters, data, start, units, gradients, optimiser, rate, structure,
-    generalisation,
+    finite, loss, behaviour, loop, modes, parameters, clipping, schedule, data, start, units, gradients, optimiser,
+    rate, structure, generalisation,
 )  # fmt: skip
 
 CHECKS: Final[tuple[Check, ...]] = tuple(one for module in _MODULES for one in checks_in(module))

@@ -90,6 +90,10 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
             return None
         return bool((x[..., 0] == x[..., 1]).all()) and bool((x == x[..., :1]).all())
 
+    def equal(self, one: Any, other: Any) -> bool:
+        a, b = one.array, other.array
+        return bool((a != a.flat[0]).any()) and np.array_equal(a, b)
+
     def check_optimisers(self, optimisers: Sequence[Any]) -> None:
         wrong = [one for one in optimisers if not isinstance(one, Optimiser)]
         if wrong:
@@ -116,8 +120,8 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
         remove: Remove = layer.module.register_forward_hook(Hook(_on_layer, layer, capture))
         return remove
 
-    def hook_call(self, hook: Callable[[Any, Any], None]) -> Remove:
-        return self.model.register_forward_hook(Hook(_on_call, hook))
+    def hook_call(self, hook: Callable[[Any, Any], None], module: Any = None) -> Remove:
+        return (self.model if module is None else module).register_forward_hook(Hook(_on_call, hook))
 
     def hook_return(self, hook: Callable[[Any], None]) -> Remove:
         return self.model.register_forward_hook(Hook(_on_return, hook))

@@ -51,6 +51,12 @@ class TorchOptimisers:
             register_optimizer_step_post_hook(self._has_stepped),
         ]
 
+    def set_parameters(self, parameters: Iterable[torch.Tensor]) -> None:
+        """Take in other parameters of the model."""
+        self._parameters = {id(parameter): at for at, parameter in enumerate(parameters)}
+        self._places = {}
+        self._seen = {id(one): (one, True) for one in self.found}
+
     def detach(self) -> None:
         """Stop watching."""
         for handle in self._handles:
