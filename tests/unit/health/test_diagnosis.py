@@ -47,6 +47,15 @@ def test_what_follows_from_a_cause_is_left_out():
     assert {"saturated-units", "dead-units"} <= {one.id for one in diagnose(seen).findings}
 
 
+def test_what_follows_from_a_cause_is_listed_under_it():
+    by_id = {one.id: one for one in diagnose(_very_faulty()).findings}
+    (cause,) = [one for one in by_id.values() if one.consequences]
+    assert cause.id == "input-scale"
+    assert any("saturated" in title for title in cause.consequences)
+    text = " ".join(as_text(diagnose(_very_faulty()), width=100).split())
+    assert all(title in text.split("follows - ")[1] for title in cause.consequences)
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_text_keeps_to_its_width_and_says_everything(width: int):
     diagnosis = diagnose(_very_faulty())

@@ -93,6 +93,13 @@ def test_no_two_findings_explain_each_other_away():
         assert all(text.id not in TEXTS[cause].explained_by for cause in text.explained_by), text.id
 
 
+def test_a_cause_is_not_its_own_consequence():
+    done: set[str] = set()
+    while fresh := [one.id for one in TEXTS.values() if one.id not in done and one.explained_by <= done]:
+        done.update(fresh)
+    assert done == set(TEXTS), "these explain each other in a circle, so that all would be left out"
+
+
 def test_advice_is_in_the_words_of_the_framework():
     seen = replace(well(), parameters=tuple(replace(one, requires_grad=False) for one in well().parameters))
     (torch,), (ours,) = (diagnose(replace(seen, framework=name)).findings for name in ("torch", "backlight"))

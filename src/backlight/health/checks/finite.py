@@ -154,6 +154,7 @@ LOSS_NOT_FINITE = FindingText(
     about="""
     The reported loss was NaN or infinite in some steps, while gradients and weights stayed finite.
     """,
+    cases={"batch": Case(title="The loss of this batch is NaN or infinite, and its gradients are finite.")},
     explained_by=frozenset({"not-finite", "input-not-finite"}),
 )
 
@@ -195,8 +196,8 @@ def _goes_on(context: Context) -> bool:
     if progress is not None and math.isfinite(progress.late):
         return True
     last = context.records[-1].parameters if context.records else ()
-    spreads = [spread for one in last for spread in (one.data, one.gradient) if spread is not None]
-    return context.trained and bool(spreads) and not any(one.nonfinite for one in spreads)
+    pulled = [one.gradient for one in last if one.gradient is not None]
+    return bool(pulled) and not any(one.nonfinite for one in (*pulled, *(one.data for one in last)))
 
 
 def _loss_only(context: Context, first: NonFinite) -> Finding:
@@ -208,5 +209,6 @@ def _loss_only(context: Context, first: NonFinite) -> Finding:
             Evidence(what="first step with such a loss", value=first.step),
             Evidence(what="steps watched", value=context.seen.total_steps),
         ),
+        cases=() if context.trained else ("batch",),
         values={"some": several(max(len(broken), 1), "step")},
     )
