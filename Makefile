@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-KERNELS := $(wildcard src/backlight/autograd/native/*.[ch]) # compiled at installation, if there is a compiler
+KERNELS := $(wildcard src/backlight/autograd/native/*.[ch] src/backlight/text/tokenizers/native/*.[ch]) # compiled at installation, if there is a compiler
 
 .PHONY: train test lint fix bench docs notebooks course site dist clean
 
@@ -26,6 +26,7 @@ bench: .venv/.installed-dev ## every benchmark, each against its peer; the table
 	$(BIN)/python -m benchmarks
 
 docs: .venv/.installed-dev ## make the pictures and transcripts in README and docs again, from real runs
+	$(BIN)/python scripts/make_references.py
 	$(BIN)/python scripts/make_docs.py
 	$(BIN)/python scripts/make_gallery.py
 

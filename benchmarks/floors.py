@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from backlight.autograd.native import Program
-from backlight.autograd.native.emitting import KERNELS, STEP
+from backlight.autograd.native.emitting import STEP
 from backlight.core import Batch
 from backlight.models import GPT, MLP, GPTConfig, MLPConfig, WaveNet, WaveNetConfig
 from backlight.models.neural import NeuralModel
@@ -74,9 +74,9 @@ def rates(rng: np.random.Generator) -> tuple[float, float]:
     return 2 * 768**3 / best(lambda: np.matmul(a, b, out=c)), 2 * here.nbytes / best(lambda: np.copyto(there, here))
 
 
-def operations(step: Any, rows: int, heads: tuple[int, int]) -> tuple[float, float]:
+def operations(kernel: str, step: Any, rows: int, heads: tuple[int, int]) -> tuple[float, float]:
     """Return the floating-point operations of a kernel's products, and the bytes of its other work."""
-    kernel, rows = KERNELS[step["op"]], int(step["rows"]) or rows
+    rows = int(step["rows"]) or rows
     if kernel in {"linear", "linear_back"}:
         products = 1 if kernel == "linear" else sum(int(step["p"][slot] > 0) for slot in (3, 4))
         return 2.0 * products * rows * int(step["n"][0]) * int(step["n"][1]), 0.0
@@ -101,9 +101,9 @@ def measure(
         first = steps.__array_interface__["data"][0]
         for at, step in enumerate(steps):
             address = first + at * STEP.itemsize
-            kind = KERNELS[step["op"]].removesuffix("_back")
-            taken[kind] += best(lambda address=address: program._run(address, 1, rows), 0.03)
-            done, passed = operations(step, rows, batch.x.shape)
+            kernel = program._kernels[step["op"]]
+            taken[kernel.removesuffix("_back")] += best(lambda address=address: program._run(address, 1, rows), 0.03)
+            done, passed = operations(kernel, step, rows, batch.x.shape)
             flops, moved = flops + done, moved + passed
     whole = best(lambda: (program.forward(inputs), program.backward()), 1)
     floor = flops / flops_a_second + moved / bytes_a_second

@@ -1,4 +1,4 @@
-"""One full-batch step of micrograd's two-moons demo (MLP 2-16-16-1, 100 points): Values, and a batched replay of them.
+"""One full-batch step of micrograd's two-moons demo (MLP 2-16-16-1, 100 points): Values, and batched Values.
 
 The loss is the hinge of the margins, 1 - y f(x), averaged over the points, plus 1e-4 times the sum of the squared
 parameters; then a step of gradient descent. Each side's points are made into Values afresh at each step, as the demo
@@ -50,7 +50,7 @@ def demo(net: Any, value: Callable[[float], Any], losses: list[float]) -> Step:
     return step
 
 
-def replayed(net: MLP, losses: list[float]) -> Step:
+def in_batches(net: MLP, losses: list[float]) -> Step:
     """Return the same step with the loss of one point traced once and run over all of them."""
     X, y = two_moons()
     parameters = net.parameters()
@@ -102,7 +102,7 @@ def measure(
 
 
 def main() -> None:
-    """Measure the eager engine, the same without the fused neuron, and the replay."""
+    """Measure Values, the same without the fused neuron, and batched Values."""
     step = "two-moons step"
     eager = measure(
         f"{step}, Values", lambda net, losses: demo(net, Value, losses),
@@ -113,7 +113,7 @@ def main() -> None:
         threads=1, at_least=1, our_steps=1, blocks=7,
     )  # fmt: skip
     batch = [
-        measure(f"{step}, batched replay", replayed, threads=threads, at_least=500, our_steps=500, blocks=7)
+        measure(f"{step}, batched Values", in_batches, threads=threads, at_least=500, our_steps=500, blocks=7)
         for threads in (1, 2)
     ]
     save("value_step", [eager, written, *batch])

@@ -1,8 +1,9 @@
-"""Make the numbers, transcripts and pictures of README.md again, by running what they show.
+"""Make the numbers, transcripts and figures of README.md and the guides again, by running what they show.
 
     python scripts/make_docs.py
 
-What stands between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced by what the section NAME prints here.
+In each of `PAGES`, what stands between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced by the result of the
+section NAME here.
 """
 
 import json
@@ -15,19 +16,25 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
-from backlight.figures import STYLE, draw_bigram_counts
+from backlight.figures import bigram_counts, new_figure
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, load_corpus
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "course" / "README.md"]
 IMAGES = ROOT / "docs" / "images"
 BACKLIGHT = str(Path(sys.executable).with_name("backlight"))
 
 PYTHON = """\
+import backlight
+
+model = backlight.train("names", progress=None)  # an included corpus; or a path, or a list of strings
+print(model.sample(5, prefix="ma"))
+print(model.score(["olivia", "xzqwv"]))  # negative log-likelihood of each, in nats
+model.save("runs/mine")  # backlight.load("runs/mine") loads it again
+"""
+
+VALUE = """\
 from backlight import Value
 
 a, b = Value(2.0, label="a"), Value(-3.0, label="b")
@@ -141,19 +148,29 @@ def lessons(folder: Path) -> str:
 
 
 def python(folder: Path) -> str:
-    """Run a few lines of Python."""
-    return f"```python\n{PYTHON}# {said_by(folder, PYTHON)}\n```"
+    """Train from Python."""
+    return program(folder, PYTHON)
+
+
+def value(folder: Path) -> str:
+    """Differentiate an expression."""
+    return program(folder, VALUE)
+
+
+def program(folder: Path, text: str) -> str:
+    """Return a program, and what it prints as an indented block."""
+    said = said_by(folder, text).replace("\n", "\n    ").replace("    \n", "\n")
+    return f"```python\n{text}```\n\n    {said}"
 
 
 def health(folder: Path) -> str:
     """Watch a sick network of PyTorch."""
-    said = said_by(folder, HEALTH).replace("\n", "\n    ").replace("    \n", "\n")
-    return f"```python\n{HEALTH}```\n\n    {said}"
+    return program(folder, HEALTH)
 
 
-def said_by(folder: Path, program: str) -> str:
+def said_by(folder: Path, text: str) -> str:
     """Run a program, and return what it prints."""
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
@@ -163,30 +180,34 @@ def picture() -> None:
     vocabulary = Vocabulary.of(corpus.items)
     config = NGramConfig(vocabulary_size=vocabulary.size, order=2, smoothing="add-k", k=0)
     counts = NGram(config).fit(vocabulary.encode_items(corpus.items)).counts(2)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11, 11), layout="constrained")
-        draw_bigram_counts(figure.subplots(), counts, [vocabulary.label(token) for token in range(vocabulary.size)])
+    labels = [vocabulary.label(token) for token in range(vocabulary.size)]
+    with new_figure(11, 11) as figure:
+        bigram_counts.draw(figure.subplots(), counts, labels)
         IMAGES.mkdir(exist_ok=True)
         figure.savefig(IMAGES / "bigram_counts.png", dpi=90)
 
 
-SECTIONS: tuple[Callable[[Path], str], ...] = (train, sample, score, compare, counted, explain, health, lessons, python)
+SECTIONS: tuple[Callable[[Path], str], ...] = (
+    train, sample, score, compare, counted, explain, health, lessons, python, value,
+)  # fmt: skip
 
 
 def main() -> None:
-    """Fill every section of the README."""
-    text = README.read_text(encoding="utf-8")
+    """Fill the sections of all pages."""
+    texts = {page: page.read_text(encoding="utf-8") for page in PAGES}
     picture()
     with tempfile.TemporaryDirectory() as folder:
         for section in SECTIONS:
             name = section.__name__
             print(f"{name} ...", flush=True)
             pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+            places = [page for page, text in texts.items() for _ in pattern.findall(text)]
+            if len(places) != 1:
+                sys.exit(f"exactly one page must have the section {name}; {len(places)} have.")
             made = section(Path(folder))
-            text, found = pattern.subn(lambda match, made=made: match[1] + made + "\n" + match[2], text)
-            if found != 1:
-                sys.exit(f"README.md needs exactly one section {name}; it has {found}.")
-    README.write_text(text, encoding="utf-8")
+            texts[places[0]] = pattern.sub(lambda match, made=made: match[1] + made + "\n" + match[2], texts[places[0]])
+    for page, text in texts.items():
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Make the pictures of docs/gallery.md again, from networks that are trained for it.
+"""Make the figures of docs/gallery.md again, from networks that are trained for it.
 
     python scripts/make_gallery.py [--keep FOLDER]
 
-Takes about two minutes. Each picture is drawn for light and for dark pages.
+Takes about two minutes. Each figure is drawn for light and for dark pages.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,8 @@ from typing import Any
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from backlight.figures.catalogue import PICTURES
-from backlight.figures.data import Source, measured
-from backlight.figures.pages import Page
-from backlight.figures.saving import new_figure
+from backlight.figures import FIGURES, NoFigureError, RunData, SizedFigure, new_figure
 from backlight.models.neural import NeuralModel
-from backlight.runs import RunDirectory
 from backlight.runs.atomic import write_atomically
 from backlight.training import Run, RunConfig, TrainConfig
 from backlight.watch.api import watch
@@ -35,10 +30,10 @@ IMAGES = ROOT / "docs" / "images" / "gallery"
 BACKLIGHT = str(Path(sys.executable).with_name("backlight"))
 
 DOTS = 140
-"""Per inch: a page of 8 inches has 1,120, more than a column of text on the web takes."""
+"""Per inch: a figure of 8 inches has 1,120, more than a column of text on the web takes."""
 
 COLOURS = 200
-"""A picture has few: lines, letters and one scale of colours."""
+"""A figure has few: lines, letters and one scale of colours."""
 
 RUNS = {
     **{f"runs/{order}-gram": ("--model", "ngram", "--order", str(order)) for order in range(1, 6)},
@@ -65,14 +60,7 @@ def train(folder: Path) -> None:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Watched:
-    """A network that was watched, as what pictures are made of."""
-
-    measurements: Measurements
-
-
-def watched(steps: int, *, lr: float | None = None, sick: Callable[[NeuralModel], None] | None = None) -> Watched:
+def watched(steps: int, *, lr: float | None = None, sick: Callable[[NeuralModel], None] | None = None) -> Measurements:
     """Train an MLP of five tanh layers on the names, and measure it on the way.
 
     Args:
@@ -94,7 +82,7 @@ def watched(steps: int, *, lr: float | None = None, sick: Callable[[NeuralModel]
             optimiser.lr = rate(step)
             optimiser.step()
             watcher.step(loss)
-    return Watched(watcher.measurements())
+    return watcher.measurements()
 
 
 def scaled(factor: float) -> Callable[[NeuralModel], None]:
@@ -115,58 +103,44 @@ def deaden(model: NeuralModel) -> None:
             parameter.array[::8] = 6
 
 
-def layer_pictures() -> Iterator[tuple[str, Callable[[], Page]]]:
-    """Yield the pictures of layers: of a net that is well, and of nets that are not."""
+EXAMPLES: dict[str, tuple[str, str | None]] = {
+    **dict.fromkeys(["bigram-counts", "bigram-probabilities", "weights", "weight-gradient", "firing-rates"],
+                    ("runs/bigram", None)),
+    "embedding": ("others/plane", None),
+    "next-character": ("runs/gpt", "mar"),
+    "surprise": ("runs/gpt", "elizabeth"),
+    "attention": ("runs/gpt", "alexandria"),
+    "receptive-field": ("runs/wavenet", "alexandr"),
+}  # fmt: skip
+"""The run and the text that a figure is drawn from: without an entry, runs/mlp. Figures of layers need no run."""
+
+
+def figures(folder: Path) -> Iterator[tuple[str, SizedFigure]]:
+    """Yield the name of each image, and its figure."""
     print("watch", flush=True)
-    well, large, small, dead = (
-        watched(1),
-        watched(1, sick=scaled(3)),
-        watched(1, sick=scaled(0.3)),
-        watched(1, sick=deaden),
-    )
-    yield "activations", lambda: measured.activations(well)
-    yield "activations-sick", lambda: measured.activations(large)
-    yield "preactivations", lambda: measured.preactivations(well)
-    yield "saturation", lambda: measured.saturation(well)
-    yield "saturation-sick", lambda: measured.saturation(large)
-    yield "dead-units", lambda: measured.dead_units(well)
-    yield "dead-units-sick", lambda: measured.dead_units(dead)
-    yield "activation-gradients", lambda: measured.activation_gradients(well)
-    yield "activation-gradients-sick", lambda: measured.activation_gradients(small)
-    yield "weight-gradients", lambda: measured.weight_gradients(well)
-    yield "gradient-to-data", lambda: measured.gradient_to_data(well)
-    yield "update-to-data", lambda: measured.update_to_data(watched(1500))
-    yield "update-to-data-sick", lambda: measured.update_to_data(watched(400, lr=5e-6))
+    yield "loss-sick", FIGURES["loss"].of(RunData(folder / "others/overconfident"))
+    large, small, dead = (watched(1, sick=sick) for sick in (scaled(3), scaled(0.3), deaden))
+    for name, sick in (("activations", large), ("saturation", large), ("dead-units", dead),
+                       ("activation-gradients", small), ("update-to-data", watched(400, lr=5e-6))):  # fmt: skip
+        yield f"{name}-sick", FIGURES[name].of(sick)
+    first = watched(1)
+    for name, spec in FIGURES.items():
+        if name == "update-to-data":
+            yield name, spec.of(watched(1500))
+            continue
+        try:
+            yield name, spec.of(first)
+        except NoFigureError:
+            run, text = EXAMPLES.get(name, ("runs/mlp", None))
+            yield name, spec.of(RunData(folder / run, text=text))
 
 
-def pictures(folder: Path) -> Iterator[tuple[str, Callable[[], Page]]]:
-    """Yield the name of each picture and what makes its page."""
-
-    def of(run: str, picture: str, text: str | None = None) -> Callable[[], Page]:
-        source = Source(RunDirectory.open(folder / run), text=text)
-        return lambda: PICTURES[picture].gather(source)
-
-    for picture in ("bigram-counts", "bigram-probabilities", "weights", "weight-gradient", "firing-rates"):
-        yield picture, of("runs/bigram", picture)
-    yield "embedding", of("others/plane", "embedding")
-    yield "loss", of("runs/mlp", "loss")
-    yield "loss-sick", of("others/overconfident", "loss")
-    yield "rate-sweep", of("runs/mlp", "rate-sweep")
-    yield "next-character", of("runs/gpt", "next-character", "mar")
-    yield "surprise", of("runs/gpt", "surprise", "elizabeth")
-    yield "dlogits", of("runs/mlp", "dlogits")
-    yield "attention", of("runs/gpt", "attention", "alexandria")
-    yield "receptive-field", of("runs/wavenet", "receptive-field", "alexandr")
-    yield "league", of("runs/mlp", "league")
-    yield from layer_pictures()
-
-
-def draw(page: Page, path: Path, *, dark: bool) -> None:
-    """Write a page as a PNG of few colours."""
-    with new_figure(page.width, page.height, dark=dark) as figure:
-        page.draw(figure)
+def draw(figure: SizedFigure, path: Path, *, dark: bool) -> None:
+    """Write a figure as a PNG of few colours."""
+    with new_figure(figure.width, figure.height, dark=dark, layout=figure.layout) as drawn:
+        figure.draw(drawn)
         raw = BytesIO()
-        figure.savefig(raw, dpi=DOTS, bbox_inches="tight", pad_inches=0.12)
+        drawn.savefig(raw, dpi=DOTS, bbox_inches="tight", pad_inches=0.12)
     few = Image.open(raw).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     whole = BytesIO()
     few.save(whole, "PNG", optimize=True)
@@ -177,19 +151,18 @@ def main() -> None:
     """Train, draw, and say how large it all is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path, help="train in this folder and keep the runs, or use those that are there")
-    kept: Path | None = parser.parse_args().keep
+    keep: Path | None = parser.parse_args().keep
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = kept or Path(temporary)
+        folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         train(folder)
-        for name, make in pictures(folder):
+        for name, figure in figures(folder):
             print(name, flush=True)
-            page = make()
-            draw(page, IMAGES / f"{name}.png", dark=False)
-            draw(page, IMAGES / f"{name}-dark.png", dark=True)
+            draw(figure, IMAGES / f"{name}.png", dark=False)
+            draw(figure, IMAGES / f"{name}-dark.png", dark=True)
     size = sum(path.stat().st_size for path in IMAGES.iterdir())
-    print(f"{len(list(IMAGES.iterdir()))} pictures, {size / 1e6:.2f} MB")
+    print(f"{len(list(IMAGES.iterdir()))} images, {size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

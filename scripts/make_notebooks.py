@@ -13,17 +13,16 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from backlight.lessons import LESSONS, Lesson
-from backlight.lessons.pictures import FOR_PAGES
-from backlight.lessons.recorded import RECORD, mark, names_in
+from backlight.lessons.display import FOR_PAGES
+from backlight.lessons.pages.page import INDEX, course_links, index_page, lesson_page, page_name
+from backlight.lessons.pages.running import run_lesson
+from backlight.lessons.recorded import RECORD, mark, names_in, work_in
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 RECORDINGS = ROOT / "src" / "backlight" / "lessons" / "recordings"
-SECONDS = 3600
-"""That a cell may take."""
 
 
 def contents() -> dict[Path, bytes]:
@@ -44,33 +43,14 @@ def differences() -> list[str]:
     ]
 
 
-def executed(lesson: Lesson, **environment: str) -> Any:
-    """Run a lesson, solutions and all, as Jupyter does, and return the notebook with its outputs.
-
-    Args:
-        lesson: which.
-        environment: variables that its process gets besides ours.
-    """
-    import nbformat
-    from nbclient import NotebookClient
-
-    notebook = nbformat.reads(lesson.notebook(student=False).decode(), as_version=4)
-    notebook.cells = notebook.cells[2:]  # without what installs, and the badge
-    with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": folder}}).execute(
-            env={**os.environ, **environment}
-        )
-    return notebook
-
-
 def record(lesson: Lesson) -> None:
     """Run a lesson with its slow cells, and keep what these give, each with the mark of its cell."""
     marks = {
-        name: mark(cell.source) for cell in lesson.cells(student=False) if cell.kind == "code"
+        name: mark(work_in(cell.source)) for cell in lesson.cells(student=False) if cell.kind == "code"
         for name in names_in(cell.source)
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        executed(lesson, **{RECORD: folder})
+        run_lesson(lesson, environment={RECORD: folder})
         for name, cell in marks.items():
             made = json.loads((Path(folder) / f"{name}.json").read_text(encoding="utf-8"))
             path = RECORDINGS / f"{name}.json"
@@ -80,23 +60,16 @@ def record(lesson: Lesson) -> None:
 
 def write_pages(folder: Path, lessons: Mapping[int, Lesson], numbers: Iterable[int]) -> None:
     """Run lessons and write a page of each, and the index of all."""
-    from backlight.lessons.pages import index_page, lesson_page
-
     folder.mkdir(parents=True, exist_ok=True)
     notebooks = Path(os.path.relpath(NOTEBOOKS, folder)).as_posix()
     for number in numbers:
         lesson = lessons[number]
-        text = lesson_page(
-            lesson,
-            executed(lesson, **{FOR_PAGES: "1"}),
-            before=lessons.get(number - 1),
-            after=lessons.get(number + 1),
-            notebooks=notebooks,
-        )
-        path = folder / f"{lesson.name}.html"
-        path.write_text(text, encoding="utf-8")
+        outputs = run_lesson(lesson, environment={FOR_PAGES: "1"})
+        path = folder / page_name(lesson)
+        links = course_links(lesson, lessons, notebooks=notebooks)
+        path.write_text(lesson_page(lesson, outputs, links=links), encoding="utf-8")
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
-    (folder / "index.html").write_text(index_page(lessons.values(), notebooks=notebooks), encoding="utf-8")
+    (folder / INDEX).write_text(index_page(lessons.values(), notebooks=notebooks), encoding="utf-8")
 
 
 def main(arguments: list[str]) -> int:

@@ -13,23 +13,23 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from backlight.lessons.pretrained import CONFIG, FILE, load_pretrained
+from backlight.lessons.recorded import PRETRAINED, WEIGHTS, load_pretrained
 from backlight.training import Run, RunConfig, mean_nll
 
-WEIGHTS = Path(__file__).parents[1] / "src" / "backlight" / "lessons" / "weights" / FILE
+PATH = Path(__file__).parents[1] / "src" / "backlight" / "lessons" / "weights" / WEIGHTS
 
 
 def main() -> None:
     """Train, keep, and print what was kept."""
-    settings = {name: size for name, size in asdict(CONFIG).items() if name != "vocabulary_size"}
+    settings = {name: size for name, size in asdict(PRETRAINED).items() if name != "vocabulary_size"}
     run = Run.create(RunConfig.of("names", steps=12_000, weight_decay=0.08, **settings))
     run.train()
     arrays, facts = run.store.load_weights()
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    save_file({name: array.astype(np.float16) for name, array in arrays.items()}, WEIGHTS)
+    PATH.parent.mkdir(exist_ok=True)
+    save_file({name: array.astype(np.float16) for name, array in arrays.items()}, PATH)
     net = load_pretrained()
     nats = {part: mean_nll(net, run.data[part]) for part in ("train", "dev", "test")}
-    print(f"{WEIGHTS.name}  {WEIGHTS.stat().st_size:,} bytes  step {facts['step']:,}")
+    print(f"{PATH.name}  {PATH.stat().st_size:,} bytes  step {facts['step']:,}")
     print("  ".join(f"{part} {loss:.4f}" for part, loss in nats.items()))
 
 

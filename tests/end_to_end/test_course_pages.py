@@ -1,4 +1,4 @@
-"""The course as pages: lessons run as Jupyter runs them, and what comes of it in a real browser."""
+"""The course as pages: lessons show what they show in Jupyter, and what comes of it in a real browser."""
 
 import re
 from pathlib import Path
@@ -10,6 +10,7 @@ from tests.unit.lessons.test_notebooks import script
 from tests.unit.lessons.test_pages import Tiny
 
 from backlight.lessons import LESSONS
+from backlight.lessons.pages.running import run_lesson
 
 FIRST = """
 # %% [markdown]
@@ -20,7 +21,7 @@ FIRST = """
 # %%
 from backlight import Value
 from backlight.lessons import check
-from backlight.lessons.pictures import show
+from backlight.lessons.display import show
 from backlight.lessons.stepping import stepping
 
 x = Value(3.0, label="<!--<script>")
@@ -98,6 +99,29 @@ def test_the_same_lesson_gives_the_same_page(pages: Path) -> None:
     script().write_pages(pages.parent / "again", {1: LESSONS[1], **lessons}, [2])
     again = (pages.parent / "again" / "lesson_2_tiny.html").read_text()
     assert again.replace("lesson_1_micrograd", "lesson_1_tiny") == (pages / "lesson_2_tiny.html").read_text()
+
+
+def test_a_lesson_shows_what_it_shows_in_jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("BACKLIGHT_FAST", "1")
+    monkeypatch.setenv("BACKLIGHT_FOR_PAGES", "1")
+    monkeypatch.setenv("BACKLIGHT_NO_PROGRESS", "1")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    notebook = nbformat.reads(LESSONS[1].notebook(student=False).decode(), as_version=4)
+    notebook.cells = notebook.cells[2:]  # without what installs, and the badge
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    theirs = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+    for mine, other in zip(run_lesson(LESSONS[1]), theirs, strict=True):
+        assert list(map(best, mine)) == list(map(best, other))
+
+
+def best(output: Any) -> Any:
+    """Return what a page takes of an output."""
+    data = output.get("data", {"text/plain": output.get("text")})
+    kind = next(one for one in ("text/html", "image/png", "text/plain") if one in data)
+    return kind, "".join(data[kind].split()) if kind == "image/png" else data[kind]
 
 
 def test_a_students_notebook_runs_in_jupyter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

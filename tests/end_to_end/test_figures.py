@@ -1,4 +1,4 @@
-"""`backlight figures`: the pictures that a run can have, and one line for those that it cannot."""
+"""`backlight figures`: the figures that a run can have, and one line for those that it cannot."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def test_all_that_a_run_can_have_are_drawn_and_the_others_named_with_a_reason(ru
         assert (runs.folder / path).read_bytes().startswith(b"\x89PNG")
 
 
-def test_pictures_of_a_text_go_where_they_are_wanted_in_80_columns(runs: Any) -> None:
+def test_figures_of_a_text_go_where_they_are_wanted_in_80_columns(runs: Any) -> None:
     out = runs.works(
         "figures",
         "counted",
@@ -49,4 +49,4 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(runs: Any) -> None:
 
 def test_the_list_needs_no_run(shell: Any) -> None:
     told = shell("figures", "--list", "--json").json
-    assert set(told["pictures"]) >= OF_NET | {"attention"}
+    assert set(told["figures"]) >= OF_NET | {"attention"}

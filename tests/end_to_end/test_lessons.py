@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from backlight.lessons import LESSONS
-from backlight.lessons.answering import cells_of
+from backlight.lessons.catalogue import open_lesson
+from backlight.lessons.check_file import cells_of
 from backlight.lessons.exercises import EXERCISES
-from backlight.lessons.opening import open_lesson
 
 RUN = """
 import ast, json, sys
@@ -94,6 +94,34 @@ def test_opening_never_overwrites_what_was_worked_on(shell: Any) -> None:
     shell.refused("lessons", "open", "9", says="a lesson is one of 1, 2, 3, 4, 5, 6, 7; got 9")
     shell.write("file", "")
     shell.refused("lessons", "open", "1", "file", says="a lesson goes to a folder")
+
+
+def test_reading_a_lesson_makes_its_page_once(shell: Any) -> None:
+    environment = {"BACKLIGHT_FAST": "1", "COLUMNS": "80"}
+    said = shell.works("lessons", "read", "1", "pages", env=environment).out
+    page = shell.folder / "pages" / "lesson_1_micrograd.html"
+    assert said == (
+        "Lesson 1 is in pages/lesson_1_micrograd.html\nOpen this file in a browser.\n"
+        "To work on it:  backlight lessons open 1\n"
+    )
+    assert 'class="backlight-stepping"' in page.read_text() or 'class="walk"' in page.read_text()
+    assert "1.6 is right" in page.read_text()
+    made = page.stat().st_mtime_ns
+    assert shell("lessons", "read", "1", "pages", "--json", env=environment).json["new"] is False
+    assert page.stat().st_mtime_ns == made
+    shell.refused("lessons", "read", "9", says="a lesson is one of 1, 2, 3, 4, 5, 6, 7; got 9")
+    shell.write("file", "")
+    shell.refused("lessons", "read", "1", "file", says="backlight lessons read 1 DIR")
+
+
+def test_a_page_is_kept_in_the_cache_and_needs_no_jupyter(tmp_path: Path) -> None:
+    hide = (
+        "import sys; sys.modules.update(dict.fromkeys(['jupytext', 'nbformat', 'nbconvert', 'nbclient', 'IPython']));"
+    )
+    code = f"{hide} from backlight.cli import main; sys.argv = ['backlight', 'lessons', 'read', '1']; main()"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "BACKLIGHT_FAST": "1"}
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120, env=environment)
+    assert (tmp_path / "backlight" / "pages" / "lesson_1_micrograd.html").is_file()
 
 
 def test_opening_needs_no_jupyter(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ class _SeesAll(Module):
     """Attention in which each position reads all positions, those after it too."""
 
     def __init__(self, causal: Any) -> None:
-        self.qkv, self.output, self.heads = causal.qkv, causal.output, causal.heads
+        self.qkv, self.output, self.heads = causal.qkv, causal.output, causal.num_heads
 
     def forward(self, x: Any, places: Any = None) -> Tensor:
         del places

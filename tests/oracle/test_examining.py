@@ -196,7 +196,7 @@ def test_a_network_of_this_package_is_as_it_was(make_model: Any, fresh: bool, rn
     if not fresh:
         model.flat()
         model.loss(batch).backward()
-        next(module for _, module in model.children()).eval()
+        next(model.children()).eval()
 
     def state() -> Any:
         tensors = [*model.parameters(), *(buffer for _, buffer in model.named_buffers())]

@@ -1,23 +1,17 @@
 """Every layer beside its twin in PyTorch, in float64, and beside central differences."""
 
-import importlib
-import pkgutil
-
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
 
-import backlight.models
-import backlight.nn
 from backlight import nn
 from backlight.autograd import Tensor
 from backlight.autograd.gradcheck import central_difference, some_places
 from backlight.gradcheck.layer_cases import CASES
 from backlight.nn import init
 from backlight.nn.module import Module
-from backlight.nn.recurrent import Recurrent
-from backlight.pytorch import TORCH_MODULES, gradients_of, to_torch, weights_of
+from backlight.pytorch import gradients_of, to_torch, weights_of
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
 
@@ -69,30 +63,6 @@ def test_parameter_gradients_match_central_differences(case, rng):
         picked = some_places(parameter.array, 25, rng)
         slopes = central_difference(lambda: module(x).array, parameter.array, dy, places=picked)
         assert_allclose(parameter.grad.numpy().reshape(-1)[picked], slopes, rtol=1e-6, atol=1e-8, err_msg=name)
-
-
-def layers_of_the_package() -> set[type[Module]]:
-    """Every class that defines a forward pass, in all files of nn and models; not what the recurrent ones share."""
-    for package in (backlight.nn, backlight.models):
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(found.name)
-    known: set[type[Module]] = set()
-    left: list[type[Module]] = [Module]
-    while left:
-        below = left.pop().__subclasses__()
-        known.update(below)
-        left += below
-    ours = {cls for cls in known if cls.__module__.startswith("backlight.")} - {Recurrent}
-    return {cls for cls in ours if cls.forward is not Module.forward}
-
-
-def test_every_layer_and_model_has_a_twin():
-    assert layers_of_the_package() == set(TORCH_MODULES)
-
-
-def test_every_layer_has_a_case(rng):
-    covered = {type(module) for case in CASES for _, module in case.make(rng).named_modules()}
-    assert {cls for cls in TORCH_MODULES if cls.__module__.startswith("backlight.nn")} <= covered
 
 
 # -- initialisation: the spread that PyTorch's formulas prescribe ------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.oracle.training import next_characters, train_both
 
 from backlight import nn
 from backlight.autograd import Tensor
@@ -16,7 +17,6 @@ from backlight.core import NOT_A_TARGET, BacklightError, Batch, ConfigError
 from backlight.gradcheck.model_cases import CASES, ModelCase, random_batch
 from backlight.models.mlp import MLP, MLPConfig
 from backlight.models.neural import NeuralModel
-from backlight.optim import AdamW
 from backlight.pytorch import TORCH_MODULES, copy_weights, gradients_of, loss_of, to_torch, weight_map, weights_of
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
@@ -106,23 +106,7 @@ def test_gradients_add_up_over_two_batches_as_in_torch(case, rng):
 @pytest.mark.parametrize("direct", [False, True])
 def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(direct, rng):
     model = MLP(MLPConfig(vocabulary_size=27, context=3, embedding=10, hidden=(64,), direct=direct), rng=rng)
-    twin = to_torch(model)
-    settings = {"lr": 1e-2, "betas": (0.9, 0.99), "weight_decay": 0.1}
-    ours, theirs = AdamW(model.parameters(), **settings), torch.optim.AdamW(twin.parameters(), **settings)
-    law = rng.integers(0, 27, (27, 3))  # three possible characters after each: something to learn
-    losses, their_losses = [], []
-    for _ in range(200):
-        x = rng.integers(0, 27, (32, 3))
-        batch = Batch(x, law[x[:, -1], rng.integers(0, 3, 32)])
-        loss, their_loss = model.loss(batch), loss_of(twin, batch)
-        losses.append(loss.item())
-        their_losses.append(their_loss.item())
-        ours.zero_grad()
-        theirs.zero_grad()
-        loss.backward()
-        their_loss.backward()
-        ours.step()
-        theirs.step()
+    losses, their_losses, _ = train_both(model, next_characters(3, rng))
     assert losses[0] == pytest.approx(np.log(27), rel=0.1)
     assert np.mean(losses[-20:]) < 1.7  # it learnt: ln 27 is 3.3, and ln 3, the best there is, 1.1
     assert_allclose(losses, their_losses, rtol=0, atol=1e-3)
@@ -151,9 +135,9 @@ def test_twin_has_the_same_weights_of_the_same_dtype(case, dtype, rng):
 def test_linear_is_transposed_and_embedding_is_not(rng):
     links = {link.ours: link for link in weight_map(to_torch(mlp(direct=True)(rng)))}
     assert {name for name, link in links.items() if link.transposed} == {
-        "hidden.layers.0.weight", "output.weight", "direct.weight",
+        "hidden.0.weight", "output.weight", "direct.weight",
     }  # fmt: skip
-    assert links["hidden.layers.0.weight"].theirs == "hidden.0.weight"
+    assert links["hidden.0.weight"].theirs == "hidden.0.weight"
 
 
 def test_twin_is_made_of_pytorchs_own_layers(rng):
@@ -187,7 +171,7 @@ def test_weights_go_there_and_back(rng):
 
 def test_weights_of_another_model_are_refused_in_one_line(rng):
     twin = to_torch(mlp(hidden=(7,))(rng))
-    with pytest.raises(ConfigError, match=r"own twin; these differ: hidden\.layers\.0\.bias,") as wrong_shape:
+    with pytest.raises(ConfigError, match=r"of the same model; these differ: hidden\.0\.bias,") as wrong_shape:
         copy_weights(mlp(hidden=(9,))(rng), twin)
     with pytest.raises(ConfigError, match=r"differ: direct\.weight\."):
         copy_weights(mlp(hidden=(7,), direct=True)(rng), twin)
@@ -203,7 +187,7 @@ def test_unreached_parameters_have_no_gradient(rng):
     twin = to_torch(nn.Sequential(*model.layers))
     model(Tensor(np.ones((2, 3), np.float32))).sum().backward()
     twin[0](torch.ones(2, 3)).sum().backward()
-    assert gradients(model).keys() == gradients_of(twin).keys() == {"layers.0.weight", "layers.0.bias"}
+    assert gradients(model).keys() == gradients_of(twin).keys() == {"0.weight", "0.bias"}
 
 
 def test_sharing_is_kept(rng):

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from tests.oracle.training import next_characters, train_both
 from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 from backlight import nn
 from backlight.autograd import Tensor
-from backlight.core import Batch
 from backlight.models import MLP, MLPConfig, WaveNet, WaveNetConfig
-from backlight.optim import AdamW
 from backlight.pytorch import copy_weights, loss_of, to_torch, weights_of
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-12}
@@ -94,26 +93,12 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_200_steps_of_training_in_float32_give_the_losses_of_the_twin(name, rng):
     model = MODELS[name](rng)
-    twin = to_torch(model)
-    settings = {"lr": 3e-3, "betas": (0.9, 0.99), "weight_decay": 0.1}
-    ours, theirs = AdamW(model.parameters(), **settings), torch.optim.AdamW(twin.parameters(), **settings)
-    law = rng.integers(0, 27, (27, 3))  # three possible characters after each: something to learn
-    losses, their_losses = [], []
-    for _ in range(200):
-        x = rng.integers(0, 27, (32, model.context))
-        batch = Batch(x, law[x[:, -1], rng.integers(0, 3, 32)])
-        loss, their_loss = model.loss(batch), loss_of(twin, batch)
-        losses.append(loss.item())
-        their_losses.append(their_loss.item())
-        ours.zero_grad()
-        theirs.zero_grad()
-        loss.backward()
-        their_loss.backward()
-        ours.step()
-        theirs.step()
+    batch = next_characters(model.context, rng)
+    losses, their_losses, theirs = train_both(model, batch, lr=3e-3)
     assert losses[0] == pytest.approx(np.log(27), rel=0.1)
     assert np.mean(losses[-20:]) < 2.2  # it learnt: ln 27 is 3.3, and ln 3, the best there is, 1.1
     assert_allclose(losses, their_losses, rtol=0, atol=1e-3)
     model.eval()
-    twin.eval()
-    assert_allclose(model.loss(batch).item(), loss_of(twin, batch).item(), rtol=0, atol=1e-3)
+    theirs.eval()
+    last = batch()
+    assert_allclose(model.loss(last).item(), loss_of(theirs, last).item(), rtol=0, atol=1e-3)

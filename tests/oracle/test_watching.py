@@ -48,7 +48,7 @@ def test_a_recorded_step_is_what_numpy_says(
         monkeypatch.setattr(statistics, "is_near", lambda _: False)
     model = framework.net()
     optimiser = framework.sgd(model.parameters(), 0.1, momentum=0.9)
-    names = [f"{framework.prefix}{at}" for at in range(6)]
+    names = [str(at) for at in range(6)]
     with watch(model, optimiser=optimiser, every=1) as watcher:
         for taken in range(13):
             x, y = framework.batch(rng)
@@ -64,7 +64,7 @@ def test_a_recorded_step_is_what_numpy_says(
                 continue
             measured = watcher.measurements()
             record = measured.steps[-1]
-            step.agrees(record, matrices={framework.prefix + name for name in MATRICES})
+            step.agrees(record, matrices=MATRICES)
             assert [layer.name for layer in record.layers] == names
             assert record.step == taken
             assert record.loss == pytest.approx(loss.item())
@@ -89,7 +89,7 @@ def test_the_structure_is_recorded(framework: Framework, rng: np.random.Generato
         loss = framework.loss(model, *framework.batch(rng))
         loss.backward()
         watcher.step(loss)
-    found, names = watcher.measurements(), [f"{framework.prefix}{at}" for at in range(6)]
+    found, names = watcher.measurements(), [str(at) for at in range(6)]
     roles = ["linear", "batch_norm", "activation", "linear", "activation", "linear"]
     assert [fact.role for fact in found.layers] == roles
     assert [fact.reads for fact in found.layers] == [(), *((name,) for name in names[:-1])]
@@ -107,7 +107,7 @@ def test_the_structure_is_recorded(framework: Framework, rng: np.random.Generato
     assert found.optimiser.kind == "AdamW"
     assert found.optimiser.groups[0]["weight_decay"] == 0.2
     assert all(fact.reached and fact.in_optimiser for fact in found.parameters)
-    assert {fact.name.removeprefix(framework.prefix) for fact in found.parameters if fact.weight_matrix} == MATRICES
+    assert {fact.name for fact in found.parameters if fact.weight_matrix} == MATRICES
 
 
 @both
@@ -184,8 +184,7 @@ def test_where_a_number_first_was_not_finite_is_found(
     found = watcher.measurements().first_nonfinite
     assert found is not None
     assert (found.step, found.direction) == (at, out)
-    layer = {"forward": "1", "parameter": "2.weight"}.get(out)
-    assert found.where == ("0" if layer is None else framework.prefix + layer)
+    assert found.where == {"forward": "1", "parameter": "2.weight", "input": "0"}[out]
     if out == "forward":
         assert found.inputs_finite
     expected = "input-not-finite" if out == "input" else "not-finite"

@@ -252,6 +252,28 @@ def test_what_goes_wrong_while_measuring_does_not_reach_the_training(monkeypatch
         assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
 
 
+def test_what_goes_wrong_in_a_function_s_hook_does_not_reach_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = nn.Linear(4, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(torch.tanh(x))  # type: ignore[no-any-return]
+
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("channel_axis has failed")
+
+    model = Functional()
+    monkeypatch.setattr(TorchAdapter, "channel_axis", fail)
+    with watch(model) as watcher:
+        loss = model(torch.randn(3, 4, requires_grad=True)).sum()
+        loss.backward()
+        watcher.step(loss)
+    assert [one.because for one in watcher.measurements().not_measured] == ["RuntimeError: channel_axis has failed"]
+    assert torch._C._len_torch_function_stack() == 0
+
+
 def test_a_compiled_graph_without_breaks_stays_one_while_it_is_watched() -> None:
     model = net()
     compiled = torch.compile(model, backend="eager", fullgraph=True)

@@ -321,6 +321,24 @@ def test_batches_that_are_accumulated_are_counted() -> None:
     assert (accumulated.left_over_norm, accumulated.forward_passes, accumulated.backward_passes) == (0, 2, 2)
 
 
+def test_gradients_of_two_backward_passes_are_added() -> None:
+    torch.manual_seed(3)
+    model = ConvNet().eval()
+    with watch(model) as watcher:
+        x, y = images()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward(retain_graph=True)
+        loss.backward()
+        watcher.step(loss)
+    with watch(model) as once:
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        once.step(loss)
+    one, two = (layers_of(found.measurements().steps[0]) for found in (once, watcher))
+    for name in ("conv1", "norm>relu", "head"):
+        assert two[name].gradient.std == pytest.approx(2 * one[name].gradient.std, rel=1e-5)
+
+
 def test_what_no_optimiser_has_and_is_never_zeroed_is_no_mistake_of_zero_grad() -> None:
     model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 5))
     partly = run(model, held=model[2].parameters())
@@ -577,9 +595,10 @@ def test_big_tensors_are_measured_at_once(monkeypatch: pytest.MonkeyPatch) -> No
             assert two.dead_now == one.dead_now
 
 
-def test_a_batch_norm_s_running_statistics_are_held_against_the_batch() -> None:
+@pytest.mark.parametrize("channels", [5, 6])
+def test_a_batch_norm_s_running_statistics_are_held_against_the_batch(channels: int) -> None:
     torch.manual_seed(3)
-    model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5, momentum=0.5))
+    model = nn.Sequential(nn.Linear(4, channels), nn.BatchNorm1d(channels, momentum=0.5))
     with watch(model) as watcher:
         x = torch.randn(8, 4)
         model(x).sum().backward()

@@ -23,7 +23,6 @@ class Framework:
 
     Attributes:
         name: what it is called.
-        prefix: before the names of a Sequential's layers.
         linear, batch_norm, tanh, relu, sequential, module: classes of modules, or what makes one.
         tensor: makes a tensor of an array; of ids too.
         array: returns a copy of a tensor's numbers.
@@ -34,7 +33,6 @@ class Framework:
     """
 
     name: str
-    prefix: str
     linear: Callable[[int, int], Any]
     batch_norm: Any
     tanh: Any
@@ -88,7 +86,7 @@ def _hook(module: Any, see: Callable[[Any], None]) -> Callable[[], None]:
 
 FRAMEWORKS = [
     Framework(
-        name="backlight", prefix="layers.",
+        name="backlight",
         linear=lambda i, o: nn.Linear(i, o, rng=np.random.default_rng(0)), batch_norm=nn.BatchNorm1d, tanh=nn.Tanh,
         relu=nn.ReLU, sequential=nn.Sequential, module=nn.Module, tensor=autograd.Tensor,
         array=lambda one: one.array.copy(), gradient=lambda one: None if one.grad is None else one.grad.numpy().copy(),
@@ -96,7 +94,7 @@ FRAMEWORKS = [
         hook=_hook,
     ),
     Framework(
-        name="torch", prefix="", linear=torch.nn.Linear, batch_norm=torch.nn.BatchNorm1d, tanh=torch.nn.Tanh,
+        name="torch", linear=torch.nn.Linear, batch_norm=torch.nn.BatchNorm1d, tanh=torch.nn.Tanh,
         relu=torch.nn.ReLU, sequential=torch.nn.Sequential, module=torch.nn.Module, tensor=torch.from_numpy,
         array=lambda one: one.detach().numpy().copy(),
         gradient=lambda one: None if one.grad is None else one.grad.numpy().copy(),

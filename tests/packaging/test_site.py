@@ -22,11 +22,11 @@ def test_every_package_with_public_names_has_its_page():
     [
         ("README.md", "index.md"),
         ("docs/gallery.md", "gallery.md"),
-        ("docs/images/league.png", "images/league.png"),
+        ("docs/images/comparison.png", "images/comparison.png"),
         ("docs/derivations", "derivations/index.md"),
         ("docs/course/README.md", "course.md"),
         ("src/backlight/nn", "reference/backlight.nn.md"),
-        ("src/backlight/health/explained.md", "src/backlight/health/explained.md"),
+        ("src/backlight/lessons/recordings/README.md", "src/backlight/lessons/recordings/README.md"),
         ("LICENSE", "LICENSE.txt"),
     ],
 )

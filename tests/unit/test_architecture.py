@@ -1,11 +1,22 @@
-"""The package as a whole: what imports what, read from the source without running it."""
+"""The package as a whole: imports go one way, a name means one thing, and what is new is complete."""
 
 import ast
+import importlib
+import importlib.util
+import pkgutil
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
 
 import backlight
+from backlight import models, nn
+from backlight.autograd import Op, ops
+from backlight.gradcheck import layer_cases, op_cases
+from backlight.nn.kind import OTHER
 
 SOURCE = Path(backlight.__file__).parent
 
@@ -40,3 +51,63 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     except CycleError as error:
         circle = " -> ".join(reversed(error.args[1]))
         raise AssertionError(f"imports go one way, but {circle}. Move what both need into a module below.") from error
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    """A search for `class Step` has one answer; the list grows as more names are made unique."""
+    unique = {"Step", "Steps", "Case", "Schedule", "Drawing", "Recording", "Entry"}
+    places: dict[str, list[str]] = {}
+    for module, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and node.name in unique:
+                places.setdefault(node.name, []).append(module)
+    several = {name: found for name, found in places.items() if len(found) > 1}
+    assert not several, f"these classes have the same name and different meanings; rename all but one: {several}"
+
+
+def own_classes(package: ModuleType, base: type) -> list[type]:
+    """Return the classes of a package that are made from a base and that nothing else there is made from."""
+    files = [
+        importlib.import_module(f"{package.__name__}.{name}") for _, name, _ in pkgutil.iter_modules(package.__path__)
+    ]
+    things = [
+        thing for file in files for thing in vars(file).values() if getattr(thing, "__module__", "") == file.__name__
+    ]
+    found = [thing for thing in things if isinstance(thing, type) and issubclass(thing, base)]
+    return [one for one in found if not any(issubclass(other, one) and other is not one for other in found)]
+
+
+LAYERS = [layer for layer in own_classes(nn, nn.Module) if layer is not nn.Module]
+OPERATIONS = own_classes(ops, Op)
+CASED = {type(case.layer(np.random.default_rng(0))) for case in layer_cases.CASES}
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.__name__)
+def test_a_layer_is_exported_and_checked(layer: type[nn.Module]) -> None:
+    """A new layer is four places: its file, nn/__init__.py, a case, and its form in PyTorch."""
+    name = layer.__name__
+    assert name in nn.__all__, f"import {name} in nn/__init__.py and list it in __all__"
+    assert layer.layer_kind is not OTHER, f"say what {name} does: layer_kind = Kind(...), for whoever watches it"
+    assert layer in CASED, f"add a line for {name} to CASES in gradcheck/layer_cases.py"
+    if importlib.util.find_spec("torch"):
+        from backlight.pytorch import TORCH_MODULES
+
+        assert layer in TORCH_MODULES, f"add a line for {name} to LAYERS in pytorch/layers.py"
+
+
+@pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.__name__)
+def test_an_op_is_exported_and_checked(op: type[Op]) -> None:
+    """A new op is five places: its file, ops/__init__.py, a case, PyTorch's function, and a tensor's method."""
+    name = op.__name__
+    assert name in ops.__all__, f"import {name} in autograd/ops/__init__.py and list it in __all__"
+    assert any(case.op == op.name for case in op_cases.CASES), f"add a line for {op.name!r} to gradcheck/op_cases.py"
+    if importlib.util.find_spec("torch"):
+        from backlight.pytorch.ops import TORCH_OPS
+
+        assert op.name in TORCH_OPS, f"add PyTorch's function for {op.name!r} to TORCH_OPS in pytorch/ops.py"
+
+
+@pytest.mark.parametrize("model", own_classes(models, nn.Module), ids=lambda model: model.__name__)
+def test_a_network_has_its_form_in_pytorch(model: type) -> None:
+    torch_side = pytest.importorskip("backlight.pytorch")
+    assert model in torch_side.TORCH_MODULES, f"add {model.__name__} to MODELS in pytorch/models.py"

@@ -201,10 +201,10 @@ def test_activations_are_what_the_layers_give(name: str, text: str) -> None:
             assert p[made.vocabulary.encode(character)[0]] == pytest.approx(expected, rel=1e-4)
     if name == "mlp":
         assert {key: array.shape for key, array in found.items()} == {
-            "embedding": (1, 3, 2), "hidden.layers.0": (1, 5), "hidden.layers.1": (1, 5), "hidden": (1, 5),
+            "embedding": (1, 3, 2), "hidden.0": (1, 5), "hidden.1": (1, 5), "hidden": (1, 5),
             "output": (1, made.vocabulary.size), "logits": (1, made.vocabulary.size),
         }  # fmt: skip
-        np.testing.assert_array_equal(found["hidden.layers.1"], np.tanh(found["hidden.layers.0"]))
+        np.testing.assert_array_equal(found["hidden.1"], np.tanh(found["hidden.0"]))
     if name == "gpt":
         assert found["logits"].shape == (1, min(len(text) + 1, 5), made.vocabulary.size)
 
@@ -420,11 +420,11 @@ def test_what_cannot_be_trained_or_loaded_is_one_line(call: Callable[[], Any], s
         (lambda m: m.log_probs(["emma"]), "text must be a string; got list"),
         (lambda m: m.activations(None), "text must be a string; got NoneType"),
         (lambda m: m.activations("\N{SNOWMAN}"), "must be in the vocabulary"),
-        (lambda m: m.network("emma"), "reads ids, whole numbers (B, T); got str"),
-        (lambda m: m.network(["emma"]), "reads ids, whole numbers (B, T); got list"),
-        (lambda m: m.network(np.zeros((1, 3))), "reads ids, whole numbers (B, T); got ndarray of float64"),
-        (lambda m: m.network([[1], [2, 3]]), "reads ids, whole numbers (B, T); got list"),
-        (lambda m: m.network(np.zeros(3, int)), "got ndarray of int64 and shape (3,)"),
+        (lambda m: m.network("emma"), "reads ids, not text; got 'emma'"),
+        (lambda m: m.network(["emma"]), "reads ids, not text"),
+        (lambda m: m.network(np.zeros((1, 3))), "reads integer ids of shape (B, T); got float64 of shape (1, 3)"),
+        (lambda m: m.network([[1], [2, 3]]), "a tensor is made of numbers"),
+        (lambda m: m.network(np.zeros(3, int)), "got int64 of shape (3,)"),
         (lambda m: m.network([[0, 1, 99]]), "ids"),
     ],
 )

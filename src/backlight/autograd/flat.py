@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from backlight.autograd.tensor import Tensor
-from backlight.core import ConfigError, FloatArray
+from backlight.core import ConfigError, FloatArray, OperandError
+from backlight.core.arguments import shown
 
 
 class FlatParameters:
@@ -35,8 +36,7 @@ class FlatParameters:
         """
         if isinstance(parameters, FlatParameters):
             return parameters
-        tensors = list(parameters)
-        _check(tensors)
+        tensors = _checked(parameters)
         return cls._standing(tensors) or cls._moved(tensors)
 
     @classmethod
@@ -44,8 +44,7 @@ class FlatParameters:
         """Return the gradients that there are, as one array if they lie in one; nothing is moved."""
         if isinstance(parameters, FlatParameters):
             return [parameters.gather()]
-        tensors = list(parameters)
-        _check(tensors)
+        tensors = _checked(parameters)
         flat = cls._standing(tensors)
         return [t._grad for t in tensors if t._grad is not None] if flat is None else [flat.gather()]
 
@@ -98,13 +97,27 @@ class FlatParameters:
                 home[...] = 0
         return self.grad
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-        for tensor in self.tensors:
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear all gradients: they become None, or 0 where `set_to_none` is false."""
+        zero_gradients(self.tensors, set_to_none=set_to_none)
+
+
+def zero_gradients(tensors: Iterable[Tensor], *, set_to_none: bool = True) -> None:
+    """Clear gradients: they become None, or stay and become 0."""
+    for tensor in tensors:
+        if set_to_none or tensor._grad is None:
             tensor._grad = None
+        else:
+            tensor._grad[...] = 0
 
 
-def _check(tensors: list[Tensor]) -> None:
+def _checked(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Return the parameters as a list, if they can share one array."""
+    tensors = list(parameters) if isinstance(parameters, Iterable) and not isinstance(parameters, Tensor) else None
+    if tensors is None or not all(isinstance(one, Tensor) for one in tensors):
+        raise OperandError(
+            f"an optimiser takes a list of tensors, such as model.parameters(); got {shown(parameters)}."
+        )
     if not tensors:
         raise ConfigError("an optimiser needs at least one parameter; got none.")
     if len({id(tensor) for tensor in tensors}) < len(tensors):
@@ -116,3 +129,4 @@ def _check(tensors: list[Tensor]) -> None:
     dtypes = sorted({str(tensor.array.dtype) for tensor in tensors})
     if len(dtypes) > 1:
         raise ConfigError(f"the parameters of one optimiser must be of one dtype; got {' and '.join(dtypes)}.")
+    return tensors

@@ -10,6 +10,7 @@ from backlight.autograd.tensor import Tensor, as_tensor
 from backlight.autograd.tensor_base import Operand, apply, as_array
 from backlight.autograd.tensor_math import check_kinds
 from backlight.core import ConfigError, IntArray, OperandError, ShapeError, all_below
+from backlight.core.arguments import check_whole, shown
 
 
 def cat(tensors: Sequence[Operand], dim: int = 0) -> Tensor:
@@ -53,8 +54,7 @@ def one_hot(ids: Operand, num_classes: int = -1) -> Tensor:
         ConfigError: an id below 0, or not below `num_classes`.
     """
     rows = _ids("one_hot", ids)
-    if not isinstance(num_classes, (int, np.integer)):
-        raise ConfigError(f"num_classes must be a whole number; got {num_classes!r}.")
+    check_whole(-1, num_classes=num_classes)
     if num_classes == -1 and not rows.size:
         raise ConfigError("one_hot of no ids cannot infer the number of classes. Pass num_classes.")
     classes = int(rows.max()) + 1 if num_classes == -1 else int(num_classes)
@@ -100,7 +100,7 @@ def embed(ids: Operand, weight: Operand) -> Tensor:
 
 def _ids(name: str, ids: Any) -> IntArray:
     if isinstance(ids, str):
-        raise OperandError(f"{name} needs integer ids; got the string {ids[:20]!r}. Encode it with a Vocabulary first.")
+        raise OperandError(f"{name} needs integer ids; got {shown(ids, 30)}. Encode text with a Vocabulary first.")
     rows: IntArray = as_array(ids)
     if rows.dtype.kind not in "iu":
         raise ConfigError(f"{name} needs integer ids; got {rows.dtype}.")

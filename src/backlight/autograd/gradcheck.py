@@ -10,14 +10,24 @@ first power left (Richardson 1911). What remains is rounding, some 1e-10 of the 
 Derivation: docs/derivations/gradcheck.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from backlight.autograd.graph import no_grad
 from backlight.autograd.tensor import Tensor
-from backlight.core import Array, Comparison, ConfigError, GradientError, GraphError, IntArray, compare
+from backlight.core import (
+    Array,
+    Comparison,
+    ConfigError,
+    GradientError,
+    GraphError,
+    IntArray,
+    OperandError,
+    compare,
+)
+from backlight.core.arguments import check_number, check_rng, check_whole, shown
 
 STEP = float(np.finfo(np.float64).eps ** (1 / 3))
 """How far a number near 1 moves: 6e-6."""
@@ -68,7 +78,7 @@ def _slope(
 
 
 def some_places(array: Array, most: int | None, rng: np.random.Generator) -> IntArray:
-    """Return the places of at most so many numbers of an array, drawn without repeats, ascending; None for all."""
+    """Return the places of at most `most` numbers of an array, drawn without repeats, ascending; None for all."""
     if most is None or array.size <= most:
         return np.arange(array.size)
     return np.sort(rng.choice(array.size, most, replace=False))
@@ -89,7 +99,7 @@ def gradcheck(
     function: Callable[..., Tensor], inputs: Tensor | Sequence[Tensor], *, bound: float = 1e-6, most: int | None = None,
     rng: np.random.Generator | None = None, raise_exception: bool = True,
 ) -> bool:  # fmt: skip
-    """Hold the gradients of a function against central differences, as `torch.autograd.gradcheck` does.
+    """Compare the gradients of a function with central differences, as `torch.autograd.gradcheck` does.
 
     The gradient from above is Gaussian, as a gradient that is wrong can hide behind one of ones.
 
@@ -103,7 +113,7 @@ def gradcheck(
         function: tensors to a tensor. It must give the same result each time: no dropout.
         inputs: float64 tensors; those that require a gradient are checked, and are as before afterwards.
         bound: the largest difference allowed, as a share of the gradient's largest number.
-        most: check only so many numbers of each input, drawn from `rng`; None for all of them.
+        most: check only this many numbers of each input, drawn from `rng`; None for all of them.
         rng: where the gradient from above comes from; None for the same one each time.
         raise_exception: whether to raise where a gradient is wrong, or to return False.
 
@@ -112,16 +122,24 @@ def gradcheck(
 
     Raises:
         GradientError: a gradient is not. The message has where, and both numbers.
-        ConfigError: an input that is not float64, or a function of chance.
+        ConfigError: an input that is not float64, or a function that draws random numbers.
         GraphError: no input requires a gradient, or one of them is itself computed.
     """
-    tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if not callable(function):
+        raise OperandError(f"gradcheck takes a function of tensors; got {shown(function)}.")
+    listed = list(inputs) if isinstance(inputs, Iterable) and not isinstance(inputs, Tensor) else [inputs]
+    tensors = [one for one in listed if isinstance(one, Tensor)]
+    if len(tensors) < len(listed):
+        raise OperandError(f"gradcheck takes float64 tensors with requires_grad=True; got {shown(inputs)}.")
     _refuse(tensors)
-    rng = np.random.default_rng(0) if rng is None else rng
+    check_number(0, bound=bound)
+    if most is not None:
+        check_whole(most=most)
+    rng = np.random.default_rng(0) if rng is None else check_rng(rng, "gradcheck")
 
     def evaluate() -> Array:
         with no_grad():
-            return function(*tensors).array
+            return _tensor_of(function, tensors).array
 
     checked = {place: tensor for place, tensor in enumerate(tensors) if tensor.requires_grad}
     dy, gradients = _backward(function, tensors, evaluate, rng)
@@ -146,6 +164,16 @@ def gradcheck(
     return False
 
 
+def _tensor_of(function: Callable[..., Tensor], tensors: Sequence[Tensor]) -> Tensor:
+    y = function(*tensors)
+    if not isinstance(y, Tensor):
+        raise OperandError(
+            f"gradcheck needs a function that returns a tensor; this one returned {type(y).__name__} {shown(y)}, which "
+            "has no gradient. Leave out item(), float() and numpy()."
+        )
+    return y
+
+
 def _refuse(tensors: Sequence[Tensor]) -> None:
     for place, tensor in enumerate(tensors):
         if tensor.dtype.kind == "f" and tensor.dtype != np.float64:
@@ -166,7 +194,7 @@ def _backward(
     try:
         for tensor in tensors:
             tensor.zero_grad()
-        y = function(*tensors)
+        y = _tensor_of(function, tensors)
         if not np.array_equal(y.array, evaluate(), equal_nan=True):
             raise ConfigError(
                 "the same inputs must give the same output; got another one each time. Is dropout on? Call .eval()."

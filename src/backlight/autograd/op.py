@@ -18,7 +18,7 @@ class Op:
     A subclass gives:
         name: what a graph shows.
         formula: one line of mathematics, y = ... and dx = ..., where dy stands for the gradient from above.
-        forward(*arrays, **settings) -> (y, saved): `saved` is whatever the way back needs.
+        forward(*arrays, **settings) -> (y, saved): `saved` is whatever backward needs.
         backward(dy, saved) -> one gradient for each of `arrays`, in its shape.
         fits: which shapes go together, for the error when they do not; without it NumPy's reason is given.
     """

@@ -9,9 +9,11 @@ from numpy.typing import DTypeLike
 
 from backlight.autograd import ops
 from backlight.autograd.graph import recording
-from backlight.autograd.tensor_base import Number, Operand, TensorBase, as_array
+from backlight.autograd.tensor_base import Number, Operand, TensorBase, apply, as_array
 from backlight.autograd.tensor_math import TensorMath
 from backlight.core import Array, GraphError, IndexingError, OperandError, ShapeError
+from backlight.core.arguments import is_finite, shown
+from backlight.core.missing import TENSOR, Absent
 
 
 class Tensor(TensorMath):
@@ -118,7 +120,10 @@ class Tensor(TensorMath):
         return bool(self.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.array.ndim == 0 else format(str(self), spec)
+        try:
+            return format(self.item(), spec) if self.array.ndim == 0 else format(str(self), spec)
+        except ValueError:
+            raise OperandError(f"a tensor of shape {self.shape} cannot be formatted as {spec!r}. Use item().") from None
 
     def __repr__(self) -> str:
         numbers = np.array2string(
@@ -141,7 +146,7 @@ class Tensor(TensorMath):
 
     def clone(self) -> Self:
         """Return a copy that the gradient flows through."""
-        return self._apply(ops.Cast, dtype=self.array.dtype)
+        return apply(ops.Cast, self, dtype=self.array.dtype)
 
     def contiguous(self) -> Self:
         """Return this tensor: `view` here copies where it must."""
@@ -151,11 +156,11 @@ class Tensor(TensorMath):
 
     def view(self, *shape: int | Sequence[int]) -> Self:
         """Return the same numbers in another shape, as `view(2, 3)` or `view((2, 3))`; one length may be -1."""
-        return self._apply(ops.Reshape, shape=_spread(shape))
+        return apply(ops.Reshape, self, shape=_spread(shape))
 
     def reshape(self, *shape: int | Sequence[int]) -> Self:
         """Return the same numbers in another shape, as `view` does."""
-        return self._apply(ops.Reshape, shape=_spread(shape))
+        return apply(ops.Reshape, self, shape=_spread(shape))
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
         """Return axes `start_dim` to `end_dim` as one."""
@@ -174,11 +179,11 @@ class Tensor(TensorMath):
         order = list(range(self.array.ndim))
         if order:
             order[a], order[b] = b, a
-        return self._apply(ops.Permute, order=tuple(order))
+        return apply(ops.Permute, self, order=tuple(order))
 
     def permute(self, *order: int | Sequence[int]) -> Self:
         """Return the axes in another order, as `permute(1, 0, 2)` or `permute((1, 0, 2))`."""
-        return self._apply(ops.Permute, order=tuple(self._axis(axis) for axis in _spread(order)))
+        return apply(ops.Permute, self, order=tuple(self._axis(axis) for axis in _spread(order)))
 
     def t(self) -> Self:
         """Return a matrix transposed; fewer axes stay as they are."""
@@ -189,7 +194,7 @@ class Tensor(TensorMath):
     @property
     def T(self) -> Self:
         """All axes in the opposite order: a matrix transposed."""
-        return self._apply(ops.Permute, order=tuple(reversed(range(self.array.ndim))))
+        return apply(ops.Permute, self, order=tuple(reversed(range(self.array.ndim))))
 
     @property
     def mT(self) -> Self:
@@ -208,29 +213,35 @@ class Tensor(TensorMath):
 
     def expand(self, *shape: int | Sequence[int]) -> Self:
         """Return axes of length 1 repeated, without a copy; -1 keeps an axis as it is."""
-        target = _spread(shape)
+        try:
+            target = tuple(map(index, _spread(shape)))
+        except TypeError:
+            raise ShapeError(f"a shape is made of whole numbers; got {shown(shape)}.") from None
         new = len(target) - self.array.ndim
         if new < 0 or -1 in target[:new]:
             raise ShapeError(f"expand keeps all axes and may add some in front; got {self.array.shape} to {target}.")
         lengths = (self.array.shape[i - new] if n == -1 else n for i, n in enumerate(target))
-        return self._apply(ops.Expand, shape=tuple(lengths))
+        return apply(ops.Expand, self, shape=tuple(lengths))
 
     def masked_fill(self, mask: Operand, value: float) -> Self:
         """Return the numbers with `value` wherever `mask` is true."""
-        if np.ndim(value) != 0:
-            raise ShapeError(f"masked_fill takes one number; got one of shape {np.shape(value)}. Use where().")
-        number = value if isinstance(value, (int, float)) else as_array(value).item()
-        if self.array.dtype.kind != "f" and number != int(number if np.isfinite(number) else 0):
+        number: Any = value
+        if not isinstance(number, (int, float)):
+            array = as_array(number)
+            if array.ndim:
+                raise ShapeError(f"masked_fill takes one number; got one of shape {array.shape}. Use where().")
+            number = array.item()
+        if self.array.dtype.kind != "f" and not (is_finite(number) and number == int(number)):
             raise GraphError(f"{self.array.dtype} cannot hold {number}. Call .float() before masked_fill().")
-        return self._apply(ops.MaskedFill, mask=as_array(mask).astype(np.bool_, copy=False), value=number)
+        return apply(ops.MaskedFill, self, mask=as_array(mask).astype(np.bool_, copy=False), value=number)
 
     def tril(self, diagonal: int = 0) -> Self:
         """Return the lower triangle of the last two axes, 0 above it."""
-        return self._apply(ops.Triangle, k=diagonal, lower=True)
+        return apply(ops.Triangle, self, k=diagonal, lower=True)
 
     def triu(self, diagonal: int = 0) -> Self:
         """Return the upper triangle of the last two axes, 0 below it."""
-        return self._apply(ops.Triangle, k=diagonal, lower=False)
+        return apply(ops.Triangle, self, k=diagonal, lower=False)
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
@@ -240,9 +251,9 @@ class Tensor(TensorMath):
             rows = self.array.shape[0]
             if plain.size and (plain.min() < -rows or plain.max() >= rows):
                 raise IndexingError(f"rows are numbered 0..{rows - 1}; got {plain.min()}..{plain.max()}.")
-            return self._apply(ops.Embed, ids=plain.astype(np.int64, copy=False) % max(rows, 1))
+            return apply(ops.Embed, self, ids=plain.astype(np.int64, copy=False) % max(rows, 1))
         try:
-            return self._apply(ops.Index, index=plain)
+            return apply(ops.Index, self, index=plain)
         except ShapeError as error:
             raise _outside(self, at, error.__cause__) from error
 
@@ -253,13 +264,13 @@ class Tensor(TensorMath):
                 "Write to .data, work under no_grad(), or use where()."
             )
         if recording.on and self._op is not None:
-            self.array = self.array.copy()  # the graph may need the old numbers on the way back
+            self.array = self.array.copy()  # the graph may need the old numbers in backward()
         numbers = value if isinstance(value, (int, float)) else as_array(value)
         try:
             self.array[_plain_index(at)] = numbers
         except (IndexError, TypeError) as error:
             raise _outside(self, at, error) from error
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ShapeError(f"what is written must fit the place: {str(error).strip()}.") from error
         if recording.on and (self._prev or (isinstance(value, TensorBase) and value._needs_grad)):
             self._lose_history(value)
@@ -277,13 +288,15 @@ class Tensor(TensorMath):
         """Return pieces of `split_size` along an axis; the last may be shorter."""
         at = self._axis(dim)
         if not isinstance(split_size, (int, np.integer)) or split_size < 1:
-            raise ShapeError(f"a piece is at least 1 long; got split({split_size!r}).")
+            raise ShapeError(f"a piece is at least 1 long; got split({shown(split_size)}).")
         before = (slice(None),) * at
         starts = range(0, len(self) if not at else self.array.shape[at], int(split_size))
         return tuple(self[(*before, slice(i, i + split_size))] for i in starts)
 
 
 TensorBase.plain = Tensor
+for _name, _sentence in TENSOR.items():
+    setattr(Tensor, _name, Absent("Tensor", _name, _sentence))
 
 
 class Parameter(Tensor):
@@ -307,12 +320,8 @@ def as_tensor(data: Operand) -> Tensor:
 
 
 def _spread(given: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return whole numbers that were given as `f(2, 3)` or as `f((2, 3))`."""
-    numbers = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
-    try:
-        return tuple(map(index, numbers))
-    except TypeError:
-        raise ShapeError(f"shapes and orders of axes are made of whole numbers; got {tuple(numbers)}.") from None
+    """Return what was given as `f(2, 3)` or as `f((2, 3))` in one form."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
 
 
 def _plain_index(at: Any) -> Any:
@@ -327,4 +336,4 @@ def _plain_index(at: Any) -> Any:
 
 
 def _outside(tensor: Tensor, at: Any, reason: BaseException | None) -> IndexingError:
-    return IndexingError(f"an index must lie inside the shape, {tensor.shape}; got {at!r}: {reason}.")
+    return IndexingError(f"an index must lie inside the shape, {tensor.shape}; got {shown(at)}: {reason}.")

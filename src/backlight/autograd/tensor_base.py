@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 from backlight.autograd.graph import Node, next_serial, recording
 from backlight.autograd.op import Op
 from backlight.core import Array, BacklightError, GraphError, OperandError, ShapeError
+from backlight.core.arguments import shown
 
 Number = float | int | bool
 
@@ -75,13 +76,10 @@ class TensorBase(Node):
         """Return an axis counted from the front, in a tensor that gets `new` more axes; a number by itself has one."""
         rank = max(self.array.ndim + new, 1)
         if not isinstance(dim, (int, np.integer)):
-            raise ShapeError(f"dim must be a whole number; got {dim!r}.")
+            raise ShapeError(f"dim must be a whole number; got {shown(dim)}.")
         if not -rank <= dim < rank:
-            raise ShapeError(f"dim must be in {-rank}..{rank - 1} for shape {self.array.shape}; got {dim}.")
+            raise ShapeError(f"dim must be in {-rank}..{rank - 1} for shape {self.array.shape}; got {shown(dim)}.")
         return int(dim % rank)
-
-    def _apply(self, op: type[Op], *others: Self, **settings: Any) -> Self:
-        return apply(op, self, *others, **settings)
 
     # -- gradient ------------------------------------------------------------------------------------------------------
 
@@ -92,6 +90,8 @@ class TensorBase(Node):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
+        if not isinstance(wanted, (bool, np.bool_)):
+            raise OperandError(f"requires_grad must be True or False; got {shown(wanted)}.")
         if wanted and self.array.dtype.kind != "f":
             raise GraphError(
                 f"only floating-point tensors have gradients; got {self.array.dtype}. Call .float() first."
@@ -148,10 +148,12 @@ class TensorBase(Node):
         self._retains_grad = True
 
     def register_hook(self, hook: Callable[[Array], None]) -> None:
-        """Let `hook(gradient)` be called once this intermediate result's gradient is whole, before it is passed on.
+        """Call `hook(gradient)` once this intermediate result's gradient is complete, before it is passed on.
 
-        What it is given may be shared with other nodes and must not be changed.
+        The array may be shared with other nodes and must not be changed.
         """
+        if not callable(hook):
+            raise OperandError(f"a hook is a function of the gradient; got {shown(hook)}.")
         self._hooks = (*self._hooks, hook)
 
     def zero_grad(self) -> None:
@@ -252,7 +254,9 @@ def apply(op: type[Op], *inputs: T, **settings: Any) -> T:
         out, saved = op.forward(*[tensor.array for tensor in inputs], **settings)
     except BacklightError:
         raise
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
+        if not (isinstance(op, type) and issubclass(op, Op)):
+            raise OperandError(f"apply takes an op first, such as OPS['tanh']; got {shown(op)}.") from error
         if not all(isinstance(one, TensorBase) for one in inputs):
             tensors = [one if isinstance(one, TensorBase) else TensorBase._holding(as_array(one)) for one in inputs]
             return apply(op, *tensors, **settings)
@@ -276,7 +280,7 @@ def _misfit(op: type[Op], inputs: tuple[TensorBase, ...], settings: dict[str, An
     """Return the message for inputs that an op could not take: its formula, its rule, and what was given."""
     shapes = " and ".join(str(tensor.array.shape) for tensor in inputs)
     given = "".join(
-        f", {name} {f'of shape {value.shape}' if isinstance(value, np.ndarray) else value}"
+        f", {name} {f'of shape {value.shape}' if isinstance(value, np.ndarray) else shown(value)}"
         for name, value in settings.items()
     )
     return f"{op.name} ({op.formula.split(';')[0]}): {op.fits or str(error).strip()}; got {shapes}{given}."
@@ -299,8 +303,9 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
     try:
         array = np.asarray(data, kind)
     except (ValueError, TypeError, OverflowError) as error:
+        reason = " ".join(str(error).split())
         raise ShapeError(
-            f"a tensor is made of numbers, in rows of equal length; got {type(data).__name__}: {error}."
+            f"a tensor is made of numbers, in rows of equal length; got {type(data).__name__}: {reason}."
         ) from error
     if array.dtype.kind not in "fiub":
         raise ShapeError(f"a tensor is made of numbers; got {type(data).__name__} of {array.dtype}.")
@@ -311,8 +316,8 @@ def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """Return a dtype by its name. Raises OperandError for what is none, or not one of numbers."""
     try:
         kind = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         kind = np.dtype(object)
     if kind.kind not in "fiub":
-        raise OperandError(f"a dtype is one of real numbers, such as 'float32' or 'int64'; got {dtype!r}.")
+        raise OperandError(f"a dtype is one of real numbers, such as 'float32' or 'int64'; got {shown(dtype)}.")
     return kind

@@ -10,8 +10,9 @@ from numpy.typing import DTypeLike
 from backlight.autograd import ops
 from backlight.autograd.graph import recording
 from backlight.autograd.op import BROADCAST, Op
-from backlight.autograd.tensor_base import Operand, TensorBase, as_array, as_dtype
-from backlight.core import Array, GraphError, ShapeError
+from backlight.autograd.tensor_base import Operand, TensorBase, apply, as_array, as_dtype
+from backlight.core import Array, DomainError, GraphError, ShapeError
+from backlight.core.arguments import check_flag, shown
 
 Dim = int | tuple[int, ...] | None
 
@@ -57,19 +58,22 @@ class TensorMath(TensorBase):
             return (self._holding(self.array.astype(theirs)), tensor) if theirs.kind == "f" else (self, tensor)
         if isinstance(other, (bool, int, float)):  # a plain number takes the tensor's dtype, if that is of its kind
             needs = 2 if isinstance(other, float) else int(not isinstance(other, bool))
-            if needs <= _KINDS[mine.kind]:
-                return self, self._holding(np.asarray(other, mine))
-            dtype = np.dtype(np.float32 if isinstance(other, float) else np.int64)
-            return self._holding(self.array.astype(dtype)), self._holding(np.asarray(other, dtype))
+            try:
+                if needs <= _KINDS[mine.kind]:
+                    return self, self._holding(np.asarray(other, mine))
+                dtype = np.dtype(np.float32 if isinstance(other, float) else np.int64)
+                return self._holding(self.array.astype(dtype)), self._holding(np.asarray(other, dtype))
+            except OverflowError:
+                raise DomainError(f"{shown(other)} is too large for a tensor. Numbers end at 2**63 or 1e308.") from None
         return self._pair(self._holding(as_array(other)))
 
     def _with(self, op: type[Op], other: Operand) -> Self:
         a, b = self._pair(other)
-        return a._apply(op, b)
+        return apply(op, a, b)
 
     def _after(self, op: type[Op], other: Operand) -> Self:
         a, b = self._pair(other)
-        return b._apply(op, a)
+        return apply(op, b, a)
 
     def __add__(self, other: Operand) -> Self:
         return self._with(ops.Add, other)
@@ -96,9 +100,10 @@ class TensorMath(TensorBase):
         return self._after(ops.Div, other)
 
     def __matmul__(self, other: Operand) -> Self:
-        if isinstance(other, TensorBase):
+        a, b = self._pair(other)
+        if (a is not self or b is not other) and isinstance(other, TensorBase):  # one of them was converted
             check_kinds("@", self.array, other.array)
-        return self._with(ops.MatMul, other)
+        return apply(ops.MatMul, a, b)
 
     def __rmatmul__(self, other: Operand) -> Self:
         return self._after(ops.MatMul, other)
@@ -107,14 +112,14 @@ class TensorMath(TensorBase):
         if isinstance(other, (int, float)):
             base = self.float() if self.array.dtype.kind != "f" and (isinstance(other, float) or other < 0) else self
             # Python's own number has no dtype that could widen the result
-            return base._apply(ops.PowConstant, exponent=float(other) if isinstance(other, float) else int(other))
+            return apply(ops.PowConstant, base, exponent=float(other) if isinstance(other, float) else int(other))
         return self._with(ops.Pow, other)
 
     def __rpow__(self, other: Operand) -> Self:
         return self._after(ops.Pow, other)
 
     def __neg__(self) -> Self:
-        return self._apply(ops.Neg)
+        return apply(ops.Neg, self)
 
     # -- in place ------------------------------------------------------------------------------------------------------
 
@@ -162,6 +167,8 @@ class TensorMath(TensorBase):
         numbers = other if isinstance(other, (bool, int, float)) else as_array(other)
         try:
             return self._holding(np.asarray(relation(self.array, numbers)))
+        except OverflowError:
+            raise DomainError(f"{shown(other)} is too large to compare. Numbers end at 2**63 or 1e308.") from None
         except ValueError as error:
             raise ShapeError(
                 f"a comparison needs shapes that fit: {BROADCAST}; got {self.array.shape} and {np.shape(numbers)}."
@@ -195,11 +202,11 @@ class TensorMath(TensorBase):
 
     def exp(self) -> Self:
         """Return e to the power of each number."""
-        return self._floating()._apply(ops.Exp)
+        return apply(ops.Exp, self._floating())
 
     def log(self) -> Self:
         """Return natural logarithms: -inf at 0, nan below."""
-        return self._floating()._apply(ops.Log)
+        return apply(ops.Log, self._floating())
 
     def log10(self) -> Self:
         """Return logarithms to base 10."""
@@ -207,45 +214,45 @@ class TensorMath(TensorBase):
 
     def tanh(self) -> Self:
         """Return hyperbolic tangents."""
-        return self._floating()._apply(ops.Tanh)
+        return apply(ops.Tanh, self._floating())
 
     def relu(self) -> Self:
         """Return positive numbers as they are and 0 for the others."""
-        return self._apply(ops.ReLU)
+        return apply(ops.ReLU, self)
 
     def sigmoid(self) -> Self:
         """Return 1 / (1 + exp(-x))."""
-        return self._floating()._apply(ops.Sigmoid)
+        return apply(ops.Sigmoid, self._floating())
 
     def gelu(self) -> Self:
         """Return x Φ(x), with the tanh approximation of Φ."""
-        return self._floating()._apply(ops.GELU)
+        return apply(ops.GELU, self._floating())
 
     def sqrt(self) -> Self:
         """Return square roots: nan below 0."""
-        return self._floating()._apply(ops.Sqrt)
+        return apply(ops.Sqrt, self._floating())
 
     def abs(self) -> Self:
         """Return absolute values."""
-        return self._apply(ops.Abs)
+        return apply(ops.Abs, self)
 
     __abs__ = abs
 
     def sin(self) -> Self:
         """Return sines of angles in radians."""
-        return self._floating()._apply(ops.Sin)
+        return apply(ops.Sin, self._floating())
 
     def cos(self) -> Self:
         """Return cosines of angles in radians."""
-        return self._floating()._apply(ops.Cos)
+        return apply(ops.Cos, self._floating())
 
     def softmax(self, dim: int = -1) -> Self:
         """Return probabilities along `dim`: exp(x) divided by its sum."""
-        return self._floating()._apply(ops.Softmax, axis=self._axis(dim))
+        return apply(ops.Softmax, self._floating(), axis=self._axis(dim))
 
     def log_softmax(self, dim: int = -1) -> Self:
         """Return log probabilities along `dim`."""
-        return self._floating()._apply(ops.LogSoftmax, axis=self._axis(dim))
+        return apply(ops.LogSoftmax, self._floating(), axis=self._axis(dim))
 
     # -- reductions: over all axes, or over `dim` (or `axis`); `keepdim` (or `keepdims`) leaves them, with length 1 ----
 
@@ -254,12 +261,12 @@ class TensorMath(TensorBase):
         settings = self._over(dim, axis, keepdim, keepdims)
         if self.array.dtype.kind != "f":
             return self._holding(np.asarray(np.sum(self.array, axis=settings["axes"], keepdims=settings["keepdims"])))
-        return self._apply(ops.Sum, **settings)
+        return apply(ops.Sum, self, **settings)
 
     def mean(self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None) -> Self:
         """Return the mean. Raises GraphError for integers, as PyTorch does: call .float() first."""
         self._must_be_floating("mean")
-        return self._apply(ops.Mean, **self._over(dim, axis, keepdim, keepdims))
+        return apply(ops.Mean, self, **self._over(dim, axis, keepdim, keepdims))
 
     def var(
         self, dim: Dim = None, keepdim: Flag = False, *, unbiased: Flag = True, correction: float | None = None,
@@ -268,7 +275,7 @@ class TensorMath(TensorBase):
         """Return the variance, divided by n - 1 unless `unbiased` is false or another `correction` is given."""
         self._must_be_floating("var")
         minus = int(unbiased) if correction is None else correction
-        return self._apply(ops.Var, **self._over(dim, axis, keepdim, keepdims), correction=minus)
+        return apply(ops.Var, self, **self._over(dim, axis, keepdim, keepdims), correction=minus)
 
     def std(
         self, dim: Dim = None, keepdim: Flag = False, *, unbiased: Flag = True, correction: float | None = None,
@@ -277,7 +284,7 @@ class TensorMath(TensorBase):
         """Return the standard deviation, with n - 1 unless `unbiased` is false or another `correction` is given."""
         self._must_be_floating("std")
         minus = int(unbiased) if correction is None else correction
-        return self._apply(ops.Std, **self._over(dim, axis, keepdim, keepdims), correction=minus)
+        return apply(ops.Std, self, **self._over(dim, axis, keepdim, keepdims), correction=minus)
 
     @overload
     def max(self) -> Self: ...
@@ -306,16 +313,16 @@ class TensorMath(TensorBase):
     def _extremum(self, arg: Callable[..., Array], over: dict[str, Any], *, largest: Flag) -> Self | Extremum[Self]:
         if over["axes"] is None:
             self._must_have_numbers(None)
-            return self._apply(ops.Extreme, **over, largest=largest)
+            return apply(ops.Extreme, self, **over, largest=largest)
         if len(over["axes"]) != 1:
             raise ShapeError(f"max and min go along one dim, or over all numbers; got dims {over['axes']}.")
         (axis,) = over["axes"]
         indices = self._argument(arg, axis, keepdim=True)
-        picked = self._apply(ops.PickAlong, indices=indices, axis=axis)
+        picked = apply(ops.PickAlong, self, indices=indices, axis=axis)
         if over["keepdims"]:
             return Extremum(picked, self._holding(indices))
         shape = tuple(size for at, size in enumerate(self.array.shape) if at != axis)
-        return Extremum(picked._apply(ops.Reshape, shape=shape), self._holding(indices.reshape(shape)))
+        return Extremum(apply(ops.Reshape, picked, shape=shape), self._holding(indices.reshape(shape)))
 
     def argmax(self, dim: int | None = None, keepdim: Flag = False) -> Self:
         """Return the place of the largest number: in the flattened tensor, or along `dim`."""
@@ -340,12 +347,14 @@ class TensorMath(TensorBase):
 
     def cumsum(self, dim: int) -> Self:
         """Return running sums along `dim`."""
-        return self._apply(ops.CumSum, axis=self._axis(dim))
+        return apply(ops.CumSum, self, axis=self._axis(dim))
 
     def _over(self, dim: Dim, axis: Dim, keepdim: Flag, keepdims: Flag | None) -> dict[str, Any]:
         """Return the ops' settings, with axes counted from the front."""
         given = dim if axis is None else axis
-        keep = bool(keepdim if keepdims is None else keepdims)
+        keep: Any = keepdim if keepdims is None else keepdims
+        if keep is not True and keep is not False:
+            check_flag(keepdim=keep)
         if given is None:
             return {"axes": None, "keepdims": keep}
         dims = given if isinstance(given, (tuple, list)) else (given,)
@@ -371,7 +380,7 @@ class TensorMath(TensorBase):
         if self.array.dtype == kind:
             return self
         if kind.kind == "f" and self.array.dtype.kind == "f":
-            return self._apply(ops.Cast, dtype=kind)
+            return apply(ops.Cast, self, dtype=kind)
         return self._holding(self.array.astype(kind))
 
     def float(self) -> Self:

@@ -1,21 +1,32 @@
-"""One number that remembers where it came from: micrograd's `Value`."""
+"""One number that remembers how it was computed: micrograd's `Value`, for graphs of a million nodes.
+
+`plain_value.py` is the same idea on one page. What is different here is there for speed: slots instead of tuples of
+parents, and a backward pass that sorts nothing (`value_backward.py`).
+"""
 
 import math
 from collections.abc import Sequence
 from operator import mul
-from typing import cast
+from typing import Any, Final, cast
+
+import numpy as np
 
 from backlight.autograd.graph import Node, next_serial
-from backlight.autograd.value_math import EXP_END, Number, check_angle, power, slope
-from backlight.autograd.value_walk import hand_back
-from backlight.core import DomainError, ShapeError
+from backlight.autograd.value_backward import backward_from
+from backlight.core import DomainError, OperandError, ShapeError
+from backlight.core.arguments import shown
+
+Number = float | int
+
+EXP_END: Final = 709.782712893384
+"""e to a larger power is more than a float holds."""
 
 
 class Value(Node):
     """A number in a graph, with the derivative of the graph's end by it.
 
     Args:
-        data: the number.
+        data: a real number.
         _children: the Values that it was computed from; empty for a leaf.
         _op: the symbol of the op that made it.
         label: a name for drawings.
@@ -25,13 +36,15 @@ class Value(Node):
         grad: after `backward()` on a Value made from this one, the derivative of that one by this one.
             Leaves accumulate over calls, as parameters do in PyTorch, until `zero_grad()`.
 
+    Raises:
+        OperandError: data that is not one real number: a string, a complex number, an array.
     Source: after A. Karpathy's micrograd (2020), whose interface it keeps.
     """
 
     # A node's first two parents and the derivatives by them have slots of their own: no tuple has to be made, kept and
-    # looked through by the garbage collector, which takes a third off building a graph and a quarter off the way back.
-    # What has more parents keeps the first in `_a` and the others in `_more`. `_users` counts the edges that lead here,
-    # `_waits_for` is a note of the walk back.
+    # looked through by the garbage collector, which takes a third off building a graph and a quarter off the backward
+    # pass. A node with more parents has the first in `_a` and the others in `_more`. `_users` counts the edges that
+    # lead here; `_waits_for` is used by the backward pass.
     __slots__ = ("_a", "_b", "_by_a", "_by_b", "_more", "_op", "_users", "_waits_for", "data", "grad")
 
     data: Number
@@ -46,7 +59,7 @@ class Value(Node):
     _waits_for: int
 
     def __init__(self, data: Number, _children: "Sequence[Value]" = (), _op: str = "", label: str = "") -> None:
-        self.data = data
+        self.data = data if type(data) is float else _number(data)
         self.grad = 0.0
         self.label = label
         self._op = _op
@@ -95,11 +108,12 @@ class Value(Node):
     def __pow__(self, other: "Value | Number") -> "Value":
         a = self.data
         if not isinstance(other, Value):  # a constant exponent: one parent, as in micrograd
-            return _made(power(a, other), f"**{other}", self, slope(a, other))
-        y = power(a, other.data)
+            exponent = _number(other)
+            return _made(_power(a, exponent), f"**{exponent}", self, _slope(a, exponent))
+        y = _power(a, other.data)
         if a < 0:
             raise DomainError(f"the base under a Value as exponent must not be negative; got {a!r} ** {other.data!r}.")
-        return _made(y, "**", self, slope(a, other.data), other, y * math.log(a) if a else 0.0)
+        return _made(y, "**", self, _slope(a, other.data), other, y * math.log(a) if a else 0.0)
 
     def __neg__(self) -> "Value":
         return _made(-self.data, "neg", self, -1.0)
@@ -150,12 +164,12 @@ class Value(Node):
 
     def sin(self) -> "Value":
         """Return the sine of an angle in radians. Raises DomainError for an infinite one."""
-        check_angle(self.data)
+        _check_angle(self.data)
         return _made(math.sin(self.data), "sin", self, math.cos(self.data))
 
     def cos(self) -> "Value":
         """Return the cosine of an angle in radians. Raises DomainError for an infinite one."""
-        check_angle(self.data)
+        _check_angle(self.data)
         return _made(math.cos(self.data), "cos", self, -math.sin(self.data))
 
     @staticmethod
@@ -168,7 +182,12 @@ class Value(Node):
         Raises:
             ShapeError: not as many inputs as weights.
         """
-        if len(inputs) != len(weights):
+        try:
+            matched = len(inputs) == len(weights)
+        except TypeError:
+            names = f"{type(weights).__name__} and {type(inputs).__name__}"
+            raise OperandError(f"a dot product takes a list of weights and one of inputs; got {names}.") from None
+        if not matched:
             raise ShapeError(f"a dot product needs as many inputs as weights, {len(weights)}; got {len(inputs)}.")
         if {type(bias), *map(type, weights), *map(type, inputs)} == _VALUE:
             return Value._dot(weights, cast("Sequence[Value]", inputs), bias)
@@ -207,22 +226,22 @@ class Value(Node):
         by_others = (self._by_b,) if self._b is not None else self._more[1] if self._more else ()
         return tuple(zip(self._prev, (self._by_a, *by_others), strict=False))  # a leaf has no parent for `_by_a`
 
-    # -- the walk back -------------------------------------------------------------------------------------------------
+    # -- the backward pass ---------------------------------------------------------------------------------------------
 
     def backward(self) -> None:
-        """Set the gradient of every Value that this one was made of: the derivative of this one by it.
+        """Set the gradient of every Value that this one was computed from: the derivative of this one by it.
 
-        Leaves add to the gradient that they have; what lies between is computed afresh, so a second call on the same
-        graph adds the same again to the leaves.
+        Leaves add to the gradient that they have; the other nodes get a new one. A second call on the same graph adds
+        the same again to the leaves only.
         """
         if self._a is None:
             self.grad += 1.0
         else:
             self.grad = 1.0
-            hand_back(self)
+            backward_from(self)
 
     def zero_grad(self) -> None:
-        """Forget the gradient."""
+        """Set the gradient to 0."""
         self.grad = 0.0
 
 
@@ -255,3 +274,43 @@ _VALUE = {Value}
 
 def _value(number: Value | Number) -> Value:
     return number if isinstance(number, Value) else Value(number)
+
+
+def _number(given: Any) -> Number:
+    """Return a real number as Python's own. Raises OperandError for anything else."""
+    if isinstance(given, (int, float)):
+        return given
+    if isinstance(given, (np.integer, np.floating)):
+        number: Number = given.item()
+        return number
+    way_out = " Use Tensor for arrays." if hasattr(given, "shape") else ""
+    raise OperandError(f"a Value holds one real number; got {type(given).__name__} {shown(given)}.{way_out}")
+
+
+def _check_angle(angle: Number) -> None:
+    """Raise DomainError for an infinite angle, which has no sine."""
+    if math.isinf(angle):
+        raise DomainError(f"an angle must be finite; got {angle!r}. Clip it, or look for what made it grow.")
+
+
+def _power(base: Number, exponent: Number) -> Number:
+    """Return base ** exponent where that is one real, finite number."""
+    if base == 0 and exponent < 0:
+        raise DomainError(f"0 has no negative powers; got {base!r} ** {exponent!r}. Add a small number to the base.")
+    if base < 0 and not float(exponent).is_integer():
+        raise DomainError(f"a negative base needs a whole exponent; got {base!r} ** {exponent!r}.")
+    try:
+        return float(base**exponent) if isinstance(base, float) or exponent < 0 else base**exponent
+    except OverflowError:
+        raise DomainError(f"a power must stay below 1.8e308; got {base!r} ** {exponent!r}.") from None
+
+
+def _slope(base: Number, exponent: Number) -> Number:
+    """Return the derivative of base ** exponent by the base: infinite where it stands upright, as √x at 0."""
+    if not exponent:  # constant, also at base 0
+        return 0.0
+    try:
+        return exponent * _power(base, exponent - 1)
+    except DomainError:
+        upright = math.copysign(math.inf, exponent)
+        return -upright if base < 0 and (exponent - 1) % 2 else upright

@@ -28,11 +28,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "backlight score names-mlp-1 names.txt --top 20",
     ),
     "figures": (
-        "Draw the pictures of a run: all that it can have, or those that are named.",
+        "Draw the figures of a run: all that it can have, or those that are named.",
         "backlight figures names-mlp-1 loss embedding --dark",
     ),
     "health": (
-        "Say what is wrong with a run, the most serious first: what, where, by which numbers, and what to try.",
+        "List what is wrong with a network, the most serious first: what, where, by which numbers, and what to try.",
         "backlight train names --health; backlight health names-mlp-1 --report",
     ),
     "find-lr": (
@@ -47,9 +47,13 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Train every model on one text, from bigrams to a GPT, and compare them in a table.",
         "backlight compare brands.txt --models mlp,gru,gpt",
     ),
+    "tokens": (
+        "Show a text as tokens, beside the merges that made them.",
+        "backlight tokens 'she sells sea shells' --train names.txt --size 300",
+    ),
     "data": ("List the corpora, or describe one or a file of yours.", ""),
     "runs": ("List, show and compare runs.", ""),
-    "lessons": ("List the lessons of the course, or open one.", ""),
+    "lessons": ("List the lessons of the course, read one, or open its notebook.", ""),
     "exercise": ("The exercises of the course: list, show, check, hint, reset. Progress is kept in this folder.", ""),
 }
 """What each does, in the words of its own help, and an example. Those without one are groups, which have it themselves.

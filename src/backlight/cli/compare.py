@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -119,15 +120,13 @@ def _new_folder(runs: Path, corpus: str) -> Path:
 
 def _save(found: dict[str, Any], folder: Path) -> None:
     """Write the table for programs, for pages and as a figure."""
-    from backlight.figures import draw_league, new_figure, save_figure
+    from backlight import figures
 
     rows = found["models"]
     write_atomically(folder / "comparison.json", to_bytes(found, indent=2))
     foot = f"Nats (and bits) per character, seed {found['seed']}, one thread a model; {found['machine']}."
     write_atomically(folder / "comparison.md", as_markdown(rows, foot=foot).encode())
-    with new_figure(11, 4.5) as figure:
-        draw_league(figure.subplots(1, 2, sharey=True), rows)
-        save_figure(figure, folder / "comparison.png")
+    replace(figures.league(rows), width=11, height=4.5).save(folder / "comparison.png")
 
 
 class _Bars:

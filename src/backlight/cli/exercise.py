@@ -1,5 +1,6 @@
 """`backlight exercise`: the exercises of the course, without a notebook."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +21,14 @@ Id = Annotated[str, typer.Argument(help="Of the exercise, as in 1.1.", metavar="
 def list_exercises(json_output: Json = False) -> None:
     """List the exercises, and what was done of them in this folder."""
     from backlight.lessons.exercises import EXERCISES
-    from backlight.lessons.exercises.progress import Progress, load
+    from backlight.lessons.exercises.progress import ExerciseProgress, load
 
     noted = load()
     out = console(json_output=json_output)
     rows = table("exercise", "what", "answer", "tries", "hints", "", text=("exercise", "what", "answer", ""))
     facts = []
     for id_, exercise in EXERCISES.items():
-        so_far = noted.get(id_, Progress())
+        so_far = noted.get(id_, ExerciseProgress())
         rows.add_row(id_, exercise.title, exercise.answer, str(so_far.tries or ""), str(so_far.hints or ""),
                      "done" if so_far.done else "")  # fmt: skip
         facts.append({"id": id_, "title": exercise.title, "answer": exercise.answer, "tries": so_far.tries,
@@ -65,7 +66,7 @@ def check_exercises(
     json_output: Json = False,
 ) -> None:
     """Run a file in a process of its own and check each answer that it defines; exit code 1 if one is not right."""
-    from backlight.lessons.answering import check_file
+    from backlight.lessons.check_file import check_file
     from backlight.lessons.exercises import EXERCISES, find
     from backlight.lessons.exercises.progress import record_try
 
@@ -94,10 +95,10 @@ def hint(
 ) -> None:
     """Give the next hint; the last one nearly says it."""
     from backlight.lessons.exercises import EXERCISES, find
-    from backlight.lessons.exercises.progress import Progress, load, record_hint
+    from backlight.lessons.exercises.progress import ExerciseProgress, load, record_hint
 
     exercise = find(EXERCISES, id_)
-    before = load().get(id_, Progress()).hints
+    before = load().get(id_, ExerciseProgress()).hints
     count = len(exercise.hints)
     read = count if every else min(before + 1, count)
     record_hint(id_, read)
@@ -127,5 +128,5 @@ def reset(
 
 def _unwrapped(text: str) -> str:
     """Return Markdown for a terminal: lines of a paragraph joined, so that the console can wrap them."""
-    paragraphs = text.split("\n\n")
-    return "\n\n".join(one if one.startswith("    ") else one.replace("\n", " ") for one in paragraphs)
+    paragraphs = (one if one.startswith("    ") else re.sub(r"\n(?!- ) *", " ", one) for one in text.split("\n\n"))
+    return "\n\n".join(paragraphs)

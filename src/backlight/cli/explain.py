@@ -157,12 +157,9 @@ def _leave_out(options: dict[str, Any], why: str) -> None:
 
 
 def _draw(picture: Picture, path: Path, *, dark: bool) -> None:
-    from backlight.figures import draw_graph, graph_size, new_figure, save_figure
+    from backlight.figures import graph
 
-    with new_figure(*graph_size(picture), dark=dark) as drawn:
-        drawn.set_layout_engine("none")  # the picture has its own margins
-        draw_graph(drawn.add_axes((0, 0, 1, 1)), picture)
-        save_figure(drawn, path)
+    graph(picture).save(path, dark=dark)
 
 
 def _show(out: Console, explanation: Explanation | TensorExplanation, title: str, rows: int) -> None:

@@ -1,12 +1,15 @@
-"""`backlight figures`: what there is to see in a run, as pictures."""
+"""`backlight figures`: draw the figures of a run."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, table
 from backlight.core import BacklightError, RunError
+
+if TYPE_CHECKING:  # matplotlib is imported when the command runs
+    from backlight.figures import RunData, SizedFigure
 
 
 def figures(
@@ -15,7 +18,7 @@ def figures(
         typer.Argument(help="A run's folder or name; the newest if left out.", metavar="RUN", readable=False),
     ] = None,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Only these pictures; --list has all names.", metavar="NAME...")
+        list[str] | None, typer.Argument(help="Only these figures; --list has all names.", metavar="NAME...")
     ] = None,
     kind: Annotated[Literal["png", "svg"], typer.Option("--format", help="Of the files.")] = "png",
     dark: Annotated[bool, typer.Option("--dark", help="Light on dark, for dark pages and slides.")] = False,
@@ -26,62 +29,59 @@ def figures(
         str | None,
         typer.Option(help="Draw next-character, surprise, attention and receptive-field for this text."),
     ] = None,
-    list_all: Annotated[bool, typer.Option("--list", help="Name all pictures and leave.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List all figures and exit.")] = False,
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """Draw the pictures of a run: all that it can have, or those that are named."""
-    from backlight.figures.catalogue import PICTURES, check_names
-    from backlight.figures.data import Source
-    from backlight.figures.saving import page_bytes
-    from backlight.runs.atomic import write_atomically
+    """Draw the figures of a run: all that it can have, or those that are named."""
+    from backlight.figures import FIGURES, RunData, figure_spec
 
     shown = console(json_output=json_output)
     if list_all:
-        rows = table("picture", "what it shows", text=("picture", "what it shows"))
-        for name, picture in PICTURES.items():
-            rows.add_row(name, picture.about)
+        rows = table("figure", "what it shows", text=("figure", "what it shows"))
+        for spec in FIGURES.values():
+            rows.add_row(spec.name, spec.about)
         shown.print(rows)
         if json_output:
-            print_json({"pictures": {name: picture.about for name, picture in PICTURES.items()}})
+            print_json({"figures": {spec.name: spec.about for spec in FIGURES.values()}})
         return
-    check_names(names or [])
-    source = Source(open_run(run, runs), text=text)
+    for name in names or []:
+        figure_spec(name)
+    data = RunData(open_run(run, runs), text=text)
     if text is not None:
-        source.vocabulary.encode(text)  # or it is refused
-    pages, reasons = _gathered(source, names)
-    folder = _made(out or source.run.path / "figures")
-    width = max(map(len, PICTURES)) + len(".png")
+        data.vocabulary.encode(text)  # or it is refused
+    available, reasons = _figures_of(data, names)
+    folder = _made(out or data.run.path / "figures")
+    width = max(map(len, FIGURES)) + len(".png")
     drawn: dict[str, str] = {}
-    for name, page in pages.items():
+    for name, figure in available.items():
         path = folder / f"{name}{'-dark' if dark else ''}.{kind}"
-        write_atomically(path, page_bytes(page, kind, dark=dark))
+        figure.save(path, dark=dark)
         drawn[name] = str(path)
-        shown.print(f"{path.name:{width}}  {PICTURES[name].about}")
+        shown.print(f"{path.name:{width}}  {FIGURES[name].about}")
     for reason in dict.fromkeys(reasons.values()):
         without = ", ".join(name for name, why in reasons.items() if why == reason)
         shown.print(f"\nNot drawn: {without}: {one_line(reason)}.")
-    shown.print(f"\nThe pictures are in {one_line(str(folder))}", soft_wrap=True)
+    shown.print(f"\nThe figures are in {one_line(str(folder))}", soft_wrap=True)
     if json_output:
-        print_json({"run": str(source.run.path), "drawn": drawn, "not_drawn": reasons})
+        print_json({"run": str(data.run.path), "drawn": drawn, "not_drawn": reasons})
 
 
-def _gathered(source: Any, names: list[str] | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the pages of the pictures, and why there is none of the others: of those that were named, an error."""
-    from backlight.figures.catalogue import PICTURES
-    from backlight.figures.data import NoPictureError
+def _figures_of(data: "RunData", names: list[str] | None) -> tuple[dict[str, "SizedFigure"], dict[str, str]]:
+    """Return the figures by name, and the reasons for which others cannot be drawn: if they were named, an error."""
+    from backlight.figures import FIGURES, NoFigureError
 
-    pages, reasons = {}, {}
-    for name in names or PICTURES:
+    available, reasons = {}, {}
+    for name in names or FIGURES:
         try:
-            pages[name] = PICTURES[name].gather(source)
+            available[name] = FIGURES[name].of(data)
         except BacklightError as error:
-            if names and isinstance(error, NoPictureError):
-                raise RunError(f"{name} cannot be drawn for {one_line(str(source.run.path))}: {error}.") from error
+            if names and isinstance(error, NoFigureError):
+                raise RunError(f"{name} cannot be drawn for {one_line(str(data.run.path))}: {error}.") from error
             if names:
                 raise
             reasons[name] = str(error).removesuffix(".")
-    return pages, reasons
+    return available, reasons
 
 
 def _made(folder: Path) -> Path:
@@ -90,7 +90,7 @@ def _made(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            f"pictures go to a folder that can be written; got {one_line(str(folder))}: {error.strerror}. "
+            f"figures go to a folder that can be written; got {one_line(str(folder))}: {error.strerror}. "
             "Choose another: --out."
         ) from error
     return folder

@@ -81,11 +81,7 @@ def _curve(sweep: RateSweep) -> Any:
 
 
 def _draw(sweep: RateSweep, path: Path) -> None:
-    from backlight.figures import draw_rate_sweep, new_figure, save_figure
+    from backlight.figures import rate_sweep
 
-    with new_figure() as figure:
-        draw_rate_sweep(
-            figure.subplots(), np.asarray(sweep.rates), np.asarray(sweep.losses), np.asarray(sweep.smoothed),
-            sweep.suggestion,
-        )  # fmt: skip
-        save_figure(figure, path)
+    rates, losses, smoothed = (np.asarray(numbers) for numbers in (sweep.rates, sweep.losses, sweep.smoothed))
+    rate_sweep(rates, losses, smoothed, sweep.suggestion).save(path)

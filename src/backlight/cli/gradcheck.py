@@ -48,8 +48,8 @@ def gradcheck(
 def _check(group: str, seed: int) -> list[Row]:
     from backlight.gradcheck.suite import check_layers, check_model, check_ops
 
-    groups = {"op": check_ops, "layer": check_layers}
-    return groups[group](seed) if group in groups else check_model(group, seed)
+    checks = {"op": check_ops, "layer": check_layers}
+    return checks[group](seed) if group in checks else check_model(group, seed)
 
 
 def _explain(out: Console, torch: str | None, model: str | None) -> None:

@@ -1,15 +1,18 @@
-"""`backlight lessons`: what the course has, and a notebook to work on."""
+"""`backlight lessons`: what the course has, a page to read, and a notebook to work on."""
 
+import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from backlight.cli.output import Json, command, console, one_line, print_json
 
 app = typer.Typer(
-    help="List the lessons of the course, or open one.",
+    help="List the lessons of the course, read one, or open its notebook.",
     no_args_is_help=False,
     epilog="Example:  backlight lessons open 1",
 )
@@ -25,21 +28,58 @@ def _default(context: typer.Context) -> None:
 def list_lessons(json_output: Json = False) -> None:
     """List the lessons, what you can do after each, and how many exercises are done in this folder."""
     from backlight.lessons.catalogue import LESSONS
-    from backlight.lessons.exercises.progress import Progress, load
+    from backlight.lessons.exercises.progress import ExerciseProgress, load
 
     noted = load()
     out = console(json_output=json_output)
     rows = []
     for lesson in LESSONS.values():
-        done = sum(noted.get(one.id, Progress()).done for one in lesson.exercises)
+        done = sum(noted.get(one.id, ExerciseProgress()).done for one in lesson.exercises)
         rows.append({"number": lesson.number, "title": lesson.title, "able": lesson.able,
                      "exercises": len(lesson.exercises), "done": done})  # fmt: skip
         out.print(f"{lesson.number}  {lesson.title}")
         out.print(Padding(f"After it you can {lesson.able}.", (0, 0, 0, 3)))
         out.print(f"   {done} of {len(lesson.exercises)} exercises done\n")
+    out.print("To read one:     backlight lessons read 1")
     out.print("To work on one:  backlight lessons open 1")
     if json_output:
         print_json({"lessons": rows})
+
+
+@app.command("read", epilog="Example:  backlight lessons read 1")
+def read_lesson(
+    number: Annotated[int, typer.Argument(help="Number of the lesson.", metavar="NUMBER")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Folder for the page; the user's cache if left out.", metavar="DIR", readable=False),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Run the lesson again, also if the page is there.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Read a lesson as a page in the browser. The first time, the lesson is run, which takes up to a minute or two."""
+    from pooch import os_cache
+
+    from backlight.lessons.catalogue import lesson
+    from backlight.lessons.pages.page import write_page
+
+    chosen = lesson(number)
+    out = console(json_output=json_output)
+    columns = (TextColumn(f"Running lesson {number}"), BarColumn(), MofNCompleteColumn(), TextColumn("cells"))
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        path, new = write_page(
+            chosen,
+            folder or Path(os_cache("backlight")) / "pages",
+            again=again,
+            on_cell=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    out.print(f"Lesson {number} is in {one_line(str(path))}", soft_wrap=True)
+    # nobody looks where the output is not a terminal
+    if not (sys.stdout.isatty() and webbrowser.open(path.absolute().as_uri())):
+        out.print("Open this file in a browser.")
+    out.print(f"To work on it:  {command('lessons', 'open', number)}")
+    if json_output:
+        print_json({"lesson": number, "path": str(path), "new": new})
 
 
 @app.command("open", epilog="Example:  backlight lessons open 2 course")
@@ -54,7 +94,7 @@ def open_lesson(
     from importlib.util import find_spec
 
     from backlight.lessons.catalogue import lesson
-    from backlight.lessons.opening import open_lesson as opened_in
+    from backlight.lessons.catalogue import open_lesson as opened_in
 
     chosen = lesson(number)
     opened = opened_in(chosen, folder)

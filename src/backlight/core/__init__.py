@@ -1,4 +1,4 @@
-"""What everything else may use and that uses nothing of ours: errors, array aliases, small shared records."""
+"""Shared foundations, without imports from the rest of the package: errors, checks of arguments, small records."""
 
 from backlight.core.arrays import Array, BoolArray, FloatArray, IntArray, all_below
 from backlight.core.batch import NOT_A_TARGET, Batch

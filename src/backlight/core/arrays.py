@@ -1,4 +1,4 @@
-"""Names for the arrays that pass between the rooms of the house."""
+"""Names for the kinds of array that pass between the packages."""
 
 from typing import Any
 

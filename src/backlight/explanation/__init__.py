@@ -4,12 +4,12 @@ from backlight.autograd.graph import Node
 from backlight.explanation.arrays import TensorContribution, TensorExplanation, TensorStep
 from backlight.explanation.explaining import explain
 from backlight.explanation.notebook import node_html
-from backlight.explanation.scalar import Contribution, Explanation, Step
+from backlight.explanation.scalar import BackwardStep, Contribution, Explanation
 
 __all__ = [
+    "BackwardStep",
     "Contribution",
     "Explanation",
-    "Step",
     "TensorContribution",
     "TensorExplanation",
     "TensorStep",

@@ -10,7 +10,8 @@ import numpy as np
 
 from backlight.autograd.tensor import Parameter, Tensor
 from backlight.core import Array, GraphError, ShapeError
-from backlight.explanation.names import name_nodes
+from backlight.core.arguments import check_whole
+from backlight.explanation.names import name_nodes, step_at, step_named
 from backlight.explanation.numbers import shape, short
 from backlight.explanation.picture import MOST_NODES, Card, Picture, glow
 from backlight.explanation.picture import Kind as CardKind
@@ -84,16 +85,8 @@ class TensorExplanation:
         return self.steps[0]
 
     def __getitem__(self, name: str) -> TensorStep:
-        """Return the step of a tensor by its name; of several, the youngest.
-
-        Raises:
-            GraphError: there is none.
-        """
-        for step in self.steps:
-            if step.name == name:
-                return step
-        names = [step.name for step in self.steps[:10]]
-        raise GraphError(f"a name must be one of this graph's; got {name!r}, and it has {', '.join(names)}, ...")
+        """Return the step of a tensor by its name; of several, the youngest. Raises GraphError if there is none."""
+        return step_named(self.steps, name)
 
     def words(self, place: int) -> str:
         """Return what one step does and where its gradient came from, in lines.
@@ -101,14 +94,14 @@ class TensorExplanation:
         Args:
             place: of the step, in `steps`.
         """
-        step = self.steps[place]
+        step = step_at(self.steps, place)
         lines = [f"{step.name} is {'what is learnt' if step.kind == 'parameter' else 'given'}, {shape(step.shape)}."]
         if step.kind == "op":
             of = ", ".join(f"{self.steps[at].name} {shape(self.steps[at].shape)}" for at in step.inputs)
             lines = [f"{step.op} makes {shape(step.shape)} of {of}.", step.about]
             lines += [part.strip() for part in step.formula.split(";")]
         if place == 0:
-            return "\n".join([*lines, f"{step.name} is the end, where the walk begins."])
+            return "\n".join([*lines, f"{step.name} is the end, where the backward pass begins."])
         arrived = [f"{short(one.norm)} from {self.steps[one.through].name}" for one in step.contributions]
         if not arrived:
             lines.append("It needs no gradient, and gets none.")
@@ -125,28 +118,30 @@ class TensorExplanation:
         Args:
             most: rows to show; all if None.
         """
+        if most is not None:
+            check_whole(0, most=most)
         rows = list(self._rows())
         note = "" if most is None or len(rows) <= most else f"... and {len(rows) - most:,} more rows"
         columns = ("", "op", "shape", "|value|", "|gradient|")
         return Table(columns=columns, rows=tuple(rows[:most]), text=frozenset({0, 1, 2}), note=note)
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
-        told: set[int] = set()
+        listed: set[int] = set()
         for place in range(len(self.steps) - 1, -1, -1):
             step = self.steps[place]
             if step.kind != "op" and place:
                 continue
-            known = [self.steps[at].name for at in step.inputs if self.steps[at].kind == "op" or at in told]
+            known = [self.steps[at].name for at in step.inputs if self.steps[at].kind == "op" or at in listed]
             made = f"{step.op} of {', '.join(known)}" if known else step.op
             yield (step.name, made, *_figures(step))
             for at in dict.fromkeys(step.inputs):
-                if self.steps[at].kind != "op" and at not in told:
-                    told.add(at)
+                if self.steps[at].kind != "op" and at not in listed:
+                    listed.add(at)
                     given = " (given)" if self.steps[at].kind == "given" else ""
                     yield ("", f"  {self.steps[at].name}{given}", *_figures(self.steps[at]))
 
     def picture(self, title: str = "") -> Picture:
-        """Return the graph as `backlight.figures.draw_graph` draws it, with shapes and norms in every node.
+        """Return the graph as `backlight.figures.graph` draws it, with shapes and norms in every node.
 
         Args:
             title: a line above.

@@ -6,7 +6,8 @@ from typing import Any, overload
 from backlight.autograd import as_array
 from backlight.autograd.tensor import Tensor
 from backlight.autograd.value import Value
-from backlight.core import GraphError
+from backlight.core import GraphError, OperandError
+from backlight.core.arguments import shown
 from backlight.explanation.arrays import TensorExplanation, explain_tensor
 from backlight.explanation.scalar import Explanation, explain_value
 
@@ -40,8 +41,12 @@ def explain(end: Any, *, names: Names = (), gradient: Any = None) -> Explanation
         GraphError: neither a Value nor a Tensor, or a Tensor of several numbers without a gradient.
         ShapeError: a gradient of another shape.
     """
-    pairs = names.items() if isinstance(names, Mapping) else names
-    called = {id(node): name for name, node in pairs}
+    try:
+        called = {id(node): str(name) for name, node in (names.items() if isinstance(names, Mapping) else names)}
+    except (TypeError, ValueError):
+        raise OperandError(
+            f"names are pairs of a name and a node, as model.named_parameters() gives; got {shown(names)}."
+        ) from None
     if isinstance(end, Value):
         return explain_value(end, called)
     if isinstance(end, Tensor):

@@ -7,14 +7,14 @@ from backlight.explanation.scalar import Explanation
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """What a node hands back along one arrow.
+    """What a node passes back along one arrow.
 
     Attributes:
         arrow: its place in the picture's arrows, which lead the other way.
         to: the place of the node that gets it, in `Explanation.steps`.
         formula: the local derivative in names.
         local: its number.
-        above: the gradient of the node that hands back.
+        above: the gradient of the node that passes it back.
         product: local x above.
         so_far: the gradient of the node that gets it, with this share and all earlier ones.
         waits: how many more shares that node waits for.
@@ -34,11 +34,11 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """The graph after so much of the walk.
+    """The graph after a part of the backward pass.
 
     Attributes:
         node: the place of the node that is differentiated, in `Explanation.steps`; None where nothing has happened.
-        shares: what it has just handed back; none where the walk begins.
+        shares: what it has just passed back; none where the backward pass begins.
         grads: of each node, what has arrived so far; None where nothing has.
         known: of each node, whether everything has arrived.
         words: what happens, in sentences.
@@ -52,10 +52,10 @@ class Frame:
 
 
 def frames(explanation: Explanation) -> tuple[Frame, ...]:
-    """Return the backward pass, a frame for each node that hands something back.
+    """Return the backward pass, a frame for each node that passes something back.
 
-    The first frame knows nothing, the second the end's derivative by itself. Then the nodes that were made hand back,
-    in the order of the steps: each after all that it waits for. In the last frame every gradient is known.
+    The first frame knows nothing, the second the end's derivative by itself. Then the computed nodes pass their
+    gradients back, in the order of the steps: each once its own is complete. In the last frame every gradient is known.
     """
     steps = explanation.steps
     count = len(steps)

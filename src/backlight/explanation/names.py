@@ -3,8 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 from itertools import count
+from typing import Protocol, TypeVar
 
 from backlight.autograd.graph import Node
+from backlight.core import GraphError
+from backlight.core.arguments import is_whole, shown
 
 _TERMS = 2
 """Terms of a dot product that are written out."""
@@ -23,6 +26,34 @@ def name_nodes(nodes: Sequence[Node], called: Callable[[Node], str]) -> list[str
     taken = set(own)
     fresh = (name for name in map("v{}".format, count(1)) if name not in taken)
     return [name or next(fresh) for name in reversed(own)][::-1]
+
+
+class Named(Protocol):
+    """A step of an explanation."""
+
+    @property
+    def name(self) -> str:
+        """What its node is called."""
+
+
+Found = TypeVar("Found", bound=Named)
+
+
+def step_named(steps: Sequence[Found], name: str) -> Found:
+    """Return the first step of this name: of several nodes, the youngest. Raises GraphError if there is none."""
+    for step in steps:
+        if isinstance(name, str) and step.name == name:
+            return step
+    names = list(dict.fromkeys(step.name for step in steps))
+    listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    raise GraphError(f"a name must be one of this graph's; got {shown(name)}, and it has {listed}.")
+
+
+def step_at(steps: Sequence[Found], place: int) -> Found:
+    """Return the step at a place. Raises GraphError if there is none."""
+    if not is_whole(place) or not -len(steps) <= place < len(steps):
+        raise GraphError(f"this explanation has the steps 0..{len(steps) - 1}; got {shown(place)}.")
+    return steps[place]
 
 
 def atom(name: str) -> str:

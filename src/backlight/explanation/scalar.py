@@ -7,8 +7,9 @@ from operator import add
 from typing import Any
 
 from backlight.autograd.value import Value
-from backlight.core import DomainError, GraphError
-from backlight.explanation.names import name_nodes, value_expression
+from backlight.core import DomainError
+from backlight.core.arguments import check_whole
+from backlight.explanation.names import name_nodes, step_at, step_named, value_expression
 from backlight.explanation.numbers import short
 from backlight.explanation.picture import MOST_NODES, TIMES, Card, Picture, badge, glow
 from backlight.explanation.svg import to_svg
@@ -46,7 +47,7 @@ class Contribution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class BackwardStep:
     """One node, as the backward pass comes to it.
 
     Attributes:
@@ -80,23 +81,16 @@ class Explanation:
         steps: every node, the end first and each before what it was made of: the order of the backward pass.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[BackwardStep, ...]
 
     @property
-    def end(self) -> Step:
+    def end(self) -> BackwardStep:
         """The node that was explained."""
         return self.steps[0]
 
-    def __getitem__(self, name: str) -> Step:
-        """Return the step of a node by its name; of several, the youngest.
-
-        Raises:
-            GraphError: there is none.
-        """
-        for step in self.steps:
-            if step.name == name:
-                return step
-        raise GraphError(f"a name must be one of this graph's; got {name!r}, and it has {_listed(self)}.")
+    def __getitem__(self, name: str) -> BackwardStep:
+        """Return the step of a node by its name; of several, the youngest. Raises GraphError if there is none."""
+        return step_named(self.steps, name)
 
     def gradients(self) -> dict[str, float]:
         """Return the gradient of each node that was given under a name, oldest first."""
@@ -108,9 +102,9 @@ class Explanation:
         Args:
             place: of the step, in `steps`.
         """
-        step = self.steps[place]
+        step = step_at(self.steps, place)
         if not step.contributions:
-            return f"{step.name} is the end, where the walk begins: its derivative by itself is 1."
+            return f"{step.name} is the end, where the backward pass begins: its derivative by itself is 1."
         lines = [self._sentence(step, one) for one in step.contributions]
         return "\n".join([*lines, self.meeting(place)] if len(lines) > 1 else lines)
 
@@ -126,7 +120,7 @@ class Explanation:
         more = " + ..." if count > _TERMS else ""
         return f"{count} paths meet in {step.name}, and add up: {products}{more} = {short(step.grad)}."
 
-    def _sentence(self, step: Step, one: Contribution) -> str:
+    def _sentence(self, step: BackwardStep, one: Contribution) -> str:
         above = self.steps[one.through]
         return (
             f"{one.reason}. From {above.name} above comes {short(one.above)}; "
@@ -139,13 +133,15 @@ class Explanation:
         Args:
             most: of the nodes, and of the paths into a node; all if None.
         """
+        if most is not None:
+            check_whole(0, most=most)
         columns = ("node", "value", "made of", "used in", "local derivative", "x above", "= gradient")
         rows = [row for step in self.steps[:most] for row in self._rows(step, most)]
         left = len(self.steps) - len(self.steps[:most])
         note = f"... and {left:,} more nodes" if left else ""
         return Table(columns=columns, rows=tuple(rows), text=frozenset({0, 2, 3, 4}), note=note)
 
-    def _rows(self, step: Step, most: int | None) -> Iterator[tuple[str, ...]]:
+    def _rows(self, step: BackwardStep, most: int | None) -> Iterator[tuple[str, ...]]:
         head = (step.name, short(step.data), step.expression)
         if not step.contributions:
             yield (*head, "the end", "", "", short(step.grad))
@@ -162,7 +158,7 @@ class Explanation:
             yield (*head, "", f"the sum of {len(step.contributions):,} paths", "", short(step.grad))
 
     def picture(self, title: str = "", caption: str = _CAPTION) -> Picture:
-        """Return the graph as `backlight.figures.draw_graph` draws it, with data and grad in every node.
+        """Return the graph as `backlight.figures.graph` draws it, with data and grad in every node.
 
         Args:
             title: a line above.
@@ -217,7 +213,7 @@ def explain_value(end: Value, names: Mapping[int, str]) -> Explanation:
     arriving: list[list[Contribution]] = [[] for _ in nodes]
     steps = []
     for place, node in enumerate(nodes):
-        # all that was made of this node is younger, and has handed on its gradient already
+        # everything computed from this node is younger, and has passed on its gradient already;
         # one after the other, as backward does: sum() rounds in another way from Python 3.12 on
         grad = 1.0 if place == 0 else reduce(add, (one.product for one in arriving[place]), 0.0)
         parents = node.edges()
@@ -234,7 +230,7 @@ def explain_value(end: Value, names: Mapping[int, str]) -> Explanation:
                 )
             )  # fmt: skip
         steps.append(
-            Step(
+            BackwardStep(
                 name=called[place], op=node._op, expression=value_expression(node._op, operands) if inputs else "",
                 data=data, grad=grad, inputs=inputs, locals=slopes, contributions=tuple(arriving[place]),
             )
@@ -269,7 +265,7 @@ def check_finite(explanation: Explanation) -> None:
             )
 
 
-def _made(step: Step) -> str:
+def _made(step: BackwardStep) -> str:
     return f"{step.name} = {step.expression}" if step.expression else step.name
 
 
@@ -281,14 +277,9 @@ def _own_name(node: Any) -> str:
     return str(node.label) or ("" if node._prev else short(node.data))
 
 
-def _is_constant(step: Step) -> bool:
+def _is_constant(step: BackwardStep) -> bool:
     return step.name == short(step.data)
 
 
 def _factor(number: float) -> str:
     return f"({short(number)})" if number < 0 else short(number)
-
-
-def _listed(explanation: Explanation) -> str:
-    names = list(dict.fromkeys(step.name for step in explanation.steps))
-    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")

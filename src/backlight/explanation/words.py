@@ -1,4 +1,4 @@
-"""Each op's local derivatives, in names and in words: why a Value hands on as much of its gradient as it does."""
+"""Each op's local derivatives, in names and in words: why a Value passes on as much of its gradient as it does."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -100,10 +100,10 @@ _FORMULAS: Final[dict[str, tuple[Callable[[Edge], str], ...]]] = {
 }
 
 _REASONS: Final[dict[str, tuple[Callable[[Edge, str], str], ...]]] = {
-    "+": (lambda _, slope: f"A sum hands the gradient on as it is: its slope is {slope}",) * 2,
+    "+": (lambda _, slope: f"A sum passes the gradient on unchanged: its slope is {slope}",) * 2,
     "-": (
-        lambda _, slope: f"A difference hands the gradient on as it is to what it starts from: its slope is {slope}",
-        lambda _, slope: f"A difference turns the sign for what it takes away: its slope is {slope}",
+        lambda _, slope: f"A difference passes the gradient on unchanged to its first term: its slope is {slope}",
+        lambda _, slope: f"A difference turns the sign for its second term: its slope is {slope}",
     ),
     "*": (lambda _, slope: f"A product's slope by one factor is the other factor: {slope}",) * 2,
     "/": (
@@ -114,7 +114,7 @@ _REASONS: Final[dict[str, tuple[Callable[[Edge, str], str], ...]]] = {
         lambda _, slope: f"A power's slope by its base is the exponent times the power one lower: {slope}",
         lambda _, slope: f"A power's slope by its exponent is the power times the logarithm of its base: {slope}",
     ),
-    "neg": (lambda _, slope: f"A minus sign turns the gradient round: its slope is {slope}",),
+    "neg": (lambda _, slope: f"A minus sign turns the sign of the gradient: its slope is {slope}",),
     "exp": (lambda _, slope: f"exp grows by what it is, so its slope is its own value: {slope}",),
     "log": (lambda _, slope: f"log grows the slower the larger its input: its slope is {slope}",),
     "tanh": (_tanh,),

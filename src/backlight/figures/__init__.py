@@ -1,68 +1,69 @@
-"""Pictures: a function each, that takes axes and plain data and draws; it neither computes nor saves nor keeps state.
+"""Figures: each is a function that takes axes and plain data and draws; it neither computes nor saves.
 
-`style` has the one look of all, `pages` says how large each is, `saving` makes files of them, `gathering` makes their
-data from a run, and `catalogue` has their names.
+`FIGURES` has those that a run can have, by name. To add one, declare it in a file of this folder (`figure.py` says
+how), list it in `FIGURES`, and show it in `docs/gallery.md`.
+
+    from backlight import figures
+
+    figures.FIGURES["attention"].of(figures.RunData("runs/names-gpt-1", text="alexandra")).save("attention.png")
+    figures.surprise(["a", "b"], np.array([0.5, 2.5]))      # a notebook shows it
+    figures.surprise.draw(ax, ["a", "b"], np.array([0.5, 2.5]))
 """
 
-from backlight.figures.attention import draw_attention
-from backlight.figures.bigram import draw_bigram_counts, draw_bigram_probabilities
-from backlight.figures.distribution import draw_next_characters
-from backlight.figures.dlogits import draw_dlogits
-from backlight.figures.embedding import draw_embedding
-from backlight.figures.finder import draw_rate_sweep
-from backlight.figures.firing import draw_firing_rates
-from backlight.figures.graph import draw_graph, graph_size
-from backlight.figures.league import draw_league
-from backlight.figures.loss import LossCurves, draw_loss
-from backlight.figures.maps import draw_dead_units, draw_saturation
-from backlight.figures.ratios import draw_gradient_to_data, draw_update_to_data
-from backlight.figures.receptive import draw_receptive_field
-from backlight.figures.ridges import (
+from typing import Any, Final
+
+from backlight.core import ConfigError
+from backlight.figures import _matplotlib  # noqa: F401  (before anything else imports matplotlib)
+from backlight.figures.attention_maps import attention
+from backlight.figures.bigram_weights import weight_gradient, weights
+from backlight.figures.comparison import league
+from backlight.figures.counts import bigram_counts, bigram_probabilities, firing_rates
+from backlight.figures.embeddings import embedding
+from backlight.figures.figure import FigureSpec, SizedFigure, figure
+from backlight.figures.files import FORMATS, new_figure
+from backlight.figures.graph import graph
+from backlight.figures.histograms import (
     Ridge,
-    draw_activation_gradients,
-    draw_activations,
-    draw_preactivations,
-    draw_weight_gradients,
+    activation_gradients,
+    activations,
+    preactivations,
+    weight_gradients,
 )
-from backlight.figures.saving import FORMATS, new_figure, page_bytes, rendered, save_figure
+from backlight.figures.losses import LossCurves, loss, rate_sweep
+from backlight.figures.predictions import dlogits, next_character, surprise
+from backlight.figures.ratios import gradient_to_data, update_to_data
+from backlight.figures.run_data import NoFigureError, RunData
 from backlight.figures.style import DARK_STYLE, STYLE, Palette, palette
-from backlight.figures.surprise import draw_surprise
-from backlight.figures.weights import draw_weight_gradient, draw_weights_beside_log_counts
+from backlight.figures.trees import receptive_field
+from backlight.figures.unit_maps import dead_units, saturation
+
+FIGURES: Final[dict[str, FigureSpec[Any]]] = {
+    spec.name: spec
+    for spec in (
+        bigram_counts, bigram_probabilities, firing_rates, weights, weight_gradient, embedding, loss, rate_sweep,
+        next_character, surprise, dlogits, attention, receptive_field, activations, preactivations,
+        activation_gradients, weight_gradients, saturation, dead_units, gradient_to_data, update_to_data, league,
+    )
+}  # fmt: skip
+"""The figures of a run, by name, in the order of the lectures."""
+
+
+def figure_spec(name: str) -> FigureSpec[Any]:
+    """Return a figure of `FIGURES` by its name.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    if name not in FIGURES:
+        raise ConfigError(f"a figure is one of {', '.join(FIGURES)}; got {name!r}. See: backlight figures --list")
+    return FIGURES[name]
+
 
 __all__ = [
-    "DARK_STYLE",
-    "FORMATS",
-    "STYLE",
-    "LossCurves",
-    "Palette",
-    "Ridge",
-    "draw_activation_gradients",
-    "draw_activations",
-    "draw_attention",
-    "draw_bigram_counts",
-    "draw_bigram_probabilities",
-    "draw_dead_units",
-    "draw_dlogits",
-    "draw_embedding",
-    "draw_firing_rates",
-    "draw_gradient_to_data",
-    "draw_graph",
-    "draw_league",
-    "draw_loss",
-    "draw_next_characters",
-    "draw_preactivations",
-    "draw_rate_sweep",
-    "draw_receptive_field",
-    "draw_saturation",
-    "draw_surprise",
-    "draw_update_to_data",
-    "draw_weight_gradient",
-    "draw_weight_gradients",
-    "draw_weights_beside_log_counts",
-    "graph_size",
-    "new_figure",
-    "page_bytes",
-    "palette",
-    "rendered",
-    "save_figure",
-]
+    "DARK_STYLE", "FIGURES", "FORMATS", "STYLE", "FigureSpec", "LossCurves", "NoFigureError", "Palette", "Ridge",
+    "RunData", "SizedFigure", "activation_gradients", "activations", "attention", "bigram_counts",
+    "bigram_probabilities", "dead_units", "dlogits", "embedding", "figure", "figure_spec", "firing_rates",
+    "gradient_to_data", "graph", "league", "loss", "new_figure", "next_character", "palette", "preactivations",
+    "rate_sweep", "receptive_field", "saturation", "surprise", "update_to_data", "weight_gradient",
+    "weight_gradients", "weights",
+]  # fmt: skip

@@ -9,6 +9,7 @@ from matplotlib.path import Path
 
 from backlight.explanation.arranging import arranged
 from backlight.explanation.picture import Arrangement, Arrowhead, Box, Curve, Picture, Text
+from backlight.figures.figure import figure
 from backlight.figures.letters import legible
 from backlight.figures.style import Palette, palette
 
@@ -25,12 +26,13 @@ def graph_size(picture: Picture) -> tuple[float, float]:
     return drawing.width / 72, drawing.height / 72
 
 
-def draw_graph(ax: Axes, picture: Picture) -> None:
+@figure(size=graph_size, axes=lambda figure: figure.add_axes((0, 0, 1, 1)), layout=None)
+def graph(ax: Axes, picture: Picture) -> None:
     """Draw a graph in layers, the end last; what has much gradient is lit from behind.
 
     Args:
-        ax: where to draw. The picture keeps its proportions and fills it, and so do its letters, by the size that the
-            axes have now; `graph_size` tells which suits them.
+        ax: where to draw. The picture keeps its proportions and fills the axes, and so do its letters, by the size that
+            the axes have now.
         picture: what to say: `Explanation.picture()` or `TensorExplanation.picture()`.
 
     Raises:

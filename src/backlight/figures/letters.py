@@ -1,4 +1,4 @@
-"""Characters of any text on a picture: as themselves where the font has them, otherwise by code point."""
+"""Characters of any text on a figure: as themselves where the font has them, otherwise by code point."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -30,14 +30,14 @@ def quoted(text: str, most: int = 24) -> str:
     """Return a text to be read within a title: legible, and its end only where it is long."""
     parts = [legible(character) for character in text]
     apart = " " if any(len(part) > 1 for part in parts) else ""
-    kept: list[str] = []
-    while parts and sum(map(len, kept)) + len(parts[-1]) <= most:
-        kept.insert(0, parts.pop())
-    return f"“{'…' if parts else ''}{apart.join(kept)}”"
+    end: list[str] = []
+    while parts and sum(map(len, end)) + len(parts[-1]) <= most:
+        end.insert(0, parts.pop())
+    return f"“{'…' if parts else ''}{apart.join(end)}”"
 
 
 def write_title(ax: Axes, title: str, **how: Any) -> None:
-    """Write what is to be seen above the axes, on two lines where one is too short."""
+    """Write a title above the axes, on two lines where one is too short."""
     ax.set_title(title, parse_math=False, wrap=True, **how)
 
 
@@ -64,6 +64,13 @@ def letter_ticks(axis: Axis, labels: Sequence[str], *, size: float | None = None
         rotation=90 if upright else 0,
     )  # fmt: skip
     axis.set_tick_params(length=0)
+
+
+def name_rows(ax: Axes, names: Sequence[str]) -> float:
+    """Write names along the y axis, at 0, 1, 2, ..., and return the size of their letters in points."""
+    size = min(10.0, max(5.0, 0.5 * cell_size(ax, 1, max(len(names), 1))))
+    ax.set_yticks(range(len(names)), [legible(name) for name in names], size=size, parse_math=False)
+    return size
 
 
 def cell_size(ax: Axes, columns: int, rows: int) -> float:

@@ -73,12 +73,27 @@ def write_pairs(
         ax.text(second, first + low, number(first, second), ha="center", va="center", color=ink, size=small)
 
 
+def largest(values: FloatArray) -> float:
+    """Return the largest finite number by size, or 1 where there is none but 0."""
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
+
+
+def signed_root(x: FloatArray) -> FloatArray:
+    """Return ±√|x|, which shows the small beside the large."""
+    return np.sign(x) * np.sqrt(np.abs(x))
+
+
+def signed_square(x: FloatArray) -> FloatArray:
+    """Return ±x², the way back."""
+    return np.sign(x) * x**2
+
+
 def _inks(ax: Axes, image: AxesImage) -> Array:
     """Return for each cell the colour that stands out from it: the paper's or the ink's."""
     theme = palette(ax)
     cells = luminance(np.asarray(image.to_rgba(np.ma.asarray(image.get_array())))[..., :3])
     paper, ink = (float(luminance(np.array(to_rgb(colour)))) for colour in (theme.paper, theme.ink))
-    # the ratio of two lightnesses by which WCAG 2.1 judges contrast
+    # the ratio of two lightnesses that is the contrast of WCAG 2.1
     to_paper, to_ink = ((np.maximum(cells, one) + 0.05) / (np.minimum(cells, one) + 0.05) for one in (paper, ink))
     return np.where(to_paper > to_ink, theme.paper, theme.ink)
 

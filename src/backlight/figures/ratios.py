@@ -7,15 +7,23 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from backlight.core import FloatArray, IntArray, ShapeError
-from backlight.figures.ends import End, name_ends
-from backlight.figures.letters import cell_size, legible, step_ticks, write_title
+from backlight.figures.figure import SizedFigure, figure
+from backlight.figures.letters import legible, name_rows, step_ticks, write_title
+from backlight.figures.measured import chosen_rows, last_step, short_name, weight_matrices
+from backlight.figures.placing import End, name_ends
+from backlight.figures.run_data import NoFigureError, RunData
 from backlight.figures.style import palette
+from backlight.watch.records import Measurements, StepRecord
 
 HEALTHY_UPDATE: Final = 1e-3
 """An update of about a thousandth of the weights: lecture 4's rule of thumb."""
 
 
-def draw_gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) -> None:
+@figure(
+    "gradient-to-data", about="each matrix's gradient beside its weights",
+    size=lambda names: (8, 1.5 + 0.36 * max(len(names), 2)),
+)  # fmt: skip
+def gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) -> None:
     """Draw for each weight matrix the spread of its gradient beside the spread of its weights.
 
     Healthy: all within about a factor of ten. One far to the right will move far faster than the others.
@@ -40,12 +48,11 @@ def draw_gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) ->
     ax.hlines(rows, low / 4, high * 4, color=colours.grid, linewidth=1, zorder=1)
     shades = colours.depths(np.linspace(0, 1, max(len(names), 2)))[: len(names)]
     ax.scatter(shown, rows[good], s=70, color=shades[good], zorder=3)
-    size = min(10.0, max(5.0, 0.5 * cell_size(ax, 1, max(len(names), 1))))
+    size = name_rows(ax, names)
     for row in rows.tolist():
-        told = f"{ratios[row]:.1e}" if good[row] else "no gradient" if ratios[row] == 0 else "no spread"
-        ax.annotate(told, (1, row), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
+        text = f"{ratios[row]:.1e}" if good[row] else "no gradient" if ratios[row] == 0 else "no spread"
+        ax.annotate(text, (1, row), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
                     va="center", size=min(9.0, size), color=colours.muted if good[row] else colours.alarm)  # fmt: skip
-    ax.set_yticks(rows, [legible(name) for name in names], size=size, parse_math=False)
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
@@ -55,7 +62,23 @@ def draw_gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) ->
     write_title(ax, f"Gradient beside weights{apart}")
 
 
-def draw_update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArray]) -> None:
+@gradient_to_data.from_measurements
+def _(measured: Measurements) -> SizedFigure:
+    matrices = weight_matrices(measured)
+    parameters = last_step(measured).parameters
+    records = [one for one in parameters if one.name in matrices and one.grad_to_data is not None]
+    if not records:
+        raise NoFigureError("it needs gradients of weight matrices")
+    ratios = np.array([one.grad_to_data for one in records], np.float64)
+    chosen, note = chosen_rows(ratios)
+    return gradient_to_data([short_name(records[i].name) for i in chosen], ratios[chosen]).with_note(note)
+
+
+@figure(
+    "update-to-data", about="how far each step moved the weights",
+    size=lambda ratios: (8, max(4.5, 1.2 + 0.2 * len(ratios))),
+)  # fmt: skip
+def update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArray]) -> None:
     """Draw over time how far a step moves each weight matrix beside the spread of its weights.
 
     Healthy: all near the line at 1e-3. Far below, learning takes for ever; far above, it may not hold.
@@ -63,7 +86,7 @@ def draw_update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArr
     Args:
         ax: where to draw.
         steps: (N,) at which the ratios were taken.
-        ratios: for each weight matrix (N,) std of the step's change / std of the weights; nan where not seen.
+        ratios: for each weight matrix (N,) std of the step's change / std of the weights; nan where there is none.
 
     Raises:
         ShapeError: a row of another length than the steps.
@@ -81,14 +104,39 @@ def draw_update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArr
     last = float(steps[-1]) if len(steps) else 1.0
     ax.set_xlim(float(steps[0]) if len(steps) > 1 else 0, max(last, 1.0))
     for (name, row), shade in zip(ratios.items(), shades, strict=False):
-        seen = np.isfinite(row) & (row > 0)
-        ax.plot(steps, np.where(seen, row, np.nan), color=shade, linewidth=1.2, label=name)
-        if seen.any():
+        positive = np.isfinite(row) & (row > 0)
+        ax.plot(steps, np.where(positive, row, np.nan), color=shade, linewidth=1.2, label=name)
+        if positive.any():
             # the mean of the last few, as a single step is noise
-            ends.append(End(legible(name), last, float(np.exp(np.log(row[seen][-5:]).mean())), shade))
+            ends.append(End(legible(name), last, float(np.exp(np.log(row[positive][-5:]).mean())), shade))
     ax.axhline(HEALTHY_UPDATE, color=colours.ink, linewidth=1.2, linestyle=(0, (4, 3)))
     ends.append(End("1e-3", last, HEALTHY_UPDATE, colours.ink))
     step_ticks(ax)
     ax.set_ylabel("std of update / std of weights")
     write_title(ax, "How far each step moves the weights")
     name_ends(ax, ends)
+
+
+@update_to_data.from_measurements
+def _updates(measured: Measurements) -> SizedFigure:
+    ratios: dict[str, FloatArray] = {}
+    for name in weight_matrices(measured):
+        row = np.array([_update(step, name) for step in measured.steps], np.float64)
+        if (row > 0).any():
+            ratios[short_name(name)] = row
+    if not ratios:
+        raise NoFigureError("it needs updates that were recorded during training. Train with --health")
+    names = list(ratios)
+    chosen, note = chosen_rows([np.exp(np.log(row[row > 0]).mean()) for row in ratios.values()])
+    steps = np.array([step.step for step in measured.steps], np.int64)
+    return update_to_data(steps, {names[i]: ratios[names[i]] for i in chosen}).with_note(note)
+
+
+@update_to_data.from_run
+def _(run: RunData) -> SizedFigure:
+    return _updates(run.recorded)
+
+
+def _update(step: StepRecord, name: str) -> float:
+    ratios = (one.update_to_data for one in step.parameters if one.name == name)
+    return next((ratio for ratio in ratios if ratio is not None), float("nan"))

@@ -1,4 +1,4 @@
-"""One look for all pictures: a light and a dark theme, and colours that the colour-blind can tell apart.
+"""One look for all figures: a light and a dark theme, and colours that the colour-blind can tell apart.
 
 `matplotlib.rc_context(STYLE)` or `rc_context(DARK_STYLE)` around making, drawing and saving a figure sets paper, ink
 and sizes. What a drawing colours itself it takes from `palette(ax)`, which goes by the paper that the axes are on: so
@@ -119,7 +119,8 @@ def _style(colours: Palette) -> dict[Any, Any]:
         "axes.linewidth": 0.8,
         "lines.linewidth": 1.8,
         "savefig.dpi": 150,
-        # a picture of the same data has the same bytes
+        "text.usetex": False,
+        # a figure of the same data has the same bytes
         "svg.hashsalt": "backlight",
     }
 

@@ -1,4 +1,4 @@
-"""On which inputs every layer is proved: a case is a line, and PyTorch's side of it is the layer's twin."""
+"""The inputs on which every layer is checked, one line a case. PyTorch's side is what `to_torch` makes of the layer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class LayerCase:
         return self.name
 
     def make(self, rng: np.random.Generator) -> Module:
-        """Return the layer with all that it owns drawn by chance, in float64."""
+        """Return the layer with random parameters and buffers, in float64."""
         return with_random_vectors(self.layer(rng), rng)
 
 
@@ -144,7 +144,7 @@ CASES: Final[list[LayerCase]] = [
         for shape in [(1, 5), (7, 5), (3, 7, 5)]
     ],
     LayerCase("layer norm, eps", fixed(nn.LayerNorm, 3, eps=0.1), gaussian(7, 3)),
-    # what it drops is chance, which PyTorch draws otherwise: the op's cases fix it
+    # what it drops is random, and drawn otherwise by PyTorch: the op's cases fix it
     LayerCase("dropout of nothing", lambda rng: nn.Dropout(0, rng=rng), gaussian(7, 5)),
     LayerCase("flatten consecutive", fixed(nn.FlattenConsecutive, 2), gaussian(3, 8, 5)),
     LayerCase("flatten consecutive, 3", fixed(nn.FlattenConsecutive, 3), gaussian(1, 9, 5)),

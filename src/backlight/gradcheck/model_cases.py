@@ -1,4 +1,4 @@
-"""On which sizes and batches every network is proved: small ones, of which each weight can be moved by itself."""
+"""The sizes and batches on which every network is checked: small ones, of which each weight can be moved by itself."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -17,7 +17,7 @@ class ModelCase:
     Attributes:
         name: what is special about it.
         model: its name in `MODELS`.
-        settings: its sizes. There is no dropout: chance is not the same in PyTorch.
+        settings: its sizes. There is no dropout: PyTorch draws other numbers.
         batch_size: how many rows it reads.
     """
 

@@ -1,4 +1,4 @@
-"""On which inputs every op is proved: a case is a line. What PyTorch has for each op stands in `backlight.pytorch`."""
+"""The inputs on which every op is checked, one line a case. PyTorch's side is in `backlight.pytorch.ops`."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -252,14 +252,14 @@ CASES: Final[list[OpCase]] = [
         line("cumsum", s, axis=d)
         for s, d in [((4,), 0), ((3, 4), 0), ((3, 4), -1), ((2, 3, 4), 1), ((2, 1), 1), ((0, 2), 0)]
     ],
-    # -- normalisation and chance --------------------------------------------------------------------------------------
+    # -- normalisation and dropout -------------------------------------------------------------------------------------
     *[line("batch_norm", (*n, 5), (5,), (5,)) for n in [(2,), (7,), (3, 4), (2, 3, 2), (1, 2)]],
     line("batch_norm", (3, 1), (1,), (1,), eps=0.1),
     line("batch_norm", exactly([2, 1], [2, 3], [2, 5]), (2,), (2,), smooth=False),  # a channel that does not vary
     *[line("layer_norm", (*n, 5), (5,), (5,)) for n in [(), (1,), (7,), (3, 4), (2, 3, 2), (0,)]],
     line("layer_norm", (3, 2), (2,), (2,), eps=0.1),
     line("layer_norm", (3, 1), (1,), (1,)),
-    *[line("dropout", m.shape, kept=m, p=p) for m, p in [(_mask_34, 0.5), (_mask_234, 0.1), (_mask_4, 0.0)]],
+    *[line("dropout", m.shape, keep=m, p=p) for m, p in [(_mask_34, 0.5), (_mask_234, 0.1), (_mask_4, 0.0)]],
     # -- attention and convolution -------------------------------------------------------------------------------------
     *[
         line("causal_attention", (B, T, 3 * C), heads=h)
@@ -268,7 +268,7 @@ CASES: Final[list[OpCase]] = [
     line("causal_attention", far_out(2, 5, 12), heads=2, smooth=False),
     *[line("causal_attention", (9, 12), heads=h, places=_some) for h in (1, 2)],
     *[
-        line("causal_attention", (B, T, 12), heads=2, kept=k, p=p)
+        line("causal_attention", (B, T, 12), heads=2, keep=k, p=p)
         for B, T, k, p in [(2, 3, mask(2, 2, 3, 3), 0.5), (1, 5, mask(1, 2, 5, 5), 0.2)]
     ],
     *[

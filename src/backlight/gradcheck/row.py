@@ -1,4 +1,4 @@
-"""What a proof comes to: how far a gradient is off, beside how far it may be."""
+"""The result of a check: how far a gradient is off, beside how far it may be."""
 
 from dataclasses import dataclass
 

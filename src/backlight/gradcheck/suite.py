@@ -1,4 +1,4 @@
-"""The proof itself: every gradient beside PyTorch's and beside central differences, the worst of each in a row."""
+"""The comparison: every gradient beside PyTorch's and beside central differences, the worst of each in a row."""
 
 import importlib.metadata
 import importlib.util
@@ -19,7 +19,7 @@ from backlight.nn import Module
 AnyCase = TypeVar("AnyCase")
 
 MOST = 20
-"""So many numbers of a layer's or model's array are moved, drawn by chance if it has more. PyTorch tells all."""
+"""The most numbers of a layer's or model's array that are moved; of more, a random sample. PyTorch checks all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The course: lessons that run, with exercises that check themselves.
 
-What a notebook needs: `check` an answer, `given` its inputs, and from `backlight.lessons.pictures` `show`. `LESSONS`
+What a notebook needs: `check` an answer, `given` its inputs, and from `backlight.lessons.display` `show`. `LESSONS`
 lists the lessons. Their sources, in `sources`, are notebooks in the form of Python files; they are never imported.
 """
 

@@ -1,9 +1,12 @@
-"""Cells that take minutes: what they gave when they were last run is kept, with its date and machine, and shown.
+"""Results that are kept because they take long: those of slow cells, and the weights of a trained network.
+
+What a slow cell gave when it was last run is kept, with its date and machine, and shown.
 
 A learner sees real numbers at once and can run the cell for real by `again=True`. `python scripts/make_notebooks.py
 --record NUMBER` runs a lesson's slow cells and keeps what they give; a test holds each recording to its cell's text.
 """
 
+import ast
 import datetime as dt
 import hashlib
 import json
@@ -15,11 +18,20 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from safetensors.numpy import load
+
 from backlight.core import DataError
 from backlight.core.machine import processor
+from backlight.models import MLP, MLPConfig
 
 RECORD: Final = "BACKLIGHT_RECORD"
 """Where it names a folder, slow cells run, and what they give is written there."""
+
+WEIGHTS: Final = "lesson_6_mlp.safetensors"
+"""In the folder `weights`, in half precision; scripts/train_lesson_6.py makes it."""
+
+PRETRAINED: Final = MLPConfig(vocabulary_size=27, context=6, embedding=24, hidden=(176, 176))
 
 
 def recorded(name: str, run: Callable[[], Any], *, again: bool = False) -> Any:
@@ -44,24 +56,38 @@ def recorded(name: str, run: Callable[[], Any], *, again: bool = False) -> Any:
             Path(folder, f"{name}.json").write_text(json.dumps(made) + "\n", encoding="utf-8")
         print(f"Run now, in {seconds:.0f} s.")  # noqa: T201  (a cell's output)
         return result
-    kept = recording(name)
+    found = recording(name)
     print(  # noqa: T201
-        f"Recorded on {kept['date']}, {kept['seconds']:.0f} s on {kept['machine']}. To run it here: again=True."
+        f"Recorded on {found['date']}, {found['seconds']:.0f} s on {found['machine']}. To run it here: again=True."
     )
-    return kept["result"]
+    return found["result"]
 
 
 def names_in(source: str) -> list[str]:
     """Return the names of the recordings that a cell shows."""
-    return re.findall(r'\brecorded\(\s*"(\w+)"', source)
+    return re.findall(r'\brecorded\(\s*["\'](\w+)["\']', source)
 
 
-def mark(source: str) -> str:
-    """Return the mark of a cell's text, by which a recording tells whether it was made by that text.
+def work_in(source: str) -> str:
+    """Return the part of a cell's text that a recording depends on: all up to its last call of `recorded`.
 
-    What the cell calls is not in it: after a change of that, record again.
+    What follows only shows the result.
     """
-    return hashlib.sha256(source.encode()).hexdigest()[:12]
+    lines = source.splitlines()
+    ends = [
+        statement.end_lineno
+        for statement in ast.parse(source).body
+        if names_in("\n".join(lines[statement.lineno - 1 : statement.end_lineno]))
+    ]
+    return "\n".join(lines[: ends[-1] if ends else None])
+
+
+def mark(text: str) -> str:
+    """Return the mark of a text, by which it is told whether something was made from that text.
+
+    What a cell calls is not in its text: after a change of that, record again.
+    """
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def recording(name: str) -> dict[str, Any]:
@@ -75,3 +101,11 @@ def recording(name: str) -> dict[str, Any]:
         raise DataError(f"a recording must have been made; there is none called {name!r}. Run the cell: again=True.")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def load_pretrained() -> MLP:
+    """Return a network that was trained on the training part of `names`; its ids are those of its vocabulary."""
+    net = MLP(PRETRAINED, rng=np.random.default_rng(0))
+    weights = load(resources.files("backlight.lessons").joinpath("weights", WEIGHTS).read_bytes())
+    net.load_state_dict({name: array.astype(np.float32) for name, array in weights.items()})
+    return net.eval()

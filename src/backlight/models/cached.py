@@ -6,13 +6,13 @@ import numpy as np
 
 from backlight.core import FloatArray, IntArray
 from backlight.models.decoding import Decoder
-from backlight.nn import KeyValueCache
+from backlight.nn.decode_step import KeyValueCache
 
 SPARSE: Final = 0.8
 """A decoder with fewer of its columns than this still going on makes itself smaller. 0.6 to 0.9 are about as fast."""
 
 
-class Steps(Protocol):
+class CachedModel(Protocol):
     """A model of sequences that can read one more character of each text."""
 
     @property
@@ -48,7 +48,7 @@ class CachedDecoder(Decoder):
         x_BT: what the texts begin with, (B, T), T at least 1 and at most the context.
     """
 
-    def __init__(self, model: Steps, x_BT: IntArray) -> None:
+    def __init__(self, model: CachedModel, x_BT: IntArray) -> None:
         super().__init__(x_BT, vocabulary_size=model.vocabulary_size, context=model.context)
         self._model = model
         self._room = len(x_BT)

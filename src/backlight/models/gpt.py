@@ -16,10 +16,18 @@ from backlight.models.cached import CachedDecoder
 from backlight.models.neural import NeuralModel, nll_of
 from backlight.models.protocol import Reads
 from backlight.models.spec import MOST, ModelConfig, ModelSpec
-from backlight.nn import GELU, Dropout, Embedding, KeyValueCache, LayerNorm, Linear, Module, Sequential
-from backlight.nn.attention import CausalSelfAttention
-from backlight.nn.decode_step import in_columns
-from backlight.nn.positions import PositionalEmbedding
+from backlight.nn import (
+    GELU,
+    CausalSelfAttention,
+    Dropout,
+    Embedding,
+    LayerNorm,
+    Linear,
+    Module,
+    PositionalEmbedding,
+    Sequential,
+)
+from backlight.nn.decode_step import KeyValueCache, in_columns
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from backlight.autograd import Tensor, cross_entropy, no_grad
+from backlight.autograd import Tensor, as_array, cross_entropy, no_grad
 from backlight.autograd.ops.softmax import shifted_log_softmax
-from backlight.core import NOT_A_TARGET, Batch, FloatArray, IntArray, ShapeError, VocabularyError
+from backlight.core import NOT_A_TARGET, Batch, FloatArray, IntArray, OperandError, ShapeError
+from backlight.core.arguments import shown
 from backlight.models.protocol import Reads
 from backlight.nn import Module
 
@@ -28,26 +29,28 @@ class NeuralModel(Module):
     compiled. No test can find out for all numbers: a promise."""
 
     def __call__(self, x: Any, *more: Any, **settings: Any) -> Tensor:
-        """Return `forward(x)` for ids (B, T): an array of whole numbers, a list of lists, or a tensor.
+        """Return `forward(x)` for ids (B, T): an array, a tensor or lists.
 
         Raises:
-            VocabularyError: something else, such as a text.
+            ConfigError: a string, or other things than ids of the vocabulary.
+            ShapeError: ids without the two axes.
         """
         return super().__call__(self._ids(x), *more, **settings)
 
     def _ids(self, x: Any) -> IntArray:
-        given = x.array if isinstance(x, Tensor) else x
-        try:
-            ids: IntArray = np.asarray(given)
-        except ValueError:  # rows of unequal length
-            ids = np.empty(0, np.int64)
-        if ids.dtype.kind in "iu" and ids.ndim == 2:
-            return ids
-        of = f" of {x.dtype} and shape {x.shape}" if isinstance(x, np.ndarray) else ""
-        raise VocabularyError(
-            f"{type(self).__name__} reads ids, whole numbers (B, T); got {type(x).__name__}{of}. "
-            "Encode text by the model's vocabulary, or use backlight.load(run).activations(text)."
-        )
+        """Return ids (B, T) as an array: of an array, that very one."""
+        if isinstance(x, str) or (isinstance(x, (list, tuple)) and any(isinstance(one, str) for one in x)):
+            raise OperandError(
+                f"{type(self).__name__} reads ids, not text; got {shown(x)}. Encode it first: Vocabulary.encode() "
+                "returns the ids of a string."
+            )
+        ids: IntArray = as_array(x)
+        if ids.ndim != 2 or ids.dtype.kind not in "iu":
+            raise ShapeError(
+                f"{type(self).__name__} reads integer ids of shape (B, T); got {ids.dtype} of shape {ids.shape}. "
+                "Put a single text in a batch of its own: ids[None]."
+            )
+        return ids
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         """Return what the loss of a batch is computed from besides the parameters: arrays, or None."""
@@ -80,9 +83,8 @@ class NeuralModel(Module):
 
     def _whole(self, x_BT: Any) -> IntArray:
         """Check that rows have the length that the model reads."""
-        x: IntArray = np.asarray(x_BT)
-        fits = x.ndim == 2 and (x.shape[1] == self.context if self.reads == "windows" else x.shape[1] <= self.context)
-        if not fits:
+        x = self._ids(x_BT)
+        if not (x.shape[1] == self.context if self.reads == "windows" else x.shape[1] <= self.context):
             how = "exactly" if self.reads == "windows" else "at most"
             raise ShapeError(
                 f"the model reads rows of {how} {self.context} ids, (B, T); got an array of shape {x.shape}."
@@ -91,7 +93,13 @@ class NeuralModel(Module):
 
 
 def nll_of(logits: FloatArray, y: IntArray) -> FloatArray:
-    """Return -log softmax(logits)[y] in nats for each target, in y's shape; 0 where y is not a target."""
+    """Return -log softmax(logits)[y] in nats for each target, in y's shape; 0 where y is not a target.
+
+    Raises:
+        ShapeError: not one target for each row of logits.
+    """
+    if y.shape != logits.shape[:-1]:
+        raise ShapeError(f"targets must have the shape {logits.shape[:-1]}, one for each prediction; got {y.shape}.")
     log_p = shifted_log_softmax(logits)
     counted = y != NOT_A_TARGET
     picked = np.take_along_axis(log_p, np.where(counted, y, 0)[..., None], axis=-1)[..., 0]

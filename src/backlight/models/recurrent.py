@@ -33,8 +33,8 @@ class RecurrentConfig(ModelConfig):
         context: how many steps are unrolled at most in training and scoring, T: so far back a gradient reaches.
         embedding: length of a character's vector, E.
         hidden: length of the state of each layer, first to last.
-        dropout: share of numbers dropped in training: of the vectors, and of what each layer hands on; never of what
-            a layer tells itself from step to step.
+        dropout: share of numbers dropped in training: of the vectors, and of what each layer passes on; never of
+            its state from step to step.
         output_scale: factor on the last layer's first weights. Small, so that the first logits are nearly equal and
             the first loss is ln V; with 1 or more, training begins with unlearning a confident guess.
     """

@@ -7,13 +7,10 @@ from backlight.nn.attention import CausalSelfAttention
 from backlight.nn.convolution import CausalConv1d
 from backlight.nn.dropout import Dropout
 from backlight.nn.folding import fold, fold_batch_norm
-from backlight.nn.key_value_cache import KeyValueCache
-from backlight.nn.layers import Embedding, Flatten, Linear, Sequential
-from backlight.nn.module import Module
+from backlight.nn.layers import Embedding, Flatten, FlattenConsecutive, Linear, PositionalEmbedding, Sequential
+from backlight.nn.module import Module, former_names
 from backlight.nn.normalisation import BatchNorm1d, LayerNorm, update_bn
-from backlight.nn.positions import PositionalEmbedding
 from backlight.nn.recurrent import GRU, LSTM, RNN
-from backlight.nn.windows import FlattenConsecutive
 
 __all__ = [
     "ACTIVATIONS",
@@ -28,7 +25,6 @@ __all__ = [
     "Embedding",
     "Flatten",
     "FlattenConsecutive",
-    "KeyValueCache",
     "LayerNorm",
     "Linear",
     "Module",
@@ -41,6 +37,7 @@ __all__ = [
     "cross_entropy",
     "fold",
     "fold_batch_norm",
+    "former_names",
     "hinge",
     "init",
     "mse",

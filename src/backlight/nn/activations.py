@@ -1,6 +1,7 @@
 """The functions between the layers, without which any number of linear layers is one."""
 
-from backlight.autograd import Tensor
+from backlight.autograd import Tensor, as_tensor
+from backlight.autograd.tensor_base import Operand
 from backlight.nn.kind import Kind
 from backlight.nn.module import Module
 
@@ -10,9 +11,9 @@ class Tanh(Module):
 
     layer_kind = Kind("activation", (-1.0, 1.0), bounded=True)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return tanh x."""
-        return x.tanh()
+        return as_tensor(x).tanh()
 
 
 class ReLU(Module):
@@ -20,9 +21,9 @@ class ReLU(Module):
 
     layer_kind = Kind("activation", one_sided=True)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return max(0, x)."""
-        return x.relu()
+        return as_tensor(x).relu()
 
 
 class Sigmoid(Module):
@@ -30,9 +31,9 @@ class Sigmoid(Module):
 
     layer_kind = Kind("activation", (0.0, 1.0), bounded=True)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return 1 / (1 + exp(-x))."""
-        return x.sigmoid()
+        return as_tensor(x).sigmoid()
 
 
 class GELU(Module):
@@ -43,9 +44,13 @@ class GELU(Module):
 
     layer_kind = Kind("activation")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return x Φ(x)."""
-        return x.gelu()
+        return as_tensor(x).gelu()
+
+    def extra_repr(self) -> str:
+        """Return which approximation of Φ is used."""
+        return "approximate='tanh'"
 
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid, "gelu": GELU}

@@ -8,7 +8,7 @@ import numpy as np
 from backlight.autograd import Parameter
 from backlight.core import ShapeError
 from backlight.nn.layers import Linear, Sequential
-from backlight.nn.module import Module
+from backlight.nn.module import Module, check_module
 from backlight.nn.normalisation import BatchNorm1d
 
 Kind = TypeVar("Kind", bound=Module)
@@ -27,9 +27,12 @@ def fold_batch_norm(linear: Linear, batch_norm: BatchNorm1d) -> Linear:
     Raises:
         ShapeError: the batch norm has another number of channels than the linear layer has outputs.
     """
-    if linear.fan_out != batch_norm.channels:
+    check_module(linear, "fold_batch_norm", Linear)
+    check_module(batch_norm, "fold_batch_norm", BatchNorm1d)
+    if linear.out_features != batch_norm.num_features:
         raise ShapeError(
-            f"folding needs a batch norm of the linear layer's {linear.fan_out} outputs; got {batch_norm!r}."
+            f"folding needs a batch norm of the linear layer's {linear.out_features} outputs; got "
+            f"BatchNorm1d({batch_norm.num_features})."
         )
     gain, bias, mean, variance = (
         tensor.array.astype(np.float64)
@@ -50,8 +53,9 @@ def fold(model: Kind) -> Kind:
     The copy gives the same outputs with less work. It is for use, not for training: its names differ from the model's.
 
     Args:
-        model: left as it is. Pairs are looked for in its `Sequential`s, where one layer is sure to feed the next.
+        model: is not changed. Only pairs in a `Sequential` are folded, where each layer feeds the next.
     """
+    check_module(model, "fold")
     folded = copy.deepcopy(model).eval()
     for _, module in folded.named_modules():
         if isinstance(module, Sequential):

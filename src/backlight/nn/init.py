@@ -10,6 +10,7 @@ from typing import Final, Literal
 import numpy as np
 
 from backlight.core import ConfigError, FloatArray
+from backlight.core.arguments import check_rng, check_whole, shown
 
 Nonlinearity = Literal["linear", "sigmoid", "tanh", "relu", "gelu"]
 
@@ -29,8 +30,8 @@ def gain(nonlinearity: str) -> float:
     Raises:
         ConfigError: a function that is not in `GAINS`.
     """
-    if nonlinearity not in GAINS:
-        raise ConfigError(f"the non-linearity must be one of {', '.join(GAINS)}; got {nonlinearity!r}.")
+    if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
+        raise ConfigError(f"the non-linearity must be one of {', '.join(GAINS)}; got {shown(nonlinearity)}.")
     return GAINS[nonlinearity]
 
 
@@ -39,20 +40,23 @@ def kaiming_normal(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonli
 
     Source: He et al. 2015, arXiv:1502.01852, eq. 10.
     """
+    check_whole(fan_in=fan_in, fan_out=fan_out)
     return _normal(fan_in, fan_out, gain(nonlinearity) / math.sqrt(fan_in), rng)
 
 
 def kaiming_uniform(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonlinearity: str = "relu") -> FloatArray:
     """Return (fan_in, fan_out) float32, uniform, of standard deviation gain / sqrt(fan_in)."""
+    check_whole(fan_in=fan_in, fan_out=fan_out)
     return _uniform(fan_in, fan_out, gain(nonlinearity) / math.sqrt(fan_in), rng)
 
 
 def xavier_normal(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonlinearity: str = "linear") -> FloatArray:
     """Return (fan_in, fan_out) float32 of standard deviation gain sqrt(2 / (fan_in + fan_out)).
 
-    A compromise between keeping the spread of signals on the way forward and of gradients on the way back.
+    A compromise between the spread of signals in the forward pass and of gradients in the backward pass.
     Source: Glorot & Bengio 2010, eq. 12.
     """
+    check_whole(fan_in=fan_in, fan_out=fan_out)
     return _normal(fan_in, fan_out, gain(nonlinearity) * math.sqrt(2 / (fan_in + fan_out)), rng)
 
 
@@ -61,13 +65,16 @@ def xavier_uniform(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonli
 
     Source: Glorot & Bengio 2010, eq. 16.
     """
+    check_whole(fan_in=fan_in, fan_out=fan_out)
     return _uniform(fan_in, fan_out, gain(nonlinearity) * math.sqrt(2 / (fan_in + fan_out)), rng)
 
 
 def _normal(fan_in: int, fan_out: int, std: float, rng: np.random.Generator) -> FloatArray:
+    check_rng(rng, "an initialisation")
     return (rng.standard_normal((fan_in, fan_out)) * std).astype(np.float32)
 
 
 def _uniform(fan_in: int, fan_out: int, std: float, rng: np.random.Generator) -> FloatArray:
+    check_rng(rng, "an initialisation")
     bound = math.sqrt(3) * std  # a uniform distribution on ±bound has standard deviation bound / sqrt(3)
     return rng.uniform(-bound, bound, (fan_in, fan_out)).astype(np.float32)

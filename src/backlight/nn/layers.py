@@ -1,90 +1,158 @@
 """Layers with weights, and what arranges layers."""
 
-from typing import Any
+import math
+from collections.abc import Iterator
+from typing import Any, overload
 
 import numpy as np
 
-from backlight.autograd import Parameter, Tensor, embed, linear
-from backlight.core import ConfigError, ShapeError
+from backlight.autograd import Buffer, Parameter, Tensor, apply, as_array, as_tensor, embed, ops
+from backlight.autograd.tensor_base import Operand
+from backlight.core import IndexingError, OperandError, ShapeError
+from backlight.core.arguments import check_flag, check_number, check_rng, check_whole, shown
 from backlight.nn import init
 from backlight.nn.kind import Kind
-from backlight.nn.module import Module
+from backlight.nn.module import Module, as_input
 
 
 class Linear(Module):
     """y = x W + b.
 
     Args:
-        fan_in: length of the input's last axis.
-        fan_out: length of the output's last axis.
+        in_features: length of the input's last axis, I.
+        out_features: length of the output's last axis, O.
         bias: whether there is a b; it starts at 0.
         nonlinearity: what follows, which decides the gain of the Kaiming initialisation.
         scale: a further factor on the first weights. Small (0.1, 0.01) for the last layer: the first logits are then
             nearly equal and the first loss is ln V, instead of a confident guess that must be unlearnt.
-        rng: where the first weights come from.
+        rng: draws the first weights.
 
-    Shape: (..., fan_in) -> (..., fan_out). The weight is (fan_in, fan_out), as the lectures have it; PyTorch's is the
-        transpose.
-    Raises: ShapeError: the input's last axis is not `fan_in` long.
+    Attributes:
+        weight: (I, O), as the lectures have it; PyTorch's is the transpose.
+        bias: (O,), or None.
+
+    Shape: (..., I) -> (..., O)
+
+    Raises:
+        ConfigError: a size below 1, or no rng.
+        ShapeError: the input's last axis is not `in_features` long.
     Source: He et al. 2015, arXiv:1502.01852, eq. 10, for the initialisation.
     """
 
     layer_kind = Kind("linear")
 
     def __init__(
-        self, fan_in: int, fan_out: int, *, bias: bool = True, nonlinearity: str = "linear", scale: float = 1.0,
-        rng: np.random.Generator,
+        self, in_features: int, out_features: int, bias: bool = True, *, nonlinearity: str = "linear",
+        scale: float = 1.0, rng: np.random.Generator | None = None,
     ) -> None:  # fmt: skip
-        _positive(fan_in=fan_in, fan_out=fan_out)
-        self.fan_in = fan_in
-        self.fan_out = fan_out
-        first = init.kaiming_normal(fan_in, fan_out, rng=rng, nonlinearity=nonlinearity)
+        check_whole(in_features=in_features, out_features=out_features)
+        check_number(scale=scale)
+        check_flag(bias=bias)
+        rng = check_rng(rng, f"Linear({in_features}, {out_features})")
+        self.in_features = in_features
+        self.out_features = out_features
+        first = init.kaiming_normal(in_features, out_features, rng=rng, nonlinearity=nonlinearity)
         self.weight = Parameter(first * np.float32(scale))
-        self.bias = Parameter(np.zeros(fan_out, np.float32)) if bias else None
+        self.bias = Parameter(np.zeros(out_features, np.float32)) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x W + b, (..., fan_out)."""
-        if x.array.shape[-1] != self.fan_in:
+    def forward(self, x: Operand) -> Tensor:
+        """Return x W + b, (..., O)."""
+        x = as_input(x, self.weight)
+        shape = x.array.shape
+        if not shape or shape[-1] != self.in_features:
+            last = f"Linear({shape[-1]}, {self.out_features})" if shape else "a row of numbers"
             raise ShapeError(
-                f"Linear({self.fan_in}, {self.fan_out}) needs x.shape[-1] == {self.fan_in}; got x of shape {x.shape}. "
-                f"Should it be Linear({x.shape[-1]}, {self.fan_out}), or does a Flatten go before it?"
+                f"Linear({self.in_features}, {self.out_features}) needs x.shape[-1] == {self.in_features}; got x of "
+                f"shape {shape}. Should it be {last}, or does a Flatten go before it?"
             )
-        return linear(x, self.weight, self.bias)
+        if self.bias is None:
+            return apply(ops.MatMul, x, self.weight)
+        return apply(ops.Linear, x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        """Return fan-in, fan-out, and whether the bias is left out."""
-        return f"{self.fan_in}, {self.fan_out}" + ("" if self.bias is not None else ", bias=False")
+        """Return the sizes, and whether there is a bias."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
 class Embedding(Module):
-    """A table with a vector for each id: row `id` of W, which is what a one-hot vector times W picks.
+    """A table with a vector for each id: row `id` of W, which is what a one-hot vector times W selects.
 
     Args:
-        count: how many ids, V.
-        size: length of a vector, E.
+        num_embeddings: number of ids, V.
+        embedding_dim: length of a vector, E.
         scale: standard deviation of the first vectors.
-        rng: where they come from.
+        rng: draws them.
 
     Shape: (...) integer ids in 0..V-1 -> (..., E)
-    Raises: ConfigError: an id that is not in 0..V-1.
+
+    Raises:
+        ConfigError: a size below 1, no rng, or an id that is not in 0..V-1.
     Source: Bengio et al. 2003, section 2: the mapping C.
     """
 
     layer_kind = Kind("embedding")
 
-    def __init__(self, count: int, size: int, *, scale: float = 1.0, rng: np.random.Generator) -> None:
-        _positive(count=count, size=size)
-        self.count = count
-        self.size = size
-        self.weight = Parameter((rng.standard_normal((count, size)) * scale).astype(np.float32))
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, *, scale: float = 1.0, rng: np.random.Generator | None = None
+    ) -> None:
+        check_whole(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        check_number(scale=scale)
+        rng = check_rng(rng, f"Embedding({num_embeddings}, {embedding_dim})")
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.weight = Parameter((rng.standard_normal((num_embeddings, embedding_dim)) * scale).astype(np.float32))
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return the vectors of ids, (..., E)."""
         return embed(x, self.weight)
 
     def extra_repr(self) -> str:
         """Return the number of ids and the length of a vector."""
-        return f"{self.count}, {self.size}"
+        return f"{self.num_embeddings}, {self.embedding_dim}"
+
+
+class PositionalEmbedding(Module):
+    """A table with a learnt vector for each position 0..num_positions-1, to be added to the characters' vectors.
+
+    Args:
+        num_positions: how many positions there are, the longest T.
+        embedding_dim: length of a vector, C.
+        scale: standard deviation of the first vectors.
+        rng: draws them.
+
+    Shape: (...) integer positions -> (..., C)
+
+    Raises:
+        ConfigError: a size below 1, or no rng.
+        ShapeError: a position that is not below `num_positions`; there is no vector for it.
+    Source: Gehring et al. 2017, arXiv:1705.03122, section 3.1; Radford et al. 2018 for the decoder-only form.
+    """
+
+    layer_kind = Kind("embedding")
+
+    def __init__(
+        self, num_positions: int, embedding_dim: int, *, scale: float = 0.02, rng: np.random.Generator | None = None
+    ) -> None:
+        check_whole(num_positions=num_positions, embedding_dim=embedding_dim)
+        check_number(scale=scale)
+        rng = check_rng(rng, f"PositionalEmbedding({num_positions}, {embedding_dim})")
+        self.num_positions = num_positions
+        self.embedding_dim = embedding_dim
+        self.weight = Parameter((rng.standard_normal((num_positions, embedding_dim)) * scale).astype(np.float32))
+
+    def forward(self, x: Operand) -> Tensor:
+        """Return the vectors of positions, (..., C)."""
+        positions = as_array(x)
+        if positions.size and positions.max() >= self.num_positions:
+            raise ShapeError(
+                f"PositionalEmbedding({self.extra_repr()}) has the positions 0..{self.num_positions - 1}; got "
+                f"{positions.max()}. Read at most {self.num_positions} characters at a time, or take a longer context."
+            )
+        return embed(positions, self.weight)
+
+    def extra_repr(self) -> str:
+        """Return the number of positions and the length of a vector."""
+        return f"{self.num_positions}, {self.embedding_dim}"
 
 
 class Flatten(Module):
@@ -92,38 +160,105 @@ class Flatten(Module):
 
     layer_kind = Kind("shape")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return x as a matrix with one row an example."""
-        return x.view(x.shape[0], -1)
+        x = as_tensor(x)
+        if not x.array.ndim:
+            raise ShapeError("Flatten keeps the first axis and joins the others; got a number, which has none.")
+        B, *others = x.array.shape
+        return x.view(B, -1 if x.array.size else math.prod(others))
+
+
+class FlattenConsecutive(Module):
+    """Join the channels of every n consecutive positions: (B, T, C) -> (B, T/n, n C).
+
+    If one position is left, its axis goes too: (B, n, C) -> (B, n C).
+
+    Args:
+        n: how many positions become one.
+
+    Shape: (B, T, C) -> (B, T/n, n C), or (B, n C) if T = n
+    Raises:
+        ConfigError: n below 1.
+        ShapeError: an input without the three axes, or T not a multiple of n.
+    Source: lecture 6 of "Neural Networks: Zero to Hero"; van den Oord et al. 2016, arXiv:1609.03499, figure 3.
+    """
+
+    layer_kind = Kind("shape", settings=("n",))
+
+    def __init__(self, n: int) -> None:
+        check_whole(n=n)
+        self.n = n
+
+    def forward(self, x: Operand) -> Tensor:
+        """Return x with every n positions joined."""
+        x = as_tensor(x)
+        shape = x.array.shape
+        if len(shape) != 3 or not shape[1] or shape[1] % self.n:
+            raise ShapeError(
+                f"FlattenConsecutive({self.n}) needs x of shape (B, T, C) with T a multiple of {self.n}; "
+                f"got x of shape {shape}. Choose a context that can be divided by {self.n} at every level."
+            )
+        B, T, C = shape
+        joined = x.view(B, T // self.n, self.n * C)
+        return joined.squeeze(1) if joined.array.shape[1] == 1 else joined
+
+    def extra_repr(self) -> str:
+        """Return how many positions become one."""
+        return f"{self.n}"
 
 
 class Sequential(Module):
-    """Modules one after the other, each fed with the one before.
+    """Modules one after the other, each applied to the output of the one before.
+
+    Its parameters are named by place, as in PyTorch: `0.weight`, `2.bias`.
 
     Args:
         layers: the modules in order.
+
+    Raises:
+        OperandError: something that is not a module.
     """
 
     layer_kind = Kind("container")
 
     def __init__(self, *layers: Module) -> None:
+        for at, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise OperandError(
+                    f"Sequential takes modules one by one, as in Sequential(Linear(...), Tanh()); got a "
+                    f"{type(layer).__name__} at place {at}."
+                )
         self.layers = list(layers)
 
     def forward(self, x: Any) -> Tensor:
         """Return the last module's output."""
-        y: Tensor = x  # ids, if the first module is an embedding
+        y: Tensor = x  # or ids, if the first module is an embedding
         for layer in self.layers:
             y = layer(y)
-        return y
+        return as_tensor(y)
+
+    def parts(self) -> Iterator[tuple[str, "Module | Parameter | Buffer"]]:
+        """Yield the modules under their places."""
+        yield from ((name.removeprefix("layers."), part) for name, part in super().parts())
+
+    def _former_name(self, name: str) -> str:
+        return f"layers.{name}"
 
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __getitem__(self, index: int) -> Module:
-        return self.layers[index]
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)
 
-
-def _positive(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ConfigError(f"{name} must be at least 1; got {size}.")
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Sequential": ...
+    def __getitem__(self, index: int | slice) -> "Module | Sequential":
+        try:
+            return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
+        except (IndexError, TypeError):
+            raise IndexingError(
+                f"this Sequential has the places 0..{len(self) - 1}; got {shown(index)}. Use -1 for the last."
+            ) from None

@@ -6,9 +6,11 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from backlight.autograd import Buffer, Parameter, Tensor
-from backlight.autograd.flat import FlatParameters
-from backlight.core import Array, ConfigError, ShapeError
+from backlight.autograd import Buffer, Parameter, Tensor, as_array
+from backlight.autograd.flat import FlatParameters, zero_gradients
+from backlight.autograd.tensor_base import Operand, as_dtype
+from backlight.core import Array, ConfigError, GraphError, OperandError, ShapeError
+from backlight.core.arguments import shown
 from backlight.nn.kind import OTHER
 from backlight.nn.kind import Kind as LayerKind
 
@@ -27,6 +29,8 @@ class Module:
     """What a layer does; every layer of this package says so. A model is "other"."""
     training: bool = True
     _forward_hooks: tuple[Hook, ...] = ()
+    _former: ClassVar[Mapping[str, str]] = {}
+    """The names of its own parameters in Backlight 0.1, by their present ones, where they differ."""
 
     def forward(self, x: Any) -> Tensor:
         """Return the output for an input; calling the module does this."""
@@ -40,7 +44,7 @@ class Module:
         return out
 
     def register_forward_hook(self, hook: Hook) -> Callable[[], None]:
-        """Let `hook(module, inputs, output)` be called after each forward pass. Returns what takes it off again."""
+        """Call `hook(module, inputs, output)` after each forward pass. Returns a function that removes the hook."""
         self._forward_hooks = (*self._forward_hooks, hook)
 
         def remove() -> None:
@@ -57,14 +61,18 @@ class Module:
         for name, part in vars(self).items():
             yield from _inside(name, part)
 
-    def children(self) -> Iterator[tuple[str, "Module"]]:
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """Yield the modules one level down, with their names."""
         yield from ((name, part) for name, part in self.parts() if isinstance(part, Module))
+
+    def children(self) -> Iterator["Module"]:
+        """Yield the modules one level down."""
+        yield from (module for _, module in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """Yield this module and all below it, with dotted names."""
         yield prefix, self
-        for name, child in self.children():
+        for name, child in self.named_children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
     def _named(self, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
@@ -95,10 +103,9 @@ class Module:
         """Return the parameters as one array and their gradients as another."""
         return FlatParameters.of(self.parameters())
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-        for parameter in self.parameters():
-            parameter.zero_grad()
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear all gradients: they become None, or 0 where `set_to_none` is false."""
+        zero_gradients(self.parameters(), set_to_none=set_to_none)
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode here and below, and return this module."""
@@ -111,17 +118,22 @@ class Module:
         return self.train(mode=False)
 
     def to(self, dtype: DTypeLike) -> Self:
-        """Change the dtype of all parameters and buffers; gradients are forgotten. Returns this module."""
+        """Change the dtype of all parameters and buffers, and clear gradients. Returns this module."""
+        kind = as_dtype(dtype)
+        if kind.kind != "f":
+            raise ConfigError(f"parameters are floating-point numbers; got {kind}. Use 'float32' or 'float64'.")
         for _, buffer in self.named_buffers():
-            buffer.array = buffer.array.astype(dtype)
+            buffer.array = buffer.array.astype(kind)
         for parameter in self.parameters():
             parameter.zero_grad()
             parameter._grad_home = None
-            parameter.array = parameter.array.astype(dtype)
+            parameter.array = parameter.array.astype(kind)
         return self
 
     def set_rng(self, rng: np.random.Generator) -> Self:
-        """Let all layers that draw by chance, such as dropout, draw from this generator. Returns this module."""
+        """Make all layers that draw random numbers, such as dropout, use this generator. Returns this module."""
+        if not callable(getattr(rng, "random", None)):
+            raise ConfigError(f"set_rng takes a generator, as np.random.default_rng(0); got {shown(rng)}.")
         for _, module in self.named_modules():
             if hasattr(module, "rng"):
                 module.rng = rng
@@ -132,36 +144,52 @@ class Module:
         found = (getattr(module, "rng", None) for _, module in self.named_modules())
         return list({id(rng): rng for rng in found if isinstance(rng, np.random.Generator)}.values())
 
+    def _former_name(self, name: str) -> str:
+        """Return what Backlight 0.1 called one of `parts`."""
+        return self._former.get(name, name)
+
     def _state(self) -> dict[str, Parameter | Buffer]:
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 
     def state_dict(self) -> dict[str, Array]:
-        """Return copies of all parameters and buffers by name."""
+        """Return copies of all parameters and buffers by name. `Sequential` names by place, as PyTorch: "0.weight"."""
         return {name: np.array(tensor.array) for name, tensor in self._state().items()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Take all parameters and buffers from arrays.
+        """Copy all parameters and buffers from arrays or tensors; those of Backlight 0.1 may have their former names.
 
         Raises:
-            ConfigError: a name is missing or unknown.
+            ConfigError: a name is missing or unknown, or an array is not of floating-point numbers.
             ShapeError: an array has another shape.
         """
         own = self._state()
+        if not isinstance(state, Mapping):
+            raise OperandError(f"load_state_dict takes what state_dict() returned; got a {type(state).__name__}.")
         if own.keys() != state.keys():
-            odd = sorted(own.keys() ^ state.keys())
+            current = former_names(self)
+            state = {current.get(name, name): array for name, array in state.items()}
+        if own.keys() != state.keys():
+            odd = sorted(map(str, own.keys() ^ state.keys()))
             raise ConfigError(f"weights must have the model's names; these are on one side only: {', '.join(odd)}.")
+        arrays = {name: as_array(array) for name, array in state.items()}
         for name, tensor in own.items():
-            if tensor.shape != state[name].shape:
-                raise ShapeError(f"{name} has shape {tensor.shape}; got weights of shape {state[name].shape}.")
+            if tensor.shape != arrays[name].shape:
+                raise ShapeError(f"{name} has shape {tensor.shape}; got weights of shape {arrays[name].shape}.")
+            if arrays[name].dtype.kind != "f":
+                raise ConfigError(f"weights are floating-point numbers; got {name} of {arrays[name].dtype}.")
         for name, tensor in own.items():
-            tensor.array[...] = state[name]
+            tensor.array[...] = arrays[name]
 
     def __repr__(self) -> str:
-        lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children()]
-        return f"{type(self).__name__}({self.extra_repr()}" + ("\n" + "\n".join(lines) + "\n" if lines else "") + ")"
+        name, facts = type(self).__name__, self.extra_repr()
+        children = [f"({child}): {module!r}" for child, module in self.named_children()]
+        if not children:
+            return f"{name}({facts})"
+        lines = "\n".join([facts, *children] if facts else children).replace("\n", "\n  ")
+        return f"{name}(\n  {lines}\n)"
 
     def extra_repr(self) -> str:
-        """Return the sizes that tell this layer from others of its kind, for printing."""
+        """Return the settings of this module, for printing."""
         return ""
 
 
@@ -175,3 +203,42 @@ def _inside(name: str, part: Any) -> Iterator[tuple[str, Module | Parameter | Bu
     elif isinstance(part, dict):
         for key, one in part.items():
             yield from _inside(f"{name}.{key}", one)
+
+
+def as_input(x: Operand, weight: Tensor) -> Tensor:
+    """Return what a layer was given as a tensor; an array or a list takes the dtype of the layer's weights.
+
+    Raises:
+        GraphError: a tensor of integers or booleans.
+    """
+    if not isinstance(x, Tensor):
+        return Tensor._holding(as_array(x, weight.array.dtype))
+    if x.array.dtype.kind != "f":
+        raise GraphError(f"a layer needs floating-point numbers; got {x.array.dtype}. Call .float() first.")
+    return x
+
+
+def check_module(module: Any, what: str, kind: "type[Module] | None" = None) -> None:
+    """Raise OperandError for something that is not a module, or not one of this kind."""
+    kind = Module if kind is None else kind
+    if not isinstance(module, kind):
+        raise OperandError(f"{what} takes a {kind.__name__}; got a {type(module).__name__}.")
+
+
+def former_names(model: Module) -> dict[str, str]:
+    """Return the names that a model's parameters and buffers had in Backlight 0.1, each with the present one.
+
+    Runs saved then call a sequential's modules `layers.0`, and a recurrent layer's weights `weight_input`. The name of
+    every module above counts too: `hidden.layers.0.weight` is now `hidden.0.weight`.
+    """
+    check_module(model, "former_names")
+    return {former: name for former, name in _former_names(model) if former != name}
+
+
+def _former_names(module: Module) -> Iterator[tuple[str, str]]:
+    for name, part in module.parts():
+        former = module._former_name(name)
+        if isinstance(part, Module):
+            yield from ((f"{former}.{old}", f"{name}.{new}") for old, new in _former_names(part))
+        else:
+            yield former, name

@@ -1,6 +1,7 @@
 """Layers that keep signals at mean 0 and variance 1, so that a deep network's first steps are not lost to its scale."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,11 @@ import numpy as np
 from backlight.autograd import Buffer, Parameter, Tensor, apply, no_grad
 from backlight.autograd.ops.normalisation import BatchNorm, Running
 from backlight.autograd.ops.normalisation import LayerNorm as LayerNormOp
+from backlight.autograd.tensor_base import Operand
 from backlight.core import ConfigError, ShapeError
+from backlight.core.arguments import check_number, check_whole, is_number, shown
 from backlight.nn.kind import Kind
-from backlight.nn.module import Module
+from backlight.nn.module import Module, as_input, check_module
 
 
 class BatchNorm1d(Module):
@@ -22,7 +25,7 @@ class BatchNorm1d(Module):
     output does not depend on its neighbours.
 
     Args:
-        channels: size of the last axis, C.
+        num_features: size of the last axis, C.
         eps: added to the variance, in the input's units squared.
         momentum: how far the running statistics move towards a minibatch's: 0 not at all, 1 all the way.
 
@@ -36,34 +39,37 @@ class BatchNorm1d(Module):
 
     Raises:
         ConfigError: a setting outside its range.
-        ShapeError: the last axis is not `channels` long; or, in training mode, there is a single row.
+        ShapeError: the last axis is not `num_features` long; or, in training mode, there is a single row.
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2.
     """
 
     layer_kind = Kind("batch_norm", settings=("eps", "momentum"))
 
-    def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        _check(channels, eps)
-        if not 0 <= momentum <= 1:
-            raise ConfigError(f"momentum must be from 0 to 1; got {momentum}. Leave it out for 0.1.")
-        self.channels = channels
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        check_whole(num_features=num_features)
+        check_number(0, eps=eps)
+        if not is_number(momentum) or not 0 <= momentum <= 1:
+            raise ConfigError(f"momentum must be from 0 to 1; got {shown(momentum)}. Leave it out for 0.1.")
+        self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
-        self.weight = Parameter(np.ones(channels, np.float32))
-        self.bias = Parameter(np.zeros(channels, np.float32))
-        self.running_mean = Buffer(np.zeros(channels, np.float32))
-        self.running_var = Buffer(np.ones(channels, np.float32))
+        self.weight = Parameter(np.ones(num_features, np.float32))
+        self.bias = Parameter(np.zeros(num_features, np.float32))
+        self.running_mean = Buffer(np.zeros(num_features, np.float32))
+        self.running_var = Buffer(np.ones(num_features, np.float32))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return the normalised channels, in x's shape."""
-        _check_channels(self, self.channels, x)
+        x = as_input(x, self.weight)
+        _check_channels(self, self.num_features, x)
         return self._by_batch(x) if self.training else self._by_running(x)
 
     def _by_batch(self, x: Tensor) -> Tensor:
         N = math.prod(x.array.shape[:-1])
         if N < 2:
             raise ShapeError(
-                f"BatchNorm1d({self.channels}) in training needs at least 2 rows, since one number has no variance; "
+                f"BatchNorm1d({self.num_features}) in training needs at least 2 rows, "
+                "since one number has no variance; "
                 f"got x of shape {x.shape}. Take a larger batch, or call eval() to use the running statistics."
             )
         running = Running(self.running_mean.array, self.running_var.array, self.momentum)
@@ -75,8 +81,8 @@ class BatchNorm1d(Module):
         return x * (self.weight * Tensor(rstd)) + shift
 
     def extra_repr(self) -> str:
-        """Return the number of channels."""
-        return f"{self.channels}"
+        """Return the number of channels, eps and momentum."""
+        return f"{self.num_features}, eps={self.eps:g}, momentum={self.momentum:g}"
 
 
 class LayerNorm(Module):
@@ -85,7 +91,7 @@ class LayerNorm(Module):
     A row stands by itself: no other example matters, and training and evaluation are the same.
 
     Args:
-        channels: size of the last axis, C.
+        normalized_shape: size of the last axis, C, or (C,).
         eps: added to the variance, in the input's units squared.
 
     Attributes:
@@ -93,27 +99,32 @@ class LayerNorm(Module):
         bias: (C,), 0 at first.
 
     Shape: (..., C) -> (..., C)
-    Raises: ShapeError: the last axis is not `channels` long.
+    Raises: ShapeError: the last axis is not C long.
     Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450, eq. 4.
     """
 
     layer_kind = Kind("norm", settings=("eps",))
 
-    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
-        _check(channels, eps)
-        self.channels = channels
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5) -> None:
+        sizes = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+        if len(sizes) != 1:
+            raise ConfigError(f"LayerNorm normalises the last axis, and takes its size; got {shown(normalized_shape)}.")
+        check_whole(normalized_shape=sizes[0])
+        check_number(0, eps=eps)
+        self.normalized_shape = sizes
         self.eps = eps
-        self.weight = Parameter(np.ones(channels, np.float32))
-        self.bias = Parameter(np.zeros(channels, np.float32))
+        self.weight = Parameter(np.ones(sizes, np.float32))
+        self.bias = Parameter(np.zeros(sizes, np.float32))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Operand) -> Tensor:
         """Return the normalised rows, in x's shape."""
-        _check_channels(self, self.channels, x)
+        x = as_input(x, self.weight)
+        _check_channels(self, self.normalized_shape[0], x)
         return apply(LayerNormOp, x, self.weight, self.bias, eps=self.eps)
 
     def extra_repr(self) -> str:
-        """Return the number of channels."""
-        return f"{self.channels}"
+        """Return the normalised shape and eps."""
+        return f"{self.normalized_shape}, eps={self.eps:g}"
 
 
 def update_bn(model: Module, x: Any) -> None:
@@ -122,12 +133,13 @@ def update_bn(model: Module, x: Any) -> None:
     The running statistics that training leaves behind are a mean over the last minibatches and belong to weights that
     have since moved on; after an averaging of weights they belong to none. One pass over many examples, as at the end
     of lecture 4, gives those of the weights as they are. Only batch norms are in training mode meanwhile: nothing is
-    drawn by chance.
+    drawn at random.
 
     Args:
         model: the model; the modes of its modules and its weights stay as they are.
         x: what the model takes, with as many rows as memory allows.
     """
+    check_module(model, "update_bn")
     norms = [module for _, module in model.named_modules() if isinstance(module, BatchNorm1d)]
     if not norms:
         return
@@ -142,13 +154,6 @@ def update_bn(model: Module, x: Any) -> None:
         module.training = training
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-
-
-def _check(channels: int, eps: float) -> None:
-    if channels < 1:
-        raise ConfigError(f"channels must be at least 1; got {channels}.")
-    if not (math.isfinite(eps) and eps >= 0):
-        raise ConfigError(f"eps must be a finite number, 0 or more; got {eps}. Leave it out for 1e-5.")
 
 
 def _check_channels(module: Module, channels: int, x: Tensor) -> None:

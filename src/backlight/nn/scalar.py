@@ -1,21 +1,32 @@
-"""Neurons made of single numbers: micrograd's `Neuron`, `Layer` and `MLP`, on `Value`."""
+"""Neurons made of single numbers: micrograd's `Neuron`, `Layer` and `MLP`, on `Value`.
 
+First weights come from Python's `random`, as in micrograd: `random.seed(1337)` decides them. Pass
+`rng=np.random.default_rng(0)` to take them from a generator, as all other layers do.
+"""
+
+import random
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol
 
 from backlight.autograd import Value
-from backlight.core import ConfigError, ShapeError
+from backlight.core import ConfigError, OperandError, ShapeError
+from backlight.core.arguments import check_whole, shown
 
 Number = float | int
 
 
+class Uniform(Protocol):
+    """Something that draws evenly from a range: `np.random.Generator`, `random.Random`, the module `random`."""
+
+    def uniform(self, low: float, high: float, /) -> float:
+        """Return a number from `low` to `high`."""
+
+
 class ScalarModule:
-    """Something with Values to learn."""
+    """Something with Values to train."""
 
     def parameters(self) -> list[Value]:
-        """Return the Values to learn."""
+        """Return the Values to train."""
         return []
 
     def zero_grad(self) -> None:
@@ -27,28 +38,36 @@ class ScalarModule:
 class Neuron(ScalarModule):
     """act(w · x + b) with weights uniform in -1..1 and bias 0.
 
-    w · x + b is one node of the graph, which a product and a sum for each weight would only take longer to say.
+    w · x + b is one node of the graph instead of a product and a sum for each weight.
 
     Args:
-        nin: how many inputs.
+        nin: number of inputs.
         nonlin: whether an activation follows; without it the neuron is linear.
         activation: "relu" as in micrograd, or "tanh" as in the lecture.
-        rng: where the first weights come from; by default, new ones each time.
+        rng: draws the first weights; Python's `random` if it is left out.
+
+    Raises:
+        ConfigError: nin below 1, another activation, or an rng that is no generator.
+        ShapeError: called with another number of inputs.
     """
 
-    def __init__(
-        self, nin: int, nonlin: bool = True, *, activation: str = "relu", rng: np.random.Generator | None = None
-    ) -> None:
-        if activation not in {"relu", "tanh"}:
-            raise ConfigError(f"the activation must be relu or tanh; got {activation!r}.")
-        draw = np.random.default_rng() if rng is None else rng
-        self.w = [Value(weight) for weight in draw.uniform(-1, 1, nin).tolist()]
+    def __init__(self, nin: int, nonlin: bool = True, *, activation: str = "relu", rng: Uniform = random) -> None:
+        check_whole(nin=nin)
+        if not isinstance(activation, str) or activation not in {"relu", "tanh"}:
+            raise ConfigError(f"the activation must be relu or tanh; got {shown(activation)}.")
+        if not hasattr(rng, "uniform"):
+            raise ConfigError(
+                f"a neuron draws random numbers from rng; got {shown(rng)}. Pass rng=np.random.default_rng(0)."
+            )
+        self.w = [Value(rng.uniform(-1, 1)) for _ in range(nin)]
         self.b = Value(0.0)
         self.nonlin = nonlin
         self.activation = activation
 
     def __call__(self, x: Sequence[Value | Number]) -> Value:
         """Return act(w · x + b)."""
+        if not hasattr(x, "__len__"):
+            raise OperandError(f"a neuron takes a list of {len(self.w)} numbers or Values; got {shown(x)}.")
         if len(x) != len(self.w):
             raise ShapeError(f"a neuron with {len(self.w)} weights needs as many inputs; got {len(x)}.")
         act = Value.dot(self.w, x, self.b)
@@ -69,10 +88,13 @@ class Layer(ScalarModule):
     """Neurons side by side on the same inputs. One neuron gives a Value, several give a list."""
 
     def __init__(self, nin: int, nout: int, **settings: Any) -> None:
+        check_whole(nin=nin, nout=nout)
         self.neurons = [Neuron(nin, **settings) for _ in range(nout)]
 
     def __call__(self, x: Sequence[Value | Number]) -> Any:
         """Return what each neuron makes of the inputs."""
+        if not hasattr(x, "__iter__"):
+            raise OperandError(f"a layer takes a list of numbers or Values; got {shown(x)}.")
         x = [one if isinstance(one, Value) else Value(one) for one in x]  # a number is one leaf for all neurons
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
@@ -91,13 +113,12 @@ class MLP(ScalarModule):
     Source: after A. Karpathy's micrograd (2020), whose interface it keeps.
     """
 
-    def __init__(
-        self, nin: int, nouts: Sequence[int], *, activation: str = "relu", rng: np.random.Generator | None = None
-    ) -> None:
-        draw = np.random.default_rng() if rng is None else rng
+    def __init__(self, nin: int, nouts: Sequence[int], *, activation: str = "relu", rng: Uniform = random) -> None:
+        if not isinstance(nouts, (list, tuple)) or not nouts:
+            raise ConfigError(f"nouts lists the neurons of each layer, as in [16, 16, 1]; got {shown(nouts)}.")
         sizes = [nin, *nouts]
         self.layers = [
-            Layer(sizes[i], sizes[i + 1], nonlin=i != len(nouts) - 1, activation=activation, rng=draw)
+            Layer(sizes[i], sizes[i + 1], nonlin=i != len(nouts) - 1, activation=activation, rng=rng)
             for i in range(len(nouts))
         ]
 

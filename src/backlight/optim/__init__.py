@@ -1,7 +1,7 @@
 """From gradients to changed weights: optimisers, learning-rate schedules, clipping."""
 
 from backlight.optim.adamw import AdamW
-from backlight.optim.averaging import update_ema
+from backlight.optim.blending import update_ema
 from backlight.optim.clipping import clip_grad_norm
 from backlight.optim.optimiser import Optimiser
 from backlight.optim.schedules import Constant, Schedule, StepDecay, WarmupCosine

@@ -9,7 +9,8 @@ from backlight.autograd.flat import FlatParameters
 from backlight.autograd.native import library
 from backlight.autograd.tensor import Tensor
 from backlight.core import ConfigError, FloatArray
-from backlight.optim.optimiser import Optimiser, at_least_zero
+from backlight.core.arguments import check_number, shown
+from backlight.optim.optimiser import Optimiser
 
 BLOCK = 1 << 16
 """Numbers at a time: the dozen passes of a step cost less if each block of five arrays stays in the cache."""
@@ -40,7 +41,9 @@ class AdamW(Optimiser):
         decay_vectors: bool = True,
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, decay_vectors=decay_vectors)
-        at_least_zero(beta_1=betas[0], beta_2=betas[1], eps=eps)
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ConfigError(f"betas are two numbers, as in (0.9, 0.999); got {shown(betas)}.")
+        check_number(0, beta_1=betas[0], beta_2=betas[1], eps=eps)
         if max(betas) >= 1:
             raise ConfigError(f"betas must be below 1, or the running means never move; got {betas}.")
         self.betas = betas

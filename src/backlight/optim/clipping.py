@@ -8,6 +8,7 @@ import numpy as np
 from backlight.autograd.flat import FlatParameters
 from backlight.autograd.tensor import Tensor
 from backlight.core import ConfigError, FloatArray
+from backlight.core.arguments import is_number, shown
 
 
 def clip_grad_norm(parameters: Iterable[Tensor] | FlatParameters, max_norm: float) -> float:
@@ -19,8 +20,8 @@ def clip_grad_norm(parameters: Iterable[Tensor] | FlatParameters, max_norm: floa
         ConfigError: `max_norm` is not above 0.
     Source: Pascanu et al. 2013, arXiv:1211.5063, algorithm 1.
     """
-    if not max_norm > 0:
-        raise ConfigError(f"max_norm must be above 0; got {max_norm}.")
+    if not is_number(max_norm) or not max_norm > 0:
+        raise ConfigError(f"max_norm must be above 0; got {shown(max_norm)}.")
     grads = FlatParameters.gradients(parameters)
     norm = math.hypot(*(_norm(grad) for grad in grads))
     if math.isfinite(norm) and norm > max_norm:

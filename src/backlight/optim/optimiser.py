@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
+from backlight.autograd import as_array
 from backlight.autograd.flat import FlatParameters
 from backlight.autograd.tensor import Tensor
 from backlight.core import Array, ConfigError, FloatArray
+from backlight.core.arguments import check_flag, check_number, shown
 
 
 class Optimiser:
@@ -28,7 +30,8 @@ class Optimiser:
     def __init__(
         self, parameters: Iterable[Tensor] | FlatParameters, *, lr: float, weight_decay: float, decay_vectors: bool
     ) -> None:
-        at_least_zero(lr=lr, weight_decay=weight_decay)
+        check_number(0, lr=lr, weight_decay=weight_decay)
+        check_flag(decay_vectors=decay_vectors)
         self.flat = FlatParameters.of(parameters)
         self.lr = lr
         self.weight_decay = weight_decay
@@ -38,7 +41,7 @@ class Optimiser:
         self._hooks: tuple[Callable[[], None], ...] = ()
 
     def register_step_hook(self, hook: Callable[[], None]) -> Callable[[], None]:
-        """Let `hook()` be called before each step. Returns what takes it off again."""
+        """Call `hook()` before each step. Returns a function that removes the hook."""
         self._hooks = (*self._hooks, hook)
 
         def remove() -> None:
@@ -56,9 +59,9 @@ class Optimiser:
     def _update(self, data: FloatArray, grad: FloatArray) -> None:
         raise NotImplementedError
 
-    def zero_grad(self) -> None:
-        """Forget all gradients, so that the next backward pass starts anew."""
-        self.flat.zero_grad()
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Clear all gradients before the next backward pass: they become None, or 0 where `set_to_none` is false."""
+        self.flat.zero_grad(set_to_none)
 
     def state_dict(self) -> dict[str, Array]:
         """Return copies of everything that the next steps depend on besides parameters and settings."""
@@ -66,17 +69,24 @@ class Optimiser:
         return {**state, "steps": np.array(self.steps)}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Take back what `state_dict` gave. Raises ConfigError where it belongs to another optimiser or model."""
+        """Restore what `state_dict` returned. Raises ConfigError where it belongs to another optimiser or model."""
         wanted = {*self.buffers, "steps"}
-        if set(state) != wanted:
-            raise ConfigError(f"this optimiser's state has {sorted(wanted)}; got {sorted(state)}.")
+        if not isinstance(state, Mapping) or set(state) != wanted:
+            given = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+            raise ConfigError(
+                f"this optimiser's state has {sorted(wanted)}; got {given}. Is it that of another kind of optimiser?"
+            )
+        arrays = {name: as_array(state[name]) for name in wanted}
         for name in self.buffers:
             own = getattr(self, name)
-            if own.shape != state[name].shape:
-                raise ConfigError(f"{name} has {own.size} numbers, one for each parameter; got {state[name].size}.")
+            if own.shape != arrays[name].shape:
+                raise ConfigError(f"{name} has {own.size} numbers, one for each parameter; got {arrays[name].size}.")
+        steps = arrays["steps"]
+        if steps.shape or steps.dtype.kind not in "iu" or steps < 0:
+            raise ConfigError(f"steps must be a whole number, 0 or more; got {shown(state['steps'])}.")
         for name in self.buffers:
-            getattr(self, name)[...] = state[name]
-        self.steps = int(state["steps"])
+            getattr(self, name)[...] = arrays[name]
+        self.steps = int(steps)
 
 
 def _decaying(flat: FlatParameters, *, decay_vectors: bool) -> FloatArray | None:
@@ -85,10 +95,3 @@ def _decaying(flat: FlatParameters, *, decay_vectors: bool) -> FloatArray | None
         return None
     parts = [np.full(tensor.array.size, tensor.array.ndim >= 2, flat.data.dtype) for tensor in flat.tensors]
     return np.concatenate(parts)
-
-
-def at_least_zero(**settings: float) -> None:
-    """Raise ConfigError for the first setting that is negative or not a number."""
-    for name, value in settings.items():
-        if not value >= 0:
-            raise ConfigError(f"{name} must be 0 or more; got {value}.")

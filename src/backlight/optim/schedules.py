@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from backlight.core import ConfigError
-from backlight.optim.optimiser import at_least_zero
+from backlight.core.arguments import check_number, check_whole, shown
 
 
 class Schedule(Protocol):
@@ -22,7 +22,7 @@ class Constant:
     lr: float
 
     def __post_init__(self) -> None:
-        at_least_zero(lr=self.lr)
+        check_number(0, lr=self.lr)
 
     def __call__(self, step: int) -> float:
         """Return the learning rate, whatever the step."""
@@ -39,12 +39,16 @@ class StepDecay:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        at_least_zero(lr=self.lr, factor=self.factor)
+        check_number(0, lr=self.lr, factor=self.factor)
+        if not isinstance(self.at, (tuple, list)):
+            raise ConfigError(f"at lists the steps at which the rate falls, as in (1000, 2000); got {shown(self.at)}.")
+        check_whole(0, **{f"step {place} of at": step for place, step in enumerate(self.at)})
         if list(self.at) != sorted(self.at):
             raise ConfigError(f"the steps at which the rate falls must be in order; got {self.at}.")
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step."""
+        check_whole(0, step=step)
         return self.lr * self.factor ** sum(step >= at for at in self.at)
 
 
@@ -62,12 +66,14 @@ class WarmupCosine:
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        at_least_zero(lr=self.lr, warmup=self.warmup, final=self.final)
+        check_number(0, lr=self.lr, warmup=self.warmup, final=self.final)
+        check_whole(steps=self.steps)
         if self.warmup >= self.steps:
             raise ConfigError(f"the warm-up must end before step {self.steps}, the last; got {self.warmup} steps.")
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step."""
+        check_whole(0, step=step)
         if step < self.warmup:
             return self.lr * (step + 1) / self.warmup
         done = min(1.0, (step - self.warmup) / (self.steps - self.warmup))

@@ -7,8 +7,9 @@ import numpy as np
 from backlight.autograd.flat import FlatParameters
 from backlight.autograd.tensor import Tensor
 from backlight.core import ConfigError, FloatArray
+from backlight.core.arguments import check_flag, check_number
 from backlight.optim.blending import blend
-from backlight.optim.optimiser import Optimiser, at_least_zero
+from backlight.optim.optimiser import Optimiser
 
 
 class SGD(Optimiser):
@@ -30,7 +31,8 @@ class SGD(Optimiser):
         weight_decay: float = 0.0, decay_vectors: bool = True, nesterov: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, decay_vectors=decay_vectors)
-        at_least_zero(momentum=momentum)
+        check_number(0, momentum=momentum)
+        check_flag(nesterov=nesterov)
         if momentum >= 1:
             raise ConfigError(f"momentum must be below 1, or steps grow for ever; got {momentum}.")
         if nesterov and not momentum:

@@ -1,12 +1,12 @@
 """Every layer and model again in PyTorch: what ours are tested against, and the way to GPUs and other formats.
 
-A twin is made of PyTorch's own modules and ops, never of a transliteration of ours. It starts with the same weights,
-has the same dtype and mode, and keeps a note of which of its parameters is which of ours:
+The reference is made of PyTorch's own modules and ops, never of a transliteration of ours. It starts with the same
+weights, has the same dtype and mode, and knows which of its parameters is which of ours:
 
-    twin = to_torch(model)                       # a torch.nn.Module
-    loss_of(twin, batch).backward()
-    gradients_of(twin)                          # {"output.weight": array, ...}: our names, our layout
-    model.load_state_dict(weights_of(twin))     # and back again, after training there
+    reference = to_torch(model)                     # a torch.nn.Module
+    loss_of(reference, batch).backward()
+    gradients_of(reference)                         # {"output.weight": array, ...}: our names, our layout
+    model.load_state_dict(weights_of(reference))    # and back again, after training there
 
 This is the only folder that imports torch.
 
@@ -16,8 +16,8 @@ Raises:
 
 from backlight.pytorch import _torch  # first: without PyTorch it says so in one line
 from backlight.pytorch.building import TORCH_MODULES, to_torch
-from backlight.pytorch.entry import Entry
-from backlight.pytorch.losses import loss_of
+from backlight.pytorch.gradients import loss_of
+from backlight.pytorch.layers import Entry
 from backlight.pytorch.weight_map import Link, copy_weights, gradients_of, weight_map, weights_of
 
 TorchMissingError = _torch.TorchMissingError

@@ -10,4 +10,6 @@ class TorchMissingError(BacklightError, ImportError):
 
 
 if importlib.util.find_spec("torch") is None:
-    raise TorchMissingError("twins need PyTorch; got none in this environment. Run: pip install 'backlight[torch]'")
+    raise TorchMissingError(
+        "backlight.pytorch needs PyTorch; got none in this environment. Run: pip install 'backlight[torch]'"
+    )

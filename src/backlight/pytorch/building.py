@@ -1,4 +1,4 @@
-"""From a module of ours to its twin: the table of twins, and the walk down the layers."""
+"""From a module of ours to the same one in PyTorch: the table of classes, and the walk down the layers."""
 
 from typing import Final
 
@@ -7,8 +7,7 @@ import torch
 from backlight.autograd import Buffer
 from backlight.core import ConfigError
 from backlight.nn import Module, Parameter
-from backlight.pytorch.entry import Entry
-from backlight.pytorch.layers import LAYERS
+from backlight.pytorch.layers import LAYERS, Entry
 from backlight.pytorch.models import MODELS
 from backlight.pytorch.weight_map import Link, copy_weights, remember, tensors_of
 
@@ -19,7 +18,7 @@ TORCH_MODULES: Final[dict[type[Module], Entry]] = {**LAYERS, **MODELS}
 def to_torch(ours: Module) -> torch.nn.Module:
     """Return the same layer or model in PyTorch: same weights (copied), dtype, and training or evaluation mode.
 
-    A layer or parameter that ours uses in several places is one module or parameter in the twin too. PyTorch's
+    A layer or parameter that ours uses in several places is one module or parameter there too. PyTorch's
     global random numbers are left as they were.
 
     Args:
@@ -31,24 +30,24 @@ def to_torch(ours: Module) -> torch.nn.Module:
     """
     built = _Built(ours)
     with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw first weights, which ours replace
-        twin = built.twin(ours)
+        model = built.convert(ours)
     for _, module in ours.named_modules():  # from the top down, so that the lower ones decide
         built.modules[id(module)].train(module.training)
-    remember(twin, built.links(twin))
-    copy_weights(ours, twin)
-    return twin
+    remember(model, built.links(model))
+    copy_weights(ours, model)
+    return model
 
 
 class _Built:
-    """What has been built of one twin so far, by the identity of what it was built from."""
+    """What has been built so far, by the identity of what it was built from."""
 
     def __init__(self, whole: Module) -> None:
         self.whole = whole
         self.modules: dict[int, torch.nn.Module] = {}
         self.tensors: dict[int, tuple[torch.Tensor, bool]] = {}
 
-    def twin(self, ours: Module) -> torch.nn.Module:
-        """Return the twin of one module, new or from the place where it was met before."""
+    def convert(self, ours: Module) -> torch.nn.Module:
+        """Return one module in PyTorch: a new one, or the one that was built where it was met before."""
         if id(ours) not in self.modules:
             self.modules[id(ours)] = self._new(ours)
         return self.modules[id(ours)]
@@ -61,7 +60,7 @@ class _Built:
                 "Add how PyTorch builds it to backlight.pytorch.TORCH_MODULES."
             )
         entry = TORCH_MODULES[type(ours)]
-        theirs = entry.build(ours, self.twin)
+        theirs = entry.build(ours, self.convert)
         for name, part in ours.parts():
             if isinstance(part, (Parameter, Buffer)):
                 theirs.to(getattr(torch, part.array.dtype.name))
@@ -69,7 +68,7 @@ class _Built:
         return theirs
 
     def _join(self, name: str, ours: Parameter | Buffer, entry: Entry, theirs: torch.nn.Module) -> None:
-        """Note which parameter or buffer of the twin this is; where ours was met before, use the same here too."""
+        """Note which of PyTorch's parameters or buffers this is; where ours was met before, use the same here too."""
         their_name = entry.names.get(name, name)
         this = getattr(theirs, their_name), name in entry.transposed
         known, transposed = self.tensors.setdefault(id(ours), this)
@@ -80,12 +79,12 @@ class _Built:
             )
         setattr(theirs, their_name, known)
 
-    def links(self, twin: torch.nn.Module) -> tuple[Link, ...]:
+    def links(self, model: torch.nn.Module) -> tuple[Link, ...]:
         """Return the links, in the order of our parameters and then of our buffers."""
-        their_names = {id(tensor): name for name, tensor in tensors_of(twin).items()}
+        their_names = {id(tensor): name for name, tensor in tensors_of(model).items()}
         ours = [*self.whole.named_parameters(), *self.whole.named_buffers()]
         found = [(name, *self.tensors[id(tensor)]) for name, tensor in ours]
         linked = {id(theirs) for _, theirs, _ in found}
-        left = [name for name, parameter in twin.named_parameters() if id(parameter) not in linked]
-        assert not left, f"an entry of TORCH_MODULES leaves parameters without their twins: {left}"  # noqa: S101
+        left = [name for name, parameter in model.named_parameters() if id(parameter) not in linked]
+        assert not left, f"an entry of TORCH_MODULES leaves parameters without counterparts: {left}"  # noqa: S101
         return tuple(Link(name, their_names[id(theirs)], transposed) for name, theirs, transposed in found)

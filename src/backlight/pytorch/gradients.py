@@ -1,14 +1,35 @@
-"""What PyTorch finds for the gradient of an op, a layer or a model of ours: arrays in, arrays out, in our layout."""
+"""PyTorch's loss on our batches, and its gradient of an op, a layer or a model, as arrays in our layout."""
+
+from typing import Any
 
 import numpy as np
 import torch
 
-from backlight.core import Array, Batch
+from backlight.core import NOT_A_TARGET, Array, Batch
 from backlight.nn import Module
 from backlight.pytorch.building import to_torch
-from backlight.pytorch.losses import loss_of
 from backlight.pytorch.ops import TORCH_OPS
 from backlight.pytorch.weight_map import gradients_of
+
+
+def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    """Return the mean cross-entropy of a batch in nats per target, on the model's device, for `backward()`.
+
+    Args:
+        model: maps int64 ids (B, T) to logits (B, V) or (B, T, V).
+        batch: ids and targets of ours; a target of -1 does not count.
+
+    Source: `torch.nn.functional.cross_entropy`.
+    """
+    device = next(model.parameters()).device
+
+    def ids(array: Any) -> torch.Tensor:
+        return torch.as_tensor(array, dtype=torch.int64, device=device)
+
+    logits = model(ids(batch.x))
+    return torch.nn.functional.cross_entropy(
+        logits.reshape(-1, logits.shape[-1]), ids(batch.y).reshape(-1), ignore_index=NOT_A_TARGET
+    )
 
 
 def op_gradients(op: str, arrays: list[Array], dy: Array, **settings: object) -> list[Array]:
@@ -28,16 +49,16 @@ def op_gradients(op: str, arrays: list[Array], dy: Array, **settings: object) ->
 
 def layer_gradients(ours: Module, x: Array, dy: Array) -> dict[str, Array]:
     """Return PyTorch's gradient by each parameter of a layer and, under the name "x", by an input that is not ids."""
-    twin = to_torch(ours)
+    layer = to_torch(ours)
     numbers = torch.tensor(x, requires_grad=x.dtype.kind == "f")
-    torch.autograd.backward(twin(numbers), torch.tensor(dy))
-    found = gradients_of(twin)
+    torch.autograd.backward(layer(numbers), torch.tensor(dy))
+    found = gradients_of(layer)
     return found if numbers.grad is None else {"x": numbers.grad.numpy(), **found}
 
 
 def model_gradients(ours: Module, batch: Batch, dlogits: Array, dloss: float) -> dict[str, Array]:
     """Return PyTorch's gradient of Σ dlogits logits + dloss loss by each parameter of a model."""
-    twin = to_torch(ours)
-    ends = twin(torch.as_tensor(batch.x)), loss_of(twin, batch)
+    model = to_torch(ours)
+    ends = model(torch.as_tensor(batch.x)), loss_of(model, batch)
     torch.autograd.backward(ends, (torch.tensor(dlogits), torch.tensor(dloss, dtype=torch.float64)))
-    return gradients_of(twin)
+    return gradients_of(model)

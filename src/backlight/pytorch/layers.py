@@ -1,12 +1,37 @@
-"""The twins of the layers: one line each."""
+"""The layers in PyTorch: one line each, and the few modules that PyTorch does not have in our form."""
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import torch
 
 from backlight import nn
-from backlight.pytorch.entry import Entry, layer
-from backlight.pytorch.recurrent import RECURRENT
+from backlight.nn import Module
+
+Conversion = Callable[[Module], torch.nn.Module]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """How one kind of module is built in PyTorch.
+
+    Attributes:
+        build: takes our module, and `to_torch` for its children; returns PyTorch's module.
+        names: PyTorch's names of this module's own parameters, where they differ from ours.
+        transposed: our names of those that PyTorch keeps transposed.
+    """
+
+    build: Callable[[Any, Conversion], torch.nn.Module]
+    names: Mapping[str, str] = field(default_factory=dict)
+    transposed: frozenset[str] = frozenset()
+
+
+def layer(
+    build: Callable[[Any], torch.nn.Module], *, names: Mapping[str, str] | None = None, transposed: tuple[str, ...] = ()
+) -> Entry:
+    """Return the entry of a layer, which has no modules below it: `build` takes only the layer."""
+    return Entry(build=lambda ours, _: build(ours), names=names or {}, transposed=frozenset(transposed))
 
 
 class LastAxisBatchNorm1d(torch.nn.BatchNorm1d):
@@ -60,30 +85,63 @@ class TorchCausalConv1d(torch.nn.Conv1d):
         return super().forward(torch.nn.functional.pad(x.transpose(1, 2), (before, 0))).transpose(1, 2)
 
 
+def _outputs_only(recurrent: torch.nn.RNNBase) -> torch.nn.RNNBase:
+    """Drop the last state, which PyTorch's layers return beside the state after each step."""
+    recurrent.register_forward_hook(_first)
+    return recurrent
+
+
+def _first(layer: torch.nn.Module, inputs: Any, outputs: Any) -> Any:
+    del layer, inputs
+    return outputs[0]
+
+
+def _with_one_bias(recurrent: torch.nn.RNNBase) -> torch.nn.RNNBase:
+    """Hold PyTorch's second bias, which is added to the first and so is redundant, at 0."""
+    zeros = torch.zeros_like(recurrent.get_parameter("bias_hh_l0"))
+    del recurrent.bias_hh_l0
+    recurrent.register_buffer("bias_hh_l0", zeros)
+    return recurrent  # the list of weights that PyTorch's kernels read is made anew when it takes our dtype
+
+
+_WEIGHTS: Final = ("weight_ih_l0", "weight_hh_l0")
+
 LAYERS: Final[dict[type[nn.Module], Entry]] = {
     nn.Linear: layer(
-        lambda ours: torch.nn.Linear(ours.fan_in, ours.fan_out, bias=ours.bias is not None), transposed=("weight",)
+        lambda ours: torch.nn.Linear(ours.in_features, ours.out_features, bias=ours.bias is not None),
+        transposed=("weight",),
     ),
-    nn.Embedding: layer(lambda ours: torch.nn.Embedding(ours.count, ours.size)),
+    nn.Embedding: layer(lambda ours: torch.nn.Embedding(ours.num_embeddings, ours.embedding_dim)),
     nn.Tanh: layer(lambda _: torch.nn.Tanh()),
     nn.ReLU: layer(lambda _: torch.nn.ReLU()),
     nn.Sigmoid: layer(lambda _: torch.nn.Sigmoid()),
     nn.GELU: layer(lambda _: torch.nn.GELU(approximate="tanh")),
     nn.Flatten: layer(lambda _: torch.nn.Flatten(start_dim=1)),
-    nn.BatchNorm1d: layer(lambda ours: LastAxisBatchNorm1d(ours.channels, eps=ours.eps, momentum=ours.momentum)),
-    nn.LayerNorm: layer(lambda ours: torch.nn.LayerNorm(ours.channels, eps=ours.eps)),
+    nn.BatchNorm1d: layer(lambda ours: LastAxisBatchNorm1d(ours.num_features, eps=ours.eps, momentum=ours.momentum)),
+    nn.LayerNorm: layer(lambda ours: torch.nn.LayerNorm(ours.normalized_shape, eps=ours.eps)),
     nn.Dropout: layer(lambda ours: torch.nn.Dropout(ours.p)),
-    nn.PositionalEmbedding: layer(lambda ours: torch.nn.Embedding(ours.context, ours.channels)),
+    nn.PositionalEmbedding: layer(lambda ours: torch.nn.Embedding(ours.num_positions, ours.embedding_dim)),
     nn.CausalConv1d: layer(
-        lambda ours: TorchCausalConv1d(ours.fan_in, ours.fan_out, ours.kernel, dilation=ours.dilation),
+        lambda ours: TorchCausalConv1d(ours.in_channels, ours.out_channels, ours.kernel_size, dilation=ours.dilation),
         transposed=("weight",),
     ),
     nn.CausalSelfAttention: Entry(
         build=lambda ours, to_torch: TorchCausalSelfAttention(
-            heads=ours.heads, dropout=ours.dropout, qkv=to_torch(ours.qkv), output=to_torch(ours.output)
+            heads=ours.num_heads, dropout=ours.dropout, qkv=to_torch(ours.qkv), output=to_torch(ours.output)
         )
     ),
     nn.FlattenConsecutive: layer(lambda ours: TorchFlattenConsecutive(ours.n)),
-    **RECURRENT,
+    nn.RNN: layer(
+        lambda ours: _outputs_only(_with_one_bias(torch.nn.RNN(ours.input_size, ours.hidden_size, batch_first=True))),
+        transposed=_WEIGHTS,
+    ),
+    nn.GRU: layer(
+        lambda ours: _outputs_only(torch.nn.GRU(ours.input_size, ours.hidden_size, batch_first=True)),
+        transposed=_WEIGHTS,
+    ),
+    nn.LSTM: layer(
+        lambda ours: _outputs_only(_with_one_bias(torch.nn.LSTM(ours.input_size, ours.hidden_size, batch_first=True))),
+        transposed=_WEIGHTS,
+    ),
     nn.Sequential: Entry(build=lambda ours, to_torch: torch.nn.Sequential(*map(to_torch, ours.layers))),
 }

@@ -1,4 +1,4 @@
-"""The twins of the networks: their layers' twins, put together with PyTorch's own ops."""
+"""The networks in PyTorch: its layers, put together with its own ops."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from backlight.models.mlp import MLP
 from backlight.models.recurrent import RecurrentModel
 from backlight.models.wavenet import WaveNet
 from backlight.nn import Module
-from backlight.pytorch.entry import Entry
+from backlight.pytorch.layers import Entry
 
 
 class TorchBigram(torch.nn.Module):

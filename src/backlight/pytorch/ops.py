@@ -81,11 +81,11 @@ def _heads(qkv: T, heads: int) -> tuple[T, T, T]:
     return q, k, v
 
 
-def _attend(qkv: T, heads: int, places: PackedIndex | None = None, kept: BoolArray | None = None, p: float = 0.0) -> T:
+def _attend(qkv: T, heads: int, places: PackedIndex | None = None, keep: BoolArray | None = None, p: float = 0.0) -> T:
     if places is not None:
         return _attend_some(qkv, heads, places)
-    if kept is not None:
-        return _attend_dropped(qkv, heads, kept, p)
+    if keep is not None:
+        return _attend_dropped(qkv, heads, keep, p)
     q, k, v = _heads(qkv, heads)
     return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2)
 
@@ -98,12 +98,12 @@ def _attend_some(qkv: T, heads: int, places: PackedIndex) -> T:
     return y.flatten(0, 1)[rows]
 
 
-def _attend_dropped(qkv: T, heads: int, kept: BoolArray, p: float) -> T:
+def _attend_dropped(qkv: T, heads: int, keep: BoolArray, p: float) -> T:
     """PyTorch draws what it drops by itself, so its softmax stands here; ours keeps a row for each key."""
     q, k, v = _heads(qkv, heads)
     future = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool).triu(1)
     weights = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(future, -torch.inf).softmax(-1)
-    mixed: T = weights * torch.from_numpy(kept).mT / (1 - p) @ v
+    mixed: T = weights * torch.from_numpy(keep).mT / (1 - p) @ v
     return mixed.transpose(1, 2).flatten(2)
 
 
@@ -113,7 +113,7 @@ def _attend_dropped(qkv: T, heads: int, kept: BoolArray, p: float) -> T:
 def _through_time(unroll: Callable[..., Any]) -> Callable[..., T]:
     """Return what `torch.nn.GRU` and its like call, with our layout, one bias or two, and perhaps a first state."""
 
-    def twin(
+    def run(
         x: T, w: T, u: T, *biases: T, counts: tuple[int, ...] | None = None, state: tuple[Array, ...] | None = None
     ) -> T:
         parameters = (w.T, u.T, *biases, *[torch.zeros_like(biases[0])] * (2 - len(biases)))
@@ -127,7 +127,7 @@ def _through_time(unroll: Callable[..., Any]) -> Callable[..., T]:
         y: T = unroll(x, *([torch.tensor(counts)] if counts else []), hidden, *settings, *batch_first)[0]
         return y
 
-    return twin
+    return run
 
 
 def _with_layer(state: tuple[Array, ...]) -> list[T]:
@@ -174,7 +174,7 @@ TORCH_OPS: Final[dict[str, Callable[..., T]]] = {
     "pick_along": lambda a, indices, axis: torch.gather(a, axis, torch.from_numpy(indices)),
     "batch_norm": _batch_norm,
     "layer_norm": _layer_norm,
-    "dropout": lambda x, kept, p: x * torch.from_numpy(kept) / (1 - p),
+    "dropout": lambda x, keep, p: x * torch.from_numpy(keep) / (1 - p),
     "causal_attention": _attend,
     "causal_conv1d": _convolve,
     "rnn": _through_time(torch.rnn_tanh),

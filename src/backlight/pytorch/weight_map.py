@@ -1,4 +1,4 @@
-"""Which parameter or buffer of a twin is which of ours, and what goes from one to the other."""
+"""Which parameter or buffer of a PyTorch model is which of ours, and copies from one to the other."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ class Link:
 
     Attributes:
         ours: its dotted name in our module.
-        theirs: its dotted name in the twin.
-        transposed: whether the twin keeps it transposed, as PyTorch's Linear does.
+        theirs: its dotted name in the PyTorch model.
+        transposed: whether PyTorch keeps it transposed, as its Linear does.
     """
 
     ours: str
@@ -24,67 +24,69 @@ class Link:
     transposed: bool
 
     def to_ours(self, tensor: torch.Tensor) -> Array:
-        """Return a copy of a parameter, buffer or gradient of the twin, in our layout."""
+        """Return a copy of a parameter, buffer or gradient of the PyTorch model, in our layout."""
         theirs: Array = tensor.detach().cpu().numpy()
         return np.array(theirs.T if self.transposed else theirs, order="C")
 
     def to_theirs(self, array: Array) -> torch.Tensor:
-        """Return a copy of a parameter, buffer or gradient of ours, in the twin's layout."""
+        """Return a copy of a parameter, buffer or gradient of ours, in PyTorch's layout."""
         return torch.from_numpy(np.array(array.T if self.transposed else array, order="C"))
 
 
-def remember(twin: torch.nn.Module, links: tuple[Link, ...]) -> None:
-    """Keep the links with the twin; a deep copy of it has them too."""
-    twin.backlight_links = links  # type: ignore[assignment]  # torch types attributes as tensors and modules
+def remember(model: torch.nn.Module, links: tuple[Link, ...]) -> None:
+    """Store the links in the model; a deep copy of it has them too."""
+    model.backlight_links = links  # type: ignore[assignment]  # torch types attributes as tensors and modules
 
 
-def weight_map(twin: torch.nn.Module) -> tuple[Link, ...]:
-    """Return the links of a twin, in the order of our parameters and then of our buffers.
+def weight_map(model: torch.nn.Module) -> tuple[Link, ...]:
+    """Return the links of a PyTorch model, in the order of our parameters and then of our buffers.
 
     Raises:
         ConfigError: a module that `to_torch` did not make.
     """
-    links = vars(twin).get("backlight_links")
+    links = vars(model).get("backlight_links")
     if links is None:
-        raise ConfigError(f"only what to_torch() returned knows our names; got a {type(twin).__name__} without them.")
+        raise ConfigError(f"only what to_torch() returned knows our names; got a {type(model).__name__} without them.")
     return links  # type: ignore[no-any-return]
 
 
-def tensors_of(twin: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return the twin's own parameters and buffers by its names, also those that have no link."""
-    return {**dict(twin.named_parameters()), **dict(twin.named_buffers())}
+def tensors_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the model's parameters and buffers by PyTorch's names, including those that have no link."""
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
-def copy_weights(ours: Module, twin: torch.nn.Module) -> None:
-    """Overwrite the twin's weights and buffers with ours, in the twin's dtype and on its device.
+def copy_weights(ours: Module, model: torch.nn.Module) -> None:
+    """Overwrite a PyTorch model's weights and buffers with ours, in its dtype and on its device.
 
     Raises:
-        ConfigError: the twin is of a module with other parameters, by name or by shape.
+        ConfigError: the model was made from a module with other parameters, by name or by shape.
     """
-    theirs = tensors_of(twin)
-    links = weight_map(twin)
+    theirs = tensors_of(model)
+    links = weight_map(model)
     state = ours.state_dict()
     wanted = {link.ours: link.to_ours(theirs[link.theirs]).shape for link in links}
     given = {name: array.shape for name, array in state.items()}
     if wanted != given:
         odd = sorted({name for name, _ in wanted.items() ^ given.items()})
-        raise ConfigError(f"weights can only go to a module's own twin; these differ: {', '.join(odd)}.")
+        raise ConfigError(
+            f"weights can only be copied to what to_torch() made of the same model; these differ: {', '.join(odd)}."
+        )
     with torch.no_grad():
         for link in links:
             theirs[link.theirs].copy_(link.to_theirs(state[link.ours]))
 
 
-def weights_of(twin: torch.nn.Module) -> dict[str, Array]:
-    """Return copies of the twin's weights and buffers under our names, in our layout: what `load_state_dict` takes."""
-    theirs = tensors_of(twin)
-    return {link.ours: link.to_ours(theirs[link.theirs]) for link in weight_map(twin)}
+def weights_of(model: torch.nn.Module) -> dict[str, Array]:
+    """Return copies of a PyTorch model's weights and buffers, in our names and layout, for `load_state_dict`."""
+    theirs = tensors_of(model)
+    return {link.ours: link.to_ours(theirs[link.theirs]) for link in weight_map(model)}
 
 
-def gradients_of(twin: torch.nn.Module) -> dict[str, Array]:
-    """Return copies of the twin's gradients under our names and in our layout.
+def gradients_of(model: torch.nn.Module) -> dict[str, Array]:
+    """Return copies of a PyTorch model's gradients under our names and in our layout.
 
     A parameter that no backward pass has reached is not among them.
     """
-    theirs = tensors_of(twin)
-    found = {link: theirs[link.theirs].grad for link in weight_map(twin)}
+    theirs = tensors_of(model)
+    found = {link: theirs[link.theirs].grad for link in weight_map(model)}
     return {link.ours: link.to_ours(grad) for link, grad in found.items() if grad is not None}

@@ -1,35 +1,92 @@
-"""The page itself: one file of HTML that asks nobody for anything, legible on paper, by day and by night."""
+"""The report itself: one file of HTML that loads nothing, legible on paper, by day and by night."""
 
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
-from backlight.health import Diagnosis, Evidence, Finding
+from backlight.figures import FIGURES, NoFigureError
+from backlight.health import Diagnosis, Evidence, Finding, diagnose
 from backlight.health.explained import explained, lessons_on
 from backlight.health.findings import number
 from backlight.health.text import details, summary
-from backlight.report.pictures import Drawing
 from backlight.report.style import STYLE
+from backlight.runs.atomic import write_atomically
+from backlight.watch.records import Measurements
 
 _NAMES = 12
 """How many names of layers or parameters a finding shows."""
 
 
+def report(measured: Measurements, *, title: str, facts: Sequence[tuple[str, str]] = ()) -> str:
+    """Return the health report of a watched or examined network as one page of HTML, with all its figures.
+
+    Args:
+        measured: what was measured, by a watcher or by `examine`; of a network of ours or of PyTorch's.
+        title: what to call the network.
+        facts: more about it, as pairs of what and how much.
+    """
+    known = [
+        ("network", measured.model),
+        ("parameters' tensors", f"{len(measured.parameters):,}"),
+        ("steps", f"{measured.total_steps:,}"),
+        ("recorded", f"{len(measured.steps):,}"),
+    ]
+    return html_page(diagnose(measured), figure_images(measured), title=title, facts=[*facts, *known])
+
+
+def write_report(measured: Measurements, path: Path, *, title: str, facts: Sequence[tuple[str, str]] = ()) -> None:
+    """Write `report` to a file; an old one is replaced in one step.
+
+    Raises:
+        RunError: the disk refuses.
+    """
+    write_atomically(path, report(measured, title=title, facts=facts).encode())
+
+
+@dataclass(frozen=True)
+class FigureImages:
+    """A figure as the bytes of two PNG files.
+
+    Attributes:
+        about: what it shows, in a line.
+        light: dark on light.
+        dark: light on dark.
+    """
+
+    about: str
+    light: bytes
+    dark: bytes
+
+
+def figure_images(measured: Measurements) -> dict[str, FigureImages]:
+    """Return by name every figure that can be drawn from the measurements, in the order of the lectures."""
+    drawn = {}
+    for name, spec in FIGURES.items():
+        try:
+            figure = spec.of(measured)
+        except NoFigureError:  # a net without tanh has no saturation, and so on: what there is, is shown
+            continue
+        drawn[name] = FigureImages(spec.about, figure.to_bytes(), figure.to_bytes(dark=True))
+    return drawn
+
+
 def html_page(
-    diagnosis: Diagnosis, drawings: Mapping[str, Drawing], *, title: str, facts: Sequence[tuple[str, str]] = ()
+    diagnosis: Diagnosis, images: Mapping[str, FigureImages], *, title: str, facts: Sequence[tuple[str, str]] = ()
 ) -> str:
     """Return a diagnosis as a self-contained page.
 
     Args:
         diagnosis: what was found.
-        drawings: pictures by name; each stands once, with the first finding that it bears on.
+        images: figures by name; each stands once, with the first finding that it bears on.
         title: whose diagnosis it is.
         facts: more about it, as pairs of what and how much.
     """
-    left = dict(drawings)
+    left = dict(images)
     findings = "\n".join(_finding(place, one, left) for place, one in enumerate(diagnosis.findings, 1))
-    others = "\n".join(_figure(name, drawing) for name, drawing in left.items())
+    others = "\n".join(_figure(name, image) for name, image in left.items())
     return _PAGE.format(
         title=escape(title),
         style=STYLE,
@@ -37,7 +94,7 @@ def html_page(
         verdict="well" if not diagnosis.findings else "ill",
         summary=escape(summary(diagnosis)),
         findings=findings,
-        others=f"<h2>{'Further pictures' if findings else 'Pictures'}</h2>\n{others}" if others else "",
+        others=f"<h2>{'Further figures' if findings else 'Figures'}</h2>\n{others}" if others else "",
         checked="".join(f"<p>{escape(label)}: {escape(names)}.</p>\n" for label, names in details(diagnosis)),
     )
 
@@ -78,8 +135,8 @@ def _facts(facts: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="facts">{cells}</dl>' if cells else ""
 
 
-def _finding(place: int, finding: Finding, left: dict[str, Drawing]) -> str:
-    """Return a finding with its pictures, which are taken out of `left`."""
+def _finding(place: int, finding: Finding, left: dict[str, FigureImages]) -> str:
+    """Return a finding with its figures, which are taken out of `left`."""
     names = [name for name in finding.figures if name in left]
     shown = "\n".join(_figure(name, left.pop(name)) for name in names)
     more = len(finding.where) - _NAMES
@@ -130,12 +187,12 @@ def _measured(evidence: Evidence) -> str:
     return number(evidence.value) + unit
 
 
-def _figure(name: str, drawing: Drawing) -> str:
-    about = escape(drawing.about)
-    return f"""<figure id="picture-{escape(name)}">
+def _figure(name: str, image: FigureImages) -> str:
+    about = escape(image.about)
+    return f"""<figure id="figure-{escape(name)}">
 <picture>
-<source media="(prefers-color-scheme: dark)" srcset="{_data(drawing.dark)}">
-<img src="{_data(drawing.light)}" alt="{about}">
+<source media="(prefers-color-scheme: dark)" srcset="{_data(image.dark)}">
+<img src="{_data(image.light)}" alt="{about}">
 </picture>
 <figcaption>{about[:1].upper()}{about[1:]}</figcaption>
 </figure>"""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,13 +45,13 @@ DOWNLOADS = {
 }
 
 
-def read_download(name: str) -> bytes:
-    """Return a corpus of `DOWNLOADS`: from the folder that BACKLIGHT_DATA names if it is there, else downloaded.
+def read_download(name: str, known: Mapping[str, Download] = DOWNLOADS) -> bytes:
+    """Return a known file: from the folder that BACKLIGHT_DATA names if it is there, else downloaded.
 
     Raises:
         DataError: the folder is none, the file there is another one, or the download failed.
     """
-    download = DOWNLOADS[name]
+    download = known[name]
     folder = os.environ.get(FOLDER_VARIABLE)
     if not folder:
         return _fetch(name, download)
@@ -69,7 +70,7 @@ def _verified(path: Path, name: str, download: Download) -> bytes:
     if given not in {download.sha256, *download.also_sha256}:
         raise DataError(
             f"{name} must have sha256 {download.sha256}; {str(path)!r} has {given}."
-            f" Fetch it again from {download.url}, or train on the file by its path."
+            f" Fetch it again from {download.url}, or name your own file by its path."
         )
     return content
 

@@ -1,16 +1,16 @@
-"""PyTorch's names for what the lectures use, on Backlight's own tensors: lecture code runs with one line changed.
+"""PyTorch's names for what lectures 2 to 6 use, on Backlight's own tensors: their code runs with one line changed.
 
     import backlight.torchlike as torch
     import backlight.torchlike.nn.functional as F
 
 From the same seed the random numbers are PyTorch's own, so a network starts from the same weights and spells the same
 names. Where this differs: a shape is a plain tuple, a dtype is NumPy's, `Tensor([1, 2])` keeps integers, and mistakes
-raise the errors of `backlight.core`. A name that is not here says so and names the nearest.
+raise the errors of `backlight.core`. For a name that is not here, the error says what to use instead.
 """
 
 from backlight.autograd import Tensor, cat, no_grad, stack, where
+from backlight.core import missing
 from backlight.torchlike import cuda, nn
-from backlight.torchlike._missing import names_of
 from backlight.torchlike._new import Size
 from backlight.torchlike.creation import (
     arange,
@@ -116,4 +116,4 @@ __all__ = [
     "where", "zeros", "zeros_like",
 ]  # fmt: skip
 
-__getattr__ = names_of(__name__, __all__)
+__getattr__ = missing.names_of("torch", __all__, missing.TORCH)

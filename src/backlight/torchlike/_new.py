@@ -1,13 +1,16 @@
-"""How every function that makes a tensor reads its shape, its device and its settings."""
+"""How every function that makes a tensor reads its shape, dtype, device, generator and numbers."""
 
 from collections.abc import Sequence
 from operator import index
 from typing import Any, SupportsIndex
 
+import numpy as np
 from numpy.typing import DTypeLike
 
 from backlight.autograd import Tensor
-from backlight.core import Array, ConfigError, ShapeError
+from backlight.autograd.tensor_base import as_dtype
+from backlight.core import Array, ConfigError, OperandError, ShapeError
+from backlight.core.arguments import LARGEST, is_number, shown
 
 Size = tuple[int, ...]
 """What `Tensor.shape` is."""
@@ -15,8 +18,10 @@ Size = tuple[int, ...]
 
 def new_tensor(array: Array, *, requires_grad: bool = False, device: str | None = None) -> Tensor:
     """Return a tensor on this array. Raises ConfigError for a device other than the CPU."""
-    if device not in {None, "cpu"}:
-        raise ConfigError(f"tensors live on the CPU only; got device={device!r}. Use device='cpu', or leave it out.")
+    if not (device is None or (isinstance(device, str) and device == "cpu")):
+        raise ConfigError(
+            f"tensors live on the CPU only; got device={shown(device)}. Use device='cpu', or leave it out."
+        )
     return Tensor(array, requires_grad=requires_grad)
 
 
@@ -26,7 +31,7 @@ def shape_from(
     """Return the shape that was given as `f(2, 3)`, `f((2, 3))` or `f(size=(2, 3))`.
 
     Raises:
-        ShapeError: a length that is negative or not an integer.
+        ShapeError: a length that is negative, not an integer, or beyond any memory.
     """
     given: Any = lengths if size is None else size
     if isinstance(given, tuple) and len(given) == 1 and isinstance(given[0], Sequence):
@@ -34,12 +39,35 @@ def shape_from(
     try:
         shape = tuple(index(length) for length in given) if isinstance(given, Sequence) else (index(given),)
     except TypeError:
-        raise ShapeError(f"a shape is made of whole numbers; got {given!r}. Use int() or // for the lengths.") from None
+        raise ShapeError(
+            f"a shape is made of whole numbers; got {shown(given)}. Use int() or // for the lengths."
+        ) from None
     if any(length < 0 for length in shape):
         raise ShapeError(f"a new tensor needs lengths of 0 or more; got shape {shape}. Only view() works out a -1.")
+    if any(length > LARGEST for length in shape):
+        raise ShapeError(f"a new tensor must fit into memory; got shape {shown(shape)}.")
     return shape
 
 
-def dtype_or(dtype: DTypeLike | None, default: DTypeLike) -> DTypeLike:
-    """Return the default where no dtype was given."""
-    return default if dtype is None else dtype
+def dtype_or(dtype: DTypeLike | None, default: DTypeLike) -> np.dtype[Any]:
+    """Return the dtype that was given, or the default. Raises OperandError for one that is not of numbers."""
+    return as_dtype(default if dtype is None else dtype)
+
+
+def whole(name: str, given: Any) -> int:
+    """Return a whole number that may be a tensor's. Raises OperandError for anything else."""
+    try:
+        return int(index(given))
+    except (TypeError, ValueError):
+        raise OperandError(f"{name} must be a whole number; got {shown(given)}.") from None
+
+
+def real(name: str, given: Any) -> float:
+    """Return a number that may be a tensor's. Raises OperandError for anything else."""
+    number = given.item() if isinstance(given, Tensor) else given
+    if not is_number(number):
+        raise OperandError(f"{name} must be a number; got {shown(given)}.")
+    try:
+        return float(number)
+    except OverflowError:
+        raise OperandError(f"{name} must be at most 1.8e308; got {shown(given)}.") from None

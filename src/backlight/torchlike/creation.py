@@ -4,15 +4,17 @@ Everywhere `dtype` is NumPy's or one of `backlight.torchlike.dtypes`, `requires_
 may be "cpu" only.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from backlight.autograd import Tensor, as_array
-from backlight.core import Array, ConfigError
+from backlight.core import Array, ConfigError, ShapeError
+from backlight.core.arguments import LARGEST, shown
 from backlight.torchlike._fused import fma32, fma64
-from backlight.torchlike._new import dtype_or, new_tensor, shape_from
+from backlight.torchlike._new import dtype_or, new_tensor, real, shape_from, whole
 
 
 def tensor(
@@ -54,7 +56,7 @@ def zeros(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return zeros, float32 unless told otherwise. Raises ShapeError for a negative length."""
+    """Return zeros, float32 by default. Raises ShapeError for a negative length."""
     array = np.zeros(shape_from(lengths, size), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
@@ -66,7 +68,7 @@ def ones(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return ones, float32 unless told otherwise. Raises ShapeError for a negative length."""
+    """Return ones, float32 by default. Raises ShapeError for a negative length."""
     array = np.ones(shape_from(lengths, size), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
@@ -91,8 +93,11 @@ def full(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return one number everywhere: int64 for an int, float32 for a float, bool for a bool, unless told otherwise."""
-    array = np.full(shape_from((), size), as_array(fill_value, dtype))
+    """Return one number everywhere: int64 for an int, float32 for a float, bool for a bool, by default."""
+    number = as_array(fill_value, dtype)
+    if number.ndim:
+        raise ShapeError(f"full takes one number; got one of shape {number.shape}.")
+    array = np.full(shape_from((), size), number)
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
 
@@ -106,30 +111,34 @@ def eye(
 ) -> Tensor:
     """Return an (n, m) matrix, or (n, n), with ones on the diagonal and zeros elsewhere."""
     rows, columns = shape_from((n, n if m is None else m))
-    array = np.eye(rows, columns, dtype=np.dtype(dtype_or(dtype, np.float32)))
+    array = np.eye(rows, columns, dtype=dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
 
 def zeros_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return zeros in a tensor's shape and dtype."""
-    return zeros(size=input.shape, dtype=dtype_or(dtype, input.dtype), requires_grad=requires_grad)
+    like = as_array(input)
+    return zeros(size=like.shape, dtype=dtype_or(dtype, like.dtype), requires_grad=requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return ones in a tensor's shape and dtype."""
-    return ones(size=input.shape, dtype=dtype_or(dtype, input.dtype), requires_grad=requires_grad)
+    like = as_array(input)
+    return ones(size=like.shape, dtype=dtype_or(dtype, like.dtype), requires_grad=requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
     """Return whatever numbers the memory holds, in a tensor's shape and dtype."""
-    return empty(size=input.shape, dtype=dtype_or(dtype, input.dtype), requires_grad=requires_grad)
+    like = as_array(input)
+    return empty(size=like.shape, dtype=dtype_or(dtype, like.dtype), requires_grad=requires_grad)
 
 
 def full_like(
     input: Tensor, fill_value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
     """Return one number everywhere, in a tensor's shape and dtype."""
-    return full(input.shape, fill_value, dtype=dtype_or(dtype, input.dtype), requires_grad=requires_grad)
+    like = as_array(input)
+    return full(like.shape, fill_value, dtype=dtype_or(dtype, like.dtype), requires_grad=requires_grad)
 
 
 def arange(
@@ -148,13 +157,17 @@ def arange(
     """
     bounds = (0, start, step) if end is None else (start, end, step)
     first, last, stride = (bound.item() if isinstance(bound, Tensor | np.generic) else bound for bound in bounds)
+    if not all(map(math.isfinite, (real("a bound of arange", one) for one in (first, last, stride)))):
+        raise ConfigError(f"arange needs finite bounds; got arange({first}, {last}, {stride}).")
     if stride == 0 or (last - first) / stride < 0:
         raise ConfigError(
             f"arange needs a step that leads from start to end; got arange({first}, {last}, {stride}). Change its sign."
         )
-    whole = all(isinstance(bound, int) for bound in (first, last, stride))
+    if (last - first) / stride > LARGEST:
+        raise ShapeError(f"a new tensor must fit into memory; got {shown((last - first) / stride)} numbers.")
+    integers = all(isinstance(bound, int) for bound in (first, last, stride))
     array = np.arange(first, last, stride)
-    kind = dtype_or(dtype, np.int64 if whole else np.float32)
+    kind = dtype_or(dtype, np.int64 if integers else np.float32)
     return new_tensor(array.astype(kind), requires_grad=requires_grad, device=device)
 
 
@@ -167,12 +180,15 @@ def linspace(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return `steps` evenly spaced numbers from `start` to `end`, both included; float32 unless told otherwise.
+    """Return `steps` evenly spaced numbers from `start` to `end`, both included; float32 by default.
 
     Counted from the start in the first half and from the end in the second, each number rounded once, as in PyTorch.
     Raises ConfigError for a negative `steps`, or a dtype other than float32 and float64.
     """
-    kind = np.dtype(dtype_or(dtype, np.float32))
+    kind, steps = dtype_or(dtype, np.float32), whole("steps", steps)
+    start, end = real("start", start), real("end", end)
+    if steps > LARGEST:
+        raise ShapeError(f"a new tensor must fit into memory; got {shown(steps)} steps.")
     if steps < 0 or kind not in {np.dtype(np.float32), np.dtype(np.float64)}:
         raise ConfigError(f"linspace needs steps >= 0 and a floating dtype; got steps={steps}, dtype={kind}.")
     array = _spaced32(start, end, steps) if kind == np.float32 else _spaced64(start, end, steps)

@@ -7,17 +7,19 @@ cpu/MultinomialKernel.cpp.
 """
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from backlight.autograd.tensor_base import as_dtype
+from backlight.core.arguments import LARGEST, shown
 from backlight.core.arrays import Array, FloatArray
 from backlight.core.errors import ConfigError, ShapeError
 from backlight.torchlike._box_muller import blocks_float32, blocks_float64, c_library, one_by_one
 from backlight.torchlike._fused import fma32, fma64
+from backlight.torchlike._new import real, shape_from, whole
 from backlight.torchlike.generator import Generator
 
 Shape = SupportsIndex | Sequence[SupportsIndex]
@@ -69,6 +71,7 @@ def normal(mean: float, std: float, shape: Shape, generator: Generator, dtype: D
         ShapeError: a negative size.
         ConfigError: std is negative or nan, or another dtype.
     """
+    mean, std = real("mean", mean), real("std", std)
     if not std >= 0:
         raise ConfigError(
             f"normal needs std >= 0; got std={std}. Give the standard deviation, not a variance or a logarithm."
@@ -102,13 +105,16 @@ def randint(low: int, high: int, shape: Shape, generator: Generator, dtype: DTyp
         ShapeError: a negative size.
         ConfigError: low >= high, or the dtype cannot hold the range.
     """
-    low, high = operator.index(low), operator.index(high)
+    low, high = whole("low", low), whole("high", high)
+    dtype = as_dtype(dtype)
     if low >= high:
-        raise ConfigError(f"randint needs low < high; got low={low}, high={high}. `high` itself is never drawn.")
-    least, greatest = _exact_integers(np.dtype(dtype))
+        raise ConfigError(
+            f"randint needs low < high; got low={shown(low)}, high={shown(high)}. `high` itself is never drawn."
+        )
+    least, greatest = _exact_integers(dtype)
     if low < least or high - 1 > greatest or high > np.iinfo(np.int64).max:
         raise ConfigError(
-            f"randint cannot hold [{low}, {high}) in {np.dtype(dtype)}. Choose a wider dtype or a smaller range."
+            f"randint cannot hold [{shown(low)}, {shown(high)}) in {dtype}. Choose a wider dtype or a smaller range."
         )
     size = _checked_shape(shape)
     count, span = math.prod(size), high - low
@@ -127,9 +133,9 @@ def randperm(n: int, generator: Generator) -> Indices:
     Shape: (n,)
     Raises: ConfigError: n is negative or too large.
     """
-    n = operator.index(n)
+    n = whole("n", n)
     if not 0 <= n < _PERMUTATION_LIMIT:
-        raise ConfigError(f"randperm needs 0 <= n < {_PERMUTATION_LIMIT}; got n={n}. Shuffle fewer items.")
+        raise ConfigError(f"randperm needs 0 <= n < {_PERMUTATION_LIMIT}; got n={shown(n)}. Shuffle fewer items.")
     tails = np.arange(n, 1, -1, dtype=np.uint64)
     swaps = (generator.random32(len(tails)) % tails).tolist()
     order = list(range(n))
@@ -159,7 +165,7 @@ def multinomial(probs: FloatArray, num_samples: int, replacement: bool, generato
         ConfigError: weights that are negative, not finite or all zero in a row, not of a floating type, or without
             replacement fewer that are not zero than draws; num_samples < 1.
     """
-    probs, num_samples = np.asarray(probs), operator.index(num_samples)
+    probs, num_samples = np.asarray(probs), whole("num_samples", num_samples)
     _check_weights(probs, num_samples, replacement)
     if probs.size == 0:
         return np.empty((*probs.shape[:-1], num_samples), np.int64)
@@ -260,15 +266,14 @@ def _exact_integers(kind: np.dtype[Any]) -> tuple[int, int]:
 
 
 def _checked_shape(shape: Shape) -> tuple[int, ...]:
-    sizes = shape if isinstance(shape, Sequence) else (shape,)
-    size = tuple(operator.index(length) for length in sizes)
-    if any(length < 0 for length in size):
-        raise ShapeError(f"random numbers need sizes of 0 or more; got shape {size}. Is a size computed as -1?")
+    size = shape_from((), shape)
+    if math.prod(size) > LARGEST:
+        raise ShapeError(f"random numbers must fit into memory; got shape {size}.")
     return size
 
 
 def _checked_float(dtype: DTypeLike, name: str) -> np.dtype[Any]:
-    kind = np.dtype(dtype)
+    kind = as_dtype(dtype)
     if kind not in {np.dtype(np.float32), np.dtype(np.float64)}:
         raise ConfigError(f"{name} draws float32 or float64; got dtype={kind}. Draw float32 and convert it.")
     return kind

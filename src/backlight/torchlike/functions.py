@@ -7,8 +7,9 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 import numpy as np
 
 from backlight.autograd import Tensor, as_array, as_tensor
+from backlight.autograd.op import BROADCAST
 from backlight.autograd.tensor_base import Operand
-from backlight.core import ConfigError
+from backlight.core import ConfigError, ShapeError
 from backlight.torchlike._new import new_tensor
 
 P = ParamSpec("P")
@@ -74,13 +75,16 @@ def matmul(input: Operand, other: Operand) -> Tensor:
 
 def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Return where |input - other| <= atol + rtol |other|."""
-    near = np.isclose(as_array(input), as_array(other), rtol=rtol, atol=atol, equal_nan=equal_nan)
-    return new_tensor(np.asarray(near))
+    a, b = as_array(input), as_array(other)
+    try:
+        return new_tensor(np.asarray(np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)))
+    except ValueError:
+        raise ShapeError(f"a comparison needs shapes that fit: {BROADCAST}; got {a.shape} and {b.shape}.") from None
 
 
 def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Return whether |input - other| <= atol + rtol |other| everywhere."""
-    return bool(np.allclose(as_array(input), as_array(other), rtol=rtol, atol=atol, equal_nan=equal_nan))
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 def equal(input: Any, other: Any) -> bool:
@@ -119,5 +123,8 @@ def histogram(
     if range is None and isinstance(bins, int) and not np.isfinite(numbers).all():
         raise ConfigError("histogram needs finite numbers; got nan or infinity. Give range=(low, high).")
     edges = bins if isinstance(bins, int) else as_array(bins)
-    hist, bin_edges = np.histogram(numbers, edges, range, density=density)
+    try:
+        hist, bin_edges = np.histogram(numbers, edges, range, density=density)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"histogram needs a number of bins, or their edges from left to right: {error}.") from error
     return Histogram(new_tensor(hist.astype(numbers.dtype)), new_tensor(bin_edges.astype(numbers.dtype)))

@@ -1,4 +1,4 @@
-"""The source of chance that gives the raw numbers of PyTorch's CPU generator: a Mersenne Twister, MT19937."""
+"""The random generator that gives the raw numbers of PyTorch's CPU generator: a Mersenne Twister, MT19937."""
 
 import secrets
 from typing import Any, Self
@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from backlight.core.arguments import shown
 from backlight.core.errors import ConfigError
 
 DEFAULT_SEED = 67280421310721  # PyTorch's default_rng_seed
@@ -30,8 +31,8 @@ class Generator:
     """
 
     def __init__(self, device: str = "cpu") -> None:
-        if device != "cpu":
-            raise ConfigError(f"Generator runs on the CPU only; got device={device!r}. Leave the device out.")
+        if not (isinstance(device, str) and device == "cpu"):
+            raise ConfigError(f"Generator runs on the CPU only; got device={shown(device)}. Leave the device out.")
         self.device = device
         self.next_normal: float | None = None
         self._twister = np.random.MT19937(0)
@@ -51,9 +52,9 @@ class Generator:
         Raises: ConfigError: not an integer, or outside that range.
         """
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-            raise ConfigError(f"manual_seed takes an integer; got {seed!r}. Give a whole number such as 42.")
+            raise ConfigError(f"manual_seed takes an integer; got {shown(seed)}. Give a whole number such as 42.")
         if not -(2**63) <= seed < 2**64:
-            raise ConfigError(f"manual_seed takes -2**63 <= seed < 2**64; got {seed}. Give a smaller seed.")
+            raise ConfigError(f"manual_seed takes -2**63 <= seed < 2**64; got {shown(seed)}. Give a smaller seed.")
         self._seed = int(seed) % 2**64
         self._load(_seeded_words(self._seed % 2**32), _WORDS)
         self.next_normal = None

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from backlight.autograd import Tensor, as_array
-from backlight.core import ConfigError
+from backlight.core import ConfigError, OperandError
+from backlight.core.arguments import shown
 from backlight.torchlike import distributions
 from backlight.torchlike._new import dtype_or, new_tensor, shape_from
 from backlight.torchlike.generator import Generator
@@ -35,7 +36,11 @@ def initial_seed() -> int:
 
 
 def _source(generator: Generator | None) -> Generator:
-    return default_generator if generator is None else generator
+    if generator is None:
+        return default_generator
+    if not isinstance(generator, Generator):
+        raise OperandError(f"generator must be a torch.Generator; got {shown(generator)}.")
+    return generator
 
 
 def rand(
@@ -66,12 +71,14 @@ def randn(
 
 def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: DTypeLike | None = None) -> Tensor:
     """Return uniform numbers from [0, 1) in a tensor's shape and dtype."""
-    return rand(size=input.shape, generator=generator, dtype=dtype_or(dtype, input.dtype))
+    like = as_array(input)
+    return rand(size=like.shape, generator=generator, dtype=dtype_or(dtype, like.dtype))
 
 
 def randn_like(input: Tensor, *, generator: Generator | None = None, dtype: DTypeLike | None = None) -> Tensor:
     """Return normal numbers in a tensor's shape and dtype."""
-    return randn(size=input.shape, generator=generator, dtype=dtype_or(dtype, input.dtype))
+    like = as_array(input)
+    return randn(size=like.shape, generator=generator, dtype=dtype_or(dtype, like.dtype))
 
 
 def normal(
@@ -90,7 +97,7 @@ def normal(
         std: likewise; where both are tensors, their shapes are broadcast.
         size: the shape, if neither is a tensor.
         generator: moved on as PyTorch moves its own.
-        dtype: float32 unless told otherwise.
+        dtype: float32 by default.
         device: "cpu" or nothing.
 
     Raises:
@@ -119,7 +126,7 @@ def randint(
     dtype: DTypeLike | None = None,
     device: str | None = None,
 ) -> Tensor:
-    """Return whole numbers from low to high - 1, int64 unless told otherwise: `randint([low,] high, size)`.
+    """Return whole numbers from low to high - 1, int64 by default: `randint([low,] high, size)`.
 
     Raises:
         ConfigError: `low` is not below `high`.

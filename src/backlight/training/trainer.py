@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from backlight.core import Array, BacklightError, Batch, FloatArray, RunError
 from backlight.core.settings import from_json
 from backlight.models.neural import NeuralModel
+from backlight.nn import former_names
 from backlight.optim import clip_grad_norm, update_ema
 from backlight.runs import RunStore
 from backlight.text import Dataset
@@ -279,7 +280,9 @@ class Trainer:
         state = from_json(_State, facts)
         if not 0 <= state.step <= self.config.steps:
             raise RunError(f"its step is {state.step}, of {self.config.steps}")
-        arrays = {RENAMED_ARRAYS.get(name, name): array for name, array in arrays.items()}
+        buffers = {f"buffer.{former}": f"buffer.{name}" for former, name in former_names(self.model).items()}
+        renamed = RENAMED_ARRAYS | buffers
+        arrays = {renamed.get(name, name): array for name, array in arrays.items()}
         own = {"parameters": self._flat.data}
         if self._ema is not None:
             own["ema"] = self._ema

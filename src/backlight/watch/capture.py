@@ -52,6 +52,7 @@ class Capture:
         self._removers: list[Remove] = []
         self._functions: Any = None  # the open block that shows calls of functions
         self._functions_known = False
+        self._error: Exception | None = None  # what went wrong when a function was called
         self.structure_known = False
         self.without_gradients = False
         self.wanted = Wanted()
@@ -123,6 +124,10 @@ class Capture:
         if self._functions is not None:
             block, self._functions = self._functions, None
             block.__exit__(None, None, None)
+        error, self._error = self._error, None
+        if error is not None:
+            self.failed(error)
+            return
         self._functions_known = self._functions_known or bool(self.calls)
         self._settle()
         self._latest = None
@@ -157,10 +162,12 @@ class Capture:
         self._add(Call(layer, tensor, (), module.training, adapter.version(tensor), self.number), args)
 
     def _on_function(self, name: str, args: tuple[Any, ...], settings: Mapping[str, Any], output: Any) -> None:
+        if self._error is not None:
+            return
         try:
             self._take_function(name, args, settings, output)
         except Exception as error:  # noqa: BLE001  (it is shown as "not measured")
-            self.failed(error)
+            self._error = error  # until the pass ends: what watches functions cannot be taken off in one of their calls
 
     def _take_function(self, name: str, args: tuple[Any, ...], settings: Mapping[str, Any], output: Any) -> None:
         if not self._is_wanted() or self.adapter.why_not_measured(output) is not None:

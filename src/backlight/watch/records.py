@@ -421,7 +421,12 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossPoint:
-    """The loss of one minibatch, or the mean of those since the point before once a run is long."""
+    """The loss of one minibatch, or in a long run the mean since the point before.
+
+    Attributes:
+        step: how many steps had been taken before it.
+        loss: as it was reported.
+    """
 
     step: int
     loss: float
@@ -429,7 +434,13 @@ class LossPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationPoint:
-    """Losses in evaluation mode after `step` steps. `train` is None where it was not reported."""
+    """Losses in evaluation mode.
+
+    Attributes:
+        step: how many steps had been taken.
+        dev: on held-out data.
+        train: on training data; None if it was not reported.
+    """
 
     step: int
     dev: float

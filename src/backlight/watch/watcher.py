@@ -271,7 +271,8 @@ class Watcher:
         if self._busy or not self._recording or not self.adapter.is_recording() or self.adapter.is_transformed():
             return
         self._capture.end_pass()
-        self._passes.take_output(output, self._on_gradient)
+        if self._recording:  # nothing has gone wrong in the pass
+            self._passes.take_output(output, self._on_gradient)
 
     @_harmless
     def _on_gradient(self, place: int, is_first: bool, gradient: Any) -> None:

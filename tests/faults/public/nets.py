@@ -12,6 +12,13 @@ def mlp(features: int = 20, out: int = 5, width: int = 64, *more: nn.Module) -> 
     )
 
 
+def values(features: int, actions: int, width: int = 32) -> nn.Sequential:
+    """Return a small net of tanh units, for a few states that are told apart by single ones."""
+    return nn.Sequential(
+        nn.Linear(features, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, actions)
+    )
+
+
 def cnn(kinds: int = 4, channels: int = 1, width: int = 16) -> nn.Sequential:
     """Return two convolutions, a mean over the picture and a linear layer."""
     return nn.Sequential(

@@ -1,15 +1,18 @@
 """Compiled kernels compute what the graph computes, at every level of processor and at every awkward size."""
 
 import ctypes
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from backlight.autograd import OPS, Tensor, apply, cross_entropy, embed, linear, ops
 from backlight.autograd.flat import FlatParameters
-from backlight.autograd.native import Program, UnsuitableError, library
+from backlight.autograd.native import Program, UnsuitableError, emitting, library
 from backlight.autograd.native.building import LIBRARY
 from backlight.autograd.native.library import kernels
+from backlight.autograd.native.lowering import LOWERINGS
 from backlight.autograd.ops.attention import PackedIndex
 from backlight.autograd.ops.normalisation import Running
 from backlight.core import ConfigError, GraphError
@@ -114,7 +117,7 @@ def test_attention_and_dropout(B, T, heads, D, p, rng):
     C = heads * D
     table, qkv, last = weights = parameters(rng, (5, C), (C, 3 * C), (C, 5))
     chance = np.random.default_rng(3)
-    dropped = {"kept": chance, "p": p} if p else {}
+    dropped = {"keep": chance, "p": p} if p else {}
 
     def loss_of(ids, targets):
         x = embed(ids, table)
@@ -136,7 +139,7 @@ def ragged(rng, lengths, T):
 def test_sequences_of_unequal_length_in_any_number(p, rng):
     table, qkv, gain, bias, last = weights = parameters(rng, (5, 6), (6, 18), (6,), (6,), (6, 5))
     chance = np.random.default_rng(3)
-    dropped = {"kept": chance, "p": p} if p else {}
+    dropped = {"keep": chance, "p": p} if p else {}
 
     def loss_of(ids, places, targets):
         x = apply(ops.LayerNorm, embed(ids, table), gain, bias)
@@ -241,7 +244,7 @@ def test_a_sequence_with_a_gap_is_refused(rng):
         lambda x, last: x @ last.t(),
         lambda x, last: x @ last.view(3, 5),
         lambda x, last: (x + x[:1]) @ last,
-        lambda x, last: apply(ops.Dropout, x, kept=np.ones(x.shape, bool), p=0.5) @ last,
+        lambda x, last: apply(ops.Dropout, x, keep=np.ones(x.shape, bool), p=0.5) @ last,
     ],
     ids=["exp", "mul", "transpose", "view of a parameter", "repeated row", "given mask"],
 )
@@ -266,4 +269,24 @@ def test_other_numbers_than_float32_are_left_to_numpy(rng):
     FlatParameters.of([table])
     ids = np.arange(5)
     with pytest.raises(UnsuitableError, match="float32"):
+        Program(cross_entropy(embed(ids, table), ids), (ids, ids))
+
+
+def test_the_table_of_kernels_is_what_the_lowerings_emit():
+    lowering = Path(emitting.__file__).with_name("lowering.py").read_text(encoding="utf-8")
+    names = library().kernels
+    assert len(set(names)) == len(names) > 20
+    unused = [name for name in names if f'"{name.removesuffix("_back")}"' not in lowering]
+    assert not unused, f"{unused} are in the table of kernels.c, but no lowering in lowering.py emits them"
+    unknown = LOWERINGS.keys() - OPS.keys()
+    assert not unknown, f"{unknown} have a lowering in lowering.py, but there is no such op in autograd/ops"
+
+
+def test_a_kernel_that_is_not_in_the_table_says_where_to_go(monkeypatch, rng):
+    found = library()
+    short = replace(found, kernels=tuple(name for name in found.kernels if name != "embed_back"))
+    monkeypatch.setattr("backlight.autograd.native.program.library", lambda: short)
+    (table,) = parameters(rng, (5, 5))
+    ids = np.arange(5)
+    with pytest.raises(AssertionError, match=r"emits 'embed_back', which is not in the table of kernels\.c; add it"):
         Program(cross_entropy(embed(ids, table), ids), (ids, ids))

@@ -6,12 +6,13 @@ import math
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from backlight.autograd import Node, Tensor, Value
-from backlight.core import BacklightError, DomainError, ShapeError
+from backlight.core import BacklightError, DomainError, OperandError, ShapeError
 
 Number = float | int
 
@@ -290,10 +291,31 @@ def test_a_root_stands_upright_at_0() -> None:
     assert a.grad == math.inf
 
 
-@pytest.mark.parametrize("other", ["x", None, [1.0]])
-def test_what_is_no_number_is_pythons_type_error(other: object) -> None:
-    with pytest.raises(TypeError):
-        Value(1.0) + other  # type: ignore[operator]
+@pytest.mark.parametrize(
+    "other", ["x", "2", None, [1.0], 1j, np.zeros(2), np.array(1.0), Tensor(1.0), Value(1.0)], ids=repr
+)
+def test_what_is_not_one_real_number_is_refused_in_a_line(other: object) -> None:
+    a = Value(1.5)
+    uses: list[Callable[[Any], Any]] = [Value]
+    if not isinstance(other, Value):
+        uses += [a.__add__, a.__rmul__, a.__pow__, a.__rpow__, a.__truediv__]
+    for use in uses:
+        with pytest.raises(OperandError, match="a Value holds one real number; got") as error:
+            use(other)
+        assert isinstance(error.value, TypeError)  # as Python's own numbers raise
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("number", [2, True, np.float32(0.5), np.int64(3), np.float64(0.25)])
+def test_any_real_number_will_do(number: Any) -> None:
+    made = Value(number)
+    assert made.data == number
+    assert isinstance(made.data, (int, float))
+
+
+def test_a_dot_product_takes_lists() -> None:
+    with pytest.raises(OperandError, match="a list of weights and one of inputs; got list and float"):
+        Value.dot([Value(1.0)], 3.0, Value(0.0))  # type: ignore[arg-type]
 
 
 # -- a million nodes ---------------------------------------------------------------------------------------------------

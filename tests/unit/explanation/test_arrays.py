@@ -97,7 +97,7 @@ def test_words(explained: TensorExplanation) -> None:
     said = {step.name: explained.words(place) for place, step in enumerate(explained.steps)}
     assert said["v1"].splitlines()[0] == "matmul makes (5, 4) of x (5, 3), W (3, 4)."
     assert "da = dy bᵀ" in said["v1"].splitlines()
-    assert said["v7"].endswith("v7 is the end, where the walk begins.")
+    assert said["v7"].endswith("v7 is the end, where the backward pass begins.")
     assert said["x"] == "x is given, (5, 3).\nIt needs no gradient, and gets none."
     assert said["b"].startswith("b is what is learnt, (4).\nA gradient of norm ")
     assert " from v6, " in said["v3"]

@@ -54,7 +54,7 @@ def test_the_table_of_lecture_1(neuron: Explanation) -> None:
 
 def test_words(neuron: Explanation) -> None:
     said = {step.name: neuron.words(place) for place, step in enumerate(neuron.steps)}
-    assert said["o"] == "o is the end, where the walk begins: its derivative by itself is 1."
+    assert said["o"] == "o is the end, where the backward pass begins: its derivative by itself is 1."
     assert said["n"] == "tanh squashes: its slope here is 1 - o² = 0.5. From o above comes 1; so n gets 0.5 x 1 = 0.5."
     assert said["x1"] == (
         "A product's slope by one factor is the other factor: w1 = -3. "
@@ -76,10 +76,10 @@ def test_paths_add_up() -> None:
 @pytest.mark.parametrize(
     ("text", "slope", "says"),
     [
-        ("a + 5", "1", "A sum hands the gradient on as it is: its slope is 1."),
-        ("5 + a", "1", "A sum hands the gradient on as it is: its slope is 1."),
-        ("a - 5", "1", "A difference hands the gradient on as it is to what it starts from: its slope is 1."),
-        ("5 - a", "-1", "A difference turns the sign for what it takes away: its slope is -1."),
+        ("a + 5", "1", "A sum passes the gradient on unchanged: its slope is 1."),
+        ("5 + a", "1", "A sum passes the gradient on unchanged: its slope is 1."),
+        ("a - 5", "1", "A difference passes the gradient on unchanged to its first term: its slope is 1."),
+        ("5 - a", "-1", "A difference turns the sign for its second term: its slope is -1."),
         ("a * 5", "5", "A product's slope by one factor is the other factor: 5."),
         ("b * a", "b", "A product's slope by one factor is the other factor: b = 3."),
         ("a / 5", "1 / 5", "A quotient's slope by what is divided is 1 over the divisor: 1 / 5 = 0.2."),
@@ -102,7 +102,7 @@ def test_paths_add_up() -> None:
             "b**a", "y ln b",
             "A power's slope by its exponent is the power times the logarithm of its base: y ln b = 9.888.",
         ),
-        ("-a", "-1", "A minus sign turns the gradient round: its slope is -1."),
+        ("-a", "-1", "A minus sign turns the sign of the gradient: its slope is -1."),
         ("exp(a)", "y", "exp grows by what it is, so its slope is its own value: y = 7.389."),
         ("log(a)", "1 / a", "log grows the slower the larger its input: its slope is 1 / a = 0.5."),
         ("tanh(a/4)", "1 - y²", "tanh squashes: its slope here is 1 - y² = 0.7864."),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from backlight.core import ShapeError
-from backlight.figures import LossCurves, draw_gradient_to_data, draw_loss, draw_rate_sweep, draw_update_to_data
-from backlight.figures.ends import End, name_ends, spread
+from backlight.figures import LossCurves, gradient_to_data, loss, rate_sweep, update_to_data
+from backlight.figures.placing import End, name_ends, spread
 
 STEPS = np.arange(5)
 
@@ -13,7 +13,7 @@ STEPS = np.arange(5)
 def curves(**changes):
     given = {
         "steps": STEPS, "losses": np.array([3.0, 2.9, 2.5, 2.6, 2.4]), "smoothed": np.array([3.0, 2.9, 2.7, 2.6, 2.5]),
-        "dev_steps": np.array([0, 4]), "dev": np.array([3.1, 2.45]), "know_nothing": 3.3,
+        "dev_steps": np.array([0, 4]), "dev": np.array([3.1, 2.45]), "uniform": 3.3,
     }  # fmt: skip
     return LossCurves(**{**given, **changes})
 
@@ -23,13 +23,13 @@ def texts(ax):
 
 
 def test_the_loss_is_drawn_raw_smoothed_and_held_out(ax):
-    draw_loss(ax, curves())
-    raw, smoothed, dev, know_nothing = ax.lines
+    loss.draw(ax, curves())
+    raw, smoothed, dev, uniform = ax.lines
     assert raw.get_ydata().tolist() == [3.0, 2.9, 2.5, 2.6, 2.4]
     assert raw.get_alpha() < 0.5
     assert smoothed.get_ydata().tolist() == [3.0, 2.9, 2.7, 2.6, 2.5]
     assert (dev.get_xdata().tolist(), dev.get_ydata().tolist()) == ([0, 4], [3.1, 2.45])
-    assert know_nothing.get_ydata() == [3.3, 3.3]
+    assert uniform.get_ydata() == [3.3, 3.3]
     assert {"train 2.500", "dev 2.450", "knows nothing, ln V = 3.300"} == set(texts(ax))
     assert ax.get_title("left") == "Loss on held-out text: 2.4500 nats (3.535 bits) at step 4"
 
@@ -38,24 +38,24 @@ def test_one_wild_minibatch_does_not_press_the_rest_to_the_floor(ax):
     losses = np.full(2000, 2.0)
     losses[7] = 1e6
     steps = np.arange(2000)
-    draw_loss(ax, curves(steps=steps, losses=losses, smoothed=np.full(2000, 2.0)))
+    loss.draw(ax, curves(steps=steps, losses=losses, smoothed=np.full(2000, 2.0)))
     assert ax.get_ylim()[1] < 4
 
 
 def test_a_loss_that_diverged_leaves_a_gap_and_the_best_is_told(ax):
-    draw_loss(ax, curves(losses=np.array([3, 2.9, np.nan, np.nan, np.nan]), dev=np.array([2.8, np.nan])))
+    loss.draw(ax, curves(losses=np.array([3, 2.9, np.nan, np.nan, np.nan]), dev=np.array([2.8, np.nan])))
     assert ax.get_title("left").startswith("Loss on held-out text: 2.8000 nats")
 
 
 def test_a_run_without_evaluations_or_without_minibatches_is_drawn(ax):
-    draw_loss(ax, curves(dev_steps=np.array([], int), dev=np.array([])))
+    loss.draw(ax, curves(dev_steps=np.array([], int), dev=np.array([])))
     assert ax.get_title("left") == "Loss of each minibatch, and smoothed"
-    draw_loss(ax, curves(steps=np.array([], int), losses=np.array([]), smoothed=np.array([])))
+    loss.draw(ax, curves(steps=np.array([], int), losses=np.array([]), smoothed=np.array([])))
 
 
 def test_the_suggestion_is_marked(ax):
     rates, losses = np.geomspace(1e-5, 1, 50), np.linspace(3.3, 2.0, 50)
-    draw_rate_sweep(ax, rates, losses + 0.1, losses, 4.7e-3)
+    rate_sweep.draw(ax, rates, losses + 0.1, losses, 4.7e-3)
     raw, smoothed, mark = ax.lines
     assert np.array_equal(raw.get_ydata(), losses + 0.1)
     assert np.array_equal(smoothed.get_xdata(), rates)
@@ -65,32 +65,32 @@ def test_the_suggestion_is_marked(ax):
 
 
 def test_a_sweep_without_a_suggestion_says_so(ax):
-    draw_rate_sweep(ax, np.geomspace(1e-5, 1, 5), np.full(5, np.nan), np.array([3.0, 3, 3, np.inf, np.nan]), None)
+    rate_sweep.draw(ax, np.geomspace(1e-5, 1, 5), np.full(5, np.nan), np.array([3.0, 3, 3, np.inf, np.nan]), None)
     assert ax.get_title("left") == "No learning rate made the loss fall"
     assert len(ax.lines) == 2
 
 
 def test_updates_are_drawn_beside_a_thousandth(ax):
     steps = np.array([0, 10, 20])
-    draw_update_to_data(ax, steps, {"a": np.array([1e-2, 1e-3, 1e-4]), "b": np.array([np.nan, 0.0, 2e-3])})
+    update_to_data.draw(ax, steps, {"a": np.array([1e-2, 1e-3, 1e-4]), "b": np.array([np.nan, 0.0, 2e-3])})
     a, b, thousandth = ax.lines
     assert a.get_ydata().tolist() == [1e-2, 1e-3, 1e-4]
     assert np.isnan(b.get_ydata()[:2]).all()
     assert thousandth.get_ydata() == [1e-3, 1e-3]
     assert set(texts(ax)) == {"a", "b", "1e-3"}
     with pytest.raises(ShapeError, match="a needs a ratio for each of 3 steps"):
-        draw_update_to_data(ax, steps, {"a": np.ones(2)})
+        update_to_data.draw(ax, steps, {"a": np.ones(2)})
 
 
 def test_each_matrix_has_its_dot_or_the_reason_why_not(ax):
-    draw_gradient_to_data(ax, ["a", "b", "c"], np.array([1e-3, 0.0, np.nan]))
+    gradient_to_data.draw(ax, ["a", "b", "c"], np.array([1e-3, 0.0, np.nan]))
     dots = ax.collections[-1].get_offsets()
     assert dots.tolist() == [[1e-3, 0]]
     assert texts(ax) == ["1.0e-03", "no gradient", "no spread"]
 
 
 def test_the_factor_between_the_matrices_is_told(ax):
-    draw_gradient_to_data(ax, ["a", "b"], np.array([1e-3, 2.5e-3]))
+    gradient_to_data.draw(ax, ["a", "b"], np.array([1e-3, 2.5e-3]))
     assert "a factor of 2.5 between" in ax.get_title("left")
 
 

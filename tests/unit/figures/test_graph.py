@@ -12,8 +12,8 @@ from backlight import explain
 from backlight.core import GraphError
 from backlight.explanation.expression import evaluate
 from backlight.explanation.picture import Picture
-from backlight.figures import DARK_STYLE, STYLE, new_figure, save_figure
-from backlight.figures.graph import draw_graph, graph_size
+from backlight.figures import DARK_STYLE, STYLE
+from backlight.figures.graph import graph, graph_size
 from backlight.figures.style import DARK, LIGHT
 
 NEURON = "n = x1*w1 + x2*w2 + b; o = tanh(n)"
@@ -29,7 +29,7 @@ def drawn(picture: Picture, *, dark: bool = False, zoom: float = 1.0) -> Figure:
     with mpl.rc_context(DARK_STYLE if dark else STYLE):
         width, height = graph_size(picture)
         figure = Figure(figsize=(zoom * width, zoom * height))
-        draw_graph(figure.add_axes((0, 0, 1, 1)), picture)
+        graph.draw(figure.add_axes((0, 0, 1, 1)), picture)
     return figure
 
 
@@ -135,10 +135,7 @@ def test_no_letter_leaves_its_card(neuron: Picture) -> None:
 
 def test_it_is_saved_as_png_and_svg(neuron: Picture, tmp_path: Path) -> None:
     for name in ("graph.png", "graph.svg"):
-        with new_figure(*graph_size(neuron)) as figure:
-            figure.set_layout_engine("none")
-            draw_graph(figure.add_axes((0, 0, 1, 1)), neuron)
-            save_figure(figure, tmp_path / name)
+        graph(neuron).save(tmp_path / name)
     assert (tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
     assert ET.parse(tmp_path / "graph.svg").getroot().tag.endswith("svg")  # noqa: S314  (it is our own)
 
@@ -154,4 +151,4 @@ def test_too_large_a_graph_is_refused() -> None:
     with pytest.raises(GraphError, match="at most 60 nodes; this graph has 100"):
         graph_size(picture)
     with pytest.raises(GraphError, match="at most 60 nodes"):
-        draw_graph(Figure().subplots(), picture)
+        graph.draw(Figure().subplots(), picture)

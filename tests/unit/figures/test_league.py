@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from backlight.core import ShapeError
-from backlight.figures import draw_league, palette
+from backlight.figures import league, palette
 from backlight.figures.placing import place_names
 
 ROWS = [
@@ -19,7 +19,7 @@ ROWS = [
 
 def test_models_stand_at_their_cost_and_loss():
     axes = Figure().subplots(1, 2, sharey=True)
-    draw_league(axes, ROWS)
+    league.draw(axes, ROWS)
     for ax, costs in zip(axes, ([10, 1000, 900], [5.0, 1e-3, 1.0]), strict=True):
         assert ax.get_xscale() == "log"
         assert ax.collections[0].get_offsets().tolist() == [[c, n] for c, n in zip(costs, (2.5, 2.0, 2.6), strict=True)]
@@ -33,17 +33,17 @@ def test_models_stand_at_their_cost_and_loss():
 
 def test_a_model_without_a_loss_is_named_below():
     axes = Figure().subplots(1, 2, sharey=True)
-    draw_league(axes, [*ROWS, {**ROWS[0], "model": "$odd_", "dev_nats": math.inf}])
+    league.draw(axes, [*ROWS, {**ROWS[0], "model": "$odd_", "dev_nats": math.inf}])
     assert len(axes[0].collections[0].get_offsets()) == 3
     assert axes[0].get_xlabel().endswith("no finite loss: $odd_")
 
 
 def test_one_model_is_a_league_of_one_and_none_is_an_error():
-    draw_league(Figure().subplots(1, 2), ROWS[:1])
+    league.draw(Figure().subplots(1, 2), ROWS[:1])
     with pytest.raises(ShapeError, match="a model with a finite loss; got 1 rows without one"):
-        draw_league(Figure().subplots(1, 2), [{**ROWS[0], "dev_nats": math.nan}])
+        league.draw(Figure().subplots(1, 2), [{**ROWS[0], "dev_nats": math.nan}])
     with pytest.raises(ShapeError, match="two axes"):
-        draw_league([Figure().subplots()], ROWS)
+        league.draw([Figure().subplots()], ROWS)
 
 
 def test_a_name_alone_stands_right_of_its_point_and_one_that_has_no_room_is_led_to():

@@ -1,15 +1,15 @@
 """Pictures of layers show what the records say, layer by layer, of the last recorded step."""
 
-from typing import Any, cast
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from backlight.figures import STYLE
-from backlight.figures.data import NoPictureError, Source, measured
-from backlight.figures.pages import Page
+from backlight import figures
+from backlight.figures import STYLE, NoFigureError, SizedFigure
+from backlight.figures.measured import MOST_ROWS
 from backlight.watch.records import (
     Histogram,
     LayerFacts,
@@ -72,61 +72,54 @@ def measurements(*steps: StepRecord, **changes: Any) -> Measurements:
     return Measurements(**{**given, **changes})
 
 
-def of(found: Measurements) -> Source:
-    class Measured:
-        measurements = found
-
-    return cast("Source", Measured())
-
-
-def axes_of(page: Page):
+def axes_of(figure: SizedFigure):
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(page.width, page.height), layout="constrained")
-        page.draw(figure)
-    return figure.axes
+        drawn = Figure(figsize=(figure.width, figure.height), layout=figure.layout)
+        figure.draw(drawn)
+    return drawn.axes
 
 
-def rows(page: Page):
+def rows(figure: SizedFigure):
     """Return names, notes and heights of the rows of histograms."""
-    (ax,) = axes_of(page)
+    (ax,) = axes_of(figure)
     names = [label.get_text() for label in ax.get_yticklabels()]
     heights = [(place - line.get_ydata())[::2] / 0.86 for place, line in enumerate(ax.lines[1:])]
     return names, [text.get_text() for text in ax.texts], heights
 
 
 def test_activations_are_those_of_the_non_linear_layers():
-    names, notes, (heights,) = rows(measured.activations(of(measurements())))
+    names, notes, (heights,) = rows(figures.activations.of(measurements()))
     assert (names, notes) == (["squash"], ["std 0.60, 3.1% saturated"])
     assert heights == pytest.approx([1, 1 / 3])
 
 
 def test_preactivations_are_what_those_layers_read():
-    names, notes, (heights,) = rows(measured.preactivations(of(measurements())))
+    names, notes, (heights,) = rows(figures.preactivations.of(measurements()))
     assert (names, notes) == (["first"], ["std 1.50"])
     assert heights == pytest.approx([0.5, 1])
 
 
 def test_gradients_of_activations_and_of_weight_matrices():
-    names, notes, _ = rows(measured.activation_gradients(of(measurements())))
+    names, notes, _ = rows(figures.activation_gradients.of(measurements()))
     assert (names, notes) == (["squash"], ["std 1.0e-04"])
-    names, notes, (heights,) = rows(measured.weight_gradients(of(measurements())))
+    names, notes, (heights,) = rows(figures.weight_gradients.of(measurements()))
     assert (names, notes) == (["first"], ["std 2.0e-03"])  # and not the bias
     assert heights == pytest.approx([5 / 6, 1])
 
 
 def test_maps_show_each_bit_at_its_example_and_unit():
-    (ax,) = axes_of(measured.saturation(of(measurements())))
+    (ax,) = axes_of(figures.saturation.of(measurements()))
     assert ax.images[0].get_array().tolist() == [[2, 0, 1], [2, 0, 0]]
-    (ax,) = axes_of(measured.dead_units(of(measurements())))
+    (ax,) = axes_of(figures.dead_units.of(measurements()))
     assert ax.images[0].get_array().tolist() == [[0, 1, 0.5]]
     assert [text.get_text() for text in ax.texts] == ["1 of 3"]
 
 
 def test_ratios_are_those_of_weight_matrices():
-    (ax,) = axes_of(measured.gradient_to_data(of(measurements())))
+    (ax,) = axes_of(figures.gradient_to_data.of(measurements()))
     assert ax.collections[-1].get_offsets().tolist() == [[1e-2, 0]]
     steps = (step(0, update=1e-3), step(10), step(20, update=2e-3))
-    (ax,) = axes_of(measured.update_to_data(of(measurements(*steps))))
+    (ax,) = axes_of(figures.update_to_data.of(measurements(*steps)))
     assert ax.lines[0].get_xdata().tolist() == [0, 10, 20]
     assert ax.lines[0].get_ydata()[[0, 2]].tolist() == [1e-3, 2e-3]
     assert np.isnan(ax.lines[0].get_ydata()[1])
@@ -135,32 +128,28 @@ def test_ratios_are_those_of_weight_matrices():
 
 def test_the_last_recorded_step_is_shown():
     early = StepRecord(step=0, loss=3.0, layers=(LayerRecord(name="squash", output=spread(0.1, 1, 1)),))
-    _, notes, _ = rows(measured.activations(of(measurements(early, step(10), StepRecord(step=11, loss=2.0)))))
+    _, notes, _ = rows(figures.activations.of(measurements(early, step(10), StepRecord(step=11, loss=2.0))))
     assert notes == ["std 0.60, 3.1% saturated"]
 
 
 def test_maps_are_of_the_last_step_that_has_some():
     later = StepRecord(step=20, loss=2.0, layers=(LayerRecord(name="squash", output=spread(0.1, 1, 1)),))
-    for gather in (measured.saturation, measured.dead_units):
-        assert len(axes_of(gather(of(measurements(step(10), later))))) == 1
-    _, notes, _ = rows(measured.activations(of(measurements(step(10), later))))
+    for spec in (figures.saturation, figures.dead_units):
+        assert len(axes_of(spec.of(measurements(step(10), later)))) == 1
+    _, notes, _ = rows(figures.activations.of(measurements(step(10), later)))
     assert notes == ["std 0.10"]
 
 
-NOTHING = {
-    "activations": measured.activations, "preactivations": measured.preactivations, "saturation": measured.saturation,
-    "activation-gradients": measured.activation_gradients, "weight-gradients": measured.weight_gradients,
-    "dead-units": measured.dead_units, "gradient-to-data": measured.gradient_to_data,
-    "update-to-data": measured.update_to_data,
-}  # fmt: skip
+LAYERS = ("activations", "preactivations", "activation-gradients", "weight-gradients", "saturation", "dead-units",
+          "gradient-to-data", "update-to-data")  # fmt: skip
 
 
-@pytest.mark.parametrize("gather", NOTHING.values(), ids=NOTHING)
-def test_what_was_not_measured_is_said(gather):
+@pytest.mark.parametrize("spec", [figures.FIGURES[name] for name in LAYERS], ids=LAYERS)
+def test_what_was_not_measured_is_said(spec):
     bare = StepRecord(step=0, loss=2.0, layers=(LayerRecord(name="other", output=spread(1.0)),))
     for found in (measurements(bare), measurements(steps=())):
-        with pytest.raises(NoPictureError, match="it needs "):
-            gather(of(found))
+        with pytest.raises(NoFigureError, match="it needs "):
+            spec.of(found)
 
 
 def deep(count: int) -> Measurements:
@@ -192,19 +181,19 @@ def deep(count: int) -> Measurements:
 
 
 @pytest.mark.parametrize(
-    ("picture", "first", "last", "outliers"),
+    ("spec", "first", "last", "outliers"),
     [
-        (measured.weight_gradients, "layer0", "layer199", {"layer4", "layer196"}),
-        (measured.gradient_to_data, "layer0", "layer199", {"layer4", "layer196"}),
-        (measured.dead_units, "act0", "act199", {"act6"}),
-        (measured.activations, "act0", "act199", set()),
+        (figures.weight_gradients, "layer0", "layer199", {"layer4", "layer196"}),
+        (figures.gradient_to_data, "layer0", "layer199", {"layer4", "layer196"}),
+        (figures.dead_units, "act0", "act199", {"act6"}),
+        (figures.activations, "act0", "act199", set()),
     ],
 )
-def test_of_many_layers_some_are_shown_with_the_outliers(picture: Any, first: str, last: str, outliers: Any) -> None:
-    ax, *_ = axes_of(picture(of(deep(200))))
+def test_of_many_layers_some_are_shown_with_the_outliers(spec: Any, first: str, last: str, outliers: Any) -> None:
+    ax, *_ = axes_of(spec.of(deep(200)))
     figure = ax.get_figure()
     names = [label.get_text() for label in ax.get_yticklabels()]
-    assert 16 <= len(names) <= measured.MOST_ROWS
+    assert 16 <= len(names) <= MOST_ROWS
     assert (names[0], names[-1]) == (first, last)
     assert outliers <= set(names)
     order = [int("".join(filter(str.isdigit, name))) for name in names]
@@ -213,6 +202,6 @@ def test_of_many_layers_some_are_shown_with_the_outliers(picture: Any, first: st
 
 
 def test_of_few_layers_all_are_shown_and_nothing_is_said() -> None:
-    ax, *_ = axes_of(measured.weight_gradients(of(deep(measured.MOST_ROWS))))
-    assert len(ax.get_yticklabels()) == measured.MOST_ROWS
+    ax, *_ = axes_of(figures.weight_gradients.of(deep(MOST_ROWS)))
+    assert len(ax.get_yticklabels()) == MOST_ROWS
     assert ax.get_figure().get_supxlabel() == ""

@@ -9,10 +9,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from backlight.core import ConfigError, RunError
-from backlight.figures import FORMATS, new_figure, page_bytes, palette, save_figure
+from backlight.figures import FORMATS, figure, firing_rates, palette
 from backlight.figures.letters import legible, letter_ticks, quoted
 from backlight.figures.matrices import luminance
-from backlight.figures.pages import firing_rates
 from backlight.figures.style import DARK, LIGHT
 
 THEMES = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
@@ -107,25 +106,30 @@ def test_dollars_are_no_mathematics(ax):
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_same_data_have_the_same_bytes(kind):
-    page = firing_rates(np.array([0.7, 0.3]), ["$", "_"])
-    made = [page_bytes(page, kind) for _ in range(2)]
+    one = firing_rates(np.array([0.7, 0.3]), ["$", "_"])
+    made = [one.to_bytes(kind) for _ in range(2)]
     assert made[0] == made[1]
-    assert made[0] != page_bytes(page, kind, dark=True)
-    for told in (b"Matplotlib v", b"<dc:date>"):
-        assert told not in made[0]
+    assert made[0] != one.to_bytes(kind, dark=True)
+    for telling in (b"Matplotlib v", b"<dc:date>"):
+        assert telling not in made[0]
 
 
 def test_a_figure_is_saved_by_its_suffix_and_whole_or_not_at_all(tmp_path):
-    with new_figure(2, 1, dark=True) as figure:
-        ax = figure.subplots()
-        assert palette(ax) is DARK
-        save_figure(figure, tmp_path / "one.PNG")
-        save_figure(figure, tmp_path / "one.svg")
-        for name in ("one.gif", "one"):
-            with pytest.raises(ConfigError, match="saved as png or svg"):
-                save_figure(figure, tmp_path / name)
-        with pytest.raises(RunError):
-            save_figure(figure, tmp_path / "absent" / "one.png")
+    papers = []
+
+    @figure(size=(2, 1))
+    def dot(ax, x):
+        papers.append(palette(ax))
+        ax.plot([x], [x], "o")
+
+    dot(1.0).save(tmp_path / "one.PNG", dark=True)
+    dot(1.0).save(str(tmp_path / "one.svg"))
+    assert papers == [DARK, LIGHT]
+    for name in ("one.gif", "one"):
+        with pytest.raises(ConfigError, match="saved as png or svg"):
+            dot(1.0).save(tmp_path / name)
+    with pytest.raises(RunError):
+        dot(1.0).save(tmp_path / "absent" / "one.png")
     assert (tmp_path / "one.PNG").read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in (tmp_path / "one.svg").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"one.PNG", "one.svg"}

@@ -57,8 +57,8 @@ def test_a_model_has_a_row_for_each_parameter(monkeypatch):
     some(monkeypatch, model_cases, lambda case: str(case) in {"mlp", "mlp, batch norm", "gru, one step"})
     rows = suite.check_model("mlp", 1)
     assert [found.name for found in rows] == [
-        "embedding.weight", "hidden.layers.0.weight", "hidden.layers.0.bias", "output.weight", "output.bias",
-        "hidden.layers.1.weight", "hidden.layers.1.bias",
+        "embedding.weight", "hidden.0.weight", "hidden.0.bias", "output.weight", "output.bias",
+        "hidden.1.weight", "hidden.1.bias",
     ]  # fmt: skip
     assert [found.cases for found in rows] == [2, 2, 1, 2, 2, 1, 1]
     assert {found.group for found in rows} == {"mlp"}
@@ -103,7 +103,7 @@ def test_a_wrong_op_shows_in_layers_and_in_models(monkeypatch):
     monkeypatch.setattr(ops.Linear, "backward", backward)
     assert {found.name for found in suite.check_layers(1) if found.wrong} == {"Linear", "Sequential"}
     wrong = {found.name for found in suite.check_model("mlp", 1) if found.wrong}
-    assert wrong == {"hidden.layers.0.bias", "output.bias"}
+    assert wrong == {"hidden.0.bias", "output.bias"}
 
 
 def test_a_parameter_that_gets_no_gradient_is_found(monkeypatch):

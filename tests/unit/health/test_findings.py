@@ -8,7 +8,7 @@ from tests.faults.catalogue import FAULTS
 from tests.unit.health.records import well
 from tests.unit.health.test_checks import EDGES, THERE
 
-from backlight.figures.catalogue import PICTURES
+from backlight.figures import FIGURES
 from backlight.health import diagnose, explained
 from backlight.health.checks import CHECKS, TEXTS
 from backlight.health.diagnosis import EXPLAINS_NOTHING, LAST_RESORTS
@@ -64,8 +64,8 @@ def test_the_words_of_a_finding_are_whole(text: FindingText):
     assert text.title.endswith("."), "a title is a sentence"
     assert text.because.endswith("."), "a reason is made of sentences"
     assert text.try_this or all(case.try_this for case in text.cases.values()), "something must be there to try"
-    assert text.figures, "name the figures that show it, the most telling first: see backlight.figures.catalogue"
-    assert set(text.figures) <= set(PICTURES), f"no such figure: {set(text.figures) - set(PICTURES)}"
+    assert text.figures, "name the figures that show it, the most telling first: see backlight.figures.FIGURES"
+    assert set(text.figures) <= set(FIGURES), f"no such figure: {set(text.figures) - set(FIGURES)}"
     assert len(text.paragraphs) > 20, "say in `about` what it means, at length"
     assert "\n" not in text.paragraphs.replace("\n\n", "")
     assert explained(text.id) == text.paragraphs

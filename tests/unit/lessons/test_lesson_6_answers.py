@@ -2,18 +2,15 @@
 
 import numpy as np
 import pytest
+from tests.unit.lessons.answers import graded
 
 import backlight.torchlike as torch
-from backlight.lessons.exercises import EXERCISES, find, given, judge, lesson_6
-from backlight.lessons.pretrained import load_pretrained
-from backlight.models import NGram, NGramConfig, WaveNet, WaveNetConfig
-from backlight.text import load_corpus, split_corpus
+from backlight.lessons.exercises import given
+from backlight.lessons.exercises.helpers import counted_names, encoded_names, mean_nats, windows_of
+from backlight.lessons.recorded import load_pretrained
+from backlight.models import WaveNet, WaveNetConfig
+from backlight.text import Vocabulary, load_corpus, split_corpus
 from backlight.training import dataset, mean_nll
-
-
-def judged(id_, answer):
-    return judge(find(EXERCISES, id_), answer)
-
 
 # -- 6.1 ---------------------------------------------------------------------------------------------------------------
 
@@ -51,8 +48,8 @@ def looped(vectors, edge, levels, *, step=lambda level: 2**level, outside="edge"
 
 
 def test_a_tree_for_each_window_is_the_same():
-    assert judged("6.1", by_windows).right
-    assert judged("6.1", looped).right
+    assert graded("6.1", by_windows).right
+    assert graded("6.1", looped).right
 
 
 @pytest.mark.parametrize(
@@ -67,7 +64,7 @@ def test_a_tree_for_each_window_is_the_same():
     ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_slips_of_a_loop_are_told_by_name(slip, name):
-    assert judged("6.1", lambda **case: looped(**case, **slip)).mistake == name
+    assert graded("6.1", lambda **case: looped(**case, **slip)).mistake == name
 
 
 def test_a_text_that_is_too_short_for_its_padding():
@@ -84,10 +81,10 @@ def test_a_text_that_is_too_short_for_its_padding():
     def late(vectors, edge, levels):
         return by_array(vectors, edge, levels, 2 ** len(levels), -1)
 
-    assert judged("6.1", full).right
-    assert judged("6.1", late).mistake == "shifted by one"
-    assert judged("6.1", by_array).mistake == "no padding"
-    assert judged("6.1", lambda **case: by_array(**case, in_front=1)).mistake == "not enough padding"
+    assert graded("6.1", full).right
+    assert graded("6.1", late).mistake == "shifted by one"
+    assert graded("6.1", by_array).mistake == "no padding"
+    assert graded("6.1", lambda **case: by_array(**case, in_front=1)).mistake == "not enough padding"
 
 
 # -- 6.2 ---------------------------------------------------------------------------------------------------------------
@@ -100,13 +97,13 @@ def probabilities(contexts):
 
 def test_the_kept_network_is_what_it_is_said_to_be():
     for part in ("dev", "test"):
-        x, y = lesson_6._targets(part)
+        x, y = windows_of(part, 16)
         assert load_pretrained().nll(x[:, -6:], y).mean() < 1.99
 
 
 def test_tensors_and_logs_of_probabilities_will_do():
-    assert judged("6.2", lambda contexts: torch.tensor(np.log(probabilities(contexts)))).right
-    assert judged("6.2", lambda x: torch.tensor(load_pretrained().next_logits(x[:, -6:])).tolist()).right
+    assert graded("6.2", lambda contexts: torch.tensor(np.log(probabilities(contexts)))).right
+    assert graded("6.2", lambda x: torch.tensor(load_pretrained().next_logits(x[:, -6:])).tolist()).right
 
 
 def test_a_network_that_was_left_in_training():
@@ -118,15 +115,15 @@ def test_a_network_that_was_left_in_training():
 
     rng = np.random.default_rng(1)
     tree = WaveNet(WaveNetConfig(vocabulary_size=27, embedding=4, hidden=8), rng=rng)
-    assert judged("6.2", in_training).mistake == "a context's logits depend on its neighbours"
-    assert judged("6.2", lambda x: tree.train()(x[:, -8:])).mistake == "a context's logits depend on its neighbours"
+    assert graded("6.2", in_training).mistake == "a context's logits depend on its neighbours"
+    assert graded("6.2", lambda x: tree.train()(x[:, -8:])).mistake == "a context's logits depend on its neighbours"
 
 
 def test_what_is_no_logits():
-    assert judged("6.2", probabilities).mistake == "probabilities, not logits"
-    verdict = judged("6.2", lambda x: load_pretrained().next_logits(x[:, -6:])[:, 1:])
+    assert graded("6.2", probabilities).mistake == "probabilities, not logits"
+    verdict = graded("6.2", lambda x: load_pretrained().next_logits(x[:, -6:])[:, 1:])
     assert "how many numbers a context gets is wrong: 26, should be 27." in verdict.lines
-    assert "hand in the function logits_for itself" in judged("6.2", given("6.2")["contexts"]).lines[0].lower()
+    assert "hand in the function logits_for itself" in graded("6.2", given("6.2")["contexts"]).lines[0].lower()
 
 
 def test_contexts_turned_round_or_of_another_alphabet():
@@ -140,43 +137,42 @@ def test_contexts_turned_round_or_of_another_alphabet():
         logits = load_pretrained().next_logits((contexts[:, -6:] + 1) % 27)
         return np.concatenate([logits[:, 1:], logits[:, :1]], axis=1)
 
-    assert judged("6.2", turned).mistake == "contexts from the wrong end"
-    assert judged("6.2", oldest).mistake == "contexts from the wrong end"
-    assert judged("6.2", a_is_0).mistake == "another numbering"
+    assert graded("6.2", turned).mistake == "contexts from the wrong end"
+    assert graded("6.2", oldest).mistake == "contexts from the wrong end"
+    assert graded("6.2", a_is_0).mistake == "another numbering"
 
 
 def test_a_model_whose_windows_held_their_targets():
-    assert judged("6.2", lambda x: 5.0 * np.eye(27)[x[:, -1]] - 1).mistake == "a context that contains the target"
+    assert graded("6.2", lambda x: 5.0 * np.eye(27)[x[:, -1]] - 1).mistake == "a context that contains the target"
 
 
 def counted(*parts, **settings):
-    encoded = lesson_6._texts()[1]
-    model = NGram(NGramConfig(vocabulary_size=27, **settings)).fit(*(encoded[part] for part in parts))
+    model = counted_names(parts, **settings)
     return lambda contexts: model.next_logits(contexts[:, -model.context :])
 
 
 def test_models_that_count():
-    assert judged("6.2", counted("train", "dev")).mistake == "counted, not learnt"
+    assert graded("6.2", counted("train", "dev")).mistake == "counted, not learnt"
     by_heart = counted("dev", "dev", order=5, smoothing="add-k", k=0.1)
-    assert judged("6.2", by_heart).mistake == "trained on what it is judged by"
+    assert graded("6.2", by_heart).mistake == "trained on what it is judged by"
     impossible = counted("train", order=4, smoothing="add-k", k=0.0)
-    assert judged("6.2", impossible).mistake == "impossible characters"
+    assert graded("6.2", impossible).mistake == "impossible characters"
 
 
 def test_how_far_above_the_bound_is_told():
-    verdict = judged("6.2", counted("train", "dev", order=2))
+    verdict = graded("6.2", counted("train", "dev", order=2))
     assert (verdict.right, verdict.mistake) == (False, None)
     assert any("above 2.00 is wrong: 0.4" in line and "should be 0" in line for line in verdict.lines)
 
 
 def test_the_check_measures_what_training_measures():
-    vocabulary, encoded = lesson_6._texts()
-    x, y = lesson_6._targets("dev")
+    x, y = windows_of("dev", 16)
     net = load_pretrained()
-    dev = split_corpus(load_corpus("names"), seed=42).dev.items
-    ours = lesson_6._nats(net.next_logits(x[:, -6:]).astype(np.float64), y)
-    assert ours == pytest.approx(mean_nll(net, dataset(net, vocabulary, dev, ends=True)), abs=1e-5)
-    assert encoded["dev"].targets == len(y)
+    corpus = load_corpus("names")
+    dev = split_corpus(corpus, seed=42).dev.items
+    ours = mean_nats(net.next_logits(x[:, -6:]).astype(np.float64), y)
+    assert ours == pytest.approx(mean_nll(net, dataset(net, Vocabulary.of(corpus.items), dev, ends=True)), abs=1e-5)
+    assert encoded_names()["dev"].targets == len(y)
 
 
 # -- 6.3 ---------------------------------------------------------------------------------------------------------------
@@ -211,17 +207,17 @@ def with_tensors(axes, *, unbiased=False, keepdim=True):
 
 
 def test_batch_norm_in_rows_and_with_tensors():
-    assert judged("6.3", in_rows).right
-    assert judged("6.3", with_tensors((0, 1), keepdim=False)).right
-    assert judged("6.3", in_rows(**given("6.3"))).right
+    assert graded("6.3", in_rows).right
+    assert graded("6.3", with_tensors((0, 1), keepdim=False)).right
+    assert graded("6.3", in_rows(**given("6.3"))).right
 
 
 def test_batch_norm_over_the_wrong_axes():
-    assert judged("6.3", with_tensors(0)).mistake == "only over axis 0"
-    assert judged("6.3", with_tensors(1)).mistake == "only over axis 1"
-    assert judged("6.3", with_tensors((0, 1))).mistake == "running statistics with axes of length 1"
+    assert graded("6.3", with_tensors(0)).mistake == "only over axis 0"
+    assert graded("6.3", with_tensors(1)).mistake == "only over axis 1"
+    assert graded("6.3", with_tensors((0, 1))).mistake == "running statistics with axes of length 1"
     unbiased = with_tensors((0, 1), unbiased=True, keepdim=False)
-    assert judged("6.3", unbiased).mistake == "unbiased for biased variance"
+    assert graded("6.3", unbiased).mistake == "unbiased for biased variance"
 
 
 def test_running_statistics_that_go_wrong():
@@ -233,5 +229,5 @@ def test_running_statistics_that_go_wrong():
         y, *_ = in_rows(x, gain, shift, running_mean, running_var, momentum)
         return y, momentum * running_mean + (1 - momentum) * x.mean((0, 1)), running_var
 
-    assert judged("6.3", biased).mistake == "biased for unbiased variance"
-    assert judged("6.3", turned).mistake == "momentum the wrong way round"
+    assert graded("6.3", biased).mistake == "biased for unbiased variance"
+    assert graded("6.3", turned).mistake == "momentum the wrong way round"

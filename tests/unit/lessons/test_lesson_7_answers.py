@@ -4,15 +4,11 @@
 
 import numpy as np
 import pytest
+from tests.unit.lessons.answers import graded
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
-from backlight.lessons.exercises import EXERCISES, given, judge
-
-
-def judged(id_, answer):
-    return judge(EXERCISES[id_], answer)
-
+from backlight.lessons.exercises import EXERCISES, given
 
 # -- 7.1 ---------------------------------------------------------------------------------------------------------------
 
@@ -48,7 +44,7 @@ def without_the_transpose(x, Wq, Wk, Wv, heads):
 
 @pytest.mark.parametrize("answer", [by_tensors, head_by_head])
 def test_heads_in_another_style(answer):
-    assert judged("7.1", answer).right
+    assert graded("7.1", answer).right
 
 
 @pytest.mark.parametrize(
@@ -68,7 +64,7 @@ def test_heads_in_another_style(answer):
     ],
 )
 def test_heads_gone_wrong(answer, name):
-    assert judged("7.1", answer).mistake == name
+    assert graded("7.1", answer).mistake == name
 
 
 # -- 7.2 ---------------------------------------------------------------------------------------------------------------
@@ -94,7 +90,7 @@ def written(a, b, digits, *, after=lambda text: text[::-1], masked=None):
 
 @pytest.mark.parametrize("answer", [by_arithmetic, written])
 def test_sums_in_another_style(answer):
-    assert judged("7.2", answer).right
+    assert graded("7.2", answer).right
 
 
 @pytest.mark.parametrize(
@@ -115,7 +111,7 @@ def test_sums_in_another_style(answer):
     ],
 )
 def test_sums_gone_wrong(answer, name):
-    assert judged("7.2", answer).mistake == name
+    assert graded("7.2", answer).mistake == name
 
 
 # -- 7.3 ---------------------------------------------------------------------------------------------------------------
@@ -147,9 +143,9 @@ def fresh_layers(old, fresh, old_characters, fresh_characters):
 
 
 def test_weights_moved_in_another_style():
-    assert judged("7.3", by_indices).right
+    assert graded("7.3", by_indices).right
     tensors = {name: torch.tensor(array) for name, array in by_indices(**given("7.3")).items()}
-    assert judged("7.3", lambda **_: tensors).state in {"wrong", "shape"}  # right for the first input only
+    assert graded("7.3", lambda **_: tensors).state in {"wrong", "shape"}  # right for the first input only
 
 
 @pytest.mark.parametrize(
@@ -162,12 +158,12 @@ def test_weights_moved_in_another_style():
     ],
 )
 def test_weights_gone_wrong(answer, name):
-    assert judged("7.3", answer).mistake == name
+    assert graded("7.3", answer).mistake == name
 
 
 def test_weights_cut_to_size_are_by_index():
-    assert judged("7.3", cut_to_size).mistake == "by index, not by character"
-    assert "missing" in judged("7.3", lambda **_: {"token.weight": np.zeros((6, 4))}).lines[0]
+    assert graded("7.3", cut_to_size).mistake == "by index, not by character"
+    assert "missing" in graded("7.3", lambda **_: {"token.weight": np.zeros((6, 4))}).lines[0]
 
 
 # -- 7.4 ---------------------------------------------------------------------------------------------------------------
@@ -196,7 +192,7 @@ def by_loops(x, positions, base, *, sign=1, apart=None, speed=2.0, in_place=Fals
 
 @pytest.mark.parametrize("answer", [by_complex_numbers, by_loops])
 def test_turns_in_another_style(answer):
-    assert judged("7.4", answer).right
+    assert graded("7.4", answer).right
 
 
 @pytest.mark.parametrize(
@@ -210,7 +206,7 @@ def test_turns_in_another_style(answer):
     ],
 )
 def test_turns_gone_wrong(slip, name):
-    assert judged("7.4", lambda *case: by_loops(*case, **slip)).mistake == name
+    assert graded("7.4", lambda *case: by_loops(*case, **slip)).mistake == name
 
 
 def test_the_right_turn_leaves_only_the_distance():

@@ -79,20 +79,6 @@ def test_what_was_not_shown_is_found():
     assert "log" in unknown(late, lesson.exercises)["1.6"]
 
 
-@pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda one: one.name)
-def test_checks_import_nothing_that_comes_later(lesson):
-    taught = {"backlight.autograd.Value", "backlight.core.FloatArray", "backlight.core.IntArray"}
-    for other in LESSONS.values():
-        if other.number <= lesson.number:
-            for cell in other.cells(student=True):
-                if cell.kind == "code":
-                    taught |= imported(re.sub(r"^(\s*)[%!].*", r"\1pass", cell.source, flags=re.MULTILINE))
-    used = imported((EXERCISE_FILES / f"lesson_{lesson.number}.py").read_text())
-    ours = {name for name in used if name.startswith("backlight.")}
-    own = {name for name in ours if name.startswith("backlight.lessons.exercises.exercise.")}
-    assert ours - own <= taught
-
-
 def imported(code):
     """Return what a piece of code imports, in full."""
     found = set()
@@ -103,3 +89,22 @@ def imported(code):
             case ast.ImportFrom(module=module, names=names):
                 found |= {f"{module}.{one.name}" for one in names}
     return found
+
+
+HELPERS = imported((EXERCISE_FILES / "helpers.py").read_text())
+
+
+@pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda one: one.name)
+def test_checks_import_nothing_that_comes_later(lesson):
+    taught = {"backlight.autograd.Value", "backlight.core.FloatArray", "backlight.core.IntArray"}
+    for other in LESSONS.values():
+        if other.number <= lesson.number:
+            for cell in other.cells(student=True):
+                if cell.kind == "code":
+                    taught |= imported(re.sub(r"^(\s*)[%!].*", r"\1pass", cell.source, flags=re.MULTILINE))
+    used = imported((EXERCISE_FILES / f"lesson_{lesson.number}.py").read_text())
+    ours = {name for name in used if name.startswith("backlight.")}
+    own = {name for name in ours if name.startswith("backlight.lessons.exercises.")}
+    assert ours - own <= taught
+    if any(name.startswith("backlight.lessons.exercises.helpers.") for name in own):
+        assert {name for name in HELPERS if name.startswith("backlight.")} <= taught

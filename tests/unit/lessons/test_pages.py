@@ -10,9 +10,9 @@ from tests.unit.figures.test_style import contrast
 
 from backlight import Value
 from backlight.lessons import LESSONS, Lesson
-from backlight.lessons.pages import index_page, lesson_page, made_of
+from backlight.lessons.notebook import Cell, parse
+from backlight.lessons.pages.page import course_links, index_page, lesson_page, made_of
 from backlight.lessons.pages.style import STYLE
-from backlight.lessons.source import Cell, parse
 from backlight.lessons.stepping import stepping
 
 SOURCE = """
@@ -60,18 +60,8 @@ def shown(**data: str) -> dict:
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
-def notebook(*outputs: list) -> dict:
-    """Return the tiny lesson as it was run, with the outputs of its two cells of code."""
-    ran = iter(outputs)
-    cells = [
-        {"source": cell.source, **({} if cell.kind == "markdown" else {"outputs": next(ran)})}
-        for cell in tiny().cells(student=False)
-    ]
-    return {"cells": cells, "metadata": {}}
-
-
-def test_what_was_printed_is_escaped_and_in_one_piece():
-    page = lesson_page(tiny(), notebook([printed("<b>hel"), printed("lo</b>\n")], []))
+def test_what_was_printed_is_escaped():
+    page = lesson_page(tiny(), [[printed("<b>hello</b>\n")], []])
     assert "<pre>&lt;b&gt;hello&lt;/b&gt;</pre>" in page
     assert "&lt;Tiny&gt;" in page
     assert "<Tiny>" not in page
@@ -79,7 +69,7 @@ def test_what_was_printed_is_escaped_and_in_one_piece():
 
 
 def test_a_solution_is_folded_away_below_its_stub():
-    page = lesson_page(tiny(), notebook([], [printed("1.1 is right")]))
+    page = lesson_page(tiny(), [[], [printed("1.1 is right")]])
     stub, rest = page.split("<details>")
     folded, after = rest.split("</details>")
     assert "your code here" in stub
@@ -92,15 +82,17 @@ def test_a_solution_is_folded_away_below_its_stub():
 
 def test_the_best_form_of_an_output_is_taken():
     both = {"text/html": "<i>html</i>", "text/plain": "plain", "image/png": "AAAA"}
-    page = lesson_page(tiny(), notebook([shown(**both)], [shown(**{"image/png": "AA\nAA", "text/plain": "plain"})]))
+    page = lesson_page(tiny(), [[shown(**both)], [shown(**{"image/png": "AA\nAA", "text/plain": "plain"})]])
     assert "<i>html</i>" in page
-    assert 'src="data:image/png;base64,AAAA" alt="a picture' in page
+    assert 'src="data:image/png;base64,AAAA" alt="a figure' in page
     assert "plain" not in page
-    assert "<pre>plain</pre>" in lesson_page(tiny(), notebook([shown(**{"text/plain": "plain"})], []))
+    assert "<pre>plain</pre>" in lesson_page(tiny(), [[shown(**{"text/plain": "plain"})], []])
 
 
 def test_links():
-    page = lesson_page(tiny(2), notebook([], []), before=tiny(1), after=tiny(3), notebooks="../n")
+    page = lesson_page(
+        tiny(2), [[], []], links=course_links(tiny(2), {n: tiny(n) for n in (1, 2, 3)}, notebooks="../n")
+    )
     links = re.findall(r'href="([^"#]+)"', page)
     ways = ["index.html", "lesson_1_tiny.html", "lesson_3_tiny.html", "../n/lesson_2_tiny.ipynb"]
     assert links == ["data:,", *ways, "https://example.org", *ways]
@@ -109,7 +101,7 @@ def test_links():
 
 
 def test_a_page_without_a_walk_has_no_script_and_may_have_none():
-    page = lesson_page(tiny(), notebook([], []))
+    page = lesson_page(tiny(), [[], []])
     assert "<script" not in page
     assert "script-src" not in page
 
@@ -117,8 +109,8 @@ def test_a_page_without_a_walk_has_no_script_and_may_have_none():
 def test_a_page_with_a_walk_has_the_one_script_that_it_allows(monkeypatch):
     monkeypatch.setenv("BACKLIGHT_FOR_PAGES", "1")
     walk = stepping(Value(2.0, label="a") * 3)._repr_html_()
-    page = lesson_page(tiny(), notebook([shown(**{"text/html": walk})], []))
-    assert page == lesson_page(tiny(), notebook([shown(**{"text/html": walk})], []))
+    page = lesson_page(tiny(), [[shown(**{"text/html": walk})], []])
+    assert page == lesson_page(tiny(), [[shown(**{"text/html": walk})], []])
     assert page.count('<script type="module">') == 1
     assert "export default" not in page
     assert re.search(r"script-src 'sha256-[\w+/]+='", page)
@@ -145,7 +137,7 @@ def test_everything_can_be_read_by_day_and_by_night(paper):
 
 
 def test_a_page_tells_another_text_by_its_mark():
-    assert made_of(tiny()) in lesson_page(tiny(), notebook([], [], []))
+    assert made_of(tiny()) in lesson_page(tiny(), [[], [], []])
     assert made_of(tiny()) != made_of(
         Tiny(number=1, name="x", title="x", able="x", source=SOURCE.replace("2 * x", "x"))
     )

@@ -7,7 +7,7 @@ import pytest
 
 from backlight.core import RunError
 from backlight.lessons.exercises import EXERCISES, check
-from backlight.lessons.exercises.progress import FILE, OFF, Progress, forget, load, record_hint
+from backlight.lessons.exercises.progress import FILE, OFF, ExerciseProgress, forget, load, record_hint
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +22,11 @@ def solve(id_):
 
 def test_tries_are_counted_and_what_is_done_stays_done():
     check("1.1", lambda a, b, c: (a, b, c))
-    assert load() == {"1.1": Progress(tries=1)}
+    assert load() == {"1.1": ExerciseProgress(tries=1)}
     solve("1.1")
     check("1.1", lambda a, b, c: (a, b, c))
     record_hint("1.2", 2)
-    assert load() == {"1.1": Progress(tries=3, done=True), "1.2": Progress(hints=2)}
+    assert load() == {"1.1": ExerciseProgress(tries=3, done=True), "1.2": ExerciseProgress(hints=2)}
 
 
 def test_a_stub_is_no_try():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from backlight.lessons.exercises.checking import judge
-from backlight.lessons.exercises.exercise import Exercise, Mistake
+from backlight.lessons.exercises.exercise import Exercise, wrong
+from backlight.lessons.exercises.grading import grade
 
 X = np.arange(12.0).reshape(3, 4) ** 2 + 1
 SQUARE = X @ X.T + np.arange(9.0).reshape(3, 3)
@@ -12,8 +12,8 @@ SQUARE = X @ X.T + np.arange(9.0).reshape(3, 3)
 
 def exercise(right):
     return Exercise(
-        id="9.9", title="", answer="x", task="", cases=lambda _: [{}], solution=lambda: right, hints=(), look="",
-        mistakes=(Mistake(name="known", answer=lambda: right + 7, message="By seven."),),
+        id="9.9", cases=lambda _: [{}], solution=lambda more=0: right + more, hints=(), look="",
+        mistakes=(wrong("known", more=7, says="By seven."),),
     )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def exercise(right):
     ],
 )
 def test_what_it_looks_like(right, answer, mistake):
-    verdict = judge(exercise(right), answer)
+    verdict = grade(exercise(right), answer)
     assert not verdict.right
     assert verdict.mistake == mistake
 
@@ -48,16 +48,33 @@ def test_what_it_looks_like(right, answer, mistake):
 def test_the_largest_difference_is_told_with_its_place():
     answer = X.copy()
     answer[1, 2] += 0.5
-    assert judge(exercise(X), answer).lines[0] == (
+    assert grade(exercise(X), answer).lines[0] == (
         "the answer is wrong: largest difference 0.5 at (1, 2), which is 37.5 and should be 37."
     )
 
 
 def test_a_single_number_has_no_place():
-    assert judge(exercise(np.array(2.0)), 2.5).lines[0] == "the answer is wrong: 2.5, should be 2."
+    assert grade(exercise(np.array(2.0)), 2.5).lines[0] == "the answer is wrong: 2.5, should be 2."
 
 
 def test_rounding_is_close_and_not_exact():
-    verdict = judge(exercise(X), X * (1 + 1e-9))
+    verdict = grade(exercise(X), X * (1 + 1e-9))
     assert (verdict.state, verdict.right) == ("close", True)
     assert "1.2e-07" in verdict.lines[0]
+
+
+def test_a_mistake_is_an_answer_or_the_solution_with_other_arguments():
+    def add(a, b, *, c=0):
+        return a + b + c
+
+    def take(a, b, *, c=0):
+        return a - b - c
+
+    mistakes = (wrong("c", c=5, says=""), wrong("a", a=0, says=""), wrong("own", lambda a, b: a * b, says=""))
+    given = {"id": "9.9", "cases": lambda _: [{"a": 3, "b": 4}], "solution": add, "hints": (), "look": ""}
+    one = Exercise(**given, mistakes=mistakes)
+    assert one.answer == "add"
+    assert [mistake.answer(a=3, b=4) for mistake in one.mistakes] == [12, 4, 12]
+    other = Exercise(**given, mistakes=mistakes, helper=take)
+    assert [mistake.answer(a=3, b=4) for mistake in other.mistakes] == [-6, -4, 12]
+    assert grade(one, 12).mistake == "c"

@@ -8,8 +8,7 @@ import pytest
 
 from backlight.core import DataError
 from backlight.lessons import LESSONS
-from backlight.lessons.notebook import notebook_bytes
-from backlight.lessons.source import Cell, parse
+from backlight.lessons.notebook import Cell, notebook_bytes, parse, passage
 
 SOURCE = """# For readers of the file.
 
@@ -51,6 +50,13 @@ def test_a_student_gets_the_stub():
     assert second.source == (
         "def double(x):\n    # your code here\n    y = None\n    return y\n\n\n%pip install nothing\ndouble(3)"
     )
+
+
+def test_the_passage_of_an_exercise_is_the_rest_of_its_cell():
+    source = "# %% [markdown]\n# Text.\n#\n# ### Exercise 3.1: a title\n#\n# Do `it`.\n#\n# - well\n\n# %%\nx = 1\n"
+    assert passage(source, "3.1") == ("A title", "Do `it`.\n\n- well")
+    with pytest.raises(DataError, match=r"### Exercise 3\.2: \.\.\.'; this one has none"):
+        passage(source, "3.2")
 
 
 def test_which_cells_have_a_solution():

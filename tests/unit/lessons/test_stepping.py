@@ -44,7 +44,7 @@ def test_what_a_step_says(end):
     assert by_name["a"][1:4] == ["1", slope, slope]
     assert by_name["a"][4] == slope + "…", "it waits for what comes through c"
     assert not by_name["c"][4].endswith("…"), "both of its paths have arrived"
-    assert "A sum hands the gradient on as it is: its slope is 1." in step["words"]
+    assert "A sum passes the gradient on unchanged: its slope is 1." in step["words"]
     assert "a waits for one more path." in step["words"]
     assert [explain(end).steps[place].name for place in step["to"]] == ["c", "a"]
     assert step["grads"][step["to"][1]] == slope + "…", "the box says so too"
@@ -125,7 +125,7 @@ def test_a_page_gets_every_step(end, monkeypatch):
 
 def test_the_lessons_do_not_import_it():
     code = (
-        "import sys, backlight.lessons, backlight.lessons.pictures, backlight.lessons.stepping; "
+        "import sys, backlight.lessons, backlight.lessons.display, backlight.lessons.stepping; "
         "sys.exit(bool({'anywidget', 'ipywidgets', 'IPython', 'traitlets'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -124,9 +124,7 @@ def test_is_a_language_model_without_a_graph_when_asked(rng):
     assert all(p.grad is None for p in model.parameters())
 
 
-@pytest.mark.parametrize(
-    "x", [np.zeros(3, int), np.zeros((3, 2), int), np.zeros((3, 0), int), np.zeros((1, 1, 1), int)]
-)
+@pytest.mark.parametrize("x", [np.zeros((3, 2), int), np.zeros((3, 0), int)])
 def test_rows_of_another_length_are_refused_in_one_line(x, rng):
     with pytest.raises(ShapeError, match=r"rows of exactly 1 ids, \(B, T\); got an array of shape") as error:
         small(rng).next_logits(x)

@@ -47,9 +47,9 @@ def test_is_the_equation_of_the_papers(rng):
                 y[t, head] = score @ v[: t + 1, head] / score.sum()
         x = x + y @ w[b + "attention.output.weight"] + w[b + "attention.output.bias"]
         h = norm(x, w[b + "second_norm.weight"], w[b + "second_norm.bias"])
-        a = h @ w[b + "mlp.layers.0.weight"] + w[b + "mlp.layers.0.bias"]
+        a = h @ w[b + "mlp.0.weight"] + w[b + "mlp.0.bias"]
         a = 0.5 * a * (1 + np.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3)))
-        x = x + a @ w[b + "mlp.layers.2.weight"] + w[b + "mlp.layers.2.bias"]
+        x = x + a @ w[b + "mlp.2.weight"] + w[b + "mlp.2.bias"]
     wanted = norm(x, w["norm.weight"], w["norm.bias"]) @ w["output.weight"]
     assert_allclose(model(ids[None]).numpy()[0], wanted, rtol=1e-4, atol=1e-5)
 

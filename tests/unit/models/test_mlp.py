@@ -53,8 +53,8 @@ def test_parameter_count(sizes, count, rng):
 def test_hidden_layers_are_linear_and_tanh_in_turn(rng):
     model = small(rng, hidden=(5, 4))
     assert [type(layer) for layer in model.hidden.layers] == [Linear, Tanh, Linear, Tanh]
-    assert [(layer.fan_in, layer.fan_out) for layer in model.hidden.layers[::2]] == [(6, 5), (5, 4)]
-    assert (model.output.fan_in, model.output.fan_out) == (4, 7)
+    assert [(layer.in_features, layer.out_features) for layer in model.hidden.layers[::2]] == [(6, 5), (5, 4)]
+    assert (model.output.in_features, model.output.out_features) == (4, 7)
 
 
 @pytest.mark.parametrize(

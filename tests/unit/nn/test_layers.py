@@ -54,7 +54,7 @@ def test_linear_says_what_it_needs(rng):
 @pytest.mark.parametrize("make", [Linear, Embedding])
 @pytest.mark.parametrize("sizes", [(0, 3), (3, 0), (-1, 3)])
 def test_sizes_are_at_least_1(make, sizes, rng):
-    with pytest.raises(ConfigError, match=f"must be at least 1; got {min(sizes)}") as error:
+    with pytest.raises(ConfigError, match=f"must be a whole number, at least 1; got {min(sizes)}") as error:
         make(*sizes, rng=rng)
     assert one_line(error)
 

@@ -46,13 +46,13 @@ def test_shared_parameter_counts_once(odd, rng):
     other = Linear(2, 3, rng=rng)
     other.weight = odd.first.weight
     both = Sequential(odd.first, other)
-    assert [name for name, _ in both.named_parameters()] == ["layers.0.weight", "layers.0.bias", "layers.1.bias"]
+    assert [name for name, _ in both.named_parameters()] == ["0.weight", "0.bias", "1.bias"]
 
 
 def test_named_modules_are_dotted(odd):
     names = [name for name, _ in odd.named_modules()]
     assert names == ["", "first", "blocks.0.0", "blocks.0.1", "blocks.1.0", "heads.a", "again"]
-    assert [name for name, _ in Sequential(Sequential(Tanh())).named_modules()] == ["", "layers.0", "layers.0.layers.0"]
+    assert [name for name, _ in Sequential(Sequential(Tanh())).named_modules()] == ["", "0", "0.0"]
 
 
 def test_state_goes_round(odd):
@@ -140,12 +140,12 @@ def test_prints_as_a_tree(rng):
     )
     assert repr(net) == """\
 Sequential(
-  (layers.0): Embedding(27, 2)
-  (layers.1): Sequential(
-    (layers.0): Linear(6, 4)
-    (layers.1): Tanh()
+  (0): Embedding(27, 2)
+  (1): Sequential(
+    (0): Linear(in_features=6, out_features=4, bias=True)
+    (1): Tanh()
   )
-  (layers.2): Linear(4, 27, bias=False)
+  (2): Linear(in_features=4, out_features=27, bias=False)
 )"""  # fmt: skip
 
 

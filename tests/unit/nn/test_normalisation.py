@@ -157,8 +157,8 @@ def test_wrong_channels_are_one_line(kind):
 @pytest.mark.parametrize(
     ("make", "rule"),
     [
-        (lambda: nn.BatchNorm1d(0), "channels must be at least 1; got 0"),
-        (lambda: nn.LayerNorm(0), "channels must be at least 1; got 0"),
+        (lambda: nn.BatchNorm1d(0), "num_features must be a whole number, at least 1; got 0"),
+        (lambda: nn.LayerNorm(0), "normalized_shape must be a whole number, at least 1; got 0"),
         (lambda: nn.BatchNorm1d(3, eps=-1), "eps must be a finite number, 0 or more; got -1"),
         (lambda: nn.LayerNorm(3, eps=float("nan")), "eps must be a finite number, 0 or more; got nan"),
         (lambda: nn.BatchNorm1d(3, momentum=1.1), "momentum must be from 0 to 1; got 1.1"),

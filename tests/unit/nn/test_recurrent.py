@@ -73,7 +73,7 @@ def test_an_op_without_its_layer_says_what_it_takes(op, biases):
 
 @pytest.mark.parametrize("cls", LAYERS)
 @pytest.mark.parametrize(
-    ("sizes", "rule"), [((0, 3), "fan_in must be at least 1"), ((3, 0), "hidden must be at least")]
+    ("sizes", "rule"), [((0, 3), "input_size must be a whole number"), ((3, 0), "hidden_size must be")]
 )
 def test_sizes_below_1_are_refused(cls, sizes, rule, rng):
     with pytest.raises(ConfigError, match=rule):

@@ -1,11 +1,14 @@
 """Neurons of single numbers, up to learning a curved border with a hinge loss."""
 
+import random
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from backlight.autograd import Value
-from backlight.core import ConfigError, ShapeError
+from backlight.core import ConfigError, OperandError, ShapeError
+from backlight.nn import Linear
 from backlight.nn.scalar import MLP, Layer, Neuron
 
 
@@ -79,10 +82,38 @@ def test_without_a_generator_each_net_is_another():
     assert MLP(2, [3, 1]).parameters()[0].data != MLP(2, [3, 1]).parameters()[0].data
 
 
+def test_pythons_random_decides_as_in_micrograd():
+    random.seed(1337)
+    drawn = [p.data for p in MLP(2, [3, 1]).parameters() if p.data]
+    random.seed(1337)
+    assert drawn == [random.uniform(-1, 1) for _ in range(2 * 3 + 3)]
+
+
+def test_without_a_generator_it_says_what_to_pass(rng):
+    for make in (Neuron, lambda n, rng: Linear(n, 3, rng=rng), lambda n, rng: MLP(n, [2, 1], rng=rng)):
+        for wrong in (None, 0, "seed"):
+            with pytest.raises(ConfigError, match=r"Pass rng=np\.random\.default_rng\(0\)\.") as error:
+                make(2, rng=wrong)
+            assert "\n" not in str(error.value)
+        make(2, rng=rng)
+
+
 def test_wrong_inputs_are_one_line():
     with pytest.raises(ShapeError, match="3 weights needs as many inputs; got 2") as error:
         Neuron(3)([1.0, 2.0])
     assert "\n" not in str(error.value)
+    for wrong in (
+        lambda: Neuron(3)(2.0),
+        lambda: Layer(3, 2)(2.0),
+        lambda: Neuron(1)("a"),
+        lambda: Layer(1, 1)([None]),
+    ):
+        with pytest.raises(OperandError) as error:
+            wrong()
+        assert "\n" not in str(error.value)
+    for wrong in (lambda: Neuron(0), lambda: Layer(2, 0), lambda: MLP(2, []), lambda: MLP(2, 3), lambda: Neuron("a")):
+        with pytest.raises(ConfigError):
+            wrong()
     with pytest.raises(ConfigError, match="relu or tanh; got 'gelu'"):
         Neuron(3, activation="gelu")
 

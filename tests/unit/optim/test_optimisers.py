@@ -152,16 +152,16 @@ def test_parameters_stay_the_same_tensors():
 @pytest.mark.parametrize(
     ("make", "settings", "rule"),
     [
-        (SGD, {"lr": -0.1}, "lr must be 0 or more; got -0.1"),
-        (SGD, {"lr": float("nan")}, "lr must be 0 or more; got nan"),
-        (SGD, {"lr": 0.1, "weight_decay": -1.0}, "weight_decay must be 0 or more; got -1.0"),
-        (SGD, {"lr": 0.1, "momentum": -0.5}, "momentum must be 0 or more; got -0.5"),
+        (SGD, {"lr": -0.1}, "lr must be a finite number, 0 or more; got -0.1"),
+        (SGD, {"lr": float("nan")}, "lr must be a finite number, 0 or more; got nan"),
+        (SGD, {"lr": 0.1, "weight_decay": -1.0}, "weight_decay must be a finite number, 0 or more; got -1.0"),
+        (SGD, {"lr": 0.1, "momentum": -0.5}, "momentum must be a finite number, 0 or more; got -0.5"),
         (SGD, {"lr": 0.1, "momentum": 1.0}, "momentum must be below 1, .*; got 1.0"),
         (SGD, {"lr": 0.1, "nesterov": True}, "nesterov .* set momentum above 0"),
         (AdamW, {"betas": (0.9, 1.0)}, r"betas must be below 1, .*; got \(0.9, 1.0\)"),
-        (AdamW, {"betas": (-0.1, 0.9)}, "beta_1 must be 0 or more; got -0.1"),
-        (AdamW, {"betas": (0.9, -0.1)}, "beta_2 must be 0 or more; got -0.1"),
-        (AdamW, {"eps": -1e-8}, "eps must be 0 or more; got -1e-08"),
+        (AdamW, {"betas": (-0.1, 0.9)}, "beta_1 must be a finite number, 0 or more; got -0.1"),
+        (AdamW, {"betas": (0.9, -0.1)}, "beta_2 must be a finite number, 0 or more; got -0.1"),
+        (AdamW, {"eps": -1e-8}, "eps must be a finite number, 0 or more; got -1e-08"),
     ],
 )
 def test_settings_out_of_range_are_one_line(make, settings, rule):

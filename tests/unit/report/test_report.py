@@ -10,10 +10,9 @@ import pytest
 from tests.unit.health import records as make
 from tests.unit.health.records import well
 
-from backlight.figures.catalogue import PICTURES
+from backlight.figures import FIGURES
 from backlight.health import diagnose, explained
-from backlight.report import drawings, html_page, report, write_report
-from backlight.report.pictures import Drawing
+from backlight.report import FigureImages, figure_images, html_page, report, write_report
 from backlight.report.style import _ON_DARK, _ON_LIGHT
 from backlight.watch.records import Measurements
 
@@ -55,26 +54,26 @@ def faulty() -> Measurements:
     return replace(seen, model="<b>&amp;")
 
 
-def test_findings_stand_first_each_with_its_numbers_and_pictures() -> None:
-    drawn = {name: Drawing(name, b"light", b"dark") for name in PICTURES}
+def test_findings_stand_first_each_with_its_numbers_and_figures() -> None:
+    drawn = {name: FigureImages(name, b"light", b"dark") for name in FIGURES}
     page = html_page(diagnose(faulty()), drawn, title="mine")
     assert "saturated-units" in (ids := parsed(page).ids)
     (finding,) = [one for one in diagnose(faulty()).findings if one.id == "saturated-units"]
     for text in (finding.title, finding.because, *finding.try_this, *(one.what for one in finding.evidence)):
         assert text.replace("'", "&#x27;").replace(">", "&gt;") in page
     section = page[page.index('id="saturated-units"') : page.index("</section>", page.index('id="saturated-units"'))]
-    assert 'id="picture-activations"' in section
+    assert 'id="figure-activations"' in section
     assert explained("saturated-units").split("\n\n")[0][:40] in section
     assert "Lesson 4: <code>backlight lessons open 4</code>" in section
-    assert len(ids) == len(set(ids))  # so each picture stands once
-    assert set(drawn) == {one.removeprefix("picture-") for one in ids if one.startswith("picture-")}
+    assert len(ids) == len(set(ids))  # so each figure stands once
+    assert set(drawn) == {one.removeprefix("figure-") for one in ids if one.startswith("figure-")}
 
 
-def test_a_healthy_network_has_no_findings_and_has_its_pictures() -> None:
+def test_a_healthy_network_has_no_findings_and_has_its_figures() -> None:
     page = report(well(), title="mine")
     assert "No findings" in page
     assert '<p class="summary well">' in page
-    assert 'id="picture-loss"' in page
+    assert 'id="figure-loss"' in page
 
 
 def test_a_page_asks_nobody_and_runs_nothing() -> None:
@@ -84,17 +83,17 @@ def test_a_page_asks_nobody_and_runs_nothing() -> None:
         assert not re.search(r"url\(|@import|javascript:|https?://", page)
 
 
-def test_the_pictures_are_those_that_the_measurements_can_have() -> None:
-    drawn = drawings(well())
+def test_the_figures_are_those_that_the_measurements_can_have() -> None:
+    drawn = figure_images(well())
     assert {"loss", "gradient-to-data", "update-to-data"} <= set(drawn)
     assert "saturation" not in drawn  # no maps of units were taken
     assert all(one.light.startswith(b"\x89PNG") and one.light != one.dark for one in drawn.values())
 
 
 def test_names_cannot_break_out() -> None:
-    drawing = Drawing('about "this"', b"light", b"dark")
+    images = FigureImages('about "this"', b"light", b"dark")
     page = html_page(
-        diagnose(faulty()), {"loss": drawing}, title="<script>alert(1)</script>", facts=[("<i>", "</dl><script>")]
+        diagnose(faulty()), {"loss": images}, title="<script>alert(1)</script>", facts=[("<i>", "</dl><script>")]
     )
     parsed(page)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page

@@ -135,7 +135,7 @@ def test_a_run_that_diverges_says_where(at: int, make: Make) -> None:
 
     def spoiling(*given: Any) -> Any:
         if trainer.step == at:
-            dict(trainer.model.named_parameters())["hidden.layers.0.bias"].array[0] = math.nan
+            dict(trainer.model.named_parameters())["hidden.0.bias"].array[0] = math.nan
         return sample(*given)
 
     trainer.train.sample = spoiling  # type: ignore[method-assign]
@@ -145,7 +145,7 @@ def test_a_run_that_diverges_says_where(at: int, make: Make) -> None:
     assert seen is not None
     found = seen.first_nonfinite
     assert found is not None
-    assert (found.where, found.direction, found.step) == ("hidden.layers.0.bias", "parameter", at)
+    assert (found.where, found.direction, found.step) == ("hidden.0.bias", "parameter", at)
     assert all("_forward_hooks" not in vars(module) for _, module in trainer.model.named_modules())
 
 

@@ -8,7 +8,7 @@
     loss.backward(1 / len(X))                       # the mean's derivative by every parameter, in its .grad
 
 The function is called once, with unknown numbers. What it did with them is arranged so that all nodes that do the same
-at the same time are one call on arrays (`schedule`), and only that is run from then on.
+at the same time are one call on arrays (`execution_order`), and only that is run from then on.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backlight.autograd.batching.schedule import Schedule, schedule
+from backlight.autograd.batching.execution_order import ExecutionOrder, execution_order
 from backlight.autograd.batching.tracing import Trace, trace
 from backlight.autograd.batching.vectors import Work
+from backlight.autograd.tensor_base import as_array
 from backlight.autograd.value import Value
-from backlight.core import FloatArray, GraphError, ShapeError
+from backlight.core import FloatArray, GraphError, OperandError, ShapeError
+from backlight.core.arguments import shown
 
 
 class Batched:
@@ -42,9 +44,11 @@ class Batched:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise OperandError(f"batched takes a function of one example; got {shown(function)}.")
         self.function = function
-        self._replays: dict[tuple[tuple[int, ...], ...], _Replay] = {}
-        self._last: _Replay | None = None
+        self._recordings: dict[tuple[tuple[int, ...], ...], _Recorded] = {}
+        self._last: _Recorded | None = None
 
     def __call__(self, *columns: ArrayLike) -> FloatArray:
         """Return what the function returns for each example.
@@ -55,18 +59,18 @@ class Batched:
                 each time that it is called.
             DomainError: an op has no answer for the numbers of an example.
         """
-        arrays = [np.asarray(column, dtype=np.float64) for column in columns]
+        arrays = [as_array(column, np.float64) for column in columns]
         _check_columns(arrays)
         shapes = tuple(array.shape[1:] for array in arrays)
-        replay = self._replays.get(shapes)
-        if replay is None:
-            replay = _Replay(trace(self.function, shapes))
+        recorded = self._recordings.get(shapes)
+        if recorded is None:
+            recorded = _Recorded(trace(self.function, shapes))
             self._last = None
-        out = replay.forward(arrays)
-        if shapes not in self._replays:
+        out = recorded.forward(arrays)
+        if shapes not in self._recordings:
             self._check(arrays, out[0])
-            self._replays[shapes] = replay
-        self._last = replay
+            self._recordings[shapes] = recorded
+        self._last = recorded
         return out
 
     def backward(self, gradient: ArrayLike = 1.0) -> list[FloatArray]:
@@ -84,16 +88,16 @@ class Batched:
         """
         if self._last is None:
             raise GraphError("backward() goes back through a computation; there was none. Call the function first.")
-        return self._last.backward(np.asarray(gradient, dtype=np.float64))
+        return self._last.backward(as_array(gradient, np.float64))
 
-    def _check(self, arrays: Sequence[FloatArray], replayed: FloatArray) -> None:
-        """Compare with the function itself on the first example: a replay cannot know of chance or of a clock."""
+    def _check(self, arrays: Sequence[FloatArray], computed: FloatArray) -> None:
+        """Compare with the function itself on the first example: a recording has no random numbers and no clock."""
         outputs = self.function(*(_in_values(array[0]) for array in arrays))
         numbers = [float(one) for one in outputs] if isinstance(outputs, (list, tuple)) else float(outputs)
-        if not np.allclose(numbers, replayed, rtol=1e-9, atol=1e-9, equal_nan=True):
+        if not np.allclose(numbers, computed, rtol=1e-9, atol=1e-9, equal_nan=True):
             raise GraphError(
                 f"a batched function must do the same each time; for the first example it gives {numbers} "
-                f"and gave {replayed.tolist()}. Pass in what differs as a column."
+                f"and gave {computed.tolist()}. Pass in what differs as a column."
             )
 
 
@@ -102,14 +106,14 @@ def batched(function: Callable[..., Any]) -> Batched:
     return Batched(function)
 
 
-class _Replay:
+class _Recorded:
     """The work of one trace, and the numbers of its last run.
 
     Values and gradients of what is shared stand in an array (nodes, 1), of what is not in an array (nodes, B).
     """
 
     def __init__(self, made: Trace) -> None:
-        plan: Schedule = schedule(made.inputs, made.outputs)
+        plan: ExecutionOrder = execution_order(made.inputs, made.outputs)
         self._leaves: list[Value] = plan.leaves
         self._single = made.single
         self._outputs = len(made.outputs)

@@ -6,8 +6,7 @@ from numbers import Real
 from typing import Any, NoReturn, cast
 
 from backlight.autograd.graph import next_serial
-from backlight.autograd.value import Value
-from backlight.autograd.value_math import Number
+from backlight.autograd.value import Number, Value
 from backlight.core import GraphError
 
 Example = Any

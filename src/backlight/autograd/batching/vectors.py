@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from backlight.autograd.batching.schedule import Schedule, Step
+from backlight.autograd.batching.execution_order import ExecutionOrder, NodeGroup
 from backlight.autograd.op import Op
 from backlight.autograd.ops.arithmetic import Add, Div, Mul, Neg, Pow, PowConstant, Sub
 from backlight.autograd.ops.elementwise import Cos, Exp, Log, ReLU, Sigmoid, Sin, Tanh
@@ -31,13 +31,13 @@ Store = tuple[FloatArray, FloatArray]
 
 
 class Work:
-    """The whole computation of a schedule: leaves and inputs in, outputs out, and the way back.
+    """The whole computation: from leaves and inputs to outputs, and the backward pass.
 
     Raises:
         GraphError: a Value was made by an op that is not one of Value's own.
     """
 
-    def __init__(self, plan: Schedule) -> None:
+    def __init__(self, plan: ExecutionOrder) -> None:
         places: list[tuple[bool, int]] = [(True, row) for row in range(len(plan.leaves))]
         places += [(False, row) for row in range(plan.inputs)]
         self._sizes = [plan.inputs, len(plan.leaves)]  # rows of what differs and of what is shared
@@ -119,7 +119,7 @@ class _Piece(Protocol):
     def backward(self, gradients: Store) -> None: ...
 
 
-def _piece(step: Step, parents: list[list[tuple[bool, int]]], out: _Rows) -> _Piece:
+def _piece(step: NodeGroup, parents: list[list[tuple[bool, int]]], out: _Rows) -> _Piece:
     if step.op == "dot":
         return _Dot(parents, out)
     if step.op == "sum":

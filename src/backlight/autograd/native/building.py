@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 
 HERE = Path(__file__).parent
+TOKENIZERS = HERE.parents[1] / "text" / "tokenizers" / "native"
 LIBRARY = HERE / "_kernels.so"
 
 FLAGS = (
@@ -28,12 +29,12 @@ X86_LEVELS = {4: ("-march=x86-64-v4", "-mprefer-vector-width=512"), 3: ("-march=
 
 def fingerprint() -> int:
     """Return a number that changes with the kernels' sources: a library built from others is not used."""
-    sources = sorted([*HERE.glob("*.c"), *HERE.glob("*.h")])
+    sources = sorted(source for folder in (HERE, TOKENIZERS) for source in folder.glob("*.[ch]"))
     return zlib.crc32(b"".join(source.read_bytes() for source in sources)) >> 1
 
 
 def build(target: Path = LIBRARY) -> None:
-    """Compile the kernels once for each level of processor, into one library.
+    """Compile the kernels once for each level of processor, and the tokenizers once, into one library.
 
     Raises:
         OSError: there is no compiler (`CC` names another than `cc`), or the system is Windows.
@@ -65,7 +66,8 @@ def build(target: Path = LIBRARY) -> None:
             if process.returncode:
                 raise subprocess.CalledProcessError(process.returncode, command, stderr=reasons)
         made = f"{folder}/kernels.so"
-        link = [*compiler, *FLAGS, "-shared", str(HERE / "levels.c"), *objects, "-o", made, "-lm"]
+        once = [str(HERE / "levels.c"), str(TOKENIZERS / "tokenizers.c")]
+        link = [*compiler, *FLAGS, "-shared", *once, *objects, "-o", made, "-lm"]
         subprocess.run(link, check=True, capture_output=True, text=True)  # noqa: S603
         # in one piece, and under a new name: a library that is in use must not change
         beside = target.with_suffix(f".{os.getpid()}")

@@ -10,14 +10,6 @@ from backlight.autograd.ops.attention import PackedIndex
 from backlight.autograd.tensor import Tensor
 from backlight.core import Array, BacklightError, FloatArray, IntArray
 
-KERNELS: Final = (
-    "embed", "embed_back", "linear", "linear_back", "tanh", "tanh_back", "relu", "relu_back", "gelu", "gelu_back",
-    "add", "add_back", "dropout", "dropout_back", "batch_norm", "batch_norm_back", "layer_norm", "layer_norm_back",
-    "attention", "attention_back", "cross_entropy", "cross_entropy_back", "rnn", "rnn_back", "gru", "gru_back",
-    "lstm", "lstm_back",
-)  # fmt: skip
-"""In the order of kernels.c."""
-
 STEP: Final = np.dtype([("op", "i8"), ("rows", "i8"), ("n", "i8", 8), ("f", "f4", 4), ("p", "u8", 24)])
 """`step` of kernels.c."""
 
@@ -77,6 +69,7 @@ class Emitter:
             parameters has as many rows as the batch has ids, and how many those are differs as well.
         room: the largest batch that there must be room for.
         threads: how many BLAS may use.
+        kernels: the names of the compiled kernels, each at its place.
 
     Attributes:
         learnt: the parameters that get gradients.
@@ -90,8 +83,11 @@ class Emitter:
         UnsuitableError: there is no kernel for something.
     """
 
-    def __init__(self, end: Tensor, inputs: tuple[Any, ...], room: Size, threads: int) -> None:
+    def __init__(
+        self, end: Tensor, inputs: tuple[Any, ...], room: Size, threads: int, kernels: tuple[str, ...]
+    ) -> None:
         self.end = end
+        self._places = {name: place for place, name in enumerate(kernels)}
         self.learnt: list[Tensor] = []
         self.copies: dict[int, IntArray] = {}
         self.draws: list[Draw] = []
@@ -108,7 +104,7 @@ class Emitter:
         self._gradients: dict[Tensor, FloatArray] = {}
         self._written: set[Tensor] = set()
         self._free: dict[int, list[FloatArray]] = {}
-        self._kept: dict[tuple[Tensor, str], FloatArray] = {}
+        self._buffers: dict[tuple[Tensor, str], FloatArray] = {}
         self._attended: dict[Tensor, Attended] = {}
         self._scratch = PANEL
         self._held: list[Array] = []
@@ -128,7 +124,7 @@ class Emitter:
         return self._numbers[node]
 
     def same_numbers(self, y: Tensor, x: Tensor) -> None:
-        """Let a node's numbers be those of another, in another shape."""
+        """Store a node's numbers where another's are, in another shape."""
         self._rows(y)
         self._numbers[y] = self.numbers(x)
 
@@ -168,21 +164,21 @@ class Emitter:
         return self.copies[which]
 
     def each_row(self, node: Tensor, which: str, columns: int) -> FloatArray:
-        """Return room that a node keeps for the way back, so many numbers for each of its rows."""
-        return self._keep(node, which, self._rows(node) * columns)
+        """Return an array that a node keeps for the backward pass, `columns` numbers for each of its rows."""
+        return self._buffer(node, which, self._rows(node) * columns)
 
     def each_column(self, node: Tensor, which: str) -> FloatArray:
-        """Return room that a node keeps for the way back, one number for each of its columns."""
-        return self._keep(node, which, self._columns(node))
+        """Return an array that a node keeps for the backward pass, one number for each of its columns."""
+        return self._buffer(node, which, self._columns(node))
 
     def drawn(self, node: Tensor) -> FloatArray:
         """Return where the numbers are that decide which of a node's are dropped."""
         size = self._rows(node) * self._columns(node)
-        if (node, "drawn") not in self._kept:
+        if (node, "drawn") not in self._buffers:
             columns = self._columns(node)
             count = (lambda batch: batch.rows * columns) if self._ragged else (lambda _: size)
             self._draw(node, size, count)
-        return self._kept[node, "drawn"]
+        return self._buffers[node, "drawn"]
 
     def attended(self, node: Tensor) -> Attended:
         """Return what an attention works on, and see to it that there is scratch enough."""
@@ -190,10 +186,10 @@ class Emitter:
             _, B, T = self._room
             heads, width = node._settings["heads"], -(-T // LANES) * LANES
             self._scratch = max(self._scratch, PANEL + 2 * T * width)
-            if node._settings.get("kept") is not None:
+            if node._settings.get("keep") is not None:
                 self._draw(node, B * heads * T * T, lambda batch: batch.sequences * heads * batch.positions**2)
             weights = _zeros(B * heads * T * width)
-            self._attended[node] = Attended(self.starts, self.sizes, weights, self._kept.get((node, "drawn")))
+            self._attended[node] = Attended(self.starts, self.sizes, weights, self._buffers.get((node, "drawn")))
         return self._attended[node]
 
     def is_input(self, given: Any) -> bool:
@@ -207,17 +203,17 @@ class Emitter:
         return array
 
     def forward(self, kernel: str, node: Tensor, **what: Any) -> None:
-        """Add a kernel to the way forward; it has as many rows as the node."""
+        """Add a kernel to the forward pass; it has as many rows as the node."""
         self._forward.append(_Emitted(kernel, self._rows_now(node), **what))
 
     def backward(self, kernel: str, node: Tensor, **what: Any) -> None:
-        """Add a kernel to the way back."""
+        """Add a kernel to the backward pass."""
         self._backward.append(_Emitted(kernel, self._rows_now(node), **what))
 
     # -- what the program asks for -------------------------------------------------------------------------------------
 
     def done_with(self, node: Tensor) -> None:
-        """Let the room of a node's gradient go to others: it has been passed on."""
+        """Reuse the array of a node's gradient: it has been passed on."""
         gradient = self._gradients.pop(node, None)
         if gradient is not None:
             self._free.setdefault(gradient.size, []).append(gradient)
@@ -230,7 +226,10 @@ class Emitter:
     def _encoded(self, emitted: "list[_Emitted]", scratch: FloatArray) -> Array:
         steps = np.zeros(len(emitted), STEP)
         for step, one in zip(steps, emitted, strict=True):
-            step["op"], step["rows"] = KERNELS.index(one.kernel), one.rows
+            assert one.kernel in self._places, (  # noqa: S101  (a kernel that only we can forget)
+                f"lowering.py emits {one.kernel!r}, which is not in the table of kernels.c; add it and build again"
+            )
+            step["op"], step["rows"] = self._places[one.kernel], one.rows
             step["n"][: len(one.n)] = one.n
             step["f"][: len(one.f)] = one.f
             for slot, array in enumerate(one.p):
@@ -272,16 +271,16 @@ class Emitter:
         free = self._free.get(size)
         return free.pop() if free else _zeros(size)
 
-    def _keep(self, node: Tensor, which: str, size: int) -> FloatArray:
-        if (node, which) not in self._kept:
-            self._kept[node, which] = _zeros(size)
-        return self._kept[node, which]
+    def _buffer(self, node: Tensor, which: str, size: int) -> FloatArray:
+        if (node, which) not in self._buffers:
+            self._buffers[node, which] = _zeros(size)
+        return self._buffers[node, which]
 
     def _draw(self, node: Tensor, size: int, count: Callable[[Size], int]) -> None:
-        generator = node._settings["kept"]
+        generator = node._settings["keep"]
         if not isinstance(generator, np.random.Generator):
             raise UnsuitableError("dropped numbers that are given")
-        self.draws.append(Draw(generator, self._keep(node, "drawn", size), count))
+        self.draws.append(Draw(generator, self._buffer(node, "drawn", size), count))
 
 
 class _Emitted(NamedTuple):

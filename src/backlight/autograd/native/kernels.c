@@ -18,11 +18,38 @@
 
 typedef void (*kernel)(const step *, int64_t);
 
-static const kernel KERNELS[] = {
-    embed,      embed_back,      linear,     linear_back,     tanh_op, tanh_back, relu,          relu_back,
-    gelu,       gelu_back,       add,        add_back,        dropout, dropout,   batch_norm,    batch_norm_back,
-    layer_norm, layer_norm_back, attention,  attention_back,  cross_entropy,      cross_entropy_back,
-    rnn,        rnn_back,        gru,        gru_back,        lstm,    lstm_back,
+/* Every kernel under the name by which lowering.py emits it. Its place here is `op` of a step. */
+static const struct {
+    const char *name;
+    kernel run;
+} KERNELS[] = {
+    {"embed", embed},
+    {"embed_back", embed_back},
+    {"linear", linear},
+    {"linear_back", linear_back},
+    {"tanh", tanh_op},
+    {"tanh_back", tanh_back},
+    {"relu", relu},
+    {"relu_back", relu_back},
+    {"gelu", gelu},
+    {"gelu_back", gelu_back},
+    {"add", add},
+    {"add_back", add_back},
+    {"dropout", dropout},
+    {"batch_norm", batch_norm},
+    {"batch_norm_back", batch_norm_back},
+    {"layer_norm", layer_norm},
+    {"layer_norm_back", layer_norm_back},
+    {"attention", attention},
+    {"attention_back", attention_back},
+    {"cross_entropy", cross_entropy},
+    {"cross_entropy_back", cross_entropy_back},
+    {"rnn", rnn},
+    {"rnn_back", rnn_back},
+    {"gru", gru},
+    {"gru_back", gru_back},
+    {"lstm", lstm},
+    {"lstm_back", lstm_back},
 };
 
 #define JOIN(a, b) a##b
@@ -31,11 +58,16 @@ static const kernel KERNELS[] = {
 /* Returns 0, or 1 if an id was not in its table. */
 int NAMED(run_, LEVEL)(const step *steps, int64_t count, int64_t rows) {
     failed = 0;
-    for (const step *s = steps; s < steps + count && !failed; s++) KERNELS[s->op](s, s->rows ? s->rows : rows);
+    for (const step *s = steps; s < steps + count && !failed; s++) KERNELS[s->op].run(s, s->rows ? s->rows : rows);
     return failed;
 }
 
-/* Tells a library that was built from other sources. */
+/* The name of a kernel by its place; NULL after the last. */
+const char *NAMED(kernel_name_, LEVEL)(int64_t place) {
+    return place < (int64_t)(sizeof KERNELS / sizeof *KERNELS) ? KERNELS[place].name : 0;
+}
+
+/* Identifies a library that was built from other sources. */
 int NAMED(fingerprint_, LEVEL)(void) { return FINGERPRINT; }
 
 void NAMED(adamw_, LEVEL)(int64_t size, float *data, const float *grad, float *mean, float *square,

@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,6 +25,7 @@ class Library:
 
     Attributes:
         run: (address of the steps, how many, rows of the batch) -> 0, or 1 if an id was not in its table.
+        kernels: the names of all kernels; a step has the place of its kernel.
         adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All float32, in one piece.
         blend: (moved, by, keep, take): optim/blending.py. Both arrays float32, in one piece.
         level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
@@ -32,6 +33,7 @@ class Library:
     """
 
     run: Callable[[int, int, int], int]
+    kernels: tuple[str, ...]
     adamw: Callable[..., None]
     blend: Callable[[FloatArray, FloatArray, float, float], None]
     level: int
@@ -58,7 +60,24 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
     use_blas.argtypes = [ctypes.c_void_p, ctypes.c_int]
     path, sgemm, wide = _sgemm() if with_blas else (None, None, False)
     use_blas(sgemm, wide)
-    return Library(run=run, adamw=_adamw(loaded, level), blend=_blend(loaded, level), level=level, blas=path)
+    return Library(
+        run=run,
+        kernels=tuple(_names(loaded, level)),
+        adamw=_adamw(loaded, level),
+        blend=_blend(loaded, level),
+        level=level,
+        blas=path,
+    )
+
+
+def _names(loaded: ctypes.CDLL, level: int) -> Iterator[str]:
+    name_of = loaded[f"kernel_name_{level}"]
+    name_of.argtypes = [ctypes.c_int64]
+    name_of.restype = ctypes.c_char_p
+    place = 0
+    while (name := name_of(place)) is not None:
+        yield name.decode()
+        place += 1
 
 
 def _adamw(loaded: ctypes.CDLL, level: int) -> Callable[..., None]:

@@ -101,12 +101,12 @@ def _dropout_back(to: Emitter, y: Tensor) -> None:
 def _norm(name: str, *, by_row: bool) -> Lowering:
     """Return the lowering of a norm that keeps a mean and a reciprocal deviation of each row, or of each column."""
 
-    def kept(to: Emitter, y: Tensor, which: str) -> Array:
+    def saved(to: Emitter, y: Tensor, which: str) -> Array:
         return to.each_row(y, which, 1) if by_row else to.each_column(y, which)
 
     def forward(to: Emitter, y: Tensor) -> None:
         running = y._settings.get("running")
-        p = [*map(to.numbers, y._prev), to.numbers(y), kept(to, y, "mean"), kept(to, y, "r")]
+        p = [*map(to.numbers, y._prev), to.numbers(y), saved(to, y, "mean"), saved(to, y, "r")]
         if running is not None:
             p += [to.held(running.mean), to.held(running.variance)]
         f = (y._settings.get("eps", 1e-5), 0 if running is None else running.momentum)
@@ -116,7 +116,7 @@ def _norm(name: str, *, by_row: bool) -> Lowering:
         x, gain, _ = y._prev
         above = to.gradient(y)
         (dx, add_x), (dgain, add_gain), (dbias, add_bias) = map(to.gradient_for, y._prev)
-        p = (to.numbers(x), to.numbers(gain), above, dx, dgain, dbias, kept(to, y, "mean"), kept(to, y, "r"))
+        p = (to.numbers(x), to.numbers(gain), above, dx, dgain, dbias, saved(to, y, "mean"), saved(to, y, "r"))
         to.backward(f"{name}_back", y, n=(y.array.shape[-1], add_x, add_gain, add_bias), p=p)
 
     return forward, backward

@@ -25,7 +25,7 @@ class Program:
             it is; what was computed from it outside the graph would be a constant here. None stands for nothing. Their
             shapes must stay, but with `PackedIndex` or a list of counts among them a batch may have any number of
             sequences of any lengths.
-        backward: whether the way back is wanted too.
+        backward: whether the backward pass is wanted too.
 
     Raises:
         UnsuitableError: the graph has an op, a dtype or a form without a kernel, or there are no kernels at all.
@@ -35,7 +35,7 @@ class Program:
         found = library()
         if found is None:
             raise UnsuitableError("the kernels were not built")
-        self._run = found.run
+        self._run, self._kernels = found.run, found.kernels
         self._end = end
         self._inputs = inputs
         self._wants_backward = backward
@@ -92,7 +92,7 @@ class Program:
         return Size(rows, *given.shape) if isinstance(given, PackedIndex) else Size(rows, len(given), given[0])
 
     def _make(self, room: Size) -> None:
-        emitter = Emitter(self._end, self._inputs, room, self._threads)
+        emitter = Emitter(self._end, self._inputs, room, self._threads, self._kernels)
         try:
             for node in self._order:
                 LOWERINGS[_name(node)][0](emitter, node)

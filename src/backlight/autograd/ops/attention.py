@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backlight.autograd.op import Op
-from backlight.autograd.ops.dropout import Kept, kept_share
+from backlight.autograd.ops.dropout import Keep, keep_scale
 from backlight.core import Array, IntArray
 
 
@@ -68,7 +68,7 @@ class CausalAttention(Op):
     """y_t = Σ_{s ≤ t} p_ts v_s in each head, where p_t = softmax of q_t · k_s / √D over the positions s up to t.
 
     qkv (B, T, 3C) holds queries, keys and values side by side, each of H heads of D = C / H channels; y is (B, T, C).
-    With `places`, qkv is (N, 3C) and y (N, C): the rows of sequences of unequal length. `kept` (B, H, T, T) drops
+    With `places`, qkv is (N, 3C) and y (N, C): the rows of sequences of unequal length. `keep` (B, H, T, T) drops
     weights, true with probability 1 - p, or is the generator that draws it.
     Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.3.
     """
@@ -82,12 +82,12 @@ class CausalAttention(Op):
 
     @staticmethod
     def forward(
-        qkv: Array, *, heads: int, places: PackedIndex | None = None, kept: Kept | None = None, p: float = 0.0
+        qkv: Array, *, heads: int, places: PackedIndex | None = None, keep: Keep | None = None, p: float = 0.0
     ) -> tuple[Array, Any]:
         qkv_BTC = qkv if places is None else places.spread(qkv)
         q, k, v = split_heads(qkv_BTC, heads)
         weights = causal_weights(q, k)
-        share = None if kept is None else kept_share(kept, weights.shape, p, qkv.dtype)
+        share = None if keep is None else keep_scale(keep, weights.shape, p, qkv.dtype)
         used = weights if share is None else weights * share
         y = mix(used, v)
         return y if places is None else places.gather(y), (qkv_BTC, weights, used, heads, places, share)

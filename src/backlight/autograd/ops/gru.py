@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from backlight.autograd.op import Op
-from backlight.autograd.ops.recurrence import State, Steps, sigmoid_in_place
+from backlight.autograd.ops.recurrence import State, TimeSteps, sigmoid_in_place
 from backlight.core import Array
 
 
 class GRU(Op):
-    """h[t] = (1 - z) n + z h[t-1]: z says how much of the state stays, r how much of it the candidate n hears.
+    """h[t] = (1 - z) n + z h[t-1]: z decides how much of the state stays, r how much of it enters the candidate n.
 
     x (B, T, I) gives h (B, T, H), with W (I, 3H), U (H, 3H) and biases b, d (3H,), each of them for r, z, n side by
     side; with `counts`, x (N, I) gives h (N, H). The state before the first step is 0, or `state`, which is taken as
@@ -35,10 +35,8 @@ class GRU(Op):
         counts: Sequence[int] | None = None, state: State | None = None,
     ) -> tuple[Array, Any]:  # fmt: skip
         H = len(weight_hidden)
-        steps = Steps(x, counts, state)
-        x_NI = steps.flat(x)
-        gates = x_NI @ weight_input
-        gates += bias_input
+        steps = TimeSteps(x, counts, state)
+        x_NI, gates = steps.input_sums(x, weight_input, bias_input)
         gates[:, : 2 * H] += bias_hidden[: 2 * H]
         m = np.empty((steps.total, H), gates.dtype)
         m[...] = bias_hidden[2 * H :]

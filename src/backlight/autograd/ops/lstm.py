@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from backlight.autograd.op import Op
-from backlight.autograd.ops.recurrence import State, Steps, sigmoid_in_place
+from backlight.autograd.ops.recurrence import State, TimeSteps, sigmoid_in_place
 from backlight.core import Array
 
 
@@ -33,10 +33,8 @@ class LSTM(Op):
         counts: Sequence[int] | None = None, state: State | None = None,
     ) -> tuple[Array, Any]:  # fmt: skip
         H = len(weight_hidden)
-        steps = Steps(x, counts, state)
-        x_NI = steps.flat(x)
-        gates = x_NI @ weight_input
-        gates += bias
+        steps = TimeSteps(x, counts, state)
+        x_NI, gates = steps.input_sums(x, weight_input, bias)
         h = steps.states(H, gates.dtype)
         c = steps.states(H, gates.dtype)
         tanh_c = np.empty((steps.total, H), gates.dtype)

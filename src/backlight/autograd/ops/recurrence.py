@@ -24,7 +24,7 @@ State = tuple[Array, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TimeStep:
     """Where the rows of one step lie.
 
     Attributes:
@@ -43,7 +43,7 @@ class Step:
     carried: bool
 
 
-class Steps:
+class TimeSteps:
     """The steps of one batch, and the way from its own shape to flat arrays and back.
 
     Args:
@@ -70,21 +70,21 @@ class Steps:
         self._steps = list(self._places())
         self._states: list[Array] = []
 
-    def _places(self) -> Iterator[Step]:
+    def _places(self) -> Iterator[TimeStep]:
         start, before = 0, 0
         for rows in self.counts:
             after = start + self.rows
-            yield Step(
+            yield TimeStep(
                 rows, slice(start, start + rows), slice(before, before + rows), slice(after, after + rows),
                 carried=start > 0 or self.state is not None,
             )  # fmt: skip
             start, before = start + rows, after
 
-    def __iter__(self) -> Iterator[Step]:
+    def __iter__(self) -> Iterator[TimeStep]:
         """Yield the steps from first to last."""
         return iter(self._steps)
 
-    def __reversed__(self) -> Iterator[Step]:
+    def __reversed__(self) -> Iterator[TimeStep]:
         """Yield the steps from last to first."""
         return reversed(self._steps)
 
@@ -98,6 +98,13 @@ class Steps:
             return array_NC
         B, T = self.batch
         return array_NC.reshape(T, B, array_NC.shape[1]).swapaxes(0, 1)
+
+    def input_sums(self, x: Array, weight: Array, bias: Array) -> tuple[Array, Array]:
+        """Return x flat, (N, I), and x W + b, (N, G): all that does not depend on the state, in one product."""
+        x_NI = self.flat(x)
+        sums = x_NI @ weight
+        sums += bias
+        return x_NI, sums
 
     def states(self, size: int, dtype: Any) -> Array:
         """Return room for the next part of the state, (B + N, size), the first B filled in: h, then an LSTM's c."""
@@ -159,10 +166,8 @@ class RNN(Op):
         x: Array, weight_input: Array, weight_hidden: Array, bias: Array, *,
         counts: Sequence[int] | None = None, state: State | None = None,
     ) -> tuple[Array, Any]:  # fmt: skip
-        steps = Steps(x, counts, state)
-        x_NI = steps.flat(x)
-        sums = x_NI @ weight_input
-        sums += bias
+        steps = TimeSteps(x, counts, state)
+        x_NI, sums = steps.input_sums(x, weight_input, bias)
         h = steps.states(len(weight_hidden), sums.dtype)
         product = np.empty((steps.rows, sums.shape[1]), sums.dtype)
         for step in steps:

@@ -1,4 +1,4 @@
-"""The same numbers in another arrangement: the gradient takes the way back."""
+"""The same numbers in another arrangement: the gradient is arranged back."""
 
 from typing import Any
 

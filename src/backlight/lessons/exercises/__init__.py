@@ -5,20 +5,22 @@ from typing import Any, Final
 
 from backlight.core import RunError
 from backlight.lessons.exercises import lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7
-from backlight.lessons.exercises.checking import judge
-from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, find
+from backlight.lessons.exercises.exercise import Exercise, Inputs, Mistake, find
+from backlight.lessons.exercises.grading import grade
 from backlight.lessons.exercises.progress import record_try
 from backlight.lessons.exercises.verdict import Verdict
 
+_LESSONS = (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7)
+
 EXERCISES: Final[dict[str, Exercise]] = {
-    exercise.id: exercise
-    for lesson in (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7)
-    for exercise in lesson.EXERCISES
+    f"{number}.{place}": replace(exercise, id=f"{number}.{place}")
+    for number, lesson in enumerate(_LESSONS, 1)
+    for place, exercise in enumerate(lesson.EXERCISES, 1)
 }
 """By id, in the order of the lessons."""
 
 
-def given(id: str) -> Case:  # noqa: A002  (what everybody calls it)
+def given(id: str) -> Inputs:  # noqa: A002  (what everybody calls it)
     """Give the inputs of an exercise by name, the same every time.
 
     Raises:
@@ -39,7 +41,7 @@ def check(id: str, answer: Any) -> Verdict:  # noqa: A002  (what everybody calls
     Raises:
         ConfigError: there is no such exercise.
     """
-    verdict = judge(find(EXERCISES, id), answer)
+    verdict = grade(find(EXERCISES, id), answer)
     try:
         record_try(verdict)
     except RunError as error:  # the verdict counts for more than the note of it
@@ -47,4 +49,4 @@ def check(id: str, answer: Any) -> Verdict:  # noqa: A002  (what everybody calls
     return verdict
 
 
-__all__ = ["EXERCISES", "Case", "Exercise", "Mistake", "Verdict", "check", "find", "given", "judge"]
+__all__ = ["EXERCISES", "Exercise", "Inputs", "Mistake", "Verdict", "check", "find", "given", "grade"]

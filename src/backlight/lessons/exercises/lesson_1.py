@@ -8,7 +8,7 @@ import numpy as np
 
 from backlight.autograd import Value
 from backlight.core import FloatArray
-from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, call
+from backlight.lessons.exercises.exercise import Exercise, Inputs, call, wrong
 
 Three = tuple[float, float, float]
 Function = Callable[[float, float, float], float]
@@ -32,56 +32,28 @@ def _steps(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"f": _f, **point, "h": h} for point, h in zip(_points(rng), (0.01, 0.1, 0.01, 0.02, 0.05), strict=True)]
 
 
-def _by_formula(a: float, b: float, c: float) -> Three:
+def gradient_by_formula(a: float, b: float, c: float) -> Three:
     return 2 * a * b - 1 / c, a**2 + 3 * math.cos(3 * b), a / c**2
 
 
 FORMULA = Exercise(
-    id="1.1",
-    title="A gradient, by formula",
-    answer="gradient_by_formula",
-    task="""\
-Write `gradient_by_formula(a, b, c)`. It returns the three derivatives of
-
-    f(a, b, c) = a² b + sin(3 b) - a / c
-
-by `a`, by `b` and by `c`, as a tuple, worked out on paper and typed in as formulas: `2 * a` for a square, `-1 / c**2`
-for `1 / c`, and `3 * math.cos(3 * b)` for `math.sin(3 * b)`, since 3 b moves three times as fast as b.""",
     cases=_points,
-    solution=_by_formula,
+    solution=gradient_by_formula,
     parts=_PARTS,
     mistakes=(
-        Mistake(
-            name="one path of two",
-            answer=lambda a, b, c: (2 * a * b, a**2, a / c**2),
-            message="The letter stands in two terms of f, and each gives a share. The shares add up.",
-        ),
-        Mistake(
-            name="the other path of two",
-            answer=lambda a, b, c: (-1 / c, 3 * math.cos(3 * b), a / c**2),
-            message="The letter stands in two terms of f, and each gives a share. The shares add up.",
-        ),
-        Mistake(
-            name="forgot the inner derivative",
-            answer=lambda a, b, c: (2 * a * b - 1 / c, a**2 + math.cos(3 * b), a / c**2),
-            message="sin has 3 b inside, not b: by the chain rule its slope is multiplied by the slope of what is "
-            "inside.",
-        ),
-        Mistake(
-            name="wrong sign of the quotient",
-            answer=lambda a, b, c: (2 * a * b + 1 / c, a**2 + 3 * math.cos(3 * b), -a / c**2),
-            message="Two things turn a sign here: the minus before a / c, and that 1 / c falls when c grows.",
-        ),
-        Mistake(
-            name="wrong sign of the cosine",
-            answer=lambda a, b, c: (2 * a * b - 1 / c, a**2 - 3 * math.cos(3 * b), a / c**2),
-            message="The derivative of the sine is the cosine; it is the cosine's that has a minus.",
-        ),
-        Mistake(
-            name="the power was not lowered",
-            answer=lambda a, b, c: (2 * a**2 * b - 1 / c, a**2 + 3 * math.cos(3 * b), a / c),
-            message="A power comes down as a factor and leaves a power one lower: a³ gives 3 a².",
-        ),
+        wrong("one path of two", lambda a, b, c: (2 * a * b, a**2, a / c**2),
+              says="The letter stands in two terms of f, and each gives a share. The shares add up."),
+        wrong("the other path of two", lambda a, b, c: (-1 / c, 3 * math.cos(3 * b), a / c**2),
+              says="The letter stands in two terms of f, and each gives a share. The shares add up."),
+        wrong("forgot the inner derivative", lambda a, b, c: (2 * a * b - 1 / c, a**2 + math.cos(3 * b), a / c**2),
+              says="sin has 3 b inside, not b: by the chain rule its slope is multiplied by the slope of what is "
+                   "inside."),
+        wrong("wrong sign of the quotient", lambda a, b, c: (2 * a * b + 1 / c, a**2 + 3 * math.cos(3 * b), -a / c**2),
+              says="Two things turn a sign here: the minus before a / c, and that 1 / c falls when c grows."),
+        wrong("wrong sign of the cosine", lambda a, b, c: (2 * a * b - 1 / c, a**2 - 3 * math.cos(3 * b), a / c**2),
+              says="The derivative of the sine is the cosine; it is the cosine's that has a minus."),
+        wrong("the power was not lowered", lambda a, b, c: (2 * a**2 * b - 1 / c, a**2 + 3 * math.cos(3 * b), a / c),
+              says="A power comes down as a factor and leaves a power one lower: a³ gives 3 a²."),
     ),
     hints=(
         "Take one letter at a time and treat the two others as plain numbers.",
@@ -90,81 +62,48 @@ for `1 / c`, and `3 * math.cos(3 * b)` for `math.sin(3 * b)`, since 3 b moves th
         "For c: -a / c is -a c⁻¹. Bring the power down: -a · (-1) · c⁻².",
     ),
     look="backlight explain 'a**2*b + sin(3*b) - a/c' --at a=2,b=3,c=4",
-)
+)  # fmt: skip
 
 
-def _moved(f: Function, at: Sequence[float], which: int, by: float) -> float:
-    a, b, c = (x + by * (i == which) for i, x in enumerate(at))
-    return f(a, b, c)
+def _slopes(
+    f: Function, a: float, b: float, c: float, h: float, *, up: float = 1.0, down: float = 0.0,
+    times: Callable[[float], float] = lambda h: 1.0, put_back: bool = True,
+) -> tuple[float, ...]:  # fmt: skip
+    """Return the slope by each letter, between `up` steps of h above and `down` steps below."""
+    found = []
+    for letter in range(3):
+        moved = [one == letter or (one < letter and not put_back) for one in range(3)]
+        high, low = (f(*(x + step * m for x, m in zip((a, b, c), moved, strict=True))) for step in (up * h, -down * h))
+        found.append(times(h) * (high - low) / ((up + down) * h))
+    return tuple(found)
 
 
-def _forward(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
-    return tuple((_moved(f, (a, b, c), i, h) - f(a, b, c)) / h for i in range(3))
+def forward_difference(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
+    return _slopes(f, a, b, c, h)
 
 
-def _backward_difference(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
-    return tuple((f(a, b, c) - _moved(f, (a, b, c), i, -h)) / h for i in range(3))
+def symmetric_difference(
+    f: Function, a: float, b: float, c: float, h: float, *, down: float = 1.0, **changed: Any
+) -> tuple[float, ...]:
+    return _slopes(f, a, b, c, h, down=down, **changed)
 
 
-def _symmetric(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
-    return tuple((_moved(f, (a, b, c), i, h) - _moved(f, (a, b, c), i, -h)) / (2 * h) for i in range(3))
-
-
-def _never_put_back(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
-    before = f(a, b, c)
-    return (f(a + h, b, c) - before) / h, (f(a + h, b + h, c) - before) / h, (f(a + h, b + h, c + h) - before) / h
-
-
-def _never_put_back_both(f: Function, a: float, b: float, c: float, h: float) -> tuple[float, ...]:
-    up = (f(a + h, b, c), f(a + h, b + h, c), f(a + h, b + h, c + h))
-    down = (f(a - h, b, c), f(a - h, b - h, c), f(a - h, b - h, c - h))
-    return tuple((high - low) / (2 * h) for high, low in zip(up, down, strict=True))
-
-
-def _times(
-    factor: Callable[[float], float], rule: Callable[..., tuple[float, ...]]
-) -> Callable[..., tuple[float, ...]]:
-    return lambda f, a, b, c, h: tuple(factor(h) * one for one in rule(f, a, b, c, h))
-
-
-_PUT_BACK = Mistake(
-    name="did not put the last one back",
-    answer=_never_put_back,
-    message="One letter moves at a time: before the next is moved, the last must be where it was.",
-)
+_PUT_BACK = "One letter moves at a time: before the next is moved, the last must be where it was."
 
 FORWARD = Exercise(
-    id="1.2",
-    title="By forward difference",
-    answer="forward_difference",
-    task="""\
-Write `forward_difference(f, a, b, c, h)`. It returns the three slopes of a function `f(a, b, c)`, whatever it computes:
-how far `f` rises when one letter is moved up by `h`, divided by `h`. No formula of a derivative is needed.""",
     cases=_steps,
-    solution=_forward,
+    solution=forward_difference,
+    helper=_slopes,
     parts=_PARTS,
     mistakes=(
-        Mistake(
-            name="not divided by h",
-            answer=_times(lambda h: h, _forward),
-            message="A slope is rise over run: the rise alone shrinks with h.",
-        ),
-        Mistake(
-            name="backward difference",
-            answer=_backward_difference,
-            message="That moves the letter down by h. It is as good, but this exercise asks for the step up.",
-        ),
-        Mistake(
-            name="symmetric difference",
-            answer=_symmetric,
-            message="That looks to both sides, which is exercise 1.3. Here f is compared with f where it stands.",
-        ),
-        Mistake(
-            name="wrong way round",
-            answer=_times(lambda _: -1, _forward),
-            message="It is f after the move less f before it.",
-        ),
-        _PUT_BACK,
+        wrong("not divided by h", times=lambda h: h,
+              says="A slope is rise over run: the rise alone shrinks with h."),
+        wrong("backward difference", up=0, down=1,
+              says="That moves the letter down by h. It is as good, but this exercise asks for the step up."),
+        wrong("symmetric difference", down=1,
+              says="That looks to both sides, which is exercise 1.3. Here f is compared with f where it stands."),
+        wrong("wrong way round", times=lambda h: -1, says="It is f after the move less f before it."),
+        wrong("did not put the last one back", put_back=False, says=_PUT_BACK),
     ),
     hints=(
         "First for a alone: how much does f change from (a, b, c) to (a + h, b, c)?",
@@ -177,48 +116,22 @@ how far `f` rises when one letter is moved up by `h`, divided by `h`. No formula
 )  # fmt: skip
 
 SYMMETRIC = Exercise(
-    id="1.3",
-    title="By symmetric difference",
-    answer="symmetric_difference",
-    task="""\
-Write `symmetric_difference(f, a, b, c, h)`. It returns the three slopes of `f(a, b, c)`, each from a step of `h` up
-and a step of `h` down. Compare how far it is from the formula with how far the forward difference is.""",
     cases=_steps,
-    solution=_symmetric,
+    solution=symmetric_difference,
     parts=_PARTS,
     mistakes=(
-        Mistake(
-            name="divided by h",
-            answer=_times(lambda _: 2, _symmetric),
-            message="From h below to h above is a run of 2 h, not of h.",
-        ),
-        Mistake(
-            name="not divided",
-            answer=_times(lambda h: 2 * h, _symmetric),
-            message="A slope is rise over run: divide by how far the two points are apart.",
-        ),
-        Mistake(
-            name="divided by h, times 2",
-            answer=_times(lambda _: 4, _symmetric),
-            message="Divide by 2 h: in code that is / (2 * h), since / 2 * h divides by 2 and multiplies by h.",
-        ),
-        Mistake(
-            name="/ 2 * h",
-            answer=_times(lambda h: h * h, _symmetric),
-            message="Code reads / 2 * h from left to right: divided by 2, then multiplied by h. Use brackets: / (2 * "
-            "h).",
-        ),
-        Mistake(
-            name="forward difference",
-            answer=_forward,
-            message="That looks up only, which is exercise 1.2. Here f stands on either side of the point.",
-        ),
-        Mistake(
-            name="wrong way round",
-            answer=_times(lambda _: -1, _symmetric),
-            message="It is f above less f below.",
-        ),
-        Mistake(name=_PUT_BACK.name, answer=_never_put_back_both, message=_PUT_BACK.message),
+        wrong("divided by h", times=lambda h: 2, says="From h below to h above is a run of 2 h, not of h."),
+        wrong("not divided", times=lambda h: 2 * h,
+              says="A slope is rise over run: divide by how far the two points are apart."),
+        wrong("divided by h, times 2", times=lambda h: 4,
+              says="Divide by 2 h: in code that is / (2 * h), since / 2 * h divides by 2 and multiplies by h."),
+        wrong("/ 2 * h", times=lambda h: h * h,
+              says="Code reads / 2 * h from left to right: divided by 2, then multiplied by h. Use brackets: / (2 * "
+                   "h)."),
+        wrong("forward difference", down=0,
+              says="That looks up only, which is exercise 1.2. Here f stands on either side of the point."),
+        wrong("wrong way round", times=lambda h: -1, says="It is f above less f below."),
+        wrong("did not put the last one back", put_back=False, says=_PUT_BACK),
     ),
     hints=(
         "Two points this time: one h above, one h below. How far apart are they?",
@@ -226,7 +139,7 @@ and a step of `h` down. Compare how far it is from the formula with how far the 
     ),
     look="the picture of the secant in the lesson: the symmetric one is nearly parallel to the tangent.",
     rtol=1e-7,
-)
+)  # fmt: skip
 
 
 # -- 1.4: the walk back -----------------------------------------------------------------------------------------------
@@ -250,69 +163,36 @@ def _graphs(rng: np.random.Generator) -> list[dict[str, Any]]:
 Nodes = Sequence[tuple[str, Sequence[tuple[str, float]]]]
 
 
-def _walk(nodes: Nodes, step: Callable[[float, float, float], float], *, order: int = -1) -> dict[str, float]:
-    """Walk over the edges; `step` makes the new gradient of a parent of its old one, local, and above."""
+def walk_back(
+    nodes: Nodes, *, step: Callable[[float, float, float], float] = lambda old, local, above: old + local * above,
+    order: int = -1, end: float = 1.0,
+) -> dict[str, float]:  # fmt: skip
     grad = {name: 0.0 for name, _ in reversed(nodes)}
-    grad[nodes[-1][0]] = 1.0
+    grad[nodes[-1][0]] = end
     for name, parents in nodes[::order]:
         for parent, local in parents:
             grad[parent] = step(grad[parent], local, grad[name])
     return grad
 
 
-def _walk_back(nodes: Nodes) -> dict[str, float]:
-    return _walk(nodes, lambda old, local, above: old + local * above)
-
-
-def _end_not_one(nodes: Nodes) -> dict[str, float]:
-    return {name: 0.0 for name, _ in nodes}
-
-
 WALK = Exercise(
-    id="1.4",
-    title="The walk back",
-    answer="walk_back",
-    task="""\
-A graph is written down as a list of `(name, parents)`, each node after those that it was made of. `parents` is a
-list of `(parent's name, local derivative)`. The last node is the end.
-
-Write `walk_back(nodes)`. It returns a dictionary: for every name, the derivative of the end by that node. This is
-all that `backward()` does.""",
     cases=_graphs,
-    solution=_walk_back,
+    solution=walk_back,
     mistakes=(
-        Mistake(
-            name="= for += where paths meet",
-            answer=lambda nodes: _walk(nodes, lambda old, local, above: local * above),
-            message="A node that is used twice hears from both: the second share must not overwrite the first.",
-        ),
-        Mistake(
-            name="forgot the gradient from above",
-            answer=lambda nodes: _walk(nodes, lambda old, local, above: old + local),
-            message="A local derivative says what the next node feels; the end feels that times the next node's "
-            "gradient.",
-        ),
-        Mistake(
-            name="forgot the local derivative",
-            answer=lambda nodes: _walk(nodes, lambda old, local, above: old + above),
-            message="The gradient from above is not handed on as it is: it is multiplied by the edge's local "
-            "derivative.",
-        ),
-        Mistake(
-            name="the end's own gradient is missing",
-            answer=_end_not_one,
-            message="The walk begins with the end, whose derivative by itself is 1. From 0 comes nothing but 0.",
-        ),
-        Mistake(
-            name="walked forward",
-            answer=lambda nodes: _walk(nodes, lambda old, local, above: old + local * above, order=1),
-            message="A node can hand on its gradient when it has all of it: start at the end, and go backward.",
-        ),
-        Mistake(
-            name="local derivative added, not multiplied",
-            answer=lambda nodes: _walk(nodes, lambda old, local, above: old + local + above),
-            message="The chain rule multiplies along a path. Only where paths meet is there a sum.",
-        ),
+        wrong("= for += where paths meet", step=lambda old, local, above: local * above,
+              says="A node that is used twice hears from both: the second share must not overwrite the first."),
+        wrong("forgot the gradient from above", step=lambda old, local, above: old + local,
+              says="A local derivative says what the next node feels; the end feels that times the next node's "
+                   "gradient."),
+        wrong("forgot the local derivative", step=lambda old, local, above: old + above,
+              says="The gradient from above is not handed on as it is: it is multiplied by the edge's local "
+                   "derivative."),
+        wrong("the end's own gradient is missing", end=0.0,
+              says="The walk begins with the end, whose derivative by itself is 1. From 0 comes nothing but 0."),
+        wrong("walked forward", order=1,
+              says="A node can hand on its gradient when it has all of it: start at the end, and go backward."),
+        wrong("local derivative added, not multiplied", step=lambda old, local, above: old + local + above,
+              says="The chain rule multiplies along a path. Only where paths meet is there a sum."),
     ),
     hints=(
         "Start with a gradient of 0 for everybody, and of 1 for the end.",
@@ -321,7 +201,7 @@ all that `backward()` does.""",
         "The parent adds it to what it has: +=, as several may hand it something.",
     ),
     look="backlight explain 'c = a*b; d = -2*c; o = d + c' --at a=3,b=4 --walk",
-)
+)  # fmt: skip
 
 
 # -- 1.5: gradient descent --------------------------------------------------------------------------------------------
@@ -335,7 +215,7 @@ def _lines(rng: np.random.Generator) -> list[dict[str, Any]]:
     ]
 
 
-def _descend(
+def descend(
     w: float, xs: list[float], ys: list[float], rate: float, steps: int, *, forget: bool = True, share: float = 1.0,
     after: bool = False,
 ) -> float:  # fmt: skip
@@ -352,42 +232,19 @@ def _descend(
 
 
 DESCEND = Exercise(
-    id="1.5",
-    title="Gradient descent",
-    answer="descend",
-    task="""\
-Write `descend(w, xs, ys, rate, steps)`. Make a `Value` of the number `w`. Then, `steps` times: compute the loss,
-the sum of `(w * x - y) ** 2` over all pairs; get its gradient; move `w` by `rate` times the gradient, downhill.
-Return the last `w` as a plain number.""",
     cases=_lines,
-    solution=_descend,
+    solution=descend,
     mistakes=(
-        Mistake(
-            name="forgot to zero the gradient",
-            answer=lambda **case: _descend(**case, forget=False),
-            message="backward() adds to the gradient that is there. Without zero_grad() every step repeats all steps "
-            "before.",
-        ),
-        Mistake(
-            name="went uphill",
-            answer=lambda **case: _descend(**case, share=-1.0),
-            message="The gradient points to where the loss grows: subtract it.",
-        ),
-        Mistake(
-            name="mean for sum",
-            answer=lambda **case: _descend(**case, share=1 / len(case["xs"])),
-            message="The loss of this exercise is the sum over the pairs, not their mean.",
-        ),
-        Mistake(
-            name="zeroed the gradient before using it",
-            answer=lambda **case: _descend(**case, after=True),
-            message="w never moves: its gradient is gone when the step is taken. Zero it before backward(), not after.",
-        ),
-        Mistake(
-            name="one step only",
-            answer=lambda **case: _descend(**{**case, "steps": 1}),
-            message="The result is that of a single step. Is the return inside the loop, or the update outside?",
-        ),
+        wrong("forgot to zero the gradient", forget=False,
+              says="backward() adds to the gradient that is there. Without zero_grad() every step repeats all steps "
+                   "before."),
+        wrong("went uphill", share=-1.0, says="The gradient points to where the loss grows: subtract it."),
+        wrong("mean for sum", lambda **case: descend(**case, share=1 / len(case["xs"])),
+              says="The loss of this exercise is the sum over the pairs, not their mean."),
+        wrong("zeroed the gradient before using it", after=True,
+              says="w never moves: its gradient is gone when the step is taken. Zero it before backward(), not after."),
+        wrong("one step only", steps=1,
+              says="The result is that of a single step. Is the return inside the loop, or the update outside?"),
     ),
     hints=(
         "Four things happen in each step, in this order: forget the old gradient, compute the loss, backward(), move.",
@@ -395,7 +252,7 @@ Return the last `w` as a plain number.""",
         "The move is w.data -= rate * w.grad. At the end, return w.data.",
     ),
     look="the table of the loss with and without zero_grad() in the lesson.",
-)
+)  # fmt: skip
 
 
 # -- 1.6: softmax and negative log-likelihood --------------------------------------------------------------------------
@@ -410,7 +267,7 @@ def _logits(rng: np.random.Generator) -> list[dict[str, Any]]:
     ]
 
 
-def _used(answer: Callable[..., Any], case: Case) -> dict[str, Any] | None:
+def _used(answer: Callable[..., Any], case: Inputs) -> dict[str, Any] | None:
     """Return the loss that an answer gives, and the gradient of it by each logit."""
     logits = [Value(logit) for logit in case["logits"]]
     loss = call(answer, {"logits": logits, "target": case["target"]})
@@ -425,7 +282,7 @@ def _sum(values: Sequence[Value]) -> Value:
     return sum(values, Value(0.0))
 
 
-def _softmax_nll(logits: list[Value], target: int) -> Value:
+def softmax_nll(logits: list[Value], target: int) -> Value:
     counts = [logit.exp() for logit in logits]
     return -(counts[target] / _sum(counts)).log()
 
@@ -433,6 +290,11 @@ def _softmax_nll(logits: list[Value], target: int) -> Value:
 def _broken_graph(logits: list[Value], target: int) -> float:
     counts: FloatArray = np.exp([logit.data for logit in logits])
     return float(-np.log(counts[target] / counts.sum()))
+
+
+def _divided_by_logits(logits: list[Value], target: int) -> Value:
+    total = _sum(logits)
+    return -(logits[target].exp() / total).log() if total.data > 0 else Value(math.nan)
 
 
 def _mean_of_all(logits: list[Value], target: int) -> Value:
@@ -443,53 +305,24 @@ def _mean_of_all(logits: list[Value], target: int) -> Value:
 
 
 SOFTMAX = Exercise(
-    id="1.6",
-    title="Softmax and its loss",
-    answer="softmax_nll",
-    task="""\
-Write `softmax_nll(logits, target)`. `logits` is a list of `Value`s, `target` a place in it. Make the logits into
-probabilities by softmax: e to each, divided by the sum of these. Return the negative log of the probability at
-`target`, as a `Value`: the check calls `backward()` on it and looks at the gradient of each logit, too.""",
     cases=_logits,
-    solution=_softmax_nll,
+    solution=softmax_nll,
     use=_used,
     mistakes=(
-        Mistake(
-            name="the graph is cut",
-            answer=_broken_graph,
-            message="The loss is right, but no gradient comes back: a number was taken out of a Value with .data or "
-            "float().",
-        ),
-        Mistake(
-            name="log without minus",
-            answer=lambda logits, target: -_softmax_nll(logits, target),
-            message="The log of a probability is below 0. A loss is what should become small: its negative.",
-        ),
-        Mistake(
-            name="the probability, not its log",
-            answer=lambda logits, target: (-_softmax_nll(logits, target)).exp(),
-            message="That is the probability at the target. Its negative log is asked for.",
-        ),
-        Mistake(
-            name="not divided by the sum",
-            answer=lambda logits, target: -logits[target],
-            message="e to the logits are counts, not probabilities: they do not sum to 1 until they are divided by "
-            "their sum.",
-        ),
-        Mistake(
-            name="divided by the sum of the logits",
-            answer=lambda logits, target: (
-                -(logits[target].exp() / _sum(logits)).log()
-                if sum(logit.data for logit in logits) > 0
-                else Value(math.nan)
-            ),
-            message="The sum below is over e to the logits, not over the logits.",
-        ),
-        Mistake(
-            name="mean over all, not the target's",
-            answer=_mean_of_all,
-            message="Only the probability of what came counts; the others are in it already, by the sum.",
-        ),
+        wrong("the graph is cut", _broken_graph,
+              says="The loss is right, but no gradient comes back: a number was taken out of a Value with .data or "
+                   "float()."),
+        wrong("log without minus", lambda logits, target: -softmax_nll(logits, target),
+              says="The log of a probability is below 0. A loss is what should become small: its negative."),
+        wrong("the probability, not its log", lambda logits, target: (-softmax_nll(logits, target)).exp(),
+              says="That is the probability at the target. Its negative log is asked for."),
+        wrong("not divided by the sum", lambda logits, target: -logits[target],
+              says="e to the logits are counts, not probabilities: they do not sum to 1 until they are divided by "
+                   "their sum."),
+        wrong("divided by the sum of the logits", _divided_by_logits,
+              says="The sum below is over e to the logits, not over the logits."),
+        wrong("mean over all, not the target's", _mean_of_all,
+              says="Only the probability of what came counts; the others are in it already, by the sum."),
     ),
     hints=(
         "Three lines: counts = e to each logit; total = their sum; loss = -log(count at the target / total).",
@@ -497,6 +330,6 @@ probabilities by softmax: e to each, divided by the sum of these. Return the neg
         "Stay with Values to the end: no .data on the way.",
     ),
     look="show(explain(softmax_nll(...)).picture()): each logit's gradient is its probability, less 1 at the target.",
-)
+)  # fmt: skip
 
 EXERCISES = (FORMULA, FORWARD, SYMMETRIC, WALK, DESCEND, SOFTMAX)

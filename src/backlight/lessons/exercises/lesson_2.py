@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from backlight.core import FloatArray, IntArray
-from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, call
+from backlight.lessons.exercises.exercise import Exercise, Inputs, call, wrong
+from backlight.lessons.exercises.helpers import last_only
 
 _WORDS = ["emma", "ava", "mia", "anna", "eve", "mae", "ana", "emmie"]
 
@@ -24,7 +25,7 @@ def _spelled(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"words": words, "stoi": _numbers(words)} for words in (_WORDS, drawn, ["a"])]
 
 
-def _trigrams(
+def trigram_counts(
     words: list[str], stoi: dict[str, int], *, before: str = "..", after: str = ".", order: tuple[int, ...] = (0, 1, 2)
 ) -> IntArray:
     counts = np.zeros((len(stoi),) * 3, np.int64)
@@ -35,56 +36,24 @@ def _trigrams(
     return counts
 
 
-def _seen(words: list[str], stoi: dict[str, int]) -> IntArray:
-    return (_trigrams(words, stoi) > 0).astype(np.int64)
-
-
 TRIGRAM = Exercise(
-    id="2.1",
-    title="Count trigrams",
-    answer="trigram_counts",
-    task="""\
-Write `trigram_counts(words, stoi)`. `stoi` gives each of V characters a number, "." the 0. Return an array of shape
-(V, V, V): `counts[i, j, k]` says how often the characters i, j, k stood in a row. Before a word stand two dots, so that
-its first letter has two characters before it; after it stands one.""",
     cases=_spelled,
-    solution=_trigrams,
+    solution=trigram_counts,
     mistakes=(
-        Mistake(
-            name="one dot in front",
-            answer=lambda words, stoi: _trigrams(words, stoi, before="."),
-            message="With one dot in front the first letter is never predicted: it needs two characters before it.",
-        ),
-        Mistake(
-            name="the end is not counted",
-            answer=lambda words, stoi: _trigrams(words, stoi, after=""),
-            message="That a word ends is a prediction, too: a dot follows its last letter.",
-        ),
-        Mistake(
-            name="two dots behind",
-            answer=lambda words, stoi: _trigrams(words, stoi, after=".."),
-            message="A word ends once. The second dot would be predicted after a word that is over.",
-        ),
-        Mistake(
-            name="no dots at all",
-            answer=lambda words, stoi: _trigrams(words, stoi, before="", after=""),
-            message="How words begin and how they end is not counted: put dots around each.",
-        ),
-        Mistake(
-            name="axes in another order",
-            answer=lambda words, stoi: _trigrams(words, stoi, order=(1, 0, 2)),
-            message="The first axis is the older of the two characters before.",
-        ),
-        Mistake(
-            name="axes back to front",
-            answer=lambda words, stoi: _trigrams(words, stoi, order=(2, 1, 0)),
-            message="The last axis is the character that follows; the first is the oldest.",
-        ),
-        Mistake(
-            name="= for +=",
-            answer=_seen,
-            message="Every trigram counts once, however often it came: each time one must be added.",
-        ),
+        wrong("one dot in front", before=".",
+              says="With one dot in front the first letter is never predicted: it needs two characters before it."),
+        wrong("the end is not counted", after="",
+              says="That a word ends is a prediction, too: a dot follows its last letter."),
+        wrong("two dots behind", after="..",
+              says="A word ends once. The second dot would be predicted after a word that is over."),
+        wrong("no dots at all", before="", after="",
+              says="How words begin and how they end is not counted: put dots around each."),
+        wrong("axes in another order", order=(1, 0, 2),
+              says="The first axis is the older of the two characters before."),
+        wrong("axes back to front", order=(2, 1, 0),
+              says="The last axis is the character that follows; the first is the oldest."),
+        wrong("= for +=", lambda words, stoi: (trigram_counts(words, stoi) > 0).astype(np.int64),
+              says="Every trigram counts once, however often it came: each time one must be added."),
     ),
     hints=(
         "Start from an array of zeros with three axes of length len(stoi).",
@@ -92,7 +61,7 @@ its first letter has two characters before it; after it stands one.""",
         "counts[stoi[a], stoi[b], stoi[c]] += 1",
     ),
     look="the picture of the bigram counts: row 0 is how words begin, column 0 how they end. Is yours empty there?",
-)
+)  # fmt: skip
 
 
 # -- 2.2: split -------------------------------------------------------------------------------------------------------
@@ -103,7 +72,7 @@ def _lists(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"words": [f"w{i:04d}" for i in range(count)], "seed": seed} for count, seed in ((1002, 1), (208, 7))]
 
 
-def _facts(answer: Callable[..., Any], case: Case) -> Any:
+def _facts(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return what is true of a split, whichever way it was shuffled."""
     kept = list(case["words"])
     parts = call(answer, case)
@@ -125,7 +94,7 @@ def _facts(answer: Callable[..., Any], case: Case) -> Any:
     }
 
 
-def _split(
+def split(
     words: list[str], seed: int, *, shuffled: bool = True, cuts: tuple[float, float] = (0.8, 0.9),
     from_start: bool = False,
 ) -> tuple[list[str], list[str], list[str]]:  # fmt: skip
@@ -145,42 +114,19 @@ def _drawn(words: list[str], seed: int) -> tuple[list[str], list[str], list[str]
 
 
 SPLIT = Exercise(
-    id="2.2",
-    title="Split 80 / 10 / 10",
-    answer="split",
-    task="""\
-Write `split(words, seed)`. Shuffle the words and return three lists: train, dev and test. Train ends at `int(0.8 *
-n)` and dev at `int(0.9 * n)` of n words. The same seed gives the same three lists. Which word goes where is up to
-you: the check looks at what must be true of any split.""",
     cases=_lists,
-    solution=_split,
+    solution=split,
     use=_facts,
     mistakes=(
-        Mistake(
-            name="not shuffled",
-            answer=lambda words, seed: _split(words, seed, shuffled=False),
-            message="The list may be sorted. Then test holds words unlike those in train, and its loss says nothing.",
-        ),
-        Mistake(
-            name="parts overlap",
-            answer=_drawn,
-            message="A word that is in train and in test was learnt by heart: shuffle once, then cut.",
-        ),
-        Mistake(
-            name="dev begins at the start",
-            answer=lambda words, seed: _split(words, seed, from_start=True),
-            message="Dev is what lies between the two cuts, words[n1:n2]. It has no word of train.",
-        ),
-        Mistake(
-            name="80 / 20 / 0",
-            answer=lambda words, seed: _split(words, seed, cuts=(0.8, 1.0)),
-            message="Nothing is left for test. Dev is what settings are chosen by, so it cannot judge them.",
-        ),
-        Mistake(
-            name="train holds 90 %",
-            answer=lambda words, seed: _split(words, seed, cuts=(0.9, 0.95)),
-            message="The two cuts are at 80 % and at 90 % of the words.",
-        ),
+        wrong("not shuffled", shuffled=False,
+              says="The list may be sorted. Then test holds words unlike those in train, and its loss says nothing."),
+        wrong("parts overlap", _drawn,
+              says="A word that is in train and in test was learnt by heart: shuffle once, then cut."),
+        wrong("dev begins at the start", from_start=True,
+              says="Dev is what lies between the two cuts, words[n1:n2]. It has no word of train."),
+        wrong("80 / 20 / 0", cuts=(0.8, 1.0),
+              says="Nothing is left for test. Dev is what settings are chosen by, so it cannot judge them."),
+        wrong("train holds 90 %", cuts=(0.9, 0.95), says="The two cuts are at 80 % and at 90 % of the words."),
     ),
     hints=(
         "random.Random(seed).shuffle(words) shuffles a list in place, the same way for the same seed. Copy it first.",
@@ -188,7 +134,7 @@ you: the check looks at what must be true of any split.""",
         "Train is words[:n1], dev is words[n1:n2], test is words[n2:].",
     ),
     look="the sizes of your three lists, and the first words of each: do they come from all of the alphabet?",
-)
+)  # fmt: skip
 
 
 # -- 2.3: smoothing ---------------------------------------------------------------------------------------------------
@@ -205,91 +151,44 @@ def _tables(rng: np.random.Generator) -> list[dict[str, Any]]:
     ]
 
 
-def _rows_sum(smoothed: FloatArray, train: IntArray, k: float) -> FloatArray:
-    del train, k
-    rows: FloatArray = smoothed.sum(1, keepdims=True)
-    return rows
-
-
-def _losses(
-    train: IntArray, dev: IntArray, ks: list[float], *, below: Callable[..., FloatArray] = _rows_sum,
-    sign: float = -1.0, mean: bool = True, on_train: bool = False, pick: Callable[[Any], Any] = np.argmin,
+def tune_smoothing(
+    train: IntArray, dev: IntArray, ks: list[float], *, sign: float = -1.0, mean: bool = True,
+    below: Callable[..., FloatArray] = lambda smoothed, train: smoothed.sum(1, keepdims=True),
+    weights: Callable[..., IntArray] = lambda train, dev: dev,
+    best: Callable[..., float] = lambda losses, ks: ks[int(np.argmin(losses))],
 ) -> tuple[FloatArray, float]:  # fmt: skip
-    judged = train if on_train else dev
+    counts = weights(train, dev)
     losses = []
     for k in ks:
-        probs = (train + k) / below(train + k, train, k)
-        nats = sign * (judged * np.log(probs)).sum()
-        losses.append(nats / judged.sum() if mean else nats)
-    return np.array(losses), ks[int(pick(losses))]
+        probs = (train + k) / below(train + k, train)
+        nats = sign * (counts * np.log(probs)).sum()
+        losses.append(nats / counts.sum() if mean else nats)
+    return np.array(losses), best(losses, ks)
 
 
 SMOOTHING = Exercise(
-    id="2.3",
-    title="Smoothing, tuned on dev",
-    answer="tune_smoothing",
-    task="""\
-Write `tune_smoothing(train, dev, ks)`. `train` and `dev` are arrays (V, V) of pairs counted in the two parts; row: the
-first character. For each `k` in `ks`, add `k` to every count of `train` and divide each row by its sum: these are the
-probabilities. The loss of `k` is the mean of -log p over all pairs of `dev`, each as often as it was counted. Return an
-array of all the losses, and the `k` with the lowest.""",
     cases=_tables,
-    solution=_losses,
+    solution=tune_smoothing,
     parts=("the losses", "the best k"),
     mistakes=(
-        Mistake(
-            name="judged on train",
-            answer=lambda **case: _losses(**case, on_train=True),
-            message="On train less smoothing is always better: it was counted there. What was never seen is in dev.",
-        ),
-        Mistake(
-            name="divided by columns' sums",
-            answer=lambda **case: _losses(**case, below=lambda smoothed, train, k: smoothed.sum(0, keepdims=True)),
-            message="A row is what may follow its character, so the row must sum to 1: sum over axis 1.",
-        ),
-        Mistake(
-            name="forgot keepdims",
-            answer=lambda **case: _losses(**case, below=lambda smoothed, train, k: smoothed.sum(1)),
-            message="A sum of shape (V,) is laid along the columns: each column is divided, not each row. Keep (V, 1).",
-        ),
-        Mistake(
-            name="k is not in the sum below",
-            answer=lambda **case: _losses(
-                **case, below=lambda smoothed, train, k: np.maximum(train.sum(1, keepdims=True), 1)
-            ),
-            message="k is added above but not below: the rows sum to more than 1. Add first, then take the sum.",
-        ),
-        Mistake(
-            name="sum for mean",
-            answer=lambda **case: _losses(**case, mean=False),
-            message="That is the loss of all pairs together: divide by how many there are, dev.sum().",
-        ),
-        Mistake(
-            name="the place of the best k",
-            answer=lambda train, dev, ks: (
-                _losses(train, dev, ks)[0],
-                float(np.argmin(_losses(train, dev, ks)[0])),
-            ),
-            message="np.argmin gives the place of the lowest loss. The k that stands there is ks[place].",
-        ),
-        Mistake(
-            name="not weighed by dev",
-            answer=lambda train, dev, ks: (
-                found := np.array([-np.log((train + k) / (train + k).sum(1, keepdims=True)).mean() for k in ks]),
-                ks[int(np.argmin(found))],
-            ),
-            message="Each pair costs as often as it was counted in dev: a pair that came 5 times costs 5 times -log p.",
-        ),
-        Mistake(
-            name="the highest loss",
-            answer=lambda **case: _losses(**case, pick=np.argmax),
-            message="The best k is the one with the lowest loss.",
-        ),
-        Mistake(
-            name="log without minus",
-            answer=lambda **case: _losses(**case, sign=1.0),
-            message="Logs of probabilities are below 0. The loss is their negative, and small is good.",
-        ),
+        wrong("judged on train", weights=lambda train, dev: train,
+              says="On train less smoothing is always better: it was counted there. What was never seen is in dev."),
+        wrong("divided by columns' sums", below=lambda smoothed, train: smoothed.sum(0, keepdims=True),
+              says="A row is what may follow its character, so the row must sum to 1: sum over axis 1."),
+        wrong("forgot keepdims", below=lambda smoothed, train: smoothed.sum(1),
+              says="A sum of shape (V,) is laid along the columns: each column is divided, not each row. Keep (V, 1)."),
+        wrong("k is not in the sum below", below=lambda smoothed, train: np.maximum(train.sum(1, keepdims=True), 1),
+              says="k is added above but not below: the rows sum to more than 1. Add first, then take the sum."),
+        wrong("sum for mean", mean=False,
+              says="That is the loss of all pairs together: divide by how many there are, dev.sum()."),
+        wrong("the place of the best k", best=lambda losses, ks: float(np.argmin(losses)),
+              says="np.argmin gives the place of the lowest loss. The k that stands there is ks[place]."),
+        wrong("not weighed by dev", weights=lambda train, dev: np.ones_like(dev),
+              says="Each pair costs as often as it was counted in dev: a pair that came 5 times costs 5 times -log p."),
+        wrong("the highest loss", best=lambda losses, ks: ks[int(np.argmax(losses))],
+              says="The best k is the one with the lowest loss."),
+        wrong("log without minus", sign=1.0,
+              says="Logs of probabilities are below 0. The loss is their negative, and small is good."),
     ),
     hints=(
         "For one k: probs = train + k; divide by probs.sum(1, keepdims=True).",
@@ -297,7 +196,7 @@ array of all the losses, and the `k` with the lowest.""",
         "loss = -(dev * np.log(probs)).sum() / dev.sum(); the best k stands where np.argmin(losses) points.",
     ),
     look="the picture of the loss over k: train only rises with k; dev falls first.",
-)
+)  # fmt: skip
 
 
 # -- 2.4: one-hot and indexing ----------------------------------------------------------------------------------------
@@ -310,65 +209,27 @@ def _layers(rng: np.random.Generator) -> list[dict[str, Any]]:
     ]
 
 
-def _by_index(W: FloatArray, ids: IntArray, dlogits: FloatArray) -> tuple[FloatArray, FloatArray]:
+def layer_by_index(W: FloatArray, ids: IntArray, dlogits: FloatArray) -> tuple[FloatArray, FloatArray]:
     dW = np.zeros_like(W)
     np.add.at(dW, ids, dlogits)
     return W[ids], dW
 
 
-def _last_only(W: FloatArray, ids: IntArray, dlogits: FloatArray) -> tuple[FloatArray, FloatArray]:
-    dW = np.zeros_like(W)
-    dW[ids] += dlogits
-    return W[ids], dW
-
-
-def _columns(W: FloatArray, ids: IntArray, dlogits: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return W[:, ids], _by_index(W, ids, dlogits)[1]
-
-
-def _transposed(W: FloatArray, ids: IntArray, dlogits: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return W.T[ids], _by_index(W, ids, dlogits)[1].T
-
-
-def _not_placed(W: FloatArray, ids: IntArray, dlogits: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return W[ids], dlogits
-
-
 INDEXING = Exercise(
-    id="2.4",
-    title="Index, not one-hot",
-    answer="layer_by_index",
-    task="""\
-`one_hot(ids) @ W` multiplies mostly by zeros. Write `layer_by_index(W, ids, dlogits)`, which has no one-hot vectors.
-`W` is an array (V, V), `ids` (N,) whole numbers, `dlogits` (N, V) the gradient that comes back. Return two arrays: the
-logits, (N, V), which are what `one_hot(ids) @ W` would be; and the gradient of `W`, (V, V), which is what
-`one_hot(ids).T @ dlogits` would be. An id may stand in `ids` twice.""",
     cases=_layers,
-    solution=_by_index,
+    solution=layer_by_index,
     parts=("the logits", "W's gradient"),
     mistakes=(
-        Mistake(
-            name="= for += where an index repeats",
-            answer=_last_only,
-            message="dW[ids] += dlogits writes each row once: of an id that stands there twice only the last is kept. "
-            "A row that was used twice gets two gradients, and they add.",
-        ),
-        Mistake(
-            name="columns for rows",
-            answer=_columns,
-            message="W[:, ids] picks columns. A one-hot vector on the left of W picks a row.",
-        ),
-        Mistake(
-            name="transposed product",
-            answer=_transposed,
-            message="W is used the wrong way round: one_hot @ W picks rows of W, not of W.T.",
-        ),
-        Mistake(
-            name="the gradient is not put in its rows",
-            answer=_not_placed,
-            message="dlogits has a row for each example, W a row for each character: each row of dlogits is added to "
-            "the row of W that its example used.",
-        ),
+        wrong("= for += where an index repeats", lambda W, ids, dlogits: (W[ids], last_only(W, ids, dlogits)),
+              says="dW[ids] += dlogits writes each row once: of an id that stands there twice only the last is kept. A "
+                   "row that was used twice gets two gradients, and they add."),
+        wrong("columns for rows", lambda W, ids, dlogits: (W[:, ids], layer_by_index(W, ids, dlogits)[1]),
+              says="W[:, ids] picks columns. A one-hot vector on the left of W picks a row."),
+        wrong("transposed product", lambda W, ids, dlogits: (W.T[ids], layer_by_index(W, ids, dlogits)[1].T),
+              says="W is used the wrong way round: one_hot @ W picks rows of W, not of W.T."),
+        wrong("the gradient is not put in its rows", lambda W, ids, dlogits: (W[ids], dlogits),
+              says="dlogits has a row for each example, W a row for each character: each row of dlogits is added to "
+                   "the row of W that its example used."),
     ),
     hints=(
         "One-hot times W picks a row. NumPy picks rows by W[ids].",
@@ -376,7 +237,7 @@ logits, (N, V), which are what `one_hot(ids) @ W` would be; and the gradient of 
         "np.add.at(dW, ids, dlogits) adds also where an index repeats; so does a loop over the examples.",
     ),
     look="the picture of W's gradient in the lesson: only rows of characters that stood in the batch are lit.",
-)
+)  # fmt: skip
 
 
 # -- 2.5: cross-entropy -----------------------------------------------------------------------------------------------
@@ -390,11 +251,12 @@ def _scores(rng: np.random.Generator) -> list[dict[str, Any]]:
     ]
 
 
-def _nats(logits: FloatArray, targets: IntArray, *, axis: int = 1) -> FloatArray:
+def cross_entropy(
+    logits: FloatArray, targets: IntArray, *, axis: int = 1, over_rows: Callable[[FloatArray], Any] = np.mean
+) -> Any:
     shifted = logits - logits.max(axis, keepdims=True)
     logprobs = shifted - np.log(np.exp(shifted).sum(axis, keepdims=True))
-    nats: FloatArray = -logprobs[np.arange(len(targets)), targets]
-    return nats
+    return over_rows(-logprobs[np.arange(len(targets)), targets])
 
 
 def _unshifted(logits: FloatArray, targets: IntArray) -> float:
@@ -404,58 +266,27 @@ def _unshifted(logits: FloatArray, targets: IntArray) -> float:
 
 
 CROSS_ENTROPY = Exercise(
-    id="2.5",
-    title="Cross-entropy",
-    answer="cross_entropy",
-    task="""\
-Write `cross_entropy(logits, targets)`. `logits` is an array (N, V), `targets` (N,) whole numbers. Return one
-number: the mean over the rows of -log p, where p is softmax of the row at its target. Use NumPy only; logits of
-1000 are allowed.""",
     cases=_scores,
-    solution=lambda logits, targets: _nats(logits, targets).mean(),
+    solution=cross_entropy,
     mistakes=(
-        Mistake(
-            name="overflow",
-            answer=_unshifted,
-            message="e to the 1000 is more than a float holds. Softmax is the same if the largest logit of each row "
-            "is subtracted first: then the largest is 0.",
-        ),
-        Mistake(
-            name="sum for mean",
-            answer=lambda logits, targets: _nats(logits, targets).sum(),
-            message="That is the loss of all rows together, which grows with the batch. Take the mean.",
-        ),
-        Mistake(
-            name="no mean",
-            answer=_nats,
-            message="That is a loss for each row. Cross-entropy is their mean, one number.",
-        ),
-        Mistake(
-            name="log without minus",
-            answer=lambda logits, targets: -_nats(logits, targets).mean(),
-            message="The log of a probability is below 0. The loss is its negative.",
-        ),
-        Mistake(
-            name="softmax over the wrong axis",
-            answer=lambda logits, targets: _nats(logits, targets, axis=0).mean(),
-            message="Each row is a distribution over characters: sum over axis 1, and keep it as (N, 1).",
-        ),
-        Mistake(
-            name="log of the mean",
-            answer=lambda logits, targets: -np.log(np.exp(-_nats(logits, targets)).mean()),
-            message="Take the log of each probability first, then the mean: the log of a mean is something else.",
-        ),
-        Mistake(
-            name="log to the base 2",
-            answer=lambda logits, targets: _nats(logits, targets).mean() / np.log(2),
-            message="That is in bits. The natural log, np.log, gives nats.",
-        ),
-        Mistake(
-            name="no softmax",
-            answer=lambda logits, targets: -logits[np.arange(len(targets)), targets].mean(),
-            message="Logits are log counts; they become log probabilities when the log of their row's sum is "
-            "subtracted.",
-        ),
+        wrong("overflow", _unshifted,
+              says="e to the 1000 is more than a float holds. Softmax is the same if the largest logit of each row is "
+                   "subtracted first: then the largest is 0."),
+        wrong("sum for mean", over_rows=np.sum,
+              says="That is the loss of all rows together, which grows with the batch. Take the mean."),
+        wrong("no mean", over_rows=lambda nats: nats,
+              says="That is a loss for each row. Cross-entropy is their mean, one number."),
+        wrong("log without minus", over_rows=lambda nats: -nats.mean(),
+              says="The log of a probability is below 0. The loss is its negative."),
+        wrong("softmax over the wrong axis", axis=0,
+              says="Each row is a distribution over characters: sum over axis 1, and keep it as (N, 1)."),
+        wrong("log of the mean", over_rows=lambda nats: -np.log(np.exp(-nats).mean()),
+              says="Take the log of each probability first, then the mean: the log of a mean is something else."),
+        wrong("log to the base 2", over_rows=lambda nats: nats.mean() / np.log(2),
+              says="That is in bits. The natural log, np.log, gives nats."),
+        wrong("no softmax", lambda logits, targets: -logits[np.arange(len(targets)), targets].mean(),
+              says="Logits are log counts; they become log probabilities when the log of their row's sum is "
+                   "subtracted."),
     ),
     hints=(
         "Four steps: counts = e to the logits; probs = counts / the row's sum; p = probs at the targets; -log p, mean.",
@@ -464,7 +295,7 @@ number: the mean over the rows of -log p, where p is softmax of the row at its t
         "Better still: log p = shifted logit - log(sum of e to the shifted). No probability is rounded to 0 then.",
     ),
     look="backlight explain 'o = log(exp(a) + exp(b)) - a' --at a=1,b=2: each slope is a probability.",
-)
+)  # fmt: skip
 
 
 # -- 2.6: n-grams -----------------------------------------------------------------------------------------------------
@@ -475,16 +306,18 @@ def _orders(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"words": _WORDS, "n": 3}, {"words": _WORDS, "n": 1}, {"words": drawn, "n": 2}, {"words": drawn, "n": 5}]
 
 
-def _ngrams(words: list[str], n: int, *, dots: int | None = None, end: str = ".", once: bool = False) -> dict[str, int]:
+def ngram_counts(
+    words: list[str], n: int, *, dots: Callable[[int], int] = lambda n: n - 1, end: str = ".", once: bool = False
+) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for word in words:
-        text = "." * (n - 1 if dots is None else dots) + word + end
+        text = "." * dots(n) + word + end
         found = [text[i : i + n] for i in range(len(text) - n + 1)]
         counts.update(set(found) if once else found)
     return dict(counts)
 
 
-def _counted(answer: Callable[..., Any], case: Case) -> Any:
+def _counted(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return how many n-grams an answer counted, and how often each that there is."""
     counts = call(answer, case)
     if not isinstance(counts, dict):
@@ -493,53 +326,27 @@ def _counted(answer: Callable[..., Any], case: Case) -> Any:
     return {
         "how many n-grams there are in all": sum(told.values()),
         "how many different ones": sum(count != 0 for count in told.values()),
-        "how often each occurs, in the alphabet's order": [told.get(key, 0) for key in sorted(_ngrams(**case))],
+        "how often each occurs, in the alphabet's order": [told.get(key, 0) for key in sorted(ngram_counts(**case))],
     }
 
 
 NGRAM = Exercise(
-    id="2.6",
-    title="Count n-grams",
-    answer="ngram_counts",
-    task="""\
-Write `ngram_counts(words, n)` for any n from 1. Return a dictionary: for each n-gram, a string of n characters, how
-often it occurs. Before a word stand n - 1 dots, after it stands one. So every letter, and every end, is counted
-once.""",
     cases=_orders,
-    solution=_ngrams,
+    solution=ngram_counts,
     use=_counted,
     mistakes=(
-        Mistake(
-            name="one dot in front",
-            answer=lambda words, n: _ngrams(words, n, dots=1),
-            message="Whatever n is, the first letter needs n - 1 characters before it: none for n = 1, four for n = 5.",
-        ),
-        Mistake(
-            name="the end is not counted",
-            answer=lambda words, n: _ngrams(words, n, end=""),
-            message="That a word ends is a prediction, too: a dot follows its last letter.",
-        ),
-        Mistake(
-            name="n dots in front",
-            answer=lambda words, n: _ngrams(words, n, dots=n),
-            message="n dots in front make an n-gram of nothing but dots, which predicts a dot that is no end.",
-        ),
-        Mistake(
-            name="one word after the other",
-            answer=lambda words, n: _ngrams([".".join(words)], n),
-            message="The words were joined to one text, so that n-grams reach from one into the next. Take each by "
-            "itself.",
-        ),
-        Mistake(
-            name="once a word",
-            answer=lambda words, n: _ngrams(words, n, once=True),
-            message="An n-gram that comes twice in a word counts twice.",
-        ),
-        Mistake(
-            name="no dots at all",
-            answer=lambda words, n: _ngrams(words, n, dots=0, end=""),
-            message="How words begin and how they end is not counted: put dots around each.",
-        ),
+        wrong("one dot in front", dots=lambda n: 1,
+              says="Whatever n is, the first letter needs n - 1 characters before it: none for n = 1, four for n = 5."),
+        wrong("the end is not counted", end="",
+              says="That a word ends is a prediction, too: a dot follows its last letter."),
+        wrong("n dots in front", dots=lambda n: n,
+              says="n dots in front make an n-gram of nothing but dots, which predicts a dot that is no end."),
+        wrong("one word after the other", lambda words, n: ngram_counts([".".join(words)], n),
+              says="The words were joined to one text, so that n-grams reach from one into the next. Take each by "
+                   "itself."),
+        wrong("once a word", once=True, says="An n-gram that comes twice in a word counts twice."),
+        wrong("no dots at all", dots=lambda n: 0, end="",
+              says="How words begin and how they end is not counted: put dots around each."),
     ),
     hints=(
         'One word: text = "." * (n - 1) + word + ".". How many pieces of n characters does it have?',
@@ -548,6 +355,6 @@ once.""",
     ),
     look="the table of 1-grams to 5-grams at the end of the lesson: as many n-grams in all as letters and ends, "
     "whatever n.",
-)
+)  # fmt: skip
 
 EXERCISES = (TRIGRAM, SPLIT, SMOOTHING, INDEXING, CROSS_ENTROPY, NGRAM)

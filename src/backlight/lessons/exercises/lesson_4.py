@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from backlight.core import FloatArray
-from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, call
+from backlight.lessons.exercises.exercise import Exercise, Inputs, call, wrong
 
 # -- 4.1: what starts at zero -----------------------------------------------------------------------------------------
 
@@ -26,7 +26,7 @@ def _products(alive: Mapping[str, bool]) -> dict[str, bool]:
     return {"b2": True, "W2": h, "b1": back, "W1": back and alive["C"], "C": back and alive["W1"]}
 
 
-def _moves(
+def first_moves(
     zero: str, *, products: Callable[[Mapping[str, bool]], dict[str, bool]] = _products, steps: int = 5
 ) -> dict[str, int]:
     alive = {name: name not in zero for name in _BACK_TO_FRONT}
@@ -53,47 +53,23 @@ def _no_bias(alive: Mapping[str, bool]) -> dict[str, bool]:
 
 
 FIRST_MOVES = Exercise(
-    id="4.1",
-    title="What starts at zero",
-    answer="first_moves",
-    task="""\
-The network: `emb = C[x]`, `h = tanh(emb @ W1 + b1)`, `logits = h @ W2 + b2`, then cross-entropy. Write
-`first_moves(zero)`. `zero` is a string with the names of the parameters that start at exactly 0, such as `"W2 b2"`; the
-others start at random numbers. Then gradient descent takes steps. Return a dictionary that says for each of `"C"`,
-`"W1"`, `"b1"`, `"W2"` and `"b2"` which step is the first to change it: 1, 2, 3, and 0 if none ever does. (No letter's
-gradient is 0 by luck: the logits are always pulled.) `"W2" in zero` says whether W2 is among them.""",
     cases=_zeros,
-    solution=_moves,
+    solution=first_moves,
     mistakes=(
-        Mistake(
-            name="what is zero stays zero",
-            answer=lambda zero: {name: int(name not in zero) for name in _BACK_TO_FRONT},
-            message="A parameter's own value is no factor of its own gradient: b2 at 0 is pulled like any other b2. "
-            "Look at what its gradient is a product of.",
-        ),
-        Mistake(
-            name="the way back through W2 is forgotten",
-            answer=lambda zero: _moves(zero, products=_inputs_only),
-            message="What is behind W2 hears of the loss only through W2: its gradient is multiplied by W2. What if "
-            "that is 0?",
-        ),
-        Mistake(
-            name="the inputs of the weights are forgotten",
-            answer=lambda zero: _moves(zero, products=_way_back_only),
-            message="The gradient of a matrix is its input times what comes from above. W2 reads h, W1 reads the rows "
-            "of C. What if these are 0?",
-        ),
-        Mistake(
-            name="b1 is left out of h",
-            answer=lambda zero: _moves(zero, products=_no_bias),
-            message="h is tanh(emb @ W1 + b1). With the product at 0 there is still b1.",
-        ),
-        Mistake(
-            name="only the first step",
-            answer=lambda zero: _moves(zero, steps=1),
-            message="What moves in step 1 is not 0 any more in step 2, and may let others move. Ask again until "
-            "nothing changes.",
-        ),
+        wrong("what is zero stays zero", lambda zero: {name: int(name not in zero) for name in _BACK_TO_FRONT},
+              says="A parameter's own value is no factor of its own gradient: b2 at 0 is pulled like any other b2. "
+                   "Look at what its gradient is a product of."),
+        wrong("the way back through W2 is forgotten", products=_inputs_only,
+              says="What is behind W2 hears of the loss only through W2: its gradient is multiplied by W2. What if "
+                   "that is 0?"),
+        wrong("the inputs of the weights are forgotten", products=_way_back_only,
+              says="The gradient of a matrix is its input times what comes from above. W2 reads h, W1 reads the rows "
+                   "of C. What if these are 0?"),
+        wrong("b1 is left out of h", products=_no_bias,
+              says="h is tanh(emb @ W1 + b1). With the product at 0 there is still b1."),
+        wrong("only the first step", steps=1,
+              says="What moves in step 1 is not 0 any more in step 2, and may let others move. Ask again until nothing "
+                   "changes."),
     ),
     hints=(
         "Walk back from the logits. b2 gets the pull as it is. W2 gets it times h. h gets it times W2. And so on.",
@@ -103,7 +79,7 @@ gradient is 0 by luck: the logits are always pulled.) `"W2" in zero` says whethe
     ),
     look="the cell before the exercise, which prints how large each gradient is for three beginnings.",
     use=lambda answer, case: _told(call(answer, case)),
-)
+)  # fmt: skip
 
 
 def _told(first: Any) -> Any:
@@ -126,33 +102,10 @@ def _trained(rng: np.random.Generator) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _root(gain: FloatArray, var: FloatArray, eps: float) -> FloatArray:
-    scale: FloatArray = gain / np.sqrt(var + eps)
-    return scale
-
-
-def _no_root(gain: FloatArray, var: FloatArray, eps: float) -> FloatArray:
-    return gain / (var + eps)
-
-
-def _no_eps(gain: FloatArray, var: FloatArray, eps: float) -> FloatArray:
-    del eps
-    scale: FloatArray = gain / np.sqrt(var)
-    return scale
-
-
-def _eps_outside(gain: FloatArray, var: FloatArray, eps: float) -> FloatArray:
-    scale: FloatArray = gain / (np.sqrt(var) + eps)
-    return scale
-
-
-def _no_gain(gain: FloatArray, var: FloatArray, eps: float) -> FloatArray:
-    return _root(np.ones_like(gain), var, eps)
-
-
-def _fold(
+def fold(
     W: FloatArray, b: FloatArray, gain: FloatArray, bias: FloatArray, running_mean: FloatArray, running_var: FloatArray,
-    eps: float, *, scale: Callable[..., FloatArray] = _root, rows: bool = False,
+    eps: float, *, rows: bool = False,
+    scale: Callable[..., FloatArray] = lambda gain, var, eps: gain / np.sqrt(var + eps),
     shift: Callable[..., FloatArray] = lambda b, mean, s, bias: (b - mean) * s + bias,
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     s = scale(gain, running_var, eps)
@@ -160,85 +113,37 @@ def _fold(
 
 
 FOLDING = Exercise(
-    id="4.2",
-    title="Fold batch norm away",
-    answer="fold",
-    task="""\
-Write `fold(W, b, gain, bias, running_mean, running_var, eps)`. A linear layer, `x @ W + b`, is followed by a batch
-norm that is done with training: it takes `running_mean` off, divides by the square root of `running_var + eps`,
-multiplies by `gain` and adds `bias`. `W` is an array (I, O), all others are (O,), `eps` is a number. Return two
-arrays, the `W` (I, O) and the `b` (O,) of one linear layer that gives the same as the two together.""",
     cases=_trained,
-    solution=_fold,
+    solution=fold,
     parts=("the folded W", "the folded b"),
     mistakes=(
-        Mistake(
-            name="forgot eps",
-            answer=lambda **case: _fold(**case, scale=_no_eps),
-            message="The batch norm divided by the root of running_var + eps. What replaces it must do so, too.",
-        ),
-        Mistake(
-            name="the variance is not square-rooted",
-            answer=lambda **case: _fold(**case, scale=_no_root),
-            message="Batch norm divides by a standard deviation, which is the root of the variance.",
-        ),
-        Mistake(
-            name="eps is outside the root",
-            answer=lambda **case: _fold(**case, scale=_eps_outside),
-            message="eps is added to the variance, before the root is taken.",
-        ),
-        Mistake(
-            name="rows for columns",
-            answer=lambda **case: _fold(**case, rows=True),
-            message="A unit's weights are a column of W: x @ W gives one number for each column. So it is columns that "
-            "are scaled.",
-        ),
-        Mistake(
-            name="the gain is left out",
-            answer=lambda **case: _fold(**case, scale=_no_gain),
-            message="After the division the batch norm multiplies by its gain.",
-        ),
-        Mistake(
-            name="the old b is not scaled",
-            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: b - mean * s + bias),
-            message="b was added before the batch norm, so the norm scaled it together with x @ W.",
-        ),
-        Mistake(
-            name="the running mean is not scaled",
-            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: b * s - mean + bias),
-            message="The mean is taken off before the division and the gain, so both apply to it, too.",
-        ),
-        Mistake(
-            name="neither b nor the mean is scaled",
-            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: b - mean + bias),
-            message="What is added or taken off before the division and the gain gets both of them.",
-        ),
-        Mistake(
-            name="the running mean is added",
-            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: (b + mean) * s + bias),
-            message="Batch norm takes the mean off.",
-        ),
-        Mistake(
-            name="the running mean is left out",
-            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: b * s + bias),
-            message="Batch norm takes the running mean off before anything else. That is a shift, and belongs into b.",
-        ),
-        Mistake(
-            name="the old b is left out",
-            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: bias - mean * s),
-            message="The linear layer has a b of its own. In training the batch's mean took it away; the running mean "
-            "is a fixed number.",
-        ),
-        Mistake(
-            name="the norm's bias is left out",
-            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: (b - mean) * s),
-            message="At the end the batch norm adds its own bias.",
-        ),
-        Mistake(
-            name="the norm's bias is scaled too",
-            answer=lambda **case: _fold(**case, shift=lambda b, mean, s, bias: (b - mean + bias) * s),
-            message="The norm's bias is added last, after the division and the gain.",
-        ),
+        wrong("forgot eps", eps=0.0,
+              says="The batch norm divided by the root of running_var + eps. What replaces it must do so, too."),
+        wrong("the variance is not square-rooted", scale=lambda gain, var, eps: gain / (var + eps),
+              says="Batch norm divides by a standard deviation, which is the root of the variance."),
+        wrong("eps is outside the root", scale=lambda gain, var, eps: gain / (np.sqrt(var) + eps),
+              says="eps is added to the variance, before the root is taken."),
+        wrong("rows for columns", rows=True,
+              says="A unit's weights are a column of W: x @ W gives one number for each column. So it is columns that "
+                   "are scaled."),
+        wrong("the gain is left out", gain=1.0, says="After the division the batch norm multiplies by its gain."),
+        wrong("the old b is not scaled", shift=lambda b, mean, s, bias: b - mean * s + bias,
+              says="b was added before the batch norm, so the norm scaled it together with x @ W."),
+        wrong("the running mean is not scaled", shift=lambda b, mean, s, bias: b * s - mean + bias,
+              says="The mean is taken off before the division and the gain, so both apply to it, too."),
+        wrong("neither b nor the mean is scaled", shift=lambda b, mean, s, bias: b - mean + bias,
+              says="What is added or taken off before the division and the gain gets both of them."),
+        wrong("the running mean is added", shift=lambda b, mean, s, bias: (b + mean) * s + bias,
+              says="Batch norm takes the mean off."),
+        wrong("the running mean is left out", shift=lambda b, mean, s, bias: b * s + bias,
+              says="Batch norm takes the running mean off before anything else. That is a shift, and belongs into b."),
+        wrong("the old b is left out", shift=lambda b, mean, s, bias: bias - mean * s,
+              says="The linear layer has a b of its own. In training the batch's mean took it away; the running mean "
+                   "is a fixed number."),
+        wrong("the norm's bias is left out", shift=lambda b, mean, s, bias: (b - mean) * s,
+              says="At the end the batch norm adds its own bias."),
+        wrong("the norm's bias is scaled too", shift=lambda b, mean, s, bias: (b - mean + bias) * s,
+              says="The norm's bias is added last, after the division and the gain."),
     ),
     hints=(
         "Write down what one unit gives: gain * (x @ w + b - mean) / sqrt(var + eps) + bias. What multiplies x?",
@@ -247,7 +152,7 @@ arrays, the `W` (I, O) and the `b` (O,) of one linear layer that gives the same 
         "W * s scales the columns: s has one number for each column, and is laid along the rows.",
     ),
     look="the cell after the exercise: folded, the network must have the dev loss that it had with running statistics.",
-)
+)  # fmt: skip
 
 
 # -- 4.3: the first weights -------------------------------------------------------------------------------------------
@@ -266,19 +171,16 @@ def _layers(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [{"fan_in": 100, "fan_out": 400, "function": function} for function in _GAINS]
 
 
-def _weights(
+def first_weights(
     fan_in: int, fan_out: int, function: str, rng: np.random.Generator, *,
     std: Callable[..., float] = lambda fan_in, fan_out, gain: gain / np.sqrt(fan_in),
-    gains: Mapping[str, float] = _GAINS, draw: str = "normal", swapped: bool = False,
+    draw: Callable[..., FloatArray] = lambda rng, std, size: rng.normal(0, std, size),
+    gains: Mapping[str, float] = _GAINS, swapped: bool = False,
 ) -> FloatArray:  # fmt: skip
-    size = (fan_out, fan_in) if swapped else (fan_in, fan_out)
-    scale = std(fan_in, fan_out, gains[function])
-    if draw == "positive":
-        return scale * rng.random(size)
-    return rng.uniform(-scale, scale, size) if draw == "uniform" else rng.normal(0, scale, size)
+    return draw(rng, std(fan_in, fan_out, gains[function]), (fan_out, fan_in) if swapped else (fan_in, fan_out))
 
 
-def _measured(answer: Callable[..., Any], case: Case) -> Any:
+def _measured(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return what signals do in layers that start with an answer's weights."""
     function, fan_in, fan_out = case["function"], case["fan_in"], case["fan_out"]
     bent, rng = _FUNCTIONS[function], np.random.default_rng(1)
@@ -314,80 +216,35 @@ def _size(signals: FloatArray) -> float:
 
 
 FIRST_WEIGHTS = Exercise(
-    id="4.3",
-    title="First weights that keep the signal",
-    answer="first_weights",
-    task="""\
-Write `first_weights(fan_in, fan_out, function, rng)`. Return random weights, an array (fan_in, fan_out) with mean 0,
-for a layer that is followed by `function`: `"linear"` (nothing), `"tanh"` or `"relu"`. Their standard deviation is the
-gain of that function, 1, 5/3 or the square root of 2, over the square root of `fan_in`. `rng` is a NumPy generator:
-`rng.normal(0, std, (rows, columns))`. The check draws layers by your function, one on the other, sends numbers through
-them, and measures what arrives.""",
     cases=_layers,
-    solution=_weights,
+    solution=first_weights,
     use=_measured,
     rtol=0.05,
     atol=0.02,
     mistakes=(
-        Mistake(
-            name="transposed",
-            answer=lambda **case: _weights(**case, swapped=True),
-            message="x is (N, fan_in), and x @ W is (N, fan_out): W has fan_in rows.",
-        ),
-        Mistake(
-            name="not scaled at all",
-            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: 1.0),
-            message="A sum of fan_in products of variance 1 has variance fan_in. The weights must undo that.",
-        ),
-        Mistake(
-            name="the gain alone",
-            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain),
-            message="The gain is there, but the sum over fan_in products is not undone.",
-        ),
-        Mistake(
-            name="divided by fan_in, not by its root",
-            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain / fan_in),
-            message="fan_in is by how much the variance grows. A standard deviation is the root of a variance.",
-        ),
-        Mistake(
-            name="a variance for a standard deviation",
-            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain**2 / fan_in),
-            message="gain² / fan_in is the variance. rng.normal takes the standard deviation.",
-        ),
-        Mistake(
-            name="fan_out for fan_in",
-            answer=lambda **case: _weights(**case, std=lambda fan_in, fan_out, gain: gain / np.sqrt(fan_out)),
-            message="How many products are summed for one number of x @ W? As many as x has columns.",
-        ),
-        Mistake(
-            name="fan_in and fan_out together",
-            answer=lambda **case: _weights(
-                **case, std=lambda fan_in, fan_out, gain: gain * np.sqrt(2 / (fan_in + fan_out))
-            ),
-            message="That is Glorot and Bengio's compromise between the way forward and the way back. Here only the "
-            "way forward counts.",
-        ),
-        Mistake(
-            name="the gain is left out",
-            answer=lambda **case: _weights(**case, gains=dict.fromkeys(_GAINS, 1.0)),
-            message="tanh squeezes, and ReLU cuts half away: each layer passes on less than it got. The gain makes up "
-            "for it.",
-        ),
-        Mistake(
-            name="2 for its root",
-            answer=lambda **case: _weights(**case, gains={**_GAINS, "relu": 2.0}),
-            message="ReLU halves the mean square. Twice the variance is a standard deviation larger by the root of 2.",
-        ),
-        Mistake(
-            name="bounds for a standard deviation",
-            answer=lambda **case: _weights(**case, draw="uniform"),
-            message="Uniform numbers from -a to a have a standard deviation of a / sqrt(3), not of a.",
-        ),
-        Mistake(
-            name="no negative weights",
-            answer=lambda **case: _weights(**case, draw="positive"),
-            message="rng.random gives numbers from 0 to 1. The weights should have mean 0.",
-        ),
+        wrong("transposed", swapped=True, says="x is (N, fan_in), and x @ W is (N, fan_out): W has fan_in rows."),
+        wrong("not scaled at all", std=lambda fan_in, fan_out, gain: 1.0,
+              says="A sum of fan_in products of variance 1 has variance fan_in. The weights must undo that."),
+        wrong("the gain alone", std=lambda fan_in, fan_out, gain: gain,
+              says="The gain is there, but the sum over fan_in products is not undone."),
+        wrong("divided by fan_in, not by its root", std=lambda fan_in, fan_out, gain: gain / fan_in,
+              says="fan_in is by how much the variance grows. A standard deviation is the root of a variance."),
+        wrong("a variance for a standard deviation", std=lambda fan_in, fan_out, gain: gain**2 / fan_in,
+              says="gain² / fan_in is the variance. rng.normal takes the standard deviation."),
+        wrong("fan_out for fan_in", std=lambda fan_in, fan_out, gain: gain / np.sqrt(fan_out),
+              says="How many products are summed for one number of x @ W? As many as x has columns."),
+        wrong("fan_in and fan_out together", std=lambda fan_in, fan_out, gain: gain * np.sqrt(2 / (fan_in + fan_out)),
+              says="That is Glorot and Bengio's compromise between the way forward and the way back. Here only the way "
+                   "forward counts."),
+        wrong("the gain is left out", gains=dict.fromkeys(_GAINS, 1.0),
+              says="tanh squeezes, and ReLU cuts half away: each layer passes on less than it got. The gain makes up "
+                   "for it."),
+        wrong("2 for its root", gains={**_GAINS, "relu": 2.0},
+              says="ReLU halves the mean square. Twice the variance is a standard deviation larger by the root of 2."),
+        wrong("bounds for a standard deviation", draw=lambda rng, std, size: rng.uniform(-std, std, size),
+              says="Uniform numbers from -a to a have a standard deviation of a / sqrt(3), not of a."),
+        wrong("no negative weights", draw=lambda rng, std, size: std * rng.random(size),
+              says="rng.random gives numbers from 0 to 1. The weights should have mean 0."),
     ),
     hints=(
         "One number of x @ W is a sum of fan_in products. Variances of independent things add.",
@@ -395,7 +252,7 @@ them, and measures what arrives.""",
         "std = gain / fan_in**0.5, and rng.normal(0, std, (fan_in, fan_out)) draws them.",
     ),
     look="the picture of std by depth: only one gain stays level.",
-)
+)  # fmt: skip
 
 
 # -- 4.4: batch norm --------------------------------------------------------------------------------------------------
@@ -416,17 +273,16 @@ def _batches(rng: np.random.Generator) -> list[dict[str, Any]]:
     ]
 
 
-def _normed(
+def batch_norm(
     x: FloatArray, gain: FloatArray, bias: FloatArray, running_mean: FloatArray, running_var: FloatArray,
     training: bool, momentum: float, eps: float, *, axis: int = 0, ddof: int = 0, kept_ddof: int = 1,
-    by_batch: bool | None = None, moves: bool | None = None, swapped: bool = False, outside: bool = False,
-    squared: bool = False,
+    by_batch: bool | None = None, moves: bool | None = None, swapped: bool = False,
+    below: Callable[..., FloatArray] = lambda var, eps: np.sqrt(var + eps),
 ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
     mean, var = running_mean, running_var
     if training if by_batch is None else by_batch:
         mean, var = x.mean(axis, keepdims=True), x.var(axis, ddof=ddof, keepdims=True)
-    below = np.sqrt(var) + eps if outside else var + eps if squared else np.sqrt(var + eps)
-    y = gain * (x - mean) / below + bias
+    y = gain * (x - mean) / below(var, eps) + bias
     if training if moves is None else moves:
         m = 1 - momentum if swapped else momentum
         running_mean = (1 - m) * running_mean + m * x.mean(0)
@@ -435,77 +291,33 @@ def _normed(
 
 
 BATCH_NORM = Exercise(
-    id="4.4",
-    title="Batch norm, in training and after it",
-    answer="batch_norm",
-    task="""\
-Write `batch_norm(x, gain, bias, running_mean, running_var, training, momentum, eps)` in NumPy. `x` is an array (N, C),
-the next four are (C,). In `training`, standardise each column of `x` by its own mean and its variance divided by N,
-with `eps` added to the variance; and move the running statistics: the new one is `(1 - momentum)` times the old one
-plus `momentum` times the batch's, where the variance is the unbiased one, divided by N - 1. Otherwise standardise by
-the running statistics, and leave these as they are. Then `gain` and `bias`. Return `y` (N, C), the running mean and the
-running variance.""",
     cases=_batches,
-    solution=_normed,
+    solution=batch_norm,
     parts=("y", "the running mean", "the running variance"),
     mistakes=(
-        Mistake(
-            name="unbiased variance in y",
-            answer=lambda **case: _normed(**case, ddof=1),
-            message="The batch is standardised by the variance divided by N, which makes its own spread exactly 1. "
-            "N - 1 is for the running variance, which speaks of examples that are not in the batch.",
-        ),
-        Mistake(
-            name="running statistics in training",
-            answer=lambda **case: _normed(**case, by_batch=False),
-            message="In training each batch is standardised by its own mean and variance.",
-        ),
-        Mistake(
-            name="batch statistics after training",
-            answer=lambda **case: _normed(**case, by_batch=True),
-            message="After training an example must stand for itself: take the running statistics.",
-        ),
-        Mistake(
-            name="over each example, not over the batch",
-            answer=lambda **case: _normed(**case, axis=1),
-            message="A unit is a column; its mean is over the examples, axis 0. (Over each row: that is layer norm.)",
-        ),
-        Mistake(
-            name="eps is outside the root",
-            answer=lambda **case: _normed(**case, outside=True),
-            message="eps is added to the variance, before the root is taken.",
-        ),
-        Mistake(
-            name="forgot eps",
-            answer=lambda **case: _normed(**{**case, "eps": 0.0}),
-            message="eps is added to the variance, here and in evaluation.",
-        ),
-        Mistake(
-            name="divided by the variance",
-            answer=lambda **case: _normed(**case, squared=True),
-            message="The spread of a column is the root of its variance.",
-        ),
-        Mistake(
-            name="momentum the wrong way round",
-            answer=lambda **case: _normed(**case, swapped=True),
-            message="momentum says how much comes in of the new batch. A small one changes little.",
-        ),
-        Mistake(
-            name="the running statistics never move",
-            answer=lambda **case: _normed(**case, moves=False),
-            message="In training they move a little towards each batch: return the new ones.",
-        ),
-        Mistake(
-            name="the running statistics move after training",
-            answer=lambda **case: _normed(**case, moves=True),
-            message="What is only evaluated must not change the network: without training, return them as they came.",
-        ),
-        Mistake(
-            name="biased for unbiased variance",
-            answer=lambda **case: _normed(**case, kept_ddof=0),
-            message="The running variance takes the one divided by N - 1: a few examples lie closer to their own mean "
-            "than to that of all.",
-        ),
+        wrong("unbiased variance in y", ddof=1,
+              says="The batch is standardised by the variance divided by N, which makes its own spread exactly 1. N - "
+                   "1 is for the running variance, which speaks of examples that are not in the batch."),
+        wrong("running statistics in training", by_batch=False,
+              says="In training each batch is standardised by its own mean and variance."),
+        wrong("batch statistics after training", by_batch=True,
+              says="After training an example must stand for itself: take the running statistics."),
+        wrong("over each example, not over the batch", axis=1,
+              says="A unit is a column; its mean is over the examples, axis 0. (Over each row: that is layer norm.)"),
+        wrong("eps is outside the root", below=lambda var, eps: np.sqrt(var) + eps,
+              says="eps is added to the variance, before the root is taken."),
+        wrong("forgot eps", eps=0.0, says="eps is added to the variance, here and in evaluation."),
+        wrong("divided by the variance", below=lambda var, eps: var + eps,
+              says="The spread of a column is the root of its variance."),
+        wrong("momentum the wrong way round", swapped=True,
+              says="momentum says how much comes in of the new batch. A small one changes little."),
+        wrong("the running statistics never move", moves=False,
+              says="In training they move a little towards each batch: return the new ones."),
+        wrong("the running statistics move after training", moves=True,
+              says="What is only evaluated must not change the network: without training, return them as they came."),
+        wrong("biased for unbiased variance", kept_ddof=0,
+              says="The running variance takes the one divided by N - 1: a few examples lie closer to their own mean "
+                   "than to that of all."),
     ),
     hints=(
         "x.mean(0) and x.var(0) are (C,), one number for each column; x.var(0) divides by N.",
@@ -514,6 +326,6 @@ running variance.""",
         "running_mean = (1 - momentum) * running_mean + momentum * x.mean(0), and likewise for the variance.",
     ),
     look="the picture of each unit's mean and spread, before and after: what should yours be for a batch?",
-)
+)  # fmt: skip
 
 EXERCISES = (FIRST_MOVES, FOLDING, FIRST_WEIGHTS, BATCH_NORM)

@@ -1,13 +1,15 @@
 """Lesson 5: the gradients of the MLP with batch norm by hand; step by step, in one piece, and in a training loop."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
 
 from backlight.core import FloatArray, IntArray
-from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, call
+from backlight.lessons.exercises.exercise import Exercise, Inputs, call, wrong
+from backlight.lessons.exercises.helpers import last_only, softmax
 from backlight.models import by_hand
 
 # -- 5.1: every step --------------------------------------------------------------------------------------------------
@@ -42,13 +44,16 @@ def _networks(rng: np.random.Generator) -> list[dict[str, Any]]:
     return cases
 
 
-def _gradients(weights: Any, steps: Any, x: IntArray, y: IntArray) -> dict[str, Any]:
+def all_gradients(weights: Any, steps: Any, x: IntArray, y: IntArray, **wrong: Callable[..., Any]) -> dict[str, Any]:
+    """Return the gradients; some may be wrong, each worked out from steps, right gradients, and N."""
     by_weight, by_step = by_hand.backward(weights, steps, x, y)
     found = by_weight._asdict() | by_step._asdict()
-    return {name: found[name] for name in _ORDER}
+    right = {name: found[name] for name in _ORDER}
+    after = SimpleNamespace(**right, x=x)
+    return right | {name: slip(steps, after, len(x)) for name, slip in wrong.items()}
 
 
-def _by_name(answer: Callable[..., Any], case: Case) -> Any:
+def _by_name(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return an answer's gradients by our names; the lecture's names will do, and so will a d in front."""
     found = call(answer, case)
     if isinstance(found, tuple) and all(hasattr(one, "_asdict") for one in found):
@@ -58,131 +63,62 @@ def _by_name(answer: Callable[..., Any], case: Case) -> Any:
     return {_OURS.get(name, name): array for name, array in found.items()}
 
 
-def _slip(**wrong: Callable[[Any, Any, Any, int], Any]) -> Callable[..., dict[str, Any]]:
-    """Return an answer that is right but for some parts, each worked out from weights, steps, right gradients and N."""
-
-    def answer(weights: Any, steps: Any, x: IntArray, y: IntArray) -> dict[str, Any]:
-        right = _gradients(weights, steps, x, y)
-        after = SimpleNamespace(**right, x=x, y=y)
-        return right | {name: slip(weights, steps, after, len(x)) for name, slip in wrong.items()}
-
-    return answer
-
-
 def _everywhere(like: FloatArray, numbers: FloatArray) -> FloatArray:
     return np.broadcast_to(numbers, like.shape).copy()
 
 
-def _last_only(C: FloatArray, ids: IntArray, dvectors: FloatArray) -> FloatArray:
-    dC = np.zeros_like(C)
-    dC[ids] += dvectors
-    return dC
-
-
 INTERMEDIATES = Exercise(
-    id="5.1",
-    title="Every step by hand",
-    answer="all_gradients",
-    task="""\
-Write `all_gradients(weights, steps, x, y)`: the gradient of the loss by each of 26 arrays. `weights` has `C` (V, E),
-`W1` (I, H), `b1`, `gain` and `shift` (H,), `W2` (H, V), `b2` (V,). `steps` has what the forward pass computed:
-`steps.probs` and so on. `x` (N, T) are ids, `y` (N,) targets. Return a dictionary by name: `d["probs"]` is the
-gradient of `steps.probs`, in the same shape. In the order of the walk: logprobs, probs, inverse, total, counts,
-shifted, largest, logits, h, W2, b2, scaled, gain, shift, normal, rstd, variance, squares, centred, mean, sums, joined,
-W1, b1, vectors, C. Hand in the first few, if you like: the check says how far they are right.""",
     cases=_networks,
-    solution=_gradients,
+    solution=all_gradients,
     use=_by_name,
     in_parts=True,
     mistakes=(
-        Mistake(
-            name="sum for mean",
-            answer=_slip(
-                logprobs=lambda w, s, d, N: d.logprobs * N,
-                squares=lambda w, s, d, N: _everywhere(s.squares, d.variance),
-                sums=lambda w, s, d, N: d.centred + d.mean,
-            ),
-            message="Forward there is a mean: each number has only its share in it. Divide.",
-        ),
-        Mistake(
-            name="all logprobs, not the targets' alone",
-            answer=_slip(logprobs=lambda w, s, d, N: np.full_like(s.logprobs, -1 / N)),
-            message="The loss picks one number from each row. Of the others it knows nothing, and their gradient is 0.",
-        ),
-        Mistake(
-            name="mean for sum",
-            answer=_slip(
-                inverse=lambda w, s, d, N: (s.counts * d.probs).mean(1, keepdims=True),
-                b2=lambda w, s, d, N: d.logits.mean(0),
-                gain=lambda w, s, d, N: (s.normal * d.scaled).mean(0),
-                shift=lambda w, s, d, N: d.scaled.mean(0),
-                mean=lambda w, s, d, N: -d.centred.mean(0),
-            ),
-            message="What was broadcast is felt along every path, and the shares add up: sum, and do not divide.",
-        ),
-        Mistake(
-            name="summed over the wrong axis",
-            answer=_slip(
-                inverse=lambda w, s, d, N: (s.counts * d.probs).sum(0, keepdims=True),
-                b2=lambda w, s, d, N: d.logits.sum(1),
-                gain=lambda w, s, d, N: (s.normal * d.scaled).sum(1),
-                shift=lambda w, s, d, N: d.scaled.sum(1),
-            ),
-            message="Sum over the axis along which it was broadcast: then what is left has its own shape.",
-        ),
-        Mistake(
-            name="forgot to broadcast what was summed",
-            answer=_slip(squares=lambda w, s, d, N: d.variance / (N - 1)),
-            message="Each square has its own gradient, if the same in every row: np.ones_like(squares) times it.",
-        ),
-        Mistake(
-            name="forgot one of two paths",
-            answer=_slip(
-                counts=lambda w, s, d, N: s.inverse * d.probs,
-                centred=lambda w, s, d, N: s.rstd * d.normal,
-                sums=lambda w, s, d, N: d.centred,
-            ),
-            message="It is used twice forward, so two shares come back. Which two lines of the forward pass have it?",
-        ),
-        Mistake(
-            name="= for += where paths meet",
-            answer=_slip(
-                counts=lambda w, s, d, N: _everywhere(s.counts, d.total),
-                logits=lambda w, s, d, N: np.eye(s.logits.shape[1])[s.logits.argmax(1)] * d.largest,
-                centred=lambda w, s, d, N: 2 * s.centred * d.squares,
-                sums=lambda w, s, d, N: _everywhere(s.sums, d.mean / N),
-            ),
-            message="The second path's share stands where the sum of both should: the first was overwritten.",
-        ),
-        Mistake(
-            name="forgot the slope",
-            answer=_slip(
-                shifted=lambda w, s, d, N: d.counts,
-                scaled=lambda w, s, d, N: d.h,
-                centred=lambda w, s, d, N: s.rstd * d.normal + s.centred * d.squares,
-            ),
-            message="The gradient from above came through as it was: the step's own slope is missing, or part of it.",
-        ),
-        Mistake(
-            name="tanh's slope by its input",
-            answer=_slip(scaled=lambda w, s, d, N: (1 - s.scaled**2) * d.h),
-            message="The slope of tanh is 1 less the square of what came out, not of what went in.",
-        ),
-        Mistake(
-            name="forgot ε in the power",
-            answer=_slip(variance=lambda w, s, d, N: -0.5 * s.variance**-1.5 * d.rstd),
-            message="The power is of variance + 1e-5, and so is its slope. It shows where a unit hardly varies.",
-        ),
-        Mistake(
-            name="Bessel: N for N - 1",
-            answer=_slip(squares=lambda w, s, d, N: _everywhere(s.squares, d.variance / N)),
-            message="The variance is the sum of the squares divided by N - 1, forward and so backward.",
-        ),
-        Mistake(
-            name="= for += where an index repeats",
-            answer=_slip(C=lambda w, s, d, N: _last_only(w.C, d.x, d.vectors)),
-            message="dC[x] += dvectors keeps only the last of a character's places. Its gradients add.",
-        ),
+        wrong("sum for mean",
+              logprobs=lambda s, d, N: d.logprobs * N,
+              squares=lambda s, d, N: _everywhere(s.squares, d.variance),
+              sums=lambda s, d, N: d.centred + d.mean,
+              says="Forward there is a mean: each number has only its share in it. Divide."),
+        wrong("all logprobs, not the targets' alone", logprobs=lambda s, d, N: np.full_like(s.logprobs, -1 / N),
+              says="The loss picks one number from each row. Of the others it knows nothing, and their gradient is 0."),
+        wrong("mean for sum",
+              inverse=lambda s, d, N: (s.counts * d.probs).mean(1, keepdims=True),
+              b2=lambda s, d, N: d.logits.mean(0),
+              gain=lambda s, d, N: (s.normal * d.scaled).mean(0),
+              shift=lambda s, d, N: d.scaled.mean(0),
+              mean=lambda s, d, N: -d.centred.mean(0),
+              says="What was broadcast is felt along every path, and the shares add up: sum, and do not divide."),
+        wrong("summed over the wrong axis",
+              inverse=lambda s, d, N: (s.counts * d.probs).sum(0, keepdims=True),
+              b2=lambda s, d, N: d.logits.sum(1),
+              gain=lambda s, d, N: (s.normal * d.scaled).sum(1),
+              shift=lambda s, d, N: d.scaled.sum(1),
+              says="Sum over the axis along which it was broadcast: then what is left has its own shape."),
+        wrong("forgot to broadcast what was summed", squares=lambda s, d, N: d.variance / (N - 1),
+              says="Each square has its own gradient, if the same in every row: np.ones_like(squares) times it."),
+        wrong("forgot one of two paths",
+              counts=lambda s, d, N: s.inverse * d.probs,
+              centred=lambda s, d, N: s.rstd * d.normal,
+              sums=lambda s, d, N: d.centred,
+              says="It is used twice forward, so two shares come back. Which two lines of the forward pass have it?"),
+        wrong("= for += where paths meet",
+              counts=lambda s, d, N: _everywhere(s.counts, d.total),
+              logits=lambda s, d, N: np.eye(s.logits.shape[1])[s.logits.argmax(1)] * d.largest,
+              centred=lambda s, d, N: 2 * s.centred * d.squares,
+              sums=lambda s, d, N: _everywhere(s.sums, d.mean / N),
+              says="The second path's share stands where the sum of both should: the first was overwritten."),
+        wrong("forgot the slope",
+              shifted=lambda s, d, N: d.counts,
+              scaled=lambda s, d, N: d.h,
+              centred=lambda s, d, N: s.rstd * d.normal + s.centred * d.squares,
+              says="The gradient from above came through as it was: the step's own slope is missing, or part of it."),
+        wrong("tanh's slope by its input", scaled=lambda s, d, N: (1 - s.scaled**2) * d.h,
+              says="The slope of tanh is 1 less the square of what came out, not of what went in."),
+        wrong("forgot ε in the power", variance=lambda s, d, N: -0.5 * s.variance**-1.5 * d.rstd,
+              says="The power is of variance + 1e-5, and so is its slope. It shows where a unit hardly varies."),
+        wrong("Bessel: N for N - 1", squares=lambda s, d, N: _everywhere(s.squares, d.variance / N),
+              says="The variance is the sum of the squares divided by N - 1, forward and so backward."),
+        wrong("= for += where an index repeats", C=lambda s, d, N: last_only(d.C, d.x, d.vectors),
+              says="dC[x] += dvectors keeps only the last of a character's places. Its gradients add."),
     ),
     hints=(
         "For each line of the forward pass: its own slope, times the gradient from above. Then mind the shape.",
@@ -191,7 +127,7 @@ W1, b1, vectors, C. Hand in the first few, if you like: the check says how far t
         "dvariance = -0.5 * (variance + 1e-5)**-1.5 * drstd; dsquares = dvariance / (N - 1) in every row.",
     ),
     look="the picture of the cascade: each gradient has the shape of what it is of, and comes from those before it.",
-)
+)  # fmt: skip
 
 
 # -- 5.2: cross-entropy -----------------------------------------------------------------------------------------------
@@ -205,23 +141,17 @@ def _scored(rng: np.random.Generator) -> list[dict[str, Any]]:
     ]
 
 
-def _softmax(logits: FloatArray, axis: int = 1) -> FloatArray:
-    counts = np.exp(logits - logits.max(axis, keepdims=True))
-    probs: FloatArray = counts / counts.sum(axis, keepdims=True)
-    return probs
-
-
 def _onehot(logits: FloatArray, targets: IntArray) -> FloatArray:
     rows: FloatArray = np.eye(logits.shape[1])[targets]
     return rows
 
 
-def _pulls(logits: FloatArray, targets: IntArray) -> FloatArray:
+def cross_entropy_backward(logits: FloatArray, targets: IntArray) -> FloatArray:
     return by_hand.cross_entropy_backward(by_hand.cross_entropy(logits, targets)[1], targets)
 
 
 def _columns(logits: FloatArray, targets: IntArray) -> FloatArray:
-    pulls = _softmax(logits)
+    pulls = softmax(logits)
     pulls[:, targets] -= 1
     return pulls / len(targets)
 
@@ -233,52 +163,26 @@ def _unshifted(logits: FloatArray, targets: IntArray) -> FloatArray:
 
 
 CROSS_ENTROPY = Exercise(
-    id="5.2",
-    title="Cross-entropy in one piece",
-    answer="cross_entropy_backward",
-    task="""\
-Write `cross_entropy_backward(logits, targets)`. `logits` is an array (N, V), `targets` (N,) whole numbers. The loss is
-the mean over the rows of -log p, where p is softmax of the row at its target. Return its gradient by the logits,
-(N, V), in one piece: without the gradients of logprobs, probs and the rest. Logits of 1000 are allowed.""",
     cases=_scored,
-    solution=_pulls,
+    solution=cross_entropy_backward,
     mistakes=(
-        Mistake(
-            name="overflow",
-            answer=_unshifted,
-            message="e to the 1000 is more than a float holds. Take each row's largest logit off first.",
-        ),
-        Mistake(
-            name="the largest of the whole batch taken off",
-            answer=lambda logits, targets: _unshifted(logits - logits.max(), targets),
-            message="A row that lies far below the largest of the batch becomes all 0, and 0 / 0 is nothing. Take off "
-            "each row's own largest: max(1, keepdims=True).",
-        ),
-        Mistake(
-            name="forgot 1/N of the mean",
-            answer=lambda logits, targets: _pulls(logits, targets) * len(targets),
-            message="The loss is a mean over the rows, so each row has one Nth of the say.",
-        ),
-        Mistake(
-            name="only the pushes",
-            answer=lambda logits, targets: _softmax(logits) / len(targets),
-            message="That pushes every logit down, the target's too. The target is pulled up: where is its minus 1?",
-        ),
-        Mistake(
-            name="only the pull",
-            answer=lambda logits, targets: -_onehot(logits, targets) / len(targets),
-            message="That pulls the target up and leaves the rest. But others push: a row sums to 0.",
-        ),
-        Mistake(
-            name="1 off in whole columns",
-            answer=_columns,
-            message="[:, targets] means those columns in every row. One place in each row: [np.arange(N), targets].",
-        ),
-        Mistake(
-            name="softmax over the wrong axis",
-            answer=lambda logits, targets: (_softmax(logits, 0) - _onehot(logits, targets)) / len(targets),
-            message="Each row is a distribution over characters: sum over axis 1, and keep it as (N, 1).",
-        ),
+        wrong("overflow", _unshifted,
+              says="e to the 1000 is more than a float holds. Take each row's largest logit off first."),
+        wrong("the largest of the whole batch taken off",
+              lambda logits, targets: _unshifted(logits - logits.max(), targets),
+              says="A row that lies far below the largest of the batch becomes all 0, and 0 / 0 is nothing. Take off "
+                   "each row's own largest: max(1, keepdims=True)."),
+        wrong("forgot 1/N of the mean", lambda logits, targets: cross_entropy_backward(logits, targets) * len(targets),
+              says="The loss is a mean over the rows, so each row has one Nth of the say."),
+        wrong("only the pushes", lambda logits, targets: softmax(logits) / len(targets),
+              says="That pushes every logit down, the target's too. The target is pulled up: where is its minus 1?"),
+        wrong("only the pull", lambda logits, targets: -_onehot(logits, targets) / len(targets),
+              says="That pulls the target up and leaves the rest. But others push: a row sums to 0."),
+        wrong("1 off in whole columns", _columns,
+              says="[:, targets] means those columns in every row. One place in each row: [np.arange(N), targets]."),
+        wrong("softmax over the wrong axis",
+              lambda logits, targets: (softmax(logits, 0) - _onehot(logits, targets)) / len(targets),
+              says="Each row is a distribution over characters: sum over axis 1, and keep it as (N, 1)."),
     ),
     hints=(
         "One row, target y: loss = -z_y + log of the sum of all e^z. What is the derivative by z_y, what by another?",
@@ -286,7 +190,7 @@ the mean over the rows of -log p, where p is softmax of the row at its target. R
         "dlogits = softmax(logits); dlogits[np.arange(N), targets] -= 1; dlogits /= N.",
     ),
     look="the picture of dlogits in the lesson: one cell of each row is orange, and the row sums to 0.",
-)
+)  # fmt: skip
 
 
 # -- 5.3: batch norm --------------------------------------------------------------------------------------------------
@@ -320,63 +224,29 @@ def _means(**case: Any) -> Any:
 
 
 BATCH_NORM = Exercise(
-    id="5.3",
-    title="Batch norm in one piece",
-    answer="batch_norm_backward",
-    task="""\
-Write `batch_norm_backward(dy, normal, rstd, gain)`. Forward, each column of x (N, H) was treated so: `normal = (x -
-mean) * rstd` and `y = gain * normal + shift`, where `rstd` is 1 over the root of the variance + 1e-5, and the variance
-is divided by N - 1. `dy` (N, H) is the gradient from above, `gain` is (H,), `normal` (N, H) and `rstd` (H,) are as
-computed. Return `dx, dgain, dshift`, of shapes (N, H), (H,) and (H,), a formula for each.""",
     cases=_normalised,
     solution=by_hand.batch_norm_backward,
+    helper=_three,
     parts=("dx", "dgain", "dshift"),
     mistakes=(
-        Mistake(
-            name="only the direct path",
-            answer=lambda **case: _three(**case, mean=0, variance=0),
-            message="As if mean and variance were fixed numbers. But each x moves both, and so its whole column.",
-        ),
-        Mistake(
-            name="forgot the variance's path",
-            answer=lambda **case: _three(**case, variance=0),
-            message="An x that moves away from the mean widens the spread, and all rows shrink.",
-        ),
-        Mistake(
-            name="forgot the mean's path",
-            answer=lambda **case: _three(**case, mean=0),
-            message="An x that grows lifts the mean, and all rows sink by an Nth. Each column of dx must sum to 0.",
-        ),
-        Mistake(
-            name="Bessel: N for N - 1",
-            answer=lambda **case: _three(**case, bessel=False),
-            message="The variance is divided by N - 1 here: one of three terms is off by N/(N - 1), 3 % at N = 32.",
-        ),
-        Mistake(
-            name="the sums are added",
-            answer=lambda **case: _three(**case, mean=-1, variance=-1),
-            message="Mean and variance take something off: both terms have a minus.",
-        ),
-        Mistake(
-            name="forgot the gain",
-            answer=lambda **case: _three(**case, scale=lambda rstd, gain: rstd),
-            message="y is gain times normal: on its way back everything passes that factor.",
-        ),
-        Mistake(
-            name="sum for mean",
-            answer=lambda **case: _three(**case, mean=len(case["dy"]), variance=len(case["dy"]) - 1),
-            message="Each x has an Nth of the mean, not all of it: divide the sums.",
-        ),
-        Mistake(
-            name="summed over the wrong axis",
-            answer=lambda **case: _three(**case, axis=1),
-            message="Batch norm looks along the batch: sum over axis 0, and columns do not meet.",
-        ),
-        Mistake(
-            name="mean for sum",
-            answer=_means,
-            message="gain and shift are used in every row, and what comes back along N paths adds up.",
-        ),
+        wrong("only the direct path", mean=0, variance=0,
+              says="As if mean and variance were fixed numbers. But each x moves both, and so its whole column."),
+        wrong("forgot the variance's path", variance=0,
+              says="An x that moves away from the mean widens the spread, and all rows shrink."),
+        wrong("forgot the mean's path", mean=0,
+              says="An x that grows lifts the mean, and all rows sink by an Nth. Each column of dx must sum to 0."),
+        wrong("Bessel: N for N - 1", bessel=False,
+              says="The variance is divided by N - 1 here: one of three terms is off by N/(N - 1), 3 % at N = 32."),
+        wrong("the sums are added", mean=-1, variance=-1,
+              says="Mean and variance take something off: both terms have a minus."),
+        wrong("forgot the gain", scale=lambda rstd, gain: rstd,
+              says="y is gain times normal: on its way back everything passes that factor."),
+        wrong("sum for mean", lambda **case: _three(**case, mean=len(case["dy"]), variance=len(case["dy"]) - 1),
+              says="Each x has an Nth of the mean, not all of it: divide the sums."),
+        wrong("summed over the wrong axis", axis=1,
+              says="Batch norm looks along the batch: sum over axis 0, and columns do not meet."),
+        wrong("mean for sum", _means,
+              says="gain and shift are used in every row, and what comes back along N paths adds up."),
     ),
     hints=(
         "gain and shift first: both are used in every row, so their gradients are sums over the rows.",
@@ -385,7 +255,7 @@ computed. Return `dx, dgain, dshift`, of shapes (N, H), (H,) and (H,), a formula
         "dx = gain * rstd / N * (N * dy - dshift - N / (N - 1) * normal * dgain)",
     ),
     look="the picture in the lesson of what each x does to each y: not only the diagonal is lit.",
-)
+)  # fmt: skip
 
 
 # -- 5.4: training ----------------------------------------------------------------------------------------------------
@@ -408,7 +278,7 @@ def _copied(weights: Any) -> Any:
     return by_hand.Weights(*(array.copy() for array in weights))
 
 
-def _trained(answer: Callable[..., Any], case: Case) -> Any:
+def _trained(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return losses and weights, after one step too: where the first step is right, a later one shows what is kept."""
     found: dict[str, Any] = {}
     for batches in (case["batches"][:1], case["batches"]):
@@ -425,7 +295,7 @@ def _trained(answer: Callable[..., Any], case: Case) -> Any:
     return found
 
 
-def _train(
+def train_by_hand(
     weights: Any, batches: Sequence[tuple[IntArray, IntArray]], lr: float, *,
     gradient: _Gradient = by_hand.loss_and_gradients, frozen: tuple[str, ...] = (), piled: bool = False,
 ) -> tuple[list[float], Any]:  # fmt: skip
@@ -456,15 +326,11 @@ def _two_layers(
         dscaled, normal, rstd, weights.gain, mean=not direct, variance=not direct, bessel=bessel and correction == 1
     )
     dvectors = (dsums @ weights.W1.T).reshape(vectors.shape)
-    dC = _last_only(weights.C, x, dvectors)
+    dC = last_only(weights.C, x, dvectors)
     if add:
         np.add.at(dC := np.zeros_like(dC), x, dvectors)
     dW2, dW1 = h.T @ dlogits, joined.T @ dsums
     return loss, by_hand.Weights(dC, dW1, dsums.sum(0), dgain, dshift, dW2, dlogits.sum(0))
-
-
-def _slipping(**slips: Any) -> Callable[..., Any]:
-    return lambda **case: _train(**case, gradient=lambda weights, x, y: _two_layers(weights, x, y, **slips))
 
 
 def _too_early(weights: Any, batches: Any, lr: float) -> Any:
@@ -474,74 +340,37 @@ def _too_early(weights: Any, batches: Any, lr: float) -> Any:
         _, found = by_hand.loss_and_gradients(weights, x, y)
         return _two_layers(weights, x, y, W2=weights.W2 - lr * found.W2)
 
-    return _train(weights, batches, lr, gradient=gradient)
+    return train_by_hand(weights, batches, lr, gradient=gradient)
 
 
 TRAINING = Exercise(
-    id="5.4",
-    title="Train without autograd",
-    answer="train_by_hand",
-    task="""\
-Write `train_by_hand(weights, batches, lr)`. `weights` has `C`, `W1`, `b1`, `gain`, `shift`, `W2`, `b2` as in 5.1;
-`batches` is a list of pairs `(x, y)` of ids (N, 3) and targets (N,). For each batch: forward, with batch norm as in
-5.3; the loss; all seven gradients by hand; then move every weight by `lr` times its gradient, downhill. Return two
-things: the list of losses, each from before its step, and the seven weights at the end, in the order above. If you
-change the arrays in place (`W -= ...`), the losses are enough.""",
     cases=_batches,
-    solution=_train,
+    solution=train_by_hand,
     use=_trained,
     rtol=1e-6,
     mistakes=(
-        Mistake(
-            name="uphill",
-            answer=lambda weights, batches, lr: _train(weights, batches, -lr),
-            message="The gradient points to where the loss grows: move the weights against it.",
-        ),
-        Mistake(
-            name="forgot 1/N of the mean",
-            answer=lambda weights, batches, lr: _train(weights, batches, lr * len(batches[0][0])),
-            message="Every step is N times too long: the loss is a mean over the batch, and so is its gradient.",
-        ),
-        Mistake(
-            name="biased variance",
-            answer=_slipping(correction=0),
-            message="The variance was divided by N. np.var does that unless it is told ddof=1; torch.var does not.",
-        ),
-        Mistake(
-            name="only batch norm's direct path",
-            answer=_slipping(direct=True),
-            message="What lies behind batch norm gets the gradient as if mean and variance were fixed: see 5.3.",
-        ),
-        Mistake(
-            name="Bessel: N for N - 1",
-            answer=_slipping(bessel=False),
-            message="Forward the variance is divided by N - 1, so the way back has a factor N/(N - 1): see 5.3.",
-        ),
-        Mistake(
-            name="W2 moved too early",
-            answer=_too_early,
-            message="The gradient went back through the new W2. Work out all gradients first; then move the weights.",
-        ),
-        Mistake(
-            name="= for += where an index repeats",
-            answer=_slipping(add=False),
-            message="dC[x] += dvectors keeps only the last of a character's places: np.add.at, or a loop.",
-        ),
-        Mistake(
-            name="forgot to zero the gradient",
-            answer=lambda **case: _train(**case, piled=True),
-            message="The first step is right, and later ones repeat it: start each batch from zeros.",
-        ),
-        Mistake(
-            name="gain and shift are not trained",
-            answer=lambda **case: _train(**case, frozen=("gain", "shift")),
-            message="Seven arrays are learnt, and batch norm's two are among them.",
-        ),
-        Mistake(
-            name="the old weights came back",
-            answer=lambda weights, batches, lr: (_train(_copied(weights), batches, lr)[0], weights),
-            message="The losses are right, the weights those from before: return the new, or change the old in place.",
-        ),
+        wrong("uphill", lambda weights, batches, lr: train_by_hand(weights, batches, -lr),
+              says="The gradient points to where the loss grows: move the weights against it."),
+        wrong("forgot 1/N of the mean",
+              lambda weights, batches, lr: train_by_hand(weights, batches, lr * len(batches[0][0])),
+              says="Every step is N times too long: the loss is a mean over the batch, and so is its gradient."),
+        wrong("biased variance", gradient=partial(_two_layers, correction=0),
+              says="The variance was divided by N. np.var does that unless it is told ddof=1; torch.var does not."),
+        wrong("only batch norm's direct path", gradient=partial(_two_layers, direct=True),
+              says="What lies behind batch norm gets the gradient as if mean and variance were fixed: see 5.3."),
+        wrong("Bessel: N for N - 1", gradient=partial(_two_layers, bessel=False),
+              says="Forward the variance is divided by N - 1, so the way back has a factor N/(N - 1): see 5.3."),
+        wrong("W2 moved too early", _too_early,
+              says="The gradient went back through the new W2. Work out all gradients first; then move the weights."),
+        wrong("= for += where an index repeats", gradient=partial(_two_layers, add=False),
+              says="dC[x] += dvectors keeps only the last of a character's places: np.add.at, or a loop."),
+        wrong("forgot to zero the gradient", piled=True,
+              says="The first step is right, and later ones repeat it: start each batch from zeros."),
+        wrong("gain and shift are not trained", frozen=("gain", "shift"),
+              says="Seven arrays are learnt, and batch norm's two are among them."),
+        wrong("the old weights came back",
+              lambda weights, batches, lr: (train_by_hand(_copied(weights), batches, lr)[0], weights),
+              says="The losses are right, the weights those from before: return the new, or change the old in place."),
     ),
     hints=(
         "One step: forward; 5.2 for dlogits; a product and a bias; tanh; 5.3; a product and a bias; the rows of C.",
@@ -550,6 +379,6 @@ change the arrays in place (`W -= ...`), the losses are enough.""",
         "Only now: for weight, gradient in zip(weights, gradients): weight -= lr * gradient.",
     ),
     look="the losses beside autograd's in the lesson: from which step on do yours differ?",
-)
+)  # fmt: skip
 
 EXERCISES = (INTERMEDIATES, CROSS_ENTROPY, BATCH_NORM, TRAINING)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from backlight.core import FloatArray, IntArray
-from backlight.lessons.exercises.exercise import Case, Exercise, Mistake, call
+from backlight.lessons.exercises.exercise import Exercise, Inputs, call, wrong
+from backlight.lessons.exercises.helpers import softmax
 
 # -- 7.1: all heads at once -------------------------------------------------------------------------------------------
 
@@ -28,46 +29,17 @@ def _apart(y: FloatArray, heads: int) -> FloatArray:
     return y.reshape(B, T, heads, C // heads).swapaxes(1, 2)
 
 
-def _apart_wrongly(y: FloatArray, heads: int) -> FloatArray:
-    B, T, C = y.shape
-    return y.reshape(B, heads, T, C // heads)
-
-
-def _interleaved(y: FloatArray, heads: int) -> FloatArray:
-    B, T, C = y.shape
-    return y.reshape(B, T, C // heads, heads).transpose(0, 3, 1, 2)
-
-
 def _together(y: FloatArray) -> FloatArray:
     """Return (B, H, T, D) as (B, T, C)."""
     B, H, T, D = y.shape
     return y.swapaxes(1, 2).reshape(B, T, H * D)
 
 
-def _together_wrongly(y: FloatArray) -> FloatArray:
-    B, H, T, D = y.shape
-    return y.reshape(B, T, H * D)
-
-
-def _summed(y: FloatArray) -> FloatArray:
-    return np.asarray(y.sum(1))
-
-
-def _past(T: int) -> FloatArray:
-    return np.tril(np.ones((T, T)))
-
-
-def _softmax(scores: FloatArray, axis: int = -1) -> FloatArray:
-    counts = np.exp(scores - scores.max(axis, keepdims=True))
-    shares: FloatArray = counts / counts.sum(axis, keepdims=True)
-    return shares
-
-
-def _attend(
+def all_heads(
     x: FloatArray, Wq: FloatArray, Wk: FloatArray, Wv: FloatArray, heads: int, *,
     apart: Callable[[FloatArray, int], FloatArray] = _apart,
     together: Callable[[FloatArray], FloatArray] = _together,
-    seen: Callable[[int], FloatArray] = _past, late: bool = False,
+    seen: Callable[[int], FloatArray] = lambda T: np.tril(np.ones((T, T))), late: bool = False,
     scale: Callable[[int, int], float] = lambda C, D: D**-0.5, axis: int = -1,
     swapped: bool = False,
 ) -> FloatArray:  # fmt: skip
@@ -77,93 +49,45 @@ def _attend(
     if swapped:
         scores = scores.swapaxes(-2, -1)
     visible = seen(T) > 0
-    weights = _softmax(scores, axis) * visible if late else _softmax(np.where(visible, scores, -np.inf), axis)
+    weights = softmax(scores, axis) * visible if late else softmax(np.where(visible, scores, -np.inf), axis)
     return together(weights @ v)
 
 
 HEADS = Exercise(
-    id="7.1",
-    title="All heads at once",
-    answer="all_heads",
-    task="""\
-Write `all_heads(x, Wq, Wk, Wv, heads)`: causal self-attention for all heads in one batched computation, with NumPy.
-`x` is an array (B, T, C). `Wq`, `Wk` and `Wv` are (C, C) and hold the weights of all heads side by side: with D = C /
-heads, columns 0 to D - 1 belong to the first head, the next D to the second, and so on. Each head's scores are divided
-by √D; a position reads itself and what stands before it. Return an array (B, T, C), with what the heads read side by
-side, the first head's D channels first.""",
     cases=_texts,
-    solution=_attend,
+    solution=all_heads,
     mistakes=(
-        Mistake(
-            name="heads and channels mixed up",
-            answer=lambda **case: _attend(**case, apart=_apart_wrongly),
-            message="(B, T, C) was reshaped to (B, heads, T, D) in one go. The shape is right, and the numbers are "
-            "shuffled: reshape only cuts an axis where it stands. Cut C into (heads, D) first, then swap axes.",
-        ),
-        Mistake(
-            name="heads put together in the wrong order",
-            answer=lambda **case: _attend(**case, together=_together_wrongly),
-            message="(B, heads, T, D) was reshaped to (B, T, C) in one go. Swap the axes back first, so that heads and "
-            "channels are neighbours; then reshape joins them.",
-        ),
-        Mistake(
-            name="heads interleaved",
-            answer=lambda **case: _attend(**case, apart=_interleaved),
-            message="Every so-many-th column went to a head. A head's columns stand side by side: cut C into (heads, "
-            "D), with the heads first.",
-        ),
-        Mistake(
-            name="heads summed, not side by side",
-            answer=lambda **case: _attend(**case, together=_summed),
-            message="Each head keeps its own D channels: the results are laid side by side, which gives C again.",
-        ),
-        Mistake(
-            name="no mask",
-            answer=lambda **case: _attend(**case, seen=lambda T: np.ones((T, T))),
-            message="Every position reads the whole text, and so the very letter that it should predict.",
-        ),
-        Mistake(
-            name="sees the future",
-            answer=lambda **case: _attend(**case, seen=lambda T: _past(T).T),
-            message="The mask is on the wrong side: positions read what comes after them. Row t may look at columns "
-            "0 to t, the lower triangle.",
-        ),
-        Mistake(
-            name="may not read itself",
-            answer=lambda **case: _attend(**case, seen=lambda T: np.tril(np.ones((T, T)), -1)),
-            message="The diagonal is masked, too. A position may read itself, and the first one has nothing else.",
-        ),
-        Mistake(
-            name="masked after the softmax",
-            answer=lambda **case: _attend(**case, late=True),
-            message="Weights were set to 0 after the softmax, so the rows no longer sum to 1. Put -inf into the scores "
-            "instead, and softmax shares 1 among the rest.",
-        ),
-        Mistake(
-            name="no scale",
-            answer=lambda **case: _attend(**case, scale=lambda C, D: 1.0),
-            message="Scores of D channels have D times the variance of one: divide them by √D before the softmax.",
-        ),
-        Mistake(
-            name="scaled by C, not by the head size",
-            answer=lambda **case: _attend(**case, scale=lambda C, D: C**-0.5),
-            message="A score is a sum over one head's D channels, not over all C: divide by √D.",
-        ),
-        Mistake(
-            name="divided by D, not by its root",
-            answer=lambda **case: _attend(**case, scale=lambda C, D: 1 / D),
-            message="The variance grows with D, so the spread grows with √D: divide by that.",
-        ),
-        Mistake(
-            name="softmax over the wrong axis",
-            answer=lambda **case: _attend(**case, axis=-2),
-            message="A row of weights belongs to who reads, and must sum to 1: softmax over the last axis.",
-        ),
-        Mistake(
-            name="transposed product",
-            answer=lambda **case: _attend(**case, swapped=True),
-            message="Keys ask and queries answer: it should be q @ k transposed. Rows are who asks.",
-        ),
+        wrong("heads and channels mixed up", apart=lambda y, heads: y.reshape(len(y), heads, y.shape[1], -1),
+              says="(B, T, C) was reshaped to (B, heads, T, D) in one go. The shape is right, and the numbers are "
+                   "shuffled: reshape only cuts an axis where it stands. Cut C into (heads, D) first, then swap axes."),
+        wrong("heads put together in the wrong order", together=lambda y: y.reshape(len(y), y.shape[2], -1),
+              says="(B, heads, T, D) was reshaped to (B, T, C) in one go. Swap the axes back first, so that heads and "
+                   "channels are neighbours; then reshape joins them."),
+        wrong("heads interleaved", apart=lambda y, heads: y.reshape(*y.shape[:2], -1, heads).transpose(0, 3, 1, 2),
+              says="Every so-many-th column went to a head. A head's columns stand side by side: cut C into (heads, "
+                   "D), with the heads first."),
+        wrong("heads summed, not side by side", together=lambda y: y.sum(1),
+              says="Each head keeps its own D channels: the results are laid side by side, which gives C again."),
+        wrong("no mask", seen=lambda T: np.ones((T, T)),
+              says="Every position reads the whole text, and so the very letter that it should predict."),
+        wrong("sees the future", seen=lambda T: np.triu(np.ones((T, T))),
+              says="The mask is on the wrong side: positions read what comes after them. Row t may look at columns 0 "
+                   "to t, the lower triangle."),
+        wrong("may not read itself", seen=lambda T: np.tril(np.ones((T, T)), -1),
+              says="The diagonal is masked, too. A position may read itself, and the first one has nothing else."),
+        wrong("masked after the softmax", late=True,
+              says="Weights were set to 0 after the softmax, so the rows no longer sum to 1. Put -inf into the scores "
+                   "instead, and softmax shares 1 among the rest."),
+        wrong("no scale", scale=lambda C, D: 1.0,
+              says="Scores of D channels have D times the variance of one: divide them by √D before the softmax."),
+        wrong("scaled by C, not by the head size", scale=lambda C, D: C**-0.5,
+              says="A score is a sum over one head's D channels, not over all C: divide by √D."),
+        wrong("divided by D, not by its root", scale=lambda C, D: 1 / D,
+              says="The variance grows with D, so the spread grows with √D: divide by that."),
+        wrong("softmax over the wrong axis", axis=-2,
+              says="A row of weights belongs to who reads, and must sum to 1: softmax over the last axis."),
+        wrong("transposed product", swapped=True,
+              says="Keys ask and queries answer: it should be q @ k transposed. Rows are who asks."),
     ),
     hints=(
         "x @ Wq has the queries of all heads, (B, T, C). Make the heads an axis in front, as B is: (B, heads, T, D).",
@@ -173,7 +97,7 @@ side, the first head's D channels first.""",
     ),
     look="the tables of scores and weights in the lesson: rows are who reads, columns what is read; the upper right is "
     "empty.",
-)
+)  # fmt: skip
 
 
 # -- 7.2: addition as a text ------------------------------------------------------------------------------------------
@@ -187,7 +111,7 @@ def _sums(rng: np.random.Generator) -> list[dict[str, Any]]:
     ]
 
 
-def _by_digits(
+def encode_sum(
     a: int, b: int, digits: int, *, total: Callable[[int, int], str] = lambda sum_, n: f"{sum_:0{n}d}"[::-1],
     number: Callable[[int, int], str] = lambda one, n: f"{one:0{n}d}", extra: int = 0, hidden: int = -1,
     shifted: bool = True,
@@ -200,101 +124,49 @@ def _by_digits(
 
 
 def _whole(a: int, b: int, digits: int) -> tuple[list[int], list[int]]:
-    x, y = _by_digits(a, b, digits)
+    x, y = encode_sum(a, b, digits)
     return [*x, y[-1]], [*y, -1]
 
 
 def _hidden_in_x(a: int, b: int, digits: int) -> tuple[list[int], list[int]]:
-    x, _ = _by_digits(a, b, digits)
-    _, y = _by_digits(a, b, digits, extra=1 - 2 * digits)
+    x, _ = encode_sum(a, b, digits)
+    _, y = encode_sum(a, b, digits, extra=1 - 2 * digits)
     return [-1] * (2 * digits - 1) + x[2 * digits - 1 :], y
 
 
 ADDITION = Exercise(
-    id="7.2",
-    title="Addition as a text",
-    answer="encode_sum",
-    task="""\
-Write `encode_sum(a, b, digits)`. The text of 35 + 48 is 3 5 4 8 3 8 0: the digits of `a`, the digits of `b`, each
-padded with zeros in front to `digits` digits, then the sum, padded to `digits` + 1 digits and *reversed*, so that 083
-is written 3 8 0. A digit's id is the digit. Return two lists: x, which is all digits but the last; and y, for each
-place of x the digit that comes next, or -1 where that digit belongs to the question, since nobody can guess it and it
-should cost nothing. Only the sum's digits are targets.""",
     cases=_sums,
-    solution=_by_digits,
+    solution=encode_sum,
     parts=("x", "y"),
     mistakes=(
-        Mistake(
-            name="not reversed",
-            answer=lambda **case: _by_digits(**case, total=lambda sum_, n: f"{sum_:0{n}d}"),
-            message="The sum begins with its highest digit, which depends on every carry. Write the ones first.",
-        ),
-        Mistake(
-            name="the carry's digit is missing",
-            answer=lambda **case: _by_digits(**case, total=lambda sum_, n: f"{sum_:0{n - 1}d}"[::-1]),
-            message="Two numbers of two digits may have a sum of three: every sum is padded to digits + 1.",
-        ),
-        Mistake(
-            name="the sum is not padded",
-            answer=lambda **case: _by_digits(**case, total=lambda sum_, n: str(sum_)[::-1]),
-            message="Sums have different lengths: every sum is padded with zeros to digits + 1 before it is reversed.",
-        ),
-        Mistake(
-            name="padded after reversing",
-            answer=lambda **case: _by_digits(**case, total=lambda sum_, n: str(sum_)[::-1].zfill(n)),
-            message="The zeros stand where the ones should. Pad the sum in front, then reverse it: zeros come last.",
-        ),
-        Mistake(
-            name="the numbers are not padded",
-            answer=lambda **case: _by_digits(**case, number=lambda one, n: str(one)),
-            message="7 + 5 must look like 0 7 0 5. Otherwise nothing says where a ends and b begins.",
-        ),
-        Mistake(
-            name="the numbers are reversed, too",
-            answer=lambda **case: _by_digits(**case, number=lambda one, n: f"{one:0{n}d}"[::-1]),
-            message="Only the sum is reversed. The numbers are read whole before the first digit is due.",
-        ),
-        Mistake(
-            name="x keeps the last digit",
-            answer=_whole,
-            message="Nothing comes after the last digit, so nothing is to be predicted there: x leaves it out.",
-        ),
-        Mistake(
-            name="y is x, masked",
-            answer=lambda **case: _by_digits(**case, shifted=False, extra=1),
-            message="y is x with -1 for the question. At each place it must hold the digit that comes *next*.",
-        ),
-        Mistake(
-            name="y is not shifted",
-            answer=lambda **case: _by_digits(**case, shifted=False),
-            message="y holds the digits of x itself. At each place it must hold the digit that comes *next*.",
-        ),
-        Mistake(
-            name="the question is not masked",
-            answer=lambda **case: _by_digits(**case, extra=1 - 2 * case["digits"]),
-            message="The model is asked to guess the numbers of the question. Nobody can: those places are -1.",
-        ),
-        Mistake(
-            name="hidden in x",
-            answer=_hidden_in_x,
-            message="The question is what the model reads: x keeps it. The -1 go into y.",
-        ),
-        Mistake(
-            name="one too many is masked",
-            answer=lambda **case: _by_digits(**case, extra=1),
-            message="The first digit of the sum is no target. It is predicted at the question's last digit, which is "
-            "therefore not masked.",
-        ),
-        Mistake(
-            name="one too few is masked",
-            answer=lambda **case: _by_digits(**case, extra=-1),
-            message="The question's last digit is a target. Its place is the one before it: that is masked, too.",
-        ),
-        Mistake(
-            name="masked with 0",
-            answer=lambda **case: _by_digits(**case, hidden=0),
-            message="0 is a digit, so the model would learn to write zeros there. No target is -1.",
-        ),
+        wrong("not reversed", total=lambda sum_, n: f"{sum_:0{n}d}",
+              says="The sum begins with its highest digit, which depends on every carry. Write the ones first."),
+        wrong("the carry's digit is missing", total=lambda sum_, n: f"{sum_:0{n - 1}d}"[::-1],
+              says="Two numbers of two digits may have a sum of three: every sum is padded to digits + 1."),
+        wrong("the sum is not padded", total=lambda sum_, n: str(sum_)[::-1],
+              says="Sums have different lengths: every sum is padded with zeros to digits + 1 before it is reversed."),
+        wrong("padded after reversing", total=lambda sum_, n: str(sum_)[::-1].zfill(n),
+              says="The zeros stand where the ones should. Pad the sum in front, then reverse it: zeros come last."),
+        wrong("the numbers are not padded", number=lambda one, n: str(one),
+              says="7 + 5 must look like 0 7 0 5. Otherwise nothing says where a ends and b begins."),
+        wrong("the numbers are reversed, too", number=lambda one, n: f"{one:0{n}d}"[::-1],
+              says="Only the sum is reversed. The numbers are read whole before the first digit is due."),
+        wrong("x keeps the last digit", _whole,
+              says="Nothing comes after the last digit, so nothing is to be predicted there: x leaves it out."),
+        wrong("y is x, masked", shifted=False, extra=1,
+              says="y is x with -1 for the question. At each place it must hold the digit that comes *next*."),
+        wrong("y is not shifted", shifted=False,
+              says="y holds the digits of x itself. At each place it must hold the digit that comes *next*."),
+        wrong("the question is not masked", lambda **case: encode_sum(**case, extra=1 - 2 * case["digits"]),
+              says="The model is asked to guess the numbers of the question. Nobody can: those places are -1."),
+        wrong("hidden in x", _hidden_in_x, says="The question is what the model reads: x keeps it. The -1 go into y."),
+        wrong("one too many is masked", extra=1,
+              says="The first digit of the sum is no target. It is predicted at the question's last digit, which is "
+                   "therefore not masked."),
+        wrong("one too few is masked", extra=-1,
+              says="The question's last digit is a target. Its place is the one before it: that is masked, too."),
+        wrong("masked with 0", hidden=0,
+              says="0 is a digit, so the model would learn to write zeros there. No target is -1."),
     ),
     hints=(
         'f"{7:03d}" is "007", and so is str(7).zfill(3). text[::-1] is a text backwards.',
@@ -302,7 +174,7 @@ should cost nothing. Only the sum's digits are targets.""",
         "The question's first digit has no place that predicts it: 2 * digits - 1 places of y are -1.",
     ),
     look="the two rows that the lesson prints after it: under each digit of x stands what comes next.",
-)
+)  # fmt: skip
 
 
 # -- 7.3: to another text ---------------------------------------------------------------------------------------------
@@ -330,7 +202,7 @@ def _weights(V: int, C: int, rng: np.random.Generator) -> dict[str, FloatArray]:
 Weights = Mapping[str, FloatArray]
 
 
-def _moved(
+def splice(
     old: Weights, fresh: Weights, old_characters: Sequence[str], fresh_characters: Sequence[str], *,
     body: bool = True, tables: tuple[str, ...] = ("token.weight", "output.weight"), unknown: float | None = None,
     ahead: int = 0,
@@ -354,65 +226,34 @@ def _by_index(old: Weights, fresh: Weights, old_characters: Sequence[str], fresh
     return made
 
 
-def _by_name(answer: Callable[..., Any], case: Case) -> Any:
+def _by_name(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return the arrays that an answer gives, what belongs to characters first."""
     made = call(answer, case)
     return {name: made[name] for name in _BY_CHARACTER if name in made} if isinstance(made, Mapping) else made
 
 
 SPLICE = Exercise(
-    id="7.3",
-    title="To another text",
-    answer="splice",
-    task="""\
-A network was trained on one text and shall go on with another, which has other characters. Write `splice(old, fresh,
-old_characters, fresh_characters)`. `old` and `fresh` are dictionaries of arrays by name, the weights of the trained
-network and of a new one; `old_characters` and `fresh_characters` are lists, the character of each id ("" is the
-boundary's). Return a dictionary with the names of `fresh`. In `token.weight`, (V, C), each row belongs to a
-character; in `output.weight`, (C, V), each column. There, a character that the old network knows gets its old numbers,
-wherever its id now is; a character that it does not know keeps its fresh ones. All other arrays are the old ones.""",
     cases=_networks,
-    solution=_moved,
+    solution=splice,
     use=_by_name,
     mistakes=(
-        Mistake(
-            name="by index, not by character",
-            answer=_by_index,
-            message="Number 2 was copied to number 2. But in the other text number 2 is another character: look up the "
-            "character of each id, and where that stood in the old list.",
-        ),
-        Mistake(
-            name="the old arrays as they were",
-            answer=lambda old, **_: dict(old),
-            message="The rows are still in the order of the old characters. Where does each new id's character stand?",
-        ),
-        Mistake(
-            name="the output's columns are fresh",
-            answer=lambda **case: _moved(**case, tables=("token.weight",)),
-            message="What goes in is spliced and what comes out is not: in output.weight each column belongs to a "
-            "character.",
-        ),
-        Mistake(
-            name="the characters' rows are fresh",
-            answer=lambda **case: _moved(**case, tables=()),
-            message="token.weight still has its fresh numbers, vectors that the old layers have never seen. It needs "
-            "the old rows of the characters that are known.",
-        ),
-        Mistake(
-            name="unknown characters are 0",
-            answer=lambda **case: _moved(**case, unknown=0.0),
-            message="A character that the old network does not know keeps its fresh numbers: a start as good as any.",
-        ),
-        Mistake(
-            name="the layers are fresh",
-            answer=lambda **case: _moved(**case, body=False),
-            message="The characters came along; the layers between them did not. All other arrays are the old ones.",
-        ),
-        Mistake(
-            name="one row off",
-            answer=lambda **case: _moved(**case, ahead=1),
-            message='Each character got the numbers of its neighbour. The boundary "" is in both lists, at id 0.',
-        ),
+        wrong("by index, not by character", _by_index,
+              says="Number 2 was copied to number 2. But in the other text number 2 is another character: look up the "
+                   "character of each id, and where that stood in the old list."),
+        wrong("the old arrays as they were", lambda old, **_: dict(old),
+              says="The rows are still in the order of the old characters. Where does each new id's character stand?"),
+        wrong("the output's columns are fresh", tables=("token.weight",),
+              says="What goes in is spliced and what comes out is not: in output.weight each column belongs to a "
+                   "character."),
+        wrong("the characters' rows are fresh", tables=(),
+              says="token.weight still has its fresh numbers, vectors that the old layers have never seen. It needs "
+                   "the old rows of the characters that are known."),
+        wrong("unknown characters are 0", unknown=0.0,
+              says="A character that the old network does not know keeps its fresh numbers: a start as good as any."),
+        wrong("the layers are fresh", body=False,
+              says="The characters came along; the layers between them did not. All other arrays are the old ones."),
+        wrong("one row off", ahead=1,
+              says='Each character got the numbers of its neighbour. The boundary "" is in both lists, at id 0.'),
     ),
     hints=(
         "Begin with copies, {name: array.copy() for name, array in old.items()}, and replace two by fresh ones.",
@@ -421,7 +262,7 @@ wherever its id now is; a character that it does not know keeps its fresh ones. 
         'The output has columns: new["output.weight"][:, i] = old["output.weight"][:, j].',
     ),
     look="the three curves of the lesson: spliced by character, spliced by index, and from scratch.",
-)
+)  # fmt: skip
 
 
 # -- 7.4: rotary positions --------------------------------------------------------------------------------------------
@@ -434,7 +275,7 @@ def _placed(rng: np.random.Generator) -> list[dict[str, Any]]:
     ]
 
 
-def _rotated(
+def rotate(
     x: FloatArray, positions: IntArray, base: float, *, sign: float = 1.0, first: int = 0, halves: bool = False,
     rate: Callable[[IntArray, int], FloatArray] = lambda i, D: -2.0 * i / D, stretched: bool = False,
     added: bool = False, overwritten: bool = False,
@@ -454,66 +295,31 @@ def _rotated(
 
 
 ROTARY = Exercise(
-    id="7.4",
-    title="Rotary positions",
-    answer="rotate",
-    task="""\
-Write `rotate(x, positions, base)`. `x` is an array (T, D), a query or a key for each of T positions, D even;
-`positions` (T,) says where each stands. Channels 0 and 1 are one pair, 2 and 3 the next, and so on to pair number
-D / 2 - 1. Turn pair i of the row at position p, as a point in a plane, by the angle p * base ** (-2 * i / D): (a, b)
-becomes (a cos - b sin, a sin + b cos). Return an array (T, D), each number in its old place.""",
     cases=_placed,
-    solution=_rotated,
+    solution=rotate,
     mistakes=(
-        Mistake(
-            name="halves for neighbours",
-            answer=lambda **case: _rotated(**case, halves=True),
-            message="Channel i was paired with channel i + D / 2. That is as good a choice, and some networks make it; "
-            "but here neighbours are a pair, x[:, 0::2] and x[:, 1::2].",
-        ),
-        Mistake(
-            name="turned backwards",
-            answer=lambda **case: _rotated(**case, sign=-1.0),
-            message="The minus belongs to the first of the two: a cos - b sin, and a sin + b cos.",
-        ),
-        Mistake(
-            name="not a turn: both have a plus",
-            answer=lambda **case: _rotated(**case, stretched=True),
-            message="Without its minus this is no turn: lengths change, and scores depend on more than the distance.",
-        ),
-        Mistake(
-            name="computed from what was overwritten",
-            answer=lambda **case: _rotated(**case, overwritten=True),
-            message="The second number of each pair was computed from the first one's *new* value. Keep both old ones "
-            "until both new ones are there.",
-        ),
-        Mistake(
-            name="all pairs turn alike",
-            answer=lambda **case: _rotated(**case, rate=lambda i, D: 0.0 * i),
-            message="Each pair has its own speed, base ** (-2 * i / D): fast ones tell neighbours apart, slow ones see "
-            "far.",
-        ),
-        Mistake(
-            name="i for 2 * i",
-            answer=lambda **case: _rotated(**case, rate=lambda i, D: -1.0 * i / D),
-            message="The exponent is -2 * i / D for pair i, so that it goes nearly to -1 over the D / 2 pairs.",
-        ),
-        Mistake(
-            name="faster and faster",
-            answer=lambda **case: _rotated(**case, rate=lambda i, D: 2.0 * i / D),
-            message="The exponent has lost its minus. Pair 0 turns fastest, by p itself, and later pairs more slowly.",
-        ),
-        Mistake(
-            name="positions begin at 1",
-            answer=lambda **case: _rotated(**case, first=1),
-            message="Position 0 is not turned at all: take the positions as they are given.",
-        ),
-        Mistake(
-            name="added, not turned",
-            answer=lambda **case: _rotated(**case, added=True),
-            message="Sines and cosines were added to the vectors, as the first transformer did. Here pairs are turned: "
-            "multiply.",
-        ),
+        wrong("halves for neighbours", halves=True,
+              says="Channel i was paired with channel i + D / 2. That is as good a choice, and some networks make it; "
+                   "but here neighbours are a pair, x[:, 0::2] and x[:, 1::2]."),
+        wrong("turned backwards", sign=-1.0,
+              says="The minus belongs to the first of the two: a cos - b sin, and a sin + b cos."),
+        wrong("not a turn: both have a plus", stretched=True,
+              says="Without its minus this is no turn: lengths change, and scores depend on more than the distance."),
+        wrong("computed from what was overwritten", overwritten=True,
+              says="The second number of each pair was computed from the first one's *new* value. Keep both old ones "
+                   "until both new ones are there."),
+        wrong("all pairs turn alike", rate=lambda i, D: 0.0 * i,
+              says="Each pair has its own speed, base ** (-2 * i / D): fast ones tell neighbours apart, slow ones see "
+                   "far."),
+        wrong("i for 2 * i", rate=lambda i, D: -1.0 * i / D,
+              says="The exponent is -2 * i / D for pair i, so that it goes nearly to -1 over the D / 2 pairs."),
+        wrong("faster and faster", rate=lambda i, D: 2.0 * i / D,
+              says="The exponent has lost its minus. Pair 0 turns fastest, by p itself, and later pairs more slowly."),
+        wrong("positions begin at 1", first=1,
+              says="Position 0 is not turned at all: take the positions as they are given."),
+        wrong("added, not turned", added=True,
+              says="Sines and cosines were added to the vectors, as the first transformer did. Here pairs are turned: "
+                   "multiply."),
     ),
     hints=(
         "angle is an array (T, D / 2): positions[:, None] * base ** (-2 * np.arange(D // 2) / D).",
@@ -522,6 +328,6 @@ becomes (a cos - b sin, a sin + b cos). Return an array (T, D), each number in i
     ),
     look="the two pictures of scores after it: along each diagonal, where the distance is the same, rotary scores are "
     "all one colour.",
-)
+)  # fmt: skip
 
 EXERCISES = (HEADS, ADDITION, SPLICE, ROTARY)

@@ -17,7 +17,7 @@ class Unfinished(Exception):  # noqa: N818  (not an error: a stub that nobody ha
     """There is no answer yet."""
 
 
-class Misfit(Exception):  # noqa: N818  (what is wrong with the answer, told to its writer)
+class InvalidAnswer(Exception):  # noqa: N818  (what is wrong with the answer, for its writer)
     """What came out cannot be compared with what should; the message says why, in a line."""
 
 
@@ -26,7 +26,7 @@ _ONE = "the answer"
 
 
 @dataclass(frozen=True)
-class Split:
+class Mismatch:
     """Where an outcome first differs from what it should be.
 
     Attributes:
@@ -55,12 +55,12 @@ def parts_of(
 
     Raises:
         Unfinished: it is None or `...`, or a part is; with `in_parts`, every part is or is missing.
-        Misfit: other parts than there should be, or something that is no numbers.
+        InvalidAnswer: other parts than there should be, or something that is no numbers.
     """
     if outcome is None or outcome is ...:
         raise Unfinished
     if isinstance(outcome, Mapping) and reference is not None and list(reference) == [_ONE]:
-        raise Misfit(f"it should give numbers in one array; it gives a {type(outcome).__name__}.")
+        raise InvalidAnswer(f"it should give numbers in one array; it gives a {type(outcome).__name__}.")
     if isinstance(outcome, Mapping):
         named = dict(outcome)
     elif names:
@@ -72,16 +72,18 @@ def parts_of(
         if not named and isinstance(outcome, Mapping) and not set(outcome) - set(reference):
             raise Unfinished
         if not named:
-            raise Misfit(f"it should be a dictionary with some of {_listed(reference)}; none of these is in it.")
+            raise InvalidAnswer(f"it should be a dictionary with some of {_listed(reference)}; none of these is in it.")
     elif reference is not None and list(named) != list(reference):
         missing = [name for name in reference if name not in named]
         if missing:
-            raise Misfit(f"it should have {_listed(reference)}; missing: {', '.join(missing)}.")
+            raise InvalidAnswer(f"it should have {_listed(reference)}; missing: {', '.join(missing)}.")
         named = {name: named[name] for name in reference}
     return {name: _array(name, part) for name, part in named.items()}
 
 
-def first_split(ours: Parts, reference: Parts, *, rtol: float, atol: float) -> tuple[list[Comparison], Split | None]:
+def first_mismatch(
+    ours: Parts, reference: Parts, *, rtol: float, atol: float
+) -> tuple[list[Comparison], Mismatch | None]:
     """Compare part by part, up to the first that is wrong. Parts that are not there yet are passed over.
 
     Returns: the comparisons of the parts before it, all close, and where it parts; None if it does nowhere.
@@ -93,9 +95,9 @@ def first_split(ours: Parts, reference: Parts, *, rtol: float, atol: float) -> t
         try:
             comparison = compare(name, ours[name], right, rtol=rtol, atol=atol)
         except ShapeError:
-            return close, Split(name, ours[name], right, None)
+            return close, Mismatch(name, ours[name], right, None)
         if not comparison.close:
-            return close, Split(name, ours[name], right, comparison)
+            return close, Mismatch(name, ours[name], right, comparison)
         close.append(comparison)
     return close, None
 
@@ -108,11 +110,11 @@ def agree(one: Array, other: Array, *, rtol: float, atol: float) -> bool:
 def _named(outcome: Any, names: Sequence[str]) -> dict[str, Any]:
     wanted = f"it should give {len(names)} things, {_listed(names)}"
     if not isinstance(outcome, tuple | list | np.ndarray):
-        raise Misfit(f"{wanted}; it gives one {type(outcome).__name__}.")
+        raise InvalidAnswer(f"{wanted}; it gives one {type(outcome).__name__}.")
     if isinstance(outcome, np.ndarray) and len(outcome) != len(names):
-        raise Misfit(f"{wanted}; it gives one array of shape {outcome.shape}.")
+        raise InvalidAnswer(f"{wanted}; it gives one array of shape {outcome.shape}.")
     if len(outcome) != len(names):
-        raise Misfit(f"{wanted}; it gives {len(outcome)}.")
+        raise InvalidAnswer(f"{wanted}; it gives {len(outcome)}.")
     return dict(zip(names, outcome, strict=True))
 
 
@@ -122,9 +124,9 @@ def _array(name: str, part: Any) -> Array:
     try:
         array = np.asarray(_plain(part))
     except ValueError:  # rows of different lengths
-        raise Misfit(f"{name} should be numbers; it is a {type(part).__name__} that is no table.") from None
+        raise InvalidAnswer(f"{name} should be numbers; it is a {type(part).__name__} that is no table.") from None
     if array.dtype.kind not in "biuf":
-        raise Misfit(f"{name} should be numbers; it is a {type(part).__name__}.")
+        raise InvalidAnswer(f"{name} should be numbers; it is a {type(part).__name__}.")
     return array.astype(np.float64)
 
 

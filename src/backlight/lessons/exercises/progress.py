@@ -26,7 +26,7 @@ _REMEDY: Final = "Delete it to begin again: backlight exercise reset"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class ExerciseProgress:
     """How far one exercise has come.
 
     Attributes:
@@ -40,7 +40,7 @@ class Progress:
     done: bool = False
 
 
-def load() -> dict[str, Progress]:
+def load() -> dict[str, ExerciseProgress]:
     """Return what was noted in the working folder, by exercise; nothing if there is no file.
 
     Raises:
@@ -59,10 +59,10 @@ def load() -> dict[str, Progress]:
 
 def record_try(verdict: Verdict) -> None:
     """Note that an answer was checked; one that is not whole yet is no try."""
-    if os.environ.get(OFF) or verdict.state in {"begun", "unfinished"}:
+    if os.environ.get(OFF) or verdict.state in {"partial", "unfinished"}:
         return
     noted = load()
-    before = noted.get(verdict.id, Progress())
+    before = noted.get(verdict.id, ExerciseProgress())
     noted[verdict.id] = replace(before, tries=before.tries + 1, done=before.done or verdict.right)
     _save(noted)
 
@@ -70,7 +70,7 @@ def record_try(verdict: Verdict) -> None:
 def record_hint(id_: str, count: int) -> None:
     """Note that the first `count` hints were read."""
     noted = load()
-    noted[id_] = replace(noted.get(id_, Progress()), hints=count)
+    noted[id_] = replace(noted.get(id_, ExerciseProgress()), hints=count)
     _save(noted)
 
 
@@ -94,16 +94,16 @@ def _count() -> int:
         return 0  # what is damaged can be deleted too
 
 
-def _save(noted: dict[str, Progress]) -> None:
+def _save(noted: dict[str, ExerciseProgress]) -> None:
     exercises = {id_: asdict(noted[id_]) for id_ in sorted(noted)}
     write_atomically(FILE, to_bytes({"format": _FORMAT, "version": _VERSION, "exercises": exercises}, indent=1))
 
 
-def _progress(noted: Any) -> Progress:
+def _progress(noted: Any) -> ExerciseProgress:
     fields = {"tries": int, "hints": int, "done": bool}
     if not isinstance(noted, dict) or any(type(noted.get(name)) is not kind for name, kind in fields.items()):
         raise _foreign()
-    return Progress(**{name: noted[name] for name in fields})
+    return ExerciseProgress(**{name: noted[name] for name in fields})
 
 
 def _foreign() -> RunError:

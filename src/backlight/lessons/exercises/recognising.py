@@ -6,7 +6,7 @@ import numpy as np
 
 from backlight.core import Array
 from backlight.lessons.exercises.exercise import Exercise
-from backlight.lessons.exercises.outcomes import Misfit, Parts, Split, Unfinished, agree, parts_of
+from backlight.lessons.exercises.outcomes import InvalidAnswer, Mismatch, Parts, Unfinished, agree, parts_of
 
 
 def recognised(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Parts], part: str) -> tuple[str, str]:
@@ -31,10 +31,10 @@ def recognised(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Pa
     return "", ""
 
 
-def general(split: Split) -> tuple[str, str]:
+def general(mismatch: Mismatch) -> tuple[str, str]:
     """Return the name and the message of a mistake that shows in the numbers alone; two empty strings if none does."""
-    ours, right = split.ours, split.reference
-    if split.comparison is None:
+    ours, right = mismatch.ours, mismatch.reference
+    if mismatch.comparison is None:
         return _of_shape(ours, right)
     if agree(ours, -right, rtol=1e-4, atol=0):
         return "wrong sign", "Every number has the other sign. Where does a minus come in, or get lost?"
@@ -51,7 +51,7 @@ def _same(exercise: Exercise, answer: object, case: object, ours: Parts, right: 
         outcome = exercise.use(answer, case)  # type: ignore[arg-type]
     try:
         theirs = parts_of(outcome, exercise.parts, right)
-    except (Misfit, Unfinished):
+    except (InvalidAnswer, Unfinished):
         return False
     return agree(ours[part], theirs[part], rtol=exercise.rtol, atol=exercise.atol)
 

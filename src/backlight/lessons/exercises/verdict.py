@@ -4,11 +4,11 @@ import html
 from dataclasses import dataclass
 from typing import Any, Literal
 
-State = Literal["exact", "close", "wrong", "shape", "misfit", "error", "begun", "unfinished"]
-"""`exact` and `close` are right; `begun` is right as far as it goes. `misfit` is what cannot be compared, `error` what
-raised one."""
+State = Literal["exact", "close", "wrong", "shape", "invalid", "error", "partial", "unfinished"]
+"""`exact` and `close` are right; `partial` is right as far as it goes. `invalid` cannot be compared, `error` raised
+one."""
 
-_BUT: dict[State, str] = {"begun": ", but right so far", "unfinished": ", nothing is filled in so far"}
+_BUT: dict[State, str] = {"partial": ", but right so far", "unfinished": ", nothing is filled in so far"}
 
 
 @dataclass(frozen=True, kw_only=True)

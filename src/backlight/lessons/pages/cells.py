@@ -1,24 +1,30 @@
-"""The cells of a notebook that has been run, as HTML."""
+"""The cells of a lesson that has been run, as HTML."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
-from itertools import groupby
 from typing import Any
 
-from nbconvert.filters.ansi import ansi2html
-from nbconvert.filters.markdown_mistune import markdown2html_mistune
+from markdown_it import MarkdownIt
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from backlight.lessons.source import Cell
+from backlight.lessons.notebook import Cell
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def text_html(cell: Cell) -> str:
     """Return a text cell; its headings have ids, and code of a few words stays on one line."""
-    html = re.sub(r"<code>([^<]{1,28})</code>", r'<code class="short">\1</code>', markdown2html_mistune(cell.source))
-    return f'<section class="text">{html}</section>'
+    html = re.sub(r"<code>([^<]{1,28})</code>", r'<code class="short">\1</code>', _MARKDOWN.render(cell.source))
+    return f'<section class="text">{re.sub(r"<(h[1-6])>(.*?)</", _with_id, html)}</section>'
+
+
+def _with_id(heading: re.Match[str]) -> str:
+    """Return the beginning of a heading with an id made of its words."""
+    id_ = "-".join(re.sub(r"<[^>]*>", "", heading[2]).split())
+    return f'<{heading[1]} id="{id_}">{heading[2]}</'
 
 
 def code_html(cell: Cell, stub: Cell, outputs: str, exercise: str) -> str:
@@ -38,26 +44,15 @@ def code_html(cell: Cell, stub: Cell, outputs: str, exercise: str) -> str:
     )
 
 
-def outputs_html(outputs: list[Mapping[str, Any]]) -> str:
+def outputs_html(outputs: Iterable[Mapping[str, Any]]) -> str:
     """Return the outputs of a cell, as a notebook holds them."""
-    shown = map(_output, _joined(outputs))
+    shown = map(_output, outputs)
     return "".join(f'<div class="out">{one}</div>' for one in shown if one)
-
-
-def _joined(outputs: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield the outputs; what was printed in one go is one, in however many pieces it came."""
-    for name, group in groupby(outputs, lambda one: one.get("name")):
-        if name is None:
-            yield from group
-        else:
-            yield {"output_type": "stream", "text": "".join(one["text"] for one in group)}
 
 
 def _output(output: Mapping[str, Any]) -> str:
     if output["output_type"] == "stream":
         return _printed(output["text"])
-    if output["output_type"] == "error":
-        return _printed("\n".join(output["traceback"]))
     data, metadata = output["data"], output.get("metadata", {})
     if "text/html" in data:
         return str(data["text/html"])
@@ -67,12 +62,12 @@ def _output(output: Mapping[str, Any]) -> str:
 
 
 def _printed(text: str) -> str:
-    return f"<pre>{ansi2html(text.rstrip())}</pre>" if text.strip() else ""
+    return f"<pre>{escape(text.rstrip())}</pre>" if text.strip() else ""
 
 
 def _image(png: str, about: Mapping[str, Any]) -> str:
     size = "".join(f' {side}="{about[side]}"' for side in ("width", "height") if side in about)
-    alt = escape(about.get("alt", "a picture of what the text above says"), quote=True)
+    alt = escape(about.get("alt", "a figure of what the text above says"), quote=True)
     return f'<img src="data:image/png;base64,{"".join(png.split())}" alt="{alt}"{size}>'
 
 

@@ -3,16 +3,21 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import Any
+from importlib.metadata import version
+from pathlib import Path
 
+from backlight.core import RunError
 from backlight.lessons.catalogue import Lesson
+from backlight.lessons.display import FOR_PAGES
+from backlight.lessons.notebook import Cell
 from backlight.lessons.pages.cells import code_html, outputs_html, text_html
+from backlight.lessons.pages.running import OnCell, Outputs, run_lesson
 from backlight.lessons.pages.style import STYLE
 from backlight.lessons.recorded import mark
-from backlight.lessons.source import Cell
-from backlight.lessons.stepping.assets import asset
+from backlight.lessons.stepping.walk import asset
+from backlight.runs.atomic import write_atomically
 
 INDEX = "index.html"
 
@@ -45,33 +50,73 @@ _PAGE = """<!doctype html>
 """
 
 
-def lesson_page(
-    lesson: Lesson,
-    notebook: Mapping[str, Any],
-    *,
-    before: Lesson | None = None,
-    after: Lesson | None = None,
-    notebooks: str = "../../notebooks",
-) -> str:
+def lesson_page(lesson: Lesson, outputs: Sequence[Outputs], *, links: Sequence[str] = ()) -> str:
     """Return a lesson that has been run as a page.
 
     Args:
         lesson: which.
-        notebook: the lesson's, with solutions and outputs: its cells are the lesson's, in order.
-        before: the lesson before it, if there is one.
-        after: the next lesson, if there is one.
-        notebooks: where the notebooks are, as seen from the page.
+        outputs: what each of its cells of code shows, with the solutions.
+        links: HTML, for the top and the bottom of the page.
     """
-    cells = "\n".join(_cells(lesson, notebook))
-    links = _links(lesson, before, after, notebooks)
+    cells = "\n".join(_cells(lesson, outputs))
+    listed = "\n".join(links)
+    way = f'<nav class="way">{listed}</nav>' if links else ""
     body = (
-        f'<nav class="way">{links}</nav>\n'
-        '<p class="about">This page is the lesson after it was run, solutions and all; '
+        f'{way}\n<p class="about">This page is the lesson after it was run, solutions and all; '
         f"these are folded away. To work on it, take the notebook: <code>backlight lessons open {lesson.number}</code>."
-        f'</p>\n{_contents(cells)}<main>\n{cells}\n</main>\n<footer><nav class="way">{links}</nav></footer>'
+        f"</p>\n{_contents(cells)}<main>\n{cells}\n</main>\n<footer>{way}</footer>"
     )
     title, walks = f"Lesson {lesson.number}: {lesson.title}", 'class="walk"' in cells
     return _page(title, body, walks=walks, made_of=made_of(lesson))
+
+
+def course_links(lesson: Lesson, lessons: Mapping[int, Lesson], *, notebooks: str = "../../notebooks") -> list[str]:
+    """Return links from a lesson's page to the index, its neighbours, and its notebook.
+
+    Args:
+        lesson: whose page it is.
+        lessons: all that have pages, by number.
+        notebooks: where the notebooks are, as seen from the page.
+    """
+    before, after = lessons.get(lesson.number - 1), lessons.get(lesson.number + 1)
+    return [
+        f'<a href="{INDEX}">The course</a>',
+        *([f'<a rel="prev" href="{page_name(before)}">◂ Lesson {before.number}</a>'] if before else []),
+        *([f'<a rel="next" href="{page_name(after)}">Lesson {after.number} ▸</a>'] if after else []),
+        f'<a href="{escape(notebooks, quote=True)}/{lesson.file}">The notebook</a>',
+    ]
+
+
+def write_page(
+    lesson: Lesson, folder: Path, *, again: bool = False, on_cell: OnCell | None = None
+) -> tuple[Path, bool]:
+    """Write a lesson's page into a folder, unless it is there and of the same text.
+
+    Args:
+        lesson: which.
+        folder: is made if it is not there.
+        again: run the lesson also if the page is there.
+        on_cell: as in `run_lesson`.
+
+    Returns: the page, and whether it was made now.
+
+    Raises:
+        DataError: the lesson does not run to its end.
+        RunError: the folder cannot be written.
+    """
+    path = folder / page_name(lesson)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not again and path.is_file() and made_of(lesson).encode() in path.read_bytes():
+            return path, False
+    except OSError as error:
+        raise RunError(
+            f"a page goes to a folder that can be written; got {folder}: {error.strerror}. Choose another: "
+            f"backlight lessons read {lesson.number} DIR"
+        ) from error
+    page = lesson_page(lesson, run_lesson(lesson, environment={FOR_PAGES: "1"}, on_cell=on_cell))
+    write_atomically(path, page.encode())
+    return path, True
 
 
 def index_page(lessons: Iterable[Lesson], *, notebooks: str = "../../notebooks") -> str:
@@ -97,9 +142,9 @@ def page_name(lesson: Lesson) -> str:
 
 
 def made_of(lesson: Lesson) -> str:
-    """Return the element by which a page tells which text it was made of: a test holds the pages to the sources."""
-    sources = "\n".join(cell.source for student in (False, True) for cell in lesson.cells(student=student))
-    return f'\n<meta name="made-of" content="{mark(sources)}">'
+    """Return the element by which a page tells which text it was made of, and by which version of the package."""
+    sources = [cell.source for student in (False, True) for cell in lesson.cells(student=student)]
+    return f'\n<meta name="made-of" content="{mark(chr(10).join([version("backlight"), *sources]))}">'
 
 
 def _page(title: str, body: str, *, walks: bool = False, made_of: str = "") -> str:
@@ -114,14 +159,14 @@ def _page(title: str, body: str, *, walks: bool = False, made_of: str = "") -> s
     return _PAGE.format(title=escape(title), style=style, body=body, may=may, made_of=made_of)
 
 
-def _cells(lesson: Lesson, notebook: Mapping[str, Any]) -> Iterator[str]:
+def _cells(lesson: Lesson, outputs: Sequence[Outputs]) -> Iterator[str]:
     cells, stubs = lesson.cells(student=False), lesson.cells(student=True)
-    for cell, stub, done in zip(cells, stubs, notebook["cells"], strict=True):
+    shown = iter(outputs)
+    for cell, stub in zip(cells, stubs, strict=True):
         if cell.kind == "markdown":
             yield text_html(cell)
         else:
-            outputs = outputs_html(done["outputs"])
-            yield code_html(cell, stub, outputs, _solved(lesson, cell))
+            yield code_html(cell, stub, outputs_html(next(shown)), _solved(lesson, cell))
 
 
 def _solved(lesson: Lesson, cell: Cell) -> str:
@@ -131,19 +176,9 @@ def _solved(lesson: Lesson, cell: Cell) -> str:
     return next((one.id for one in lesson.exercises if f'check("{one.id}"' in cell.source), str(lesson.number))
 
 
-def _links(lesson: Lesson, before: Lesson | None, after: Lesson | None, notebooks: str) -> str:
-    ways = [f'<a href="{INDEX}">The course</a>']
-    if before:
-        ways.append(f'<a rel="prev" href="{page_name(before)}">◂ Lesson {before.number}</a>')
-    if after:
-        ways.append(f'<a rel="next" href="{page_name(after)}">Lesson {after.number} ▸</a>')
-    ways.append(f'<a href="{escape(notebooks, quote=True)}/{lesson.file}">The notebook</a>')
-    return "\n".join(ways)
-
-
 def _contents(cells: str) -> str:
     """Return links to the headings of the second level."""
-    found = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', cells)
+    found = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', cells)
     items = "".join(f'<li><a href="#{id_}">{heading}</a></li>' for id_, heading in found)
     return f'<nav class="contents" aria-label="In this lesson"><ul>{items}</ul></nav>\n' if items else ""
 

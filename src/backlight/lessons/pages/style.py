@@ -33,7 +33,6 @@ h2{font-size:1.45rem;line-height:1.3;margin:2em 0 .5em}
 h3{font-size:1.15rem;margin:1.6em 0 .4em}
 .text p,.text ul,.text ol,.about{max-width:46rem;overflow-wrap:break-word}
 .about{color:var(--muted);font-size:.9rem}
-.anchor-link{display:none}
 .way{display:flex;flex-wrap:wrap;gap:.3rem 1.5rem;font-size:.95rem}
 .contents ul{columns:2 18rem;padding-left:1.2em;font-size:.95rem}
 code,pre{font:.86rem/1.5 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace}

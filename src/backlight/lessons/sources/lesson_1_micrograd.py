@@ -1,4 +1,4 @@
-# The source of a notebook: see backlight/lessons/source.py for its form, and `make notebooks` to make it again.
+# The source of a notebook: see backlight/lessons/notebook.py for its form, and `make notebooks` to make it again.
 
 # %% [markdown]
 # # Lesson 1: one number at a time
@@ -16,8 +16,9 @@ import math
 import numpy as np
 
 from backlight import Value, explain
-from backlight.lessons import check, drawings, given
-from backlight.lessons.pictures import fast, show
+from backlight.lessons import check, given
+from backlight.lessons.display import fast, show
+from backlight.lessons.figures.micrograd import decision_map, loss_curve, secants
 from backlight.lessons.stepping import stepping
 from backlight.nn.scalar import MLP, Neuron
 
@@ -44,13 +45,13 @@ for h in (1.0, 0.1, 0.01, 0.001):
 
 
 # %%
-show(drawings.secants(f, x=3.0, h=1.0, slope=3.0**2 / 2 - 3.0))
+show(secants(f, x=3.0, h=1.0, slope=3.0**2 / 2 - 3.0))
 
 # %% [markdown]
 # With several inputs there is a slope for each: move one, and leave the others where they are. All of them together
 # are the *gradient*.
 #
-# ### Exercise 1.1: by formula
+# ### Exercise 1.1: a gradient, by formula
 #
 # Write `gradient_by_formula(a, b, c)`. It returns the three derivatives of
 #
@@ -73,8 +74,8 @@ check("1.1", gradient_by_formula)
 # %% [markdown]
 # ### Exercise 1.2: by forward difference
 #
-# Write `forward_difference(f, a, b, c, h)` for any function `f(a, b, c)`: how far it rises when one input is moved up
-# by `h`, divided by `h`, for each of the three.
+# Write `forward_difference(f, a, b, c, h)`. It returns the three slopes of a function `f(a, b, c)`, whatever it
+# computes: how far `f` rises when one letter is moved up by `h`, divided by `h`. No formula of a derivative is needed.
 
 
 # %%
@@ -91,7 +92,8 @@ check("1.2", forward_difference)
 # %% [markdown]
 # ### Exercise 1.3: by symmetric difference
 #
-# The same with a step of `h` up and a step of `h` down.
+# Write `symmetric_difference(f, a, b, c, h)`. It returns the three slopes of `f(a, b, c)`, each from a step of `h` up
+# and a step of `h` down. Compare how far it is from the formula with how far the forward difference is.
 
 
 # %%
@@ -272,8 +274,11 @@ print(f"differences: {parameters} runs of the whole network, about {parameters *
 # %% [markdown]
 # ### Exercise 1.4: the walk back
 #
-# Write the walk yourself. A graph is a list of `(name, parents)`, each node after those that it was made of;
-# `parents` is a list of `(parent's name, local derivative)`. The last node is the end:
+# A graph is written down as a list of `(name, parents)`, each node after those that it was made of. `parents` is a list
+# of `(parent's name, local derivative)`. The last node is the end.
+#
+# Write `walk_back(nodes)`. It returns a dictionary: for every name, the derivative of the end by that node. This is all
+# that `backward()` does.
 
 # %%
 given("1.4")["nodes"]
@@ -383,11 +388,11 @@ print(f"{right} of {len(points)} points on the right side")
 
 
 # %%
-show(drawings.plane(lambda x, y: net([x, y]).data, points), width=6, height=5.4)
+show(decision_map(lambda x, y: net([x, y]).data, points))
 
 
 # %%
-show(drawings.curve(history, of="mean squared error"), height=3)
+show(loss_curve(history, of="mean squared error"))
 
 # %% [markdown]
 # A neuron, a layer and an MLP are a few lines each, in `backlight/nn/scalar.py`; they hold Values and compute with
@@ -411,10 +416,12 @@ for p in (1.0, 0.5, 0.1, 0.001):
 print(f"e to the power of 1 is {Value(1.0).exp().data:.4f}")
 
 # %% [markdown]
-# ### Exercise 1.6: softmax and negative log-likelihood
+# ### Exercise 1.6: softmax and its loss
 #
-# Write `softmax_nll(logits, target)`. `logits` is a list of Values, `target` a place in it. Return -log of the
-# probability at `target`, as a `Value`. The check calls `backward()` on it, so stay with Values to the end.
+# Write `softmax_nll(logits, target)`. `logits` is a list of `Value`s, `target` a place in it. Make the logits into
+# probabilities by softmax: e to each, divided by the sum of these. Return the negative log of the probability at
+# `target`, as a `Value`. The check calls `backward()` on it and looks at the gradient of each logit, too, so stay with
+# Values to the end.
 
 
 # %%

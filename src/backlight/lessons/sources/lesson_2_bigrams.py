@@ -1,4 +1,4 @@
-# The source of a notebook: see backlight/lessons/source.py for its form, and `make notebooks` to make it again.
+# The source of a notebook: see backlight/lessons/notebook.py for its form, and `make notebooks` to make it again.
 
 # %% [markdown]
 # # Lesson 2: what follows what
@@ -17,9 +17,10 @@ import numpy as np
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
-from backlight.figures import pages
-from backlight.lessons import check, drawings
-from backlight.lessons.pictures import fast, show
+from backlight import figures
+from backlight.lessons import check
+from backlight.lessons.display import fast, show
+from backlight.lessons.figures.bigrams import one_hot_rows, picked_row, smoothing_losses
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
 
@@ -67,17 +68,17 @@ labels = [itos[i] for i in range(V)]
 print(f"{V} characters, a table of {V * V} cells, {(N == 0).sum().item()} of them empty")
 
 # %%
-show(pages.bigram_counts(N.numpy(), labels))
+show(figures.bigram_counts(N.numpy(), labels))
 
 # %% [markdown]
 # Read a row: it is all that this model will ever know about what follows its character. Row `.` is how names begin,
 # column `.` how they end. Row q is nearly empty, but for u.
 #
-# ### Exercise 2.1: trigrams
+# ### Exercise 2.1: count trigrams
 #
-# Two characters back instead of one. Write `trigram_counts(words, stoi)`. It returns an array of shape (V, V, V):
-# `counts[i, j, k]` says how often the characters i, j, k stood in a row. Before a word stand two dots, so that its
-# first letter has two characters before it; after it stands one.
+# Two characters back instead of one. Write `trigram_counts(words, stoi)`. `stoi` gives each of V characters a number,
+# "." the 0. Return an array of shape (V, V, V): `counts[i, j, k]` says how often the characters i, j, k stood in a row.
+# Before a word stand two dots, so that its first letter has two characters before it; after it stands one.
 
 
 # %%
@@ -105,7 +106,7 @@ check("2.1", trigram_counts)
 P = N.float()
 P = P / P.sum(1, keepdim=True)
 print("row sums:", P.sum(1)[:4].tolist(), "...")
-show(pages.next_characters(P[0].numpy(), labels, after=""))
+show(figures.next_character(P[0].numpy(), labels, after=""))
 
 
 # %%
@@ -149,7 +150,7 @@ def nll_of(word, P):
 
 nats = nll_of("emma", P)
 print(f"emma: {sum(nats):.2f} nats, {sum(nats) / len(nats):.2f} per character")
-show(pages.surprise([*"emma", "."], np.array(nats), know_nothing=math.log(V)))
+show(figures.surprise([*"emma", "."], np.array(nats), uniform=math.log(V)))
 
 
 # %%
@@ -177,11 +178,12 @@ for word in ("anna", "axqa"):
 # always better. It has to be text that was *not* counted. So the names are split in three: **train** to learn from,
 # **dev** to choose settings by, **test** to look at once, at the end.
 #
-# ### Exercise 2.2: split
+# ### Exercise 2.2: split 80 / 10 / 10
 #
 # Write `split(words, seed)`. Shuffle the words and return three lists: train, dev and test. Train ends at `int(0.8 *
-# n)`, dev at `int(0.9 * n)` of n words. The same seed gives the same lists. Use
-# `np.random.default_rng(seed).permutation(n)`, or what you like.
+# n)` and dev at `int(0.9 * n)` of n words. The same seed gives the same three lists. Use
+# `np.random.default_rng(seed).permutation(n)`, or what you like. Which word goes where is up to you: the check looks at
+# what must be true of any split.
 
 
 # %%
@@ -200,11 +202,10 @@ check("2.2", split)
 # %% [markdown]
 # ### Exercise 2.3: smoothing, tuned on dev
 #
-# Write `tune_smoothing(train, dev, ks)`. `train` and `dev` are arrays (V, V) of pairs counted in the two parts. For
-# each `k` in `ks`, add `k` to every count of `train` and divide each row by its sum. The loss of `k` is the mean of
-# -log p over all pairs of `dev`, each as often as it was counted. Return an array of all the losses, and the `k` with
-# the lowest. `np.argmin` gives the place of the
-# lowest.
+# Write `tune_smoothing(train, dev, ks)`. `train` and `dev` are arrays (V, V) of pairs counted in the two parts; row:
+# the first character. For each `k` in `ks`, add `k` to every count of `train` and divide each row by its sum: these are
+# the probabilities. The loss of `k` is the mean of -log p over all pairs of `dev`, each as often as it was counted.
+# Return an array of all the losses, and the `k` with the lowest. `np.argmin` gives the place of the lowest.
 
 
 # %%
@@ -246,7 +247,7 @@ def loss_with(model, items):
 curves = {(order, part): [] for order in (2, 3, 4) for part in ("train", "dev")}
 for (order, part), losses in curves.items():
     losses += [loss_with(add_k(order, k), {"train": train, "dev": dev}[part]) for k in ks]
-show(drawings.smoothing(ks, curves))
+show(smoothing_losses(ks, curves))
 
 # %% [markdown]
 # The dotted lines, train, only rise: smoothing spoils what was counted. The dev lines fall first, the 2-gram's by too
@@ -265,7 +266,7 @@ ys = torch.tensor([stoi[letter] for letter in "emma."])
 xenc = F.one_hot(xs, num_classes=V).float()
 
 
-show(drawings.one_hot(xenc.numpy(), ".emma", labels), height=2)
+show(one_hot_rows(xenc.numpy(), ".emma", labels))
 
 # %% [markdown]
 # ## The idea: one-hot times W picks a row, and the row is log counts
@@ -289,7 +290,7 @@ print("all five the same:", torch.allclose(logits, W[xs]))
 
 
 # %%
-show(drawings.picked_row(W.detach().numpy(), e, labels), width=7, height=6.6)
+show(picked_row(W.detach().numpy(), e, labels))
 
 # %% [markdown]
 # So the layer is a table, with a row for each character that may stand before. Where have we seen such a table? `N`
@@ -327,7 +328,7 @@ loss = -probs[torch.arange(5), ys].log().mean()
 loss.backward()
 dlogits = (probs.detach() - F.one_hot(ys, num_classes=V).float()) / 5
 print("W.grad is xenc.T @ dlogits:", torch.allclose(W.grad, xenc.T @ dlogits, atol=1e-6))
-show(pages.weight_gradient(W.grad.numpy(), labels))
+show(figures.weight_gradient(W.grad.numpy(), labels))
 
 # %% [markdown]
 # Only the rows of `.`, `e`, `m` and `a` are lit: those that stood before something. In each, what came is pulled up,
@@ -342,12 +343,12 @@ show(pages.weight_gradient(W.grad.numpy(), labels))
 # rest: **the row's softmax is the counted row**. Gradient descent has nowhere else to go. (For a count of 0 that place
 # is infinitely far away: the log of 0.)
 #
-# ### Exercise 2.4: indexing in place of one-hot
+# ### Exercise 2.4: index, not one-hot
 #
-# Multiplying by zeros is a waste. Write `layer_by_index(W, ids, dlogits)` without one-hot vectors, in NumPy. `W` is
-# an array (V, V), `ids` (N,), `dlogits` (N, V) the gradient that comes back. Return the logits, which are what
-# `one_hot(ids) @ W` would be, and the gradient of `W`, which is what `one_hot(ids).T @ dlogits` would be. Start from
-# `np.zeros_like(W)`. An id may stand in `ids` twice.
+# `one_hot(ids) @ W` multiplies mostly by zeros. Write `layer_by_index(W, ids, dlogits)`, which has no one-hot vectors,
+# in NumPy. `W` is an array (V, V), `ids` (N,) whole numbers, `dlogits` (N, V) the gradient that comes back. Return two
+# arrays: the logits, (N, V), which are what `one_hot(ids) @ W` would be; and the gradient of `W`, (V, V), which is what
+# `one_hot(ids).T @ dlogits` would be. Start from `np.zeros_like(W)`. An id may stand in `ids` twice.
 
 
 # %%
@@ -367,8 +368,9 @@ check("2.4", layer_by_index)
 # ### Exercise 2.5: cross-entropy
 #
 # Softmax, the log of the target's probability, the minus, the mean: together they are called *cross-entropy*. Write
-# `cross_entropy(logits, targets)` with NumPy, for logits (N, V) and targets (N,). Logits of 1000 are allowed, and e
-# to the 1000 is more than a computer's number holds. Softmax does not see a constant that is taken off a whole row;
+# `cross_entropy(logits, targets)` with NumPy. `logits` is an array (N, V), `targets` (N,) whole numbers. Return one
+# number: the mean over the rows of -log p, where p is softmax of the row at its target. Logits of 1000 are allowed, and
+# e to the 1000 is more than a computer's number holds. Softmax does not see a constant that is taken off a whole row;
 # `logits.max(1, keepdims=True)` is a good one.
 
 
@@ -417,7 +419,7 @@ print(f"counted    loss {loss_of(P, N):.4f}")
 learned = F.log_softmax(W, dim=1).detach().numpy()
 with np.errstate(divide="ignore"):
     log_shares = np.log(P.numpy())
-show(pages.weights_beside_log_counts(learned, log_shares, labels))
+show(figures.weights(learned, log_shares, labels))
 
 # %%
 row = stoi["a"]
@@ -462,7 +464,7 @@ for strength in (0.0, 0.01, 0.1, 1.0, 100.0):
 # %% [markdown]
 # ## Looking further back
 #
-# ### Exercise 2.6: n-grams
+# ### Exercise 2.6: count n-grams
 #
 # Write `ngram_counts(words, n)` for any n from 1. Return a dictionary: for each n-gram, a string of n characters, how
 # often it occurs. Before a word stand n - 1 dots, after it stands one. So every letter, and every end, is counted

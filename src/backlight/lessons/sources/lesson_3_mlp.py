@@ -1,4 +1,4 @@
-# The source of a notebook: see backlight/lessons/source.py for its form, and `make notebooks` to make it again.
+# The source of a notebook: see backlight/lessons/notebook.py for its form, and `make notebooks` to make it again.
 
 # %% [markdown]
 # # Lesson 3: looking further back
@@ -15,8 +15,10 @@ import numpy as np
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
-from backlight.lessons import check, drawings
-from backlight.lessons.pictures import fast, show
+from backlight.lessons import check
+from backlight.lessons.display import fast, show
+from backlight.lessons.figures.micrograd import loss_curve
+from backlight.lessons.figures.mlp import embeddings, network_diagram, rate_losses, train_dev_losses
 from backlight.lessons.recorded import recorded
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
@@ -138,7 +140,7 @@ def forward(network, X):
 network = new_network(2, 100)
 logits = forward(network, X)
 print("parameters:", sum(p.numel() for p in network))
-show(drawings.network([p.detach().numpy() for p in network], X[2].tolist(), labels), width=10, height=4.2)
+show(network_diagram([p.detach().numpy() for p in network], X[2].tolist(), labels))
 
 # %% [markdown]
 # The loss is that of lesson 2: softmax, the log of the target's probability, the minus, the mean. All four are one
@@ -182,7 +184,7 @@ X, Y = build(["emma", "olivia", "ava", "isabella", "sophia"])
 network = new_network(2, 100)
 history = [step(network, X, Y, 0.1) for _ in range(fast(1000, 50))]
 print(f"{len(X)} examples; first loss {history[0]:.2f}, last {history[-1]:.4f}, least {5 * math.log(5) / len(X):.4f}")
-show(drawings.curve(history, of="loss on the five names"), height=2.6)
+show(loss_curve(history, of="loss on the five names"), height=2.6)
 
 # %% [markdown]
 # It does not get to 0, and should not. After three dots come five different letters, and no model can do better than
@@ -228,7 +230,7 @@ network, chance, losses = new_network(2, 100), torch.Generator().manual_seed(1),
 for rate in rates.tolist():
     ix = torch.randint(0, len(Xtr), (32,), generator=chance)
     losses.append(step(network, Xtr[ix], Ytr[ix], rate))
-show(drawings.sweep(rates.numpy(), np.array(losses)))
+show(rate_losses(rates.numpy(), np.array(losses)))
 
 # %% [markdown]
 # Read it from left to right. First, next to nothing: the rate is too small. Then the loss falls. Then comes a valley.
@@ -283,7 +285,7 @@ for name, hidden, size, share in (("five units", 5, 2, 0.8), ("100 units", 100, 
     model, looks = trained(fast(15_000, 200), fractions, context=3, embedding=size, hidden=(hidden,))
     curves[name] = [[look[key] for look in looks] for key in ("step", "train_nats", "dev_nats")]
     print(f"{name:10} train {looks[-1]['train_nats']:.3f}   dev {looks[-1]['dev_nats']:.3f}")
-show(drawings.fits(curves), width=10)
+show(train_dev_losses(curves))
 
 # %% [markdown]
 # - **Train and dev alike, and both high**: the network is too small, or not trained to the end. It *underfits*.
@@ -305,7 +307,7 @@ for hidden in (100, 300):
     print(f"{hidden} hidden units: {model.num_parameters():6,} parameters, dev {looks[-1]['dev_nats']:.4f}")
 start, _ = trained(1, context=3, embedding=2, hidden=(300,))  # after one step all is nearly as it was drawn
 vowels = [stoi[letter] for letter in "aeiou"]
-show(drawings.embeddings(start.embedding.weight.numpy(), model.embedding.weight.numpy(), labels, marked=vowels))
+show(embeddings(start.embedding.weight.numpy(), model.embedding.weight.numpy(), labels, marked=vowels))
 
 # %% [markdown]
 # Three times as many do not help. So the bottleneck is elsewhere: compare the 100 units with ten numbers a letter,
@@ -390,10 +392,10 @@ for name, weights in (("as drawn", new_network(2, 100)), ("yours", even_start(V,
 #
 # ### Exercise 3.3: direct connections
 #
-# In the equation x is a column. Here a context is a row, so each matrix stands on the right. Write
-# `logits_with_direct(X, C, H, d, U, W, b)`, in NumPy: `X` are the contexts (N, T), whole numbers; `C` (V, E); `H` (T *
-# E, h); `d` (h,); `U` (h, V); `W` (T * E, V); `b` (V,). x joins a context's vectors to one row: in NumPy, `reshape`
-# does what `view` does. Return y, (N, V).
+# Equation 1 of Bengio et al. (2003) is y = b + W x + U tanh(d + H x), where x is a column. Here a context is a row, so
+# each matrix stands on the right. Write `logits_with_direct(X, C, H, d, U, W, b)`, in NumPy: `X` are the contexts (N,
+# T), whole numbers; `C` (V, E); `H` (T * E, h); `d` (h,); `U` (h, V); `W` (T * E, V); `b` (V,). x joins a context's
+# vectors to one row: in NumPy, `reshape` does what `view` does. Return y, (N, V).
 
 
 # %%

@@ -1,4 +1,4 @@
-# The source of a notebook: see backlight/lessons/source.py for its form, and `make notebooks` to make it again.
+# The source of a notebook: see backlight/lessons/notebook.py for its form, and `make notebooks` to make it again.
 
 # %% [markdown]
 # # Lesson 4: keeping the signal alive
@@ -19,11 +19,10 @@ import numpy as np
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
-from backlight import health
-from backlight.figures import pages
-from backlight.figures.data import measured
-from backlight.lessons import check, drawings
-from backlight.lessons.pictures import fast, show
+from backlight import figures, health
+from backlight.lessons import check
+from backlight.lessons.display import fast, show
+from backlight.lessons.figures.batch_norm import compared, minibatch_losses, std_by_depth, tanh_gate, unit_spreads
 from backlight.nn import BatchNorm1d, Embedding, Linear, Module, Tanh, cross_entropy
 from backlight.optim import SGD
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
@@ -90,7 +89,7 @@ for net in (as_drawn, quiet):
     print(f"loss {nats:5.2f}, ln {V} is {math.log(V):.2f}; the largest of {V} probabilities is {largest:.2f}")
 curves = {"as drawn": train(as_drawn, steps), "last layer x 0.01": train(quiet, steps)}
 print(f"dev after {steps:,} steps: as drawn {dev_loss(as_drawn):.3f}, last layer x 0.01 {dev_loss(quiet):.3f}")
-show(drawings.falling(curves, know_nothing=math.log(V)))
+show(minibatch_losses(curves, uniform=math.log(V)))
 
 # %% [markdown]
 # The upper curve is called a hockey stick. It looks like fast learning, and is not. All that happens in the steep part
@@ -108,7 +107,7 @@ show(drawings.falling(curves, know_nothing=math.log(V)))
 sums = {"as drawn": sums_of(first_net(), X[:1000]).numpy(), "W1 x 0.3": sums_of(first_net(0.3), X[:1000]).numpy()}
 for name, s in sums.items():
     print(f"{name}: std {s.std():.2f}; the gates let {np.mean(1 - np.tanh(s) ** 2):.0%} of a gradient through")
-show(drawings.gate(sums))
+show(tanh_gate(sums))
 
 # %% [markdown]
 # Unit by unit, for 32 examples. A cell is coloured where |tanh| is above 0.97, which leaves less than 6 % of the
@@ -118,7 +117,7 @@ show(drawings.gate(sums))
 thrown = first_net()
 train(thrown, 20, rate=1.0)
 sums["after 20 long steps"] = sums_of(thrown, X[:32]).detach().numpy()
-show(pages.saturation({name: np.abs(np.tanh(s[:32])) > 0.97 for name, s in sums.items()}))
+show(figures.saturation({name: np.abs(np.tanh(s[:32])) > 0.97 for name, s in sums.items()}))
 
 # %% [markdown]
 # Most of the first map is coloured. Training still works, because each unit has *some* example for which it is open.
@@ -210,7 +209,7 @@ check("4.1", first_moves)
 # %%
 s = sums_of(first_net(), X[:32])
 standard = (s - s.mean(0, keepdim=True)) / torch.sqrt(s.var(0, keepdim=True, unbiased=False) + 1e-5)
-show(drawings.spreads({"sums, as drawn": s.numpy(), "standardised": standard.numpy()}))
+show(unit_spreads({"sums, as drawn": s.numpy(), "standardised": standard.numpy()}))
 
 # %% [markdown]
 # May one do that inside a network? Mean and standard deviation are made of sums, products and a root, and each has a
@@ -337,7 +336,7 @@ def stds_by_depth(gain):
 
 
 gains = {"gain 0.5": 0.5, "gain 1": 1.0, "gain 5/3": 5 / 3, "gain 3": 3.0}
-show(drawings.by_depth({name: stds_by_depth(gain) for name, gain in gains.items()}))
+show(std_by_depth({name: stds_by_depth(gain) for name, gain in gains.items()}))
 
 # %% [markdown]
 # A gain of 0.5 halves the signal at each layer. But 1 does not keep it either: tanh squeezes everything towards 0, so
@@ -448,7 +447,7 @@ better = seen.pop("gain 1, batch norm")
 # the numbers), and only the last layers have begun to learn. Too large: everything at the ends.
 
 # %%
-show(drawings.compared(measured.activations, seen, title="Activations"))
+show(compared(figures.activations, seen, title="Activations"))
 
 # %% [markdown]
 # **2. Gradients.** What comes back to each layer. It starts at the last one, so read from below. Healthy: as wide on
@@ -456,14 +455,14 @@ show(drawings.compared(measured.activations, seen, title="Activations"))
 # they grow on the way back, since what the few open gates let through is multiplied by large weights.
 
 # %%
-show(drawings.compared(measured.activation_gradients, seen, title="Gradients that reach each layer's activations"))
+show(compared(figures.activation_gradients, seen, title="Gradients that reach each layer's activations"))
 
 # %% [markdown]
 # **3. Gradient beside data.** For each matrix, the spread of its gradient over that of its weights: how much a step
 # would change it. Healthy: all within a factor of ten or so. The last layer leads, since it was made small on purpose.
 
 # %%
-show(drawings.compared(measured.gradient_to_data, seen, title="Spread of the gradient / spread of the weights"))
+show(compared(figures.gradient_to_data, seen, title="Spread of the gradient / spread of the weights"))
 
 # %% [markdown]
 # **4. Update beside data, over time.** The same for what each step really does, learning rate and all. About a
@@ -472,7 +471,7 @@ show(drawings.compared(measured.gradient_to_data, seen, title="Spread of the gra
 
 # %%
 seen["gain 1, batch norm"] = better
-show(drawings.compared(measured.update_to_data, seen, title="Spread of the update / spread of the weights"))
+show(compared(figures.update_to_data, seen, title="Spread of the update / spread of the weights"))
 
 # %% [markdown]
 # Look at the fourth net. Batch norm has healed the first two pictures, though its weights are as bad as those of the

@@ -1,4 +1,4 @@
-# The source of a notebook: see backlight/lessons/source.py for its form, and `make notebooks` to make it again.
+# The source of a notebook: see backlight/lessons/notebook.py for its form, and `make notebooks` to make it again.
 
 # %% [markdown]
 # # Lesson 5: the gradient by hand
@@ -13,11 +13,19 @@ import numpy as np
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
-from backlight import Value
+from backlight import Value, figures
 from backlight.core import compare
-from backlight.figures import pages
-from backlight.lessons import check, drawings, given
-from backlight.lessons.pictures import fast, show
+from backlight.lessons import check, given
+from backlight.lessons.display import fast, show
+from backlight.lessons.figures.backprop import (
+    Mirror,
+    cascade,
+    influence,
+    logit_pulls,
+    losses_by_hand,
+    mirrors,
+    product_paths,
+)
 from backlight.models import by_hand
 from backlight.text import Vocabulary, Windows, load_corpus
 
@@ -67,7 +75,7 @@ for scale in (0.8, 1.0, 1.25):
 
 # %%
 X, W = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[2.0, -1.0], [4.0, 1.0]])
-show(drawings.product_paths(X, W, X @ W, row=0, k=1), width=7, height=2.7)
+show(product_paths(X, W, X @ W, row=0, k=1))
 
 # %% [markdown]
 # So dx12 is row 1 of `dY`, times row 2 of `W`, summed. A row times a row: a matrix product with `W` lying on its side.
@@ -121,8 +129,8 @@ for name, mirror, move, array, above, ours in (
     y = move(leaf)
     y.backward(torch.tensor(above))
     print(compare(f"{name:19}", ours, leaf.grad.numpy()))
-    moves.append(drawings.Mirror(name, mirror, array, y.detach().numpy(), above, ours))
-show(drawings.mirrors(moves), width=8, height=7.2)
+    moves.append(Mirror(name, mirror, array, y.detach().numpy(), above, ours))
+show(mirrors(moves))
 
 # %% [markdown]
 # Row 2 of the table was picked twice, so two gradients add up in it. And what works number by number (+, *, exp, log,
@@ -182,7 +190,7 @@ print(f"loss {loss.item():.4f} nats")
 # And autograd's answer, to compare with. `retain_grad()` keeps the gradients of what lies in between:
 
 # %%
-arrays = {name: globals()[name] for name in by_hand.Weights._fields + by_hand.Steps._fields}
+arrays = {name: globals()[name] for name in by_hand.Weights._fields + by_hand.Intermediates._fields}
 for array in arrays.values():
     array.retain_grad()
 loss.backward()
@@ -237,7 +245,8 @@ print(compare("inverse", dinverse, auto["inverse"]))
 # gradient of `steps.probs`, in the same shape. In the order of the walk: logprobs, probs, inverse, total, counts,
 # shifted, largest, logits, h, W2, b2, scaled, gain, shift, normal, rstd, variance, squares, centred, mean, sums,
 # joined, W1, b1, vectors, C. Hand in the first few, if you like: the check says how far they are right.
-#
+
+# %% [markdown]
 # Three are there already. Add one line, run the cell, read what it says; then the next. (The lecture's names,
 # `norm_logits` or `bndiff`, will do.)
 
@@ -297,8 +306,8 @@ for name, array in mine.items():
 small, (few_x, few_y) = given("5.4")["weights"], given("5.4")["batches"][0]
 few = by_hand.forward(small, few_x, few_y)
 by_weight, by_step = by_hand.backward(small, few, few_x, few_y)
-both = drawings.cascade(small._asdict() | few._asdict(), by_weight._asdict() | by_step._asdict())
-show(both, width=11, height=8.4)
+both = cascade(small._asdict() | few._asdict(), by_weight._asdict() | by_step._asdict())
+show(both)
 
 # %% [markdown]
 # It begins with one number a row. `total` spreads it over the row: now all characters hear of it. `W2` spreads it over
@@ -348,7 +357,7 @@ check("5.2", cross_entropy_backward)
 # and the right one is pulled up by what it lacked to 1. These are forces. Here they are for one row of our batch:
 
 # %%
-show(drawings.pulls(N * auto["logits"][0], labels, target=int(y[0])), height=3)
+show(logit_pulls(N * auto["logits"][0], labels, target=int(y[0])))
 
 # %% [markdown]
 # Push and pull balance: the row sums to 0, as probabilities sum to 1. A row that was right, and sure of it, feels next
@@ -357,7 +366,7 @@ show(drawings.pulls(N * auto["logits"][0], labels, target=int(y[0])), height=3)
 
 # %%
 print(f"the largest sum of a row: {np.abs(auto['logits'].sum(1)).max():.0e}")
-show(pages.dlogits(auto["logits"], labels))
+show(figures.dlogits(auto["logits"], labels))
 
 # %% [markdown]
 # ## Batch norm in one piece
@@ -374,7 +383,7 @@ column, step = np.random.default_rng(5).normal(size=(8, 1)), 1e-5
 nudges = step * np.eye(8)  # eight copies of the column, each with another x nudged
 up, down = (by_hand.batch_norm(column + nudge, np.ones(8), np.zeros(8)).y for nudge in (nudges, -nudges))
 slopes = (up - down) / (2 * step)
-show(drawings.influence(slopes), width=6.4, height=6.2)
+show(influence(slopes))
 
 # %% [markdown]
 # No cell is 0: every example moves the mean and the variance, and through them all the others. So the gradient has sums
@@ -489,7 +498,7 @@ for step in (0, 1, 10, len(drawn) - 1):
 print(f"largest difference of {len(drawn)} losses: {np.abs(np.subtract(by_us, by_graph)).max():.1e}")
 
 # %%
-show(drawings.beside(by_us, by_graph), height=3.4)
+show(losses_by_hand(by_us, by_graph))
 
 # %% [markdown]
 # The same, but for the last bits: there is nothing left in `backward()` that you have not done yourself. And this is

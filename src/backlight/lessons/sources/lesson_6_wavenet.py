@@ -1,4 +1,4 @@
-# The source of a notebook: see backlight/lessons/source.py for its form, and `make notebooks` to make it again.
+# The source of a notebook: see backlight/lessons/notebook.py for its form, and `make notebooks` to make it again.
 
 # %% [markdown]
 # # Lesson 6: two by two
@@ -12,16 +12,15 @@
 # none.
 
 # %%
-
 import numpy as np
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
-from backlight.figures import pages
-from backlight.lessons import check, drawings
-from backlight.lessons.pictures import fast, show
-from backlight.lessons.pretrained import load_pretrained
-from backlight.lessons.recorded import recorded
+from backlight import figures
+from backlight.lessons import check
+from backlight.lessons.display import fast, show
+from backlight.lessons.figures.wavenet import dilations, mean_losses
+from backlight.lessons.recorded import load_pretrained, recorded
 from backlight.lessons.training import trained
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
 from backlight.training import TrainConfig
@@ -202,7 +201,7 @@ print(f"first {losses3[0]:.2f}, last {losses3[-1]:.2f}, the ten before:", [round
 # %%
 means = torch.tensor(losses3).view(-1, window).mean(1)
 print(f"{len(losses3):,} losses, {len(means)} means; the last ones:", [round(one, 3) for one in means[-3:].tolist()])
-show(drawings.windowed({"context 3": losses3}, window))
+show(mean_losses({"context 3": losses3}, window))
 
 # %% [markdown]
 # ## Two modes, and the forgotten switch
@@ -248,7 +247,7 @@ for name, net, T in (("context 3", flat3, 3), ("context 8", flat8, 8)):
 
 # %%
 levels = ["vectors", "pairs", "fours", "all eight"]
-show(pages.receptive_field(list("..jennif"), levels, outcome="e"))
+show(figures.receptive_field(list("..jennif"), levels, outcome="e"))
 
 # %% [markdown]
 # So a level puts two neighbours side by side, (B, T, C) to (B, T/2, 2 C), and then come Linear, batch norm and Tanh as
@@ -284,7 +283,7 @@ print(f"\n{count(net):,} parameters; flat, context 8: {count(flat8):,}")
 losses_tree = fit(net, X, Y, steps)
 dev_flat, dev_tree = loss_on(flat8, parts.dev, 8), loss_on(net, parts.dev, 8)
 print(f"dev: flat, context 8 {dev_flat:.4f}, tree {dev_tree:.4f}")
-show(drawings.windowed({"flat, context 3": losses3, "flat, context 8": losses8, "tree": losses_tree}, window))
+show(mean_losses({"flat, context 3": losses3, "flat, context 8": losses8, "tree": losses_tree}, window))
 
 # %% [markdown]
 # ## A bug that no error tells of
@@ -333,7 +332,7 @@ print(f"dev: over the batch {dev_tree:.4f}, over batch and position {loss_on(men
 # the one beside it, which overlaps with it, but the one **two** places back. On level 3, four.
 
 # %%
-show(drawings.dilations([".", *"jennifer"], 3), width=8, height=3.6)
+show(dilations([".", *"jennifer"], 3))
 
 # %% [markdown]
 # A layer that takes the same sum at every position is a *convolution*. It is *causal* if it reads nothing that comes
@@ -453,7 +452,8 @@ for name, one in found.items():
 # 0, the dot, fills what lies before the beginning. Take as many of the last columns as your model reads, as in
 # `contexts[:, -8:]`. Return (N, 27) logits, one for each id, the dot's first. The ids are those of
 # `Vocabulary.of(corpus.items)`. The check measures the loss itself, on dev.
-#
+
+# %% [markdown]
 # Here is a start, cut short; `start.next_logits(contexts[:, -8:])` are its logits. `load_pretrained()` is one that does
 # it, a flat network that reads six characters, made by `scripts/train_lesson_6.py`:
 # `load_pretrained().next_logits(contexts[:, -6:])`. Hand in one of your own.

@@ -1,4 +1,4 @@
-# The source of a notebook: see backlight/lessons/source.py for its form, and `make notebooks` to make it again.
+# The source of a notebook: see backlight/lessons/notebook.py for its form, and `make notebooks` to make it again.
 
 # %% [markdown]
 # # Lesson 7: letters that read each other
@@ -16,11 +16,12 @@ import numpy as np
 
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
+from backlight import figures
 from backlight.core import Batch
-from backlight.figures import pages
-from backlight.figures.data.predicting import attention_weights
-from backlight.lessons import check, drawings
-from backlight.lessons.pictures import fast, show
+from backlight.figures.attention_maps import attention_weights
+from backlight.lessons import check
+from backlight.lessons.display import fast, show
+from backlight.lessons.figures.gpt import named_curves, score_tables
 from backlight.lessons.recorded import recorded
 from backlight.models import GPT, GPTConfig
 from backlight.optim import AdamW, WarmupCosine, clip_grad_norm
@@ -91,7 +92,7 @@ others = torch.randn((T, T), generator=torch.Generator().manual_seed(4)).masked_
 tables = {}
 for name, table in (("scores: all the same", scores), ("scores: others", others)):
     tables |= {name: table.numpy(), name.replace("scores", "softmax"): F.softmax(table, dim=-1).numpy()}
-show(drawings.score_tables(tables, rows="who reads", columns="what is read"))
+show(score_tables(tables, rows="who reads", columns="what is read"))
 
 # %% [markdown]
 # ## Self-attention
@@ -110,7 +111,7 @@ letters = torch.tensor([[float(one in "aeiou"), float(one.isalpha() and one not 
 query, key = letters @ torch.tensor([[0.0, 4.0], [4.0, 0.0]]), letters
 future = torch.tril(torch.ones((len(line), len(line)))) == 0
 weights = F.softmax((query @ key.T).masked_fill(future, -math.inf), dim=-1)
-show(pages.attention({"set by hand": weights.numpy()[None]}, list(line.replace(" ", "\N{OPEN BOX}"))))
+show(figures.attention({"set by hand": weights.numpy()[None]}, list(line.replace(" ", "\N{OPEN BOX}"))))
 
 # %% [markdown]
 # Each row is a letter that reads: a vowel reads the consonants so far, a consonant the vowels. The first letter has
@@ -232,7 +233,7 @@ for name, dim in (("layer norm, rows", -1), ("batch norm, columns", 0)):
 forms = {"f(x)": lambda x, f: f(x), "x + f(x)": lambda x, f: x + f(x), "x + f(norm(x))": lambda x, f: x + f(norm(x))}
 roads = {name: (list(range(25)), gradient_lengths(form)) for name, form in forms.items()}
 print("at the first part:", ", ".join(f"{name} {lengths[0]:.2g}" for name, (_, lengths) in roads.items()))
-show(drawings.named_curves(roads, over="part", of="length of the gradient", log=True), height=3)
+show(named_curves(roads, over="part", of="length of the gradient", log=True))
 
 # %% [markdown]
 # Without the sum, nearly nothing arrives. With it the gradient even grows, as the stream does; the norm on the branch
@@ -303,7 +304,7 @@ for temperature in (0.3, 0.8, 1.5):
 # %%
 ids = vocabulary.encode("\nThe king is dead.")
 layers = {f"block {i}": one for i, one in enumerate(attention_weights(model, ids[None]), 1)}
-show(pages.attention(layers, [vocabulary.label(one) for one in ids]))
+show(figures.attention(layers, [vocabulary.label(one) for one in ids]))
 
 # %% [markdown]
 # ## The same, larger
@@ -327,7 +328,7 @@ large = recorded("lesson_7_shakespeare", write_shakespeare)
 at, on_train, on_dev = zip(*large["seen"], strict=True)
 print(f"{large['parameters']:,} parameters, dev {on_dev[-1]:.4f}", large["text"])
 curves = {"train, last 100 batches": (at, on_train), "dev": (at, on_dev), "counted pairs": (at, [bigram] * len(at))}
-show(drawings.named_curves(curves, over="step", of="nats per character"), height=3)
+show(named_curves(curves, over="step", of="nats per character"))
 
 
 # %% [markdown]
@@ -468,7 +469,7 @@ for name, start in starts.items():
             seen.append((step, mean_nll(learner.eval(), dev)))
     curves[name] = tuple(zip(*seen, strict=True))
     print(f"{name:<13} " + "  ".join(f"step {at}: {nats:.4f}" for at, nats in seen[1::2]))
-show(drawings.named_curves(curves, over="step", of="dev, nats per character"), height=3)
+show(named_curves(curves, over="step", of="dev, nats per character"))
 
 # %% [markdown]
 # ## One improvement: rotary positions
@@ -516,7 +517,7 @@ if rotate(q, at, 10_000.0) is not None:
     tables["places as turns"] = rotate(q, at, 10_000.0) @ rotate(k, at, 10_000.0).T
     moved = rotate(q, at + 100, 10_000.0) @ rotate(k, at + 100, 10_000.0).T
     print(f"moved by 100, scores change by at most {abs(moved - tables['places as turns']).max():.0e}")
-show(drawings.score_tables(tables, rows="place of the query", columns="place of the key"))
+show(score_tables(tables, rows="place of the query", columns="place of the key"))
 
 # %% [markdown]
 # ## What you can now do

@@ -8,7 +8,7 @@ from typing import Any
 from backlight.autograd import Value
 from backlight.core import GraphError
 from backlight.explanation import Explanation, explain
-from backlight.lessons.pictures import FOR_PAGES
+from backlight.lessons.display import FOR_PAGES
 from backlight.lessons.stepping.walk import Walk
 
 __all__ = ["Walk", "stepping"]

@@ -5,8 +5,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from backlight.lessons.stepping.assets import asset
-from backlight.lessons.stepping.walk import Walk
+from backlight.lessons.stepping.walk import Walk, asset
 
 
 class Stepping(anywidget.AnyWidget):

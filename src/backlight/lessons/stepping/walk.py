@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
+from importlib import resources
 from typing import Any
 
 from backlight.explanation import Explanation
@@ -12,7 +13,7 @@ from backlight.explanation.frames import Frame, Share, frames
 from backlight.explanation.numbers import short
 from backlight.explanation.picture import Picture
 from backlight.explanation.svg import to_svg
-from backlight.lessons.pictures import FOR_PAGES
+from backlight.lessons.display import FOR_PAGES
 
 _UNKNOWN = "?"
 _MORE = "…"
@@ -103,3 +104,8 @@ def _with_room(picture: Picture, widest: Iterable[str]) -> Picture:
         for card, text in zip(picture.cards, widest, strict=True)
     )
     return replace(picture, cards=tuple(cards))
+
+
+def asset(name: str) -> str:
+    """Return the text of "stepping.js" or "stepping.css"."""
+    return resources.files("backlight.lessons.stepping").joinpath(name).read_text(encoding="utf-8")

@@ -12,12 +12,12 @@ Source: lecture 5 of "Neural Networks: Zero to Hero" ("Becoming a backprop ninja
 
 from backlight.models.by_hand.batch_norm import batch_norm, batch_norm_backward
 from backlight.models.by_hand.cross_entropy import cross_entropy, cross_entropy_backward
-from backlight.models.by_hand.intermediates import Steps, backward, forward
+from backlight.models.by_hand.intermediates import Intermediates, backward, forward
 from backlight.models.by_hand.training import held_out_loss, loss_and_gradients, statistics, train
 from backlight.models.by_hand.weights import Weights, first_weights
 
 __all__ = [
-    "Steps",
+    "Intermediates",
     "Weights",
     "backward",
     "batch_norm",

@@ -21,7 +21,7 @@ EPS = 1e-5
 """Added to the variance, so that a unit that does not vary is not divided by 0."""
 
 
-class Steps(NamedTuple):
+class Intermediates(NamedTuple):
     """Everything between the ids and the loss; or the gradient of each, which has the same shape.
 
     Attributes:
@@ -69,7 +69,7 @@ class Steps(NamedTuple):
     loss: FloatArray
 
 
-def forward(weights: Weights, x_NT: IntArray, y_N: IntArray) -> Steps:
+def forward(weights: Weights, x_NT: IntArray, y_N: IntArray) -> Intermediates:
     """Return every step from ids x (N, T) and targets y (N,) to the loss."""
     C_VE, W1_IH, b1_H, gain_H, shift_H, W2_HV, b2_V = weights
     N = len(x_NT)
@@ -97,15 +97,15 @@ def forward(weights: Weights, x_NT: IntArray, y_N: IntArray) -> Steps:
     probs_NV = counts_NV * inverse_N1
     logprobs_NV = np.log(probs_NV)
     loss = -np.mean(logprobs_NV[np.arange(N), y_N])
-    return Steps(
+    return Intermediates(
         vectors_NTE, joined_NI, sums_NH, mean_H, centred_NH, squares_NH, variance_H, rstd_H, normal_NH, scaled_NH,
         h_NH, logits_NV, largest_N1, shifted_NV, counts_NV, total_N1, inverse_N1, probs_NV, logprobs_NV, loss,
     )  # fmt: skip
 
 
 def backward(
-    weights: Weights, steps: Steps, x_NT: IntArray, y_N: IntArray, dloss: float = 1.0
-) -> tuple[Weights, Steps]:
+    weights: Weights, steps: Intermediates, x_NT: IntArray, y_N: IntArray, dloss: float = 1.0
+) -> tuple[Weights, Intermediates]:
     """Return the gradient of the loss by each weight, and by each step; worked out from the last to the first.
 
     "Forgotten:" names what people leave out.
@@ -176,7 +176,7 @@ def backward(
     dC_VE = np.zeros_like(weights.C)
     np.add.at(dC_VE, x_NT, dvectors_NTE)
 
-    return Weights(dC_VE, dW1_IH, db1_H, dgain_H, dshift_H, dW2_HV, db2_V), Steps(
+    return Weights(dC_VE, dW1_IH, db1_H, dgain_H, dshift_H, dW2_HV, db2_V), Intermediates(
         dvectors_NTE, djoined_NI, dsums_NH, dmean_H, dcentred_NH, dsquares_NH, dvariance_H, drstd_H, dnormal_NH,
         dscaled_NH, dh_NH, dlogits_NV, dlargest_N1, dshifted_NV, dcounts_NV, dtotal_N1, dinverse_N1, dprobs_NV,
         dlogprobs_NV, np.asarray(dloss, steps.loss.dtype),

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from backlight import autograd
-from backlight.autograd import Tensor, as_array, one_hot
-from backlight.core import NOT_A_TARGET, ConfigError, IntArray, ShapeError
-from backlight.torchlike._missing import names_of
+from backlight.autograd import Tensor, as_array, as_tensor, one_hot
+from backlight.core import NOT_A_TARGET, ConfigError, IntArray, ShapeError, missing
+from backlight.core.arguments import check_whole, shown
 from backlight.torchlike.functions import relu, sigmoid, tanh
 
 __all__ = [
@@ -15,29 +15,27 @@ __all__ = [
     "sigmoid", "softmax", "tanh",
 ]  # fmt: skip
 
-__getattr__ = names_of(__name__, __all__)
+__getattr__ = missing.names_of("torch.nn.functional", __all__, missing.FUNCTIONAL)
 
 
 def softmax(input: Tensor, dim: int) -> Tensor:
     """Return probabilities along `dim`: exp(x) divided by its sum."""
-    p: Tensor = input.softmax(dim)
-    return p
+    return as_tensor(input).softmax(dim)
 
 
 def log_softmax(input: Tensor, dim: int) -> Tensor:
     """Return log probabilities along `dim`."""
-    log_p: Tensor = input.log_softmax(dim)
-    return log_p
+    return as_tensor(input).log_softmax(dim)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """Return x Φ(x) with the tanh approximation of Φ. Raises ConfigError unless `approximate="tanh"`."""
-    if approximate != "tanh":
+    if not isinstance(approximate, str) or approximate != "tanh":
         raise ConfigError(
-            f"gelu has the tanh approximation only; got approximate={approximate!r}. Write gelu(x, approximate='tanh')."
+            f"gelu has the tanh approximation only; got approximate={shown(approximate)}. "
+            "Write gelu(x, approximate='tanh')."
         )
-    y: Tensor = input.gelu()
-    return y
+    return as_tensor(input).gelu()
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -46,7 +44,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Shape: input (..., I), weight (O, I), bias (O,) -> (..., O)
     Raises: ShapeError: the last axis of the input is not I long.
     """
-    return autograd.linear(input, weight.T, bias)
+    return autograd.linear(input, as_tensor(weight).T, bias)
 
 
 def embedding(input: Tensor, weight: Tensor) -> Tensor:
@@ -67,33 +65,38 @@ def cross_entropy(input: Tensor, target: Tensor, *, ignore_index: int = -100, re
         ShapeError: the shapes do not fit.
         ConfigError: an id out of range, no target at all for a mean (PyTorch gives nan), or another reduction.
     """
-    if reduction != "mean":
-        class_dim = min(input.ndim - 1, 1)
-        return nll_loss(input.log_softmax(class_dim), target, ignore_index=ignore_index, reduction=reduction)
-    logits, ids = _classes_last(input, target, ignore_index)
+    logits = as_tensor(input)
+    if _reduced(reduction) != "mean":
+        class_dim = min(logits.ndim - 1, 1)
+        return nll_loss(logits.log_softmax(class_dim), target, ignore_index=ignore_index, reduction=reduction)
+    logits, ids = _classes_last(logits, target, ignore_index)
     return autograd.cross_entropy(logits, ids)
 
 
 def nll_loss(input: Tensor, target: Tensor, *, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
     """Return -log p[target] for log probabilities. Arguments, shapes and errors as for `cross_entropy`."""
-    log_p, ids = _classes_last(input, target, ignore_index)
+    log_p, ids = _classes_last(as_tensor(input), target, ignore_index)
     counted = ids != NOT_A_TARGET
     row_of_all = np.arange(ids.size)
     picked = log_p.view(-1, log_p.shape[-1])[row_of_all, np.where(counted, ids, 0).reshape(-1)]
-    losses: Tensor = autograd.where(counted, -picked.view(ids.shape), 0.0)
-    if reduction == "none":
+    losses = autograd.where(counted, -picked.view(ids.shape), 0.0)
+    if _reduced(reduction) == "none":
         return losses
-    if reduction not in {"mean", "sum"}:
-        raise ConfigError(f"reduction must be 'mean', 'sum' or 'none'; got {reduction!r}.")
     if reduction == "mean" and not counted.any():
         raise ConfigError(f"a mean needs at least one target that is not {ignore_index}; got {ids.size} that are.")
-    total: Tensor = losses.sum()
+    total = losses.sum()
     return total / int(counted.sum()) if reduction == "mean" else total
 
 
 def mse_loss(input: Tensor, target: Tensor) -> Tensor:
     """Return the mean of (input - target)². Raises ShapeError where the shapes differ: nothing is broadcast."""
     return autograd.mse(input, target)
+
+
+def _reduced(reduction: str) -> str:
+    if not isinstance(reduction, str) or reduction not in {"mean", "sum", "none"}:
+        raise ConfigError(f"reduction must be 'mean', 'sum' or 'none'; got {shown(reduction)}.")
+    return reduction
 
 
 def _classes_last(input: Tensor, target: Any, ignore_index: int) -> tuple[Tensor, IntArray]:
@@ -107,6 +110,7 @@ def _classes_last(input: Tensor, target: Any, ignore_index: int) -> tuple[Tensor
             f"class scores have their classes along axis 1, and targets the shape without it; got {input.shape} and "
             f"{ids.shape}. Use view(B * T, C) and view(B * T), or transpose(1, 2)."
         )
+    check_whole(-(2**63), ignore_index=ignore_index)
     classes = input.shape[class_dim]
     counted = ids != ignore_index
     wrong = counted & ((ids < 0) | (ids >= classes))

@@ -3,7 +3,7 @@
 import torch
 from tests.faults.public.case import Run, fault
 from tests.faults.public.loops import adam, descend, outputs
-from tests.faults.public.nets import mlp
+from tests.faults.public.nets import values
 from tests.faults.public.tasks import rows
 from torch import Tensor
 from torch.nn import functional as F
@@ -29,7 +29,7 @@ def corridor(n: int = 4096, length: int = 6) -> tuple[Tensor, Tensor, Tensor, Te
 )  # fmt: skip
 def bootstraps_beyond_the_end(faulty: bool) -> Run:
     state, action, reward, after, done = corridor()
-    net, target = mlp(6, 2, 32), mlp(6, 2, 32)
+    net, target = values(6, 2), values(6, 2)
     target.load_state_dict(net.state_dict())
     optimiser = adam(net)
 
@@ -58,7 +58,7 @@ def bootstraps_beyond_the_end(faulty: bool) -> Run:
     words=r"rewards? .*(shift|before|action)|returns?|credit", also={"not-learning"}, enough=0.8,
 )  # fmt: skip
 def rewards_shifted(faulty: bool) -> Run:
-    net = mlp(9, 4, 32)  # a sign in the first step, asked for only in the last
+    net = values(9, 4)  # a sign in the first step, asked for only in the last
     optimiser = adam(net, 5e-3)
 
     def episodes(n: int) -> tuple[Tensor, Tensor]:

@@ -122,7 +122,7 @@ def mixup_of_two_permutations(faulty: bool) -> Run:
     what="masks of 0 and 255 are the targets of a binary cross-entropy",
     part="labels",
     names={"target-scale", "targets-outside-range"}, says="Targets of a binary cross-entropy lie outside of 0 to 1.",
-    words=r"targets? .*\b1\b|(0 (to|and|or) 1)", also={"loss-sign"}, enough=0.85,
+    words=r"targets? .*\b1\b|(0 (to|and|or) 1)", enough=0.85,
 )  # fmt: skip
 def masks_of_255(faulty: bool) -> Run:
     x, y = blobs()

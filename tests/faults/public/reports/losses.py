@@ -67,7 +67,7 @@ def cosines_without_scale(faulty: bool) -> Run:
             self.body, self.kinds = mlp(20, 16), nn.Parameter(torch.randn(10, 16))
 
         def forward(self, x: Tensor) -> Tensor:
-            return F.normalize(self.body(x), dim=1) @ F.normalize(self.kinds, dim=1).T * (1 if faulty else 16)
+            return F.normalize(self.body(x), dim=1) @ F.normalize(self.kinds, dim=1).T * (1 if faulty else 8)
 
     x, y = classes(kinds=10)
     net = Net()

@@ -46,7 +46,7 @@ def shortcut_changed_in_place(faulty: bool) -> Run:
     class Block(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.body = nn.Sequential(nn.ReLU(inplace=faulty), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 6))
+            self.body = nn.Sequential(nn.ReLU(inplace=faulty), nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 6))
 
         def forward(self, x: Tensor) -> Tensor:
             return self.body(x) + x
@@ -118,5 +118,6 @@ def nothing_was_loaded(faulty: bool) -> Run:
     saved = {f"{'module.' if faulty else ''}{name}": value for name, value in trained.body.state_dict().items()}
     net = Whole()
     net.body.load_state_dict(saved, strict=False)
+    nn.init.zeros_(net.head.weight)
     net.body.requires_grad_(False)
     return usual(net, x, y, optimiser=adam(net, 1e-2))

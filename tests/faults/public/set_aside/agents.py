@@ -3,7 +3,7 @@
 import torch
 from tests.faults.public.case import Run, fault
 from tests.faults.public.loops import adam, descend, outputs
-from tests.faults.public.nets import mlp
+from tests.faults.public.nets import mlp, values
 from tests.faults.public.reports.agents import GAMMA, corridor
 from tests.faults.public.tasks import rows
 from torch import Tensor
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 )  # fmt: skip
 def target_network_fixed(faulty: bool) -> Run:
     state, action, reward, after, done = corridor()
-    net, target = mlp(6, 2, 32), mlp(6, 2, 32)
+    net, target = values(6, 2), values(6, 2)
     optimiser = adam(net)
 
     def step(i: int) -> Tensor:

@@ -160,7 +160,7 @@ def hypernetwork() -> Run:
             self.code = nn.Parameter(torch.randn(3, 4))
 
         def forward(self, x: Tensor, task: Tensor) -> Tensor:
-            weights = self.make(self.code[task]).view(-1, 20, 5)
+            weights = self.make(self.code[task]).view(-1, 20, 5) / 3
             return (x[:, None] @ weights)[:, 0]
 
     x, y = classes()

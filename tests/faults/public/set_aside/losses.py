@@ -37,7 +37,7 @@ def farthest_negatives(faulty: bool) -> Run:
     what="the Dice loss is given logits, not probabilities",
     part="loss",
     names={"loss-of-logits"}, says="The Dice loss wants probabilities and is given numbers outside of 0 to 1.",
-    words=r"sigmoid|probabilit|outside of 0", also={"loss-sign"}, enough=0.75,
+    words=r"sigmoid|probabilit|outside of 0", enough=0.75,
 )  # fmt: skip
 def dice_of_logits(faulty: bool) -> Run:
     x, y = blobs()
@@ -98,7 +98,11 @@ def gradient_not_reversed(faulty: bool) -> Run:
         return torch.cat([true, torch.full((n, 2), 3.0) + 0.3 * torch.randn(n, 2) if shifted else easy], 1), y
 
     (x, y), (target, answers) = made(False), made(True)
-    body, head, domain = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 8)), nn.Linear(8, 2), mlp(8, 1, 32)
+    body, head, domain = (
+        nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 8), nn.ReLU()),
+        nn.Linear(8, 2),
+        mlp(8, 1, 32),
+    )
     net = nn.ModuleDict({"body": body, "head": head, "domain": domain})
     optimiser = adam(net)
     bce = F.binary_cross_entropy_with_logits
@@ -127,7 +131,7 @@ def codes_never_learn(faulty: bool) -> Run:
         def __init__(self) -> None:
             super().__init__()
             self.encode, self.decode = mlp(16, 4, 32), mlp(4, 16, 32)
-            self.codes = nn.Parameter(torch.randn(16, 4) * 0.02 + 1)
+            self.codes = nn.Parameter(torch.randn(16, 4) * 0.3)
 
         def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
             z = self.encode(x)

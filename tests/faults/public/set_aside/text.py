@@ -97,7 +97,8 @@ def scores_scaled_up(faulty: bool) -> Run:
         def __init__(self) -> None:
             super().__init__()
             self.token, self.place = nn.Embedding(8, 64), nn.Embedding(16, 64)
-            self.norm, self.attention, self.head = nn.LayerNorm(64), Sharp(64, 1), nn.Linear(64, 8)
+            self.norm, self.attention = nn.LayerNorm(64), Sharp(64, 1)
+            self.head = nn.Sequential(nn.GELU(), nn.Linear(64, 8))
 
         def forward(self, ids: Tensor) -> Tensor:
             x = self.norm(self.token(ids) + self.place(torch.arange(16)))

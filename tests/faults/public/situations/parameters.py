@@ -131,9 +131,9 @@ def attention_layer() -> Run:
 
 @healthy(what="tied weights, deep-copied before the optimiser is made", enough=0.9)
 def ties_copied() -> Run:
-    net = nn.Sequential(nn.Embedding(12, 16), nn.Linear(16, 16), nn.Linear(16, 12, bias=False))
+    net = nn.Sequential(nn.Embedding(12, 16), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 12, bias=False))
     nn.init.normal_(net[0].weight, std=0.3)
-    net[2].weight = net[0].weight
+    net[3].weight = net[0].weight
     x = torch.randint(12, (1024,))
     return usual(copy.deepcopy(net), x, (x + 1) % 12, steps=400)
 

@@ -1,0 +1,102 @@
+"""What a GPT reads: for each head, how much each position takes of those before it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+
+from backlight.autograd import no_grad
+from backlight.autograd.ops.attention import causal_weights, split_heads
+from backlight.core import FloatArray, IntArray, ShapeError
+from backlight.figures.figure import Size, SizedFigure, figure, whole
+from backlight.figures.letters import letter_ticks, write_title
+from backlight.figures.run_data import NoFigureError, RunData
+from backlight.figures.style import palette
+from backlight.models.gpt import GPT
+
+
+def _side(layers: Mapping[str, FloatArray]) -> tuple[int, float]:
+    """Return the number of heads in a row, and the side of the square that each gets, in inches."""
+    heads = max((len(weights) for weights in layers.values()), default=1)
+    return heads, float(np.clip(11 / heads, 1.6, 4))
+
+
+def _size(layers: Mapping[str, FloatArray]) -> Size:
+    heads, side = _side(layers)
+    return 0.4 + side * heads, 0.7 + (side + 0.2) * len(layers)
+
+
+@figure("attention", about="what each head of a GPT reads", size=_size, axes=whole, layout="compressed")
+def attention(figure: Figure, layers: Mapping[str, FloatArray], labels: Sequence[str]) -> None:
+    """Draw the weights of every head, a row for each layer.
+
+    Args:
+        figure: where to draw.
+        layers: the weights (H, T, T) of each layer, as in `draw_heads`, by its name.
+        labels: T visible characters, the text.
+
+    Raises:
+        ShapeError: not one label for each position.
+    """
+    axes = figure.subplots(len(layers), _side(layers)[0], squeeze=False)
+    for row, (name, weights) in zip(axes, layers.items(), strict=True):
+        draw_heads(list(row[: len(weights)]), weights, labels, name=name)
+        for ax in row[len(weights) :]:
+            ax.set_axis_off()
+    figure.suptitle("What each position (row) reads of those before it (columns)", x=0.01, ha="left", size=13,
+                    weight="bold")  # fmt: skip
+
+
+@attention.from_run
+def _(run: RunData) -> SizedFigure:
+    network = run.network
+    if not isinstance(network, GPT):
+        raise NoFigureError(f"it needs a model with attention; this run's is {run.config.model}")
+    x = run.context_of(run.text)
+    layers = {f"block {number}": p for number, p in enumerate(attention_weights(network, x), 1)}
+    return attention(layers, [run.labels[token] for token in x[0].tolist()])
+
+
+def attention_weights(network: GPT, x_BT: IntArray) -> list[FloatArray]:
+    """Return for each block (H, T, T) how much each position (row) takes of which (column), for the first ids."""
+    found = []
+    with no_grad():
+        x: Any = network.token(x_BT) + network.position(np.arange(x_BT.shape[1]))
+        for block in network.blocks:
+            q, k, _ = split_heads(block.attention.qkv(block.first_norm(x)).array, block.attention.num_heads)
+            found.append(causal_weights(q, k)[0].swapaxes(-1, -2))
+            x = block(x)
+    return found
+
+
+def draw_heads(axes: Sequence[Axes], weights: FloatArray, labels: Sequence[str], *, name: str = "") -> None:
+    """Draw for each head how much of each position's value every position takes; each row sums to 1.
+
+    Args:
+        axes: one for each head.
+        weights: (H, T, T); row: who reads, column: what is read. Later positions cannot be read and stay
+            empty; if one is, it shows.
+        labels: T visible characters, the text.
+        name: of the layer, for the titles.
+
+    Raises:
+        ShapeError: not one axes for each head, or not one label for each position.
+    """
+    T = len(labels)
+    if weights.shape != (len(axes), T, T):
+        raise ShapeError(f"{len(axes)} axes and {T} labels need weights ({len(axes)}, {T}, {T}); got {weights.shape}.")
+    later = np.triu(np.ones((T, T), np.bool_), 1)
+    for head, ax in enumerate(axes):
+        shown = np.where(later & (weights[head] == 0), np.nan, weights[head])
+        norm = PowerNorm(0.5, vmin=0, vmax=1)
+        ax.imshow(shown, cmap=palette(ax).amounts, norm=norm, interpolation="nearest")
+        letter_ticks(ax.xaxis, labels)
+        letter_ticks(ax.yaxis, labels)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.plot([-0.5, *np.repeat(np.arange(0.5, T), 2)], [-0.5, *np.repeat(np.arange(-0.5, T - 1), 2)[1:], T - 0.5],
+                color=palette(ax).muted, linewidth=0.6)  # fmt: skip
+        write_title(ax, f"{name}, head {head + 1}" if name else f"Head {head + 1}", size=10, pad=4)
+        ax.label_outer()

@@ -1,0 +1,92 @@
+"""Where a model has put the characters."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+
+from backlight.core import FloatArray, ShapeError
+from backlight.figures.figure import SizedFigure, figure
+from backlight.figures.letters import legible, write_title
+from backlight.figures.run_data import NoFigureError, RunData
+from backlight.figures.style import palette
+from backlight.nn import Embedding
+
+_VOWELS: Final = frozenset("aeiouAEIOU")
+
+
+@figure("embedding", about="where the model has put the characters", size=(7.2, 7.2))
+def embedding(
+    ax: Axes,
+    points: FloatArray,
+    labels: Sequence[str],
+    *,
+    axes_names: tuple[str, str] = ("first axis", "second axis"),
+    marked: Collection[int] = (),
+    marked_are: str = "",
+) -> None:
+    """Draw each character at the place of its vector; near each other are those that the model treats alike.
+
+    Args:
+        ax: where to draw.
+        points: (V, 2), the vectors' first two axes or their first two principal components.
+        labels: V visible characters.
+        axes_names: what the two axes are.
+        marked: ids in another colour.
+        marked_are: what they have in common, for the title: "vowels".
+
+    Raises:
+        ShapeError: not two numbers for each label.
+    """
+    if points.shape != (len(labels), 2):
+        raise ShapeError(f"{len(labels)} labels need points of shape ({len(labels)}, 2); got {points.shape}.")
+    colours = palette(ax)
+    size = float(np.clip(90 / np.sqrt(len(labels)), 7, 15))
+    inks = [colours.orange if token in marked else colours.ink for token in range(len(labels))]
+    for (x, y), label, ink in zip(points.tolist(), labels, inks, strict=True):
+        shown = legible(label)
+        ax.text(
+            x, y, shown, ha="center", va="center_baseline", size=size if len(shown) == 1 else 0.6 * size, color=ink,
+            weight="bold", parse_math=False, path_effects=[withStroke(linewidth=2, foreground=colours.paper)],
+        )  # fmt: skip
+    ax.margins(0.08)
+    ax.update_datalim(points)
+    ax.autoscale_view()
+    ax.grid(visible=True)
+    ax.set_xlabel(axes_names[0])
+    ax.set_ylabel(axes_names[1])
+    among = f" ({marked_are} in orange)" if marked and marked_are else ""
+    write_title(ax, f"Where the model has put {len(labels)} characters{among}")
+
+
+@embedding.from_run
+def _(run: RunData) -> SizedFigure:
+    """Return the vectors of the characters, in the plane in which they differ most."""
+    tables = (module for _, module in run.network.named_modules() if isinstance(module, Embedding))
+    table = next((table for table in tables if table.num_embeddings == run.vocabulary.size), None)
+    if table is None or table.embedding_dim < 2:
+        raise NoFigureError("it needs a table with a vector of two numbers or more for each character")
+    vectors = table.weight.array.astype(np.float64)
+    points, shares = (vectors, None) if table.embedding_dim == 2 else principal_plane(vectors)
+    names = ("first axis", "second axis")
+    if shares is not None:
+        names = (f"first principal axis, {shares[0]:.0%} of the variance", f"second principal axis, {shares[1]:.0%}")
+    marked = {token + 1 for token, character in enumerate(run.vocabulary.characters) if character in _VOWELS}
+    if len(marked) < 3:
+        marked = set()
+    return embedding(points, run.labels, axes_names=names, marked=marked, marked_are="vowels")
+
+
+def principal_plane(vectors: FloatArray) -> tuple[FloatArray, tuple[float, float]]:
+    """Return points (V, 2) in the plane in which vectors (V, E) differ most, and the share of variance on its axes.
+
+    An axis points to where its largest number is above 0: which way it points means nothing, but is the same each time.
+    """
+    centred = vectors - vectors.mean(axis=0)
+    u, s, _ = np.linalg.svd(centred, full_matrices=False)
+    points = u[:, :2] * s[:2]
+    points *= np.sign(points[np.abs(points).argmax(axis=0), [0, 1]])
+    shares = s**2 / max(float((s**2).sum()), 1e-30)
+    return points, (float(shares[0]), float(shares[1]))

@@ -1,0 +1,196 @@
+"""What a model makes of a text: what it expects next, what each character costs it, and how it is corrected."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import FuncNorm
+
+from backlight.autograd import cross_entropy
+from backlight.core import NOT_A_TARGET, FloatArray, ShapeError
+from backlight.figures.figure import Size, SizedFigure, figure
+from backlight.figures.letters import PERCENT, legible, letter_ticks, quoted, write_title
+from backlight.figures.matrices import largest, signed_root, signed_square
+from backlight.figures.run_data import RunData
+from backlight.figures.style import palette
+from backlight.sample import score_items
+
+_MOST: Final = 40
+"""Characters that are shown; the others share a bar."""
+
+_WIDTH: Final = 48
+"""Characters in a row; a longer text goes on below."""
+
+_EXAMPLES: Final = 32
+"""Rows of the figure of dlogits: a batch of the lectures."""
+
+
+@figure("next-character", about="what comes next after a text", size=(8, 3.6))
+def next_character(
+    ax: Axes, probabilities: FloatArray, labels: Sequence[str], *, after: str, truth: int | None = None
+) -> None:
+    """Draw the probability of each next character, the likeliest first.
+
+    Args:
+        ax: where to draw.
+        probabilities: (V,), which sum to 1.
+        labels: V visible characters.
+        after: the text so far.
+        truth: the id of the character that did come next, to be marked.
+
+    Raises:
+        ShapeError: not one probability for each label.
+    """
+    if probabilities.shape != (len(labels),):
+        raise ShapeError(f"{len(labels)} labels need as many probabilities; got shape {probabilities.shape}.")
+    colours = palette(ax)
+    order = np.argsort(-probabilities, kind="stable")
+    shown = order if len(order) <= _MOST else order[: _MOST - 1]
+    heights = probabilities[shown].tolist()
+    names = [labels[token] for token in shown]
+    if len(shown) < len(order):
+        heights.append(1 - sum(heights))
+        names.append("…")
+    bars = ax.bar(range(len(names)), heights, width=0.8, color=colours.blue)
+    if len(shown) < len(order):
+        bars[-1].set_color(colours.muted)
+        ax.set_xlabel(f"… are the {len(order) - len(shown):,} others together")
+    came = "" if truth is None else f": “{legible(labels[truth])}” came, at {probabilities[truth]:.1%}"
+    if truth is not None and truth in shown:
+        bars[int(np.flatnonzero(shown == truth)[0])].set_color(colours.orange)
+    letter_ticks(ax.xaxis, names)
+    ax.set_xlim(-0.6, len(names) - 0.4)
+    ax.set_ylim(0, 1.1 * max(heights))
+    ax.yaxis.set_major_formatter(PERCENT)
+    ax.set_ylabel("probability")
+    start = f"after {quoted(after)}" if after else "at the start"
+    write_title(ax, f"What comes {start}{came}")
+
+
+@next_character.from_run
+def _(run: RunData) -> SizedFigure:
+    """Return what comes after the given text, or after half of one whose next character is known."""
+    text, truth = run.text, None
+    if not run.given:
+        text = run.text[: max(1, len(run.text) // 2)]
+        truth = int(run.vocabulary.encode(run.text)[len(text)]) if len(text) < len(run.text) else None
+    p = run.probabilities(run.context_of(text))[0]
+    return next_character(p, run.labels, after=text, truth=truth)
+
+
+def _surprise_size(labels: Sequence[str]) -> Size:
+    return float(np.clip(0.5 * len(labels) + 1.5, 6, 11)), 2.0 + 1.3 * math.ceil(len(labels) / _WIDTH)
+
+
+@figure("surprise", about="what each character of a text costs", size=_surprise_size)
+def surprise(ax: Axes, labels: Sequence[str], nats: FloatArray, *, uniform: float | None = None) -> None:
+    """Draw a bar over each character of a text: the nats that it cost, given all before it.
+
+    Args:
+        ax: where to draw.
+        labels: N visible characters.
+        nats: (N,) -log p of each; inf for what the model holds to be impossible.
+        uniform: ln V, what each costs a model that guesses uniformly; None to leave the line out.
+
+    Raises:
+        ShapeError: not one number for each character, or none.
+    """
+    if nats.shape != (len(labels),) or not len(labels):
+        raise ShapeError(f"{len(labels)} characters need as many numbers, at least one; got shape {nats.shape}.")
+    colours = palette(ax)
+    finite = nats[np.isfinite(nats)]
+    top = max(float(finite.max(initial=0)), uniform or 0, 1.0) * 1.1
+    rows = math.ceil(len(labels) / _WIDTH)
+    pitch = 1.55 * top if rows > 1 else 1.0 * top
+    width = min(_WIDTH, len(labels))
+    place = np.arange(len(labels))
+    x, floor = place % _WIDTH, -(place // _WIDTH) * pitch
+    limit = uniform if uniform is not None else math.inf
+    inks = [colours.alarm if nat > limit else colours.blue for nat in nats]
+    ax.bar(x, np.where(np.isfinite(nats), nats, top), bottom=floor, width=0.72, color=inks)
+    for row in range(rows):
+        base = -row * pitch
+        last = min(_WIDTH, len(labels) - row * _WIDTH) - 0.5
+        ax.hlines(base, -0.5, last, color=colours.muted, linewidth=0.8)
+        if uniform is not None:
+            ax.hlines(base + uniform, -0.5, last, color=colours.muted, linewidth=1, linestyle=(0, (4, 3)))
+    size = float(np.clip(420 / max(width, 1), 6, 16))
+    for label, across, up in zip(labels, x.tolist(), floor.tolist(), strict=True):
+        shown = legible(label)
+        one = len(shown) == 1
+        ax.annotate(shown, (across, up), (0, -4), textcoords="offset points", ha="center", va="top", parse_math=False,
+                    size=size if one else max(4, 0.55 * size), rotation=0 if one else 90)  # fmt: skip
+    _name_axes(ax, rows=rows, pitch=pitch, top=top, uniform=uniform)
+    ax.set_xlim(-0.7, width - 0.3)
+    worst = int(np.argmax(nats))
+    write_title(ax, f"{nats.mean():.2f} nats per character; most, {nats[worst]:.1f}, for “{legible(labels[worst])}”")
+
+
+@surprise.from_run
+def _(run: RunData) -> SizedFigure:
+    run.vocabulary.encode(run.text)  # or it is refused
+    (score,) = score_items(run.model, run.vocabulary, [run.text], ends=run.ends)
+    labels, nats = zip(*score.per_character, strict=True)
+    return surprise(labels, np.array(nats), uniform=float(np.log(run.vocabulary.size)))
+
+
+def _name_axes(ax: Axes, *, rows: int, pitch: float, top: float, uniform: float | None) -> None:
+    marks = np.arange(0, top, 1 if top < 8 else 2 * math.ceil(top / 16))
+    ax.set_yticks(
+        [mark - row * pitch for row in range(rows) for mark in marks], [f"{mark:.0f}" for mark in marks] * rows
+    )
+    ax.set_ylim(-(rows - 1) * pitch, top)
+    ax.set_ylabel("nats")
+    ax.set_xticks([])
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    if uniform is not None:
+        ax.annotate("ln V", (1, uniform), (4, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
+                    va="center", size=9, color=palette(ax).muted)  # fmt: skip
+
+
+@figure("dlogits", about="which logits of a batch are pulled up, which down", size=(8, 5.5))
+def dlogits(ax: Axes, gradient: FloatArray, labels: Sequence[str]) -> None:
+    """Draw dloss/dlogits of one batch: softmax less the one-hot target, divided by the batch's size.
+
+    In each row the probabilities push down, in blue, and the target pulls up, in orange, exactly as hard as all others
+    together.
+
+    Args:
+        ax: where to draw.
+        gradient: (N, V), nats.
+        labels: V visible characters.
+
+    Raises:
+        ShapeError: not one column for each label.
+    """
+    if gradient.ndim != 2 or gradient.shape[1] != len(labels) or not gradient.size:
+        raise ShapeError(f"{len(labels)} labels need dlogits of shape (N, {len(labels)}); got {gradient.shape}.")
+    most = largest(gradient)
+    norm = FuncNorm((signed_root, signed_square), vmin=-most, vmax=most)
+    image = ax.imshow(gradient, cmap=palette(ax).signed, norm=norm, aspect="auto", interpolation="nearest")
+    letter_ticks(ax.xaxis, labels)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_xlabel("character")
+    ax.set_ylabel("example")
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.9, label="dloss/dlogit, nats")
+    ticks = (-most, -most / 10, 0, most / 10, most)
+    bar.set_ticks(ticks, labels=[f"{tick:.1g}" for tick in ticks])
+    write_title(ax, "dlogits of one batch: orange is pulled up, blue pushed down")
+
+
+@dlogits.from_run
+def _(run: RunData) -> SizedFigure:
+    """Return the gradient of the loss by the logits, for the first examples of a batch."""
+    network = run.network
+    x, y = run.batch.x[:_EXAMPLES], run.batch.y[:_EXAMPLES]
+    logits = network(x)
+    logits.retain_grad()
+    network.zero_grad()
+    cross_entropy(logits, y).backward()
+    gradient: FloatArray = logits.grad.array  # type: ignore[union-attr]
+    network.zero_grad()
+    return dlogits(gradient[y != NOT_A_TARGET][:_EXAMPLES], run.labels)

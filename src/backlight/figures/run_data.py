@@ -1,0 +1,166 @@
+"""A run, opened as far as its figures need it: each part is read or computed once, and only when it is asked for."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from backlight.core import BOUNDARY, BacklightError, Batch, FloatArray, IntArray
+from backlight.models import LanguageModel
+from backlight.models.neural import NeuralModel
+from backlight.models.ngram import NGram, NGramConfig
+from backlight.runs import RunDirectory
+from backlight.text import Vocabulary
+from backlight.training import Run, RunConfig, load_model
+from backlight.training.run import load_weights
+from backlight.training.run_watcher import load_measurements
+from backlight.watch.api import watch
+from backlight.watch.records import Measurements
+
+BATCH: Final = 256
+"""Examples of the batch that gradients are computed on."""
+
+_LINE: Final = 48
+"""Characters of a stream of text that are taken as an example."""
+
+
+class NoFigureError(BacklightError):
+    """A figure that a run cannot have, and why."""
+
+
+class RunData:
+    """What the figures of a run are made of.
+
+    Args:
+        run: the run, or its folder.
+        text: what to draw the figures of a text for; None takes an item of the dev split.
+
+    Raises: NoFigureError: from the parts that the run does not have.
+    """
+
+    def __init__(self, run: RunDirectory | Path | str, *, text: str | None = None) -> None:
+        self.run = run if isinstance(run, RunDirectory) else RunDirectory.open(Path(run))
+        self.given = text
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """What the run was started with."""
+        return RunConfig.from_json(self.run.config)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The run's characters."""
+        return Vocabulary.from_json(self.run.vocabulary)
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """A visible form of each id."""
+        return [self.vocabulary.label(token) for token in range(self.vocabulary.size)]
+
+    @property
+    def ends(self) -> bool:
+        """Whether items have an end to predict."""
+        return bool(self.run.config["corpus"]["mode"] == "items")
+
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The run's model, as it is used: batch norms are folded into the layers before them."""
+        self._check_weights()
+        return load_model(self.run)[0]
+
+    @cached_property
+    def network(self) -> NeuralModel:
+        """The run's network with all its layers, in evaluation mode."""
+        return self._built().eval()
+
+    @cached_property
+    def trained(self) -> Run:
+        """The run with its text."""
+        if self.config.corpus == "-":
+            raise NoFigureError("it needs the run's text, which came from standard input and is gone")
+        opened = Run.open(self.run)
+        try:
+            len(opened.corpus.items)
+        except BacklightError as error:
+            raise NoFigureError(f"it needs the run's text: {error}") from error
+        return opened
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The first examples that training drew."""
+        return self.trained.data["train"].sample(BATCH, self.trained.batch_rng())
+
+    @cached_property
+    def counts(self) -> IntArray:
+        """(V, V) how often each character follows each other one in the training part."""
+        size = self.vocabulary.size
+        train = self.vocabulary.encode_items(self.trained.splits.train.items, ends=self.ends)
+        counted = NGram(NGramConfig(vocabulary_size=size, order=2, smoothing="add-k", k=0)).fit(train)
+        return counted.counts(2)
+
+    @cached_property
+    def measurements(self) -> Measurements:
+        """What is measured on the run's network with one batch now."""
+        network = self._built().train()
+        network.set_rng(self.trained.batch_rng())
+        with watch(network, every=1) as watcher:
+            loss = network.loss(self.batch)
+            loss.backward()
+            watcher.step(loss)
+            return watcher.measurements()
+
+    @cached_property
+    def recorded(self) -> Measurements:
+        """What was measured while the run was trained."""
+        recorded = load_measurements(self.run)
+        if recorded is None:
+            raise NoFigureError("it needs updates that were watched while the run learnt. Train with --health")
+        return recorded
+
+    @cached_property
+    def text(self) -> str:
+        """What to draw the figures of a text for."""
+        if self.given:
+            return self.given
+        try:
+            items = self.trained.splits.dev.items
+        except NoFigureError:
+            items = (self.run.load_samples() or "").split("\n")
+        texts = [item.strip("\n") for item in items] if self.ends else items[0].split("\n")
+        # not so short that there is nothing to see, nor longer than a line
+        good = (text for text in texts if 5 <= len(text) <= _LINE)
+        text = next(good, "") or max(texts, key=len, default="")[:_LINE]
+        if not text:
+            raise NoFigureError("it needs a text. Give one: --text TEXT")
+        return text
+
+    def context_of(self, text: str) -> IntArray:
+        """Return the ids that the model sees after a text, (1, T)."""
+        ids = np.concatenate([np.full(max(self.model.context, 1), BOUNDARY), self.vocabulary.encode(text)])
+        if self.model.reads == "sequences":
+            ids = ids[self.model.context - 1 :]
+        return ids[len(ids) - min(self.model.context, len(ids)) :][None]
+
+    def probabilities(self, x_BT: IntArray) -> FloatArray:
+        """Return what the model expects after each row, (B, V)."""
+        logits = np.asarray(self.model.next_logits(x_BT), np.float64)
+        with np.errstate(invalid="ignore"):
+            p = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        shares: FloatArray = p / p.sum(axis=-1, keepdims=True)
+        if not np.isfinite(shares).all():
+            raise NoFigureError("it needs probabilities; after this text the model has none (it was never seen)")
+        return shares
+
+    def _built(self) -> NeuralModel:
+        if self.config.train is None:
+            raise NoFigureError(f"it needs a network; this run's {self.config.model} model counts")
+        self._check_weights()
+        network: Any = Run.open(self.run).model
+        load_weights(self.run, network)
+        built: NeuralModel = network
+        return built
+
+    def _check_weights(self) -> None:
+        if not self.run.has_weights:
+            raise NoFigureError("it needs weights; the run's training stopped before there were any to keep")

@@ -1,0 +1,132 @@
+"""A tokenizer as a model's vocabulary: its tokens, and the boundary before and after an item."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from backlight.core import BOUNDARY, EncodedItems, IntArray, VocabularyError
+from backlight.text.items import Items
+from backlight.text.tokenizers.bpe import BPETokenizer
+from backlight.text.tokenizers.splitting import utf8_of
+from backlight.text.vocabulary import BOUNDARY_MARKS
+
+END_OF_TEXT: Final = "<|endoftext|>"
+BLOCK: Final = 1 << 16
+"""Items that are encoded at a time."""
+
+
+@dataclass(frozen=True)
+class TokenVocabulary:
+    """The tokens that a model knows.
+
+    Models of this package have the boundary as id 0. If the tokenizer has a token `<|endoftext|>`, that is the
+    boundary; otherwise the boundary is one id more. The tokens before it move up by one: of GPT-2's 50,257
+    tokens, t is id t + 1 here, and `<|endoftext|>`, its last, is 0.
+
+    Attributes:
+        tokenizer: what makes the tokens.
+    """
+
+    tokenizer: BPETokenizer
+
+    @cached_property
+    def _boundary(self) -> int:
+        """The token that is the boundary; one that does not exist, beyond all others, if there is none."""
+        return self.tokenizer.special_tokens.get(END_OF_TEXT, self.tokenizer.size)
+
+    @property
+    def size(self) -> int:
+        """V: the tokens, and the boundary if it is none of them."""
+        return self.tokenizer.size + (self._boundary == self.tokenizer.size)
+
+    def encode(self, text: str) -> IntArray:
+        """Return the ids of a text, without boundaries. Shape: (tokens,) int64.
+
+        Raises:
+            VocabularyError: the name of a special token in the text, or half of a surrogate pair.
+        """
+        return self.encode_items([text]).ids.astype(np.int64)
+
+    def encode_items(self, items: Sequence[str], *, ends: bool = True) -> EncodedItems:
+        """Encode many items at once.
+
+        Args:
+            items: the texts.
+            ends: whether each item's end is a target; False for a stream of text.
+
+        Raises:
+            VocabularyError: the name of a special token in an item, or half of a surrogate pair.
+        """
+        given = Items.of(items)
+        dtype = np.min_scalar_type(self.size - 1)
+        parts, starts = [np.zeros(0, dtype)], [np.zeros(1, np.int64)]
+        for first in range(0, len(given), BLOCK):
+            texts = list(utf8_of(given[first : first + BLOCK]))
+            self._refuse_special(texts, first)
+            ids, id_ends = self.tokenizer.encoding.encode(texts)
+            starts.append(id_ends + starts[-1][-1])
+            parts.append((ids + (ids < self._boundary)).astype(dtype))
+        return EncodedItems(np.concatenate(parts), np.concatenate(starts), ends)
+
+    def _refuse_special(self, texts: list[bytes], first: int) -> None:
+        for name in self.tokenizer.special_tokens:
+            raw = name.encode()
+            for i, text in enumerate(texts):
+                if raw in text:
+                    raise VocabularyError(
+                        f"a text has no special tokens in it; got {name!r} in item {first + i + 1}. Take it out, or use"
+                        " a tokenizer without it."
+                    )
+
+    def decode(self, ids: Iterable[int] | IntArray) -> str:
+        """Return the text of `ids`; boundaries leave no trace, and bytes that are no UTF-8 become U+FFFD.
+
+        Args:
+            ids: (any length,) ids in 0..V-1.
+
+        Raises:
+            VocabularyError: ids that are no whole numbers, or outside 0..V-1.
+        """
+        given = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
+        if not given.size:
+            return ""
+        if given.dtype.kind not in "iu":
+            raise VocabularyError(f"ids are whole numbers; got {given.dtype}. Convert them with .astype(int).")
+        self._check_range(given)
+        kept = given[given != BOUNDARY].astype(np.int64)
+        return self.tokenizer.decode(kept - (kept <= self._boundary))
+
+    def label(self, token: int) -> str:
+        """Return a visible form of one id, for axes and tables; that of the boundary is `<boundary>`.
+
+        Raises:
+            VocabularyError: an id outside 0..V-1.
+        """
+        self._check_range(np.asarray(token))
+        if token == BOUNDARY:
+            return BOUNDARY_MARKS[-1]
+        return self.tokenizer.label(int(token) - (token <= self._boundary))
+
+    def _check_range(self, ids: IntArray) -> None:
+        if ids.min() < 0 or ids.max() >= self.size:
+            wrong = ids.min() if ids.min() < 0 else ids.max()
+            raise VocabularyError(
+                f"ids of this vocabulary are 0..{self.size - 1}; got {wrong}. Do the ids come from another vocabulary?"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of the tokenizer's `tokenizer.json`."""
+        return self.tokenizer.to_json()
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "TokenVocabulary":
+        """Return the vocabulary of the tokenizer that `values` describe.
+
+        Raises:
+            DataError: it has a part that this tokenizer does not have.
+            VocabularyError: a token cannot be built, or a byte is missing.
+        """
+        return cls(BPETokenizer.from_json(values))
