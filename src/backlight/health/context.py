@@ -19,6 +19,7 @@ from backlight.watch.records import (
     Measurements,
     ParameterFacts,
     ParameterRecord,
+    Probe,
     StepRecord,
 )
 
@@ -106,8 +107,18 @@ class Context:
 
     @property
     def loss_kind(self) -> str | None:
-        """What the loss is; None if its graph was not seen."""
-        return None if self.seen.loss is None else self.seen.loss.kind
+        """What the loss is; "other" if it is that and more, None if its graph was not seen."""
+        loss = self.seen.loss
+        return None if loss is None else loss.kind if loss.pure else "other"
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """Names of the ops from the loss down to the model's output; empty if the graph was not seen."""
+        return () if self.seen.loss is None else self.seen.loss.chain
+
+    def probe(self, name: str) -> Probe | None:
+        """Return an experiment on the network's first input; None if it was not made."""
+        return next((one for one in self.seen.probes if one.name == name and not one.where), None)
 
     def finding(self, text: FindingText, **found: Any) -> Finding:
         """Return a finding in the words of the network's framework; for the arguments see `FindingText.found`."""
@@ -194,6 +205,11 @@ def _without_false_logits(seen: Measurements) -> Measurements:
     if not _PRODUCTS & set(between):
         return seen
     return replace(seen, steps=tuple(replace(record, logits=None) for record in seen.steps))
+
+
+def is_changed(probe: Probe) -> bool:
+    """Return whether an output changed by more than rounding."""
+    return probe.changed > limit("same output") * max(probe.scale, 1e-12)
 
 
 def finite(values: Iterable[float | None]) -> list[float]:

@@ -180,10 +180,47 @@ _TABLE = (
         source="the loss of a network that learnt the labels' frequencies and nothing else; measured (docs/faults.md)",
     ),
     Threshold(
+        name="plateau above guess", value=0.25, unit="of the guess",
+        source="a choice; only where simple models find nothing in the inputs either",
+    ),
+    Threshold(
+        name="targets told from inputs", value=5, unit="standard errors",
+        source="of unrelated targets one in ten million reaches it",
+    ),
+    Threshold(
+        name="targets not told from inputs", value=3, unit="standard errors",
+        source="unrelated targets stay below it in 99.9% of cases",
+    ),
+    Threshold(
         name="shared examples", value=0.01, unit="of the held-out ones",
         source="Barz & Denzler 2020, arXiv:1902.00423, found 3.3% in CIFAR-10 and thought it worth a new test set",
     ),
     Threshold(name="many shared examples", value=0.1, unit="of the held-out ones", source="a choice, for the severity"),
+    Threshold(
+        name="targets that are ids read", value=0.99, unit="of the targets",
+        source="all of them; the rest is room for texts with a few marks put in",
+    ),
+    Threshold(
+        name="targets that are the next ids", value=0.5, unit="of the targets",
+        source="a choice: texts of one repeated id fit every shift; language models are far above it",
+    ),
+    Threshold(
+        name="loss of a copy", value=0.02, unit="of the guess",
+        source="a choice: texts that are predicted, not copied, keep some surprise",
+    ),
+    Threshold(
+        name="targets at padding", value=0.2, unit="of the targets",
+        source="a choice: a fifth of the loss and of its gradient",
+    ),
+    # -- the output
+    Threshold(
+        name="targets beyond the output", value=0.05, unit="of the targets",
+        source="a choice: more than a few outliers",
+    ),
+    Threshold(
+        name="logits near their bound", value=0.9, unit="of a bound of 1",
+        source="a choice: logits that are not bounded pass 1 when they come near it",
+    ),
     # -- structure
     Threshold(
         name="examples for batch norm", value=8, unit="examples",
@@ -195,6 +232,10 @@ _TABLE = (
     Threshold(
         name="same output", value=1e-3, unit="of the output's rms",
         source="float32 in another order of sums differs by 1e-6; the rest is room for half precision",
+    ),
+    Threshold(
+        name="chance of memory", value=0.1, unit="of the change after another batch",
+        source="a choice: what is random changes as much the second time as after another batch",
     ),
     # -- what was not seen in training
     Threshold(

@@ -58,6 +58,8 @@ class BatchView:
         args, kwargs: what the network is called with.
         x: the first input, (B, ...); None if no experiment can be made on it.
         y: the targets; None if they are not an array.
+        others: further inputs that belong to the examples, by name.
+        run_with: returns the network's output for another array in place of one of those.
     """
 
     run: Callable[[Array | None], Any]
@@ -66,6 +68,8 @@ class BatchView:
     kwargs: Mapping[str, Any]
     x: Array | None
     y: Array | None
+    others: Mapping[str, Array] = field(default_factory=dict)
+    run_with: Callable[[str, Array], Any] | None = None
 
 
 class Optimisers(Protocol):

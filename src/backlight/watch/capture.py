@@ -192,6 +192,8 @@ class Capture:
         self._latest = tensor
         if not self.structure_known:
             self._note_sources(call, args)
+            if layer is not None and not layer.reads_shape:
+                layer.reads_shape = tuple(getattr(first, "shape", ()))
         size = numel(tensor)
         large = size >= LARGE or self._held + size > MOST_HELD
         self._shapes = self._shapes or call.kind.role == "shape"

@@ -87,6 +87,7 @@ class Layers:
             fan_in=known.fan_in if known else None,
             fan_out=known.fan_out if known else None,
             reads=layer.reads,
+            reads_shape=layer.reads_shape,
             settings=known.settings if known else dict(layer.settings),
         )
 

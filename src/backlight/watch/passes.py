@@ -24,9 +24,9 @@ class Passes:
     Attributes:
         inputs: by the number of a forward pass, what the network was given.
         backward: how many backward passes there were.
+        detached: see `StepRecord`.
         loss: how the loss is made of the output, by the first graph that was read; None before.
         reached: ids of the parameters that it depends on; None likewise.
-        has_graph: whether a gradient can come to anything that the network returned; None if it returned nothing.
     """
 
     def __init__(self, adapter: Adapter) -> None:
@@ -43,8 +43,8 @@ class Passes:
         self.backward = 0
         self._outputs: list[Any] = []
         self._gradients: dict[int, Any] = {}
+        self.detached: bool | None = None
         self._graph: LossGraph | None = None
-        self.has_graph: bool | None = None
 
     def forget_loss(self) -> None:
         """Read the next loss anew: the network has changed."""
@@ -55,9 +55,10 @@ class Passes:
         adapter = self._adapter
         is_first = True
         for tensor in adapter.tensors_in(result):
+            if adapter.why_not_measured(tensor) is None:
+                self.detached = self.detached is not False and not adapter.awaits_gradient(tensor)
             if not tensor.shape or adapter.why_not_measured(tensor) is not None:
                 continue  # a single number is a loss, not what it is made of
-            self.has_graph = bool(self.has_graph) or adapter.awaits_gradient(tensor)
             if adapter.awaits_gradient(tensor):
                 # the hook must not hold the tensor: the two would keep each other, and the whole graph, alive
                 adapter.hook_gradient(tensor, partial(hook, len(self._outputs), is_first))
@@ -95,16 +96,19 @@ class Passes:
         found = next((call for call in reversed(calls) if output is not None and call.tensor is output), None)
         return output, None if found is None else found.gradient
 
-    def about(self, output: Any, gradient: Any, layers: LayersMeasured, scale: float | None) -> OutputMeasured | None:
-        """Return what the output and its gradient, divided by `scale`, say about the targets."""
+    def about(
+        self, output: Any, gradient: Any, layers: LayersMeasured, inputs: Inputs, scale: float | None
+    ) -> OutputMeasured | None:
+        """Return what the output and its gradient, divided by `scale`, say about the targets of these inputs."""
         if output is None:
             return None
         if gradient is not None and scale:
             gradient = gradient / scale
         targets = None if self._graph is None else self._graph.targets()
         return output_measured(
-            self._adapter, output, gradient, layers.output_at, loss=self.loss, axis=self._class_axis, targets=targets
-        )
+            self._adapter, output, gradient, layers.output_at, loss=self.loss, axis=self._class_axis, targets=targets,
+            inputs=[one for _, one in inputs],
+        )  # fmt: skip
 
     def share(self, output: Any, gradient: Any, scale: float | None) -> float | None:
         """Return what the loss of one of several backward passes is multiplied by; None if that is not known."""

@@ -15,8 +15,9 @@ from backlight.watch.capture import Capture
 from backlight.watch.layers import Layers
 from backlight.watch.nonfinite import first_nonfinite, locate
 from backlight.watch.parameters import Parameters
-from backlight.watch.passes import Passes, input_makers, measurable, named_inputs
+from backlight.watch.passes import Inputs, Passes, input_makers, measurable, named_inputs
 from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, NonFinite, NotMeasured, SplitFacts
+from backlight.watch.relation import MOST_FEATURES, Examples
 from backlight.watch.schedule import (
     EVERY,
     MAPS_EVERY,
@@ -28,7 +29,7 @@ from backlight.watch.schedule import (
     is_recorded,
     recorded_before,
 )
-from backlight.watch.step import RecordedStep, StepMeasurer
+from backlight.watch.step import OutputMeasured, RecordedStep, StepMeasurer
 from backlight.watch.stream import SCHEMA, End, Start, Stream, StreamWriter
 from backlight.watch.structure import Structure
 
@@ -83,6 +84,7 @@ class Watcher:
         self._losses = LossSeries()
         self._evaluations: list[EvaluationPoint] = []
         self._split: SplitFacts | None = None
+        self._examples = Examples()
         self._first_nonfinite: NonFinite | None = None
         self._loss_nonfinite: NonFinite | None = None
         self._not_measured = {one.what: one for one in self._parameters.not_measured}
@@ -429,17 +431,18 @@ class Watcher:
             "lr": self._rates,
             "batch_size": next((one.shape[0] for _, one in inputs if one.shape), None),
             "left_over_norm": self._left_over,
+            "detached": passes.detached,
             "forward_passes": len({call.number for call in calls}) if calls else len(passes.inputs),
             "backward_passes": max([passes.backward, *[call.arrivals for call in calls]]),
             "optimiser_steps": self._optimisers.steps if self._optimisers.found else None,
             "scale": self._scale,
             "backward_norm": self._guided[0],
             "step_norm": self._guided[1],
-            "has_graph": passes.has_graph,
             "pass_share": passes.share(output, gradient, self._scale),
         }
         made = input_makers(adapter, inputs, floats, layers)
-        about = passes.about(output, gradient, layers, self._scale)
+        about = passes.about(output, gradient, layers, inputs, self._scale)
+        self._take_examples(inputs, about)
         return RecordedStep(self.taken, layers=layers, parameters=measured, inputs=made, output=about, facts=facts)
 
     def _leave_out(self, names: list[str]) -> None:
@@ -450,6 +453,17 @@ class Watcher:
             self._note(name, "the network was called with another tensor in its place, as functional_call does")
         self._parameters.leave_out(names)
         self._optimisers.set_parameters(self._parameters.tensors)
+
+    def _take_examples(self, inputs: Inputs, about: OutputMeasured | None) -> None:
+        """Keep inputs and targets of the first recorded steps."""
+        targets = None if about is None or self._examples.is_full or not inputs else about.asked()
+        x = inputs[0][1] if inputs else None
+        if targets is None or x is None or not x.shape or x.shape[0] != len(targets):
+            return
+        step = max(1, -(-math.prod(x.shape[1:]) // MOST_FEATURES))
+        some = self.adapter.features(x, step)
+        if some.shape[:1] == targets.shape[:1]:
+            self._examples.add(some, targets)
 
     # -- beside the steps ----------------------------------------------------------------------------------------------
 
@@ -474,6 +488,7 @@ class Watcher:
             losses=self._losses.points(),
             evaluations=tuple(self._evaluations),
             split=self._split,
+            relation=self._examples.relation(),
             first_nonfinite=self._first_nonfinite or self._loss_nonfinite,
             not_measured=tuple(self._not_measured.values()),
         )

@@ -21,6 +21,8 @@ from backlight.watch.records import (
     NonFinite,
     NotMeasured,
     Probe,
+    Relation,
+    Reshape,
     SplitFacts,
 )
 
@@ -76,8 +78,54 @@ def _dropout(p: float) -> Measurements:
     return make.with_facts(seen, "act1", role="dropout", kind="Dropout", bounded=False, settings={"p": p})
 
 
-def _probe(name: str) -> Seen:
-    return lambda changed: replace(well(), probes=(Probe(name=name, changed=changed, scale=1.0),))  # type: ignore[arg-type]
+def _probe(name: str, where: str = "", **details: float) -> Seen:
+    def seen(changed: float) -> Measurements:
+        probe = Probe(name=name, changed=changed, scale=1.0, details=details, where=where)  # type: ignore[arg-type]
+        return replace(well(), probes=(probe,))
+
+    return seen
+
+
+def _probes(**changed: float) -> Measurements:
+    probes = (Probe(name=name, changed=one, scale=1.0) for name, one in changed.items())  # type: ignore[arg-type]
+    return replace(well(), probes=tuple(probes))
+
+
+def _loss() -> LossFacts:
+    found = well().loss
+    assert found is not None
+    return found
+
+
+def _chain(chain: tuple[str, ...], seen: Callable[[], Measurements] = well, **facts: object) -> Measurements:
+    """Let the loss be made of the output by these ops, and nothing be known of classes."""
+    loss = replace(_loss(), chain=chain, **facts)  # type: ignore[arg-type]
+    return make.with_records(replace(seen(), loss=loss), logits=None)
+
+
+def _attends(seen: Measurements) -> Measurements:
+    return replace(seen, loss=replace(_loss(), ops={"addmm": 3, "softmax": 1}))
+
+
+def _time_first() -> Measurements:
+    """A recurrent layer that takes the batch of 32 for time."""
+    seen = make.with_facts(
+        well(), "act1", role="recurrent", kind="LSTM", reads_shape=(32, 8, 4), settings={"batch_first": False}
+    )
+    return replace(seen, loss=replace(_loss(), output_shape=(32, V)))
+
+
+def _regression_at(loss: float) -> Measurements:
+    """Targets of variance 1, and a loss that stays at this."""
+    losses = tuple(LossPoint(step=step, loss=loss) for step in range(make.STEPS))
+    seen = make.with_records(_unrelated(), logits=None, loss=loss, target_mean=0.0, target_std=1.0)
+    return replace(seen, loss=LossFacts(kind="mse", reduction="mean"), losses=losses, evaluations=())
+
+
+def _negative_fall() -> Measurements:
+    losses = tuple(LossPoint(step=step, loss=make.fall(step, start=1.0, end=-2.0)) for step in range(make.STEPS))
+    seen = make.with_records(well(), lambda r: {"logits": None, "loss": make.fall(r.step, start=1.0, end=-2.0)})
+    return replace(seen, losses=losses, evaluations=())
 
 
 def _regression(size: float) -> Measurements:
@@ -160,6 +208,30 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
      lambda x: replace(make.with_parameter(make.with_records(well(), logits=None), update_to_data=0.02), loss=None,
                        losses=tuple(replace(one, loss=2.0 if one.step < 20 else 2.0 * x) for one in well().losses)),
      9, 11),
+    ("input-ignored", "same output", _probe("input", where="1"), 1.1e-3, 0.9e-3),
+    ("reads-padding", "same output", _probe("padding"), 0.9e-3, 1.1e-3),
+    ("state-carried-over", "same output", _probe("history", repeat=0.0), 0.9e-3, 1.1e-3),
+    ("state-carried-over", "chance of memory", lambda x: _probe("history", repeat=x)(1.0), 0.11, 0.09),
+    ("mask-inverted", "same output", lambda x: _probes(content=x, input=0.5), 1.1e-3, 0.9e-3),
+    ("no-positions", "same output", lambda x: _attends(_probes(order=x, input=0.5)), 1.1e-3, 0.9e-3),
+    ("padding-counted", "targets at padding", lambda x: make.with_logits(well(), padded=x), 0.19, 0.21),
+    ("output-range", "targets beyond the output",
+     lambda x: make.with_records(_chain(("mean", "pow", "sub", "relu"), kind="mse"), beyond=x), 0.04, 0.06),
+    ("logits-bounded", "logits near their bound",
+     lambda x: make.with_logits(well(), values=replace(spread(0.5), low=-x, high=x)), 0.89, 0.91),
+    ("labels-shifted", "targets that are ids read",
+     lambda x: make.with_logits(well(), shifts=(0.1, 0.1, x)), 0.98, 1.0),
+    ("labels-shifted", "targets that are the next ids",
+     lambda x: make.with_logits(well(), shifts=(0.1, x, 1.0)), 0.51, 0.49),
+    ("labels-shifted", "loss of a copy",
+     lambda x: make.with_logits(make.with_losses(well(), start=2.3, end=x * math.log(V)), shifts=(1.0, 0.1, 0.1)),
+     0.04, 0.001),
+    ("labels-unrelated", "targets told from inputs",
+     lambda x: replace(_unrelated(), relation=Relation(examples=500, beyond_chance=x)), 5.1, 4.9),
+    ("labels-unrelated", "targets not told from inputs",
+     lambda x: replace(_regression_at(1.1), relation=Relation(examples=500, beyond_chance=x)), 3.1, 2.9),
+    ("labels-unrelated", "plateau above guess",
+     lambda x: replace(_regression_at(1 + x), relation=Relation(examples=500, beyond_chance=0.0)), 0.26, 0.24),
     ("adam-epsilon", "faint gradients",
      lambda x: make.with_parameter(make.with_optimiser(well(), eps=1e-16), faint=x), 0.009, 0.011),
 ]  # fmt: skip
@@ -261,6 +333,21 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
         make.with_records(well(), logits=None), loss=LossFacts(kind="cross_entropy", reduction="sum"))),
     ("softmax-twice", _twice_outside),
     ("softmax-twice", _twice_inside),
+    ("sigmoid-twice", lambda: _chain(
+        ("binary_cross_entropy_with_logits", "sigmoid", "addmm"), kind="binary_cross_entropy", pure=False)),
+    ("loss-of-probabilities", lambda: _chain(("nll_loss", "softmax", "addmm"), kind="other")),
+    ("loss-of-probabilities", lambda: _chain(("nll_loss", "addmm"), kind="other")),
+    ("loss-of-probabilities", lambda: _chain(
+        ("div", "sum", "sub", "mul", "softmax", "addmm"), _negative, kind="other")),
+    ("targets-outside-range", lambda: _chain(
+        ("binary_cross_entropy_with_logits", "addmm"), _negative, kind="binary_cross_entropy")),
+    ("softmax-axis", lambda: replace(well(), loss=replace(_loss(), softmax_axis=0, output_shape=(32, V)))),
+    ("axes-exchanged", lambda: replace(
+        well(), loss=replace(_loss(), exchanges=(Reshape(before=(32, 12, 32), after=(32, 4, 12, 8)),)))),
+    ("batch-first", _time_first),
+    ("no-graph", lambda: make.with_records(well(), detached=True)),
+    ("labels-shifted", lambda: replace(
+        make.with_logits(well(), shifts=(1.0, 0.1, 0.1)), probes=(Probe(name="own", changed=0.5, scale=1.0),))),
     ("single-output", _scalar),
     ("loss-broadcast", _broadcast),
     ("labels-constant", lambda: make.with_logits(well(), targets=(0, 0, 32, 0, 0, 0, 0, 0, 0, 0))),
@@ -286,8 +373,7 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
         well(), parameters=tuple(replace(one, requires_grad=False) for one in well().parameters))),
     ("evaluation-mode", lambda: _evaluation_mode_from(100)),
     ("no-step", lambda: _all(make.stuck(_of_another()), moved=False)),
-    ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False, gradient=None), has_graph=True)),
-    ("not-reached-by-gradient", lambda: make.with_records(_all(well(), gradient=None, moved=False), has_graph=False)),
+    ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False, gradient=None), detached=False)),
     ("not-in-optimiser", lambda: make.with_parameter_facts(well(), "fc1.weight", in_optimiser=False, replaced=20)),
     ("never-called", lambda: make.with_records(
         _all(well(), gradient=None, moved=False), layers=(), forward_passes=0)),
@@ -400,6 +486,32 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
         make.with_records(well(), logits=None, loss=-5.0), loss=LossFacts(kind="other"),
         losses=tuple(LossPoint(step=s, loss=-5.0) for s in range(200)),
     ),
+    "a padding mask, where nothing can be changed": lambda: _probes(content=math.nan, input=0.5),
+    "a network that ignores what it reads in whatever order": lambda: make.with_losses(
+        _attends(_probes(order=0.5, input=0.5)), start=2.3, end=1.0
+    ),
+    "targets that are the ids read, of a network that cannot see these": lambda: replace(
+        make.with_logits(well(), shifts=(1.0, 0.1, 0.1)), probes=(Probe(name="own", changed=0.0, scale=1.0),)
+    ),
+    "targets that are the ids read, of a network that sees all others too": lambda: replace(
+        make.with_logits(well(), shifts=(1.0, 0.1, 0.1)),
+        probes=(Probe(name="own", changed=0.5, scale=1.0, details={"earlier": 0.3}),),
+    ),
+    "a recurrent layer that is given time first": lambda: replace(
+        _time_first(), loss=replace(_loss(), output_shape=(8, V))
+    ),
+    "one step whose output has no graph": lambda: _at_first(
+        make.with_records(well(), detached=True), make.with_records(well(), detached=False)
+    ),
+    "a softmax over as many examples as there are classes": lambda: replace(
+        well(), loss=replace(_loss(), softmax_axis=0, output_shape=(32, 32))
+    ),
+    "a divergence of log-probabilities": lambda: _chain(("div", "sum", "sub", "mul", "log_softmax", "addmm")),
+    "a loss of several terms that falls below 0": lambda: replace(_negative_fall(), loss=replace(_loss(), pure=False)),
+    "a last layer of zeros that makes the output 0": lambda: replace(
+        make.with_parameter(well(), "out.weight", identical_units=True, data=spread(0.0)),
+        probes=(Probe(name="input", changed=0.0, scale=0.0),),
+    ),
     "duplicates by chance": lambda: replace(well(), split=SplitFacts(train=8000, dev=1000, shared=3)),
     "a held-out loss that wavers": lambda: _overfit(1.02),
     "a few inactive units": lambda: make.with_layer(well(), "act2", dead=0.1, dead_now=0.3),
@@ -449,9 +561,9 @@ def _cut(seen: Measurements, records: int) -> Measurements:
     return replace(seen, steps=seen.steps[:records])
 
 
-def _at_first(seen: Measurements) -> Measurements:
+def _at_first(seen: Measurements, later: Measurements | None = None) -> Measurements:
     """Let only the first record be changed."""
-    return replace(seen, steps=(seen.steps[0], *well().steps[1:]))
+    return replace(seen, steps=(seen.steps[0], *(later or well()).steps[1:]))
 
 
 def _slow(start: float, end: float) -> Measurements:

@@ -11,17 +11,21 @@ from typing import Final
 
 from backlight.health.check import Check, checks_in
 from backlight.health.checks import (
+    axes,
     behaviour,
     clipping,
     data,
     finite,
     generalisation,
     gradients,
+    labels,
     loop,
     loss,
     modes,
     optimiser,
+    output,
     parameters,
+    places,
     rate,
     schedule,
     start,
@@ -31,7 +35,8 @@ from backlight.health.checks import (
 from backlight.health.findings import FindingText
 
 _MODULES: Final = (
-    finite, loss, behaviour, loop, modes, parameters, clipping, schedule, data, start, units, gradients, optimiser,
+    finite, loss, output, axes, labels, places, behaviour, loop, modes, parameters, clipping, schedule, data, start,
+    units, gradients, optimiser,
     rate, structure, generalisation,
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from backlight.health.check import check
 from backlight.health.context import Context, finite
 from backlight.health.findings import Advice, Evidence, Finding, FindingText
 from backlight.health.thresholds import limit
+from backlight.watch.records import StepRecord
 
 INPUT_SCALE = FindingText(
     id="input-scale",
@@ -119,7 +120,7 @@ def target_scale(context: Context) -> list[Finding] | None:
     known = [(r, r.target_mean, r.target_std) for r in context.records if r.target_std is not None]
     if not known:
         return None
-    sizes = finite(math.hypot(mean or 0.0, std or 0.0) for _, mean, std in known)
+    sizes = finite(math.hypot((mean or 0.0) - _level(r), std or 0.0) for r, mean, std in known)
     usual = float(np.median(sizes)) if sizes else 0.0
     if context.learns or not usual > limit("target size"):
         return []
@@ -137,3 +138,8 @@ def target_scale(context: Context) -> list[Finding] | None:
             ),
         )
     ]
+
+
+def _level(record: StepRecord) -> float:
+    """Return what the outputs are on average: a last bias may know the targets' mean from the start."""
+    return 0.0 if record.output is None or not math.isfinite(record.output.mean) else record.output.mean

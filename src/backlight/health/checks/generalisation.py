@@ -4,7 +4,7 @@ import math
 
 from backlight.health.check import check
 from backlight.health.context import Context
-from backlight.health.findings import Advice, Evidence, Finding, FindingText, percent
+from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText, percent
 from backlight.health.thresholds import limit
 
 DUPLICATES = FindingText(
@@ -131,10 +131,18 @@ LABELS_UNRELATED = FindingText(
 def labels_unrelated(context: Context) -> list[Finding] | None:
     """A network that learns how often each label occurs, and nothing from its inputs, though its steps are in order."""
     progress = context.progress
-    if progress is None or not progress.guess or context.labels is None or context.way is None:
+    if progress is None or not progress.guess or context.way is None:
+        return None
+    relation = context.seen.relation
+    if relation is not None and relation.beyond_chance > limit("targets told from inputs"):
+        return []  # the labels are in order: it is the network that does not see it
+    unrelated = relation is not None and relation.beyond_chance < limit("targets not told from inputs")
+    if context.labels is None and not unrelated:
         return None
     held_out = min((one.dev for one in context.seen.evaluations), default=progress.guess)
     lowest, highest = (1 + sign * limit("plateau at guess") for sign in (-1, 1))
+    if unrelated:  # examples are learnt by heart, and others forgotten: the loss may stand above guessing
+        highest = 1 + limit("plateau above guess")
     at_guess = lowest < held_out / progress.guess and lowest < progress.late / progress.guess < highest
     enough = progress.steps >= limit("steps for a last resort") and context.way > limit("way to go")
     if context.still_falls or not (enough and at_guess):
@@ -170,6 +178,18 @@ NOT_LEARNING = FindingText(
     The loss is no better than guessing, has stopped falling, and no check found the cause. Try to learn two examples by
     heart: a network that cannot do that has a bug in the model or the loop.
     """,
+    cases={
+        "told": Case(
+            because="A linear model or the nearest neighbour predicts these targets from these inputs: the data is in "
+            "order, and something in the network, the loss or the loop keeps it from being learnt.",
+            try_this=(
+                (
+                    "Call backlight.health.examine(model, x, y): it tries what the output depends on, which shows "
+                    "masks, axes and positions that are wrong."
+                ),
+            ),
+        )
+    },
 )
 
 
@@ -179,21 +199,33 @@ def not_learning(context: Context) -> list[Finding] | None:
     progress = context.progress
     if not context.trained or progress is None or progress.steps < limit("steps for a last resort"):
         return None
-    if context.loss_kind == "other":
+    if context.loss_kind == "other" and context.labels is None:
         return None  # a custom loss, such as a reward or an adversary's, may stay where it is
     if progress.learns:
         return []
     if context.still_falls or (context.way is not None and 0 < context.way < limit("way to go")):
         return []
     guess = () if progress.guess is None else (Evidence(what="loss of guessing", value=progress.guess),)
+    relation = context.seen.relation
+    is_told = relation is not None and relation.beyond_chance > limit("targets told from inputs")
     return [
         context.finding(
             NOT_LEARNING,
             severity="serious",
+            cases=("told",) if is_told else (),
             evidence=(
                 Evidence(what="loss at first", value=progress.start),
                 Evidence(what=f"loss after {progress.steps:,} steps", value=progress.late),
                 *guess,
+                *(
+                    Evidence(
+                        what="a linear model or the nearest neighbour, above guessing",
+                        value=one.beyond_chance,
+                        unit="standard errors",
+                    )
+                    for one in (relation,)
+                    if one is not None and is_told
+                ),
             ),
         )
     ]

@@ -38,7 +38,7 @@ NO_STEP = FindingText(
             try_this=("loss.backward() before optimizer.step(), in every step.",),
         ),
     },
-    explained_by=frozenset({"single-output", "gradients-are-zero", "not-reached-by-gradient", "never-called"}),
+    explained_by=frozenset({"single-output", "no-graph", "gradients-are-zero", "never-called"}),
 )
 
 
@@ -55,7 +55,7 @@ def no_step(context: Context) -> list[Finding] | None:
     if not (still or (never_called and not any(moves))):
         return []
     pulled = any(one.gradient is not None for r in records for one in r.parameters)
-    if not pulled and not any(r.has_graph for r in records):
+    if not pulled and not any(r.detached is False for r in records):
         return None  # nothing comes to these parameters, whoever steps them
     rates = [rate for r in records for rate in r.lr]
     foreign = 0 if context.seen.optimiser is None else context.seen.optimiser.foreign

@@ -6,7 +6,7 @@ from backlight.health.check import check
 from backlight.health.context import Context
 from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText, several
 from backlight.health.thresholds import limit
-from backlight.watch.records import ParameterFacts, StepRecord
+from backlight.watch.records import ParameterFacts
 
 NOT_REACHED = FindingText(
     id="not-reached-by-gradient",
@@ -25,19 +25,6 @@ NOT_REACHED = FindingText(
     Parameters of layers that run, and that the loss does not depend on by the graph: a `.detach()`, `.data`, `.item()`,
     or a `no_grad()` is in between.
     """,
-    cases={
-        "output": Case(
-            title="What the network returns has no graph: no gradient reaches any of its parameters.",
-            because="The network was run with gradients on, and its output does not depend on a parameter by the "
-            "graph. A loss of it cannot teach it anything, even if requires_grad is set on the loss.",
-            try_this=(
-                (
-                    "In forward(), and in what it returns: no .data, .detach(), .numpy(), .item(), argmax or "
-                    "torch.tensor(...) made of a tensor; and no torch.no_grad() around it."
-                ),
-            ),
-        ),
-    },
 )
 
 UNUSED = FindingText(
@@ -57,9 +44,6 @@ UNUSED = FindingText(
 def not_reached(context: Context) -> list[Finding] | None:
     """Parameters whose layers work, and that the loss does not depend on by the graph."""
     facts = [one for one in context.seen.parameters if one.requires_grad and 0 not in one.shape]
-    without = [r for r in context.records if r.has_graph is False]
-    if facts and without and not any(r.has_graph for r in context.records) and not _pulled(context):
-        return [_without_graph(context, facts, without)]
     if not any(one.reached is not None or context.histories[one.name] for one in facts):
         return None
     cut = [one for one in facts if _unreached(context, one)]
@@ -228,24 +212,6 @@ def _left_alone(context: Context, facts: ParameterFacts) -> bool:
     moves = [one.moved for one in pulled if one.moved is not None]
     others = [one.moved for name, past in context.histories.items() if name != facts.name for one in past]
     return len(moves) >= limit("records for a verdict") and not any(moves) and any(others)
-
-
-def _pulled(context: Context) -> bool:
-    """Return whether a gradient came to any parameter."""
-    return any(one.gradient is not None for history in context.histories.values() for one in history)
-
-
-def _without_graph(context: Context, facts: list[ParameterFacts], records: list[StepRecord]) -> Finding:
-    return context.finding(
-        NOT_REACHED,
-        severity="fatal",
-        cases=("output",),
-        evidence=(
-            Evidence(what="recorded steps in which the output had a graph", value=0, expected=f"{len(records)}"),
-            Evidence(what="parameters without a gradient", value=len(facts)),
-        ),
-        values={"parameters": several(len(facts), "parameter"), "first": facts[0].name},
-    )
 
 
 def _unreached(context: Context, facts: ParameterFacts) -> bool:

@@ -48,7 +48,7 @@ def learning_rate_too_high(context: Context) -> list[Finding] | None:
     if not ratios and not diverged:
         return None
     # the first step from weights of 0 is as long as what it leads to, and no fault
-    often = sorted(ratios)[-2] if len(ratios) > 1 else math.inf
+    often = sorted(ratios)[-2] if len(ratios) > 1 else 0.0
     aimless = progress.learns_little and context.loss_kind != "other" and often > limit("update too large")
     if not diverged and not aimless:
         return []

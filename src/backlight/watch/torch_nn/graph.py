@@ -1,18 +1,18 @@
 """PyTorch's graph, as the watching mechanism asks for it."""
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import torch
 
-from backlight.watch.graph import Graph
+from backlight.watch.graph import NO_LOGARITHMS, PRODUCTS, Graph
+from backlight.watch.views import reshaped
 
 _TAKES: Final = ("nll_loss", "log_softmax", "binary_cross_entropy", "mse_loss")
-_PRODUCTS: Final = frozenset({"mm", "bmm", "baddbmm", "addmm", "addbmm", "linear", "convolution"})
 
 _REDUCTIONS: Final = {1: "mean", 2: "sum"}
+_RESHAPES: Final = frozenset({"view", "unsafe_view", "reshape_alias"})
 
 
 def op_name(node: Any) -> str:
@@ -44,10 +44,14 @@ class TorchGraph(Graph):
         return getattr(node, "variable", None)
 
     def loss_kind(self, names: Sequence[str]) -> str:
-        takes = max((at for at, name in enumerate(names) if name.startswith(_TAKES)), default=None)
-        if takes is not None and _PRODUCTS & set(names[takes + 1 : -1]):
+        given = [name for name in names if name and name not in self.shape_ops]
+        takes = max((at for at, name in enumerate(given) if name.startswith(_TAKES)), default=None)
+        if takes is not None and PRODUCTS & set(given[takes + 1 : -1]):
             return "other"  # made of what another network, or a product, made of the output
-        if any(name.startswith("nll_loss") for name in names):
+        nll = next((at for at, name in enumerate(given) if name.startswith("nll_loss")), None)
+        if nll is not None and NO_LOGARITHMS & set(given[nll + 1 : nll + 2]):
+            return "other"
+        if nll is not None:
             return "cross_entropy"
         if "log_softmax" in names:  # a divergence subtracts; a cross-entropy only takes the mean of some
             return "other" if "sub" in names[: names.index("log_softmax")] else "cross_entropy"
@@ -60,50 +64,37 @@ class TorchGraph(Graph):
         saved = next((_REDUCTIONS[one] for one in own if one in _REDUCTIONS), None)
         return saved or next((name for name in names if name in {"mean", "sum"}), None)
 
-    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], rank: int) -> int | None:
+    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], shape: Sequence[int]) -> int | None:
         if "log_softmax" not in names:
-            return rank - 1
-        at = list(names).index("log_softmax")
-        axis: int | None = _signed(nodes[at]._saved_dim)
-        for node in nodes[at + 1 :]:
-            shape = _shape(node)  # what the op above read
-            if axis is None or not shape:
-                return None
-            axis = axis % len(shape)
+            return len(shape) - 1
+        labels: list[int | None] = list(range(len(shape)))
+        for node, name in zip(reversed(nodes), reversed(names), strict=True):
+            if name == "log_softmax":
+                return labels[_signed(node._saved_dim)]
             if node is nodes[-1]:
-                break
-            axis = _axis_before(node, self.op_name(node), axis)
-        return None if axis is None else axis % rank
+                continue
+            read, given = shape, shape_of(node)
+            if name == "permute":
+                labels = [labels[_signed(axis)] for axis in node._saved_dims]
+            elif name in {"transpose", "t"}:
+                a, b = (_signed(node._saved_dim0), _signed(node._saved_dim1)) if name == "transpose" else (0, 1)
+                labels[a], labels[b] = labels[b], labels[a]
+            elif len(given) != len(read) or name in _RESHAPES:
+                labels = reshaped(labels, read, given)
+            shape = given
+        return None
+
+    def reshape(self, node: Any) -> tuple[Sequence[int], Sequence[int]] | None:
+        if self.op_name(node) not in _RESHAPES:
+            return None
+        return tuple(node._saved_self_sym_sizes), shape_of(node)
+
+
+def shape_of(node: Any) -> tuple[int, ...]:
+    """Return the shape of a node's first result."""
+    return tuple(node._input_metadata[0].shape)
 
 
 def _signed(axis: int) -> int:
-    return axis - (1 << 64) if axis >= 1 << 63 else axis  # PyTorch may show it as an unsigned number
-
-
-def _shape(node: Any) -> tuple[int, ...]:
-    """Return the shape of what an op gave."""
-    found = getattr(node, "_input_metadata", ())
-    return tuple(map(int, found[0].shape)) if found else ()
-
-
-def _axis_before(node: Any, name: str, axis: int) -> int | None:
-    """Return which axis of what an op read is this axis of what it gave; None if it is none, or not known."""
-    if name == "permute":
-        return _signed(node._saved_dims[axis])
-    if name in {"t", "transpose"}:
-        pair = (0, 1) if name == "t" else tuple(_signed(one) for one in (node._saved_dim0, node._saved_dim1))
-        pair = tuple(one % len(_shape(node)) for one in pair)
-        return pair[1 - pair.index(axis)] if axis in pair else axis
-    if name in {"view", "unsafe_view", "reshape_alias"}:
-        after, before = _shape(node), tuple(map(int, node._saved_self_sym_sizes))
-        found = [
-            at for at, size in enumerate(before)
-            if size == after[axis] and math.prod(before[at + 1 :]) == math.prod(after[axis + 1 :])
-        ]  # fmt: skip
-        return found[0] if found else None
-    if name == "unsqueeze":
-        at = _signed(node._saved_dim) % len(_shape(node))
-        return None if at == axis else axis - (at < axis)
-    if name in {"squeeze", "select"}:
-        return None if not hasattr(node, "_saved_dim") else axis + (_signed(node._saved_dim) <= axis)
-    return axis
+    """Return an axis that PyTorch may show as an unsigned number."""
+    return axis - (1 << 64) if axis >= 1 << 63 else axis

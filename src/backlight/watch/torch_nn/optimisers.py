@@ -115,6 +115,8 @@ class TorchOptimisers:
         """Return what they were when they were first seen; None if there are none."""
         if not self.found:
             return None
+        for at, one in enumerate(self.found):  # groups may have been added
+            self._facts[at] += _groups(one)[len(self._facts[at]) :]
         return OptimiserFacts(
             kind="+".join(type(one).__name__ for one in self.found),
             groups=tuple(group for groups in self._facts for group in groups),
