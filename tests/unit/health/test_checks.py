@@ -357,9 +357,9 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False), lr=(0.0,))),
     ("not-in-optimiser", lambda: make.with_parameter_facts(well(), "fc1.weight", in_optimiser=False)),
     ("not-in-optimiser", lambda: _without_optimiser(make.with_parameter(well(), "fc1.weight", moved=False))),
-    ("not-reached-by-gradient", lambda: make.with_parameter_facts(well(), "fc1.weight", reached=False)),
+    ("not-reached-by-gradient", lambda: _cut_off("fc1.weight")),
     ("unused-layer", lambda: make.with_facts(
-        make.with_parameter_facts(well(), "fc1.weight", reached=False), "fc1", depth=None)),
+        _cut_off("fc1.weight"), "fc1", depth=None)),
     ("evaluation-mode", _evaluation_mode),
     ("no-nonlinearity", lambda: make.without(well(), "act1")),
     ("bias-before-batch-norm", _biased_norm),
@@ -426,6 +426,10 @@ def _norm(momentum: float, **statistics: float) -> Measurements:
 
 def _rates(rate: Callable[[int], float], seen: Measurements) -> Measurements:
     return make.with_records(seen, lambda one: {"lr": (rate(one.step),)})
+
+
+def _cut_off(name: str) -> Measurements:
+    return make.with_parameter(make.with_parameter_facts(well(), name, reached=False), name, gradient=None)
 
 
 def _without_optimiser(seen: Measurements) -> Measurements:
@@ -546,6 +550,8 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
     "gradients that are summed over passes, of a network that learns": lambda: make.with_records(
         well(), backward_passes=16, pass_share=1.0),
     "a frozen copy of a table": lambda: _tied("fc1.weight", requires_grad=False),
+    "a gradient that comes by a way that the graph does not show": lambda: make.with_parameter_facts(
+        well(), "fc1.weight", reached=False),
     "layers that run inside a transformation": lambda: replace(
         make.with_records(_all(well(), gradient=None, moved=False), layers=(), forward_passes=0, optimiser_steps=None),
         not_measured=(NotMeasured(what="the layers", because="the network is run inside a transformation"),)),

@@ -215,9 +215,11 @@ def _left_alone(context: Context, facts: ParameterFacts) -> bool:
 
 
 def _unreached(context: Context, facts: ParameterFacts) -> bool:
+    history = context.histories[facts.name]
+    if any(one.gradient is not None and one.gradient.rms != 0 for one in history):
+        return False  # by a way that the graph does not show, as that of a reentrant checkpoint
     if facts.reached is not None:
         return not facts.reached
-    history = context.histories[facts.name]
     gradients = [one.gradient for past in context.histories.values() for one in past]
     return bool(history) and all(one.gradient is None for one in history) and any(g is not None for g in gradients)
 
