@@ -256,7 +256,10 @@ class Adapter(Tensors, Graph):
 
     @abstractmethod
     def looks_broken(self, parameters: Sequence[Any]) -> bool:
-        """Return whether the first gradient that there is holds a number that is not finite, at next to no cost."""
+        """Return whether the first or the last gradient holds a number that is not finite, at next to no cost.
+
+        What is not finite travels from the loss, or from where it arises, towards the input, until a ReLU stops it.
+        """
 
     # -- hooks ---------------------------------------------------------------------------------------------------------
 

@@ -312,7 +312,9 @@ class ParametersMeasured:
             gradient=self.block.spread(count + at) if graded else None,
             grad_to_data=_quotient(gradient, data) if graded else None,
             update_to_data=_quotient(change, data) if self.updated else None,
-            moved=bool(change["least"] != 0 or change["most"] != 0) if self.updated else None,
+            moved=bool(change["least"] != 0 or change["most"] != 0)
+            if self.updated and not change["nonfinite"]
+            else None,
             identical_units=self.identical.get(at),
             faint=int(gradient["faint"]) / size if graded else None,
         )

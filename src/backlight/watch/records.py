@@ -302,7 +302,7 @@ class ParameterRecord:
         update_to_data: std of the step's change / std of the data before it; None if the change was not seen. Of a
         large
             parameter, the change of evenly spaced numbers.
-        moved: whether any number changed in the step; None likewise.
+        moved: whether any number changed in the step; None likewise, or if the change is not finite.
         identical_units: of a weight matrix: whether all output units have the same weights, which no gradient can
             ever tell apart; None otherwise.
         faint: share of the gradient's numbers that are not 0 and below 1e-8 in size: what Adam's usual epsilon damps,

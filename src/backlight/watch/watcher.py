@@ -12,6 +12,7 @@ import numpy as np
 from backlight.core import ConfigError
 from backlight.watch.adapter import Adapter, Remove
 from backlight.watch.capture import Capture
+from backlight.watch.graph import breaking_op
 from backlight.watch.layers import Layers
 from backlight.watch.nonfinite import first_nonfinite, locate
 from backlight.watch.parameters import Parameters
@@ -385,6 +386,8 @@ class Watcher:
         self._called = False
         if self._recording:
             self._record(loss, value)
+        if loss is not None and self._first_nonfinite is not None and self._first_nonfinite.step == self.taken:
+            self._name_operation(loss, value)
         if value is not None:
             self._losses.add(self.taken, value)
             if not math.isfinite(value) and self._loss_nonfinite is None:
@@ -393,6 +396,19 @@ class Watcher:
                 self._writer.write("loss", LossPoint(step=self.taken, loss=value))
         self.taken += 1
         self._prepare()
+
+    @_harmless
+    def _name_operation(self, loss: Any, value: float | None) -> None:
+        """Find the operation in the loss, where nothing in the network gave what is not finite."""
+        first = self._first_nonfinite
+        if first is None or first.op or first.direction not in {"backward", "loss"}:
+            return
+        op = breaking_op(self.adapter, loss)
+        if op:
+            direction: Any = "backward" if value is None or math.isfinite(value) else "loss"
+            at = "" if value is not None and math.isnan(value) else "zero"
+            self._first_nonfinite = replace(first, where="loss", direction=direction, op=op, at=at)
+            self._writer.write("not_finite", self._first_nonfinite)
 
     @_harmless
     def _record(self, loss: Any, value: float | None) -> None:

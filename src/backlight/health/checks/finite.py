@@ -24,6 +24,7 @@ _AT: Final = {
         "log": "the log of 0",
         "div": "a division by 0",
         "norm": "the norm of 0 (zero length), whose slope is not defined",
+        "std": "the standard deviation of numbers that are all alike, whose slope is infinite",
     },
     "negative": {"sqrt": "the root of a negative number", "log": "the log of a negative number",
                  "pow": "a power of a negative number"},

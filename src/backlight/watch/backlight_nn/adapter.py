@@ -108,8 +108,9 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
         return BacklightOptimisers(parameters, known, before)
 
     def looks_broken(self, parameters: Sequence[Any]) -> bool:
-        first = next((one._grad for one in parameters if one._grad is not None), None)
-        return first is not None and not math.isfinite(float(first.sum())) and not np.isfinite(first).all()
+        gradients = [one._grad for one in parameters if one._grad is not None]
+        ends = (gradients[0], gradients[-1]) if gradients else ()
+        return any(not math.isfinite(float(one.sum())) and not np.isfinite(one).all() for one in ends)
 
     # -- hooks ---------------------------------------------------------------------------------------------------------
 

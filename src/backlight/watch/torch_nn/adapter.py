@@ -166,16 +166,7 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
         return 1.0 if scale is None else float(scale)
 
     def looks_broken(self, parameters: Sequence[Any]) -> bool:
-        for parameter in parameters:
-            gradient = parameter.grad
-            if gradient is not None:
-                break
-        else:
-            return False
-        if gradient.layout is not _STRIDED or not gradient.is_cpu or gradient.__class__ is not torch.Tensor:
-            return False  # to look would take long, or fail
-        # a sum is not finite if one of its numbers is not
-        return not math.isfinite(gradient.sum().item()) and not bool(gradient.isfinite().all())
+        return _is_broken(parameters) or _is_broken(reversed(parameters))
 
     def tables(self) -> Iterable[Mapping[str, Any]]:
         for module in self.model.modules():
@@ -310,6 +301,20 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
 
     def output_of(self, result: Any) -> Any:
         return output_of(result)
+
+
+def _is_broken(parameters: Iterable[Any]) -> bool:
+    """Return whether the first gradient that there is holds a number that is not finite."""
+    for parameter in parameters:
+        gradient = parameter.grad
+        if gradient is not None:
+            break
+    else:
+        return False
+    if gradient.layout is not _STRIDED or not gradient.is_cpu or gradient.__class__ is not torch.Tensor:
+        return False  # to look would take long, or fail
+    # a sum is not finite if one of its numbers is not
+    return not math.isfinite(gradient.sum().item()) and not bool(gradient.isfinite().all())
 
 
 # -- hooks: functions of their own, so that a compiler that meets one sees at once that it does nothing ----------------

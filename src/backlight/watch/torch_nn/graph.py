@@ -11,6 +11,15 @@ from backlight.watch.views import reshaped
 
 _TAKES: Final = ("nll_loss", "log_softmax", "binary_cross_entropy", "mse_loss")
 
+OP_NAMES: Final = {
+    "rsqrt": "div", "reciprocal": "div", "log2": "log", "log10": "log", "log1p": "log", "_softmax": "softmax",
+    "_log_softmax": "softmax", "linalg_vector_norm": "norm", "expm1": "exp", "_safe_softmax": "softmax",
+    "true_divide": "div",
+}  # fmt: skip
+"""Operations that are told under another's name."""
+
+_BREAKING: Final = frozenset({"sqrt", "pow", "log", "div", "norm", "std"})
+
 _REDUCTIONS: Final = {1: "mean", 2: "sum"}
 _RESHAPES: Final = frozenset({"view", "unsafe_view", "reshape_alias"})
 
@@ -42,6 +51,15 @@ class TorchGraph(Graph):
 
     def leaf(self, node: Any) -> Any:
         return getattr(node, "variable", None)
+
+    def breaking(self, node: Any) -> str:
+        name = op_name(node)
+        told = OP_NAMES.get(name, name)
+        if told == "div" and name == "div" and len([one for one, _ in node.next_functions if one is not None]) < 2:
+            return ""  # by a constant
+        if told == "pow" and float(getattr(node, "_saved_exponent", 0)) >= 1:
+            return ""
+        return told if told in _BREAKING else ""
 
     def loss_kind(self, names: Sequence[str]) -> str:
         given = [name for name in names if name and name not in self.shape_ops]

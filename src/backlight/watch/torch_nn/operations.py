@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from backlight.watch.adapter import Operation
 from backlight.watch.calls import Call
 from backlight.watch.graph import MOST_NODES
-from backlight.watch.torch_nn.graph import op_name
+from backlight.watch.torch_nn.graph import OP_NAMES, op_name
 from backlight.watch.torch_nn.plain import tensors_in, why_not_measured
 
 _FILLS: Final = frozenset({
@@ -20,13 +20,6 @@ _FILLS: Final = frozenset({
     "index_put", "index_put_", "masked_scatter", "triu", "tril",
 })  # fmt: skip
 """Operations that write infinity because they were told to, as a mask does, or show memory that is not filled yet."""
-
-_NAMES: Final = {
-    "rsqrt": "div", "reciprocal": "div", "log2": "log", "log10": "log", "log1p": "log", "_softmax": "softmax",
-    "_log_softmax": "softmax", "linalg_vector_norm": "norm", "expm1": "exp", "_safe_softmax": "softmax",
-    "true_divide": "div",
-}  # fmt: skip
-"""Operations that are told under another's name."""
 
 _SAVED: Final = ("_saved_result", "_saved_self", "_saved_other")
 
@@ -58,7 +51,7 @@ class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name.rstrip("_") in _FILLS or name in _FILLS or all(map(_is_finite, made)):
             return
         read = list(_numbers([*args, *kwargs.values()]))
-        told = _NAMES.get(name.rstrip("_"), name.rstrip("_"))
+        told = OP_NAMES.get(name.rstrip("_"), name.rstrip("_"))
         if any(bool(one.isnan().any()) for one in read):
             return  # it only hands on what was broken before
         finite = all(map(_is_finite, read))
@@ -100,7 +93,7 @@ def _after(found: list[Operation], node: Any, calls: Sequence[Call], made: Any, 
     if found or not all(map(_is_finite, _numbers(given))) or all(map(_is_finite, _numbers(made))):
         return
     name = op_name(node)
-    told = _NAMES.get(name, name)
+    told = OP_NAMES.get(name, name)
     saved = [getattr(node, one, None) for one in _SAVED]
     zero = any(bool((one == 0).any()) for one in _numbers(saved))
     found.append(Operation(told, "zero" if zero else "", _place(node, calls) or f"{_below(node, calls)}>{told}"))
