@@ -77,7 +77,7 @@ class Progress:
 
 
 def progress_of(seen: Measurements) -> Progress | None:
-    """Return how the loss went; None if no loss was reported.
+    """Return how the loss went; None if no loss was reported, or none that was finite.
 
     It is the reported loss that counts, whatever it is made of. Only where most of what was reported is not finite and
     the cross-entropies of the logits are, as of a loss that smooths over classes that are masked, these take its place.
@@ -90,6 +90,8 @@ def progress_of(seen: Measurements) -> Progress | None:
         own = _cross_entropies(seen.steps)
         if len(own[1]) > len(seen.steps) / 2 and _mostly_finite(own[1]):
             (steps, losses), is_another = own, False
+        elif not any(map(math.isfinite, losses)):
+            return None
     total = max(seen.total_steps, steps[-1] + 1)
     places = np.array(steps) / max(total - 1, 1)
     values = np.array(losses)

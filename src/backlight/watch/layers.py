@@ -1,12 +1,13 @@
 """The layers of a network: which modules are watched, and what is known of each."""
 
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from backlight.nn.kind import OTHER
 from backlight.watch.adapter import Adapter
 from backlight.watch.calls import Layer
 from backlight.watch.kinds import FUNCTIONS
-from backlight.watch.records import LayerFacts
+from backlight.watch.records import LayerFacts, NotMeasured
 
 
 class Layers:
@@ -90,6 +91,20 @@ class Layers:
             reads_shape=layer.reads_shape,
             settings=known.settings if known else dict(layer.settings),
         )
+
+
+def never_seen(layers: Sequence[LayerFacts], pulled: Container[str]) -> Iterator[NotMeasured]:
+    """Yield the layers that no hook saw, though others were seen and their parameters got gradients.
+
+    Args:
+        layers: all.
+        pulled: names of the parameters that got gradients.
+    """
+    if all(one.depth is None for one in layers):
+        return
+    for one in layers:
+        if one.depth is None and one.parameters and all(name in pulled for name in one.parameters):
+            yield NotMeasured(what=f"the output of {one.name}", because="the layer around it uses its weights itself")
 
 
 def claim(layer: Layer, function: str) -> None:

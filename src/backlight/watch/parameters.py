@@ -78,11 +78,6 @@ class Parameters:
         self._make_room()
         self.clear()
 
-    @property
-    def guide(self) -> Any:
-        """The parameter whose gradient is followed from the backward pass to the optimiser; None if there is none."""
-        return next((one for one in reversed(self.tensors) if one.requires_grad), None)
-
     def _role(self, layers: Layers, tensor: Any) -> str:
         layer = layers.by_module.get(self._owners.get(id(tensor)))
         return "other" if layer is None else layer.kind.role

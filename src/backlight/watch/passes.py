@@ -132,7 +132,7 @@ def named_inputs(adapter: Adapter, args: Any, kwargs: Mapping[str, Any]) -> Inpu
         (name if len(tensors) == 1 else f"{name}.{at}", tensor)
         for name, tensors in found
         for at, tensor in enumerate(tensors)
-        if adapter.is_input(tensor)
+        if adapter.is_input(tensor) and tensor.shape  # a number without axes, as a count of targets, is no input
     ]
 
 

@@ -13,7 +13,8 @@ from backlight.core import ConfigError
 from backlight.watch.adapter import Adapter, Remove
 from backlight.watch.capture import Capture
 from backlight.watch.graph import breaking_op
-from backlight.watch.layers import Layers
+from backlight.watch.guide import Guide
+from backlight.watch.layers import Layers, never_seen
 from backlight.watch.nonfinite import first_nonfinite, locate
 from backlight.watch.parameters import Parameters
 from backlight.watch.passes import Inputs, Passes, input_makers, measurable, named_inputs
@@ -77,6 +78,7 @@ class Watcher:
         self._passes = Passes(adapter)
         self._parameters = Parameters(adapter, self._layers)
         self._structure = Structure(adapter.tables())
+        self._guide = Guide(adapter, self._give_up)
         self._optimisers = adapter.optimisers(
             self._parameters.tensors, optimisers, before=self._before_update, after=self._after_update
         )
@@ -93,7 +95,6 @@ class Watcher:
         self._end: Remove = _nothing
         self._remove_call: Remove = _nothing
         self._remove_return: Remove = _nothing
-        self._remove_guide: Remove = _nothing
         self._remove_part: Remove = _nothing
         self._last_call: tuple[Any, Any] | None = None
         self._watching = self._recording = False
@@ -190,15 +191,13 @@ class Watcher:
         if self._capture.attach():
             self._remove_return()  # it must come after the layers' hooks: the network itself may be a layer
             self._remove_return = self.adapter.hook_return(self._on_return)
-            guide = self._parameters.guide
-            if guide is not None:
-                self._remove_guide = self.adapter.on_accumulated(guide, self._on_accumulated) or _nothing
+            self._guide.attach(self._parameters.tensors)
 
     def _detach(self) -> None:
         self._capture.detach()
         self._remove_return()
-        self._remove_guide()
-        self._remove_return = self._remove_guide = _nothing
+        self._guide.detach()
+        self._remove_return = _nothing
 
     def _forget(self) -> None:
         """Forget the step before."""
@@ -210,7 +209,7 @@ class Watcher:
         self._scale: float | None = None
         self._rates: tuple[float, ...] = ()
         self._swapped: list[str] = []
-        self._guided: list[float | None] = [None, None]  # norms of the guide's gradient: after backward, at the step
+        self._guide.clear()
 
     # -- what goes wrong -----------------------------------------------------------------------------------------------
 
@@ -291,12 +290,6 @@ class Watcher:
             self._left_over = self._parameters.left_over(self._optimisers.group_of)
             self._scale = self.adapter.loss_scale()
 
-    @_harmless
-    def _on_accumulated(self, gradient: Any) -> None:
-        """Note how long one gradient is after a backward pass."""
-        if self._recording and not self._busy and self.adapter.why_not_measured(gradient) is None:
-            self._guided[0] = self.adapter.norm([gradient])
-
     def _before_update(self, optimiser: Any) -> None:
         if optimiser in self._stepped and not self._reported:
             self._end_step(None, None)  # nobody has told of a step, and no call has shown that one began
@@ -323,10 +316,7 @@ class Watcher:
             parameters.read_gradients(own, scale)
         if is_first and not is_only:  # the gradients of what this optimiser has not may be gone after its step
             parameters.read_gradients(None, self._scale or 1.0)
-        guide = parameters.guide
-        if guide is not None and self._guided[1] is None and any(parameters.tensors[at] is guide for at in own):
-            (gradient,) = self.adapter.gradients([guide])
-            self._guided[1] = 0.0 if gradient is None else self.adapter.norm([gradient]) / scale
+        self._guide.read([parameters.tensors[at] for at in own], scale)
 
     def _after_update(self, optimiser: Any) -> None:
         self._stepped.append(optimiser)
@@ -452,8 +442,8 @@ class Watcher:
             "backward_passes": max([passes.backward, *[call.arrivals for call in calls]]),
             "optimiser_steps": self._optimisers.steps if self._optimisers.found else None,
             "scale": self._scale,
-            "backward_norm": self._guided[0],
-            "step_norm": self._guided[1],
+            "backward_norm": self._guide.backward_norm,
+            "step_norm": self._guide.step_norm,
             "pass_share": passes.share(output, gradient, self._scale),
         }
         made = input_makers(adapter, inputs, floats, layers)
@@ -496,17 +486,19 @@ class Watcher:
 
     def measurements(self) -> Measurements:
         """Return everything that was measured so far."""
+        facts, steps = self.facts(), tuple(one.record() for one in self._records)
+        pulled = {one.name for step in steps for one in step.parameters if one.gradient is not None}
         return replace(
-            self.facts(),
+            facts,
             interval=self.every,
             total_steps=self.taken,
-            steps=tuple(one.record() for one in self._records),
+            steps=steps,
             losses=self._losses.points(),
             evaluations=tuple(self._evaluations),
             split=self._split,
             relation=self._examples.relation(),
             first_nonfinite=self._first_nonfinite or self._loss_nonfinite,
-            not_measured=tuple(self._not_measured.values()),
+            not_measured=(*self._not_measured.values(), *never_seen(facts.layers, pulled)),
         )
 
     def facts(self) -> Measurements:

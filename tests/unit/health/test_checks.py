@@ -555,7 +555,6 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
     "layers that run inside a transformation": lambda: replace(
         make.with_records(_all(well(), gradient=None, moved=False), layers=(), forward_passes=0, optimiser_steps=None),
         not_measured=(NotMeasured(what="the layers", because="the network is run inside a transformation"),)),
-    "a first step from weights of 0": lambda: _at_first(make.with_parameter(make.stuck(well()), update_to_data=2.0)),
     "a generator whose loss rises": lambda: replace(
         make.with_parameter(make.with_records(well(), logits=None), update_to_data=0.05), loss=LossFacts(kind="other"),
         losses=tuple(replace(one, loss=0.7 + one.step / 10) for one in well().losses)),

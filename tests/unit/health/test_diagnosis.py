@@ -213,6 +213,11 @@ def test_a_loss_that_is_not_finite_is_replaced_by_the_cross_entropy():
     assert progress.learns
 
 
+def test_losses_none_of_which_is_finite_say_nothing_of_the_progress():
+    losses = tuple(LossPoint(step=one.step, loss=math.nan) for one in well().losses)
+    assert progress_of(replace(make.with_records(well(), logits=None, loss=math.nan), losses=losses)) is None
+
+
 def test_a_loss_that_is_not_finite_now_and_then_is_left_out():
     losses = tuple(replace(one, loss=math.nan) if one.step % 9 == 3 else one for one in well().losses)
     progress = progress_of(replace(well(), losses=losses))

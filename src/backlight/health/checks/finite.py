@@ -156,7 +156,7 @@ LOSS_NOT_FINITE = FindingText(
     The reported loss was NaN or infinite in some steps, while gradients and weights stayed finite.
     """,
     cases={"batch": Case(title="The loss of this batch is NaN or infinite, and its gradients are finite.")},
-    explained_by=frozenset({"not-finite", "input-not-finite"}),
+    explained_by=frozenset({"not-finite", "input-not-finite", "learning-rate-too-high"}),
 )
 
 

@@ -47,9 +47,8 @@ def learning_rate_too_high(context: Context) -> list[Finding] | None:
     diverged = _diverged(progress, longest=max(ratios, default=math.inf), kind=context.loss_kind)
     if not ratios and not diverged:
         return None
-    # the first step from weights of 0 is as long as what it leads to, and no fault
-    often = sorted(ratios)[-2] if len(ratios) > 1 else 0.0
-    aimless = progress.learns_little and context.loss_kind != "other" and often > limit("update too large")
+    longest = max(ratios, default=0.0)
+    aimless = progress.learns_little and context.loss_kind != "other" and longest > limit("update too large")
     if not diverged and not aimless:
         return []
     return [
