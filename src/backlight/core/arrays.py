@@ -1,4 +1,4 @@
-"""Names for the kinds of array that pass between the packages."""
+"""Types of arrays for annotations."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ BoolArray = NDArray[np.bool_]
 
 
 def all_below(ids: IntArray, count: int) -> bool:
-    """Return whether all ids are in 0..count-1; there must be at least one.
+    """Return whether all ids, an array of any shape with at least one element, are in 0..count-1.
 
-    Seen as unsigned, a negative number is larger than any id: one comparison finds what is out of range on either side.
+    Viewed as unsigned, a negative number is larger than any id, so one comparison checks both bounds.
     """
     return bool(np.maximum.reduce(ids.astype(np.int64, copy=False).view(np.uint64), axis=None) < count)
