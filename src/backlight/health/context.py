@@ -14,6 +14,7 @@ from backlight.health.findings import Finding, FindingText
 from backlight.health.progress import Progress, label_counts, progress_of
 from backlight.health.thresholds import limit
 from backlight.watch.records import (
+    EvaluationPoint,
     LayerFacts,
     LayerRecord,
     Measurements,
@@ -99,6 +100,28 @@ class Context:
             return self.progress is not None and self.progress.falling
         middle, end = held_out[count // 4 : count // 2], late(held_out)
         return float(np.mean(end)) < (1 - limit("fall that matters")) * float(np.mean(middle))
+
+    @property
+    def held_out(self) -> list[EvaluationPoint]:
+        """The evaluations on held-out data that are finite."""
+        return [one for one in self.seen.evaluations if math.isfinite(one.dev)]
+
+    @property
+    def training_loss(self) -> float:
+        """The loss on training data at the end: as it was evaluated, or else the minibatches'."""
+        train = self.held_out[-1].train if self.held_out else None
+        late = self.progress.late if self.progress else math.nan
+        return train if train is not None and math.isfinite(train) else late
+
+    @cached_property
+    def overfits(self) -> bool:
+        """Whether the held-out loss rises again, for good, while the training loss falls."""
+        points = self.held_out
+        if len(points) < limit("evaluations for a verdict") or (self.progress is not None and not self.learns):
+            return False
+        best, lasting = min(one.dev for one in points), min(one.dev for one in points[-2:])  # not one bad evaluation
+        risen = lasting > limit("held-out loss over its best") * best > 0
+        return risen and self.training_loss < limit("training loss over held-out loss") * points[-1].dev
 
     @cached_property
     def labels(self) -> IntArray | None:

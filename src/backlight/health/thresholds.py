@@ -168,6 +168,13 @@ _TABLE = (
         source="a choice: more than an output of size 1 reaches in hundreds of steps; only checked if little is learnt",
     ),
     Threshold(
+        name="fading of the inputs", value=10, unit="times",
+        source="a choice: batches of the same examples differ by a few percent",
+    ),
+    Threshold(
+        name="records of a trend", value=12, unit="records", source="a choice: three for each quarter of a training"
+    ),
+    Threshold(
         name="labels for a verdict", value=64, unit="labels",
         source="64 labels of one class by chance, where another has a tenth: 0.9^64 = 0.1%",
     ),
@@ -216,6 +223,14 @@ _TABLE = (
     Threshold(
         name="targets beyond the output", value=0.05, unit="of the targets",
         source="a choice: more than a few outliers",
+    ),
+    Threshold(
+        name="spread of the outputs", value=0.1, unit="of the input's",
+        source="a choice: what is given back has the input's spread; a tenth explains 1% of its variance",
+    ),
+    Threshold(
+        name="spread at a bottleneck", value=0.02, unit="of the input's",
+        source="a choice: beside noise of size 1, a fiftieth tells nothing",
     ),
     Threshold(
         name="logits near their bound", value=0.9, unit="of a bound of 1",

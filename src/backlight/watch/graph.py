@@ -227,6 +227,22 @@ class LossGraph:
             return None
         return self._graph.class_axis(self.chain, self._names(), self.output.shape)
 
+    def below(self) -> dict[int, Any]:
+        """Return the leaves that the output depends on, by their id."""
+        found: dict[int, Any] = {}
+        unread = [] if self.output is None else [self._graph.node(self.output)]
+        seen = set(unread)
+        while unread and len(seen) < MOST_NODES:
+            node = unread.pop()
+            leaf = None if node is None else self._graph.leaf(node)
+            if leaf is not None:
+                found[id(leaf)] = leaf
+            elif node is not None:
+                fresh = [one for one in self._graph.parents(node) if one not in seen]
+                seen.update(fresh)
+                unread += fresh
+        return found
+
     def targets(self) -> Array | None:
         """Return the targets, if the graph holds them; None if not."""
         return self._graph.known_targets(self.chain)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -81,9 +82,19 @@ class Passes:
             return
         graph = self._graph = LossGraph(self._adapter, loss, self._outputs)
         if self.loss is None:
-            self.loss, self.reached, self._class_axis = graph.facts(), graph.reached, graph.class_axis()
+            facts = replace(graph.facts(), foreign=self._foreign(graph))
+            self.loss, self.reached, self._class_axis = facts, graph.reached, graph.class_axis()
         if graph.output is not None:
             self._place = next((at for at, one in enumerate(self._outputs) if one is graph.output), None)
+
+    def _foreign(self, graph: LossGraph) -> int:
+        """Return how many parameters the output depends on that are not the network's."""
+        adapter = self._adapter
+        given = [tensor for inputs in self.inputs.values() for _, tensor in inputs]
+        if any(adapter.awaits_gradient(one) for one in given):
+            return 0  # another network made what is read
+        own = {id(one) for one in (*given, *adapter.named_parameters().values())}
+        return len(graph.below().keys() - own)
 
     def output(self, calls: Sequence[Call]) -> tuple[Any, Any]:
         """Return the output that the loss was made of, or else one that a gradient came to, and its gradient."""

@@ -206,6 +206,8 @@ class LossFacts:
         softmax_axis: axis of the output that the loss's softmax is taken over, if it ends as one of the output's own
             axes; None otherwise.
         output_shape: of the output, in the first recorded step.
+        foreign: how many parameters the network's output depends on that are none of the network's, its inputs having
+            no graph of their own.
         exchanges: reshapes below the loss that stand where axes were to change places (see `views.moves_axes`).
     """
 
@@ -217,6 +219,7 @@ class LossFacts:
     ops: Mapping[str, int] = field(default_factory=dict)
     softmax_axis: int | None = None
     output_shape: tuple[int, ...] = ()
+    foreign: int = 0
     exchanges: tuple[Reshape, ...] = ()
 
 
@@ -330,6 +333,7 @@ class InputRecord:
         values: their distribution.
         constant_share: share of features (columns) that are the same in all examples; None for ids.
         widest: largest and smallest standard deviation among the features that vary, their quotient; None for ids.
+        digest: equal for inputs whose numbers (of a large one: of some features) are equal; None if it was not taken.
     """
 
     name: str
@@ -338,6 +342,7 @@ class InputRecord:
     values: Spread
     constant_share: float | None = None
     widest: float | None = None
+    digest: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ since that takes longer than to measure them: see docs/log.md.
 """
 
 import math
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -286,8 +287,9 @@ def input_record(name: str, x: Array, shape: tuple[int, ...] | None = None, valu
     block, row = values
     constant, widest = (None, None) if ids or x.ndim < 2 or len(x) < 2 else _features(x)
     return InputRecord(
-        name=name, shape=shape or x.shape, ids=ids, values=block.spread(row), constant_share=constant, widest=widest
-    )
+        name=name, shape=shape or x.shape, ids=ids, values=block.spread(row), constant_share=constant, widest=widest,
+        digest=zlib.crc32(np.ascontiguousarray(x).tobytes()),
+    )  # fmt: skip
 
 
 def _features(x: Array) -> tuple[float | None, float | None]:

@@ -20,10 +20,12 @@ from backlight.watch.records import (
     Measurements,
     NonFinite,
     NotMeasured,
+    OptimiserFacts,
     Probe,
     Relation,
     Reshape,
     SplitFacts,
+    StepRecord,
 )
 
 Seen = Callable[[float], Measurements]
@@ -105,6 +107,30 @@ def _chain(chain: tuple[str, ...], seen: Callable[[], Measurements] = well, **fa
 
 def _attends(seen: Measurements) -> Measurements:
     return replace(seen, loss=replace(_loss(), ops={"addmm": 3, "softmax": 1}))
+
+
+def _fading(end: float) -> Measurements:
+    """Inputs whose spread falls to this share."""
+
+    def inputs(record: StepRecord) -> dict[str, object]:
+        return {"inputs": (replace(record.inputs[0], values=spread(end ** (record.step > 60))),)}
+
+    return make.with_records(well(), inputs)
+
+
+def _repeating(seen: Measurements) -> Measurements:
+    """Four minibatches, again and again."""
+    return make.with_records(
+        seen, lambda r: {"inputs": (replace(r.inputs[0], digest=r.step // 20 % 4 if r.step > 4 else r.step % 4),)}
+    )
+
+
+def _autoencoder(across: float, narrow: float = 0.01) -> Measurements:
+    """Outputs of the inputs' shape that differ by so much, and a loss of two terms that stays."""
+    loss = replace(_loss(), kind="mse", pure=False, chain=("add", "mean", "pow", "sub", "addmm"))
+    output = replace(spread(0.8), count=32 * 8)
+    seen = make.with_layer(_regression_at(1.0), "fc2", across=narrow)
+    return replace(make.with_layer(seen, "out", across=across, units=8, output=output), loss=loss)
 
 
 def _time_first() -> Measurements:
@@ -214,6 +240,10 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
     ("state-carried-over", "chance of memory", lambda x: _probe("history", repeat=x)(1.0), 0.11, 0.09),
     ("mask-inverted", "same output", lambda x: _probes(content=x, input=0.5), 1.1e-3, 0.9e-3),
     ("no-positions", "same output", lambda x: _attends(_probes(order=x, input=0.5)), 1.1e-3, 0.9e-3),
+    ("output-constant", "spread of the outputs", _autoencoder, 0.11, 0.09),
+    ("output-constant", "spread at a bottleneck", lambda x: _autoencoder(0.05, x), 0.021, 0.019),
+    ("inputs-drift", "fading of the inputs", lambda x: _fading(1 / x), 9, 11),
+    ("inputs-repeat", "held-out loss over its best", lambda x: _repeating(_overfit(x)), 1.02, 1.04),
     ("padding-counted", "targets at padding", lambda x: make.with_logits(well(), padded=x), 0.19, 0.21),
     ("output-range", "targets beyond the output",
      lambda x: make.with_records(_chain(("mean", "pow", "sub", "relu"), kind="mse"), beyond=x), 0.04, 0.06),
@@ -345,6 +375,7 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("axes-exchanged", lambda: replace(
         well(), loss=replace(_loss(), exchanges=(Reshape(before=(32, 12, 32), after=(32, 4, 12, 8)),)))),
     ("batch-first", _time_first),
+    ("unregistered-layers", lambda: replace(well(), loss=replace(_loss(), foreign=6))),
     ("no-graph", lambda: make.with_records(well(), detached=True)),
     ("labels-shifted", lambda: replace(
         make.with_logits(well(), shifts=(1.0, 0.1, 0.1)), probes=(Probe(name="own", changed=0.5, scale=1.0),))),
@@ -510,6 +541,13 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
     "a softmax over as many examples as there are classes": lambda: replace(
         well(), loss=replace(_loss(), softmax_axis=0, output_shape=(32, 32))
     ),
+    "a network that is trained on, and sure of something else": lambda: make.with_parameter_facts(
+        _start(5.0), "fc1.bias", requires_grad=False, in_optimiser=False
+    ),
+    "a parameter that is another network's": lambda: replace(
+        well(), loss=replace(_loss(), foreign=2),
+        optimiser=OptimiserFacts(kind="Adam", groups=({"lr": 1e-2},), foreign=2),
+    ),
     "a divergence of log-probabilities": lambda: _chain(("div", "sum", "sub", "mul", "log_softmax", "addmm")),
     "a loss of several terms that falls below 0": lambda: replace(_negative_fall(), loss=replace(_loss(), pure=False)),
     "a last layer of zeros that makes the output 0": lambda: replace(
@@ -517,7 +555,14 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
         probes=(Probe(name="input", changed=0.0, scale=0.0),),
     ),
     "duplicates by chance": lambda: replace(well(), split=SplitFacts(train=8000, dev=1000, shared=3)),
+    "outputs that all become alike, of another shape than the inputs": lambda: make.with_layer(
+        well(), "out", across=1e-4
+    ),
     "a held-out loss that wavers": lambda: _overfit(1.02),
+    "minibatches that repeat, of a network that does not overfit": lambda: _repeating(well()),
+    "inputs whose spread varies": lambda: make.with_records(
+        well(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(1.0 if r.step // 20 % 2 else 0.01)),)}
+    ),
     "a few inactive units": lambda: make.with_layer(well(), "act2", dead=0.1, dead_now=0.3),
     "few labels yet": lambda: _cut(make.with_logits(well(), targets=(0, 0, 8, 0, 0, 0, 0, 0, 0, 0)), 1),
     "a loss that falls slowly": lambda: _slow(2.40, 2.24),

@@ -1,7 +1,11 @@
 """What experiments on the network show: what it wrongly depends on, and what it wrongly does not depend on."""
 
+import math
+
+import numpy as np
+
 from backlight.health.check import check
-from backlight.health.context import Context, is_changed
+from backlight.health.context import MULTIPLIES, Context, finite, is_changed, late
 from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText
 from backlight.health.groups import LOST_SIGNAL, NO_STEPS
 from backlight.health.thresholds import limit
@@ -135,6 +139,62 @@ def input_ignored(context: Context) -> list[Finding] | None:
     ]
 
 
+OUTPUT_CONSTANT = FindingText(
+    id="output-constant",
+    title="The outputs do not differ between examples: one answer is given to all.",
+    because="The network has learnt the mean of what it is asked for, and takes nothing from its input. In a loss of "
+    "several terms, one outweighs: of an autoencoder, the divergence of the latents (posterior collapse).",
+    try_this=(
+        (
+            "Reduce both terms alike: sum over features and latents, then the mean over the batch, as in "
+            "(x - out).square().sum(1).mean() + kl.sum(1).mean(). A mean over pixels beside a sum over latents is off "
+            "by the number of pixels."
+        ),
+        "Train with the divergence left out: if the outputs then differ, give it a small weight and raise that slowly.",
+    ),
+    figures=("activations", "loss"),
+    about="""
+    The network is to give back what has its input's shape, and its outputs differ from example to example by less than
+    a tenth of what the inputs do, and a layer on the way by less than a fiftieth: what passes it is not the input, and
+    the rest is noise. Kingma & Welling 2014, arXiv:1312.6114, equation 10: both terms are sums.
+    """,
+    explained_by=LOST_SIGNAL | NO_STEPS | {"no-graph", "inputs-drift"},
+)
+
+
+@check("spread of the outputs", OUTPUT_CONSTANT)
+def output_constant(context: Context) -> list[Finding] | None:
+    """Outputs that end as the same for all examples, where they should be like the inputs."""
+    loss, first, name = context.seen.loss, context.first, context.output_layer
+    progress = context.progress
+    if not context.trained or loss is None or first is None or name is None or progress is None:
+        return None
+    given = [(one.units, one.output.count) for _, one in context.layers_of(first) if one.name == name]
+    inputs = [one for one in first.inputs if not one.ids and (one.shape[-1], math.prod(one.shape)) in given]
+    across = finite(context.over_time(name, lambda record: record.across))
+    if not inputs or not across or not progress.long_enough:
+        return None
+    left, spread = float(np.median(late(across))), inputs[0].values.std
+    narrow = [
+        one.name for one in context.called(*MULTIPLIES)
+        if one.name != name and _varies_less(context, one.name, limit("spread at a bottleneck") * spread)
+    ]  # fmt: skip
+    if context.still_falls or not (left < limit("spread of the outputs") * spread and narrow and "add" in loss.chain):
+        return []
+    return [
+        context.finding(
+            OUTPUT_CONSTANT,
+            severity="serious",
+            where=(name, *narrow),
+            evidence=(
+                Evidence(what="change of the output from example to example (std)", value=left),
+                Evidence(what="spread of the input", value=spread, expected="about the same"),
+                Evidence(what="terms that are added up in the loss", value=1 + loss.chain.count("add")),
+            ),
+        )
+    ]
+
+
 RANDOM_IN_EVALUATION = FindingText(
     id="random-in-evaluation",
     title="Randomness in eval mode: the same batch gives another output each time.",
@@ -170,6 +230,12 @@ def random_in_evaluation(context: Context) -> list[Finding] | None:
             ),
         )
     ]
+
+
+def _varies_less(context: Context, name: str, much: float) -> bool:
+    """Return whether a layer's output varies over the examples by less than this at the end."""
+    across = finite(context.over_time(name, lambda record: record.across))
+    return bool(across) and float(np.median(late(across))) < much
 
 
 def _is_zero_at_the_end(context: Context) -> bool:

@@ -1,7 +1,5 @@
 """Whether what is learnt holds for new data; and what is left when nothing else explains a bad loss."""
 
-import math
-
 from backlight.health.check import check
 from backlight.health.context import Context
 from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText, percent
@@ -78,17 +76,12 @@ OVERFITTING = FindingText(
 @check("overfitting", OVERFITTING)
 def overfitting(context: Context) -> list[Finding] | None:
     """A held-out loss that rises again while the training loss falls."""
-    points = [one for one in context.seen.evaluations if math.isfinite(one.dev)]
+    points = context.held_out
     if len(points) < limit("evaluations for a verdict"):
         return None
-    best, last = min(points, key=lambda one: one.dev), points[-1]
-    lasting = min(one.dev for one in points[-2:])  # not one bad evaluation
-    late = context.progress.late if context.progress else math.nan
-    train = last.train if last.train is not None and math.isfinite(last.train) else late
-    risen = lasting > limit("held-out loss over its best") * best.dev > 0
-    apart = train < limit("training loss over held-out loss") * last.dev
-    if not (risen and apart) or (context.progress is not None and not context.learns):
+    if not context.overfits:
         return []
+    best, last = min(points, key=lambda one: one.dev), points[-1]
     return [
         context.finding(
             OVERFITTING,
@@ -96,7 +89,7 @@ def overfitting(context: Context) -> list[Finding] | None:
             evidence=(
                 Evidence(what=f"held-out loss at step {best.step:,}", value=best.dev),
                 Evidence(what=f"held-out loss at step {last.step:,}", value=last.dev),
-                Evidence(what="training loss then", value=train),
+                Evidence(what="training loss then", value=context.training_loss),
             ),
             values={"step": f"{best.step:,}"},
         )

@@ -53,6 +53,8 @@ def overconfident_start(context: Context) -> list[Finding] | None:
         return None
     if context.chain[-1:] and context.chain[-1] in {"mul", "div"}:
         return []  # scaled on purpose, as cosines are
+    if any(not one.requires_grad for one in context.parameters.values()):
+        return []  # trained before: it may be sure of what it knows
     nats, V = first.logits.nats, first.logits.classes
     if not nats > limit("first loss over ln V") * math.log(V):
         return []

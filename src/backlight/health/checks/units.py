@@ -101,7 +101,7 @@ DEAD_UNITS = FindingText(
     },
     explained_by=BROKEN_INPUTS
     | BROKEN_NUMBERS
-    | {"learning-rate-too-high", "gradients-not-zeroed", "vanishing-signal"},
+    | {"learning-rate-too-high", "gradients-not-zeroed", "vanishing-signal", "inputs-drift", "labels-constant"},
 )
 
 
