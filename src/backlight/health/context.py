@@ -171,6 +171,11 @@ class Context:
         products = self.called(*MULTIPLIES)
         return products[-1].name if products else None
 
+    @property
+    def layers_excused(self) -> bool:
+        """Whether it is known why layers were not seen to run."""
+        return any(one.what == "the layers" for one in self.seen.not_measured)
+
     # -- parameters ----------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -105,7 +105,15 @@ _TABLE = (
         name="update too small", value=3e-4, unit="of the weights",
         source=f"{_LECTURE}: a third of what is right; only checked where the loss has hardly moved",
     ),
+    Threshold(
+        name="rise of a warm-up", value=1.2, unit="times, in the second half of the records",
+        source="a choice: a warm-up that is over leaves the rate where it is",
+    ),
     Threshold(name="divergence", value=1.5, unit="times the first loss", source=_MEASURED),
+    Threshold(
+        name="divergence of any loss", value=10, unit="times the first losses",
+        source="a choice: what the loss is made of is not known, and some are meant to rise",
+    ),
     Threshold(
         name="loss hardly moved", value=0.95, unit="of the first losses",
         source="a choice: less than a twentieth of the loss after 50 steps and more",
@@ -125,6 +133,34 @@ _TABLE = (
     Threshold(
         name="faint gradients", value=0.01, unit="of the numbers",
         source="a choice; only checked for an epsilon below the threshold above",
+    ),
+    Threshold(
+        name="gradient left by a clip", value=0.01, unit="of the gradient",
+        source="a choice: a clip for outliers leaves the usual gradient as it is, or half of it",
+    ),
+    Threshold(
+        name="same length", value=1e-3, unit="relative difference",
+        source="clip_grad_norm_ adds 1e-6 to the norm, and float32 rounds: 1e-5; gradients themselves differ by tenths",
+    ),
+    Threshold(
+        name="norm whose square overflows", value=1e18, unit="norm of one gradient",
+        source="the root of float32's largest number is 1.8e19; a network's norm is longer than that of one gradient",
+    ),
+    Threshold(
+        name="rate that is left", value=1e-3, unit="of its highest",
+        source="a choice: cosine schedules end at 0 to 0.1, and after half of the steps have half of the rate left",
+    ),
+    # -- the two modes
+    Threshold(
+        name="running mean", value=1.0, unit="standard deviations",
+        source="a choice: a batch of 8 has a mean that is known to 0.35; Ioffe & Szegedy 2015 want 0",
+    ),
+    Threshold(
+        name="running spread", value=2.0, unit="times, to either side", source="a choice; Ioffe & Szegedy 2015 want 1"
+    ),
+    Threshold(
+        name="first statistics left", value=0.1, unit="of the running statistics",
+        source="(1 - momentum)^steps: what a running mean still holds of the 0 that it began with",
     ),
     # -- data
     Threshold(

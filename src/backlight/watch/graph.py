@@ -63,6 +63,11 @@ class Graph(ABC):
     def reshape(self, node: Any) -> tuple[Sequence[int], Sequence[int]] | None:
         """Return the shapes before and after a reshape; None for a node of another op."""
 
+    def breaking(self, node: Any) -> str:
+        """Return the name of a node's op if it, or its slope, is not finite at 0 or below; else an empty text."""
+        del node
+        return ""
+
     def loss_input(self, node: Any) -> Any:
         """Return the tensor that a loss's op reads, if this is one and that is known; else None."""
         del node
@@ -117,6 +122,23 @@ def unchanged_sources(graph: Graph, node: Any, known: Mapping[Any, str]) -> Iter
             fresh = [parent for parent in graph.parents(one) if parent not in seen]
             seen.update(fresh)
             unread += fresh
+
+
+def breaking_op(graph: Graph, loss: Any) -> str:
+    """Return the op between a loss and the last matrix product below it that may give what is not finite.
+
+    It is the nearest to the product; empty if there is none.
+    """
+    unread, seen, found = deque([graph.node(loss)]), {graph.node(loss)}, ""
+    while unread and len(seen) < MOST_NODES:
+        node = unread.popleft()
+        if node is None or graph.op_name(node) in PRODUCTS:
+            continue
+        found = graph.breaking(node) or found
+        fresh = [parent for parent in graph.parents(node) if parent not in seen]
+        seen.update(fresh)
+        unread += fresh
+    return found
 
 
 class LossGraph:

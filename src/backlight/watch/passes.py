@@ -10,7 +10,7 @@ from backlight.watch.adapter import Adapter
 from backlight.watch.calls import Call
 from backlight.watch.graph import LossGraph
 from backlight.watch.records import InputRecord, LossFacts
-from backlight.watch.step import LATER, LayersMeasured, OutputMeasured, input_record, output_measured
+from backlight.watch.step import LATER, LayersMeasured, OutputMeasured, input_record, output_measured, pass_share
 
 Inputs = list[tuple[str, Any]]
 """The tensors that a network is given, by place or keyword."""
@@ -46,6 +46,10 @@ class Passes:
         self._gradients: dict[int, Any] = {}
         self.detached: bool | None = None
         self._graph: LossGraph | None = None
+
+    def forget_loss(self) -> None:
+        """Read the next loss anew: the network has changed."""
+        self.loss = self.reached = self._class_axis = self._place = None
 
     def take_output(self, result: Any, hook: Callable[[int, bool, Any], None]) -> None:
         """Take in what the network returned; `hook(place, is_first, gradient)` is called when a gradient arrives."""
@@ -117,6 +121,12 @@ class Passes:
             inputs=[one for _, one in inputs],
         )  # fmt: skip
 
+    def share(self, output: Any, gradient: Any, scale: float | None) -> float | None:
+        """Return what the loss of one of several backward passes is multiplied by; None if that is not known."""
+        if self.backward < 2 or output is None or gradient is None:
+            return None
+        return pass_share(self._adapter, output, gradient / scale if scale else gradient)
+
     def given(self, calls: Sequence[Call]) -> Inputs:
         """Return the inputs of the first of the passes that these calls are of; else what the first of them read."""
         numbers = sorted({call.number for call in calls} & self.inputs.keys()) or sorted(self.inputs)
@@ -133,7 +143,7 @@ def named_inputs(adapter: Adapter, args: Any, kwargs: Mapping[str, Any]) -> Inpu
         (name if len(tensors) == 1 else f"{name}.{at}", tensor)
         for name, tensors in found
         for at, tensor in enumerate(tensors)
-        if adapter.is_input(tensor)
+        if adapter.is_input(tensor) and tensor.shape  # a number without axes, as a count of targets, is no input
     ]
 
 

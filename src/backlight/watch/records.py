@@ -135,6 +135,8 @@ class ParameterFacts:
         in_optimiser: whether the optimiser has it; None if no optimiser was given.
         group: number of its parameter group in the optimiser; None likewise.
         reached: whether the first recorded loss depends on it by the graph; None if the graph was not seen.
+        replaced: the step from which on it stands in another's place, or is new; None if it was there from the start.
+        copy_of: the table of which it is a copy: another tensor that held the same numbers at first; empty if of none.
         sparse: whether its gradient is sparse.
         dtype: of its numbers, by NumPy's name. An epsilon of 1e-8 is 0 in float16.
     """
@@ -149,6 +151,8 @@ class ParameterFacts:
     in_optimiser: bool | None = None
     group: int | None = None
     reached: bool | None = None
+    replaced: int | None = None
+    copy_of: str = ""
     sparse: bool = False
     dtype: str = "float32"
 
@@ -301,7 +305,7 @@ class ParameterRecord:
         update_to_data: std of the step's change / std of the data before it; None if the change was not seen. Of a
         large
             parameter, the change of evenly spaced numbers.
-        moved: whether any number changed in the step; None likewise.
+        moved: whether any number changed in the step; None likewise, or if the change is not finite.
         identical_units: of a weight matrix: whether all output units have the same weights, which no gradient can
             ever tell apart; None otherwise.
         faint: share of the gradient's numbers that are not 0 and below 1e-8 in size: what Adam's usual epsilon damps,
@@ -383,12 +387,16 @@ class NonFinite:
         direction: "input", "parameter", "forward", "loss", "backward" or "update": in this order in a step.
         step: the step that it was seen in.
         inputs_finite: whether what that layer read was finite, which makes it the culprit.
+        op: the operation that made it out of finite numbers, where that was found: "sqrt", "softmax", "div".
+        at: what that operation was given: "zero", "negative", "large", "masked row"; empty if that is not known.
     """
 
     where: str
     direction: Literal["input", "parameter", "forward", "loss", "backward", "update"]
     step: int
     inputs_finite: bool | None = None
+    op: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -418,6 +426,12 @@ class StepRecord:
         backward_passes: since the step before: more than one if gradients are accumulated.
         optimiser_steps: calls of the optimiser's `step()` since the step before; None without an optimiser.
         scale: a gradient scaler's; None without one.
+        backward_norm: norm of one parameter's gradient as the last backward pass left it, still scaled; None if it was
+            not seen.
+        step_norm: norm of the same gradient as the optimiser found it; likewise. Where nothing is done in between, the
+            two are the same.
+        pass_share: what the loss of one pass is multiplied by before its backward pass, found from the gradient of a
+            cross-entropy: 1 for the mean over its targets, 1/n where it is divided by n; None if that is not known.
     """
 
     step: int
@@ -439,6 +453,9 @@ class StepRecord:
     backward_passes: int = 1
     optimiser_steps: int | None = None
     scale: float | None = None
+    backward_norm: float | None = None
+    step_norm: float | None = None
+    pass_share: float | None = None
 
 
 # -- beside the steps --------------------------------------------------------------------------------------------------

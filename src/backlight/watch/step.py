@@ -37,6 +37,9 @@ MOST_COMPARED: Final = 1 << 18
 
 _LAYOUTS = 16
 
+_SAME: Final = 0.02
+"""How far, of its largest number, a gradient may be from that of a cross-entropy: half precision rounds to 0.01."""
+
 
 class StepLayout:
     """Where the measurements of a step with these calls stand; the same calls come step after step.
@@ -366,6 +369,34 @@ def _classes(
         return OutputMeasured(at=at, logits=record, asked=asked)
     done = record()
     return OutputMeasured(at=at, logits=lambda: done)
+
+
+def pass_share(adapter: Adapter, output: Any, gradient: Any) -> float | None:
+    """Return what the mean cross-entropy of one pass is multiplied by, from its gradient; None if it is none.
+
+    The gradient of a cross-entropy by logits z is s (softmax(z) - one_hot(target)) in each row, and of no other loss;
+    with s = 1/N, it is the mean over N rows.
+
+    Args:
+        adapter: the network and its framework.
+        output: the logits, (..., V).
+        gradient: of the loss by them, unscaled.
+    """
+    if len(output.shape) < 2 or output.shape[-1] < 2 or numel(output) > LATER:
+        return None
+    z, g = (adapter.rows(one, len(output.shape) - 1, LATER).astype(np.float64) for one in (output, gradient))
+    known = (g != 0).any(-1)
+    z, g = z[known], g[known]
+    if not len(g) or not np.isfinite(g).all() or not np.isfinite(z).all():
+        return None
+    p = np.exp(z - z.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    rows, targets = np.arange(len(g)), g.argmin(-1)
+    p[rows, targets] -= 1
+    scale = (g * p).sum(-1) / np.maximum((p * p).sum(-1), 1e-300)
+    usual = float(np.median(scale))
+    apart = np.abs(g - usual * p).max()
+    return usual * len(g) if usual > 0 and apart < _SAME * np.abs(g).max() else None
 
 
 def _ids_of(adapter: Adapter, output: Any, axis: int, rows: int, inputs: Sequence[Any]) -> Array | None:

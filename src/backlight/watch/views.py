@@ -35,6 +35,8 @@ def moves_axes(before: Sequence[int], after: Sequence[int]) -> bool:
 
 def reshaped(labels: Sequence[int | None], before: Sequence[int], after: Sequence[int]) -> list[int | None]:
     """Return the labels of a reshape's axes: an axis that stays whole keeps its own, all others have None."""
+    if tuple(before) == tuple(after):
+        return list(labels)
     found: list[int | None] = [None] * len(after)
     at = [i for i, size in enumerate(before) if size != 1]
     to = [i for i, size in enumerate(after) if size != 1]

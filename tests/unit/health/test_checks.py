@@ -19,6 +19,7 @@ from backlight.watch.records import (
     LossPoint,
     Measurements,
     NonFinite,
+    NotMeasured,
     OptimiserFacts,
     Probe,
     Relation,
@@ -160,6 +161,18 @@ def _regression(size: float) -> Measurements:
     return replace(seen, loss=LossFacts(kind="mse", reduction="mean"), losses=losses)
 
 
+def _kept(share: float, *, scale: float | None = None, seen: Measurements | None = None) -> Measurements:
+    """Gradients of which a share is left at the step; all steps have gradients of one length."""
+    return make.with_records(seen or make.stuck(well()), backward_norm=1.0, step_norm=share, scale=scale)
+
+
+def _never_finite() -> Measurements:
+    """The loss is not finite from the third step on, and so are the weights."""
+    losses = tuple(replace(one, loss=math.nan if one.step >= 3 else one.loss) for one in well().losses)
+    seen = make.with_records(_all(well(), data=spread(1.0, nonfinite=3)), loss=math.nan, logits=None)
+    return replace(seen, losses=losses, first_nonfinite=NonFinite(where="loss", direction="loss", step=3))
+
+
 # what is found, of which number, well below the threshold, well above it
 EDGES: list[tuple[str, str, Seen, float, float]] = [
     ("overconfident-start", "first loss over ln V", lambda x: _start(x * math.log(V)), 1.4, 1.6),
@@ -203,6 +216,24 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
     ("examples-mixed", "same output", _probe("neighbours"), 0.9e-3, 1.1e-3),
     ("random-in-evaluation", "same output", _probe("repeat"), 0.9e-3, 1.1e-3),
     ("input-ignored", "same output", _probe("input"), 1.1e-3, 0.9e-3),
+    ("running-statistics", "running mean", lambda x: _norm(1e-4, mean_apart=x), 0.95, 1.05),
+    ("running-statistics", "running spread", lambda x: _norm(1e-4, std_ratio=x), 1.95, 2.05),
+    ("running-statistics", "running spread", lambda x: _norm(1e-4, std_ratio=1 / x), 1.95, 2.05),
+    # 180 steps: the last that is recorded
+    ("running-statistics", "first statistics left",
+     lambda x: _norm(1 - x ** (1 / 180), mean_apart=3.0), 0.09, 0.11),
+    ("rate-ended", "rate that is left",
+     lambda x: _rates(lambda step: 0.1 if step < 50 else 0.1 * x, make.stuck(well())), 1.1e-3, 0.9e-3),
+    ("clipped-before-unscaling", "gradient left by a clip",
+     lambda x: make.with_records(_kept(x / 65536, scale=65536.0), gradient_norm=1 / 65536), 0.011, 0.009),
+    ("clip-too-short", "gradient left by a clip", _kept, 0.011, 0.009),
+    ("clip-too-short", "same length",
+     lambda x: make.with_records(_kept(1e-4), lambda r: {"gradient_norm": 0.5 + 0.5 * x * (r.step == 20)}),
+     1.1e-3, 0.9e-3),
+    ("learning-rate-too-high", "divergence of any loss",
+     lambda x: replace(make.with_parameter(make.with_records(well(), logits=None), update_to_data=0.02), loss=None,
+                       losses=tuple(replace(one, loss=2.0 if one.step < 20 else 2.0 * x) for one in well().losses)),
+     9, 11),
     ("input-ignored", "same output", _probe("input", where="1"), 1.1e-3, 0.9e-3),
     ("reads-padding", "same output", _probe("padding"), 0.9e-3, 1.1e-3),
     ("state-carried-over", "same output", _probe("history", repeat=0.0), 0.9e-3, 1.1e-3),
@@ -357,9 +388,9 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False), lr=(0.0,))),
     ("not-in-optimiser", lambda: make.with_parameter_facts(well(), "fc1.weight", in_optimiser=False)),
     ("not-in-optimiser", lambda: _without_optimiser(make.with_parameter(well(), "fc1.weight", moved=False))),
-    ("not-reached-by-gradient", lambda: make.with_parameter_facts(well(), "fc1.weight", reached=False)),
+    ("not-reached-by-gradient", lambda: _cut_off("fc1.weight")),
     ("unused-layer", lambda: make.with_facts(
-        make.with_parameter_facts(well(), "fc1.weight", reached=False), "fc1", depth=None)),
+        _cut_off("fc1.weight"), "fc1", depth=None)),
     ("evaluation-mode", _evaluation_mode),
     ("no-nonlinearity", lambda: make.without(well(), "act1")),
     ("bias-before-batch-norm", _biased_norm),
@@ -371,7 +402,65 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
         make.with_losses(well(), start=2.8, end=2.8), update_to_data=2e-2)),
     ("all-frozen", lambda: replace(
         well(), parameters=tuple(replace(one, requires_grad=False) for one in well().parameters))),
+    ("evaluation-mode", lambda: _evaluation_mode_from(100)),
+    ("no-step", lambda: _all(make.stuck(_of_another()), moved=False)),
+    ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False, gradient=None), detached=False)),
+    ("not-in-optimiser", lambda: make.with_parameter_facts(well(), "fc1.weight", in_optimiser=False, replaced=20)),
+    ("never-called", lambda: make.with_records(
+        _all(well(), gradient=None, moved=False), layers=(), forward_passes=0)),
+    ("layers-not-seen", lambda: make.with_records(well(), layers=(), forward_passes=0)),
+    ("gradients-are-zero", lambda: make.with_records(_kept(0.0), gradient_norm=0.0)),
+    ("gradients-are-zero", lambda: make.with_records(_kept(0.0), gradient_norm=0.0, backward_norm=math.inf)),
+    ("tie-broken", lambda: _tied("fc1.weight", requires_grad=True)),
+    ("told-loss-not-finite", lambda: replace(_broken("loss"), losses=_one_nan())),
+    ("not-finite", _never_finite),
+    ("accumulation-not-averaged", lambda: make.with_records(
+        make.with_parameter(make.stuck(well()), update_to_data=2.0), backward_passes=16, pass_share=1.0)),
 ]  # fmt: skip
+
+
+def _evaluation_mode_from(step: int) -> Measurements:
+    """Evaluation mode in all layers from some step on."""
+    seen = make.with_facts(make.with_facts(well(), "fc2", reads=()), "act1", role="dropout", kind="Dropout",
+                           bounded=False, settings={"p": 0.2})  # fmt: skip
+    return make.with_records(
+        seen, lambda r: {"layers": tuple(replace(one, training=r.step < step) for one in r.layers)}
+    )
+
+
+def _of_another() -> Measurements:
+    seen = well()
+    for one in seen.parameters:
+        seen = make.with_parameter_facts(seen, one.name, in_optimiser=False)
+    assert seen.optimiser is not None
+    return replace(seen, optimiser=replace(seen.optimiser, foreign=6))
+
+
+def _tied(name: str, **facts: object) -> Measurements:
+    table = make.with_parameter_facts(well(), "fc2.weight", table=True, weight_matrix=False)
+    return make.with_parameter_facts(table, name, copy_of="fc2.weight", **facts)
+
+
+def _one_nan() -> tuple[LossPoint, ...]:
+    return tuple(replace(one, loss=math.nan) if one.step == 3 else one for one in well().losses)
+
+
+def _norm(momentum: float, **statistics: float) -> Measurements:
+    """A batch norm that was compared with its batch late in the training."""
+    seen = make.with_facts(make.with_facts(well(), "fc1", bias=False), "fc2", reads=())
+    seen = make.with_facts(
+        seen, "act1", role="batch_norm", kind="BatchNorm1d", bounded=False, settings={"momentum": momentum}
+    )
+    batch = BatchStatistics(**{"rows": 32, "mean_apart": 0.1, "std_ratio": 1.0, **statistics})
+    return make.with_layer(seen, "act1", batch=batch, saturated=None, dead=None)
+
+
+def _rates(rate: Callable[[int], float], seen: Measurements) -> Measurements:
+    return make.with_records(seen, lambda one: {"lr": (rate(one.step),)})
+
+
+def _cut_off(name: str) -> Measurements:
+    return make.with_parameter(make.with_parameter_facts(well(), name, reached=False), name, gradient=None)
 
 
 def _without_optimiser(seen: Measurements) -> Measurements:
@@ -490,6 +579,30 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
             EvaluationPoint(step=s, dev=dev, train=0.5) for s, dev in ((50, 1.2), (100, 1.0), (150, 1.0), (200, 1.4))
         ),
     ),
+    "norms frozen late on purpose": lambda: make.with_records(
+        _frozen_norms(),
+        lambda r: {"layers": tuple(replace(x, training=x.name != "act1" or r.step < 100) for x in r.layers)}),
+    "one evaluation's mode in a recorded step": lambda: make.with_records(
+        _evaluation_mode_from(1000),
+        lambda r: {"layers": tuple(replace(x, training=r.step != 100) for x in r.layers)}),
+    "running statistics that lag, with the usual momentum and no cost": lambda: _norm(0.1, mean_apart=3.0),
+    "a clip that always acts, in a network that learns": lambda: _kept(1e-4, seen=well()),
+    "a clip of unscaled gradients, and a scale": lambda: _kept(0.5 / 65536, scale=65536.0),
+    "a schedule that ends at 0": lambda: _rates(lambda step: 0.1 * (1 - step / 180), make.stuck(well())),
+    "a schedule that ended where all was learnt": lambda: _rates(lambda step: 0.1 if step < 50 else 0.0, well()),
+    "gradients that are averaged over passes": lambda: make.with_records(
+        well(), backward_passes=16, pass_share=1 / 16),
+    "gradients that are summed over passes, of a network that learns": lambda: make.with_records(
+        well(), backward_passes=16, pass_share=1.0),
+    "a frozen copy of a table": lambda: _tied("fc1.weight", requires_grad=False),
+    "a gradient that comes by a way that the graph does not show": lambda: make.with_parameter_facts(
+        well(), "fc1.weight", reached=False),
+    "layers that run inside a transformation": lambda: replace(
+        make.with_records(_all(well(), gradient=None, moved=False), layers=(), forward_passes=0, optimiser_steps=None),
+        not_measured=(NotMeasured(what="the layers", because="the network is run inside a transformation"),)),
+    "a generator whose loss rises": lambda: replace(
+        make.with_parameter(make.with_records(well(), logits=None), update_to_data=0.05), loss=LossFacts(kind="other"),
+        losses=tuple(replace(one, loss=0.7 + one.step / 10) for one in well().losses)),
     "many layers that each lose a little": lambda: _deep(make.with_layer(well(), "act2", across=0.5e-4), 8),
 }  # fmt: skip
 

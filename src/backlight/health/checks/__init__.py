@@ -13,6 +13,7 @@ from backlight.health.check import Check, checks_in
 from backlight.health.checks import (
     axes,
     behaviour,
+    clipping,
     data,
     finite,
     generalisation,
@@ -20,11 +21,13 @@ from backlight.health.checks import (
     labels,
     loop,
     loss,
+    modes,
     optimiser,
     output,
     parameters,
     places,
     rate,
+    schedule,
     start,
     structure,
     units,
@@ -32,7 +35,8 @@ from backlight.health.checks import (
 from backlight.health.findings import FindingText
 
 _MODULES: Final = (
-    finite, loss, output, axes, labels, places, behaviour, loop, parameters, data, start, units, gradients, optimiser,
+    finite, loss, output, axes, labels, places, behaviour, loop, modes, parameters, clipping, schedule, data, start,
+    units, gradients, optimiser,
     rate, structure, generalisation,
 )  # fmt: skip
 

@@ -67,7 +67,9 @@ OVERFITTING = FindingText(
     about="""
     The held-out loss was best earlier and has risen since, and the training loss is well below it. Lecture 3.
     """,
-    explained_by=frozenset({"labels-constant", "loss-sign", "learning-rate-too-high"}),
+    explained_by=frozenset(
+        {"labels-constant", "loss-sign", "learning-rate-too-high", "evaluation-mode", "running-statistics"}
+    ),
 )
 
 

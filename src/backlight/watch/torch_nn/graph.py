@@ -6,11 +6,28 @@ from typing import Any, Final
 
 import torch
 
-from backlight.watch.graph import NO_LOGARITHMS, Graph
+from backlight.watch.graph import NO_LOGARITHMS, PRODUCTS, Graph
 from backlight.watch.views import reshaped
+
+_TAKES: Final = ("nll_loss", "log_softmax", "binary_cross_entropy", "mse_loss")
+
+OP_NAMES: Final = {
+    "rsqrt": "div", "reciprocal": "div", "log2": "log", "log10": "log", "log1p": "log", "_softmax": "softmax",
+    "_log_softmax": "softmax", "linalg_vector_norm": "norm", "expm1": "exp", "_safe_softmax": "softmax",
+    "true_divide": "div",
+}  # fmt: skip
+"""Operations that are told under another's name."""
+
+_BREAKING: Final = frozenset({"sqrt", "pow", "log", "div", "norm", "std"})
 
 _REDUCTIONS: Final = {1: "mean", 2: "sum"}
 _RESHAPES: Final = frozenset({"view", "unsafe_view", "reshape_alias"})
+
+
+def op_name(node: Any) -> str:
+    """Return "addmm" for AddmmBackward0."""
+    name = re.sub(r"Backward\d*$", "", str(node.name()).rpartition("::")[2])
+    return re.sub(r"(?<=[A-Za-z0-9])(?=[A-Z][a-z])", "_", name).lower()
 
 
 class TorchGraph(Graph):
@@ -27,9 +44,7 @@ class TorchGraph(Graph):
         return thing.grad_fn if isinstance(thing, torch.Tensor) else None
 
     def op_name(self, node: Any) -> str:
-        """Return "addmm" for AddmmBackward0."""
-        name = re.sub(r"Backward\d*$", "", str(node.name()).rpartition("::")[2])
-        return re.sub(r"(?<=[A-Za-z0-9])(?=[A-Z][a-z])", "_", name).lower()
+        return op_name(node)
 
     def parents(self, node: Any) -> Iterable[Any]:
         return (parent for parent, _ in node.next_functions if parent is not None)
@@ -37,13 +52,27 @@ class TorchGraph(Graph):
     def leaf(self, node: Any) -> Any:
         return getattr(node, "variable", None)
 
+    def breaking(self, node: Any) -> str:
+        name = op_name(node)
+        told = OP_NAMES.get(name, name)
+        if told == "div" and name == "div" and len([one for one, _ in node.next_functions if one is not None]) < 2:
+            return ""  # by a constant
+        if told == "pow" and float(getattr(node, "_saved_exponent", 0)) >= 1:
+            return ""
+        return told if told in _BREAKING else ""
+
     def loss_kind(self, names: Sequence[str]) -> str:
         given = [name for name in names if name and name not in self.shape_ops]
+        takes = max((at for at, name in enumerate(given) if name.startswith(_TAKES)), default=None)
+        if takes is not None and PRODUCTS & set(given[takes + 1 : -1]):
+            return "other"  # made of what another network, or a product, made of the output
         nll = next((at for at, name in enumerate(given) if name.startswith("nll_loss")), None)
         if nll is not None and NO_LOGARITHMS & set(given[nll + 1 : nll + 2]):
             return "other"
-        if nll is not None or "log_softmax" in names:
+        if nll is not None:
             return "cross_entropy"
+        if "log_softmax" in names:  # a divergence subtracts; a cross-entropy only takes the mean of some
+            return "other" if "sub" in names[: names.index("log_softmax")] else "cross_entropy"
         if any(name.startswith("binary_cross_entropy") for name in names):
             return "binary_cross_entropy"
         return "mse" if "mse_loss" in names or {"pow", "sub"} <= set(names) else "other"
