@@ -26,6 +26,7 @@ bench: .venv/.installed-dev ## every benchmark, each against its peer; the table
 	$(BIN)/python -m benchmarks
 
 docs: .venv/.installed-dev ## make the pictures and transcripts in README and docs again, from real runs
+	$(BIN)/python scripts/make_references.py
 	$(BIN)/python scripts/make_docs.py
 	$(BIN)/python scripts/make_gallery.py
 

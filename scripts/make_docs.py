@@ -1,9 +1,9 @@
-"""Make the numbers, transcripts and figures of README.md and the guides again, by running what they show.
+"""Make the numbers, transcripts and figures of README.md and the guides, by running the commands that they show.
 
     python scripts/make_docs.py
 
-In each of `PAGES`, what stands between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced by the result of the
-section NAME here.
+In each of `PAGES`, the text between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced by the result of the
+function NAME of this script.
 """
 
 import json
@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from backlight.autograd import OPS, Op
 from backlight.figures import bigram_counts, new_figure
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, load_corpus
@@ -24,7 +23,6 @@ from backlight.text import Vocabulary, load_corpus
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "course" / "README.md"]
 IMAGES = ROOT / "docs" / "images"
-OPS_PAGE = ROOT / "docs" / "ops.md"
 BACKLIGHT = str(Path(sys.executable).with_name("backlight"))
 
 PYTHON = """\
@@ -70,7 +68,7 @@ print(diagnose(watcher.measurements()))
 
 
 def run(folder: Path, *arguments: str) -> str:
-    """Run the command in a folder as a person would at 80 columns, and return what it prints."""
+    """Run a `backlight` command in a folder, in a terminal of 80 columns, and return its output."""
     done = subprocess.run(
         [BACKLIGHT, *arguments],
         cwd=folder,
@@ -83,7 +81,7 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 def transcript(folder: Path, *arguments: str) -> str:
-    """Return a command and what it printed, as an indented block."""
+    """Return a command and its output, as an indented block."""
     lines = [f"$ backlight {' '.join(map(typed, arguments))}", *run(folder, *arguments).splitlines()]
     return "\n".join(f"    {line}".rstrip() for line in lines)
 
@@ -94,17 +92,17 @@ def typed(word: str) -> str:
 
 
 def train(folder: Path) -> str:
-    """Learn the names."""
+    """Train on the names."""
     return transcript(folder, "train", "names")
 
 
 def sample(folder: Path) -> str:
-    """Draw some more."""
+    """Draw more samples."""
     return transcript(folder, "sample", "names-mlp-1", "-n", "5", "--prefix", "mar", "--novel", "--seed", "7")
 
 
 def score(folder: Path) -> str:
-    """Find what does not belong."""
+    """Score a list of names."""
     (folder / "guests.txt").write_text("olivia\nmatthew\nxzqwv\nelizabeth\nbrooklynn\nqwerty\n", encoding="utf-8")
     return transcript(folder, "score", "names-mlp-1", "guests.txt")
 
@@ -118,7 +116,7 @@ def compare(folder: Path) -> str:
 
 
 def counted(folder: Path) -> str:
-    """Count with each order and each smoothing, and put them in a table."""
+    """Fit n-gram models of each order and smoothing, and return their losses as a table."""
     rows = ["| model | parameters | context | train | dev | test | seconds |", "|---|---|---|---|---|---|---|"]
 
     def row(name: str, *options: str) -> None:
@@ -136,7 +134,7 @@ def counted(folder: Path) -> str:
 
 
 def explain(folder: Path) -> str:
-    """Walk back through the first lecture's neuron."""
+    """Explain the gradients of the neuron of the first lecture."""
     at = "x1=2,x2=0,w1=-3,w2=1,b=6.8813735870195432"
     for theme in ((), ("--dark",)):
         picture = IMAGES / f"explain_neuron{'-dark' * len(theme)}.png"
@@ -160,18 +158,18 @@ def value(folder: Path) -> str:
 
 
 def program(folder: Path, text: str) -> str:
-    """Return a program, and what it prints as an indented block."""
+    """Return a program as a code block, and its output as an indented block."""
     said = said_by(folder, text).replace("\n", "\n    ").replace("    \n", "\n")
     return f"```python\n{text}```\n\n    {said}"
 
 
 def health(folder: Path) -> str:
-    """Watch a sick network of PyTorch."""
+    """Watch a faulty PyTorch network."""
     return program(folder, HEALTH)
 
 
 def said_by(folder: Path, text: str) -> str:
-    """Run a program, and return what it prints."""
+    """Run a program, and return its output."""
     done = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -187,23 +185,6 @@ def picture() -> None:
         bigram_counts.draw(figure.subplots(), counts, labels)
         IMAGES.mkdir(exist_ok=True)
         figure.savefig(IMAGES / "bigram_counts.png", dpi=90)
-
-
-def ops() -> str:
-    """Return docs/ops.md: every op by family, with its formula."""
-    lines = [
-        "# The ops",
-        "",
-        f"Written by `make docs`. There are {len(OPS)}; each has its formula, forward and backward in one class of",
-        "`backlight/autograd/ops`, and is checked against PyTorch and central differences (`backlight gradcheck`).",
-    ]
-    families: dict[str, list[type[Op]]] = {}
-    for op in OPS.values():
-        families.setdefault(op.__module__.rpartition(".")[2], []).append(op)
-    for family, members in families.items():
-        lines += ["", f"## {family}", "", "| op | formula |", "|---|---|"]
-        lines += [f"| `{op.name}` | {op.formula.replace('|', chr(92) + '|')} |" for op in members]
-    return "\n".join(lines) + "\n"
 
 
 SECTIONS: tuple[Callable[[Path], str], ...] = (
@@ -222,12 +203,11 @@ def main() -> None:
             pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
             places = [page for page, text in texts.items() for _ in pattern.findall(text)]
             if len(places) != 1:
-                sys.exit(f"exactly one page must have the section {name}; {len(places)} have.")
+                sys.exit(f"exactly one page must have the section {name}; got {len(places)}.")
             made = section(Path(folder))
             texts[places[0]] = pattern.sub(lambda match, made=made: match[1] + made + "\n" + match[2], texts[places[0]])
     for page, text in texts.items():
         page.write_text(text, encoding="utf-8")
-    OPS_PAGE.write_text(ops(), encoding="utf-8")
 
 
 if __name__ == "__main__":

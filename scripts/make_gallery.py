@@ -1,8 +1,8 @@
-"""Make the figures of docs/gallery.md again, from networks that are trained for it.
+"""Make the figures of docs/gallery.md, from networks that are trained for them.
 
     python scripts/make_gallery.py [--keep FOLDER]
 
-Takes about two minutes. Each figure is drawn for light and for dark pages.
+This takes about two minutes. Each figure is drawn for light and for dark pages.
 """
 
 import argparse
@@ -30,10 +30,10 @@ IMAGES = ROOT / "docs" / "images" / "gallery"
 BACKLIGHT = str(Path(sys.executable).with_name("backlight"))
 
 DOTS = 140
-"""Per inch: a figure of 8 inches has 1,120, more than a column of text on the web takes."""
+"""Pixels per inch: a figure of 8 inches has 1,120, more than the width of a column of text on the web."""
 
 COLOURS = 200
-"""A figure has few: lines, letters and one scale of colours."""
+"""Colours of a PNG file: a figure has few, those of lines, text and one colour map."""
 
 RUNS = {
     **{f"runs/{order}-gram": ("--model", "ngram", "--order", str(order)) for order in range(1, 6)},
@@ -44,11 +44,11 @@ RUNS = {
     "others/plane": ("--model", "mlp", "--embedding", "2", "--context", "3", "--hidden", "200", "--steps", "4000"),
     "others/overconfident": ("--model", "mlp", "--output-scale", "20", "--steps", "1000"),
 }
-"""By folder, the options that each is trained with. The others are not for the league."""
+"""The options of each training run, by folder. Those in `others` are not part of the figure "league"."""
 
 
 def train(folder: Path) -> None:
-    """Train all runs in a folder; those that are there already are left alone."""
+    """Train all runs in a folder, except those that are there already."""
     for name, options in RUNS.items():
         if (folder / name / "result.json").is_file():
             continue
@@ -60,19 +60,19 @@ def train(folder: Path) -> None:
         )  # fmt: skip
 
 
-def watched(steps: int, *, lr: float | None = None, sick: Callable[[NeuralModel], None] | None = None) -> Measurements:
-    """Train an MLP of five tanh layers on the names, and measure it on the way.
+def watched(steps: int, *, lr: float | None = None, fault: Callable[[NeuralModel], None] | None = None) -> Measurements:
+    """Train an MLP of five tanh layers on the names, and return measurements of the training.
 
     Args:
-        steps: minibatches.
+        steps: training steps.
         lr: the learning rate; the model's default if None.
-        sick: does something to the first weights that should not be done.
+        fault: changes the initial weights to something wrong.
     """
     config = TrainConfig.of("mlp", steps=steps, warmup=0, **({} if lr is None else {"lr": lr}))
     run = Run.create(RunConfig(corpus="names", model="mlp", settings={"hidden": [100] * 5}, train=config))
     model: Any = run.model
-    if sick is not None:
-        sick(model)
+    if fault is not None:
+        fault(model)
     optimiser, rate, rng = config.build(model.flat()), config.rate(), run.batch_rng()
     with threadpool_limits(1), watch(model, optimiser=optimiser) as watcher:
         for step in range(steps):
@@ -86,7 +86,7 @@ def watched(steps: int, *, lr: float | None = None, sick: Callable[[NeuralModel]
 
 
 def scaled(factor: float) -> Callable[[NeuralModel], None]:
-    """Return what multiplies the weights of all hidden layers."""
+    """Return a function that multiplies the weights of all hidden layers by a factor."""
 
     def scale(model: NeuralModel) -> None:
         for name, parameter in model.named_parameters():
@@ -112,17 +112,17 @@ EXAMPLES: dict[str, tuple[str, str | None]] = {
     "attention": ("runs/gpt", "alexandria"),
     "receptive-field": ("runs/wavenet", "alexandr"),
 }  # fmt: skip
-"""The run and the text that a figure is drawn from: without an entry, runs/mlp. Figures of layers need no run."""
+"""The run and the text of a figure; figures without an entry use runs/mlp. Figures of layers need no run."""
 
 
 def figures(folder: Path) -> Iterator[tuple[str, SizedFigure]]:
     """Yield the name of each image, and its figure."""
     print("watch", flush=True)
-    yield "loss-sick", FIGURES["loss"].of(RunData(folder / "others/overconfident"))
-    large, small, dead = (watched(1, sick=sick) for sick in (scaled(3), scaled(0.3), deaden))
-    for name, sick in (("activations", large), ("saturation", large), ("dead-units", dead),
+    yield "loss-faulty", FIGURES["loss"].of(RunData(folder / "others/overconfident"))
+    large, small, dead = (watched(1, fault=fault) for fault in (scaled(3), scaled(0.3), deaden))
+    for name, faulty in (("activations", large), ("saturation", large), ("dead-units", dead),
                        ("activation-gradients", small), ("update-to-data", watched(400, lr=5e-6))):  # fmt: skip
-        yield f"{name}-sick", FIGURES[name].of(sick)
+        yield f"{name}-faulty", FIGURES[name].of(faulty)
     first = watched(1)
     for name, spec in FIGURES.items():
         if name == "update-to-data":
@@ -136,7 +136,13 @@ def figures(folder: Path) -> Iterator[tuple[str, SizedFigure]]:
 
 
 def draw(figure: SizedFigure, path: Path, *, dark: bool) -> None:
-    """Write a figure as a PNG of few colours."""
+    """Write a figure as a PNG file with few colours.
+
+    Args:
+        figure: the figure.
+        path: the file to write.
+        dark: light on dark instead of dark on light.
+    """
     with new_figure(figure.width, figure.height, dark=dark, layout=figure.layout) as drawn:
         figure.draw(drawn)
         raw = BytesIO()
@@ -148,9 +154,9 @@ def draw(figure: SizedFigure, path: Path, *, dark: bool) -> None:
 
 
 def main() -> None:
-    """Train, draw, and say how large it all is."""
+    """Train, draw, and print the total size of the images."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", type=Path, help="train in this folder and keep the runs, or use those that are there")
+    parser.add_argument("--keep", type=Path, help="keep the runs in this folder, and use those that are already there")
     keep: Path | None = parser.parse_args().keep
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:

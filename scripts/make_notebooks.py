@@ -1,9 +1,9 @@
-"""Make the notebooks of the course again from their sources; on demand, run them and make pages to look at.
+"""Make the notebooks of the course from their sources; with options, run the lessons and make HTML pages.
 
-python scripts/make_notebooks.py                   # notebooks/*.ipynb, for students
-python scripts/make_notebooks.py --check           # only say whether they are what the sources give
-python scripts/make_notebooks.py --html docs/course [NUMBER...]    # run the solutions; make pages, and an index
-python scripts/make_notebooks.py --record [NUMBER...]     # run slow cells for real, and keep what they give
+python scripts/make_notebooks.py                   # write notebooks/*.ipynb, for students
+python scripts/make_notebooks.py --check           # only check that they are up to date
+python scripts/make_notebooks.py --html docs/course [NUMBER...]    # run the solutions; write pages and an index
+python scripts/make_notebooks.py --record [NUMBER...]     # run slow cells, and record their results
 """
 
 import argparse
@@ -26,15 +26,15 @@ RECORDINGS = ROOT / "src" / "backlight" / "lessons" / "recordings"
 
 
 def contents() -> dict[Path, bytes]:
-    """Return what each notebook should hold."""
+    """Return the content that each notebook should have, by path."""
     return {NOTEBOOKS / lesson.file: lesson.notebook() for lesson in LESSONS.values()}
 
 
 def differences() -> list[str]:
-    """Return what is different from what should be, in lines."""
+    """Return one line for each notebook that is not up to date."""
     wanted = contents()
     wrong = [
-        f"{path.relative_to(ROOT)} is not what its source gives"
+        f"{path.relative_to(ROOT)} does not match its source"
         for path, content in wanted.items()
         if not path.is_file() or path.read_bytes() != content
     ]
@@ -44,7 +44,7 @@ def differences() -> list[str]:
 
 
 def record(lesson: Lesson) -> None:
-    """Run a lesson with its slow cells, and keep what these give, each with the mark of its cell."""
+    """Run a lesson with its slow cells, and record their results, each with the hash of its cell."""
     marks = {
         name: mark(work_in(cell.source)) for cell in lesson.cells(student=False) if cell.kind == "code"
         for name in names_in(cell.source)
@@ -59,7 +59,13 @@ def record(lesson: Lesson) -> None:
 
 
 def write_pages(folder: Path, lessons: Mapping[int, Lesson], numbers: Iterable[int]) -> None:
-    """Run lessons and write a page of each, and the index of all."""
+    """Run lessons and write a page for each, and the index of all lessons.
+
+    Args:
+        folder: is created if necessary.
+        lessons: all lessons, by number.
+        numbers: those to run.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     notebooks = Path(os.path.relpath(NOTEBOOKS, folder)).as_posix()
     for number in numbers:
@@ -73,16 +79,18 @@ def write_pages(folder: Path, lessons: Mapping[int, Lesson], numbers: Iterable[i
 
 
 def main(arguments: list[str]) -> int:
-    """Do what is asked; return the exit code."""
+    """Run the script; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if something differs")
-    parser.add_argument("--html", type=Path, metavar="DIR", help="run the lessons and write a page of each")
-    parser.add_argument("--record", action="store_true", help="run slow cells, and keep what they give")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 if a notebook is not up to date"
+    )
+    parser.add_argument("--html", type=Path, metavar="DIR", help="run the lessons and write a page for each")
+    parser.add_argument("--record", action="store_true", help="run slow cells, and record their results")
     parser.add_argument("numbers", nargs="*", type=int, metavar="NUMBER", help="only these lessons")
     asked = parser.parse_args(arguments)
     if asked.check:
         wrong = differences()
-        print("\n".join(wrong) if wrong else f"{len(contents())} notebooks are what their sources give")
+        print("\n".join(wrong) if wrong else f"{len(contents())} notebooks are up to date")
         return bool(wrong)
     if asked.record:
         for number in asked.numbers or LESSONS:

@@ -1,8 +1,8 @@
-"""Build the site into build/site: README and docs as they are, and a page of reference for each public package.
+"""Build the site in build/site: README and docs, and a reference page for each public package.
 
-A package is public if its `__init__.py` has an `__all__` that is not empty. A link out of docs, which works on a code
-host, leads on the site to the package's reference, to a page made of the Markdown file, or to a copy of the file.
-scripts/check_site.py then finds links that lead nowhere.
+A package is public if its `__init__.py` has a nonempty `__all__`. A link from docs to another folder of the repository
+is replaced by one to the package's reference, to a page made from the Markdown file, or to a copy of the file.
+scripts/check_site.py then finds broken links.
 """
 
 import ast
@@ -41,17 +41,19 @@ PACKAGES = public_packages()
 
 
 def site_path(path: str) -> str:
-    """Return where a file or folder of the repository is in the site's sources."""
+    """Return the path of a file or folder of the repository in the site's sources."""
     if path in PACKAGES:
         return f"reference/{PACKAGES[path]}.md"
     if path.startswith("docs/"):
-        place = path.removeprefix("docs/").replace("/README.md", ".md")  # an index.html beside it keeps its place
+        place = path.removeprefix("docs/").replace(
+            "/README.md", ".md"
+        )  # an index.html in the same folder is not replaced
         return f"{place}/index.md" if (ROOT / path).is_dir() else place
     return TOP.get(path, path if path.endswith(".md") else f"{path}.txt")
 
 
 def add_page(path: str) -> None:
-    """Copy a Markdown file of the repository, with what its links need, to where it is on the site."""
+    """Copy a Markdown file of the repository to the site's sources, with the files that it links to."""
     place = site_path(path)
     if (SOURCE / place).exists():
         return
@@ -62,7 +64,7 @@ def add_page(path: str) -> None:
             add_page(target) if target.endswith(".md") else add_copy(target)
         return link[1] + relpath(site_path(target), dirname(place) or ".")
 
-    write(place, "")  # it is there, whoever links back to it
+    write(place, "")  # so that a page that links back to it does not add it again
     text = LINK.sub(turned, (ROOT / path).read_text(encoding="utf-8"))
     if path == "docs/course/README.md" and (SOURCE / "course/index.html").exists():
         text += "\n[Open the lessons](course/index.html)\n"
@@ -70,20 +72,20 @@ def add_page(path: str) -> None:
 
 
 def add_copy(path: str) -> None:
-    """Copy a file of the repository as it is."""
+    """Copy a file of the repository unchanged."""
     target = SOURCE / site_path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / path, target)
 
 
 def write(place: str, text: str) -> None:
-    """Write one of the site's sources."""
+    """Write a file of the site's sources."""
     (SOURCE / place).parent.mkdir(parents=True, exist_ok=True)
     (SOURCE / place).write_text(text, encoding="utf-8")
 
 
 def write_reference() -> None:
-    """Write a page for each public package, and one that lists them."""
+    """Write a reference page for each public package, and one that lists them."""
     lines = ["# Reference", "", "The public names of every package, from its source.", "", "| package | |", "|---|---|"]
     for path, name in PACKAGES.items():
         write(site_path(path), f"# `{name}`\n\n::: {name}\n")
@@ -94,7 +96,7 @@ def write_reference() -> None:
 
 
 def write_index(folder: Path) -> None:
-    """Write a page that lists the pages of a folder of docs that has none."""
+    """Write an index of the pages of a docs folder, if the folder has none."""
     titles = {
         path.name: path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for path in folder.glob("*.md")
     }
@@ -104,7 +106,7 @@ def write_index(folder: Path) -> None:
 
 
 def navigation() -> list[dict[str, str | list[str]]]:
-    """Return all pages in their order; a new one has its place by its folder."""
+    """Return all pages in order, grouped by folder."""
     groups: dict[str, list[str]] = {"Guides": [], "Derivations": [], "Reference": [], "Project": []}
     pages = [path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.md")]
     for page in sorted(set(pages) - {"index.md"}, key=lambda page: (not page.endswith("index.md"), page[:-3])):

@@ -1,10 +1,10 @@
-"""Make the table of letters and numbers that the splitting patterns use: `text/tokenizers/unicode_table.py`.
+"""Make the table of letters, numbers and white space for the splitting patterns: `text/tokenizers/unicode_table.py`.
 
     python scripts/make_unicode_table.py
 
-The table is for one version of Unicode, whatever Python runs Backlight, so that a text is split in the same way
-everywhere. That version is 16.0, the one of tiktoken 0.14 and of tokenizers 0.23. Python 3.14 has it; for another
-Python, `pip install unicodedata2==16.0.0` brings it.
+The table is for one version of Unicode, independent of Python's, so that a text is split in the same way everywhere.
+That version is 16.0, the one of tiktoken 0.14 and of tokenizers 0.23. Python 3.14 has it; for another Python, install
+`unicodedata2==16.0.0`.
 """
 
 import sys
@@ -16,7 +16,7 @@ from pathlib import Path
 
 WANTED = "16.0.0"
 TARGET = Path(__file__).parents[1] / "src/backlight/text/tokenizers/unicode_table.py"
-# White_Space of PropList.txt, which no module of Python has whole: str.isspace() counts U+001C to U+001F too
+# the property White_Space of PropList.txt is not in Python: str.isspace() also counts U+001C to U+001F
 NOT_WHITE_SPACE = range(0x1C, 0x20)
 
 HEAD = '''"""Letters, numbers and white space of Unicode {version}, as ranges of code points in hexadecimal.
@@ -30,7 +30,7 @@ VERSION = "{version}"
 
 
 def ranges(belongs: Callable[[str], bool]) -> str:
-    """Return the ranges of the code points that belong, as in `41-5a aa b5`."""
+    """Return the ranges of the code points for which `belongs` is true, such as `41-5a aa b5`."""
     found = []
     for inside, group in groupby(range(sys.maxunicode + 1), lambda code: belongs(chr(code))):
         codes = list(group)
@@ -46,10 +46,10 @@ def main() -> None:
         try:
             import unicodedata2
         except ImportError:
-            sys.exit(f"the table is made for Unicode {WANTED}; this Python has {version}. See the top of this script.")
+            sys.exit(f"the table needs Unicode {WANTED}; this Python has {version}. Install unicodedata2=={WANTED}.")
         category, version = unicodedata2.category, unicodedata2.unidata_version
     if version != WANTED:
-        sys.exit(f"the table is made for Unicode {WANTED}; unicodedata2 has {version}. Install {WANTED}.")
+        sys.exit(f"the table needs Unicode {WANTED}; unicodedata2 has {version}. Install unicodedata2=={WANTED}.")
     classes = {
         "LETTERS": ("The general categories Lu, Ll, Lt, Lm and Lo: `\\\\p{L}`.", lambda c: category(c)[0] == "L"),
         "NUMBERS": ("The general categories Nd, Nl and No: `\\\\p{N}`.", lambda c: category(c)[0] == "N"),

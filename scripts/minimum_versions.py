@@ -1,4 +1,4 @@
-"""Print the lowest versions that pyproject.toml declares, exactly, as a requirements file: the package's and extras'.
+"""Print the minimum versions in pyproject.toml as a requirements file: those of the package and of some extras.
 
 Usage: python scripts/minimum_versions.py [EXTRA ...]
 """
@@ -13,7 +13,7 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 
 def requirements(extras: list[str]) -> Iterator[str]:
-    """Return the dependencies of the package and of some of its extras, as pyproject.toml has them."""
+    """Yield the dependencies of the package and of some of its extras, as written in pyproject.toml."""
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     yield from project["dependencies"]
     for extra in extras:
@@ -28,7 +28,7 @@ def exact(requirement: str) -> str:
     """Return `name==version` for `name>=version`.
 
     Raises:
-        ValueError: the requirement has no lowest version, or more than that.
+        ValueError: the requirement has another form.
     """
     bound = re.fullmatch(r"([\w.-]+)(?:>=|==)([\d.]+)", requirement)
     if not bound:

@@ -2,14 +2,14 @@
 
     python scripts/plant_bugs.py [--jobs 2] [--only WORD ...] [--shard 1/4] [--list]
 
-The bugs are in `tests/planted_bugs`. Each goes into a copy of the package in a temporary folder, never into the
-checkout. Three sets of tests run until one fails: those that caught this bug, or bugs of the same file, before; those
-of the bug's group; all of tests/unit and tests/oracle. A run that reaches its time limit counts as caught, since the
-suite would not have passed. The unchanged copy must pass first.
+The bugs are in `tests/planted_bugs`. Each is planted in a copy of the package in a temporary folder, never in the
+checkout. Three sets of tests run until one test fails: tests that caught this bug, or bugs in the same file, before;
+those of the bug's group; all of tests/unit and tests/oracle. A run that reaches its time limit counts as caught, since
+the suite would not have passed. The unchanged copy must pass first.
 
-Verdicts are kept in build/planted_bugs.jsonl. A run that was interrupted continues where it was, as long as package
-and tests are the same; so does the next shard. When every bug has its verdict, docs/planted_bugs.md is written. Exits
-with 1 if fewer than 95 % were caught, or if a bug is stale.
+Results are saved in build/planted_bugs.jsonl. An interrupted run continues where it stopped, as long as package and
+tests are unchanged; so does the next shard. When every bug has a result, docs/planted_bugs.md is written. Exits with 1
+if fewer than 95 % were caught, or if a bug is stale.
 """
 
 import argparse
@@ -43,12 +43,12 @@ PACKAGE = Path("src", "backlight")
 EVERYTHING = ("tests/unit", "tests/oracle")
 ENOUGH = 0.95
 LIMIT_SECONDS, LIMIT_SECONDS_EVERYTHING = 300, 1800
-LIKELY = 3  # so many of the tests that caught bugs of the same file run first
+LIKELY = 3  # this many of the tests that caught bugs in the same file run first
 
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-r", "fE", "--tb=no", "--hypothesis-seed=0")
 PASSED, FAILED, INTERRUPTED, USAGE_ERROR, NO_TESTS = 0, 1, 2, 4, 5
 
-# Each run of pytest is a fork of one process that has these loaded already. Nothing of backlight may be among them.
+# Each run of pytest is a fork of a process that has already imported these modules. It must not import backlight.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["numpy", "torch", "matplotlib.pyplot", "rich.console", "typer", "pytest"])
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "COLUMNS": "400"}  # wide, so that pytest does not cut the names of failed tests
@@ -56,7 +56,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "COLUMNS": "400"}  # wide, so that pytest
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What became of a bug: `by` is the first test that failed, or None if all passed."""
+    """The result for a bug: `by` is the first test that failed, or None if all passed."""
 
     key: str
     name: str
@@ -66,7 +66,7 @@ class Verdict:
 
 
 class Verdicts:
-    """All verdicts so far, in a file that only grows."""
+    """All results so far, in a file to which results are appended."""
 
     def __init__(self, bugs: list[Bug], state: str) -> None:
         self._state = state
@@ -79,11 +79,11 @@ class Verdicts:
         self.current = {keys[verdict.key]: verdict for verdict in self.all if verdict.key in keys}
 
     def key(self, bug: Bug) -> str:
-        """Return what a verdict holds for: this bug in this state of package and tests."""
+        """Return a hash of the bug and of the state of package and tests, for which a result is valid."""
         return hashlib.sha256(f"{self._state} {bug}".encode()).hexdigest()[:16]
 
     def add(self, bug: Bug, verdict: Verdict) -> None:
-        """Keep a verdict, on disk before anything else happens."""
+        """Add a result, and write it to the file at once."""
         with self._writing:
             self.all.append(verdict)
             self.current[bug] = verdict
@@ -92,7 +92,7 @@ class Verdicts:
                 file.write(json.dumps(asdict(verdict)) + "\n")
 
     def likely_tests(self, bug: Bug) -> tuple[str, ...]:
-        """Return the tests that caught this bug before, or most of the other bugs in its file."""
+        """Return the tests that caught this bug before, or most other bugs in its file."""
         own = [v.by for v in reversed(self.all) if v.name == bug.name]
         others = Counter(v.by for v in self.all if v.file == bug.file)
         tests = dict.fromkeys(by for by in [*own[:1], *(by for by, _ in others.most_common())] if by and by[0] != "(")
@@ -100,7 +100,7 @@ class Verdicts:
 
 
 def state_of_the_suite() -> str:
-    """Return a hash of everything that a verdict depends on, the bugs themselves left out."""
+    """Return a hash of all files that a result depends on, except the bugs themselves."""
     sources = [path for folder in ("src", "tests") for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
     state = hashlib.sha256()
     for path in sources:
@@ -110,7 +110,7 @@ def state_of_the_suite() -> str:
 
 
 def make_copy(folder: Path) -> Path:
-    """Copy what the suite needs, and return where it lies."""
+    """Copy the files that the suite needs, and return the folder of the copy."""
     copy = folder / "0"
     for name in ("src", "tests", "scripts", "notebooks", "docs"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -123,20 +123,20 @@ def make_copy(folder: Path) -> Path:
 
 
 def build_kernels(copy: Path) -> None:
-    """Compile the copy's kernels, which must be possible: a library of other sources would not be used."""
+    """Compile the kernels of the copy, since a library that was built from other sources is not used."""
     script = copy / PACKAGE / "autograd" / "native" / "building.py"
     subprocess.run([sys.executable, str(script)], capture_output=True, check=True)
 
 
 def run_pytest(copy: Path, tests: tuple[str, ...], output: Path, *, write_bytecode: bool) -> None:
-    """Run pytest in this process, which was forked for it, against the copy."""
-    os.setsid()  # so that the process can be ended together with those that its tests start
+    """Run pytest on the copy, in this process, which was forked for it."""
+    os.setsid()  # so that the process can be killed together with those that its tests start
     os.chdir(copy)
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
-    sys.path[0] = str(copy / "src")  # in the place of this script's folder, before the installed package
-    sys.modules["__main__"] = ModuleType("__main__")  # processes that tests start would import this script
+    sys.path[0] = str(copy / "src")  # replaces this script's folder, and precedes the installed package
+    sys.modules["__main__"] = ModuleType("__main__")  # otherwise processes that tests start would import this script
     os.environ["PYTHONPATH"] = str(copy / "src")
     sys.dont_write_bytecode = not write_bytecode
     if not write_bytecode:
@@ -152,10 +152,16 @@ def run_pytest(copy: Path, tests: tuple[str, ...], output: Path, *, write_byteco
 
 
 def first_failure(copy: Path, tests: tuple[str, ...], limit: float, *, write_bytecode: bool = False) -> str | None:
-    """Run tests against the copy. Returns the first that failed, or how else the run ended; None if all passed.
+    """Run tests on the copy. Return the first one that failed, or how the run ended otherwise; None if all passed.
+
+    Args:
+        copy: the copy of the repository.
+        tests: paths of tests, as for pytest.
+        limit: time limit in seconds.
+        write_bytecode: whether Python may write bytecode into the copy.
 
     Raises:
-        ValueError: there are no such tests.
+        ValueError: one of the tests does not exist.
     """
     output = copy.parent / f"{copy.name}.txt"
     run = FORKS.Process(target=run_pytest, args=(copy, tests, output), kwargs={"write_bytecode": write_bytecode})
@@ -165,7 +171,7 @@ def first_failure(copy: Path, tests: tuple[str, ...], limit: float, *, write_byt
     with contextlib.suppress(ProcessLookupError):
         os.killpg(run.pid, signal.SIGKILL)
     run.join()
-    shutil.rmtree(copy / ".hypothesis", ignore_errors=True)  # no memory of other bugs' failures
+    shutil.rmtree(copy / ".hypothesis", ignore_errors=True)  # do not replay failures of other bugs
     if not in_time:
         return f"(no end after {limit:.0f} s)"
     if run.exitcode in {PASSED, NO_TESTS}:
@@ -174,7 +180,7 @@ def first_failure(copy: Path, tests: tuple[str, ...], limit: float, *, write_byt
         return f"(ended by signal {-run.exitcode})"
     text = output.read_text(encoding="utf-8", errors="replace")
     if run.exitcode == USAGE_ERROR and "not found: " in text:
-        raise ValueError(f"there is not every one of {' '.join(tests)}")
+        raise ValueError(f"the tests must exist; got {' '.join(tests)}")
     named = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", text, re.MULTILINE)
     if named:
         return named[1]
@@ -183,8 +189,14 @@ def first_failure(copy: Path, tests: tuple[str, ...], limit: float, *, write_byt
     sys.exit(f"pytest could not run {' '.join(tests)} (exit code {run.exitcode}):\n{text[-2000:]}")
 
 
-def judge(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts) -> Verdict:
-    """Plant one bug in a free copy, run the tests, and take it out again."""
+def run_bug(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts) -> Verdict:
+    """Plant a bug in a free copy, run the tests, and remove it again.
+
+    Args:
+        bug: the bug.
+        copies: the copies that are free.
+        verdicts: earlier results, which say which tests to run first.
+    """
     copy = copies.get()
     started = time.perf_counter()
     path = copy / PACKAGE / bug.file
@@ -194,12 +206,12 @@ def judge(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts) -> Ve
     by = None
     try:
         path.write_text(bug.plant(source), encoding="utf-8")
-        # compiled code is found by a file's time in whole seconds and its size; make sure that the time is another
+        # Python finds bytecode by the size of the source and its time in whole seconds; make sure that the time differs
         os.utime(path, ns=(unchanged.st_atime_ns, unchanged.st_mtime_ns + 10**10))
         if bug.is_kernel:
             build_kernels(copy)
         if likely := verdicts.likely_tests(bug):
-            with contextlib.suppress(ValueError):  # a test that was renamed since
+            with contextlib.suppress(ValueError):  # a test that has been renamed
                 by = first_failure(copy, likely, LIMIT_SECONDS)
         by = by or first_failure(copy, bug.tests, LIMIT_SECONDS)
         by = by or first_failure(copy, EVERYTHING, LIMIT_SECONDS_EVERYTHING)
@@ -214,8 +226,15 @@ def judge(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts) -> Ve
     return Verdict(key=verdicts.key(bug), name=bug.name, file=bug.file, by=by, seconds=seconds)
 
 
-def judge_all(bugs: list[Bug], verdicts: Verdicts, jobs: int, *, everything: bool) -> None:
-    """Give every bug its verdict, `jobs` at a time, and print each as it comes."""
+def run_all(bugs: list[Bug], verdicts: Verdicts, jobs: int, *, everything: bool) -> None:
+    """Run the tests for every bug, `jobs` bugs at a time, and print each result.
+
+    Args:
+        bugs: the bugs.
+        verdicts: where results are added.
+        jobs: how many bugs run at a time.
+        everything: whether the whole suite must pass on the unchanged copy, or only the bugs' own tests.
+    """
     with tempfile.TemporaryDirectory(prefix="planted_bugs_") as name:
         folder = Path(name).resolve()
         copy = make_copy(folder)
@@ -225,7 +244,7 @@ def judge_all(bugs: list[Bug], verdicts: Verdicts, jobs: int, *, everything: boo
         failed = first_failure(copy, tests, LIMIT_SECONDS_EVERYTHING, write_bytecode=True)
         if failed is not None:
             sys.exit(f"the suite must pass before bugs are planted; {failed} fails.")
-        print(f"no bug: passed. Now {len(bugs)} bugs, {jobs} at a time.", flush=True)
+        print(f"without a bug: passed. Now {len(bugs)} bugs, {jobs} at a time.", flush=True)
         copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
         copies.put(copy)
         for job in range(1, jobs):
@@ -233,7 +252,7 @@ def judge_all(bugs: list[Bug], verdicts: Verdicts, jobs: int, *, everything: boo
         width = max(len(bug.name) for bug in bugs)
 
         def report(bug: Bug) -> None:
-            verdict = judge(bug, copies, verdicts)
+            verdict = run_bug(bug, copies, verdicts)
             verdicts.add(bug, verdict)
             by = verdict.by or "SURVIVED"
             print(f"{bug.name:{width}}  {bug.file:28}  {verdict.seconds:4.0f} s  {by}", flush=True)
@@ -252,12 +271,11 @@ def page(verdicts: dict[Bug, Verdict]) -> str:
     lines = [
         "# Planted bugs",
         "",
-        "What a passing test suite is worth: the bugs of `tests/planted_bugs`, each a change of one place that makes",
-        "the code wrong, are planted in a copy of the package one at a time, and the suite runs until a test fails.",
-        "Generated by `python scripts/plant_bugs.py`.",
+        "How many bugs does the test suite catch? The bugs of `tests/planted_bugs` are planted in a copy of the",
+        "package one at a time, and the suite runs until a test fails. Generated by `python scripts/plant_bugs.py`.",
         "",
-        "The bugs are mistakes that somebody could make, written by hand. Tools that mutate every line, such as",
-        "mutmut, would make tens of thousands of changes here, many of them without any effect, and need days.",
+        "The bugs are plausible mistakes, written by hand, each a change in one place. Tools that mutate every line,",
+        "such as mutmut, would make tens of thousands of changes here, many of them without any effect, and need days.",
         "",
         f"**{score}** ({datetime.now(UTC):%Y-%m-%d}, commit {commit}).",
         "",
@@ -273,7 +291,7 @@ def page(verdicts: dict[Bug, Verdict]) -> str:
 
 
 def shard(text: str) -> slice:
-    """Read 2/4, the second of four shares: every fourth bug, from the second on."""
+    """Parse a shard such as 2/4, the second of four: every fourth bug, starting with the second."""
     number, _, count = text.partition("/")
     if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
         raise argparse.ArgumentTypeError(f"must be NUMBER/COUNT, such as 1/4; got {text}")
@@ -281,27 +299,27 @@ def shard(text: str) -> slice:
 
 
 def main() -> int:
-    """Parse, judge, print, write."""
+    """Run the script; return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--jobs", type=int, default=2, help="bugs judged at a time (default 2)")
+    parser.add_argument("--jobs", type=int, default=2, help="number of bugs to run at a time (default 2)")
     parser.add_argument("--only", action="append", metavar="WORD", help="only bugs with this in their name or file")
-    parser.add_argument("--shard", type=shard, default=slice(None), metavar="K/N", help="only this share of the bugs")
+    parser.add_argument("--shard", type=shard, default=slice(None), metavar="K/N", help="only this part of the bugs")
     parser.add_argument("--list", action="store_true", help="print the bugs, check that each applies, and stop")
     options = parser.parse_args()
     bugs = load_bugs()
     wanted = [b for b in bugs if not options.only or any(word in b.name or word in b.file for word in options.only)]
     wanted = wanted[options.shard]
     if not wanted:
-        parser.error("--only and --shard must leave some bugs; none is left. See --list.")
+        parser.error("--only and --shard must select at least one bug; they select none. See --list.")
     if options.list:
         return list_bugs(wanted)
     os.environ |= ENVIRONMENT
     verdicts = Verdicts(bugs, state_of_the_suite())
     waiting = [bug for bug in wanted if bug not in verdicts.current]
-    print(f"{len(wanted) - len(waiting)} of {len(wanted)} bugs have a verdict already.")
+    print(f"{len(wanted) - len(waiting)} of {len(wanted)} bugs already have a result.")
     started = time.perf_counter()
     if waiting:
-        judge_all(waiting, verdicts, max(1, options.jobs), everything=not options.only)
+        run_all(waiting, verdicts, max(1, options.jobs), everything=not options.only)
     caught = sum(verdicts.current[bug].by is not None for bug in wanted)
     seconds = time.perf_counter() - started
     print(f"planted {len(wanted)}, caught {caught}, survived {len(wanted) - caught}, in {seconds:.0f} s")
@@ -312,7 +330,7 @@ def main() -> int:
 
 
 def list_bugs(bugs: list[Bug]) -> int:
-    """Print the bugs, and those that are stale at the end."""
+    """Print the bugs, then those that are stale; return 1 if there are any."""
     stale = []
     for bug in bugs:
         print(f"{bug.file:28}  {bug.name}")

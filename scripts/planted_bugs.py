@@ -1,13 +1,13 @@
-r"""The planted bugs, read from `tests/planted_bugs/*.txt`: one file for each group of bugs, one line for each bug.
+r"""Read the planted bugs from `tests/planted_bugs/*.txt`: one file for each group of bugs, one line for each bug.
 
     # What the group is about
     tests: tests/unit/optim tests/oracle/test_optim.py
 
     optim/adamw.py
-      the name of the bug | text that stands in the file once → text that replaces it
+      the name of the bug | text that occurs in the file once → text that replaces it
 
-`tests` are the tests that should catch the group's bugs. Files are below `src/backlight`. In a text, `\n` is a line
-break and `\\` a backslash; a text that is missing after the arrow is empty.
+`tests` are the tests that should catch the bugs of the group. Paths of files are relative to `src/backlight`. In a
+text, `\n` is a line break and `\\` a backslash; a missing text after the arrow is empty.
 """
 
 import re
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "tests" / "planted_bugs"
 
 @dataclass(frozen=True, kw_only=True)
 class Bug:
-    """A change of one place that makes the code wrong."""
+    """A change in one place that makes the code wrong."""
 
     name: str
     file: str
@@ -33,7 +33,7 @@ class Bug:
         """Return the source with the bug in it.
 
         Raises:
-            ValueError: the bug is stale: there is not exactly one place for it, or the result is not Python.
+            ValueError: the bug is stale: its text does not occur exactly once, or the result is not valid Python.
         """
         places = source.count(self.old)
         if places != 1:
@@ -45,12 +45,12 @@ class Bug:
             try:
                 compile(planted, self.file, "exec")
             except SyntaxError as error:
-                raise ValueError(f"{self.name!r} must leave {self.file} readable; it makes a syntax error.") from error
+                raise ValueError(f"{self.name!r} must leave {self.file} valid; it causes a syntax error.") from error
         return planted
 
     @property
     def is_kernel(self) -> bool:
-        """Whether it is in the compiled kernels, which must be built again."""
+        """Whether it is in the compiled kernels, which must then be rebuilt."""
         return self.file.endswith((".c", ".h"))
 
 

@@ -1,4 +1,4 @@
-"""Install every file of dist/ into an environment of its own, use it, uninstall it, and see that nothing is left.
+"""Install each file of dist/ in a new environment, use it, uninstall it, and check that nothing is left.
 
 Usage: python scripts/try_dist.py, after `make dist`.
 """
@@ -16,7 +16,7 @@ HAS_KERNELS = "from backlight.autograd.native import library; print(library() is
 
 
 def try_one(artifact: Path, folder: Path) -> None:
-    """Install, train, sample, score, uninstall."""
+    """Install one file, train, sample, score and uninstall."""
     venv.create(folder / "env", with_pip=True, symlinks=True)
     scripts = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
     python, backlight = scripts / "python", scripts / "backlight"
@@ -34,9 +34,7 @@ def try_one(artifact: Path, folder: Path) -> None:
     _run(folder, python, "-m", "pip", "uninstall", "--yes", "--quiet", "backlight")
     left = [path for path in _files(folder / "env") - before if "backlight" in path.casefold()]
     assert left == [], left
-    print(
-        f"{artifact.name}: installs, trains, samples, scores; compiled kernels: {kernels}; uninstalls without a trace"
-    )
+    print(f"{artifact.name}: installs, trains, samples, scores; compiled kernels: {kernels}; uninstalls completely")
 
 
 def _files(folder: Path) -> set[str]:
@@ -51,7 +49,7 @@ def _run(folder: Path, *command: str | Path) -> str:
 
 
 def main() -> None:
-    """Try each file."""
+    """Check each file."""
     artifacts = sorted(DIST.iterdir()) if DIST.is_dir() else []
     if not artifacts:
         sys.exit("dist/ is empty: run `make dist` first.")

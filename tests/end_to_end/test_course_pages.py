@@ -85,7 +85,7 @@ def test_the_slider_is_on_the_page_and_both_pictures_are(pages: Path, tmp_path: 
     page = pages / "lesson_1_tiny.html"
     dom = Visit(found_browser(), page, tmp_path).dom
     assert dom.count('<div class="backlight-stepping">') == 1
-    assert "Nothing known yet" in dom.split('<div class="backlight-stepping">')[1]
+    assert "No gradient is known yet" in dom.split('<div class="backlight-stepping">')[1]
     assert "A line" in re.search(r'<img [^>]*alt="([^"]*)"', dom)[1]  # type: ignore[index]
     assert dom.count("data:image/png;base64,") == 2, "for light paper and for dark"
     assert "1.1: not yet" in dom
@@ -135,9 +135,9 @@ def test_a_students_notebook_runs_in_jupyter(tmp_path: Path, monkeypatch: pytest
     outputs: list[Any] = [one for cell in notebook.cells for one in cell.get("outputs", [])]
     assert not [one for one in outputs if one.output_type == "error"]
     data = [one.data for one in outputs if "data" in one]
-    said = [one["text/plain"] for one in data if ": not yet, nothing is filled in so far" in one["text/plain"]]
+    said = [one["text/plain"] for one in data if ": not yet, nothing is filled in" in one["text/plain"]]
     assert [text.split(":")[0] for text in said] == [one.id for one in LESSONS[1].exercises]
-    walks = [one for one in data if "boxes; a notebook shows them" in one["text/plain"]]
+    walks = [one for one in data if "boxes; displayed in a notebook" in one["text/plain"]]
     assert len(walks) == 2
     assert all(set(one) == {"text/plain", "text/html"} for one in walks), "no hand would move a slider"
     assert any("image/png" in one for one in data)

@@ -87,7 +87,7 @@ def test_a_sum_of_ten_thousand_terms(shell: Any) -> None:
         (["x", "--at", "x=\x1b[31m"], "--at takes names and numbers"),
         (["x" * 50_000], "have none"),
         (["(" * 5_000], "too many nested parentheses"),
-        (["x", "--at", "x=1", "--figure", "graph.pdf"], "a figure can be saved as png or svg"),
+        (["x", "--at", "x=1", "--figure", "graph.pdf"], "a figure must be saved as png or svg"),
         (["x", "--at", "x=1", "--figure", "no/graph.png"], "its folder does not exist"),
         (["x", "--at", "x=1", "--dark"], "Add --figure FILE"),
         (["x", "--at", "x=1", "--walk", "--json"], "Leave one out"),
@@ -185,7 +185,7 @@ def test_without_a_terminal_the_walk_prints_all_steps(shell: Any) -> None:
     out = shell.works("explain", "y = a*a + a", "--at", "a=3", "--walk").out
     heads = re.findall(r"^\d of 3  (.*)$", out, re.MULTILINE)
     assert heads == ["y = v1 + a = 12   grad 1", "v1 = a * a = 9   grad 1", "a = 3   grad 7"]
-    assert "3 paths meet in a, and add up: 1 + 3 + 3 = 7." in out
+    assert "The gradients of 3 paths into a add up: 1 + 3 + 3 = 7." in out
     assert "\x1b" not in out
     model = shell.works("explain", "--model", "bigram", "names.txt", "--batch-size", "8", "--walk").out
     assert "1 of 3  loss ()" in model

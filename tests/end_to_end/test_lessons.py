@@ -91,9 +91,9 @@ def test_opening_never_overwrites_what_was_worked_on(shell: Any) -> None:
     path.write_text("mine")
     says = shell.refused("lessons", "open", "2", "course", says="is not overwritten")
     assert "backlight lessons open 2 DIR" in says
-    shell.refused("lessons", "open", "9", says="a lesson is one of 1, 2, 3, 4, 5, 6, 7; got 9")
+    shell.refused("lessons", "open", "9", says="a lesson must be one of 1, 2, 3, 4, 5, 6, 7; got 9")
     shell.write("file", "")
-    shell.refused("lessons", "open", "1", "file", says="a lesson goes to a folder")
+    shell.refused("lessons", "open", "1", "file", says="the folder of a lesson must be writable")
 
 
 def test_reading_a_lesson_makes_its_page_once(shell: Any) -> None:
@@ -109,7 +109,7 @@ def test_reading_a_lesson_makes_its_page_once(shell: Any) -> None:
     made = page.stat().st_mtime_ns
     assert shell("lessons", "read", "1", "pages", "--json", env=environment).json["new"] is False
     assert page.stat().st_mtime_ns == made
-    shell.refused("lessons", "read", "9", says="a lesson is one of 1, 2, 3, 4, 5, 6, 7; got 9")
+    shell.refused("lessons", "read", "9", says="a lesson must be one of 1, 2, 3, 4, 5, 6, 7; got 9")
     shell.write("file", "")
     shell.refused("lessons", "read", "1", "file", says="backlight lessons read 1 DIR")
 
@@ -158,13 +158,13 @@ def softmax_nll(logits, target):
 def test_checking_a_file(shell: Any) -> None:
     shell.write("good.py", GOOD)
     said = shell.works("exercise", "check", "good.py").out
-    assert said == "hello\n1.1 is right: exact.\n  Every number is the very same, for 5 inputs.\n\n1 of 1 right.\n"
+    assert said == "hello\n1.1 is right: exact.\n  All numbers are identical, for 5 inputs.\n\n1 of 1 right.\n"
     shell.write("mixed.py", MIXED)
     result = shell("exercise", "check", "mixed.py", env={"COLUMNS": "200"})
     assert result.code == 1
-    assert "It looks like this: not divided by h." in result.out
+    assert "Likely mistake: not divided by h." in result.out
     assert "IndexError in line 7, in walk_back: list index out of range" in result.out
-    assert "1.5: not yet, nothing is filled in so far." in result.out
+    assert "1.5: not yet, nothing is filled in." in result.out
     assert "The file did not run to its end. mixed.py: ZeroDivisionError in line 12: division by zero" in result.out
     assert "1.6" not in result.out
     noted = json.loads((shell.folder / "backlight-progress.json").read_text())["exercises"]
@@ -215,13 +215,13 @@ def test_a_file_that_cannot_be_checked(shell: Any, name: str, content: str | byt
 
 def test_what_is_not_there(shell: Any) -> None:
     shell.refused("exercise", "check", "missing.py", says="No such file")
-    shell.refused("exercise", "show", "8.1", says="an exercise is one of 1.1, ")
-    shell.refused("exercise", "check", "names.txt", "8.1", says="an exercise is one of 1.1, ")
+    shell.refused("exercise", "show", "8.1", says="an exercise must be one of 1.1, ")
+    shell.refused("exercise", "check", "names.txt", "8.1", says="an exercise must be one of 1.1, ")
 
 
 def test_a_loop_without_an_end(shell: Any) -> None:
     shell.write("loop.py", "while True:\n    pass\n")
-    shell.refused("exercise", "check", "loop.py", "--time-limit", "3", says="must end within 3 s")
+    shell.refused("exercise", "check", "loop.py", "--time-limit", "3", says="must finish within 3 s")
 
 
 def test_a_file_that_is_no_python(shell: Any) -> None:

@@ -7,12 +7,14 @@ import pytest
 
 
 def steps(shell: Any, name: str) -> list[int]:
-    facts, *records = [
-        json.loads(line) for line in (shell.folder / "runs" / name / "health.jsonl").read_text().splitlines()
-    ]
-    assert facts["framework"] == "backlight"
-    assert facts["layers"]
-    return [record["step"] for record in records]
+    lines = [json.loads(line) for line in (shell.folder / "runs" / name / "health.jsonl").read_text().splitlines()]
+    assert (lines[0]["type"], lines[0]["framework"]) == ("start", "backlight")
+    assert [line["type"] for line in lines if line.get("layers")] == ["network", *["step"] * len(steps_of(lines))]
+    return steps_of(lines)
+
+
+def steps_of(lines: list[Any]) -> list[int]:
+    return [line["step"] for line in lines if line["type"] == "step"]
 
 
 def test_a_watched_run_keeps_records(shell: Any, tiny: Any) -> None:

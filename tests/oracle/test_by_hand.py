@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 from backlight.core import Batch, compare
 from backlight.models.by_hand import (
-    Steps,
+    Intermediates,
     Weights,
     backward,
     batch_norm,
@@ -60,7 +60,7 @@ def their_steps(weights, x, y):
     probs = counts * inverse
     logprobs = probs.log()
     loss = F.nll_loss(logprobs, torch.from_numpy(y))
-    steps = Steps(
+    steps = Intermediates(
         vectors, joined, sums, mean, centred, squares, variance, rstd, normal, scaled, h, logits, largest, shifted,
         counts, total, inverse, probs, logprobs, loss,
     )  # fmt: skip
@@ -87,7 +87,7 @@ def test_every_step_and_every_gradient_is_that_of_torch(sizes, dloss, rng):
     found = {**dsteps._asdict(), **dweights._asdict()}
     assert len(found) == 27
     for name, mine in found.items():
-        reference = getattr(their, name, None) if name in Steps._fields else getattr(theirs, name)
+        reference = getattr(their, name, None) if name in Intermediates._fields else getattr(theirs, name)
         checked = compare(f"d{name}", mine, reference.grad.numpy(), rtol=1e-10, atol=1e-12)
         assert checked.close, checked
 

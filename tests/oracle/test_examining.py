@@ -1,5 +1,6 @@
-"""One batch tells of any PyTorch network, and leaves it as it was, bit for bit."""
+"""A network is examined with one batch, and is left as it was, bit for bit."""
 
+import json
 import random
 from typing import Any
 
@@ -9,8 +10,10 @@ import torch
 from tests.oracle.architectures import ARCHITECTURES, Architecture, TiedGPT, text
 from torch import nn
 
-from backlight.core import ConfigError
+from backlight.core import Batch, ConfigError
 from backlight.health import examine
+from backlight.models import GPT, MLP, GPTConfig, MLPConfig, RecurrentModel
+from backlight.models.recurrent import LSTMConfig
 
 
 def state_of(model: nn.Module) -> dict[str, Any]:
@@ -173,3 +176,49 @@ def test_what_cannot_be_examined_is_said_in_one_line(call: Any, says: str) -> No
     with pytest.raises(ConfigError, match=says) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+# -- networks of this package ------------------------------------------------------------------------------------------
+
+MODELS = [
+    lambda rng: MLP(MLPConfig(vocabulary_size=9, context=6, embedding=3, hidden=(5,), batch_norm=True), rng=rng),
+    lambda rng: GPT(GPTConfig(vocabulary_size=9, context=6, n_embd=8, n_layer=1, n_head=2, dropout=0.2), rng=rng),
+    lambda rng: RecurrentModel(LSTMConfig(vocabulary_size=9, context=6, embedding=3, hidden=(5,)), rng=rng),
+]
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize("make_model", MODELS, ids=["MLP", "GPT", "LSTM"])
+def test_a_network_of_this_package_is_as_it_was(make_model: Any, fresh: bool, rng: np.random.Generator) -> None:
+    model = make_model(rng)
+    ids = rng.integers(0, 9, (5, 7))
+    batch = Batch(ids[:, :-1], ids[:, 1:] if model.reads == "sequences" else ids[:, -1])
+    if not fresh:
+        model.flat()
+        model.loss(batch).backward()
+        next(model.children()).eval()
+
+    def state() -> Any:
+        tensors = [*model.parameters(), *(buffer for _, buffer in model.named_buffers())]
+        return (
+            [one.array.tobytes() for one in tensors],
+            [None if one._grad is None else one._grad.tobytes() for one in tensors],
+            [module.training for _, module in model.named_modules()],
+            [sorted(vars(module)) for _, module in model.named_modules()],
+            [json.dumps(rng.bit_generator.state, default=str) for rng in model.generators()],
+        )
+
+    before = state()
+    found = examine(model, batch)
+    assert state() == before
+    assert repr(examine(model, batch.x, batch.y).measurements) == repr(found.measurements)
+    measured = found.measurements
+    assert measured.steps[0].loss > 1
+    assert all(layer.gradient is not None for layer in measured.steps[0].layers)
+    assert measured.evaluation is not None
+    assert not any(layer.training for layer in measured.evaluation.layers)
+    probes = {probe.name: probe.changed for probe in found.probes}
+    assert probes["repeat"] == 0
+    assert probes["input"] > 0
+    assert probes.get("future", 0) < 1e-6
+    assert ("future" in probes) == (model.reads == "sequences")

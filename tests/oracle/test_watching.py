@@ -1,746 +1,308 @@
-"""What is measured on PyTorch networks while they learn is what NumPy measures on the same arrays."""
+"""What is measured on a network while it is trained is what NumPy measures on the same arrays, in both frameworks."""
 
+import copy
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from numpy.testing import assert_allclose
-from tests.oracle.architectures import ARCHITECTURES, Architecture, ConvNet, SequenceClassifier, ids, images, resnet
-from torch import nn
-from torch.nn import functional as F  # noqa: N812
+from tests.oracle.watching import CLASSES, FEATURES, Framework, Step, agrees, both, layers_of
 
-from backlight.health import watch
+from backlight.core import ConfigError
+from backlight.health import diagnose, watch
 from backlight.watch import numbers
-from backlight.watch.records import LayerRecord, Measurements, Spread, StepRecord
+from backlight.watch.records import Measurements, StepRecord
 from backlight.watch.torch_nn import statistics
 
-
-def mlp(*, bias: bool = False) -> nn.Module:
-    return nn.Sequential(
-        nn.Embedding(9, 4), nn.Flatten(),
-        nn.Linear(24, 16, bias=bias), nn.BatchNorm1d(16), nn.Tanh(),
-        nn.Linear(16, 16), nn.ReLU(), nn.Dropout(0.3),
-        nn.Linear(16, 5),
-    )  # fmt: skip
+MATRICES = {"0.weight", "3.weight", "5.weight"}
 
 
 def train(
-    model: nn.Module, batch: Callable[[], tuple[Any, Any]], steps: int, *, one: Architecture | None = None,
-    watched: bool = True, every: int = 20, lr: float = 0.05, seed: int = 5,
-) -> Measurements | None:  # fmt: skip
-    one = one or Architecture("", lambda: model, batch)
-    torch.manual_seed(seed)
-    sparse = any(getattr(module, "sparse", False) for module in model.modules())
-    optimiser = torch.optim.SGD(model.parameters(), lr) if sparse else torch.optim.Adam(model.parameters(), lr)
-
-    def step() -> torch.Tensor:
-        inputs, targets = batch()
-        loss = one.loss_of(one.output(model, inputs), targets)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        return loss
-
-    if not watched:
+    framework: Framework, model: Any, *, steps: int = 3, zeroed: bool = True, stepped: bool = True, part: int = 0,
+    every: int = 1,
+) -> Measurements:  # fmt: skip
+    """Train while watching; `part`: the optimiser has only this many parameters, the last."""
+    rng = np.random.default_rng(7)
+    optimiser = framework.sgd(list(model.parameters())[-part:], 0.1)
+    with watch(model, optimiser=optimiser, every=every) as watcher, np.errstate(all="ignore"):
         for _ in range(steps):
-            step()
-        return None
-    with watch(model, every=every) as watcher:
-        for _ in range(steps):
-            watcher.step(step())
+            loss = framework.loss(model, *framework.batch(rng))
+            loss.backward()
+            if stepped:
+                optimiser.step()
+            if zeroed:
+                model.zero_grad()
+            watcher.step(loss)
     return watcher.measurements()
 
 
-def agrees(spread: Spread, array: np.ndarray, *, histogram: bool = True) -> None:
-    x = array.astype(np.float64)
-    assert spread.count == x.size
-    found = (spread.mean, spread.std, spread.rms, spread.low, spread.high)
-    rms = np.sqrt((x * x).mean())  # a mean near 0 is only as good as the numbers that cancelled
-    assert_allclose(found, (x.mean(), x.std(), rms, x.min(), x.max()), rtol=2e-5, atol=1e-6 * rms)
-    assert spread.nonfinite == 0
-    if not histogram:
-        assert spread.histogram is None
-        return
-    assert spread.histogram is not None
-    edges = (spread.histogram.low, spread.histogram.high)
-    counts, _ = np.histogram(x.clip(*edges), len(spread.histogram.counts), edges)
-    # a number at the edge of two bins may fall in either
-    assert np.abs(np.cumsum(counts) - np.cumsum(spread.histogram.counts)).max() <= max(2, 0.01 * x.size)
-    assert sum(spread.histogram.counts) == x.size
-
-
-class Independent:
-    """Everything that a step's record should hold, gathered by hooks of its own."""
-
-    def __init__(self, model: nn.Module, layers: list[str]) -> None:
-        self.model, self.outputs = model, {}
-        modules = dict(model.named_modules())
-        self.handles = [modules[name].register_forward_hook(self.saw(name)) for name in layers]
-
-    def saw(self, name: str) -> Callable[..., None]:
-        def hook(*seen: Any) -> None:
-            output = seen[2]
-            tensor = output if isinstance(output, torch.Tensor) else output[0]
-            gradients: list[torch.Tensor] = []
-            tensor.register_hook(gradients.append)
-            self.outputs.setdefault(name, []).append((tensor.detach().clone(), gradients))
-
-        return hook
-
-    def arrays(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        calls = self.outputs[name]
-        return (
-            np.concatenate([out.numpy().reshape(-1) for out, _ in calls]),
-            np.concatenate([gradients[0].numpy().reshape(-1) for _, gradients in calls]),
-        )
-
-
+@both
 @pytest.mark.parametrize("way", ["kernel", "numpy", "device"])
-@pytest.mark.parametrize(
-    ("make", "batch"), [(mlp, ids), (ConvNet, images), (resnet, images)], ids=["MLP", "CNN", "ResNet"]
-)
 def test_a_recorded_step_is_what_numpy_says(
-    make: Callable[[], nn.Module], batch: Any, way: str, monkeypatch: pytest.MonkeyPatch
+    framework: Framework, way: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way != "kernel":
         monkeypatch.setattr(statistics, "kernel", lambda: None)
         monkeypatch.setattr(numbers, "kernel", lambda: None)
     if way == "device":  # as a large tensor on another device is measured
         monkeypatch.setattr(statistics, "is_near", lambda _: False)
-    torch.manual_seed(3)
-    model = make()
-    optimiser = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
-    with watch(model, every=1) as watcher:
-        for step in range(13):
-            x, y = batch()
-            before = {name: one.detach().numpy().copy() for name, one in model.named_parameters()}
-            names = [name for name, module in model.named_modules() if not list(module.children())]
-            independent = Independent(model, [name for name in names if not name.endswith("relu")])
-            loss = F.cross_entropy(model(x), y)
-            loss.backward()
-            gradients = {name: one.grad.numpy().copy() for name, one in model.named_parameters()}
-            optimiser.step()
-            optimiser.zero_grad()
-            watcher.step(loss)
-            for handle in independent.handles:
-                handle.remove()
-            if step not in {0, 1, 12}:
-                continue
-            record = watcher.measurements().steps[-1]
-            assert record.step == step
-            assert record.loss == pytest.approx(loss.item())
-            for layer in record.layers:
-                if layer.name in independent.outputs:
-                    output, gradient = independent.arrays(layer.name)
-                    agrees(layer.output, output)
-                    assert layer.gradient is not None
-                    agrees(layer.gradient, gradient)
-            assert {layer.name for layer in record.layers} >= set(independent.outputs) - {"1", "4"}
-            for parameter in record.parameters:
-                name = parameter.name
-                agrees(parameter.data, before[name], histogram=False)
-                assert parameter.gradient is not None
-                is_matrix = gradients[name].ndim > 1 and (make, name) != (mlp, "0.weight")
-                agrees(parameter.gradient, gradients[name], histogram=is_matrix)
-                change = dict(model.named_parameters())[name].detach().numpy() - before[name]
-                spread = before[name].astype(np.float64).std()
-                if spread > 0:
-                    assert parameter.grad_to_data == pytest.approx(gradients[name].std() / spread, rel=1e-4)
-                    assert parameter.update_to_data == pytest.approx(change.std() / spread, rel=1e-3)
-                assert parameter.moved
-            norm = math.sqrt(sum(float((one.astype(np.float64) ** 2).sum()) for one in gradients.values()))
-            assert record.gradient_norm == pytest.approx(norm, rel=1e-4)
-            assert record.left_over_norm == 0
-            assert (record.forward_passes, record.backward_passes, record.optimiser_steps) == (1, 1, 1)
-
-
-def test_units_that_saturate_and_die_are_counted() -> None:
-    torch.manual_seed(3)
-    model = nn.Sequential(nn.Linear(4, 50), nn.Tanh(), nn.Linear(50, 30), nn.ReLU(), nn.Linear(30, 5), nn.Sigmoid())
-    with torch.no_grad():
-        model[0].weight *= 6
-        model[2].bias[:7] = -100
-    rng = np.random.default_rng(1)
-    alive = np.zeros(30, bool)
-    with watch(model, every=1) as watcher:
-        for _ in range(12):
-            x = torch.from_numpy(rng.standard_normal((3, 4)).astype(np.float32))
-            out = model(x)
-            hidden = model[1](model[0](x)).detach().numpy()
-            rectified = model[3](model[2](model[1](model[0](x)))).detach().numpy()
-            alive |= (rectified > 0).any(0)
-            out.sum().backward()
-            watcher.step()
-    record = watcher.measurements().steps[-1]
-    by_name = {layer.name: layer for layer in record.layers}
-    assert by_name["1"].saturated == pytest.approx((np.abs(hidden) > 0.97).mean())
-    assert by_name["1"].dead_now == pytest.approx((np.abs(hidden) > 0.97).all(0).mean())
-    assert by_name["3"].saturated is None
-    assert by_name["3"].dead_now == pytest.approx((rectified <= 0).all(0).mean())
-    assert by_name["3"].dead_over == 10
-    assert 7 / 30 <= by_name["3"].dead <= by_name["3"].dead_now
-    assert by_name["2"].dead is None
-    assert by_name["1"].across == pytest.approx(np.sqrt(hidden.var(0).mean()), rel=1e-4)
-
-
-@pytest.mark.parametrize("one", ARCHITECTURES, ids=str)
-def test_a_watched_training_ends_with_the_same_bits_and_no_hooks(one: Architecture) -> None:
-    ended = []
-    for watched in (False, True):
-        torch.manual_seed(1)
-        model = one.make()
-        seen = train(model, one.batch, 14, one=one, watched=watched, every=3)
-        tensors = [*model.parameters(), *model.buffers()]
-        ended.append(([tensor.detach().numpy().tobytes() for tensor in tensors], torch.get_rng_state().tolist()))
-        for module in model.modules():
-            own = [hook for hook in module._forward_hooks.values() if "backlight" in type(hook).__module__]
-            assert not own
-            assert not module._forward_pre_hooks
-        assert all(not one._backward_hooks for one in model.parameters())
-    assert ended[0] == ended[1]
-    assert seen is not None
-    assert [record.step for record in seen.steps] == [*range(10), 12]
-    assert seen.first_nonfinite is None
-    for record in seen.steps:
-        assert record.layers
-        assert all(layer.gradient is not None for layer in record.layers if layer.name)
-        assert all(np.isfinite(layer.output.std) for layer in record.layers)
-    names = [layer.name for layer in seen.steps[0].layers]
-    assert all([layer.name for layer in record.layers] == names for record in seen.steps)
-
-
-def layers_of(record: StepRecord) -> dict[str, LayerRecord]:
-    return {layer.name: layer for layer in record.layers}
-
-
-def test_activations_applied_by_functions_are_layers() -> None:
-    seen = train(ConvNet(), images, 2)
-    assert seen is not None
-    facts = {fact.name: fact for fact in seen.layers}
-    assert list(facts) == ["conv1", "norm", "norm>relu", "conv2", "conv2>relu", "drop", "head"]
-    assert facts["norm>relu"].functional
-    assert facts["norm>relu"].one_sided
-    assert facts["norm>relu"].reads == ("norm",)
-    assert facts["conv1"].reads == ()
-    assert facts["norm"].reads == ("conv1",)
-    assert facts["head"].reads == ("drop",)
-    relu = layers_of(seen.steps[1])["norm>relu"]
-    assert relu.units == 4
-    assert [layers_of(seen.steps[1])[name].units for name in ("conv1", "norm", "conv2", "head")] == [4, 4, 6, 5]
-    assert relu.dead is not None
-    assert layers_of(seen.steps[1])["conv2"].output.low < 0  # before the ReLU that works in its place
-
-
-def test_shared_and_repeated_modules_are_one_layer() -> None:
-    unet = next(one for one in ARCHITECTURES if one.name == "U-Net")
-    seen = train(unet.make(), unet.batch, 2, one=unet)
-    assert seen is not None
-    facts = {fact.name: fact for fact in seen.layers}
-    assert facts["middle.0"].calls == 2
-    assert facts["middle.0"].aliases == ("again.0",)
-    assert set(facts["middle.0"].reads) == {"middle.1"}  # the second time; the first time something pools in between
-    assert set(facts["out"].reads) == {"up", "down.1"}
-    assert layers_of(seen.steps[1])["middle.0"].output.count == 2 * 4 * 4 * 4 * 4
-
-
-def test_structure_is_told() -> None:
-    seen = train(mlp(bias=True), ids, 3)
-    assert seen is not None
-    facts = {fact.name: fact for fact in seen.layers}
-    assert [fact.role for fact in seen.layers] == [
-        "embedding", "shape", "linear", "batch_norm", "activation", "linear", "activation", "dropout", "linear",
-    ]  # fmt: skip
-    assert facts["2"].bias
-    assert facts["2"].fan_in == 24
-    assert facts["3"].reads == ("2",)
-    assert facts["2"].reads == ("1",)
-    assert facts["7"].settings["p"] == 0.3
-    assert seen.loss is not None
-    assert (seen.loss.kind, seen.loss.reduction, seen.loss.classes) == ("cross_entropy", "mean", 5)
-    assert seen.loss.chain[:2] == ("nll_loss", "log_softmax")
-    assert {"tanh", "relu"} <= set(seen.loss.ops)
-    assert seen.optimiser is not None
-    assert seen.optimiser.kind == "Adam"
-    assert seen.optimiser.groups[0]["beta2"] == 0.999
-    assert all(fact.in_optimiser and fact.reached for fact in seen.parameters)
-    matrices = [fact.name for fact in seen.parameters if fact.weight_matrix]
-    assert matrices == ["2.weight", "5.weight", "8.weight"]
-    assert [fact.name for fact in seen.parameters if fact.table] == ["0.weight"]
-    assert all(record.lr == (0.05,) for record in seen.steps)
-
-
-def test_logits_tell_targets_and_what_the_loss_ought_to_be() -> None:
-    torch.manual_seed(3)
-    model, y = nn.Linear(4, 5), torch.tensor([0, 1, 1, 4, -100])
-    with watch(model) as watcher:
-        out = model(torch.randn(5, 4))
-        loss = F.cross_entropy(out, y)
-        loss.backward()
-        watcher.step(loss)
-    logits = watcher.measurements().steps[0].logits
-    assert logits is not None
-    p = torch.softmax(out.detach(), -1)
-    assert logits.targets == (1, 2, 0, 0, 1)
-    assert logits.nats == pytest.approx(loss.item(), rel=1e-5)
-    assert logits.max_probability == pytest.approx(p.max(-1).values.mean().item(), rel=1e-5)
-    assert logits.entropy == pytest.approx(-(p * p.log()).sum(-1).mean().item(), rel=1e-5)
-    assert logits.accuracy == pytest.approx((out.argmax(-1) == y)[:4].float().mean().item())
-    assert not logits.rows_sum_to_one
-
-
-@pytest.mark.parametrize(
-    ("loss", "kind", "reduction", "chain"),
-    [
-        (lambda out, y: F.cross_entropy(out, y, reduction="sum"), "cross_entropy", "sum", ("nll_loss", "log_softmax")),
-        (lambda out, y: -F.cross_entropy(out, y), "cross_entropy", "mean", ("neg", "nll_loss", "log_softmax")),
-        (lambda out, y: F.cross_entropy(out.softmax(-1), y), "cross_entropy", "mean", ("nll_loss",)),
-        (lambda out, y: F.nll_loss(F.log_softmax(out, -1), y), "cross_entropy", "mean", ("nll_loss", "log_softmax")),
-        (lambda out, y: ((out - F.one_hot(y, 5)) ** 2).mean(), "mse", "mean", ("mean", "pow", "sub")),
-        (lambda out, y: F.mse_loss(out, F.one_hot(y, 5).float(), reduction="sum"), "mse", "sum", ("mse_loss",)),
-        (lambda out, _: (out.logsumexp(-1) - out.sum(-1)).mean(), "other", "mean", ("mean",)),
-    ],
-)  # fmt: skip
-def test_how_the_loss_was_made_is_read_from_the_graph(loss: Any, kind: str, reduction: str, chain: Any) -> None:
-    torch.manual_seed(3)
-    model, y = nn.Linear(4, 5), torch.tensor([0, 1, 1, 4])
-    with watch(model) as watcher:
-        value = loss(model(torch.randn(4, 4)), y)
-        value.backward()
-        watcher.step(value)
-    seen = watcher.measurements()
-    assert seen.loss is not None
-    assert (seen.loss.kind, seen.loss.reduction) == (kind, reduction)
-    assert seen.loss.chain[: len(chain)] == chain
-    assert seen.loss.chain[-1] == "addmm"
-    logits = seen.steps[0].logits
-    if kind == "cross_entropy" and "softmax" not in seen.loss.chain:
-        assert logits is not None
-        assert logits.targets == (1, 2, 0, 0, 1)
-    if kind == "mse":
-        assert seen.steps[0].target_mean == pytest.approx(0.2, abs=1e-5)
-        assert seen.steps[0].target_std == pytest.approx(0.4, abs=1e-5)
-
-
-def test_a_softmax_in_the_net_shows_in_the_chain_and_in_the_rows() -> None:
-    model = nn.Sequential(nn.Linear(4, 5), nn.Softmax(-1))
-    with watch(model) as watcher:
-        loss = F.cross_entropy(model(torch.randn(4, 4)), torch.tensor([0, 1, 1, 4]))
-        loss.backward()
-        watcher.step(loss)
-    seen = watcher.measurements()
-    assert seen.loss is not None
-    assert seen.loss.chain == ("nll_loss", "log_softmax", "softmax")
-    assert seen.steps[0].logits is not None
-    assert seen.steps[0].logits.rows_sum_to_one
-
-
-@pytest.mark.parametrize("logits", [True, False])
-def test_binary_targets_are_read_from_the_gradient(logits: bool) -> None:
-    torch.manual_seed(3)
-    model = nn.Linear(4, 1) if logits else nn.Sequential(nn.Linear(4, 1), nn.Sigmoid())
-    y = torch.tensor([[1.0], [0.0], [1.0], [1.0]])
-    with watch(model) as watcher:
-        out = model(torch.randn(4, 4))
-        loss = F.binary_cross_entropy_with_logits(out, y) if logits else F.binary_cross_entropy(out, y)
-        loss.backward()
-        watcher.step(loss)
-    record = watcher.measurements().steps[0].logits
-    assert record is not None
-    assert record.targets == (1, 3)
-    assert record.nats == pytest.approx(loss.item(), rel=1e-4)
-
-
-def test_classes_may_stand_on_the_second_axis() -> None:
-    torch.manual_seed(3)
-    model, y = nn.Conv2d(2, 3, 1), torch.randint(0, 3, (2, 4, 4))
-    with watch(model) as watcher:
-        out = model(torch.randn(2, 2, 4, 4))
-        loss = F.cross_entropy(out, y)
-        loss.backward()
-        watcher.step(loss)
-    seen = watcher.measurements()
-    assert seen.loss is not None
-    assert seen.loss.classes == 3
-    assert seen.steps[0].logits is not None
-    assert seen.steps[0].logits.targets == tuple(torch.bincount(y.reshape(-1), minlength=3).tolist())
-    assert seen.steps[0].logits.nats == pytest.approx(loss.item(), rel=1e-5)
-
-
-def run(
-    model: nn.Module, *, zeroed: bool = True, stepped: bool = True, held: Any = None, passes: int = 1, at: int = -1
-) -> StepRecord:
-    torch.manual_seed(7)
-    optimiser = torch.optim.SGD(model.parameters() if held is None else held, 0.1)
+    model = framework.net()
+    optimiser = framework.sgd(model.parameters(), 0.1, momentum=0.9)
+    names = [str(at) for at in range(6)]
     with watch(model, optimiser=optimiser, every=1) as watcher:
-        for _ in range(3):
-            for _ in range(passes):
-                loss = F.cross_entropy(model(torch.randn(4, 4)), torch.tensor([0, 1, 1, 4]))
-                loss.backward()
-            if stepped:
-                optimiser.step()
-            if zeroed:
-                optimiser.zero_grad()
-            watcher.step(loss)
-    return watcher.measurements().steps[at]
-
-
-def test_slips_of_the_loop_show() -> None:
-    def net() -> nn.Module:
-        return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 5))
-
-    assert run(net()).left_over_norm == 0
-    forgotten = run(net(), zeroed=False)
-    assert forgotten.left_over_norm > 0.1 * forgotten.gradient_norm > 0
-    accumulated = run(net(), passes=2)
-    assert (accumulated.left_over_norm, accumulated.forward_passes, accumulated.backward_passes) == (0, 2, 2)
-    still = run(net(), stepped=False)
-    assert still.optimiser_steps == 0
-    assert [one.moved for one in still.parameters] == [False] * 4
-    model = net()
-    partly = run(model, held=model[2].parameters())
-    assert [one.moved for one in partly.parameters] == [False, False, True, True]
-    assert partly.left_over_norm == 0  # what no optimiser has is never zeroed, and that is no slip of zero_grad()
-
-
-def test_gradients_that_are_left_over_show_though_some_parameters_have_none() -> None:
-    model = nn.Sequential(nn.Linear(4, 5))
-    model.unused = nn.Linear(2, 2)
-    model.forward = model[0].forward
-    forgotten = run(model, zeroed=False, held=model[0].parameters())
-    assert forgotten.left_over_norm > 0.1 * forgotten.gradient_norm > 0
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_of_two_classes_the_sign_of_the_loss_tells_which(sign: int) -> None:
-    torch.manual_seed(3)
-    model, y = nn.Linear(4, 2), torch.tensor([0, 1, 1, 1])
-    with watch(model) as watcher:
-        loss = F.cross_entropy(model(torch.randn(4, 4)), y)
-        loss = -loss if sign < 0 else loss
-        loss.backward()
-        watcher.step(loss)
-    assert watcher.measurements().steps[0].logits.targets == (1, 3)
-
-
-def test_a_layer_that_is_cut_off_or_left_out_shows() -> None:
-    class Cut(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first, self.second = nn.Linear(4, 8), nn.Linear(8, 5)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.second(torch.tanh(self.first(x)).detach())
-
-    model = Cut()
-    optimiser = torch.optim.SGD([*model.second.parameters(), nn.Parameter(torch.zeros(2))], 0.1)
-    with watch(model) as watcher:
-        loss = F.cross_entropy(model(torch.randn(4, 4)), torch.tensor([0, 1, 1, 4]))
-        loss.backward()
-        optimiser.step()
-        watcher.step(loss)
-    seen = watcher.measurements()
-    assert [fact.reached for fact in seen.parameters] == [False, False, True, True]
-    assert [fact.in_optimiser for fact in seen.parameters] == [False, False, True, True]
-    assert seen.optimiser is not None
-    assert seen.optimiser.foreign == 1
-    assert layers_of(seen.steps[0])["first"].gradient is None
-    assert [one.gradient is None for one in seen.steps[0].parameters] == [True, True, False, False]
-
-
-def test_units_that_are_all_alike_show() -> None:
-    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 5))
-    nn.init.constant_(model[0].weight, 0.3)
-    assert [one.identical_units for one in run(model, at=0).parameters] == [True, None, False, None]
-
-
-def test_a_scaled_loss_is_recorded_as_if_it_was_not() -> None:
-    found = []
-    for scaled in (False, True):
-        torch.manual_seed(3)
-        model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 5))
-        optimiser = torch.optim.SGD(model.parameters(), 0.1)
-        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0) if scaled else None
-        with watch(model, scaler=scaler) as watcher:
-            for _ in range(3):
-                loss = F.cross_entropy(model(torch.randn(4, 4)), torch.tensor([0, 1, 1, 4]))
-                optimiser.zero_grad()
-                if scaler is None:
-                    loss.backward()
-                    optimiser.step()
-                else:
-                    scaler.scale(loss).backward()
-                    scaler.step(optimiser)
-                    scaler.update()
-                watcher.step(loss)
-        found.append(watcher.measurements().steps[-1])
-    plain, scaled_record = found
-    assert scaled_record.scale == 1024
-    assert scaled_record.gradient_norm == pytest.approx(plain.gradient_norm, rel=1e-5)
-    assert scaled_record.logits.targets == plain.logits.targets
-    assert scaled_record.logits.gradient_rms == pytest.approx(plain.logits.gradient_rms, rel=1e-4)
-    for one, two in zip(plain.layers, scaled_record.layers, strict=True):
-        assert two.gradient.std == pytest.approx(one.gradient.std, rel=1e-4)
-        assert two.output.std == pytest.approx(one.output.std, rel=1e-5)
-    for one, two in zip(plain.parameters, scaled_record.parameters, strict=True):
-        assert two.update_to_data == pytest.approx(one.update_to_data, rel=1e-3)
-
-
-def test_a_step_that_a_scaler_skips_is_no_find() -> None:
-    model = nn.Linear(4, 5)
-    optimiser = torch.optim.SGD(model.parameters(), 0.1)
-    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
-    with watch(model, scaler=scaler) as watcher:
-        loss = F.cross_entropy(model(100 * torch.randn(4, 4)), torch.tensor([0, 1, 1, 4]))
-        scaler.scale(loss).backward()
-        scaler.step(optimiser)
-        scaler.update()
-        watcher.step(loss)
-    seen = watcher.measurements()
-    assert not any(one.moved for one in seen.steps[0].parameters)
-    assert seen.first_nonfinite is None
-
-
-def test_under_autocast_numbers_are_measured_as_float32() -> None:
-    torch.manual_seed(3)
-    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 5))
-    optimiser = torch.optim.SGD(model.parameters(), 0.1)
-    kept = []
-    model[2].register_forward_hook(lambda *seen: kept.append(seen[2].detach().float().numpy().copy()))
-    with watch(model) as watcher:
-        for _ in range(3):
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                loss = F.cross_entropy(model(torch.randn(4, 4)), torch.tensor([0, 1, 1, 4]))
-            optimiser.zero_grad()
+        for taken in range(13):
+            x, y = framework.batch(rng)
+            step = Step(framework, model, names)
+            loss = framework.loss(model, x, y)
             loss.backward()
+            step.after_backward()
             optimiser.step()
+            model.zero_grad()
             watcher.step(loss)
-    record = watcher.measurements().steps[-1]
-    agrees(layers_of(record)["2"].output, kept[-1])
-    assert record.logits is not None
-    assert record.logits.targets == (1, 2, 0, 0, 1)
+            step.close()
+            if taken not in {0, 1, 12}:
+                continue
+            measured = watcher.measurements()
+            record = measured.steps[-1]
+            step.agrees(record, matrices=MATRICES)
+            assert [layer.name for layer in record.layers] == names
+            assert record.step == taken
+            assert record.loss == pytest.approx(loss.item())
+            assert (record.lr, record.batch_size) == ((0.1,), 7)
+            tanh, relu = (layers_of(record)[names[at]] for at in (2, 4))
+            bounded, rectified = (step.output(names[at]).reshape(7, -1) for at in (2, 4))
+            assert tanh.saturated == pytest.approx((np.abs(bounded) > 0.97).mean())
+            assert relu.dead_now == pytest.approx((rectified <= 0).all(0).mean())
+            assert relu.dead_over == min(taken + 1, 10)
+            normal = step.output(names[1]).reshape(7, -1)
+            assert layers_of(record)[names[1]].across == pytest.approx(np.sqrt(normal.var(0).mean()), rel=1e-4)
+            assert record.logits is not None
+            assert record.logits.targets == tuple(np.bincount(y, minlength=CLASSES))
+            assert record.logits.nats == pytest.approx(record.loss, rel=1e-5)
+            agrees(record.inputs[0].values, x)
 
 
-def test_double_precision_is_measured_in_double_precision() -> None:
-    torch.manual_seed(3)
-    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 5)).double()
-    with torch.no_grad():
-        model[0].bias += 1e9
-    kept = []
-    model[0].register_forward_hook(lambda *seen: kept.append(seen[2].detach().numpy().copy()))
-    with watch(model) as watcher:
-        loss = model(torch.randn(4, 4).double()).sum()
+@both
+def test_the_structure_is_recorded(framework: Framework, rng: np.random.Generator) -> None:
+    model = framework.net()
+    with watch(model, optimiser=framework.adamw(model.parameters(), 0.1, weight_decay=0.2)) as watcher:
+        loss = framework.loss(model, *framework.batch(rng))
         loss.backward()
         watcher.step(loss)
-    spread = layers_of(watcher.measurements().steps[0])["0"].output
-    assert spread.std == pytest.approx(kept[0].std(), rel=1e-6)
+    found, names = watcher.measurements(), [str(at) for at in range(6)]
+    roles = ["linear", "batch_norm", "activation", "linear", "activation", "linear"]
+    assert [fact.role for fact in found.layers] == roles
+    assert [fact.reads for fact in found.layers] == [(), *((name,) for name in names[:-1])]
+    assert [fact.bounded for fact in found.layers] == [False, False, True, False, False, False]
+    assert [fact.one_sided for fact in found.layers] == [False, False, False, False, True, False]
+    assert found.layers[0].bias
+    assert (found.layers[3].fan_in, found.layers[3].fan_out) == (8, 6)
+    assert found.layers[1].settings["eps"] == 1e-5
+    assert found.loss is not None
+    assert (found.loss.kind, found.loss.reduction, found.loss.classes) == ("cross_entropy", "mean", CLASSES)
+    chain = {"backlight": ("cross_entropy", "linear"), "torch": ("nll_loss", "log_softmax", "addmm")}
+    assert found.loss.chain == chain[framework.name]
+    assert {"tanh", "relu"} <= set(found.loss.ops)
+    assert found.optimiser is not None
+    assert found.optimiser.kind == "AdamW"
+    assert found.optimiser.groups[0]["weight_decay"] == 0.2
+    assert all(fact.reached and fact.in_optimiser for fact in found.parameters)
+    assert {fact.name for fact in found.parameters if fact.weight_matrix} == MATRICES
 
 
-class Breaks(nn.Module):
-    """Fine until it is told to give what is not finite, on the way forward or back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.middle, self.last = nn.Linear(4, 8), nn.Identity(), nn.Linear(8, 5)
-        self.odd, self.out = Odd(), ""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.last(self.odd(self.first(x), self.out))
-
-
-class Odd(nn.Module):
-    def forward(self, x: torch.Tensor, out: str) -> torch.Tensor:
-        if out == "forward":
-            return x / 0
-        return torch.sqrt((x - x.detach()).abs()) + x if out == "backward" else x * 1.0
-
-
-@pytest.mark.parametrize("at", [3, 13], ids=["recorded", "between"])
-@pytest.mark.parametrize("out", ["forward", "backward", "input", "parameter"])
-def test_where_a_number_first_was_not_finite_is_found(out: str, at: int) -> None:
-    torch.manual_seed(3)
-    model = Breaks()
-    optimiser = torch.optim.SGD(model.parameters(), 0.01)
+@both
+def test_a_squared_error_shows_its_targets(framework: Framework, rng: np.random.Generator) -> None:
+    model = framework.sequential(framework.linear(FEATURES, 1))
+    y = 100 + 5 * rng.standard_normal((9, 1)).astype(np.float32)
     with watch(model) as watcher:
-        for step in range(at + 9):
-            x = torch.randn(4, 4)
-            if step == at:
-                model.out = out
+        loss = framework.mse(model(framework.tensor(framework.batch(rng, 9)[0])), framework.tensor(y))
+        loss.backward()
+        watcher.step(loss)
+    record = watcher.measurements().steps[0]
+    assert record.target_mean == pytest.approx(y.mean(), rel=1e-5)
+    assert record.target_std == pytest.approx(y.std(), rel=1e-4)
+
+
+@both
+def test_mistakes_in_the_loop_show(framework: Framework) -> None:
+    def run(**changes: Any) -> StepRecord:
+        return train(framework, framework.net(), **changes).steps[-1]
+
+    assert run().left_over_norm == 0
+    forgotten = run(zeroed=False)
+    assert forgotten.left_over_norm > 0.1 * forgotten.gradient_norm > 0
+    still = run(stepped=False)
+    assert still.optimiser_steps == 0
+    assert not any(one.moved for one in still.parameters)
+    partly = run(part=4)
+    assert [one.moved for one in partly.parameters] == [False] * 4 + [True] * 4
+
+
+@both
+def test_units_that_are_all_alike_show(framework: Framework) -> None:
+    model = framework.net()
+    framework.put(next(iter(model.parameters())), 0.5)
+    alike = [one.identical_units for one in train(framework, model).steps[0].parameters]
+    assert alike == [True, None, None, None, False, None, False, None]
+
+
+def breaks(framework: Framework) -> Any:
+    """Return a module that gives what is not finite once its `broken` is set."""
+
+    class Breaks(framework.module):  # type: ignore[name-defined, misc]
+        broken = False
+
+        def forward(self, x: Any) -> Any:
+            return x * (math.inf if self.broken else 1.0)
+
+    return Breaks()
+
+
+@both
+@pytest.mark.parametrize("at", [3, 13], ids=["recorded", "between"])
+@pytest.mark.parametrize("out", ["forward", "input", "parameter"])
+def test_where_a_number_first_was_not_finite_is_found(
+    framework: Framework, out: str, at: int, rng: np.random.Generator
+) -> None:
+    odd = breaks(framework)
+    model = framework.sequential(framework.linear(FEATURES, 8), odd, framework.linear(8, CLASSES))
+    optimiser = framework.sgd(model.parameters(), 0.01)
+    with watch(model, optimiser=optimiser) as watcher, np.errstate(all="ignore"):
+        for taken in range(at + 8):
+            x, y = framework.batch(rng)
+            if taken == at:
+                odd.broken = out == "forward"
                 if out == "input":
                     x[1, 2] = math.nan
                 if out == "parameter":
-                    with torch.no_grad():
-                        model.last.weight[0, 0] = math.inf
-            loss = F.cross_entropy(model(x), torch.tensor([0, 1, 1, 4]))
-            optimiser.zero_grad()
+                    framework.put(list(model.parameters())[2], math.nan)
+            loss = framework.loss(model, x, y)
+            model.zero_grad()
             loss.backward()
             optimiser.step()
             watcher.step(loss)
     found = watcher.measurements().first_nonfinite
     assert found is not None
     assert (found.step, found.direction) == (at, out)
-    if out == "backward" and at == 13:  # the gradients of activations are gone: the parameter nearest to the loss
-        assert found.where == "first.bias"
-    else:
-        assert found.where == {"forward": "odd", "backward": "odd", "input": "0", "parameter": "last.weight"}[out]
+    assert found.where == {"forward": "1", "parameter": "2.weight", "input": "0"}[out]
     if out == "forward":
         assert found.inputs_finite
+    expected = "input-not-finite" if out == "input" else "not-finite"
+    assert [one.id for one in diagnose(watcher.measurements()).findings if one.severity == "fatal"] == [expected]
 
 
-def test_steps_are_counted_by_the_optimiser_where_nobody_tells_them() -> None:
-    torch.manual_seed(3)
-    model = nn.Linear(4, 5)
-    optimiser = torch.optim.SGD(model.parameters(), 0.1)
-    with watch(model) as watcher:
-        for _ in range(5):
-            loss = F.cross_entropy(model(torch.randn(4, 4)), torch.tensor([0, 1, 1, 4]))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            with torch.no_grad():
-                model(torch.randn(4, 4))
-    seen = watcher.measurements()
-    assert seen.total_steps == 5
-    assert [record.step for record in seen.steps] == [0, 1, 2, 3, 4]
-    assert all(record.loss is None and record.layers[0].gradient is not None for record in seen.steps)
-
-
-def test_looks_at_held_out_data_are_not_taken_for_training() -> None:
-    torch.manual_seed(3)
-    model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5))
-    optimiser = torch.optim.SGD(model.parameters(), 0.1)
-    with watch(model) as watcher:
+@both
+def test_held_out_data_are_not_taken_for_training(framework: Framework, rng: np.random.Generator) -> None:
+    model = framework.net()
+    optimiser = framework.sgd(model.parameters(), 0.1)
+    with watch(model, optimiser=optimiser) as watcher:
         for _ in range(3):
-            loss = F.cross_entropy(model(torch.randn(4, 4)), torch.tensor([0, 1, 1, 4]))
-            optimiser.zero_grad()
+            loss = framework.loss(model, *framework.batch(rng))
+            model.zero_grad()
             loss.backward()
             optimiser.step()
             watcher.step(loss)
             model.eval()
-            dev = F.cross_entropy(
-                model(torch.full((2, 4), 50.0)), torch.tensor([0, 1])
-            )  # with a graph that nobody uses
+            held_out = np.full((2, FEATURES), 50, np.float32), np.zeros(2, np.int64)
+            dev = framework.loss(model, *held_out)  # with a graph that nobody uses
             model.train()
             watcher.evaluation(dev=dev.item())
-    seen = watcher.measurements()
-    assert [point.step for point in seen.evaluations] == [1, 2, 3]
-    for record in seen.steps:
-        assert record.batch_size == 4
-        assert record.forward_passes == 1
-        assert all(layer.training for layer in record.layers)
+    measured = watcher.measurements()
+    assert [point.step for point in measured.evaluations] == [1, 2, 3]
+    for record in measured.steps:
+        assert (record.batch_size, record.forward_passes) == (7, 1)
+        assert all(layer.training and layer.gradient is not None for layer in record.layers)
         assert record.inputs[0].values.high < 10
 
 
-def test_two_networks_can_be_watched_at_once() -> None:
-    torch.manual_seed(3)
-    one, two = nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 5), nn.Tanh())
-    optimiser_one, optimiser_two = torch.optim.SGD(one.parameters(), 0.1), torch.optim.Adam(two.parameters())
-    with watch(one) as watcher_one, watch(two) as watcher_two:
-        for _ in range(2):
-            loss = two(F.relu(one(torch.randn(4, 4)))).square().mean()
-            loss.backward()
-            for optimiser in (optimiser_one, optimiser_two):
-                optimiser.step()
-                optimiser.zero_grad()
-            watcher_one.step(loss)
-            watcher_two.step(loss)
-    first, second = watcher_one.measurements(), watcher_two.measurements()
-    assert (first.optimiser.kind, second.optimiser.kind) == ("SGD", "Adam")
-    assert [layer.name for layer in first.steps[1].layers] == [""]
-    assert [layer.name for layer in second.steps[1].layers] == ["0", "1"]
-    assert all(one.moved for seen in (first, second) for one in seen.steps[1].parameters)
-
-
-@pytest.mark.parametrize("where", ["forward", "loop"])
-def test_nothing_stays_behind_after_an_exception(where: str) -> None:
-    model = nn.Sequential(nn.Linear(4, 5), nn.Linear(4, 5))
-    with pytest.raises((RuntimeError, KeyError)), watch(model):  # noqa: PT012  (it is what happens inside)
-        if where == "forward":
-            model(torch.randn(4, 4))
+@both
+def test_nothing_stays_behind_after_an_exception(framework: Framework, rng: np.random.Generator) -> None:
+    model = framework.net()
+    optimiser = framework.sgd(model.parameters(), 0.1)
+    with pytest.raises(KeyError), watch(model, optimiser=optimiser):  # noqa: PT012  (it is what happens inside)
+        framework.loss(model, *framework.batch(rng)).backward()
         raise KeyError
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
-    assert torch._C._len_torch_function_stack() == 0
-    assert torch.relu(torch.tensor(-1.0)) == 0
+    assert not any(module._forward_hooks for _, module in model.named_modules())
+    assert not (optimiser._hooks if framework.name == "backlight" else optimiser._optimizer_step_post_hooks)
+    with pytest.raises(ConfigError, match="is not watching"):
+        watch(model).step()
 
 
-def test_a_model_that_was_compiled_is_refused_and_one_that_is_compiled_afterwards_shows_its_parameters() -> None:
-    torch.manual_seed(3)
-    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 5))
-    compiled = torch.compile(model, backend="eager")
-    with pytest.raises(ValueError, match="a compiled module hides its layers"):
-        watch(compiled)
-    optimiser = torch.optim.SGD(model.parameters(), 0.1)
-    with watch(model) as watcher:
-        for _ in range(3):
-            loss = F.cross_entropy(compiled(torch.randn(4, 4)), torch.tensor([0, 1, 1, 4]))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            watcher.step(loss)
-    record = watcher.measurements().steps[-1]
-    assert all(one.moved and one.gradient is not None for one in record.parameters)
-    assert record.layers == ()
-    torch._dynamo.reset()
-
-
-def test_big_tensors_are_measured_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from backlight.watch import capture
-
-    found = []
-    for big in (1 << 20, 8):
-        monkeypatch.setattr(capture, "LARGE", big)
-        torch.manual_seed(3)
-        found.append(train(ConvNet(), images, 3, every=1))
-    for small, large in zip(found[0].steps, found[1].steps, strict=True):
-        assert [layer.name for layer in small.layers] == [layer.name for layer in large.layers]
-        for one, two in zip(small.layers, large.layers, strict=True):
-            assert two.output.std == pytest.approx(one.output.std, rel=1e-5)
-            assert two.gradient.std == pytest.approx(one.gradient.std, rel=1e-5)
-            assert two.dead_now == one.dead_now
-
-
-def test_a_batch_norm_s_running_statistics_are_held_against_the_batch() -> None:
-    torch.manual_seed(3)
-    model = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5, momentum=0.5))
-    with watch(model) as watcher:
-        x = torch.randn(8, 4)
-        model(x).sum().backward()
-        watcher.step()
-    batch = layers_of(watcher.measurements().steps[0])["1"].batch
-    assert batch is not None
-    read = model[0](x).detach().numpy().astype(np.float64)
-    norm = model[1]
-    apart = (norm.running_mean.numpy() - read.mean(0)) / read.std(0)
-    assert batch.rows == 8
-    assert batch.mean_apart == pytest.approx(np.sqrt((apart**2).mean()), rel=1e-4)
-    ratio = np.median(np.sqrt(norm.running_var.numpy()) / read.std(0))
-    assert batch.std_ratio == pytest.approx(ratio, rel=1e-4)
-
-
-def test_states_of_a_recurrent_layer_are_its_output() -> None:
-    torch.manual_seed(3)
-    model = SequenceClassifier()
-    kept = []
-    model.lstm.register_forward_hook(lambda *seen: kept.append(seen[2][0].detach().numpy().copy()))
-    seen = train(model, ids, 2, one=next(one for one in ARCHITECTURES if one.name == "LSTM, tuple"))
-    assert seen is not None
-    agrees(layers_of(seen.steps[1])["lstm"].output, kept[1])
-
-
-def test_inputs_are_recorded() -> None:
-    model = nn.Linear(4, 5)
-    x = torch.randn(8, 4)
-    x[:, 1] = 3.0
-    x[:, 2] *= 100
-    with watch(model) as watcher:
-        model(x).sum().backward()
-        watcher.step()
+@both
+def test_a_copy_of_a_watched_network_is_not_watched(framework: Framework, rng: np.random.Generator) -> None:
+    model = framework.net()
+    with watch(model, every=1) as watcher:
+        loss = framework.loss(model, *framework.batch(rng))
+        loss.backward()
+        copied = copy.deepcopy(model)
+        framework.loss(copied, *framework.batch(rng)).backward()
+        watcher.step(loss)
     record = watcher.measurements().steps[0]
-    assert record.batch_size == 8
-    given = record.inputs[0]
-    assert (given.name, given.shape, given.ids, given.constant_share) == ("0", (8, 4), False, 0.25)
-    agrees(given.values, x.numpy())
-    std = x.numpy().astype(np.float64).std(0)
-    assert given.widest == pytest.approx(std.max() / std[std > 0].min())
+    assert (record.forward_passes, record.backward_passes) == (1, 1)
+    assert not watcher.measurements().not_measured
+
+
+# -- what is said of what was not measured -----------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("loss", ["vector", "none", "nan", "string"])
+def test_a_loss_that_is_no_number_breaks_nothing_and_is_not_passed_over(
+    framework: Framework, loss: str, rng: np.random.Generator
+) -> None:
+    model = framework.net()
+    optimiser = framework.sgd(model.parameters(), 0.1)
+    with watch(model, optimiser=optimiser) as watcher:
+        for _ in range(12):
+            real = framework.loss(model, *framework.batch(rng))
+            model.zero_grad()
+            real.backward()
+            optimiser.step()
+            vector = framework.tensor(np.ones(3, np.float32))
+            watcher.step({"vector": vector, "none": None, "nan": math.nan, "string": "0.5 nats"}[loss])
+    measured, text = watcher.measurements(), str(diagnose(watcher.measurements()))
+    assert measured.total_steps == 12
+    assert all(record.layers and record.parameters for record in measured.steps)
+    assert len(measured.losses) == (12 if loss == "nan" else 0)
+    if loss == "nan":
+        assert "NaN" in text or "not finite" in text
+    elif loss != "none":
+        assert "the loss from step 0 on (watcher.step(loss) takes one number" in " ".join(text.split())
+
+
+@both
+def test_nothing_is_said_to_be_healthy_that_was_not_measured(framework: Framework, rng: np.random.Generator) -> None:
+    model = framework.net()
+    with watch(model) as watcher:
+        pass
+    assert "Nothing was measured: no training step was watched." in str(diagnose(watcher.measurements()))
+    short = framework.sequential(framework.linear(FEATURES, CLASSES))
+    assert "Too little was measured" in str(diagnose(train(framework, short, steps=1)))
+    frozen = framework.net()
+    for parameter in frozen.parameters():
+        parameter.requires_grad = False
+    with watch(frozen) as watcher:
+        for _ in range(12):
+            watcher.step(framework.loss(frozen, *framework.batch(rng)))
+    found = diagnose(watcher.measurements())
+    assert "No findings" not in str(found)
+    assert "all-frozen" in {one.id for one in found.findings}
+
+
+@both
+def test_weights_that_are_nan_from_the_start_are_the_finding(framework: Framework) -> None:
+    model = framework.net()
+    framework.put(next(iter(model.parameters())), math.nan)
+    found = diagnose(train(framework, model, steps=12)).findings
+    assert [one.id for one in found if one.severity in {"fatal", "serious"}] == ["not-finite"]
+    assert "before the first step" in found[0].title
+
+
+@both
+@pytest.mark.parametrize(
+    ("options", "expected"), [({"every": 0}, "every must be at least 1"), ({"optimiser": 3}, "an optimiser of")]
+)
+def test_what_cannot_be_watched_is_refused_in_one_line(framework: Framework, options: Any, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected) as error:
+        watch(framework.net(), **options)
+    assert "\n" not in str(error.value)

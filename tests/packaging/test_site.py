@@ -22,11 +22,11 @@ def test_every_package_with_public_names_has_its_page():
     [
         ("README.md", "index.md"),
         ("docs/gallery.md", "gallery.md"),
-        ("docs/images/league.png", "images/league.png"),
+        ("docs/images/comparison.png", "images/comparison.png"),
         ("docs/derivations", "derivations/index.md"),
         ("docs/course/README.md", "course.md"),
         ("src/backlight/nn", "reference/backlight.nn.md"),
-        ("src/backlight/health/explained.md", "src/backlight/health/explained.md"),
+        ("src/backlight/lessons/recordings/README.md", "src/backlight/lessons/recordings/README.md"),
         ("LICENSE", "LICENSE.txt"),
     ],
 )
@@ -40,15 +40,15 @@ def test_a_file_of_the_repository_has_its_place(path, place):
     [
         ('<a href="b.html#part">b</a> <a href="https://example.org">out</a> <img src="a.html">', None),
         ('<a href="/b.html">from the top</a>', None),
-        ('<a href="c.html">c</a>', "a.html: c.html leads nowhere"),
+        ('<a href="c.html">c</a>', "a.html: c.html does not exist"),
         ('<a href="b.html#whole">b</a>', "a.html: b.html#whole has no such anchor"),
         ('<a href="#whole">here</a>', "a.html: #whole has no such anchor"),
-        ('<source srcset="dark.png">', "a.html: dark.png leads nowhere"),
+        ('<source srcset="dark.png">', "a.html: dark.png does not exist"),
         (
             '<script src="https://example.org/x.js"></script>',
-            "a.html: https://example.org/x.js is loaded from elsewhere",
+            "a.html: https://example.org/x.js is loaded from another site",
         ),
-        ('<link rel="preconnect" href="//example.org">', "a.html: //example.org is loaded from elsewhere"),
+        ('<link rel="preconnect" href="//example.org">', "a.html: //example.org is loaded from another site"),
     ],
 )
 def test_what_is_wrong_with_a_page_is_found(tmp_path, body, problem):

@@ -107,14 +107,6 @@ def test_an_op_is_exported_and_checked(op: type[Op]) -> None:
         assert op.name in TORCH_OPS, f"add PyTorch's function for {op.name!r} to TORCH_OPS in pytorch/ops.py"
 
 
-def test_the_page_of_ops_lists_them_all() -> None:
-    page = (SOURCE.parents[1] / "docs" / "ops.md").read_text(encoding="utf-8")
-    listed = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
-    wanted = {op.name for op in OPERATIONS}
-    assert listed == wanted, "run make docs: docs/ops.md lists other ops than there are"
-    assert f"There are {len(wanted)};" in page
-
-
 @pytest.mark.parametrize("model", own_classes(models, nn.Module), ids=lambda model: model.__name__)
 def test_a_network_has_its_form_in_pytorch(model: type) -> None:
     torch_side = pytest.importorskip("backlight.pytorch")

@@ -1,12 +1,12 @@
-"""Figures: each is a function that takes axes and plain data and draws; it neither computes nor saves.
+"""Figures: each is a function that draws plain data on axes; it neither computes nor saves.
 
-`FIGURES` has those that a run can have, by name. To add one, declare it in a file of this folder (`figure.py` says
-how), list it in `FIGURES`, and show it in `docs/gallery.md`.
+`FIGURES` has the figures of a run, by name. To add one, declare it in a file of this folder (see `figure.py`), list it
+in `FIGURES`, and show it in `docs/gallery.md`.
 
     from backlight import figures
 
     figures.FIGURES["attention"].of(figures.RunData("runs/names-gpt-1", text="alexandra")).save("attention.png")
-    figures.surprise(["a", "b"], np.array([0.5, 2.5]))      # a notebook shows it
+    figures.surprise(["a", "b"], np.array([0.5, 2.5]))      # a notebook displays it
     figures.surprise.draw(ax, ["a", "b"], np.array([0.5, 2.5]))
 """
 
@@ -52,10 +52,10 @@ def figure_spec(name: str) -> FigureSpec[Any]:
     """Return a figure of `FIGURES` by its name.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: there is no figure of this name.
     """
     if name not in FIGURES:
-        raise ConfigError(f"a figure is one of {', '.join(FIGURES)}; got {name!r}. See: backlight figures --list")
+        raise ConfigError(f"a figure must be one of {', '.join(FIGURES)}; got {name!r}. See: backlight figures --list")
     return FIGURES[name]
 
 

@@ -1,4 +1,4 @@
-"""Import matplotlib whatever its user has set up: figures are drawn to files, so no setting of a window matters."""
+"""Import matplotlib regardless of the user's backend: figures are drawn to files, which need no window."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from backlight.core import ConfigError
 
 
 def import_matplotlib() -> None:
-    """Import matplotlib, also where MPLBACKEND names a backend that does not exist.
+    """Import matplotlib, even if MPLBACKEND names a backend that does not exist.
 
     Raises:
         ConfigError: the user's matplotlibrc is not text.
@@ -27,7 +27,7 @@ def import_matplotlib() -> None:
         if backend is not None:
             os.environ["MPLBACKEND"] = backend
     if backend is not None:
-        with suppress(ValueError):  # there is no such backend: whoever opens a window gets matplotlib's own choice
+        with suppress(ValueError):  # there is no such backend: matplotlib chooses one if a window is opened
             mpl.rcParams["backend"] = backend
 
 

@@ -1,4 +1,4 @@
-"""What a GPT reads: for each head, how much each position takes of those before it."""
+"""The attention weights of a GPT: for each head, how much each position reads of the positions before it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,22 +31,22 @@ def _size(layers: Mapping[str, FloatArray]) -> Size:
 
 @figure("attention", about="what each head of a GPT reads", size=_size, axes=whole, layout="compressed")
 def attention(figure: Figure, layers: Mapping[str, FloatArray], labels: Sequence[str]) -> None:
-    """Draw the weights of every head, a row for each layer.
+    """Draw the attention weights of every head, one row per layer.
 
     Args:
-        figure: where to draw.
-        layers: the weights (H, T, T) of each layer, as in `draw_heads`, by its name.
-        labels: T visible characters, the text.
+        figure: the figure to draw on.
+        layers: the weights (H, T, T) of each layer, as in `draw_heads`, by name.
+        labels: the T characters of the text, in visible form.
 
     Raises:
-        ShapeError: not one label for each position.
+        ShapeError: the number of labels is not T.
     """
     axes = figure.subplots(len(layers), _side(layers)[0], squeeze=False)
     for row, (name, weights) in zip(axes, layers.items(), strict=True):
         draw_heads(list(row[: len(weights)]), weights, labels, name=name)
         for ax in row[len(weights) :]:
             ax.set_axis_off()
-    figure.suptitle("What each position (row) reads of those before it (columns)", x=0.01, ha="left", size=13,
+    figure.suptitle("How much each position (row) reads of each position (column)", x=0.01, ha="left", size=13,
                     weight="bold")  # fmt: skip
 
 
@@ -61,7 +61,10 @@ def _(run: RunData) -> SizedFigure:
 
 
 def attention_weights(network: GPT, x_BT: IntArray) -> list[FloatArray]:
-    """Return for each block (H, T, T) how much each position (row) takes of which (column), for the first ids."""
+    """Return the attention weights (H, T, T) of each block for the first row of ids (B, T).
+
+    A row is the position that reads, a column the position that is read.
+    """
     found = []
     with no_grad():
         x: Any = network.token(x_BT) + network.position(np.arange(x_BT.shape[1]))
@@ -73,17 +76,17 @@ def attention_weights(network: GPT, x_BT: IntArray) -> list[FloatArray]:
 
 
 def draw_heads(axes: Sequence[Axes], weights: FloatArray, labels: Sequence[str], *, name: str = "") -> None:
-    """Draw for each head how much of each position's value every position takes; each row sums to 1.
+    """Draw the attention weights of each head; each row sums to 1.
 
     Args:
         axes: one for each head.
-        weights: (H, T, T); row: who reads, column: what is read. Later positions cannot be read and stay
-            empty; if one is, it shows.
-        labels: T visible characters, the text.
-        name: of the layer, for the titles.
+        weights: (H, T, T); row: the position that reads, column: the position that is read. Cells of later positions,
+            which are masked, are empty, unless a weight there is not 0.
+        labels: the T characters of the text, in visible form.
+        name: the name of the layer, for the titles.
 
     Raises:
-        ShapeError: not one axes for each head, or not one label for each position.
+        ShapeError: the number of axes is not H, or that of labels is not T.
     """
     T = len(labels)
     if weights.shape != (len(axes), T, T):

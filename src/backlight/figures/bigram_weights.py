@@ -1,4 +1,4 @@
-"""What a bigram network has learnt: its table of weights beside the counts, and the gradient that still pulls at it."""
+"""The weights of a bigram network: the table compared with the counts, and its gradient."""
 
 from collections.abc import Sequence
 
@@ -18,28 +18,28 @@ from backlight.models.bigram import Bigram
 
 
 @figure(
-    "weights", about="a bigram network's W beside the logs of the counts", size=(12, 6.2), layout="compressed",
+    "weights", about="a bigram network's W and log probabilities from counts", size=(12, 6.2), layout="compressed",
     axes=lambda figure: figure.subplots(1, 2),
 )  # fmt: skip
 def weights(axes: Sequence[Axes], learned: FloatArray, counted: FloatArray, labels: Sequence[str]) -> None:
-    """Draw two tables of log probabilities in the same colours: what gradient descent found, and what counting gives.
+    """Draw two tables of log probabilities in the same colours: one found by gradient descent, one from counts.
 
     Args:
-        axes: two, side by side.
-        learned: (V, V), the network's W, each row less its logsumexp: a constant that softmax does not see.
-        counted: (V, V), the log of each row of counts divided by its sum; -inf where a pair never occurred.
-        labels: V visible characters.
+        axes: two axes, side by side.
+        learned: (V, V), in nats: the network's W, each row minus its logsumexp, a constant that softmax ignores.
+        counted: (V, V), in nats: the log of each row of counts divided by its sum; -inf where a pair never occurred.
+        labels: the V characters, in visible form.
 
     Raises:
-        ShapeError: not two axes, or tables that are not (V, V).
+        ShapeError: there are not two axes, or a table is not (V, V).
     """
     if len(axes) != 2:
         raise ShapeError(f"the figure of weights needs two axes; got {len(axes)}.")
     finite = counted[np.isfinite(counted)]
     lowest = float(finite.min()) if finite.size else -1.0
-    # what is rarer than all that was counted is the same to the eye: never
+    # pairs that are rarer than all counted ones have the colour of pairs that never occurred
     norm = Normalize(vmin=min(lowest, -1.0) - 1, vmax=0)
-    titles = ("W, as it was learnt", "log of the counts' shares")
+    titles = ("W after training", "Log probabilities from counts")
     for ax, table, title in zip(axes, (learned, counted), titles, strict=True):
         check_square("log probabilities", table, labels)
         shown = np.where(np.isneginf(table), np.nan, table)
@@ -61,24 +61,24 @@ def _(run: RunData) -> SizedFigure:
 
 @figure("weight-gradient", about="the gradient of that W for one batch", size=(8, 7), layout="compressed")
 def weight_gradient(ax: Axes, gradient: FloatArray, labels: Sequence[str]) -> None:
-    """Draw the gradient of the loss by a bigram network's W: which weights the next step raises, and which it lowers.
+    """Draw the gradient of the loss with respect to a bigram network's W.
 
     Args:
-        ax: where to draw.
-        gradient: (V, V), nats per unit of weight.
-        labels: V visible characters.
+        ax: the axes to draw on.
+        gradient: (V, V), in nats per unit of weight.
+        labels: the V characters, in visible form.
 
     Raises:
-        ShapeError: a gradient that is not (V, V).
+        ShapeError: the gradient is not (V, V).
     """
     check_square("a gradient", gradient, labels)
     most = largest(gradient)
-    # a step goes against the gradient: below 0 the weight grows
+    # a step goes against the gradient: where it is negative, the weight grows
     norm = FuncNorm((signed_root, signed_square), vmin=-most, vmax=most)
     image = draw_matrix(ax, gradient, colours=palette(ax).signed, norm=norm, rows=labels, columns=labels)
     ax.set_xlabel("the next character")
     ax.set_ylabel("a character")
-    write_title(ax, "Gradient of W: orange is pulled up, blue pushed down")
+    write_title(ax, "Gradient of W: a step raises orange and lowers blue weights")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, label="dloss/dW, nats")
     ticks = (-most, -most / 10, 0, most / 10, most)
     bar.set_ticks(ticks, labels=[f"{tick:.1g}" for tick in ticks])
@@ -90,7 +90,7 @@ def _(run: RunData) -> SizedFigure:
     network.zero_grad()
     network.loss(run.batch).backward()
     gradient = network.table.weight.grad
-    assert gradient is not None  # noqa: S101  (the loss is made of nothing else)
+    assert gradient is not None  # noqa: S101  (the loss depends on the table)
     return weight_gradient(gradient.array.copy(), run.labels)
 
 

@@ -1,4 +1,4 @@
-"""The league table as a figure: what a model's loss costs in parameters and in seconds."""
+"""A comparison of runs as a figure: the loss of each model over its parameters and its training time."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,36 +17,36 @@ from backlight.figures.style import palette
 from backlight.runs import RunDirectory, list_runs
 
 _SHORTEST: Final = 1e-3
-"""Seconds: less is drawn as this, as 0 has no place on a logarithmic axis."""
+"""Shorter times, in seconds, are drawn as this one, since a logarithmic axis has no 0."""
 
 _COSTS: Final = (
-    ("parameters", "parameters, or counts that are not 0", "What loss costs in size", 1.0),
-    ("seconds", "seconds of training", "What loss costs in time", _SHORTEST),
+    ("parameters", "parameters, or nonzero counts", "Loss over size", 1.0),
+    ("seconds", "seconds of training", "Loss over training time", _SHORTEST),
 )
 
 
 @figure(
-    "league", about="the runs in this folder: loss by size and by time", size=(12, 5.6),
+    "league", about="the runs in this folder: loss over size and over training time", size=(12, 5.6),
     axes=lambda figure: figure.subplots(1, 2, sharey=True),
 )  # fmt: skip
 def league(axes: Sequence[Axes], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draw each model's dev loss against its parameters and against its seconds, both on logarithmic axes.
+    """Draw each model's dev loss over its parameters and over its training time, on logarithmic x axes.
 
-    A model is filled and joined by the line if no other is as good for less; what lies above the line is beaten.
+    The models that no cheaper one equals are filled and joined by a line (the Pareto front).
 
     Args:
-        axes: two, which share their y axis: first for the parameters, then for the seconds.
+        axes: two axes with a shared y axis: the first for the parameters, the second for the time.
         rows: one for each model, with "model" (its name in the figure), "parameters", "context", "dev_nats" (nats per
-            character) and "seconds". A model whose loss is no finite number is left out, and named under the figure.
+            character) and "seconds". A model whose loss is not finite is left out, and named below the figure.
 
     Raises:
-        ShapeError: not two axes, or no model with a loss.
+        ShapeError: there are not two axes, or no model has a finite loss.
     """
     if len(axes) != len(_COSTS):
         raise ShapeError(f"the figure league needs two axes, for parameters and seconds; got {len(axes)}.")
     shown = [row for row in rows if math.isfinite(row["dev_nats"])]
     if not shown:
-        raise ShapeError(f"the figure league needs a model with a finite loss; got {len(rows)} rows without one.")
+        raise ShapeError(f"the figure league needs a model with a finite loss; got {len(rows)} models without one.")
     nats = np.array([row["dev_nats"] for row in shown], float)
     lowest, highest = nats.min(), nats.max()
     air = 0.08 * (highest - lowest) or 0.05
@@ -61,7 +61,7 @@ def league(axes: Sequence[Axes], rows: Sequence[Mapping[str, Any]]) -> None:
         ax.set_xlabel(label)
         write_title(ax, title)
         if absent:
-            # the same height under both, so that they stay level
+            # both labels have two lines, so that the axes stay aligned
             ax.set_xlabel(f"{label}\n" + (f"no finite loss: {', '.join(absent)}" if ax is axes[0] else ""))
             ax.xaxis.label.set_parse_math(False)
     for ax, (key, *_, least) in zip(axes, _COSTS, strict=True):
@@ -81,7 +81,7 @@ def _draw_models(ax: Axes, cost: FloatArray, nats: FloatArray, names: Sequence[s
 
 
 def _frontier(cost: FloatArray, nats: FloatArray) -> list[int]:
-    """Return the models that no cheaper one equals, from the cheapest on."""
+    """Return the indices of the models that no cheaper one equals, starting with the cheapest."""
     best: list[int] = []
     for one in np.lexsort((nats, cost)):
         if not best or nats[one] < nats[best[-1]]:
@@ -91,12 +91,12 @@ def _frontier(cost: FloatArray, nats: FloatArray) -> list[int]:
 
 @league.from_run
 def _(run: RunData) -> SizedFigure:
-    """Return the finished runs in the same folder on the same text, evaluated on the same part of it."""
+    """Return the finished runs in the same folder that have the same text and the same splits."""
     folder = [found.path for found in list_runs(run.run.path.parent) if found.problem is None]
     rows = [row for path in folder if (row := _row(run.run, path)) is not None]
     if len(rows) < 2:
         raise NoFigureError(
-            "it needs at least two finished runs of one text in one folder, as `backlight compare` makes"
+            "it needs at least two finished runs of the same text in one folder, such as `backlight compare` makes"
         )
     named: list[str] = [row["model"] for row in rows]
     for row in rows:
@@ -106,11 +106,11 @@ def _(run: RunData) -> SizedFigure:
 
 
 def _row(mine: RunDirectory, path: Path) -> dict[str, Any] | None:
-    """Return a run's line of the league table; None if it is not in this league or has not finished."""
+    """Return the numbers of a run; None if it has another text or other splits, or has not finished."""
     try:
         run = RunDirectory.open(path)
         result = run.load_result()
-    except RunError:  # damaged, which is not for this figure to report
+    except RunError:  # a damaged run, which this figure need not report
         return None
     same = all(run.config.get(key) == mine.config.get(key) for key in ("split_seed", "fractions", "duplicates"))
     corpora = [one.get("corpus", {}).get("sha256") for one in (run.config, mine.config)]

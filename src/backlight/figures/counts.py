@@ -1,4 +1,4 @@
-"""What a text has: how often each character follows each other one, and how often each is read."""
+"""Counts of a text: how often each character follows each other one, and how often each occurs."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from backlight.figures.run_data import NoFigureError, RunData
 from backlight.figures.style import palette
 
 _MOST = 400
-"""Characters beyond which a table of pairs is nothing but a grey square."""
+"""The maximum number of characters of a table of pairs: with more, its cells cannot be distinguished."""
 
 
 def _table_size(labels: Sequence[str]) -> Size:
@@ -22,25 +22,25 @@ def _table_size(labels: Sequence[str]) -> Size:
     return side, side
 
 
-@figure("bigram-counts", about="how often each character follows each other one", size=_table_size, layout="compressed")
+@figure("bigram-counts", about="how often each pair of characters occurs", size=_table_size, layout="compressed")
 def bigram_counts(ax: Axes, counts: IntArray, labels: Sequence[str]) -> None:
     """Draw a matrix of counts, darker for more, with the pair and its count in each cell that is not empty.
 
     Args:
-        ax: where to draw.
-        counts: (V, V); row: the first character, column: the one that follows. Row and column 0 are the boundary.
-        labels: V visible characters.
+        ax: the axes to draw on.
+        counts: (V, V); row: the first character, column: the next one. Row and column 0 are the boundary.
+        labels: the V characters, in visible form.
 
     Raises:
-        ShapeError: counts that are not square, or not as many labels as rows.
+        ShapeError: the counts are not (V, V).
     """
     check_square("counts", counts, labels)
-    # a few pairs are a hundred times as frequent as most; a root keeps the rare ones visible
+    # a few pairs are a hundred times as frequent as most; a square root keeps the rare ones visible
     norm = PowerNorm(0.5, vmin=0, vmax=max(1, int(counts.max())))
     image = draw_matrix(ax, counts, colours=palette(ax).amounts, norm=norm, rows=labels, columns=labels)
     write_pairs(ax, image, counts > 0, labels, lambda first, second: _short(int(counts[first, second])))
     _name_axes(ax)
-    write_title(ax, f"How often one character follows another: {counts.sum():,} pairs, {_edge(labels)}")
+    write_title(ax, f"Counts of {counts.sum():,} pairs of characters; {_edge(labels)}")
 
 
 @bigram_counts.from_run
@@ -49,17 +49,22 @@ def _(run: RunData) -> SizedFigure:
     return bigram_counts(run.counts, run.labels)
 
 
-@figure("bigram-probabilities", about="the same as shares of each row", size=_table_size, layout="compressed")
+@figure(
+    "bigram-probabilities",
+    about="the probability of each character after each other one",
+    size=_table_size,
+    layout="compressed",
+)
 def bigram_probabilities(ax: Axes, probabilities: FloatArray, labels: Sequence[str]) -> None:
-    """Draw the same with probabilities: each row is what may follow its character, and sums to 1.
+    """Draw the probabilities of the next character: each row is the distribution after one character, and sums to 1.
 
     Args:
-        ax: where to draw.
-        probabilities: (V, V); a row of nan for a character that nothing ever followed.
-        labels: V visible characters.
+        ax: the axes to draw on.
+        probabilities: (V, V); a row of nan for a character that nothing follows.
+        labels: the V characters, in visible form.
 
     Raises:
-        ShapeError: probabilities that are not square, or not as many labels as rows.
+        ShapeError: the probabilities are not (V, V).
     """
     check_square("probabilities", probabilities, labels)
     norm = PowerNorm(0.5, vmin=0, vmax=1)
@@ -68,7 +73,7 @@ def bigram_probabilities(ax: Axes, probabilities: FloatArray, labels: Sequence[s
         ax, image, probabilities >= 0.0005, labels, lambda first, second: _share(float(probabilities[first, second]))
     )
     _name_axes(ax)
-    write_title(ax, f"How likely each character is after another: rows sum to 1, {_edge(labels)}")
+    write_title(ax, f"Probability of the next character: rows sum to 1; {_edge(labels)}")
 
 
 @bigram_probabilities.from_run
@@ -79,26 +84,30 @@ def _(run: RunData) -> SizedFigure:
 
 
 def check_size(run: RunData) -> None:
-    """Raise NoFigureError for so many characters that a cell for each pair could not be seen."""
+    """Check that a table of pairs of the run's characters is legible.
+
+    Raises:
+        NoFigureError: the run has too many characters.
+    """
     if run.vocabulary.size > _MOST:
         raise NoFigureError(
-            f"a table of pairs can be read for up to {_MOST} characters; this run has {run.vocabulary.size}"
+            f"a table of pairs is legible for up to {_MOST} characters; this run has {run.vocabulary.size}"
         )
 
 
-@figure("firing-rates", about="how often each one-hot input is 1", size=(8, 3.6))
+@figure("firing-rates", about="how often each one-hot input is active", size=(8, 3.6))
 def firing_rates(ax: Axes, rates: FloatArray, labels: Sequence[str]) -> None:
-    """Draw a bar for each character: in what share of the examples its unit of the one-hot input is 1.
+    """Draw a bar for each character: the share of the examples in which its one-hot input is 1.
 
-    Only the row of weights whose unit fires gets a gradient, so a rare character learns slowly.
+    Only the row of weights of an active input gets a gradient, so the row of a rare character is learnt slowly.
 
     Args:
-        ax: where to draw.
+        ax: the axes to draw on.
         rates: (V,), shares that sum to 1.
-        labels: V visible characters.
+        labels: the V characters, in visible form.
 
     Raises:
-        ShapeError: not one rate for each label.
+        ShapeError: the rates are not (V,).
     """
     if rates.shape != (len(labels),):
         raise ShapeError(f"{len(labels)} labels need as many rates; got an array of shape {rates.shape}.")
@@ -115,13 +124,13 @@ def firing_rates(ax: Axes, rates: FloatArray, labels: Sequence[str]) -> None:
     ax.set_ylabel("share of examples")
     rarest = int(np.argmin(rates))
     shares = float(rates[rarest])
-    often = f"once in {1 / shares:,.0f} times" if shares > 0 else "never"
-    write_title(ax, f"How often each one-hot input fires: “{legible(labels[rarest])}” {often}")
+    often = f"once in {1 / shares:,.0f} examples" if shares > 0 else "never"
+    write_title(ax, f"How often each one-hot input is active: “{legible(labels[rarest])}” {often}")
 
 
 @firing_rates.from_run
 def _(run: RunData) -> SizedFigure:
-    """Return how often each unit of a one-hot encoding of the last character is 1."""
+    """Return how often each element of a one-hot encoding of the last character is 1."""
     return firing_rates(run.counts.sum(axis=1) / run.counts.sum(), run.labels)
 
 
@@ -131,7 +140,7 @@ def _name_axes(ax: Axes) -> None:
 
 
 def _edge(labels: Sequence[str]) -> str:
-    return f"“{legible(labels[0])}” is an item's edge"
+    return f"“{legible(labels[0])}” is the boundary of an item"
 
 
 def _short(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Where a model has put the characters."""
+"""The embedding of the characters, in a plane."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -17,7 +17,7 @@ from backlight.nn import Embedding
 _VOWELS: Final = frozenset("aeiouAEIOU")
 
 
-@figure("embedding", about="where the model has put the characters", size=(7.2, 7.2))
+@figure("embedding", about="the embedding of the characters, in a plane", size=(7.2, 7.2))
 def embedding(
     ax: Axes,
     points: FloatArray,
@@ -27,18 +27,18 @@ def embedding(
     marked: Collection[int] = (),
     marked_are: str = "",
 ) -> None:
-    """Draw each character at the place of its vector; near each other are those that the model treats alike.
+    """Draw each character at the position of its vector; the model treats nearby characters similarly.
 
     Args:
-        ax: where to draw.
-        points: (V, 2), the vectors' first two axes or their first two principal components.
-        labels: V visible characters.
-        axes_names: what the two axes are.
-        marked: ids in another colour.
-        marked_are: what they have in common, for the title: "vowels".
+        ax: the axes to draw on.
+        points: (V, 2), the two numbers of each vector or its first two principal components.
+        labels: the V characters, in visible form.
+        axes_names: the labels of the two axes.
+        marked: ids that are drawn in another colour.
+        marked_are: what they have in common, for the title, such as "vowels".
 
     Raises:
-        ShapeError: not two numbers for each label.
+        ShapeError: the points are not (V, 2).
     """
     if points.shape != (len(labels), 2):
         raise ShapeError(f"{len(labels)} labels need points of shape ({len(labels)}, 2); got {points.shape}.")
@@ -58,16 +58,16 @@ def embedding(
     ax.set_xlabel(axes_names[0])
     ax.set_ylabel(axes_names[1])
     among = f" ({marked_are} in orange)" if marked and marked_are else ""
-    write_title(ax, f"Where the model has put {len(labels)} characters{among}")
+    write_title(ax, f"Embedding of {len(labels)} characters{among}")
 
 
 @embedding.from_run
 def _(run: RunData) -> SizedFigure:
-    """Return the vectors of the characters, in the plane in which they differ most."""
+    """Return the vectors of the characters, in the plane of their largest variance."""
     tables = (module for _, module in run.network.named_modules() if isinstance(module, Embedding))
     table = next((table for table in tables if table.num_embeddings == run.vocabulary.size), None)
     if table is None or table.embedding_dim < 2:
-        raise NoFigureError("it needs a table with a vector of two numbers or more for each character")
+        raise NoFigureError("it needs an embedding of the characters with at least two dimensions")
     vectors = table.weight.array.astype(np.float64)
     points, shares = (vectors, None) if table.embedding_dim == 2 else principal_plane(vectors)
     names = ("first axis", "second axis")
@@ -80,9 +80,9 @@ def _(run: RunData) -> SizedFigure:
 
 
 def principal_plane(vectors: FloatArray) -> tuple[FloatArray, tuple[float, float]]:
-    """Return points (V, 2) in the plane in which vectors (V, E) differ most, and the share of variance on its axes.
+    """Return the first two principal components (V, 2) of vectors (V, E), and their shares of the variance.
 
-    An axis points to where its largest number is above 0: which way it points means nothing, but is the same each time.
+    The largest number of a component is positive: its sign is arbitrary, but this makes it reproducible.
     """
     centred = vectors - vectors.mean(axis=0)
     u, s, _ = np.linalg.svd(centred, full_matrices=False)

@@ -1,6 +1,6 @@
-"""What a figure is. Each is declared once: the function that draws it, its name and size, and what makes its data.
+"""Declaring figures. Each is declared once: the function that draws it, its name and size, and how its data is made.
 
-    @figure("surprise", about="the cost of each character of a text", size=(8, 3.3))
+    @figure("surprise", about="the loss of each character of a text", size=(8, 3.3))
     def surprise(ax, labels, nats):
         ...                                          # draws plain data; neither computes nor saves
 
@@ -9,8 +9,8 @@
         ...
         return surprise(labels, nats)
 
-`surprise(labels, nats)` is a figure of the size that suits the data: a notebook shows it, and `save` writes it.
-`surprise.of(run)` is the same from a run, and `surprise.draw(ax, labels, nats)` draws on axes of your own.
+`surprise(labels, nats)` is a figure of a size that suits the data: a notebook displays it, and `save` writes it.
+`surprise.of(run)` makes the same from a run, and `surprise.draw(ax, labels, nats)` draws on your own axes.
 """
 
 from collections.abc import Callable
@@ -34,10 +34,10 @@ class SizedFigure:
     """A figure with its data, ready to be drawn.
 
     Attributes:
-        width: inches.
-        height: inches.
+        width: in inches.
+        height: in inches.
         draw: draws it on an empty matplotlib figure of that size.
-        layout: matplotlib's layout engine for it.
+        layout: matplotlib's layout engine.
     """
 
     width: float
@@ -46,7 +46,7 @@ class SizedFigure:
     layout: Layout = "constrained"
 
     def with_note(self, note: str) -> "SizedFigure":
-        """Return the figure with a line of text below it; the same figure for an empty line."""
+        """Return the figure with a line of text below it; the figure itself if the line is empty."""
         if not note:
             return self
 
@@ -64,7 +64,7 @@ class SizedFigure:
             dark: light on dark instead of dark on light.
 
         Raises:
-            ConfigError: another kind.
+            ConfigError: the kind is neither "png" nor "svg".
         """
         with new_figure(self.width, self.height, dark=dark, layout=self.layout) as figure:
             self.draw(figure)
@@ -74,11 +74,11 @@ class SizedFigure:
         """Write the figure to a PNG or SVG file, by its suffix; an old file of that name is replaced in one step.
 
         Args:
-            path: the file; its folder exists.
+            path: the file, in an existing folder.
             dark: light on dark instead of dark on light.
 
         Raises:
-            ConfigError: another suffix.
+            ConfigError: the suffix is neither .png nor .svg.
             RunError: the file cannot be written.
         """
         path = Path(path)
@@ -92,12 +92,12 @@ Size = tuple[float, float]
 
 
 class FigureSpec(Generic[P]):
-    """A declared figure; `figure` makes one. Called with data, it gives a `SizedFigure`.
+    """A declared figure, made by the decorator `figure`. Called with data, it returns a `SizedFigure`.
 
     Attributes:
-        name: on the command line and of its files.
-        about: what it shows, in a line.
-        draw: draws data on axes.
+        name: its name on the command line and of its files.
+        about: what it shows, in one line.
+        draw: the function that draws data on axes.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class FigureSpec(Generic[P]):
         return f"<figure {self.name or self.draw.__name__}: {self.about or 'of plain data'}>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> SizedFigure:
-        """Return the figure of this data, which is what `draw` takes after the axes."""
+        """Return the figure of this data; the arguments are those of `draw` without the axes."""
 
         def draw(figure: Figure) -> None:
             self.draw(self._axes(figure), *args, **kwargs)
@@ -137,30 +137,30 @@ class FigureSpec(Generic[P]):
         return data
 
     def from_measurements(self, data: Callable[[Measurements], SizedFigure]) -> Callable[[Measurements], SizedFigure]:
-        """Declare how the figure is made from what was measured on a network, ours or PyTorch's (a decorator)."""
+        """Declare how the figure is made from measurements of a network of this package or of PyTorch (a decorator)."""
         self._from_measurements = data
         return data
 
     def of(self, source: RunData | Measurements) -> SizedFigure:
-        """Return the figure of a run, or of a network that was watched or examined.
+        """Return the figure of a run, or of the measurements of a network that was watched or examined.
 
         Raises:
-            NoFigureError: it cannot be made from this source.
+            NoFigureError: the figure cannot be made from this source.
         """
         if isinstance(source, RunData) and self._from_run is not None:
             return self._from_run(source)
         if self._from_measurements is not None:
             return self._from_measurements(source.measurements if isinstance(source, RunData) else source)
-        raise NoFigureError("it needs a run" if self._from_run else "it is drawn from plain data only")
+        raise NoFigureError("it needs a run" if self._from_run else "it can only be drawn from plain data")
 
 
 def one_axes(figure: Figure) -> Any:
-    """Return the one pair of axes of a figure."""
+    """Return single axes that fill the figure."""
     return figure.subplots()
 
 
 def whole(figure: Figure) -> Figure:
-    """Return the figure itself, for what makes its own axes."""
+    """Return the figure itself, for a function that makes its own axes."""
     return figure
 
 
@@ -171,11 +171,11 @@ def figure(
     """Declare a figure (a decorator for the function that draws it).
 
     Args:
-        name: on the command line; figures with a name stand in `backlight.figures.FIGURES`.
-        about: what it shows, in a line.
-        size: width and height in inches; or a function that gives them, whose arguments are named like data of the
-            figure.
-        axes: makes what is drawn on from an empty matplotlib figure; by default one pair of axes.
-        layout: matplotlib's layout engine; "compressed" where the sides of the axes are bound to each other.
+        name: its name on the command line; figures with a name are listed in `backlight.figures.FIGURES`.
+        about: what it shows, in one line.
+        size: width and height in inches; or a function that returns them, whose arguments have the names of arguments
+            of the figure.
+        axes: makes the object to draw on from an empty matplotlib figure; by default single axes.
+        layout: matplotlib's layout engine; use "compressed" for axes with a fixed aspect ratio.
     """
     return lambda draw: FigureSpec(draw, name=name, about=about, size=size, axes=axes, layout=layout)

@@ -1,4 +1,4 @@
-"""The one place where a figure becomes a file: whole or not at all, and the same bytes for the same data."""
+"""Rendering figures to the bytes of a file: the same data gives the same bytes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ _METADATA: Final[dict[str, dict[str, str | None]]] = {
 }
 
 _MARGIN: Final = 0.12
-"""Inches of paper around what is drawn."""
+"""The margin around the drawing, in inches."""
 
 FORMATS: Final = tuple(_METADATA)
-"""What a figure can be saved as."""
+"""The file formats of a figure."""
 
 Layout = Literal["constrained", "compressed"] | None
 
@@ -30,13 +30,13 @@ Layout = Literal["constrained", "compressed"] | None
 def new_figure(
     width: float = 8.0, height: float = 4.5, *, dark: bool = False, layout: Layout = "constrained"
 ) -> Iterator[Figure]:
-    """Give an empty figure in the project's style, which holds for the block: make, draw and save inside.
+    """Yield an empty figure in the project's style (a context manager). Draw and save the figure inside the block.
 
-    The user's own settings of matplotlib do not count in the block: a figure of the same data is the same everywhere.
+    The user's settings of matplotlib have no effect in the block, so that the same data gives the same figure.
 
     Args:
-        width: inches; at 150 dots each, 8 fill a page's column.
-        height: inches.
+        width: in inches, at 150 dots per inch.
+        height: in inches.
         dark: light on dark instead of dark on light.
         layout: matplotlib's layout engine.
     """
@@ -50,15 +50,15 @@ def rendered(figure: Figure, kind: str = "png") -> bytes:
     """Return a figure as the bytes of a file. Call it in the block of `new_figure`.
 
     Args:
-        figure: what was drawn.
+        figure: the figure.
         kind: "png" or "svg".
 
     Raises:
-        ConfigError: another kind.
+        ConfigError: the kind is neither "png" nor "svg".
     """
     if kind not in _METADATA:
-        raise ConfigError(f"a figure can be saved as {' or '.join(FORMATS)}; got {kind or 'no suffix'!r}. Choose one.")
+        raise ConfigError(f"a figure must be saved as {' or '.join(FORMATS)}; got {kind or 'no suffix'!r}. Choose one.")
     buffer = BytesIO()
-    # tight: axes whose sides are bound to each other seldom fill their page
+    # tight: axes with a fixed aspect ratio rarely fill the figure
     figure.savefig(buffer, format=kind, metadata=_METADATA[kind], bbox_inches="tight", pad_inches=_MARGIN)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""A graph of a computation: a card for each node, arrows from what was given to the end."""
+"""The graph of a computation: a card for each node, and arrows from the inputs to the output."""
 
 from dataclasses import replace
 from functools import partial
@@ -17,10 +17,10 @@ _FACE = ["DejaVu Sans Mono", "sans-serif"]
 
 
 def graph_size(picture: Picture) -> tuple[float, float]:
-    """Return the width and height, in inches, at which a picture's letters have the size they are meant to have.
+    """Return the width and height of a picture in inches, at which its text has the intended size.
 
     Raises:
-        GraphError: more nodes than a picture can show.
+        GraphError: the graph has more nodes than a figure can show.
     """
     drawing = arranged(_legible(picture))
     return drawing.width / 72, drawing.height / 72
@@ -28,15 +28,15 @@ def graph_size(picture: Picture) -> tuple[float, float]:
 
 @figure(size=graph_size, axes=lambda figure: figure.add_axes((0, 0, 1, 1)), layout=None)
 def graph(ax: Axes, picture: Picture) -> None:
-    """Draw a graph in layers, the end last; what has much gradient is lit from behind.
+    """Draw a graph in layers, the output last; nodes with a large gradient have a darker background.
 
     Args:
-        ax: where to draw. The picture keeps its proportions and fills the axes, and so do its letters, by the size that
-            the axes have now.
-        picture: what to say: `Explanation.picture()` or `TensorExplanation.picture()`.
+        ax: the axes to draw on. The picture is scaled to the current size of the axes, text included, and keeps its
+            proportions.
+        picture: `Explanation.picture()` or `TensorExplanation.picture()`.
 
     Raises:
-        GraphError: more nodes than a picture can show.
+        GraphError: the graph has more nodes than a figure can show.
     """
     drawing = arranged(_legible(picture))
     ax.set_xlim(0, drawing.width)
@@ -45,7 +45,7 @@ def graph(ax: Axes, picture: Picture) -> None:
     ax.set_axis_off()
     colours, points = palette(ax), _points(ax, drawing)
     for place, shape in enumerate(drawing.shapes):
-        # matplotlib draws patches before texts; here each shape covers those before it
+        # matplotlib draws patches before texts by default; here each shape is drawn over the ones before it
         order = 1 + place / len(drawing.shapes)
         match shape:
             case Box():
@@ -61,13 +61,13 @@ def graph(ax: Axes, picture: Picture) -> None:
 
 
 def _legible(picture: Picture) -> Picture:
-    """Return a picture whose names can all be written with the fonts of the current style."""
+    """Return the picture with names that can be written in the fonts of the current style."""
     cards = tuple(replace(card, title=legible(card.title)) for card in picture.cards)
     return replace(picture, cards=cards, title=legible(picture.title))
 
 
 def _points(ax: Axes, drawing: Arrangement) -> float:
-    """Return how many points a unit of the picture is on these axes: 1 on axes of `graph_size`."""
+    """Return the size of a unit of the picture on these axes, in points: 1 on axes of `graph_size`."""
     figure = ax.get_figure(root=True)
     assert figure is not None  # noqa: S101  (axes that can be drawn on are on a figure)
     place = ax.get_position()

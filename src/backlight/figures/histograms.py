@@ -1,4 +1,4 @@
-"""The distribution of numbers in each layer, one under the other: activations, what goes into them, and gradients."""
+"""Histograms of each layer, one below the other: activations, pre-activations and gradients."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from backlight.figures.style import palette
 from backlight.watch.records import SATURATED, Histogram, LayerRecord, Measurements, Spread
 
 _HEIGHT = 0.86
-"""Of the highest bin, when the next row is 1 further up."""
+"""The height of the highest bin, where the distance between rows is 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ridge:
-    """One layer's row.
+    """The row of one layer.
 
     Attributes:
-        name: of the layer or of the weights.
-        histogram: of its numbers.
+        name: the name of the layer or of the weights.
+        histogram: the histogram of its numbers.
         spread: their standard deviation.
-        note: at the row's right end: "std 0.61, 3% saturated".
+        note: the text at the right end of the row, such as "std 0.61, 3% saturated".
     """
 
     name: str
@@ -43,9 +43,9 @@ def _size(rows: Sequence[Ridge]) -> Size:
 def activations(ax: Axes, rows: Sequence[Ridge]) -> None:
     """Draw a histogram of each layer's activations, the first layer on top.
 
-    Healthy: about as wide in every layer, and not heaped up at the ends, where tanh is flat.
+    Healthy: about the same width in every layer, without peaks at the ends, where tanh is flat.
     """
-    _draw(ax, rows, "Activations, layer by layer", "output of the non-linearity")
+    _draw(ax, rows, "Activations by layer", "output of the nonlinearity")
     if rows and all((row.histogram.low, row.histogram.high) == (-1, 1) for row in rows):
         colours = palette(ax)
         for low, high in ((-1, -SATURATED), (SATURATED, 1)):
@@ -61,10 +61,10 @@ def _(measured: Measurements) -> SizedFigure:
     return _shown(activations, rows, "activations")
 
 
-@figure("preactivations", about="a histogram of what goes into them", size=_size)
+@figure("preactivations", about="a histogram of each layer's pre-activations", size=_size)
 def preactivations(ax: Axes, rows: Sequence[Ridge]) -> None:
-    """Draw a histogram of what goes into each layer's non-linearity. Healthy: mean near 0, spread near 1."""
-    _draw(ax, rows, "Pre-activations, layer by layer", "input of the non-linearity")
+    """Draw a histogram of the inputs of each nonlinearity. Healthy: mean near 0, standard deviation near 1."""
+    _draw(ax, rows, "Pre-activations by layer", "input of the nonlinearity")
 
 
 @preactivations.from_measurements
@@ -81,10 +81,10 @@ def _(measured: Measurements) -> SizedFigure:
     return _shown(preactivations, rows, "layers that feed an activation")
 
 
-@figure("activation-gradients", about="a histogram of the gradients that reach them", size=_size)
+@figure("activation-gradients", about="a histogram of the gradients of each layer's activations", size=_size)
 def activation_gradients(ax: Axes, rows: Sequence[Ridge]) -> None:
-    """Draw a histogram of the loss's gradient by each layer's activations. Healthy: about as wide in every layer."""
-    _draw(ax, rows, "Gradients that reach each layer's activations", "dloss/dactivation, nats")
+    """Draw a histogram of the gradients of each layer's activations. Healthy: about the same width in every layer."""
+    _draw(ax, rows, "Gradients of each layer's activations", "dloss/dactivation, nats")
 
 
 @activation_gradients.from_measurements
@@ -95,8 +95,8 @@ def _(measured: Measurements) -> SizedFigure:
 
 @figure("weight-gradients", about="a histogram of each weight matrix's gradients", size=_size)
 def weight_gradients(ax: Axes, rows: Sequence[Ridge]) -> None:
-    """Draw a histogram of the loss's gradient by each weight matrix."""
-    _draw(ax, rows, "Gradients that reach each weight matrix", "dloss/dweight, nats")
+    """Draw a histogram of the gradients of each weight matrix."""
+    _draw(ax, rows, "Gradients of each weight matrix", "dloss/dweight, nats")
 
 
 @weight_gradients.from_measurements
@@ -115,7 +115,7 @@ def _shown(spec: FigureSpec[[Sequence[Ridge]]], found: Iterable[Ridge | None], w
 
 
 def _ridge(name: str, spread: Spread | None, further: str = "") -> Ridge | None:
-    """Return a row; None where no histogram was taken."""
+    """Return a row; None if no histogram was recorded."""
     if spread is None or spread.histogram is None:
         return None
     note = f"std {_number(spread.std)}{further}"
@@ -155,16 +155,16 @@ def _draw(ax: Axes, rows: Sequence[Ridge], title: str, label: str) -> None:
 
 
 def _reach(reaches: Sequence[float]) -> float:
-    """Return how far the axis goes: as far as all rows but one, and a quarter as far as that one.
+    """Return the limit of the axis: the second largest reach, or a quarter of the largest if that is more.
 
-    One row that is far wider than the others would press them to spikes; its note says how wide it is.
+    One row that is far wider than the others would reduce them to spikes; its note gives its standard deviation.
     """
     *_, second, first = [0.0, 0.0, *sorted(reaches)]
     return max(second, first / 4 if len(reaches) > 1 else first) or 1.0
 
 
 def _outline(histogram: Histogram) -> tuple[FloatArray, FloatArray]:
-    """Return the corners of the bars' outline, with the highest at 1."""
+    """Return the corners (x, y) of the outline of the bars, scaled to a maximum of 1."""
     counts = np.asarray(histogram.counts, float)
     edges = np.linspace(histogram.low, histogram.high, len(counts) + 1)
     x = np.concatenate([[edges[0]], np.repeat(edges[1:-1], 2), [edges[-1]]]) if len(counts) > 1 else edges

@@ -1,4 +1,4 @@
-"""Characters of any text on a figure: as themselves where the font has them, otherwise by code point."""
+"""Characters of any text on a figure: as they are if a font has them, otherwise by code point."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -11,23 +11,23 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import FuncFormatter, MaxNLocator, StrMethodFormatter
 
 PERCENT: Final = FuncFormatter(lambda share, _: f"{100 * share:.3g}%")
-"""Writes shares at an axis."""
+"""Formats shares on an axis as percentages."""
 
 MOST_TICKS: Final = 64
-"""With more characters than this only every second, third, ... one is named at an axis."""
+"""With more characters than this, only every second, third, ... one is written along an axis."""
 
 
 def legible(label: str) -> str:
-    """Return a label as it can be written with the fonts of the current style.
+    """Return a label in a form that the fonts of the current style can show.
 
-    A character that no font has is written as its code point, `U+4E9C`, so that nothing becomes an empty box.
+    A character that no font has is written as its code point, such as `U+4E9C`, and not as an empty box.
     """
     drawable = _drawable(tuple(mpl.rcParams["font.family"]), tuple(mpl.rcParams["font.sans-serif"]))
     return "".join(c if ord(c) in drawable and c.isprintable() else f"U+{ord(c):04X}" for c in label)
 
 
 def quoted(text: str, most: int = 24) -> str:
-    """Return a text to be read within a title: legible, and its end only where it is long."""
+    """Return a text in quotation marks, for a title: in legible form, and only its end if it is long."""
     parts = [legible(character) for character in text]
     apart = " " if any(len(part) > 1 for part in parts) else ""
     end: list[str] = []
@@ -37,24 +37,24 @@ def quoted(text: str, most: int = 24) -> str:
 
 
 def write_title(ax: Axes, title: str, **how: Any) -> None:
-    """Write a title above the axes, on two lines where one is too short."""
+    """Write a title above the axes, wrapped if it is too long for one line."""
     ax.set_title(title, parse_math=False, wrap=True, **how)
 
 
 def step_ticks(ax: Axes) -> None:
-    """Write whole numbers along the x axis: 1,000 steps."""
+    """Write steps along the x axis, as integers with thousands separators."""
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.set_xlabel("step")
 
 
 def letter_ticks(axis: Axis, labels: Sequence[str], *, size: float | None = None) -> None:
-    """Write characters along an axis, at 0, 1, 2, ...; of very many only some.
+    """Write characters along an axis, at 0, 1, 2, ...; if there are very many, only some of them.
 
     Args:
         axis: `ax.xaxis` or `ax.yaxis`.
-        labels: visible characters.
-        size: of the letters in points; None fits them to the room that the axes have.
+        labels: the characters, in visible form.
+        size: font size in points; None fits the text to the size of the axes.
     """
     step = -(-len(labels) // MOST_TICKS) or 1
     shown = [legible(label) for label in labels[::step]]
@@ -67,14 +67,20 @@ def letter_ticks(axis: Axis, labels: Sequence[str], *, size: float | None = None
 
 
 def name_rows(ax: Axes, names: Sequence[str]) -> float:
-    """Write names along the y axis, at 0, 1, 2, ..., and return the size of their letters in points."""
+    """Write names along the y axis, at 0, 1, 2, ..., and return their font size in points."""
     size = min(10.0, max(5.0, 0.5 * cell_size(ax, 1, max(len(names), 1))))
     ax.set_yticks(range(len(names)), [legible(name) for name in names], size=size, parse_math=False)
     return size
 
 
 def cell_size(ax: Axes, columns: int, rows: int) -> float:
-    """Return about how many points of 1/72 inch the shorter side of a cell has, of a table that fills the axes."""
+    """Return the approximate length of the shorter side of a cell, in points, for a table that fills the axes.
+
+    Args:
+        ax: the axes that the table fills.
+        columns: the number of columns of the table.
+        rows: the number of its rows.
+    """
     figure = ax.get_figure(root=True)
     dot = 72 / figure.dpi if figure is not None else 1.0
     return float(min(ax.bbox.width / max(columns, 1), ax.bbox.height / max(rows, 1)) * dot)
@@ -91,7 +97,7 @@ def _is_x(axis: Axis) -> bool:
 
 @cache
 def _drawable(families: tuple[str, ...], sans_serif: tuple[str, ...]) -> frozenset[int]:
-    """Return the code points that these fonts have, in the weights of text and of titles."""
+    """Return the code points that these fonts have in both the normal and the bold weight."""
     names = [name for family in families for name in (sans_serif if family == "sans-serif" else (family,))]
     drawable: set[int] = set()
     for name in names:
@@ -103,6 +109,6 @@ def _drawable(families: tuple[str, ...], sans_serif: tuple[str, ...]) -> frozens
 def _characters(family: str, weight: str) -> set[int]:
     try:
         path = findfont(FontProperties(family=[family], weight=weight), fallback_to_default=False)
-    except ValueError:  # not installed here: the next one of the list is taken
+    except ValueError:  # not installed: the next font of the list is used
         return set()
     return set(get_font(path).get_charmap())

@@ -1,4 +1,4 @@
-"""How the loss falls: over the steps of a training, and over learning rates."""
+"""Loss curves: over the steps of a training, and over learning rates."""
 
 import math
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from backlight.training import Run, find_rate
 from backlight.watch.records import Measurements
 
 _SMOOTHED_OVER: Final = 40
-"""The smoothed loss is the mean of a fortieth of all steps."""
+"""The smoothed loss is the mean over 1/40 of all steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,13 +25,13 @@ class LossCurves:
     """The losses of one training.
 
     Attributes:
-        steps: (N,) at which the minibatch losses were taken.
-        losses: (N,) of single minibatches; nan where one was not finite.
+        steps: (N,) the steps of the minibatch losses.
+        losses: (N,) the losses of single minibatches; nan where one was not finite.
         smoothed: (N,) the same, smoothed.
-        dev_steps: (E,) at which the held-out part was evaluated.
-        dev: (E,) its loss.
+        dev_steps: (E,) the steps at which the held-out part was evaluated.
+        dev: (E,) the losses on the held-out part.
         uniform: ln V, the loss of a uniform guess; None to leave it out.
-        unit: of all of them. Of nats, the title gives bits too.
+        unit: the unit of all losses. If it is nats per character, the title also gives bits.
     """
 
     steps: IntArray
@@ -45,10 +45,10 @@ class LossCurves:
 
 @figure("loss", about="the loss of minibatches and of the held-out part", size=(8, 4.5))
 def loss(ax: Axes, curves: LossCurves) -> None:
-    """Draw minibatch losses, faint, and over them the same smoothed, and the loss on held-out text.
+    """Draw the losses of minibatches, the same smoothed, and the loss on held-out data.
 
     Args:
-        ax: where to draw.
+        ax: the axes to draw on.
         curves: the losses.
     """
     colours = palette(ax)
@@ -68,7 +68,7 @@ def loss(ax: Axes, curves: LossCurves) -> None:
     last_step = max([0.0, *(end.x for end in ends)])
     ax.set_xlim(0, max(1.0, last_step))
     if curves.uniform is not None:
-        ax.annotate(f"knows nothing, ln V = {curves.uniform:.3f}", (1, curves.uniform), (-2, 4),
+        ax.annotate(f"uniform guess, ln V = {curves.uniform:.3f}", (1, curves.uniform), (-2, 4),
                     xycoords=ax.get_yaxis_transform(), textcoords="offset points", ha="right", size=9,
                     color=colours.muted)  # fmt: skip
     name_ends(ax, ends)
@@ -78,7 +78,7 @@ def loss(ax: Axes, curves: LossCurves) -> None:
 
 
 def _limits(curves: LossCurves) -> tuple[float, float]:
-    """Return limits that hold nearly all: a single wild minibatch must not press the rest to the floor."""
+    """Return limits that include nearly all losses: a single outlier must not compress the rest."""
     typical = [curves.losses[np.isfinite(curves.losses)], curves.dev[np.isfinite(curves.dev)]]
     edges = [edge for part in typical if part.size for edge in np.percentile(part, [0.2, 99.8]).tolist()]
     if curves.uniform is not None:
@@ -106,7 +106,7 @@ def _(run: RunData) -> SizedFigure:
     minibatches = [record for record in records if "loss" in record and "dev_nats" not in record]
     evaluations = [record for record in records if "dev_nats" in record]
     if not minibatches and not evaluations:
-        raise NoFigureError("it needs losses; this run has recorded none (a model that counts has none)")
+        raise NoFigureError("it needs losses; this run has recorded none (an n-gram model has none)")
     losses = _numbers(minibatches, "loss")
     return loss(
         LossCurves(
@@ -144,7 +144,7 @@ def _smoothed(losses: FloatArray) -> FloatArray:
 
 
 def running_mean(values: FloatArray, width: int) -> FloatArray:
-    """Return the mean of each number and its neighbours, `width` of them in all and fewer at the ends, without nans."""
+    """Return the running mean of values (N,) over windows of `width`, shorter at the ends; nans are left out."""
     if not len(values):
         return values
     finite = np.isfinite(values)
@@ -162,14 +162,14 @@ def _numbers(records: list[dict[str, Any]], key: str) -> FloatArray:
 
 @figure("rate-sweep", about="the loss while the learning rate grows", size=(8, 4.5))
 def rate_sweep(ax: Axes, rates: FloatArray, losses: FloatArray, smoothed: FloatArray, suggestion: float | None) -> None:
-    """Draw the loss against a learning rate that grew with each step, and mark the rate to take.
+    """Draw the loss over a learning rate that grew with each step, and mark the suggested rate.
 
     Args:
-        ax: where to draw.
-        rates: (N,) the rate of each step, all above 0.
-        losses: (N,) nats per character of each minibatch; nan or inf once it diverged.
+        ax: the axes to draw on.
+        rates: (N,) the rate of each step, all positive.
+        losses: (N,) the loss of each minibatch in nats per character; nan or inf once it diverged.
         smoothed: (N,) the same, smoothed.
-        suggestion: the rate to take; None if no rate made the loss fall.
+        suggestion: the suggested rate; None if the loss fell at no rate.
     """
     colours = palette(ax)
     ax.set_xscale("log")
@@ -178,26 +178,26 @@ def rate_sweep(ax: Axes, rates: FloatArray, losses: FloatArray, smoothed: FloatA
     shown = smoothed[np.isfinite(smoothed)]
     lowest, first = (float(shown.min()), float(shown[0])) if shown.size else (0.0, 1.0)
     fall = max(first - lowest, 0.05 * abs(first), 1e-6)
-    ax.set_ylim(lowest - 0.25 * fall, first + 0.75 * fall)  # how far up it goes once it diverges tells nothing
+    ax.set_ylim(lowest - 0.25 * fall, first + 0.75 * fall)  # the height of the curve after divergence is meaningless
     ax.set_xlim(rates.min(), rates.max()) if rates.min() < rates.max() else ax.set_xlim(rates[0] / 3, rates[0] * 3)
     ax.set_xlabel("learning rate")
     ax.set_ylabel("nats per character")
     if suggestion is None:
-        write_title(ax, "No learning rate made the loss fall")
+        write_title(ax, "The loss fell at no learning rate")
         return
     ax.axvline(suggestion, color=colours.orange, linewidth=1.4, linestyle=(0, (4, 3)))
     middle = np.sqrt(rates.min() * rates.max())
     left = suggestion > middle
-    ax.annotate(f"take {suggestion:.2g}", (suggestion, 1), (-6 if left else 6, -4), xycoords=ax.get_xaxis_transform(),
-                textcoords="offset points", ha="right" if left else "left", va="top", color=colours.orange,
-                weight="bold")  # fmt: skip
-    write_title(ax, f"Loss while the learning rate grows: most of its fall is made by {suggestion:.2g}")
+    ax.annotate(f"suggested: {suggestion:.2g}", (suggestion, 1), (-6 if left else 6, -4),
+                xycoords=ax.get_xaxis_transform(), textcoords="offset points", ha="right" if left else "left", va="top",
+                color=colours.orange, weight="bold")  # fmt: skip
+    write_title(ax, f"Loss while the learning rate grows: suggested rate {suggestion:.2g}")
 
 
 @rate_sweep.from_run
 def _(run: RunData) -> SizedFigure:
-    """Return a sweep of learning rates from the run's first weights, made now."""
+    """Return a sweep of learning rates that starts from the run's initial weights; it is computed now."""
     if run.config.train is None:
-        raise NoFigureError(f"it needs a network; this run's {run.config.model} model counts")
+        raise NoFigureError(f"it needs a network; this run's model is {run.config.model}")
     sweep = find_rate(Run(run.config, run.run, corpus=run.trained.corpus))
     return rate_sweep(np.asarray(sweep.rates), np.asarray(sweep.losses), np.asarray(sweep.smoothed), sweep.suggestion)

@@ -1,4 +1,4 @@
-"""What all tables of coloured cells share: the cells, the characters along two sides, the numbers in the cells."""
+"""Tables of coloured cells: the cells, the characters along two sides, the numbers in the cells."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,11 +12,20 @@ from backlight.figures.letters import cell_size, legible, letter_ticks
 from backlight.figures.style import palette
 
 _LEGIBLE = 14.0
-"""Points of 1/72 inch that a cell's side needs for letters and a number in it."""
+"""The smallest side of a cell that can hold text, in points."""
 
 
 def check_square(what: str, matrix: FloatArray | IntArray, labels: Sequence[str]) -> None:
-    """Raise ShapeError unless there is one row and one column for each label."""
+    """Check that a matrix is (V, V) for V labels.
+
+    Args:
+        what: what the matrix holds, for the message.
+        matrix: to be (V, V).
+        labels: the V characters.
+
+    Raises:
+        ShapeError: it has another shape.
+    """
     size = len(labels)
     if matrix.shape != (size, size):
         raise ShapeError(f"{size} labels need {what} of shape ({size}, {size}); got {matrix.shape}.")
@@ -26,15 +35,15 @@ def draw_matrix(
     ax: Axes, matrix: FloatArray | IntArray, *, colours: Colormap, norm: Normalize, rows: Sequence[str],
     columns: Sequence[str],
 ) -> AxesImage:  # fmt: skip
-    """Draw a matrix as coloured cells, with a character for each row and, on top, for each column.
+    """Draw a matrix as coloured cells, with a character for each row and, at the top, for each column.
 
     Args:
-        ax: where to draw.
-        matrix: (R, C); where it is nan, the paper shows.
-        colours: from low to high.
-        norm: numbers to 0..1.
-        rows: R visible characters, or none.
-        columns: C visible characters, or none.
+        ax: the axes to draw on.
+        matrix: (R, C); cells that are nan have the background colour.
+        colours: the colour map.
+        norm: maps numbers to the range 0 to 1.
+        rows: the R characters, in visible form, or none.
+        columns: the C characters, in visible form, or none.
     """
     image = ax.imshow(matrix, cmap=colours, norm=norm, interpolation="nearest")
     letter_ticks(ax.yaxis, rows)
@@ -49,14 +58,14 @@ def draw_matrix(
 def write_pairs(
     ax: Axes, image: AxesImage, where: BoolArray, labels: Sequence[str], number: Callable[[int, int], str]
 ) -> None:
-    """Write pair and number into the cells that are marked, if the cells are large enough to be written in.
+    """Write the pair and the number into selected cells, if the cells are large enough for text.
 
     Args:
-        ax: with a (V, V) matrix on it.
-        image: that matrix.
+        ax: axes with a (V, V) matrix on them.
+        image: the image of that matrix.
         where: (V, V), the cells to write in.
-        labels: V visible characters; a pair that would be too wide is left out.
-        number: gives a cell's number, in at most four characters.
+        labels: the V characters, in visible form; a pair that would be too wide is left out.
+        number: returns the number of a cell, in at most four characters.
     """
     side = cell_size(ax, len(labels), len(labels))
     if side < _LEGIBLE:
@@ -74,32 +83,32 @@ def write_pairs(
 
 
 def largest(values: FloatArray) -> float:
-    """Return the largest finite number by size, or 1 where there is none but 0."""
+    """Return the largest absolute value of the finite numbers of an array of any shape; 1 if all are 0."""
     return float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
 
 
 def signed_root(x: FloatArray) -> FloatArray:
-    """Return ±√|x|, which shows the small beside the large."""
+    """Return sign(x) √|x|, which makes small numbers visible next to large ones; x has any shape."""
     return np.sign(x) * np.sqrt(np.abs(x))
 
 
 def signed_square(x: FloatArray) -> FloatArray:
-    """Return ±x², the way back."""
+    """Return sign(x) x², the inverse of `signed_root`; x has any shape."""
     return np.sign(x) * x**2
 
 
 def _inks(ax: Axes, image: AxesImage) -> Array:
-    """Return for each cell the colour that stands out from it: the paper's or the ink's."""
+    """Return for each cell the text colour with the higher contrast: that of the background or that of the text."""
     theme = palette(ax)
     cells = luminance(np.asarray(image.to_rgba(np.ma.asarray(image.get_array())))[..., :3])
     paper, ink = (float(luminance(np.array(to_rgb(colour)))) for colour in (theme.paper, theme.ink))
-    # the ratio of two lightnesses that is the contrast of WCAG 2.1
+    # the contrast ratio of WCAG 2.1
     to_paper, to_ink = ((np.maximum(cells, one) + 0.05) / (np.minimum(cells, one) + 0.05) for one in (paper, ink))
     return np.where(to_paper > to_ink, theme.paper, theme.ink)
 
 
 def luminance(colours: FloatArray) -> FloatArray:
-    """Return how light colours (..., 3) are, 0 black to 1 white: WCAG 2.1's relative luminance."""
+    """Return the relative luminance (...) of colours (..., 3) by WCAG 2.1: 0 is black, 1 is white."""
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     light: FloatArray = linear @ np.array([0.2126, 0.7152, 0.0722])
     return light

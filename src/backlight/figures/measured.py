@@ -1,4 +1,4 @@
-"""What the figures of layers share: which records of what was measured on a network they show, and how many."""
+"""Selecting the records that the figures of layers show."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -10,18 +10,21 @@ from backlight.figures.run_data import NoFigureError
 from backlight.watch.records import LayerRecord, Measurements, StepRecord, UnitMap
 
 MOST_ROWS: Final = 24
-"""Of layers or matrices in a figure. A net has hundreds, and one could not see the few that matter among them."""
+"""The maximum number of rows in a figure. A network may have hundreds of layers, too many to see the important ones."""
 
 
 def chosen_rows(sizes: Sequence[float] | FloatArray) -> tuple[list[int], str]:
-    """Return which of many rows to show, in order, and what to say of those that are not.
+    """Return the indices of the rows to show, in order, and a note about the choice.
 
-    Half of them are spread evenly from the first to the last; the others are those of the smallest and largest size.
+    Half of them are spread evenly from the first to the last; the others have the smallest and the largest sizes.
+
+    Args:
+        sizes: (rows,) a number for each row.
     """
     count, quarter = len(sizes), MOST_ROWS // 4
     if count <= MOST_ROWS:
         return list(range(count)), ""
-    by_size = np.argsort(sizes, kind="stable")  # what is not a number comes last, as if it were the largest
+    by_size = np.argsort(sizes, kind="stable")  # nan comes last, as if it were the largest
     spread = np.linspace(0, count - 1, MOST_ROWS - 2 * quarter).round().astype(np.int64)
     chosen = sorted({*spread.tolist(), *by_size[:quarter].tolist(), *by_size[-quarter:].tolist()})
     return chosen, f"{len(chosen)} of {count}: spread evenly, with the {quarter} smallest and the {quarter} largest"
@@ -31,22 +34,26 @@ def last_step(measured: Measurements) -> StepRecord:
     """Return the last recorded step.
 
     Raises:
-        NoFigureError: there is none.
+        NoFigureError: no step was recorded.
     """
     steps = [step for step in measured.steps if step.layers or step.parameters]
     if not steps:
-        raise NoFigureError("it needs a recorded step; none was")
+        raise NoFigureError("it needs a recorded step; there is none")
     return steps[-1]
 
 
 def last_with_maps(measured: Measurements) -> StepRecord:
-    """Return the last step for which maps of units were drawn, or the last at all: they are not drawn every time."""
+    """Return the last step with maps of units, which not every step has; without any, the last recorded step.
+
+    Raises:
+        NoFigureError: no step was recorded.
+    """
     mapped = [step for step in measured.steps if any(layer.unit_map is not None for layer in step.layers)]
     return mapped[-1] if mapped else last_step(measured)
 
 
 def activation_records(measured: Measurements, step: StepRecord) -> Iterable[LayerRecord]:
-    """Yield the records of the layers between the matrices, or of recurrent layers where there are none."""
+    """Return the records of the activation layers, or of the recurrent layers if there are none."""
     roles = {facts.name: facts.role for facts in measured.layers}
     for role in ("activation", "recurrent"):
         records = [record for record in step.layers if roles.get(record.name) == role]
@@ -61,12 +68,12 @@ def weight_matrices(measured: Measurements) -> list[str]:
 
 
 def unit_bits(unit_map: UnitMap) -> BoolArray:
-    """Return a map as (examples, units)."""
+    """Return a map of units as an array (examples, units)."""
     packed = np.frombuffer(bytes.fromhex(unit_map.bits), np.uint8)
     bits = np.unpackbits(packed, count=unit_map.rows * unit_map.units).astype(np.bool_)
     return bits.reshape(unit_map.rows, unit_map.units)
 
 
 def short_name(name: str) -> str:
-    """Return a parameter's name without what they all have."""
+    """Return the name of a weight matrix without ".weight"."""
     return name.removesuffix(".weight")

@@ -1,4 +1,4 @@
-"""Names that cover nothing: beside points, and at the right ends of lines in place of a legend."""
+"""Placing names without overlaps: next to points, and at the right ends of lines instead of a legend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,37 +12,37 @@ from matplotlib.text import Annotation, Text
 from backlight.core import BoolArray, FloatArray
 from backlight.figures.style import palette
 
-# all lengths are in points of 1/72 inch
+# all lengths are in points (1/72 inch)
 
 _DISTANCES: Final = np.array([6, 11, 17, 24, 32, 42, 54, 68, 84, 102, 124, 150, 180])
-"""Between a point and its name, the nearest tried first."""
+"""The distances between a point and its name to try, the nearest first."""
 
-# right, left, above, below, then the corners and what lies between
+# right, left, above, below, then the diagonals and the directions between
 _DIRECTIONS: Final = np.radians([0, 180, 90, 270, 45, 315, 135, 225, 22, 338, 158, 202, 68, 112, 248, 292])
 
 _FAR: Final = np.repeat(_DISTANCES, len(_DIRECTIONS))
-"""How far off each of the places is that are tried."""
+"""The distance of each candidate position."""
 
 _AIR: Final = 1.5
-"""Stays free around each name."""
+"""The free space around each name."""
 
 _DOT: Final = 4.0
-"""From the middle of a dot to its edge."""
+"""The radius of a dot."""
 
 _GRAIN: Final = 3.0
-"""From one to the next of the spots that a line is taken as."""
+"""The distance between the spots that represent a line."""
 
 _SPOT: Final = 6.0
-"""The area that each of those stands for."""
+"""The area that each spot represents."""
 
 _CLOSE: Final = 5.0
-"""Between a name and another's point within which one might take the name for that point's."""
+"""A name that is closer than this to another point might be taken for the name of that point."""
 
 _PER_POINT: Final = 0.15
-"""What it costs to be one point further off, as an area."""
+"""The cost of each point of distance, as an area."""
 
 _NEAR: Final = 9.0
-"""Between a name and its point up to which no line need lead to it."""
+"""Up to this distance between a name and its point, no leader line is drawn."""
 
 
 def place_names(
@@ -54,17 +54,17 @@ def place_names(
     colours: Sequence[str] | None = None,
     around: FloatArray | None = None,
 ) -> list[Annotation]:
-    """Write each name near its point, where it covers nothing that matters; a thin line leads to those far off.
+    """Write each name near its point without overlaps; a thin leader line connects distant names to their points.
 
-    Sizes are measured on the figure as it is: draw all else first, and keep the figure's size.
+    Sizes are measured on the current figure: draw everything else first, and do not change the size of the figure.
 
     Args:
-        ax: where to draw; its limits are final.
+        ax: the axes to draw on, with final limits.
         points: (N, 2) in data coordinates.
-        names: N of them.
-        size: of the letters, in points.
-        colours: N of them; ink if None.
-        around: (M, 2) in data coordinates, a line through M corners that is not to be covered either.
+        names: N names.
+        size: font size in points.
+        colours: N colours; None uses the text colour.
+        around: (M, 2) in data coordinates, the corners of a line that must not be covered either.
     """
     if not names:
         return []
@@ -79,14 +79,14 @@ def place_names(
     ]  # fmt: skip
     figure = ax.get_figure(root=True)
     assert figure is not None  # noqa: S101  (axes that can be drawn on are on a figure)
-    figure.draw_without_rendering()  # the axes get their place
+    figure.draw_without_rendering()  # computes the positions of the axes
     dot = figure.dpi / 72
     at = ax.transData.transform(points) / dot
-    # without the line, which is as yet nowhere
+    # without the leader line, which has no position yet
     sizes = [np.array(Text.get_window_extent(note).size) / dot for note in notes]
     line = _spots(ax.transData.transform(around) / dot) if around is not None else np.empty((0, 2))
     page = _Page(np.array(ax.bbox.extents) / dot, at, line)
-    # from the most crowded on: who has many neighbours has few places to choose from
+    # start with the most crowded points, which have the fewest free positions
     gaps = np.sort(np.hypot(*(at[:, None] - at[None]).transpose(2, 0, 1)), axis=1)[:, 1:4]
     for one in np.argsort(gaps.mean(axis=1) if len(at) > 1 else [0], kind="stable"):
         offset, led = page.place(int(one), sizes[one] + 2 * _AIR)
@@ -98,12 +98,12 @@ def place_names(
 
 
 class _Page:
-    """What is on the axes already. A box is (left, bottom, right, top).
+    """The objects that are already on the axes. A box is (left, bottom, right, top).
 
     Args:
-        frame: the axes.
+        frame: (4,) the box of the axes.
         at: (N, 2) the points.
-        spots: (S, 2) along lines.
+        spots: (S, 2) spots along lines.
     """
 
     def __init__(self, frame: FloatArray, at: FloatArray, spots: FloatArray) -> None:
@@ -114,7 +114,7 @@ class _Page:
         self._names = np.empty((0, 4))
 
     def place(self, one: int, size: FloatArray) -> tuple[FloatArray, bool]:
-        """Take the best place for the name of a point; returns its offset, and whether a line leads there."""
+        """Choose the best position for the name of a point; return its offset, and whether it needs a leader line."""
         at = self._at[one]
         boxes = _places(at, size)
         away = np.maximum(np.maximum(boxes[:, :2] - at, at - boxes[:, 2:]), 0).max(axis=1)
@@ -128,9 +128,9 @@ class _Page:
         return (boxes[best, :2] + boxes[best, 2:]) / 2 - at, led
 
     def _costs(self, one: int, boxes: FloatArray, leaders: FloatArray, led: FloatArray) -> FloatArray:
-        """Return for each place the area of what a name there would cover, and of itself where it leaves the frame.
+        """Return the cost of each position: the area that a name would cover there, and its own area outside the frame.
 
-        To be near another's point is less bad than to cover it.
+        Being close to another point costs less than covering it.
         """
         solid = np.concatenate([self._names, np.delete(self._dots, one, axis=0)])
         close = np.concatenate([boxes[:, :2] - _CLOSE, boxes[:, 2:] + _CLOSE], axis=1)
@@ -144,7 +144,7 @@ class _Page:
 
 
 def _places(at: FloatArray, size: FloatArray) -> FloatArray:
-    """Return boxes of a size around a point, (P, 4), the best first."""
+    """Return candidate boxes (P, 4) of a size around a point, in order of preference."""
     directions = np.tile(_DIRECTIONS, len(_DISTANCES))
     towards = np.stack([np.cos(directions), np.sin(directions)], axis=1)
     centres = at + towards * (_FAR[:, None] + size / 2)
@@ -159,7 +159,7 @@ def _leaders(at: FloatArray, boxes: FloatArray) -> FloatArray:
 
 
 def _spots(corners: FloatArray) -> FloatArray:
-    """Return spots along a line through corners."""
+    """Return spots (S, 2) along a line through corners (M, 2)."""
     parts = [corners[:1]]
     for start, end in pairwise(corners):
         count = max(1, int(np.hypot(*(end - start)) / _GRAIN))
@@ -168,13 +168,13 @@ def _spots(corners: FloatArray) -> FloatArray:
 
 
 def _within(spots: FloatArray, boxes: FloatArray) -> BoolArray:
-    """Return which spots lie in which boxes, (boxes, spots)."""
+    """Return which spots (S, 2) lie in which boxes (P, 4), as (P, S)."""
     inside: BoolArray = np.all((spots >= boxes[:, None, :2]) & (spots <= boxes[:, None, 2:]), axis=-1)
     return inside
 
 
 def _shared(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return the area that each box of `a` shares with each of `b`."""
+    """Return the areas (A, B) of the intersections of boxes `a` (A, 4) with boxes `b` (B, 4)."""
     sides = np.minimum(a[:, None, 2:], b[:, 2:]) - np.maximum(a[:, None, :2], b[:, :2])
     shared: FloatArray = np.prod(np.maximum(sides, 0), axis=-1)
     return shared
@@ -182,13 +182,13 @@ def _shared(a: FloatArray, b: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class End:
-    """Where a line ends.
+    """The end of a line.
 
     Attributes:
-        name: of the line.
-        x: of its last point.
-        y: of its last point; a line that is not finite there gets no name.
-        colour: of the name.
+        name: the name of the line.
+        x: of its last point, in data coordinates.
+        y: of its last point, in data coordinates; if it is not finite, the line gets no name.
+        colour: the colour of the name.
     """
 
     name: str
@@ -198,12 +198,12 @@ class End:
 
 
 def name_ends(ax: Axes, ends: Sequence[End], *, size: float = 9) -> None:
-    """Write each line's name to the right of the axes at the height of its end; names that would collide move apart.
+    """Write each line's name to the right of the axes at the height of its end; names that would overlap are moved.
 
     Args:
-        ax: where to draw; its limits and its scales are final.
-        ends: of the lines.
-        size: of the letters, in points.
+        ax: the axes to draw on, with final limits and scales.
+        ends: the ends of the lines.
+        size: font size in points.
     """
     shown = [end for end in ends if np.isfinite(end.y) and (ax.get_yscale() != "log" or end.y > 0)]
     if not shown:
@@ -223,16 +223,16 @@ def name_ends(ax: Axes, ends: Sequence[End], *, size: float = 9) -> None:
 
 
 def spread(wanted: FloatArray, apart: float, height: float) -> FloatArray:
-    """Return places in 0..height, in the order of those wanted and at least `apart` from each other, moved little.
+    """Return positions (N,) between 0 and height, at least `apart` from each other, close to the wanted ones.
 
     Args:
-        wanted: (N,) where names would like to stand.
-        apart: the least distance, at most height / N.
-        height: of the room.
+        wanted: (N,) the ideal positions; their order is kept.
+        apart: the minimum distance, at most height / N.
+        height: the available height.
     """
     order = np.argsort(wanted, kind="stable")
     steps = apart * np.arange(len(wanted))
-    # places less their steps may be equal but never fall: the nearest such sequence is a running mean of blocks
+    # positions minus their steps must not decrease: the closest such sequence is an isotonic regression
     level = _never_falling(wanted[order] - steps)
     moved = np.clip(level, 0, max(0.0, height - apart * (len(wanted) - 1))) + steps
     places = np.empty_like(moved)
@@ -241,7 +241,7 @@ def spread(wanted: FloatArray, apart: float, height: float) -> FloatArray:
 
 
 def _never_falling(values: FloatArray) -> FloatArray:
-    """Return the never falling sequence that is nearest in squares: neighbours that fall are pooled into their mean."""
+    """Return the nondecreasing sequence closest in least squares: decreasing neighbours are pooled into their mean."""
     blocks: list[tuple[float, int]] = []
     for value in values.tolist():
         mean, count = value, 1

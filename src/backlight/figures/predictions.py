@@ -1,4 +1,4 @@
-"""What a model makes of a text: what it expects next, what each character costs it, and how it is corrected."""
+"""A model's predictions for a text: the next character, the loss of each character, and the gradient of the logits."""
 
 import math
 from collections.abc import Sequence
@@ -18,30 +18,30 @@ from backlight.figures.style import palette
 from backlight.sample import score_items
 
 _MOST: Final = 40
-"""Characters that are shown; the others share a bar."""
+"""The maximum number of bars; the remaining characters share one."""
 
 _WIDTH: Final = 48
-"""Characters in a row; a longer text goes on below."""
+"""Characters per row; a longer text continues in the next row."""
 
 _EXAMPLES: Final = 32
-"""Rows of the figure of dlogits: a batch of the lectures."""
+"""Rows of the figure of dlogits: the batch size of the lectures."""
 
 
-@figure("next-character", about="what comes next after a text", size=(8, 3.6))
+@figure("next-character", about="the probabilities of the next character after a text", size=(8, 3.6))
 def next_character(
     ax: Axes, probabilities: FloatArray, labels: Sequence[str], *, after: str, truth: int | None = None
 ) -> None:
-    """Draw the probability of each next character, the likeliest first.
+    """Draw the probability of each next character, the most likely first.
 
     Args:
-        ax: where to draw.
+        ax: the axes to draw on.
         probabilities: (V,), which sum to 1.
-        labels: V visible characters.
+        labels: the V characters, in visible form.
         after: the text so far.
-        truth: the id of the character that did come next, to be marked.
+        truth: the id of the actual next character, which is highlighted.
 
     Raises:
-        ShapeError: not one probability for each label.
+        ShapeError: the probabilities are not (V,).
     """
     if probabilities.shape != (len(labels),):
         raise ShapeError(f"{len(labels)} labels need as many probabilities; got shape {probabilities.shape}.")
@@ -56,8 +56,8 @@ def next_character(
     bars = ax.bar(range(len(names)), heights, width=0.8, color=colours.blue)
     if len(shown) < len(order):
         bars[-1].set_color(colours.muted)
-        ax.set_xlabel(f"… are the {len(order) - len(shown):,} others together")
-    came = "" if truth is None else f": “{legible(labels[truth])}” came, at {probabilities[truth]:.1%}"
+        ax.set_xlabel(f"…: the other {len(order) - len(shown):,} characters together")
+    came = "" if truth is None else f": “{legible(labels[truth])}” came, with probability {probabilities[truth]:.1%}"
     if truth is not None and truth in shown:
         bars[int(np.flatnonzero(shown == truth)[0])].set_color(colours.orange)
     letter_ticks(ax.xaxis, names)
@@ -66,12 +66,12 @@ def next_character(
     ax.yaxis.set_major_formatter(PERCENT)
     ax.set_ylabel("probability")
     start = f"after {quoted(after)}" if after else "at the start"
-    write_title(ax, f"What comes {start}{came}")
+    write_title(ax, f"Next character {start}{came}")
 
 
 @next_character.from_run
 def _(run: RunData) -> SizedFigure:
-    """Return what comes after the given text, or after half of one whose next character is known."""
+    """Return the probabilities after the given text, or after half of a text whose next character is known."""
     text, truth = run.text, None
     if not run.given:
         text = run.text[: max(1, len(run.text) // 2)]
@@ -84,18 +84,18 @@ def _surprise_size(labels: Sequence[str]) -> Size:
     return float(np.clip(0.5 * len(labels) + 1.5, 6, 11)), 2.0 + 1.3 * math.ceil(len(labels) / _WIDTH)
 
 
-@figure("surprise", about="what each character of a text costs", size=_surprise_size)
+@figure("surprise", about="the loss of each character of a text", size=_surprise_size)
 def surprise(ax: Axes, labels: Sequence[str], nats: FloatArray, *, uniform: float | None = None) -> None:
-    """Draw a bar over each character of a text: the nats that it cost, given all before it.
+    """Draw a bar over each character of a text: its loss given all characters before it.
 
     Args:
-        ax: where to draw.
-        labels: N visible characters.
-        nats: (N,) -log p of each; inf for what the model holds to be impossible.
-        uniform: ln V, what each costs a model that guesses uniformly; None to leave the line out.
+        ax: the axes to draw on.
+        labels: the N characters of the text, in visible form.
+        nats: (N,) -log p of each, in nats; inf if its probability is 0.
+        uniform: ln V, the loss of a uniform guess; None to leave the line out.
 
     Raises:
-        ShapeError: not one number for each character, or none.
+        ShapeError: the losses are not (N,), or N is 0.
     """
     if nats.shape != (len(labels),) or not len(labels):
         raise ShapeError(f"{len(labels)} characters need as many numbers, at least one; got shape {nats.shape}.")
@@ -125,12 +125,12 @@ def surprise(ax: Axes, labels: Sequence[str], nats: FloatArray, *, uniform: floa
     _name_axes(ax, rows=rows, pitch=pitch, top=top, uniform=uniform)
     ax.set_xlim(-0.7, width - 0.3)
     worst = int(np.argmax(nats))
-    write_title(ax, f"{nats.mean():.2f} nats per character; most, {nats[worst]:.1f}, for “{legible(labels[worst])}”")
+    write_title(ax, f"{nats.mean():.2f} nats per character; highest: {nats[worst]:.1f} for “{legible(labels[worst])}”")
 
 
 @surprise.from_run
 def _(run: RunData) -> SizedFigure:
-    run.vocabulary.encode(run.text)  # or it is refused
+    run.vocabulary.encode(run.text)  # raises VocabularyError for an unknown character
     (score,) = score_items(run.model, run.vocabulary, [run.text], ends=run.ends)
     labels, nats = zip(*score.per_character, strict=True)
     return surprise(labels, np.array(nats), uniform=float(np.log(run.vocabulary.size)))
@@ -151,20 +151,19 @@ def _name_axes(ax: Axes, *, rows: int, pitch: float, top: float, uniform: float 
                     va="center", size=9, color=palette(ax).muted)  # fmt: skip
 
 
-@figure("dlogits", about="which logits of a batch are pulled up, which down", size=(8, 5.5))
+@figure("dlogits", about="the gradient of the logits of a batch", size=(8, 5.5))
 def dlogits(ax: Axes, gradient: FloatArray, labels: Sequence[str]) -> None:
-    """Draw dloss/dlogits of one batch: softmax less the one-hot target, divided by the batch's size.
+    """Draw dloss/dlogits of one batch: softmax minus the one-hot target, divided by the batch size.
 
-    In each row the probabilities push down, in blue, and the target pulls up, in orange, exactly as hard as all others
-    together.
+    A gradient step lowers the logits in blue and raises that of the target, in orange. Each row sums to 0.
 
     Args:
-        ax: where to draw.
-        gradient: (N, V), nats.
-        labels: V visible characters.
+        ax: the axes to draw on.
+        gradient: (N, V), in nats.
+        labels: the V characters, in visible form.
 
     Raises:
-        ShapeError: not one column for each label.
+        ShapeError: the gradient is not (N, V), or N is 0.
     """
     if gradient.ndim != 2 or gradient.shape[1] != len(labels) or not gradient.size:
         raise ShapeError(f"{len(labels)} labels need dlogits of shape (N, {len(labels)}); got {gradient.shape}.")
@@ -179,12 +178,12 @@ def dlogits(ax: Axes, gradient: FloatArray, labels: Sequence[str]) -> None:
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.9, label="dloss/dlogit, nats")
     ticks = (-most, -most / 10, 0, most / 10, most)
     bar.set_ticks(ticks, labels=[f"{tick:.1g}" for tick in ticks])
-    write_title(ax, "dlogits of one batch: orange is pulled up, blue pushed down")
+    write_title(ax, "Gradient of the logits of one batch: a step raises orange and lowers blue")
 
 
 @dlogits.from_run
 def _(run: RunData) -> SizedFigure:
-    """Return the gradient of the loss by the logits, for the first examples of a batch."""
+    """Return the gradient of the loss with respect to the logits, for the first examples of a batch."""
     network = run.network
     x, y = run.batch.x[:_EXAMPLES], run.batch.y[:_EXAMPLES]
     logits = network(x)

@@ -1,4 +1,4 @@
-"""How large gradients and updates are beside the weights they change."""
+"""The size of gradients and updates relative to the weights."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -16,25 +16,25 @@ from backlight.figures.style import palette
 from backlight.watch.records import Measurements, StepRecord
 
 HEALTHY_UPDATE: Final = 1e-3
-"""An update of about a thousandth of the weights: lecture 4's rule of thumb."""
+"""A healthy update is about 1/1000 of the weights: the rule of thumb of lecture 4."""
 
 
 @figure(
-    "gradient-to-data", about="each matrix's gradient beside its weights",
+    "gradient-to-data", about="the gradient-to-data ratio of each weight matrix",
     size=lambda names: (8, 1.5 + 0.36 * max(len(names), 2)),
 )  # fmt: skip
 def gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) -> None:
-    """Draw for each weight matrix the spread of its gradient beside the spread of its weights.
+    """Draw the standard deviation of each weight matrix's gradient divided by that of its weights.
 
-    Healthy: all within about a factor of ten. One far to the right will move far faster than the others.
+    Healthy: all within about a factor of ten. A matrix far to the right changes much faster than the others.
 
     Args:
-        ax: where to draw.
-        names: of the weight matrices.
-        ratios: (L,) std of gradient / std of data; nan or 0 where there is none.
+        ax: the axes to draw on.
+        names: the L names of the weight matrices.
+        ratios: (L,) std of the gradient / std of the weights; nan or 0 if there is none.
 
     Raises:
-        ShapeError: not one ratio for each name.
+        ShapeError: the ratios are not (L,).
     """
     if ratios.shape != (len(names),):
         raise ShapeError(f"{len(names)} names need as many ratios; got shape {ratios.shape}.")
@@ -50,7 +50,7 @@ def gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) -> None
     ax.scatter(shown, rows[good], s=70, color=shades[good], zorder=3)
     size = name_rows(ax, names)
     for row in rows.tolist():
-        text = f"{ratios[row]:.1e}" if good[row] else "no gradient" if ratios[row] == 0 else "no spread"
+        text = f"{ratios[row]:.1e}" if good[row] else "no gradient" if ratios[row] == 0 else "no ratio"
         ax.annotate(text, (1, row), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points",
                     va="center", size=min(9.0, size), color=colours.muted if good[row] else colours.alarm)  # fmt: skip
     ax.set_ylim(len(names) - 0.4, -0.6)
@@ -58,8 +58,8 @@ def gradient_to_data(ax: Axes, names: Sequence[str], ratios: FloatArray) -> None
     ax.spines["left"].set_visible(False)
     ax.set_xlabel("std of gradient / std of weights")
     times = high / low
-    apart = f": a factor of {times:{'.2g' if times < 10 else ',.0f'}} between the matrices" if shown.size > 1 else ""
-    write_title(ax, f"Gradient beside weights{apart}")
+    apart = f": they differ by a factor of {times:{'.2g' if times < 10 else ',.0f'}}" if shown.size > 1 else ""
+    write_title(ax, f"Gradient-to-data ratios{apart}")
 
 
 @gradient_to_data.from_measurements
@@ -75,21 +75,21 @@ def _(measured: Measurements) -> SizedFigure:
 
 
 @figure(
-    "update-to-data", about="how far each step moved the weights",
+    "update-to-data", about="the update-to-data ratio of each weight matrix over time",
     size=lambda ratios: (8, max(4.5, 1.2 + 0.2 * len(ratios))),
 )  # fmt: skip
 def update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArray]) -> None:
-    """Draw over time how far a step moves each weight matrix beside the spread of its weights.
+    """Draw the standard deviation of each weight matrix's update divided by that of its weights, over time.
 
-    Healthy: all near the line at 1e-3. Far below, learning takes for ever; far above, it may not hold.
+    Healthy: all near the line at 1e-3. Far below it, training is very slow; far above it, training may be unstable.
 
     Args:
-        ax: where to draw.
-        steps: (N,) at which the ratios were taken.
-        ratios: for each weight matrix (N,) std of the step's change / std of the weights; nan where there is none.
+        ax: the axes to draw on.
+        steps: (N,) the recorded steps.
+        ratios: for each weight matrix (N,) std of the update / std of the weights; nan if there is none.
 
     Raises:
-        ShapeError: a row of another length than the steps.
+        ShapeError: a row of ratios is not (N,).
     """
     for name, row in ratios.items():
         if row.shape != steps.shape:
@@ -107,13 +107,13 @@ def update_to_data(ax: Axes, steps: IntArray, ratios: Mapping[str, FloatArray]) 
         positive = np.isfinite(row) & (row > 0)
         ax.plot(steps, np.where(positive, row, np.nan), color=shade, linewidth=1.2, label=name)
         if positive.any():
-            # the mean of the last few, as a single step is noise
+            # the mean of the last few, since a single step is noisy
             ends.append(End(legible(name), last, float(np.exp(np.log(row[positive][-5:]).mean())), shade))
     ax.axhline(HEALTHY_UPDATE, color=colours.ink, linewidth=1.2, linestyle=(0, (4, 3)))
     ends.append(End("1e-3", last, HEALTHY_UPDATE, colours.ink))
     step_ticks(ax)
     ax.set_ylabel("std of update / std of weights")
-    write_title(ax, "How far each step moves the weights")
+    write_title(ax, "Update-to-data ratios")
     name_ends(ax, ends)
 
 
@@ -125,7 +125,7 @@ def _updates(measured: Measurements) -> SizedFigure:
         if (row > 0).any():
             ratios[short_name(name)] = row
     if not ratios:
-        raise NoFigureError("it needs updates that were recorded during training. Train with --health")
+        raise NoFigureError("it needs updates recorded during training. Train with --health")
     names = list(ratios)
     chosen, note = chosen_rows([np.exp(np.log(row[row > 0]).mean()) for row in ratios.values()])
     steps = np.array([step.step for step in measured.steps], np.int64)

@@ -1,4 +1,4 @@
-"""A run, opened as far as its figures need it: each part is read or computed once, and only when it is asked for."""
+"""The data of a run that its figures need: each part is read or computed once, when it is first used."""
 
 from functools import cached_property
 from pathlib import Path
@@ -19,24 +19,25 @@ from backlight.watch.api import watch
 from backlight.watch.records import Measurements
 
 BATCH: Final = 256
-"""Examples of the batch that gradients are computed on."""
+"""Examples in the batch for which gradients are computed."""
 
 _LINE: Final = 48
-"""Characters of a stream of text that are taken as an example."""
+"""The maximum number of characters of an example text."""
 
 
 class NoFigureError(BacklightError):
-    """A figure that a run cannot have, and why."""
+    """A figure cannot be made from a run or from measurements; the message says why."""
 
 
 class RunData:
-    """What the figures of a run are made of.
+    """The data of a run that its figures need. A property raises `NoFigureError` if the run does not have the data.
 
     Args:
         run: the run, or its folder.
-        text: what to draw the figures of a text for; None takes an item of the dev split.
+        text: the text for figures of a text; None uses an item of the dev split.
 
-    Raises: NoFigureError: from the parts that the run does not have.
+    Raises:
+        RunError: there is no run in the folder, or it is damaged.
     """
 
     def __init__(self, run: RunDirectory | Path | str, *, text: str | None = None) -> None:
@@ -45,7 +46,7 @@ class RunData:
 
     @cached_property
     def config(self) -> RunConfig:
-        """What the run was started with."""
+        """The configuration of the run."""
         return RunConfig.from_json(self.run.config)
 
     @cached_property
@@ -55,7 +56,7 @@ class RunData:
 
     @cached_property
     def labels(self) -> list[str]:
-        """A visible form of each id."""
+        """The visible form of each id's character."""
         return [self.vocabulary.label(token) for token in range(self.vocabulary.size)]
 
     @property
@@ -65,7 +66,7 @@ class RunData:
 
     @cached_property
     def model(self) -> LanguageModel:
-        """The run's model, as it is used: batch norms are folded into the layers before them."""
+        """The run's model for inference: batch norms are folded into the layers before them."""
         self._check_weights()
         return load_model(self.run)[0]
 
@@ -78,7 +79,7 @@ class RunData:
     def trained(self) -> Run:
         """The run with its text."""
         if self.config.corpus == "-":
-            raise NoFigureError("it needs the run's text, which came from standard input and is gone")
+            raise NoFigureError("it needs the run's text, which was read from standard input and was not saved")
         opened = Run.open(self.run)
         try:
             len(opened.corpus.items)
@@ -88,12 +89,12 @@ class RunData:
 
     @cached_property
     def batch(self) -> Batch:
-        """The first examples that training drew."""
+        """The first examples that were drawn in training."""
         return self.trained.data["train"].sample(BATCH, self.trained.batch_rng())
 
     @cached_property
     def counts(self) -> IntArray:
-        """(V, V) how often each character follows each other one in the training part."""
+        """(V, V) how often each character follows each other one in the train split."""
         size = self.vocabulary.size
         train = self.vocabulary.encode_items(self.trained.splits.train.items, ends=self.ends)
         counted = NGram(NGramConfig(vocabulary_size=size, order=2, smoothing="add-k", k=0)).fit(train)
@@ -101,7 +102,7 @@ class RunData:
 
     @cached_property
     def measurements(self) -> Measurements:
-        """What is measured on the run's network with one batch now."""
+        """Measurements of the run's network for one batch, made now."""
         network = self._built().train()
         network.set_rng(self.trained.batch_rng())
         with watch(network, every=1) as watcher:
@@ -112,15 +113,15 @@ class RunData:
 
     @cached_property
     def recorded(self) -> Measurements:
-        """What was measured while the run was trained."""
+        """Measurements that were recorded during training."""
         recorded = load_measurements(self.run)
         if recorded is None:
-            raise NoFigureError("it needs updates that were watched while the run learnt. Train with --health")
+            raise NoFigureError("it needs updates recorded during training. Train with --health")
         return recorded
 
     @cached_property
     def text(self) -> str:
-        """What to draw the figures of a text for."""
+        """The text for figures of a text: the given one, or an item of the dev split."""
         if self.given:
             return self.given
         try:
@@ -128,7 +129,7 @@ class RunData:
         except NoFigureError:
             items = (self.run.load_samples() or "").split("\n")
         texts = [item.strip("\n") for item in items] if self.ends else items[0].split("\n")
-        # not so short that there is nothing to see, nor longer than a line
+        # neither too short to show anything nor longer than a line
         good = (text for text in texts if 5 <= len(text) <= _LINE)
         text = next(good, "") or max(texts, key=len, default="")[:_LINE]
         if not text:
@@ -136,25 +137,29 @@ class RunData:
         return text
 
     def context_of(self, text: str) -> IntArray:
-        """Return the ids that the model sees after a text, (1, T)."""
+        """Return the context of the model after a text, as ids (1, T)."""
         ids = np.concatenate([np.full(max(self.model.context, 1), BOUNDARY), self.vocabulary.encode(text)])
         if self.model.reads == "sequences":
             ids = ids[self.model.context - 1 :]
         return ids[len(ids) - min(self.model.context, len(ids)) :][None]
 
     def probabilities(self, x_BT: IntArray) -> FloatArray:
-        """Return what the model expects after each row, (B, V)."""
+        """Return the probabilities of the next character (B, V) after each row of ids (B, T).
+
+        Raises:
+            NoFigureError: the model gives no probabilities, since it has never seen this context.
+        """
         logits = np.asarray(self.model.next_logits(x_BT), np.float64)
         with np.errstate(invalid="ignore"):
             p = np.exp(logits - logits.max(axis=-1, keepdims=True))
         shares: FloatArray = p / p.sum(axis=-1, keepdims=True)
         if not np.isfinite(shares).all():
-            raise NoFigureError("it needs probabilities; after this text the model has none (it was never seen)")
+            raise NoFigureError("it needs probabilities; the model has never seen this context and gives none")
         return shares
 
     def _built(self) -> NeuralModel:
         if self.config.train is None:
-            raise NoFigureError(f"it needs a network; this run's {self.config.model} model counts")
+            raise NoFigureError(f"it needs a network; this run's model is {self.config.model}")
         self._check_weights()
         network: Any = Run.open(self.run).model
         load_weights(self.run, network)
@@ -163,4 +168,4 @@ class RunData:
 
     def _check_weights(self) -> None:
         if not self.run.has_weights:
-            raise NoFigureError("it needs weights; the run's training stopped before there were any to keep")
+            raise NoFigureError("it needs weights; the training stopped before any were saved")

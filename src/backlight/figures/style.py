@@ -1,10 +1,10 @@
-"""One look for all figures: a light and a dark theme, and colours that the colour-blind can tell apart.
+"""The style of all figures: a light and a dark theme, with colours that colour-blind people can distinguish.
 
-`matplotlib.rc_context(STYLE)` or `rc_context(DARK_STYLE)` around making, drawing and saving a figure sets paper, ink
-and sizes. What a drawing colours itself it takes from `palette(ax)`, which goes by the paper that the axes are on: so
-a drawing on somebody else's axes, in a notebook say, is legible too.
+`matplotlib.rc_context(STYLE)` or `rc_context(DARK_STYLE)` around making, drawing and saving a figure sets its
+background, text colour and sizes. Drawing functions take all other colours from `palette(ax)`, which depends on the
+background of the axes, so that a drawing on other axes, such as those of a notebook, is legible as well.
 
-The colours of lines are those of Okabe & Ito, "Color Universal Design" (2008), lightened for the dark paper.
+The colours of lines are those of Okabe & Ito, "Color Universal Design" (2008), lightened for the dark theme.
 """
 
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ class Palette:
     """The colours of one theme, as matplotlib takes them.
 
     Attributes:
-        paper: behind everything.
+        paper: the background.
         ink: text and axes.
-        muted: text and lines that stand back.
-        grid: lines that are barely there; also what is drawn in small amounts on the paper.
-        blue: the first thing that is shown.
-        orange: what is compared with it.
-        green: a third thing.
-        purple: a fourth.
-        alarm: limits, and what is beyond them.
-        amounts: from nothing (the paper) to much.
-        signed: from below 0 over 0 (nearly the paper) to above.
-        depths: from the first layer to the last; every one stands out from the paper.
+        muted: less important text and lines.
+        grid: grid lines, and cells without a value.
+        blue: the first series.
+        orange: the second series.
+        green: the third series.
+        purple: the fourth series.
+        alarm: limits, and values beyond them.
+        amounts: a colour map from nothing (the background) to much.
+        signed: a colour map from negative over 0 (nearly the background) to positive.
+        depths: a colour map from the first layer to the last, every colour of which contrasts with the background.
     """
 
     paper: str
@@ -59,7 +59,7 @@ LIGHT: Final = Palette(
     signed=_map("signed", "#8a3800", "#d9780f", "#f6c98f", "#f7f7f7", "#9cc9e8", "#2b7bba", "#083f75"),
     depths=_map("depths", "#e0a030", "#b4562d", "#82307a", "#2a2f86"),
 )  # fmt: skip
-"""On white."""
+"""For a white background."""
 
 DARK: Final = Palette(
     paper="#0d1117", ink="#e6edf3", muted="#9aa8b8", grid="#2a3340",
@@ -68,11 +68,11 @@ DARK: Final = Palette(
     signed=_map("signed_dark", "#ffb95c", "#e8891f", "#8a4a0c", "#1a212b", "#155a8a", "#3f9fdc", "#8ad4ff"),
     depths=_map("depths_dark", "#f7d878", "#f08c5a", "#c77cc9", "#7f9cf5"),
 )  # fmt: skip
-"""On the black of a page at night."""
+"""For a dark background."""
 
 
 def palette(ax: Axes) -> Palette:
-    """Return the colours that are legible on the paper of these axes."""
+    """Return the colours that are legible on the background of these axes."""
     figure = ax.get_figure(root=True)
     red, green, blue, alpha = to_rgba(ax.get_facecolor())
     if (alpha == 0 or not ax.patch.get_visible()) and figure is not None:
@@ -80,7 +80,7 @@ def palette(ax: Axes) -> Palette:
     return LIGHT if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else DARK
 
 
-# for the scripts that DejaVu Sans, which comes with matplotlib, does not have
+# for scripts that DejaVu Sans, which matplotlib includes, does not support
 _FURTHER_FONTS: Final = (
     "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Source Han Sans", "Hiragino Sans", "PingFang SC",
     "Yu Gothic", "Microsoft YaHei", "Malgun Gothic", "WenQuanYi Micro Hei", "IPAGothic", "Noto Sans",
@@ -120,13 +120,13 @@ def _style(colours: Palette) -> dict[Any, Any]:
         "lines.linewidth": 1.8,
         "savefig.dpi": 150,
         "text.usetex": False,
-        # a figure of the same data has the same bytes
+        # the same data gives the same bytes
         "svg.hashsalt": "backlight",
     }
 
 
 STYLE: Final[dict[Any, Any]] = _style(LIGHT)
-"""For `matplotlib.rc_context(STYLE)` around a drawing."""
+"""matplotlib settings of the light theme, for `matplotlib.rc_context(STYLE)`."""
 
 DARK_STYLE: Final[dict[Any, Any]] = _style(DARK)
-"""The same on dark paper."""
+"""matplotlib settings of the dark theme."""

@@ -1,4 +1,4 @@
-"""The tree by which WaveNet joins its context, pair by pair."""
+"""The tree in which a WaveNet joins its context, pair by pair."""
 
 from collections.abc import Sequence
 
@@ -19,27 +19,27 @@ def _size(letters: Sequence[str], levels: Sequence[str]) -> Size:
     return float(np.clip(0.7 * len(letters) + 2, 6, 14)), 1.1 + 0.85 * len(levels)
 
 
-@figure("receptive-field", about="the tree over a WaveNet's characters", size=_size)
+@figure("receptive-field", about="the tree over the context of a WaveNet", size=_size)
 def receptive_field(
     ax: Axes, letters: Sequence[str], levels: Sequence[str], *, outcome: str = "", influence: FloatArray | None = None
 ) -> None:
-    """Draw how a hierarchical network sees its context: characters below, pairs of pairs above, one node on top.
+    """Draw how a hierarchical network joins its context: characters at the bottom, then pairs, one node at the top.
 
     Args:
-        ax: where to draw.
-        letters: T visible characters, oldest first; T a power of 2.
-        levels: log2(T) + 1 descriptions, of the characters' vectors first, of the node on top last.
-        outcome: what the node on top says comes next.
-        influence: (T,) how strongly each character bears on that, in any unit; the larger, the larger its dot.
+        ax: the axes to draw on.
+        letters: the T characters of the context, in visible form, oldest first; T is a power of 2.
+        levels: log2(T) + 1 descriptions of the levels, from the characters' vectors to the top node.
+        outcome: the predicted next character.
+        influence: (T,) the influence of each character on the prediction, in any unit: the size of its dot.
 
     Raises:
-        ShapeError: T is not a power of 2, or not one description for each level, or not one influence for a character.
+        ShapeError: T is not a power of 2, or the number of levels or the shape of the influence does not match T.
     """
     T = len(letters)
     if T < 1 or T & (T - 1) or len(levels) != T.bit_length() or (influence is not None and influence.shape != (T,)):
         raise ShapeError(
-            f"a tree needs a power of 2 of letters, a level for each doubling and one more, and an influence for each "
-            f"letter; got {T} letters, {len(levels)} levels and {None if influence is None else influence.shape}."
+            f"a tree needs T letters, T a power of 2, log2(T) + 1 levels and an influence of shape (T,); "
+            f"got {T} letters, {len(levels)} levels and {None if influence is None else influence.shape}."
         )
     colours = palette(ax)
     shades = colours.depths(np.linspace(0, 1, max(len(levels), 2)))
@@ -70,13 +70,13 @@ def receptive_field(
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     if influence is not None:
-        ax.set_xlabel("larger dots bear more on the outcome", size=10)
-    write_title(ax, f"How {T} characters become one prediction")
+        ax.set_xlabel("larger dots have more influence on the prediction", size=10)
+    write_title(ax, f"How {T} characters are joined into one prediction")
 
 
 @receptive_field.from_run
 def _(run: RunData) -> SizedFigure:
-    """Return the tree over the characters that a WaveNet reads, and how each bears on what it expects."""
+    """Return the tree over the context of a WaveNet, with the influence of each character on the prediction."""
     network = run.network
     if not isinstance(network, WaveNet):
         raise NoFigureError(f"it needs a hierarchical model; this run's is {run.config.model}")

@@ -1,4 +1,4 @@
-"""Which units are asleep: saturated for an example, or dead for all of them."""
+"""Maps of units: which are saturated for an example, and which are dead for all examples."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,14 +21,14 @@ from backlight.watch.records import SATURATED, Measurements
     size=lambda maps: (8, 0.6 + 2.2 * len(maps)),
 )  # fmt: skip
 def saturation(figure: Figure, maps: Mapping[str, BoolArray]) -> None:
-    """Draw the map of every layer, one under the other.
+    """Draw the saturation map of every layer, one below the other.
 
     Args:
-        figure: where to draw.
-        maps: (examples, units), as in `draw_saturation`, by the names of the layers.
+        figure: the figure to draw on.
+        maps: (examples, units), as in `draw_saturation`, by name of the layer.
 
     Raises:
-        ShapeError: a map that is not a table, or one without a cell.
+        ShapeError: a map does not have two axes, or is empty.
     """
     axes = figure.subplots(len(maps), 1, squeeze=False).ravel().tolist()
     for ax, (name, saturated) in zip(axes, maps.items(), strict=True):
@@ -45,24 +45,24 @@ def _(measured: Measurements) -> SizedFigure:
         if record.name in bounded and record.unit_map is not None
     }
     if not maps:
-        raise NoFigureError("it needs a layer of tanh or sigmoid")
+        raise NoFigureError("it needs a tanh or sigmoid layer")
     names = list(maps)
     chosen, note = chosen_rows([maps[name].mean() for name in names])
     return saturation({names[i]: maps[names[i]] for i in chosen}).with_note(note)
 
 
 def draw_saturation(ax: Axes, saturated: BoolArray, *, name: str = "") -> None:
-    """Draw which unit is saturated in which example, and in the alarm's colour the units that are in all of them.
+    """Draw which unit is saturated for which example, and highlight the units that are saturated for all examples.
 
-    Healthy: scattered. A full column is a unit that no example can move.
+    Healthy: scattered cells. A full column is a unit that gets no gradient from any example.
 
     Args:
-        ax: where to draw.
+        ax: the axes to draw on.
         saturated: (examples, units), where |tanh| > 0.97.
-        name: of the layer.
+        name: the name of the layer.
 
     Raises:
-        ShapeError: not a table, or one without a cell.
+        ShapeError: the map does not have two axes, or is empty.
     """
     if saturated.ndim != 2 or not saturated.size:
         raise ShapeError(f"a saturation map needs examples and units, (N, U); got shape {saturated.shape}.")
@@ -77,25 +77,25 @@ def draw_saturation(ax: Axes, saturated: BoolArray, *, name: str = "") -> None:
     ax.set_xlabel("unit")
     ax.set_ylabel("example")
     dead = int(stuck.sum())
-    always = "no unit in all examples" if not dead else f"{_many(dead)} in all examples"
+    always = "no unit for all examples" if not dead else f"{_many(dead)} for all examples"
     whose = f"{legible(name)}: " if name else ""
     write_title(ax, f"{whose}{saturated.mean():.1%} beyond ±{SATURATED}, {always}")
 
 
 @figure(
-    "dead-units", about="for how many examples each unit passes a gradient",
+    "dead-units", about="the share of examples for which each unit passes a gradient",
     size=lambda names: (8, 1.3 + 0.45 * len(names)),
 )  # fmt: skip
 def dead_units(ax: Axes, names: Sequence[str], alive: Sequence[FloatArray]) -> None:
-    """Draw for each unit of each layer in what share of the examples it passes a gradient; the dead are marked.
+    """Draw the share of examples for which each unit of each layer passes a gradient, and highlight dead units.
 
     Args:
-        ax: where to draw.
-        names: of the layers.
+        ax: the axes to draw on.
+        names: the names of the layers.
         alive: for each layer (U,) shares of examples, 0 to 1: 0 is a dead unit. Layers may differ in U.
 
     Raises:
-        ShapeError: not one row for each name, or none.
+        ShapeError: the numbers of rows and names differ, or are 0.
     """
     if len(names) != len(alive) or not names:
         raise ShapeError(f"a dead-unit map needs a row for each layer; got {len(names)} names and {len(alive)} rows.")
@@ -117,10 +117,10 @@ def dead_units(ax: Axes, names: Sequence[str], alive: Sequence[FloatArray]) -> N
                     textcoords="offset points", va="center", size=min(9.0, size),
                     color=colours.alarm if count else colours.muted)  # fmt: skip
     ax.spines[:].set_visible(False)
-    ax.set_xlabel("unit; the darker, the more examples it passes a gradient for" if _is_light(ax) else
-                  "unit; the brighter, the more examples it passes a gradient for")  # fmt: skip
+    more = "darker" if _is_light(ax) else "brighter"
+    ax.set_xlabel(f"unit ({more}: passes a gradient for more examples)")
     total = sum(int((row == 0).sum()) for row in alive)
-    write_title(ax, f"{_many(total)} dead" if total else "No dead unit")
+    write_title(ax, f"{_many(total)} dead" if total else "No dead units")
 
 
 @dead_units.from_measurements

@@ -1,7 +1,7 @@
-"""The course: lessons that run, with exercises that check themselves.
+"""The course: lessons as notebooks, with exercises that are checked automatically.
 
-What a notebook needs: `check` an answer, `given` its inputs, and from `backlight.lessons.display` `show`. `LESSONS`
-lists the lessons. Their sources, in `sources`, are notebooks in the form of Python files; they are never imported.
+Notebooks use `check` for an answer, `given` for the inputs of an exercise, and `show` from `backlight.lessons.display`.
+`LESSONS` lists the lessons. Their sources, in `sources`, are notebooks in the form of Python files, never imported.
 """
 
 from backlight.lessons.catalogue import LESSONS, Lesson, lesson

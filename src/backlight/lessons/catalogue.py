@@ -1,4 +1,4 @@
-"""The lessons: what there are, what each is for, and how one gets to where a learner works."""
+"""The lessons of the course, and writing a lesson's notebook into a learner's folder."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -11,7 +11,7 @@ from backlight.lessons.notebook import Cell, notebook_bytes, parse
 from backlight.runs.atomic import read_whole, write_atomically
 
 REPOSITORY: Final = "backlight/backlight"
-"""Owner and name on GitHub, for the Colab badge and for the install cell. After a change: make notebooks"""
+"""Owner and name on GitHub, for the Colab badge and the install cell. After a change, run `make notebooks`."""
 
 _BADGE: Final = (
     "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
@@ -19,7 +19,7 @@ _BADGE: Final = (
 )
 
 _INSTALL: Final = """\
-# only where Backlight is missing, as on Colab
+# installs Backlight if it is missing, as on Colab
 try:
     import backlight
 except ImportError:
@@ -33,9 +33,9 @@ class Lesson:
 
     Attributes:
         number: 1 to 7.
-        name: of its files, as in "lesson_1_micrograd".
+        name: the stem of its files, such as "lesson_1_micrograd".
         title: a few words.
-        able: what you can do after it, in a line that goes on from "you can".
+        able: what you can do after it, in a line that continues "you can".
     """
 
     number: int
@@ -45,7 +45,7 @@ class Lesson:
 
     @property
     def file(self) -> str:
-        """The name of its notebook."""
+        """The file name of its notebook."""
         return f"{self.name}.ipynb"
 
     @property
@@ -54,12 +54,12 @@ class Lesson:
         return [exercise for exercise in EXERCISES.values() if exercise.lesson == self.number]
 
     def cells(self, *, student: bool) -> list[Cell]:
-        """Return the cells of its source, with the solutions, or with stubs in their place."""
+        """Return the cells of its source, with the solutions or, for a student, with stubs in their place."""
         path = resources.files("backlight.lessons").joinpath("sources", f"{self.name}.py")
         return parse(path.read_text(encoding="utf-8"), student=student)
 
     def notebook(self, *, student: bool = True) -> bytes:
-        """Return its notebook as the bytes of a file: with a badge and an install cell on top, and without outputs."""
+        """Return its notebook as the bytes of a file: with an install cell and a badge at the top, without outputs."""
         badge = _BADGE.format(repository=REPOSITORY, file=self.file)
         top = [
             Cell(kind="code", source=_INSTALL.format(repository=REPOSITORY), tags=("install",)),
@@ -75,57 +75,59 @@ LESSONS: Final[dict[int, Lesson]] = {
             number=1,
             name="lesson_1_micrograd",
             title="One number at a time: derivatives, the chain rule, a network that learns",
-            able="say where every gradient of a small network comes from, and train it by hand",
+            able="say where every gradient of a small network comes from, and train the network by hand",
         ),
         Lesson(
             number=2,
             name="lesson_2_bigrams",
-            title="What follows what: a language model by counting, and the same by learning",
-            able="build, judge and smooth a model of letters, and see why one-hot times W is a table of log counts",
+            title="What follows what: a language model by counting, and the same by training",
+            able="build, evaluate and smooth a character model, and say why one-hot times W is a table of log counts",
         ),
         Lesson(
             number=3,
             name="lesson_3_mlp",
-            title="Looking further back: letters become points, and a layer reads several",
-            able="train a network on minibatches, find its learning rate, and tell from two losses what it lacks",
+            title="Looking further back: embeddings, and a layer that reads several characters",
+            able="train a network on minibatches, find its learning rate, and recognise underfitting and overfitting",
         ),
         Lesson(
             number=4,
             name="lesson_4_batch_norm",
-            title="Keeping the signal alive: first weights, saturated units, batch norm",
-            able="see why a deep network does not learn, set its first weights, and write batch norm and fold it away",
+            title="Keeping the signal alive: initial weights, saturated units, batch norm",
+            able="see why a deep network does not learn, initialise its weights, and write and fold batch norm",
         ),
         Lesson(
             number=5,
             name="lesson_5_backprop_by_hand",
             title="The gradient by hand: arrays, batch norm, training without autograd",
-            able="write the gradient of any step of a network, and say at which line one first goes wrong",
+            able="write the gradient of any step of a network, and find the line where a gradient first goes wrong",
         ),
         Lesson(
             number=6,
             name="lesson_6_wavenet",
             title="Two by two: layers as modules, a network that joins its context as a tree",
-            able="build a deep network from modules, find what broadcasting hides, and read a tree as convolutions",
+            able="build a deep network from modules, find bugs that broadcasting hides, and see a tree as convolutions",
         ),
         Lesson(
             number=7,
             name="lesson_7_gpt",
-            title="Letters that read each other: attention, and a GPT out of it",
-            able="write self-attention for all heads at once, train a GPT, and teach it something of your own",
+            title="Letters that read each other: attention, and a GPT",
+            able="write self-attention for all heads at once, train a GPT, and train it on a task of your own",
         ),
     )
 }
-"""By number."""
+"""The lessons by number."""
 
 
 def lesson(number: int) -> Lesson:
     """Return a lesson by its number.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no lesson with this number.
     """
     if number not in LESSONS:
-        raise ConfigError(f"a lesson is one of {', '.join(map(str, LESSONS))}; got {number}. See: backlight lessons")
+        raise ConfigError(
+            f"a lesson must be one of {', '.join(map(str, LESSONS))}; got {number}. See: backlight lessons"
+        )
     return LESSONS[number]
 
 
@@ -134,8 +136,8 @@ class Opened:
     """A notebook to work on.
 
     Attributes:
-        path: where it is.
-        new: whether it was written now; otherwise it was there, as it is given out.
+        path: the path of the file.
+        new: whether it was written by this call; otherwise it was already there, unchanged.
     """
 
     path: Path
@@ -143,10 +145,10 @@ class Opened:
 
 
 def open_lesson(lesson: Lesson, folder: Path) -> Opened:
-    """Write a lesson's student notebook into a folder, which is made if it is not there.
+    """Write a lesson's student notebook into a folder, which is created if necessary.
 
     Raises:
-        RunError: a file of that name has other content, or the disk refuses.
+        RunError: a file of that name has different content, or the folder cannot be written.
     """
     path, content = folder / lesson.file, lesson.notebook()
     try:
@@ -154,7 +156,7 @@ def open_lesson(lesson: Lesson, folder: Path) -> Opened:
         there = path.is_symlink() or path.exists()
     except OSError as error:
         raise RunError(
-            f"a lesson goes to a folder that can be written; got {folder}: {error.strerror}. Choose another."
+            f"the folder of a lesson must be writable; got {folder}: {error.strerror}. Choose another."
         ) from error
     if not there:
         write_atomically(path, content)
@@ -162,6 +164,6 @@ def open_lesson(lesson: Lesson, folder: Path) -> Opened:
     if path.is_file() and read_whole(path, remedy="Choose another folder.") == content:
         return Opened(path, new=False)
     raise RunError(
-        f"a notebook that was worked on is not overwritten; {path} is there and has changed. Go on with it, "
-        f"or take a fresh one in another folder: backlight lessons open {lesson.number} DIR"
+        f"a changed notebook is not overwritten; {path} exists and has changes. Continue with it, "
+        f"or write a fresh one into another folder: backlight lessons open {lesson.number} DIR"
     )

@@ -1,7 +1,7 @@
-"""Check a learner's file: run it in a process of its own, with a time limit, and grade what it defines.
+"""Check a learner's file: run it in a separate process, with a time limit, and grade the answers that it defines.
 
-The process writes what it found to a file and not to its output, which is the learner's. A file that never ends, that
-ends the process, or that breaks Python itself costs nothing but its own verdicts.
+The process writes its result to a file, since its output belongs to the learner's code. If the code never ends, exits,
+or crashes the interpreter, only the verdicts of this file are lost.
 """
 
 import json
@@ -20,16 +20,16 @@ from backlight.lessons.exercises.grading import describe_error
 from backlight.lessons.exercises.progress import OFF
 
 LIMIT = 60.0
-"""Seconds that a file may take, by default."""
+"""The default time limit of a file, in seconds."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a file holds.
+    """The result of checking a file.
 
     Attributes:
-        verdicts: of each exercise whose answer is defined in it, in the order of the course.
-        error: what ended the run of the file, in a line; empty if it ran to its end. What was defined before counts.
+        verdicts: one for each exercise whose answer the file defines, in the order of the course.
+        error: the error that ended the file, in one line; empty if it ran to its end. Answers defined before it count.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -40,13 +40,13 @@ def check_file(path: Path, ids: Sequence[str] = (), *, limit: float = LIMIT, qui
     """Run a Python file or a notebook, and grade the answers in it.
 
     Args:
-        path: ends in .py or .ipynb.
-        ids: only these exercises; all whose answer the file defines if there are none.
-        limit: seconds for all of it.
+        path: a .py or .ipynb file.
+        ids: check only these exercises; if empty, all whose answer the file defines.
+        limit: time limit for the whole file, in seconds.
         quiet: send what the file prints to standard error.
 
     Raises:
-        DataError: the file cannot be read or run, takes too long, or defines no answer.
+        DataError: the file cannot be read, ends its process, takes too long, or defines no answer.
     """
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "result.json"
@@ -58,11 +58,13 @@ def check_file(path: Path, ids: Sequence[str] = (), *, limit: float = LIMIT, qui
             ).returncode  # fmt: skip
         except subprocess.TimeoutExpired:
             raise DataError(
-                f"a file with answers must end within {limit:g} s; {path.name} did not. Is there a loop without an "
-                "end? Or give it longer: --time-limit"
+                f"a file with answers must finish within {limit:g} s; {path.name} did not. Look for an endless loop, "
+                "or allow more time: --time-limit"
             ) from None
         if not written.is_file():
-            raise DataError(f"{path.name} ended its process (exit code {code}) before it could be checked. Mend it.")
+            raise DataError(
+                f"a file with answers must not exit; {path.name} ended its process (exit code {code}). Fix it."
+            )
         result = json.loads(written.read_text(encoding="utf-8"))
     if "refused" in result:
         raise DataError(result["refused"])
@@ -73,14 +75,14 @@ def check_file(path: Path, ids: Sequence[str] = (), *, limit: float = LIMIT, qui
 
 
 def cells_of(text: str, name: str) -> list[tuple[str, str]]:
-    """Return the pieces of code in a file, each with what to call its place.
+    """Return the pieces of code in a file, each with the name of its location for error messages.
 
     Args:
-        text: of the file.
-        name: its name; a notebook ends in .ipynb.
+        text: the content of the file.
+        name: its file name; that of a notebook ends in .ipynb.
 
     Raises:
-        DataError: a notebook that is none.
+        DataError: the file is not a valid notebook.
     """
     if not name.endswith(".ipynb"):
         return [(name, text)]
@@ -89,12 +91,12 @@ def cells_of(text: str, name: str) -> list[tuple[str, str]]:
         code = [(number, cell["source"]) for number, cell in enumerate(cells, 1) if cell["cell_type"] == "code"]
         sources = [(number, source if isinstance(source, str) else "".join(source)) for number, source in code]
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"a notebook is JSON with cells; {name} is not. Save it again in Jupyter.") from error
+        raise DataError(f"a notebook must be JSON with cells; {name} is not. Save it again in Jupyter.") from error
     return [(f"cell {number}", _without_magics(source)) for number, source in sources]
 
 
 def _without_magics(source: str) -> str:
-    """Return a cell as plain Python: what a notebook reads, %pip and !ls, does nothing."""
+    """Return a cell as plain Python, in which magics and shell commands, such as %pip and !ls, do nothing."""
     lines = source.split("\n")
     plain = [
         f"{line[: len(line) - len(line.lstrip())]}pass" if line.lstrip()[:1] in {"%", "!"} else line for line in lines
@@ -107,17 +109,17 @@ def _nothing_in(name: str, ids: Sequence[str]) -> str:
     names = ", ".join(exercise.answer for exercise in wanted[:3])
     more = ", ..." if len(wanted) > 3 else ""
     return (
-        f"a file with answers defines them by their names, {names}{more}; {name} has none of these. "
+        f"a file with answers must define them by their names, {names}{more}; {name} defines none. "
         f"See: backlight exercise show {wanted[0].id}"
     )
 
 
 def _run(cells: Sequence[tuple[str, str]], names: dict[str, Any]) -> str:
-    """Run pieces of code one after the other; return the error that ended it, in a line, or an empty string."""
+    """Run pieces of code one after the other; return the error that ended the run, in one line, or an empty string."""
     for place, source in cells:
         try:
-            exec(compile(source, place, "exec"), names)  # noqa: S102  (that is what was asked for)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a learner's code raises is reported)
+            exec(compile(source, place, "exec"), names)  # noqa: S102  (running it is the purpose)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (any error of a learner's code is reported)
             return f"{place}: {describe_error(error)}"
     return ""
 
@@ -128,7 +130,7 @@ def _graded(names: Mapping[str, Any], wanted: Sequence[Exercise]) -> list[dict[s
 
 
 def main(path: Path, written: Path, ids: Sequence[str]) -> None:
-    """Run a file and write the result; the half of `check_file` that is in the other process."""
+    """Run a file and write the result. This is the part of `check_file` that runs in the other process."""
     wanted = [EXERCISES[id_] for id_ in ids] or list(EXERCISES.values())
     result: dict[str, Any]
     try:

@@ -1,4 +1,4 @@
-"""What a notebook of the course shows: figures in the project's style, with a text for those who cannot see them."""
+"""Display figures in the notebooks of the course, in the project's style and with a text alternative."""
 
 import base64
 import html
@@ -13,28 +13,28 @@ from backlight.explanation.picture import Picture
 from backlight.figures import SizedFigure, figure, graph, new_figure
 
 _DOTS = 150
-"""An inch of a figure, in the PNG."""
+"""Pixels per inch of a figure in the PNG."""
 
 _SHOWN = 80
-"""An inch of a figure, in a notebook, in its own pixels."""
+"""CSS pixels per inch of a figure in a notebook."""
 
 _WIDEST = 880
-"""Of such pixels."""
+"""The maximum width of a figure in a notebook, in CSS pixels."""
 
 FOR_PAGES: Final = "BACKLIGHT_FOR_PAGES"
-"""Where it is set, what is shown is made for the pages of the course: for dark paper too."""
+"""If this environment variable is set, figures are made for the pages of the course: also for a dark background."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class InlineFigure:
-    """A figure that a notebook shows where the cell's last line gives it.
+    """A figure that a notebook displays as the value of a cell.
 
     Attributes:
         png: the bytes of the file.
-        about: what it shows, in a line, for those who cannot see it; "" if nothing is written in it.
-        dark: the same on dark paper; None if it was not drawn.
+        about: the text alternative, in one line; "" if the figure has no titles and labels.
+        dark: the same on a dark background; None if it was not drawn.
     """
 
     png: bytes
@@ -47,7 +47,7 @@ class InlineFigure:
 
     def _repr_html_(self) -> str | None:
         if self.dark is None:
-            return None  # then the PNG is shown
+            return None  # then the notebook displays the PNG
         width, height = self._size()
         return (
             f'<picture><source media="(prefers-color-scheme: dark)" srcset="{_data(self.dark)}">'
@@ -62,19 +62,19 @@ class InlineFigure:
 
     def __repr__(self) -> str:
         width, height = struct.unpack(">II", self.png[16:24])
-        return f"<a figure of {width} x {height} pixels; a notebook shows it>"
+        return f"<a figure of {width} x {height} pixels; displayed in a notebook>"
 
 
 def show(
     what: SizedFigure | Picture | Callable[[Any], object], *, width: float | None = None, height: float | None = None
 ) -> InlineFigure:
-    """Draw a figure in the project's style, for a notebook to show.
+    """Draw a figure in the project's style, for a notebook to display.
 
     Args:
         what: a figure of `backlight.figures` or of the course, the `picture()` of an explanation, or a function that
             draws on matplotlib's axes.
-        width: inches; None for the figure's own, and 8 for a function.
-        height: inches; None for the figure's own, and 4 for a function.
+        width: in inches; None for the figure's own, or 8 for a function.
+        height: in inches; None for the figure's own, or 4 for a function.
     """
     if isinstance(what, Picture):
         what = graph(what)
@@ -84,7 +84,7 @@ def show(
 
 
 def fast(full: T, quick: T) -> T:
-    """Return `full`, or `quick` where BACKLIGHT_FAST is set: for tests, which want every cell run and none for long."""
+    """Return `full`, or `quick` if BACKLIGHT_FAST is set, as in tests, which run every cell for a short time only."""
     return quick if os.environ.get("BACKLIGHT_FAST") else full
 
 
@@ -104,13 +104,15 @@ def _inline(what: SizedFigure) -> InlineFigure:
 def _coarse(what: SizedFigure) -> bytes:
     with new_figure(what.width, what.height) as drawn, BytesIO() as buffer:
         what.draw(drawn)
-        drawn.set_layout_engine("none")  # everything is drawn, but coarsely, and once: a table has a thousand texts
+        drawn.set_layout_engine(
+            "none"
+        )  # for tests: everything is drawn once, at a low resolution, since a table may have a thousand texts
         drawn.savefig(buffer, format="png", dpi=20)
         return buffer.getvalue()
 
 
 def _about(drawn: Any) -> str:
-    """Return the titles in a figure and what its axes say, in a line."""
+    """Return the titles and axis labels of a figure, in one line."""
     said = []
     for ax in drawn.axes:
         sides = (ax.get_ylabel(), ax.get_xlabel())
@@ -119,7 +121,7 @@ def _about(drawn: Any) -> str:
 
 
 def _data(png: bytes) -> str:
-    """Return an image as an address that holds all of it, in 256 colours: a third of the bytes."""
+    """Return an image as a data URL, reduced to 256 colours, which needs a third of the bytes."""
     from PIL import Image  # with matplotlib; only for pages
 
     with Image.open(BytesIO(png)) as image, BytesIO() as buffer:

@@ -1,18 +1,18 @@
 """Lesson sources and notebooks: a source is a Python file in percent format, with regions that only the solution has.
 
-It is read by people, linters and `jupytext` as it stands. `# %%` begins a cell of code, `# %% [markdown]` one of text,
-whose lines are comments. `# %% tags=["install"]` gives a cell tags. In code,
+People, linters and `jupytext` can read it directly. `# %%` begins a code cell, and `# %% [markdown]` a text cell, whose
+lines are comments. `# %% tags=["install"]` gives a cell tags. In code,
 
     # solution begins
     # instead: return None
     return a * b
     # solution ends
 
-is `return a * b` in the solution. In what a student gets, it is a comment to say where to write, and the lines after
-`instead:`, which let the notebook run to its end.
+is `return a * b` in the solution. A student gets a comment that says where to write, and the lines after `instead:`,
+with which the notebook runs to its end.
 
-A notebook is JSON, so this needs nothing installed; `backlight lessons open` works where Jupyter is not. The tests hold
-that the result is what `jupytext` reads in the source, and valid to `nbformat`.
+A notebook is JSON, so `backlight lessons open` works without Jupyter. The tests check that `jupytext` reads the same
+cells in the source, and that the notebook is valid for `nbformat`.
 """
 
 import hashlib
@@ -44,9 +44,9 @@ class Cell:
 
     Attributes:
         kind: code or text.
-        source: its lines, without an end of line at the end.
-        tags: what it is besides.
-        line: where it begins in the source file, from 1.
+        source: its lines, without a line break at the end.
+        tags: its tags.
+        line: the line of the source file in which it begins, from 1.
         solved: whether part of it is a solution, which students write themselves.
     """
 
@@ -58,30 +58,34 @@ class Cell:
 
 
 def parse(text: str, *, student: bool = False) -> list[Cell]:
-    """Return a source's cells, in order; what stands before the first is for readers of the file.
+    """Return the cells of a source, in order; text before the first is for readers of the file.
 
     Args:
-        text: of the file.
-        student: leave the solutions out, and put their stubs in.
+        text: the content of the file.
+        student: replace the solutions by stubs.
 
     Raises:
-        DataError: a cell's head or a solution's borders that make no sense; the message has the line.
+        DataError: the first line of a cell or the markers of a solution are invalid; the message has the line number.
     """
     return [_cell(head, lines, number, student=student) for number, head, lines in _chunks(text)]
 
 
 def passage(text: str, id_: str) -> tuple[str, str]:
-    """Return what a source says of an exercise: its heading, and the rest of that cell, in Markdown.
+    """Return the heading of an exercise in a source, and the rest of that cell, in Markdown.
+
+    Args:
+        text: the content of the file.
+        id_: the exercise, such as "5.2".
 
     Raises:
-        DataError: there is no heading "### Exercise ID: ..." in a cell of text.
+        DataError: no text cell has the heading "### Exercise ID: ...".
     """
     for cell in parse(text):
         _, heading, below = cell.source.partition(f"### Exercise {id_}: ")
         if heading and cell.kind == "markdown":
             title, _, task = below.partition("\n")
             return title[:1].upper() + title[1:], task.strip("\n")
-    raise DataError(f"a lesson's source has a heading '### Exercise {id_}: ...'; this one has none. Write it.")
+    raise DataError(f"a lesson's source must have a heading '### Exercise {id_}: ...'; this one has none. Add it.")
 
 
 def _chunks(text: str) -> Iterator[tuple[int, re.Match[str], list[str]]]:
@@ -95,7 +99,9 @@ def _chunks(text: str) -> Iterator[tuple[int, re.Match[str], list[str]]]:
             yield start, head, lines
         head, start, lines = _CELL.fullmatch(line), number, []
         if head is None:
-            raise _senseless(number, f"a cell begins with '# %%', '# %% [markdown]' or '# %% tags=[...]'; got {line!r}")
+            raise _senseless(
+                number, f"a cell must begin with '# %%', '# %% [markdown]' or '# %% tags=[...]'; got {line!r}"
+            )
     if head is not None:
         yield start, head, lines
 
@@ -112,7 +118,7 @@ def _cell(head: re.Match[str], lines: list[str], number: int, *, student: bool) 
 
 def _text(line: str, number: int) -> str:
     if line and not line.startswith("#"):
-        raise _senseless(number, f"every line of a text cell begins with '#'; got {line!r}")
+        raise _senseless(number, f"every line of a text cell must begin with '#'; got {line!r}")
     return line.removeprefix("#").removeprefix(" ")
 
 
@@ -122,7 +128,7 @@ def _code(lines: list[str], number: int, *, student: bool) -> Iterator[str]:
         word = line.strip()
         if word in {_BEGINS, _ENDS}:
             if inside == (word == _BEGINS):
-                raise _senseless(at, f"a solution begins and then ends; got {word!r}")
+                raise _senseless(at, f"a solution must begin before it ends, and not twice; got {word!r}")
             inside = word == _BEGINS
             if inside and student:
                 yield line.replace(_BEGINS, _HERE)
@@ -130,20 +136,20 @@ def _code(lines: list[str], number: int, *, student: bool) -> Iterator[str]:
             if student:
                 yield line.replace(_INSTEAD, "", 1)
         elif not (inside and student):
-            # what a shell or a notebook reads is a comment to Python
+            # a magic command of the notebook is a comment in the source
             yield re.sub(r"^(\s*)# (%pip )", r"\1\2", line)
     if inside:
         raise _senseless(number + len(lines), f"a solution that begins must end in its cell with {_ENDS!r}; got none")
 
 
 def _senseless(number: int, what: str) -> DataError:
-    return DataError(f"{what}, in line {number}. Mend the lesson's source.")
+    return DataError(f"{what}, in line {number}. Fix the lesson's source.")
 
 
 def notebook_bytes(cells: list[Cell]) -> bytes:
-    """Return a notebook without outputs, in version 4.5 of the format, as UTF-8 with a line end.
+    """Return a notebook without outputs, in version 4.5 of the format, as UTF-8 with a final line break.
 
-    A cell's id is made of its own text: an edit elsewhere changes nothing of it.
+    The id of a cell is a hash of its text, so that an edit elsewhere does not change it.
     """
     seen: set[str] = set()
     made = {
@@ -166,7 +172,7 @@ def _cell_json(cell: Cell, id_: str) -> dict[str, Any]:
 
 
 def _id(cell: Cell, seen: set[str]) -> str:
-    for copy in range(len(seen) + 1):  # a cell that stands there twice needs two ids
+    for copy in range(len(seen) + 1):  # a cell that occurs twice needs two ids
         id_ = hashlib.sha256(f"{copy} {cell.kind} {cell.source}".encode()).hexdigest()[:12]
         if id_ not in seen:
             break

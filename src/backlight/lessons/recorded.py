@@ -1,9 +1,8 @@
-"""Results that are kept because they take long: those of slow cells, and the weights of a trained network.
+"""Recorded results that take long to compute: those of slow cells, and the weights of a trained network.
 
-What a slow cell gave when it was last run is kept, with its date and machine, and shown.
-
-A learner sees real numbers at once and can run the cell for real by `again=True`. `python scripts/make_notebooks.py
---record NUMBER` runs a lesson's slow cells and keeps what they give; a test holds each recording to its cell's text.
+A slow cell shows the result of its last run, with the date and the machine, and `again=True` runs it. `python
+scripts/make_notebooks.py --record NUMBER` runs a lesson's slow cells and records their results; a test checks that each
+recording was made from the current text of its cell.
 """
 
 import ast
@@ -26,21 +25,21 @@ from backlight.core.machine import processor
 from backlight.models import MLP, MLPConfig
 
 RECORD: Final = "BACKLIGHT_RECORD"
-"""Where it names a folder, slow cells run, and what they give is written there."""
+"""If this environment variable names a folder, slow cells run, and their results are written to it."""
 
 WEIGHTS: Final = "lesson_6_mlp.safetensors"
-"""In the folder `weights`, in half precision; scripts/train_lesson_6.py makes it."""
+"""The file of the weights in the folder `weights`, in float16; scripts/train_lesson_6.py makes it."""
 
 PRETRAINED: Final = MLPConfig(vocabulary_size=27, context=6, embedding=24, hidden=(176, 176))
 
 
 def recorded(name: str, run: Callable[[], Any], *, again: bool = False) -> Any:
-    """Return what a slow cell gives, and print when and where it was run.
+    """Return the recorded result of a slow cell, and print when and where it was computed.
 
     Args:
-        name: of the recording, as in "lesson_3_search".
-        run: does the work; gives numbers, strings, and lists and dictionaries (with strings as keys) of them.
-        again: run it now, here, and keep nothing.
+        name: the name of the recording, such as "lesson_3_longer".
+        run: computes the result: numbers, strings, and lists and dictionaries (with strings as keys) of them.
+        again: compute it now, without recording it.
 
     Raises:
         DataError: there is no recording of this name.
@@ -54,7 +53,7 @@ def recorded(name: str, run: Callable[[], Any], *, again: bool = False) -> Any:
         made = {"name": name, **facts, "seconds": round(seconds, 1), "result": result}
         if folder and not again:
             Path(folder, f"{name}.json").write_text(json.dumps(made) + "\n", encoding="utf-8")
-        print(f"Run now, in {seconds:.0f} s.")  # noqa: T201  (a cell's output)
+        print(f"Computed now, in {seconds:.0f} s.")  # noqa: T201  (a cell's output)
         return result
     found = recording(name)
     print(  # noqa: T201
@@ -64,14 +63,14 @@ def recorded(name: str, run: Callable[[], Any], *, again: bool = False) -> Any:
 
 
 def names_in(source: str) -> list[str]:
-    """Return the names of the recordings that a cell shows."""
+    """Return the names of the recordings that a cell uses."""
     return re.findall(r'\brecorded\(\s*["\'](\w+)["\']', source)
 
 
 def work_in(source: str) -> str:
-    """Return the part of a cell's text that a recording depends on: all up to its last call of `recorded`.
+    """Return the part of a cell's text that a recording depends on: everything up to its last call of `recorded`.
 
-    What follows only shows the result.
+    The rest only displays the result.
     """
     lines = source.splitlines()
     ends = [
@@ -83,28 +82,31 @@ def work_in(source: str) -> str:
 
 
 def mark(text: str) -> str:
-    """Return the mark of a text, by which it is told whether something was made from that text.
+    """Return a hash of a text, which shows whether something was made from that text.
 
-    What a cell calls is not in its text: after a change of that, record again.
+    Functions that a cell calls are not part of its text: record again after a change in one of them.
     """
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def recording(name: str) -> dict[str, Any]:
-    """Return a recording: name, date, machine, seconds, result, and the mark of its cell's text.
+    """Return a recording: name, date, machine, seconds, result, and the hash of its cell's text.
 
     Raises:
-        DataError: there is none of this name.
+        DataError: there is no recording of this name.
     """
     path = resources.files("backlight.lessons").joinpath("recordings", f"{name}.json")
     if not path.is_file():
-        raise DataError(f"a recording must have been made; there is none called {name!r}. Run the cell: again=True.")
+        raise DataError(f"a recording must exist; there is none called {name!r}. Run the cell with again=True.")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
 def load_pretrained() -> MLP:
-    """Return a network that was trained on the training part of `names`; its ids are those of its vocabulary."""
+    """Return the network that scripts/train_lesson_6.py trained on the train part of `names`, in evaluation mode.
+
+    It takes contexts (N, 6) of ids, those of the vocabulary of `names`.
+    """
     net = MLP(PRETRAINED, rng=np.random.default_rng(0))
     weights = load(resources.files("backlight.lessons").joinpath("weights", WEIGHTS).read_bytes())
     net.load_state_dict({name: array.astype(np.float32) for name, array in weights.items()})

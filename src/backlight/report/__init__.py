@@ -1,4 +1,4 @@
-"""A diagnosis as a page: findings first, each with its numbers and the figures that bear on it.
+"""A diagnosis as an HTML page: the findings first, each with its numbers and figures.
 
 write_report(watcher.measurements, Path("report.html"), title="my net")
 """

@@ -1,4 +1,4 @@
-"""The report itself: one file of HTML that loads nothing, legible on paper, by day and by night."""
+"""The report: one self-contained HTML file, for screens in a light or dark theme and for print."""
 
 import base64
 import re
@@ -17,31 +17,37 @@ from backlight.runs.atomic import write_atomically
 from backlight.watch.records import Measurements
 
 _NAMES = 12
-"""How many names of layers or parameters a finding shows."""
+"""The maximum number of layer or parameter names that a finding shows."""
 
 
 def report(measured: Measurements, *, title: str, facts: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the health report of a watched or examined network as one page of HTML, with all its figures.
+    """Return the health report of a watched or examined network as one HTML page, with all its figures.
 
     Args:
-        measured: what was measured, by a watcher or by `examine`; of a network of ours or of PyTorch's.
-        title: what to call the network.
-        facts: more about it, as pairs of what and how much.
+        measured: measurements of a watcher or of `examine`, for a network of this package or of PyTorch.
+        title: the name of the network.
+        facts: more about the network, as pairs of a name and a value.
     """
     known = [
         ("network", measured.model),
-        ("parameters' tensors", f"{len(measured.parameters):,}"),
+        ("parameter tensors", f"{len(measured.parameters):,}"),
         ("steps", f"{measured.total_steps:,}"),
-        ("recorded", f"{len(measured.steps):,}"),
+        ("recorded steps", f"{len(measured.steps):,}"),
     ]
     return html_page(diagnose(measured), figure_images(measured), title=title, facts=[*facts, *known])
 
 
 def write_report(measured: Measurements, path: Path, *, title: str, facts: Sequence[tuple[str, str]] = ()) -> None:
-    """Write `report` to a file; an old one is replaced in one step.
+    """Write the page of `report` to a file; an old file of that name is replaced in one step.
+
+    Args:
+        measured: measurements of a watcher or of `examine`.
+        path: the file.
+        title: the name of the network.
+        facts: more about the network, as pairs of a name and a value.
 
     Raises:
-        RunError: the disk refuses.
+        RunError: the file cannot be written.
     """
     write_atomically(path, report(measured, title=title, facts=facts).encode())
 
@@ -51,9 +57,9 @@ class FigureImages:
     """A figure as the bytes of two PNG files.
 
     Attributes:
-        about: what it shows, in a line.
-        light: dark on light.
-        dark: light on dark.
+        about: what it shows, in one line.
+        light: the PNG file for a light background.
+        dark: the PNG file for a dark background.
     """
 
     about: str
@@ -62,12 +68,12 @@ class FigureImages:
 
 
 def figure_images(measured: Measurements) -> dict[str, FigureImages]:
-    """Return by name every figure that can be drawn from the measurements, in the order of the lectures."""
+    """Return every figure that can be drawn from the measurements, by name, in the order of the lectures."""
     drawn = {}
     for name, spec in FIGURES.items():
         try:
             figure = spec.of(measured)
-        except NoFigureError:  # a net without tanh has no saturation, and so on: what there is, is shown
+        except NoFigureError:  # for example, a network without tanh has no saturation map
             continue
         drawn[name] = FigureImages(spec.about, figure.to_bytes(), figure.to_bytes(dark=True))
     return drawn
@@ -79,10 +85,10 @@ def html_page(
     """Return a diagnosis as a self-contained page.
 
     Args:
-        diagnosis: what was found.
-        images: figures by name; each stands once, with the first finding that it bears on.
-        title: whose diagnosis it is.
-        facts: more about it, as pairs of what and how much.
+        diagnosis: the findings.
+        images: figures by name; each is shown once, with the first finding that refers to it.
+        title: the name of the network.
+        facts: more about the network, as pairs of a name and a value.
     """
     left = dict(images)
     findings = "\n".join(_finding(place, one, left) for place, one in enumerate(diagnosis.findings, 1))
@@ -91,7 +97,7 @@ def html_page(
         title=escape(title),
         style=STYLE,
         facts=_facts(facts),
-        verdict="well" if not diagnosis.findings else "ill",
+        verdict="healthy" if not diagnosis.findings else "unhealthy",
         summary=escape(summary(diagnosis)),
         findings=findings,
         others=f"<h2>{'Further figures' if findings else 'Figures'}</h2>\n{others}" if others else "",
@@ -99,7 +105,7 @@ def html_page(
     )
 
 
-# no address is ever asked: a page may come from anywhere, and be read where there is no net
+# the page loads nothing: it must be safe to open and work offline
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -136,7 +142,7 @@ def _facts(facts: Iterable[tuple[str, str]]) -> str:
 
 
 def _finding(place: int, finding: Finding, left: dict[str, FigureImages]) -> str:
-    """Return a finding with its figures, which are taken out of `left`."""
+    """Return a finding with its figures, which are removed from `left`."""
     names = [name for name in finding.figures if name in left]
     shown = "\n".join(_figure(name, left.pop(name)) for name in names)
     more = len(finding.where) - _NAMES
@@ -157,7 +163,7 @@ def _finding(place: int, finding: Finding, left: dict[str, FigureImages]) -> str
 
 
 def _more(finding: Finding) -> str:
-    """Return what the finding means at length, folded up, with the lessons on it."""
+    """Return the background of a finding, collapsed, with the lessons about it."""
     paragraphs = [
         re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)) for text in explained(finding.id).split("\n\n")
     ]
@@ -165,7 +171,7 @@ def _more(finding: Finding) -> str:
         f"Lesson {number}: <code>backlight lessons open {number}</code>" for number in lessons_on(finding.id)
     ]
     said = "".join(f"<p>{text}</p>" for text in paragraphs)
-    return f"<details><summary>What it means, at length</summary>{said}</details>"
+    return f"<details><summary>Background</summary>{said}</details>"
 
 
 def _evidence(evidence: Sequence[Evidence]) -> str:

@@ -1,18 +1,18 @@
-"""How the page looks: the colours of the figures, on light and on dark paper."""
+"""The style sheet of the page: the colours of the figures, on a light and on a dark background."""
 
 from typing import Final
 
 from backlight.figures.style import DARK, LIGHT, Palette
 
 
-def _colours(palette: Palette, fatal: str, serious: str, warning: str, note: str, well: str) -> str:
+def _colours(palette: Palette, fatal: str, serious: str, warning: str, note: str, healthy: str) -> str:
     return (
         f"--paper:{palette.paper};--ink:{palette.ink};--muted:{palette.muted};--grid:{palette.grid};"
-        f"--fatal:{fatal};--serious:{serious};--warning:{warning};--note:{note};--well:{well};"
+        f"--fatal:{fatal};--serious:{serious};--warning:{warning};--note:{note};--healthy:{healthy};"
     )
 
 
-# each at least 4.5 : 1 against its paper (WCAG 2.1, 1.4.3); a test computes it
+# contrast of at least 4.5 : 1 with the background (WCAG 2.1, 1.4.3); a test computes it
 _ON_LIGHT = _colours(LIGHT, "#a3123a", "#b8380a", "#8a5a00", "#0067a0", "#00704f")
 _ON_DARK = _colours(DARK, "#ff8fa3", "#ff9b70", "#f0b94a", "#6cc1f0", "#4fd6a5")
 
@@ -34,7 +34,7 @@ code{font:.92em/1.4 ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anyw
 .facts dd{margin:0;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .summary{padding:.8em 1em;border-left:4px solid var(--serious);
 background:color-mix(in srgb,var(--grid) 45%,transparent)}
-.summary.well{border-color:var(--well)}
+.summary.healthy{border-color:var(--healthy)}
 .finding{margin:2.2rem 0;padding:.2rem 0 .2rem 1.1rem;border-left:4px solid var(--note)}
 .finding.fatal{border-color:var(--fatal)}.finding.fatal .severity{color:var(--fatal)}
 .finding.serious{border-color:var(--serious)}.finding.serious .severity{color:var(--serious)}

@@ -28,6 +28,7 @@ class Capture:
         adapter: the network and its framework.
         layers: its layers.
         on_arrival: called when a gradient arrives that a hook waits for.
+        on_call: called with a module when a layer has run.
         on_error: called with what went wrong in a hook, which must not break the network's own pass.
 
     Attributes:
@@ -41,15 +42,17 @@ class Capture:
 
     def __init__(
         self, adapter: Adapter, layers: Layers, *, on_arrival: Callable[[], None] | None = None,
-        on_error: Callable[[Exception], None] | None = None,
+        on_call: Callable[[Any], None] | None = None, on_error: Callable[[Exception], None] | None = None,
     ) -> None:  # fmt: skip
         self.adapter = adapter
         self._layers = layers
         self._on_arrival = on_arrival
+        self._on_call = on_call
         self.on_error = on_error
         self._removers: list[Remove] = []
         self._functions: Any = None  # the open block that shows calls of functions
         self._functions_known = False
+        self._error: Exception | None = None  # what went wrong when a function was called
         self.structure_known = False
         self.without_gradients = False
         self.wanted = Wanted()
@@ -121,6 +124,10 @@ class Capture:
         if self._functions is not None:
             block, self._functions = self._functions, None
             block.__exit__(None, None, None)
+        error, self._error = self._error, None
+        if error is not None:
+            self.failed(error)
+            return
         self._functions_known = self._functions_known or bool(self.calls)
         self._settle()
         self._latest = None
@@ -137,6 +144,10 @@ class Capture:
         if not self._is_wanted() or self.adapter.is_transformed():
             return
         adapter = self.adapter
+        if self._on_call is not None:
+            self._on_call(module)
+            if not self._removers:
+                return  # this call began a step that is not recorded
         tensor = next((one for one in adapter.tensors_in(output) if adapter.why_not_measured(one) is None), None)
         if tensor is None:
             return
@@ -151,6 +162,14 @@ class Capture:
         self._add(Call(layer, tensor, (), module.training, adapter.version(tensor), self.number), args)
 
     def _on_function(self, name: str, args: tuple[Any, ...], settings: Mapping[str, Any], output: Any) -> None:
+        if self._error is not None:
+            return
+        try:
+            self._take_function(name, args, settings, output)
+        except Exception as error:  # noqa: BLE001  (it is shown as "not measured")
+            self._error = error  # until the pass ends: what watches functions cannot be taken off in one of their calls
+
+    def _take_function(self, name: str, args: tuple[Any, ...], settings: Mapping[str, Any], output: Any) -> None:
         if not self._is_wanted() or self.adapter.why_not_measured(output) is not None:
             return
         # most functions have no mode; they belong to the module before them
@@ -173,6 +192,8 @@ class Capture:
         self._latest = tensor
         if not self.structure_known:
             self._note_sources(call, args)
+            if layer is not None and not layer.reads_shape:
+                layer.reads_shape = tuple(getattr(first, "shape", ()))
         size = numel(tensor)
         large = size >= LARGE or self._held + size > MOST_HELD
         self._shapes = self._shapes or call.kind.role == "shape"
@@ -193,6 +214,12 @@ class Capture:
 
     def on_gradient(self, call: Call, gradient: Any) -> None:
         """Take in a gradient that arrived at what a call gave."""
+        try:
+            self._take_gradient(call, gradient)
+        except Exception as error:  # noqa: BLE001  (it is shown as "not measured")
+            self.failed(error)
+
+    def _take_gradient(self, call: Call, gradient: Any) -> None:
         call.arrivals += 1
         if self._on_arrival is not None:
             self._on_arrival()

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from backlight.core import FloatArray
 from backlight.watch.adapter import Adapter
 from backlight.watch.calls import Call, Notes, Wanted
 from backlight.watch.records import SATURATED, BatchStatistics
@@ -49,11 +50,21 @@ def _batch_statistics(adapter: Adapter, call: Call, values: Any, x: Any) -> Batc
     rows = adapter.rows(x, axis, MOST_NUMBERS).astype(np.float64)
     if rows.shape[-1] != channels:
         return None
-    std = np.maximum(rows.std(0), 1e-12)
-    apart = (adapter.array(mean) - rows.mean(0)) / std
+    centre = rows.mean(0)
+    centred = rows - centre
+    std = np.maximum(np.sqrt(np.einsum("nc,nc->c", centred, centred) / len(rows)), 1e-12)
+    apart = (adapter.array(mean) - centre) / std
     ratio = np.sqrt(np.maximum(adapter.array(variance), 0)) / std
     return BatchStatistics(
         rows=math.prod(x.shape) // channels,
-        mean_apart=math.sqrt(float(np.mean(apart**2))),
-        std_ratio=float(np.median(ratio)),
+        mean_apart=math.sqrt(float(apart @ apart) / channels),
+        std_ratio=_median(ratio),
     )
+
+
+def _median(x: FloatArray) -> float:
+    """Return the median: `np.median` takes ten times as long for a few dozen numbers."""
+    ordered, half = np.sort(x), len(x) // 2
+    if not math.isfinite(ordered[-1]):  # nan is sorted to the end
+        return float(np.median(x))
+    return float(ordered[half] if len(x) % 2 else (ordered[half - 1] + ordered[half]) / 2)

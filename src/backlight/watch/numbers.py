@@ -9,7 +9,7 @@ import math
 from array import array
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
@@ -182,13 +182,16 @@ def kernel() -> Kernel | None:
         return None
     measure: Any = loaded[name]
     pointer = ctypes.c_void_p
-    measure.argtypes = [pointer, ctypes.c_int64, *[pointer] * 6]
+    measure.argtypes = [pointer, ctypes.c_int64, *[pointer] * 3, ctypes.c_int64, *[pointer] * 3]
     measure.restype = ctypes.c_int64
     return measure  # type: ignore[no-any-return]
 
 
-Addresses = Sequence[int]
-"""Of float32 arrays without gaps. Whoever makes them keeps the arrays alive while they are measured."""
+if TYPE_CHECKING:
+    Addresses = array[int]
+else:
+    Addresses = array  # which has no parameter before Python 3.12
+"""Of float32 arrays without gaps. Whoever makes them keeps the arrays alive while they are measured. 0 for none."""
 
 
 class Buffers(list[Any]):
@@ -209,17 +212,16 @@ def measure_at(
         x: where the arrays are.
         start: the block's row of the first of them; the others follow.
         less: what is subtracted from each first.
-        copies: where each is copied to.
+        copies: where the first ones are copied to.
     """
-    of_x = array("Q", x)
-    of_less, of_copies = (None if given is None else array("Q", given) for given in (less, copies))
     layout, begin = block.layout, block.address
     block.broken += run(
         layout.address + start * REQUEST.itemsize,
         len(x),
-        of_x.buffer_info()[0],
-        None if of_less is None else of_less.buffer_info()[0],
-        None if of_copies is None else of_copies.buffer_info()[0],
+        x.buffer_info()[0],
+        None if less is None else less.buffer_info()[0],
+        None if copies is None else copies.buffer_info()[0],
+        0 if copies is None else len(copies),
         begin + start * RESULT.itemsize,
         begin + layout.ends[0],
         begin + layout.ends[1],
@@ -227,33 +229,39 @@ def measure_at(
 
 
 def measure(
-    block: Block, arrays: Sequence[Array], *, start: int = 0, less: Sequence[Array] | None = None,
+    block: Block, arrays: Sequence[Array | None], *, start: int = 0, less: Sequence[Array] | None = None,
     copies: Sequence[Array] | None = None,
 ) -> None:  # fmt: skip
     """Measure floating-point arrays of at least one number each.
 
     Args:
         block: where to.
-        arrays: of any shape.
+        arrays: of any shape; None for a row that stays as it is.
         start: the block's row of the first of them; the others follow.
         less: what is subtracted from each first, of its shape.
-        copies: where each is copied to, of its shape and dtype.
+        copies: where the first ones are copied to, each of its shape and dtype.
     """
     run = kernel()
-    if run is None or any(one.dtype != np.float32 for one in arrays):
+    if run is None or any(one is not None and one.dtype != np.float32 for one in arrays):
         for at, one in enumerate(arrays):
-            if copies is not None:
+            if one is None:
+                continue
+            if copies is not None and at < len(copies):
                 copies[at][...] = one
             x = one if less is None else one - less[at]
             measure_one(block, start + at, x.reshape(-1).astype(np.float64))
         return
     # the addresses must stay good until the end
-    whole, taken = list(map(np.ascontiguousarray, arrays)), list(map(np.ascontiguousarray, less or ()))
+    whole = [None if one is None else np.ascontiguousarray(one) for one in arrays]
+    taken = list(map(np.ascontiguousarray, less or ()))
     measure_at(
-        run, block, [one.ctypes.data for one in whole], start=start,
-        less=None if less is None else [one.ctypes.data for one in taken],
-        copies=None if copies is None else [one.ctypes.data for one in copies],
+        run, block, _addresses(whole), start=start, less=None if less is None else _addresses(taken),
+        copies=None if copies is None else _addresses(copies),
     )  # fmt: skip
+
+
+def _addresses(arrays: Sequence[Array | None]) -> Addresses:
+    return array("Q", [0 if one is None else one.ctypes.data for one in arrays])
 
 
 def measure_one(block: Block, at: int, x: FloatArray) -> None:

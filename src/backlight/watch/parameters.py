@@ -1,7 +1,8 @@
 """The parameters in one recorded step: their numbers before it, the gradients, and how far they moved."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,8 @@ class Parameters:
     Args:
         adapter: the network and its framework.
         layers: its layers.
+        before: what they were before, if some were replaced.
+        step: the step in which that was seen.
 
     Attributes:
         names, tensors: of those that can be measured, in the network's order.
@@ -34,9 +37,15 @@ class Parameters:
         remembered: whether they were measured before this step.
     """
 
-    def __init__(self, adapter: Adapter, layers: Layers) -> None:
+    def __init__(
+        self, adapter: Adapter, layers: Layers, *, before: "Parameters | None" = None, step: int | None = None
+    ) -> None:
         self._adapter = adapter
         self._all = adapter.named_parameters()
+        known = {} if before is None else {id(one): before._replaced.get(name) for name, one in before._all.items()}
+        self._replaced: dict[str, int | None] = {name: known.get(id(one), step) for name, one in self._all.items()}
+        self._copies: dict[str, str] | None = None if before is None else before._copies or {}
+        self._swapped: set[str] = set()
         reasons = {name: adapter.why_not_measured(one) for name, one in self._all.items()}
         self.not_measured = tuple(
             NotMeasured(what=name, because=reason) for name, reason in reasons.items() if reason is not None
@@ -50,7 +59,22 @@ class Parameters:
         self._sparse: set[int] = set()
         # matrices whose units have all had the same weights so far: once they differ, they are not compared again
         self._maybe_identical = [at for at, name in enumerate(self.names) if name in self._matrices]
-        self._different: dict[int, bool] = {}
+        self._identical: dict[int, bool | None] = {}  # of the matrices, by place, as far as it was ever asked
+        self._make_room()
+        self.clear()
+
+    def swapped(self) -> list[str]:
+        """Return the parameters in whose place others stand now."""
+        now = self._adapter.named_parameters()
+        return [name for name, one in self._all.items() if now.get(name) is not one]
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Measure these no more: the network does not use them."""
+        self._swapped.update(names)
+        self.names = [name for name in self.names if name not in self._swapped]
+        self.tensors = [self._all[name] for name in self.names]
+        self._maybe_identical = [at for at, name in enumerate(self.names) if name in self._matrices]
+        self._identical = {}
         self._make_room()
         self.clear()
 
@@ -76,8 +100,7 @@ class Parameters:
     def clear(self) -> None:
         """Forget the step before."""
         self._block = None
-        self._graded: set[int] = set()
-        self._identical: dict[int, bool] = {}
+        self._graded: frozenset[int] = frozenset()
         self.remembered = self._updated = False
 
     @property
@@ -89,23 +112,48 @@ class Parameters:
 
     # -- in the step ---------------------------------------------------------------------------------------------------
 
-    def remember(self) -> None:
-        """Measure the parameters as they are before the step, and copy what tells how far they move."""
+    def remember(self, *, gradients: bool = False) -> None:
+        """Measure the parameters as they are before the step, and copy what tells how far they move.
+
+        Args:
+            gradients: whether to measure their gradients at the same time.
+        """
         if [one.shape for one in self.tensors] != self._shapes:
             self._make_room()
         if self.remembered:  # once more: what was measured first is void
             self._block = None
         self.remembered = True
-        if self._sampled:
-            self._adapter.measure(self.block, self._values())
-            self._before = Buffers(self._samples())
-        elif self.tensors:
-            self._adapter.measure(self.block, self._values(), copies=self._before)
         if self._maybe_identical:
             found = {at: self._adapter.identical_units(self.tensors[at]) for at in self._maybe_identical}
-            self._different |= {at: False for at, same in found.items() if same is False}
+            self._identical = self._identical | found
             self._maybe_identical = [at for at, same in found.items() if same]
-        self._identical = self._different | dict.fromkeys(self._maybe_identical, True)
+        if self._copies is None:
+            self._copies = self._find_copies()
+        values = list(self._values())
+        if gradients:
+            values += self._gradients(range(len(values)))
+        if self._sampled:
+            self._adapter.measure(self.block, values)
+            self._before = Buffers(self._samples())
+        elif values:
+            self._adapter.measure(self.block, values, copies=self._before)
+
+    def _find_copies(self) -> dict[str, str]:
+        """Return the matrices that hold the same numbers as a table and are not that table, with the table's name."""
+        by_name = dict(zip(self.names, self.tensors, strict=True))
+        tables = {name: one for name, one in by_name.items() if name in self._tables}
+        return {
+            name: table
+            for table, numbers in tables.items()
+            for name, one in by_name.items()
+            if name in self._matrices and one.shape == numbers.shape and self._adapter.equal(one, numbers)
+        }
+
+    def _gradients(self, wanted: Container[int]) -> list[Any]:
+        """Return the gradients of some parameters, None for the others, and note that they are read."""
+        found = [one if at in wanted else None for at, one in enumerate(self._adapter.gradients(self.tensors))]
+        self._graded = self._graded.union([at for at, one in enumerate(found) if one is not None])
+        return found
 
     def read_gradients(self, of: Sequence[int] | None = None, scale: float = 1.0) -> None:
         """Measure gradients as they are.
@@ -115,24 +163,20 @@ class Parameters:
             scale: what the gradients are multiplied by, and are divided by.
         """
         count = len(self.tensors)
-        if of is None:
-            of = range(count) if not self._graded else [at for at in range(count) if at not in self._graded]
-        if not of:
+        known = self._graded
+        if of is None and len(known) == count:
             return
-        gradients = self._adapter.gradients(self.tensors if len(of) == count else [self.tensors[at] for at in of])
-        found = {at: one for at, one in zip(of, gradients, strict=True) if one is not None}
+        wanted = set(range(count)) - known if of is None else set(of)
+        found = self._gradients(wanted)
         if scale != 1:
-            found = {at: one / scale for at, one in found.items()}
-        for at in self._graded & found.keys():
-            self._wipe(GRADIENT * count + at)
-        self._graded |= found.keys()
-        if len(found) == count:
-            self._adapter.measure(self.block, list(found.values()), start=count)
-            return
-        for at, one in found.items():
-            self._adapter.measure(self.block, [one], start=count + at)
+            found = [None if one is None else one / scale for one in found]
+        for at in known & wanted:
+            if found[at] is not None:
+                self._wipe(GRADIENT * count + at)
+        self._adapter.measure(self.block, found, start=GRADIENT * count)
 
     def _wipe(self, row: int) -> None:
+        """Make a row ready to be measured once more."""
         block, bins = self.block, int(self._layout.rows[row]["bins"])
         block.broken -= bool(block.rows[row]["nonfinite"])
         block.rows[row] = np.zeros((), block.rows.dtype)
@@ -175,9 +219,7 @@ class Parameters:
 
     def measured(self) -> "ParametersMeasured":
         """Return what was measured in this step."""
-        return ParametersMeasured(
-            self.names, self.block, self._graded, self._identical, remembered=self.remembered, updated=self._updated
-        )
+        return ParametersMeasured(self.names, self.block, self._graded, self._identical, self.remembered, self._updated)
 
     def facts(self, groups: Mapping[int, int] | None, reached: set[int] | None) -> tuple[ParameterFacts, ...]:
         """Return what is known of each parameter, also of those that cannot be measured.
@@ -196,9 +238,11 @@ class Parameters:
                 table=name in self._tables,
                 fan_in=adapter.fan_in(one, self._owners.get(id(one))) if name in self._matrices else None,
                 requires_grad=one.requires_grad,
-                in_optimiser=None if groups is None else id(one) in groups,
+                in_optimiser=None if groups is None or name in self._swapped else id(one) in groups,
                 group=None if groups is None else groups.get(id(one)),
-                reached=None if reached is None else id(one) in reached,
+                reached=None if reached is None or name in self._swapped else id(one) in reached,
+                replaced=self._replaced[name],
+                copy_of=(self._copies or {}).get(name, ""),
                 sparse=adapter.is_sparse(one),
                 dtype=str(one.dtype).removeprefix("torch."),
             )
@@ -206,59 +250,67 @@ class Parameters:
         )
 
 
+@dataclass(frozen=True, slots=True)
 class ParametersMeasured:
-    """What was measured on the parameters in one step, as yet in the arrays."""
+    """What was measured on the parameters in one step, as yet in the arrays.
 
-    def __init__(
-        self, names: list[str], block: Block, graded: set[int], identical: dict[int, bool], *, remembered: bool,
-        updated: bool,
-    ) -> None:  # fmt: skip
-        self._names = names
-        self._block = block
-        self._graded = graded
-        self._identical = identical
-        self._remembered = remembered
-        self._updated = updated
+    Attributes:
+        names: of the parameters.
+        block: where the measurements stand.
+        graded: the places of those that have a gradient.
+        identical: of those of which it is known, by place, whether all units have the same weights.
+        remembered: whether they were measured before the step.
+        updated: whether it was measured how far they moved.
+    """
+
+    names: Sequence[str]
+    block: Block
+    graded: frozenset[int]
+    identical: Mapping[int, bool | None]
+    remembered: bool
+    updated: bool
 
     def _rows(self, part: int) -> Any:
-        count = len(self._names)
-        return self._block.rows[part * count : (part + 1) * count]
+        count = len(self.names)
+        return self.block.rows[part * count : (part + 1) * count]
 
     def gradient_norm(self) -> float | None:
         """Return the norm of all gradients together; None if there are none."""
-        if not self._graded:
+        if not self.graded:
             return None
-        count = len(self._names)
-        places = sorted(self._graded)
-        sizes = self._block.layout.rows["size"][count : 2 * count][places]
+        count = len(self.names)
+        places = sorted(self.graded)
+        sizes = self.block.layout.rows["size"][count : 2 * count][places]
         return math.sqrt(float(sizes @ self._rows(GRADIENT)["rms"][places] ** 2))
 
     @property
     def all_finite(self) -> bool:
         """Whether all that was measured is."""
-        return not self._block.broken
+        return not self.block.broken
 
     def nonfinite(self, part: int) -> list[str]:
         """Return the parameters of which `DATA`, `GRADIENT` or `UPDATE` is not finite."""
-        return [self._names[at] for at in np.flatnonzero(self._rows(part)["nonfinite"])]
+        return [self.names[at] for at in np.flatnonzero(self._rows(part)["nonfinite"]).tolist()]
 
     def records(self) -> tuple[ParameterRecord, ...]:
         """Return it as records."""
-        return tuple(self._record(at) for at in range(len(self._names))) if self._remembered else ()
+        return tuple(self._record(at) for at in range(len(self.names))) if self.remembered else ()
 
     def _record(self, at: int) -> ParameterRecord:
-        count = len(self._names)
+        count = len(self.names)
         data, gradient, change = (self._rows(part)[at] for part in (DATA, GRADIENT, UPDATE))
-        graded = at in self._graded
-        size = int(self._block.layout.rows["size"][at])
+        graded = at in self.graded
+        size = int(self.block.layout.rows["size"][at])
         return ParameterRecord(
-            name=self._names[at],
-            data=self._block.spread(at),
-            gradient=self._block.spread(count + at) if graded else None,
+            name=self.names[at],
+            data=self.block.spread(at),
+            gradient=self.block.spread(count + at) if graded else None,
             grad_to_data=_quotient(gradient, data) if graded else None,
-            update_to_data=_quotient(change, data) if self._updated else None,
-            moved=bool(change["least"] != 0 or change["most"] != 0) if self._updated else None,
-            identical_units=self._identical.get(at),
+            update_to_data=_quotient(change, data) if self.updated else None,
+            moved=bool(change["least"] != 0 or change["most"] != 0)
+            if self.updated and not change["nonfinite"]
+            else None,
+            identical_units=self.identical.get(at),
             faint=int(gradient["faint"]) / size if graded else None,
         )
 

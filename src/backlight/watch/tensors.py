@@ -4,7 +4,7 @@ A "tensor" is the framework's tensor, a node of its graph. What `values` makes o
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from backlight.core import Array
@@ -15,8 +15,8 @@ class Tensors(ABC):
     """The tensors of a framework."""
 
     @abstractmethod
-    def tensors_in(self, thing: Any) -> Iterator[Any]:
-        """Yield the tensors in what a module takes or gives, in order."""
+    def tensors_in(self, thing: Any) -> Iterable[Any]:
+        """Return the tensors in what a module takes or gives, in order."""
 
     @abstractmethod
     def why_not_measured(self, tensor: Any) -> str | None:
@@ -75,7 +75,7 @@ class Tensors(ABC):
 
     @abstractmethod
     def measure(
-        self, block: Block, values: Sequence[Any], *, start: int = 0, less: Sequence[Any] | None = None,
+        self, block: Block, values: Sequence[Any | None], *, start: int = 0, less: Sequence[Any] | None = None,
         copies: Sequence[Any] | None = None,
     ) -> None:  # fmt: skip
         """Measure; see `numbers.measure`."""

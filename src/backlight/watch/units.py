@@ -1,67 +1,73 @@
 """Which units are dead, over many batches: a unit that is inactive in one batch may be active in the next."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 import numpy as np
 
-from backlight.core import Array, BoolArray, FloatArray
+from backlight.core import Array, BoolArray, FloatArray, IntArray
 from backlight.nn.kind import Kind
 from backlight.watch.records import DEAD_WINDOW, SATURATED, UnitMap
 
 MAP_ROWS: Final = 64
 MAP_UNITS: Final = 512
 
-_ONE, _WINDOW = np.uint8(1), np.uint8(DEAD_WINDOW)
+Layers = tuple[tuple[str, int], ...]
+"""Names of layers, and how many units each has."""
 
 
 class DeadUnits:
     """For how many recorded batches each unit of each layer has been inactive."""
 
-    _layers: tuple[tuple[str, int], ...] = ()
-
     def __init__(self) -> None:
         self._absent: dict[str, Array] = {}  # layers that the last batches had no part in; as in `state_dict`
-        self._inactive = self._over = np.zeros(0, np.uint8)
+        self._layers: Layers = ()
+        self._batches = 0  # since these are the layers
+        self._before: tuple[int, ...] = ()  # batches that each of them was in before, at most DEAD_WINDOW
+        self._last = np.zeros(0, np.int64)  # in which batch each unit was last active; negative before these
 
-    def add(self, alive: Mapping[str, BoolArray]) -> Callable[[], dict[str, tuple[float, int]]]:
-        """Take in which units (U,) of each layer were active in one more recorded batch.
+    def add(self, layers: Layers, alive: BoolArray) -> Callable[[], dict[str, tuple[float, int]]]:
+        """Take in which units of each layer were active in one more recorded batch.
 
         A layer whose number of units has changed is begun anew.
+
+        Args:
+            layers: their names and numbers of units.
+            alive: (units of all of them,) whether each was active.
 
         Returns:
             What returns, for each layer, the share of its units that were active in none of the last batches, and how
             many batches those are.
         """
-        layers = tuple((name, len(one)) for name, one in alive.items())
         if layers != self._layers:
             self._arrange(layers)
-        np.minimum(self._inactive + _ONE, _WINDOW, out=self._inactive)
-        np.minimum(self._over + _ONE, _WINDOW, out=self._over)
-        self._inactive[np.concatenate(list(alive.values()))] = 0
-        return partial(_dead, layers, self._inactive.copy(), self._over.copy())
+        self._batches += 1
+        np.putmask(self._last, alive, self._batches)
+        return partial(_dead, layers, self._last.copy(), self._batches, self._before)
 
-    def _arrange(self, layers: tuple[tuple[str, int], ...]) -> None:
+    def _arrange(self, layers: Layers) -> None:
         known = self.state_dict()
-        found = {}
+        found = []
         for name, units in layers:
-            fresh = np.append(np.full(units, _WINDOW), np.uint8(0))
-            found[name] = known.pop(name, fresh)
-            if len(found[name]) != units + 1:
-                found[name] = fresh
+            fresh = np.append(np.full(units, DEAD_WINDOW, np.uint8), np.uint8(0))
+            state = known.pop(name, fresh)
+            found.append(state if len(state) == len(fresh) else fresh)
         self._absent = known
-        self._layers = layers  # names and numbers of units, as they stand in the arrays below
-        # for each unit, the batches without it and those that its layer was seen in, at most DEAD_WINDOW
-        self._inactive = _joined([array[:-1] for array in found.values()])
-        self._over = _joined([np.full(len(array) - 1, array[-1]) for array in found.values()])
+        self._layers = layers
+        self._batches = 0
+        self._before = tuple(int(state[-1]) for state in found)
+        self._last = np.concatenate([np.zeros(0, np.int64), *(-state[:-1].astype(np.int64) for state in found)])
 
     def state_dict(self) -> dict[str, Array]:
-        """Return what the next batches depend on: for each layer its units (U,) and, last, the number of batches."""
-        found, begin = dict(self._absent), 0
-        for name, units in self._layers:
-            found[name] = np.append(self._inactive[begin : begin + units], self._over[begin])
-            begin += units
+        """Return what the next batches depend on.
+
+        For each layer (U + 1,): for how many batches each unit has been inactive, and, last, how many batches there
+        were; all at most DEAD_WINDOW.
+        """
+        found = dict(self._absent)
+        for name, inactive, over in _by_layer(self._layers, self._last, self._batches, self._before):
+            found[name] = np.append(np.minimum(inactive, DEAD_WINDOW), over).astype(np.uint8)
         return found
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
@@ -71,18 +77,19 @@ class DeadUnits:
         self._absent = {name: array.astype(np.uint8) for name, array in state.items()}
 
 
-def _dead(layers: tuple[tuple[str, int], ...], inactive: Array, over: Array) -> dict[str, tuple[float, int]]:
-    found: dict[str, tuple[float, int]] = {}
+def _by_layer(
+    layers: Layers, last: IntArray, batches: int, before: Sequence[int]
+) -> Iterator[tuple[str, IntArray, int]]:
+    """Yield for each layer for how many batches each unit has been inactive, and over how many at most."""
     begin = 0
-    for name, units in layers:
-        batches = int(over[begin])
-        found[name] = float(np.mean(inactive[begin : begin + units] >= batches)), batches
+    for (name, units), more in zip(layers, before, strict=True):
+        yield name, batches - last[begin : begin + units], min(batches + more, DEAD_WINDOW)
         begin += units
-    return found
 
 
-def _joined(parts: list[Array]) -> Array:
-    return np.concatenate([np.zeros(0, np.uint8), *parts])
+def _dead(layers: Layers, last: IntArray, batches: int, before: Sequence[int]) -> dict[str, tuple[float, int]]:
+    found = _by_layer(layers, last, batches, before)
+    return {name: (float(np.mean(inactive >= over)), over) for name, inactive, over in found}
 
 
 def map_of(kind: Kind, x_RU: FloatArray) -> UnitMap:

@@ -22,7 +22,7 @@ def test_firing_rates(ax):
     firing_rates.draw(ax, np.array([0.5, 0.3, 0.2]), ".ab")
     assert heights(ax) == [0.5, 0.3, 0.2]
     assert ticks(ax.xaxis) == list(".ab")
-    assert ax.get_title("left") == "How often each one-hot input fires: “b” once in 5 times"
+    assert ax.get_title("left") == "How often each one-hot input is active: “b” once in 5 examples"
     assert ax.lines[0].get_ydata()[0] == pytest.approx(1 / 3)
 
 
@@ -37,12 +37,12 @@ def test_the_likeliest_comes_first_and_the_one_that_came_is_marked(ax):
     assert ticks(ax.xaxis) == list("ab.")
     colours = [to_hex(bar.get_facecolor()) for bar in ax.patches]
     assert colours == [palette(ax).blue, palette(ax).orange, palette(ax).blue]
-    assert ax.get_title("left") == "What comes after “mar”: “b” came, at 30.0%"
+    assert ax.get_title("left") == "Next character after “mar”: “b” came, with probability 30.0%"
 
 
 def test_without_a_truth_nothing_is_marked(ax):
     next_character.draw(ax, np.array([0.2, 0.8]), ".a", after="")
-    assert ax.get_title("left") == "What comes at the start"
+    assert ax.get_title("left") == "Next character at the start"
     assert len({bar.get_facecolor() for bar in ax.patches}) == 1
 
 
@@ -52,7 +52,7 @@ def test_the_rare_of_very_many_characters_share_a_bar(ax):
     next_character.draw(ax, p, list(map(chr, range(0x400, 0x464))), after="", truth=99)
     assert len(heights(ax)) == 40
     assert ticks(ax.xaxis)[-1] == "…"
-    assert ax.get_xlabel() == "… are the 61 others together"
+    assert ax.get_xlabel() == "…: the other 61 characters together"
     assert sum(heights(ax)) == pytest.approx(1)
 
 
@@ -62,7 +62,7 @@ def test_surprise_is_a_bar_for_each_character(ax):
     assert [text.get_text() for text in ax.texts][:3] == list("ab.")
     alarm = [to_hex(bar.get_facecolor()) == palette(ax).alarm for bar in ax.patches]
     assert alarm == [False, True, False]
-    assert ax.get_title("left") == "1.83 nats per character; most, 4.0, for “b”"
+    assert ax.get_title("left") == "1.83 nats per character; highest: 4.0 for “b”"
 
 
 def test_a_long_text_goes_on_below(ax):

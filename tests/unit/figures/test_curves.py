@@ -30,7 +30,7 @@ def test_the_loss_is_drawn_raw_smoothed_and_held_out(ax):
     assert smoothed.get_ydata().tolist() == [3.0, 2.9, 2.7, 2.6, 2.5]
     assert (dev.get_xdata().tolist(), dev.get_ydata().tolist()) == ([0, 4], [3.1, 2.45])
     assert uniform.get_ydata() == [3.3, 3.3]
-    assert {"train 2.500", "dev 2.450", "knows nothing, ln V = 3.300"} == set(texts(ax))
+    assert {"train 2.500", "dev 2.450", "uniform guess, ln V = 3.300"} == set(texts(ax))
     assert ax.get_title("left") == "Loss on held-out text: 2.4500 nats (3.535 bits) at step 4"
 
 
@@ -60,13 +60,13 @@ def test_the_suggestion_is_marked(ax):
     assert np.array_equal(raw.get_ydata(), losses + 0.1)
     assert np.array_equal(smoothed.get_xdata(), rates)
     assert mark.get_xdata() == [4.7e-3, 4.7e-3]
-    assert texts(ax) == ["take 0.0047"]
+    assert texts(ax) == ["suggested: 0.0047"]
     assert ax.get_xscale() == "log"
 
 
 def test_a_sweep_without_a_suggestion_says_so(ax):
     rate_sweep.draw(ax, np.geomspace(1e-5, 1, 5), np.full(5, np.nan), np.array([3.0, 3, 3, np.inf, np.nan]), None)
-    assert ax.get_title("left") == "No learning rate made the loss fall"
+    assert ax.get_title("left") == "The loss fell at no learning rate"
     assert len(ax.lines) == 2
 
 
@@ -86,12 +86,12 @@ def test_each_matrix_has_its_dot_or_the_reason_why_not(ax):
     gradient_to_data.draw(ax, ["a", "b", "c"], np.array([1e-3, 0.0, np.nan]))
     dots = ax.collections[-1].get_offsets()
     assert dots.tolist() == [[1e-3, 0]]
-    assert texts(ax) == ["1.0e-03", "no gradient", "no spread"]
+    assert texts(ax) == ["1.0e-03", "no gradient", "no ratio"]
 
 
 def test_the_factor_between_the_matrices_is_told(ax):
     gradient_to_data.draw(ax, ["a", "b"], np.array([1e-3, 2.5e-3]))
-    assert "a factor of 2.5 between" in ax.get_title("left")
+    assert "a factor of 2.5" in ax.get_title("left")
 
 
 def test_names_that_would_collide_move_apart_and_keep_their_order():

@@ -71,5 +71,5 @@ def test_a_notebook_shows_it():
 
 
 def test_a_figure_of_plain_data_has_no_run():
-    with pytest.raises(NoFigureError, match="plain data only"):
+    with pytest.raises(NoFigureError, match="only be drawn from plain data"):
         bars.of(None)

@@ -53,7 +53,7 @@ def test_saturation_shows_each_cell_and_the_units_that_are_always_saturated(ax):
     saturated = np.array([[True, False, True], [True, False, False]])
     draw_saturation(ax, saturated, name="hidden.1")
     assert ax.images[0].get_array().tolist() == [[2, 0, 1], [2, 0, 0]]
-    assert ax.get_title("left") == "hidden.1: 50.0% beyond ±0.97, 1 unit in all examples"
+    assert ax.get_title("left") == "hidden.1: 50.0% beyond ±0.97, 1 unit for all examples"
 
 
 def test_a_map_needs_cells(ax):
@@ -72,7 +72,7 @@ def test_dead_units_are_marked_whatever_the_width_of_their_layer(ax):
 
 def test_no_dead_unit_is_good_news(ax):
     dead_units.draw(ax, ["a"], [np.array([0.5])])
-    assert ax.get_title("left") == "No dead unit"
+    assert ax.get_title("left") == "No dead units"
     with pytest.raises(ShapeError, match="got 2 names and 1 rows"):
         dead_units.draw(ax, ["a", "b"], [np.ones(2)])
 
@@ -108,7 +108,7 @@ def test_the_tree_joins_neighbours_level_by_level(ax):
 
 @pytest.mark.parametrize(("letters", "levels"), [("abc", "12"), ("abcd", "12"), ("", "")])
 def test_a_tree_needs_a_power_of_two(ax, letters, levels):
-    with pytest.raises(ShapeError, match="a power of 2 of letters"):
+    with pytest.raises(ShapeError, match="T a power of 2"):
         receptive_field.draw(ax, list(letters), list(levels))
 
 

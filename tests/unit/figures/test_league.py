@@ -40,7 +40,7 @@ def test_a_model_without_a_loss_is_named_below():
 
 def test_one_model_is_a_league_of_one_and_none_is_an_error():
     league.draw(Figure().subplots(1, 2), ROWS[:1])
-    with pytest.raises(ShapeError, match="a model with a finite loss; got 1 rows without one"):
+    with pytest.raises(ShapeError, match="a model with a finite loss; got 1 models without one"):
         league.draw(Figure().subplots(1, 2), [{**ROWS[0], "dev_nats": math.nan}])
     with pytest.raises(ShapeError, match="two axes"):
         league.draw([Figure().subplots()], ROWS)

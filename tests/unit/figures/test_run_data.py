@@ -195,7 +195,7 @@ def test_next_characters_are_what_the_model_expects_after_the_text(source, model
     p /= p.sum()
     ax = axes_of(figures.next_character.of(one))[0]
     assert np.allclose([bar.get_height() for bar in ax.patches], np.sort(p)[::-1], atol=1e-6)
-    assert ax.get_title("left") == "What comes after “em”"
+    assert ax.get_title("left") == "Next character after “em”"
 
 
 def test_without_a_text_half_an_item_is_read_and_its_next_character_marked(source):
@@ -204,7 +204,7 @@ def test_without_a_text_half_an_item_is_read_and_its_next_character_marked(sourc
     assert item in one.trained.splits.dev.items
     title = axes_of(figures.next_character.of(one))[0].get_title("left")
     half = len(item) // 2
-    assert title.startswith(f"What comes after “{item[:half]}”: “{item[half]}” came, at ")
+    assert title.startswith(f"Next character after “{item[:half]}”: “{item[half]}” came, with probability ")
 
 
 @pytest.mark.parametrize("model", ["mlp", "gpt", "ngram"])
@@ -221,7 +221,7 @@ def test_what_an_unsmoothed_model_never_saw_has_no_next_character(tmp_path):
     settings = {"order": 3, "smoothing": "add-k", "k": 0}
     run = Run.create(RunConfig.of(str(tmp_path / "names.txt"), model="ngram", **settings), tmp_path / "run")
     run.count()
-    with pytest.raises(NoFigureError, match="after this text the model has none"):
+    with pytest.raises(NoFigureError, match="the model has never seen this context"):
         figures.next_character.of(RunData(run.store, text="jjj"))
     bars = axes_of(figures.surprise.of(RunData(run.store, text="jjj")))[0].patches
     assert len(bars) == 4

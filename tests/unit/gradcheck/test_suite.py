@@ -122,7 +122,7 @@ def test_what_is_wrong_by_either_measure_is_wrong():
 
 
 def test_models_without_gradients_are_refused():
-    with pytest.raises(ConfigError, match=r"bigram, mlp, .* got ngram, which counts"):
+    with pytest.raises(ConfigError, match=r"bigram, mlp, .* got ngram, which has no gradients"):
         suite.check_model("ngram", 1)
     with pytest.raises(ConfigError, match="there is no model 'transformer'"):
         suite.check_model("transformer", 1)

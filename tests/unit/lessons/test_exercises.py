@@ -76,8 +76,8 @@ def test_there_is_no_such_exercise():
 def test_where_it_first_goes_wrong():
     verdict = graded("1.1", lambda a, b, c: (2 * a * b - 1 / c, 0.0, 0.0))
     assert verdict.lines[0] == "Right so far: df/da."
-    assert verdict.lines[1].startswith("df/db is wrong: 0, should be ")
-    assert verdict.lines[2] == "That is for a = 2.0, b = 3.0, c = 4.0."
+    assert verdict.lines[1].startswith("df/db is wrong: it is 0 and should be ")
+    assert verdict.lines[2] == "The inputs are a = 2.0, b = 3.0, c = 4.0."
 
 
 def test_an_error_is_told_with_its_line():
@@ -94,7 +94,7 @@ def test_shapes_are_explained():
     case = given("2.4")
     W, ids = case["W"], case["ids"]
     verdict = graded("2.4", (W[ids][:, :2], W))
-    assert (verdict.state, verdict.mistake) == ("shape", "another shape")
+    assert (verdict.state, verdict.mistake) == ("shape", "wrong shape")
     assert verdict.lines[0] == f"the logits has shape ({len(ids)}, 2); it should have ({len(ids)}, {len(W)})."
 
 
@@ -114,8 +114,8 @@ def test_an_error_in_the_package_is_told_with_the_learners_line():
 
 def test_what_cannot_be_compared_is_told_in_its_own_terms():
     counter = graded("2.1", lambda words, stoi: {"abc": 1})
-    assert counter.lines[0] == "It should give numbers in one array; it gives a dict."
+    assert counter.lines[0] == "The result should be a number or an array; it is a dict."
     alone = graded("2.3", lambda train, dev, ks: np.ones(len(ks)))
-    assert "it gives one array of shape (6,)" in alone.lines[0]
+    assert "it is one array of shape (6,)" in alone.lines[0]
     assert graded("2.3", lambda train, dev, ks: (np.ones(len(ks)), np.ones(len(ks)))).state == "wrong"
     assert "yes; it should be no" not in " ".join(graded("2.2", lambda words, seed: (words, [], [])).lines)

@@ -23,8 +23,8 @@ def test_a_gradient_by_formula_as_learners_write_it():
 
     assert graded("1.1", no_inner).mistake == "forgot the inner derivative"
     assert graded("1.1", nearly).state == "close"
-    assert "it gives 2" in graded("1.1", lambda a, b, c: (a, b)).lines[0]
-    assert "it gives one float" in graded("1.1", lambda a, b, c: a * b * c).lines[0]
+    assert "it has 2" in graded("1.1", lambda a, b, c: (a, b)).lines[0]
+    assert "it is a float" in graded("1.1", lambda a, b, c: a * b * c).lines[0]
     assert "should be numbers" in graded("1.1", lambda a, b, c: ("a", "b", "c")).lines[0]
 
 
@@ -73,7 +73,7 @@ def test_differences_that_never_put_a_letter_back():
         c += h
         return [(one - before) / h for one in (first, second, f(a, b, c))]
 
-    assert graded("1.2", in_place).mistake == "did not put the last one back"
+    assert graded("1.2", in_place).mistake == "the last variable was not restored"
     assert graded("1.2", lambda *case: by_copies(*case, sides=(1, 1))).mistake == "symmetric difference"
     assert graded("1.3", lambda *case: by_copies(*case, sides=(1, 0))).mistake == "forward difference"
 
@@ -186,5 +186,5 @@ def test_a_graph_that_is_cut():
         counts = [math.exp(logit.data) for logit in logits]
         return Value(-math.log(counts[target] / sum(counts)))
 
-    assert graded("1.6", cut).mistake == "the graph is cut"
-    assert "hand in the function softmax_nll itself" in graded("1.6", Value(1.0)).lines[0].lower()
+    assert graded("1.6", cut).mistake == "the graph is broken"
+    assert "pass the function softmax_nll itself" in graded("1.6", Value(1.0)).lines[0].lower()

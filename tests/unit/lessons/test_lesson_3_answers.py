@@ -52,7 +52,7 @@ def test_a_model_above_the_bound_is_told_its_loss(encoded):
     model = counted(encoded["train"], 3)
     verdict = graded("3.1", lambda contexts: model.next_logits(contexts[:, -2:]))
     assert verdict.mistake is None
-    assert "the loss on dev (2.2 for all below) is wrong: 2.23" in " ".join(verdict.lines)
+    assert "the loss on dev (2.2 for all below) is wrong: it is 2.23" in " ".join(verdict.lines)
 
 
 def test_wrong_models_by_name(encoded):
@@ -73,20 +73,20 @@ def test_wrong_models_by_name(encoded):
         return logits
 
     assert graded("3.1", lambda contexts: bigram.next_logits(contexts[:, -1:])).mistake == "one character only"
-    assert graded("3.1", lambda contexts: heart.next_logits(contexts[:, -5:])).mistake == "judged on train"
-    assert graded("3.1", lambda contexts: cheat.next_logits(contexts[:, -5:])).mistake == "dev was learnt"
+    assert graded("3.1", lambda contexts: heart.next_logits(contexts[:, -5:])).mistake == "evaluated on train"
+    assert graded("3.1", lambda contexts: cheat.next_logits(contexts[:, -5:])).mistake == "trained on dev"
     assert graded("3.1", probabilities).mistake == "probabilities, not logits"
-    assert graded("3.1", normed_by_the_batch).mistake == "a row looks at its neighbours"
+    assert graded("3.1", normed_by_the_batch).mistake == "a row depends on the other rows"
     assert graded("3.1", held_the_target).mistake == "a context that contains the target"
     assert graded("3.1", lambda contexts: good.next_logits(contexts[:, :3])).mistake == "the wrong end of the context"
 
 
 def test_models_that_cannot_be_judged():
     verdict = graded("3.1", lambda contexts: np.zeros((len(contexts), 26)))
-    assert (verdict.state, verdict.mistake) == ("shape", "another shape")
+    assert (verdict.state, verdict.mistake) == ("shape", "wrong shape")
     nan = graded("3.1", lambda contexts: np.full((len(contexts), 27), np.nan))
     assert "Whether all are finite: no; it should be yes." in " ".join(nan.lines)
-    assert "hand in the function next_logits" in graded("3.1", np.zeros((5, 27))).lines[0].lower()
+    assert "pass the function next_logits" in graded("3.1", np.zeros((5, 27))).lines[0].lower()
 
 
 # -- 3.2 ---------------------------------------------------------------------------------------------------------------
@@ -115,10 +115,10 @@ def test_first_weights_in_other_styles():
 @pytest.mark.parametrize(
     ("settings", "mistake"),
     [
-        ({"last": 1.0}, "W2 as it was drawn"),
+        ({"last": 1.0}, "W2 is not scaled"),
         ({"last": 0.1}, "1 / sqrt(fan-in) for the last layer, too"),
         ({"last": 0.0}, "W2 is all zero"),
-        ({"b2": 1.0}, "b2 as it was drawn"),
+        ({"b2": 1.0}, "b2 is not scaled"),
         ({"first": 8.0}, "W1 is too large"),
         ({"first": 0.0}, "hidden units that are always 0"),
     ],
@@ -134,7 +134,7 @@ def test_all_the_same_and_shapes():
 
     assert graded("3.2", constant).mistake == "all weights the same"
     four = graded("3.2", lambda **case: start(**case)[:4])
-    assert four.lines[0] == "how many arrays there are is wrong: 4, should be 5."
+    assert four.lines[0] == "how many arrays there are is wrong: it is 4 and should be 5."
     swapped = graded("3.2", lambda **case: [one.T if one.ndim == 2 else one for one in start(**case)])
     assert "the shape of C is wrong" in " ".join(swapped.lines)
 
@@ -220,7 +220,7 @@ def test_names_in_other_styles():
 @pytest.mark.parametrize(
     ("settings", "mistake"),
     [
-        ({"fresh": False}, "the context is not begun anew"),
+        ({"fresh": False}, "the context is not reset"),
         ({"moves": False}, "the window does not move"),
         ({"keeps": True}, "the end is kept"),
         ({"soft": False}, "no softmax"),
@@ -237,4 +237,4 @@ def test_names_without_an_end():
 
     verdict = graded("3.4", endless)
     assert verdict.state == "error"
-    assert "the names do not end" in verdict.lines[0]
+    assert "the names did not end" in verdict.lines[0]

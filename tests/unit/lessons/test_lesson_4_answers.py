@@ -66,7 +66,7 @@ def test_first_moves_as_learners_write_them():
     verdict = graded("4.1", one_look)
     assert verdict.mistake == "only the first step"
     assert "the first step that changes b2" in verdict.lines[0]
-    assert graded("4.1", without_w2).mistake == "the way back through W2 is forgotten"
+    assert graded("4.1", without_w2).mistake == "the backward pass through W2 is ignored"
     assert "missing" in graded("4.1", lambda zero: {"b2": 1}).lines[0]
     assert graded("4.1", lambda zero: dict.fromkeys(("C", "W1", "b1", "W2", "b2"))).state == "unfinished"
 
@@ -161,7 +161,7 @@ def test_first_weights_gone_wrong():
     assert told(lambda i, o, f, rng: rng.normal(0, gains[f] ** 2 / i, (i, o))) == "a variance for a standard deviation"
     assert told(lambda i, o, f, rng: rng.normal(0, gains[f] / i**0.5, (o, i))) == "transposed"
     assert told(lambda i, o, f, rng: rng.random((i, o)) * gains[f] / i**0.5) == "no negative weights"
-    assert "hand in the function first_weights itself" in graded("4.3", np.eye(3)).lines[0].lower()
+    assert "pass the function first_weights itself" in graded("4.3", np.eye(3)).lines[0].lower()
 
 
 # -- 4.4: batch norm ---------------------------------------------------------------------------------------------------
@@ -188,11 +188,11 @@ def test_batch_norm_in_another_style():
     [
         ("((x - x.mean(0)) ** 2).mean(0)", "x.var(0)", "unbiased variance in y"),
         ("* len(x) / (len(x) - 1)", "* 1", "biased for unbiased variance"),
-        ("+= momentum", "+= (1 - momentum)", "momentum the wrong way round"),
+        ("+= momentum", "+= (1 - momentum)", "momentum reversed"),
         ("if training", "if True", "batch statistics after training"),
-        ("(var + eps) ** 0.5", "(var ** 0.5 + eps)", "eps is outside the root"),
+        ("(var + eps) ** 0.5", "(var ** 0.5 + eps)", "eps is outside the square root"),
         ("(var + eps) ** 0.5", "(var + eps)", "divided by the variance"),
-        ("running_mean += momentum", "running_mean += 0", "the running statistics never move"),
+        ("running_mean += momentum", "running_mean += 0", "the running statistics are never updated"),
         ("(x - mean)", "(x - torch.tensor(running_mean))", None),
     ],
 )

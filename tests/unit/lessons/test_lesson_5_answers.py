@@ -86,7 +86,7 @@ def test_the_lectures_way_is_right():
         ("dW2", lambda t, d, n: d["dlogits"].T @ t["h"], "W2", "transposed"),
         ("db2", lambda t, d, n: d["dlogits"].mean(0), "b2", "mean for sum"),
         ("db2", lambda t, d, n: d["dlogits"], "b2", "forgot to sum over a broadcast axis"),
-        ("dhpreact", lambda t, d, n: (1 - t["scaled"] ** 2) * d["dh"], "scaled", "tanh's slope by its input"),
+        ("dhpreact", lambda t, d, n: (1 - t["scaled"] ** 2) * d["dh"], "scaled", "tanh's slope from its input"),
         ("dbnvar", lambda t, d, n: -0.5 * t["variance"] ** -1.5 * d["dbnvar_inv"], "variance", "forgot ε"),
         ("dbndiff2", lambda t, d, n: d["dbnvar"] / (n - 1), "squares", "forgot to broadcast"),
         ("dbndiff2", lambda t, d, n: 1 / n * torch.ones_like(t["squares"]) * d["dbnvar"], "squares", "Bessel"),
@@ -131,8 +131,8 @@ def test_the_first_part_alone_is_not_held_against_anybody(tmp_path, monkeypatch)
     assert (verdict.state, verdict.right, verdict.mistake) == ("partial", False, None)
     assert verdict.headline == "5.1: not yet, but right so far."
     assert verdict.lines[0] == "Right so far: logprobs, probs, inverse, total."
-    assert verdict.lines[1] == "Not there yet: counts, shifted, largest, ...; 22 of 26 are still to come."
-    assert graded("5.1", first(25)).lines[1] == "Not there yet: C; 1 of 26 is still to come."
+    assert verdict.lines[1] == "Still missing: counts, shifted, largest, ...; 22 of 26 are missing."
+    assert graded("5.1", first(25)).lines[1] == "Still missing: C; 1 of 26 is missing."
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(OFF, raising=False)
     record_try(verdict)
@@ -189,9 +189,11 @@ def test_dlogits_with_mistakes():
         return d / len(d)
 
     assert graded("5.2", no_mean).mistake == "forgot 1/N of the mean"
-    assert graded("5.2", columns).mistake == "1 off in whole columns"
+    assert graded("5.2", columns).mistake == "1 subtracted in whole columns"
     assert graded("5.2", plain).mistake == "overflow"
-    assert graded("5.2", lambda logits, targets: softmax(logits) / len(logits)).mistake == "only the pushes"
+    assert (
+        graded("5.2", lambda logits, targets: softmax(logits) / len(logits)).mistake == "the one-hot target is missing"
+    )
     assert graded("5.2", lambda logits, targets: -no_mean(logits, targets) / len(logits)).mistake == "wrong sign"
 
 
@@ -209,7 +211,7 @@ def test_batch_norm_by_three_paths_or_by_autograd():
     assert graded("5.3", three_paths).right
     dx, dgain, dshift = three_paths(**given("5.3"))
     assert graded("5.3", [torch.tensor(dx), dgain.tolist(), dshift]).right
-    assert "it should give 3 things" in graded("5.3", dx[:1]).lines[0].lower()
+    assert "the result should be a tuple of 3" in graded("5.3", dx[:1]).lines[0].lower()
 
 
 def test_batch_norm_with_mistakes():
@@ -223,7 +225,7 @@ def test_batch_norm_with_mistakes():
 
     assert graded("5.3", sloppy(lambda N: N / (N - 1))).right
     assert graded("5.3", sloppy(lambda N: 1)).mistake == "Bessel: N for N - 1"
-    assert graded("5.3", sloppy(lambda N: 0)).mistake == "forgot the variance's path"
+    assert graded("5.3", sloppy(lambda N: 0)).mistake == "forgot the path through the variance"
 
     def fixed(dy, normal, rstd, gain):
         return gain * rstd * dy, (dy * normal).sum(0), dy.sum(0)
@@ -284,7 +286,7 @@ def test_training_with_mistakes():
     def losses_only(weights, batches, lr):
         return [loss.item() for loss in by_autograd(weights, batches, lr)[0]]
 
-    assert graded("5.4", losses_only).mistake == "the old weights came back"
+    assert graded("5.4", losses_only).mistake == "the old weights were returned"
     assert graded("5.4", lambda **case: by_autograd(**case, zero=False)).mistake == "forgot to zero the gradient"
     assert graded("5.4", lambda **case: by_autograd(**case, unbiased=False)).mistake == "biased variance"
     assert graded("5.4", lambda weights, batches, lr: by_autograd(weights, batches, -lr)).mistake == "uphill"
@@ -300,6 +302,6 @@ def test_what_is_no_dictionary_of_these_names_is_not_nothing():
     for wrong in (lambda *_: np.zeros(3), lambda *_: {"dlogit": np.zeros(3)}, lambda *_: (np.zeros(2),) * 26):
         verdict = graded("5.1", wrong)
         assert verdict.state == "invalid"
-        assert "none of these is in it" in verdict.lines[0]
+        assert "it has none" in verdict.lines[0]
     for nothing in (lambda *_: {}, lambda *_: {"probs": None}, lambda *_: None):
         assert graded("5.1", nothing).state == "unfinished"

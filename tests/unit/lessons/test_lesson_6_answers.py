@@ -59,7 +59,7 @@ def test_a_tree_for_each_window_is_the_same():
         ({"ahead": True}, "looks ahead"),
         ({"swapped": True}, "the pair's weights are swapped"),
         ({"ahead": True, "swapped": True}, "looks ahead, and the pair's weights are swapped"),
-        ({"outside": "zeros"}, "zeros in front, not edges"),
+        ({"outside": "zeros"}, "padded with zeros, not edges"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
@@ -115,15 +115,15 @@ def test_a_network_that_was_left_in_training():
 
     rng = np.random.default_rng(1)
     tree = WaveNet(WaveNetConfig(vocabulary_size=27, embedding=4, hidden=8), rng=rng)
-    assert graded("6.2", in_training).mistake == "a context's logits depend on its neighbours"
-    assert graded("6.2", lambda x: tree.train()(x[:, -8:])).mistake == "a context's logits depend on its neighbours"
+    assert graded("6.2", in_training).mistake == "a context's logits depend on the batch"
+    assert graded("6.2", lambda x: tree.train()(x[:, -8:])).mistake == "a context's logits depend on the batch"
 
 
 def test_what_is_no_logits():
     assert graded("6.2", probabilities).mistake == "probabilities, not logits"
     verdict = graded("6.2", lambda x: load_pretrained().next_logits(x[:, -6:])[:, 1:])
-    assert "how many numbers a context gets is wrong: 26, should be 27." in verdict.lines
-    assert "hand in the function logits_for itself" in graded("6.2", given("6.2")["contexts"]).lines[0].lower()
+    assert "the number of logits per context is wrong: it is 26 and should be 27." in verdict.lines
+    assert "pass the function logits_for itself" in graded("6.2", given("6.2")["contexts"]).lines[0].lower()
 
 
 def test_contexts_turned_round_or_of_another_alphabet():
@@ -139,7 +139,7 @@ def test_contexts_turned_round_or_of_another_alphabet():
 
     assert graded("6.2", turned).mistake == "contexts from the wrong end"
     assert graded("6.2", oldest).mistake == "contexts from the wrong end"
-    assert graded("6.2", a_is_0).mistake == "another numbering"
+    assert graded("6.2", a_is_0).mistake == "different ids"
 
 
 def test_a_model_whose_windows_held_their_targets():
@@ -152,9 +152,9 @@ def counted(*parts, **settings):
 
 
 def test_models_that_count():
-    assert graded("6.2", counted("train", "dev")).mistake == "counted, not learnt"
+    assert graded("6.2", counted("train", "dev")).mistake == "an n-gram model"
     by_heart = counted("dev", "dev", order=5, smoothing="add-k", k=0.1)
-    assert graded("6.2", by_heart).mistake == "trained on what it is judged by"
+    assert graded("6.2", by_heart).mistake == "trained on the evaluation data"
     impossible = counted("train", order=4, smoothing="add-k", k=0.0)
     assert graded("6.2", impossible).mistake == "impossible characters"
 
@@ -162,7 +162,7 @@ def test_models_that_count():
 def test_how_far_above_the_bound_is_told():
     verdict = graded("6.2", counted("train", "dev", order=2))
     assert (verdict.right, verdict.mistake) == (False, None)
-    assert any("above 2.00 is wrong: 0.4" in line and "should be 0" in line for line in verdict.lines)
+    assert any("above 2.00 is wrong: it is 0.4" in line and "should be 0" in line for line in verdict.lines)
 
 
 def test_the_check_measures_what_training_measures():
@@ -230,4 +230,4 @@ def test_running_statistics_that_go_wrong():
         return y, momentum * running_mean + (1 - momentum) * x.mean((0, 1)), running_var
 
     assert graded("6.3", biased).mistake == "biased for unbiased variance"
-    assert graded("6.3", turned).mistake == "momentum the wrong way round"
+    assert graded("6.3", turned).mistake == "momentum reversed"

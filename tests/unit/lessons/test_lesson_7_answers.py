@@ -56,7 +56,7 @@ def test_heads_in_another_style(answer):
         (lambda *case: head_by_head(*case, scale=lambda C, D: 1), "no scale"),
         (lambda *case: head_by_head(*case, scale=lambda C, D: C**0.5), "scaled by C, not by the head size"),
         (lambda *case: head_by_head(*case, axis=-2), "softmax over the wrong axis"),
-        (lambda *case: head_by_head(*case, joined=lambda found, axis: sum(found)), "heads summed, not side by side"),
+        (lambda *case: head_by_head(*case, joined=lambda found, axis: sum(found)), "heads summed, not concatenated"),
         (
             lambda x, Wq, Wk, Wv, heads: head_by_head(x[:, ::-1], Wq, Wk, Wv, heads)[:, ::-1],
             "sees the future",
@@ -101,7 +101,7 @@ def test_sums_in_another_style(answer):
         (lambda a, b, digits: written(a, b, digits, masked=2 * digits), "one too many is masked"),
         (
             lambda a, b, digits: written(a, b, digits, after=lambda one: str(int(one)).zfill(digits)[::-1]),
-            "the carry's digit is missing",
+            "the digit for the carry is missing",
         ),
         (lambda *case: written(*case, after=lambda one: str(int(one))[::-1]), "the sum is not padded"),
         (
@@ -154,7 +154,7 @@ def test_weights_moved_in_another_style():
         (half, "the output's columns are fresh"),
         (fresh_layers, "the layers are fresh"),
         (lambda old, fresh, *_: fresh, "the characters' rows are fresh"),
-        (lambda old, *_: old, "the old arrays as they were"),
+        (lambda old, *_: old, "the old arrays unchanged"),
     ],
 )
 def test_weights_gone_wrong(answer, name):
@@ -198,10 +198,10 @@ def test_turns_in_another_style(answer):
 @pytest.mark.parametrize(
     ("slip", "name"),
     [
-        ({"sign": -1}, "turned backwards"),
+        ({"sign": -1}, "rotated in the wrong direction"),
         ({"apart": "halves"}, "halves for neighbours"),
         ({"speed": 1.0}, "i for 2 * i"),
-        ({"speed": 0.0}, "all pairs turn alike"),
+        ({"speed": 0.0}, "all pairs rotate at the same speed"),
         ({"in_place": True}, "computed from what was overwritten"),
     ],
 )

@@ -29,5 +29,5 @@ def test_a_difference_is_told(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert made.main(["--check"]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        f"notebooks/{first.name} is not what its source gives", "notebooks/old.ipynb has no source",
+        f"notebooks/{first.name} does not match its source", "notebooks/old.ipynb has no source",
     ]  # fmt: skip

@@ -55,7 +55,7 @@ def test_a_damaged_file_is_refused_and_can_be_forgotten(content):
         load()
     verdict = solve("1.1")
     assert verdict.right
-    assert verdict.lines[-1].startswith("This try was not noted: ")
+    assert verdict.lines[-1].startswith("This attempt was not recorded: ")
     assert FILE.read_text() == content
     forget(None)
     assert load() == {}

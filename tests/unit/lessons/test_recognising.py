@@ -30,8 +30,8 @@ def exercise(right):
         (X.sum(0), X, "forgot to sum over a broadcast axis"),
         (X.sum(0, keepdims=True), X, "forgot to sum over a broadcast axis"),
         (X, X.sum(0), "summed too much"),
-        (X.sum(0, keepdims=True), X.sum(0), "another shape"),
-        (X, X[:2], "another shape"),
+        (X.sum(0, keepdims=True), X.sum(0), "wrong shape"),
+        (X, X[:2], "wrong shape"),
         (X, X + 7, "known"),
         (X, X + np.eye(3, 4), None),
         (X, np.full_like(X, np.nan), None),
@@ -49,12 +49,12 @@ def test_the_largest_difference_is_told_with_its_place():
     answer = X.copy()
     answer[1, 2] += 0.5
     assert grade(exercise(X), answer).lines[0] == (
-        "the answer is wrong: largest difference 0.5 at (1, 2), which is 37.5 and should be 37."
+        "the answer is wrong: the largest difference is 0.5 at (1, 2), where it is 37.5 and should be 37."
     )
 
 
 def test_a_single_number_has_no_place():
-    assert grade(exercise(np.array(2.0)), 2.5).lines[0] == "the answer is wrong: 2.5, should be 2."
+    assert grade(exercise(np.array(2.0)), 2.5).lines[0] == "the answer is wrong: it is 2.5 and should be 2."
 
 
 def test_rounding_is_close_and_not_exact():

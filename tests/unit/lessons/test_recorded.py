@@ -43,7 +43,7 @@ def test_it_runs_only_when_asked_to(tmp_path, monkeypatch, capsys):
     assert ran == []
     assert capsys.readouterr().out == "Recorded on 2026-01-02, 61 s on an abacus. To run it here: again=True.\n"
     assert recorded("beads", lambda: 7, again=True) == 7
-    assert "Run now" in capsys.readouterr().out
+    assert "Computed now" in capsys.readouterr().out
     monkeypatch.setenv(RECORD, str(tmp_path))
     assert recorded("beads", lambda: {"loss": 2.5}) == {"loss": 2.5}
     made = json.loads((tmp_path / "beads.json").read_text())

@@ -66,11 +66,11 @@ def test_which_cells_have_a_solution():
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("# %% python\nx = 1\n", "a cell begins with .* in line 1"),
+        ("# %% python\nx = 1\n", "a cell must begin with .* in line 1"),
         ("# %% [markdown]\n# text\ncode = 1\n", "every line of a text cell .* in line 3"),
         ("# %%\n# solution begins\nx = 1\n", "must end in its cell .* in line 3"),
-        ("# %%\n# solution begins\n# solution begins\n", "begins and then ends.* in line 3"),
-        ("# %%\nx = 1\n# solution ends\n", "begins and then ends.* in line 3"),
+        ("# %%\n# solution begins\n# solution begins\n", "must begin before it ends.* in line 3"),
+        ("# %%\nx = 1\n# solution ends\n", "must begin before it ends.* in line 3"),
     ],
 )
 def test_senseless_sources(source, says):

@@ -44,7 +44,7 @@ def test_what_a_step_says(end):
     assert by_name["a"][1:4] == ["1", slope, slope]
     assert by_name["a"][4] == slope + "…", "it waits for what comes through c"
     assert not by_name["c"][4].endswith("…"), "both of its paths have arrived"
-    assert "A sum passes the gradient on unchanged: its slope is 1." in step["words"]
+    assert "A sum passes the gradient on unchanged: its derivative is 1." in step["words"]
     assert "a waits for one more path." in step["words"]
     assert [explain(end).steps[place].name for place in step["to"]] == ["c", "a"]
     assert step["grads"][step["to"][1]] == slope + "…", "the box says so too"
@@ -87,7 +87,7 @@ def test_it_shows_the_still_picture_too(end):
     end.backward()
     for node in end.ancestry():
         assert f">{short(node.grad)}</text>" in data["text/html"]
-    assert "a notebook shows them" in data["text/plain"] == repr(stepping(end))
+    assert "displayed in a notebook" in data["text/plain"] == repr(stepping(end))
     assert "<script" not in data["text/html"]
 
 
@@ -98,17 +98,17 @@ def test_without_anywidget_there_is_the_still_picture(end, monkeypatch):
     assert isinstance(shown, Walk)
     assert not hasattr(shown, "_repr_mimebundle_")
     assert "A walk" in shown._repr_html_()
-    assert repr(shown) == "<5 steps back through 6 boxes; a notebook shows them>"
+    assert repr(shown) == "<5 steps back through 6 boxes; displayed in a notebook>"
 
 
 @pytest.mark.parametrize(("asks", "kind"), [(True, "Stepping"), (False, "Walk"), (None, "Stepping")])
-def test_where_nobody_looks_there_is_the_still_picture(end, monkeypatch, asks, kind):
+def test_where_not_interactive_there_is_the_still_picture(end, monkeypatch, asks, kind):
     kernel = SimpleNamespace() if asks is None else SimpleNamespace(_allow_stdin=asks)
     shell = SimpleNamespace(kernel=kernel)
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-        nobody = backlight.lessons.stepping._nobody_looks()
-    monkeypatch.setattr(backlight.lessons.stepping, "_nobody_looks", lambda: nobody)
+        nobody = backlight.lessons.stepping._not_interactive()
+    monkeypatch.setattr(backlight.lessons.stepping, "_not_interactive", lambda: nobody)
     assert type(stepping(end)).__name__ == kind
 
 

@@ -72,7 +72,7 @@ def test_findings_stand_first_each_with_its_numbers_and_figures() -> None:
 def test_a_healthy_network_has_no_findings_and_has_its_figures() -> None:
     page = report(well(), title="mine")
     assert "No findings" in page
-    assert '<p class="summary well">' in page
+    assert '<p class="summary healthy">' in page
     assert 'id="figure-loss"' in page
 
 

@@ -1,11 +1,13 @@
 """Which steps are recorded and kept depends on their numbers alone, and never grows beyond its bounds."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
+from backlight.core import BoolArray
 from backlight.watch.kinds import kind_of
 from backlight.watch.records import DEAD_WINDOW, EvaluationPoint, SplitFacts
 from backlight.watch.schedule import (
@@ -73,11 +75,16 @@ def test_losses_that_were_not_reported_are_left_out() -> None:
     assert [point.step for point in series.points()] == [0, 3, 4]
 
 
+def _added(units: DeadUnits, alive: Mapping[str, BoolArray]) -> dict[str, tuple[float, int]]:
+    layers = tuple((name, len(one)) for name, one in alive.items())
+    return units.add(layers, np.concatenate(list(alive.values())))()
+
+
 def test_a_unit_is_dead_after_ten_batches_without_it() -> None:
     units = DeadUnits()
 
     def add(*alive: bool) -> tuple[float, int]:
-        return units.add({"a": np.array(alive)})()["a"]
+        return _added(units, {"a": np.array(alive)})["a"]
 
     assert add(True, False, True) == (pytest.approx(1 / 3), 1)
     for _ in range(DEAD_WINDOW - 1):
@@ -96,13 +103,13 @@ def test_dead_units_of_several_layers_go_on_from_their_state(rng: np.random.Gene
     straight, alone = DeadUnits(), {name: DeadUnits() for name in "abc"}
     stopped = DeadUnits()
     for at, alive in enumerate(batch for batch in batches if batch):
-        expected = {name: alone[name].add({name: one})()[name] for name, one in alive.items()}
-        assert straight.add(alive)() == expected
+        expected = {name: _added(alone[name], {name: one})[name] for name, one in alive.items()}
+        assert _added(straight, alive) == expected
         if at % 7 == 0:
             again = DeadUnits()
             again.load_state_dict(stopped.state_dict())
             stopped = again
-        assert stopped.add(alive)() == expected
+        assert _added(stopped, alive) == expected
 
 
 def test_a_map_shows_the_first_rows_and_units() -> None:

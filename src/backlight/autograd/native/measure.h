@@ -6,15 +6,30 @@
 
 #include "vectors.h"
 
-#include <stdlib.h>
-
 #define BINS 48
 #define BINS_ROOM 64 /* a power of two, so that a byte with its two highest bits cut off is a place in it */
 #define STRETCH 4096 /* sums of this many are taken in float32, and added up in float64 */
 #define FAINT 1e-8f  /* what Adam's usual epsilon damps */
-#define TABLES 8     /* neighbours are often in one bin, and would wait for each other in one table */
+#define FOLD 65536   /* pairs of so many are counted in 16 bits before they are added up */
+#define ROWS 64      /* so many of a unit's numbers are summed in float32 */
+
+typedef uint8_t bytes __attribute__((vector_size(LANES)));
 
 enum { NEITHER, ONE_SIDED, BOUNDED };
+
+/* of a number and none, the second argument */
+#if defined(__AVX512F__)
+#include <immintrin.h>
+INLINE vec lesser(vec a, vec b) { return (vec)_mm512_min_ps((__m512)a, (__m512)b); }
+INLINE vec greater(vec a, vec b) { return (vec)_mm512_max_ps((__m512)a, (__m512)b); }
+#elif defined(__AVX__)
+#include <immintrin.h>
+INLINE vec lesser(vec a, vec b) { return (vec)_mm256_min_ps((__m256)a, (__m256)b); }
+INLINE vec greater(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
+#else
+INLINE vec lesser(vec a, vec b) { return choose(a < b, a, b); }
+INLINE vec greater(vec a, vec b) { return choose(a > b, a, b); }
+#endif
 
 /* What is wanted of an array: the same in every step. */
 typedef struct {
@@ -49,33 +64,33 @@ INLINE vec lanes_at(const task *t, int64_t i) {
 typedef struct {
     double sum, squares; /* of x - shift */
     float shift;
-    int strange;
 } pass;
 
-/* Everything but the histogram. Only of what is finite is x - x = 0. */
-static pass read_through(const task *t) {
+/* Everything but the histogram. Of numbers that are not finite, the sums are not finite either. */
+INLINE pass read_as(const task *t, int differs) {
     result *to = t->to;
     int64_t i = 0, n = t->is->size;
     pass found = {.shift = at(t, 0)};
-    vec least = all(found.shift), most = least;
-    ivec strange = {0}, faint = {0};
+    const float *from = t->x, *less = t->less;
+    vec shift = all(found.shift), least = shift, most = shift;
+    ivec faint = {0};
     while (i + LANES <= n) {
         vec total = {0}, squares = {0};
         for (int64_t end = i + STRETCH < n ? i + STRETCH : n; i + LANES <= end; i += LANES) {
-            vec x = lanes_at(t, i), apart = x - found.shift;
+            vec x = load(from + i);
+            if (differs) x -= load(less + i);
+            vec apart = x - shift;
             total += apart;
             squares += apart * apart;
-            strange |= (x - x) != (vec){0};
-            faint -= (x < all(FAINT)) & (x > all(-FAINT)) & (x != (vec){0}); /* yes is -1 */
-            least = choose(x < least, x, least);
-            most = larger(x, most);
+            least = lesser(least, x);
+            most = greater(most, x);
+            if (!differs) faint -= (x < all(FAINT)) & (x > all(-FAINT)) & (x != (vec){0}); /* yes is -1 */
         }
         found.sum += sum(total);
         found.squares += sum(squares);
     }
     to->least = to->most = found.shift;
     for (int lane = 0; lane < LANES; lane++) {
-        found.strange |= strange[lane] != 0;
         to->faint += faint[lane];
         to->least = least[lane] < to->least ? least[lane] : to->least;
         to->most = most[lane] > to->most ? most[lane] : to->most;
@@ -84,11 +99,18 @@ static pass read_through(const task *t) {
         float x = at(t, i), apart = x - found.shift;
         found.sum += apart;
         found.squares += apart * apart;
-        found.strange |= x - x != 0;
-        to->faint += x < FAINT && x > -FAINT && x != 0;
+        to->faint += !differs && x < FAINT && x > -FAINT && x != 0;
         to->least = x < to->least ? x : to->least;
         to->most = x > to->most ? x : to->most;
     }
+    return found;
+}
+
+static pass read_through(const task *t) { return t->less ? read_as(t, 1) : read_as(t, 0); }
+
+static int64_t count_nonfinite(const task *t) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < t->is->size; i++) found += at(t, i) - at(t, i) != 0; /* only of what is finite is x - x = 0 */
     return found;
 }
 
@@ -125,131 +147,158 @@ static void set_range(const task *t) {
     to->low = -to->high;
 }
 
-/* A bin is a byte: a stretch of numbers becomes bytes, and these are counted eight at a time. */
-static void set_bins(const task *t, int32_t *bins) {
-    int32_t tables[TABLES][BINS_ROOM];
-    uint8_t places[STRETCH];
-    memset(tables, 0, sizeof tables);
+/* The bins of up to STRETCH numbers, a byte each. */
+static void find_bins(const task *t, int64_t begin, int64_t n, uint8_t *places) {
     float scale = (float)(BINS / (t->to->high - t->to->low)), shift = -(float)(t->to->low * scale);
-    int64_t most = t->is->size < INT32_MAX ? t->is->size : INT32_MAX;
-    for (int64_t begin = 0; begin < most; begin += STRETCH) {
-        int64_t n = most - begin < STRETCH ? most - begin : STRETCH, i = 0;
-        const float *x = t->x + begin, *less = t->less ? t->less + begin : NULL;
-        for (int64_t j = 0; j < n; j++) {
-            float place = (less ? x[j] - less[j] : x[j]) * scale + shift;
-            place = place < 0 ? 0 : place > BINS - 1 ? BINS - 1 : place;
-            places[j] = (uint8_t)(int32_t)place;
-        }
-        for (; i + 8 <= n; i += 8) {
-            uint64_t eight;
-            memcpy(&eight, places + i, 8);
-            for (int lane = 0; lane < 8; lane++) tables[lane % TABLES][eight >> 8 * lane & (BINS_ROOM - 1)]++;
-        }
-        for (; i < n; i++) tables[0][places[i]]++;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        vec place = greater(lanes_at(t, begin + i) * scale + shift, (vec){0});
+        bytes some = __builtin_convertvector(__builtin_convertvector(lesser(place, all(BINS - 1)), ivec), bytes);
+        memcpy(places + i, &some, LANES);
     }
-    for (int table = 0; table < TABLES; table++)
-        for (int b = 0; b < BINS; b++) bins[b] += tables[table][b];
+    for (; i < n; i++) {
+        float place = at(t, begin + i) * scale + shift;
+        places[i] = (uint8_t)(place < 0 ? 0 : place > BINS - 1 ? BINS - 1 : place);
+    }
 }
 
-/* x is (outer, units, inner). Each function below takes one row of units after the other. */
-INLINE int lives(const request *r, float x) {
-    return r->side == ONE_SIDED ? x > 0 : fabsf(x - r->centre) <= r->reach;
+/* Two neighbours are counted at once, as one of the pairs that there can be. */
+static void set_bins(const task *t, int32_t *bins) {
+    uint8_t places[STRETCH];
+    uint16_t pairs[BINS][BINS_ROOM], both[STRETCH / 2], second[BINS_ROOM];
+    for (int64_t end, begin = 0; begin < t->is->size; begin = end) {
+        end = begin + FOLD < t->is->size ? begin + FOLD : t->is->size;
+        memset(pairs, 0, sizeof pairs);
+        for (int64_t from = begin; from < end; from += STRETCH) {
+            int64_t n = end - from < STRETCH ? end - from : STRETCH;
+            find_bins(t, from, n, places);
+            if (n % 2) bins[places[n - 1]]++;
+            for (int64_t i = 0; i < n / 2; i++) both[i] = (uint16_t)(places[2 * i] * BINS_ROOM + places[2 * i + 1]);
+            for (int64_t i = 0; i < n / 2; i++) (*pairs)[both[i]]++;
+        }
+        memset(second, 0, sizeof second);
+        for (int first = 0; first < BINS; first++) {
+            uint16_t together = 0;
+            for (int b = 0; b < BINS_ROOM; b++) {
+                together += pairs[first][b];
+                second[b] += pairs[first][b];
+            }
+            bins[first] += together;
+        }
+        for (int b = 0; b < BINS; b++) bins[b] += second[b];
+    }
 }
 
-static void set_alive(const task *t, uint8_t *alive) {
+/* What is found of some units: x is (outer, units, inner). */
+typedef struct {
+    double squares; /* of the distances from each one's mean, added up */
+    int64_t living;
+} found_units;
+
+INLINE void add_unit(found_units *to, double sum, double squares, double n) {
+    double own = squares - sum * sum / n;
+    to->squares += own > 0 ? own : 0;
+}
+
+INLINE int lives(const request *r, int side, float x) {
+    return side == ONE_SIDED ? x > 0 : fabsf(x - r->centre) <= r->reach;
+}
+
+/* LANES units side by side, about the first numbers of each; the first `known` of them were taken before. */
+INLINE void take_units(const task *t, int side, int64_t u, int known, found_units *to, uint8_t *alive) {
     const request *r = t->is;
-    int64_t units = r->units, inner = r->inner, living = 0;
-    memset(alive, 0, (size_t)units);
-    for (int64_t row = 0; row < r->size; row += units * inner)
-        if (inner == 1) { /* units side by side */
-            int here = 0;
-            for (int64_t u = 0; u < units; u++) {
-                int yes = lives(r, at(t, row + u));
-                alive[u] |= (uint8_t)yes;
-                here += yes;
-            }
-            living += here;
-        } else
-            for (int64_t u = 0; u < units; u++) {
-                int64_t here = 0;
-                for (int64_t i = row + u * inner; i < row + (u + 1) * inner; i++) here += lives(r, at(t, i));
-                alive[u] |= here > 0;
-                living += here;
-            }
-    t->to->beyond = r->size - living;
-}
-
-/* A unit's numbers of one row, `inner` of them: their sum and squares about `shift`. */
-INLINE void add_row(const float *x, int64_t inner, float shift, double *sum_here, double *squares_here) {
-    vec some = {0}, squares = {0};
-    int64_t j = 0;
-    for (; j + LANES <= inner; j += LANES) {
-        vec apart = load(x + j) - shift;
-        some += apart;
-        squares += apart * apart;
+    const float *x = t->x + u, *end = t->x + r->size;
+    vec first = load(x), centre = all(r->centre), reach = all(r->reach);
+    double sums[LANES] = {0}, squares[LANES] = {0};
+    ivec living = {0};
+    while (x < end) {
+        vec sum_here = {0}, squares_here = {0};
+        for (int row = 0; row < ROWS && x < end; row++, x += r->units) {
+            vec one = load(x), apart = one - first;
+            sum_here += apart;
+            squares_here += apart * apart;
+            if (side == ONE_SIDED) living -= one > (vec){0}; /* yes is -1 */
+            if (side == BOUNDED) living -= (one - centre <= reach) & (one - centre >= -reach);
+        }
+        for (int lane = 0; lane < LANES; lane++) sums[lane] += sum_here[lane], squares[lane] += squares_here[lane];
     }
-    *sum_here += sum(some);
-    *squares_here += sum(squares);
-    for (; j < inner; j++) {
-        double apart = (double)x[j] - shift;
-        *sum_here += apart;
-        *squares_here += apart * apart;
+    for (int lane = known; lane < LANES; lane++) {
+        add_unit(to, sums[lane], squares[lane], (double)(r->size / r->units));
+        if (side != NEITHER) alive[u + lane] = living[lane] > 0;
+        to->living += living[lane];
     }
 }
 
-/* The root mean square over units of a unit's standard deviation over all else, in one pass about the first numbers of
-   each unit. Where a unit is one number wide, the units are summed side by side, so that the sums do not wait for each
-   other. */
-static void set_across(const task *t) {
-    int64_t units = t->is->units, inner = t->is->inner, rows = t->is->size / units;
-    const float *first = t->x, *end = t->x + t->is->size;
-    double *sums = calloc((size_t)(2 * units), sizeof *sums), total = 0;
-    if (!sums) {
-        t->to->across = NAN;
-        return;
+/* One unit, whose neighbours in x are its own. */
+INLINE void take_unit(const task *t, int side, int64_t u, found_units *to, uint8_t *alive) {
+    const request *r = t->is;
+    float first = t->x[u * r->inner];
+    double total = 0, squares = 0;
+    int64_t living = 0;
+    for (int64_t row = u * r->inner; row < r->size; row += r->units * r->inner) {
+        const float *x = t->x + row;
+        vec sum_here = {0}, squares_here = {0};
+        int64_t i = 0;
+        for (; i + LANES <= r->inner; i += LANES) {
+            vec apart = load(x + i) - first;
+            sum_here += apart;
+            squares_here += apart * apart;
+        }
+        total += sum(sum_here);
+        squares += sum(squares_here);
+        for (; i < r->inner; i++) {
+            double apart = (double)x[i] - first;
+            total += apart;
+            squares += apart * apart;
+        }
+        if (side != NEITHER)
+            for (i = 0; i < r->inner; i++) living += lives(r, side, x[i]);
     }
-    double *restrict sum_of = sums, *restrict squares_of = sums + units;
-    if (inner == 1)
-        for (const float *x = first; x < end; x += units)
-            for (int64_t u = 0; u < units; u++) {
-                double apart = (double)x[u] - first[u];
-                sum_of[u] += apart;
-                squares_of[u] += apart * apart;
-            }
-    else
-        for (const float *x = first; x < end; x += units * inner)
-            for (int64_t u = 0; u < units; u++)
-                add_row(x + u * inner, inner, first[u * inner], sum_of + u, squares_of + u);
-    for (int64_t u = 0; u < units; u++) {
-        double own = squares_of[u] - sum_of[u] * sum_of[u] / (double)rows;
-        total += own > 0 ? own : 0;
-    }
-    t->to->across = sqrt(total / (double)t->is->size);
-    free(sums);
+    add_unit(to, total, squares, (double)(r->size / r->units));
+    if (side != NEITHER) alive[u] = living > 0;
+    to->living += living;
 }
 
-/* Measures arrays, or differences where `less` is not NULL, and copies them where `copies` is not NULL. Returns how many
-   of them hold a number that is not finite. `results` and `bins` are 0 before. */
+INLINE found_units take_all(const task *t, int side, uint8_t *alive) {
+    int64_t u = 0, units = t->is->units;
+    found_units found = {0};
+    if (t->is->inner == 1 && units >= LANES) {
+        for (; u + LANES <= units; u += LANES) take_units(t, side, u, 0, &found, alive);
+        if (u < units) take_units(t, side, units - LANES, (int)(u + LANES - units), &found, alive);
+    } else
+        for (; u < units; u++) take_unit(t, side, u, &found, alive);
+    return found;
+}
+
+/* The root mean square over units of a unit's standard deviation over all else, and which units are alive. */
+static void set_units(const task *t, uint8_t *alive) {
+    found_units found = t->is->side == ONE_SIDED ? take_all(t, ONE_SIDED, alive)
+                        : t->is->side == BOUNDED ? take_all(t, BOUNDED, alive)
+                                                 : take_all(t, NEITHER, alive);
+    t->to->across = sqrt(found.squares / (double)t->is->size);
+    if (t->is->side != NEITHER) t->to->beyond = t->is->size - found.living;
+}
+
+/* Measures arrays, or differences where `less` is not NULL, and copies the first `copied` of them. An
+   array that is NULL is left out. Returns how many of them hold a number that is not finite. `results` and `bins` are 0 before. */
 static int64_t measure(const request *requests, int64_t count, const float *const *x, const float *const *less,
-                       float *const *copies, result *results, int32_t *bins, uint8_t *alive) {
+                       float *const *copies, int64_t copied, result *results, int32_t *bins, uint8_t *alive) {
     int64_t strange = 0;
     for (int64_t k = 0; k < count; k++) {
         const request *r = requests + k;
         task one = {r, x[k], less ? less[k] : NULL, results + k}, *t = &one;
-        if (!r->size) continue;
-        if (copies) memcpy(copies[k], x[k], 4 * (size_t)r->size);
+        if (!x[k]) continue;
+        if (k < copied) memcpy(copies[k], x[k], 4 * (size_t)r->size);
         pass found = read_through(t);
-        if (found.strange) {
+        if (r->units) set_units(t, alive + (r->alive < 0 ? 0 : r->alive));
+        if (found.sum - found.sum != 0 && (t->to->nonfinite = count_nonfinite(t))) {
             strange++;
-            for (int64_t i = 0; i < r->size; i++) t->to->nonfinite += at(t, i) - at(t, i) != 0;
             t->to->mean = t->to->std = t->to->rms = t->to->least = t->to->most = t->to->across = NAN;
         } else {
             set_moments(t, found);
             set_range(t);
             if (r->bins >= 0) set_bins(t, bins + BINS * r->bins);
-            if (r->units) set_across(t);
         }
-        if (r->alive >= 0) set_alive(t, alive + r->alive);
     }
     return strange;
 }

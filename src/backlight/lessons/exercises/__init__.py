@@ -1,4 +1,4 @@
-"""The exercises of the course: tasks, right answers, known wrong ones, hints, and the check that tells them apart."""
+"""The exercises of the course: tasks, right answers, known mistakes, hints, and the check of an answer."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -21,7 +21,7 @@ EXERCISES: Final[dict[str, Exercise]] = {
 
 
 def given(id: str) -> Inputs:  # noqa: A002  (what everybody calls it)
-    """Give the inputs of an exercise by name, the same every time.
+    """Return the inputs of an exercise by name, the same every time.
 
     Raises:
         ConfigError: there is no such exercise.
@@ -30,13 +30,13 @@ def given(id: str) -> Inputs:  # noqa: A002  (what everybody calls it)
 
 
 def check(id: str, answer: Any) -> Verdict:  # noqa: A002  (what everybody calls it)
-    """Check an answer and note the try in the folder's progress file.
+    """Check an answer and record the attempt in the working folder's progress file.
 
     Args:
-        id: of the exercise, as in "5.2".
-        answer: a function of the exercise's inputs, tried on several; or what it gives for `given(id)`.
+        id: the exercise, such as "5.2".
+        answer: a function of the exercise's inputs, which is tested on several; or its result for `given(id)`.
 
-    Returns: what there is to say. A notebook shows it; elsewhere, print it.
+    Returns: the verdict. A notebook displays it; elsewhere, print it.
 
     Raises:
         ConfigError: there is no such exercise.
@@ -44,8 +44,8 @@ def check(id: str, answer: Any) -> Verdict:  # noqa: A002  (what everybody calls
     verdict = grade(find(EXERCISES, id), answer)
     try:
         record_try(verdict)
-    except RunError as error:  # the verdict counts for more than the note of it
-        return replace(verdict, lines=(*verdict.lines, f"This try was not noted: {error}"))
+    except RunError as error:  # a verdict that is not recorded is still shown
+        return replace(verdict, lines=(*verdict.lines, f"This attempt was not recorded: {error}"))
     return verdict
 
 

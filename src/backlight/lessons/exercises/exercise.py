@@ -1,6 +1,6 @@
-"""What an exercise is: a task, inputs, a right answer, and the wrong ones that people give.
+"""What an exercise is: a task, inputs, a right answer, and common mistakes.
 
-The task stands in the lesson's source, under the exercise's heading. The rest stands in this folder.
+The task is in the lesson's source, under the exercise's heading. The rest is in this folder.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +21,13 @@ Inputs = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
-    """A wrong answer that is common enough to have a name.
+    """A common wrong answer.
 
     Attributes:
-        name: a few words, as in "forgot to zero the gradient".
-        message: what happened and what to think about: a sentence or two, and not the solution.
-        answer: computes what comes out then; takes what the right answer takes.
-        changed: instead of an answer, arguments with which the exercise's own solution gives what comes out.
+        name: a few words, such as "forgot to zero the gradient".
+        message: what went wrong and what to think about, in a sentence or two, without the solution.
+        answer: a function with this mistake; it takes what the right answer takes.
+        changed: instead of `answer`, arguments with which the exercise's own solution makes this mistake.
     """
 
     name: str
@@ -41,15 +41,15 @@ def wrong(name: str, answer: Callable[..., Any] | None = None, /, *, says: str, 
 
     Args:
         name: a few words.
-        answer: what a learner would write.
-        says: the message.
-        **changed: handed to the exercise's solution, or its `helper`, besides the inputs or in place of them.
+        answer: a function with this mistake.
+        says: the message to the learner.
+        **changed: passed to the exercise's solution, or its `helper`, in addition to the inputs or in place of them.
     """
     return Mistake(name=name, message=says, answer=answer, changed=changed)
 
 
 def call(answer: Callable[..., Any], inputs: Inputs) -> Any:
-    """Return what a function gives for its inputs, whatever it calls them: the plain way to use an answer."""
+    """Return the result of a function for its inputs, by name or, if it has other argument names, by position."""
     try:
         signature(answer).bind(**inputs)
     except (TypeError, ValueError):
@@ -62,21 +62,21 @@ class Exercise:
     """One exercise of the course.
 
     Attributes:
-        cases: makes the inputs, from a generator that is seeded by the id; the first is what `given` gives.
-        solution: the right answer, a function of a case's inputs. Its name is what a learner's file calls the answer;
-            no two exercises share one.
-        mistakes: the wrong ones that are known; at least three, the more special before the more general.
-        hints: from a nudge to nearly all of it.
+        cases: makes the inputs, from a generator that is seeded by the id; `given` returns the first.
+        solution: the right answer, a function of a case's inputs. A learner's file defines its answer under the same
+            name, which is unique among all exercises.
+        mistakes: the known mistakes; at least three, the more specific before the more general.
+        hints: from a first hint to nearly the whole solution.
         look: which figure or `explain` shows why, in a sentence.
-        helper: what the changed arguments of mistakes are handed to; the solution if it is left out.
-        parts: names of what a tuple holds, in its order; none for one array or number, or for a dictionary.
-        use: what is done with an answer for a case. What it gives is compared: a number, an array, a tuple of them, or
-            a dictionary of them by name, in the order in which they should be looked at.
-        in_parts: whether a dictionary may be handed in before it is whole: what is there is graded, and what is not is
-            said to be still to come.
-        rtol: how far from right a number may be, as a share of it.
-        atol: and beside that.
-        id: "5.2" is the second of lesson 5. It comes from the place in the lesson's list.
+        helper: the function that the changed arguments of mistakes are passed to; by default the solution.
+        parts: names of the elements of a tuple, in order; empty for one array or number, or for a dictionary.
+        use: how an answer is applied to a case. Its result is compared: a number, an array, a tuple of them, or a
+            dictionary of them by name, in the order in which they should be compared.
+        in_parts: whether a dictionary may be incomplete: the parts that are there are graded, and the missing ones are
+            reported as still to come.
+        rtol: relative tolerance of a number.
+        atol: absolute tolerance, added to the relative one.
+        id: "5.2" is the second exercise of lesson 5. It follows from the position in the lesson's list.
     """
 
     cases: Callable[[np.random.Generator], Sequence[Inputs]]
@@ -104,17 +104,17 @@ class Exercise:
 
     @property
     def title(self) -> str:
-        """A few words: the exercise's heading in the lesson."""
+        """The exercise's heading in the lesson."""
         return passage(_source(self.lesson), self.id)[0]
 
     @property
     def task(self) -> str:
-        """What to do, in Markdown: what the lesson says under the heading. It names the arguments, with shapes."""
+        """The task, in Markdown: the lesson's text under the heading. It names the arguments, with shapes."""
         return passage(_source(self.lesson), self.id)[1]
 
     @property
     def answer(self) -> str:
-        """What a learner's file calls its answer."""
+        """The name under which a learner's file defines the answer."""
         return self.solution.__name__
 
     @property
@@ -123,7 +123,7 @@ class Exercise:
         return int(self.id.partition(".")[0])
 
     def inputs(self) -> Sequence[Inputs]:
-        """Return the cases, made anew: an answer may change what it is given."""
+        """Return the cases, newly made, since an answer may change its inputs."""
         return self.cases(np.random.default_rng([int(part) for part in self.id.split(".")]))
 
 
@@ -141,5 +141,6 @@ def find(exercises: Mapping[str, Exercise], id: str) -> Exercise:  # noqa: A002 
         ConfigError: there is none.
     """
     if id not in exercises:
-        raise ConfigError(f"an exercise is one of {', '.join(exercises)}; got {id!r}. See: backlight exercise list")
+        known = ", ".join(exercises)
+        raise ConfigError(f"an exercise must be one of {known}; got {id!r}. See: backlight exercise list")
     return exercises[id]

@@ -1,4 +1,4 @@
-"""Check an answer: right or not and, if not, where it first goes wrong and which mistake that looks like."""
+"""Check an answer: whether it is right and, if not, where it first goes wrong and which mistake explains it."""
 
 import traceback
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
     """Check an answer.
 
     Args:
-        exercise: what was asked.
-        answer: a function of the exercise's inputs, tried on all cases; or what it gives for the first case.
+        exercise: the exercise.
+        answer: a function of the exercise's inputs, which is tested on all cases; or its result for the first case.
     """
     cases = exercise.inputs() if callable(answer) else exercise.inputs()[:1]
     reference = [
@@ -35,13 +35,13 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
         return Verdict(id=exercise.id, state="unfinished", lines=_advice(exercise)[1:])
     except InvalidAnswer as error:
         return Verdict(id=exercise.id, state="invalid", lines=(_capital(str(error)), *_advice(exercise)))
-    except Exception as error:  # noqa: BLE001  (whatever a learner's code raises is reported)
+    except Exception as error:  # noqa: BLE001  (any error of a learner's code is reported)
         return Verdict(id=exercise.id, state="error", lines=(describe_error(error), *_advice(exercise)))
     return _compared(exercise, ours, reference)
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error in the learner's code as one line, with the line where it happened."""
+    """Return an error in the learner's code as one line, with the number of the line where it was raised."""
     kind = type(error).__name__
     said = " ".join(str(error).split())
     frames = [
@@ -64,9 +64,9 @@ def _outcome(exercise: Exercise, answer: Any, case: Inputs) -> Any:
         raise Unfinished
     if not callable(answer):
         if exercise.use is not call:
-            raise InvalidAnswer(f"hand in the function {exercise.answer} itself, not what it gives.")
+            raise InvalidAnswer(f"pass the function {exercise.answer} itself, not its result.")
         return answer
-    with np.errstate(all="ignore"):  # an overflow shows in what comes out
+    with np.errstate(all="ignore"):  # an overflow shows in the result
         return exercise.use(answer, case)
 
 
@@ -82,9 +82,9 @@ def _compared(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Par
         return _partial(exercise, ours, reference[0])
     count = f"{len(ours)} inputs" if len(ours) > 1 else "the input"
     if exact:
-        result = "Every number is the very same" if exercise.use is call else "All that was asked for holds"
+        result = "All numbers are identical" if exercise.use is call else "All conditions are met"
         return Verdict(id=exercise.id, state="exact", lines=(f"{result}, for {count}.",))
-    lines = (f"The largest difference, for {count}, is {largest:.1e}: rounding.",)
+    lines = (f"The largest difference, for {count}, is {largest:.1e}, which is rounding error.",)
     return Verdict(id=exercise.id, state="close", lines=lines)
 
 
@@ -92,8 +92,8 @@ def _partial(exercise: Exercise, ours: Sequence[Parts], reference: Parts) -> Ver
     there = [name for name in reference if all(name in mine for mine in ours)]
     coming = [name for name in reference if name not in there]
     count = "1 of {} is" if len(coming) == 1 else f"{len(coming)} of {{}} are"
-    missing = f"Not there yet: {', '.join(coming[:3])}{', ...' if len(coming) > 3 else ''}"
-    lines = (f"Right so far: {', '.join(there)}.", f"{missing}; {count.format(len(reference))} still to come.")
+    missing = f"Still missing: {', '.join(coming[:3])}{', ...' if len(coming) > 3 else ''}"
+    lines = (f"Right so far: {', '.join(there)}.", f"{missing}; {count.format(len(reference))} missing.")
     return Verdict(id=exercise.id, state="partial", lines=(*lines, _advice(exercise)[1]))
 
 
@@ -107,9 +107,9 @@ def _wrong(
     lines.append(_difference(mismatch))
     inputs = _inputs(exercise.inputs()[at])
     if inputs:
-        lines.append(f"That is for {inputs}.")
+        lines.append(f"The inputs are {inputs}.")
     if name:
-        lines.append(f"It looks like this: {name}. {message}".strip())
+        lines.append(f"Likely mistake: {name}. {message}".strip())
     state = "shape" if mismatch.comparison is None else "wrong"
     return Verdict(id=exercise.id, state=state, mistake=name or None, lines=(*lines, *_advice(exercise)))  # type: ignore[arg-type]
 
@@ -128,15 +128,15 @@ def _difference(mismatch: Mismatch) -> str:
         ours, right = ("yes" if value else "no" for value in (mismatch.ours, mismatch.reference))
         return f"{_capital(what)}: {ours}; it should be {right}."
     if mismatch.ours.ndim == 0:
-        return f"{what} is wrong: {found.ours:.6g}, should be {found.reference:.6g}."
+        return f"{what} is wrong: it is {found.ours:.6g} and should be {found.reference:.6g}."
     return (
-        f"{what} is wrong: largest difference {found.difference:.2g}{where}, "
-        f"which is {found.ours:.6g} and should be {found.reference:.6g}."
+        f"{what} is wrong: the largest difference is {found.difference:.2g}{where}, "
+        f"where it is {found.ours:.6g} and should be {found.reference:.6g}."
     )
 
 
 def _inputs(case: Inputs) -> str:
-    """Return a case's inputs as text; those that are not a number or a few are left out."""
+    """Return the numbers and strings among a case's inputs as text."""
     shown = {name: value for name, value in case.items() if isinstance(value, int | float | str)}
     return ", ".join(f"{name} = {value!r}" for name, value in shown.items())
 

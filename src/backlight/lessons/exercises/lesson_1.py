@@ -1,4 +1,4 @@
-"""Lesson 1: derivatives by formula and by difference, the walk back, gradient descent, softmax with Value."""
+"""Lesson 1: derivatives by formula and by finite differences, the backward pass, gradient descent, softmax."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -42,22 +42,24 @@ FORMULA = Exercise(
     parts=_PARTS,
     mistakes=(
         wrong("one path of two", lambda a, b, c: (2 * a * b, a**2, a / c**2),
-              says="The letter stands in two terms of f, and each gives a share. The shares add up."),
+              says="The variable occurs in two terms of f, and each contributes to the derivative. The contributions "
+                   "add up."),
         wrong("the other path of two", lambda a, b, c: (-1 / c, 3 * math.cos(3 * b), a / c**2),
-              says="The letter stands in two terms of f, and each gives a share. The shares add up."),
+              says="The variable occurs in two terms of f, and each contributes to the derivative. The contributions "
+                   "add up."),
         wrong("forgot the inner derivative", lambda a, b, c: (2 * a * b - 1 / c, a**2 + math.cos(3 * b), a / c**2),
-              says="sin has 3 b inside, not b: by the chain rule its slope is multiplied by the slope of what is "
-                   "inside."),
+              says="The argument of sin is 3 b, not b: by the chain rule, multiply by the derivative of the argument."),
         wrong("wrong sign of the quotient", lambda a, b, c: (2 * a * b + 1 / c, a**2 + 3 * math.cos(3 * b), -a / c**2),
-              says="Two things turn a sign here: the minus before a / c, and that 1 / c falls when c grows."),
+              says="Two things change the sign here: the minus before a / c, and the fact that 1 / c falls when c "
+                   "grows."),
         wrong("wrong sign of the cosine", lambda a, b, c: (2 * a * b - 1 / c, a**2 - 3 * math.cos(3 * b), a / c**2),
-              says="The derivative of the sine is the cosine; it is the cosine's that has a minus."),
+              says="The derivative of the sine is the cosine. Only the derivative of the cosine has a minus."),
         wrong("the power was not lowered", lambda a, b, c: (2 * a**2 * b - 1 / c, a**2 + 3 * math.cos(3 * b), a / c),
-              says="A power comes down as a factor and leaves a power one lower: a³ gives 3 a²."),
+              says="The exponent becomes a factor, and the power is lowered by one: a³ gives 3 a²."),
     ),
     hints=(
-        "Take one letter at a time and treat the two others as plain numbers.",
-        "The letter a stands in a² b and in a / c. Differentiate each term by a, and add.",
+        "Take one variable at a time and treat the other two as constants.",
+        "The variable a occurs in a² b and in a / c. Differentiate each term with respect to a, and add.",
         "For b: the term sin(3 b) gives cos(3 b) times the derivative of 3 b.",
         "For c: -a / c is -a c⁻¹. Bring the power down: -a · (-1) · c⁻².",
     ),
@@ -69,7 +71,7 @@ def _slopes(
     f: Function, a: float, b: float, c: float, h: float, *, up: float = 1.0, down: float = 0.0,
     times: Callable[[float], float] = lambda h: 1.0, put_back: bool = True,
 ) -> tuple[float, ...]:  # fmt: skip
-    """Return the slope by each letter, between `up` steps of h above and `down` steps below."""
+    """Return the slope by each variable, between `up` steps of h above and `down` steps below."""
     found = []
     for letter in range(3):
         moved = [one == letter or (one < letter and not put_back) for one in range(3)]
@@ -88,7 +90,7 @@ def symmetric_difference(
     return _slopes(f, a, b, c, h, down=down, **changed)
 
 
-_PUT_BACK = "One letter moves at a time: before the next is moved, the last must be where it was."
+_PUT_BACK = "Change one variable at a time: restore the last one before you change the next."
 
 FORWARD = Exercise(
     cases=_steps,
@@ -97,21 +99,23 @@ FORWARD = Exercise(
     parts=_PARTS,
     mistakes=(
         wrong("not divided by h", times=lambda h: h,
-              says="A slope is rise over run: the rise alone shrinks with h."),
+              says="A slope is the rise divided by the run. The rise alone shrinks with h."),
         wrong("backward difference", up=0, down=1,
-              says="That moves the letter down by h. It is as good, but this exercise asks for the step up."),
+              says="You moved the variable down by h. That is as accurate, but this exercise asks for a step up."),
         wrong("symmetric difference", down=1,
-              says="That looks to both sides, which is exercise 1.3. Here f is compared with f where it stands."),
-        wrong("wrong way round", times=lambda h: -1, says="It is f after the move less f before it."),
-        wrong("did not put the last one back", put_back=False, says=_PUT_BACK),
+              says="You used both neighbours, which is exercise 1.3. Here, compare f after the step with f at the "
+                   "point itself."),
+        wrong("wrong way round", times=lambda h: -1, says="Subtract f before the step from f after it, not the other "
+                                                          "way round."),
+        wrong("the last variable was not restored", put_back=False, says=_PUT_BACK),
     ),
     hints=(
         "First for a alone: how much does f change from (a, b, c) to (a + h, b, c)?",
-        "Divide that change by h. Then do the same with b moved, and a where it was; then with c moved.",
+        "Divide that change by h. Then do the same for b, with a at its old value; then for c.",
         "df/da is (f(a + h, b, c) - f(a, b, c)) / h.",
     ),
-    look="the picture of the secant in the lesson: the forward difference is the slope from the point to its right "
-    "neighbour.",
+    look="the figure of the secants in the lesson: the forward difference is the slope from the point to its right "
+         "neighbour.",
     rtol=1e-7,
 )  # fmt: skip
 
@@ -120,29 +124,31 @@ SYMMETRIC = Exercise(
     solution=symmetric_difference,
     parts=_PARTS,
     mistakes=(
-        wrong("divided by h", times=lambda h: 2, says="From h below to h above is a run of 2 h, not of h."),
+        wrong("divided by h", times=lambda h: 2, says="From h below to h above, the run is 2 h, not h."),
         wrong("not divided", times=lambda h: 2 * h,
-              says="A slope is rise over run: divide by how far the two points are apart."),
+              says="A slope is the rise divided by the run: divide by the distance between the two points."),
         wrong("divided by h, times 2", times=lambda h: 4,
-              says="Divide by 2 h: in code that is / (2 * h), since / 2 * h divides by 2 and multiplies by h."),
+              says="Divide by 2 h: in code that is / (2 * h). Python reads / 2 * h as division by 2, then "
+                   "multiplication by h."),
         wrong("/ 2 * h", times=lambda h: h * h,
-              says="Code reads / 2 * h from left to right: divided by 2, then multiplied by h. Use brackets: / (2 * "
-                   "h)."),
+              says="Python evaluates / 2 * h from left to right: it divides by 2, then multiplies by h. Use "
+                   "parentheses: / (2 * h)."),
         wrong("forward difference", down=0,
-              says="That looks up only, which is exercise 1.2. Here f stands on either side of the point."),
-        wrong("wrong way round", times=lambda h: -1, says="It is f above less f below."),
-        wrong("did not put the last one back", put_back=False, says=_PUT_BACK),
+              says="You stepped up only, which is exercise 1.2. Here, evaluate f on both sides of the point."),
+        wrong("wrong way round", times=lambda h: -1, says="Subtract f below the point from f above it, not the other "
+                                                          "way round."),
+        wrong("the last variable was not restored", put_back=False, says=_PUT_BACK),
     ),
     hints=(
-        "Two points this time: one h above, one h below. How far apart are they?",
+        "Use two points this time: one at h above, one at h below. How far apart are they?",
         "df/da is (f(a + h, b, c) - f(a - h, b, c)) / (2 * h).",
     ),
-    look="the picture of the secant in the lesson: the symmetric one is nearly parallel to the tangent.",
+    look="the figure of the secants in the lesson: the symmetric one is nearly parallel to the tangent.",
     rtol=1e-7,
 )  # fmt: skip
 
 
-# -- 1.4: the walk back -----------------------------------------------------------------------------------------------
+# -- 1.4: the backward pass -------------------------------------------------------------------------------------------
 
 
 def _graphs(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -180,25 +186,26 @@ WALK = Exercise(
     solution=walk_back,
     mistakes=(
         wrong("= for += where paths meet", step=lambda old, local, above: local * above,
-              says="A node that is used twice hears from both: the second share must not overwrite the first."),
+              says="A node that is used twice receives two contributions: the second must not overwrite the first."),
         wrong("forgot the gradient from above", step=lambda old, local, above: old + local,
-              says="A local derivative says what the next node feels; the end feels that times the next node's "
-                   "gradient."),
+              says="The local derivative is that of the next node. Multiply it by the gradient of the next node to "
+                   "get the derivative of the output."),
         wrong("forgot the local derivative", step=lambda old, local, above: old + above,
-              says="The gradient from above is not handed on as it is: it is multiplied by the edge's local "
-                   "derivative."),
-        wrong("the end's own gradient is missing", end=0.0,
-              says="The walk begins with the end, whose derivative by itself is 1. From 0 comes nothing but 0."),
+              says="The gradient from above is not passed on unchanged: multiply it by the local derivative on the "
+                   "edge."),
+        wrong("the output's own gradient is missing", end=0.0,
+              says="The backward pass starts at the output, whose derivative with respect to itself is 1. Starting "
+                   "from 0, every gradient is 0."),
         wrong("walked forward", order=1,
-              says="A node can hand on its gradient when it has all of it: start at the end, and go backward."),
+              says="A node can pass its gradient on only when it is complete: start at the output and go backward."),
         wrong("local derivative added, not multiplied", step=lambda old, local, above: old + local + above,
-              says="The chain rule multiplies along a path. Only where paths meet is there a sum."),
+              says="The chain rule multiplies along a path. A sum is formed only where paths meet."),
     ),
     hints=(
-        "Start with a gradient of 0 for everybody, and of 1 for the end.",
-        "Go through the nodes from the last to the first. Each hands something to each of its parents.",
-        "What it hands on is local derivative x its own gradient.",
-        "The parent adds it to what it has: +=, as several may hand it something.",
+        "Start with a gradient of 0 for every node, except 1 for the output.",
+        "Go through the nodes from last to first. Each passes something on to each of its parents.",
+        "It passes on the local derivative times its own gradient.",
+        "The parent adds it to what it has, with +=, since it may receive several contributions.",
     ),
     look="backlight explain 'c = a*b; d = -2*c; o = d + c' --at a=3,b=4 --walk",
 )  # fmt: skip
@@ -236,20 +243,22 @@ DESCEND = Exercise(
     solution=descend,
     mistakes=(
         wrong("forgot to zero the gradient", forget=False,
-              says="backward() adds to the gradient that is there. Without zero_grad() every step repeats all steps "
-                   "before."),
-        wrong("went uphill", share=-1.0, says="The gradient points to where the loss grows: subtract it."),
+              says="backward() adds to the gradient that is already there. Without zero_grad(), every step includes "
+                   "the gradients of all earlier steps."),
+        wrong("went uphill", share=-1.0, says="The gradient points in the direction in which the loss grows: "
+                                              "subtract it."),
         wrong("mean for sum", lambda **case: descend(**case, share=1 / len(case["xs"])),
               says="The loss of this exercise is the sum over the pairs, not their mean."),
         wrong("zeroed the gradient before using it", after=True,
-              says="w never moves: its gradient is gone when the step is taken. Zero it before backward(), not after."),
+              says="w never changes: its gradient is 0 when the step is taken. Call zero_grad() before backward(), "
+                   "not after it."),
         wrong("one step only", steps=1,
-              says="The result is that of a single step. Is the return inside the loop, or the update outside?"),
+              says="This is the result of a single step. Is the return inside the loop, or the update outside of it?"),
     ),
     hints=(
-        "Four things happen in each step, in this order: forget the old gradient, compute the loss, backward(), move.",
-        "The gradient is in w.grad after loss.backward(); w.zero_grad() forgets it.",
-        "The move is w.data -= rate * w.grad. At the end, return w.data.",
+        "Each step does four things, in this order: reset the gradient, compute the loss, call backward(), update w.",
+        "The gradient is in w.grad after loss.backward(); w.zero_grad() resets it.",
+        "The update is w.data -= rate * w.grad. At the end, return w.data.",
     ),
     look="the table of the loss with and without zero_grad() in the lesson.",
 )  # fmt: skip
@@ -268,7 +277,7 @@ def _logits(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def _used(answer: Callable[..., Any], case: Inputs) -> dict[str, Any] | None:
-    """Return the loss that an answer gives, and the gradient of it by each logit."""
+    """Return the loss that an answer gives, and its gradient with respect to each logit."""
     logits = [Value(logit) for logit in case["logits"]]
     loss = call(answer, {"logits": logits, "target": case["target"]})
     if loss is None:
@@ -309,27 +318,27 @@ SOFTMAX = Exercise(
     solution=softmax_nll,
     use=_used,
     mistakes=(
-        wrong("the graph is cut", _broken_graph,
-              says="The loss is right, but no gradient comes back: a number was taken out of a Value with .data or "
-                   "float()."),
+        wrong("the graph is broken", _broken_graph,
+              says="The loss is right, but no gradient reaches the logits: a number was taken out of a Value with "
+                   ".data or float()."),
         wrong("log without minus", lambda logits, target: -softmax_nll(logits, target),
-              says="The log of a probability is below 0. A loss is what should become small: its negative."),
+              says="The log of a probability is negative, and a loss is to be made small: return the negative log."),
         wrong("the probability, not its log", lambda logits, target: (-softmax_nll(logits, target)).exp(),
-              says="That is the probability at the target. Its negative log is asked for."),
+              says="That is the probability at the target. Return its negative log."),
         wrong("not divided by the sum", lambda logits, target: -logits[target],
-              says="e to the logits are counts, not probabilities: they do not sum to 1 until they are divided by "
-                   "their sum."),
+              says="The exponentials of the logits are counts, not probabilities: divide them by their sum, so that "
+                   "they sum to 1."),
         wrong("divided by the sum of the logits", _divided_by_logits,
-              says="The sum below is over e to the logits, not over the logits."),
+              says="The denominator is the sum of the exponentials, not the sum of the logits."),
         wrong("mean over all, not the target's", _mean_of_all,
-              says="Only the probability of what came counts; the others are in it already, by the sum."),
+              says="Only the probability of the target counts. The other logits are already in it, through the sum."),
     ),
     hints=(
-        "Three lines: counts = e to each logit; total = their sum; loss = -log(count at the target / total).",
+        "Three lines: counts = e to the power of each logit; total = their sum; loss = -log(count at target / total).",
         "A Value has .exp() and .log(); a list of Values is summed by sum(counts).",
-        "Stay with Values to the end: no .data on the way.",
+        "Compute with Values throughout: do not use .data.",
     ),
-    look="show(explain(softmax_nll(...)).picture()): each logit's gradient is its probability, less 1 at the target.",
+    look="show(explain(softmax_nll(...)).picture()): each logit's gradient is its probability, minus 1 at the target.",
 )  # fmt: skip
 
 EXERCISES = (FORMULA, FORWARD, SYMMETRIC, WALK, DESCEND, SOFTMAX)

@@ -41,26 +41,27 @@ TRIGRAM = Exercise(
     solution=trigram_counts,
     mistakes=(
         wrong("one dot in front", before=".",
-              says="With one dot in front the first letter is never predicted: it needs two characters before it."),
+              says="With a single dot in front, the first letter is never predicted: it needs two characters before "
+                   "it."),
         wrong("the end is not counted", after="",
-              says="That a word ends is a prediction, too: a dot follows its last letter."),
-        wrong("two dots behind", after="..",
-              says="A word ends once. The second dot would be predicted after a word that is over."),
+              says="The end of a word is a prediction, too: a dot follows the last letter."),
+        wrong("two dots at the end", after="..",
+              says="A word ends once. The second dot would be predicted after the word has already ended."),
         wrong("no dots at all", before="", after="",
-              says="How words begin and how they end is not counted: put dots around each."),
+              says="The beginnings and ends of words are not counted: put dots around each word."),
         wrong("axes in another order", order=(1, 0, 2),
-              says="The first axis is the older of the two characters before."),
-        wrong("axes back to front", order=(2, 1, 0),
-              says="The last axis is the character that follows; the first is the oldest."),
+              says="The first axis is the older of the two preceding characters."),
+        wrong("axes reversed", order=(2, 1, 0),
+              says="The last axis is the character that comes next; the first is the oldest one."),
         wrong("= for +=", lambda words, stoi: (trigram_counts(words, stoi) > 0).astype(np.int64),
-              says="Every trigram counts once, however often it came: each time one must be added."),
+              says="Every trigram counts once, however often it occurs: add one at each occurrence."),
     ),
     hints=(
         "Start from an array of zeros with three axes of length len(stoi).",
-        'For each word, go along list(".." + word + ".") in threes: zip(s, s[1:], s[2:]).',
+        'For each word, take s = list(".." + word + ".") and go through its triples: zip(s, s[1:], s[2:]).',
         "counts[stoi[a], stoi[b], stoi[c]] += 1",
     ),
-    look="the picture of the bigram counts: row 0 is how words begin, column 0 how they end. Is yours empty there?",
+    look="the figure of the bigram counts: row 0 shows how words begin, column 0 how they end. Are yours empty?",
 )  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def _lists(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def _facts(answer: Callable[..., Any], case: Inputs) -> Any:
-    """Return what is true of a split, whichever way it was shuffled."""
+    """Return properties of a split that do not depend on how it was shuffled."""
     kept = list(case["words"])
     parts = call(answer, case)
     if parts is None or any(part is None for part in parts):
@@ -105,7 +106,7 @@ def split(
 
 
 def _drawn(words: list[str], seed: int) -> tuple[list[str], list[str], list[str]]:
-    """Return three samples of the right sizes, each drawn from all words."""
+    """Return three samples of the right sizes, each drawn independently from all words."""
     rng = np.random.default_rng(seed)
     first, second = int(0.8 * len(words)), int(0.9 * len(words))
     sizes = (first, second - first, len(words) - second)
@@ -119,21 +120,22 @@ SPLIT = Exercise(
     use=_facts,
     mistakes=(
         wrong("not shuffled", shuffled=False,
-              says="The list may be sorted. Then test holds words unlike those in train, and its loss says nothing."),
+              says="The list may be sorted. Then the words of test differ from those of train, and its loss is "
+                   "meaningless."),
         wrong("parts overlap", _drawn,
-              says="A word that is in train and in test was learnt by heart: shuffle once, then cut."),
-        wrong("dev begins at the start", from_start=True,
-              says="Dev is what lies between the two cuts, words[n1:n2]. It has no word of train."),
+              says="A word in both train and test has already been seen in training: shuffle once, then cut."),
+        wrong("dev includes train", from_start=True,
+              says="Dev lies between the two cuts, words[n1:n2], and has no word in common with train."),
         wrong("80 / 20 / 0", cuts=(0.8, 1.0),
-              says="Nothing is left for test. Dev is what settings are chosen by, so it cannot judge them."),
-        wrong("train holds 90 %", cuts=(0.9, 0.95), says="The two cuts are at 80 % and at 90 % of the words."),
+              says="Nothing is left for test. Settings are chosen on dev, so dev cannot measure how good they are."),
+        wrong("train holds 90 %", cuts=(0.9, 0.95), says="The cuts are at 80 % and 90 % of the words."),
     ),
     hints=(
         "random.Random(seed).shuffle(words) shuffles a list in place, the same way for the same seed. Copy it first.",
         "n1 = int(0.8 * len(words)) and n2 = int(0.9 * len(words)).",
         "Train is words[:n1], dev is words[n1:n2], test is words[n2:].",
     ),
-    look="the sizes of your three lists, and the first words of each: do they come from all of the alphabet?",
+    look="the sizes of your three lists, and the first words of each: do they come from all over the alphabet?",
 )  # fmt: skip
 
 
@@ -171,31 +173,34 @@ SMOOTHING = Exercise(
     solution=tune_smoothing,
     parts=("the losses", "the best k"),
     mistakes=(
-        wrong("judged on train", weights=lambda train, dev: train,
-              says="On train less smoothing is always better: it was counted there. What was never seen is in dev."),
-        wrong("divided by columns' sums", below=lambda smoothed, train: smoothed.sum(0, keepdims=True),
-              says="A row is what may follow its character, so the row must sum to 1: sum over axis 1."),
+        wrong("evaluated on train", weights=lambda train, dev: train,
+              says="You evaluated on train, where less smoothing is always better, since the counts come from there. "
+                   "Unseen pairs occur only in dev."),
+        wrong("divided by column sums", below=lambda smoothed, train: smoothed.sum(0, keepdims=True),
+              says="A row is the distribution of the next character, so it must sum to 1: sum over axis 1."),
         wrong("forgot keepdims", below=lambda smoothed, train: smoothed.sum(1),
-              says="A sum of shape (V,) is laid along the columns: each column is divided, not each row. Keep (V, 1)."),
-        wrong("k is not in the sum below", below=lambda smoothed, train: np.maximum(train.sum(1, keepdims=True), 1),
-              says="k is added above but not below: the rows sum to more than 1. Add first, then take the sum."),
+              says="A sum of shape (V,) broadcasts along the rows, so it divides the columns. Keep the shape (V, 1)."),
+        wrong("k is not in the denominator", below=lambda smoothed, train: np.maximum(train.sum(1, keepdims=True), 1),
+              says="k is added to the counts but not to their sum, so the rows sum to more than 1. Add k first, then "
+                   "sum."),
         wrong("sum for mean", mean=False,
-              says="That is the loss of all pairs together: divide by how many there are, dev.sum()."),
-        wrong("the place of the best k", best=lambda losses, ks: float(np.argmin(losses)),
-              says="np.argmin gives the place of the lowest loss. The k that stands there is ks[place]."),
-        wrong("not weighed by dev", weights=lambda train, dev: np.ones_like(dev),
-              says="Each pair costs as often as it was counted in dev: a pair that came 5 times costs 5 times -log p."),
+              says="That is the total loss over all pairs: divide by their number, dev.sum()."),
+        wrong("the index of the best k", best=lambda losses, ks: float(np.argmin(losses)),
+              says="np.argmin returns the index of the lowest loss. The best k is ks[index]."),
+        wrong("not weighted by dev", weights=lambda train, dev: np.ones_like(dev),
+              says="Weight each pair by its count in dev: a pair that occurred 5 times costs 5 times -log p."),
         wrong("the highest loss", best=lambda losses, ks: ks[int(np.argmax(losses))],
               says="The best k is the one with the lowest loss."),
         wrong("log without minus", sign=1.0,
-              says="Logs of probabilities are below 0. The loss is their negative, and small is good."),
+              says="Logs of probabilities are negative. The loss is the negative of their mean, and smaller is "
+                   "better."),
     ),
     hints=(
         "For one k: probs = train + k; divide by probs.sum(1, keepdims=True).",
-        "A pair that was counted 5 times in dev costs 5 times -log p: multiply dev by the logs, and sum.",
-        "loss = -(dev * np.log(probs)).sum() / dev.sum(); the best k stands where np.argmin(losses) points.",
+        "A pair with count 5 in dev costs 5 times -log p: multiply dev by the logs, and sum.",
+        "loss = -(dev * np.log(probs)).sum() / dev.sum(); the best k is ks[np.argmin(losses)].",
     ),
-    look="the picture of the loss over k: train only rises with k; dev falls first.",
+    look="the figure of the loss over k: train only rises with k; dev falls first.",
 )  # fmt: skip
 
 
@@ -221,22 +226,22 @@ INDEXING = Exercise(
     parts=("the logits", "W's gradient"),
     mistakes=(
         wrong("= for += where an index repeats", lambda W, ids, dlogits: (W[ids], last_only(W, ids, dlogits)),
-              says="dW[ids] += dlogits writes each row once: of an id that stands there twice only the last is kept. A "
-                   "row that was used twice gets two gradients, and they add."),
+              says="dW[ids] += dlogits writes each row only once: if an id occurs twice, only its last gradient is "
+                   "kept. The gradients of a row that was used twice must add up."),
         wrong("columns for rows", lambda W, ids, dlogits: (W[:, ids], layer_by_index(W, ids, dlogits)[1]),
-              says="W[:, ids] picks columns. A one-hot vector on the left of W picks a row."),
+              says="W[:, ids] selects columns. A one-hot vector times W selects a row."),
         wrong("transposed product", lambda W, ids, dlogits: (W.T[ids], layer_by_index(W, ids, dlogits)[1].T),
-              says="W is used the wrong way round: one_hot @ W picks rows of W, not of W.T."),
-        wrong("the gradient is not put in its rows", lambda W, ids, dlogits: (W[ids], dlogits),
-              says="dlogits has a row for each example, W a row for each character: each row of dlogits is added to "
+              says="W is transposed: one_hot @ W selects rows of W, not of W.T."),
+        wrong("the gradient is not added into its rows", lambda W, ids, dlogits: (W[ids], dlogits),
+              says="dlogits has a row for each example, and W a row for each character: add each row of dlogits to "
                    "the row of W that its example used."),
     ),
     hints=(
-        "One-hot times W picks a row. NumPy picks rows by W[ids].",
-        "Backward: the row that was picked gets the gradient of the row that it became. All other rows get 0.",
-        "np.add.at(dW, ids, dlogits) adds also where an index repeats; so does a loop over the examples.",
+        "One-hot times W selects a row. NumPy selects rows by W[ids].",
+        "Backward: a selected row gets the gradient of the logits that it became. All other rows get 0.",
+        "np.add.at(dW, ids, dlogits) also adds where an index repeats; so does a loop over the examples.",
     ),
-    look="the picture of W's gradient in the lesson: only rows of characters that stood in the batch are lit.",
+    look="the figure of W's gradient in the lesson: only the rows of characters that occur in the batch are nonzero.",
 )  # fmt: skip
 
 
@@ -270,29 +275,30 @@ CROSS_ENTROPY = Exercise(
     solution=cross_entropy,
     mistakes=(
         wrong("overflow", _unshifted,
-              says="e to the 1000 is more than a float holds. Softmax is the same if the largest logit of each row is "
+              says="e to the power of 1000 overflows. Softmax does not change if the largest logit of each row is "
                    "subtracted first: then the largest is 0."),
         wrong("sum for mean", over_rows=np.sum,
-              says="That is the loss of all rows together, which grows with the batch. Take the mean."),
+              says="That is the total loss over all rows, which grows with the batch size. Take the mean."),
         wrong("no mean", over_rows=lambda nats: nats,
-              says="That is a loss for each row. Cross-entropy is their mean, one number."),
+              says="That is one loss per row. Cross-entropy is their mean, a single number."),
         wrong("log without minus", over_rows=lambda nats: -nats.mean(),
-              says="The log of a probability is below 0. The loss is its negative."),
+              says="The log of a probability is negative. The loss is the negative of it."),
         wrong("softmax over the wrong axis", axis=0,
-              says="Each row is a distribution over characters: sum over axis 1, and keep it as (N, 1)."),
+              says="Each row is a distribution over characters: sum over axis 1, with keepdims, to get (N, 1)."),
         wrong("log of the mean", over_rows=lambda nats: -np.log(np.exp(-nats).mean()),
-              says="Take the log of each probability first, then the mean: the log of a mean is something else."),
+              says="Take the log of each probability first, then the mean: the log of a mean is not the mean of the "
+                   "logs."),
         wrong("log to the base 2", over_rows=lambda nats: nats.mean() / np.log(2),
               says="That is in bits. The natural log, np.log, gives nats."),
         wrong("no softmax", lambda logits, targets: -logits[np.arange(len(targets)), targets].mean(),
-              says="Logits are log counts; they become log probabilities when the log of their row's sum is "
-                   "subtracted."),
+              says="Logits are log counts; to make them log probabilities, subtract the log of the sum of the "
+                   "exponentials of their row."),
     ),
     hints=(
-        "Four steps: counts = e to the logits; probs = counts / the row's sum; p = probs at the targets; -log p, mean.",
-        "probs[np.arange(N), targets] picks one probability from each row.",
+        "Four steps: counts = exp of the logits; probs = counts / row sums; p = probs at the targets; mean of -log p.",
+        "probs[np.arange(N), targets] selects one probability from each row.",
         "For large logits: subtract logits.max(1, keepdims=True) first.",
-        "Better still: log p = shifted logit - log(sum of e to the shifted). No probability is rounded to 0 then.",
+        "Better still: log p = shifted logit - log(sum of exp of the shifted). Then no probability is rounded to 0.",
     ),
     look="backlight explain 'o = log(exp(a) + exp(b)) - a' --at a=1,b=2: each slope is a probability.",
 )  # fmt: skip
@@ -318,15 +324,15 @@ def ngram_counts(
 
 
 def _counted(answer: Callable[..., Any], case: Inputs) -> Any:
-    """Return how many n-grams an answer counted, and how often each that there is."""
+    """Return the total number of n-grams that an answer counted, of different ones, and the count of each."""
     counts = call(answer, case)
     if not isinstance(counts, dict):
         return counts
-    told = {("".join(key) if isinstance(key, tuple) else str(key)): count for key, count in counts.items()}
+    found = {("".join(key) if isinstance(key, tuple) else str(key)): count for key, count in counts.items()}
     return {
-        "how many n-grams there are in all": sum(told.values()),
-        "how many different ones": sum(count != 0 for count in told.values()),
-        "how often each occurs, in the alphabet's order": [told.get(key, 0) for key in sorted(ngram_counts(**case))],
+        "the total number of n-grams": sum(found.values()),
+        "the number of different n-grams": sum(count != 0 for count in found.values()),
+        "the count of each, in alphabetical order": [found.get(key, 0) for key in sorted(ngram_counts(**case))],
     }
 
 
@@ -338,23 +344,23 @@ NGRAM = Exercise(
         wrong("one dot in front", dots=lambda n: 1,
               says="Whatever n is, the first letter needs n - 1 characters before it: none for n = 1, four for n = 5."),
         wrong("the end is not counted", end="",
-              says="That a word ends is a prediction, too: a dot follows its last letter."),
+              says="The end of a word is a prediction, too: a dot follows the last letter."),
         wrong("n dots in front", dots=lambda n: n,
-              says="n dots in front make an n-gram of nothing but dots, which predicts a dot that is no end."),
-        wrong("one word after the other", lambda words, n: ngram_counts([".".join(words)], n),
-              says="The words were joined to one text, so that n-grams reach from one into the next. Take each by "
-                   "itself."),
-        wrong("once a word", once=True, says="An n-gram that comes twice in a word counts twice."),
+              says="With n dots in front, there is an n-gram of dots only. It predicts a dot where no word ends."),
+        wrong("words joined into one text", lambda words, n: ngram_counts([".".join(words)], n),
+              says="The words were joined into one text, so some n-grams span two words. Count within each word "
+                   "separately."),
+        wrong("once a word", once=True, says="An n-gram that occurs twice in a word counts twice."),
         wrong("no dots at all", dots=lambda n: 0, end="",
-              says="How words begin and how they end is not counted: put dots around each."),
+              says="The beginnings and ends of words are not counted: put dots around each word."),
     ),
     hints=(
         'One word: text = "." * (n - 1) + word + ".". How many pieces of n characters does it have?',
         "The pieces are text[i : i + n] for i from 0 to len(text) - n.",
         "counts[piece] = counts.get(piece, 0) + 1",
     ),
-    look="the table of 1-grams to 5-grams at the end of the lesson: as many n-grams in all as letters and ends, "
-    "whatever n.",
+    look="the table of 1-grams to 5-grams at the end of the lesson: whatever n, the total number of n-grams is that "
+         "of the letters and ends.",
 )  # fmt: skip
 
 EXERCISES = (TRIGRAM, SPLIT, SMOOTHING, INDEXING, CROSS_ENTROPY, NGRAM)

@@ -1,4 +1,4 @@
-"""Lesson 3: a network that beats a bound, first weights, direct connections, and names drawn from a window."""
+"""Lesson 3: a network that beats a bound, initial weights, direct connections, and sampling with a sliding context."""
 
 from collections.abc import Callable
 from functools import cache
@@ -16,7 +16,7 @@ Logits = Callable[[IntArray], FloatArray]
 
 BOUND = 2.2
 TOO_GOOD = 1.85
-"""Nats on dev that nothing reaches which has not seen it: the package's best network stands a tenth above."""
+"""Nats on dev that no model reaches without training on dev: the package's best network is a tenth above."""
 
 READS = 16
 """Characters in each of the contexts."""
@@ -24,7 +24,7 @@ READS = 16
 
 @cache
 def _examples(part: str) -> tuple[IntArray, IntArray]:
-    """Return the contexts (N, 16) and targets (N,) of a part, in an order that tells nothing."""
+    """Return the contexts (N, 16) and targets (N,) of a part, in random order."""
     x, y = windows_of(part, READS)
     order = np.random.default_rng(31).permutation(len(x))
     return x[order], y[order]
@@ -36,7 +36,7 @@ def _dev(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def _trial(answer: Callable[..., Any], case: Inputs) -> Any:
-    """Return what is true of a model, from its outside."""
+    """Return properties of a model that its logits show."""
 
     def logits_of(contexts: IntArray) -> Any:
         return call(answer, {"contexts": contexts.copy()})
@@ -59,12 +59,12 @@ def _trial(answer: Callable[..., Any], case: Inputs) -> Any:
         "logits": np.zeros_like(logits),
         "whether all are finite": bool(np.isfinite(logits).all()),
         "whether they are logits, not probabilities": bool((logits < 0).any() or abs(logits.sum(1) - 1).max() > 1e-3),
-        "whether each row stands alone": np.allclose(alone, own[:300], atol=1e-3),
+        "whether each row is independent of the others": np.allclose(alone, own[:300], atol=1e-3),
         "whether the last character counts": not np.allclose(as_array(logits_of(last)), own, atol=1e-3),
-        "whether it guesses, and does not repeat": float((logits.argmax(1) == contexts[:, -1]).mean()) < 0.5,
+        "whether it predicts, and does not repeat": float((logits.argmax(1) == contexts[:, -1]).mean()) < 0.5,
         "whether the character before the last counts": not np.allclose(as_array(logits_of(before)), own, atol=1e-3),
         "whether dev is new to it": dev > TOO_GOOD and dev > train - 0.1,
-        "whether what is learnt holds on dev": dev < max(BOUND, train + 0.1) or train >= BOUND,
+        "whether it generalises to dev": dev < max(BOUND, train + 0.1) or train >= BOUND,
         "the loss on dev (2.2 for all below)": max(dev, BOUND),
     }
 
@@ -78,7 +78,7 @@ def next_logits(
 
 
 def _repeats(ids: IntArray) -> FloatArray:
-    """Return logits that are sure of these ids."""
+    """Return logits that give these ids nearly all of the probability."""
     return 8.0 * np.eye(27)[ids]
 
 
@@ -87,34 +87,34 @@ BEAT = Exercise(
     solution=next_logits,
     use=_trial,
     mistakes=(
-        wrong("judged on train", order=6, k=0.001,
-              says="On train it is below 2.2, and on dev it is not: it has learnt by heart. Choose sizes and steps by "
-                   "the loss on dev."),
-        wrong("dev was learnt", part="train and dev", order=6,
-              says="No network is that good on names that it has never seen. Train on train alone: dev then tells how "
-                   "it does on others."),
+        wrong("evaluated on train", order=6, k=0.001,
+              says="The loss is below 2.2 on train but not on dev: the model has overfitted. Choose sizes and steps "
+                   "by the loss on dev."),
+        wrong("trained on dev", part="train and dev", order=6,
+              says="No network is that good on names that it has never seen. Train on train alone: then dev shows "
+                   "how it does on other names."),
         wrong("one character only", order=2,
-              says="Only the last character makes a difference: that is a bigram model, and a bigram stays above 2.4. "
-                   "Look further back."),
+              says="Only the last character makes a difference: that is a bigram model, whose loss stays above 2.4. "
+                   "Use a longer context."),
         wrong("a context that contains the target", lambda contexts: _repeats(contexts[:, -1]),
-              says="It says again what it was given last. It was trained on contexts that held the target already: the "
-                   "context is what stands before, and moves on only after the example is noted."),
+              says="The model predicts that the last character comes again. It was probably trained on contexts that "
+                   "contain the target: store the example first, and shift the context afterwards."),
         wrong("the wrong end of the context", order=4, oldest=True,
-              says="The nearest character stands last, so a network that reads three takes contexts[:, -3:]."),
-        wrong("a row looks at its neighbours", lambda contexts: _repeats(np.roll(contexts[:, -1], -1)),
-              says="A context's logits change with the other contexts it is asked with. In a text's own order the row "
-                   "below holds the target; and nobody who writes a name has other rows."),
+              says="The nearest character is last, so a network that reads three characters takes contexts[:, -3:]."),
+        wrong("a row depends on the other rows", lambda contexts: _repeats(np.roll(contexts[:, -1], -1)),
+              says="The logits of a context change with the other contexts in the call. In the order of the text, "
+                   "the next row contains the target; and when you sample a name, there are no other rows."),
         wrong("probabilities, not logits", lambda contexts: softmax(next_logits(contexts)),
-              says="Every row sums to 1. Return what goes into softmax: the loss takes it again."),
+              says="Every row sums to 1. Return the inputs of softmax: the loss applies softmax again."),
     ),
     hints=(
-        "300 hidden units help little where a letter is two numbers. Where is the bottleneck?",
-        "Vectors of ten numbers instead of two, and 20,000 steps, with the lesson's function trained(...).",
-        "A fourth character of context costs little, and helps more than twice as many hidden units.",
+        "300 hidden units help little if each letter has only two numbers. Where is the bottleneck?",
+        "Use vectors of ten numbers instead of two, and 20,000 steps, with the lesson's function trained(...).",
+        "A fourth character of context costs little, and helps more than doubling the hidden units.",
         "def next_logits(contexts): return model.next_logits(contexts[:, -model.context :])",
     ),
-    look="the two losses of your network, train and dev: near each other and high, it is too small or not yet trained; "
-    "far from each other, it has learnt by heart.",
+    look="the two losses of your network, on train and dev: if they are close and high, it is too small or not "
+         "trained enough; if they are far apart, it has overfitted.",
 )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ _NAMES = ("C", "W1", "b1", "W2", "b2")
 
 
 def _start(answer: Callable[..., Any], case: Inputs) -> Any:
-    """Return what is true of first weights, before and after a first walk back."""
+    """Return properties of initial weights, before and after a first backward pass."""
     weights = call(answer, case)
     if weights is None or any(one is None for one in weights):
         return None
@@ -154,7 +154,7 @@ def _start(answer: Callable[..., Any], case: Inputs) -> Any:
     return {
         "how many arrays there are": 5,
         **shapes,
-        "whether the hidden units answer to the context": bool(h.std(0).mean() > 0.02),
+        "whether the hidden units depend on the context": bool(h.std(0).mean() > 0.02),
         "whether no two hidden units are the same": len(np.unique(h.round(6), axis=1).T) == H,
         "whether three quarters of the tanhs are within 0.99": bool((np.abs(h) < 0.99).mean() >= 0.75),
         "whether b2 prefers no character": bool(b2.std() < 0.05),
@@ -182,32 +182,31 @@ UNIFORM = Exercise(
     use=_start,
     mistakes=(
         wrong("1 / sqrt(fan-in) for the last layer, too", lambda **case: even_start(**case, of_W2=case["H"] ** -0.5),
-              says="That keeps the logits about as large as what comes in, and logits of that size are opinions. The "
-                   "last layer should have none at first: smaller."),
-        wrong("W2 as it was drawn", of_W2=1.0,
-              says="Each logit is a sum of H products of numbers about 1: they are far apart, so the network is sure "
-                   "of something before it has seen anything. Make W2 small."),
+              says="That keeps the logits about as large as the inputs, so the first predictions are far from "
+                   "uniform. The last layer should start smaller."),
+        wrong("W2 is not scaled", of_W2=1.0,
+              says="Each logit is a sum of H products of numbers around 1. The logits are far apart, so the network "
+                   "makes confident predictions before any training. Make W2 small."),
         wrong("W2 is all zero", of_W2=0.0,
-              says="Then the loss is ln V, but the gradient goes back to the hidden units by way of W2, and stops "
-                   "there. Small, and not 0."),
-        wrong("b2 as it was drawn", of_b2=1.0,
-              says="Whatever the context, b2 adds its own opinion to the logits. It can begin at 0."),
+              says="Then the loss is ln V, but the gradient of the hidden units is multiplied by W2, so it is 0. "
+                   "Make W2 small, but not 0."),
+        wrong("b2 is not scaled", of_b2=1.0,
+              says="b2 adds the same random preferences to the logits in every context. It can start at 0."),
         wrong("W1 is too large", of_W1=1.0,
-              says="Each hidden unit sums T * E products, so the sums are far from 0 and their tanhs near 1 or -1, "
-                   "where the slope is 0. Divide W1 by the square root of T * E."),
+              says="Each hidden unit sums T * E products, so the sums are far from 0 and tanh is near 1 or -1, where "
+                   "its slope is 0. Divide W1 by the square root of T * E."),
         wrong("all weights the same", flat=0.01,
-              says="Units with the same weights get the same gradient, and stay the same for ever: H units that are "
-                   "one. Draw them by chance."),
+              says="Units with the same weights get the same gradient and stay identical: H units act as one. Draw "
+                   "the weights at random."),
         wrong("hidden units that are always 0", of_W1=0.0,
-              says="With W1 (or C) 0, nothing of the context gets to the hidden units, and no unit differs from "
-                   "another."),
+              says="If W1 (or C) is 0, the hidden units do not depend on the context, and all of them are the same."),
     ),
     hints=(
         "Equal probabilities come from equal logits, h @ W2 + b2. For which W2 and b2 are they nearly equal?",
         "Near 0, but not 0: torch.randn((H, V)) * 0.01. b1 and b2 may be 0.",
-        "For the hidden units: a sum of T * E products of numbers about 1 is about sqrt(T * E). Divide W1 by that.",
+        "For the hidden units: a sum of T * E products of numbers around 1 has size sqrt(T * E). Divide W1 by that.",
     ),
-    look="the first loss beside ln V, and the share of h beyond 0.99: (h.abs() > 0.99).float().mean().",
+    look="the first loss compared with ln V, and the share of h beyond 0.99: (h.abs() > 0.99).float().mean().",
 )  # fmt: skip
 
 
@@ -216,7 +215,7 @@ UNIFORM = Exercise(
 
 def _networks(rng: np.random.Generator) -> list[dict[str, Any]]:
     def case(N: int, T: int, E: int) -> dict[str, Any]:
-        V = T * E  # all matrices are square: a transposed one then is a wrong number, and can be told
+        V = T * E  # all matrices are square, so that a transposed one gives wrong numbers and not an error
         sizes = {"C": (V, E), "H": (V, V), "d": (V,), "U": (V, V), "W": (V, V), "b": (V,)}
         return {"X": rng.integers(0, V, (N, T)), **{name: rng.normal(0, 0.7, size) for name, size in sizes.items()}}
 
@@ -244,39 +243,40 @@ DIRECT = Exercise(
     solution=logits_with_direct,
     mistakes=(
         wrong("no direct connection", direct=0.0,
-              says="That is the network of the lesson. Here x also goes to the logits by a matrix of its own, W."),
+              says="That is the network of the lesson. Here x also reaches the logits directly, by its own matrix W."),
         wrong("no tanh", hidden=lambda d, sums: d + sums,
-              says="Without tanh the two ways are one linear layer, x @ (W + H @ U)."),
+              says="Without tanh the two paths form a single linear layer, x @ (W + H @ U)."),
         wrong("tanh around everything", both=True,
-              says="Only what goes through the hidden units is squashed. Logits may be any numbers."),
+              says="Apply tanh only to the hidden units. Logits may be any numbers."),
         wrong("forgot d", hidden=lambda d, sums: np.tanh(sums),
               says="Each hidden unit has a bias of its own, inside the tanh."),
         wrong("d outside the tanh", hidden=lambda d, sums: np.tanh(sums) + d,
-              says="d shifts what goes into tanh, not what comes out of it."),
+              says="d is added to the input of tanh, not to its output."),
         wrong("joined by axes, not by characters", join=lambda X, C: C[X].transpose(0, 2, 1).reshape(len(X), -1),
-              says="x has the first numbers of all characters, then the second ones. It should have the first "
-                   "character's whole vector, then the second's: C[X].reshape(N, T * E)."),
-        wrong("the context back to front", join=lambda X, C: _joined(X[:, ::-1], C),
-              says="The vectors are joined in the order in which X has the characters."),
+              says="Your x has the first numbers of all characters, then the second ones. It should have the whole "
+                   "vector of the first character, then that of the second: C[X].reshape(N, T * E)."),
+        wrong("the context reversed", join=lambda X, C: _joined(X[:, ::-1], C),
+              says="Join the vectors in the order of the characters in X."),
         wrong("rows of the batch are mixed", join=lambda X, C: C[X].transpose(1, 0, 2).reshape(len(X), -1),
-              says="A row of x must hold the vectors of one context. Reshaped after its axes were swapped, it holds "
-                   "numbers of several."),
+              says="Each row of x must hold the vectors of a single context. You swapped axes before the reshape, so "
+                   "a row holds numbers of several contexts."),
         wrong("transposed product",
               lambda **case: logits_with_direct(**{**case, **{name: case[name].T for name in "HUW"}}),
-              says="The paper's x is a column, with matrices to its left. Here x is a row: x @ W, with W as it is."),
-        wrong("d and b changed places", lambda **case: logits_with_direct(**{**case, "d": case["b"], "b": case["d"]}),
-              says="d belongs to the hidden units, inside the tanh; b to the logits."),
+              says="In the paper x is a column, and matrices are on its left. Here x is a row: x @ W, with W not "
+                   "transposed."),
+        wrong("d and b are swapped", lambda **case: logits_with_direct(**{**case, "d": case["b"], "b": case["d"]}),
+              says="d is added to the hidden units, inside the tanh; b is added to the logits."),
     ),
     hints=(
-        "C[X] has shape (N, T, E). x = C[X].reshape(len(X), -1) joins each context's vectors to one row.",
+        "C[X] has shape (N, T, E). x = C[X].reshape(len(X), -1) joins the vectors of each context into one row.",
         "The hidden layer is np.tanh(d + x @ H), as in the lesson.",
         "b + x @ W + np.tanh(d + x @ H) @ U",
     ),
-    look="equation 1 of the paper, and the shapes of your x, of h and of what is added: all logits are (N, V).",
+    look="equation 1 of the paper, and the shapes of x, of h and of the three terms that are added: all are (N, V).",
 )  # fmt: skip
 
 
-# -- 3.4: names from a window -----------------------------------------------------------------------------------------
+# -- 3.4: names from a sliding context --------------------------------------------------------------------------------
 
 
 def _writers(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -290,10 +290,10 @@ def _writer(rng: np.random.Generator, *, V: int, block_size: int, count: int) ->
 
     def next_logits(contexts: Any) -> FloatArray:
         if next(asked, None) is None:
-            raise RuntimeError("5,000 letters, and the names do not end: a drawn 0 should end one.")
+            raise RuntimeError("5,000 letters were drawn and the names did not end: a drawn 0 must end a name.")
         ids = as_array(contexts).astype(int)
         logits: FloatArray = np.sum([weights[place][ids[:, place]] for place in range(block_size)], axis=0)
-        logits[:, 0] += 4.5 * (ids > 0).mean(1) - 1.5  # the fuller the window, the nearer the end
+        logits[:, 0] += 4.5 * (ids > 0).mean(1) - 1.5  # the fuller the context, the likelier the end
         return logits
 
     def draw(probs: Any) -> int:
@@ -304,7 +304,7 @@ def _writer(rng: np.random.Generator, *, V: int, block_size: int, count: int) ->
 
 
 def _written(answer: Callable[..., Any], case: Inputs) -> Any:
-    """Return how many names were written, and all their ids in a row, each name followed by -1."""
+    """Return how many names were written, and all their ids, each name followed by -1."""
     names = call(answer, case)
     if names is None:
         return None
@@ -347,29 +347,32 @@ WRITE = Exercise(
     solution=write_names,
     use=_written,
     mistakes=(
-        wrong("the end is kept", kept=True, says="The 0 says that the name is over. Look at it before you add it."),
+        wrong("the end is kept", kept=True, says="The 0 marks the end of the name and is not part of it. Test for it "
+                                                 "before you append."),
         wrong("the window does not move", slide=lambda context, drawn: context,
-              says="Every letter is drawn as if it were the first: the context is still all zeros."),
+              says="Every letter is drawn as if it were the first: the context stays all zeros."),
         wrong("the window moves the wrong way", slide=lambda context, drawn: [drawn, *context[:-1]],
-              says="The nearest letter stands last: what was drawn joins on the right, and the left one leaves."),
-        wrong("only the last place changes", slide=lambda context, drawn: [*context[:-1], drawn],
-              says="The new letter took the place of the one before it, and all others stand still. All move left."),
-        wrong("the context is not begun anew", anew=False,
-              says="The second name begins with the first one's last letters before it: each begins with zeros."),
-        wrong("the most likely, always", choose=lambda draw, probs: int(np.argmax(probs)),
-              says="Whoever takes the most likely letter each time writes one name again and again. Draw."),
+              says="The nearest letter is last: append the drawn id on the right, and drop the one on the left."),
+        wrong("only the last position changes", slide=lambda context, drawn: [*context[:-1], drawn],
+              says="The new letter replaced the previous one, and the others did not move. Shift all of them to the "
+                   "left."),
+        wrong("the context is not reset", anew=False,
+              says="The second name starts with the last letters of the first as its context. Each name must start "
+                   "with zeros."),
+        wrong("always the most likely", choose=lambda draw, probs: int(np.argmax(probs)),
+              says="If you always take the most likely letter, every name is the same. Draw at random."),
         wrong("not divided by the sum", probabilities=np.exp,
-              says="e to the logits are counts. They become probabilities when they are divided by their sum."),
+              says="The exponentials of the logits are counts. Divide them by their sum to get probabilities."),
         wrong("no softmax", probabilities=lambda logits: logits,
-              says="Logits are not probabilities: they may be below 0, and do not sum to 1."),
+              says="Logits are not probabilities: they may be negative, and do not sum to 1."),
     ),
     hints=(
-        "Two loops: one over the names, and inside it one that goes on until a 0 is drawn.",
-        "In the inner one: logits = next_logits(np.array([context]))[0]; then softmax, as in lesson 2; then draw.",
+        "Use two loops: one over the names, and inside it one that runs until a 0 is drawn.",
+        "In the inner loop: logits = next_logits(np.array([context]))[0]; then softmax, as in lesson 2; then draw.",
         "if drawn == 0: break. Otherwise name.append(drawn) and context = [*context[1:], drawn].",
-        "Both name = [] and context = [0] * block_size stand in the outer loop.",
+        "Both name = [] and context = [0] * block_size belong in the outer loop.",
     ),
-    look="your context after each step: print it for one name. Every row is the one above, moved on by one.",
+    look="your context after each step: print it for one name. Each row is the row above, shifted by one.",
 )  # fmt: skip
 
 EXERCISES = (BEAT, UNIFORM, DIRECT, WRITE)

@@ -1,4 +1,4 @@
-"""Lesson 4: what starts at zero, a batch norm folded away, first weights of the right size, batch norm itself."""
+"""Lesson 4: what starts at zero, batch norm folded into a linear layer, initial weights, batch norm itself."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ def _zeros(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def _products(alive: Mapping[str, bool]) -> dict[str, bool]:
-    """Return which gradients are not 0, by which parameters are not 0."""
+    """Return which gradients are not 0, given which parameters are not 0."""
     h = alive["b1"] or (alive["C"] and alive["W1"])
     back = alive["W2"]
     return {"b2": True, "W2": h, "b1": back, "W1": back and alive["C"], "C": back and alive["W1"]}
@@ -57,32 +57,32 @@ FIRST_MOVES = Exercise(
     solution=first_moves,
     mistakes=(
         wrong("what is zero stays zero", lambda zero: {name: int(name not in zero) for name in _BACK_TO_FRONT},
-              says="A parameter's own value is no factor of its own gradient: b2 at 0 is pulled like any other b2. "
-                   "Look at what its gradient is a product of."),
-        wrong("the way back through W2 is forgotten", products=_inputs_only,
-              says="What is behind W2 hears of the loss only through W2: its gradient is multiplied by W2. What if "
-                   "that is 0?"),
-        wrong("the inputs of the weights are forgotten", products=_way_back_only,
-              says="The gradient of a matrix is its input times what comes from above. W2 reads h, W1 reads the rows "
-                   "of C. What if these are 0?"),
+              says="A parameter's own value is not a factor of its own gradient: b2 changes even if it starts at 0. "
+                   "Look at which factors its gradient is a product of."),
+        wrong("the backward pass through W2 is ignored", products=_inputs_only,
+              says="The gradients of the earlier parameters pass through W2 and are multiplied by it. What if W2 is "
+                   "0?"),
+        wrong("the inputs of the weights are ignored", products=_way_back_only,
+              says="The gradient of a matrix is its input times the gradient from above. The input of W2 is h, and "
+                   "that of W1 are rows of C. What if these are 0?"),
         wrong("b1 is left out of h", products=_no_bias,
-              says="h is tanh(emb @ W1 + b1). With the product at 0 there is still b1."),
+              says="h is tanh(emb @ W1 + b1). If the product is 0, there is still b1."),
         wrong("only the first step", steps=1,
-              says="What moves in step 1 is not 0 any more in step 2, and may let others move. Ask again until nothing "
-                   "changes."),
+              says="What changes in step 1 is no longer 0 in step 2, and other gradients may become nonzero. Repeat "
+                   "until nothing changes."),
     ),
     hints=(
-        "Walk back from the logits. b2 gets the pull as it is. W2 gets it times h. h gets it times W2. And so on.",
-        "Five questions: b2: always. W2: is h not 0? b1: is W2 not 0? W1: is W2 not 0, and C? C: is W2 not 0, and W1?",
+        "Go back from the logits. b2 gets their gradient unchanged, W2 gets it times h, h gets it times W2, and so on.",
+        "Five conditions for a nonzero gradient: b2: always. W2: h is not 0. b1: W2. W1: W2 and C. C: W2 and W1.",
         "h is not 0 if b1 is not, or if both C and W1 are not.",
-        "Keep a dictionary of what is not 0. Each step: find who moves by what was not 0 before it; then mark those.",
+        "Keep a dictionary of what is not 0. In each step, find what changes given the values before it; then update.",
     ),
-    look="the cell before the exercise, which prints how large each gradient is for three beginnings.",
-    use=lambda answer, case: _told(call(answer, case)),
+    look="the cell before the exercise, which prints the size of each gradient for three initialisations.",
+    use=lambda answer, case: _steps(call(answer, case)),
 )  # fmt: skip
 
 
-def _told(first: Any) -> Any:
+def _steps(first: Any) -> Any:
     if not isinstance(first, Mapping):
         return first
     return {f"the first step that changes {name}": first[name] for name in _BACK_TO_FRONT if name in first}
@@ -118,44 +118,45 @@ FOLDING = Exercise(
     parts=("the folded W", "the folded b"),
     mistakes=(
         wrong("forgot eps", eps=0.0,
-              says="The batch norm divided by the root of running_var + eps. What replaces it must do so, too."),
+              says="Batch norm divides by the square root of running_var + eps, so the folded layer must do the same."),
         wrong("the variance is not square-rooted", scale=lambda gain, var, eps: gain / (var + eps),
-              says="Batch norm divides by a standard deviation, which is the root of the variance."),
-        wrong("eps is outside the root", scale=lambda gain, var, eps: gain / (np.sqrt(var) + eps),
-              says="eps is added to the variance, before the root is taken."),
+              says="Batch norm divides by a standard deviation, which is the square root of the variance."),
+        wrong("eps is outside the square root", scale=lambda gain, var, eps: gain / (np.sqrt(var) + eps),
+              says="eps is added to the variance before the square root is taken."),
         wrong("rows for columns", rows=True,
-              says="A unit's weights are a column of W: x @ W gives one number for each column. So it is columns that "
-                   "are scaled."),
-        wrong("the gain is left out", gain=1.0, says="After the division the batch norm multiplies by its gain."),
+              says="The weights of a unit are a column of W, since x @ W gives one number per column. So scale the "
+                   "columns."),
+        wrong("the gain is left out", gain=1.0, says="After the division, batch norm multiplies by its gain."),
         wrong("the old b is not scaled", shift=lambda b, mean, s, bias: b - mean * s + bias,
-              says="b was added before the batch norm, so the norm scaled it together with x @ W."),
+              says="b is added before batch norm, which scales it together with x @ W."),
         wrong("the running mean is not scaled", shift=lambda b, mean, s, bias: b * s - mean + bias,
-              says="The mean is taken off before the division and the gain, so both apply to it, too."),
+              says="The mean is subtracted before the division and the gain, so both apply to it, too."),
         wrong("neither b nor the mean is scaled", shift=lambda b, mean, s, bias: b - mean + bias,
-              says="What is added or taken off before the division and the gain gets both of them."),
+              says="Whatever is added or subtracted before the division and the gain is scaled by both."),
         wrong("the running mean is added", shift=lambda b, mean, s, bias: (b + mean) * s + bias,
-              says="Batch norm takes the mean off."),
+              says="Batch norm subtracts the mean."),
         wrong("the running mean is left out", shift=lambda b, mean, s, bias: b * s + bias,
-              says="Batch norm takes the running mean off before anything else. That is a shift, and belongs into b."),
+              says="Batch norm subtracts the running mean before anything else. That is a shift, and belongs in b."),
         wrong("the old b is left out", shift=lambda b, mean, s, bias: bias - mean * s,
-              says="The linear layer has a b of its own. In training the batch's mean took it away; the running mean "
-                   "is a fixed number."),
+              says="The linear layer has its own b. In training, subtracting the batch mean cancels it; the running "
+                   "mean is a constant and does not."),
         wrong("the norm's bias is left out", shift=lambda b, mean, s, bias: (b - mean) * s,
-              says="At the end the batch norm adds its own bias."),
+              says="At the end, batch norm adds its own bias."),
         wrong("the norm's bias is scaled too", shift=lambda b, mean, s, bias: (b - mean + bias) * s,
               says="The norm's bias is added last, after the division and the gain."),
     ),
     hints=(
-        "Write down what one unit gives: gain * (x @ w + b - mean) / sqrt(var + eps) + bias. What multiplies x?",
-        "Everything that multiplies is one number a unit: s = gain / np.sqrt(running_var + eps).",
-        "What is left when x is 0 is the new b.",
-        "W * s scales the columns: s has one number for each column, and is laid along the rows.",
+        "Write down the output of one unit: gain * (x @ w + b - mean) / sqrt(var + eps) + bias. What multiplies x?",
+        "All the factors combine into one number per unit: s = gain / np.sqrt(running_var + eps).",
+        "The new b is the output when x is 0.",
+        "W * s scales the columns: s has one number per column and broadcasts along the rows.",
     ),
-    look="the cell after the exercise: folded, the network must have the dev loss that it had with running statistics.",
+    look="the cell after the exercise: with batch norm folded in, the dev loss must equal that with running "
+         "statistics.",
 )  # fmt: skip
 
 
-# -- 4.3: the first weights -------------------------------------------------------------------------------------------
+# -- 4.3: the initial weights -----------------------------------------------------------------------------------------
 
 _FUNCTIONS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
     "linear": lambda x: x,
@@ -181,7 +182,7 @@ def first_weights(
 
 
 def _measured(answer: Callable[..., Any], case: Inputs) -> Any:
-    """Return what signals do in layers that start with an answer's weights."""
+    """Return the size of signals in layers that start with an answer's weights."""
     function, fan_in, fan_out = case["function"], case["fan_in"], case["fan_out"]
     bent, rng = _FUNCTIONS[function], np.random.default_rng(1)
 
@@ -205,7 +206,7 @@ def _measured(answer: Callable[..., Any], case: Inputs) -> Any:
 
 
 _SIGNALS = (
-    "the mean of W (beside its std)",
+    "the mean of W (relative to its std)",
     "the std of x @ W (for x of std 1)",
     f"the factor by which activations grow from layer to layer (in {_DEEP} layers)",
 )
@@ -224,34 +225,35 @@ FIRST_WEIGHTS = Exercise(
     mistakes=(
         wrong("transposed", swapped=True, says="x is (N, fan_in), and x @ W is (N, fan_out): W has fan_in rows."),
         wrong("not scaled at all", std=lambda fan_in, fan_out, gain: 1.0,
-              says="A sum of fan_in products of variance 1 has variance fan_in. The weights must undo that."),
+              says="A sum of fan_in products of variance 1 has variance fan_in. The weights must compensate for that."),
         wrong("the gain alone", std=lambda fan_in, fan_out, gain: gain,
-              says="The gain is there, but the sum over fan_in products is not undone."),
-        wrong("divided by fan_in, not by its root", std=lambda fan_in, fan_out, gain: gain / fan_in,
-              says="fan_in is by how much the variance grows. A standard deviation is the root of a variance."),
+              says="The gain is there, but nothing compensates for the sum over fan_in products."),
+        wrong("divided by fan_in, not by its square root", std=lambda fan_in, fan_out, gain: gain / fan_in,
+              says="The variance grows by a factor of fan_in. A standard deviation is the square root of a variance."),
         wrong("a variance for a standard deviation", std=lambda fan_in, fan_out, gain: gain**2 / fan_in,
               says="gain² / fan_in is the variance. rng.normal takes the standard deviation."),
         wrong("fan_out for fan_in", std=lambda fan_in, fan_out, gain: gain / np.sqrt(fan_out),
-              says="How many products are summed for one number of x @ W? As many as x has columns."),
+              says="How many products does one number of x @ W sum? As many as x has columns."),
         wrong("fan_in and fan_out together", std=lambda fan_in, fan_out, gain: gain * np.sqrt(2 / (fan_in + fan_out)),
-              says="That is Glorot and Bengio's compromise between the way forward and the way back. Here only the way "
-                   "forward counts."),
+              says="That is Glorot and Bengio's compromise between the forward and the backward pass. Here only the "
+                   "forward pass counts."),
         wrong("the gain is left out", gains=dict.fromkeys(_GAINS, 1.0),
-              says="tanh squeezes, and ReLU cuts half away: each layer passes on less than it got. The gain makes up "
-                   "for it."),
-        wrong("2 for its root", gains={**_GAINS, "relu": 2.0},
-              says="ReLU halves the mean square. Twice the variance is a standard deviation larger by the root of 2."),
+              says="tanh shrinks its input, and ReLU sets half of it to 0, so each layer passes on less than it "
+                   "received. The gain compensates for that."),
+        wrong("2 for its square root", gains={**_GAINS, "relu": 2.0},
+              says="ReLU halves the mean square. Doubling the variance multiplies the standard deviation by the "
+                   "square root of 2."),
         wrong("bounds for a standard deviation", draw=lambda rng, std, size: rng.uniform(-std, std, size),
-              says="Uniform numbers from -a to a have a standard deviation of a / sqrt(3), not of a."),
+              says="Uniform numbers between -a and a have a standard deviation of a / sqrt(3), not a."),
         wrong("no negative weights", draw=lambda rng, std, size: std * rng.random(size),
-              says="rng.random gives numbers from 0 to 1. The weights should have mean 0."),
+              says="rng.random draws numbers between 0 and 1. The weights must have mean 0."),
     ),
     hints=(
-        "One number of x @ W is a sum of fan_in products. Variances of independent things add.",
+        "One number of x @ W is a sum of fan_in products. The variances of independent terms add.",
         'gains = {"linear": 1, "tanh": 5 / 3, "relu": 2**0.5}',
         "std = gain / fan_in**0.5, and rng.normal(0, std, (fan_in, fan_out)) draws them.",
     ),
-    look="the picture of std by depth: only one gain stays level.",
+    look="the figure of the standard deviation by depth: with only one gain the line stays level.",
 )  # fmt: skip
 
 
@@ -296,36 +298,38 @@ BATCH_NORM = Exercise(
     parts=("y", "the running mean", "the running variance"),
     mistakes=(
         wrong("unbiased variance in y", ddof=1,
-              says="The batch is standardised by the variance divided by N, which makes its own spread exactly 1. N - "
-                   "1 is for the running variance, which speaks of examples that are not in the batch."),
+              says="Standardise the batch by the variance divided by N, so that its standard deviation is exactly 1. "
+                   "N - 1 is for the running variance, which estimates that of all examples."),
         wrong("running statistics in training", by_batch=False,
-              says="In training each batch is standardised by its own mean and variance."),
+              says="In training, standardise each batch by its own mean and variance."),
         wrong("batch statistics after training", by_batch=True,
-              says="After training an example must stand for itself: take the running statistics."),
+              says="After training, the result of an example must not depend on the batch: use the running "
+                   "statistics."),
         wrong("over each example, not over the batch", axis=1,
-              says="A unit is a column; its mean is over the examples, axis 0. (Over each row: that is layer norm.)"),
-        wrong("eps is outside the root", below=lambda var, eps: np.sqrt(var) + eps,
-              says="eps is added to the variance, before the root is taken."),
-        wrong("forgot eps", eps=0.0, says="eps is added to the variance, here and in evaluation."),
+              says="A unit is a column, and its mean is over the examples, axis 0. (A mean over each row is layer "
+                   "norm.)"),
+        wrong("eps is outside the square root", below=lambda var, eps: np.sqrt(var) + eps,
+              says="eps is added to the variance before the square root is taken."),
+        wrong("forgot eps", eps=0.0, says="eps is added to the variance, both in training and in evaluation."),
         wrong("divided by the variance", below=lambda var, eps: var + eps,
-              says="The spread of a column is the root of its variance."),
-        wrong("momentum the wrong way round", swapped=True,
-              says="momentum says how much comes in of the new batch. A small one changes little."),
-        wrong("the running statistics never move", moves=False,
-              says="In training they move a little towards each batch: return the new ones."),
-        wrong("the running statistics move after training", moves=True,
-              says="What is only evaluated must not change the network: without training, return them as they came."),
+              says="Divide by the standard deviation, which is the square root of the variance."),
+        wrong("momentum reversed", swapped=True,
+              says="momentum is the weight of the new batch: a small momentum changes little."),
+        wrong("the running statistics are never updated", moves=False,
+              says="In training they move a little towards those of each batch: return the updated ones."),
+        wrong("the running statistics are updated in evaluation", moves=True,
+              says="Evaluation must not change the network: if not training, return them unchanged."),
         wrong("biased for unbiased variance", kept_ddof=0,
-              says="The running variance takes the one divided by N - 1: a few examples lie closer to their own mean "
-                   "than to that of all."),
+              says="The running variance uses the variance divided by N - 1: a few examples are closer to their own "
+                   "mean than to the mean of all."),
     ),
     hints=(
-        "x.mean(0) and x.var(0) are (C,), one number for each column; x.var(0) divides by N.",
+        "x.mean(0) and x.var(0) have shape (C,), one number per column; x.var(0) divides by N.",
         "The unbiased variance is x.var(0, ddof=1), or x.var(0) * N / (N - 1).",
-        "y = gain * (x - mean) / np.sqrt(var + eps) + bias; only where mean and var come from differs.",
+        "y = gain * (x - mean) / np.sqrt(var + eps) + bias in both modes; only mean and var differ.",
         "running_mean = (1 - momentum) * running_mean + momentum * x.mean(0), and likewise for the variance.",
     ),
-    look="the picture of each unit's mean and spread, before and after: what should yours be for a batch?",
+    look="the figure of each unit's mean and standard deviation, before and after: what should yours be for a batch?",
 )  # fmt: skip
 
 EXERCISES = (FIRST_MOVES, FOLDING, FIRST_WEIGHTS, BATCH_NORM)

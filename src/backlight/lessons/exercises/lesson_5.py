@@ -1,4 +1,4 @@
-"""Lesson 5: the gradients of the MLP with batch norm by hand; step by step, in one piece, and in a training loop."""
+"""Lesson 5: the gradients of the MLP with batch norm by hand: step by step, as formulas, and in a training loop."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,7 +19,7 @@ _ORDER: Final = (
     "gain", "shift", "normal", "rstd", "variance", "squares", "centred", "mean", "sums", "joined", "W1", "b1",
     "vectors", "C",
 )  # fmt: skip
-"""Of the gradients, as the walk back comes to them."""
+"""The names of the gradients, in the order of the backward pass."""
 
 _IN_THE_LECTURE: Final = {
     "emb": "vectors", "embcat": "joined", "hprebn": "sums", "bnmeani": "mean", "bndiff": "centred",
@@ -34,18 +34,18 @@ _OURS: Final = (
 
 def _networks(rng: np.random.Generator) -> list[dict[str, Any]]:
     cases = []
-    # no two sizes are the same, so that a wrong axis shows
+    # all sizes differ, so that a wrong axis gives a wrong shape
     for N, V, T, E, H in ((4, 7, 3, 2, 5), (6, 5, 2, 4, 3)):
         weights = by_hand.first_weights(V, context=T, embedding=E, hidden=H, rng=rng, dtype=np.float64)
-        weights.W1[:, 0] *= 0.01  # a unit that hardly varies: there ε counts
+        weights.W1[:, 0] *= 0.01  # a unit that hardly varies: ε matters there
         x, y = rng.integers(0, V, (N, T)), rng.integers(0, V, N)
-        x[1] = x[0][::-1]  # characters that come twice
+        x[1] = x[0][::-1]  # characters that occur twice
         cases.append({"weights": weights, "steps": by_hand.forward(weights, x, y), "x": x, "y": y})
     return cases
 
 
 def all_gradients(weights: Any, steps: Any, x: IntArray, y: IntArray, **wrong: Callable[..., Any]) -> dict[str, Any]:
-    """Return the gradients; some may be wrong, each worked out from steps, right gradients, and N."""
+    """Return the gradients; those in `wrong` are replaced by a function of the steps, the right gradients, and N."""
     by_weight, by_step = by_hand.backward(weights, steps, x, y)
     found = by_weight._asdict() | by_step._asdict()
     right = {name: found[name] for name in _ORDER}
@@ -54,7 +54,7 @@ def all_gradients(weights: Any, steps: Any, x: IntArray, y: IntArray, **wrong: C
 
 
 def _by_name(answer: Callable[..., Any], case: Inputs) -> Any:
-    """Return an answer's gradients by our names; the lecture's names will do, and so will a d in front."""
+    """Return an answer's gradients by our names; the lecture's names and a leading d are accepted, too."""
     found = call(answer, case)
     if isinstance(found, tuple) and all(hasattr(one, "_asdict") for one in found):
         found = {name: array for one in found for name, array in one._asdict().items()}
@@ -77,56 +77,64 @@ INTERMEDIATES = Exercise(
               logprobs=lambda s, d, N: d.logprobs * N,
               squares=lambda s, d, N: _everywhere(s.squares, d.variance),
               sums=lambda s, d, N: d.centred + d.mean,
-              says="Forward there is a mean: each number has only its share in it. Divide."),
-        wrong("all logprobs, not the targets' alone", logprobs=lambda s, d, N: np.full_like(s.logprobs, -1 / N),
-              says="The loss picks one number from each row. Of the others it knows nothing, and their gradient is 0."),
+              says="The forward pass takes a mean, and each number contributes only a fraction to it. Divide."),
+        wrong("all logprobs, not only the targets'", logprobs=lambda s, d, N: np.full_like(s.logprobs, -1 / N),
+              says="The loss selects one number from each row. It does not depend on the others, so their gradient "
+                   "is 0."),
         wrong("mean for sum",
               inverse=lambda s, d, N: (s.counts * d.probs).mean(1, keepdims=True),
               b2=lambda s, d, N: d.logits.mean(0),
               gain=lambda s, d, N: (s.normal * d.scaled).mean(0),
               shift=lambda s, d, N: d.scaled.mean(0),
               mean=lambda s, d, N: -d.centred.mean(0),
-              says="What was broadcast is felt along every path, and the shares add up: sum, and do not divide."),
+              says="A value that was broadcast is used along several paths, and its gradients add up: sum, do not "
+                   "average."),
         wrong("summed over the wrong axis",
               inverse=lambda s, d, N: (s.counts * d.probs).sum(0, keepdims=True),
               b2=lambda s, d, N: d.logits.sum(1),
               gain=lambda s, d, N: (s.normal * d.scaled).sum(1),
               shift=lambda s, d, N: d.scaled.sum(1),
-              says="Sum over the axis along which it was broadcast: then what is left has its own shape."),
+              says="Sum over the axis along which it was broadcast: then the gradient has the shape of the array."),
         wrong("forgot to broadcast what was summed", squares=lambda s, d, N: d.variance / (N - 1),
-              says="Each square has its own gradient, if the same in every row: np.ones_like(squares) times it."),
+              says="Each square has its own gradient, although it is the same in every row: multiply by "
+                   "np.ones_like(squares)."),
         wrong("forgot one of two paths",
               counts=lambda s, d, N: s.inverse * d.probs,
               centred=lambda s, d, N: s.rstd * d.normal,
               sums=lambda s, d, N: d.centred,
-              says="It is used twice forward, so two shares come back. Which two lines of the forward pass have it?"),
+              says="It is used twice in the forward pass, so two contributions come back. Which two lines of the "
+                   "forward pass use it?"),
         wrong("= for += where paths meet",
               counts=lambda s, d, N: _everywhere(s.counts, d.total),
               logits=lambda s, d, N: np.eye(s.logits.shape[1])[s.logits.argmax(1)] * d.largest,
               centred=lambda s, d, N: 2 * s.centred * d.squares,
               sums=lambda s, d, N: _everywhere(s.sums, d.mean / N),
-              says="The second path's share stands where the sum of both should: the first was overwritten."),
+              says="The contribution of the second path replaced that of the first. It should be the sum of both."),
         wrong("forgot the slope",
               shifted=lambda s, d, N: d.counts,
               scaled=lambda s, d, N: d.h,
               centred=lambda s, d, N: s.rstd * d.normal + s.centred * d.squares,
-              says="The gradient from above came through as it was: the step's own slope is missing, or part of it."),
-        wrong("tanh's slope by its input", scaled=lambda s, d, N: (1 - s.scaled**2) * d.h,
-              says="The slope of tanh is 1 less the square of what came out, not of what went in."),
+              says="The gradient from above was passed on unchanged: the slope of this step is missing, or part of "
+                   "it."),
+        wrong("tanh's slope from its input", scaled=lambda s, d, N: (1 - s.scaled**2) * d.h,
+              says="The slope of tanh is 1 minus the square of its output, not of its input."),
         wrong("forgot ε in the power", variance=lambda s, d, N: -0.5 * s.variance**-1.5 * d.rstd,
-              says="The power is of variance + 1e-5, and so is its slope. It shows where a unit hardly varies."),
+              says="The base of the power is variance + 1e-5, also in its slope. It matters for a unit that hardly "
+                   "varies."),
         wrong("Bessel: N for N - 1", squares=lambda s, d, N: _everywhere(s.squares, d.variance / N),
-              says="The variance is the sum of the squares divided by N - 1, forward and so backward."),
+              says="The variance is the sum of the squares divided by N - 1, so its gradient is also divided by N - "
+                   "1."),
         wrong("= for += where an index repeats", C=lambda s, d, N: last_only(d.C, d.x, d.vectors),
-              says="dC[x] += dvectors keeps only the last of a character's places. Its gradients add."),
+              says="dC[x] += dvectors keeps only the last occurrence of a character. The gradients of all its "
+                   "occurrences must add up."),
     ),
     hints=(
-        "For each line of the forward pass: its own slope, times the gradient from above. Then mind the shape.",
+        "For each line of the forward pass: its own slope, times the gradient from above. Then check the shape.",
         "Two paths: counts (probs, total), logits (shifted, largest), centred (normal, squares), sums (centred, mean).",
         "A product Y = X @ W: dX = dY @ W.T, dW = X.T @ dY. A bias: dY.sum(0). For C: np.add.at(dC, x, dvectors).",
         "dvariance = -0.5 * (variance + 1e-5)**-1.5 * drstd; dsquares = dvariance / (N - 1) in every row.",
     ),
-    look="the picture of the cascade: each gradient has the shape of what it is of, and comes from those before it.",
+    look="the figure of all gradients: each has the shape of its array, and is computed from those before it.",
 )  # fmt: skip
 
 
@@ -167,29 +175,32 @@ CROSS_ENTROPY = Exercise(
     solution=cross_entropy_backward,
     mistakes=(
         wrong("overflow", _unshifted,
-              says="e to the 1000 is more than a float holds. Take each row's largest logit off first."),
-        wrong("the largest of the whole batch taken off",
+              says="e to the power of 1000 overflows. Subtract the largest logit of each row first."),
+        wrong("the largest of the whole batch subtracted",
               lambda logits, targets: _unshifted(logits - logits.max(), targets),
-              says="A row that lies far below the largest of the batch becomes all 0, and 0 / 0 is nothing. Take off "
-                   "each row's own largest: max(1, keepdims=True)."),
+              says="In a row far below the largest logit of the batch, all exponentials become 0, and 0 / 0 is "
+                   "undefined. Subtract the largest logit of each row: max(1, keepdims=True)."),
         wrong("forgot 1/N of the mean", lambda logits, targets: cross_entropy_backward(logits, targets) * len(targets),
-              says="The loss is a mean over the rows, so each row has one Nth of the say."),
-        wrong("only the pushes", lambda logits, targets: softmax(logits) / len(targets),
-              says="That pushes every logit down, the target's too. The target is pulled up: where is its minus 1?"),
-        wrong("only the pull", lambda logits, targets: -_onehot(logits, targets) / len(targets),
-              says="That pulls the target up and leaves the rest. But others push: a row sums to 0."),
-        wrong("1 off in whole columns", _columns,
-              says="[:, targets] means those columns in every row. One place in each row: [np.arange(N), targets]."),
+              says="The loss is a mean over the rows, so divide the gradient of each row by N."),
+        wrong("the one-hot target is missing", lambda logits, targets: softmax(logits) / len(targets),
+              says="These are the probabilities alone, so every logit would be lowered, including the target's. "
+                   "Subtract 1 at the target."),
+        wrong("the probabilities are missing", lambda logits, targets: -_onehot(logits, targets) / len(targets),
+              says="This raises the target's logit and leaves the others unchanged. But their probabilities must be "
+                   "lowered: each row sums to 0."),
+        wrong("1 subtracted in whole columns", _columns,
+              says="[:, targets] selects these columns in every row. For one element per row, use [np.arange(N), "
+                   "targets]."),
         wrong("softmax over the wrong axis",
               lambda logits, targets: (softmax(logits, 0) - _onehot(logits, targets)) / len(targets),
-              says="Each row is a distribution over characters: sum over axis 1, and keep it as (N, 1)."),
+              says="Each row is a distribution over characters: sum over axis 1, with keepdims, to get (N, 1)."),
     ),
     hints=(
-        "One row, target y: loss = -z_y + log of the sum of all e^z. What is the derivative by z_y, what by another?",
-        "The derivative of log(sum) by z_v is e^z_v / sum, a probability. At y the first term gives -1 besides.",
+        "One row with target y: loss = -z_y + log(sum of all e^z). What are its derivatives by z_y and by another z?",
+        "The derivative of log(sum) with respect to z_v is e^z_v / sum, a probability. At y the first term adds -1.",
         "dlogits = softmax(logits); dlogits[np.arange(N), targets] -= 1; dlogits /= N.",
     ),
-    look="the picture of dlogits in the lesson: one cell of each row is orange, and the row sums to 0.",
+    look="the figure of dlogits in the lesson: one cell of each row is orange, and the row sums to 0.",
 )  # fmt: skip
 
 
@@ -201,7 +212,7 @@ def _normalised(rng: np.random.Generator) -> list[dict[str, Any]]:
     for N, H in ((5, 3), (3, 4), (8, 2)):
         gain = rng.normal(1, 0.3, H)
         _, normal, rstd = by_hand.batch_norm(rng.normal(1, 2, (N, H)), gain, rng.normal(size=H))
-        # a Gaussian gradient from above: with ones all of dx would be 0
+        # a Gaussian gradient from above: with ones, dx would be 0 everywhere
         cases.append({"dy": rng.normal(size=(N, H)), "normal": normal, "rstd": rstd, "gain": gain})
     return cases
 
@@ -210,7 +221,7 @@ def _three(
     dy: FloatArray, normal: FloatArray, rstd: FloatArray, gain: FloatArray, *, mean: float = 1, variance: float = 1,
     bessel: bool = True, scale: Callable[..., Any] = lambda rstd, gain: rstd * gain, axis: int | None = 0,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
-    """Return (dx, dgain, dshift) from three paths, each of which may be left out or done wrong."""
+    """Return (dx, dgain, dshift) as the sum over three paths, each of which may be left out or wrong."""
     N = len(dy)
     by_mean = dy.sum(axis, keepdims=True) / N
     by_variance = normal * (dy * normal).sum(axis, keepdims=True) / (N - 1 if bessel else N)
@@ -230,31 +241,34 @@ BATCH_NORM = Exercise(
     parts=("dx", "dgain", "dshift"),
     mistakes=(
         wrong("only the direct path", mean=0, variance=0,
-              says="As if mean and variance were fixed numbers. But each x moves both, and so its whole column."),
-        wrong("forgot the variance's path", variance=0,
-              says="An x that moves away from the mean widens the spread, and all rows shrink."),
-        wrong("forgot the mean's path", mean=0,
-              says="An x that grows lifts the mean, and all rows sink by an Nth. Each column of dx must sum to 0."),
+              says="This treats the mean and the variance as constants. But each x changes both, and through them "
+                   "its whole column."),
+        wrong("forgot the path through the variance", variance=0,
+              says="If an x moves away from the mean, the variance grows, and normal shrinks in all rows."),
+        wrong("forgot the path through the mean", mean=0,
+              says="If an x grows, the mean grows by 1/N of that, which lowers all rows. Each column of dx must sum "
+                   "to 0."),
         wrong("Bessel: N for N - 1", bessel=False,
-              says="The variance is divided by N - 1 here: one of three terms is off by N/(N - 1), 3 % at N = 32."),
-        wrong("the sums are added", mean=-1, variance=-1,
-              says="Mean and variance take something off: both terms have a minus."),
+              says="The variance is divided by N - 1 here: one of the three terms is off by a factor of N/(N - 1), 3 "
+                   "% for N = 32."),
+        wrong("the sums are added, not subtracted", mean=-1, variance=-1,
+              says="The paths through the mean and the variance both have a minus sign."),
         wrong("forgot the gain", scale=lambda rstd, gain: rstd,
-              says="y is gain times normal: on its way back everything passes that factor."),
+              says="y is gain times normal, so the whole gradient is multiplied by gain."),
         wrong("sum for mean", lambda **case: _three(**case, mean=len(case["dy"]), variance=len(case["dy"]) - 1),
-              says="Each x has an Nth of the mean, not all of it: divide the sums."),
+              says="Each x contributes 1/N to the mean: divide the sums by N."),
         wrong("summed over the wrong axis", axis=1,
-              says="Batch norm looks along the batch: sum over axis 0, and columns do not meet."),
+              says="Batch norm is computed over the batch: sum over axis 0. The columns are independent."),
         wrong("mean for sum", _means,
-              says="gain and shift are used in every row, and what comes back along N paths adds up."),
+              says="gain and shift are used in every row, so their gradients are sums over N paths."),
     ),
     hints=(
         "gain and shift first: both are used in every row, so their gradients are sums over the rows.",
-        "Three paths lead from x to y. Directly: gain * rstd * dy. By the mean: take off its mean over the rows.",
-        "By the variance: take off gain * rstd * normal * sum(dy * normal) / (N - 1). Two of these sums you have.",
+        "Three paths lead from x to y. Directly: gain * rstd * dy. Through the mean: subtract its mean over the rows.",
+        "Through the variance: subtract gain * rstd * normal * sum(dy * normal) / (N - 1). The sum is dgain.",
         "dx = gain * rstd / N * (N * dy - dshift - N / (N - 1) * normal * dgain)",
     ),
-    look="the picture in the lesson of what each x does to each y: not only the diagonal is lit.",
+    look="the figure in the lesson of how each x influences each y: not only the diagonal is nonzero.",
 )  # fmt: skip
 
 
@@ -279,14 +293,14 @@ def _copied(weights: Any) -> Any:
 
 
 def _trained(answer: Callable[..., Any], case: Inputs) -> Any:
-    """Return losses and weights, after one step too: where the first step is right, a later one shows what is kept."""
+    """Return the losses and weights after one step and after all: some mistakes only show after the first step."""
     found: dict[str, Any] = {}
     for batches in (case["batches"][:1], case["batches"]):
         mine = _copied(case["weights"])
         outcome = call(answer, dict(case, weights=mine, batches=list(batches)))
         if outcome is None or outcome is ...:
             return None
-        # weights that were changed in place need not be handed back
+        # weights that were changed in place need not be returned
         pair = isinstance(outcome, tuple) and len(outcome) == 2 and isinstance(outcome[1], Mapping | Sequence)
         losses, weights = outcome if pair else (outcome, mine)
         named = weights if isinstance(weights, Mapping) else dict(zip(mine._fields, weights, strict=False))
@@ -314,7 +328,7 @@ def _two_layers(
     weights: Any, x: IntArray, y: IntArray, *, correction: int = 1, direct: bool = False, bessel: bool = True,
     add: bool = True, W2: FloatArray | None = None,
 ) -> tuple[float, Any]:  # fmt: skip
-    """Return what `by_hand.loss_and_gradients` does, with slips on demand."""
+    """Return what `by_hand.loss_and_gradients` does, or a wrong result on request."""
     vectors = weights.C[x]
     joined = vectors.reshape(len(x), -1)
     scaled, normal, rstd = by_hand.batch_norm(joined @ weights.W1 + weights.b1, weights.gain, weights.shift, correction)
@@ -334,7 +348,7 @@ def _two_layers(
 
 
 def _too_early(weights: Any, batches: Any, lr: float) -> Any:
-    """Return what comes out if W2 has moved before the gradient passes through it."""
+    """Return the result if W2 is updated before the gradient passes through it."""
 
     def gradient(weights: Any, x: IntArray, y: IntArray) -> tuple[float, Any]:
         _, found = by_hand.loss_and_gradients(weights, x, y)
@@ -350,35 +364,38 @@ TRAINING = Exercise(
     rtol=1e-6,
     mistakes=(
         wrong("uphill", lambda weights, batches, lr: train_by_hand(weights, batches, -lr),
-              says="The gradient points to where the loss grows: move the weights against it."),
+              says="The gradient points in the direction in which the loss grows: move the weights against it."),
         wrong("forgot 1/N of the mean",
               lambda weights, batches, lr: train_by_hand(weights, batches, lr * len(batches[0][0])),
               says="Every step is N times too long: the loss is a mean over the batch, and so is its gradient."),
         wrong("biased variance", gradient=partial(_two_layers, correction=0),
-              says="The variance was divided by N. np.var does that unless it is told ddof=1; torch.var does not."),
+              says="The variance was divided by N. np.var does that unless you pass ddof=1; torch.var does not."),
         wrong("only batch norm's direct path", gradient=partial(_two_layers, direct=True),
-              says="What lies behind batch norm gets the gradient as if mean and variance were fixed: see 5.3."),
+              says="The gradient that leaves batch norm treats the mean and the variance as constants: see 5.3."),
         wrong("Bessel: N for N - 1", gradient=partial(_two_layers, bessel=False),
-              says="Forward the variance is divided by N - 1, so the way back has a factor N/(N - 1): see 5.3."),
-        wrong("W2 moved too early", _too_early,
-              says="The gradient went back through the new W2. Work out all gradients first; then move the weights."),
+              says="The variance is divided by N - 1, so the backward pass has a factor of N/(N - 1): see 5.3."),
+        wrong("W2 updated too early", _too_early,
+              says="The gradient was passed back through the updated W2. Compute all gradients first; then update "
+                   "the weights."),
         wrong("= for += where an index repeats", gradient=partial(_two_layers, add=False),
-              says="dC[x] += dvectors keeps only the last of a character's places: np.add.at, or a loop."),
+              says="dC[x] += dvectors keeps only the last occurrence of a character: use np.add.at or a loop."),
         wrong("forgot to zero the gradient", piled=True,
-              says="The first step is right, and later ones repeat it: start each batch from zeros."),
+              says="The first step is right, but later ones include its gradient: start each batch from zero "
+                   "gradients."),
         wrong("gain and shift are not trained", frozen=("gain", "shift"),
-              says="Seven arrays are learnt, and batch norm's two are among them."),
-        wrong("the old weights came back",
+              says="Seven arrays are trained, including the two of batch norm."),
+        wrong("the old weights were returned",
               lambda weights, batches, lr: (train_by_hand(_copied(weights), batches, lr)[0], weights),
-              says="The losses are right, the weights those from before: return the new, or change the old in place."),
+              says="The losses are right, but the weights are the initial ones: return the new ones, or change the "
+                   "old ones in place."),
     ),
     hints=(
         "One step: forward; 5.2 for dlogits; a product and a bias; tanh; 5.3; a product and a bias; the rows of C.",
         "Variance: x.var(0, ddof=1). dh = dlogits @ W2.T, dscaled = (1 - h**2) * dh, then batch_norm_backward.",
         "dW1 = joined.T @ dsums, db1 = dsums.sum(0), dvectors = (dsums @ W1.T).reshape(N, 3, -1); 2.4 for dC.",
-        "Only now: for weight, gradient in zip(weights, gradients): weight -= lr * gradient.",
+        "Only then: for weight, gradient in zip(weights, gradients): weight -= lr * gradient.",
     ),
-    look="the losses beside autograd's in the lesson: from which step on do yours differ?",
+    look="your losses compared with autograd's in the lesson: from which step on do they differ?",
 )  # fmt: skip
 
 EXERCISES = (INTERMEDIATES, CROSS_ENTROPY, BATCH_NORM, TRAINING)

@@ -1,4 +1,4 @@
-"""Lesson 6: a tree as dilated convolutions, a model below 2.00, batch norm over positions, neighbours joined."""
+"""Lesson 6: a tree as dilated convolutions, a model below 2.00 nats, batch norm over batch and position."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -36,7 +36,7 @@ def tree_everywhere(
     dilation: Callable[[int, int], int] = lambda level, levels: 1 << level, more: int = 0, bias: float = 1.0,
     squash: Callable[[Any], Any] = np.tanh,
 ) -> FloatArray:  # fmt: skip
-    """Return what the tree gives at every position, or what a slip makes of it."""
+    """Return the output of the tree at every position, or a wrong result on request."""
     steps = [dilation(level, len(levels)) for level in range(len(levels))]
     in_front = {"edges": sum(steps) + more, "one edge": 1}.get(padding, 0)
     h = np.concatenate([np.tile(edge, (in_front, 1)), vectors])
@@ -49,14 +49,14 @@ def tree_everywhere(
 
 
 def _ahead(vectors: FloatArray, edge: FloatArray, levels: Levels, *, swapped: bool = False) -> FloatArray:
-    """Return the tree of the window that begins with each character."""
+    """Return the output of the tree for the window that begins with each character."""
     length = len(vectors)
     more = np.concatenate([vectors, np.tile(edge, (2 ** len(levels) - 1, 1))])
     return tree_everywhere(more, edge, levels, padding="none", swapped=swapped)[:length]
 
 
 def _halved(vectors: FloatArray, edge: FloatArray, levels: Levels) -> FloatArray:
-    """Return the tree over windows that do not overlap."""
+    """Return the output of the tree for windows that do not overlap."""
     window = 2 ** len(levels)
     in_front = -len(vectors) % window
     h = np.concatenate([np.tile(edge, (in_front, 1)), vectors])
@@ -70,60 +70,63 @@ SLIDE = Exercise(
     solution=tree_everywhere,
     mistakes=(
         wrong("dilation not doubled", dilation=lambda level, levels: 1,
-              says="Every level joins direct neighbours. On level 1 each position already stands for two characters, "
-                   "so the one to join it with stands two places back; then four."),
-        wrong("dilation from 2 on", dilation=lambda level, levels: 2 ** (level + 1),
-              says="The lowest level joins a character with the one right before it: it begins with 1."),
-        wrong("dilations upside down", dilation=lambda level, levels: 2 ** (levels - 1 - level),
-              says="The steps are 1, 2, 4 from the lowest level up. From the top down, far characters are joined "
-                   "first."),
+              says="Every level joins adjacent positions. After level 1 each position already represents two "
+                   "characters, so its partner is two positions back; on the next level, four."),
+        wrong("dilation starts at 2", dilation=lambda level, levels: 2 ** (level + 1),
+              says="The lowest level joins a character with the one right before it: the first dilation is 1."),
+        wrong("dilations in reverse order", dilation=lambda level, levels: 2 ** (levels - 1 - level),
+              says="The dilations are 1, 2, 4 from the lowest level up. In reverse order, distant characters are "
+                   "joined first."),
         wrong("looks ahead", _ahead,
-              says="Row t is the window that begins with character t: it reads what is still to be predicted. Take the "
-                   "other one of each pair from before t, and pad in front."),
+              says="Row t is the window that begins with character t, so it reads what is still to be predicted. The "
+                   "partner of each position must be before t, and the padding at the beginning."),
         wrong("looks ahead, and the pair's weights are swapped", lambda **case: _ahead(**case, swapped=True),
-              says="Each position is joined with a later one, so it reads what is still to be predicted. The other one "
-                   "of each pair stands before t."),
+              says="Each position is joined with a later one, so it reads what is still to be predicted. The partner "
+                   "of each position must be before t."),
         wrong("the pair's weights are swapped", swapped=True,
-              says="The first half of W is for the older of the two, h[:-d]; the second for the newer, h[d:]."),
-        wrong("zeros in front, not edges", padding="zeros",
-              says="That is what a convolution layer does by itself: on every level, 0 stands where nothing is. But "
-                   "before a name the tree has read dots, and made something of them on every level."),
+              says="The first half of W is for the older of the two, h[:-d]; the second half is for the newer, h[d:]."),
+        wrong("padded with zeros, not edges", padding="zeros",
+              says="That is the usual padding of a convolution layer: zeros on every level. But the tree reads dots "
+                   "before a name, whose outputs are not zero on any level."),
         wrong("no padding", padding="none",
-              says="Every level shortens the text by its dilation. The rows that are missing are the first ones, whose "
+              says="Every level shortens the text by its dilation. The missing rows are the first ones, whose "
                    "windows begin before the text: put edges there."),
         wrong("not enough padding", padding="one edge",
-              says="One edge is enough for the lowest level. All levels together shorten the text by 1 + 2 + 4 + ..."),
+              says="One edge is enough for the lowest level only. Together, all levels shorten the text by 1 + 2 + 4 "
+                   "+ ..."),
         wrong("shifted by one", lambda **case: tree_everywhere(**case, more=1)[:-1],
-              says="Row t is the window that ends with the character before t. One edge too many stands in front."),
+              says="Row t is the window that ends with the character before t. There is one edge too many at the "
+                   "beginning."),
         wrong("one row too many", more=1,
-              says="As many edges as a window has characters make a first window of nothing but edges. It ends before "
-                   "the text does begin."),
+              says="You padded by as many edges as a window has characters. The first window then consists of edges "
+                   "only, and ends before the text begins."),
         wrong("windows that do not overlap", _halved,
-              says="Each level halves the text, so only every 2ᵏ-th position gets an answer. Nothing is halved here: "
-                   "every level keeps all positions."),
-        wrong("forgot tanh", squash=lambda sums: sums, says="Without tanh between them all the levels are one matrix."),
-        wrong("forgot the bias", bias=0.0, says="Each level adds its b before the tanh."),
+              says="Each level halves the text, so only every 2ᵏ-th position gets an output. Here every level must "
+                   "keep all positions."),
+        wrong("forgot tanh", squash=lambda sums: sums, says="Without tanh between them, all levels together are a "
+                                                            "single matrix."),
+        wrong("forgot the bias", bias=0.0, says="Each level adds its bias b before the tanh."),
     ),
     hints=(
         "First put 2ᵏ - 1 edges in front: np.concatenate([np.tile(edge, (count, 1)), vectors]).",
-        "On the lowest level each is joined with the one before: h[:-1] are the older of all pairs, h[1:] the newer.",
-        "On level l (from 0) the two stand d = 2**l apart: h[:-d] and h[d:]. Each level makes h shorter by d.",
+        "The lowest level joins each with the one before: h[:-1] holds the older of all pairs, h[1:] the newer.",
+        "On level l (from 0) the two are d = 2**l apart: h[:-d] and h[d:]. Each level makes h shorter by d.",
         "left, right = np.split(W, 2); h = np.tanh(h[:-d] @ left + h[d:] @ right + b)",
     ),
-    look="the picture of the tree among those of all other letters: the dark lines are one row of your answer.",
+    look="the figure of the tree among those of all other letters: the dark lines are one row of your answer.",
 )  # fmt: skip
 
 
 # -- 6.2: below 2.00 --------------------------------------------------------------------------------------------------
 
 BOUND: Final = 2.0
-"""Nats per character of dev."""
+"""The loss on dev to reach, in nats per character."""
 
 LONGEST: Final = 16
-"""Of the contexts that are handed over."""
+"""Characters in each context that an answer gets."""
 
 _SMALL = 512
-"""Contexts by which slips are told."""
+"""Contexts on which mistakes are recognised."""
 
 
 def _contexts(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -136,9 +139,9 @@ def _asked(answer: Callable[..., Any], contexts: IntArray) -> FloatArray:
 
 
 def _graded(answer: Callable[..., Any], case: Inputs) -> Any:
-    """Return what is true of a model's logits, and how far above the bound it is; later things only if all before is.
+    """Return properties of a model's logits, and how far its loss on dev is above the bound.
 
-    The loss is measured here, on the dev part, whatever the learner measured.
+    It stops at the first property that is wrong. The loss is measured here, whatever the learner measured.
     """
     contexts = case["contexts"]
     if call(answer, {"contexts": contexts[:2].copy()}) is None:
@@ -157,26 +160,26 @@ def _graded(answer: Callable[..., Any], case: Inputs) -> Any:
 
 
 _SOUND: Final[dict[str, Any]] = {
-    "how many numbers a context gets": 27,
-    "how many contexts get them": _SMALL,
+    "the number of logits per context": 27,
+    "the number of rows": _SMALL,
     "whether each is finite": True,
-    "whether a context gets the same in another batch": True,
+    "whether a context has the same logits in another batch": True,
     "whether they are logits": True,
-    "whether 0 is the dot": True,
-    "whether it says what comes next": True,
+    "whether id 0 is the dot": True,
+    "whether it predicts the next character": True,
     "whether the newest character is read as the newest": True,
 }
 _NOTHING_KNOWN: Final = {
     **dict.fromkeys(_SOUND, np.nan), "whether dev was held out": np.nan, "nats per character of dev above 2.00": np.nan,
 }  # fmt: skip
-"""Not False: a slip is known by the first thing that is, and nothing after that was looked at."""
+"""NaN and not False: a mistake is recognised by the first property that is wrong; the later ones are not computed."""
 
 
 def _of_logits(answer: Callable[..., Any], contexts: IntArray) -> dict[str, Any]:
     logits = _asked(answer, contexts)
     found: dict[str, Any] = {
-        "how many numbers a context gets": logits.shape[-1] if logits.ndim else 1,
-        "how many contexts get them": len(logits) if logits.ndim == 2 else 1,
+        "the number of logits per context": logits.shape[-1] if logits.ndim else 1,
+        "the number of rows": len(logits) if logits.ndim == 2 else 1,
         "whether each is finite": bool(np.isfinite(logits).all()),
     }
     if not all(found[name] == _SOUND[name] for name in found):
@@ -191,10 +194,10 @@ def _of_logits(answer: Callable[..., Any], contexts: IntArray) -> dict[str, Any]
     p = softmax(logits)
     again = p[np.arange(len(p)), contexts[:, -1]].mean()
     return found | {
-        "whether a context gets the same in another batch": bool(np.allclose(few, logits[:7], rtol=1e-3, atol=1e-3)),
+        "whether a context has the same logits in another batch": np.allclose(few, logits[:7], rtol=1e-3, atol=1e-3),
         "whether they are logits": not (positive and np.allclose(sums, 1, atol=1e-3)),
-        "whether 0 is the dot": not renumbered < plain - 0.1,
-        "whether it says what comes next": bool(again < 0.3),
+        "whether id 0 is the dot": not renumbered < plain - 0.1,
+        "whether it predicts the next character": bool(again < 0.3),
         "whether the newest character is read as the newest": not turned < plain - 0.02,
     }
 
@@ -227,7 +230,7 @@ def _parrot(contexts: IntArray) -> FloatArray:
 
 
 def _all_zero_counts(contexts: IntArray) -> FloatArray:
-    """Return logs of probabilities of which some are 0."""
+    """Return logs of probabilities, some of which are 0."""
     p = softmax(logits_for(contexts))
     with np.errstate(divide="ignore"):
         return np.log(np.where(p < 1e-4, 0, p))
@@ -239,41 +242,41 @@ BEAT = Exercise(
     use=_graded,
     mistakes=(
         wrong("impossible characters", _all_zero_counts,
-              says="A logit is infinite or not a number: some character has probability 0, and when it comes after "
-                   "all, the loss is infinite. Smooth it; or did training burst?"),
-        wrong("a context's logits depend on its neighbours", _by_batch,
-              says="The same context gets other logits in another batch. Batch norm in training mode takes mean and "
-                   "variance from whoever is in the batch: switch to evaluation first. Or was softmax taken over axis "
-                   "0?"),
+              says="A logit is infinite or not a number. If a character with probability 0 occurs, the loss is "
+                   "infinite, so smooth the probabilities. Or did the training diverge?"),
+        wrong("a context's logits depend on the batch", _by_batch,
+              says="The same context gets different logits in different batches. Batch norm in training mode uses "
+                   "the mean and the variance of the batch: switch to evaluation mode first. Or did you take softmax "
+                   "over axis 0?"),
         wrong("probabilities, not logits", lambda contexts: softmax(logits_for(contexts)),
-              says="Rows that are never negative and sum to 1 are probabilities, and softmax of them is nearly even. "
-                   "Return what goes into softmax, or the logs."),
-        wrong("another numbering", lambda contexts: np.roll(logits_for((contexts + 1) % 27), -1, axis=1),
-              says="The dot has number 0 and a has 1. It looks as if a had 0 in your model and the dot 26."),
+              says="Rows that are never negative and sum to 1 are probabilities, and the softmax of these is nearly "
+                   "uniform. Return the inputs of softmax, or the logs of the probabilities."),
+        wrong("different ids", lambda contexts: np.roll(logits_for((contexts + 1) % 27), -1, axis=1),
+              says="The dot has id 0 and a has id 1. In your model, a seems to have id 0 and the dot 26."),
         wrong("a context that contains the target", _parrot,
-              says="It says that the last character comes again. That is what a model learns whose windows end with "
-                   "the very character that it is to predict: they must end one earlier."),
+              says="The model predicts that the last character comes again. It was probably trained on windows that "
+                   "contain the character to predict: they must end one position earlier."),
         wrong("contexts from the wrong end", lambda contexts: logits_for(contexts[:, ::-1]),
-              says="It does better when the contexts are turned round. The newest character stands in the last column: "
-                   "a model of context 8 takes contexts[:, -8:], as it stands."),
-        wrong("trained on what it is judged by", lambda contexts: _by_counts(contexts, parts=("dev", "dev")),
-              says="On dev it is better than anything that has not read dev can be, or far better than on test. Train "
-                   "on the train part alone."),
-        wrong("counted, not learnt", lambda contexts: _by_counts(contexts, parts=("train", "dev")),
-              says="That is the best of the counted models of lesson 2, smoothed as well as can be. It is close. A "
-                   "network shares what it learns between contexts that are alike, and gets below it."),
+              says="The loss is lower when the contexts are reversed. The newest character is in the last column: a "
+                   "model of context 8 takes contexts[:, -8:], without reversing it."),
+        wrong("trained on the evaluation data", lambda contexts: _by_counts(contexts, parts=("dev", "dev")),
+              says="The loss on dev is lower than any model can reach without training on dev, or much lower than on "
+                   "test. Train on the train part alone."),
+        wrong("an n-gram model", lambda contexts: _by_counts(contexts, parts=("train", "dev")),
+              says="That is the best n-gram model of lesson 2, with the best smoothing. It is close. A network "
+                   "reaches a lower loss because it shares what it learns between similar contexts."),
     ),
     hints=(
         (
-            "trained(model, settings, config) of the lesson trains any network of the package. Its first answer is the "
-            "network, and next_logits(contexts[:, -T:]) of that gives logits for its T."
+            "The lesson's trained(model, settings, config) trains any network of the package. It returns the network "
+            "first; next_logits(contexts[:, -T:]) of the network gives the logits for its context length T."
         ),
         (
-            "Look at train beside dev. If both are high, train for longer, or a larger net. If train is far below dev, "
-            "it has learnt the names by heart: more weight_decay, and average=0.998."
+            "Compare train with dev. If both are high, train for longer, or use a larger network. If train is far "
+            "below dev, it overfits: use more weight_decay, and ema_decay=0.998."
         ),
         (
-            "It need not be a tree. On names this short a flat net that reads 6 characters does well: two hidden "
+            "It need not be a tree. On names this short, a flat network that reads 6 characters works well: two hidden "
             "layers of about 170 units, embedding 24."
         ),
         "TrainConfig.of('mlp', steps=8000, weight_decay=0.07) trains that one in seconds.",
@@ -322,39 +325,42 @@ NORM = Exercise(
     parts=("y", "the running mean", "the running variance"),
     mistakes=(
         wrong("only over axis 0", over=0,
-              says="Each position is normalised by itself, with B numbers. The weights before it are the same at all "
-                   "positions, so all B T numbers belong together: x.mean((0, 1))."),
+              says="Each position is normalised separately, over B numbers. The linear layer before it is the same "
+                   "at all positions, so use all B T numbers together: x.mean((0, 1))."),
         wrong("only over axis 1", over=1,
-              says="Each example is normalised by itself, over its positions. Batch norm takes the batch as well."),
+              says="Each example is normalised separately, over its positions. Batch norm also averages over the "
+                   "batch."),
         wrong("over the channels", over=2,
-              says="Each position is normalised over its channels: that is layer norm. Batch norm keeps the channels "
-                   "apart."),
-        wrong("over everything", over=(0, 1, 2), says="All channels got one mean. Each has its own."),
+              says="Each position is normalised over its channels, which is layer norm. Batch norm treats each "
+                   "channel separately."),
+        wrong("over everything", over=(0, 1, 2), says="All channels share one mean. Each channel must have its own."),
         wrong("the running statistics in training", by_running=True,
-              says="In training the batch is normalised with its own mean and variance; the running ones are for "
-                   "later."),
+              says="In training, normalise the batch by its own mean and variance; the running ones are for "
+                   "evaluation."),
         wrong("unbiased for biased variance", less=1,
-              says="To normalise, divide by B T, so that what comes out has variance 1 in this batch: ddof=0."),
-        wrong("divided by the variance", power=1.0, says="Divide by the standard deviation: a square root is missing."),
-        wrong("eps is missing", eps=0.0, says="1e-5 is added to the variance, under the root."),
+              says="To normalise, use the variance divided by B T (ddof=0), so that the result has variance 1 in "
+                   "this batch."),
+        wrong("divided by the variance", power=1.0, says="Divide by the standard deviation: the square root is "
+                                                         "missing."),
+        wrong("eps is missing", eps=0.0, says="Add 1e-5 to the variance, under the square root."),
         wrong("running statistics with axes of length 1", keepdims=True,
-              says="They have shape (1, 1, C). The mean that normalises needs these axes, or is broadcast without "
-                   "them; what is kept has one number for each channel, (C,)."),
-        wrong("momentum the wrong way round", share=lambda momentum: 1 - momentum,
-              says="momentum is the share of the batch, and small: the old one keeps 1 - momentum."),
-        wrong("the running statistics do not move", share=lambda momentum: 0.0,
-              says="They came back as they went in. Each moves a little towards the batch's."),
+              says="They have shape (1, 1, C). Keep the extra axes for normalising if you like, but return one "
+                   "number per channel, (C,)."),
+        wrong("momentum reversed", share=lambda momentum: 1 - momentum,
+              says="momentum is the weight of the batch, and is small: the weight of the old one is 1 - momentum."),
+        wrong("the running statistics are not updated", share=lambda momentum: 0.0,
+              says="They were returned unchanged. Each must move a little towards that of the batch."),
         wrong("biased for unbiased variance", less_running=0,
-              says="The running variance is a guess at that of all data, so the batch's is divided by B T - 1: ddof=1. "
-                   "Only what normalises the batch itself is divided by B T."),
+              says="The running variance estimates that of all data, so it uses the batch's variance divided by B T "
+                   "- 1: ddof=1. Only the variance that normalises the batch itself is divided by B T."),
     ),
     hints=(
-        "x.mean((0, 1)) has shape (C,) and lies along the last axis: taking it off x needs no keepdims.",
+        "x.mean((0, 1)) has shape (C,), which matches the last axis: subtracting it from x needs no keepdims.",
         "var = x.var((0, 1)) is biased. y = gain * (x - mean) / np.sqrt(var + 1e-5) + shift.",
         "The running mean: (1 - momentum) * running_mean + momentum * mean.",
         "The running variance: the same with x.var((0, 1), ddof=1).",
     ),
-    look="the table of running means before and after the repair: how many numbers is each a mean of?",
+    look="the running means before and after the bug is fixed: over how many numbers is each mean taken?",
 )  # fmt: skip
 
 EXERCISES = (SLIDE, BEAT, NORM)

@@ -58,45 +58,47 @@ HEADS = Exercise(
     solution=all_heads,
     mistakes=(
         wrong("heads and channels mixed up", apart=lambda y, heads: y.reshape(len(y), heads, y.shape[1], -1),
-              says="(B, T, C) was reshaped to (B, heads, T, D) in one go. The shape is right, and the numbers are "
-                   "shuffled: reshape only cuts an axis where it stands. Cut C into (heads, D) first, then swap axes."),
+              says="You reshaped (B, T, C) directly to (B, heads, T, D). The shape is right, but the numbers are in "
+                   "the wrong places: reshape keeps their order in memory. Split C into (heads, D) first, then swap "
+                   "the axes."),
         wrong("heads put together in the wrong order", together=lambda y: y.reshape(len(y), y.shape[2], -1),
-              says="(B, heads, T, D) was reshaped to (B, T, C) in one go. Swap the axes back first, so that heads and "
-                   "channels are neighbours; then reshape joins them."),
+              says="You reshaped (B, heads, T, D) directly to (B, T, C). Swap the axes back first, so that heads and "
+                   "channels are adjacent; then reshape merges them."),
         wrong("heads interleaved", apart=lambda y, heads: y.reshape(*y.shape[:2], -1, heads).transpose(0, 3, 1, 2),
-              says="Every so-many-th column went to a head. A head's columns stand side by side: cut C into (heads, "
-                   "D), with the heads first."),
-        wrong("heads summed, not side by side", together=lambda y: y.sum(1),
-              says="Each head keeps its own D channels: the results are laid side by side, which gives C again."),
+              says="The columns of the heads are interleaved. The columns of a head must be adjacent: split C into "
+                   "(heads, D), with the heads first."),
+        wrong("heads summed, not concatenated", together=lambda y: y.sum(1),
+              says="Each head keeps its own D channels: concatenate the results, which gives C channels again."),
         wrong("no mask", seen=lambda T: np.ones((T, T)),
-              says="Every position reads the whole text, and so the very letter that it should predict."),
+              says="Every position reads the whole text, including the letter that it should predict."),
         wrong("sees the future", seen=lambda T: np.triu(np.ones((T, T))),
-              says="The mask is on the wrong side: positions read what comes after them. Row t may look at columns 0 "
-                   "to t, the lower triangle."),
+              says="The mask is on the wrong side: positions read what comes after them. Row t may use columns 0 to "
+                   "t, the lower triangle."),
         wrong("may not read itself", seen=lambda T: np.tril(np.ones((T, T)), -1),
-              says="The diagonal is masked, too. A position may read itself, and the first one has nothing else."),
+              says="The diagonal is masked, too. A position may read itself, and the first one can read nothing else."),
         wrong("masked after the softmax", late=True,
-              says="Weights were set to 0 after the softmax, so the rows no longer sum to 1. Put -inf into the scores "
-                   "instead, and softmax shares 1 among the rest."),
+              says="You set weights to 0 after the softmax, so the rows no longer sum to 1. Set the scores to -inf "
+                   "instead, and softmax distributes 1 among the rest."),
         wrong("no scale", scale=lambda C, D: 1.0,
-              says="Scores of D channels have D times the variance of one: divide them by √D before the softmax."),
+              says="The variance of the scores grows with D: divide them by √D before the softmax."),
         wrong("scaled by C, not by the head size", scale=lambda C, D: C**-0.5,
-              says="A score is a sum over one head's D channels, not over all C: divide by √D."),
-        wrong("divided by D, not by its root", scale=lambda C, D: 1 / D,
-              says="The variance grows with D, so the spread grows with √D: divide by that."),
+              says="A score is a sum over the D channels of one head, not over all C channels: divide by √D."),
+        wrong("divided by D, not by its square root", scale=lambda C, D: 1 / D,
+              says="The variance grows with D, so the standard deviation grows with √D: divide by √D."),
         wrong("softmax over the wrong axis", axis=-2,
-              says="A row of weights belongs to who reads, and must sum to 1: softmax over the last axis."),
+              says="A row of weights belongs to the position that reads, and must sum to 1: take softmax over the "
+                   "last axis."),
         wrong("transposed product", swapped=True,
-              says="Keys ask and queries answer: it should be q @ k transposed. Rows are who asks."),
+              says="Queries and keys are swapped: the scores are q @ k transposed, with one row per query."),
     ),
     hints=(
-        "x @ Wq has the queries of all heads, (B, T, C). Make the heads an axis in front, as B is: (B, heads, T, D).",
-        "reshape(B, T, heads, D) cuts the last axis; transpose(0, 2, 1, 3) then brings the heads forward.",
+        "x @ Wq has the queries of all heads, (B, T, C). Make the heads a leading axis, like B: (B, heads, T, D).",
+        "reshape(B, T, heads, D) splits the last axis; transpose(0, 2, 1, 3) then moves the heads forward.",
         "scores = q @ k.transpose(0, 1, 3, 2) / D**0.5, and np.where(np.tril(np.ones((T, T))) == 1, scores, -np.inf).",
         "After weights @ v: transpose(0, 2, 1, 3) again, and reshape(B, T, C).",
     ),
-    look="the tables of scores and weights in the lesson: rows are who reads, columns what is read; the upper right is "
-    "empty.",
+    look="the tables of scores and weights in the lesson: a row is the position that reads, a column the one that is "
+         "read; the upper right is empty.",
 )  # fmt: skip
 
 
@@ -140,40 +142,43 @@ ADDITION = Exercise(
     parts=("x", "y"),
     mistakes=(
         wrong("not reversed", total=lambda sum_, n: f"{sum_:0{n}d}",
-              says="The sum begins with its highest digit, which depends on every carry. Write the ones first."),
-        wrong("the carry's digit is missing", total=lambda sum_, n: f"{sum_:0{n - 1}d}"[::-1],
-              says="Two numbers of two digits may have a sum of three: every sum is padded to digits + 1."),
+              says="The sum begins with its highest digit, which depends on every carry. Write the ones digit first."),
+        wrong("the digit for the carry is missing", total=lambda sum_, n: f"{sum_:0{n - 1}d}"[::-1],
+              says="Two numbers of two digits may have a sum of three digits: pad every sum to digits + 1."),
         wrong("the sum is not padded", total=lambda sum_, n: str(sum_)[::-1],
-              says="Sums have different lengths: every sum is padded with zeros to digits + 1 before it is reversed."),
+              says="The sums have different lengths: pad every sum with zeros to digits + 1 digits before you "
+                   "reverse it."),
         wrong("padded after reversing", total=lambda sum_, n: str(sum_)[::-1].zfill(n),
-              says="The zeros stand where the ones should. Pad the sum in front, then reverse it: zeros come last."),
+              says="The zeros are where the ones digit should be. Pad the sum on the left, then reverse it: the "
+                   "zeros come last."),
         wrong("the numbers are not padded", number=lambda one, n: str(one),
               says="7 + 5 must look like 0 7 0 5. Otherwise nothing says where a ends and b begins."),
         wrong("the numbers are reversed, too", number=lambda one, n: f"{one:0{n}d}"[::-1],
-              says="Only the sum is reversed. The numbers are read whole before the first digit is due."),
+              says="Only the sum is reversed. The numbers are read completely before the first digit is predicted."),
         wrong("x keeps the last digit", _whole,
-              says="Nothing comes after the last digit, so nothing is to be predicted there: x leaves it out."),
+              says="Nothing comes after the last digit, so there is nothing to predict: leave it out of x."),
         wrong("y is x, masked", shifted=False, extra=1,
-              says="y is x with -1 for the question. At each place it must hold the digit that comes *next*."),
+              says="y is x with -1 for the question. At each position it must hold the *next* digit."),
         wrong("y is not shifted", shifted=False,
-              says="y holds the digits of x itself. At each place it must hold the digit that comes *next*."),
+              says="y holds the digits of x itself. At each position it must hold the *next* digit."),
         wrong("the question is not masked", lambda **case: encode_sum(**case, extra=1 - 2 * case["digits"]),
-              says="The model is asked to guess the numbers of the question. Nobody can: those places are -1."),
-        wrong("hidden in x", _hidden_in_x, says="The question is what the model reads: x keeps it. The -1 go into y."),
+              says="The digits of the question are targets. They cannot be predicted: set these positions to -1."),
+        wrong("masked in x", _hidden_in_x, says="The model must read the question, so x keeps it. The -1 belong in y."),
         wrong("one too many is masked", extra=1,
-              says="The first digit of the sum is no target. It is predicted at the question's last digit, which is "
-                   "therefore not masked."),
+              says="The first digit of the sum is not a target. It is predicted at the last digit of the question, "
+                   "so that position must not be masked."),
         wrong("one too few is masked", extra=-1,
-              says="The question's last digit is a target. Its place is the one before it: that is masked, too."),
+              says="The last digit of the question is a target. It is predicted at the position before it: mask that "
+                   "one, too."),
         wrong("masked with 0", hidden=0,
-              says="0 is a digit, so the model would learn to write zeros there. No target is -1."),
+              says="0 is a digit, so the model would learn to write zeros there. Use -1 where there is no target."),
     ),
     hints=(
-        'f"{7:03d}" is "007", and so is str(7).zfill(3). text[::-1] is a text backwards.',
-        "Make a list of all digits as numbers. x is the list without its last, y the list without its first.",
-        "The question's first digit has no place that predicts it: 2 * digits - 1 places of y are -1.",
+        'f"{7:03d}" is "007", and so is str(7).zfill(3). text[::-1] is the text reversed.',
+        "Make a list of all digits as numbers. x is the list without its last element, y the list without its first.",
+        "No position predicts the first digit of the question, so 2 * digits - 1 elements of y are -1.",
     ),
-    look="the two rows that the lesson prints after it: under each digit of x stands what comes next.",
+    look="the two rows that the lesson prints after the exercise: below each digit of x is the next digit.",
 )  # fmt: skip
 
 
@@ -227,7 +232,7 @@ def _by_index(old: Weights, fresh: Weights, old_characters: Sequence[str], fresh
 
 
 def _by_name(answer: Callable[..., Any], case: Inputs) -> Any:
-    """Return the arrays that an answer gives, what belongs to characters first."""
+    """Return the arrays that an answer gives, those that belong to characters first."""
     made = call(answer, case)
     return {name: made[name] for name in _BY_CHARACTER if name in made} if isinstance(made, Mapping) else made
 
@@ -238,25 +243,27 @@ SPLICE = Exercise(
     use=_by_name,
     mistakes=(
         wrong("by index, not by character", _by_index,
-              says="Number 2 was copied to number 2. But in the other text number 2 is another character: look up the "
-                   "character of each id, and where that stood in the old list."),
-        wrong("the old arrays as they were", lambda old, **_: dict(old),
-              says="The rows are still in the order of the old characters. Where does each new id's character stand?"),
+              says="Id 2 was copied to id 2. But in the other text id 2 is a different character: look up the "
+                   "character of each id, and its index in the old list."),
+        wrong("the old arrays unchanged", lambda old, **_: dict(old),
+              says="The rows are still in the order of the old characters. What is the old id of each new character?"),
         wrong("the output's columns are fresh", tables=("token.weight",),
-              says="What goes in is spliced and what comes out is not: in output.weight each column belongs to a "
+              says="The embedding is spliced, but the output layer is not: in output.weight each column belongs to a "
                    "character."),
         wrong("the characters' rows are fresh", tables=(),
-              says="token.weight still has its fresh numbers, vectors that the old layers have never seen. It needs "
-                   "the old rows of the characters that are known."),
+              says="token.weight still has its fresh numbers, which the old layers were not trained with. Copy the "
+                   "old rows of all characters that are in both lists."),
         wrong("unknown characters are 0", unknown=0.0,
-              says="A character that the old network does not know keeps its fresh numbers: a start as good as any."),
+              says="A character that is not in the old list keeps its fresh random numbers."),
         wrong("the layers are fresh", body=False,
-              says="The characters came along; the layers between them did not. All other arrays are the old ones."),
-        wrong("one row off", ahead=1,
-              says='Each character got the numbers of its neighbour. The boundary "" is in both lists, at id 0.'),
+              says="The weights of the characters are right, but the layers between them are fresh. All other arrays "
+                   "must be the old ones."),
+        wrong("off by one row", ahead=1,
+              says='Each character got the numbers of its neighbour in the old list. The boundary "" is in both lists, '
+                   "with id 0."),
     ),
     hints=(
-        "Begin with copies, {name: array.copy() for name, array in old.items()}, and replace two by fresh ones.",
+        "Start with copies, {name: array.copy() for name, array in old.items()}, and replace two by fresh ones.",
         "Go through fresh_characters with enumerate: i is the new id. Is the character in old_characters?",
         'old_characters.index(character) is its old id j. Then new["token.weight"][i] = old["token.weight"][j].',
         'The output has columns: new["output.weight"][:, i] = old["output.weight"][:, j].',
@@ -299,35 +306,37 @@ ROTARY = Exercise(
     solution=rotate,
     mistakes=(
         wrong("halves for neighbours", halves=True,
-              says="Channel i was paired with channel i + D / 2. That is as good a choice, and some networks make it; "
-                   "but here neighbours are a pair, x[:, 0::2] and x[:, 1::2]."),
-        wrong("turned backwards", sign=-1.0,
-              says="The minus belongs to the first of the two: a cos - b sin, and a sin + b cos."),
-        wrong("not a turn: both have a plus", stretched=True,
-              says="Without its minus this is no turn: lengths change, and scores depend on more than the distance."),
+              says="Channel i was paired with channel i + D / 2. That is an equally good choice, and some networks "
+                   "make it; but here adjacent channels form a pair, x[:, 0::2] and x[:, 1::2]."),
+        wrong("rotated in the wrong direction", sign=-1.0,
+              says="The minus belongs to the first number of the pair: a cos - b sin, and a sin + b cos."),
+        wrong("not a rotation: both have a plus", stretched=True,
+              says="Without the minus this is not a rotation: lengths change, and scores depend on more than the "
+                   "distance."),
         wrong("computed from what was overwritten", overwritten=True,
-              says="The second number of each pair was computed from the first one's *new* value. Keep both old ones "
-                   "until both new ones are there."),
-        wrong("all pairs turn alike", rate=lambda i, D: 0.0 * i,
-              says="Each pair has its own speed, base ** (-2 * i / D): fast ones tell neighbours apart, slow ones see "
-                   "far."),
+              says="The second number of each pair was computed from the *new* value of the first. Keep both old "
+                   "values until both new ones are computed."),
+        wrong("all pairs rotate at the same speed", rate=lambda i, D: 0.0 * i,
+              says="Each pair has its own speed, base ** (-2 * i / D): fast pairs distinguish small distances, slow "
+                   "pairs large ones."),
         wrong("i for 2 * i", rate=lambda i, D: -1.0 * i / D,
-              says="The exponent is -2 * i / D for pair i, so that it goes nearly to -1 over the D / 2 pairs."),
+              says="The exponent is -2 * i / D for pair i, so that it goes from 0 nearly to -1 over the D / 2 pairs."),
         wrong("faster and faster", rate=lambda i, D: 2.0 * i / D,
-              says="The exponent has lost its minus. Pair 0 turns fastest, by p itself, and later pairs more slowly."),
+              says="The minus of the exponent is missing. Pair 0 rotates fastest, by p itself, and later pairs more "
+                   "slowly."),
         wrong("positions begin at 1", first=1,
-              says="Position 0 is not turned at all: take the positions as they are given."),
-        wrong("added, not turned", added=True,
-              says="Sines and cosines were added to the vectors, as the first transformer did. Here pairs are turned: "
-                   "multiply."),
+              says="Position 0 is not rotated at all: use the positions as given."),
+        wrong("added, not rotated", added=True,
+              says="Sines and cosines were added to the vectors, as in the original transformer. Here pairs are "
+                   "rotated: multiply."),
     ),
     hints=(
         "angle is an array (T, D / 2): positions[:, None] * base ** (-2 * np.arange(D // 2) / D).",
         "a, b = x[:, 0::2], x[:, 1::2] are the pairs, each (T, D / 2).",
         "y = np.empty_like(x), then y[:, 0::2] = a * np.cos(angle) - b * np.sin(angle), and y[:, 1::2] likewise.",
     ),
-    look="the two pictures of scores after it: along each diagonal, where the distance is the same, rotary scores are "
-    "all one colour.",
+    look="the two figures of scores after the exercise: along each diagonal, where the distance is the same, rotary "
+         "scores have a single colour.",
 )  # fmt: skip
 
 EXERCISES = (HEADS, ADDITION, SPLICE, ROTARY)

@@ -1,4 +1,4 @@
-"""What came out of an answer, taken apart into arrays with names, and the first place where two of them part."""
+"""The result of an answer as named arrays, and the first one that differs from the reference."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from backlight.autograd import Tensor, Value
 from backlight.core import Array, Comparison, ShapeError, compare
 
 Parts = dict[str, Array]
-"""Arrays by name, in the order in which they are to be looked at."""
+"""Arrays by name, in the order in which they are compared."""
 
 
 class Unfinished(Exception):  # noqa: N818  (not an error: a stub that nobody has filled in)
@@ -18,22 +18,22 @@ class Unfinished(Exception):  # noqa: N818  (not an error: a stub that nobody ha
 
 
 class InvalidAnswer(Exception):  # noqa: N818  (what is wrong with the answer, for its writer)
-    """What came out cannot be compared with what should; the message says why, in a line."""
+    """The result cannot be compared with the reference; the message says why, in one line."""
 
 
 _ONE = "the answer"
-"""What an answer that has no parts is called."""
+"""The name of an answer without parts."""
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Where an outcome first differs from what it should be.
+    """Where a result first differs from the reference.
 
     Attributes:
         part: the name of the part.
-        ours: the learner's.
-        reference: what it should be.
-        comparison: of the two; None where their shapes differ.
+        ours: the learner's array.
+        reference: the right array.
+        comparison: of the two; None if their shapes differ.
     """
 
     part: str
@@ -45,22 +45,22 @@ class Mismatch:
 def parts_of(
     outcome: Any, names: Sequence[str], reference: Mapping[str, Array] | None = None, *, in_parts: bool = False
 ) -> Parts:
-    """Take an outcome apart.
+    """Return the result of an answer as named float64 arrays, each in its own shape.
 
     Args:
         outcome: a number, an array, a tensor, a Value, a list of these, a tuple, or a dictionary.
-        names: what a tuple's parts are called; none if it is one array.
-        reference: the parts that there should be, if that is known.
-        in_parts: leave out the parts of a dictionary that are not there yet.
+        names: the names of the elements of a tuple; empty if it is one array.
+        reference: the parts of the right answer, if known.
+        in_parts: accept a dictionary with only some of the parts.
 
     Raises:
-        Unfinished: it is None or `...`, or a part is; with `in_parts`, every part is or is missing.
-        InvalidAnswer: other parts than there should be, or something that is no numbers.
+        Unfinished: it is None or `...`, or one of its parts is; with `in_parts`, all of them are or are missing.
+        InvalidAnswer: it has other parts than the reference, or a part does not consist of numbers.
     """
     if outcome is None or outcome is ...:
         raise Unfinished
     if isinstance(outcome, Mapping) and reference is not None and list(reference) == [_ONE]:
-        raise InvalidAnswer(f"it should give numbers in one array; it gives a {type(outcome).__name__}.")
+        raise InvalidAnswer(f"the result should be a number or an array; it is a {type(outcome).__name__}.")
     if isinstance(outcome, Mapping):
         named = dict(outcome)
     elif names:
@@ -72,11 +72,11 @@ def parts_of(
         if not named and isinstance(outcome, Mapping) and not set(outcome) - set(reference):
             raise Unfinished
         if not named:
-            raise InvalidAnswer(f"it should be a dictionary with some of {_listed(reference)}; none of these is in it.")
+            raise InvalidAnswer(f"the result should be a dictionary with some of {_listed(reference)}; it has none.")
     elif reference is not None and list(named) != list(reference):
         missing = [name for name in reference if name not in named]
         if missing:
-            raise InvalidAnswer(f"it should have {_listed(reference)}; missing: {', '.join(missing)}.")
+            raise InvalidAnswer(f"the result should have {_listed(reference)}; missing: {', '.join(missing)}.")
         named = {name: named[name] for name in reference}
     return {name: _array(name, part) for name, part in named.items()}
 
@@ -84,9 +84,15 @@ def parts_of(
 def first_mismatch(
     ours: Parts, reference: Parts, *, rtol: float, atol: float
 ) -> tuple[list[Comparison], Mismatch | None]:
-    """Compare part by part, up to the first that is wrong. Parts that are not there yet are passed over.
+    """Compare two results part by part, up to the first that differs. Parts that are missing are skipped.
 
-    Returns: the comparisons of the parts before it, all close, and where it parts; None if it does nowhere.
+    Args:
+        ours: the learner's parts.
+        reference: the right parts; a part has the same shape in both, or it is a mismatch.
+        rtol: relative tolerance.
+        atol: absolute tolerance.
+
+    Returns: the comparisons of the parts before the first mismatch, all close; and the mismatch, or None.
     """
     close: list[Comparison] = []
     for name, right in reference.items():
@@ -103,18 +109,25 @@ def first_mismatch(
 
 
 def agree(one: Array, other: Array, *, rtol: float, atol: float) -> bool:
-    """Return whether two arrays have the same shape and close numbers, nan at the same places."""
+    """Return whether two arrays have the same shape and close numbers, with nan at the same positions.
+
+    Args:
+        one: an array of any shape.
+        other: another one.
+        rtol: relative tolerance.
+        atol: absolute tolerance.
+    """
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=rtol, atol=atol, equal_nan=True))
 
 
 def _named(outcome: Any, names: Sequence[str]) -> dict[str, Any]:
-    wanted = f"it should give {len(names)} things, {_listed(names)}"
+    wanted = f"the result should be a tuple of {len(names)}: {_listed(names)}"
     if not isinstance(outcome, tuple | list | np.ndarray):
-        raise InvalidAnswer(f"{wanted}; it gives one {type(outcome).__name__}.")
+        raise InvalidAnswer(f"{wanted}; it is a {type(outcome).__name__}.")
     if isinstance(outcome, np.ndarray) and len(outcome) != len(names):
-        raise InvalidAnswer(f"{wanted}; it gives one array of shape {outcome.shape}.")
+        raise InvalidAnswer(f"{wanted}; it is one array of shape {outcome.shape}.")
     if len(outcome) != len(names):
-        raise InvalidAnswer(f"{wanted}; it gives {len(outcome)}.")
+        raise InvalidAnswer(f"{wanted}; it has {len(outcome)}.")
     return dict(zip(names, outcome, strict=True))
 
 
@@ -124,14 +137,16 @@ def _array(name: str, part: Any) -> Array:
     try:
         array = np.asarray(_plain(part))
     except ValueError:  # rows of different lengths
-        raise InvalidAnswer(f"{name} should be numbers; it is a {type(part).__name__} that is no table.") from None
+        raise InvalidAnswer(
+            f"the rows of {name} should have equal lengths; those of this {type(part).__name__} do not."
+        ) from None
     if array.dtype.kind not in "biuf":
-        raise InvalidAnswer(f"{name} should be numbers; it is a {type(part).__name__}.")
+        raise InvalidAnswer(f"the values of {name} should be numbers; it is a {type(part).__name__}.")
     return array.astype(np.float64)
 
 
 def _plain(part: Any) -> Any:
-    """Return numbers for what holds them: a Value, our tensor, PyTorch's, or a list of such."""
+    """Return the numbers of a Value, of a tensor of this package or of PyTorch, or of a list of them."""
     if isinstance(part, Value):
         return float(part.data)
     if isinstance(part, Tensor):

@@ -1,7 +1,7 @@
-"""What has been tried and done: a JSON file in the folder in which the learner works.
+"""Progress of the exercises: a JSON file in the folder in which the learner works.
 
-The folder and not the home folder, as with `runs`: two learners at one computer have two folders, to begin again is to
-delete a file, and nothing is kept where nobody would look for it.
+It is in the working folder and not in the home folder, like `runs`: two learners at one computer use two folders, the
+file can simply be deleted to start again, and nothing is stored in an unexpected place.
 """
 
 import os
@@ -15,24 +15,24 @@ from backlight.runs.atomic import write_atomically
 from backlight.runs.strict_json import read_object, to_bytes
 
 FILE: Final = Path("backlight-progress.json")
-"""Its name, in the working folder."""
+"""The name of the file, in the working folder."""
 
 OFF: Final = "BACKLIGHT_NO_PROGRESS"
-"""Set to anything but nothing, this environment variable keeps tries from being noted."""
+"""If this environment variable is set and not empty, attempts are not recorded."""
 
 _FORMAT: Final = "backlight.progress"
 _VERSION: Final = 1
-_REMEDY: Final = "Delete it to begin again: backlight exercise reset"
+_REMEDY: Final = "Delete it to start again: backlight exercise reset"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExerciseProgress:
-    """How far one exercise has come.
+    """The progress of one exercise.
 
     Attributes:
         tries: how often an answer was checked; a stub that is not filled in does not count.
         hints: how many hints were read.
-        done: whether an answer was right, once.
+        done: whether an answer has been right.
     """
 
     tries: int = 0
@@ -41,10 +41,10 @@ class ExerciseProgress:
 
 
 def load() -> dict[str, ExerciseProgress]:
-    """Return what was noted in the working folder, by exercise; nothing if there is no file.
+    """Return the progress recorded in the working folder, by exercise; empty if there is no file.
 
     Raises:
-        RunError: it cannot be read, or is none of ours.
+        RunError: the file cannot be read, or is not a progress file.
     """
     if not os.path.lexists(FILE):
         return {}
@@ -58,7 +58,11 @@ def load() -> dict[str, ExerciseProgress]:
 
 
 def record_try(verdict: Verdict) -> None:
-    """Note that an answer was checked; one that is not whole yet is no try."""
+    """Record that an answer was checked; an incomplete answer does not count.
+
+    Raises:
+        RunError: the file cannot be read or written, or is not a progress file.
+    """
     if os.environ.get(OFF) or verdict.state in {"partial", "unfinished"}:
         return
     noted = load()
@@ -68,14 +72,24 @@ def record_try(verdict: Verdict) -> None:
 
 
 def record_hint(id_: str, count: int) -> None:
-    """Note that the first `count` hints were read."""
+    """Record that the first `count` hints were read.
+
+    Raises:
+        RunError: the file cannot be read or written, or is not a progress file.
+    """
     noted = load()
     noted[id_] = replace(noted.get(id_, ExerciseProgress()), hints=count)
     _save(noted)
 
 
 def forget(id_: str | None) -> int:
-    """Forget one exercise, or all; return how many were forgotten. A damaged file can be forgotten as a whole."""
+    """Reset one exercise, or all if `id_` is None, and return how many were reset.
+
+    A damaged file can only be reset as a whole, which deletes it.
+
+    Raises:
+        RunError: the file cannot be read or written, or is not a progress file.
+    """
     if id_ is None:
         count = _count()
         FILE.unlink(missing_ok=True)
@@ -91,7 +105,7 @@ def _count() -> int:
     try:
         return len(load())
     except RunError:
-        return 0  # what is damaged can be deleted too
+        return 0  # a damaged file can be deleted, too
 
 
 def _save(noted: dict[str, ExerciseProgress]) -> None:
@@ -107,4 +121,4 @@ def _progress(noted: Any) -> ExerciseProgress:
 
 
 def _foreign() -> RunError:
-    return RunError(f"{FILE} should hold the progress of exercises; this one does not. {_REMEDY}")
+    return RunError(f"{FILE} must hold the progress of exercises; this file does not. {_REMEDY}")

@@ -1,4 +1,4 @@
-"""Which mistake was it? First the exercise's own, by name; then those that can happen anywhere."""
+"""Recognise a mistake: first one that the exercise knows; then one that can happen in any exercise."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from backlight.lessons.exercises.outcomes import InvalidAnswer, Mismatch, Parts,
 def recognised(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Parts], part: str) -> tuple[str, str]:
     """Return the name and the message of the mistake that explains a part; two empty strings if none does.
 
-    A mistake explains it if it gives the learner's numbers for this part in every case.
+    A mistake explains a part if it gives the learner's numbers for this part in every case.
 
     Args:
-        exercise: with the mistakes that are known of it.
-        ours: the learner's outcome for each case.
-        reference: the right one for each case.
-        part: the first that is wrong.
+        exercise: the exercise, with its known mistakes.
+        ours: the learner's result for each case.
+        reference: the right result for each case.
+        part: the name of the first part that is wrong.
     """
     for mistake in exercise.mistakes:
-        tried = zip(exercise.inputs(), ours, reference, strict=False)  # an answer that is no function has one case
+        tried = zip(exercise.inputs(), ours, reference, strict=False)  # an answer that is not a function has one case
         if all(
             _same(exercise, mistake.answer, case, mine, right, part)
             for case, mine, right in tried
@@ -37,7 +37,7 @@ def general(mismatch: Mismatch) -> tuple[str, str]:
     if mismatch.comparison is None:
         return _of_shape(ours, right)
     if agree(ours, -right, rtol=1e-4, atol=0):
-        return "wrong sign", "Every number has the other sign. Where does a minus come in, or get lost?"
+        return "wrong sign", "Every number has the opposite sign. Which minus is missing, or one too many?"
     if ours.ndim == 2 and ours.shape[0] == ours.shape[1] and agree(ours, right.T, rtol=1e-4, atol=1e-12):
         return "transposed", "Rows and columns are swapped."
     factor = _factor(ours, right)
@@ -58,16 +58,16 @@ def _same(exercise: Exercise, answer: object, case: object, ours: Parts, right: 
 
 def _of_shape(ours: Array, right: Array) -> tuple[str, str]:
     if ours.ndim == 2 and ours.shape == right.shape[::-1]:
-        message = "Rows and columns are swapped: a product is the wrong way round, or a .T is missing or too many."
+        message = "Rows and columns are swapped: a product has its factors in the wrong order, or a .T is wrong."
         return "transposed", message
     if ours.size == right.size:
-        return "another shape", "As many numbers as there should be, in another shape: look at reshape and keepdims."
+        return "wrong shape", "The number of elements is right, but the shape is not: check reshape and keepdims."
     if _is_broadcast(right.shape, ours.shape):
-        message = "It has an axis too many, or one too long: what is broadcast forward is summed backward."
+        message = "It has an extra axis, or an axis is too long: what is broadcast forward is summed backward."
         return "forgot to sum over a broadcast axis", message
     if _is_broadcast(ours.shape, right.shape):
-        return "summed too much", "An axis is missing, or has length 1: was something summed that should not be?"
-    return "another shape", ""
+        return "summed too much", "An axis is missing, or has length 1: did you sum over an axis that should stay?"
+    return "wrong shape", ""
 
 
 def _is_broadcast(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
@@ -78,7 +78,7 @@ def _is_broadcast(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
 
 
 def _factor(ours: Array, right: Array) -> float | None:
-    """Return what all of ours are a multiple of right by; None if they are not."""
+    """Return the factor by which all of ours are a multiple of right; None if they are not."""
     there = right != 0
     if not there.any() or not np.isfinite(ours).all():
         return None
@@ -92,7 +92,7 @@ def _of_factor(factor: float, right: Array) -> tuple[str, str]:
     times = f"Every number is {factor:.4g} times what it should be."
     sizes = [size for size in right.shape if size > 1] + [right.size]
     if any(np.isclose(factor, size, rtol=1e-4) for size in sizes):
-        return "sum for mean", f"{times} That is how many there are: a sum stands where a mean should."
+        return "sum for mean", f"{times} That is their number: you took a sum instead of a mean."
     if any(np.isclose(factor, 1 / size, rtol=1e-4) for size in sizes):
-        return "mean for sum", f"{times} That is one over how many there are: a mean stands where a sum should."
+        return "mean for sum", f"{times} That is 1 divided by their number: you took a mean instead of a sum."
     return "a constant factor", times

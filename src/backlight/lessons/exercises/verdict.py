@@ -1,25 +1,25 @@
-"""What a check says."""
+"""The verdict of a check."""
 
 import html
 from dataclasses import dataclass
 from typing import Any, Literal
 
 State = Literal["exact", "close", "wrong", "shape", "invalid", "error", "partial", "unfinished"]
-"""`exact` and `close` are right; `partial` is right as far as it goes. `invalid` cannot be compared, `error` raised
-one."""
+"""`exact` and `close` are right; `partial` is right but incomplete; `invalid` cannot be compared; `error` raised an
+error."""
 
-_BUT: dict[State, str] = {"partial": ", but right so far", "unfinished": ", nothing is filled in so far"}
+_BUT: dict[State, str] = {"partial": ", but right so far", "unfinished": ", nothing is filled in"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether an answer is right and, if not, where it first goes wrong. It shows itself in a notebook, and prints.
+    """Whether an answer is right and, if not, where it first goes wrong. Print it, or let a notebook display it.
 
     Attributes:
-        id: of the exercise.
-        state: how the answer stands.
+        id: the exercise.
+        state: the kind of verdict.
         mistake: the name of the mistake that was recognised; None if none was.
-        lines: what there is to say, after the headline.
+        lines: the details, after the headline.
     """
 
     id: str
@@ -34,13 +34,13 @@ class Verdict:
 
     @property
     def headline(self) -> str:
-        """The first line: "1.1 is right: exact" or "1.1: not yet"."""
+        """The first line, such as "1.1 is right: exact." or "1.1: not yet."."""
         if self.right:
             return f"{self.id} is right: {self.state}."
         return f"{self.id}: not yet{_BUT.get(self.state, '')}."
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return the verdict as a dictionary of plain values."""
         return {
             "id": self.id, "right": self.right, "state": self.state, "mistake": self.mistake, "lines": list(self.lines),
         }  # fmt: skip

@@ -1,3 +1,3 @@
-"""The figures that only the course has, a file a lesson."""
+"""Figures of the course, one file per lesson."""
 
-from backlight import figures  # noqa: F401  (imports matplotlib, whatever its user has set up)
+from backlight import figures  # noqa: F401  (imports matplotlib without the user's settings)

@@ -1,4 +1,4 @@
-"""The figures that only lesson 5 has: arrays beside their gradients."""
+"""The figures of lesson 5: arrays and their gradients."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,16 @@ from backlight.figures import figure, palette
 
 @figure(size=(7, 2.7))
 def product_paths(ax: Axes, X: FloatArray, W: FloatArray, Y: FloatArray, *, row: int, k: int) -> None:
-    """Draw Y = X @ W as grids of numbers, with what X[row, k] reaches (a row of Y) and through what (a row of W)."""
+    """Draw Y = X @ W as grids of numbers, and highlight the row of Y that X[row, k] affects and the row of W it uses.
+
+    Args:
+        ax: the axes to draw on.
+        X: (N, K).
+        W: (K, M).
+        Y: (N, M).
+        row: the row of the highlighted number in X.
+        k: its column.
+    """
     colours = palette(ax)
     left_W, left_Y = X.shape[1] + 2.2, X.shape[1] + W.shape[1] + 4.4
     lit_X, lit_W, lit_Y = (np.zeros(one.shape, bool) for one in (X, W, Y))
@@ -29,20 +38,20 @@ def product_paths(ax: Axes, X: FloatArray, W: FloatArray, Y: FloatArray, *, row:
         arrow = {"arrowstyle": "->", "color": colours.orange, "lw": 1.6, "connectionstyle": "arc3,rad=-0.25"}
         ax.annotate("", end, start, arrowprops=arrow)
     _frame(ax, -0.4, left_Y + Y.shape[1] + 0.4, max(len(X), len(W)) + 0.2, -1.4)
-    ax.set_title(f"What x{row + 1}{k + 1} is used for: row {row + 1} of Y, by way of row {k + 1} of W")
+    ax.set_title(f"x{row + 1}{k + 1} affects row {row + 1} of Y, through row {k + 1} of W")
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """One step forward, and the same backward.
+    """An operation and its backward pass.
 
     Attributes:
-        forward: what is done, in a word or two.
-        backward: what that is on the way back.
-        x: (rows, columns), before the step.
-        y: (rows, columns), after it.
-        dy: the gradient from above, like y.
-        dx: what it becomes, like x.
+        forward: the operation, in a few words.
+        backward: its backward pass, in a few words.
+        x: (rows, columns), the input.
+        y: (rows, columns), the output.
+        dy: the gradient from above, in the shape of y.
+        dx: the gradient of x, in the shape of x.
     """
 
     forward: str
@@ -55,7 +64,7 @@ class Mirror:
 
 @figure(size=(8, 7.2))
 def mirrors(ax: Axes, steps: Sequence[Mirror]) -> None:
-    """Draw steps under each other: on the left what each does forward, on the right what it does backward."""
+    """Draw operations below each other: on the left the forward pass of each, on the right its backward pass."""
     colours = palette(ax)
     top = 0.0
     for step in steps:
@@ -82,17 +91,17 @@ _ROWS: Final = (
     ("variance", "rstd", "normal", "gain", "shift", "scaled", "h", "W2", "b2"),
     ("logits", "largest", "shifted", "counts", "total", "inverse", "probs", "logprobs"),
 )
-"""Of `models.by_hand`, in the order of the forward pass, as on the page."""
+"""Names of the arrays of `models.by_hand`, in the order of the forward pass, as laid out in the figure."""
 
 
 @figure(size=(11, 8.4))
 def cascade(ax: Axes, values: Mapping[str, FloatArray], gradients: Mapping[str, FloatArray]) -> None:
-    """Draw the arrays of `models.by_hand` in the order of the forward pass, each with its gradient beneath it.
+    """Draw the arrays of `models.by_hand` in the order of the forward pass, each with its gradient below it.
 
     Args:
-        ax: where to draw.
-        values: by name.
-        gradients: by name, each in its value's shape; each is coloured by its own largest number.
+        ax: the axes to draw on.
+        values: arrays by name.
+        gradients: by name, each in the shape of its array, and coloured relative to its own largest number.
     """
     colours = palette(ax)
     most = max(float(np.abs(gradients[name]).max()) for row in _ROWS for name in row)
@@ -106,7 +115,7 @@ def cascade(ax: Axes, values: Mapping[str, FloatArray], gradients: Mapping[str, 
             ax.text(left, top - 0.3, name, va="bottom", size=10, weight="bold")
             _cells(ax, table, left, top, cmap=colours.amounts, span=(float(table.min()), float(table.max())))
             own = float(np.abs(gradient).max())
-            if own < 1e-9 * most:  # rounding
+            if own < 1e-9 * most:  # rounding error
                 own, gradient = 1.0, np.zeros_like(gradient)
                 ax.text(left, below + len(table) + 0.2, "all 0", va="top", size=8, color=colours.muted)
             _cells(ax, gradient, left, below, cmap=colours.signed, span=(-own, own))
@@ -117,12 +126,19 @@ def cascade(ax: Axes, values: Mapping[str, FloatArray], gradients: Mapping[str, 
             ax.annotate("", (ends if ahead else 0, y), (0 if ahead else ends, y), arrowprops=arrow)
         top = below + height + 4.2
     _frame(ax, -0.3, width, top - 2.6, -2.4)
-    ax.set_title("The cascade: each array (above) and its gradient (below), of the same shape")
+    ax.set_title("Each array (above) and its gradient (below), of the same shape")
 
 
 @figure(size=(8, 3))
 def logit_pulls(ax: Axes, dlogits: FloatArray, labels: Sequence[str], *, target: int) -> None:
-    """Draw one row of dlogits (V,) as forces: up is where gradient descent moves the logit."""
+    """Draw one row of dlogits (V,) with its sign changed: gradient descent raises logits with a positive bar.
+
+    Args:
+        ax: the axes to draw on.
+        dlogits: (V,), the gradient of the loss of one example with respect to its logits.
+        labels: the V characters.
+        target: the id of the target.
+    """
     colours = palette(ax)
     bars = ax.bar(range(len(labels)), -dlogits, color=colours.blue, width=0.75)
     bars[target].set_color(colours.orange)
@@ -130,42 +146,48 @@ def logit_pulls(ax: Axes, dlogits: FloatArray, labels: Sequence[str], *, target:
     ax.set_xticks(range(len(labels)), list(labels))
     ax.tick_params(length=0)
     ax.spines["bottom"].set_visible(False)
-    ax.set_ylabel("force: 1 at the target, less p")
-    ax.set_title(f"One example: {labels[target]} is pulled up, all others are pushed down")
+    ax.set_ylabel("force: one-hot minus p")
+    ax.set_title(f"One example: the logit of {labels[target]} is raised, all others are lowered")
 
 
 @figure(size=(6.4, 6.2))
 def influence(ax: Axes, slopes: FloatArray) -> None:
-    """Draw the slope of each output (row) by each input (column), (N, N), as numbers in a grid."""
+    """Draw the slopes (N, N) of each output (row) with respect to each input (column) as a grid of numbers."""
     most = float(np.abs(slopes).max())
     _numbers(ax, slopes, 0.0, 0.0, slopes, cmap=palette(ax).signed, span=(-most, most), text="{:+.2f}")
     for i in range(len(slopes)):
         ax.text(-0.15, i + 0.5, f"y{i + 1}", ha="right", va="center")
         ax.text(i + 0.5, -0.15, f"x{i + 1}", ha="center", va="bottom")
     _frame(ax, -0.8, len(slopes) + 0.1, len(slopes) + 0.1, -0.6)
-    ax.set_title("How much each x of a column moves each y")
+    ax.set_title("Slope of each y of a column with respect to each x")
 
 
 @figure(size=(8, 3.4))
 def losses_by_hand(ax: Axes, by_hand: Sequence[float], by_graph: Sequence[float]) -> None:
-    """Draw the losses of two loops, one on top of the other."""
+    """Draw the losses of two training loops on top of each other, in nats.
+
+    Args:
+        ax: the axes to draw on.
+        by_hand: the losses of the loop without autograd.
+        by_graph: those of the loop with autograd.
+    """
     colours = palette(ax)
     ax.plot(by_graph, color=colours.orange, linewidth=4, alpha=0.45, label="autograd")
     ax.plot(by_hand, color=colours.blue, linewidth=0.8, label="by hand")
     ax.set_xlabel("step")
     ax.set_ylabel("loss of the batch, nats")
     ax.legend(loc="upper right")
-    ax.set_title("One line on top of the other")
+    ax.set_title("The two curves coincide")
 
 
 def _table(array: FloatArray) -> FloatArray:
-    """Return an array as a table: a vector lies down, and of more axes the first stay rows."""
+    """Return an array as a table: a vector becomes a row, and the axes after the first are merged."""
     table: FloatArray = array.reshape(1, -1) if array.ndim < 2 else array.reshape(len(array), -1)
     return table
 
 
 def _cells(ax: Axes, shown: FloatArray, left: float, top: float, **look: Any) -> None:
-    """Draw an array's cells as squares of side 1, with a frame."""
+    """Draw the cells of an array as squares of side 1, with a grid."""
     low, high = look.pop("span")
     rows, columns = shown.shape
     extent = (left, left + columns, top + rows, top)
@@ -178,7 +200,7 @@ def _cells(ax: Axes, shown: FloatArray, left: float, top: float, **look: Any) ->
 def _numbers(
     ax: Axes, array: FloatArray, left: float, top: float, shown: FloatArray, *, text: str = "{:g}", **look: Any
 ) -> None:
-    """Draw an array's cells, coloured by what is shown, and its numbers in them."""
+    """Draw the cells of an array, coloured by `shown`, with the numbers written in them."""
     _cells(ax, shown, left, top, **look)
     low, high = look["span"]
     deep = np.abs(shown - (0.0 if low < 0 else low)) > 0.62 * (high if low < 0 else high - low)

@@ -1,4 +1,4 @@
-"""The figures that only lesson 2 has."""
+"""The figures of lesson 2."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,13 @@ from backlight.figures import figure, palette
 
 @figure()
 def smoothing_losses(ax: Axes, ks: Sequence[float], curves: Mapping[tuple[int, str], Sequence[float]]) -> None:
-    """Draw the loss over k, for (order, "dev") with a line and for (order, "train") with dots."""
+    """Draw the loss over k, as a solid line for (order, "dev") and as a dotted line for (order, "train").
+
+    Args:
+        ax: the axes to draw on.
+        ks: the values of k.
+        curves: the loss for each k, by order and part ("train" or "dev").
+    """
     colours = palette(ax)
     order_colours = dict(zip(sorted({order for order, _ in curves}), (colours.blue, colours.orange, colours.green),
                              strict=True))  # fmt: skip
@@ -27,7 +33,14 @@ def smoothing_losses(ax: Axes, ks: Sequence[float], curves: Mapping[tuple[int, s
 
 @figure(size=(8, 2))
 def one_hot_rows(ax: Axes, rows: FloatArray, text: Sequence[str], labels: Sequence[str]) -> None:
-    """Draw one-hot vectors (N, V), a row for each of N characters."""
+    """Draw one-hot vectors (N, V), one row for each of N characters.
+
+    Args:
+        ax: the axes to draw on.
+        rows: (N, V).
+        text: the N characters.
+        labels: the V characters of the vocabulary.
+    """
     ax.imshow(rows, cmap=palette(ax).amounts, aspect="auto")
     ax.set_yticks(range(len(text)), list(text))
     ax.set_xticks(range(len(labels)), list(labels))
@@ -37,7 +50,14 @@ def one_hot_rows(ax: Axes, rows: FloatArray, text: Sequence[str], labels: Sequen
 
 @figure(size=(7, 6.6))
 def picked_row(ax: Axes, W: FloatArray, row: int, labels: Sequence[str]) -> None:
-    """Draw how a one-hot vector picks a row of W (V, V): each number beside the row that it multiplies."""
+    """Draw how a one-hot vector selects a row of W (V, V): each number is next to the row that it multiplies.
+
+    Args:
+        ax: the axes to draw on.
+        W: (V, V).
+        row: the id whose one-hot vector is multiplied.
+        labels: the V characters.
+    """
     colours = palette(ax)
     V = len(W)
     lit = np.arange(V) == row
@@ -58,4 +78,4 @@ def picked_row(ax: Axes, W: FloatArray, row: int, labels: Sequence[str]) -> None
     ax.set_ylim(V + 2.2, -1.8)
     ax.set_aspect("equal")
     ax.set_axis_off()
-    ax.set_title("One-hot times W picks a row")
+    ax.set_title("One-hot times W selects a row")

@@ -1,4 +1,4 @@
-"""The figures that only lesson 7 has."""
+"""The figures of lesson 7."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,14 +11,20 @@ from backlight.figures import figure, palette
 from backlight.figures.figure import whole
 
 _WRITTEN = 8
-"""Up to so many rows, each cell of a table has its number written in it."""
+"""Up to this many rows, the numbers of a table are written in its cells."""
 
 
 @figure(axes=whole, size=lambda tables: (0.6 + 3.6 * len(tables), 4.1), layout="compressed")
 def score_tables(figure: Figure, tables: Mapping[str, FloatArray], *, rows: str, columns: str) -> None:
-    """Draw tables (T, T) side by side, by title; a cell that is -inf or nan stays empty.
+    """Draw tables (T, T) side by side, by title; a cell that is -inf or nan is empty.
 
-    A table with numbers below 0 is coloured by sign. Where there are few cells, their numbers are written in them.
+    A table with negative numbers is coloured by sign. In small tables the numbers are written in the cells.
+
+    Args:
+        figure: the figure to draw on.
+        tables: (T, T) by title.
+        rows: the label of the rows.
+        columns: the label of the columns.
     """
     for ax, (title, table) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items(), strict=True):
         _table(ax, table)
@@ -51,7 +57,15 @@ def _table(ax: Axes, table: FloatArray) -> None:
 def named_curves(
     ax: Axes, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, over: str, of: str, log: bool = False
 ) -> None:
-    """Draw curves (xs, ys) by name: the number `of` over `over`, with powers of ten upright if `log`."""
+    """Draw curves (xs, ys) by name.
+
+    Args:
+        ax: the axes to draw on.
+        curves: xs and ys by name.
+        over: label of the x axis.
+        of: label of the y axis.
+        log: use a logarithmic y axis.
+    """
     colours = palette(ax)
     looks = zip((colours.blue, colours.orange, colours.green, colours.purple), ("-", "--", "-.", ":"), strict=True)
     for (name, (xs, ys)), (colour, style) in zip(curves.items(), looks, strict=False):

@@ -1,4 +1,4 @@
-"""The figures that only lesson 1 has."""
+"""The figures of lesson 1."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,15 @@ from backlight.figures import figure, palette
 
 @figure()
 def secants(ax: Axes, f: Callable[[Any], Any], *, x: float, h: float, slope: float) -> None:
-    """Draw a function with its forward and its symmetric secant at x, and the tangent, whose slope is given."""
+    """Draw a function with its forward and its symmetric secant at x, and the tangent.
+
+    Args:
+        ax: the axes to draw on.
+        f: the function.
+        x: the point at which the tangent touches.
+        h: the step of the secants.
+        slope: the slope of the tangent.
+    """
     colours = palette(ax)
     xs = np.linspace(x - 3, x + 2, 100)
     reach = np.array([x - 1.7, x + 1.9])
@@ -34,7 +42,14 @@ def secants(ax: Axes, f: Callable[[Any], Any], *, x: float, h: float, slope: flo
 def decision_map(
     ax: Axes, net: Callable[[float, float], float], points: Sequence[tuple[float, float, float]], side: float = 2.0
 ) -> None:
-    """Draw what a network of two inputs says everywhere, its zero line, and points (x, y, 1 or -1)."""
+    """Draw the output of a network with two inputs as a map, the line where it is 0, and the data points.
+
+    Args:
+        ax: the axes to draw on.
+        net: the network as a function of x and y.
+        points: (x, y, 1 or -1).
+        side: the map reaches from -side to side, in both directions.
+    """
     colours = palette(ax)
     axis = np.linspace(-side, side, 33)
     said = np.array([[net(x, y) for x in axis.tolist()] for y in axis.tolist()])
@@ -44,12 +59,18 @@ def decision_map(
         chosen = np.array([(x, y) for x, y, one in points if one == kind])
         ax.plot(*chosen.T, "o", color=colour, markeredgecolor=colours.paper)
     ax.set_aspect("equal")
-    ax.set_title("What the network says, everywhere; the line is 0")
+    ax.set_title("Output of the network; it is 0 on the line")
 
 
 @figure(size=(8, 3))
 def loss_curve(ax: Axes, ys: Sequence[float], *, of: str) -> None:
-    """Draw one number a step, from 0 up."""
+    """Draw one number per step, with an axis that starts at 0.
+
+    Args:
+        ax: the axes to draw on.
+        ys: one number per step.
+        of: the label of the y axis.
+    """
     ax.plot(ys, color=palette(ax).blue)
     ax.set_xlabel("step")
     ax.set_ylabel(of)

@@ -1,4 +1,4 @@
-"""The figures that only lesson 3 has."""
+"""The figures of lesson 3."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,13 +13,13 @@ from backlight.figures.placing import place_names
 
 @figure(size=(10, 4.2))
 def network_diagram(ax: Axes, parameters: Sequence[FloatArray], context: Sequence[int], labels: Sequence[str]) -> None:
-    """Draw one context on its way up: letters, their vectors, joined, hidden units, logits.
+    """Draw the forward pass of one context: letters, joined vectors, hidden units, logits.
 
     Args:
-        ax: where to draw.
+        ax: the axes to draw on.
         parameters: C (V, E), W1 (T E, h), b1 (h,), W2 (h, V) and b2 (V,).
         context: T ids.
-        labels: V characters.
+        labels: the V characters.
     """
     C, W1, b1, W2, b2 = parameters
     vectors = C[list(context)]
@@ -31,7 +31,7 @@ def network_diagram(ax: Axes, parameters: Sequence[FloatArray], context: Sequenc
     levels = (
         (1.5, vectors.reshape(-1), 8.0, "the vectors, joined by view"),
         (3.0, hidden, 10.0, f"tanh(x @ W1 + b1): {len(hidden)} hidden units"),
-        (4.5, logits, 8.0, f"h @ W2 + b2: {len(logits)} logits; the highest is that of {guess}"),
+        (4.5, logits, 8.0, f"h @ W2 + b2: {len(logits)} logits; {guess} has the highest"),
     )
     for y, numbers, width, text in levels:
         _cells(ax, numbers, y=y, width=width)
@@ -41,18 +41,18 @@ def network_diagram(ax: Axes, parameters: Sequence[FloatArray], context: Sequenc
         middle = -4.0 + side * (place + 0.5)
         ax.text(middle, 0, letter, ha="center", va="center", size=15, weight="bold")
         ax.annotate("", (middle, 1.42), (middle, 0.35), arrowprops={"arrowstyle": "->", "color": colours.ink})
-    ax.text(5.6, 0.85, f"each picks its row of C: {E} numbers", va="center", size=10)
+    ax.text(5.6, 0.85, f"each selects its row of C: {E} numbers", va="center", size=10)
     ax.text(5.6, 0, f"{T} letters", va="center", size=10)
     for low, high in ((2.1, 2.95), (3.6, 4.45)):
         ax.annotate("", (0, high), (0, low), arrowprops={"arrowstyle": "->", "color": colours.ink})
     ax.set_xlim(-5.2, 13.5)
     ax.set_ylim(-0.5, 5.3)
     ax.set_axis_off()
-    ax.set_title("One context goes through the network (blue: above 0, orange: below)")
+    ax.set_title("The forward pass of one context (blue: positive, orange: negative)")
 
 
 def _cells(ax: Axes, numbers: FloatArray, *, y: float, width: float) -> None:
-    """Draw numbers as a row of coloured cells around the middle."""
+    """Draw numbers as a centred row of coloured cells."""
     colours = palette(ax)
     limit = float(np.abs(numbers).max()) or 1.0
     side = width / len(numbers)
@@ -63,7 +63,13 @@ def _cells(ax: Axes, numbers: FloatArray, *, y: float, width: float) -> None:
 
 @figure()
 def rate_losses(ax: Axes, rates: FloatArray, losses: FloatArray) -> None:
-    """Draw the losses of steps whose learning rate rose with each, and a running mean of them."""
+    """Draw the loss (steps,) of each step over its learning rate (steps,), and a running mean, in nats.
+
+    Args:
+        ax: the axes to draw on.
+        rates: (steps,), increasing.
+        losses: (steps,), in nats.
+    """
     width = len(losses) // 20
     smoothed = [float(np.mean(losses[max(0, i - width) : i + width + 1])) for i in range(len(losses))]
     colours = palette(ax)
@@ -78,7 +84,7 @@ def rate_losses(ax: Axes, rates: FloatArray, losses: FloatArray) -> None:
 
 @figure(size=(10, 4))
 def train_dev_losses(ax: Axes, curves: Mapping[str, Sequence[Sequence[float]]]) -> None:
-    """Draw for each network its steps, its loss on train with dots, and on dev with a line."""
+    """Draw the losses of each network over its steps: on train as a dotted line, and on dev as a solid one."""
     colours = palette(ax)
     inks = (colours.blue, colours.orange, colours.green)
     for (name, (steps, on_train, on_dev)), ink in zip(curves.items(), inks, strict=False):
@@ -93,8 +99,16 @@ def train_dev_losses(ax: Axes, curves: Mapping[str, Sequence[Sequence[float]]]) 
 def embeddings(
     axes: Sequence[Axes], before: FloatArray, after: FloatArray, labels: Sequence[str], *, marked: Sequence[int]
 ) -> None:
-    """Draw where letters (V, 2) were put by chance, and where training has put them."""
-    for ax, points, title in zip(axes, (before, after), ("Before: by chance", "After: learnt"), strict=True):
+    """Draw the embeddings of letters (V, 2) before and after training.
+
+    Args:
+        axes: two axes to draw on.
+        before: (V, 2) before training.
+        after: (V, 2) after training.
+        labels: the V characters.
+        marked: ids of characters that are highlighted.
+    """
+    for ax, points, title in zip(axes, (before, after), ("Before training", "After training"), strict=True):
         ax.plot(*points.T, ".", color=palette(ax).muted)
         ax.grid(visible=True)
         ax.margins(0.08)

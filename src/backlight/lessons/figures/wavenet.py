@@ -1,4 +1,4 @@
-"""The figures that only lesson 6 has."""
+"""The figures of lesson 6."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,13 @@ from backlight.figures import figure, palette
 
 @figure()
 def mean_losses(ax: Axes, runs: Mapping[str, Sequence[float]], window: int) -> None:
-    """Draw each run's loss, averaged over windows of so many steps; of a single run also every step's, faint."""
+    """Draw each run's loss, averaged over windows of this many steps; for a single run also that of every step.
+
+    Args:
+        ax: the axes to draw on.
+        runs: the loss of every step, by name of the run.
+        window: the number of steps of a mean.
+    """
     colours = palette(ax)
     lines = (colours.blue, colours.orange, colours.green, colours.purple)
     for (name, losses), colour in zip(runs.items(), lines, strict=False):
@@ -32,10 +38,16 @@ def mean_losses(ax: Axes, runs: Mapping[str, Sequence[float]], window: int) -> N
 
 @figure(size=(8, 3.6))
 def dilations(ax: Axes, text: Sequence[str], levels: int) -> None:
-    """Draw a stack of causal convolutions of kernel 2 over a text; the tree of the last position stands out."""
+    """Draw a stack of causal convolutions of kernel size 2 over a text, and highlight the tree of the last position.
+
+    Args:
+        ax: the axes to draw on.
+        text: the characters.
+        levels: the number of layers; their dilations are 1, 2, 4, ...
+    """
     colours = palette(ax)
     n, faint = len(text), (*to_rgb(colours.muted), 0.35)
-    used = [{n - 1}]  # what the last output hangs on, from the top down
+    used = [{n - 1}]  # the positions that the last output depends on, from the top down
     for level in reversed(range(levels)):
         used.insert(0, {place - step for place in used[0] for step in (0, 2**level)})
     shades = colours.depths(np.linspace(0, 1, levels + 1))
@@ -50,11 +62,11 @@ def dilations(ax: Axes, text: Sequence[str], levels: int) -> None:
             ax.add_collection(LineCollection(edges, colors=inks, linewidths=widths))
     for place, letter in enumerate(text):
         ax.text(place, -0.35, letter, ha="center", va="top", size=13, weight="bold")
-    names = ["vectors", *(f"{2**level} back" for level in range(levels))]
+    names = ["vectors", *(f"dilation {2**level}" for level in range(levels))]
     ax.set_yticks(range(levels + 1), names)
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_xlim(-0.6, n - 0.4)
     ax.set_ylim(-0.8, levels + 0.35)
-    ax.set_title("The tree of the last letter, among those of all others")
+    ax.set_title("The tree of the last letter among those of all letters")

@@ -1,4 +1,4 @@
-"""The course as pages: a lesson that has been run, as one file of HTML that loads nothing, and an index.
+"""The course as pages: an executed lesson as one self-contained HTML file, and an index.
 
-`backlight lessons read` makes the page of one lesson, `make course` those of all.
+`backlight lessons read` makes the page of one lesson, `make course` those of all lessons.
 """

@@ -1,4 +1,4 @@
-"""The cells of a lesson that has been run, as HTML."""
+"""The cells of an executed lesson, as HTML."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,36 +16,36 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def text_html(cell: Cell) -> str:
-    """Return a text cell; its headings have ids, and code of a few words stays on one line."""
+    """Return a text cell as HTML; headings have ids, and short code spans are not broken across lines."""
     html = re.sub(r"<code>([^<]{1,28})</code>", r'<code class="short">\1</code>', _MARKDOWN.render(cell.source))
     return f'<section class="text">{re.sub(r"<(h[1-6])>(.*?)</", _with_id, html)}</section>'
 
 
 def _with_id(heading: re.Match[str]) -> str:
-    """Return the beginning of a heading with an id made of its words."""
+    """Return the opening tag and text of a heading, with an id made of its words."""
     id_ = "-".join(re.sub(r"<[^>]*>", "", heading[2]).split())
     return f'<{heading[1]} id="{id_}">{heading[2]}</'
 
 
 def code_html(cell: Cell, stub: Cell, outputs: str, exercise: str) -> str:
-    """Return a code cell and what it gave. A solution is folded away, below the stub that students get.
+    """Return a code cell and its outputs as HTML. A solution is collapsed, below the stub that students get.
 
     Args:
-        cell: as it was run.
-        stub: as students get it.
-        outputs: as HTML.
+        cell: the cell as it was run.
+        stub: the cell as students get it.
+        outputs: its outputs, as HTML.
         exercise: the id of the exercise that it solves; "" for none.
     """
     if not exercise:
         return f'<section class="cell">{_code(cell.source)}{outputs}</section>'
     return (
         f'<section class="cell exercise">{_code(stub.source)}<details><summary>A solution of exercise {exercise}, and '
-        f"what the check says of it</summary>{_code(cell.source)}{outputs}</details></section>"
+        f"its check</summary>{_code(cell.source)}{outputs}</details></section>"
     )
 
 
 def outputs_html(outputs: Iterable[Mapping[str, Any]]) -> str:
-    """Return the outputs of a cell, as a notebook holds them."""
+    """Return the outputs of a cell, in the format of a notebook, as HTML."""
     shown = map(_output, outputs)
     return "".join(f'<div class="out">{one}</div>' for one in shown if one)
 
@@ -67,7 +67,7 @@ def _printed(text: str) -> str:
 
 def _image(png: str, about: Mapping[str, Any]) -> str:
     size = "".join(f' {side}="{about[side]}"' for side in ("width", "height") if side in about)
-    alt = escape(about.get("alt", "a figure of what the text above says"), quote=True)
+    alt = escape(about.get("alt", "a figure that illustrates the text above"), quote=True)
     return f'<img src="data:image/png;base64,{"".join(png.split())}" alt="{alt}"{size}>'
 
 

@@ -21,7 +21,7 @@ from backlight.runs.atomic import write_atomically
 
 INDEX = "index.html"
 
-# the widget's own module, with a stand-in for the kernel: on a page, nobody else wants to know where the slider is
+# the widget's own module, with a replacement for the kernel: on a page, nothing else needs the slider's position
 _MOUNT = """
 for (const data of document.querySelectorAll("script.walk")) {
   const state = { step: 0, ...JSON.parse(data.textContent) };
@@ -51,19 +51,19 @@ _PAGE = """<!doctype html>
 
 
 def lesson_page(lesson: Lesson, outputs: Sequence[Outputs], *, links: Sequence[str] = ()) -> str:
-    """Return a lesson that has been run as a page.
+    """Return an executed lesson as an HTML page.
 
     Args:
-        lesson: which.
-        outputs: what each of its cells of code shows, with the solutions.
-        links: HTML, for the top and the bottom of the page.
+        lesson: the lesson.
+        outputs: the outputs of each of its code cells, with the solutions.
+        links: HTML links, for the top and the bottom of the page.
     """
     cells = "\n".join(_cells(lesson, outputs))
     listed = "\n".join(links)
     way = f'<nav class="way">{listed}</nav>' if links else ""
     body = (
-        f'{way}\n<p class="about">This page is the lesson after it was run, solutions and all; '
-        f"these are folded away. To work on it, take the notebook: <code>backlight lessons open {lesson.number}</code>."
+        f'{way}\n<p class="about">This page shows the lesson with all outputs; the solutions are collapsed. '
+        f"To work on it, open the notebook: <code>backlight lessons open {lesson.number}</code>."
         f"</p>\n{_contents(cells)}<main>\n{cells}\n</main>\n<footer>{way}</footer>"
     )
     title, walks = f"Lesson {lesson.number}: {lesson.title}", 'class="walk"' in cells
@@ -74,9 +74,9 @@ def course_links(lesson: Lesson, lessons: Mapping[int, Lesson], *, notebooks: st
     """Return links from a lesson's page to the index, its neighbours, and its notebook.
 
     Args:
-        lesson: whose page it is.
-        lessons: all that have pages, by number.
-        notebooks: where the notebooks are, as seen from the page.
+        lesson: the lesson of the page.
+        lessons: all lessons that have pages, by number.
+        notebooks: the path of the notebooks, relative to the page.
     """
     before, after = lessons.get(lesson.number - 1), lessons.get(lesson.number + 1)
     return [
@@ -90,18 +90,18 @@ def course_links(lesson: Lesson, lessons: Mapping[int, Lesson], *, notebooks: st
 def write_page(
     lesson: Lesson, folder: Path, *, again: bool = False, on_cell: OnCell | None = None
 ) -> tuple[Path, bool]:
-    """Write a lesson's page into a folder, unless it is there and of the same text.
+    """Write a lesson's page into a folder, unless an up-to-date page is already there.
 
     Args:
-        lesson: which.
-        folder: is made if it is not there.
-        again: run the lesson also if the page is there.
-        on_cell: as in `run_lesson`.
+        lesson: the lesson.
+        folder: is created if necessary.
+        again: run the lesson even if the page is up to date.
+        on_cell: called after each cell, as in `run_lesson`.
 
-    Returns: the page, and whether it was made now.
+    Returns: the path of the page, and whether it was made by this call.
 
     Raises:
-        DataError: the lesson does not run to its end.
+        DataError: a cell of the lesson raises an error.
         RunError: the folder cannot be written.
     """
     path = folder / page_name(lesson)
@@ -111,7 +111,7 @@ def write_page(
             return path, False
     except OSError as error:
         raise RunError(
-            f"a page goes to a folder that can be written; got {folder}: {error.strerror}. Choose another: "
+            f"the folder of a page must be writable; got {folder}: {error.strerror}. Choose another: "
             f"backlight lessons read {lesson.number} DIR"
         ) from error
     page = lesson_page(lesson, run_lesson(lesson, environment={FOR_PAGES: "1"}, on_cell=on_cell))
@@ -120,29 +120,29 @@ def write_page(
 
 
 def index_page(lessons: Iterable[Lesson], *, notebooks: str = "../../notebooks") -> str:
-    """Return the index: every lesson, what you can do after it, and its exercises.
+    """Return the index as an HTML page: every lesson, what you can do after it, and its exercises.
 
     Args:
         lessons: in order.
-        notebooks: where the notebooks are, as seen from the page.
+        notebooks: the path of the notebooks, relative to the page.
     """
     listed = "\n".join(_entry(lesson, notebooks) for lesson in lessons)
     body = (
         "<main>\n<h1>Backlight: the course</h1>\n"
-        '<p class="about">Neural networks from one derivative up to a GPT, written by hand. Every page is a lesson '
-        "that was run; to work on one, take its notebook: <code>backlight lessons open 1</code>. Exercises check "
-        f"themselves.</p>\n{listed}\n</main>"
+        '<p class="about">Neural networks written by hand, from a single derivative to a GPT. Every page shows a '
+        "lesson with all outputs; to work on one, open its notebook: <code>backlight lessons open 1</code>. "
+        f"Exercises are checked automatically.</p>\n{listed}\n</main>"
     )
     return _page("Backlight: the course", body)
 
 
 def page_name(lesson: Lesson) -> str:
-    """Return the name of a lesson's page."""
+    """Return the file name of a lesson's page."""
     return f"{lesson.name}.html"
 
 
 def made_of(lesson: Lesson) -> str:
-    """Return the element by which a page tells which text it was made of, and by which version of the package."""
+    """Return an HTML element with a hash of the lesson's text and the package's version, to recognise a stale page."""
     sources = [cell.source for student in (False, True) for cell in lesson.cells(student=student)]
     return f'\n<meta name="made-of" content="{mark(chr(10).join([version("backlight"), *sources]))}">'
 
@@ -177,7 +177,7 @@ def _solved(lesson: Lesson, cell: Cell) -> str:
 
 
 def _contents(cells: str) -> str:
-    """Return links to the headings of the second level."""
+    """Return links to the second-level headings."""
     found = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', cells)
     items = "".join(f'<li><a href="#{id_}">{heading}</a></li>' for id_, heading in found)
     return f'<nav class="contents" aria-label="In this lesson"><ul>{items}</ul></nav>\n' if items else ""

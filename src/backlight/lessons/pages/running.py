@@ -1,6 +1,6 @@
-"""Run a lesson's cells in a process of its own, and keep what each of them shows, in the form of a notebook's outputs.
+"""Run a lesson's cells in a separate process, and return the outputs of each in the format of a notebook.
 
-No Jupyter is needed for it. The tests hold that the outputs are those that Jupyter gives.
+Jupyter is not needed. The tests check that Jupyter gives the same outputs.
 """
 
 import ast
@@ -22,7 +22,7 @@ from backlight.lessons.catalogue import Lesson
 from backlight.lessons.exercises.grading import describe_error
 
 Outputs = list[dict[str, Any]]
-"""What a cell shows, as a notebook holds it."""
+"""The outputs of a cell, in the format of a notebook."""
 
 OnCell = Callable[[int, int], object]
 
@@ -32,15 +32,15 @@ _MAIN: Final = "import sys; from backlight.lessons.pages.running import main; ma
 def run_cells(
     sources: Sequence[str], *, environment: Mapping[str, str] | None = None, on_cell: OnCell | None = None
 ) -> list[Outputs]:
-    """Run cells of code one after the other, and return what each shows.
+    """Run code cells one after the other, and return the outputs of each.
 
     Args:
-        sources: of the cells.
-        environment: variables that the process gets besides ours.
-        on_cell: is called after each cell, with how many have run and how many there are.
+        sources: the code of the cells.
+        environment: environment variables of the process, in addition to the current ones.
+        on_cell: called after each cell with the number of cells that have run and of all cells.
 
     Raises:
-        DataError: a cell raised an error, or the process ended.
+        DataError: a cell raised an error, or ended the process.
     """
     with tempfile.TemporaryDirectory() as folder:
         asked, written = Path(folder, "cells.json"), Path(folder, "outputs.json")
@@ -64,29 +64,29 @@ def run_cells(
 def run_lesson(
     lesson: Lesson, *, environment: Mapping[str, str] | None = None, on_cell: OnCell | None = None
 ) -> list[Outputs]:
-    """Run a lesson, solutions and all, and return what each cell of code shows.
+    """Run a lesson with its solutions, and return the outputs of each code cell.
 
     Args:
-        lesson: which.
-        environment: variables that its process gets besides ours.
-        on_cell: is called after each cell, with how many have run and how many there are.
+        lesson: the lesson.
+        environment: environment variables of the process, in addition to the current ones.
+        on_cell: called after each cell with the number of cells that have run and of all cells.
 
     Raises:
-        DataError: it does not run to its end.
+        DataError: a cell raised an error, or ended the process.
     """
     sources = [cell.source for cell in lesson.cells(student=False) if cell.kind == "code"]
     return run_cells(sources, environment=environment, on_cell=on_cell)
 
 
 def main(asked: str, written: str) -> None:
-    """Run the cells in a file, and write their outputs to another: the half of `run_cells` in the other process."""
+    """Run the cells in a file, and write their outputs to another: the part of `run_cells` in the other process."""
     names: dict[str, Any] = {"__name__": "__main__"}
     outputs: list[Outputs] = []
     error = ""
     for number, source in enumerate(json.loads(Path(asked).read_text(encoding="utf-8")), 1):
         try:
             outputs.append(_run(source, f"cell {number}", names))
-        except Exception as raised:  # noqa: BLE001  (whatever a lesson raises is reported)
+        except Exception as raised:  # noqa: BLE001  (any error of a lesson is reported)
             error = f"cell {number}: {describe_error(raised)}"
             break
         print(number, flush=True)  # noqa: T201  (for the process that waits)
@@ -94,7 +94,7 @@ def main(asked: str, written: str) -> None:
 
 
 def _run(source: str, place: str, names: dict[str, Any]) -> Outputs:
-    """Run a cell; the value of its last line is shown, as in a notebook."""
+    """Run a cell, and return its outputs; the last is the value of its last line, as in a notebook."""
     tree = ast.parse(source)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     printed, warned = io.StringIO(), io.StringIO()

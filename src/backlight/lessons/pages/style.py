@@ -1,4 +1,4 @@
-"""How the pages look: the colours of the figures, on light and on dark paper."""
+"""The style sheet of the pages: the colours of the figures, on a light and on a dark background."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from backlight.figures.style import DARK, LIGHT, Palette
 
 
 def _colours(palette: Palette, *, code: str, word: str, text: str, number: str, link: str) -> str:
-    # the names that begin with jp are those by which a graph in SVG asks for the page's colours, as in JupyterLab
+    # the names that begin with jp are JupyterLab's, which a graph in SVG uses for the colours of the page
     return (
         f"--paper:{palette.paper};--ink:{palette.ink};--muted:{palette.muted};--grid:{palette.grid};"
         f"--code:{code};--word:{word};--text:{text};--number:{number};--link:{link};"
@@ -15,7 +15,7 @@ def _colours(palette: Palette, *, code: str, word: str, text: str, number: str, 
     )
 
 
-# each at least 4.5 : 1 against its paper and against the paper of code (WCAG 2.1, 1.4.3); a test computes it
+# contrast of at least 4.5 : 1 with the background and with that of code (WCAG 2.1, 1.4.3); a test computes it
 _ON_LIGHT = _colours(LIGHT, code="#f5f7fa", word="#8a2f6f", text="#00684a", number="#8a4b00", link="#0067a0")
 _ON_DARK = _colours(DARK, code="#161d27", word="#e3a0cf", text="#4fd6a5", number="#f0b94a", link="#6cc1f0")
 

@@ -3,12 +3,12 @@
 # %% [markdown]
 # # Lesson 1: one number at a time
 #
-# A neural network is a formula with many numbers in it that may be turned up or down. To make it better, one has to
-# know for each of these numbers: if I turn it up a little, does the result get better or worse, and by how much? This
-# lesson answers that, for every number at once, and then does what the answers say. That is all that training is.
+# A neural network is a formula with many adjustable numbers in it, its parameters. To improve it, we need to know for
+# each parameter: if I increase it a little, does the result get better or worse, and by how much? This lesson answers
+# that question for all parameters at once, and then changes each of them accordingly. That is all that training is.
 #
-# Run the cells from top to bottom. Where a cell says `your code here`, write; the check below it tells you how far
-# you are. `backlight exercise hint 1.1` gives hints, one at a time.
+# Run the cells from top to bottom. Where a cell says `your code here`, write your answer; the check below it says
+# whether it is right. `backlight exercise hint 1.1` gives hints, one at a time.
 
 # %%
 import math
@@ -25,8 +25,9 @@ from backlight.nn.scalar import MLP, Neuron
 # %% [markdown]
 # ## What a derivative is
 #
-# Take a function, stand somewhere on it, and take a small step `h` to the right. How far does it rise? The rise,
-# divided by the step, is a slope. Make the step smaller, and the slope settles on one number: the derivative there.
+# Take a function, choose a point on it, and take a small step `h` to the right. How far does the function rise? The
+# rise divided by the step is a slope. As the step gets smaller, the slope approaches one number: the derivative at that
+# point.
 
 
 # %%
@@ -40,16 +41,16 @@ for h in (1.0, 0.1, 0.01, 0.001):
 
 
 # %% [markdown]
-# The same as a picture. The *forward* secant joins the point with its neighbour to the right. The *symmetric* one
-# joins the neighbours on both sides, and its slope is much closer to the tangent's, with the same step.
+# The same as a figure. The *forward* secant joins the point to its neighbour on the right. The *symmetric* secant joins
+# the neighbours on both sides. For the same step, its slope is much closer to that of the tangent.
 
 
 # %%
 show(secants(f, x=3.0, h=1.0, slope=3.0**2 / 2 - 3.0))
 
 # %% [markdown]
-# With several inputs there is a slope for each: move one, and leave the others where they are. All of them together
-# are the *gradient*.
+# A function of several inputs has a slope for each of them: change one input and hold the others fixed. Together these
+# slopes are the *gradient*.
 #
 # ### Exercise 1.1: a gradient, by formula
 #
@@ -57,8 +58,9 @@ show(secants(f, x=3.0, h=1.0, slope=3.0**2 / 2 - 3.0))
 #
 #     f(a, b, c) = a² b + sin(3 b) - a / c
 #
-# by `a`, by `b` and by `c`, as a tuple, worked out on paper and typed in as formulas: `2 * a` for a square, `-1 / c**2`
-# for `1 / c`, and `3 * math.cos(3 * b)` for `math.sin(3 * b)`, since 3 b moves three times as fast as b.
+# with respect to `a`, `b` and `c`, as a tuple. Work them out on paper and type them in as formulas: `2 * a` for a
+# square, `-1 / c**2` for `1 / c`, and `3 * math.cos(3 * b)` for `math.sin(3 * b)`, since 3 b changes three times as
+# fast as b.
 
 
 # %%
@@ -74,8 +76,8 @@ check("1.1", gradient_by_formula)
 # %% [markdown]
 # ### Exercise 1.2: by forward difference
 #
-# Write `forward_difference(f, a, b, c, h)`. It returns the three slopes of a function `f(a, b, c)`, whatever it
-# computes: how far `f` rises when one letter is moved up by `h`, divided by `h`. No formula of a derivative is needed.
+# Write `forward_difference(f, a, b, c, h)`. It returns the three slopes of any function `f(a, b, c)`: how far `f` rises
+# when one argument is increased by `h`, divided by `h`. You do not need the formula of any derivative.
 
 
 # %%
@@ -92,8 +94,8 @@ check("1.2", forward_difference)
 # %% [markdown]
 # ### Exercise 1.3: by symmetric difference
 #
-# Write `symmetric_difference(f, a, b, c, h)`. It returns the three slopes of `f(a, b, c)`, each from a step of `h` up
-# and a step of `h` down. Compare how far it is from the formula with how far the forward difference is.
+# Write `symmetric_difference(f, a, b, c, h)`. It returns the three slopes of `f(a, b, c)`, each computed from a step of
+# `h` up and a step of `h` down. Compare its error with that of the forward difference.
 
 
 # %%
@@ -110,25 +112,25 @@ def symmetric_difference(f, a, b, c, h):
 check("1.3", symmetric_difference)
 
 # %% [markdown]
-# How good is each? For one function whose slope we know, the error of the forward difference shrinks as `h` does, and
-# that of the symmetric one as `h²`. Below some `h` both get worse: the difference of two nearly equal numbers is
-# mostly rounding.
+# How accurate is each? Take a function whose slope we know. The error of the forward difference shrinks in proportion
+# to `h`, that of the symmetric difference in proportion to `h²`. When `h` becomes too small, both get worse: the
+# difference of two nearly equal numbers is mostly rounding error.
 
 # %%
 true = math.cos(1.0)
-print("      h   forward is off by   symmetric is off by")
+print("      h   error of forward   error of symmetric")
 for h in (1e-1, 1e-3, 1e-5, 1e-8, 1e-11):
     forward = (math.sin(1 + h) - math.sin(1)) / h
     symmetric = (math.sin(1 + h) - math.sin(1 - h)) / (2 * h)
-    print(f"{h:7.0e}   {abs(forward - true):17.1e}   {abs(symmetric - true):19.1e}")
+    print(f"{h:7.0e}   {abs(forward - true):16.1e}   {abs(symmetric - true):18.1e}")
 
 # %% [markdown]
-# Differences need a run of the whole formula for every number in it. A network has thousands, or billions. There is a
-# way to get all slopes from one run, and it is the idea of this lesson.
+# Finite differences evaluate the whole formula again for every parameter, and a network has thousands or billions of
+# them. There is a way to get all slopes from a single evaluation. It is the main idea of this lesson.
 #
 # ## The idea: local derivative times the gradient from above
 #
-# A `Value` is a number that remembers which numbers it was made of. Compute with it as with any number:
+# A `Value` is a number that remembers which numbers it was computed from. Use it like any other number:
 
 # %%
 a = Value(2.0, label="a")
@@ -144,28 +146,30 @@ L.label = "L"
 L
 
 # %% [markdown]
-# That is a graph: each box a number, each arrow a use. The number on an arrow is a **local derivative**. It belongs
-# to one small step and nothing else. `e = a * b` knows that if `a` grows by a little, `e` grows by `b` times as much;
-# it has no idea what `e` is used for. Every step can say that much of itself, as soon as it is computed.
+# This is a graph: each box is a number, and each arrow is a use of that number. The number on an arrow is a **local
+# derivative**. It describes one small step and nothing else. `e = a * b` implies that if `a` grows by a little, `e`
+# grows by `b` times as much, whatever `e` is used for later. Every step can compute its local derivatives right away.
 #
-# Now start from the other side. We ask how the end, `L`, feels each number.
+# Now start at the other end. We ask how the output, `L`, depends on each number.
 #
-# - `L` feels itself one to one. Its gradient is 1.
-# - `L` feels `d` by the number on the arrow from `d` to `L`.
-# - How does `L` feel `e`? It does not see `e`. But `d` feels `e` by its arrow, and `L` feels `d` by what we just
-#   found. If one gear turns the next three times as fast, and that one the next twice as fast, the first turns the
-#   last six times as fast: the two numbers are *multiplied*. That is the chain rule.
-# - So for any number: **what is on the arrow, times the gradient of the box at its head**. Local derivative times the
-#   gradient from above. Then the same again, one step further. (Above is where the end is, wherever a picture draws
-#   it.)
+# - `L` changes exactly as much as itself. Its gradient is 1.
+# - How much `L` changes with `d` is the number on the arrow from `d` to `L`.
+# - How much does `L` change with `e`? There is no arrow from `e` to `L`. But how `d` changes with `e` is on the arrow
+#   between them, and how `L` changes with `d` we have just found. If one gear turns the next three times as fast, and
+#   that one turns a third gear twice as fast, then the first turns the third six times as fast: the two factors are
+#   *multiplied*. This is the chain rule.
+# - So for any number, **multiply what is on the arrow by the gradient of the box that the arrow points to**. This is
+#   the local derivative times the gradient from above. Then do the same one step further back. ("Above" means closer to
+#   the output, wherever a figure draws it.)
 #
-# `explain` does this walk and writes down each product:
+# `explain` performs this computation and prints each product:
 
 # %%
 explain(L)
 
 # %% [markdown]
-# Read a row as a sentence. Here are these sentences, in the order in which the walk comes to the boxes:
+# Each row is a statement about one number. Here are the statements in words, in the order in which the gradients are
+# computed:
 
 # %%
 story = explain(L)
@@ -173,17 +177,17 @@ for place in range(len(story.steps)):
     print(story.words(place))
 
 # %% [markdown]
-# And here is the walk itself, one box at a time. With the slider, the arrow keys or *Play*, go from "nothing known
-# yet" to "all gradients known". At each step one box hands its gradient back along its arrows, against the way in
-# which they point, and each share is what is on the arrow times what the box has. Before you move on, guess what the
-# next boxes get. (Where there is no slider, as on paper, you see the end of the walk.)
+# And here is the computation itself, one box at a time. Use the slider, the arrow keys or *Play* to go from the start,
+# where no gradient is known, to the end, where all of them are. At each step one box passes its gradient back along its
+# incoming arrows. What each parent receives is the number on the arrow times the gradient of the box. Before you move
+# on, predict what the next boxes will receive. (Where there is no slider, as on paper, you see the final state.)
 
 # %%
 stepping(L)
 
 # %% [markdown]
-# `backward()` is that walk. It leaves each answer in `grad`. Is it true? Nudge one of the numbers, compute everything
-# again, and look at how far the end has moved:
+# `backward()` performs this computation and stores each result in `grad`. Is the result correct? Change one of the
+# inputs slightly, compute everything again, and see how much the output has changed:
 
 # %%
 L.backward()
@@ -195,21 +199,22 @@ def run(a, b, c, k):
 
 
 here = run(2.0, -3.0, 10.0, -2.0)
-print("     backward   nudged")
+print("     backward   change in L / h")
 for node, nudged in (
     (a, run(2.0 + h, -3.0, 10.0, -2.0)),
     (b, run(2.0, -3.0 + h, 10.0, -2.0)),
     (c, run(2.0, -3.0, 10.0 + h, -2.0)),
     (k, run(2.0, -3.0, 10.0, -2.0 + h)),
 ):
-    print(f"{node.label}    {node.grad:9.4f} {(nudged - here) / h:8.4f}")
+    print(f"{node.label}    {node.grad:9.4f} {(nudged - here) / h:17.4f}")
 
 # %% [markdown]
-# ### Where paths meet, they add
+# ### Where paths meet, gradients add
 #
-# A number may be used twice. Then the end feels it along two paths, and turning it moves both. The shares **add**.
-# Here `x` reaches the end through `u` and, twice over, through `v`. Three arrows leave it, and three shares come
-# back. Its gradient is complete when the last has arrived, and not before; step through it:
+# A number may be used more than once. Then it influences the output along several paths, and changing it changes the
+# output through all of them. The contributions **add**. Here `x` reaches the output through `u` and, twice, through
+# `v`. Three arrows leave it, so it receives three contributions. Its gradient is complete only when the last one has
+# arrived. Step through it:
 
 # %%
 x = Value(3.0, label="x")
@@ -223,10 +228,10 @@ print(explain(end).words([step.name for step in explain(end).steps].index("x")))
 stepping(end)
 
 # %% [markdown]
-# Nothing else is needed. Multiply along a path, add where paths meet. No box knows the formula it is part of; each
-# looks at its own arrows, and at what comes from above. That is why it works for any system, of any size: a sum of
-# two numbers is treated as a network is. A neuron, for instance, takes inputs `x`, weighs each by a `w`, adds a bias
-# `b`, and squashes the sum by `tanh` to between -1 and 1:
+# Nothing else is needed: multiply along a path, add where paths meet. No box needs to know the formula that it is part
+# of, only its own arrows and the gradient from above. That is why the method works for any computation of any size: a
+# network is treated just like a sum of two numbers. A neuron, for instance, takes inputs `x`, multiplies each by a
+# weight `w`, adds a bias `b`, and maps the sum to the range -1 to 1 with `tanh`:
 
 # %%
 x1, x2 = Value(2.0, label="x1"), Value(0.5, label="x2")
@@ -239,12 +244,12 @@ o.label = "o"
 show(explain(o).picture("A neuron"))
 
 # %% [markdown]
-# The darker a box, the larger its gradient, whatever the sign. Look at the arrow into `o`: `tanh` has a slope of its
-# own, `1 - o²`, and everything behind it gets multiplied by that. If `o` is near 1 or -1, that slope is near 0, and
-# nothing gets through: a *saturated* neuron learns nothing. Lesson 4 is about that.
+# The darker a box, the larger its gradient in absolute value. Look at the arrow into `o`: the slope of `tanh` is
+# `1 - o²`, and every gradient behind it is multiplied by that. If `o` is near 1 or -1, the slope is near 0 and almost
+# no gradient gets through: a *saturated* neuron learns nothing. That is the topic of lesson 4.
 #
-# And a whole network is the same once more. Here are two layers, an input, a target, and the loss, which says how wrong
-# the output is. The gradient begins at the loss with 1 and goes back, box by box, until it reaches every weight:
+# A whole network works in the same way. Here are two layers, an input, a target, and the loss, which measures how wrong
+# the output is. The gradient starts with 1 at the loss and is passed back box by box until it reaches every weight:
 
 # %%
 rng = np.random.default_rng(1)
@@ -259,8 +264,8 @@ loss.label = "loss"
 show(explain(loss).picture("Two layers and a loss"))
 
 # %% [markdown]
-# What does that cost? One multiplication and one addition for each arrow, about as much as computing the loss.
-# Differences would compute the loss again for every single parameter:
+# What does that cost? One multiplication and one addition per arrow, about as much as computing the loss itself. Finite
+# differences would compute the loss again for every single parameter:
 
 # %%
 larger = MLP(3, [16, 16, 1], activation="tanh", rng=rng)
@@ -268,23 +273,23 @@ loss = (larger([2.0, 3.0, -1.0]) - 1.0) ** 2
 arrows = sum(len(step.inputs) for step in explain(loss).steps)
 parameters = len(larger.parameters())
 print(f"{parameters} parameters, {arrows} arrows")
-print(f"backward: one walk over {arrows} arrows, and all {parameters} slopes are known")
-print(f"differences: {parameters} runs of the whole network, about {parameters * arrows:,} arrows")
+print(f"backward: one pass over {arrows} arrows gives all {parameters} slopes")
+print(f"differences: {parameters} evaluations of the whole network, about {parameters * arrows:,} arrows")
 
 # %% [markdown]
-# ### Exercise 1.4: the walk back
+# ### Exercise 1.4: the backward pass
 #
-# A graph is written down as a list of `(name, parents)`, each node after those that it was made of. `parents` is a list
-# of `(parent's name, local derivative)`. The last node is the end.
+# A graph is given as a list of `(name, parents)`. Each node comes after the nodes that it was computed from. `parents`
+# is a list of `(parent's name, local derivative)`. The last node is the output.
 #
-# Write `walk_back(nodes)`. It returns a dictionary: for every name, the derivative of the end by that node. This is all
-# that `backward()` does.
+# Write `walk_back(nodes)`. It returns a dictionary that maps each name to the derivative of the output with respect to
+# that node. This is all that `backward()` does.
 
 # %%
 given("1.4")["nodes"]
 
 # %% [markdown]
-# Write `walk_back(nodes)`: for every name, the derivative of the end by it, as a dictionary.
+# Write `walk_back(nodes)`: the derivative of the output with respect to each node, as a dictionary by name.
 
 
 # %%
@@ -307,9 +312,10 @@ check("1.4", walk_back)
 #
 # ## Gradient descent
 #
-# The gradient says which way is up. So: compute the loss, walk back, move every parameter a little *against* its
-# gradient. Do it again. `zero_grad()` belongs in the loop, because `backward()` *adds* to what is in `grad` (a number
-# may be used twice, after all). Leave it out, and each step repeats the steps before it:
+# The gradient points in the direction in which the loss grows. So: compute the loss, run the backward pass, move every
+# parameter a little *against* its gradient, and repeat. `zero_grad()` belongs in the loop because `backward()` *adds*
+# to `grad` (a number may be used more than once, after all). Without it, the gradients of all earlier steps are added
+# to each new one:
 
 
 # %%
@@ -331,9 +337,9 @@ print("without zero_grad", " ".join(f"{one:6.3f}" for one in losses(zeroed=False
 # %% [markdown]
 # ### Exercise 1.5: gradient descent
 #
-# Write `descend(w, xs, ys, rate, steps)`. Make a `Value` of the number `w`. Then, `steps` times: compute the loss,
-# the sum of `(w * x - y) ** 2` over all pairs; get its gradient; move `w` by `rate` times the gradient, downhill.
-# Return the last `w` as a plain number.
+# Write `descend(w, xs, ys, rate, steps)`. Make a `Value` of the number `w`. Then, `steps` times: compute the loss, the
+# sum of `(w * x - y) ** 2` over all pairs; compute its gradient; move `w` by `rate` times the gradient, in the
+# direction in which the loss decreases. Return the final `w` as a plain number.
 
 
 # %%
@@ -355,8 +361,9 @@ check("1.5", descend)
 # %% [markdown]
 # ## A network that learns
 #
-# Four heaps of points. Blue stands for 1 and orange for -1, and no straight line parts them. One neuron draws a
-# straight line. A layer of neurons draws several, and a neuron on top of them puts these together.
+# Here are four clusters of points. Blue stands for 1 and orange for -1, and no straight line separates the two. A
+# single neuron can only separate them by a straight line. A layer of neurons has several lines, and a neuron on top of
+# the layer combines them.
 
 # %%
 rng = np.random.default_rng(5)
@@ -384,7 +391,7 @@ for step in range(fast(60, 4)):
         print(f"step {step:2}  loss {loss.data:.4f}")
 print(f"last     loss {mean_loss(net).data:.4f}")
 right = sum((net([x, y]).data > 0) == (kind > 0) for x, y, kind in points)
-print(f"{right} of {len(points)} points on the right side")
+print(f"{right} of {len(points)} points correctly classified")
 
 
 # %%
@@ -395,20 +402,20 @@ show(decision_map(lambda x, y: net([x, y]).data, points))
 show(loss_curve(history, of="mean squared error"))
 
 # %% [markdown]
-# A neuron, a layer and an MLP are a few lines each, in `backlight/nn/scalar.py`; they hold Values and compute with
-# them, and `backward()` knows nothing of them.
+# A neuron, a layer and an MLP take a few lines each, in `backlight/nn/scalar.py`. They hold Values and compute with
+# them; `backward()` needs no special case for any of them.
 
 # %%
 neuron = Neuron(3, activation="tanh", rng=rng)
-print(neuron, "has", len(neuron.parameters()), "parameters and says", round(neuron([1.0, 2.0, 3.0]).data, 4))
+print(neuron, "has", len(neuron.parameters()), "parameters and outputs", round(neuron([1.0, 2.0, 3.0]).data, 4))
 
 # %% [markdown]
-# ## From numbers to choices
+# ## From numbers to probabilities
 #
-# A language model will have to choose among letters. Its outputs, one for each letter, are any numbers: *logits*. To
-# make probabilities of them, raise e to the power of each, which makes them positive, and divide by the sum, which
-# makes them sum to 1. This is *softmax*. If the letter that really came had the probability p, the loss is -log p:
-# nothing where it was certain, and more the less it was expected.
+# A language model has to choose among characters. It outputs one number per character, of any size and sign: the
+# *logits*. To turn them into probabilities, raise e to the power of each, which makes them positive, and divide by the
+# sum, so that they sum to 1. This is *softmax*. If the character that actually came next had probability p, the loss is
+# -log p: zero if it was certain, and larger the less likely it was.
 
 # %%
 for p in (1.0, 0.5, 0.1, 0.001):
@@ -418,10 +425,10 @@ print(f"e to the power of 1 is {Value(1.0).exp().data:.4f}")
 # %% [markdown]
 # ### Exercise 1.6: softmax and its loss
 #
-# Write `softmax_nll(logits, target)`. `logits` is a list of `Value`s, `target` a place in it. Make the logits into
-# probabilities by softmax: e to each, divided by the sum of these. Return the negative log of the probability at
-# `target`, as a `Value`. The check calls `backward()` on it and looks at the gradient of each logit, too, so stay with
-# Values to the end.
+# Write `softmax_nll(logits, target)`. `logits` is a list of `Value`s, `target` an index into it. Turn the logits into
+# probabilities by softmax: e to the power of each, divided by the sum of these. Return the negative log of the
+# probability at `target`, as a `Value`. The check also calls `backward()` on it and compares the gradient of each
+# logit, so compute with Values throughout.
 
 
 # %%
@@ -436,9 +443,9 @@ def softmax_nll(logits, target):
 check("1.6", softmax_nll)
 
 # %% [markdown]
-# When it is right, look at the gradient of the logits: it is the probabilities, and 1 less at the target. What came
-# is pulled up by how much it was not expected; all others are pushed down by how much they were. Lesson 2 trains on
-# nothing else.
+# Once it is right, look at the gradient of the logits: it equals the probabilities, minus 1 at the target. Gradient
+# descent raises the target's logit by as much as its probability fell short of 1, and lowers every other logit by its
+# probability. Lesson 2 trains with exactly this loss.
 
 # %%
 logits = [Value(logit, label=f"logit {i}") for i, logit in enumerate(given("1.6")["logits"])]
@@ -452,18 +459,18 @@ if nll is not None:
 # %% [markdown]
 # ## What you can now do
 #
-# - say what a derivative is, and measure one without any formula
-# - say where each gradient in a graph comes from: local derivative times the gradient from above, added where paths
+# - say what a derivative is, and estimate one without a formula
+# - say where each gradient in a graph comes from: the local derivative times the gradient from above, added where paths
 #   meet
-# - write `backward()` yourself, and know why it adds
-# - train a small network by hand, and know what happens without `zero_grad()`
+# - write `backward()` yourself, and say why it adds
+# - train a small network by hand, and say what happens without `zero_grad()`
 # - turn any numbers into probabilities, and those into a loss
 #
-# On the command line, `backlight explain 'tanh(x*w + b)' --at x=2,w=-3,b=6.9 --walk` goes through any formula of yours.
+# On the command line, `backlight explain 'tanh(x*w + b)' --at x=2,w=-3,b=6.9 --walk` steps through any formula.
 #
 # **Next:** `backlight lessons open 2`, a language model.
 #
 # **Sources.** The lecture: Andrej Karpathy, [The spelled-out intro to neural networks and
-# backpropagation](https://www.youtube.com/watch?v=VMj-3S1tku0), and
-# [micrograd](https://github.com/karpathy/micrograd), whose interface `Value` keeps. The paper: Rumelhart, Hinton &
-# Williams, [Learning representations by back-propagating errors](https://doi.org/10.1038/323533a0), Nature 323, 1986.
+# backpropagation](https://www.youtube.com/watch?v=VMj-3S1tku0), and [micrograd](https://github.com/karpathy/micrograd),
+# whose interface `Value` keeps. The paper: Rumelhart, Hinton & Williams, [Learning representations by back-propagating
+# errors](https://doi.org/10.1038/323533a0), Nature 323, 1986.

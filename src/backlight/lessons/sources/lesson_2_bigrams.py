@@ -3,11 +3,12 @@
 # %% [markdown]
 # # Lesson 2: what follows what
 #
-# A language model says what comes next. The smallest one that is any good looks back at one letter only. This lesson
-# builds it twice: first by counting, then as a network that learns. They turn out to be the same thing, number for
-# number, and seeing why is worth more than the model.
+# A language model predicts what comes next. The smallest useful one looks back at a single character. This lesson
+# builds it twice: first by counting, then as a neural network that is trained. The two turn out to be the same model,
+# number for number, and understanding why is worth more than the model itself.
 #
-# `backlight.torchlike` has PyTorch's names, and its random numbers too: what you see here is what PyTorch would print.
+# `backlight.torchlike` has PyTorch's function names, and its random numbers too: what you see here is what PyTorch
+# would print.
 
 # %%
 import math
@@ -27,9 +28,8 @@ from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
 # %% [markdown]
 # ## The text
 #
-# Given names, one a line. To learn from "emma" is to learn five things: that a name may begin with e, that after e
-# may come m, after m an m or an a, and that after a it may be over. A dot stands for the edge of a name, on both
-# sides.
+# The data are given names, one per line. The name "emma" contains five things to learn: a name may begin with e, e may
+# be followed by m, m by m or a, and after a the name may end. A dot marks the start and the end of a name.
 
 # %%
 corpus = load_corpus("names")
@@ -45,7 +45,7 @@ def pairs_of(word):
 print(" ".join(a + b for a, b in pairs_of("emma")))
 
 # %% [markdown]
-# ## Count
+# ## Counting
 
 # %%
 counted = Counter(pair for word in words for pair in pairs_of(word))
@@ -53,7 +53,7 @@ for (first, second), count in counted.most_common(6):
     print(f"{first}{second}  {count:,}")
 
 # %% [markdown]
-# To compute with the counts, put them into a table `N`. Each character gets a number, the dot gets 0; `N[i, j]` says
+# To compute with the counts, put them into a table `N`. Each character gets a number, and the dot gets 0; `N[i, j]` is
 # how often character j came after character i.
 
 # %%
@@ -71,14 +71,15 @@ print(f"{V} characters, a table of {V * V} cells, {(N == 0).sum().item()} of the
 show(figures.bigram_counts(N.numpy(), labels))
 
 # %% [markdown]
-# Read a row: it is all that this model will ever know about what follows its character. Row `.` is how names begin,
-# column `.` how they end. Row q is nearly empty, but for u.
+# A row holds everything that this model will ever know about what follows its character. Row `.` shows how names begin,
+# and column `.` how they end. Row q is nearly empty, except for u.
 #
 # ### Exercise 2.1: count trigrams
 #
-# Two characters back instead of one. Write `trigram_counts(words, stoi)`. `stoi` gives each of V characters a number,
-# "." the 0. Return an array of shape (V, V, V): `counts[i, j, k]` says how often the characters i, j, k stood in a row.
-# Before a word stand two dots, so that its first letter has two characters before it; after it stands one.
+# Look back two characters instead of one. Write `trigram_counts(words, stoi)`. `stoi` maps each of V characters to a
+# number, "." to 0. Return an array of shape (V, V, V): `counts[i, j, k]` is how often the characters i, j, k occurred
+# in this order. Put two dots before each word, so that its first letter has two characters before it, and one dot after
+# it.
 
 
 # %%
@@ -97,10 +98,10 @@ def trigram_counts(words, stoi):
 check("2.1", trigram_counts)
 
 # %% [markdown]
-# ## Sample
+# ## Sampling
 #
-# Divide each row by its sum, and it is a list of probabilities. A new name is a walk: start at the dot, draw the next
-# character from its row, go to that character's row, and so on, until a dot is drawn.
+# Divide each row by its sum, and it becomes a probability distribution. To sample a new name, start at the dot, draw
+# the next character from the dot's row, go to the row of that character, and continue until a dot is drawn.
 
 # %%
 P = N.float()
@@ -127,8 +128,9 @@ print("bigram: ", *sample(P, 8, seed=2147483647))
 print("uniform:", *sample(torch.ones((V, V)) / V, 2, seed=2147483647))
 
 # %% [markdown]
-# Bad names, but far from nothing. `keepdim=True` above matters: without it the sums have shape (V,) and are laid
-# *along* the rows, so that each column is divided, and no row sums to 1. No error tells you:
+# These are bad names, but far better than random letters. `keepdim=True` above matters. Without it the sums have shape
+# (V,) and broadcast *along* the rows: each column is divided by a sum, and the rows do not sum to 1. No error is
+# raised:
 
 # %%
 wrong = N.float() / N.float().sum(1)
@@ -137,10 +139,10 @@ print("row sums without keepdim:", [round(one, 3) for one in wrong.sum(1)[:4].to
 # %% [markdown]
 # ## How good is it?
 #
-# Ask the model for the probability of each character that really came. Multiplied together they say how likely it finds
-# the text: the *likelihood*. That product is far too small for a computer, so take logs, which add up instead. Turn the
-# sign, so that small is good, and divide by how many there were. This is the *loss*, in nats per character. (Nats go
-# with the natural log; ln 2, about 0.69 of them, are one bit.)
+# Ask the model for the probability of each character that actually came next. The product of these probabilities is the
+# *likelihood* of the text. It is far too small for floating-point numbers, so take logs, which add up instead. Change
+# the sign, so that smaller is better, and divide by the number of characters. This is the *loss*, in nats per
+# character. (A nat is the unit that belongs to the natural log; ln 2 nats, about 0.69, are one bit.)
 
 
 # %%
@@ -160,30 +162,31 @@ def loss_of(P, N):
         return -np.where(N > 0, N * np.log(P), 0.0).sum() / N.sum()
 
 
-print(f"all names, counted:  {loss_of(P, N):.4f} nats per character")
-print(f"one that knows nothing, ln {V}: {math.log(V):.4f}")
+print(f"all names, counted:     {loss_of(P, N):.4f} nats per character")
+print(f"a uniform guess, ln {V}: {math.log(V):.4f}")
 
 # %% [markdown]
-# ## Smoothing, and three parts of the text
+# ## Smoothing, and splitting the data
 #
-# What never occurred has probability 0 and costs infinitely many nats. One such pair, and a name is impossible:
+# A pair that never occurred has probability 0 and therefore infinite loss. One such pair makes a name impossible:
 
 # %%
 for word in ("anna", "axqa"):
     print(word, [round(one, 2) for one in nll_of(word, P)])
 
 # %% [markdown]
-# So pretend that every pair was seen `k` more times than it was; `k` need not be whole. More `k` is smoother: for very
-# large `k` all characters are equally likely. How much is right? The text that was counted cannot tell: there, less is
-# always better. It has to be text that was *not* counted. So the names are split in three: **train** to learn from,
-# **dev** to choose settings by, **test** to look at once, at the end.
+# So pretend that every pair was seen `k` more times than it was; `k` need not be an integer. The larger `k`, the
+# smoother the distribution: for a very large `k` all characters are equally likely. Which `k` is best? The text that
+# was counted cannot answer that, since on that text less smoothing is always better. It takes text that was *not*
+# counted. So the names are split into three parts: **train** to learn from, **dev** to choose settings by, and **test**
+# to use once, at the end.
 #
 # ### Exercise 2.2: split 80 / 10 / 10
 #
-# Write `split(words, seed)`. Shuffle the words and return three lists: train, dev and test. Train ends at `int(0.8 *
-# n)` and dev at `int(0.9 * n)` of n words. The same seed gives the same three lists. Use
-# `np.random.default_rng(seed).permutation(n)`, or what you like. Which word goes where is up to you: the check looks at
-# what must be true of any split.
+# Write `split(words, seed)`. Shuffle the words and return three lists: train, dev and test. Of n words, train ends at
+# `int(0.8 * n)` and dev at `int(0.9 * n)`. The same seed must give the same three lists. Use
+# `np.random.default_rng(seed).permutation(n)` or anything else that shuffles. Which word goes where is up to you: the
+# check tests only what must be true of any split.
 
 
 # %%
@@ -202,10 +205,10 @@ check("2.2", split)
 # %% [markdown]
 # ### Exercise 2.3: smoothing, tuned on dev
 #
-# Write `tune_smoothing(train, dev, ks)`. `train` and `dev` are arrays (V, V) of pairs counted in the two parts; row:
-# the first character. For each `k` in `ks`, add `k` to every count of `train` and divide each row by its sum: these are
-# the probabilities. The loss of `k` is the mean of -log p over all pairs of `dev`, each as often as it was counted.
-# Return an array of all the losses, and the `k` with the lowest. `np.argmin` gives the place of the lowest.
+# Write `tune_smoothing(train, dev, ks)`. `train` and `dev` are arrays (V, V) with the pair counts of the two parts; the
+# row is the first character. For each `k` in `ks`, add `k` to every count of `train` and divide each row by its sum:
+# these are the probabilities. The loss of `k` is the mean of -log p over all pairs of `dev`, each weighted by its
+# count. Return an array of all the losses, and the `k` with the lowest loss. `np.argmin` gives the index of the lowest.
 
 
 # %%
@@ -224,8 +227,8 @@ def tune_smoothing(train, dev, ks):
 check("2.3", tune_smoothing)
 
 # %% [markdown]
-# With this package's own split and counts, from one letter back to three. The further a model looks back, the less it
-# has seen of what may come, and the more depends on the right `k`:
+# Now use this package's own split and counts, and look back one to three characters. The further a model looks back,
+# the fewer examples it has of each context, and the more it depends on the right `k`:
 
 # %%
 parts = split_corpus(corpus, seed=42)
@@ -250,15 +253,15 @@ for (order, part), losses in curves.items():
 show(smoothing_losses(ks, curves))
 
 # %% [markdown]
-# The dotted lines, train, only rise: smoothing spoils what was counted. The dev lines fall first, the 2-gram's by too
-# little to see. (A pair is a *bigram* or 2-gram, three in a row are a *trigram*; an n-gram looks n - 1 characters
-# back.) Their lowest point is the `k` to take.
+# The dotted lines (train) only rise: smoothing moves the model away from the counts. The dev lines fall first, that of
+# the 2-gram by too little to see. (A pair is a *bigram* or 2-gram, and a triple is a *trigram*; an n-gram model looks
+# back by `n - 1` characters.) Use the `k` at their lowest point.
 #
 # ## The same model as a network
 #
-# Now forget the counts. Make a layer of 27 neurons, each with 27 weights and nothing else: a matrix `W`. What goes in
-# must be numbers, and character number 5 is not five times character number 1. So a character goes in as a
-# **one-hot** vector: 27 numbers, all 0, but for a 1 in its place.
+# Now forget the counts. Make a layer of 27 neurons, each with 27 weights and nothing else: a matrix `W`. Its inputs
+# must be numbers, and character number 5 is not five times character number 1. So a character is encoded as a
+# **one-hot** vector: 27 numbers, all 0 except for a single 1 at the index of the character.
 
 # %%
 xs = torch.tensor([stoi[letter] for letter in ".emma"])
@@ -269,11 +272,11 @@ xenc = F.one_hot(xs, num_classes=V).float()
 show(one_hot_rows(xenc.numpy(), ".emma", labels))
 
 # %% [markdown]
-# ## The idea: one-hot times W picks a row, and the row is log counts
+# ## The idea: one-hot times W selects a row, and the row holds log counts
 #
-# What does the layer do with such a vector? Each output is a sum of 27 products, input times weight. But 26 of the
-# inputs are 0, and the one that is left is 1. So nothing is multiplied and nothing is added. **One row of `W` comes
-# out, as it stands.**
+# What does the layer do with such a vector? Each output is a sum of 27 products of an input and a weight. But 26 of the
+# inputs are 0, and the other one is 1. So nothing is really multiplied or added. **The output is one row of `W`,
+# unchanged.**
 
 # %%
 generator = torch.Generator().manual_seed(2147483647)
@@ -285,19 +288,18 @@ print("row e of W:              ", [round(one, 3) for one in W[e][:6].tolist()],
 print("all five the same:", torch.allclose(logits, W[xs]))
 
 # %% [markdown]
-# As a picture: on the left the one-hot vector of e, upright, so that each of its numbers stands before the row of `W`
-# that it multiplies. All rows but one are multiplied by 0. Below, their sum.
+# Here is the same as a figure. On the left is the one-hot vector of e as a column, so that each of its numbers stands
+# next to the row of `W` that it multiplies. All rows but one are multiplied by 0. Below is the sum.
 
 
 # %%
 show(picked_row(W.detach().numpy(), e, labels))
 
 # %% [markdown]
-# So the layer is a table, with a row for each character that may stand before. Where have we seen such a table? `N`
-# is one. But `N` holds counts, which are never below 0, and the row of a layer is any numbers. The step between them
-# is e to the power of it, which makes any number positive. Say it the other way round: **what the layer puts out are
-# *logs* of counts**, and `exp` turns them into counts. Then divide by the row's sum, as before. These two steps are
-# called softmax.
+# So the layer is a table with a row for each possible preceding character. We have already seen such a table: `N`. But
+# `N` holds counts, which are never negative, while the rows of a layer may hold any numbers. Exponentiation connects
+# the two, since it makes any number positive. In other words: **the outputs of the layer are *logs* of counts**, and
+# `exp` turns them into counts. Then divide by the sum of the row, as before. These two steps are softmax.
 
 # %%
 counts = logits.exp()
@@ -306,8 +308,8 @@ print("rows sum to", [round(one, 4) for one in probs.sum(1).tolist()])
 print(f"loss on emma with random weights: {-probs[torch.arange(5), ys].log().mean().item():.4f}")
 
 # %% [markdown]
-# Is that only a manner of speaking? Take the counts, each with 1 added, and put their logs into `W`. The network must
-# then be the counted model: the same loss, and the same names from the same seed.
+# Is this more than an analogy? Add 1 to each count, and put the logs of the results into `W`. If it is right, the
+# network must now be identical to the counting model: the same loss, and the same names from the same seed.
 
 # %%
 smooth = N.float() + 1
@@ -319,9 +321,10 @@ print("counted:", *sample(P1, 5, seed=1))
 print("network:", *sample(P_network, 5, seed=1))
 
 # %% [markdown]
-# And will it *learn* that? Look at the gradient. For one example, the loss pulls at the logits by `probs`, less 1 at
-# the character that came (lesson 1 ended with that). On the way back to `W`, one-hot works as it did forward: `xenc.T
-# @ dlogits` puts each example's pull into **the row that the example used**, and pulls that meet in a row add up.
+# And will it *learn* these values? Look at the gradient. For one example, the gradient of the loss with respect to the
+# logits is `probs`, minus 1 at the character that came next (see the end of lesson 1). One-hot encoding acts on the way
+# back to `W` as it did in the forward pass: `xenc.T @ dlogits` adds the gradient of each example to **the row that the
+# example used**, and gradients that meet in a row add up.
 
 # %%
 loss = -probs[torch.arange(5), ys].log().mean()
@@ -331,24 +334,24 @@ print("W.grad is xenc.T @ dlogits:", torch.allclose(W.grad, xenc.T @ dlogits, at
 show(figures.weight_gradient(W.grad.numpy(), labels))
 
 # %% [markdown]
-# Only the rows of `.`, `e`, `m` and `a` are lit: those that stood before something. In each, what came is pulled up,
-# and all else is pushed down a little. (m stood before an m once and before an a once, so its row is pulled up in two
-# places.)
+# Only the rows of `.`, `e`, `m` and `a` are nonzero: the characters that preceded another one. In each row, gradient
+# descent raises the entry of the character that came next and lowers all others a little. (m preceded m once and a
+# once, so two entries of its row are raised.)
 #
-# Over the whole text, row `a` gets one such pull for every `a` in it. They sum to
+# Over the whole text, row `a` receives one such gradient for every `a` in it. They sum to
 #
 #     how often a occurred x its probabilities - its row of counts
 #
-# and that is 0 exactly where the probabilities are the shares of the counts. There is only one place where all pulls
-# rest: **the row's softmax is the counted row**. Gradient descent has nowhere else to go. (For a count of 0 that place
-# is infinitely far away: the log of 0.)
+# and that is 0 exactly where the probabilities equal the relative frequencies. There is only one distribution at which
+# all gradients vanish: **the softmax of the row is the normalised row of counts**. Gradient descent has nowhere else to
+# converge. (For a count of 0 that point is infinitely far away: it is the log of 0.)
 #
 # ### Exercise 2.4: index, not one-hot
 #
-# `one_hot(ids) @ W` multiplies mostly by zeros. Write `layer_by_index(W, ids, dlogits)`, which has no one-hot vectors,
-# in NumPy. `W` is an array (V, V), `ids` (N,) whole numbers, `dlogits` (N, V) the gradient that comes back. Return two
-# arrays: the logits, (N, V), which are what `one_hot(ids) @ W` would be; and the gradient of `W`, (V, V), which is what
-# `one_hot(ids).T @ dlogits` would be. Start from `np.zeros_like(W)`. An id may stand in `ids` twice.
+# `one_hot(ids) @ W` multiplies mostly by zeros. Write `layer_by_index(W, ids, dlogits)`, which does without one-hot
+# vectors, in NumPy. `W` is an array (V, V), `ids` (N,) holds integers, and `dlogits` (N, V) is the gradient of the
+# logits. Return two arrays: the logits, (N, V), equal to `one_hot(ids) @ W`; and the gradient of `W`, (V, V), equal to
+# `one_hot(ids).T @ dlogits`. Start from `np.zeros_like(W)`. An id may occur in `ids` more than once.
 
 
 # %%
@@ -367,11 +370,11 @@ check("2.4", layer_by_index)
 # %% [markdown]
 # ### Exercise 2.5: cross-entropy
 #
-# Softmax, the log of the target's probability, the minus, the mean: together they are called *cross-entropy*. Write
-# `cross_entropy(logits, targets)` with NumPy. `logits` is an array (N, V), `targets` (N,) whole numbers. Return one
-# number: the mean over the rows of -log p, where p is softmax of the row at its target. Logits of 1000 are allowed, and
-# e to the 1000 is more than a computer's number holds. Softmax does not see a constant that is taken off a whole row;
-# `logits.max(1, keepdims=True)` is a good one.
+# Softmax, the log of the target's probability, the minus sign and the mean: together they are called *cross-entropy*.
+# Write `cross_entropy(logits, targets)` with NumPy. `logits` is an array (N, V), and `targets` (N,) holds integers.
+# Return one number: the mean over the rows of -log p, where p is the softmax of the row at its target. Logits as large
+# as 1000 are allowed, and e to the power of 1000 overflows. Softmax does not change if a constant is subtracted from a
+# whole row; `logits.max(1, keepdims=True)` is a good choice.
 
 
 # %%
@@ -387,11 +390,11 @@ def cross_entropy(logits, targets):
 check("2.5", cross_entropy)
 
 # %% [markdown]
-# ### Let it learn
+# ### Training the network
 #
-# All pairs of the text, at once: there are only 27 different inputs, so feed all 27 one-hot vectors (together they
-# are the identity matrix) and weigh each target by how often it came. That is the same loss as over all pairs one by
-# one.
+# Train on all pairs of the text at once. There are only 27 different inputs, so feed in all 27 one-hot vectors
+# (together they are the identity matrix) and weight each target by how often it occurred. The loss is the same as that
+# over all pairs one by one.
 
 # %%
 W = torch.randn((V, V), generator=torch.Generator().manual_seed(2147483647), requires_grad=True)
@@ -410,10 +413,10 @@ for step in sorted({0, 1, 10, 100, 1000, len(history) - 1} & set(range(len(histo
 print(f"counted    loss {loss_of(P, N):.4f}")
 
 # %% [markdown]
-# From random numbers, by its gradient alone, it comes to within 0.001 of counting. What is left are the pairs that
-# never came: their log count is minus infinity, which no number of steps reaches (white on the right, below). Compare
-# the tables themselves. Each row of `W` may differ from the log counts by one constant, which softmax does not see;
-# with that taken off:
+# Starting from random numbers and using nothing but its gradient, the network comes to within 0.001 of counting. The
+# rest comes from the pairs that never occurred: their log count is minus infinity, which no number of steps reaches
+# (white on the right, below). Now compare the tables themselves. Each row of `W` may differ from the log counts by a
+# constant, which softmax ignores. After subtracting it:
 
 # %%
 learned = F.log_softmax(W, dim=1).detach().numpy()
@@ -425,29 +428,29 @@ show(figures.weights(learned, log_shares, labels))
 row = stoi["a"]
 frequent = N[row].numpy() > 200
 apart = W.detach().numpy()[row] - np.log(np.maximum(N[row].numpy(), 1))
-print("row a: W less log count, for what often follows a:")
+print("row a: W minus log count, for characters that often follow a:")
 print("  ".join(f"{labels[i]} {apart[i]:+.2f}" for i in np.flatnonzero(frequent)[:10]))
-print(f"spread of that constant: {apart[frequent].std():.4f}")
+print(f"standard deviation of these differences: {apart[frequent].std():.4f}")
 
 # %% [markdown]
-# Then why learn at all, if counting is faster? Because of the table. It has a row for everything that may stand before:
+# If counting is faster, why train at all? Because of the size of the table. It needs a row for every possible context:
 
 # %%
 for context in (1, 2, 3, 10):
     print(f"{context:2} letters back: {V**context:,} rows")
 
 # %% [markdown]
-# Nobody has a text to fill the last of these. A network can put something smarter in the table's place, and
-# everything else in this lesson stays: logits, softmax, cross-entropy, gradient. That is lesson 3.
+# No text is long enough to fill the last of these tables. A network can replace the table by something smarter, and
+# everything else in this lesson stays the same: logits, softmax, cross-entropy, gradient. That is lesson 3.
 #
-# ### A pull to 0 is smoothing
+# ### Shrinking the weights is smoothing
 #
-# If all of `W` is 0, all characters are equally likely: it is what infinitely much smoothing gives. So add to the
-# loss a small multiple of the mean square of `W`, which pulls every weight to 0, and the network is smoothed. It is
-# called *regularisation*; the strength plays the part of `k`.
+# If all of `W` is 0, all characters are equally likely, as with infinite smoothing. So add a small multiple of the mean
+# square of `W` to the loss. Its gradient pulls every weight towards 0 and smooths the network. This is called
+# *regularisation*; its strength plays the part of `k`.
 
 # %%
-print("strength   loss on the text   p of z after q   farthest p from 1/27")
+print("strength   loss on the text   p of z after q   largest |p - 1/27|")
 for strength in (0.0, 0.01, 0.1, 1.0, 100.0):
     W = torch.zeros((V, V), requires_grad=True)
     for _ in range(fast(400, 10)):
@@ -459,16 +462,16 @@ for strength in (0.0, 0.01, 0.1, 1.0, 100.0):
     probs = F.softmax(W, dim=1).detach()
     apart = (probs - 1 / V).abs().max().item()
     nats, z = loss_of(probs, N), probs[stoi["q"], stoi["z"]].item()
-    print(f"{strength:8}   {nats:16.4f}   {z:14.5f}   {apart:10.4f}")
+    print(f"{strength:8}   {nats:16.4f}   {z:14.5f}   {apart:18.4f}")
 
 # %% [markdown]
 # ## Looking further back
 #
 # ### Exercise 2.6: count n-grams
 #
-# Write `ngram_counts(words, n)` for any n from 1. Return a dictionary: for each n-gram, a string of n characters, how
-# often it occurs. Before a word stand n - 1 dots, after it stands one. So every letter, and every end, is counted
-# once.
+# Write `ngram_counts(words, n)` for any n from 1. Return a dictionary that maps each n-gram, a string of n characters,
+# to how often it occurs. Put n - 1 dots before each word and one after it, so that every letter and every end is
+# counted once.
 
 
 # %%
@@ -488,14 +491,14 @@ def ngram_counts(words, n):
 check("2.6", ngram_counts)
 
 # %% [markdown]
-# Does it help to look back further? On train, always. On dev, until the contexts get so rare that most were seen once
-# or never:
+# Does it help to look back further? On train, always. On dev, only until the contexts become so rare that most of them
+# were seen once or never:
 
 # %%
-print("n   n-grams in all   different   train    dev      best k")
+print("n   n-grams, total   different   train    dev      best k")
 best, lowest = None, math.inf
 for n in (1, 2, 3, 4, 5):
-    model = add_k(n, None)  # the package finds the best k on dev
+    model = add_k(n, None)  # the package chooses the best k on dev
     found, different = model.counts(1).sum(), model.num_parameters()
     on_train, on_dev = (loss_with(model, items) for items in (train, dev))
     print(f"{n}   {found:14,}   {different:9,}   {on_train:.4f}   {on_dev:.4f}   {model.k:.2g}")
@@ -503,7 +506,7 @@ for n in (1, 2, 3, 4, 5):
         best, lowest = model, on_dev
 
 # %% [markdown]
-# And test, once, for the best of them:
+# Now evaluate the best of them on test, once:
 
 # %%
 print(f"{best.config.order}-gram, k = {best.k:.2g}: {loss_with(best, test):.4f} nats per character")
@@ -511,19 +514,19 @@ print(f"{best.config.order}-gram, k = {best.k:.2g}: {loss_with(best, test):.4f} 
 # %% [markdown]
 # ## What you can now do
 #
-# - build a language model by counting, draw from it, and say how good it is in nats per character
-# - split a text in three, and choose a setting by the part that is for choosing
+# - build a language model by counting, sample from it, and measure its loss in nats per character
+# - split a dataset into three parts, and choose a setting on the right one
 # - say what one-hot times `W` is, why its output is a log count, and why gradient descent finds the counts
-# - write softmax and cross-entropy so that they hold for any logits
-# - say why a pull to 0 is smoothing, and why a table cannot look back ten letters
+# - write softmax and cross-entropy that work for logits of any size
+# - say why pulling the weights towards 0 is smoothing, and why a table cannot look back ten characters
 #
 # On the command line: `backlight train names --model ngram --order 4`, and `backlight train names --model bigram` for
-# the network; then `backlight figures` draws what is on this page for them.
+# the network; then `backlight figures` draws the figures of this page for them.
 #
 # **Next:** `backlight lessons open 3`.
 #
 # **Sources.** The lecture: Andrej Karpathy, [The spelled-out intro to language modeling: building
 # makemore](https://www.youtube.com/watch?v=PaCmpygFfXo), and [makemore](https://github.com/karpathy/makemore). The
 # papers: Shannon, [A Mathematical Theory of Communication](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), 1948,
-# whose section 3 draws text from letter pairs; Chen & Goodman, [An empirical study of smoothing techniques for
-# language modeling](https://doi.org/10.1006/csla.1999.0128), 1999.
+# whose section 3 draws text from letter pairs; Chen & Goodman, [An empirical study of smoothing techniques for language
+# modeling](https://doi.org/10.1006/csla.1999.0128), 1999.

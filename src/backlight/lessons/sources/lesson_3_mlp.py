@@ -3,10 +3,10 @@
 # %% [markdown]
 # # Lesson 3: looking further back
 #
-# A table of counts needs a row for everything that may stand before a letter, and there are too many. This lesson puts
-# a network in its place. It turns each letter into a few numbers, which it learns, and computes the probabilities from
-# these. What it learns of one context then serves others that it has never seen. On the way comes all that training
-# needs in practice: minibatches, a learning rate, and two losses that tell what is wrong.
+# A table of counts needs a row for every context, and there are too many contexts. This lesson replaces the table by a
+# network. The network represents each letter by a few numbers, which it learns, and computes the probabilities from
+# these. What it learns from one context then also applies to others that it has never seen. On the way you meet
+# everything that training needs in practice: minibatches, a learning rate, and two losses that show what is wrong.
 
 # %%
 import math
@@ -25,10 +25,10 @@ from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
 from backlight.training import Run, RunConfig, TrainConfig, mean_nll
 
 # %% [markdown]
-# ## Where the table ends
+# ## The limits of a table
 #
-# The names of lesson 2, split in the same three parts. For each number of letters back: how many rows a table would
-# have, how many of them train fills, and how often dev asks for one that is empty.
+# These are the names of lesson 2, split into the same three parts. For each context length, the table shows how many
+# rows a table of counts would have, how many of them train fills, and how often dev needs one that is empty.
 
 # %%
 corpus = load_corpus("names")
@@ -44,26 +44,26 @@ def contexts_in(words, n):
     return [("." * n + word)[i : i + n] for word in words for i in range(len(word) + 1)]
 
 
-print("back          rows    filled   dev asks for an empty one")
+print("context            rows    filled   share of dev in empty rows")
 for n in (1, 2, 3, 4, 6, 8):
     filled, asked = set(contexts_in(train, n)), contexts_in(dev, n)
     empty = sum(context not in filled for context in asked) / len(asked)
-    print(f"{n:4} {V**n:15,} {len(filled):8,}   {empty:6.1%}")
+    print(f"{n:7} {V**n:15,} {len(filled):9,}   {empty:6.1%}")
 
 # %% [markdown]
-# An empty row knows nothing, and a row that was seen once knows one letter. There is a deeper reason than too little
-# text: to the table, every row is a world of its own. What it has learnt after "ann" tells it nothing of "enn", since
-# it does not know that a and e have anything in common.
+# An empty row says nothing, and a row that was used once has seen a single letter. There is a deeper reason than too
+# little text: in a table, every row is independent of all others. What was counted after "ann" says nothing about
+# "enn", since the table does not represent that a and e have anything in common.
 #
 # ## The idea: a letter is a point, and the points are learnt
 #
-# Give each letter a few numbers of its own, say two: a point in a plane. Compute the probabilities from the *points* of
-# the letters before, by some smooth formula. Letters whose points are near each other then have nearly the same
-# consequences, and what the network learns of "ann" it has learnt of "enn" as well. Nobody needs to say which letters
-# are alike. The points are parameters like all others: the gradient moves them to where they serve best.
+# Give each letter a few numbers of its own, say two: a point in the plane. Compute the probabilities from the *points*
+# of the preceding letters, by some smooth function. Then letters with nearby points give nearly the same predictions,
+# and what the network learns about "ann" also applies to "enn". Nobody has to specify which letters are similar. The
+# points are parameters like all others: the gradient moves them to where they reduce the loss most.
 #
-# The points stand in a table `C`, a row for each letter: its *embedding*. That is less new than it sounds. In lesson 2,
-# one-hot times `W` picked a row of 27 log counts. Here it picks two numbers; logits come later.
+# The points are stored in a table `C` with one row per letter, its *embedding*. This is less new than it sounds. In
+# lesson 2, one-hot times `W` selected a row of 27 log counts. Here it selects two numbers; the logits come later.
 
 # %%
 C = torch.randn((V, 2), generator=torch.Generator().manual_seed(2147483647))
@@ -73,9 +73,9 @@ print("row e of C:     ", C[stoi["e"]].tolist())
 # %% [markdown]
 # ## Contexts and targets
 #
-# The network reads a fixed number of letters, its *context* or block size: three, for a start. A name gives as many
-# examples as it has letters, and one for its end. The context begins with dots. After each example it moves on by one:
-# the oldest leaves on the left, the newest joins on the right.
+# The network reads a fixed number of letters, its *context length* or block size: three, to begin with. A name gives
+# one example per letter, and one for its end. The first context is all dots. After each example the context shifts by
+# one: the oldest letter leaves on the left, and the newest enters on the right.
 
 # %%
 block_size = 3
@@ -97,31 +97,34 @@ for context, target in zip(X.tolist(), Y.tolist(), strict=True):
     print("".join(labels[i] for i in context), "->", labels[target], "  ", context, target)
 
 # %% [markdown]
-# Mind the order in the loop: first note the example, then move on. The other way round, the target would stand in its
-# own context. The loss would be splendid, and the network good for nothing.
+# The order in the loop matters: first store the example, then shift the context. The other way round, the target would
+# be part of its own context. The loss would be excellent, and the network useless.
 #
-# ## Joining, for free
+# ## Joining vectors without a copy
 #
-# Index `C` by all of `X`: each number is replaced by its row, so a last axis of 2 joins the shape. But a layer takes
-# one row of numbers for each example, so three points must become a row of six. `cat` makes a new array and copies.
-# `view` copies nothing.
+# Index `C` with all of `X`: each id is replaced by its row, so the shape gains a last axis of 2. But a layer takes one
+# row of numbers per example, so three points must become one row of six numbers. `cat` allocates a new array and
+# copies. `view` copies nothing.
 
 # %%
 emb = C[X]
 copied = torch.cat(torch.unbind(emb, 1), 1)
 x = emb.view(len(X), 6)
-print("X", X.shape, "  C[X]", emb.shape, "  joined", x.shape, "  the same numbers:", torch.allclose(copied, x))
-print("in the memory of C[X]:", [np.shares_memory(emb.numpy(), one.numpy()) for one in (copied, x)], "for cat and view")
-print("bytes from one to the next, along each axis:", emb.numpy().strides, "and as a view", x.numpy().strides)
+print("X", X.shape, "  C[X]", emb.shape, "  joined", x.shape, "  equal:", torch.allclose(copied, x))
+print(
+    "shares memory with C[X]:", [np.shares_memory(emb.numpy(), one.numpy()) for one in (copied, x)], "for cat and view"
+)
+print("strides, in bytes along each axis:", emb.numpy().strides, "and as a view", x.numpy().strides)
 
 # %% [markdown]
-# In memory there are no axes. An array is a line of numbers and a note of how to walk along it: how many bytes to the
-# next example, the next letter, the next number. A view is a new note for the same line, so it is free, whatever the
-# size. It cannot reorder, and need not: an example's numbers lie side by side, letter after letter.
+# Memory has no axes. An array is a sequence of numbers plus a description of how to traverse it: how many bytes it is
+# to the next example, the next letter, the next number. A view is a new description of the same memory, so it costs
+# nothing, whatever its size. It cannot reorder the numbers, and it need not: the numbers of one example are adjacent,
+# letter after letter.
 #
 # ## The network
 #
-# A layer of tanh units reads the six numbers. A second layer makes 27 logits of what the units say.
+# A layer of tanh units reads the six numbers. A second layer computes 27 logits from their outputs.
 
 
 # %%
@@ -143,10 +146,11 @@ print("parameters:", sum(p.numel() for p in network))
 show(network_diagram([p.detach().numpy() for p in network], X[2].tolist(), labels))
 
 # %% [markdown]
-# The loss is that of lesson 2: softmax, the log of the target's probability, the minus, the mean. All four are one
-# function, `F.cross_entropy`. Why? First, it is safe: it takes the largest logit off before any e to the power of it,
-# as you did in exercise 2.5. Second, the way back. The derivatives of the four steps, multiplied, shrink to what lesson
-# 1 ended with: the probabilities, less 1 at the target. One function goes there at once, with no arrays in between.
+# The loss is that of lesson 2: softmax, the log of the target's probability, the minus sign and the mean.
+# `F.cross_entropy` does all four in one function. There are two reasons. First, it is numerically safe: it subtracts
+# the largest logit before exponentiating, as you did in exercise 2.5. Second, the backward pass is simple. The product
+# of the four derivatives reduces to what lesson 1 ended with: the probabilities, minus 1 at the target. A single
+# function can compute that directly, without intermediate arrays.
 
 # %%
 probs = F.softmax(logits, dim=1)
@@ -158,10 +162,10 @@ short = (probs - F.one_hot(Y, num_classes=V).float()) / len(Y)
 print("its gradient is (probs - onehot) / N:", torch.allclose(logits.grad, short.detach(), atol=1e-6))
 
 # %% [markdown]
-# ## A first test: learn a few by heart
+# ## A first test: overfit a few examples
 #
-# Before a long training, a short one, on five names. A network with a hundred times more parameters than examples must
-# be able to learn them by heart. If it is not, something is wrong that no setting will mend. No test is cheaper.
+# Before a long training run, do a short one on five names. A network with a hundred times more parameters than examples
+# must be able to memorise them. If it cannot, something is wrong that no setting will fix. No test is cheaper.
 
 
 # %%
@@ -183,18 +187,19 @@ def loss_on(network, X, Y):
 X, Y = build(["emma", "olivia", "ava", "isabella", "sophia"])
 network = new_network(2, 100)
 history = [step(network, X, Y, 0.1) for _ in range(fast(1000, 50))]
-print(f"{len(X)} examples; first loss {history[0]:.2f}, last {history[-1]:.4f}, least {5 * math.log(5) / len(X):.4f}")
+print(f"{len(X)} examples; first loss {history[0]:.2f}, last {history[-1]:.4f}, minimum {5 * math.log(5) / len(X):.4f}")
 show(loss_curve(history, of="loss on the five names"), height=2.6)
 
 # %% [markdown]
-# It does not get to 0, and should not. After three dots come five different letters, and no model can do better than
-# to give each a fifth. So the least is ln 5 for each of these five, and nothing for all others: one answer a context.
+# The loss does not reach 0, and it should not. Three dots are followed by five different letters, and no model can do
+# better than give each of them probability 1/5. So the minimum is ln 5 for each of these five examples and 0 for all
+# others, whose contexts determine the answer.
 #
 # ## Minibatches: a noisy gradient is good enough
 #
-# Now all of train. A gradient from all examples is a lot of work for one small step. How much worse is one from a few
-# examples, drawn by chance? Compare directions. The cosine between two gradients is 1 if they point the same way, and 0
-# if they have nothing to do with each other.
+# Now use all of train. A gradient over all examples is a lot of work for one small step. How much worse is a gradient
+# over a few examples, drawn at random? Compare their directions. The cosine of the angle between two gradients is 1 if
+# they point the same way and 0 if they are orthogonal.
 
 # %%
 Xtr, Ytr = build(train)
@@ -208,21 +213,22 @@ def gradient(network, X, Y):
 
 network, chance, N = new_network(2, 100), torch.Generator().manual_seed(1), fast(len(Xtr), 5000)
 whole = gradient(network, Xtr[:N], Ytr[:N])
-print("batch   cosine with the whole gradient, mean of 20   share of the work")
+print("batch   cosine with the full gradient, mean of 20   share of the work")
 for size in (1, 8, 32, 256, 2048):
     drawn = [torch.randint(0, N, (size,), generator=chance) for _ in range(20)]
     noisy = [gradient(network, Xtr[ix], Ytr[ix]) for ix in drawn]
     cosine = np.mean([one @ whole / np.linalg.norm(one) / np.linalg.norm(whole) for one in noisy])
-    print(f"{size:5}   {cosine:36.2f}   {size / N:17.4%}")
+    print(f"{size:5}   {cosine:41.2f}   {size / N:17.4%}")
 
 # %% [markdown]
-# A few dozen examples already point roughly the right way, for next to no work. After the step the direction is another
-# one anyhow. **Many rough steps beat few exact ones.** A batch drawn anew for each step is called a *minibatch*.
+# A few dozen examples already point roughly the right way, for a tiny fraction of the work. And after the step the
+# gradient has a new direction anyway. **Many rough steps beat a few exact ones.** A batch drawn afresh for each step is
+# called a *minibatch*.
 #
 # ## Which learning rate?
 #
-# Nobody knows it beforehand, and a wrong one spoils everything. So try them all, in one short training: the rate grows
-# with each step. From 0.001 to 0.002 is as far as from 0.1 to 0.2, so it is the *exponent* that rises evenly.
+# Nobody knows it beforehand, and a wrong one ruins the training. So try many in one short run: increase the rate at
+# each step. From 0.001 to 0.002 matters as much as from 0.1 to 0.2, so it is the *exponent* that increases linearly.
 
 # %%
 rates = 10 ** torch.linspace(-4, 1, fast(1000, 100))
@@ -233,15 +239,15 @@ for rate in rates.tolist():
 show(rate_losses(rates.numpy(), np.array(losses)))
 
 # %% [markdown]
-# Read it from left to right. First, next to nothing: the rate is too small. Then the loss falls. Then comes a valley.
-# To the right of it the loss rises and jumps: the steps are so long that they land on the other side. Take a rate from
-# the valley, on its left side, where it is safe: 0.1.
+# Read it from left to right. At first almost nothing happens: the rate is too small. Then the loss falls, until it
+# reaches a minimum. To the right of it the loss rises and jumps: the steps are so long that they overshoot. Take a rate
+# from the left side of the minimum, where it is safe: 0.1.
 #
-# ## Training, and decay
+# ## Training, and learning rate decay
 #
-# With 0.1 the network gets better ever more slowly, and now and then worse. The steps are too long for what is left:
-# each minibatch throws it to and fro, around the lowest point. So for the last quarter the rate is lowered to a tenth.
-# That is called *decay*.
+# At a rate of 0.1 the network improves ever more slowly, and sometimes gets worse. The steps are too long for the
+# remaining distance: each minibatch pushes the weights to a different side of the minimum. So for the last quarter the
+# rate is divided by ten. This is called *decay*.
 
 # %%
 network, chance, steps = new_network(2, 100), torch.Generator().manual_seed(1), fast(12_000, 400)
@@ -251,17 +257,19 @@ for i in range(steps):
     step(network, Xtr[ix], Ytr[ix], rate)
     if (i + 1) % (steps // 8) == 0:
         print(f"after {i + 1:6,} steps, the last with {rate}: dev {loss_on(network, Xdev, Ydev):.4f}")
-print(f"and on train {loss_on(network, Xtr, Ytr):.4f}")
+print(f"train {loss_on(network, Xtr, Ytr):.4f}")
 
 # %% [markdown]
-# Look at what the first short steps gain. Nothing was learnt from dev: that is what makes its loss worth something.
+# The first steps after the decay gain a lot. Note that nothing was learnt from dev: that is what makes its loss
+# meaningful.
 #
-# ## Two losses tell what is wrong
+# ## Two losses show what is wrong
 #
-# To try many sizes, let this package train: the same network and the same loop, in compiled kernels, on the same split.
-# (It draws smaller first weights; exercise 3.2 is about that.) `trained` returns the model, and what was seen on the
-# way: the loss on the last minibatches, and on dev. First a network of five hidden units, and two numbers a letter.
-# Then one of 100, with ten numbers a letter. Then one of 300, from a twentieth of the names.
+# To try many sizes, let this package do the training: the same network and the same loop, in compiled kernels, on the
+# same split. (Its initial weights are smaller; exercise 3.2 is about that.) `trained` returns the model and the
+# evaluations made on the way: the loss on the last minibatches, and on dev. We compare three networks: five hidden
+# units, with two numbers per letter; 100 units, with ten numbers per letter; and 300 units, with a twentieth of the
+# names.
 
 
 # %%
@@ -272,7 +280,7 @@ def trained(steps, fractions=(0.8, 0.1, 0.1), seed=1, config=None, **sizes):
     trainer = run.trainer()
     trainer.fit()
     looks = [look for look in run.store.load_metrics() if look.get("train_nats")]
-    if config.ema_decay:  # what is kept is then a mean of the late weights
+    if config.ema_decay:  # the weights that are kept are then a moving average
         trainer.model.load_state_dict(run.store.load_weights()[0])
     model = trainer.model.eval()
     on_train, on_dev = (mean_nll(model, run.data[part], at_most=50_000) for part in ("train", "dev"))
@@ -288,39 +296,41 @@ for name, hidden, size, share in (("five units", 5, 2, 0.8), ("100 units", 100, 
 show(train_dev_losses(curves))
 
 # %% [markdown]
-# - **Train and dev alike, and both high**: the network is too small, or not trained to the end. It *underfits*.
-# - **Train far below dev**: it has learnt names by heart. It *overfits*. Give it more text, make it smaller, or stop
-#   where dev is lowest.
+# - **Train and dev close together, and both high**: the network is too small, or has not been trained long enough. It
+#   *underfits*.
+# - **Train far below dev**: it has memorised names. It *overfits*. Give it more text, make it smaller, or stop where
+#   dev is lowest.
 #
-# What counts is dev, and settings are chosen by it. But the best of many is partly luck, good for just these names.
-# That is why there is a third part, test, to look at once.
+# Dev is the loss that counts, and settings are chosen by it. But the best of many runs is partly luck, valid only for
+# these particular names. That is why there is a third part, test, to be used once.
 #
-# ## Growing
+# ## Larger networks
 #
-# The network that was trained above, by hand, has two numbers a letter and 100 hidden units. (Here it begins with
-# smaller weights and takes more steps, so it ends lower.) More units? And, since two numbers can be drawn: where has
-# training put the letters? The vowels are in orange. Nobody told the network what a vowel is.
+# The network that was trained above, by hand, has two numbers per letter and 100 hidden units. (Here it starts from
+# smaller weights and takes more steps, so it ends lower.) Do more units help? And since two numbers can be plotted:
+# where has training put the letters? The vowels are in orange, although the network was never given the information
+# that they are vowels.
 
 # %%
 for hidden in (100, 300):
     model, looks = trained(fast(15_000, 200), context=3, embedding=2, hidden=(hidden,))
     print(f"{hidden} hidden units: {model.num_parameters():6,} parameters, dev {looks[-1]['dev_nats']:.4f}")
-start, _ = trained(1, context=3, embedding=2, hidden=(300,))  # after one step all is nearly as it was drawn
+start, _ = trained(1, context=3, embedding=2, hidden=(300,))  # after one step nearly the initial weights
 vowels = [stoi[letter] for letter in "aeiou"]
 show(embeddings(start.embedding.weight.numpy(), model.embedding.weight.numpy(), labels, marked=vowels))
 
 # %% [markdown]
-# Three times as many do not help. So the bottleneck is elsewhere: compare the 100 units with ten numbers a letter,
-# above.
+# Three times as many units do not help. So the bottleneck is elsewhere: compare the 100 units with ten numbers per
+# letter, above.
 #
 # ### Exercise 3.1: beat 2.2
 #
-# Train a network on `train`, whatever its sizes, its learning rate and its number of steps, until its loss on `dev` is
-# below 2.2 nats per character: by `trained(steps, context=..., embedding=..., hidden=(...,))`, or with a loop of your
-# own. Then write `next_logits(contexts)`, by which it is judged. `contexts` is an array (N, 16) of ids: the characters
-# before the one that is to be guessed, the nearest one last, and zeros where a name has not begun. Take as many as your
-# network reads: the last three are `contexts[:, -3:]`. Return the logits, (N, 27), as `model.next_logits(...)` does of
-# a model that `trained` returned. The check asks for all contexts of dev, mixed.
+# Train a network on `train`, with any sizes, learning rate and number of steps, until its loss on `dev` is below 2.2
+# nats per character. Use `trained(steps, context=..., embedding=..., hidden=(...,))` or a loop of your own. Then write
+# `next_logits(contexts)`, which the check evaluates. `contexts` is an array (N, 16) of ids: the characters before the
+# one to predict, the nearest last, with zeros where a name has not begun. Use as many of them as your network reads:
+# the last three are `contexts[:, -3:]`. Return the logits, (N, 27), as `model.next_logits(...)` does for a model that
+# `trained` returned. The check passes all contexts of dev, in random order.
 
 # %%
 # solution begins
@@ -340,16 +350,18 @@ check("3.1", next_logits)
 # %% [markdown]
 # ## What the first loss should be
 #
-# A network that knows nothing yet should say so: all characters equally likely, a loss of ln V. Look back at the sweep:
-# the lesson's network began far above. It was sure of itself without a reason, and first had to unlearn that.
+# An untrained network should predict that all characters are equally likely, for a loss of ln V. Look back at the
+# sweep: the network of this lesson started far above that. It made confident predictions without any reason, and first
+# had to unlearn them.
 #
 # ### Exercise 3.2: a uniform start
 #
-# Write `even_start(V, T, E, H, seed)`: the first weights of a network of V characters, contexts of T, vectors of E
-# numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), arrays or tensors, so that
+# Write `even_start(V, T, E, H, seed)`: the initial weights of a network with V characters, contexts of T, vectors of E
+# numbers and H hidden units. Return C (V, E), W1 (T * E, H), b1 (H,), W2 (H, V) and b2 (V,), as arrays or tensors, such
+# that
 #
 # - the first loss is within 0.05 of ln V, whatever the targets;
-# - no two hidden units are the same, and at most a quarter of their outputs is beyond ±0.99, where tanh is flat;
+# - no two hidden units are the same, and at most a quarter of their outputs are beyond ±0.99, where tanh is flat;
 # - a gradient reaches W1 in the first step.
 
 
@@ -368,10 +380,11 @@ def even_start(V, T, E, H, seed):
 check("3.2", even_start)
 
 # %% [markdown]
-# What that is worth: the same 1,000 minibatches, from weights as they were drawn and from yours. (More in lesson 4.)
+# Here is what that gains: the same 1,000 minibatches, from standard normal weights and from yours. (More about this in
+# lesson 4.)
 
 # %%
-for name, weights in (("as drawn", new_network(2, 100)), ("yours", even_start(V, 3, 2, 100, 1))):
+for name, weights in (("normal", new_network(2, 100)), ("yours", even_start(V, 3, 2, 100, 1))):
     if weights is not None:
         network = [torch.tensor(np.asarray(one), dtype=torch.float32, requires_grad=True) for one in weights]
         chance, losses = torch.Generator().manual_seed(1), []
@@ -383,19 +396,20 @@ for name, weights in (("as drawn", new_network(2, 100)), ("yours", even_start(V,
 # %% [markdown]
 # ## An idea from the paper
 #
-# The network is that of Bengio, Ducharme, Vincent and Jauvin (2003), who had words for letters. Their equation 1 has
-# one part more: the vectors also reach the logits *directly*, by a matrix of their own, past the hidden units.
+# The network is that of Bengio, Ducharme, Vincent and Jauvin (2003), who used words instead of letters. Their equation
+# 1 has one more term: the vectors also reach the logits *directly*, by a matrix of their own that bypasses the hidden
+# units.
 #
 #     y = b + W x + U tanh(d + H x)
 #
-# What is simple (after q comes u) can take the short way; the hidden units are for the rest.
+# Simple dependencies (q is followed by u) can take the direct connection; the hidden units are for the rest.
 #
 # ### Exercise 3.3: direct connections
 #
 # Equation 1 of Bengio et al. (2003) is y = b + W x + U tanh(d + H x), where x is a column. Here a context is a row, so
-# each matrix stands on the right. Write `logits_with_direct(X, C, H, d, U, W, b)`, in NumPy: `X` are the contexts (N,
-# T), whole numbers; `C` (V, E); `H` (T * E, h); `d` (h,); `U` (h, V); `W` (T * E, V); `b` (V,). x joins a context's
-# vectors to one row: in NumPy, `reshape` does what `view` does. Return y, (N, V).
+# each matrix is on the right. Write `logits_with_direct(X, C, H, d, U, W, b)`, in NumPy. `X` (N, T) holds the contexts,
+# as integers; the shapes of the others are `C` (V, E), `H` (T * E, h), `d` (h,), `U` (h, V), `W` (T * E, V) and `b`
+# (V,). x is the vectors of a context joined into one row: in NumPy, `reshape` does what `view` does. Return y, (N, V).
 
 
 # %%
@@ -410,24 +424,25 @@ def logits_with_direct(X, C, H, d, U, W, b):
 check("3.3", logits_with_direct)
 
 # %% [markdown]
-# Does it help? The package has it as `direct=True`. Three seeds each, early and late:
+# Does it help? The package has it as `direct=True`. Here are three seeds each, after few steps and after many:
 
 # %%
 for steps in fast((1000, 15_000), (20, 40)):
-    told = {"context": 3, "embedding": 10, "hidden": (50,)}
+    sizes = {"context": 3, "embedding": 10, "hidden": (50,)}
     for seed in (1, 2, 3):
-        ends = [trained(steps, seed=seed, direct=direct, **told)[1][-1]["dev_nats"] for direct in (False, True)]
+        ends = [trained(steps, seed=seed, direct=direct, **sizes)[1][-1]["dev_nats"] for direct in (False, True)]
         print(f"{steps:6,} steps, seed {seed}: {ends[0]:.4f} without, {ends[1]:.4f} with: {ends[1] - ends[0]:+.4f}")
 
 # %% [markdown]
-# What is gained early is mostly gone late. The authors supposed as much: the direct way makes the simple part quick to
-# learn, and a network without it has to find something that holds for more contexts.
+# Most of the early gain is gone later. The authors suspected as much: the direct connections make the simple
+# dependencies quick to learn, but a network without them has to find features that generalise to more contexts.
 #
-# ## Against the counts
+# ## Compared with counting
 #
-# And the tables of lesson 2? Kneser-Ney is smoothing at its best: a row that is nearly empty asks the row for one
-# letter less. Below are networks, trained longer: the lesson's, the lecture's, the same with more context, and what
-# `backlight train names` makes. All learn from the same train and are judged on the same dev.
+# How do the tables of lesson 2 compare? Kneser-Ney is one of the best smoothing methods: a row with little data falls
+# back on the row for a context one letter shorter. Below are networks that were trained for longer: the one of this
+# lesson, the one of the lecture, the same with a longer context, and the default of `backlight train names`. All of
+# them learn from the same train part and are evaluated on the same dev part.
 
 # %%
 encoded = [vocabulary.encode_items(part) for part in (train, dev, test)]
@@ -455,19 +470,19 @@ rows = recorded("lesson_3_longer", longer)
 for name, parameters, on_train, on_dev, _ in rows:
     print(f"{name:16} {parameters:9,} parameters   train {on_train:.4f}   dev {on_dev:.4f}")
 best = min(rows, key=lambda row: row[3])
-print(f"and test, once, for the best on dev ({best[0]}): {best[4]:.4f}")
+print(f"test, once, for the best on dev ({best[0]}): {best[4]:.4f}")
 
 # %% [markdown]
-# With three letters to look at (a 4-gram), good counting is ahead of the lecture's network, and it needs no training.
-# But further back the table soon gains nothing more, and the best of all here is a network.
+# For three letters of context (a 4-gram), good counting beats the lecture's network, and it needs no training. But with
+# longer contexts the tables soon stop improving, and the best of all here is a network.
 #
-# ### Exercise 3.4: names from a window
+# ### Exercise 3.4: sample names with a sliding context
 #
 # Write `write_names(next_logits, draw, block_size, count)`. `next_logits(contexts)` takes contexts (1, block_size) and
-# returns logits (1, V), an array; `draw(probs)` takes V probabilities and returns an id, by chance. Begin each name
-# with a context of zeros. Draw an id from the softmax of the logits; it joins the name and becomes the last of the
-# context, whose first leaves. A drawn 0 ends the name and is not part of it. Draw once for each letter and once for
-# each end. Return the `count` names, each a list of ids.
+# returns logits (1, V), an array; `draw(probs)` takes V probabilities and returns a random id. Begin each name with a
+# context of zeros. Draw an id from the softmax of the logits. Append it to the name and to the end of the context, and
+# drop the first id of the context. A drawn 0 ends the name and is not part of it. Draw once for each letter and once
+# for each end. Return `count` names, each a list of ids.
 
 
 # %%
@@ -506,13 +521,13 @@ print(*("".join(labels[i] for i in name) for name in names))
 # %% [markdown]
 # ## What you can now do
 #
-# - say why a table cannot look far back, and how letters as learnt points help
+# - say why a table cannot look far back, and how learnt embeddings help
 # - train on minibatches, find a learning rate by a sweep, and lower it at the end
-# - test a network on a few examples, and read its losses on train and dev
-# - say what the first loss should be, and choose first weights that give it
+# - test a network on a few examples, and interpret its losses on train and dev
+# - say what the first loss should be, and choose initial weights that give it
 #
-# On the command line: `backlight train names --model mlp --context 4 --embedding 10 --hidden 200`; `backlight find-lr
-# names` sweeps the rate; `backlight figures` draws the embedding of a run.
+# On the command line: `backlight train names --model mlp --context 4 --embedding 10 --hidden 200`;
+# `backlight find-lr names` sweeps the rate; `backlight figures` draws the embedding of a run.
 #
 # **Next:** `backlight lessons open 4`.
 #

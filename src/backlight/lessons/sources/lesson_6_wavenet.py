@@ -3,17 +3,18 @@
 # %% [markdown]
 # # Lesson 6: two by two
 #
-# The network of lessons 3 and 4 reads a few characters and crushes them into one layer. To let it read more, this
-# lesson changes how they are joined: two neighbours become one, then two of those, until one is left. Such a network
-# has many layers, so first they become modules. Then it is trained, a bug is found that no error tells of, and the tree
-# turns out to be a stack of convolutions.
+# The network of lessons 3 and 4 joins all characters of its context in one layer. To let it use longer contexts, this
+# lesson changes how they are joined: two neighbours become one, then two of the results, until one is left. Such a
+# network has many layers, so first they become modules. Then we train it, find a bug that raises no error, and see that
+# the tree is a stack of convolutions.
 #
-# The text is that of lesson 2, in windows: for each character the T before it, and dots, number 0, where there are
-# none.
+# The text is that of lesson 2, as windows: for each character, the T characters before it, padded with dots (number 0)
+# at the beginning of a name.
 
 # %%
 import numpy as np
 
+import backlight
 import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
 from backlight import figures
@@ -21,7 +22,6 @@ from backlight.lessons import check
 from backlight.lessons.display import fast, show
 from backlight.lessons.figures.wavenet import dilations, mean_losses
 from backlight.lessons.recorded import load_pretrained, recorded
-from backlight.lessons.training import trained
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
 from backlight.training import TrainConfig
 
@@ -46,14 +46,15 @@ for context, target in zip(X[:5].tolist(), Y[:5].tolist(), strict=True):
 # %% [markdown]
 # ## From loose tensors to modules
 #
-# So far a network was a heap of tensors, and the forward pass was written out line by line. With two layers that is
-# clear. With ten, every change has to be made in four places: where a tensor is made, in the list of parameters, in the
-# forward pass, and in that of the evaluation. Forget one, and a matrix is never trained, without an error.
+# So far a network was a collection of tensors, and its forward pass was written out line by line. With two layers that
+# is easy to read. With ten, every change has to be made in four places: where a tensor is created, in the list of
+# parameters, in the forward pass, and in the forward pass of the evaluation. If you forget one, a matrix may never be
+# trained, and no error is raised.
 #
-# A **module** keeps together what belongs together: its tensors, and what it does with an input. All modules are called
-# with an input, give their `parameters()`, and know whether they are in training. Shapes are written (B, T, C): B
-# examples, T positions, and C numbers at each position, its *channels*. `FlattenConsecutive` is the `view` before the
-# first layer: it joins n neighbours, and with n as large as the context it joins all.
+# A **module** keeps together what belongs together: its tensors, and what it computes from an input. Every module can
+# be called with an input, returns its `parameters()`, and has a flag that says whether it is in training mode. Shapes
+# are written (B, T, C): B examples, T positions, and C numbers at each position, its *channels*. `FlattenConsecutive`
+# is the `view` before the first layer: it joins n neighbours, or all of them if n is the context length.
 
 
 # %%
@@ -102,9 +103,10 @@ class FlattenConsecutive(Module):
 
 
 # %% [markdown]
-# Batch norm has more to keep. In training it takes mean and variance from the batch, and lets its running mean and
-# variance follow slowly; in evaluation it uses these. No gradient moves them, so they are no parameters. (For short,
-# this one normalises with the unbiased variance; exercise 6.3 does it as PyTorch does.)
+# Batch norm has more state. In training it uses the mean and the variance of the batch, and updates its running mean
+# and variance slowly towards them; in evaluation it uses the running statistics. They are not moved by a gradient, so
+# they are not parameters. (To keep it short, this one normalises by the unbiased variance; exercise 6.3 does it as
+# PyTorch does.)
 
 
 # %%
@@ -125,10 +127,10 @@ class BatchNorm1d(Module):
 
 
 # %% [markdown]
-# And a **container** is a module made of modules. `Sequential` feeds each with what the one before gave. To whoever
-# uses it, it looks like one layer: one call runs everything, one `parameters()` has every tensor, one `train(False)`
-# reaches every batch norm. So a network of ten layers is used as one of one, and may be a part of a larger one. The
-# loop at the end of this cell knows nothing of what it trains.
+# A **container** is a module made of modules. `Sequential` passes the output of each module to the next. From the
+# outside it looks like a single layer: one call runs everything, one `parameters()` returns every tensor, and one
+# `train(False)` reaches every batch norm. So a network of ten layers is used like a single layer, and can be part of a
+# larger one. The training loop at the end of this cell works for any module.
 
 
 # %%
@@ -190,23 +192,27 @@ steps, window = fast((3000, 100), (30, 10))
 torch.manual_seed(1)
 flat3 = flat(3, 10, 200)
 losses3 = fit(flat3, X[:, -3:], Y, steps)
-print(f"first {losses3[0]:.2f}, last {losses3[-1]:.2f}, the ten before:", [round(one, 2) for one in losses3[-11:-1]])
+print(
+    f"first {losses3[0]:.2f}, last {losses3[-1]:.2f}, the ten before that:", [round(one, 2) for one in losses3[-11:-1]]
+)
 
 # %% [markdown]
-# ## A curve that can be read
+# ## A loss curve that can be read
 #
-# A loss of 32 examples is a guess at the loss of them all, and a rough one. So put the steps in rows of a table and
-# take the mean of each row. A mean over 100 steps has a tenth of the noise of one. What was hidden comes out.
+# The loss of 32 examples is a noisy estimate of the loss over all examples. So arrange the steps in the rows of a table
+# and take the mean of each row. The mean of 100 steps has a tenth of the noise of a single one, and the trend becomes
+# visible.
 
 # %%
 means = torch.tensor(losses3).view(-1, window).mean(1)
-print(f"{len(losses3):,} losses, {len(means)} means; the last ones:", [round(one, 3) for one in means[-3:].tolist()])
+print(f"{len(losses3):,} losses, {len(means)} means; the last three:", [round(one, 3) for one in means[-3:].tolist()])
 show(mean_losses({"context 3": losses3}, window))
 
 # %% [markdown]
-# ## Two modes, and the forgotten switch
+# ## Training and evaluation mode
 #
-# To judge a network, switch it to evaluation. In training, what it says depends on who else is in the batch:
+# Before you evaluate a network, switch it to evaluation mode. In training mode, its output for an example depends on
+# the rest of the batch:
 
 
 # %%
@@ -223,9 +229,9 @@ for mode in (True, False):
     print("training:  " if mode else "evaluation:", "one context, in batches of 2, 8 and 32:", said)
 
 # %% [markdown]
-# ## More context, crushed at once
+# ## A longer context, joined at once
 #
-# Three characters back is little. For eight, nothing has to change but a number:
+# Three characters of context are few. To use eight, only one number has to change:
 
 # %%
 torch.manual_seed(1)
@@ -235,24 +241,24 @@ for name, net, T in (("context 3", flat3, 3), ("context 8", flat8, 8)):
     print(f"flat, {name}: {count(net):,} parameters, dev {loss_on(net, parts.dev, T):.4f}")
 
 # %% [markdown]
-# It helps. But look at what the first layer does: eight vectors are laid end to end, and every hidden unit takes one
-# sum over all 80 numbers. That two letters are neighbours means nothing to it. A habit of letters, `sh` say, has to be
-# learnt anew for each place where it may stand. And the matrix grows with the context.
+# It helps. But consider what the first layer does: eight vectors are concatenated, and every hidden unit computes one
+# sum over all 80 numbers. The layer does not know that two letters are neighbours. A common pair, say `sh`, has to be
+# learnt separately for each position at which it may occur. And the matrix grows with the context.
 #
 # ## The idea: join neighbours, then neighbours of neighbours
 #
-# Do not join eight at once. Join two, by a small layer that is **the same for all pairs**: what it learns of `sh` in
-# one pair it knows in all. That leaves four positions, each of which stands for two characters. Join those two by two,
-# and again. After three levels there is one:
+# Do not join eight at once. Join two, by a small layer that is **the same for all pairs**: what it learns about `sh` in
+# one pair applies to every pair. This leaves four positions, each of which represents two characters. Join these two by
+# two, and repeat. After three levels there is one position:
 
 # %%
-levels = ["vectors", "pairs", "fours", "all eight"]
+levels = ["vectors", "pairs", "groups of four", "all eight"]
 show(figures.receptive_field(list("..jennif"), levels, outcome="e"))
 
 # %% [markdown]
-# So a level puts two neighbours side by side, (B, T, C) to (B, T/2, 2 C), and then come Linear, batch norm and Tanh as
-# before. `Linear` needs no change: `@` works on the last axis. Nor does `FlattenConsecutive`: in memory the channels of
-# one position are followed by those of the next, so a `view` puts neighbours together, without a copy.
+# So a level puts two neighbours side by side, (B, T, C) to (B, T/2, 2 C), and is followed by Linear, batch norm and
+# Tanh as before. `Linear` needs no change: `@` acts on the last axis. Nor does `FlattenConsecutive`: in memory, the
+# channels of one position are followed by those of the next, so a `view` joins neighbours without a copy.
 
 
 # %%
@@ -276,8 +282,8 @@ for layer in net.layers:
 print(f"\n{count(net):,} parameters; flat, context 8: {count(flat8):,}")
 
 # %% [markdown]
-# Each `FlattenConsecutive` halves the positions, and nothing else touches them. With 68 units a level the tree has
-# about as many parameters as the flat network of context 8. Now train it:
+# Each `FlattenConsecutive` halves the number of positions, and nothing else changes it. With 68 units per level the
+# tree has about as many parameters as the flat network with context 8. Now train it:
 
 # %%
 losses_tree = fit(net, X, Y, steps)
@@ -286,9 +292,10 @@ print(f"dev: flat, context 8 {dev_flat:.4f}, tree {dev_tree:.4f}")
 show(mean_losses({"flat, context 3": losses3, "flat, context 8": losses8, "tree": losses_tree}, window))
 
 # %% [markdown]
-# ## A bug that no error tells of
+# ## A bug that raises no error
 #
-# It trains, and it is better than the flat one. Nothing looks wrong. But look at what batch norm has kept:
+# The tree trains, and its loss is lower than that of the flat network. Nothing looks wrong. But look at the running
+# means of batch norm:
 
 # %%
 for level, norm in enumerate([layer for layer in net.layers if isinstance(layer, BatchNorm1d)], 1):
@@ -296,15 +303,16 @@ for level, norm in enumerate([layer for layer in net.layers if isinstance(layer,
     print(f"level {level}: running mean {tuple(norm.running_mean.shape)}, each a mean of {means} numbers")
 
 # %% [markdown]
-# On level 1 there should be 68 means, one for each channel. There are 4 times 68. `x.mean(0)` was written for (B, C).
-# Given (B, T, C) it takes the mean over the batch alone, and leaves one for every position. All shapes still fit,
-# because broadcasting makes them fit. What is wrong with it?
+# Level 1 should have 68 means, one for each channel. It has 4 times 68. `x.mean(0)` was written for (B, C). Given (B,
+# T, C), it averages over the batch alone, which leaves a separate mean for every position. All shapes still fit,
+# because broadcasting makes them fit. What is wrong with that?
 #
-# - The positions share one `Linear`, so that `sh` is the same in every pair. Then each pair is moved and scaled in a
-#   way of its own, and it is not the same any more.
-# - Each mean is taken over 32 numbers, where 128 are to be had. A mean of fewer is noisier.
+# - All positions share one `Linear`, so that `sh` is the same in every pair. If each pair is then shifted and scaled
+#   differently, it is not the same any more.
+# - Each mean is taken over 32 numbers, although 128 are available. A mean of fewer numbers is noisier.
 #
-# Mean and variance belong over batch *and* position, axes 0 and 1. So lay both in one axis, (B T, C), and normalise:
+# The mean and the variance must be taken over batch *and* position, axes 0 and 1. So merge the two into one axis, (B T,
+# C), and normalise:
 
 
 # %%
@@ -314,45 +322,49 @@ class BatchNormOverPositions(BatchNorm1d):
 
 
 torch.manual_seed(1)
-mended = tree(10, 68, BatchNormOverPositions)
-fit(mended, X, Y, steps)
-print("running means now:", [tuple(layer.running_mean.shape) for layer in mended.layers if hasattr(layer, "gain")])
-print(f"dev: over the batch {dev_tree:.4f}, over batch and position {loss_on(mended, parts.dev, 8):.4f}")
+fixed = tree(10, 68, BatchNormOverPositions)
+fit(fixed, X, Y, steps)
+print("running means now:", [tuple(layer.running_mean.shape) for layer in fixed.layers if hasattr(layer, "gain")])
+print(f"dev: over the batch {dev_tree:.4f}, over batch and position {loss_on(fixed, parts.dev, 8):.4f}")
 
 # %% [markdown]
-# From the same first weights and the same batches, a little better. Only the shape of an array gave it away.
+# From the same initial weights and with the same batches, the result is a little better. Only the shape of an array
+# revealed the bug.
 #
 # ## The same tree at every position
 #
-# To score a name, the tree reads a window for each of its letters. Two windows that are two steps apart share three
-# pairs of four, and what was computed for one is computed again for the other. Since all positions are treated alike,
-# that is waste. Compute each level **once for every position of the text**, and keep it.
+# To score a name, the tree reads a window for each of its letters. Two windows that are two positions apart share three
+# of their four pairs, and what was computed for one is computed again for the other. Since all positions are treated
+# alike, this is wasteful. Compute each level **once for every position of the text**, and keep the results.
 #
-# Level 1 joins each letter with the one before. Each result stands for two letters, so its neighbour on level 2 is not
-# the one beside it, which overlaps with it, but the one **two** places back. On level 3, four.
+# Level 1 joins each letter with the one before it. Each result represents two letters. So on level 2 the partner of a
+# result is not the adjacent one, which overlaps with it, but the one **two** positions back. On level 3 it is four
+# positions back.
 
 # %%
 show(dilations([".", *"jennifer"], 3))
 
 # %% [markdown]
-# A layer that takes the same sum at every position is a *convolution*. It is *causal* if it reads nothing that comes
-# later, and *dilated* if what it joins stands some steps apart. With dilations 1, 2, 4, ... what a position sees
-# doubles from level to level. How much is saved? Count multiplications, for each letter of a long text:
+# A layer that computes the same weighted sum at every position is a *convolution*. It is *causal* if it reads nothing
+# that comes later, and *dilated* if the inputs that it joins are several positions apart. With dilations 1, 2, 4, ...
+# the receptive field of a position doubles from level to level. How much does this save? Count the multiplications for
+# each letter of a long text:
 
 # %%
-print("context   flat, 200 units   tree, each window   slid   saved by sliding")
+print("context   flat, 200 units   tree, each window   tree, sliding   ratio")
 for T in (8, 16, 64, 1024):
     E, H, depth = 10, 68, T.bit_length() - 1
     products = [2 * E * H] + [2 * H * H] * (depth - 1)  # of one pair, level by level
     windowed = sum(one * (T >> level) for level, one in enumerate(products, 1))
     slid = sum(products)
-    print(f"{T:7}   {T * E * 200:15,}   {windowed:17,}   {slid:,}   {windowed / slid:.1f} times")
+    print(f"{T:7}   {T * E * 200:15,}   {windowed:17,}   {slid:13,}   {windowed / slid:5.1f}")
 
 # %% [markdown]
-# At a context of 8 the flat network is still the cheapest, but it and the windowed tree grow with the context; the slid
-# tree grows only with its levels. A window holds T - 1 pairs, and only one a level is new. What about batch norm? In
-# evaluation it multiplies a channel by one number and adds another: that can go into the `Linear` before it. So a level
-# is a `W`, a bias `b` and a tanh:
+# At a context of 8 the flat network is still the cheapest, but its cost and that of the windowed tree grow in
+# proportion to the context. The cost of the sliding tree grows only with the number of levels: a window holds T - 1
+# pairs, and only one per level is new. What about batch norm? In evaluation it multiplies a channel by one number and
+# adds another, which can be folded into the `Linear` before it. So a level consists of a matrix `W`, a bias `b` and a
+# tanh:
 
 
 # %%
@@ -362,18 +374,19 @@ def folded(linear, norm):
     return W.detach().numpy(), b.detach().numpy()
 
 
-stack = [folded(mended.layers[i], mended.layers[i + 1]) for i in (2, 6, 10)]
+stack = [folded(fixed.layers[i], fixed.layers[i + 1]) for i in (2, 6, 10)]
 print([(W.shape, b.shape) for W, b in stack])
 
 # %% [markdown]
 # ### Exercise 6.1: the tree at every position
 #
-# Write `tree_everywhere(vectors, edge, levels)` in NumPy, without cutting windows. `vectors` is an array (N, E), the
-# vectors of a text's N characters; `edge` (E,) is the vector of the dot, which stands before the text as often as you
-# like. `levels` is a list of k pairs `(W, b)`, the lowest first: one level of the tree makes `np.tanh(pair @ W + b)` of
-# two neighbours. `W` has shape (2 C, H): its first half, `np.split(W, 2)[0]`, is for the older of the two, its second
-# half for the newer. Return an array (N, H): row t is what the tree gives for the window of 2ᵏ characters that *ends*
-# with character t. `np.tile(edge, (n, 1))` is n copies of a row, and `np.concatenate([a, b])` puts b below a.
+# Write `tree_everywhere(vectors, edge, levels)` in NumPy, without cutting the text into windows. `vectors` is an array
+# (N, E), the vectors of the N characters of a text; `edge` (E,) is the vector of the dot, which pads the text at the
+# beginning, as often as needed. `levels` is a list of k pairs `(W, b)`, the lowest level first: one level of the tree
+# computes `np.tanh(pair @ W + b)` from two neighbours. `W` has shape (2 C, H): its first half, `np.split(W, 2)[0]`, is
+# for the older of the two, its second half for the newer. Return an array (N, H): row t is the output of the tree for
+# the window of 2ᵏ characters that *ends* with character t. `np.tile(edge, (n, 1))` makes n copies of a row, and
+# `np.concatenate([a, b])` puts b below a.
 
 
 # %%
@@ -392,35 +405,45 @@ def tree_everywhere(vectors, edge, levels):
 check("6.1", tree_everywhere)
 
 # %% [markdown]
-# With your function and the weights that were just trained: is it the tree, letter by letter?
+# Now use your function with the weights that were just trained. Does it give the same as the tree, letter by letter?
 
 # %%
 ids = [0, *vocabulary.encode("jennifer").tolist()]
-table = mended.layers[0].weight.detach().numpy()
+table = fixed.layers[0].weight.detach().numpy()
 tops = tree_everywhere(table[ids], table[0], stack)
-mended.train(False)
-by_window = mended(torch.tensor([([0] * 7 + ids)[t : t + 8] for t in range(len(ids))])).detach().numpy()
-last = mended.layers[-1]
+fixed.train(False)
+by_window = fixed(torch.tensor([([0] * 7 + ids)[t : t + 8] for t in range(len(ids))])).detach().numpy()
+last = fixed.layers[-1]
 if tops is not None:
     slid = tops @ last.weight.detach().numpy() + last.bias.detach().numpy()
     print(f"largest difference of {slid.shape} logits: {np.abs(slid - by_window).max():.1e}")
 
 # %% [markdown]
-# With the batch norm that was not mended this could not work: it has other numbers for the first pair than for the
-# second, and what is the first pair of one window is the second of another.
+# With the original batch norm this could not work. It normalises the first pair of a window differently from the
+# second, and the first pair of one window is the second pair of another.
 #
-# **What this keeps of WaveNet, and what not.** The WaveNet of 2016 makes sound: softmax gives a probability to each of
-# 256 values that the next sample may have, as here to 27 characters. Causal convolutions and dilations that double are
-# its idea, and are here. Left out are its *gated units*, in which a second convolution, through a sigmoid, decides how
-# much of the tanh gets through; *residual* connections, by which each layer adds to what it got instead of replacing
-# it; and *skip* connections, which carry every layer's output to the end. They matter with dozens of layers. Here are
-# three, and batch norm, which WaveNet has not.
+# **What is the same as in WaveNet, and what is not.** The WaveNet of 2016 generates audio: softmax gives a probability
+# to each of 256 values of the next sample, as it does here for 27 characters. Causal convolutions with doubling
+# dilations are its idea, and are used here. Three things are left out: *gated units*, in which a second convolution,
+# through a sigmoid, decides how much of the tanh gets through; *residual* connections, by which each layer adds to its
+# input instead of replacing it; and *skip* connections, which carry every layer's output to the end. They matter with
+# dozens of layers. Here there are three, with batch norm, which WaveNet does not have.
 #
-# ## Trained for real
+# ## Longer training
 #
-# The package has both networks, and trains them in compiled kernels. So one can wait for as many steps as the lecture
-# takes: 200,000 of 32 examples, at a rate of 0.1 that falls to a tenth for the last quarter. `trained(model, settings,
-# config)`, another one than lesson 3's, gives the network, and a dictionary of its size and losses.
+# The package has both networks and trains them in compiled kernels. So we can afford as many steps as the lecture
+# takes: 200,000 minibatches of 32 examples, at a rate of 0.1 that is divided by ten for the last quarter.
+# `trained(model, settings, config)`, which differs from the function of lesson 3, calls `backlight.train`, prints the
+# losses, and returns the network and a dictionary of its size and losses.
+
+
+# %%
+def trained(model, settings, config):
+    made = backlight.train("names", model, progress=None, **settings, **vars(config))
+    size, train, dev = (made.result[key] for key in ("parameters", "train_nats", "dev_nats"))
+    print(f"{model}, {size:,} parameters: train {train:.4f}, dev {dev:.4f}")
+    return made.network, {"parameters": size, "train": train, "dev": dev}
+
 
 # %%
 sgd = TrainConfig(steps=200_000, batch_size=32, lr=0.1, optimiser="sgd", schedule="step", eval_interval=50_000)
@@ -438,25 +461,26 @@ for name, one in found.items():
     print(f"{name:15} {one['parameters']:12,} {one['train']:8.4f} {one['dev']:8.4f}")
 
 # %% [markdown]
-# More context is worth most. At about the same size the tree is a little ahead of the flat network, by thousandths,
-# which another seed may turn. Both gain by size, but look at train: the larger ones have begun to learn by heart.
+# The longer context gains most. At about the same size the tree is slightly ahead of the flat network, by thousandths
+# of a nat, which another seed may reverse. Both gain from more parameters, but look at train: the larger ones have
+# begun to overfit.
 #
 # ### Exercise 6.2: beat the lecture
 #
-# 1.993 is what the lecture's network of 76 thousand numbers reached on the lecture's own list of names, some of which
-# stand both in its train and in its dev part. In this package's `names` no name of dev is in train, and there the same
-# network trained the same way comes to 2.015. So here the mark is **2.00 nats per character of dev**. (The largest
-# network of lesson 3, of 123,003 numbers, is below it.) Train whatever you like on the train part of
+# The lecture's network of 76 thousand parameters reached 1.993 on the lecture's own list of names, some of which are in
+# both its train and its dev part. In this package's `names` no name of dev is in train, and there the same network,
+# trained the same way, reaches 2.015. So the target here is **2.00 nats per character of dev**. (The largest network of
+# lesson 3, with 123,003 parameters, is below it.) Train any model you like on the train part of
 # `split_corpus(load_corpus("names"), seed=42)`, for as long as you like, and write `logits_for(contexts)`. `contexts`
-# is an array (N, 16) of ids, oldest first: the 16 characters before the one to predict, the newest in the last column;
-# 0, the dot, fills what lies before the beginning. Take as many of the last columns as your model reads, as in
-# `contexts[:, -8:]`. Return (N, 27) logits, one for each id, the dot's first. The ids are those of
-# `Vocabulary.of(corpus.items)`. The check measures the loss itself, on dev.
+# is an array (N, 16) of ids, oldest first: the 16 characters before the one to predict, the newest in the last column,
+# padded with 0, the dot, before the beginning of a name. Use as many of the last columns as your model reads, as in
+# `contexts[:, -8:]`. Return (N, 27) logits, one for each id, beginning with the dot. The ids are those of
+# `Vocabulary.of(corpus.items)`. The check itself measures the loss on dev.
 
 # %% [markdown]
-# Here is a start, cut short; `start.next_logits(contexts[:, -8:])` are its logits. `load_pretrained()` is one that does
-# it, a flat network that reads six characters, made by `scripts/train_lesson_6.py`:
-# `load_pretrained().next_logits(contexts[:, -6:])`. Hand in one of your own.
+# Here is a starting point, trained for a short time; `start.next_logits(contexts[:, -8:])` gives its logits.
+# `load_pretrained()` is a network that reaches the target, a flat one that reads six characters, made by
+# `scripts/train_lesson_6.py`: `load_pretrained().next_logits(contexts[:, -6:])`. Hand in one of your own.
 
 # %%
 short = TrainConfig.of("wavenet", steps=fast(1500, 10))
@@ -483,18 +507,18 @@ def logits_for(contexts):
 check("6.2", logits_for)
 
 # %% [markdown]
-# On the lecture's own list, which has some names twice, and with its own split:
+# On the lecture's own list, which contains some names twice, and with its own split:
 #
 #     backlight train makemore-names --duplicates keep --model wavenet --embedding 24 --hidden 128
 #
 # ### Exercise 6.3: batch norm over batch and position
 #
-# Write `batch_norm_3d(x, gain, shift, running_mean, running_var, momentum)`, the training step of batch norm, in NumPy.
-# `x` is an array (B, T, C); `gain`, `shift`, `running_mean` and `running_var` are (C,), one number for each channel.
-# Take each channel's mean and variance over all B T numbers, with the *biased* variance (divided by B T), normalise
-# with 1e-5 added to the variance, multiply by `gain` and add `shift`. Return three arrays: y, (B, T, C); the new
-# running mean and the new running variance, each (C,): `(1 - momentum)` times the old one, plus `momentum` times the
-# batch's. For the running variance the batch's is the *unbiased* one (divided by B T - 1, in NumPy `ddof=1`).
+# Write `batch_norm_3d(x, gain, shift, running_mean, running_var, momentum)`, batch norm in training mode, in NumPy. `x`
+# is an array (B, T, C); `gain`, `shift`, `running_mean` and `running_var` are (C,), one number for each channel.
+# Compute each channel's mean and variance over all B T numbers, with the *biased* variance (divided by B T). Normalise
+# with 1e-5 added to the variance, multiply by `gain` and add `shift`. Return three arrays: y, (B, T, C), and the new
+# running mean and variance, each (C,). The new one is `(1 - momentum)` times the old one plus `momentum` times the
+# batch's. For the running variance use the *unbiased* variance of the batch (divided by B T - 1, in NumPy `ddof=1`).
 
 
 # %%
@@ -516,8 +540,8 @@ check("6.3", batch_norm_3d)
 #
 # - write layers as modules, say what a container is for, and read a noisy loss
 # - join a context as a tree, and follow the shapes through it
-# - find a mistake that broadcasting hides, by the shape of what a layer keeps
-# - run a tree over a text as dilated causal convolutions, and say what that saves
+# - find a bug that broadcasting hides, by the shape of a layer's state
+# - apply a tree to a text as dilated causal convolutions, and say what that saves
 #
 # On the command line: `backlight train names --model wavenet`; then `backlight figures` draws the tree over a name.
 #

@@ -3,10 +3,10 @@
 # %% [markdown]
 # # Lesson 7: letters that read each other
 #
-# The networks so far joined letters by the place where they stand: what is read, and how, was fixed before the text
-# came. Here every letter decides *by what it is* which of the letters before it to read. That is attention. Stack it,
-# give each letter time to think between two readings, and you have a GPT. Here one learns to write Shakespeare, one to
-# add, and one goes over to names.
+# The networks so far combined letters by their position: which letters are read, and how, was fixed before any text
+# arrived. Here every letter decides *by what it is* which of the preceding letters to read. This is attention. Stack
+# several such layers, with a small network between them that processes each letter on its own, and you have a GPT. In
+# this lesson one GPT learns to write Shakespeare, one learns to add, and one is fine-tuned on names.
 
 # %%
 import math
@@ -32,18 +32,18 @@ from backlight.training.compiled_step import Stepper
 # %% [markdown]
 # ## One long text
 #
-# Nine plays, a single stream of characters; the last tenth is dev, and there is no test part here. A network gets a
-# *chunk* of T characters from anywhere, and the same chunk moved on by one. In these are T examples, not one: after the
-# first character comes the second, after the first two the third, and so on. A chunk teaches contexts of all lengths
-# from 1 to T, and writing needs them: it begins with one character. What is to be beaten are counted pairs, which is
-# lesson 2's bigram.
+# The text is nine plays, a single stream of characters; the last tenth is dev, and there is no test part here. The
+# network gets a *chunk* of T characters from a random position, and the same chunk shifted by one. These are T
+# examples, not one: after the first character comes the second, after the first two the third, and so on. So a chunk
+# trains all context lengths from 1 to T, and sampling needs them, since it begins with a single character. The baseline
+# to beat is the bigram of lesson 2: counts of pairs.
 
 # %%
 text = load_corpus("shakespeare").items[0]
 vocabulary = Vocabulary.of([text])
 V, cut = vocabulary.size, int(0.9 * len(text))
 parts = {"train": text[:cut], "dev": text[cut:]}
-print(f"{len(text):,} characters, {V - 1} different ones, and id 0, which the package keeps for edges")
+print(f"{len(text):,} characters, {V - 1} different ones, and id 0, which the package reserves for boundaries")
 
 
 def chunks(part, context):
@@ -58,17 +58,17 @@ pairs = np.ones((V, V))
 known, new = (vocabulary.encode(part) for part in parts.values())
 np.add.at(pairs, (known[:-1], known[1:]), 1)
 bigram = -np.log(pairs / pairs.sum(1, keepdims=True))[new[:-1], new[1:]].mean()
-print(f"dev: {bigram:.4f} nats per character by counted pairs, {math.log(V):.4f} for one that knows nothing")
+print(f"dev: {bigram:.4f} nats per character by pair counts, {math.log(V):.4f} for a uniform guess")
 
 # %% [markdown]
 # ## Three ways to average the past
 #
-# In a bigram, a letter hears nothing of what came before it. The least that it could hear is the *average*. Let each of
-# T places hold a vector of C numbers; place t gets the mean of the vectors 0 to t, without the future, which we want to
-# predict. The first way is a loop. The second sees that a mean is a weighted sum, and that a table of weights times the
-# vectors gives all sums in one product: row t of the table has 1 / (t + 1) up to column t, and then zeros. The third
-# makes the same table in a roundabout way. Start from *scores*, all 0. Put -inf where the future is. Softmax of each
-# row turns equal scores into equal shares, and -inf into 0.
+# In a bigram, a prediction ignores everything before the last letter. The simplest way to include it is the *average*.
+# Let each of T positions hold a vector of C numbers. Position t gets the mean of the vectors 0 to t; later ones are
+# excluded, since we want to predict them. The first way is a loop. The second uses that a mean is a weighted sum, so
+# that a matrix of weights times the vectors gives all means in one product: row t of the matrix has 1 / (t + 1) up to
+# column t, and then zeros. The third makes the same matrix by a detour. Start from *scores*, all 0. Replace the scores
+# of future positions by -inf. A softmax of each row turns equal scores into equal weights, and -inf into 0.
 
 # %%
 B, T, C = 4, 8, 2
@@ -83,27 +83,28 @@ by_softmax = F.softmax(scores, dim=-1) @ x
 print("all three the same:", torch.allclose(by_loop, by_product), torch.allclose(by_loop, by_softmax))
 
 # %% [markdown]
-# Why the roundabout way? Because of the zeros that it starts from. They say: *all that came before is the same to me*.
-# Put any other numbers there, and softmax still makes shares of them, and the future still gets none. So the numbers
-# can be **computed from the letters themselves**. That is the door to attention.
+# Why the detour? Because of the zeros that it starts from. They say that *all preceding letters matter equally*. With
+# any other numbers in their place, softmax still gives weights that sum to 1, and the future still gets none. So the
+# scores can be **computed from the letters themselves**. That is attention.
 
 # %%
 others = torch.randn((T, T), generator=torch.Generator().manual_seed(4)).masked_fill(past == 0, -math.inf)
 tables = {}
-for name, table in (("scores: all the same", scores), ("scores: others", others)):
+for name, table in (("scores: all equal", scores), ("scores: random", others)):
     tables |= {name: table.numpy(), name.replace("scores", "softmax"): F.softmax(table, dim=-1).numpy()}
-show(score_tables(tables, rows="who reads", columns="what is read"))
+show(score_tables(tables, rows="position that reads", columns="position that is read"))
 
 # %% [markdown]
 # ## Self-attention
 #
-# Every place makes three vectors, each by a matrix that is learnt: a **query**, what I am looking for; a **key**, what
-# I am, for those who look; a **value**, what I tell those who choose me. The score of "t reads s" is the dot product of
-# t's query with s's key: large where they point the same way. Softmax makes weights of t's scores, and t gets the
-# weighted sum of the *values*.
+# Every position computes three vectors, each with a learnt matrix: a **query**, which describes what the position is
+# looking for; a **key**, which describes what it offers; and a **value**, which is what others receive if they read it.
+# The score of "t reads s" is the dot product of the query of t and the key of s: large where they point the same way.
+# Softmax turns the scores of t into weights, and the output of t is the weighted sum of the *values*.
 #
-# Here is such a head, not learnt but set by hand. A letter is two numbers: am I a vowel, am I a consonant. The key
-# says just that. The query is the two *swapped*: vowels look for consonants, and consonants for vowels.
+# Here is such a head, not learnt but set by hand. A letter is represented by two numbers: whether it is a vowel, and
+# whether it is a consonant. These two are the key. The query is the same two, *swapped*: vowels look for consonants,
+# and consonants for vowels.
 
 # %%
 line = "hamlet remained"
@@ -114,13 +115,13 @@ weights = F.softmax((query @ key.T).masked_fill(future, -math.inf), dim=-1)
 show(figures.attention({"set by hand": weights.numpy()[None]}, list(line.replace(" ", "\N{OPEN BOX}"))))
 
 # %% [markdown]
-# Each row is a letter that reads: a vowel reads the consonants so far, a consonant the vowels. The first letter has
-# only itself, and the space, which looks for nothing, reads all alike. In a network nobody sets this: the three
-# matrices start from random numbers, and the gradient finds what is worth looking for.
+# Each row is a letter that reads: a vowel reads the preceding consonants, a consonant the preceding vowels. The first
+# letter can only read itself, and the space, whose query is zero, reads all letters equally. In a trained network
+# nobody sets this: the three matrices start from random numbers, and the gradient finds what is worth reading.
 #
-# Queries and keys here come from the same text: *self*-attention. If the queries come from another one, as when a
-# translation reads its original, it is *cross*-attention: the same formula, with no future to hide. Does it matter in
-# which order keys and values stand? Shuffle them:
+# Queries and keys here come from the same text: *self*-attention. If the queries come from another text, as when a
+# translation reads the original, it is *cross*-attention: the same formula, without a mask. Does the order of keys and
+# values matter? Shuffle them:
 
 # %%
 C, D, generator = 32, 16, torch.Generator().manual_seed(1337)
@@ -130,46 +131,47 @@ scores = (q @ k.transpose(-2, -1) / D**0.5).masked_fill(past == 0, -math.inf)
 out = F.softmax(scores, dim=-1) @ v
 order = [6, 3, 0, 7, 5, 2, 4, 1]
 shuffled = F.softmax(q[:, 7:] @ k[:, order].transpose(-2, -1) / D**0.5, dim=-1) @ v[:, order]
-print("after shuffling, the last place reads the same:", torch.allclose(out[:, 7:], shuffled, atol=1e-6))
+print("after shuffling, the output of the last position is the same:", torch.allclose(out[:, 7:], shuffled, atol=1e-6))
 
 # %% [markdown]
-# Attention sees a heap of vectors, and not their order. So the order has to be *in* the vectors: a GPT adds to each
-# letter's vector a second one, learnt as well, for the place where it stands.
+# Attention treats its inputs as a set of vectors, without an order. So the order has to be *in* the vectors: a GPT adds
+# a second learnt vector to that of each letter, which depends on the position.
 #
-# ### Why divide by the root of D?
+# ### Why divide by the square root of D?
 #
-# Let a query and a key have D numbers each. Then a score is a sum of D products. If all these numbers are independent,
-# with mean 0 and variance 1, each product has variance 1 too, and the sum has D. Large scores make softmax sharp: one
-# place gets everything, before anybody knows what is worth reading. And where the largest weight p is nearly 1, the
-# slope of softmax, p (1 - p), is nearly 0: nothing gets through to learn from, as with a saturated tanh.
+# Let queries and keys have D numbers each. Then a score is a sum of D products. If all these numbers are independent,
+# with mean 0 and variance 1, each product has mean 0 and variance 1 as well, and the sum has variance D. Large scores
+# make softmax sharp: one position gets nearly all the weight before the network has learnt what is worth reading. And
+# where the largest weight p is close to 1, the slope of softmax, p (1 - p), is close to 0: almost no gradient gets
+# through, as with a saturated tanh.
 
 # %%
-print("   D   variance of scores   largest of 8 weights   slope p(1 - p)   divided by root D: largest   slope")
+print("   D   variance of scores   largest of 8 weights   slope p(1 - p)   divided by √D: largest   slope")
 for size in (1, 4, 16, 64, 256):
     dots = np.random.default_rng(1).normal(size=(2, 4000, 8, size)).prod(0).sum(2)
     tops = [F.softmax(torch.tensor(dots / by), dim=-1).numpy().max(1) for by in (1, size**0.5)]
     (sharp, flat), (stuck, free) = (top.mean() for top in tops), ((top * (1 - top)).mean() for top in tops)
-    print(f"{size:4}   {dots.var():18.1f}   {sharp:20.2f}   {stuck:14.3f}   {flat:26.2f}   {free:5.3f}")
+    print(f"{size:4}   {dots.var():18.1f}   {sharp:20.2f}   {stuck:14.3f}   {flat:22.2f}   {free:5.3f}")
 
 
 # %% [markdown]
 # ## Several heads
 #
-# One head has one set of weights; to read the last vowel *and* the start of the line takes two. So the C channels are
-# shared out: each head has D = C / heads of them. Heads read side by side and know nothing of each other, and their
-# results are laid side by side again.
+# One head has one set of weights; to read the last vowel *and* the start of the line takes two heads. So the C channels
+# are divided among the heads: each has D = C / heads of them. Heads work in parallel and independently, and their
+# results are concatenated.
 #
 # ### Exercise 7.1: all heads at once
 #
 # Write `all_heads(x, Wq, Wk, Wv, heads)`: causal self-attention for all heads in one batched computation, with NumPy.
 # `x` is an array (B, T, C). `Wq`, `Wk` and `Wv` are (C, C) and hold the weights of all heads side by side: with D = C /
-# heads, columns 0 to D - 1 belong to the first head, the next D to the second, and so on. Each head's scores are
-# divided by √D; a position reads itself and what stands before it. Return an array (B, T, C), with what the heads read
-# side by side, the first head's D channels first.
+# heads, columns 0 to D - 1 belong to the first head, the next D to the second, and so on. The scores of each head are
+# divided by √D; a position reads itself and the positions before it. Return an array (B, T, C), in which the outputs of
+# the heads are side by side, beginning with the D channels of the first head.
 #
-# `@` multiplies along the *last two* axes, once for each place on the axes before them. So cut C in two by
-# `reshape(B, T, heads, D)`, and bring the heads forward by `transpose(0, 2, 1, 3)`. Then `np.where(seen, scores,
-# -np.inf)` with `np.tril(np.ones((T, T)))` for what is seen, and `np.exp`.
+# `@` multiplies along the *last two* axes, once for each index of the axes before them. So split C in two by
+# `reshape(B, T, heads, D)`, and move the heads forward by `transpose(0, 2, 1, 3)`. Then use
+# `np.where(seen, scores, -np.inf)`, with `np.tril(np.ones((T, T)))` for the positions that may be read, and `np.exp`.
 
 
 # %%
@@ -189,24 +191,27 @@ def all_heads(x, Wq, Wk, Wv, heads):
 check("7.1", all_heads)
 
 # %% [markdown]
-# ## A block: talk, then think
+# ## A block: attention, then an MLP
 #
-# Attention only moves vectors about: what comes out is a mean. Something has to be *made* of what was read. So behind
-# it stands a small MLP, two linear layers with a nonlinearity between them, from C channels to 4 C and back, for each
-# place alone: first the letters talk, then each thinks. The two are a block, and a GPT is some blocks, one on the
-# other. To learn, such a tower needs two things.
+# Attention only moves vectors between positions: its output is a weighted mean. Something must be *computed* from what
+# was read. So it is followed by a small MLP, two linear layers with a nonlinearity between them, from C channels to 4 C
+# and back, applied to each position separately. First the letters exchange information, then each is processed on its
+# own. Together the two form a block, and a GPT is a stack of blocks. To train such a deep network takes two more
+# things.
 #
-# **The residual stream.** What a part computes is *added* to what it was given, x + f(x), and does not replace it. A
-# sum passes the gradient from above on to both of its inputs unchanged (lesson 1: its local derivatives are 1). So from
-# the loss down to the first layer leads a road of nothing but sums, on which no gradient is lost. Each part reads from
-# this stream and adds to it, through a last linear layer, the *projection*, that fits what it found into its channels.
+# **The residual stream.** The output of a part is *added* to its input, x + f(x), and does not replace it. A sum passes
+# the gradient from above to both of its inputs unchanged (lesson 1: its local derivatives are 1). So there is a path
+# from the loss to the first layer that consists only of sums, on which no gradient is lost. Each part reads from this
+# stream and adds to it, through a final linear layer, the *projection*, that maps its result to the channels of the
+# stream.
 #
-# **Layer norm.** Sums add up: the stream grows from part to part. So each part first brings what it reads to mean 0 and
-# variance 1. ("Pre-norm": the norm stands on the branch, and the road stays free.) Batch norm does that for a *column*,
-# one channel over all examples; then an example's result depends on the others, and to use it alone takes running
-# statistics. Layer norm takes the *row*, one place's own C numbers, and needs nothing else.
+# **Layer norm.** Sums accumulate: the stream grows from part to part. So each part first normalises its input to mean 0
+# and variance 1. ("Pre-norm": the norm is on the branch, and the path of sums has none.) Batch norm does that for a
+# *column*, one channel over all examples. Then the result of an example depends on the others, and to use it alone
+# takes running statistics. Layer norm does it for a *row*, the C numbers of one position, and needs nothing else.
 #
-# First the two norms; then the road, with 24 parts of two random matrices and a ReLU, and a gradient of length 1 above.
+# First we compare the two norms. Then we send a gradient of length 1 back through 24 parts of two random matrices and a
+# ReLU each.
 
 
 # %%
@@ -229,34 +234,36 @@ def gradient_lengths(form, depth=24, C=64):
 rows = torch.randn((4, 32), generator=torch.Generator().manual_seed(2)) * 3 + 1
 for name, dim in (("layer norm, rows", -1), ("batch norm, columns", 0)):
     alone = torch.allclose(norm(rows, dim)[:2], norm(rows[:2], dim), atol=1e-5)
-    print(f"{name:<20} two rows come out the same without the other two: {alone}")
+    print(f"{name:<20} two rows have the same result without the other two: {alone}")
 forms = {"f(x)": lambda x, f: f(x), "x + f(x)": lambda x, f: x + f(x), "x + f(norm(x))": lambda x, f: x + f(norm(x))}
 roads = {name: (list(range(25)), gradient_lengths(form)) for name, form in forms.items()}
 print("at the first part:", ", ".join(f"{name} {lengths[0]:.2g}" for name, (_, lengths) in roads.items()))
 show(named_curves(roads, over="part", of="length of the gradient", log=True))
 
 # %% [markdown]
-# Without the sum, nearly nothing arrives. With it the gradient even grows, as the stream does; the norm on the branch
-# takes most of that growth away.
+# Without the sum, almost no gradient arrives. With it the gradient even grows, as the stream does; the norm on the
+# branch removes most of that growth.
 #
-# The last piece is **dropout**: in training, each number of a vector is set to 0 with probability p, and the others are
-# divided by 1 - p, so that the mean stays. Nothing can rely on a single channel, and learning by heart gets harder. It
-# helps where a text is read many times; Shakespeare below is read about once, and p is 0.
+# The last ingredient is **dropout**: in training, each number of a vector is set to 0 with probability p, and the
+# others are divided by 1 - p, which preserves the mean. Then no unit can rely on a single channel, and memorising gets
+# harder. Dropout helps where the same text is read many times; Shakespeare below is read about once, so p is 0.
 #
-# Here is a block, whole, as in `backlight/models/gpt.py`:
+# This is a whole block, as in `backlight/models/gpt.py`:
 #
 #     x = x + attention(norm(x))        heads side by side, then a projection
 #     x = x + mlp(norm(x))              C to 4 C, a nonlinearity, 4 C to C
 #
 # ## A GPT, trained
 #
-# In front stand the tables of characters and places; behind, a norm and a linear layer that gives logits. The loop is
-# the one that you know. `Stepper` computes loss and gradient in compiled kernels; AdamW is gradient descent with a
-# step size for each parameter, and `weight_decay` pulls all weights a little towards 0; the rate rises over the first
-# tenth of the steps and then falls along half a cosine; a gradient that is longer than 1 is cut to length 1.
+# Before the blocks come the embeddings of characters and positions; after them a norm and a linear layer that gives the
+# logits. The training loop is the one you know. `Stepper` computes the loss and the gradient in compiled kernels. AdamW
+# is gradient descent with a separate step size for each parameter, and `weight_decay` pulls all weights a little
+# towards 0. The learning rate rises over the first tenth of the steps and then falls along half a cosine. A gradient
+# longer than 1 is clipped to length 1.
 #
-# To write, it predicts, draws a character, appends it, and so on. It reads T characters at most, so older ones are cut
-# off. *Temperature* divides the logits: below 1 the likely gets likelier, above 1 all gets more even.
+# To write, the network predicts, draws a character, appends it, and repeats. It reads at most T characters, so older
+# ones are cut off. The logits are divided by the *temperature*: below 1, likely characters become more likely; above 1,
+# all become more equal.
 
 
 # %%
@@ -265,7 +272,7 @@ def training(model, sample, steps, rate):
     optimiser, stepper = AdamW(flat, rate, betas=(0.9, 0.99), weight_decay=0.1), Stepper(model)
     schedule = WarmupCosine(lr=rate, steps=steps, warmup=steps // 10)
     for step in range(steps):
-        model.train()  # and eval() to judge: dropout is for training
+        model.train()  # eval() is for evaluation: dropout is for training only
         loss = stepper.forward(sample())
         stepper.backward()
         clip_grad_norm(flat, 1.0)
@@ -283,7 +290,7 @@ def write(model, count, temperature, seed=1):
     rng, said = np.random.default_rng(seed), vocabulary.encode("\n")
     for _ in range(count):
         logits = model.next_logits(said[None, -model.context :])[0].astype(float)
-        logits[0] = -math.inf  # the edge, which a stream does not have
+        logits[0] = -math.inf  # the boundary, which a stream does not have
         said = np.append(said, rng.choice(V, p=F.softmax(torch.tensor(logits / temperature), dim=-1).numpy()))
     return vocabulary.decode(said)
 
@@ -293,13 +300,13 @@ train, dev = chunks(parts["train"], 32), chunks(parts["dev"], 32)
 print(f"{model.num_parameters():,} parameters; dev before training: {mean_nll(model.eval(), dev):.4f}")
 for step, _ in training(model, lambda: train.sample(16, rng), fast(1000, 20), rate=4e-3):
     if step % fast(250, 20) == 0:
-        print(f"step {step:4}  dev {mean_nll(model.eval(), dev):.4f}   ({bigram:.4f} by counted pairs)")
+        print(f"step {step:4}  dev {mean_nll(model.eval(), dev):.4f}   ({bigram:.4f} by pair counts)")
 for temperature in (0.3, 0.8, 1.5):
     print(f"--- temperature {temperature}", write(model, fast(140, 10), temperature))
 
 # %% [markdown]
-# What do its heads read? Nobody told them. Look for one that mostly reads the letter itself, and for one that goes back
-# to the first letter of a word:
+# What do its heads read? Nobody specified it. Look for a head that mostly reads the letter itself, and for one that
+# goes back to the first letter of a word:
 
 # %%
 ids = vocabulary.encode("\nThe king is dead.")
@@ -309,7 +316,7 @@ show(figures.attention(layers, [vocabulary.label(one) for one in ids]))
 # %% [markdown]
 # ## The same, larger
 #
-# Four blocks, twice the channels, twice the context. This takes a minute or two, so what you see was recorded.
+# Four blocks, twice the channels, twice the context. This takes a minute or two, so what you see here is a recording.
 
 
 # %%
@@ -327,14 +334,14 @@ def write_shakespeare():
 large = recorded("lesson_7_shakespeare", write_shakespeare)
 at, on_train, on_dev = zip(*large["seen"], strict=True)
 print(f"{large['parameters']:,} parameters, dev {on_dev[-1]:.4f}", large["text"])
-curves = {"train, last 100 batches": (at, on_train), "dev": (at, on_dev), "counted pairs": (at, [bigram] * len(at))}
+curves = {"train, last 100 batches": (at, on_train), "dev": (at, on_dev), "pair counts": (at, [bigram] * len(at))}
 show(named_curves(curves, over="step", of="nats per character"))
 
 
 # %% [markdown]
-# Words, lines, speakers who take turns, and no sense. From here on nothing new is needed, only more. (GPT-2 reads
-# pieces of words, called tokens; its table of 50,257 of them is another 39 million.) Most parameters are in the blocks,
-# 12 C² in each: 4 C² in attention, 8 C² in the MLP.
+# There are words, lines, and speakers who take turns, but it makes no sense. From here on nothing new is needed, only
+# more of the same. (GPT-2 reads pieces of words, called tokens; its table of 50,257 of them adds another 39 million
+# parameters.) Most parameters are in the blocks, 12 C² in each: 4 C² in attention and 8 C² in the MLP.
 
 # %%
 for blocks, C, what in ((4, 128, "the one above"), (6, 384, "the lecture's largest"), (12, 768, "the smallest GPT-2")):
@@ -343,18 +350,19 @@ for blocks, C, what in ((4, 128, "the one above"), (6, 384, "the lecture's large
 # %% [markdown]
 # ## A GPT that adds
 #
-# A text can be anything. Take sums: the network reads two numbers digit by digit and writes their sum. Two things help.
-# The sum is written *backwards*: its highest digit needs all carries at once, but the ones need just two digits, and
-# each digit after that two more and a carry. And nothing is to be learnt from the question, whose digits are chance:
-# where a target is -1, the loss counts nothing.
+# Anything can be written as text. Take addition: the network reads two numbers digit by digit and writes their sum. Two
+# things help. First, the sum is written *backwards*: its highest digit depends on all carries at once, while the ones
+# digit depends on just two digits, and each further digit on two more and a carry. Second, nothing should be learnt
+# from the question, whose digits are random: where a target is -1, the loss ignores it.
 #
 # ### Exercise 7.2: addition as a text
 #
-# Write `encode_sum(a, b, digits)`. The text of 35 + 48 is 3 5 4 8 3 8 0: the digits of `a`, the digits of `b`, each
-# padded with zeros in front to `digits` digits, then the sum, padded to `digits` + 1 digits and *reversed*, so that 083
-# is written 3 8 0. A digit's id is the digit. Return two lists: x, which is all digits but the last; and y, for each
-# place of x the digit that comes next, or -1 where that digit belongs to the question, since nobody can guess it and it
-# should cost nothing. Only the sum's digits are targets. `f"{7:03d}"` is `"007"`, and `"007"[::-1]` is `"700"`.
+# Write `encode_sum(a, b, digits)`. The text of 35 + 48 is 3 5 4 8 3 8 0: the digits of `a` and the digits of `b`, each
+# padded with leading zeros to `digits` digits, then the sum, padded to `digits` + 1 digits and *reversed*, so that 083
+# is written 3 8 0. The id of a digit is the digit itself. Return two lists: x, all digits but the last; and y, which
+# holds the next digit for each position of x, or -1 where the next digit belongs to the question, since it cannot be
+# predicted and must not count. Only the digits of the sum are targets. `f"{7:03d}"` is `"007"`, and `"007"[::-1]` is
+# `"700"`.
 
 
 # %%
@@ -371,8 +379,8 @@ check("7.2", encode_sum)
 
 
 # %% [markdown]
-# Of the 10,000 sums of two numbers below 100 it sees 8,000. The others are its examination: it writes the likeliest
-# digit three times, and all three must be right.
+# Of the 10,000 sums of two numbers below 100 the network trains on 8,000. The other 2,000 are the test set: it predicts
+# the most likely digit three times, and all three must be right.
 
 
 # %%
@@ -381,7 +389,7 @@ def learn_to_add(seed, reverse=True):
     x, y = (np.array(part) for part in zip(*(encode_sum(n // 100, n % 100, 2) for n in order), strict=True))
     if not reverse:
         y[:, 3:] = y[:, :2:-1]
-        x[:, 4:] = y[:, 3:-1]  # the sum's digits as they are read
+        x[:, 4:] = y[:, 3:-1]  # the digits of the sum in the usual order
     model, rng = network(10, 6, seed, n_embd=32, n_head=2), np.random.default_rng(seed + 100)
     batches = (Batch(x[rows], y[rows]) for rows in rng.integers(0, 8000, (fast(1000, 10), 64)))
     list(training(model, lambda: next(batches), fast(1000, 10), rate=4e-3))
@@ -393,32 +401,32 @@ def learn_to_add(seed, reverse=True):
 
 if encode_sum(35, 48, 2) is not None:
     print(*(" ".join(f"{one:2}" for one in row) for row in encode_sum(35, 48, 2)), sep="\n")
-    print(f"right: {learn_to_add(seed=1):.2%} of the sums that it has not seen")
+    print(f"right: {learn_to_add(seed=1):.2%} of the sums in the test set")
 
 # %% [markdown]
-# Not learnt by heart, then. Do the reversed digits matter? Both ways, each from five starts:
+# So it has not simply memorised the sums. Does reversing the digits matter? Here are both ways, each from five seeds:
 
 # %%
 runs = recorded("lesson_7_addition", lambda: [[learn_to_add(i, way) for i in range(1, 6)] for way in (True, False)])
-for name, right in zip(("reversed", "as we write it"), runs, strict=True):
+for name, right in zip(("reversed", "usual order"), runs, strict=True):
     print(f"{name:<15}", " ".join(f"{one:7.2%}" for one in right))
 
 # %% [markdown]
 # ## From one text to another
 #
-# Train on a large text, then go on with another, for which there is little text or little time: *pretrain* and
-# *fine-tune*. What is known of letters is worth something for names, too. But a network knows characters by their ids,
-# and in another text they have others: b is 42 here and 2 there. Nearly all weights can be kept. Only where an id picks
-# a row or a column must it be the right one.
+# Train on a large text, then continue on another, for which there is little text or little time: *pretrain* and
+# *fine-tune*. What the network has learnt about letters is useful for names, too. But a network identifies characters
+# by their ids, and these differ from text to text: b is 42 here and 2 there. Nearly all weights can be kept. Only where
+# an id selects a row or a column must it be the right one.
 #
 # ### Exercise 7.3: to another text
 #
 # Write `splice(old, fresh, old_characters, fresh_characters)`. `old` and `fresh` are dictionaries of arrays by name,
-# the weights of the trained network and of a new one; `old_characters` and `fresh_characters` are lists, the character
-# of each id ("" is the boundary's). Return a dictionary with the names of `fresh`. In `token.weight`, (V, C), each row
-# belongs to a character; in `output.weight`, (C, V), each column. There, a character that the old network knows gets
-# its old numbers, wherever its id now is; a character that it does not know keeps its fresh ones. All other arrays are
-# the old ones. `["", "a", "b"].index("b")` is 2.
+# the weights of the trained network and of a new one; `old_characters` and `fresh_characters` are lists of the
+# character of each id ("" is the boundary's). Return a dictionary with the names of `fresh`. In `token.weight`, (V, C),
+# each row belongs to a character; in `output.weight`, (C, V), each column. In these two, a character that is in both
+# lists gets its old numbers, at its new id; a character that is not in the old list keeps its fresh numbers. All other
+# arrays are the old ones. `["", "a", "b"].index("b")` is 2.
 
 
 # %%
@@ -439,9 +447,9 @@ def splice(old, fresh, old_characters, fresh_characters):
 check("7.3", splice)
 
 # %% [markdown]
-# What was learnt should be of use only at the right address. 200 steps on names: for the network that learnt
-# Shakespeare, spliced by character; for the same, spliced by index, so that all it knows of a letter stands at another
-# letter's address; and for one that starts from scratch.
+# What was learnt should only help at the right index. We train for 200 steps on names, from three initialisations: the
+# network trained on Shakespeare, spliced by character; the same network, spliced by index, so that each letter gets the
+# weights of an unrelated character; and random weights.
 
 # %%
 names = load_corpus("names")
@@ -474,19 +482,20 @@ show(named_curves(curves, over="step", of="dev, nats per character"))
 # %% [markdown]
 # ## One improvement: rotary positions
 #
-# A learnt vector for each place has a flaw: that letters 3 and 5 stand two apart, and 13 and 15 too, must be learnt for
-# each pair of places anew. What should count is the *distance*. Rotary positions see to that. Take two channels of a
-# query as a point in a plane, and turn it by an angle that grows with its place; do the same to the keys. A dot product
-# depends on lengths and on the angle *between*: of two turns only their difference is left. Pairs turn at different
-# speeds, as the hands of a clock do, so that near and far can be told apart.
+# A learnt vector for each position has a drawback: that letters 3 and 5 are two apart, and that 13 and 15 are, too,
+# must be learnt separately for each pair of positions. What should matter is the *distance*. Rotary positions achieve
+# that. Take two channels of a query as a point in the plane, and rotate it by an angle proportional to its position; do
+# the same to the keys. A dot product depends on the lengths and on the angle *between* the vectors, so of two rotations
+# only their difference matters. Each pair of channels rotates at its own speed, like the hands of a clock, so that
+# small and large distances can both be distinguished.
 #
 # ### Exercise 7.4: rotary positions
 #
-# Write `rotate(x, positions, base)`. `x` is an array (T, D), a query or a key for each of T positions, D even;
-# `positions` (T,) says where each stands. Channels 0 and 1 are one pair, 2 and 3 the next, and so on to pair number
-# D / 2 - 1. Turn pair i of the row at position p, as a point in a plane, by the angle p * base ** (-2 * i / D): (a, b)
-# becomes (a cos - b sin, a sin + b cos). Return an array (T, D), each number in its old place. There are `np.cos`,
-# `np.sin`, `np.empty_like`, and `x[:, 0::2]` for every other column.
+# Write `rotate(x, positions, base)`. `x` is an array (T, D), a query or a key for each of T positions, with D even;
+# `positions` (T,) gives the position of each row. Channels 0 and 1 are one pair, 2 and 3 the next, and so on to pair
+# number D / 2 - 1. Rotate pair i of the row at position p, as a point in the plane, by the angle p * base ** (-2 * i /
+# D): (a, b) becomes (a cos - b sin, a sin + b cos). Return an array (T, D), with each number in the place of the
+# original. You can use `np.cos`, `np.sin`, `np.empty_like`, and `x[:, 0::2]` for every other column.
 
 
 # %%
@@ -506,30 +515,32 @@ def rotate(x, positions, base):
 check("7.4", rotate)
 
 # %% [markdown]
-# The proof is the property itself: put one query and one key at all pairs of places. Move both along by 100, and no
-# score changes. In the picture each diagonal, which is one distance, has one colour. With vectors added it has not.
+# To test it, check the property itself: put the same query and the same key at all pairs of positions. If both are
+# shifted by 100, no score changes. In the figure each diagonal, which is one distance, has a single colour. With added
+# position vectors it does not.
 
 # %%
 rng, at = np.random.default_rng(3), np.arange(24)
 q, k, places = np.tile(rng.normal(size=16), (24, 1)), np.tile(rng.normal(size=16), (24, 1)), rng.normal(size=(24, 16))
-tables = {"places added": (q + places) @ (k + places).T}
+tables = {"added positions": (q + places) @ (k + places).T}
 if rotate(q, at, 10_000.0) is not None:
-    tables["places as turns"] = rotate(q, at, 10_000.0) @ rotate(k, at, 10_000.0).T
+    tables["rotary positions"] = rotate(q, at, 10_000.0) @ rotate(k, at, 10_000.0).T
     moved = rotate(q, at + 100, 10_000.0) @ rotate(k, at + 100, 10_000.0).T
-    print(f"moved by 100, scores change by at most {abs(moved - tables['places as turns']).max():.0e}")
-show(score_tables(tables, rows="place of the query", columns="place of the key"))
+    print(f"shifted by 100, scores change by at most {abs(moved - tables['rotary positions']).max():.0e}")
+show(score_tables(tables, rows="position of the query", columns="position of the key"))
 
 # %% [markdown]
 # ## What you can now do
 #
-# - say what query, key and value are for, what the mask hides, and why scores are divided by the root of the head size
-# - write attention for all heads in one computation, and see it when a reshape has mixed them up
+# - say what query, key and value are for, what the mask hides, and why scores are divided by the square root of the
+#   head size
+# - write attention for all heads in one computation, and recognise when a reshape has mixed them up
 # - say what the residual stream, layer norm, dropout and the MLP of a block are each for
-# - train a GPT, write with it at any temperature, and read its heads
-# - turn a task into a text, and take a trained network over to another one
+# - train a GPT, sample from it at any temperature, and interpret its heads
+# - turn a task into a text, and fine-tune a trained network on another text
 #
-# On the command line: `backlight train shakespeare --model gpt`, `backlight sample --temperature 0.8`, and `backlight
-# figures` for the attention of all heads.
+# On the command line: `backlight train shakespeare --model gpt`, `backlight sample --temperature 0.8`, and
+# `backlight figures` for the attention of all heads.
 #
 # **Sources.** The lecture: Andrej Karpathy, [Let's build GPT: from scratch, in code, spelled
 # out.](https://www.youtube.com/watch?v=kCc8FmEb1nY), and [nanoGPT](https://github.com/karpathy/nanoGPT). The papers:

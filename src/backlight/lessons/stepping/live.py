@@ -1,4 +1,4 @@
-"""The widget. This is the only place that imports anywidget, and is imported only where a walk is shown."""
+"""The widget. Only this module imports anywidget, and it is imported only when a widget is displayed."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from backlight.lessons.stepping.walk import Walk, asset
 
 
 class Stepping(anywidget.AnyWidget):
-    """A walk under a slider. Everything it shows comes with it, so it needs no kernel once it is there.
+    """A backward pass with a slider. It contains everything it displays, so it needs no kernel afterwards.
 
     Args:
-        walk: what to show.
+        walk: the backward pass.
 
     Attributes:
-        step: where the slider is; 0 knows nothing, the last knows every gradient.
+        step: the position of the slider; at 0 no gradient is known, at the last step all are.
     """
 
     _esm = asset("stepping.js")
@@ -40,7 +40,7 @@ class Stepping(anywidget.AnyWidget):
         return self._walk.still
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Return the widget and, for where there are none, the still picture."""
+        """Return the widget and, for where widgets are not displayed, the still figure."""
         made = super()._repr_mimebundle_(**kwargs)
         data, metadata = made if isinstance(made, tuple) else (made or {}, {})
         return {**data, "text/plain": repr(self), "text/html": self._walk.still}, metadata

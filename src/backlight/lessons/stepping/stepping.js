@@ -1,7 +1,7 @@
-// The walk back through a graph, under a slider. Every number and every word was made by Python (walk.py); this
-// only shows those of the step that the slider is at. Nothing is loaded, and no kernel is asked.
+// The backward pass of a graph, with a slider. Python (walk.py) made all numbers and texts; this script only displays
+// those of the current step. It loads nothing and needs no kernel.
 
-const PAUSE = 1600; // milliseconds that "Play" stays at a step
+const PAUSE = 1600; // milliseconds per step of "Play"
 const SVG = "http://www.w3.org/2000/svg";
 
 function element(tag, className, text) {
@@ -19,7 +19,7 @@ function button(text, label, act) {
   return made;
 }
 
-/** A copy of an arrow that runs from its head to its tail, as the gradient does, with a head of its own there. */
+/** A copy of an arrow that points from its head to its tail, the direction of the gradient. */
 function backward(arrow) {
   const group = document.createElementNS(SVG, "g");
   const line = document.createElementNS(SVG, "path");
@@ -58,15 +58,15 @@ function render({ model, el }) {
   const root = element("div", "backlight-stepping");
   const slider = element("input");
   Object.assign(slider, { type: "range", min: 0, max: last, step: 1 });
-  slider.setAttribute("aria-label", "step of the walk back");
+  slider.setAttribute("aria-label", "step of the backward pass");
   const back = button("◂", "one step back", () => go(at() - 1));
-  const on = button("▸", "one step on", () => go(at() + 1));
+  const on = button("▸", "one step forward", () => go(at() + 1));
   const play = button("Play", "", () => (timer ? stop() : start()));
   play.classList.add("play");
   const ends = element("div", "ends");
-  ends.append(element("span", "", "nothing known yet"), element("span", "", "all gradients known"));
+  ends.append(element("span", "", "no gradient is known yet"), element("span", "", "all gradients known"));
   for (const one of [slider, back, on, play]) {
-    one.dataset.lmSuppressShortcuts = "true"; // Jupyter would take an arrow key for one to another cell
+    one.dataset.lmSuppressShortcuts = "true"; // Jupyter would use an arrow key to select another cell
   }
   const along = element("div", "along");
   along.append(slider, ends);
@@ -117,7 +117,7 @@ function render({ model, el }) {
     const { node, arrows, to, grads, known, head, rows, words } = steps[now];
     slider.value = now;
     slider.setAttribute("aria-valuetext", `step ${now} of ${last}: ${head}`);
-    back.setAttribute("aria-disabled", now === 0); // disabled for real, it would lose the focus
+    back.setAttribute("aria-disabled", now === 0); // a disabled button would lose the focus
     on.setAttribute("aria-disabled", now === last);
 
     grads.forEach((text, place) => {

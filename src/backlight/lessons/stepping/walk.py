@@ -1,4 +1,4 @@
-"""What the slider shows, as plain values: the drawing, and for each step the texts that change in it."""
+"""The data of the slider as plain values: the drawing, and for each step the texts that change in it."""
 
 import json
 import os
@@ -17,18 +17,18 @@ from backlight.lessons.display import FOR_PAGES
 
 _UNKNOWN = "?"
 _MORE = "…"
-_LEGEND = f"arrow: local derivative;  grad: arrived so far;  {_UNKNOWN} nothing yet;  {_MORE} more to come"
+_LEGEND = f"arrow: local derivative;  grad: sum so far;  {_UNKNOWN} nothing yet;  {_MORE} incomplete"
 
 
 class Walk:
-    """A backward pass, ready to be stepped through. By itself a notebook shows its end, as a still picture.
+    """A backward pass in single steps. On its own, a notebook displays it as a still figure of its end.
 
     Args:
-        explanation: of what was differentiated.
-        title: a line above.
+        explanation: the explanation of a Value.
+        title: a line above the graph.
 
     Raises:
-        GraphError: more nodes than a picture can show.
+        GraphError: the graph has more nodes than a figure can show.
     """
 
     def __init__(self, explanation: Explanation, title: str = "") -> None:
@@ -38,30 +38,31 @@ class Walk:
 
     def __repr__(self) -> str:
         steps, boxes = len(self.steps) - 1, len(self._explanation.steps)
-        return f"<{steps} steps back through {boxes} boxes; a notebook shows them>"
+        return f"<{steps} steps back through {boxes} boxes; displayed in a notebook>"
 
     def _repr_html_(self) -> str:
         return self.for_page() if os.environ.get(FOR_PAGES) else self.still
 
     def for_page(self) -> str:
-        """Return the still picture with all steps, for a page whose own script puts the slider in its place."""
+        """Return the still figure with the data of all steps, for a page whose script replaces it by the slider."""
         steps = json.dumps({"drawing": self.drawing, "steps": self.steps}, ensure_ascii=False)
-        steps = steps.replace("<", "\\u003c")  # neither an end of a script nor a comment can begin in it
+        steps = steps.replace("<", "\\u003c")  # so that it can contain neither "</script>" nor a comment
         return f'{self.still}<script type="application/json" class="walk">{steps}</script>'
 
     @cached_property
     def steps(self) -> list[dict[str, Any]]:
-        """What changes, for each step from "nothing known yet" to "all gradients known".
+        """What changes in each step, from "No gradient is known yet" to "all gradients known".
 
-        `node` is the place of the box that hands back, `arrows` and `to` those along which and to which it does, and
-        `grads` has every box's text. `head`, `rows` and `words` stand below: a headline; for each share its receiver,
-        local derivative, gradient from above, product, and sum so far; sentences.
+        `node` is the index of the box that passes its gradient back, `arrows` are the arrows along which and `to` the
+        boxes to which it does, and `grads` holds every box's text. `head`, `rows` and `words` are displayed below the
+        graph: a headline; for each contribution its receiver, local derivative, gradient from above, product, and sum
+        so far; and an explanation in sentences.
         """
         return [self._step(frame) for frame in frames(self._explanation)]
 
     @cached_property
     def drawing(self) -> str:
-        """The graph as SVG, with room for every step's texts; its parts are named by `data-part`."""
+        """The graph as SVG, wide enough for the texts of every step; its parts are named by `data-part`."""
         picture = self._explanation.picture(self._title, _LEGEND)
         texts = zip(*(step["grads"] for step in self.steps), strict=True)
         return to_svg(_with_room(picture, (max(column, key=len) for column in texts)))
@@ -83,12 +84,12 @@ class Walk:
 
     def _head(self, frame: Frame) -> str:
         if frame.node is None:
-            return "Nothing known yet"
+            return "No gradient is known yet"
         step = self._explanation.steps[frame.node]
         if not frame.shares:
-            return f"{step.name}: the walk begins"
+            return f"{step.name}: start of the backward pass"
         made = f"{step.name} = {step.expression}"
-        return f"{made} hands back" + (": all gradients known" if all(frame.known) else "")
+        return f"{made} passes its gradient back" + (": all gradients known" if all(frame.known) else "")
 
     def _row(self, share: Share) -> list[str]:
         number = short(share.local)
@@ -98,7 +99,7 @@ class Walk:
 
 
 def _with_room(picture: Picture, widest: Iterable[str]) -> Picture:
-    """Return a picture whose cards have these texts in the line "grad"."""
+    """Return the picture with these texts in the "grad" lines of its cards."""
     cards = (
         replace(card, lines=tuple((word, text if word == "grad" else number) for word, number in card.lines))
         for card, text in zip(picture.cards, widest, strict=True)

@@ -12,7 +12,10 @@ PLAIN: Final = frozenset({torch.Tensor, torch.nn.Parameter})
 _is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 
 DTYPES: Final = frozenset({torch.float16, torch.bfloat16, torch.float32, torch.float64})
-IDS: Final = frozenset({torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64})
+"""What can be measured."""
+
+INPUTS: Final = DTYPES | {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+"""What an input can be: ids too."""
 
 
 def tensors_in(thing: Any) -> Iterator[torch.Tensor]:

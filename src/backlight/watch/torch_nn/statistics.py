@@ -5,6 +5,7 @@ transfer; a large one is measured where it is.
 """
 
 import math
+from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ import torch
 
 from backlight.core import Array
 from backlight.watch import numbers
-from backlight.watch.numbers import FAINT, ONE_SIDED, Block, Buffers, kernel, measure_at, range_of
+from backlight.watch.numbers import FAINT, ONE_SIDED, Addresses, Block, Buffers, kernel, measure_at, range_of
 from backlight.watch.records import BINS
 from backlight.watch.torch_nn.plain import PLAIN, plain
 
@@ -24,17 +25,17 @@ _FLOAT32 = torch.float32
 
 
 def measure(
-    block: Block, tensors: Sequence[torch.Tensor], *, start: int = 0, less: Sequence[torch.Tensor] | None = None,
+    block: Block, tensors: Sequence[torch.Tensor | None], *, start: int = 0, less: Sequence[torch.Tensor] | None = None,
     copies: Sequence[torch.Tensor] | None = None,
 ) -> None:  # fmt: skip
     """Measure tensors that can be (see `why_not_measured`).
 
     Args:
         block: where to.
-        tensors: of any shapes and dtypes, on any device.
+        tensors: of any shapes and dtypes, on any device; None for a row that stays as it is.
         start: the block's row of the first of them; the others follow.
         less: what is subtracted from each first, of its shape.
-        copies: where each is copied to, of its shape and dtype.
+        copies: where the first ones are copied to, each of its shape and dtype.
     """
     run = kernel()
     if run is not None:
@@ -43,18 +44,20 @@ def measure(
             measure_at(run, block, x, start=start, less=of_less, copies=of_copies)
             return
     with torch.no_grad():
-        if copies is not None and tensors:
-            torch._foreach_copy_(list(copies), list(tensors))
-        own = list(map(plain, tensors)) if less is None else [plain(x) - y for x, y in zip(tensors, less, strict=True)]
-        here = [at for at, one in enumerate(own) if is_near(one)]
-        for at, array in zip(here, _arrays([own[at] for at in here]), strict=True):
-            numbers.measure(block, [array], start=start + at)
-        for at, one in enumerate(own):
-            if not is_near(one):
+        own = {at: plain(one) for at, one in enumerate(tensors) if one is not None}
+        if copies:
+            torch._foreach_copy_(list(copies), [own[at] for at in range(len(copies))])
+        if less is not None:
+            own = {at: one - less[at] for at, one in own.items()}
+        here = {at: one for at, one in own.items() if is_near(one)}
+        for at, found in zip(here, _arrays(list(here.values())), strict=True):
+            numbers.measure(block, [found], start=start + at)
+        for at, one in own.items():
+            if at not in here:
                 _measure_there(block, start + at, one)
 
 
-def addresses(tensors: Sequence[torch.Tensor] | None) -> Sequence[int] | None:
+def addresses(tensors: Sequence[torch.Tensor | None] | None) -> Addresses | None:
     """Return where the kernel can read tensors as they are: float32 on a CPU, without gaps. None if it cannot.
 
     No other tensor's `data_ptr` is used: that of a wrapper around others is 0 or an error, and that of one on another
@@ -63,21 +66,25 @@ def addresses(tensors: Sequence[torch.Tensor] | None) -> Sequence[int] | None:
     """
     if tensors is None:
         return None
-    known: Sequence[int] | None = getattr(tensors, "addresses", None)  # of one's own `Buffers`
-    if known is not None:
-        return known
-    found = []
+    own = tensors if isinstance(tensors, Buffers) else None
+    if own is not None and own.addresses is not None:
+        return own.addresses
+    found = array("Q")
     try:
         for one in tensors:
-            if one.dtype is not _FLOAT32 or not one.is_cpu or type(one) not in PLAIN or not one.is_contiguous():
+            if one is None:
+                found.append(0)
+            elif one.dtype is _FLOAT32 and one.is_cpu and type(one) in PLAIN and one.is_contiguous():
+                address = one.data_ptr()
+                if not address:
+                    return None
+                found.append(address)
+            else:
                 return None
-            found.append(one.data_ptr())
     except RuntimeError:
         return None
-    if not all(found):
-        return None
-    if type(tensors) is Buffers:
-        tensors.addresses = found
+    if own is not None:
+        own.addresses = found
     return found
 
 

@@ -1,6 +1,6 @@
 """PyTorch's tensors, as the watching mechanism asks for them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,17 @@ from backlight.core import Array
 from backlight.watch.numbers import Block
 from backlight.watch.tensors import Tensors
 from backlight.watch.torch_nn import statistics
-from backlight.watch.torch_nn.plain import DTYPES, IDS, PLAIN, plain, tensors_in, why_not_measured
+from backlight.watch.torch_nn.plain import INPUTS, PLAIN, plain, tensors_in, why_not_measured
 
 
 class TorchTensors(Tensors):
     """Tensors of PyTorch."""
 
-    def tensors_in(self, thing: Any) -> Iterator[Any]:
-        return tensors_in(thing)
+    def tensors_in(self, thing: Any) -> Iterable[Any]:
+        return (thing,) if isinstance(thing, torch.Tensor) else tensors_in(thing)
 
     def is_input(self, tensor: Any) -> bool:
-        return why_not_measured(tensor, dtypes=DTYPES | IDS) is None
+        return why_not_measured(tensor, dtypes=INPUTS) is None
 
     def awaits_gradient(self, tensor: Any) -> bool:
         return bool(tensor.requires_grad and not tensor.is_leaf)
@@ -38,10 +38,10 @@ class TorchTensors(Tensors):
         return plain(tensor).clone()
 
     def array(self, tensor: Any) -> Array:
-        found = plain(tensor).resolve_neg()
+        found = plain(tensor)
         if found.dtype is torch.bfloat16 or found.dtype is torch.float16:
             found = found.float()
-        return np.array((found if found.is_cpu else found.cpu()).numpy())
+        return np.array((found if found.is_cpu and not found.is_neg() else found.resolve_neg().cpu()).numpy())
 
     def number(self, loss: Any) -> float:
         if not isinstance(loss, torch.Tensor):
@@ -60,14 +60,14 @@ class TorchTensors(Tensors):
         return self.array(x)
 
     def rows(self, tensor: Any, axis: int, most: int, *, spaced: bool = True) -> Array:
+        if spaced and axis == 1 and tensor.ndim == 2 and tensor.numel() <= most:
+            return self.array(tensor)
         x = plain(tensor)
-        if x.ndim == 2 and axis == 1 and spaced and x.numel() <= most:
-            return self.array(x)
         rows = x.movedim(axis, -1).flatten(0, -2) if x.ndim > 1 else x.reshape(-1, 1)
         return self.array(rows[:: max(1, -(-rows.numel() // most))] if spaced else rows[:most])
 
     def measure(
-        self, block: Block, values: Sequence[Any], *, start: int = 0, less: Sequence[Any] | None = None,
+        self, block: Block, values: Sequence[Any | None], *, start: int = 0, less: Sequence[Any] | None = None,
         copies: Sequence[Any] | None = None,
     ) -> None:  # fmt: skip
         statistics.measure(block, values, start=start, less=less, copies=copies)
