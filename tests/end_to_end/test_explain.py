@@ -87,7 +87,7 @@ def test_a_sum_of_ten_thousand_terms(shell: Any) -> None:
         (["x", "--at", "x=\x1b[31m"], "--at takes names and numbers"),
         (["x" * 50_000], "have none"),
         (["(" * 5_000], "too many nested parentheses"),
-        (["x", "--at", "x=1", "--figure", "graph.pdf"], "a figure can be saved as png or svg"),
+        (["x", "--at", "x=1", "--figure", "graph.pdf"], "a figure must be saved as png or svg"),
         (["x", "--at", "x=1", "--figure", "no/graph.png"], "its folder does not exist"),
         (["x", "--at", "x=1", "--dark"], "Add --figure FILE"),
         (["x", "--at", "x=1", "--walk", "--json"], "Leave one out"),
