@@ -1,1 +1,1 @@
-"""Claims about speed, one script each: ours and the peer interleaved in one run, medians, ratio and spread."""
+"""Speed comparisons, one script each. Backlight and a peer are timed in turn in one process; see `harness.py`."""

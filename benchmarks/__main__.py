@@ -1,4 +1,4 @@
-"""Run every benchmark, each in a process of its own, and write the table: `make bench`."""
+"""Run every benchmark, each in its own process, and write docs/performance.md: `make bench`."""
 
 import json
 import subprocess
@@ -29,20 +29,20 @@ def write_table() -> None:
     lines = [
         "# How fast it is",
         "",
-        "Written by `make bench`. Ours and the peer run in turn in one process on the same number of threads,",
-        "from the same weights on the same batches, and their losses are compared; times are medians of 11",
-        "blocks (fewer where a block takes seconds), a ratio is the median of the blocks' ratios, with the smallest",
-        "and the largest in brackets.",
+        "Written by `make bench`. Backlight and the peer run in turn in one process, on the same number of threads,",
+        "from the same weights and on the same batches, and their losses are compared. Times are medians of 11",
+        "blocks (fewer if a block takes seconds). A ratio is the median of the blocks' ratios, with the smallest and",
+        "the largest in brackets.",
         "",
         f"Machine: {' and '.join(machines)}.",
         "",
-        "| claim | peer | threads | ours | peer's | ratio | at least |",
+        "| workload | peer | threads | Backlight | peer | ratio | target |",
         "|---|---|---|---|---|---|---|",
     ]
     for record in records.values():
-        lines += [_row(one) for one in record.get("comparisons", [])]
+        lines += [_row(comparison) for comparison in record.get("comparisons", [])]
     start_up = records["start_up"]
-    lines += ["", "| start-up | seconds | at most |", "|---|---|---|"]
+    lines += ["", "| start-up | seconds | target |", "|---|---|---|"]
     for name, median in start_up["seconds"].items():
         lines.append(f"| `{name}` | {median:.3f} | {start_up['promised'].get(name, '')} |")
     lines += _rates([*records["wavenet_step"]["shares"], *records["gpt_step"]["shares"]])
@@ -53,10 +53,10 @@ def write_table() -> None:
     print(f"wrote {TABLE}")
 
 
-def _row(one: dict[str, Any]) -> str:
-    times = " | ".join(duration(one[side]) for side in ("ours", "theirs"))
-    ratio = f"{one['ratio']:.2f} ({one['lowest']:.2f} to {one['highest']:.2f})"
-    return f"| {one['claim']} | {one['peer']} | {one['threads']} | {times} | {ratio} | {one['at_least']:g} |"
+def _row(row: dict[str, Any]) -> str:
+    times = " | ".join(duration(row[side]) for side in ("ours", "theirs"))
+    ratio = f"{row['ratio']:.2f} ({row['lowest']:.2f} to {row['highest']:.2f})"
+    return f"| {row['claim']} | {row['peer']} | {row['threads']} | {times} | {ratio} | {row['at_least']:g} |"
 
 
 def _machine(environment: dict[str, Any]) -> str:
@@ -66,46 +66,47 @@ def _machine(environment: dict[str, Any]) -> str:
 
 
 def _rates(shares: list[dict[str, Any]]) -> list[str]:
-    """Return the lines on how much of the machine's rate of multiplication whole steps reach."""
+    """Return the lines on the arithmetic throughput of whole steps."""
     lines = [
         "",
-        "## Rate of multiplication",
+        "## Arithmetic throughput",
         "",
-        "The multiplications and additions of a step's products over the time of the whole step, and that over the",
-        "rate at which NumPy multiplies matrices of just those shapes. 0.6 was promised on one thread.",
+        "The floating-point operations of a step's matrix products, divided by the time of the whole step; and this",
+        "rate relative to NumPy's for matrix products of the same shapes. The target is 0.6 on one thread.",
         "",
         "| step | threads | GFLOP/s | of NumPy's rate |",
         "|---|---|---|---|",
     ]
-    for one in shares:
-        name = one.get("claim", "WaveNet 76K step, lecture 6")
-        lines.append(f"| {name} | {one.get('threads', 1)} | {one['gflops']:.0f} | {one['of_matmul']:.2f} |")
+    for share in shares:
+        name = share.get("claim", "WaveNet 76K step, lecture 6")
+        lines.append(f"| {name} | {share.get('threads', 1)} | {share['gflops']:.0f} | {share['of_matmul']:.2f} |")
     return lines
 
 
 def _floors(record: dict[str, Any]) -> list[str]:
-    """Return the lines on what a step must cost and where its time goes."""
+    """Return the lines on the lower bounds of step times and where the time goes."""
     rate, copying = record["flops_a_second"] / 1e9, record["bytes_a_second"] / 1e9
     lines = [
         "",
-        "## Floors",
+        "## Lower bounds",
         "",
-        "Forward and backward of a step on one thread, without batch and optimiser. The floor is its multiplications",
-        f"and additions at the rate of NumPy's product of 768 x 768 ({rate:.0f} GFLOP/s), plus the bytes of all other",
-        f"kernels, each array read or written once, at the rate of a copy in the second cache ({copying:.0f} GB/s).",
+        "Forward and backward pass of a step on one thread, without batch and optimiser. The bound is the",
+        f"floating-point operations of its products at NumPy's rate for 768 x 768 matrices ({rate:.0f} GFLOP/s), plus",
+        "the memory traffic of all other kernels, each array once, at the rate of a copy in the second-level cache",
+        f"({copying:.0f} GB/s).",
         "Shares are of the kernels' shortest times, forward and backward together.",
         "",
-        "| step | MFLOP | MB | floor | taken | floor / taken | where the time goes |",
+        "| step | MFLOP | MB | bound | time | bound / time | where the time goes |",
         "|---|---|---|---|---|---|---|",
     ]
-    for one in record["floors"]:
-        total = sum(one["kernels"].values())
-        largest = sorted(one["kernels"].items(), key=lambda item: -item[1])[:5]
+    for row in record["floors"]:
+        total = sum(row["kernels"].values())
+        largest = sorted(row["kernels"].items(), key=lambda item: -item[1])[:5]
         where = ", ".join(f"{name.replace('_', ' ')} {seconds / total:.0%}" for name, seconds in largest)
         lines.append(
-            f"| {one['workload']} | {one['flops'] / 1e6:,.1f} | {one['bytes'] / 1e6:,.2f} "
-            f"| {one['floor'] * 1e6:,.0f} µs | {one['seconds'] * 1e6:,.0f} µs "
-            f"| {one['floor'] / one['seconds']:.2f} | {where} |"
+            f"| {row['workload']} | {row['flops'] / 1e6:,.1f} | {row['bytes'] / 1e6:,.2f} "
+            f"| {row['floor'] * 1e6:,.0f} µs | {row['seconds'] * 1e6:,.0f} µs "
+            f"| {row['floor'] / row['seconds']:.2f} | {where} |"
         )
     return lines
 

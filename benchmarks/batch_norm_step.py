@@ -1,4 +1,4 @@
-"""One training step of lecture 4's deep network: ours against the lecture's way, `torch.nn`, and `torch.compile`.
+"""One training step of lecture 4's deep network: Backlight against the lecture's code, `torch.nn`, and `torch.compile`.
 
 Six layers of 100 tanh units with batch norm (27-10x3, 100 x 5, 27), batch 32, SGD.
 """
@@ -19,17 +19,17 @@ STEPS = 200
 LR = 0.1
 BATCH = 32
 SAME_FOR = 200
-"""Steps for which the losses must be the same; from then on rounding may have grown."""
+"""Steps in which the losses must agree; later, rounding errors may have grown."""
 
 
 def new_model() -> MLP:
-    """Return our network; always the same one."""
+    """Return Backlight's network, always with the same weights."""
     config = MLPConfig(vocabulary_size=27, context=3, embedding=10, hidden=(100,) * 5, batch_norm=True)
     return MLP(config, rng=np.random.default_rng(1))
 
 
 def lecture_model(model: MLP) -> lecture.Sequential:
-    """Return it in the lecture's layers."""
+    """Return the same network in the lecture's layers."""
     layers = [lecture.Embedding(model.embedding.weight.array), lecture.FlattenConsecutive()]
     for linear in model.hidden.layers[::3]:
         layers += [lecture.Linear(linear.weight.array), lecture.BatchNorm1d(100), lecture.Tanh()]
@@ -37,14 +37,14 @@ def lecture_model(model: MLP) -> lecture.Sequential:
 
 
 class TorchMLP(nn.Module):
-    """The same in PyTorch's modules; returns the loss."""
+    """The same network in PyTorch's modules; returns the loss."""
 
     def __init__(self, model: MLP) -> None:
         super().__init__()
         self.embedding = nn.Embedding.from_pretrained(torch.tensor(model.embedding.weight.array), freeze=False)
         layers = []
         for ours in model.hidden.layers[::3]:
-            linear = nn.Linear(ours.fan_in, ours.fan_out, bias=False)
+            linear = nn.Linear(ours.in_features, ours.out_features, bias=False)
             linear.weight.data.copy_(torch.tensor(ours.weight.array.T))
             layers += [linear, nn.BatchNorm1d(100), nn.Tanh()]
         last = nn.Linear(100, 27)
@@ -53,12 +53,12 @@ class TorchMLP(nn.Module):
         self.layers = nn.Sequential(*layers, last)
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Return the mean loss."""
+        """Return the mean loss, (), for x (B, T) and y (B,)."""
         return F.cross_entropy(self.layers(self.embedding(x).flatten(1)), y)
 
 
 def measure(count: int) -> list[Comparison]:
-    """Compare ours with each of the three, on so many threads."""
+    """Compare Backlight with each of the three peers, on this many threads."""
     corpus = load_corpus("names")
     vocabulary = Vocabulary.of(corpus.items)
     data = Windows(vocabulary.encode_items(corpus.items), 3)

@@ -1,12 +1,12 @@
-"""Byte-pair encoding on one thread, against rustbpe and gigabpe (learning), tiktoken (encoding) and minbpe (plain).
+"""Byte-pair encoding on one thread, against rustbpe and gigabpe (training), tiktoken (encoding) and minbpe (plain).
 
-Times are processor time, each side in turn, so that a busy machine does little harm. When it encodes, our side begins
-with nothing remembered each time. Results are compared before anything is timed: the ids of 100 MB of mixed text and of
-10,000 random strings must be tiktoken's, and the plain page's merges must be minbpe's. rustbpe breaks ties in another
-way, so only the number of its merges is compared.
+Times are processor time, with both sides in turn, to limit the effect of a busy machine. Backlight encodes with an
+empty cache each time. Results are compared before the timing: the ids of 100 MB of mixed text and of 10,000 random
+strings must equal tiktoken's, and the merges of the plain implementation must equal minbpe's. rustbpe breaks ties in
+another way, so only the number of its merges is compared.
 
-rustbpe and tiktoken come with the development extras. gigabpe and minbpe (a copy is in the package minibperust) are
-measured too where they are installed. GPT-2's files are downloaded, or lie in the folder that BACKLIGHT_DATA names.
+rustbpe and tiktoken are development dependencies. gigabpe and minbpe (a copy is in the package minibperust) are
+measured if they are installed. GPT-2's files are downloaded, or read from the folder BACKLIGHT_DATA.
 """
 
 import importlib
@@ -46,7 +46,7 @@ SCRIPTS = [
 
 
 def python_source(size: int) -> str:
-    """Return the standard library's source, cut to `size` characters."""
+    """Return the source of the standard library, truncated to `size` characters."""
     parts, total = [], 0
     for path in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")):
         parts.append(path.read_text(encoding="utf-8", errors="ignore"))
@@ -57,7 +57,7 @@ def python_source(size: int) -> str:
 
 
 def words(size: int, rng: random.Random) -> str:
-    """Return about `size` characters of made-up words in several scripts, with numbers and signs between."""
+    """Return about `size` characters of random words in several scripts, with numbers and punctuation."""
     made: list[str] = []
     for script in SCRIPTS:
         made += ["".join(chr(rng.randint(*script)) for _ in range(rng.randint(1, 9))) for _ in range(3_000)]
@@ -71,34 +71,49 @@ def words(size: int, rng: random.Random) -> str:
 
 
 def random_string(rng: random.Random) -> str:
-    """Return a string that no language has."""
+    """Return a string of random Unicode characters."""
     ranges = [(32, 126), (32, 126), (9, 13), (0xA0, 0x2FFF), (0x3000, 0xD7FF), (0xE000, 0x1F9FF)]
     return "".join(chr(rng.randint(*rng.choice(ranges))) for _ in range(rng.randint(0, 80)))
 
 
 def seconds(work: Callable[[], Any]) -> float:
-    """Return the processor time of some work."""
+    """Return the processor time of a call, in seconds."""
     started = time.process_time()
     work()
     return time.process_time() - started
 
 
 def measure(claim: str, peer: str, ours: Callable[[], Any], theirs: Callable[[], Any], at_least: float) -> Comparison:
-    """Time two sides in turn."""
+    """Time two functions in turn.
+
+    Args:
+        claim: the workload.
+        peer: the name of the other side.
+        ours: Backlight's function.
+        theirs: the peer's function.
+        at_least: the target of the ratio.
+    """
     ours(), theirs()
     pairs = [(seconds(ours), seconds(theirs)) for _ in range(BLOCKS)]
     return compared(claim, peer, pairs, threads=1, at_least=at_least)
 
 
 def rust(text: str, size: int) -> rustbpe.Tokenizer:
-    """Learn as rustbpe does."""
+    """Train a tokenizer with rustbpe."""
     made = rustbpe.Tokenizer()
     made.train_from_iterator([text], size)
     return made
 
 
 def training(name: str, text: str, size: int, at_least: float) -> list[Comparison]:
-    """Compare learning merges, split as GPT-4 does for rustbpe and as GPT-2 does for gigabpe."""
+    """Compare training, with GPT-4's pattern for rustbpe and GPT-2's for gigabpe.
+
+    Args:
+        name: the name of the text.
+        text: the text.
+        size: the size of the vocabulary.
+        at_least: the target of the ratio to rustbpe.
+    """
     ours = partial(BPETokenizer.train, text, size, pattern="gpt4")
     assert ours().size == len(rust(text, size).get_mergeable_ranks()) == size
     claim = f"BPE, learning {size:,} tokens from {name}"
@@ -115,7 +130,7 @@ def training(name: str, text: str, size: int, at_least: float) -> list[Compariso
 
 
 def plain(text: str) -> list[Comparison]:
-    """Compare the plain page of Python with minbpe's basic class."""
+    """Compare the plain Python implementation with minbpe's basic class."""
     minbpe = imported("minbpe") or imported("MiniBpeRust")
     if minbpe is None:
         return []
@@ -160,7 +175,7 @@ def encoding(texts: dict[str, str]) -> list[Comparison]:
 
 
 def afresh(tokenizer: BPETokenizer, text: str) -> Any:
-    """Encode with nothing remembered."""
+    """Encode with an empty cache."""
     return BPETokenizer(tokenizer.table).encode_ordinary(text)
 
 
@@ -169,17 +184,17 @@ def imported(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        print(f"{name} is not installed: left out")
+        print(f"{name} is not installed; skipped")
         return None
 
 
 def version(package: str) -> str:
-    """Return what is installed of a package."""
+    """Return the installed version of a package."""
     return importlib.metadata.version(package)
 
 
 def main() -> None:
-    """Measure all."""
+    """Measure training and encoding on all texts."""
     shakespeare = load_corpus("shakespeare").items[0]
     source = python_source(10 * MEGABYTE)
     texts = {

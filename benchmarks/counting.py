@@ -1,8 +1,7 @@
-"""Counting the n-grams of 10 million encoded characters: ours against a dictionary and a loop.
+"""Counting the n-grams of 10 million encoded characters: Backlight against a loop with a dictionary.
 
-The text is the embedded list of names, drawn again and again. The loop has its items as Python lists already, slides
-over each with its boundaries, and counts tuples in a dictionary, as lecture 2 does with pairs; ours gets the array that
-encoding gives, and returns arrays.
+The text consists of names from the included list, drawn at random. The loop reads Python lists and counts tuples in a
+dictionary, as lecture 2 does with pairs. Backlight reads the encoded array and returns arrays.
 """
 
 import time
@@ -22,7 +21,7 @@ Counts = dict[tuple[int, ...], int]
 
 
 def text() -> tuple[EncodedItems, int]:
-    """Return names, drawn until there are 10 million characters, and the size of their vocabulary."""
+    """Return random names with 10 million characters in total, and the size of their vocabulary."""
     names = load_corpus("names").items
     vocabulary = Vocabulary.of(names)
     encoded = vocabulary.encode_items(names)
@@ -35,7 +34,7 @@ def text() -> tuple[EncodedItems, int]:
 
 
 def loop(items: list[list[int]], order: int) -> Counts:
-    """Count as a dictionary does."""
+    """Count with a loop and a dictionary."""
     counts: Counts = {}
     before = [BOUNDARY] * (order - 1)
     for item in items:
@@ -46,12 +45,18 @@ def loop(items: list[list[int]], order: int) -> Counts:
 
 
 def count(items: EncodedItems, order: int, vocabulary_size: int) -> NGram:
-    """Count as the package does; add-k, which asks for nothing more than the counts."""
+    """Count with Backlight, with add-k smoothing, which needs only the counts.
+
+    Args:
+        items: the encoded names.
+        order: n.
+        vocabulary_size: the number of characters, including the boundary.
+    """
     return NGram(NGramConfig(vocabulary_size=vocabulary_size, order=order, smoothing="add-k", k=1.0)).fit(items)
 
 
 def as_dictionary(model: NGram, order: int) -> Counts:
-    """Return a model's counts, for comparison."""
+    """Return a model's counts as a dictionary, for comparison."""
     state, V = model.state_dict(), model.vocabulary_size
     node, following = np.divmod(state["ngrams"], V)
     columns = [following]
@@ -62,7 +67,7 @@ def as_dictionary(model: NGram, order: int) -> Counts:
 
 
 def measure(order: int) -> Comparison:
-    """Compare the two, and check that they count the same."""
+    """Compare both, and check that the counts are equal."""
     items, V = text()
     lists = [part.tolist() for part in np.split(items.ids, items.starts[1:-1])]
     ours, theirs = partial(count, items, order, V), partial(loop, lists, order)
@@ -78,7 +83,7 @@ def measure(order: int) -> Comparison:
 
 
 def main() -> None:
-    """Measure pairs, triples and fives."""
+    """Measure 2-, 3- and 5-grams."""
     save("counting", [measure(order) for order in ORDERS])
 
 

@@ -1,7 +1,8 @@
-"""What a step would cost if nothing but its necessary work took time, and what its kernels take: where the rest goes.
+"""A lower bound of a step's time, and the time of each of its kernels.
 
-The floor is the step's multiplications at the rate of a large product, plus the bytes that its other kernels must read
-and write at the rate of a copy within the second cache. Neither can be reached: small products run below that rate.
+The bound is the floating-point operations of its matrix products at the rate of a large product, plus the bytes that
+the other kernels must read and write at the rate of a copy within the second-level cache. It cannot be reached, since
+small products run below that rate.
 """
 
 import json
@@ -25,21 +26,21 @@ PASSES = {
     "add": 3, "add_back": 2, "dropout": 3, "batch_norm": 2, "batch_norm_back": 3, "layer_norm": 2, "layer_norm_back": 3,
     "cross_entropy": 2, "cross_entropy_back": 2,
 }  # fmt: skip
-"""Arrays of rows x C that each kernel reads or writes, each once."""
+"""The number of arrays of rows x C that each kernel reads or writes."""
 
 
 def windows(V: int, B: int, T: int, rng: np.random.Generator) -> Batch:
-    """Return a batch for a model that reads windows."""
+    """Return a random batch for a model of windows: ids (B, T) and targets (B,) below V, drawn by rng."""
     return Batch(rng.integers(0, V, (B, T)), rng.integers(0, V, B))
 
 
 def sequences(V: int, B: int, T: int, rng: np.random.Generator) -> Batch:
-    """Return a batch without padding for a model that reads sequences."""
+    """Return a random batch for a model of sequences: ids and targets (B, T) below V, drawn by rng, without padding."""
     return Batch(rng.integers(0, V, (B, T)), rng.integers(0, V, (B, T)))
 
 
 def workloads(rng: np.random.Generator) -> dict[str, tuple[NeuralModel, Batch]]:
-    """Return a network and a batch for each."""
+    """Return a network and a batch for each workload."""
     small = {"vocabulary_size": 27, "context": 3, "embedding": 10}
     names = GPTConfig(vocabulary_size=27, context=16, n_embd=64, n_layer=4, n_head=4, dropout=0)
     shakespeare = GPTConfig(vocabulary_size=65, context=64, n_embd=128, n_layer=4, n_head=4, dropout=0)
@@ -58,7 +59,7 @@ def workloads(rng: np.random.Generator) -> dict[str, tuple[NeuralModel, Batch]]:
 
 
 def best(work: Callable[[], Any], seconds: float = 0.3) -> float:
-    """Return the shortest time of a call, looked for as long as that."""
+    """Return the shortest time of a call, in seconds, over repetitions for the given time."""
     shortest, end = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < end:
         started = time.perf_counter()
@@ -68,20 +69,27 @@ def best(work: Callable[[], Any], seconds: float = 0.3) -> float:
 
 
 def rates(rng: np.random.Generator) -> tuple[float, float]:
-    """Return floating-point operations a second of a large product, and bytes a second of a copy in the cache."""
+    """Return the floating-point operations per second of a large product, and the bytes per second of a copy."""
     a, b, c = (rng.standard_normal((768, 768)).astype("f4") for _ in range(3))
     here, there = (np.zeros(64 * 1024, "f4") for _ in range(2))
     return 2 * 768**3 / best(lambda: np.matmul(a, b, out=c)), 2 * here.nbytes / best(lambda: np.copyto(there, here))
 
 
 def operations(kernel: str, step: Any, rows: int, heads: tuple[int, int]) -> tuple[float, float]:
-    """Return the floating-point operations of a kernel's products, and the bytes of its other work."""
+    """Return the floating-point operations of a kernel's products, and the bytes that other kernels read and write.
+
+    Args:
+        kernel: the name of the kernel.
+        step: its encoded call.
+        rows: the rows of the batch.
+        heads: (B, T) of the batch, for attention.
+    """
     rows = int(step["rows"]) or rows
     if kernel in {"linear", "linear_back"}:
         products = 1 if kernel == "linear" else sum(int(step["p"][slot] > 0) for slot in (3, 4))
         return 2.0 * products * rows * int(step["n"][0]) * int(step["n"][1]), 0.0
     if kernel in {"attention", "attention_back"}:
-        B, T = heads  # a query has half of the keys on average
+        B, T = heads  # on average, a query attends to half of the positions
         return (2 if kernel == "attention" else 5) * 2.0 * B * int(step["n"][0]) * T * (T + 1) / 2, 0.0
     return 0.0, 4.0 * PASSES[kernel] * rows * int(step["n"][0])
 
@@ -89,7 +97,15 @@ def operations(kernel: str, step: Any, rows: int, heads: tuple[int, int]) -> tup
 def measure(
     name: str, model: NeuralModel, batch: Batch, flops_a_second: float, bytes_a_second: float
 ) -> dict[str, Any]:
-    """Return what a step must do, the floor of its time, and the shortest time of each kind of kernel."""
+    """Return the operations of a step, the lower bound of its time, and the shortest time of each kind of kernel.
+
+    Args:
+        name: the name of the workload.
+        model: the network.
+        batch: its batch.
+        flops_a_second: the rate of large products.
+        bytes_a_second: the rate of a copy.
+    """
     inputs = model.inputs(batch)
     model.flat()
     program = Program(model.loss_of(inputs), inputs)
@@ -107,7 +123,7 @@ def measure(
             flops, moved = flops + done, moved + passed
     whole = best(lambda: (program.forward(inputs), program.backward()), 1)
     floor = flops / flops_a_second + moved / bytes_a_second
-    print(f"{name}: floor {floor * 1e6:,.0f} µs, forward and backward {whole * 1e6:,.0f} µs")
+    print(f"{name}: lower bound {floor * 1e6:,.0f} µs, forward and backward {whole * 1e6:,.0f} µs")
     return {
         "workload": name, "flops": flops, "bytes": moved, "floor": floor, "seconds": whole,
         "kernels": dict(taken.most_common()),
@@ -115,7 +131,7 @@ def measure(
 
 
 def main() -> None:
-    """Measure all on one thread."""
+    """Measure all workloads on one thread."""
     rng = np.random.default_rng(1)
     with threads(1):
         flops_a_second, bytes_a_second = rates(rng)

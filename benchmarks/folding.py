@@ -24,7 +24,13 @@ def models() -> dict[str, NeuralModel]:
 
 
 def measure(name: str, model: NeuralModel, rows: int) -> Comparison:
-    """Compare the two on one thread, and check that they give the same logits."""
+    """Compare a model folded and unfolded on one thread, and check that the logits agree.
+
+    Args:
+        name: the name of the model.
+        model: the model.
+        rows: the number of rows of the input.
+    """
     rng = np.random.default_rng(2)
     x = rng.integers(0, 27, (rows, model.context))
     update_bn(model, rng.integers(0, 27, (ROWS, model.context)))
@@ -41,7 +47,7 @@ def measure(name: str, model: NeuralModel, rows: int) -> Comparison:
 
 
 def main() -> None:
-    """Measure both models on few and on many rows."""
+    """Measure both models with few and with many rows."""
     save("folding", [measure(name, model, rows) for name, model in models().items() for rows in (1, 32, ROWS)])
 
 

@@ -1,7 +1,7 @@
-"""One training step of a GPT with AdamW, at two sizes: ours against PyTorch with fused attention, eager and compiled.
+"""One training step of a GPT with AdamW: Backlight against PyTorch with fused attention, eager and compiled.
 
 Names: 27 characters, context 16, 64 channels, 4 layers of 4 heads, batch 32. More than half of such a batch is padding,
-for which ours computes nothing; so it is measured once more on names that are joined to one text, which has none.
+which Backlight skips, so the same size is also measured on a continuous text without padding.
 Shakespeare: 65 characters, context 64, 128 channels, 4 layers of 4 heads, batch 12.
 """
 
@@ -26,7 +26,7 @@ SAME_FOR = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A size of network, and what it learns from."""
+    """The size of a network, and its data."""
 
     name: str
     config: GPTConfig
@@ -34,10 +34,10 @@ class Workload:
     steps: int
     padded: bool
     at_least: tuple[float, float]
-    """Against PyTorch eager, and compiled."""
+    """The targets of the ratio to PyTorch, eager and compiled."""
 
     def data(self) -> Sequences:
-        """Return made-up text: a law of the next character, so that there is something to learn."""
+        """Return random text from a first-order Markov chain, so that there is something to learn."""
         rng = np.random.default_rng(1)
         V, context = self.config.vocabulary_size, self.config.context
         law = rng.integers(1, V, (V, 4))
@@ -52,7 +52,7 @@ class Workload:
 
 
 def workloads() -> list[Workload]:
-    """Return what is measured."""
+    """Return all workloads."""
     names = {"vocabulary_size": 27, "context": 16, "n_embd": 64, "n_layer": 4, "n_head": 4}
     shakespeare = GPTConfig(vocabulary_size=65, context=64, n_embd=128, n_layer=4, n_head=4, dropout=0)
     return [
@@ -72,13 +72,19 @@ def workloads() -> list[Workload]:
 
 
 def measure(work: Workload, count: int, *, compile_it: bool) -> Comparison:
-    """Compare ours with PyTorch's, on so many threads."""
+    """Compare Backlight with PyTorch.
+
+    Args:
+        work: the workload.
+        count: the number of threads.
+        compile_it: whether to use `torch.compile`.
+    """
     model = GPT(work.config, rng=np.random.default_rng(1))
     data = work.data()
     whole = data.batch(np.arange(len(data)))
     rows = np.random.default_rng(2).integers(0, len(data), (5_000, work.batch))
     size = work.config
-    module = TorchGPT(size.vocabulary_size, size.context, size.channels, size.layers, size.heads, size.dropout)
+    module = TorchGPT(size.vocabulary_size, size.context, size.n_embd, size.n_layer, size.n_head, size.dropout)
     take_weights(module, model)
     groups = [
         {"params": [p for p in module.parameters() if p.ndim >= 2], "weight_decay": DECAY},
@@ -104,21 +110,22 @@ def measure(work: Workload, count: int, *, compile_it: bool) -> Comparison:
 
 
 def share_of_products(work: Workload, seconds: float) -> dict[str, float | str]:
-    """Return what part of a step on one thread its products would take alone, those of attention as well."""
+    """Return the share of a step's time on one thread that NumPy would need for its matrix products alone."""
     size, rows = work.config, work.batch * work.config.context
-    C, T, D = size.channels, size.context, size.channels // size.heads
-    dense = [(rows, C, 3 * C), (rows, C, C), (rows, C, 4 * C), (rows, 4 * C, C)] * size.layers
+    C, T, D = size.n_embd, size.context, size.n_embd // size.n_head
+    all_heads = size.n_layer * size.n_head * work.batch
+    dense = [(rows, C, 3 * C), (rows, C, C), (rows, C, 4 * C), (rows, 4 * C, C)] * size.n_layer
     dense.append((rows, C, size.vocabulary_size))
     heads = [(T, D, T), (T, T, D)]
     with threads(1):
         products = seconds_of_products(dense, blocks=5, repeats=2)
-        products += seconds_of_products(heads, blocks=5) * size.layers * size.heads * work.batch
-    flops = sum(6 * n * i * o for n, i, o in [*dense, *heads * (size.layers * size.heads * work.batch)])
+        products += seconds_of_products(heads, blocks=5) * all_heads
+    flops = sum(6 * n * i * o for n, i, o in [*dense, *heads * all_heads])
     return {"claim": work.name, "gflops": flops / seconds / 1e9, "of_matmul": products / seconds}
 
 
 def main() -> None:
-    """Measure all, on one thread and on two."""
+    """Measure all workloads, on one thread and on two."""
     found, shares = [], []
     for work in workloads():
         for count in (1, 2):

@@ -1,4 +1,4 @@
-"""How two sides are timed against each other fairly: in one process, in turn, on the same number of threads."""
+"""Time two functions against each other: in one process, in turn, on the same number of threads."""
 
 import gc
 import json
@@ -21,18 +21,18 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """One claim, measured.
+    """The result of a comparison.
 
     Attributes:
-        claim: what is compared.
-        peer: against what.
+        claim: the workload.
+        peer: the name of the other side.
         threads: BLAS threads on both sides.
-        ours: median seconds a step, of the blocks' means.
-        theirs: likewise.
-        ratio: median over the blocks of theirs / ours: how many times as fast ours is.
-        lowest: the smallest of those.
-        highest: the largest.
-        at_least: what was promised.
+        ours: Backlight's seconds per step, the median of the blocks' means.
+        theirs: the peer's seconds per step, likewise.
+        ratio: the median over the blocks of theirs / ours: how many times as fast Backlight is.
+        lowest: the smallest ratio of a block.
+        highest: the largest ratio of a block.
+        at_least: the target of the ratio.
     """
 
     claim: str
@@ -47,7 +47,7 @@ class Comparison:
 
     @property
     def kept(self) -> bool:
-        """Whether the promise holds."""
+        """Whether the ratio reaches the target."""
         return self.ratio >= self.at_least
 
 
@@ -55,16 +55,28 @@ def compare(
     claim: str, peer: str, ours: Callable[[int], Any], theirs: Callable[[int], Any], *, threads: int, at_least: float,
     steps: int, blocks: int = 11, warm_up: int = 100, our_steps: int | None = None,
 ) -> Comparison:  # fmt: skip
-    """Time two functions of the step in turn, a block each, and compare block by block.
+    """Time two functions in turn, in blocks of steps, and compare block by block.
 
-    Neighbouring blocks see the same machine, so the ratio is steadier than either time. Each side counts its own steps
-    from 0, so both do the same work. Where ours is too quick to be timed in so few steps, it takes `our_steps` a block.
+    Neighbouring blocks run under the same conditions, so the ratio varies less than the times. Each side counts its
+    steps from 0, so both do the same work.
+
+    Args:
+        claim: the workload.
+        peer: the name of the other side.
+        ours: Backlight's function of the step.
+        theirs: the peer's function of the step.
+        threads: BLAS threads on both sides.
+        at_least: the target of the ratio.
+        steps: steps per block.
+        blocks: the number of blocks.
+        warm_up: steps before the first block.
+        our_steps: Backlight's steps per block, if it is too fast to be timed in `steps`.
     """
     done = {ours: 0, theirs: 0}
 
     def block(side: Callable[[int], Any], count: int) -> float:
         first = done[side]
-        gc.collect()  # what the other side left behind is not this one's work
+        gc.collect()  # garbage of the other side must not count
         started = time.perf_counter()
         for step in range(first, first + count):
             side(step)
@@ -81,7 +93,15 @@ def compare(
 def compared(
     claim: str, peer: str, pairs: Sequence[tuple[float, float]], *, threads: int, at_least: float
 ) -> Comparison:
-    """Sum up blocks, each of which gave our seconds and the peer's."""
+    """Return the comparison of blocks.
+
+    Args:
+        claim: the workload.
+        peer: the name of the other side.
+        pairs: for each block, Backlight's seconds per step and the peer's.
+        threads: BLAS threads on both sides.
+        at_least: the target of the ratio.
+    """
     ratios = [their_time / our_time for our_time, their_time in pairs]
     return Comparison(
         claim=claim,
@@ -97,7 +117,7 @@ def compared(
 
 
 def duration(seconds: float) -> str:
-    """Return a time in s, ms or µs, with three digits or so."""
+    """Return a time as text, in s, ms or µs."""
     for unit, size, from_ in (("s", 1.0, 1.0), ("ms", 1e-3, 1e-2)):
         if seconds >= from_:
             return f"{seconds / size:,.1f} {unit}"
@@ -105,7 +125,7 @@ def duration(seconds: float) -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Return what the figures depend on."""
+    """Return the hardware and the versions that the results depend on."""
     return {
         "processor": processor(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -117,13 +137,13 @@ def environment() -> dict[str, Any]:
 
 
 def save(name: str, comparisons: list[Comparison], **extra: Any) -> None:
-    """Write the figures as JSON and print them."""
+    """Write the results as JSON and print them."""
     RESULTS.mkdir(exist_ok=True)
-    record = {"environment": environment(), "comparisons": [asdict(one) for one in comparisons], **extra}
+    record = {"environment": environment(), "comparisons": list(map(asdict, comparisons)), **extra}
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
-    for one in comparisons:
+    for c in comparisons:
         print(
-            f"{one.claim}, {one.threads} thread{'s' * (one.threads > 1)}: {duration(one.ours)} against {one.peer} "
-            f"{duration(one.theirs)}: {one.ratio:.2f} x ({one.lowest:.2f} to {one.highest:.2f}), "
-            f"promised {one.at_least:g} x: {'kept' if one.kept else 'NOT KEPT'}"
+            f"{c.claim}, {c.threads} thread{'s' * (c.threads > 1)}: {duration(c.ours)} against {c.peer} "
+            f"{duration(c.theirs)}: {c.ratio:.2f} x ({c.lowest:.2f} to {c.highest:.2f}), "
+            f"target {c.at_least:g} x: {'reached' if c.kept else 'MISSED'}"
         )

@@ -1,9 +1,9 @@
-"""What watching costs: a training step watched and bare, and with lecture 4's statistics written by hand.
+"""The overhead of `watch`: a training step with and without it, and with lecture 4's statistics written by hand.
 
-The network is lecture 4's: 6 linear layers of 100 units with batch norm, tanh between them, batch 32, on one thread.
-Once with the lecture's own layers, made modules, and once with PyTorch's, whose batch norm is one op and whose bare
-step is quicker therefore. The watcher records all layers and parameters; by hand, as in the lecture, the tanh layers
-and the matrices.
+The network is lecture 4's: 6 linear layers of 100 units with batch norm and tanh, batch 32, on one thread; once with
+the lecture's layers as modules, and once with PyTorch's, whose batch norm is one op, so that the step without a watcher
+is faster. The watcher records all layers and parameters; by hand, as in the lecture, only the tanh layers and the
+matrices.
 """
 
 import gc
@@ -30,19 +30,25 @@ HELD_TO = "lecture 4's layers"
 
 
 class Linear(nn.Module):
-    """The lecture's: x @ W."""
+    """The lecture's linear layer, (B, I) -> (B, O): x @ W."""
 
     def __init__(self, fan_in: int, fan_out: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(fan_in, fan_out) * (5 / 3) / fan_in**0.5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the product."""
+        """Return the product, (B, O)."""
         return x @ self.weight
 
 
 class BatchNorm1d(nn.Module):
-    """The lecture's: mean and variance op by op, running statistics beside."""
+    """The lecture's batch norm, (B, C) -> (B, C): mean and variance op by op, with running statistics.
+
+    Args:
+        channels: C.
+        eps: added to the variance.
+        momentum: the weight of a new batch in the running statistics.
+    """
 
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
@@ -52,7 +58,7 @@ class BatchNorm1d(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the normalised channels."""
+        """Return the normalised activations, (B, C)."""
         mean, variance = x.mean(0, keepdim=True), x.var(0, keepdim=True)
         normalised = (x - mean) / torch.sqrt(variance + self.eps)
         with torch.no_grad():
@@ -62,15 +68,15 @@ class BatchNorm1d(nn.Module):
 
 
 class Tanh(nn.Module):
-    """The lecture's."""
+    """The lecture's tanh layer, (...) -> (...)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return tanh x."""
+        """Return tanh x, in x's shape."""
         return torch.tanh(x)
 
 
 def network(layers: str) -> nn.Sequential:
-    """Return the network with the lecture's layers or with PyTorch's, always with the same first weights."""
+    """Return the network with the lecture's layers or with PyTorch's, always with the same initial weights."""
     torch.manual_seed(1)
     ours = layers == HELD_TO
     linear: Callable[[int, int], nn.Module] = Linear if ours else lambda i, o: nn.Linear(i, o, bias=False)
@@ -82,12 +88,12 @@ def network(layers: str) -> nn.Sequential:
 
 
 class Side:
-    """One way to train the network; all take the same minibatches.
+    """One way to train the network. All of them use the same minibatches.
 
     Args:
-        layers: whose.
-        every: from how many steps one is recorded by the watcher; None for no watcher.
-        by_hand: whether the lecture's statistics are taken.
+        layers: whose layers to use.
+        every: the watcher records every N-th step; None for no watcher.
+        by_hand: whether to compute the lecture's statistics.
     """
 
     def __init__(self, layers: str, *, every: int | None = None, by_hand: bool = False) -> None:
@@ -124,7 +130,7 @@ class Side:
 
 
 def lecture_4(outputs: list[torch.Tensor], parameters: Iterator[nn.Parameter]) -> list[Any]:
-    """Return the lecture's statistics: of the tanh layers, of their gradients, of the matrices, of the updates."""
+    """Return the lecture's statistics of the tanh layers (B, H), their gradients, the matrices and the updates."""
     found: list[Any] = []
     with torch.no_grad():
         for out in outputs:
@@ -142,7 +148,7 @@ def lecture_4(outputs: list[torch.Tensor], parameters: Iterator[nn.Parameter]) -
 
 
 def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield minibatches, the same to everybody."""
+    """Yield minibatches, x (B, T) and y (B,), always the same ones."""
     generator = torch.Generator().manual_seed(2)
     while True:
         x = torch.randint(0, VOCABULARY, (BATCH, CONTEXT), generator=generator)
@@ -150,7 +156,7 @@ def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
 
 
 def measure(layers: str) -> list[dict[str, Any]]:
-    """Time all sides in turn, block by block; a ratio is a block's to the bare block beside it."""
+    """Time all sides in turn, block by block. A ratio is that of a block to the adjacent block without a watcher."""
     sides = {
         "bare": Side(layers),
         "every step recorded": Side(layers, every=1),
@@ -167,7 +173,7 @@ def measure(layers: str) -> list[dict[str, Any]]:
             if block >= 3:
                 taken[name].append((time.perf_counter() - started) / STEPS)
     for name, side in sides.items():
-        assert side.losses == sides["bare"].losses, f"{name}: the losses must be the same bits as those of a bare step"
+        assert side.losses == sides["bare"].losses, f"{name}: the losses must be bit-identical to those without watcher"
         if side.watcher is not None:
             side.watcher.close()
     bare = taken["bare"]
@@ -175,7 +181,7 @@ def measure(layers: str) -> list[dict[str, Any]]:
 
 
 def _summed_up(layers: str, name: str, times: list[float], bare: list[float]) -> dict[str, Any]:
-    ratios = sorted(one / other for one, other in zip(times, bare, strict=True))
+    ratios = sorted(time / bare_time for time, bare_time in zip(times, bare, strict=True))
     quarter = len(ratios) // 4
     promised = PROMISED.get(name) if layers == HELD_TO else None
     found = {
@@ -183,32 +189,32 @@ def _summed_up(layers: str, name: str, times: list[float], bare: list[float]) ->
         "lower_quartile": ratios[quarter], "upper_quartile": ratios[-1 - quarter], "at_most": promised,
     }  # fmt: skip
     verdict = (
-        "" if promised is None else f", promised {promised:g}: {'kept' if found['ratio'] <= promised else 'NOT KEPT'}"
+        "" if promised is None else f", target {promised:g}: {'reached' if found['ratio'] <= promised else 'MISSED'}"
     )
     print(f"{layers}, {name}: {found['seconds'] * 1e6:,.0f} µs, {found['ratio']:.2f} x the bare step{verdict}")
     return found
 
 
 def table(record: dict[str, Any]) -> list[str]:
-    """Return the lines on what watching costs."""
+    """Return the lines on the overhead of `watch`."""
     lines = [
         "",
-        "## Watching",
+        "## Overhead of `watch`",
         "",
         "A training step of lecture 4's deep network in PyTorch (6 linear layers of 100 units with batch norm, batch",
-        "32, one thread), watched by `backlight.health.watch`: moments and histogram of every layer's output and",
-        "gradient and of every matrix's gradient, how far each parameter moved, saturated and dead units. By hand:",
-        "what the lecture computes, which is of the tanh layers and the matrices only. With PyTorch's layers, batch",
-        "norm is one op and the bare step quicker. Ratios are medians of 41 blocks, quartiles in brackets.",
+        "32, one thread) with `backlight.health.watch`: moments and histogram of every layer's output and gradient and",
+        "of every matrix's gradient, the size of each update, saturated and dead units. By hand: the statistics of the",
+        "lecture, only for the tanh layers and the matrices. With PyTorch's layers, batch norm is one op, and the step",
+        "without a watcher is faster. Ratios are medians of 41 blocks, quartiles in brackets.",
         "",
-        "| layers | way | a step | ratio to bare | at most |",
+        "| layers | recording | step | ratio to bare | target |",
         "|---|---|---|---|---|",
     ]
-    for one in record["overheads"]:
-        quartiles = f"{one['lower_quartile']:.2f} to {one['upper_quartile']:.2f}"
-        promised = "" if one["at_most"] is None else f"{one['at_most']:g}"
+    for row in record["overheads"]:
+        quartiles = f"{row['lower_quartile']:.2f} to {row['upper_quartile']:.2f}"
+        promised = "" if row["at_most"] is None else f"{row['at_most']:g}"
         lines.append(
-            f"| {one['layers']} | {one['way']} | {one['seconds'] * 1e6:,.0f} µs | {one['ratio']:.2f} ({quartiles}) "
+            f"| {row['layers']} | {row['way']} | {row['seconds'] * 1e6:,.0f} µs | {row['ratio']:.2f} ({quartiles}) "
             f"| {promised} |"
         )
     return lines
@@ -217,7 +223,7 @@ def table(record: dict[str, Any]) -> list[str]:
 def main() -> None:
     """Measure both networks."""
     torch.set_num_threads(1)
-    found = [one for layers in (HELD_TO, "torch.nn's layers") for one in measure(layers)]
+    found = [*measure(HELD_TO), *measure("torch.nn's layers")]
     RESULTS.mkdir(exist_ok=True)
     record = {"environment": environment(), "kernel": kernel() is not None, "overheads": found}
     (RESULTS / "health.json").write_text(json.dumps(record, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""One training step of lecture 3's MLP (27-10x3-200-27, batch 32): ours against the lecture's way in PyTorch."""
+"""One training step of lecture 3's MLP (27-10x3-200-27, batch 32): Backlight against the lecture's code in PyTorch."""
 
 import numpy as np
 import torch
@@ -17,7 +17,15 @@ BATCH = 32
 
 
 def lecture(model: MLP, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, losses: list[float]):
-    """Return a step in the style of the lecture: plain tensors, no modules, a loop over parameters."""
+    """Return a step in the style of the lecture: plain tensors, no modules, a loop over parameters.
+
+    Args:
+        model: Backlight's network, whose initial weights are copied.
+        x: (N, T) ids.
+        y: (N,) targets.
+        rows: (steps, B) the rows of each minibatch.
+        losses: the list to which each loss is appended.
+    """
     C = torch.tensor(model.embedding.weight.array)
     W1, b1 = (torch.tensor(p.array) for p in (model.hidden[0].weight, model.hidden[0].bias))
     W2, b2 = (torch.tensor(p.array) for p in (model.output.weight, model.output.bias))
@@ -41,7 +49,14 @@ def lecture(model: MLP, x: torch.Tensor, y: torch.Tensor, rows: torch.Tensor, lo
 
 
 def backlight(model: MLP, data: Windows, rows: np.ndarray, losses: list[float]):
-    """Return the same step as the training loop of this package takes it."""
+    """Return the same step as in Backlight's training loop.
+
+    Args:
+        model: the network.
+        data: its windows.
+        rows: (steps, B) the rows of each minibatch.
+        losses: the list to which each loss is appended.
+    """
     optimiser = SGD(model.parameters(), LR)
     stepper = Stepper(model)
 
@@ -55,7 +70,7 @@ def backlight(model: MLP, data: Windows, rows: np.ndarray, losses: list[float]):
 
 
 def measure(threads: int) -> Comparison:
-    """Compare the two on this many threads, and check that they did the same work."""
+    """Compare both on this many threads, and check that their losses agree."""
     corpus = load_corpus("names")
     vocabulary = Vocabulary.of(corpus.items)
     data = Windows(vocabulary.encode_items(corpus.items), 3)

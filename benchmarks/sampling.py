@@ -1,7 +1,7 @@
-"""Sampling 10,000 names: each model, GPT with its key-value cache against without, and the lecture's loop.
+"""Sampling 10,000 names: from each model, from GPT with and without its key-value cache, and with the lecture's loop.
 
-A network's first weights draw texts of any length. So each is trained for 300 steps first, which takes
-seconds and gives items about as long as names are: 6 or 7 characters and an end.
+Untrained networks sample texts of any length, so each network is first trained for 300 steps. That takes seconds and
+gives items about as long as names: 6 or 7 characters and an end.
 """
 
 import statistics
@@ -33,7 +33,7 @@ LECTURE = {"context": 3, "embedding": 10, "hidden": [200]}
 
 
 def trained(name: str, settings: dict[str, Any] | None = None) -> tuple[Any, Vocabulary]:
-    """Return a model with its default sizes, ready for use, after a short training; and its vocabulary."""
+    """Return a model with its default configuration after a short training, and its vocabulary."""
     training = {} if MODELS[name].counted else {"steps": TRAINED, "warmup": 20, "ema_decay": None}
     run = Run.create(RunConfig.of("names", model=name, **(settings or {}), **training))
     if isinstance(run.model, NGram):
@@ -44,7 +44,7 @@ def trained(name: str, settings: dict[str, Any] | None = None) -> tuple[Any, Voc
 
 
 def train(run: Run) -> None:
-    """Take a run's steps, without evaluating."""
+    """Train a run, without evaluation."""
     config, model = run.config.train, run.model
     assert isinstance(model, NeuralModel)
     assert config is not None
@@ -61,7 +61,7 @@ def train(run: Run) -> None:
 
 
 def names_from(name: str) -> dict[str, Any]:
-    """Return the median seconds of several times 10,000 names from a model."""
+    """Return the median time of sampling 10,000 names from a model."""
     model, vocabulary = trained(name)
     seconds, characters = [], 0
     for seed in range(BLOCKS):
@@ -76,24 +76,24 @@ def names_from(name: str) -> dict[str, Any]:
 
 
 class Again(Decoder):
-    """Reads each text on its own, all of it within the context, again for each character."""
+    """A decoder without a cache: for each character, it reads the whole context of each text again."""
 
     def __init__(self, model: NeuralModel, x_BT: IntArray) -> None:
         self.model, self.x_WT, self.which = model, x_BT, np.arange(len(x_BT))
         self.logits = model.next_logits(x_BT)
 
     def keep(self, texts: IntArray) -> None:
-        """Go on with these texts only."""
+        """Keep only these texts, (N,)."""
         self.x_WT, self.which = self.x_WT[texts], np.arange(len(texts))
 
     def advance(self, ids: IntArray) -> None:
-        """Add a character to each text, and read."""
+        """Append ids (W,) to the texts, and compute the next logits."""
         self.x_WT = np.concatenate([self.x_WT, ids[:, None]], axis=1)[:, -self.model.context :]
         self.logits = self.model.next_logits(self.x_WT)
 
 
 class Forgetful:
-    """A model that keeps nothing from one character to the next."""
+    """A model that decodes without a cache."""
 
     def __init__(self, model: NeuralModel) -> None:
         self.vocabulary_size, self.context, self.reads = model.vocabulary_size, model.context, model.reads
@@ -102,7 +102,7 @@ class Forgetful:
 
 
 def cache() -> Comparison:
-    """Compare GPT with its cache and without, and check that they draw the same names."""
+    """Compare GPT with and without its cache, and check that both sample the same names."""
     model, vocabulary = trained("gpt")
 
     def names(of: Any, seed: int, count: int = COUNT) -> list[str]:
@@ -111,7 +111,7 @@ def cache() -> Comparison:
 
     first, second = names(model, 0, 1_000), names(Forgetful(model), 0, 1_000)
     same = np.mean([mine == other for mine, other in zip(first, second, strict=True)])
-    assert same > 0.99, f"the two sides must draw the same names; {same:.1%} are"  # but for the last bits of a logit
+    assert same > 0.99, f"both sides must sample the same names; {same:.1%} are"  # up to the last bits of a logit
     forgetful = Forgetful(model)
     return compare(
         "10,000 names from the default GPT", "the same without its key-value cache: each text read again",
@@ -143,7 +143,7 @@ def lecture(model: MLP, vocabulary: Vocabulary) -> list[str]:
 
 
 def loop() -> Comparison:
-    """Compare the sampler and the lecture's loop on lecture 3's MLP, and check that names come out as long."""
+    """Compare the sampler with the lecture's loop on lecture 3's MLP, and check that the mean lengths agree."""
     model, vocabulary = trained("mlp", LECTURE)
     lengths: dict[str, list[int]] = {"ours": [], "theirs": []}
 
@@ -159,19 +159,19 @@ def loop() -> Comparison:
         threads=1, at_least=50, steps=1, blocks=BLOCKS, warm_up=1,
     )  # fmt: skip
     mean = {side: float(np.mean(found)) for side, found in lengths.items()}
-    assert abs(mean["ours"] - mean["theirs"]) < 0.15, f"both sides must draw names as long; they have {mean}"
+    assert abs(mean["ours"] - mean["theirs"]) < 0.15, f"both sides must have the same mean length; got {mean}"
     return result
 
 
 def main() -> None:
-    """Measure all on one thread."""
+    """Measure all models on one thread."""
     torch.set_num_threads(1)
     with threadpool_limits(1):
         comparisons = [cache(), loop()]
         models = [names_from(name) for name in MODELS]
     save("sampling", comparisons, count=COUNT, trained=TRAINED, models=models)
-    for one in models:
-        print(f"{one['model']:8} {one['seconds']:6.3f} s for {COUNT:,} of {one['characters_an_item']:.1f} characters")
+    for row in models:
+        print(f"{row['model']:8} {row['seconds']:6.3f} s for {COUNT:,} of {row['characters_an_item']:.1f} characters")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Time and memory of a text's way from the file to batches and counts, from 32 thousand to 10 million lines.
+"""Time and memory of data preparation, from the file to batches and counts, for 32 thousand to 10 million lines.
 
     python -m benchmarks.scale [LINES ...]
 
-Lines have 60 to 140 characters, 100 with their end on average, so that 10 million are 1 GB. Each size runs in a process
-of its own, which does what training does before the first step: read, split, find the vocabulary, remember what was
-seen, encode, cut into windows, draw batches, cut into sequences, count n-grams. Peak memory is the process's largest
-resident set. A part of it are pages of the temporary files that long ids lie in, which the system takes back when
-memory is short; what it cannot take back, the largest after any stage, stands beside it.
+Lines have 60 to 140 characters, on average 100 with the line end, so that 10 million are 1 GB. Each size runs in its
+own process, which does everything that training does before the first step: read, split, build the vocabulary, hash the
+training set, encode, cut into windows, draw batches, cut into sequences, count n-grams. Peak memory is the largest
+resident set of the process. It includes pages of memory-mapped temporary files with long ids, which the system can
+reclaim. The memory that it cannot reclaim (the largest after any stage) is reported too.
 """
 
 import json
@@ -31,7 +31,7 @@ BATCHES = 2_000
 
 
 def write(path: Path, lines: int) -> None:
-    """Write lines of letters and spaces, some letters much more frequent than others."""
+    """Write random lines of letters and spaces with unequal frequencies."""
     rng = np.random.default_rng(1)
     letters = np.frombuffer(b"eatoinshrdlu cmfwypvbgkjqxz", np.uint8)
     with path.open("wb") as file:
@@ -43,7 +43,7 @@ def write(path: Path, lines: int) -> None:
 
 
 def stages(path: Path) -> Iterator[str]:
-    """Do what is to be measured, and yield the name of each stage when it is done."""
+    """Run all stages, and yield the name of each when it is done."""
     corpus = load_corpus(str(path))
     yield "read"
     splits = split_corpus(corpus, seed=1)
@@ -68,7 +68,7 @@ def stages(path: Path) -> Iterator[str]:
 
 
 def measure(path: Path) -> dict[str, Any]:
-    """Return the seconds of each stage, and the memory of all of them, in bytes."""
+    """Return the seconds of each stage, and the memory of all of them in bytes."""
     seconds: dict[str, float] = {}
     before, kept = _anonymous(), 0
     started = time.perf_counter()
@@ -82,13 +82,13 @@ def measure(path: Path) -> dict[str, Any]:
 
 
 def _anonymous() -> int:
-    """Return the bytes of resident memory that no file stands behind."""
+    """Return the resident memory that is not mapped from files, in bytes."""
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon"))
 
 
 def run(lines: int) -> dict[str, Any]:
-    """Measure one size in a process of its own."""
+    """Measure one size in its own process."""
     with tempfile.TemporaryDirectory(prefix="backlight_scale_") as folder:
         path = Path(folder) / "lines.txt"
         write(path, lines)
@@ -105,13 +105,12 @@ def table(record: dict[str, Any]) -> list[str]:
         "",
         "## Scale of data",
         "",
-        "What happens to a text before the first step of training, by `benchmarks/scale.py`: seconds for each stage,",
-        "and microseconds for a batch of 32 windows. Peak memory is the largest resident set of the whole process;",
-        "beyond 256 MB, ids lie in temporary files that are mapped into memory, and their pages, which the system may",
-        "take back, are part of the peak but not of the last column. Training needs windows or sequences or counts,",
-        "not all three.",
+        "Data preparation before the first training step, by `benchmarks/scale.py`: seconds for each stage, and",
+        "microseconds for a batch of 32 windows. Peak memory is the largest resident set of the process. Beyond 256",
+        "MB, ids are in memory-mapped temporary files; their pages, which the system can reclaim, are part of the peak",
+        "but not of the last column. Training needs windows or sequences or counts, not all three.",
         "",
-        f"| lines | MB | {' | '.join(names)} | batch | peak MB | of it kept |",
+        f"| lines | MB | {' | '.join(names)} | batch | peak MB | not reclaimable |",
         f"|{'---|' * (len(names) + 5)}",
     ]
     for row in rows:
@@ -125,7 +124,7 @@ def table(record: dict[str, Any]) -> list[str]:
 
 
 def draw(record: dict[str, Any]) -> None:
-    """Draw time and memory against size."""
+    """Plot time and memory against size."""
     from matplotlib.figure import Figure
 
     rows = record["sizes"]
@@ -141,12 +140,12 @@ def draw(record: dict[str, Any]) -> None:
         marker="o",
         color="black",
         linewidth=2.5,
-        label="all of it",
+        label="total",
     )
     left.set(xscale="log", yscale="log", xlabel="lines of 100 characters", ylabel="seconds")
     left.legend(fontsize=8, ncols=2)
     right.plot(lines, [row["peak"] / 1e6 for row in rows], marker="o", color="black", label="peak resident memory")
-    right.plot(lines, [row["kept"] / 1e6 for row in rows], marker="o", label="of it not in mapped files")
+    right.plot(lines, [row["kept"] / 1e6 for row in rows], marker="o", label="without mapped files")
     right.plot(lines, [row["bytes"] / 1e6 for row in rows], marker="o", linestyle=":", color="gray", label="the text")
     right.set(xscale="log", yscale="log", xlabel="lines of 100 characters", ylabel="MB")
     right.legend(fontsize=8)
@@ -158,7 +157,7 @@ def draw(record: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Measure all sizes, or only those asked for, which leaves the picture as it is."""
+    """Measure all sizes and save the results, or only print those of the given sizes."""
     if arguments[:1] == ["--measure"]:
         print(json.dumps(measure(Path(arguments[1]))))
         return
@@ -168,7 +167,7 @@ def main(arguments: list[str]) -> None:
         row = sizes[-1]
         print(
             f"{lines:,} lines, {row['bytes'] / 1e6:,.0f} MB: {sum(row['seconds'].values()):.1f} s, "
-            f"peak {row['peak'] / 1e6:,.0f} MB, {row['kept'] / 1e6:,.0f} MB of it kept"
+            f"peak {row['peak'] / 1e6:,.0f} MB, {row['kept'] / 1e6:,.0f} MB of it not reclaimable"
         )
     if not arguments:
         save("scale", [], sizes=sizes)

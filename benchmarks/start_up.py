@@ -1,4 +1,4 @@
-"""How long a person waits before anything happens: `import backlight`, and `backlight --help`, on a warm disk."""
+"""Start-up time: `import backlight` and `backlight --help`, with a warm disk cache."""
 
 import json
 import statistics
@@ -14,14 +14,14 @@ PROMISED = {"import backlight": 0.2, "backlight --help": 0.5}
 
 
 def seconds(command: list[str]) -> float:
-    """Return how long a command takes."""
+    """Return the duration of a command."""
     started = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - started
 
 
 def main() -> None:
-    """Time both, an empty interpreter beside them."""
+    """Time both, and an empty interpreter for comparison."""
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
         "import numpy": [sys.executable, "-c", "import numpy"],
@@ -29,7 +29,7 @@ def main() -> None:
         "backlight --help": [str(Path(sys.executable).with_name("backlight")), "--help"],
     }
     for command in commands.values():
-        seconds(command)  # warms the disk
+        seconds(command)  # warms the disk cache
     taken = {name: [] for name in commands}
     for _ in range(BLOCKS):
         for name, command in commands.items():
@@ -37,7 +37,7 @@ def main() -> None:
     medians = {name: statistics.median(times) for name, times in taken.items()}
     for name, median in medians.items():
         promised = PROMISED.get(name)
-        verdict = "" if promised is None else f", promised {promised} s: {'kept' if median <= promised else 'NOT KEPT'}"
+        verdict = "" if promised is None else f", target {promised} s: {'reached' if median <= promised else 'MISSED'}"
         print(f"{name}: {median:.3f} s ({min(taken[name]):.3f} to {max(taken[name]):.3f}){verdict}")
     RESULTS.mkdir(exist_ok=True)
     record = {"environment": environment(), "seconds": medians, "promised": PROMISED}

@@ -1,4 +1,4 @@
-"""What the benchmarks of a training step share: our step, PyTorch's, and the check that both do the same work."""
+"""Shared code of the benchmarks of training steps: Backlight's step, PyTorch's, and the comparison of their losses."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,15 @@ Step = Callable[[int], None]
 
 
 def our_step(model: NeuralModel, optimiser: Optimiser, data: Dataset, rows: np.ndarray, losses: list[float]) -> Step:
-    """Return a step as the training loop of this package takes it, from the batch's numbers to the changed weights."""
+    """Return a step of Backlight's training loop, from the rows of the batch to the updated weights.
+
+    Args:
+        model: the network.
+        optimiser: its optimiser.
+        data: the dataset.
+        rows: (steps, B) the rows of each minibatch.
+        losses: the list to which each loss is appended.
+    """
     stepper = Stepper(model.train())
 
     def step(i: int) -> None:
@@ -34,7 +42,16 @@ def torch_step(
     loss_of: Callable[[Any, Any], Any], optimiser: Any, x: np.ndarray, y: np.ndarray, rows: np.ndarray,
     losses: list[float],
 ) -> Step:  # fmt: skip
-    """Return a step as it is usually written with `torch.nn`."""
+    """Return a step as usually written with `torch.nn`.
+
+    Args:
+        loss_of: returns the loss of ids (B, T) and targets.
+        optimiser: a PyTorch optimiser.
+        x: (N, T) the ids of all examples.
+        y: (N,) or (N, T) their targets.
+        rows: (steps, B) the rows of each minibatch.
+        losses: the list to which each loss is appended.
+    """
     x_all, y_all, rows_all = map(torch.from_numpy, (x, y, rows))
 
     def step(i: int) -> None:
@@ -49,7 +66,14 @@ def torch_step(
 
 
 def check_losses(ours: Iterable[float], theirs: Iterable[float], *, first: int, apart: float = 1e-3) -> None:
-    """Assert that both sides had the same losses in their first steps, before rounding has grown."""
+    """Assert that the losses of both sides agree in the first steps, before rounding errors grow.
+
+    Args:
+        ours: Backlight's losses.
+        theirs: the peer's losses.
+        first: how many steps to compare.
+        apart: the largest allowed difference.
+    """
     mine, other = (np.array(list(losses))[:first] for losses in (ours, theirs))
     assert len(mine) == len(other) == first
     worst = np.abs(mine - other).max()
@@ -58,14 +82,14 @@ def check_losses(ours: Iterable[float], theirs: Iterable[float], *, first: int, 
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let both sides use so many threads."""
+    """Use this many threads on both sides."""
     torch.set_num_threads(count)
     with threadpool_limits(count):
         yield
 
 
 def compiled(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[..., Any], float]:
-    """Return `torch.compile`'s version of a function, and how many seconds it took to be ready, backward included."""
+    """Return the function compiled by `torch.compile`, and the seconds of the compilation, including backward."""
     made = torch.compile(function)
     started = time.perf_counter()
     made(*arguments).backward()

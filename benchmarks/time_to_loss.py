@@ -1,12 +1,11 @@
-"""Time to a held-out loss, on the lectures' list and split: what a person waits for, of which a step is one part.
+"""Training time to a given dev loss, on the lectures' list of names and split.
 
-Ours is trained as `backlight train` trains, looks at the dev split and saving included, until a look finds the goal
-reached. The lectures' networks take a fixed number of steps, 200,000, after which their dev loss is known; so their
-time is that of a step, measured here in blocks between our runs, times as many. PyTorch's GPT is trained for real by
-the recipe that the goal was set with, in as many parts as ours has runs, until it reaches the goal; its looks at the
-dev split are not counted.
+Backlight trains as `backlight train` does, including evaluation and checkpoints, until an evaluation reaches the goal.
+The lectures' networks train for 200,000 steps, after which their dev loss is known; their time is the time of a step,
+measured in blocks between Backlight's runs, times 200,000. PyTorch's GPT is trained with the recipe that defined the
+goal, until it reaches the goal, in as many parts as Backlight has runs; its evaluations are not timed.
 
-Needs the lectures' list, `makemore-names`: downloaded, or in the folder that BACKLIGHT_DATA names.
+Needs the lectures' list, `makemore-names`: downloaded, or in the folder BACKLIGHT_DATA.
 """
 
 import tempfile
@@ -31,7 +30,7 @@ from benchmarks.wavenet_step import lecture_model as lecture_wavenet
 CORPUS: dict[str, Any] = {"corpus": "makemore-names", "duplicates": "keep"}
 LECTURE_STEPS = 200_000
 SAMPLE_STEPS = 4_000
-"""Of the lecture's, timed in each block."""
+"""Steps of the lecture's network per block."""
 
 GPT_SIZE: dict[str, Any] = {"context": 16, "n_embd": 64, "n_layer": 4, "n_head": 4}
 GPT_STEPS, GPT_BATCH, GPT_LR = 16_000, 64, 3e-3
@@ -40,15 +39,15 @@ LOOK_EVERY = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Ours:
-    """A network of ours and how it is trained.
+    """One of Backlight's networks and its training.
 
     Attributes:
-        name: what it is.
-        model: its kind.
-        settings: its sizes.
-        changes: its training settings that are not the model's defaults.
-        seeds: a run for each.
-        at_least: what is promised of it; None takes the goal's promise.
+        name: its description.
+        model: its name in `MODELS`.
+        settings: its configuration.
+        changes: training settings that differ from the model's defaults.
+        seeds: the seeds, one for each run.
+        at_least: the target of the ratio; None for that of the goal.
     """
 
     name: str
@@ -59,18 +58,18 @@ class Ours:
     at_least: float | None = None
 
     def seconds_to(self, goal: float, seed: int) -> tuple[float, int]:
-        """Train until a look at the dev split finds at most that loss; return the seconds and the steps."""
+        """Train until an evaluation reaches a dev loss, in nats; return the seconds and the steps."""
         config = RunConfig.of(**CORPUS, model=self.model, seed=seed, **self.settings, **self.changes)
         reached: list[Evaluation] = []
         with tempfile.TemporaryDirectory() as folder:
             trainer = Run.create(config, Path(folder) / "run").trainer()
 
-            def look(record: Evaluation) -> None:
+            def stop_at_goal(record: Evaluation) -> None:
                 if record.dev_nats <= goal and not reached:
                     reached.append(record)
                     trainer.request_stop()
 
-            trainer.on_evaluation = look
+            trainer.on_evaluation = stop_at_goal
             trainer.fit()
         assert reached, f"{self.name}, seed {seed}: dev {goal} was not reached in {trainer.config.steps:,} steps"
         print(f"{self.name}, seed {seed}: dev {reached[0].dev_nats:.4f} at step {reached[0].step:,}, "
@@ -80,14 +79,14 @@ class Ours:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """A loss, who is to reach it, and what they are measured against.
+    """A dev loss, the networks that must reach it, and their peer.
 
     Attributes:
-        nats: dev loss per character.
-        peer: what the other side is.
-        parts: makes the other side: each time it is asked, the seconds that it takes to the goal, measured anew.
-        ours: each is measured.
-        at_least: what is promised of whoever is not promised less.
+        nats: the dev loss, in nats per character.
+        peer: the description of the peer.
+        parts: takes the number of runs, and yields the peer's seconds to the goal for each of them.
+        ours: Backlight's networks.
+        at_least: the target of the ratio.
     """
 
     nats: float
@@ -98,13 +97,13 @@ class Goal:
 
 
 def examples(settings: dict[str, Any], model: str) -> tuple[Dataset, Dataset]:
-    """Return train and dev as a kind of model reads them."""
+    """Return the train and dev splits in the form that a model reads."""
     data = Run.create(RunConfig.of(**CORPUS, model=model, **settings)).data
     return data["train"], data["dev"]
 
 
 def lecture_seconds(model: lecture.Sequential, train: Dataset) -> Iterator[float]:
-    """Yield what 200,000 steps of batch 32 take: a block's time, as often as blocks make so many steps."""
+    """Yield the seconds of 200,000 steps of batch 32, extrapolated from the time of one block."""
     whole = train.batch(np.arange(len(train)))
     x, y = torch.tensor(whole.x), torch.tensor(whole.y)
     rows = torch.tensor(np.random.default_rng(1).integers(0, len(train), (SAMPLE_STEPS, 32)))
@@ -137,9 +136,9 @@ def lecture_6(_: int) -> Iterator[float]:
 
 
 def torch_gpt(parts: int) -> Iterator[float]:
-    """Train PyTorch's GPT (204,544 parameters, AdamW, cosine, dropout 0.1), a part each time; yield its seconds.
+    """Train PyTorch's GPT (204,544 parameters, AdamW, cosine, dropout 0.1), and yield its seconds for each part.
 
-    A part's seconds are scaled to all steps that were needed, which the last part finds; so all are yielded after it.
+    The seconds of a part are scaled to the total number of steps, so they are yielded after the training.
     """
     train, dev = (part.batch(np.arange(len(part))) for part in examples({"context": GPT_SIZE["context"]}, "gpt"))
     model = TorchGPT(27, *GPT_SIZE.values(), 0.1)
@@ -173,7 +172,7 @@ def torch_gpt(parts: int) -> Iterator[float]:
         nats = torch_dev(model, torch.tensor(dev.x), torch.tensor(dev.y))
         if nats <= goal:
             break
-    assert nats <= goal, f"PyTorch's GPT came to dev {nats:.4f} in {taken:,} steps, not to {goal}"
+    assert nats <= goal, f"PyTorch's GPT reached dev {nats:.4f} in {taken:,} steps instead of {goal}"
     print(f"PyTorch's GPT, eager: dev {nats:.4f} at step {taken:,}, {seconds:.0f} s")
     for pace in np.array_split(paces, parts):
         yield float(pace.mean()) * taken
@@ -181,7 +180,13 @@ def torch_gpt(parts: int) -> Iterator[float]:
 
 @torch.no_grad()
 def torch_dev(model: TorchGPT, x: torch.Tensor, y: torch.Tensor) -> float:
-    """Return the mean loss over all targets of the dev split."""
+    """Return the mean loss over all targets of the dev split, in nats.
+
+    Args:
+        model: PyTorch's GPT.
+        x: (N, T) ids.
+        y: (N, T) targets, -1 for padding.
+    """
     model.eval()
     nats = sum(model(x[i : i + 512], y[i : i + 512]).item() * (y[i : i + 512] >= 0).sum().item()
                for i in range(0, len(x), 512))  # fmt: skip
@@ -190,7 +195,7 @@ def torch_dev(model: TorchGPT, x: torch.Tensor, y: torch.Tensor) -> float:
 
 
 def goals() -> list[Goal]:
-    """Return what is measured."""
+    """Return all goals."""
     return [
         Goal(
             nats=2.10, peer="200,000 steps of the lecture's batch-norm MLP", parts=lecture_mlp, at_least=20,
@@ -204,7 +209,7 @@ def goals() -> list[Goal]:
                 Ours(name="the default MLP", model="mlp"),
                 Ours(
                     name="WaveNet 76K", model="wavenet", settings={"embedding": 24, "hidden": 128},
-                    changes={"steps": 8_000}, at_least=1,  # for comparison: the quickest way is the MLP's
+                    changes={"steps": 8_000}, at_least=1,  # for comparison: the MLP is the fastest
                 ),
             ),
         ),
@@ -217,7 +222,7 @@ def goals() -> list[Goal]:
 
 
 def measure(goal: Goal, ours: Ours) -> tuple[Comparison, list[int]]:
-    """Compare one network with its peer; return the steps that ours took, too."""
+    """Compare a network with its peer; also return the steps of each run."""
     parts = goal.parts(len(ours.seeds))
     pairs, steps = [], []
     for seed in ours.seeds:
@@ -231,7 +236,7 @@ def measure(goal: Goal, ours: Ours) -> tuple[Comparison, list[int]]:
 
 
 def main() -> None:
-    """Measure all on one thread."""
+    """Measure all goals on one thread."""
     with threads(1):
         found, steps = zip(*(measure(goal, ours) for goal in goals() for ours in goal.ours), strict=True)
     save("time_to_loss", list(found), steps=list(steps))

@@ -1,10 +1,9 @@
-"""The gradient of a graph of 100,000 numbers: our walk against one in micrograd's manner, both without recursion.
+"""The gradient of a graph of 100,000 numbers: Backlight against an engine like micrograd, both without recursion.
 
-Three shapes: a chain (each number needs the one before it), a long sum of products of shared numbers, and a tangle in
-which each number is made of two of the hundred before it. The graph is built anew for each block. What the peer's way
-back needs, its sets and closures, is made while the graph is built, so building and going back stand beside the way
-back alone; and whether one of the garbage collector's full passes over all that falls into the one or the other is
-chance, which shows in the chain's way back.
+There are three shapes: a chain, a long sum of products of shared numbers, and a tangle in which each number is computed
+from two of the hundred before it. The graph is rebuilt for each block. The peer creates the sets and closures of its
+backward pass while the graph is built, so the time of building plus backward is reported besides that of backward
+alone. A full garbage collection falls into one or the other at random, which affects the chain's backward pass.
 """
 
 import gc
@@ -25,7 +24,7 @@ Graph = tuple[Any, Sequence[Any]]
 
 
 def chain(value: Callable[[float], Any]) -> Graph:
-    """Return x ← tanh(x a + b), over and over: three nodes a round."""
+    """Return x ← tanh(x a + b), repeated: three nodes per iteration."""
     a, b, x = value(0.5), value(0.1), value(0.3)
     leaves = (a, b, x)
     for _ in range(NODES // 3):
@@ -34,7 +33,7 @@ def chain(value: Callable[[float], Any]) -> Graph:
 
 
 def products(value: Callable[[float], Any]) -> Graph:
-    """Return a sum of products of 300 numbers, the weights of a small net as it were: two nodes a term."""
+    """Return a sum of products of 300 numbers, like the weights of a small network: two nodes per term."""
     leaves = [value(x) for x in np.random.default_rng(1).uniform(-1, 1, 300).tolist()]
     end = value(0.0)
     for i in range(NODES // 2):
@@ -43,7 +42,7 @@ def products(value: Callable[[float], Any]) -> Graph:
 
 
 def tangle(value: Callable[[float], Any]) -> Graph:
-    """Return sums, products and tanh of earlier numbers, all of which the end is made of."""
+    """Return the sum of all nodes, which are sums, products and tanh of earlier nodes."""
     nodes = [value(x) for x in np.random.default_rng(1).uniform(-1, 1, 100).tolist()]
     for kind, i, j in PICKS:
         a, b = nodes[-1 - i], nodes[-1 - j]
@@ -54,12 +53,12 @@ def tangle(value: Callable[[float], Any]) -> Graph:
     return end, nodes[:100]
 
 
-# kinds 0 and 1 are two nodes, kind 2 is one, and each comes into the sum by one more
+# kinds 0 and 1 add two nodes, kind 2 adds one, and each adds one more to the sum
 PICKS = np.random.default_rng(2).integers(0, [3, 100, 100], (NODES * 3 // 8, 3)).tolist()
 
 
 def timed(graph: Callable[[Any], Graph], value: Any) -> tuple[float, float, list[float]]:
-    """Return the seconds for building and for the way back, and the leaves' gradients."""
+    """Return the seconds of building and of the backward pass, and the gradients of the leaves."""
     gc.collect()
     started = time.perf_counter()
     end, leaves = graph(value)
@@ -70,16 +69,16 @@ def timed(graph: Callable[[Any], Graph], value: Any) -> tuple[float, float, list
 
 
 def measure(graph: Callable[[Any], Graph]) -> list[Comparison]:
-    """Compare one shape, and check that the gradients are the same."""
+    """Compare one shape, and check that the gradients agree."""
     pairs: list[list[tuple[float, float]]] = [[], []]
     timed(graph, Value), timed(graph, micrograd.Value)
     for _ in range(BLOCKS):
-        our_building, our_walk, ours = timed(graph, Value)
-        their_building, their_walk, theirs = timed(graph, micrograd.Value)
+        our_building, our_backward, ours = timed(graph, Value)
+        their_building, their_backward, theirs = timed(graph, micrograd.Value)
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
-        pairs[0].append((our_walk, their_walk))
-        pairs[1].append((our_building + our_walk, their_building + their_walk))
-    name, peer = f"{NODES:,} nodes, {graph.__name__}", "micrograd's manner, iterative"
+        pairs[0].append((our_backward, their_backward))
+        pairs[1].append((our_building + our_backward, their_building + their_backward))
+    name, peer = f"{NODES:,} nodes, {graph.__name__}", "like micrograd, iterative"
     return [
         compared(f"gradient of {name}", peer, pairs[0], threads=1, at_least=5),
         compared(f"building and gradient of {name}", peer, pairs[1], threads=1, at_least=5),
@@ -88,7 +87,7 @@ def measure(graph: Callable[[Any], Graph]) -> list[Comparison]:
 
 def main() -> None:
     """Measure the three shapes."""
-    save("value_graph", [one for graph in (chain, products, tangle) for one in measure(graph)])
+    save("value_graph", [*measure(chain), *measure(products), *measure(tangle)])
 
 
 if __name__ == "__main__":

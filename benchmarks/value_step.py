@@ -1,8 +1,8 @@
-"""One full-batch step of micrograd's two-moons demo (MLP 2-16-16-1, 100 points): Values, and batched Values.
+"""One full-batch step of micrograd's two-moons demo (MLP 2-16-16-1, 100 points): with Values, and with `batched`.
 
-The loss is the hinge of the margins, 1 - y f(x), averaged over the points, plus 1e-4 times the sum of the squared
-parameters; then a step of gradient descent. Each side's points are made into Values afresh at each step, as the demo
-does. The peer is an engine in micrograd's manner, written afresh, with the search of `backward` made iterative.
+The loss is the hinge loss, max(0, 1 - y f(x)), averaged over the points, plus 1e-4 times the sum of the squared
+parameters; then a step of gradient descent. Points are converted to Values at each step, as in the demo. The peer is an
+engine like micrograd with an iterative search in `backward`.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Step = Callable[[int], None]
 
 
 def two_moons() -> tuple[np.ndarray, np.ndarray]:
-    """Return two half circles that reach into each other, (100, 2), and their labels, 1 and -1."""
+    """Return two interleaved half circles, (100, 2), and their labels, 1 and -1, (100,)."""
     angle = np.linspace(0, np.pi, POINTS // 2)
     upper = np.stack([np.cos(angle), np.sin(angle)], 1)
     lower = np.stack([1 - np.cos(angle), 0.5 - np.sin(angle)], 1)
@@ -32,13 +32,19 @@ def two_moons() -> tuple[np.ndarray, np.ndarray]:
 
 
 def demo(net: Any, value: Callable[[float], Any], losses: list[float]) -> Step:
-    """Return the demo's step for a net of either engine."""
+    """Return the demo's step for a network of either engine.
+
+    Args:
+        net: the network.
+        value: the engine's Value.
+        losses: the list to which each loss is appended.
+    """
     X, y = two_moons()
     rows, labels, parameters = X.tolist(), y.tolist(), net.parameters()
 
     def step(_: int) -> None:
         inputs = [[value(x) for x in row] for row in rows]
-        scores = [net(one) for one in inputs]
+        scores = [net(x) for x in inputs]
         margins = [(1 + -label * score).relu() for label, score in zip(labels, scores, strict=True)]
         loss = sum(margins) * (1.0 / len(margins)) + ALPHA * sum(p * p for p in parameters)
         net.zero_grad()
@@ -51,7 +57,7 @@ def demo(net: Any, value: Callable[[float], Any], losses: list[float]) -> Step:
 
 
 def in_batches(net: MLP, losses: list[float]) -> Step:
-    """Return the same step with the loss of one point traced once and run over all of them."""
+    """Return the same step with `batched`: the loss of one point is traced once and run for all points."""
     X, y = two_moons()
     parameters = net.parameters()
 
@@ -71,7 +77,7 @@ def in_batches(net: MLP, losses: list[float]) -> Step:
 
 
 class Written(micrograd.MLP):
-    """The peer's network, product by product, on our Values."""
+    """The peer's network, with a node for each product and sum, on Backlight's Values."""
 
     def __init__(self, like: MLP) -> None:
         super().__init__(2, [16, 16, 1])
@@ -83,7 +89,16 @@ class Written(micrograd.MLP):
 def measure(
     claim: str, ours: Callable[[MLP, list[float]], Step], *, threads: int, at_least: float, our_steps: int, blocks: int
 ) -> Comparison:
-    """Compare a way of ours with the peer from the same weights, and check that both do the same work."""
+    """Compare a step with the peer's from the same weights, and check that the losses agree.
+
+    Args:
+        claim: the workload.
+        ours: returns Backlight's step for a network and a list of losses.
+        threads: BLAS threads.
+        at_least: the target of the ratio.
+        our_steps: Backlight's steps per block.
+        blocks: the number of blocks.
+    """
     net = MLP(2, [16, 16, 1], rng=np.random.default_rng(4))
     peer = micrograd.MLP(2, [16, 16, 1])
     for mine, theirs in zip(net.parameters(), peer.parameters(), strict=True):
@@ -92,7 +107,7 @@ def measure(
     their_losses: list[float] = []
     with threadpool_limits(threads):
         result = compare(
-            claim, "micrograd's manner", ours(net, our_losses), demo(peer, micrograd.Value, their_losses),
+            claim, "like micrograd", ours(net, our_losses), demo(peer, micrograd.Value, their_losses),
             threads=threads, at_least=at_least, steps=1, our_steps=our_steps, blocks=blocks, warm_up=1,
         )  # fmt: skip
     shared = min(len(our_losses), len(their_losses))
@@ -102,18 +117,18 @@ def measure(
 
 
 def main() -> None:
-    """Measure Values, the same without the fused neuron, and batched Values."""
+    """Measure Values, Values without the fused neuron, and `batched`."""
     step = "two-moons step"
     eager = measure(
         f"{step}, Values", lambda net, losses: demo(net, Value, losses),
         threads=1, at_least=8, our_steps=5, blocks=11,
     )  # fmt: skip
     written = measure(
-        f"{step}, Values, neurons written out", lambda net, losses: demo(Written(net), Value, losses),
+        f"{step}, Values, unfused neurons", lambda net, losses: demo(Written(net), Value, losses),
         threads=1, at_least=1, our_steps=1, blocks=7,
     )  # fmt: skip
     batch = [
-        measure(f"{step}, batched Values", in_batches, threads=threads, at_least=500, our_steps=500, blocks=7)
+        measure(f"{step}, batched", in_batches, threads=threads, at_least=500, our_steps=500, blocks=7)
         for threads in (1, 2)
     ]
     save("value_step", [eager, written, *batch])

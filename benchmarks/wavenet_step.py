@@ -1,7 +1,7 @@
-"""One training step of lecture 6's last network (WaveNet, 76,579 parameters, batch 32): ours against the lecture's way.
+"""One training step of lecture 6's last network (WaveNet, 76,579 parameters, batch 32), against the lecture's code.
 
-Also how much of the machine's rate of multiplication the step reaches: its products' operations over its time, against
-NumPy's rate for products of just those shapes.
+Also the arithmetic throughput of the step: the operations of its matrix products over its time, relative to NumPy's
+rate for products of the same shapes.
 """
 
 import time
@@ -23,23 +23,29 @@ SAME_FOR = 100
 
 
 def lecture_model(model: WaveNet) -> lecture.Sequential:
-    """Return our network in the lecture's layers."""
+    """Return Backlight's network in the lecture's layers."""
     layers = [lecture.Embedding(model.embedding.weight.array)]
     for linear in model.hidden.layers[1::4]:
         layers += [lecture.FlattenConsecutive(2), lecture.Linear(linear.weight.array)]
-        layers += [lecture.BatchNorm1d(linear.fan_out), lecture.Tanh()]
+        layers += [lecture.BatchNorm1d(linear.out_features), lecture.Tanh()]
     return lecture.Sequential([*layers, lecture.Linear(model.output.weight.array, model.output.bias.array)])
 
 
 def product_shapes(model: WaveNet, batch: int) -> list[tuple[int, int, int]]:
-    """Return (rows, terms, columns) of each product on the way forward; the way back has two as large for each."""
+    """Return (rows, terms, columns) of each product of the forward pass; backward has two of the same size for each."""
     linears = [*model.hidden.layers[1::4], model.output]
     rows = [batch * model.context >> level + 1 for level in range(len(linears) - 1)] + [batch]
-    return [(n, linear.fan_in, linear.fan_out) for n, linear in zip(rows, linears, strict=True)]
+    return [(n, linear.in_features, linear.out_features) for n, linear in zip(rows, linears, strict=True)]
 
 
 def seconds_of_products(shapes: list[tuple[int, int, int]], blocks: int = 15, repeats: int = 20) -> float:
-    """Return how long NumPy takes for a step's products alone, forward and backward: the best of the blocks."""
+    """Return NumPy's time for the matrix products of a step, forward and backward: the best of several blocks.
+
+    Args:
+        shapes: (rows, terms, columns) of each product of the forward pass.
+        blocks: the number of blocks.
+        repeats: repetitions per block.
+    """
     rng = np.random.default_rng(1)
     work = []
     for rows, terms, columns in shapes:
@@ -57,7 +63,7 @@ def seconds_of_products(shapes: list[tuple[int, int, int]], blocks: int = 15, re
 
 
 def measure(count: int) -> tuple[Comparison, dict[str, float]]:
-    """Compare both on so many threads, and say what share of the rate is reached."""
+    """Compare both on this many threads, and return the arithmetic throughput."""
     corpus = load_corpus("names")
     vocabulary = Vocabulary.of(corpus.items)
     size = WaveNetConfig(vocabulary_size=vocabulary.size, context=8, embedding=24, hidden=128)

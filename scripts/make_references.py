@@ -37,8 +37,8 @@ def ops() -> str:
 STREAM_INTRODUCTION = """\
 # The record stream
 
-Written by `make docs`. `watch(model, record=PATH)` and `backlight train --health` append what they measure to a file of
-JSON lines. `backlight health PATH` and `backlight.watch.stream_reader.read_stream(path)` read it.
+Written by `make docs`. `watch(model, record_to=PATH)` and `backlight train --health` append what they measure to a file
+of JSON lines. `backlight health PATH` and `backlight.watch.stream_reader.read_stream(path)` read it.
 
 - Every line is one JSON object in UTF-8. Its `type` says which of the tables below lists its other entries.
 - The first line has the type `start` and the version of the format, `schema`: this page describes version {schema}. The

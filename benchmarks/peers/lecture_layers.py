@@ -1,8 +1,8 @@
-"""Layers as lectures 4 and 6 of "Neural Networks: Zero to Hero" build them on plain tensors, written afresh.
+"""Layers in the style of lectures 4 and 6 of "Neural Networks: Zero to Hero", on plain tensors; our own code.
 
-The manner: a layer is a class with `__call__` and `parameters()` and keeps its last output; batch norm takes mean and
-variance of the batch and moves its running buffers under `no_grad`; a model is a list of layers; a step is a loop over
-the layers, `backward()`, and a loop over the parameters.
+A layer is a class with `__call__` and `parameters()` that keeps its last output. Batch norm computes mean and variance
+of the batch and updates its running buffers under `no_grad`. A model is a list of layers, and a step is a loop over the
+layers, `backward()`, and a loop over the parameters.
 """
 
 import torch
@@ -26,7 +26,7 @@ class Linear:
 
 
 class BatchNorm1d:
-    """Normalise over the batch, and over the positions if there are any."""
+    """Batch norm over the batch and, for (B, T, C), over the positions."""
 
     def __init__(self, dim, eps=1e-5, momentum=0.1):
         self.eps = eps
@@ -58,7 +58,7 @@ class BatchNorm1d:
 
 
 class Tanh:
-    """tanh of each number."""
+    """tanh of each element."""
 
     def __call__(self, x):
         self.out = torch.tanh(x)
@@ -69,7 +69,7 @@ class Tanh:
 
 
 class Embedding:
-    """A row of the table for each id."""
+    """A lookup table with a row for each id."""
 
     def __init__(self, weight):
         self.weight = torch.tensor(weight)
@@ -83,7 +83,7 @@ class Embedding:
 
 
 class FlattenConsecutive:
-    """Join every n positions, or all of them."""
+    """Join every n consecutive positions, or all of them."""
 
     def __init__(self, n=None):
         self.n = n
@@ -102,7 +102,7 @@ class FlattenConsecutive:
 
 
 class Sequential:
-    """Layers one after the other."""
+    """Layers in sequence."""
 
     def __init__(self, layers):
         self.layers = layers
@@ -118,7 +118,16 @@ class Sequential:
 
 
 def lecture_step(model, x, y, rows, lr, losses):
-    """Return the lecture's step: take a batch, go through the layers, backward, move each parameter."""
+    """Return the lecture's step: draw a batch, forward, backward, and update each parameter.
+
+    Args:
+        model: a `Sequential`.
+        x: (N, T) ids.
+        y: (N,) targets.
+        rows: (steps, B) the rows of each minibatch.
+        lr: learning rate.
+        losses: the list to which each loss is appended.
+    """
     parameters = model.parameters()
     for p in parameters:
         p.requires_grad = True

@@ -1,9 +1,9 @@
-"""A scalar engine in micrograd's manner, written afresh: what ours is measured against.
+"""A scalar engine like micrograd, the peer of `Value`; our own code.
 
-The manner, as A. Karpathy's lecture and his micrograd (2020) describe it: each result holds a set of its parents and a
-closure that hands its gradient on; `backward` orders the graph by depth-first search, with sets, and calls the closures
-one after the other. Everything else is a sum, a product, a power or a ReLU: -a is a · -1, a - b is a + (-b). Only the
-search differs: it keeps a list of its own in place of recursion, so that it gets through deep graphs at all.
+As in A. Karpathy's lecture and his micrograd (2020), each result holds a set of its parents and a closure that
+propagates its gradient; `backward` sorts the graph by depth-first search, with sets, and calls the closures. Everything
+else is a sum, a product, a power or a ReLU: -a is a · -1, a - b is a + (-b). The only difference is that the search
+uses a list instead of recursion, so that it works on deep graphs.
 """
 
 import math
@@ -97,7 +97,7 @@ class Value:
 
 
 def ordered(end):
-    """Return all that `end` was made of, parents first, and give `end` the gradient 1."""
+    """Return all nodes that `end` was computed from, parents first, and set the gradient of `end` to 1."""
     topo = []
     visited = {end}
     open_nodes = [(end, iter(end._prev))]
@@ -116,7 +116,7 @@ def ordered(end):
 
 
 class Neuron:
-    """ReLU(w · x + b), product by product."""
+    """ReLU(w · x + b), with a node for each product and sum."""
 
     def __init__(self, nin, nonlin=True):
         self.w = [Value(random.uniform(-1, 1)) for _ in range(nin)]
@@ -132,7 +132,7 @@ class Neuron:
 
 
 class Layer:
-    """Neurons side by side."""
+    """Neurons with the same inputs."""
 
     def __init__(self, nin, nout, **kwargs):
         self.neurons = [Neuron(nin, **kwargs) for _ in range(nout)]
@@ -146,7 +146,7 @@ class Layer:
 
 
 class MLP:
-    """Layers on top of each other, the last one linear."""
+    """A multi-layer perceptron whose last layer is linear."""
 
     def __init__(self, nin, nouts):
         sz = [nin, *nouts]

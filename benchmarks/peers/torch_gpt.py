@@ -1,4 +1,4 @@
-"""A GPT in PyTorch of nanoGPT's shape, written afresh from its description: pre-norm blocks, fused attention."""
+"""A GPT in PyTorch with nanoGPT's architecture: pre-norm blocks and fused attention; our own code."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 
 class SelfAttention(nn.Module):
-    """Queries, keys and values from one product; the attention itself is PyTorch's fused one."""
+    """Causal self-attention: queries, keys and values from one product, and PyTorch's fused attention."""
 
     def __init__(self, channels, heads, dropout):
         super().__init__()
@@ -42,7 +42,7 @@ class Block(nn.Module):
 
 
 class TorchGPT(nn.Module):
-    """Ids and targets to the mean loss; a target of -1 does not count."""
+    """Returns the mean loss for ids and targets (B, T); a target of -1 is excluded."""
 
     def __init__(self, vocabulary_size, context, channels, layers, heads, dropout):
         super().__init__()
@@ -64,7 +64,7 @@ class TorchGPT(nn.Module):
 
 @torch.no_grad()
 def take_weights(theirs, ours):
-    """Give PyTorch's GPT the weights of ours, whose matrices are the transposes."""
+    """Copy the weights of Backlight's GPT, whose matrices are transposed, into PyTorch's."""
 
     def linear(to, layer):
         to.weight.copy_(torch.from_numpy(layer.weight.array.T))

@@ -1,4 +1,4 @@
-"""A bar that shows how a training goes: in a terminal, in a notebook, and not at all where neither is."""
+"""A progress bar for training, in a terminal or a notebook."""
 
 from html import escape
 from types import TracebackType
@@ -12,12 +12,12 @@ from backlight.training import Progress
 
 
 class ProgressBar:
-    """Shows step, loss, speed and time left, and disappears at the end. Lines can be printed above it meanwhile.
+    """Shows step, loss, speed and time left, and disappears at the end. Lines may be printed above it.
 
     Args:
-        console: where to show it. Where it is neither a terminal nor a notebook, nothing is shown.
-        steps: steps in all.
-        step: steps taken already.
+        console: where to show the bar; if it is neither a terminal nor a notebook, nothing is shown.
+        steps: total number of steps.
+        step: number of steps already taken.
     """
 
     def __init__(self, console: Console, *, steps: int, step: int = 0) -> None:
@@ -43,7 +43,7 @@ class ProgressBar:
             self._display.update(_html(""))
 
     def update(self, progress: Progress) -> None:
-        """Move the bar to where the training is."""
+        """Update the bar."""
         minutes, seconds = divmod(round(progress.seconds_left), 60)
         dev = "" if progress.dev_nats is None else f"  dev {progress.dev_nats:.3f}"
         text = (
@@ -55,7 +55,7 @@ class ProgressBar:
             self._bar.update(self._task, completed=progress.step, text=text, refresh=True)
 
     def _show(self, progress: Progress, text: str) -> None:
-        # not rich's own: that needs ipywidgets, and shows nothing where they are missing
+        # rich's own bar needs ipywidgets, and shows nothing without them
         bar = f'<progress value="{progress.step}" max="{progress.steps}"></progress>'
         shown = _html(f"{bar} step {progress.step:,} of {progress.steps:,}  {escape(text)}")
         if self._display is None:

@@ -151,23 +151,22 @@ def test_a_context_longer_than_every_item_is_pointed_out(shell: Any, options: st
     words = ("train", "names.txt", *options.split(), "--steps", "2", "--samples", "0", "--context")
     told = " ".join(shell.works(*words, enough + 1).out.split())
     longer = f"The context of {enough + 1} is longer than every item: the longest has 9 characters. A context of"
-    assert f"{longer} {enough} sees as much." in told
+    assert f"{longer} {enough} is enough." in told
     assert "longer than every item" not in shell.works(*words, enough).out
 
 
 @pytest.mark.parametrize(
-    ("options", "rest"), [("", "how long items are"), ("--model ngram", "how long"), ("--mode text", "it never ends")]
+    ("options", "rest"), [("", " but the lengths of the items"), ("--model ngram", " but"), ("--mode text", ".")]
 )
 def test_a_vocabulary_of_one_character_is_pointed_out(shell: Any, options: str, rest: str) -> None:
     shell.write("one", "a\naa\naaa\naaaa\na\naa\naaaaa\naaa\naa\na\n".replace("\n", "" if "text" in options else "\n"))
     told = shell.works("train", "one", *options.split(), *(() if "ngram" in options else ("--steps", "3"))).out
-    assert "All characters are 'a': there is nothing to learn but" in told
-    assert rest in " ".join(told.split())
+    assert f"All characters are 'a': there is nothing to learn{rest}" in " ".join(told.split())
 
 
 def test_learning_nothing_is_pointed_out(shell: Any, tiny: Callable[..., Any]) -> None:
     done = shell.works("train", "names.txt", *tiny("--lr", "0"))
-    assert "No evaluation was better than before the first step" in done.out
+    assert "No evaluation was better than the first, before training" in done.out
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_every_model_is_in_the_table_in_the_json_and_in_the_files(shell: Any) ->
         assert len(row["samples"]) == 5
         assert not set(row["samples"]) & set(known)
         assert f"{row['dev_nats']:.4f}" in result.err
-    assert "More from the best model" in result.err
+    assert "Sample the best model" in result.err
 
 
 def test_a_model_is_what_train_makes_of_it(shell: Any) -> None:

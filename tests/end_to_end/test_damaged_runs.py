@@ -163,13 +163,15 @@ def test_a_vocabulary_that_does_not_cover_the_file(runs: Any) -> None:
     assert (first["text"], first["unknown"]) == ("Zoë", "Zë")
     assert first["nats"] is None, "infinity, which JSON does not have"
     assert (found.json["lines"], found.json["unreadable"]) == (2, 1)
-    assert "1 lines left out of that mean have characters that the model never saw: Zë" in found.err
+    assert "Left out of this mean: 1 with characters that the vocabulary does not have: Zë" in found.err
     assert "inf inf Zoë" in " ".join(found.err.split())
     runs.write("others", "Zoë\n")
     runs.refused("score", "net", "others", says="got 'Z' (U+005A)")
     runs.write("others", "emma\nZoë\n")
     runs.refused("score", "stream", "others", says="got 'Z' (U+005A) at line 2")
-    runs.refused("sample", "net", "--prefix", "Zo", says="a prefix needs characters that the model has learnt; got 'Z'")
+    runs.refused(
+        "sample", "net", "--prefix", "Zo", says="a prefix must consist of characters in the vocabulary; got 'Z'"
+    )
 
 
 def test_a_run_that_was_moved_works_as_before(runs: Any) -> None:
@@ -177,7 +179,7 @@ def test_a_run_that_was_moved_works_as_before(runs: Any) -> None:
     (runs.folder / "runs/net").rename(runs.folder / "elsewhere")
     assert runs.works("sample", "elsewhere", "--seed", "1").out == before
     resumed = runs.works("train", "--resume", "elsewhere")
-    assert "Nothing is left to train" in resumed.out
+    assert "Training is complete" in resumed.out
     assert "The run is in elsewhere." in resumed.out
 
 

@@ -81,7 +81,7 @@ def test_a_sum_of_ten_thousand_terms(shell: Any) -> None:
         (["tanh(x1*w1 + b)"], "x1, w1, b have none. Add --at x1=1,w1=1,b=1"),
         (["x", "--at", "x=nan"], "a name's number must be finite; got x=nan"),
         (["x", "--at", "x=1,y=2"], "y does not stand there"),
-        (["x", "--at", "x:1"], "--at takes names and numbers with commas between, as in x=2,w=-3; got 'x:1'"),
+        (["x", "--at", "x:1"], "--at takes names and numbers separated by commas, as in x=2,w=-3; got 'x:1'"),
         (["x", "--at", "x=1", "--at", "x=2"], "got x twice"),
         (["x\x1b[31m", "--at", "x=1"], "invalid non-printable character"),
         (["x", "--at", "x=\x1b[31m"], "--at takes names and numbers"),
@@ -94,7 +94,7 @@ def test_a_sum_of_ten_thousand_terms(shell: Any) -> None:
         (["x", "--at", "x=1", "--batch-size", "3"], "an expression has no minibatch and no sizes; got --batch-size"),
         ([" + ".join(f"x{i}" for i in range(99)), "--at", ",".join(f"x{i}=1" for i in range(99)), "--figure", "a.png"],
          "a picture shows at most 60 nodes; this graph has 197"),
-        (["--model", "ngram", "names.txt"], "ngram is counted, and has no gradient"),
+        (["--model", "ngram", "names.txt"], "a training step needs a network; ngram is counted"),
         (["--model", "mlp", "x*y"], "there is no 'x*y'"),
         (["--model", "mlp", "names.txt", "--at", "x=1"], "got --at"),
         (["--model", "wavenet", "names.txt", "--batch-size", "1"], "batch_size must be at least 2"),
@@ -165,7 +165,7 @@ def test_a_runs_weights(runs: Any) -> None:
     assert norms[0]["output.weight"] != norms[1]["output.weight"], "six steps have moved it"
     assert norms[0].keys() == norms[1].keys()
     runs.refused("explain", "--run", "counted", says="has no gradient")
-    runs.refused("explain", "--run", "net", "names.txt", says="a run has its text and its sizes; got FILE")
+    runs.refused("explain", "--run", "net", "names.txt", says="a run has its own text and sizes; got FILE")
     runs.refused("explain", "--run", "net", "--hidden", "4", says="got --hidden")
     runs.refused("explain", "--run", "net", "--model", "mlp", says="Leave one out")
     (runs.folder / "names.txt").write_text("other\nnames\nare\nhere\nand\nthere\n")
@@ -185,7 +185,7 @@ def test_without_a_terminal_the_walk_prints_all_steps(shell: Any) -> None:
     out = shell.works("explain", "y = a*a + a", "--at", "a=3", "--walk").out
     heads = re.findall(r"^\d of 3  (.*)$", out, re.MULTILINE)
     assert heads == ["y = v1 + a = 12   grad 1", "v1 = a * a = 9   grad 1", "a = 3   grad 7"]
-    assert "3 paths meet in a, and add up: 1 + 3 + 3 = 7." in out
+    assert "The gradients of 3 paths into a add up: 1 + 3 + 3 = 7." in out
     assert "\x1b" not in out
     model = shell.works("explain", "--model", "bigram", "names.txt", "--batch-size", "8", "--walk").out
     assert "1 of 3  loss ()" in model
@@ -233,7 +233,7 @@ def test_on_a_terminal_a_key_goes_on(shell: Any, keys: str, code: int, steps: in
 @pytest.mark.parametrize("name", ["graph.png", "graph.SVG"])
 def test_a_picture_of_the_graph(shell: Any, name: str) -> None:
     out = shell.works("explain", *NEURON, "--figure", name).out
-    assert out.endswith(f"\nThe picture is in {name}.\n")
+    assert out.endswith(f"\nThe figure is in {name}.\n")
     light = (shell.folder / name).read_bytes()
     assert light.startswith(b"\x89PNG" if name.endswith("png") else b"<?xml")
     shell.works("explain", *NEURON, "--figure", name, "--dark")

@@ -43,7 +43,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(runs: Any) -> None:
     runs.refused("figures", "net", "attention", says="it needs a model with attention; this run's is mlp")
     runs.refused("figures", "net", "nothing", says="got 'nothing'. See: backlight figures --list")
     runs.refused("figures", "net", "--text", "Ω", says="every character must be in the vocabulary")
-    runs.refused("figures", "net", "loss", "--out", "names.txt/p", says="Choose another: --out")
+    runs.refused("figures", "net", "loss", "--out", "names.txt/p", says="Choose another with --out")
     assert runs("figures", "net", "--format", "gif").code == 2
 
 

@@ -33,7 +33,7 @@ def test_the_findings_of_a_faulty_run(shell: Any) -> None:
 def test_a_run_without_a_record_is_examined(runs: Any) -> None:
     result = runs("health", "net", "--json")
     assert (result.code, result.json["watched"]) == (0, False)
-    assert "With backlight train --health, more can be checked." in " ".join(result.err.split())
+    assert "Train with --health" in " ".join(result.err.split())
     assert "saturated units" in result.json["checked"]
     assert "update" in runs.refused("figures", "net", "update-to-data", says="Train with --health")
 

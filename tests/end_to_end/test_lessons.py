@@ -87,7 +87,7 @@ def test_opening_never_overwrites_what_was_worked_on(shell: Any) -> None:
     path = shell.folder / "course" / "lesson_2_bigrams.ipynb"
     assert path.read_bytes() == LESSONS[2].notebook()
     assert "course/lesson_2_bigrams.ipynb" in said
-    assert "is there already" in shell.works("lessons", "open", "2", "course").out
+    assert "exists already" in shell.works("lessons", "open", "2", "course").out
     path.write_text("mine")
     says = shell.refused("lessons", "open", "2", "course", says="is not overwritten")
     assert "backlight lessons open 2 DIR" in says

@@ -33,7 +33,7 @@ def test_every_command_takes_a_run_that_python_saved(shell: Shell, given: str) -
     drawn = shell("figures", "saved", "--json").json
     assert "loss" in drawn["drawn"]
     assert not any("needs the run's text" in reason for reason in drawn["not_drawn"].values()), drawn["not_drawn"]
-    assert "Nothing is left to train" in shell.works("train", "--resume", "saved").out
+    assert "Training is complete" in shell.works("train", "--resume", "saved").out
     shell.works("explain", "--run", "saved")
 
 
@@ -171,7 +171,7 @@ def test_what_begins_with_a_dash_is_proposed_so_that_it_works(shell: Shell, tiny
 def test_a_file_that_a_corpus_hides_is_pointed_out(shell: Shell) -> None:
     shell.write("names", "a\nb\nc\n")
     out = shell.works("train", "names", "--model", "ngram", "--order", "1", "--samples", "0").out
-    assert "names is the corpus of that name; the file in this folder is ./names." in out
+    assert "Reading the corpus named names. To read the file of that name, write ./names." in out
     assert "pointed" not in shell.works("train", "./names", "--model", "ngram", "--order", "1").out
 
 
@@ -205,7 +205,7 @@ def test_a_configuration_changed_by_hand_is_refused(runs: Shell, old: str, new: 
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    runs.refused("train", "--resume", "net", says="it was changed after the run was made, and a run keeps its settings")
+    runs.refused("train", "--resume", "net", says="it was changed after the run was made, but a run keeps its settings")
     assert "cannot be opened" in runs.works("runs").out
 
 
@@ -240,7 +240,7 @@ def test_arrays_of_another_kind(runs: Shell) -> None:
     store.save_checkpoint({**arrays, "optimiser.mean": arrays["optimiser.mean"][:3]}, facts)
     runs.refused("train", "--resume", "net", says="a checkpoint must belong to its run")
     store.save_checkpoint({name: a for name, a in arrays.items() if not name.startswith("optimiser")}, facts)
-    runs.refused("train", "--resume", "net", says="Put the right one back, or start a new run.")
+    runs.refused("train", "--resume", "net", says="Restore the right one, or start a new run.")
     store.save_checkpoint(arrays, facts)
     weights, facts = store.load_weights()
     store.save_weights({name: array.astype("i4") for name, array in weights.items()}, facts)

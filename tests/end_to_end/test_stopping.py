@@ -1,4 +1,4 @@
-"""Ctrl-C, a polite kill, two trainers: what was learnt is kept, and the run goes on as if nothing had been."""
+"""Ctrl-C, SIGTERM, two trainers at once: a stopped run is saved, and resumes as if it had not been stopped."""
 
 import signal
 import subprocess
@@ -41,7 +41,7 @@ def test_a_signal_saves_and_says_how_to_go_on(shell: Any, tiny: Callable[..., An
     out, err = (stream.decode() for stream in process.communicate(timeout=60))
     assert process.returncode == 130
     assert err == ""
-    assert "everything is saved. Continue with:\n  backlight train --resume runs/names-mlp-1\n" in out
+    assert "everything is saved. Resume:\n  backlight train --resume runs/names-mlp-1\n" in out
     assert "stopped" in shell.works("runs").out
     shell.works("sample", "names-mlp-1", "--count", "3")
     shell.works("runs", "show", "names-mlp-1")
@@ -91,7 +91,7 @@ def test_stopped_and_resumed_ends_with_the_same_bits(shell: Any, options: str) -
 def test_two_trainers_do_not_meet_in_one_run(shell: Any, tiny: Callable[..., Any]) -> None:
     process = shell.start("train", "names.txt", *tiny("--steps", ENDLESS, "--eval-interval", "50"))
     wait_for_a_line(process, "50 ")
-    says = f"Only one process may train a run at a time; runs/names-mlp-1 is being trained by process {process.pid}."
+    says = f"only one process may train a run at a time; runs/names-mlp-1 is being trained by process {process.pid}."
     shell.refused("train", "--resume", "names-mlp-1", says=says, keeps=False)
     shell.works("sample", "names-mlp-1", "--count", "2")
     assert process.poll() is None
@@ -104,4 +104,4 @@ def test_a_run_ends_early_and_says_after_how_many_steps(shell: Any, tiny: Callab
     found = shell("train", "names.txt", *tiny("--steps", "500", "--lr", "0", "--patience", "3"), "--json").json
     assert found["steps"] == 75  # an evaluation every 25 steps, three of them no better than that of step 0
     assert found["best_step"] == 0
-    assert "Nothing is left to train" in shell.works("train", "--resume", found["run"]).out
+    assert "Training is complete" in shell.works("train", "--resume", found["run"]).out

@@ -198,7 +198,5 @@ def test_standard_input_is_a_corpus(runs: Any, tiny: Callable[..., Any]) -> None
     weights = [(runs.folder / "runs" / run / "weights.safetensors").read_bytes() for run in ("net", "stdin-mlp-1")]
     assert weights[0] == weights[1]
     runs.works("train", "--resume", "stdin-mlp-1", stdin=text)
-    runs.refused(
-        "train", "--resume", "stdin-mlp-1", stdin=b"a\nb\nc\n", says="what standard input gave is not the text"
-    )
+    runs.refused("train", "--resume", "stdin-mlp-1", stdin=b"a\nb\nc\n", says="standard input is not the text")
     runs.refused("train", "-", *tiny(), says="standard input is empty")

@@ -31,7 +31,7 @@ def test_a_watched_run_keeps_records(shell: Any, tiny: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("names.txt", "--model", "ngram", "--health"), "nothing to watch"),
+        (("names.txt", "--model", "ngram", "--health"), "--health needs a model that is trained step by step"),
         (("--resume", "net", "--health"), "keeps its text and settings; got health"),
     ],
 )

@@ -59,7 +59,7 @@ def test_it_stops_and_goes_on_with_the_same_bits(windows, shell, tiny):
     works("train", "names.txt", *tiny("--name", "again"))
     weights = [(shell.folder / "runs" / name / "weights.safetensors").read_bytes() for name in ("whole", "again")]
     assert weights[0] == weights[1]
-    assert "Nothing is left to train" in works("train", "--resume", "whole")
+    assert "Training is complete" in works("train", "--resume", "whole")
     assert "exists" in refused("train", "names.txt", *tiny("--name", "whole"))
 
 

@@ -1,4 +1,4 @@
-"""The graph: numbers and arrays that remember how they were computed, and the backward pass through them."""
+"""Automatic differentiation: numbers and arrays that record how they were computed, and the backward pass."""
 
 from backlight.autograd.batching import Batched, batched
 from backlight.autograd.functional import cat, cross_entropy, embed, hinge, linear, mse, one_hot, stack, where

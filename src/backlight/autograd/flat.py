@@ -1,7 +1,7 @@
 """All parameters of a model in one array and all gradients in another.
 
-An optimiser step, a clipping, a checkpoint and an all-reduce then are one pass over one array, however many layers
-there are. The tensors stay what they were; only their numbers move into slices of the flat ones.
+An optimiser step, gradient clipping and a checkpoint then are one pass over one array, whatever the number of layers.
+The tensors remain the same objects; their arrays become views of slices of the flat ones.
 """
 
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ from backlight.core.arguments import shown
 
 
 class FlatParameters:
-    """The parameters' numbers and gradients, flat.
+    """The values and gradients of parameters, flat. Made by `FlatParameters.of`.
 
-    Attributes:
+    Args:
         tensors: the parameters, in order.
-        data: (P,) all numbers; each tensor's array is a view of its slice.
+        data: (P,) all values; each tensor's array is a view of its slice.
         grad: (P,) all gradients; valid after `gather()`.
     """
 
@@ -29,38 +29,39 @@ class FlatParameters:
 
     @classmethod
     def of(cls, parameters: "Iterable[Tensor] | FlatParameters") -> "FlatParameters":
-        """Return the flat form of parameters, moving their numbers unless they lie in one already.
+        """Return the flat form of parameters; their values are moved unless they are flat already.
 
         Raises:
-            ConfigError: no parameters, one given twice, one that needs no gradient, or dtypes that differ.
+            ConfigError: no parameters, a duplicate, one that needs no gradient, or different dtypes.
+            OperandError: not a list of tensors.
         """
         if isinstance(parameters, FlatParameters):
             return parameters
         tensors = _checked(parameters)
-        return cls._standing(tensors) or cls._moved(tensors)
+        return cls._existing(tensors) or cls._moved(tensors)
 
     @classmethod
     def gradients(cls, parameters: "Iterable[Tensor] | FlatParameters") -> list[FloatArray]:
-        """Return the gradients that there are, as one array if they lie in one; nothing is moved."""
+        """Return the gradients that exist: one array (P,) if the parameters are flat, else one for each tensor."""
         if isinstance(parameters, FlatParameters):
             return [parameters.gather()]
         tensors = _checked(parameters)
-        flat = cls._standing(tensors)
+        flat = cls._existing(tensors)
         return [t._grad for t in tensors if t._grad is not None] if flat is None else [flat.gather()]
 
     @classmethod
-    def _standing(cls, tensors: list[Tensor]) -> "FlatParameters | None":
-        """Return the flat arrays that the tensors already tile in this order, if they do."""
+    def _existing(cls, tensors: list[Tensor]) -> "FlatParameters | None":
+        """Return the flat arrays that the tensors already fill in this order, or None."""
         first = tensors[0]
         data, home = first.array.base, first._grad_home
         grad = None if home is None else home.base
         if data is None or grad is None or data.ndim != 1 or data.size != sum(t.array.size for t in tensors):
             return None
-        place = data.__array_interface__["data"][0]
+        address = data.__array_interface__["data"][0]
         for tensor in tensors:
-            if tensor.array.base is not data or tensor.array.__array_interface__["data"][0] != place:
+            if tensor.array.base is not data or tensor.array.__array_interface__["data"][0] != address:
                 return None
-            place += tensor.array.nbytes
+            address += tensor.array.nbytes
         return cls(tensors, data, grad)
 
     @classmethod
@@ -81,29 +82,29 @@ class FlatParameters:
         return cls(tensors, data, grad)
 
     def gather(self) -> FloatArray:
-        """Return all gradients, (P,): 0 for a parameter that the last backward pass did not reach.
+        """Return all gradients, (P,), with 0 for parameters that have none.
 
         Raises:
-            ConfigError: the parameters have moved elsewhere, and changing `data` would no longer change them.
+            ConfigError: the parameters have been moved to other arrays, so that changing `data` has no effect on them.
         """
         for tensor in self.tensors:
             home = tensor._grad_home
             if home is None or home.base is not self.grad:
                 raise ConfigError(
-                    "an optimiser needs its parameters where it put them; they have since moved to another "
-                    "optimiser, or to another dtype. Make the optimiser anew, and only one for each parameter."
+                    "an optimiser must be the only owner of its parameters; they now belong to another optimiser or "
+                    "have another dtype. Create the optimiser last, and only one for each parameter."
                 )
             if tensor._grad is None:
                 home[...] = 0
         return self.grad
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Clear all gradients: they become None, or 0 where `set_to_none` is false."""
+        """Clear all gradients: set them to None, or to 0 if `set_to_none` is false."""
         zero_gradients(self.tensors, set_to_none=set_to_none)
 
 
 def zero_gradients(tensors: Iterable[Tensor], *, set_to_none: bool = True) -> None:
-    """Clear gradients: they become None, or stay and become 0."""
+    """Clear the gradients of tensors of any shape: set them to None, or to 0 if `set_to_none` is false."""
     for tensor in tensors:
         if set_to_none or tensor._grad is None:
             tensor._grad = None
@@ -114,7 +115,7 @@ def zero_gradients(tensors: Iterable[Tensor], *, set_to_none: bool = True) -> No
 def _checked(parameters: Iterable[Tensor]) -> list[Tensor]:
     """Return the parameters as a list, if they can share one array."""
     tensors = list(parameters) if isinstance(parameters, Iterable) and not isinstance(parameters, Tensor) else None
-    if tensors is None or not all(isinstance(one, Tensor) for one in tensors):
+    if tensors is None or not all(isinstance(tensor, Tensor) for tensor in tensors):
         raise OperandError(
             f"an optimiser takes a list of tensors, such as model.parameters(); got {shown(parameters)}."
         )
@@ -122,11 +123,11 @@ def _checked(parameters: Iterable[Tensor]) -> list[Tensor]:
         raise ConfigError("an optimiser needs at least one parameter; got none.")
     if len({id(tensor) for tensor in tensors}) < len(tensors):
         raise ConfigError(
-            "a parameter must be given once; got one twice. Is a shared layer listed under both its names?"
+            "a parameter must be given once; got one of them twice. Is a shared layer listed under both of its names?"
         )
     if not all(tensor.requires_grad for tensor in tensors):
-        raise ConfigError("a parameter must have requires_grad=True; got one that has not.")
+        raise ConfigError("a parameter must have requires_grad=True; got one with requires_grad=False.")
     dtypes = sorted({str(tensor.array.dtype) for tensor in tensors})
     if len(dtypes) > 1:
-        raise ConfigError(f"the parameters of one optimiser must be of one dtype; got {' and '.join(dtypes)}.")
+        raise ConfigError(f"the parameters of an optimiser must have the same dtype; got {' and '.join(dtypes)}.")
     return tensors

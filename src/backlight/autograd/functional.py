@@ -1,4 +1,4 @@
-"""Functions of several tensors: joining, choosing, lookups, and the losses. All take arrays and lists too."""
+"""Functions of several tensors: joining, selecting, lookups and losses. All of them also accept arrays and lists."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,19 +14,29 @@ from backlight.core.arguments import check_whole, shown
 
 
 def cat(tensors: Sequence[Operand], dim: int = 0) -> Tensor:
-    """Return the tensors joined along an axis: (..., n, ...) and (..., m, ...) give (..., n + m, ...)."""
+    """Return the tensors joined along an axis: (..., n, ...) and (..., m, ...) give (..., n + m, ...).
+
+    Raises:
+        ShapeError: no tensors, shapes that differ in another axis, or `dim` out of range.
+        OperandError: not a list of tensors.
+    """
     parts = _alike("cat", tensors)
     return apply(ops.Concatenate, *parts, axis=parts[0]._axis(dim))
 
 
 def stack(tensors: Sequence[Operand], dim: int = 0) -> Tensor:
-    """Return n tensors of one shape along a new axis, which is n long."""
+    """Return n tensors of the same shape stacked along a new axis of length n.
+
+    Raises:
+        ShapeError: no tensors, shapes that differ, or `dim` out of range.
+        OperandError: not a list of tensors.
+    """
     parts = _alike("stack", tensors)
     return apply(ops.Stack, *parts, axis=parts[0]._axis(dim, new=1))
 
 
 def _alike(name: str, tensors: Sequence[Any]) -> list[Tensor]:
-    """Return tensors of one kind of number: if any is of floats, the others follow, as in PyTorch."""
+    """Return the tensors, all cast to floating point if any of them is, as in PyTorch."""
     if isinstance(tensors, str) or not isinstance(tensors, (Sequence, np.ndarray, Tensor)):
         raise OperandError(f"{name} takes a list of tensors; got {type(tensors).__name__}.")
     if not len(tensors):
@@ -39,7 +49,16 @@ def _alike(name: str, tensors: Sequence[Any]) -> list[Tensor]:
 
 
 def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
-    """Return `a` where the condition holds, else `b`. All three are broadcast against each other."""
+    """Return the elements of `a` where `condition` is true, and of `b` elsewhere.
+
+    Args:
+        condition: (...) booleans; broadcast against `a` and `b`.
+        a: (...) elements where the condition is true.
+        b: (...) elements where it is false.
+
+    Raises:
+        ShapeError: shapes that cannot be broadcast.
+    """
     if isinstance(a, Tensor) or not isinstance(b, Tensor):
         first, second = as_tensor(a)._pair(b)
     else:
@@ -48,10 +67,10 @@ def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
 
 
 def one_hot(ids: Operand, num_classes: int = -1) -> Tensor:
-    """Return (..., num_classes) int64: 1 at each id, 0 elsewhere. -1 takes as many classes as the largest id needs.
+    """Return (..., num_classes) int64 with 1 at each id and 0 elsewhere. With -1, num_classes is the largest id + 1.
 
     Raises:
-        ConfigError: an id below 0, or not below `num_classes`.
+        ConfigError: an id outside 0..num_classes - 1, ids that are not integers, or no ids and no `num_classes`.
     """
     rows = _ids("one_hot", ids)
     check_whole(-1, num_classes=num_classes)
@@ -67,11 +86,16 @@ def one_hot(ids: Operand, num_classes: int = -1) -> Tensor:
 
 
 def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
-    """Return x @ weight + bias, with x (..., I), weight (I, O), bias (O,): the lectures' layout, not PyTorch's (O, I).
+    """Return x @ weight + bias, (..., O).
+
+    Args:
+        x: (..., I).
+        weight: (I, O), the layout of the lectures; PyTorch's is (O, I).
+        bias: (O,), or None.
 
     Raises:
-        ShapeError: x's last axis is not I long.
-        GraphError: integers times floats.
+        ShapeError: the last axis of x is not I long.
+        GraphError: one of x and weight is of integers, the other of floats.
     """
     x, weight = as_tensor(x), as_tensor(weight)
     if x.array.ndim < 1 or weight.array.ndim != 2 or x.array.shape[-1] != weight.array.shape[0]:
@@ -83,10 +107,10 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
 
 
 def embed(ids: Operand, weight: Operand) -> Tensor:
-    """Return the rows of weight (R, D) at the ids (...): (..., D).
+    """Return the rows of weight (R, D) with the given ids (...), as (..., D).
 
     Raises:
-        ConfigError: an id that is not an integer in 0..R-1.
+        ConfigError: ids that are not integers in 0..R-1.
         ShapeError: weight is not a matrix.
     """
     weight, rows = as_tensor(weight), _ids("an embedding", ids)
@@ -94,7 +118,7 @@ def embed(ids: Operand, weight: Operand) -> Tensor:
         raise ShapeError(f"an embedding needs weight (R, D); got weight of shape {weight.shape}.")
     count = weight.array.shape[0]
     if rows.size and not all_below(rows, count):
-        raise ConfigError(f"ids must be in 0..{count - 1}, the embedding's rows; got {rows.min()}..{rows.max()}.")
+        raise ConfigError(f"ids must be in 0..{count - 1}, the rows of the weight; got {rows.min()}..{rows.max()}.")
     return apply(ops.Embed, weight, ids=rows)
 
 
@@ -108,21 +132,33 @@ def _ids(name: str, ids: Any) -> IntArray:
 
 
 def cross_entropy(logits: Operand, targets: Operand) -> Tensor:
-    """Return the mean of -log softmax(logits)[target] in nats: logits (..., V), targets (...), -1 = not a target.
+    """Return the mean of -log softmax(logits)[target], in nats.
+
+    Args:
+        logits: (..., V).
+        targets: (...) integers in 0..V-1; -1 excludes a position from the mean.
 
     Raises:
         ShapeError: not one target for each row of logits.
-        ConfigError: a target out of range, or none at all.
+        ConfigError: a target out of range, or no target at all.
     """
     return apply(ops.CrossEntropy, as_tensor(logits), targets=as_array(targets))
 
 
 def mse(a: Operand, b: Operand) -> Tensor:
-    """Return the mean of (a - b)². Raises ShapeError where the shapes differ: nothing is broadcast."""
+    """Return the mean of (a - b)², for a and b of the same shape (...).
+
+    Raises:
+        ShapeError: the shapes differ; nothing is broadcast.
+    """
     return apply(ops.MeanSquaredError, as_tensor(a), as_tensor(b))
 
 
 def hinge(scores: Operand, labels: Operand) -> Tensor:
-    """Return the mean of max(0, 1 - label x score), with labels of ±1 in the scores' shape."""
+    """Return the mean of max(0, 1 - label x score), for scores (...) and labels of ±1 in the same shape.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
     scores = as_tensor(scores)
     return apply(ops.Hinge, scores, Tensor._holding(as_array(labels, scores.dtype)))

@@ -1,11 +1,11 @@
-"""The one graph: nodes that remember what they were made of, and the walk that takes a gradient back through them.
+"""The graph that `Value` and `Tensor` share: nodes that record their parents, and the order of the backward pass.
 
-A derivative travels from the end of a computation to its beginning by one rule, used over and over:
+Gradients propagate from the end of a computation to its beginning by one rule, applied at every node:
 
-    gradient of a parent  +=  local derivative  x  gradient from above        (the chain rule, summed over paths)
+    gradient of a parent  +=  local derivative  x  gradient of the node        (the chain rule, summed over paths)
 
-A `Value` is a node that holds one number, a `Tensor` a node that holds an array. Both apply the rule to their parents,
-each in its own way; the order in which nodes do so is the same for both, youngest first, and comes from here.
+A `Value` is a node that holds one number, a `Tensor` a node that holds an array. Each applies the rule in its own way.
+Both visit the nodes in the same order, youngest first.
 """
 
 import threading
@@ -17,14 +17,14 @@ from operator import attrgetter
 from typing import Any, Self
 
 next_serial = count().__next__
-"""Gives each node its age. A node can only be made of older ones, so age is a topological order."""
+"""Return the next serial number. A node is made after its parents, so serial numbers are a topological order."""
 
 age = attrgetter("_serial")
-"""Gives a node's age, to sort by."""
+"""Return a node's serial number: a key to sort by."""
 
 
 class Node:
-    """A step of a computation: what it was made of (`_prev`), and when (`_serial`)."""
+    """A step of a computation: the nodes it was computed from (`_prev`), and its serial number (`_serial`)."""
 
     __slots__ = ("__weakref__", "_serial", "label")
 
@@ -34,26 +34,26 @@ class Node:
     @property
     @abstractmethod
     def _prev(self) -> tuple[Any, ...]:
-        """The nodes that it was made of; none for a leaf."""
+        """The nodes that this one was computed from; empty for a leaf."""
 
     def ancestry(self) -> list[Self]:
-        """Return this node and all that it was made of, youngest first: the order of a backward pass.
+        """Return this node and all nodes that it was computed from, youngest first: the order of a backward pass.
 
-        Every node stands before its parents, so by the time that a node pushes, all paths into it have been summed.
-        Iterative: a chain of a million nodes is as good as a short one.
+        Every node comes before its parents, so all paths into a node have been summed when it propagates its gradient.
+        Iterative, since a recursion would fail on a chain of a thousand nodes.
         """
-        seen: set[Self] = {self}
-        unread = [self]
-        while unread:
-            for parent in unread.pop()._prev:
-                if parent not in seen:
-                    seen.add(parent)
-                    unread.append(parent)
-        return sorted(seen, key=age, reverse=True)
+        visited: set[Self] = {self}
+        pending = [self]
+        while pending:
+            for parent in pending.pop()._prev:
+                if parent not in visited:
+                    visited.add(parent)
+                    pending.append(parent)
+        return sorted(visited, key=age, reverse=True)
 
 
 class _Recording(threading.local):
-    """Whether this thread's computations are remembered for a backward pass."""
+    """Whether this thread's computations are recorded for a backward pass."""
 
     on = True
 
@@ -63,7 +63,7 @@ recording = _Recording()
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Compute without remembering how: inside, results need no gradient. Works as a decorator too; per thread."""
+    """Disable the recording of the graph in this thread: results need no gradient. Also usable as a decorator."""
     before = recording.on
     recording.on = False
     try:

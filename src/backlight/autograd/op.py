@@ -1,4 +1,4 @@
-"""What an op is: forward and backward side by side, as pure functions of arrays."""
+"""The base class of all ops: forward and backward side by side, as pure functions of arrays."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -9,18 +9,18 @@ import numpy as np
 from backlight.core import Array
 
 OPS: "dict[str, type[Op]]" = {}
-"""Every op by name: what the oracle suite must cover and what explain can show."""
+"""Every op by name. The gradient checks must cover all of them."""
 
 
 class Op:
-    """A function on arrays together with its derivative. It knows nothing of graphs, and is never instantiated.
+    """A function of arrays together with its derivative. An op is independent of the graph and never instantiated.
 
-    A subclass gives:
-        name: what a graph shows.
-        formula: one line of mathematics, y = ... and dx = ..., where dy stands for the gradient from above.
-        forward(*arrays, **settings) -> (y, saved): `saved` is whatever backward needs.
+    A subclass defines:
+        name: the op's name in graphs and in `OPS`.
+        formula: one line of mathematics, y = ... and dx = ..., where dy is the gradient of the output.
+        forward(*arrays, **settings) -> (y, saved): `saved` is whatever `backward` needs.
         backward(dy, saved) -> one gradient for each of `arrays`, in its shape.
-        fits: which shapes go together, for the error when they do not; without it NumPy's reason is given.
+        fits: the rule for the shapes, quoted in the error for shapes that break it; if empty, NumPy's reason is quoted.
     """
 
     name: ClassVar[str]
@@ -33,12 +33,12 @@ class Op:
         OPS[cls.name] = cls
 
 
-BROADCAST = "counted from the last, two axes must be equally long, or one of them 1 long or absent"
+BROADCAST = "aligned at the last axis, two sizes must be equal, or one of them 1 or missing"
 
 
 @lru_cache(maxsize=64)
 def ones(size: int, dtype: np.dtype[Any]) -> Array:
-    """Return (size,) ones that nobody may change. A product with them is a sum, and BLAS's is the faster one."""
+    """Return a read-only array of ones, (size,). A product with it is a sum, and BLAS is faster than `np.sum`."""
     made = np.ones(size, dtype)
     made.flags.writeable = False
     return made
@@ -47,7 +47,7 @@ def ones(size: int, dtype: np.dtype[Any]) -> Array:
 def sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
     """Undo broadcasting: sum a gradient over the axes along which an array of `shape` was repeated.
 
-    A number that was used n times reached the result by n paths, and paths add.
+    A repeated element reaches the result along several paths, and the gradients of all paths add up.
     """
     if gradient.shape == shape:
         return gradient

@@ -1,6 +1,6 @@
 """Reverse-mode differentiation of single numbers, on one page: read this before `value.py`.
 
-`Value` is the same class made 10 to 26 times as fast as micrograd's and a good deal longer; tests compare the two.
+`Value` is a longer version, 10 to 26 times as fast as micrograd. Tests compare the two.
 
     a, b = PlainValue(2.0), PlainValue(-3.0)
     y = (a * b + 10).tanh()
@@ -14,7 +14,12 @@ Number = float | int
 
 
 class PlainValue:
-    """A number that remembers what it was computed from, and the derivative by each of those numbers.
+    """A number that records its parents, and its derivative with respect to each of them.
+
+    Args:
+        data: a real number.
+        parents: the numbers that it was computed from; empty for a leaf.
+        derivatives: its derivative with respect to each parent.
 
     Source: after A. Karpathy's micrograd (2020).
     """
@@ -23,12 +28,12 @@ class PlainValue:
         self, data: Number, parents: "tuple[PlainValue, ...]" = (), derivatives: tuple[Number, ...] = ()
     ) -> None:
         self.data = data
-        self.grad: Number = 0.0  # d end / d self, once end.backward() has run
+        self.grad: Number = 0.0  # d end / d self, after end.backward()
         self.parents = parents
-        self.derivatives = derivatives  # d self / d parent, one for each parent
+        self.derivatives = derivatives  # d self / d parent, for each parent
 
     def backward(self) -> None:
-        """Set the gradient of every number that this one was computed from."""
+        """Set `grad` of every number that this one was computed from."""
         order: list[PlainValue] = []  # parents before children
         seen: set[PlainValue] = set()
 
@@ -41,14 +46,14 @@ class PlainValue:
 
         visit(self)
         for node in order:
-            if node.parents:  # a leaf adds to the gradient that it has, as a parameter does in PyTorch
+            if node.parents:  # the gradients of leaves accumulate over calls, as in PyTorch
                 node.grad = 0.0
         self.grad += 1.0
-        for node in reversed(order):  # by then all paths from the end to this node have been summed
+        for node in reversed(order):  # all paths from the end to this node have been summed by now
             for parent, derivative in zip(node.parents, node.derivatives, strict=True):
                 parent.grad += derivative * node.grad  # the chain rule
 
-    # -- arithmetic: the result, what it was computed from, and the derivatives ----------------------------------------
+    # -- arithmetic: each result with its parents and its derivatives --------------------------------------------------
 
     def __add__(self, other: "PlainValue | Number") -> "PlainValue":
         other = _value(other)
@@ -76,7 +81,7 @@ class PlainValue:
         return PlainValue(y, (self,), (1 - y * y,))
 
     def relu(self) -> "PlainValue":
-        """Return the number where it is positive, 0 elsewhere."""
+        """Return max(0, x)."""
         return PlainValue(max(0.0, self.data), (self,), (1.0 if self.data > 0 else 0.0,))
 
     def __neg__(self) -> "PlainValue":

@@ -1,4 +1,4 @@
-"""The tensor that users see: shapes, indexing and printing, on top of what `tensor_base` and `tensor_math` define."""
+"""The public `Tensor`: shapes, indexing and printing, on top of `tensor_base` and `tensor_math`."""
 
 from collections.abc import Iterator, Sequence
 from operator import index
@@ -17,27 +17,27 @@ from backlight.core.missing import TENSOR, Absent
 
 
 class Tensor(TensorMath):
-    """An n-dimensional array in a graph, with PyTorch's names for what the lectures use.
+    """An n-dimensional array in a graph, with the part of PyTorch's interface that the lectures use.
 
     Args:
-        data: numbers, nested lists of numbers, an array (shared, not copied) or another tensor.
-        dtype: NumPy's name of the kind of number; by default floats become float32 and an array keeps its own.
-        requires_grad: whether `backward()` on something computed from this tensor computes its gradient.
-        label: a name for drawings.
+        data: a number, nested lists of numbers, an array (shared, not copied) or another tensor.
+        dtype: a NumPy dtype; by default Python floats become float32 and an array keeps its dtype.
+        requires_grad: whether `backward()` on a result of this tensor computes its gradient.
+        label: a name for drawings of the graph.
 
     Attributes:
-        array: the numbers, as a NumPy array.
-        data: the same numbers as a tensor outside the graph. `p.data += ...` and `p.data = ...` change this tensor.
+        array: the elements, as a NumPy array.
+        data: the same elements as a tensor outside the graph. `p.data += ...` and `p.data = ...` change this tensor.
         grad: the gradient after `backward()`, a tensor of the same shape, or None.
 
     Raises:
-        ShapeError: rows of different lengths, or something that is not a number.
+        ShapeError: rows of different lengths, or elements that are not numbers.
         GraphError: `requires_grad` for integers.
     """
 
     __slots__ = ()
 
-    # -- what it is ----------------------------------------------------------------------------------------------------
+    # -- shape and dtype -----------------------------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -51,7 +51,7 @@ class Tensor(TensorMath):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The kind of numbers, as NumPy names it."""
+        """The NumPy dtype of the elements."""
         return self.array.dtype
 
     @overload
@@ -67,36 +67,40 @@ class Tensor(TensorMath):
         return self.array.ndim
 
     def numel(self) -> int:
-        """Return how many numbers there are."""
+        """Return the number of elements."""
         return self.array.size
 
     nelement = numel
 
     def __len__(self) -> int:
         if not self.array.ndim:
-            raise OperandError("a tensor without axes is one number and has no length. Use item().")
+            raise OperandError("len() needs at least one axis; got a scalar tensor. Use item().")
         return len(self.array)
 
-    # -- the way out ---------------------------------------------------------------------------------------------------
+    # -- conversion ----------------------------------------------------------------------------------------------------
 
     def item(self) -> Number:
-        """Return the one number as Python's own. Raises ShapeError if there are more."""
+        """Return the only element as a Python number.
+
+        Raises:
+            ShapeError: the tensor has no element or several.
+        """
         if self.array.size != 1:
-            raise ShapeError(f"item() is for a single number; got a tensor of shape {self.array.shape}. Use tolist().")
+            raise ShapeError(f"item() needs a single element; got a tensor of shape {self.array.shape}. Use tolist().")
         number: Number = self.array.item()
         return number
 
     def tolist(self) -> Number | list[Any]:
-        """Return nested lists of Python numbers; of a tensor without axes, its number."""
+        """Return nested lists of Python numbers, or a single number for a scalar tensor."""
         numbers: Number | list[Any] = self.array.tolist()
         return numbers
 
     def numpy(self) -> Array:
-        """Return the array itself: changing it changes the tensor."""
+        """Return the array, in the tensor's shape. Changing it changes the tensor."""
         return self.array
 
     def storage(self) -> Self:
-        """Return the numbers as they lie in memory, which this tensor shares with its views: one axis."""
+        """Return the memory that this tensor shares with its views, as a tensor with one axis."""
         array = self.array
         while isinstance(array.base, np.ndarray):
             array = array.base
@@ -113,7 +117,7 @@ class Tensor(TensorMath):
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iu":
-            raise OperandError(f"only an integer can be an index; got {self.array.dtype}.")
+            raise OperandError(f"an index must be an integer; got {self.array.dtype}.")
         return int(self.item())
 
     def __bool__(self) -> bool:
@@ -138,43 +142,43 @@ class Tensor(TensorMath):
             notes += ", requires_grad=True"
         return f"tensor({numbers}{notes})"
 
-    # -- history -------------------------------------------------------------------------------------------------------
+    # -- the graph -----------------------------------------------------------------------------------------------------
 
     def detach(self) -> Self:
-        """Return the same numbers outside the graph."""
+        """Return a tensor outside the graph that shares the array."""
         return self._holding(self.array)
 
     def clone(self) -> Self:
-        """Return a copy that the gradient flows through."""
+        """Return a differentiable copy."""
         return apply(ops.Cast, self, dtype=self.array.dtype)
 
     def contiguous(self) -> Self:
-        """Return this tensor: `view` here copies where it must."""
+        """Return this tensor: `view` copies if needed, so memory layout does not matter."""
         return self
 
-    # -- arrangement ---------------------------------------------------------------------------------------------------
+    # -- reshaping -----------------------------------------------------------------------------------------------------
 
     def view(self, *shape: int | Sequence[int]) -> Self:
-        """Return the same numbers in another shape, as `view(2, 3)` or `view((2, 3))`; one length may be -1."""
+        """Return the elements in another shape, given as `view(2, 3)` or `view((2, 3))`; one length may be -1."""
         return apply(ops.Reshape, self, shape=_spread(shape))
 
     def reshape(self, *shape: int | Sequence[int]) -> Self:
-        """Return the same numbers in another shape, as `view` does."""
+        """Return the elements in another shape; the same as `view`."""
         return apply(ops.Reshape, self, shape=_spread(shape))
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
-        """Return axes `start_dim` to `end_dim` as one."""
+        """Return the tensor with axes `start_dim` to `end_dim` joined."""
         start, end = self._axis(start_dim), self._axis(end_dim)
         shape = self.array.shape or (1,)
         return self.view(*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :])
 
     def unflatten(self, dim: int, sizes: Sequence[int]) -> Self:
-        """Return axis `dim` cut into several axes."""
+        """Return the tensor with axis `dim` split into axes of these sizes."""
         at = self._axis(dim)
         return self.view(*self.array.shape[:at], *_spread((sizes,)), *self.array.shape[at + 1 :])
 
     def transpose(self, dim0: int, dim1: int) -> Self:
-        """Return two axes swapped."""
+        """Return the tensor with two axes swapped."""
         a, b = self._axis(dim0), self._axis(dim1)
         order = list(range(self.array.ndim))
         if order:
@@ -182,23 +186,27 @@ class Tensor(TensorMath):
         return apply(ops.Permute, self, order=tuple(order))
 
     def permute(self, *order: int | Sequence[int]) -> Self:
-        """Return the axes in another order, as `permute(1, 0, 2)` or `permute((1, 0, 2))`."""
+        """Return the tensor with its axes in another order, given as `permute(1, 0, 2)` or `permute((1, 0, 2))`."""
         return apply(ops.Permute, self, order=tuple(self._axis(axis) for axis in _spread(order)))
 
     def t(self) -> Self:
-        """Return a matrix transposed; fewer axes stay as they are."""
+        """Return the transpose of a matrix; a tensor with fewer axes is unchanged.
+
+        Raises:
+            ShapeError: more than two axes.
+        """
         if self.array.ndim > 2:
-            raise ShapeError(f"t() is for at most 2 axes; got {self.array.shape}. Use transpose(dim0, dim1).")
+            raise ShapeError(f"t() needs at most 2 axes; got {self.array.shape}. Use transpose(dim0, dim1).")
         return self.transpose(0, 1) if self.array.ndim == 2 else self
 
     @property
     def T(self) -> Self:
-        """All axes in the opposite order: a matrix transposed."""
+        """The tensor with its axes reversed: the transpose of a matrix."""
         return apply(ops.Permute, self, order=tuple(reversed(range(self.array.ndim))))
 
     @property
     def mT(self) -> Self:
-        """The last two axes swapped."""
+        """The tensor with its last two axes swapped."""
         return self.transpose(-2, -1)
 
     def unsqueeze(self, dim: int) -> Self:
@@ -212,11 +220,15 @@ class Tensor(TensorMath):
         return self.view(*(n for i, n in enumerate(self.array.shape) if n != 1 or (at is not None and i != at)))
 
     def expand(self, *shape: int | Sequence[int]) -> Self:
-        """Return axes of length 1 repeated, without a copy; -1 keeps an axis as it is."""
+        """Return the tensor with axes of length 1 repeated, without a copy; -1 keeps an axis.
+
+        Raises:
+            ShapeError: fewer axes than before, or an axis that is not of length 1 changes its length.
+        """
         try:
             target = tuple(map(index, _spread(shape)))
         except TypeError:
-            raise ShapeError(f"a shape is made of whole numbers; got {shown(shape)}.") from None
+            raise ShapeError(f"a shape must be made of whole numbers; got {shown(shape)}.") from None
         new = len(target) - self.array.ndim
         if new < 0 or -1 in target[:new]:
             raise ShapeError(f"expand keeps all axes and may add some in front; got {self.array.shape} to {target}.")
@@ -224,33 +236,42 @@ class Tensor(TensorMath):
         return apply(ops.Expand, self, shape=tuple(lengths))
 
     def masked_fill(self, mask: Operand, value: float) -> Self:
-        """Return the numbers with `value` wherever `mask` is true."""
+        """Return the tensor with `value` wherever `mask` is true.
+
+        Args:
+            mask: booleans that can be broadcast to this tensor's shape.
+            value: a number.
+
+        Raises:
+            ShapeError: more than one value, or a mask whose shape does not fit.
+            GraphError: a value that an integer tensor cannot hold.
+        """
         number: Any = value
         if not isinstance(number, (int, float)):
             array = as_array(number)
             if array.ndim:
-                raise ShapeError(f"masked_fill takes one number; got one of shape {array.shape}. Use where().")
+                raise ShapeError(f"masked_fill takes one number; got an array of shape {array.shape}. Use where().")
             number = array.item()
         if self.array.dtype.kind != "f" and not (is_finite(number) and number == int(number)):
-            raise GraphError(f"{self.array.dtype} cannot hold {number}. Call .float() before masked_fill().")
+            raise GraphError(f"the value must fit the dtype {self.array.dtype}; got {number}. Call .float() first.")
         return apply(ops.MaskedFill, self, mask=as_array(mask).astype(np.bool_, copy=False), value=number)
 
     def tril(self, diagonal: int = 0) -> Self:
-        """Return the lower triangle of the last two axes, 0 above it."""
+        """Return the lower triangle of the last two axes, with 0 above the `diagonal`-th diagonal."""
         return apply(ops.Triangle, self, k=diagonal, lower=True)
 
     def triu(self, diagonal: int = 0) -> Self:
-        """Return the upper triangle of the last two axes, 0 below it."""
+        """Return the upper triangle of the last two axes, with 0 below the `diagonal`-th diagonal."""
         return apply(ops.Triangle, self, k=diagonal, lower=False)
 
-    # -- parts ---------------------------------------------------------------------------------------------------------
+    # -- indexing ------------------------------------------------------------------------------------------------------
 
     def __getitem__(self, at: Any) -> Self:
         plain = _plain_index(at)
         if isinstance(plain, np.ndarray) and plain.dtype.kind in "iu" and self.array.ndim == 2 and plain.ndim:
             rows = self.array.shape[0]
             if plain.size and (plain.min() < -rows or plain.max() >= rows):
-                raise IndexingError(f"rows are numbered 0..{rows - 1}; got {plain.min()}..{plain.max()}.")
+                raise IndexingError(f"row indices must be in 0..{rows - 1}; got {plain.min()}..{plain.max()}.")
             return apply(ops.Embed, self, ids=plain.astype(np.int64, copy=False) % max(rows, 1))
         try:
             return apply(ops.Index, self, index=plain)
@@ -260,18 +281,18 @@ class Tensor(TensorMath):
     def __setitem__(self, at: Any, value: Operand) -> None:
         if recording.on and self._needs_grad and not self._prev:
             raise GraphError(
-                "a leaf that needs a gradient cannot be written to while its graph is recorded. "
-                "Write to .data, work under no_grad(), or use where()."
+                "a leaf that requires a gradient cannot be written to while its graph is recorded. "
+                "Write to .data, use no_grad(), or use where()."
             )
         if recording.on and self._op is not None:
-            self.array = self.array.copy()  # the graph may need the old numbers in backward()
+            self.array = self.array.copy()  # the backward pass may need the old values
         numbers = value if isinstance(value, (int, float)) else as_array(value)
         try:
             self.array[_plain_index(at)] = numbers
         except (IndexError, TypeError) as error:
             raise _outside(self, at, error) from error
         except (ValueError, OverflowError) as error:
-            raise ShapeError(f"what is written must fit the place: {str(error).strip()}.") from error
+            raise ShapeError(f"the assigned values must fit the indexed elements: {str(error).strip()}.") from error
         if recording.on and (self._prev or (isinstance(value, TensorBase) and value._needs_grad)):
             self._lose_history(value)
 
@@ -285,10 +306,14 @@ class Tensor(TensorMath):
         return tuple(self[(*before, i)] for i in range(len(self) if not at else self.array.shape[at]))
 
     def split(self, split_size: int, dim: int = 0) -> tuple[Self, ...]:
-        """Return pieces of `split_size` along an axis; the last may be shorter."""
+        """Return slices of length `split_size` along an axis; the last may be shorter.
+
+        Raises:
+            ShapeError: `split_size` is not a whole number of at least 1.
+        """
         at = self._axis(dim)
         if not isinstance(split_size, (int, np.integer)) or split_size < 1:
-            raise ShapeError(f"a piece is at least 1 long; got split({shown(split_size)}).")
+            raise ShapeError(f"split_size must be a whole number of at least 1; got {shown(split_size)}.")
         before = (slice(None),) * at
         starts = range(0, len(self) if not at else self.array.shape[at], int(split_size))
         return tuple(self[(*before, slice(i, i + split_size))] for i in starts)
@@ -300,7 +325,7 @@ for _name, _sentence in TENSOR.items():
 
 
 class Parameter(Tensor):
-    """A tensor that a model owns and trains. It needs a gradient from the start."""
+    """A tensor that a model owns and trains. It always starts with `requires_grad=True`."""
 
     __slots__ = ()
 
@@ -309,23 +334,23 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """A tensor that a model keeps but does not train: a running mean. Saved with the weights."""
+    """A tensor that is saved with a model but not trained, such as a running mean."""
 
     __slots__ = ()
 
 
 def as_tensor(data: Operand) -> Tensor:
-    """Return a tensor as it is, and an array, a number or nested lists as a new tensor, by the rules of `Tensor`."""
+    """Return `data` as a tensor of its shape: a tensor unchanged, anything else converted as by `Tensor`."""
     return data if isinstance(data, Tensor) else Tensor._holding(as_array(data))
 
 
 def _spread(given: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return what was given as `f(2, 3)` or as `f((2, 3))` in one form."""
+    """Return the sizes given as `f(2, 3)` or as `f((2, 3))`, as one tuple."""
     return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
 
 
 def _plain_index(at: Any) -> Any:
-    """Return an index without tensors, ranges or lists in it, as NumPy reads it."""
+    """Return an index for NumPy: tensors, ranges and lists become arrays."""
     if isinstance(at, tuple):
         return tuple(_plain_index(part) for part in at)
     if isinstance(at, TensorBase):
@@ -336,4 +361,4 @@ def _plain_index(at: Any) -> Any:
 
 
 def _outside(tensor: Tensor, at: Any, reason: BaseException | None) -> IndexingError:
-    return IndexingError(f"an index must lie inside the shape, {tensor.shape}; got {shown(at)}: {reason}.")
+    return IndexingError(f"an index must be inside the shape, {tensor.shape}; got {shown(at)}: {reason}.")

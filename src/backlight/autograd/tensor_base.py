@@ -1,7 +1,7 @@
-"""The structure of a tensor: its array, its gradient, how it was computed, and the backward pass.
+"""The core of a tensor: its array, its gradient, its parents in the graph, and the backward pass.
 
-`tensor_math` adds arithmetic, functions and reductions; `tensor` adds shapes and indexing and is the class that users
-see. Methods return `Self`: always a plain `Tensor`, for a `Parameter` or a `Buffer` too (see `plain`).
+`tensor_math` adds arithmetic, functions and reductions. `tensor` adds shapes and indexing and defines the public class.
+Methods return `Self`: always a plain `Tensor`, also for a `Parameter` or a `Buffer` (see `plain`).
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ class TensorBase(Node):
     )
 
     plain: ClassVar[type["TensorBase"]]
-    """The class of every result, whatever subclass its inputs are of: `Tensor`."""
+    """The class of every result, whatever the classes of its inputs: `Tensor`."""
 
     _prev: tuple[Self, ...]
 
@@ -48,7 +48,7 @@ class TensorBase(Node):
         self.array: Array = as_array(data, dtype)
         self.label = label
         self._grad: Array | None = None
-        self._grad_home: Array | None = None  # where this gradient must lie, if it is part of a flat one
+        self._grad_home: Array | None = None  # the slice of a flat array that must hold the gradient, if any
         self._needs_grad = False
         self._retains_grad = False
         self._hooks: tuple[Callable[[Array], None], ...] = ()
@@ -61,7 +61,7 @@ class TensorBase(Node):
 
     @classmethod
     def _holding(cls, array: Array) -> Self:
-        """Return a tensor on this very array, without a copy."""
+        """Return a tensor that shares this array."""
         made: Self = _new(cls.plain)
         made.array = array
         made.label = ""
@@ -73,7 +73,7 @@ class TensorBase(Node):
         return made
 
     def _axis(self, dim: Any, new: int = 0) -> int:
-        """Return an axis counted from the front, in a tensor that gets `new` more axes; a number by itself has one."""
+        """Return `dim` as an index that is not negative, after `new` axes are added. A scalar counts as one axis."""
         rank = max(self.array.ndim + new, 1)
         if not isinstance(dim, (int, np.integer)):
             raise ShapeError(f"dim must be a whole number; got {shown(dim)}.")
@@ -85,7 +85,7 @@ class TensorBase(Node):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a backward pass brings a gradient here."""
+        """Whether a backward pass computes this tensor's gradient."""
         return self._needs_grad
 
     @requires_grad.setter
@@ -97,7 +97,7 @@ class TensorBase(Node):
                 f"only floating-point tensors have gradients; got {self.array.dtype}. Call .float() first."
             )
         if not wanted and self._prev:
-            raise GraphError("requires_grad can only be taken from a leaf. Use .detach() for a copy without history.")
+            raise GraphError("requires_grad=False must be set on a leaf. Use .detach() for a tensor without history.")
         self._needs_grad = wanted
 
     def requires_grad_(self, wanted: bool = True) -> Self:
@@ -107,7 +107,7 @@ class TensorBase(Node):
 
     @property
     def grad(self) -> Self | None:
-        """The gradient of the last backward passes' ends by this tensor, in its shape; None before any."""
+        """The gradient with respect to this tensor, in its shape, summed over backward passes; None before any."""
         return None if self._grad is None else self._holding(self._grad)
 
     @grad.setter
@@ -117,13 +117,13 @@ class TensorBase(Node):
             return
         array = as_array(gradient, self.array.dtype)
         if array.shape != self.array.shape:
-            raise ShapeError(f"a gradient has its tensor's shape, {self.array.shape}; got {array.shape}.")
+            raise ShapeError(f"a gradient must have its tensor's shape, {self.array.shape}; got {array.shape}.")
         self._grad = None
         self._receive(array)
 
     @property
     def data(self) -> Self:
-        """The same numbers outside the graph. Changing them in place changes this tensor."""
+        """The same array as a tensor outside the graph. Changing it in place changes this tensor."""
         return self._holding(self.array)
 
     @data.setter
@@ -134,40 +134,43 @@ class TensorBase(Node):
         if self._grad_home is None:
             self.array = array
         elif array.shape == self.array.shape:
-            self.array[...] = array  # a part of a flat buffer stays where it is
+            self.array[...] = array  # a slice of a flat array must stay one
         else:
-            raise ShapeError(f"a parameter of a model keeps its shape, {self.array.shape}; got {array.shape}.")
+            raise ShapeError(f"a parameter of a model must keep its shape, {self.array.shape}; got {array.shape}.")
 
     @property
     def is_leaf(self) -> bool:
-        """Whether this tensor was given rather than computed from tensors that need gradients."""
+        """Whether this tensor has no parents in the graph."""
         return not self._prev
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this intermediate result; otherwise it is dropped once it has been passed on."""
+        """Keep this intermediate result's gradient; by default it is freed once it has been propagated."""
         self._retains_grad = True
 
     def register_hook(self, hook: Callable[[Array], None]) -> None:
-        """Call `hook(gradient)` once this intermediate result's gradient is complete, before it is passed on.
+        """Call `hook(gradient)` when this intermediate result's gradient is complete, before it is propagated.
 
-        The array may be shared with other nodes and must not be changed.
+        The gradient is an array in this tensor's shape. It may be shared with other nodes and must not be changed.
+
+        Raises:
+            OperandError: the hook is not callable.
         """
         if not callable(hook):
-            raise OperandError(f"a hook is a function of the gradient; got {shown(hook)}.")
+            raise OperandError(f"a hook must be a function of the gradient; got {shown(hook)}.")
         self._hooks = (*self._hooks, hook)
 
     def zero_grad(self) -> None:
-        """Clear the gradient: `grad` is None again."""
+        """Set `grad` to None."""
         self._grad = None
 
     def _receive(self, gradient: Array) -> None:
-        """Add a gradient that arrives by one path. The array may be shared with other nodes: never change it."""
+        """Add the gradient of one path. The array may be shared with other nodes and must not be changed."""
         if gradient.dtype != self.array.dtype:
             gradient = gradient.astype(self.array.dtype)
         if self._grad is not None:
             if self._prev:
                 self._grad = self._grad + gradient
-            else:  # a leaf's gradient is its own
+            else:  # a leaf owns its gradient
                 self._grad += gradient
         elif self._grad_home is not None:
             self._grad_home[...] = gradient
@@ -181,49 +184,49 @@ class TensorBase(Node):
             return
         if self._op is None:
             raise GraphError(
-                "no gradient can pass a tensor that was written to by index: what it was made of is no longer known. "
-                "Make it by cat(), stack() or where(), or write to a .detach()ed one."
+                "backward() cannot go through a tensor that was written to by index, since its history is lost. "
+                "Build it with cat(), stack() or where(), or write to a .detach()ed tensor."
             )
         for hook in self._hooks:
             hook(cast("Array", self._grad))
         for parent, gradient in zip(prev, self._op.backward(cast("Array", self._grad), self._saved), strict=True):
             if parent._needs_grad:
                 parent._receive(gradient)
-        # what arrived may be shared with other nodes; what is kept may be changed by its owner
+        # a copy, since the gradient may be shared with other nodes and the user may change it
         self._grad = np.array(self._grad) if self._retains_grad else None
 
     def _lose_history(self, written: Any) -> None:
-        """Note that `written` is now part of this tensor: its numbers can be read, but no gradient can pass."""
+        """Record that `written` is now part of this tensor: its values can be read, but gradients cannot propagate."""
         self._prev = self._prev or (written,)
         self._op, self._saved = None, None
         self._needs_grad = True
-        self._serial = next_serial()  # it is younger now than all that it is made of
+        self._serial = next_serial()  # younger than all of its parents again
 
     def backward(self, gradient: "Operand | None" = None) -> None:
-        """Add the derivative of this tensor to the gradient of every leaf that it was made of.
+        """Add to every leaf's gradient the derivative of this tensor with respect to the leaf.
 
         Args:
-            gradient: the gradient from above, in this tensor's shape; 1 where the tensor is a single number.
+            gradient: the output gradient, in this tensor's shape; may be omitted (1) for a tensor of one element.
 
         Raises:
-            GraphError: nothing here needs a gradient, or the tensor is not one number and no gradient was given.
-            ShapeError: the gradient has another shape.
+            GraphError: nothing requires a gradient, or there are several elements and no output gradient.
+            ShapeError: the output gradient has another shape.
         """
         if not self._needs_grad:
             raise GraphError(
-                "backward() needs something to differentiate by: "
-                "no tensor that this one was made of has requires_grad=True."
+                "backward() needs a tensor that requires a gradient; "
+                "no tensor that this one was computed from has requires_grad=True."
             )
         if gradient is None:
             if self.array.size != 1:
                 raise GraphError(
-                    f"backward() starts from one number; got a tensor of shape {self.array.shape}. "
-                    "Call .sum() or .mean() first, or pass the gradient from above."
+                    f"backward() without an argument needs a single number; got a tensor of shape {self.array.shape}. "
+                    "Call .sum() or .mean() first, or pass the output gradient."
                 )
             gradient = np.ones_like(self.array)
         seed = as_array(gradient, self.array.dtype)
         if seed.shape != self.array.shape:
-            raise ShapeError(f"a gradient has its tensor's shape, {self.array.shape}; got {seed.shape}.")
+            raise ShapeError(f"a gradient must have its tensor's shape, {self.array.shape}; got {seed.shape}.")
         order = self.ancestry()
         for node in order:
             if node._prev:
@@ -234,21 +237,22 @@ class TensorBase(Node):
 
 
 Operand = TensorBase | Array | Sequence[Any] | np.generic | float | int
-"""What can take part in a computation: a tensor, an array, nested lists of numbers, or a number."""
+"""What an operation accepts: a tensor, an array, nested lists of numbers, or a number."""
 
 T = TypeVar("T", bound=TensorBase)
 
 
 def apply(op: type[Op], *inputs: T, **settings: Any) -> T:
-    """Run an op forward and, if any input needs a gradient, record what backward will need.
+    """Run an op's forward pass and, if any input needs a gradient, record it for the backward pass.
 
     Args:
         op: a class of `backlight.autograd.OPS`, or your own subclass of `Op`.
-        inputs: tensors, or arrays and numbers, which become tensors.
-        settings: what the op's `forward` takes besides.
+        inputs: tensors in the shapes that the op takes; arrays and numbers are converted.
+        settings: the keyword arguments of the op's `forward`.
 
     Raises:
         ShapeError: the inputs' shapes or the settings do not fit the op.
+        OperandError: `op` is not an op.
     """
     try:
         out, saved = op.forward(*[tensor.array for tensor in inputs], **settings)
@@ -256,9 +260,9 @@ def apply(op: type[Op], *inputs: T, **settings: Any) -> T:
         raise
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
         if not (isinstance(op, type) and issubclass(op, Op)):
-            raise OperandError(f"apply takes an op first, such as OPS['tanh']; got {shown(op)}.") from error
-        if not all(isinstance(one, TensorBase) for one in inputs):
-            tensors = [one if isinstance(one, TensorBase) else TensorBase._holding(as_array(one)) for one in inputs]
+            raise OperandError(f"the first argument must be an op, such as OPS['tanh']; got {shown(op)}.") from error
+        if not all(isinstance(x, TensorBase) for x in inputs):
+            tensors = [x if isinstance(x, TensorBase) else TensorBase._holding(as_array(x)) for x in inputs]
             return apply(op, *tensors, **settings)
         if isinstance(error, AttributeError):
             raise
@@ -277,7 +281,7 @@ def apply(op: type[Op], *inputs: T, **settings: Any) -> T:
 
 
 def _misfit(op: type[Op], inputs: tuple[TensorBase, ...], settings: dict[str, Any], error: Exception) -> str:
-    """Return the message for inputs that an op could not take: its formula, its rule, and what was given."""
+    """Return the error message for inputs that an op cannot take: its formula, its rule, and what was given."""
     shapes = " and ".join(str(tensor.array.shape) for tensor in inputs)
     given = "".join(
         f", {name} {f'of shape {value.shape}' if isinstance(value, np.ndarray) else shown(value)}"
@@ -287,11 +291,11 @@ def _misfit(op: type[Op], inputs: tuple[TensorBase, ...], settings: dict[str, An
 
 
 def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
-    """Return `data` as an array: floats that have no dtype of their own become float32, as in PyTorch.
+    """Return `data` as an array of its shape. Python floats become float32, as in PyTorch.
 
     Raises:
-        ShapeError: rows of different lengths, or something that is not a number.
-        OperandError: not a dtype of numbers.
+        ShapeError: rows of different lengths, or elements that are not numbers.
+        OperandError: not a numeric dtype.
     """
     kind = None if dtype is None else as_dtype(dtype)
     if isinstance(data, TensorBase):
@@ -305,19 +309,23 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> Array:
     except (ValueError, TypeError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise ShapeError(
-            f"a tensor is made of numbers, in rows of equal length; got {type(data).__name__}: {reason}."
+            f"a tensor must be made of numbers, in rows of equal length; got {type(data).__name__}: {reason}."
         ) from error
     if array.dtype.kind not in "fiub":
-        raise ShapeError(f"a tensor is made of numbers; got {type(data).__name__} of {array.dtype}.")
+        raise ShapeError(f"a tensor must be made of numbers; got {type(data).__name__} of {array.dtype}.")
     return array.astype(np.float32) if dtype is None and array.dtype == np.float64 else array
 
 
 def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    """Return a dtype by its name. Raises OperandError for what is none, or not one of numbers."""
+    """Return a dtype by its name.
+
+    Raises:
+        OperandError: not a dtype of real numbers or booleans.
+    """
     try:
         kind = np.dtype(dtype)
     except (TypeError, ValueError):
         kind = np.dtype(object)
     if kind.kind not in "fiub":
-        raise OperandError(f"a dtype is one of real numbers, such as 'float32' or 'int64'; got {shown(dtype)}.")
+        raise OperandError(f"dtype must be one of real numbers, such as 'float32' or 'int64'; got {shown(dtype)}.")
     return kind

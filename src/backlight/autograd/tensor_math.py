@@ -1,4 +1,4 @@
-"""Arithmetic, functions and reductions of tensors, under PyTorch's names."""
+"""Arithmetic, elementwise functions and reductions of tensors, under PyTorch's names."""
 
 import math
 from collections.abc import Callable
@@ -17,23 +17,23 @@ from backlight.core.arguments import check_flag, shown
 Dim = int | tuple[int, ...] | None
 
 Flag = bool
-"""`bool` by another name: inside the class that is a method."""
+"""An alias of `bool`, which inside the class names a method."""
 
 _KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
-"""Booleans are among the integers, integers among the floats."""
+"""The order of type promotion: booleans, integers, floats."""
 
 T = TypeVar("T")
 
 
 class Extremum(NamedTuple, Generic[T]):
-    """What `max(dim)` and `min(dim)` return: the extreme numbers, and their places along the axis."""
+    """The result of `max(dim)` and `min(dim)`: the extreme values, and their indices along the axis."""
 
     values: T
     indices: T
 
 
 class TensorMath(TensorBase):
-    """What a tensor can compute."""
+    """The operations of a tensor. Elementwise functions return the shape of their input, (...)."""
 
     __slots__ = ()
     __array_priority__ = 1000  # `array * tensor` calls this class's __rmul__, not NumPy's
@@ -41,14 +41,14 @@ class TensorMath(TensorBase):
     # -- two operands --------------------------------------------------------------------------------------------------
 
     def _pair(self, other: Any) -> tuple[Self, Self]:
-        """Return both operands as tensors of one kind of number: a float decides over an integer, as in PyTorch."""
+        """Return both operands as tensors, converted by PyTorch's type promotion: an integer to the float's dtype."""
         mine = self.array.dtype
         if isinstance(other, TensorBase):
             tensor: Self = other  # type: ignore[assignment]  # every tensor is a `Tensor`
             theirs = tensor.array.dtype
             if mine == theirs:
                 return self, tensor
-            if mine.kind == theirs.kind:  # one number does not widen an array
+            if mine.kind == theirs.kind:  # a scalar does not widen an array's dtype
                 alone, wide = not self.array.ndim, not tensor.array.ndim
                 if alone == wide:
                     return self, tensor
@@ -56,7 +56,7 @@ class TensorMath(TensorBase):
             if mine.kind == "f":
                 return self, self._holding(tensor.array.astype(mine))
             return (self._holding(self.array.astype(theirs)), tensor) if theirs.kind == "f" else (self, tensor)
-        if isinstance(other, (bool, int, float)):  # a plain number takes the tensor's dtype, if that is of its kind
+        if isinstance(other, (bool, int, float)):  # a Python number takes the tensor's dtype if that can hold its kind
             needs = 2 if isinstance(other, float) else int(not isinstance(other, bool))
             try:
                 if needs <= _KINDS[mine.kind]:
@@ -111,7 +111,7 @@ class TensorMath(TensorBase):
     def __pow__(self, other: Operand) -> Self:
         if isinstance(other, (int, float)):
             base = self.float() if self.array.dtype.kind != "f" and (isinstance(other, float) or other < 0) else self
-            # Python's own number has no dtype that could widen the result
+            # a Python number has no dtype that could widen the result's
             return apply(ops.PowConstant, base, exponent=float(other) if isinstance(other, float) else int(other))
         return self._with(ops.Pow, other)
 
@@ -124,7 +124,7 @@ class TensorMath(TensorBase):
     # -- in place ------------------------------------------------------------------------------------------------------
 
     def _in_place(self, op: type[Op], other: Operand) -> Self:
-        """Return self op other, written over self where no graph needs the old numbers."""
+        """Return self op other, written into self if no graph needs the old values."""
         if recording.on and self._needs_grad and not self._prev:
             raise GraphError(
                 "a leaf that needs a gradient cannot be changed in place while its graph is recorded. "
@@ -133,10 +133,11 @@ class TensorMath(TensorBase):
         result = self._with(op, other)
         mine, made = self.array, result.array
         if made.shape != mine.shape:
-            raise ShapeError(f"in place, {op.name} keeps the shape {mine.shape}; the result has {made.shape}.")
+            raise ShapeError(f"in place, {op.name} must keep the shape {mine.shape}; the result has {made.shape}.")
         if not np.can_cast(made.dtype, mine.dtype, "same_kind"):
             raise GraphError(
-                f"in place, {op.name} keeps the dtype {mine.dtype}; the result has {made.dtype}. Call .float() first."
+                f"in place, {op.name} must keep the dtype {mine.dtype}; the result has {made.dtype}. "
+                "Call .float() first."
             )
         if result._needs_grad:
             return result
@@ -156,25 +157,25 @@ class TensorMath(TensorBase):
         return self._in_place(ops.Div, other)
 
     def zero_(self) -> Self:
-        """Set every number to 0 in place."""
+        """Set every element to 0 in place."""
         self.array[...] = 0
         return self
 
-    # -- comparison: tensors of booleans, no gradient ------------------------------------------------------------------
+    # -- comparisons: tensors of booleans, without gradients -----------------------------------------------------------
 
     def _compare(self, relation: np.ufunc, other: object) -> Self:
-        # a plain number is compared as it is: 0.1 as a float32 would not be 0.1
+        # a Python number is compared without conversion: 0.1 as a float32 would not be 0.1
         numbers = other if isinstance(other, (bool, int, float)) else as_array(other)
         try:
             return self._holding(np.asarray(relation(self.array, numbers)))
         except OverflowError:
-            raise DomainError(f"{shown(other)} is too large to compare. Numbers end at 2**63 or 1e308.") from None
+            raise DomainError(f"a number to compare must be below 2**63 or 1e308; got {shown(other)}.") from None
         except ValueError as error:
             raise ShapeError(
-                f"a comparison needs shapes that fit: {BROADCAST}; got {self.array.shape} and {np.shape(numbers)}."
+                f"a comparison needs compatible shapes: {BROADCAST}; got {self.array.shape} and {np.shape(numbers)}."
             ) from error
 
-    # as in PyTorch and NumPy, == compares number by number, where Python's own would return one bool
+    # as in PyTorch and NumPy, == compares elementwise, where Python would return a single bool
     def __eq__(self, other: object) -> Self:  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else self._compare(np.equal, other)
 
@@ -195,76 +196,88 @@ class TensorMath(TensorBase):
 
     __hash__ = object.__hash__
 
-    # -- functions of each number --------------------------------------------------------------------------------------
+    # -- elementwise functions -----------------------------------------------------------------------------------------
 
     def _floating(self) -> Self:
         return self if self.array.dtype.kind == "f" else self.float()
 
     def exp(self) -> Self:
-        """Return e to the power of each number."""
+        """Return e to the power of each element."""
         return apply(ops.Exp, self._floating())
 
     def log(self) -> Self:
-        """Return natural logarithms: -inf at 0, nan below."""
+        """Return the natural logarithm of each element: -inf at 0, nan below."""
         return apply(ops.Log, self._floating())
 
     def log10(self) -> Self:
-        """Return logarithms to base 10."""
+        """Return the logarithm to base 10 of each element."""
         return self.log() * (1 / math.log(10.0))
 
     def tanh(self) -> Self:
-        """Return hyperbolic tangents."""
+        """Return the hyperbolic tangent of each element."""
         return apply(ops.Tanh, self._floating())
 
     def relu(self) -> Self:
-        """Return positive numbers as they are and 0 for the others."""
+        """Return max(0, x) of each element."""
         return apply(ops.ReLU, self)
 
     def sigmoid(self) -> Self:
-        """Return 1 / (1 + exp(-x))."""
+        """Return 1 / (1 + exp(-x)) of each element."""
         return apply(ops.Sigmoid, self._floating())
 
     def gelu(self) -> Self:
-        """Return x Φ(x), with the tanh approximation of Φ."""
+        """Return x Φ(x) of each element, with the tanh approximation of Φ."""
         return apply(ops.GELU, self._floating())
 
     def sqrt(self) -> Self:
-        """Return square roots: nan below 0."""
+        """Return the square root of each element: nan below 0."""
         return apply(ops.Sqrt, self._floating())
 
     def abs(self) -> Self:
-        """Return absolute values."""
+        """Return the absolute value of each element."""
         return apply(ops.Abs, self)
 
     __abs__ = abs
 
     def sin(self) -> Self:
-        """Return sines of angles in radians."""
+        """Return the sine of each element, in radians."""
         return apply(ops.Sin, self._floating())
 
     def cos(self) -> Self:
-        """Return cosines of angles in radians."""
+        """Return the cosine of each element, in radians."""
         return apply(ops.Cos, self._floating())
 
     def softmax(self, dim: int = -1) -> Self:
-        """Return probabilities along `dim`: exp(x) divided by its sum."""
+        """Return probabilities along `dim`: exp(x) divided by its sum, in x's shape."""
         return apply(ops.Softmax, self._floating(), axis=self._axis(dim))
 
     def log_softmax(self, dim: int = -1) -> Self:
-        """Return log probabilities along `dim`."""
+        """Return log probabilities along `dim`, in nats and in x's shape."""
         return apply(ops.LogSoftmax, self._floating(), axis=self._axis(dim))
 
-    # -- reductions: over all axes, or over `dim` (or `axis`); `keepdim` (or `keepdims`) leaves them, with length 1 ----
+    # -- reductions ----------------------------------------------------------------------------------------------------
+    # over all axes, or over `dim` (NumPy's name: `axis`); `keepdim` (`keepdims`) keeps the reduced axes with length 1
 
     def sum(self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None) -> Self:
-        """Return the sum; of booleans and integers as int64."""
+        """Return the sum over all axes, or over `dim`; of booleans and integers as int64.
+
+        Args:
+            dim: an axis or a tuple of axes; None for all.
+            keepdim: whether the reduced axes stay, with length 1.
+            axis: NumPy's name of `dim`.
+            keepdims: NumPy's name of `keepdim`.
+        """
         settings = self._over(dim, axis, keepdim, keepdims)
         if self.array.dtype.kind != "f":
             return self._holding(np.asarray(np.sum(self.array, axis=settings["axes"], keepdims=settings["keepdims"])))
         return apply(ops.Sum, self, **settings)
 
     def mean(self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None) -> Self:
-        """Return the mean. Raises GraphError for integers, as PyTorch does: call .float() first."""
+        """Return the mean over all axes, or over `dim`. Args: see `sum`.
+
+        Raises:
+            GraphError: a tensor of integers, which PyTorch refuses too; call .float() first.
+        """
         self._must_be_floating("mean")
         return apply(ops.Mean, self, **self._over(dim, axis, keepdim, keepdims))
 
@@ -272,7 +285,19 @@ class TensorMath(TensorBase):
         self, dim: Dim = None, keepdim: Flag = False, *, unbiased: Flag = True, correction: float | None = None,
         axis: Dim = None, keepdims: Flag | None = None,
     ) -> Self:  # fmt: skip
-        """Return the variance, divided by n - 1 unless `unbiased` is false or another `correction` is given."""
+        """Return the variance over all axes, or over `dim`: the sum of squared deviations over n - 1.
+
+        Args:
+            dim: see `sum`.
+            keepdim: see `sum`.
+            unbiased: whether to divide by n - 1, or by n.
+            correction: divide by n - correction instead.
+            axis: see `sum`.
+            keepdims: see `sum`.
+
+        Raises:
+            GraphError: a tensor of integers.
+        """
         self._must_be_floating("var")
         minus = int(unbiased) if correction is None else correction
         return apply(ops.Var, self, **self._over(dim, axis, keepdim, keepdims), correction=minus)
@@ -281,7 +306,7 @@ class TensorMath(TensorBase):
         self, dim: Dim = None, keepdim: Flag = False, *, unbiased: Flag = True, correction: float | None = None,
         axis: Dim = None, keepdims: Flag | None = None,
     ) -> Self:  # fmt: skip
-        """Return the standard deviation, with n - 1 unless `unbiased` is false or another `correction` is given."""
+        """Return the standard deviation over all axes, or over `dim`: the square root of `var`. Args: see `var`."""
         self._must_be_floating("std")
         minus = int(unbiased) if correction is None else correction
         return apply(ops.Std, self, **self._over(dim, axis, keepdim, keepdims), correction=minus)
@@ -295,7 +320,11 @@ class TensorMath(TensorBase):
     def max(
         self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None
     ) -> Self | Extremum[Self]:
-        """Return the largest number, or along one axis (values, indices)."""
+        """Return the largest element, or (values, indices) along one axis. Args: see `sum`.
+
+        Raises:
+            ShapeError: no elements, or several axes.
+        """
         return self._extremum(np.argmax, self._over(dim, axis, keepdim, keepdims), largest=True)
 
     @overload
@@ -307,7 +336,11 @@ class TensorMath(TensorBase):
     def min(
         self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None
     ) -> Self | Extremum[Self]:
-        """Return the smallest number, or along one axis (values, indices)."""
+        """Return the smallest element, or (values, indices) along one axis. Args: see `sum`.
+
+        Raises:
+            ShapeError: no elements, or several axes.
+        """
         return self._extremum(np.argmin, self._over(dim, axis, keepdim, keepdims), largest=False)
 
     def _extremum(self, arg: Callable[..., Array], over: dict[str, Any], *, largest: Flag) -> Self | Extremum[Self]:
@@ -315,7 +348,7 @@ class TensorMath(TensorBase):
             self._must_have_numbers(None)
             return apply(ops.Extreme, self, **over, largest=largest)
         if len(over["axes"]) != 1:
-            raise ShapeError(f"max and min go along one dim, or over all numbers; got dims {over['axes']}.")
+            raise ShapeError(f"max and min take one dim, or none for all elements; got dims {over['axes']}.")
         (axis,) = over["axes"]
         indices = self._argument(arg, axis, keepdim=True)
         picked = apply(ops.PickAlong, self, indices=indices, axis=axis)
@@ -325,11 +358,11 @@ class TensorMath(TensorBase):
         return Extremum(apply(ops.Reshape, picked, shape=shape), self._holding(indices.reshape(shape)))
 
     def argmax(self, dim: int | None = None, keepdim: Flag = False) -> Self:
-        """Return the place of the largest number: in the flattened tensor, or along `dim`."""
+        """Return the index of the largest element in the flattened tensor, or the indices along `dim`."""
         return self._holding(np.asarray(self._argument(np.argmax, dim, keepdim=keepdim)))
 
     def argmin(self, dim: int | None = None, keepdim: Flag = False) -> Self:
-        """Return the place of the smallest number: in the flattened tensor, or along `dim`."""
+        """Return the index of the smallest element in the flattened tensor, or the indices along `dim`."""
         return self._holding(np.asarray(self._argument(np.argmin, dim, keepdim=keepdim)))
 
     def _argument(self, arg: Callable[..., Array], dim: int | None, *, keepdim: Flag) -> Array:
@@ -338,19 +371,19 @@ class TensorMath(TensorBase):
         return arg(self.array, axis=axis, keepdims=keepdim)
 
     def all(self, dim: int | None = None) -> Self:
-        """Return whether all numbers are true."""
+        """Return whether all elements are true, in total or along `dim`."""
         return self._holding(np.asarray(np.all(self.array, axis=None if dim is None else self._axis(dim))))
 
     def any(self, dim: int | None = None) -> Self:
-        """Return whether any number is true."""
+        """Return whether any element is true, in total or along `dim`."""
         return self._holding(np.asarray(np.any(self.array, axis=None if dim is None else self._axis(dim))))
 
     def cumsum(self, dim: int) -> Self:
-        """Return running sums along `dim`."""
+        """Return cumulative sums along `dim`, in x's shape."""
         return apply(ops.CumSum, self, axis=self._axis(dim))
 
     def _over(self, dim: Dim, axis: Dim, keepdim: Flag, keepdims: Flag | None) -> dict[str, Any]:
-        """Return the ops' settings, with axes counted from the front."""
+        """Return the settings of a reduction op, with axes that are not negative."""
         given = dim if axis is None else axis
         keep: Any = keepdim if keepdims is None else keepdims
         if keep is not True and keep is not False:
@@ -358,7 +391,7 @@ class TensorMath(TensorBase):
         if given is None:
             return {"axes": None, "keepdims": keep}
         dims = given if isinstance(given, (tuple, list)) else (given,)
-        return {"axes": tuple(self._axis(one) for one in dims) if self.array.ndim else None, "keepdims": keep}
+        return {"axes": tuple(map(self._axis, dims)) if self.array.ndim else None, "keepdims": keep}
 
     def _must_be_floating(self, name: str) -> None:
         if self.array.dtype.kind != "f":
@@ -366,14 +399,12 @@ class TensorMath(TensorBase):
 
     def _must_have_numbers(self, axis: int | None) -> None:
         if not (self.array.size if axis is None else (self.array.shape or (1,))[axis]):
-            raise ShapeError(
-                f"a largest or smallest number needs at least one number; got shape {self.array.shape} and dim {axis}."
-            )
+            raise ShapeError(f"max and min need at least one element; got shape {self.array.shape} and dim {axis}.")
 
-    # -- dtypes: last, as some have the names of Python's own types ----------------------------------------------------
+    # -- dtypes: last in the class, since some methods have the names of Python's types --------------------------------
 
     def to(self, dtype: DTypeLike) -> Self:
-        """Return the numbers in another dtype, gradients included between floating ones; "cpu" is where they are."""
+        """Return the tensor in another dtype; differentiable between floating-point dtypes. "cpu" changes nothing."""
         if isinstance(dtype, str) and dtype == "cpu":
             return self
         kind = as_dtype(dtype)
@@ -384,27 +415,36 @@ class TensorMath(TensorBase):
         return self._holding(self.array.astype(kind))
 
     def float(self) -> Self:
-        """Return the numbers as float32."""
+        """Return the tensor as float32."""
         return self.to(np.float32)
 
     def double(self) -> Self:
-        """Return the numbers as float64."""
+        """Return the tensor as float64."""
         return self.to(np.float64)
 
     def int(self) -> Self:
-        """Return the numbers as int32."""
+        """Return the tensor as int32."""
         return self.to(np.int32)
 
     def long(self) -> Self:
-        """Return the numbers as int64."""
+        """Return the tensor as int64."""
         return self.to(np.int64)
 
     def bool(self) -> Self:
-        """Return True where a number is not 0."""
+        """Return True where an element is not 0."""
         return self.to(np.bool_)
 
 
 def check_kinds(name: str, a: Array, b: Array) -> None:
-    """Raise GraphError for a product of integers and floats, which PyTorch refuses too."""
+    """Refuse a product of integers and floats of any shapes, as PyTorch does.
+
+    Args:
+        name: the function's name, for the message.
+        a: one factor.
+        b: the other factor.
+
+    Raises:
+        GraphError: one factor is of floats, the other is not.
+    """
     if (a.dtype.kind == "f") != (b.dtype.kind == "f"):
-        raise GraphError(f"{name} needs both sides of one kind; got {a.dtype} and {b.dtype}. Call .float() on one.")
+        raise GraphError(f"{name} needs two floating-point factors; got {a.dtype} and {b.dtype}. Call .float() on one.")

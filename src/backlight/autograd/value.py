@@ -1,7 +1,7 @@
-"""One number that remembers how it was computed: micrograd's `Value`, for graphs of a million nodes.
+"""A number that records how it was computed: micrograd's `Value`, for graphs of a million nodes.
 
-`plain_value.py` is the same idea on one page. What is different here is there for speed: slots instead of tuples of
-parents, and a backward pass that sorts nothing (`value_backward.py`).
+`plain_value.py` is the same idea on one page. The differences are for speed: slots instead of tuples of parents, and a
+backward pass that does not sort (`value_backward.py`).
 """
 
 import math
@@ -19,21 +19,21 @@ from backlight.core.arguments import shown
 Number = float | int
 
 EXP_END: Final = 709.782712893384
-"""e to a larger power is more than a float holds."""
+"""The largest x for which exp(x) is a finite float."""
 
 
 class Value(Node):
-    """A number in a graph, with the derivative of the graph's end by it.
+    """A number in a graph, with the derivative of the end of the graph with respect to it.
 
     Args:
         data: a real number.
         _children: the Values that it was computed from; empty for a leaf.
-        _op: the symbol of the op that made it.
+        _op: the symbol of the op that computed it.
         label: a name for drawings.
 
     Attributes:
         data: the number.
-        grad: after `backward()` on a Value made from this one, the derivative of that one by this one.
+        grad: the derivative of y with respect to this Value, after `y.backward()`.
             Leaves accumulate over calls, as parameters do in PyTorch, until `zero_grad()`.
 
     Raises:
@@ -41,10 +41,10 @@ class Value(Node):
     Source: after A. Karpathy's micrograd (2020), whose interface it keeps.
     """
 
-    # A node's first two parents and the derivatives by them have slots of their own: no tuple has to be made, kept and
-    # looked through by the garbage collector, which takes a third off building a graph and a quarter off the backward
-    # pass. A node with more parents has the first in `_a` and the others in `_more`. `_users` counts the edges that
-    # lead here; `_waits_for` is used by the backward pass.
+    # A node's first two parents and their local derivatives have slots of their own. Without tuples to create and to
+    # scan for garbage, building a graph takes a third less time, and the backward pass a quarter less. A node with more
+    # parents has the first in `_a` and the others in `_more`. `_users` counts the edges that lead to this node;
+    # `_waits_for` belongs to the backward pass.
     __slots__ = ("_a", "_b", "_by_a", "_by_b", "_more", "_op", "_users", "_waits_for", "data", "grad")
 
     data: Number
@@ -82,7 +82,7 @@ class Value(Node):
     def __float__(self) -> float:
         return float(self.data)
 
-    # -- arithmetic: the result, its parents, the symbol, and one local derivative for each parent ---------------------
+    # -- arithmetic: each result with its symbol, its parents and their local derivatives ------------------------------
 
     def __add__(self, other: "Value | Number") -> "Value":
         other = _value(other)
@@ -112,7 +112,7 @@ class Value(Node):
             return _made(_power(a, exponent), f"**{exponent}", self, _slope(a, exponent))
         y = _power(a, other.data)
         if a < 0:
-            raise DomainError(f"the base under a Value as exponent must not be negative; got {a!r} ** {other.data!r}.")
+            raise DomainError(f"a base must not be negative if the exponent is a Value; got {a!r} ** {other.data!r}.")
         return _made(y, "**", self, _slope(a, other.data), other, y * math.log(a) if a else 0.0)
 
     def __neg__(self) -> "Value":
@@ -136,12 +136,16 @@ class Value(Node):
     # -- functions -----------------------------------------------------------------------------------------------------
 
     def exp(self) -> "Value":
-        """Return e to this power; infinity above 709.78, where a float ends."""
+        """Return e to this power; infinity above 709.78, where a float overflows."""
         y = math.inf if self.data > EXP_END else math.exp(self.data)
         return _made(y, "exp", self, y)
 
     def log(self) -> "Value":
-        """Return the natural logarithm. Raises DomainError at and below 0."""
+        """Return the natural logarithm.
+
+        Raises:
+            DomainError: the number is not above 0.
+        """
         if self.data <= 0:
             raise DomainError(f"log needs a number above 0; got {self.data!r}. Add a small number, or clip it.")
         return _made(math.log(self.data), "log", self, 1 / self.data)
@@ -152,8 +156,8 @@ class Value(Node):
         return _made(y, "tanh", self, 1 - y * y)
 
     def relu(self) -> "Value":
-        """Return the number where it is positive and 0 elsewhere; the derivative at 0 is taken as 0."""
-        cut = self.data <= 0  # not so for nan, which must stay in sight
+        """Return max(0, x); the derivative at 0 is defined as 0."""
+        cut = self.data <= 0  # false for nan, which propagates
         return _made(0.0 if cut else self.data, "ReLU", self, 0.0 if cut else 1.0)
 
     def sigmoid(self) -> "Value":
@@ -163,12 +167,20 @@ class Value(Node):
         return _made(y, "sigmoid", self, y * (1 - y))
 
     def sin(self) -> "Value":
-        """Return the sine of an angle in radians. Raises DomainError for an infinite one."""
+        """Return the sine of an angle in radians.
+
+        Raises:
+            DomainError: the angle is infinite.
+        """
         _check_angle(self.data)
         return _made(math.sin(self.data), "sin", self, math.cos(self.data))
 
     def cos(self) -> "Value":
-        """Return the cosine of an angle in radians. Raises DomainError for an infinite one."""
+        """Return the cosine of an angle in radians.
+
+        Raises:
+            DomainError: the angle is infinite.
+        """
         _check_angle(self.data)
         return _made(math.cos(self.data), "cos", self, -math.sin(self.data))
 
@@ -176,42 +188,45 @@ class Value(Node):
     def dot(weights: "Sequence[Value]", inputs: "Sequence[Value | Number]", bias: "Value") -> "Value":
         """Return bias + Σ weights · inputs as one node: a neuron before its activation.
 
-        Its parents are the bias, the weights and the inputs, in this order. Plain numbers among the inputs become
-        leaves, as they do in every op.
+        Args:
+            weights: n Values.
+            inputs: n Values or numbers; numbers become leaves, as in every op.
+            bias: a Value. The parents of the result are the bias, the weights and the inputs, in this order.
 
         Raises:
-            ShapeError: not as many inputs as weights.
+            ShapeError: the numbers of inputs and weights differ.
+            OperandError: weights or inputs that are not sequences.
         """
         try:
             matched = len(inputs) == len(weights)
         except TypeError:
             names = f"{type(weights).__name__} and {type(inputs).__name__}"
-            raise OperandError(f"a dot product takes a list of weights and one of inputs; got {names}.") from None
+            raise OperandError(f"a dot product takes a list of weights and a list of inputs; got {names}.") from None
         if not matched:
             raise ShapeError(f"a dot product needs as many inputs as weights, {len(weights)}; got {len(inputs)}.")
         if {type(bias), *map(type, weights), *map(type, inputs)} == _VALUE:
             return Value._dot(weights, cast("Sequence[Value]", inputs), bias)
-        values = [_value(one) for one in inputs]
+        values = [_value(number) for number in inputs]
         classes: list[type[Value]] = [type(value) for value in (bias, *weights, *values)]
-        kind = max(classes, key=lambda kind: len(kind.mro()))  # a subclass may have a way of its own
+        kind = max(classes, key=lambda kind: len(kind.mro()))  # a subclass may override `_dot`
         return kind._dot(weights, values, bias)
 
     @classmethod
     def _dot(cls, weights: "Sequence[Value]", inputs: "Sequence[Value]", bias: "Value") -> "Value":
-        w, x = [weight.data for weight in weights], [one.data for one in inputs]
+        w, x = [weight.data for weight in weights], [value.data for value in inputs]
         made = _made(sum(map(mul, w, x), bias.data), "dot", bias, 1.0)
         made._more = (*weights, *inputs), (*x, *w)
-        for one in inputs:
-            one._users += 1
+        for value in inputs:
+            value._users += 1
         for weight in weights:
             weight._users += 1
         return made
 
-    # -- looking at it -------------------------------------------------------------------------------------------------
+    # -- the graph -----------------------------------------------------------------------------------------------------
 
     @property
     def _prev(self) -> "tuple[Value, ...]":
-        """The Values that it was computed from, in the order of the formula; none for a leaf."""
+        """The Values that it was computed from, in the order of the formula; empty for a leaf."""
         if self._a is None:
             return ()
         if self._b is not None:
@@ -219,9 +234,9 @@ class Value(Node):
         return (self._a, *self._more[0]) if self._more else (self._a,)
 
     def edges(self) -> "tuple[tuple[Value, Number], ...]":
-        """Return (parent, local derivative) for each of `_prev`, in that order; none for a leaf.
+        """Return (parent, local derivative) for each of `_prev`, in that order; empty for a leaf.
 
-        An input that is used twice, as in `a * a`, stands there twice: the chain rule sums over edges.
+        An input that is used twice, as in `a * a`, occurs twice: the chain rule sums over edges.
         """
         by_others = (self._by_b,) if self._b is not None else self._more[1] if self._more else ()
         return tuple(zip(self._prev, (self._by_a, *by_others), strict=False))  # a leaf has no parent for `_by_a`
@@ -229,10 +244,9 @@ class Value(Node):
     # -- the backward pass ---------------------------------------------------------------------------------------------
 
     def backward(self) -> None:
-        """Set the gradient of every Value that this one was computed from: the derivative of this one by it.
+        """Set `grad` of every Value that this one was computed from: the derivative of this one with respect to it.
 
-        Leaves add to the gradient that they have; the other nodes get a new one. A second call on the same graph adds
-        the same again to the leaves only.
+        The gradients of leaves accumulate over calls; those of other nodes are replaced.
         """
         if self._a is None:
             self.grad += 1.0
@@ -249,7 +263,7 @@ _new = Value.__new__
 
 
 def _made(data: Number, op: str, a: Value, by_a: Number, b: Value | None = None, by_b: Number = 0.0) -> Value:
-    """Return y, made by `op` from a and perhaps b, with dy/da and dy/db."""
+    """Return a node with value `data`, computed by `op` from a and perhaps b, with its derivatives `by_a`, `by_b`."""
     made = _new(Value)
     made.data = data
     made.grad = 0.0
@@ -277,26 +291,28 @@ def _value(number: Value | Number) -> Value:
 
 
 def _number(given: Any) -> Number:
-    """Return a real number as Python's own. Raises OperandError for anything else."""
+    """Return a real number as a Python number. Raises OperandError for anything else."""
     if isinstance(given, (int, float)):
         return given
     if isinstance(given, (np.integer, np.floating)):
         number: Number = given.item()
         return number
-    way_out = " Use Tensor for arrays." if hasattr(given, "shape") else ""
-    raise OperandError(f"a Value holds one real number; got {type(given).__name__} {shown(given)}.{way_out}")
+    advice = " Use Tensor for arrays." if hasattr(given, "shape") else ""
+    raise OperandError(f"a Value must be one real number; got {type(given).__name__} {shown(given)}.{advice}")
 
 
 def _check_angle(angle: Number) -> None:
     """Raise DomainError for an infinite angle, which has no sine."""
     if math.isinf(angle):
-        raise DomainError(f"an angle must be finite; got {angle!r}. Clip it, or look for what made it grow.")
+        raise DomainError(f"an angle must be finite; got {angle!r}. Clip it.")
 
 
 def _power(base: Number, exponent: Number) -> Number:
-    """Return base ** exponent where that is one real, finite number."""
+    """Return base ** exponent. Raises DomainError where that is not a finite real number."""
     if base == 0 and exponent < 0:
-        raise DomainError(f"0 has no negative powers; got {base!r} ** {exponent!r}. Add a small number to the base.")
+        raise DomainError(
+            f"the base of a negative power must not be 0; got {base!r} ** {exponent!r}. Add a small number to the base."
+        )
     if base < 0 and not float(exponent).is_integer():
         raise DomainError(f"a negative base needs a whole exponent; got {base!r} ** {exponent!r}.")
     try:
@@ -306,11 +322,11 @@ def _power(base: Number, exponent: Number) -> Number:
 
 
 def _slope(base: Number, exponent: Number) -> Number:
-    """Return the derivative of base ** exponent by the base: infinite where it stands upright, as √x at 0."""
+    """Return the derivative of base ** exponent with respect to the base: infinite for √x at 0."""
     if not exponent:  # constant, also at base 0
         return 0.0
     try:
         return exponent * _power(base, exponent - 1)
     except DomainError:
-        upright = math.copysign(math.inf, exponent)
-        return -upright if base < 0 and (exponent - 1) % 2 else upright
+        infinite = math.copysign(math.inf, exponent)
+        return -infinite if base < 0 and (exponent - 1) % 2 else infinite

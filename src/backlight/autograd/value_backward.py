@@ -1,12 +1,12 @@
 """The backward pass through `Value`s: `PlainValue.backward` without recursion, sets or sorting.
 
-A Value counts the edges that lead to it (`_users`). With one user, its gradient is complete as soon as anything
-arrives, and the pass continues from it at once. With more, it waits until all have arrived. If something outside the
-graph has used it too, it waits for what never arrives; then the youngest of the waiting nodes is complete, since
-whatever is computed from a Value is younger than it, and all younger ones are done. Between passes nothing waits:
-`_waits_for` is 0 everywhere.
+A Value counts the edges that lead to it (`_users`). If there is one, the node's gradient is complete when the first
+contribution arrives, and the pass continues from it. If there are several, the node waits until all have arrived. A
+node that is also used outside the graph waits for contributions that never arrive. When only such nodes are left, the
+youngest of them is complete, since a node is younger than its parents and all younger nodes are done. Between passes no
+node waits: `_waits_for` is 0 everywhere.
 
-Each edge is visited once, and nothing is allocated for a node that the garbage collector would have to look at.
+Each edge is visited once, and nothing is allocated per node that the garbage collector would have to track.
 """
 
 from heapq import heappop, heappush
@@ -14,33 +14,33 @@ from typing import Any
 
 
 def backward_from(end: Any) -> None:
-    """Set the gradients of all Values that `end` was computed from; `end` is not a leaf and has its own gradient.
+    """Set the gradients of all Values that `end` was computed from. `end` must not be a leaf, and its `grad` is set.
 
-    Leaves add to the gradient that they have; the other nodes get a new one.
+    The gradients of leaves accumulate; those of other nodes are replaced.
     """
-    waiting: list[Any] = []  # nodes with several users, of which not all have arrived
+    waiting: list[Any] = []  # nodes for which not all contributions have arrived
     overdue: list[tuple[int, int, Any]] = []
     node = end
     try:
         while node is not None:
             _propagate([node], waiting)
             node = _overdue(waiting, overdue)
-    except BaseException:  # stopped by Ctrl-C, say: nothing may seem to wait when the next pass begins
+    except BaseException:  # after Ctrl-C, say: no node may wait when the next pass begins
         for left in (*waiting, *(node for *_, node in overdue)):
             left._waits_for = 0
         raise
 
 
 def _propagate(ready: list[Any], waiting: list[Any]) -> None:  # noqa: C901  (the hot loop of every backward pass)
-    """Add each complete node's gradient times the local derivative to its parents, until no node is complete.
+    """Propagate the gradients of complete nodes to their parents, until no node is complete.
 
-    A parent is one of four: a leaf, which adds; a node with a single user, which is complete; a node that waits, which
-    adds and may be complete; a node with several users that is met for the first time. The branches for the two parents
-    differ only in where the pass continues. A function call for each would make the whole pass take 1.5 times as long.
+    There are four cases of a parent: a leaf accumulates; a node with one user is complete; a waiting node accumulates
+    and may become complete; a node with several users that is visited for the first time begins to wait. The branches
+    for the two parents differ only in where the pass continues; a shared function would slow the pass down 1.5 times.
     """
     while ready:
         node = ready.pop()
-        while node is not None:  # along first parents as far as they are complete, without going through the list
+        while node is not None:  # follow first parents as long as they are complete, without the list
             grad = node.grad
             parent = node._b
             if parent is None:
@@ -79,7 +79,7 @@ def _propagate(ready: list[Any], waiting: list[Any]) -> None:  # noqa: C901  (th
 
 
 def _to_many(node: Any, waiting: list[Any], ready: list[Any]) -> None:
-    """Do the same for the parents of a dot product after its first."""
+    """Do the same for all parents of a dot product but the first."""
     grad = node.grad
     for parent, by in zip(*node._more, strict=True):
         if parent._a is None:
@@ -97,7 +97,7 @@ def _to_many(node: Any, waiting: list[Any], ready: list[Any]) -> None:
 
 
 def _overdue(waiting: list[Any], overdue: list[tuple[int, int, Any]]) -> Any:
-    """Return the youngest node that waits for what never arrives; None if none waits."""
+    """Return the youngest node that still waits, or None."""
     for node in waiting:
         if node._waits_for:
             heappush(overdue, (-node._serial, id(node), node))

@@ -1,4 +1,4 @@
-"""The commands: each parses, calls the library, and prints."""
+"""The command line: each command parses its options, calls the library and prints the result."""
 
 from backlight.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The command `backlight`: its commands, and what happens when one of them fails."""
+"""The command `backlight`: its entry point, and how errors are reported."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ app = typer.Typer(
     name="backlight",
     cls=Commands,
     help="Train small language models, written by hand in NumPy, on your own text, and inspect them.",
-    epilog="Start here:  backlight train  learns 32,257 names in seconds and prints new ones.",
+    epilog="Try:  backlight train  (trains on 32,257 names and prints new ones)",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": alias},
@@ -44,46 +44,46 @@ list_all(app)
 
 
 def main() -> None:
-    """Run the command line; the exit code is 0, 1 for input that cannot be used, 2 for wrong usage, 130 for Ctrl-C."""
+    """Run the command line. Exit codes: 0, 1 for input that cannot be used, 2 for wrong usage, 130 for Ctrl-C."""
     _prepare_streams()
     try:
         _run()
     except BacklightError as error:
         _fail(str(error))
     except BrokenPipeError:
-        _leave()  # the reader, such as `head`, has read enough
+        _leave()  # the reader, such as `head`, has closed the pipe
     except OSError as error:
-        # what is left here is the machine's own refusal, such as a full disk under standard output
-        _fail(f"the system must do what is asked; it refused: {error}. Free space, or choose another place.")
+        # only refusals of the operating system are left here, such as a full disk under standard output
+        _fail(f"the operating system refused: {error}. Free some space, or choose another folder.")
     except MemoryError:
-        _fail("there is not enough memory for this. Take a shorter text, a smaller model or a smaller batch.")
+        _fail("there is not enough memory. Use a shorter text, a smaller model or a smaller batch.")
 
 
 def _run() -> None:
     try:
         app()
     finally:
-        sys.stdout.flush()  # the last moment at which a refusal can be reported
+        sys.stdout.flush()  # here, an error can still be reported
 
 
 def _prepare_streams() -> None:
-    """Make both outputs take every character: a name is never worth a traceback, whatever the terminal can show."""
+    """Let both streams accept every character: those that the terminal's encoding lacks are escaped."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by the caller
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  open to the end
+        if stream is None:  # the caller has closed it
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  stays open until exit
         elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str) -> NoReturn:
-    """Print one line on standard error and leave with code 1."""
+    """Print one line on standard error and exit with code 1."""
     sys.stderr.write(f"backlight: {one_line(message)}\n")
     _leave()
 
 
 def _leave() -> NoReturn:
-    """Leave with code 1, and without a second complaint about what standard output still holds."""
+    """Exit with code 1, without a second error about what is still buffered for standard output."""
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
     sys.exit(1)

@@ -1,4 +1,4 @@
-"""What commands there are, and how each comes to be: when it is called, so that `--help` need not wait for all."""
+"""The table of commands. Each command is imported when it is called, so that `backlight --help` is fast."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,48 +16,48 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "backlight train names.txt --model mlp --steps 2000",
     ),
     "sample": (
-        "Draw new items from a trained model.",
-        "backlight sample names-mlp-1 --count 50 --prefix mar --temperature 0.8",
+        "Sample new items from a trained model.",
+        "backlight sample names-mlp-1 --count 50 --prefix mar",
     ),
     "explain": (
-        "Show where every gradient comes from: local derivative times gradient from above, summed over paths.",
+        "Explain every gradient of an expression or of a training step.",
         "backlight explain 'tanh(x*w + b)' --at x=2,w=-3,b=6.9 --walk",
     ),
     "score": (
-        "Print the negative log-likelihood of each line of a file, most surprising first.",
+        "Print the negative log-likelihood of each line of a file.",
         "backlight score names-mlp-1 names.txt --top 20",
     ),
     "figures": (
-        "Draw the figures of a run: all that it can have, or those that are named.",
+        "Draw the figures of a run: all of them, or only those named.",
         "backlight figures names-mlp-1 loss embedding --dark",
     ),
     "health": (
-        "List what is wrong with a network, the most serious first: what, where, by which numbers, and what to try.",
+        "Diagnose a run: what is wrong, where, why, and what to try.",
         "backlight train names --health; backlight health names-mlp-1 --report",
     ),
     "find-lr": (
-        "Find a learning rate: train for some steps while it grows from tiny to huge, and see where the loss falls.",
+        "Find a learning rate by a short sweep from low to high rates.",
         "backlight find-lr names.txt --model gru",
     ),
     "gradcheck": (
-        "Check every gradient against PyTorch and central differences: all ops and layers, or a model's parameters.",
+        "Check every gradient against PyTorch and central differences.",
         "backlight gradcheck --model gpt",
     ),
     "compare": (
-        "Train every model on one text, from bigrams to a GPT, and compare them in a table.",
+        "Train every model on the same text and compare them in a table.",
         "backlight compare brands.txt --models mlp,gru,gpt",
     ),
     "tokens": (
-        "Show a text as tokens, beside the merges that made them.",
+        "Show a text as tokens, with the merges that produced them.",
         "backlight tokens 'she sells sea shells' --train names.txt --size 300",
     ),
-    "data": ("List the corpora, or describe one or a file of yours.", ""),
+    "data": ("List the corpora, or describe a corpus or a file.", ""),
     "runs": ("List, show and compare runs.", ""),
     "lessons": ("List the lessons of the course, read one, or open its notebook.", ""),
-    "exercise": ("The exercises of the course: list, show, check, hint, reset. Progress is kept in this folder.", ""),
+    "exercise": ("List, show and check the exercises of the course.", ""),
 }
-"""What each does, in the words of its own help, and an example. Those without one are groups, which have it themselves.
-Each stands in the module of its name."""
+"""The first sentence of each command's help, and an example. A command without an example is a group, which has its
+own. The module of a command has its name."""
 
 
 _ALIASES: Final = {
@@ -67,30 +67,30 @@ _ALIASES: Final = {
 
 
 def alias(token: str) -> str:
-    """Return the name of an option or a command; those of Backlight 0.1 still work, and help does not list them."""
+    """Return the current name of an option or command. The names of Backlight 0.1 still work, but help omits them."""
     return _ALIASES.get(token, token)
 
 
 class Commands(TyperGroup):
-    """The group of all commands: each is imported when it is called, and none when they are only listed."""
+    """The group of all commands: a command is imported when it is called, and not when it is only listed."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._listing = False
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command whole, or what stands for it in the list; None if there is none of this name."""
+        """Return a command, or its placeholder while commands are listed; None if there is no such command."""
         if self._listing or cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         return whole(cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help with the list of all."""
+        """Write the help, with the list of all commands."""
         with self._only_listed():
             super().format_help(ctx, formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        """Return the commands that begin so."""
+        """Return the commands that start with what was typed."""
         with self._only_listed():
             return super().shell_complete(ctx, incomplete)
 
@@ -104,13 +104,13 @@ class Commands(TyperGroup):
 
 
 def list_all(app: typer.Typer) -> None:
-    """Let a Typer of the class `Commands` know the names of all commands, and what they do."""
+    """Register a placeholder for each command, with its name and help, in a Typer of the class `Commands`."""
     for name, (about, _) in COMMANDS.items():
         app.command(name, help=about)(_stands_for_another)
 
 
 def whole(name: str) -> Any:
-    """Return a command as its module has it."""
+    """Import a command and return it."""
     module = import_module(f"backlight.cli.{name.replace('-', '_')}")
     host = typer.Typer(pretty_exceptions_enable=False)
     example = COMMANDS[name][1]
@@ -122,4 +122,4 @@ def whole(name: str) -> Any:
 
 
 def _stands_for_another() -> None:
-    raise AssertionError("this is what is listed, and never what is called")
+    raise AssertionError("a placeholder is listed, and never called")

@@ -1,4 +1,4 @@
-"""`backlight compare`: several models trained on one text, and the table of them."""
+"""`backlight compare`: train several models on one text, and print a table of their losses."""
 
 import signal
 import sys
@@ -48,22 +48,20 @@ def compare(
     *,
     corpus: Corpus = "names",
     thorough: Annotated[
-        bool, typer.Option("--thorough", help="Train each model as long as `backlight train` does.")
+        bool, typer.Option("--thorough", help="Train each model for as long as `backlight train` does.")
     ] = False,
     models: Annotated[
-        str | None, typer.Option("--models", help=f"Only these models, as in mlp,gpt. There are {', '.join(MODELS)}.")
+        str | None, typer.Option("--models", help=f"Only these models, as in mlp,gpt. All: {', '.join(MODELS)}.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Training steps of each network, instead of its own.")] = None,
-    jobs: Annotated[
-        int | None, typer.Option(help="Models trained at a time; as many as there are cores if left out.", min=1)
-    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps of every network, instead of its default.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Models to train in parallel. Default: one per core.", min=1)] = None,
     samples: Annotated[int, typer.Option(help="Samples to show from each model.", min=0)] = 5,
     seed: Seed = 1,
     data: Annotated[dict[str, Any], DATA],
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """Train every model on one text, from bigrams to a GPT, and compare them in a table."""
+    """Train every model on the same text and compare them in a table."""
     chosen = [] if models is None else [name.strip() for name in models.split(",")]
     configs = comparison(corpus, models=chosen, thorough=thorough, steps=steps, seed=seed, **data)
     stdin = sys.stdin.buffer.read() if corpus == "-" else None
@@ -75,9 +73,9 @@ def compare(
         with _stopped_by_signals(), show:
             rows = compare_models(configs, folder, show, jobs=show.jobs, samples=samples, stdin=stdin)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more Ctrl-C cannot make it any quicker
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would not stop it any sooner
         out.print(
-            f"\nStopped; each run is in {one_line(str(folder))} as it was saved last. Continue one with, for example:\n"
+            f"\nStopped; the runs in {one_line(str(folder))} are saved up to their last checkpoints. Resume one:\n"
             f"  {command('train', '--resume', called(folder / configs[-1].model, name=False))}",
             soft_wrap=True,
         )
@@ -96,7 +94,7 @@ def compare(
 
 
 def _check_text(config: RunConfig, stdin: bytes | None) -> str:
-    """Read and split the text as each model will, and describe it: one that cannot be used is refused just once."""
+    """Read and split the text as each model will, and describe it, so that unusable text is reported once."""
     text = load_corpus(config.corpus, mode=config.mode, stdin=None if stdin is None else BytesIO(stdin))
     split_corpus(text, seed=config.split_seed, fractions=config.fractions, duplicates=config.duplicates)
     size = f"{len(text.items):,} items" if text.mode == "items" else f"{text.characters:,} characters"
@@ -104,7 +102,7 @@ def _check_text(config: RunConfig, stdin: bytes | None) -> str:
 
 
 def _new_folder(runs: Path, corpus: str) -> Path:
-    """Make the folder of the runs, under a new name."""
+    """Make a new folder for the runs."""
     while True:
         folder = new_run_path(runs, corpus, "compare")
         try:
@@ -119,29 +117,29 @@ def _new_folder(runs: Path, corpus: str) -> Path:
 
 
 def _save(found: dict[str, Any], folder: Path) -> None:
-    """Write the table for programs, for pages and as a figure."""
+    """Write the table as JSON, Markdown and PNG."""
     from backlight import figures
 
     rows = found["models"]
     write_atomically(folder / "comparison.json", to_bytes(found, indent=2))
-    foot = f"Nats (and bits) per character, seed {found['seed']}, one thread a model; {found['machine']}."
+    foot = f"Nats (and bits) per character, seed {found['seed']}, one thread per model; {found['machine']}."
     write_atomically(folder / "comparison.md", as_markdown(rows, foot=foot).encode())
     replace(figures.league(rows), width=11, height=4.5).save(folder / "comparison.png")
 
 
 class _Bars:
-    """Shows how each model comes along: in a terminal, a bar a model; elsewhere, a line when a model is done."""
+    """Shows the progress of each model: a bar per model in a terminal, and a line when a model is done."""
 
     def __init__(self, out: Console, configs: Sequence[RunConfig], text: str, *, jobs: int) -> None:
         self.out, self.jobs = out, jobs
         self.failures: list[Failure] = []
-        self.heading = f"{len(configs)} models on {text}; {jobs} at a time"
+        self.heading = f"{len(configs)} model{'s' * (len(configs) != 1)} on {text}; {jobs} at a time"
         self.bars = Bars(
             TextColumn("{task.description:>7}"), BarColumn(bar_width=20), TextColumn("{task.fields[text]}"),
             console=out, transient=True, disable=not out.is_terminal,
         )  # fmt: skip
         self.tasks: dict[str, TaskID] = {
-            config.model: self.bars.add_task(config.model, total=1.0, text="waits") for config in configs
+            config.model: self.bars.add_task(config.model, total=1.0, text="waiting") for config in configs
         }
 
     def __enter__(self) -> Self:
@@ -156,7 +154,7 @@ class _Bars:
         self.bars.stop()
 
     def on_progress(self, model: str, progress: Progress) -> None:
-        """Move a model's bar."""
+        """Update a model's bar."""
         minutes, seconds = divmod(round(progress.seconds_left), 60)
         dev = "" if progress.dev_nats is None else f"dev {progress.dev_nats:.3f}  "
         text = f"{dev}{progress.characters_per_second:,.0f} char/s  {minutes}:{seconds:02d} left"
@@ -178,7 +176,7 @@ class _Bars:
 
 
 def _show(out: Console, rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    """Print the table, samples of each model, and where everything is."""
+    """Print the table, samples of each model, and the folder of the runs."""
     shown = table(
         "model", "parameters", "context", "train", "dev", "test", "bits", "seconds", "char/s", text=("model",)
     )
@@ -197,14 +195,14 @@ def _show(out: Console, rows: Sequence[Mapping[str, Any]], folder: Path) -> None
             out.print(f"{row['model']:>7}  {drawn}", no_wrap=True, overflow="ellipsis")
     best = min(rows, key=lambda row: row["dev_nats"])
     out.print(
-        f"\nThe table is in {one_line(str(folder))}: comparison.md, .json and .png. More from the best model:\n"
+        f"\nThe table is saved in {one_line(str(folder))} as comparison.md, .json and .png. Sample the best model:\n"
         f"  {command('sample', called(folder / best['model']))}",
         soft_wrap=True,
     )
 
 
 def _short(count: float) -> str:
-    """Return a large number in three or four digits: 1,234 thousand is 1.23M."""
+    """Return a large number in three digits: 1,234,000 is 1.23M."""
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= unit:
             return f"{count / unit:.3g}{letter}"
@@ -213,7 +211,7 @@ def _short(count: float) -> str:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Take a polite kill as Ctrl-C, so that no model is left running; and Ctrl-C also where a shell has it ignored."""
+    """Treat SIGTERM and SIGHUP as Ctrl-C, so that no process is left running; Ctrl-C works even if it was ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         del frame

@@ -1,4 +1,4 @@
-"""`backlight data`: what there is to learn from."""
+"""`backlight data`: list the corpora, and describe a corpus or a file."""
 
 from typing import Annotated
 
@@ -7,10 +7,10 @@ import typer
 from backlight.cli.output import Json, console, print_json, shortened, table
 from backlight.text import CORPORA, Mode, describe, load_corpus
 
-_SHOWN = 60  # characters of an item
+_SHOWN = 60  # characters of an item that are printed
 
 app = typer.Typer(
-    help="List the corpora, or describe one or a file of yours.",
+    help="List the corpora, or describe a corpus or a file.",
     no_args_is_help=False,
     epilog="Example:  backlight data describe names.txt",
 )
@@ -24,13 +24,13 @@ def _default(context: typer.Context) -> None:
 
 @app.command("list", epilog="Example:  backlight data list")
 def list_corpora(json_output: Json = False) -> None:
-    """List the corpora that have a name."""
+    """List the named corpora."""
     rows = table("name", "kind", "mode", "bytes", "what", text=("name", "kind", "mode", "what"))
     for info in CORPORA.values():
         rows.add_row(info.name, info.kind, info.mode, f"{info.size:,}", info.description)
     out = console(json_output=json_output)
     out.print(rows)
-    out.print("\nAny file works too: UTF-8, one item a line; or - for standard input.")
+    out.print("\nAny UTF-8 file works too, with one item per line; so does - for standard input.")
     if json_output:
         fields = ("name", "kind", "mode", "description", "licence", "size")
         print_json({"corpora": [{name: getattr(info, name) for name in fields} for info in CORPORA.values()]})
@@ -39,7 +39,7 @@ def list_corpora(json_output: Json = False) -> None:
 @app.command("describe", epilog="Example:  backlight data describe names.txt")
 def describe_corpus(
     source: Annotated[str, typer.Argument(help="A corpus's name, a file, or - for standard input.", metavar="FILE")],
-    mode: Annotated[Mode | None, typer.Option(help="One item a line, or one stream of text.")] = None,
+    mode: Annotated[Mode | None, typer.Option(help="One item per line, or one stream of text.")] = None,
     json_output: Json = False,
 ) -> None:
     """Describe a corpus or a file: items, characters, lengths, duplicates, vocabulary."""
@@ -53,7 +53,7 @@ def describe_corpus(
             f"{found.shortest} to {found.longest}, mean {found.mean_length:.1f}, median {found.median_length:g}",
         ),
         ("longest", ", ".join(shortened(item, _SHOWN) for item in found.longest_items)),
-        ("vocabulary", f"{found.vocabulary_size} with the boundary"),
+        ("vocabulary", f"{found.vocabulary_size}, including the boundary"),
         ("most frequent", "  ".join(f"{character!r} {count:,}" for character, count in found.counts[:8])),
         ("loss of a uniform guess", f"ln {found.vocabulary_size} = {found.uniform_nats:.4f} nats per character"),
     ):

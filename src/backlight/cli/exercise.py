@@ -1,4 +1,4 @@
-"""`backlight exercise`: the exercises of the course, without a notebook."""
+"""`backlight exercise`: show and check the exercises of the course, without a notebook."""
 
 import re
 from pathlib import Path
@@ -9,17 +9,17 @@ import typer
 from backlight.cli.output import Json, console, one_line, print_json, table, visible
 
 app = typer.Typer(
-    help="The exercises of the course: list, show, check, hint, reset. Progress is kept in this folder.",
+    help="List, show and check the exercises of the course.\n\nYour progress is kept in the current folder.",
     no_args_is_help=True,
     epilog="Example:  backlight exercise show 1.1",
 )
 
-Id = Annotated[str, typer.Argument(help="Of the exercise, as in 1.1.", metavar="ID")]
+Id = Annotated[str, typer.Argument(help="Exercise, as in 1.1.", metavar="ID")]
 
 
 @app.command("list", epilog="Example:  backlight exercise list")
 def list_exercises(json_output: Json = False) -> None:
-    """List the exercises, and what was done of them in this folder."""
+    """List the exercises and your progress in this folder."""
     from backlight.lessons.exercises import EXERCISES
     from backlight.lessons.exercises.progress import ExerciseProgress, load
 
@@ -42,7 +42,7 @@ def list_exercises(json_output: Json = False) -> None:
 
 @app.command("show", epilog="Example:  backlight exercise show 1.1")
 def show_exercise(id_: Id, json_output: Json = False) -> None:
-    """Show what is to be done, and how the file with the answer should look."""
+    """Show the task of an exercise, and the function that answers it."""
     from backlight.lessons.exercises import EXERCISES, find
 
     exercise = find(EXERCISES, id_)
@@ -50,7 +50,7 @@ def show_exercise(id_: Id, json_output: Json = False) -> None:
     out.print(f"{exercise.id}  {exercise.title}\n")
     out.print(_unwrapped(exercise.task))
     arguments = ", ".join(exercise.inputs()[0])
-    out.print("\nIn a file of yours, answers.py say (one file may hold the answers of many exercises):\n")
+    out.print("\nWrite your answer in a file, e.g. answers.py, which may hold answers to many exercises:\n")
     out.print(f"    def {exercise.answer}({arguments}):\n        ...\n")
     out.print("Then:  backlight exercise check answers.py")
     if json_output:
@@ -62,10 +62,10 @@ def show_exercise(id_: Id, json_output: Json = False) -> None:
 def check_exercises(
     file: Annotated[Path, typer.Argument(help="A Python file or a notebook.", metavar="FILE", readable=False)],
     ids: Annotated[list[str] | None, typer.Argument(help="Only these exercises, as in 1.1.", metavar="[ID]...")] = None,
-    time_limit: Annotated[float, typer.Option("--time-limit", help="Seconds for the file.", min=0.1)] = 60.0,
+    time_limit: Annotated[float, typer.Option("--time-limit", help="Time limit in seconds.", min=0.1)] = 60.0,
     json_output: Json = False,
 ) -> None:
-    """Run a file in a process of its own and check each answer that it defines; exit code 1 if one is not right."""
+    """Run a file in a separate process and check each answer that it defines; exit code 1 if one is wrong."""
     from backlight.lessons.check_file import check_file
     from backlight.lessons.exercises import EXERCISES, find
     from backlight.lessons.exercises.progress import record_try
@@ -78,7 +78,7 @@ def check_exercises(
         record_try(verdict)
         out.print(visible(str(verdict)))
     if answers.error:
-        out.print(f"The file did not run to its end. {one_line(answers.error)}")
+        out.print(f"The file did not run to the end: {one_line(answers.error)}")
     right = sum(verdict.right for verdict in answers.verdicts)
     out.print(f"\n{right} of {len(answers.verdicts)} right.")
     if json_output:
@@ -90,10 +90,10 @@ def check_exercises(
 @app.command("hint", epilog="Example:  backlight exercise hint 1.1")
 def hint(
     id_: Id,
-    every: Annotated[bool, typer.Option("--all", help="All hints at once.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show all hints.")] = False,
     json_output: Json = False,
 ) -> None:
-    """Give the next hint; the last one nearly says it."""
+    """Show the next hint. The last one nearly gives the answer."""
     from backlight.lessons.exercises import EXERCISES, find
     from backlight.lessons.exercises.progress import ExerciseProgress, load, record_hint
 
@@ -107,26 +107,26 @@ def hint(
     for place in shown:
         out.print(f"Hint {place + 1} of {count}: {exercise.hints[place]}")
     if before >= count and not every:
-        out.print("That was the last one. All of them:  backlight exercise hint --all " + id_)
+        out.print("That was the last hint. To see all:  backlight exercise hint --all " + id_)
     if json_output:
         print_json({"id": id_, "hints": [exercise.hints[place] for place in shown], "read": read, "of": count})
 
 
 @app.command("reset", epilog="Example:  backlight exercise reset 1.1")
 def reset(
-    id_: Annotated[str | None, typer.Argument(help="Of the exercise; all if left out.", metavar="ID")] = None,
+    id_: Annotated[str | None, typer.Argument(help="Exercise. Default: all.", metavar="ID")] = None,
 ) -> None:
-    """Forget the progress of an exercise, or of all, in this folder. Your files are left as they are."""
+    """Forget your progress on an exercise, or on all, in this folder. Your files are not changed."""
     from backlight.lessons.exercises import EXERCISES, find
     from backlight.lessons.exercises.progress import forget
 
     if id_ is not None:
         find(EXERCISES, id_)
     count = forget(id_)
-    console().print(f"Forgotten: the progress of {count} exercise{'' if count == 1 else 's'}.")
+    console().print(f"Progress reset on {count} exercise{'' if count == 1 else 's'}.")
 
 
 def _unwrapped(text: str) -> str:
-    """Return Markdown for a terminal: lines of a paragraph joined, so that the console can wrap them."""
+    """Join the lines of each Markdown paragraph, so that the console can wrap them."""
     paragraphs = (one if one.startswith("    ") else re.sub(r"\n(?!- ) *", " ", one) for one in text.split("\n\n"))
     return "\n\n".join(paragraphs)

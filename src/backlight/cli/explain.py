@@ -1,4 +1,4 @@
-"""`backlight explain`: every derivative of an expression, or of one training step of a model."""
+"""`backlight explain`: explain every derivative of an expression, or of one training step of a model."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,40 +32,43 @@ def explain(
     what: Annotated[
         str | None,
         typer.Argument(
-            help=f"An expression of names, numbers, + - * / **, brackets and {', '.join(FUNCTIONS)}; parts can get "
+            help=f"An expression of names, numbers, + - * / **, parentheses and {', '.join(FUNCTIONS)}. Parts may have "
             "names, as in 'n = x*w + b; o = tanh(n)'. With --model: a corpus's name, a file, or - for standard input.",
             metavar="EXPRESSION|FILE",
         ),
     ] = None,
-    at: Annotated[list[str] | None, typer.Option("--at", help="Numbers of the names, as in x=2,w=-3.")] = None,
+    at: Annotated[list[str] | None, typer.Option("--at", help="Values of the names, as in x=2,w=-3.")] = None,
     model: Annotated[
-        str | None, typer.Option(help=f"Explain the first training step of {', '.join(_NETWORKS)}.")
+        str | None, typer.Option(help=f"Explain the first training step of this model: {', '.join(_NETWORKS)}.")
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Explain a step from a run's weights.", metavar="RUN", readable=False)
+        Path | None, typer.Option(help="Explain a step with the weights of this run.", metavar="RUN", readable=False)
     ] = None,
-    walk: Annotated[bool, typer.Option("--walk", help="Go through the backward pass, a node a key press.")] = False,
+    walk: Annotated[bool, typer.Option("--walk", help="Step through the backward pass, a node per key press.")] = False,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw the graph to a PNG or SVG file.", metavar="FILE", readable=False)
+        Path | None, typer.Option(help="Draw the graph to a .png or .svg file.", metavar="FILE", readable=False)
     ] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="Draw it for dark pages.")] = False,
-    rows: Annotated[int, typer.Option(help="Nodes that the table shows at most.", min=1)] = 100,
-    batch_size: Annotated[int | None, typer.Option(help="Examples in the step's minibatch.", min=1)] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of first weights and minibatch.", min=0)] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Draw light on dark, for dark pages and slides.")] = False,
+    rows: Annotated[int, typer.Option(help="Maximum number of nodes in the table.", min=1)] = 100,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in the minibatch.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed of initial weights and minibatch.", min=0)] = None,
     sizes: Annotated[dict[str, Any], NETWORK_SIZES],
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """Show where every gradient comes from: local derivative times gradient from above, summed over paths."""
+    """Explain every gradient of an expression or of a training step.
+
+    Each gradient is the local derivative times the upstream gradient, summed over all paths.
+    """
     if walk and json_output:
-        raise ConfigError("--walk is for reading and --json for programs; got both. Leave one out.")
+        raise ConfigError("--walk excludes --json; got both. Leave one out.")
     if dark and figure is None:
-        raise ConfigError("--dark is for the picture that --figure draws; there is none. Add --figure FILE.")
+        raise ConfigError("--dark needs --figure; got no --figure. Add --figure FILE.")
     out = console(json_output=json_output)
     step = {"batch_size": batch_size, "seed": seed, **sizes}
     explanation: Explanation | TensorExplanation
     if model is None and run is None:
-        _leave_out(step, "an expression has no minibatch and no sizes")
+        _leave_out(step, "an expression has no minibatch and no model sizes")
         explanation, title, facts = _expression(what, at or [])
     else:
         opened, weights, name = _model(what, at, model, run, sizes, batch_size, seed, runs)
@@ -77,7 +80,7 @@ def explain(
     else:
         _show(out, explanation, title, rows)
     if figure is not None:
-        out.print(f"\nThe picture is in {one_line(str(figure))}.", soft_wrap=True)
+        out.print(f"\nThe figure is in {one_line(str(figure))}.", soft_wrap=True)
     if json_output:
         print_json({**facts, **explanation.to_json()})
 
@@ -92,7 +95,7 @@ def _expression(source: str | None, at: list[str]) -> tuple[Explanation, str, di
 
 
 def _numbers(at: list[str]) -> dict[str, float]:
-    """Return the numbers of an option such as x=2,w=-3, given once or several times."""
+    """Return the values in an option such as x=2,w=-3, given once or several times."""
     numbers: dict[str, float] = {}
     for pair in (part for one in at for part in one.split(",") if part.strip()):
         name, equals, text = (part.strip() for part in pair.partition("="))
@@ -102,10 +105,10 @@ def _numbers(at: list[str]) -> dict[str, float]:
             number = None
         if not (name.isidentifier() and equals) or number is None:
             raise ConfigError(
-                f"--at takes names and numbers with commas between, as in x=2,w=-3; got {shortened(repr(pair), 60)}."
+                f"--at takes names and numbers separated by commas, as in x=2,w=-3; got {shortened(repr(pair), 60)}."
             )
         if name in numbers:
-            raise ConfigError(f"--at gives each name one number; got {name} twice. Leave one out.")
+            raise ConfigError(f"--at takes each name once; got {name} twice. Leave one out.")
         numbers[name] = number
     return numbers
 
@@ -114,16 +117,16 @@ def _model(
     corpus: str | None, at: list[str] | None, model: str | None, run: Path | None, sizes: dict[str, Any],
     batch_size: int | None, seed: int | None, runs: Path,
 ) -> tuple[Run, Any, str]:  # fmt: skip
-    """Return what is to be explained, set up; the weights to take; and what to call it."""
-    _leave_out({"at": at or None}, "a model's numbers come from its weights and a text")
+    """Return the run to explain, its weights (None for the initial weights), and a name for it."""
+    _leave_out({"at": at or None}, "a model takes its numbers from its weights and the text")
     if model is not None and run is not None:
-        raise ConfigError("--model explains first weights and --run a run's; got both. Leave one out.")
+        raise ConfigError("--model excludes --run; got both. Leave one out.")
     if run is None:
         assert model is not None  # noqa: S101  (one of the two is given)
         training = {} if batch_size is None else {"batch_size": batch_size}
         config = run_config(corpus or "names", model, sizes, training, seed=1 if seed is None else seed)
         return Run.create(config), None, f"{model} on {config.source}"
-    _leave_out({"FILE": corpus, **sizes}, "a run has its text and its sizes")
+    _leave_out({"FILE": corpus, **sizes}, "a run has its own text and sizes")
     stored = open_run(run, runs)
     opened = Run.open(stored)
     if seed is not None:
@@ -132,7 +135,7 @@ def _model(
 
 
 def _step(run: Run, weights: Any, name: str, batch_size: int | None) -> tuple[TensorExplanation, str, dict[str, Any]]:
-    with threadpool_limits(1):  # as in training: another number of threads rounds sums differently
+    with threadpool_limits(1):  # as in training: the number of threads changes how sums are rounded
         loss = run.first_loss(batch_size=batch_size, weights=weights)
         named = [*run.model.named_parameters(), ("loss", loss)]  # type: ignore[attr-defined]
         explanation = explained(loss, names=named)
@@ -142,8 +145,8 @@ def _step(run: Run, weights: Any, name: str, batch_size: int | None) -> tuple[Te
         "model": run.config.model, "corpus": run.config.corpus, "batch_size": size, "seed": run.config.seed,
         "loss_nats": nats,
     }  # fmt: skip
-    know_nothing = f"ln {run.vocabulary.size} = {np.log(run.vocabulary.size):.4f}"
-    return explanation, f"{one_line(name)}: a step on {size:,} examples, loss {nats:.4f} nats ({know_nothing})", facts
+    uniform = f"uniform guess: ln {run.vocabulary.size} = {np.log(run.vocabulary.size):.4f}"
+    return explanation, f"{one_line(name)}: a step on {size:,} examples, loss {nats:.4f} nats ({uniform})", facts
 
 
 def _leave_out(options: dict[str, Any], why: str) -> None:
@@ -171,12 +174,10 @@ def _show(out: Console, explanation: Explanation | TensorExplanation, title: str
         show_formulas(out, explanation.formulas())
         return
     gradients = [f"{name} {short(grad)}" for name, grad in explanation.gradients().items()]
-    more = f"  and {len(gradients) - _TOLD:,} more" if len(gradients) > _TOLD else ""
+    more = f"  and {len(gradients) - _GRADIENTS:,} more" if len(gradients) > _GRADIENTS else ""
     if gradients:
-        out.print(one_line(f"grad  {'   '.join(gradients[:_TOLD])}{more}"))
+        out.print(one_line(f"grad  {'   '.join(gradients[:_GRADIENTS])}{more}"))
 
 
-_LONGEST = 200  # characters of an expression as a title
-
-_TOLD = 20
-"""Gradients of given numbers that are summed up below the table."""
+_LONGEST = 200  # characters of an expression in a title
+_GRADIENTS = 20  # gradients of inputs that are repeated below the table

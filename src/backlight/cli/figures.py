@@ -15,25 +15,25 @@ if TYPE_CHECKING:  # matplotlib is imported when the command runs
 def figures(
     run: Annotated[
         Path | None,
-        typer.Argument(help="A run's folder or name; the newest if left out.", metavar="RUN", readable=False),
+        typer.Argument(help="A run's folder or name. Default: the newest run.", metavar="RUN", readable=False),
     ] = None,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Only these figures; --list has all names.", metavar="NAME...")
+        list[str] | None, typer.Argument(help="Only these figures; --list shows all names.", metavar="NAME")
     ] = None,
-    kind: Annotated[Literal["png", "svg"], typer.Option("--format", help="Of the files.")] = "png",
-    dark: Annotated[bool, typer.Option("--dark", help="Light on dark, for dark pages and slides.")] = False,
+    kind: Annotated[Literal["png", "svg"], typer.Option("--format", help="File format.")] = "png",
+    dark: Annotated[bool, typer.Option("--dark", help="Draw light on dark, for dark pages and slides.")] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the files; `figures` in the run's own if left out.", readable=False)
+        Path | None, typer.Option(help="Output folder. Default: `figures` in the run's folder.", readable=False)
     ] = None,
     text: Annotated[
         str | None,
-        typer.Option(help="Draw next-character, surprise, attention and receptive-field for this text."),
+        typer.Option(help="Text for next-character, surprise, attention and receptive-field."),
     ] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List all figures and exit.")] = False,
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """Draw the figures of a run: all that it can have, or those that are named."""
+    """Draw the figures of a run: all of them, or only those named."""
     from backlight.figures import FIGURES, RunData, figure_spec
 
     shown = console(json_output=json_output)
@@ -49,7 +49,7 @@ def figures(
         figure_spec(name)
     data = RunData(open_run(run, runs), text=text)
     if text is not None:
-        data.vocabulary.encode(text)  # or it is refused
+        data.vocabulary.encode(text)  # raises VocabularyError before any figure is drawn
     available, reasons = _figures_of(data, names)
     folder = _made(out or data.run.path / "figures")
     width = max(map(len, FIGURES)) + len(".png")
@@ -68,7 +68,7 @@ def figures(
 
 
 def _figures_of(data: "RunData", names: list[str] | None) -> tuple[dict[str, "SizedFigure"], dict[str, str]]:
-    """Return the figures by name, and the reasons for which others cannot be drawn: if they were named, an error."""
+    """Return the figures by name, and the reasons why others cannot be drawn. If those were named, raise instead."""
     from backlight.figures import FIGURES, NoFigureError
 
     available, reasons = {}, {}
@@ -85,12 +85,12 @@ def _figures_of(data: "RunData", names: list[str] | None) -> tuple[dict[str, "Si
 
 
 def _made(folder: Path) -> Path:
-    """Make a folder if it is not there, and return it."""
+    """Make a folder unless it exists, and return it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            f"figures go to a folder that can be written; got {one_line(str(folder))}: {error.strerror}. "
-            "Choose another: --out."
+            f"figures need a folder that can be written; got {one_line(str(folder))}: {error.strerror}. "
+            "Choose another with --out."
         ) from error
     return folder

@@ -1,4 +1,4 @@
-"""`backlight find-lr`: which learning rate to train with, from one short sweep through all of them."""
+"""`backlight find-lr`: find a learning rate by a short sweep."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,15 +33,13 @@ def find_lr(
     highest: Annotated[
         float, typer.Option("--to", help="Learning rate of the last step.", rich_help_panel=_SWEEP)
     ] = HIGHEST,
-    steps: Annotated[int, typer.Option("--steps", help="Most training steps.", rich_help_panel=_SWEEP)] = STEPS,
-    figure: Annotated[
-        Path | None, typer.Option(help="Plot the sweep to this file, .png or .svg.", metavar="FILE")
-    ] = None,
+    steps: Annotated[int, typer.Option("--steps", help="Maximum training steps.", rich_help_panel=_SWEEP)] = STEPS,
+    figure: Annotated[Path | None, typer.Option(help="Plot the sweep to a .png or .svg file.", metavar="FILE")] = None,
     json_output: Json = False,
 ) -> None:
-    """Find a learning rate: train for some steps while it grows from tiny to huge, and see where the loss falls.
+    """Find a learning rate by a short sweep from low to high rates.
 
-    No run is made. The rate that is suggested is a schedule's peak, as --lr of train is.
+    No run is saved. The suggested rate is the peak of a schedule, for `backlight train --lr`.
     """
     config = run_config(corpus, model, sizes, training, data, seed=seed)
     sweep = find_rate(Run.create(config), lowest=lowest, highest=highest, steps=steps)
@@ -64,11 +62,11 @@ def find_lr(
 
 
 def _curve(sweep: RateSweep) -> Any:
-    """Return the smoothed loss at a few rates, as numbers and as bars."""
+    """Return a table of the smoothed loss at a few rates, with bars."""
     rates, losses = np.asarray(sweep.rates), np.asarray(sweep.smoothed)
     decades = float(np.log10(rates[-1] / rates[0]))
     shown = np.unique(np.linspace(0, len(rates) - 1, max(2, round(decades * _ROWS_A_DECADE) + 1)).astype(int))
-    # how far the loss rises once it bursts says nothing
+    # only losses up to the minimum set the scale: those after divergence would dwarf them
     low, high = losses.min(), losses[: np.argmin(losses) + 1].max()
     marked = None
     if sweep.suggestion is not None:

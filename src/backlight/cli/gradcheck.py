@@ -16,14 +16,14 @@ _NEURAL = [name for name, spec in MODELS.items() if not spec.counted]
 def gradcheck(
     model: Annotated[
         str | None,
-        typer.Option(help=f"A row for each parameter of this model: {', '.join(_NEURAL)}, or all.", metavar="NAME"),
+        typer.Option(help=f"Check each parameter of this model: {', '.join(_NEURAL)}, or all.", metavar="NAME"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the inputs and of the output gradients.", min=0)] = 1,
     json_output: Json = False,
 ) -> None:
-    """Check every gradient against PyTorch and central differences: all ops and layers, or a model's parameters.
+    """Check every gradient against PyTorch and central differences.
 
-    The exit code is 1 if one of them is beyond its bound.
+    It checks all ops and layers, or the parameters of a model. The exit code is 1 if a difference exceeds its bound.
     """
     from backlight.gradcheck.suite import torch_version
 
@@ -54,13 +54,13 @@ def _check(group: str, seed: int) -> list[Row]:
 
 def _explain(out: Console, torch: str | None, model: str | None) -> None:
     if torch is None:
-        out.print("PyTorch is not installed, so a column is missing: pip install 'backlight[torch]'")
+        out.print("PyTorch is not installed, so it has no column: pip install 'backlight[torch]'")
     else:
         out.print(f"PyTorch  largest difference from PyTorch {torch}, both in float64")
     out.print("central  largest difference from central differences, in float64")
-    out.print("As shares of the gradient's largest number, below a Gaussian gradient.")
+    out.print("Differences are relative to the gradient's largest element. Output gradients are Gaussian.")
     if model is not None:
-        out.print("Models are small, so that weights can be moved one at a time.")
+        out.print("The models are small, so that each weight can be perturbed by itself.")
 
 
 def _show(out: Console, title: str, rows: list[Row], *, both: bool) -> None:
@@ -88,7 +88,7 @@ def _conclude(out: Console, count: int, wrong: list[Row]) -> None:
     if not wrong:
         out.print(f"\n{count} of {count} within bounds.")
         return
-    out.print(f"\n{len(wrong)} of {count} wrong, at worst by:")
+    out.print(f"\n{len(wrong)} of {count} wrong. Largest differences:")
     for row in wrong:
         out.print(f"  {row.name}: {_share(row.differences)} from central differences, {row.differences_case}")
         if row.torch is not None:

@@ -1,4 +1,4 @@
-"""`backlight health`: what is wrong with a network, by what was measured while it was trained."""
+"""`backlight health`: diagnose a run from what was recorded while it was trained."""
 
 import os
 from pathlib import Path
@@ -11,32 +11,32 @@ from backlight.core import ConfigError
 from backlight.watch.records import Measurements
 
 _STYLES = {"fatal": "bold red", "serious": "red", "warning": "yellow", "note": "cyan", "bold": "bold", "dim": "dim"}
-_EXAMINED = "This run has no record of its training, so its initial weights were examined with one batch. "
-_RECORD = "With backlight train --health, more can be checked."
+_EXAMINED = (
+    "This run has no record of its training, so its initial weights were examined with one batch. "
+    "Train with --health to get all checks.\n"
+)
 
 
 def health(
     run: Annotated[
         Path | None,
         typer.Argument(
-            help="A run's folder or name, or a file that watch(..., record_to=FILE) wrote; the newest run if left out.",
+            help="A run's folder or name, or a file written by watch(..., record_to=FILE). Default: the newest run.",
             metavar="RUN",
             readable=False,
         ),
     ] = None,
     report: Annotated[
         bool,
-        typer.Option(
-            "--report", help="Write a page with pictures too: report.html in the run's folder, or beside FILE."
-        ),
+        typer.Option("--report", help="Also write a page with figures: report.html in the run's folder, or FILE.html."),
     ] = False,
     about: Annotated[
-        str | None, typer.Option("--about", help="Explain a finding instead, by its id.", metavar="ID")
+        str | None, typer.Option("--about", help="Explain the finding with this id.", metavar="ID")
     ] = None,
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """List what is wrong with a network, the most serious first: what, where, by which numbers, and what to try."""
+    """Diagnose a run: what is wrong, where, why, and what to try."""
     if about is not None:
         if run is not None or report:
             raise ConfigError("--about explains a finding and takes no run; got both. Leave one of them out.")
@@ -50,7 +50,7 @@ def health(
     out = console(json_output=json_output)
     out.print(one_line(str(path)), style="bold", soft_wrap=True)
     if measured.source == "examine":
-        out.print(_EXAMINED + _RECORD + "\n", width=min(out.width, 100))
+        out.print(_EXAMINED, width=min(out.width, 100))
     for style, line in lines(diagnosis, width=min(out.width, 100)):
         out.print(one_line(line), style=_STYLES.get(style), soft_wrap=True)
     figures = {"run": str(path), "watched": measured.source == "watch", **diagnosis.to_json()}
@@ -78,7 +78,7 @@ def _measured(run: Path | None, runs: Path) -> tuple[Measurements, Path, Path, l
 
 
 def _explain(finding: str, *, json_output: bool) -> None:
-    """Print what a finding means, and where the course treats of it."""
+    """Print what a finding means, and which lessons cover it."""
     from backlight.health.explained import explained, lessons_on
 
     out = console(json_output=json_output)

@@ -1,4 +1,4 @@
-"""`backlight lessons`: what the course has, a page to read, and a notebook to work on."""
+"""`backlight lessons`: list the lessons of the course, read one as a page, or open its notebook."""
 
 import sys
 import webbrowser
@@ -26,7 +26,7 @@ def _default(context: typer.Context) -> None:
 
 @app.command("list", epilog="Example:  backlight lessons list")
 def list_lessons(json_output: Json = False) -> None:
-    """List the lessons, what you can do after each, and how many exercises are done in this folder."""
+    """List the lessons, what each one teaches, and how many exercises are done in this folder."""
     from backlight.lessons.catalogue import LESSONS
     from backlight.lessons.exercises.progress import ExerciseProgress, load
 
@@ -51,12 +51,12 @@ def read_lesson(
     number: Annotated[int, typer.Argument(help="Number of the lesson.", metavar="NUMBER")],
     folder: Annotated[
         Path | None,
-        typer.Argument(help="Folder for the page; the user's cache if left out.", metavar="DIR", readable=False),
+        typer.Argument(help="Folder for the page. Default: the user's cache.", metavar="DIR", readable=False),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Run the lesson again, also if the page is there.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Run the lesson again even if the page exists.")] = False,
     json_output: Json = False,
 ) -> None:
-    """Read a lesson as a page in the browser. The first time, the lesson is run, which takes up to a minute or two."""
+    """Read a lesson as a page in the browser. The lesson is run the first time, which takes a minute or two."""
     from pooch import os_cache
 
     from backlight.lessons.catalogue import lesson
@@ -74,7 +74,7 @@ def read_lesson(
             on_cell=lambda done, total: progress.update(task, completed=done, total=total),
         )
     out.print(f"Lesson {number} is in {one_line(str(path))}", soft_wrap=True)
-    # nobody looks where the output is not a terminal
+    # no browser is opened where the output is not a terminal
     if not (sys.stdout.isatty() and webbrowser.open(path.absolute().as_uri())):
         out.print("Open this file in a browser.")
     out.print(f"To work on it:  {command('lessons', 'open', number)}")
@@ -84,13 +84,13 @@ def read_lesson(
 
 @app.command("open", epilog="Example:  backlight lessons open 2 course")
 def open_lesson(
-    number: Annotated[int, typer.Argument(help="Of the lesson.", metavar="NUMBER")],
+    number: Annotated[int, typer.Argument(help="Number of the lesson.", metavar="NUMBER")],
     folder: Annotated[
-        Path, typer.Argument(help="Where to write it; here if left out.", metavar="DIR", readable=False)
+        Path, typer.Argument(help="Folder for the notebook. Default: this folder.", metavar="DIR", readable=False)
     ] = Path(),
     json_output: Json = False,
 ) -> None:
-    """Write a lesson's notebook to work on. A file that was worked on is never overwritten."""
+    """Write a lesson's notebook to work on. A notebook with your work is never overwritten."""
     from importlib.util import find_spec
 
     from backlight.lessons.catalogue import lesson
@@ -100,12 +100,12 @@ def open_lesson(
     opened = opened_in(chosen, folder)
     out = console(json_output=json_output)
     path = one_line(str(opened.path))
-    out.print(f"Lesson {number} is in {path}" if opened.new else f"{path} is there already, as it is given out.")
+    out.print(f"Lesson {number} is in {path}" if opened.new else f"{path} exists already, unchanged.")
     if find_spec("notebook") or find_spec("jupyterlab"):
         out.print(f"Open it:  jupyter lab {path}", soft_wrap=True)
     else:
-        out.print("Jupyter opens it, which is not installed here:  pip install 'backlight[notebook]'")
+        out.print("It needs Jupyter, which is not installed here:  pip install 'backlight[notebook]'")
         out.print(f"Then:  jupyter lab {path}", soft_wrap=True)
-    out.print(f"Check it, here too:  {command('exercise', 'check', opened.path)}", soft_wrap=True)
+    out.print(f"Check your answers:  {command('exercise', 'check', opened.path)}", soft_wrap=True)
     if json_output:
         print_json({"lesson": number, "path": str(opened.path), "new": opened.new})

@@ -1,4 +1,4 @@
-"""What a person sees while a network learns, and what it gives at the end."""
+"""Print the progress of a training, its result and samples."""
 
 from types import TracebackType
 from typing import Any, Self
@@ -16,16 +16,16 @@ from backlight.training import Evaluation, FirstLoss, Progress, Run, Trainer, bi
 
 _SHOWN = 5
 _SAMPLES, _STREAM = 2, 3
-"""Random streams of their own, so that showing something does not change the training."""
+"""Separate random streams, so that printing samples does not change the training."""
 
 
 class Live:
-    """Prints a line for each evaluation, with samples; in a terminal, a bar moves between them.
+    """Prints a line with samples for each evaluation and, in a terminal, a progress bar.
 
     Args:
-        out: where to print.
-        trainer: reports; its callbacks are set.
-        run: what is trained.
+        out: the console.
+        trainer: the trainer, whose callbacks are set.
+        run: the run that is trained.
     """
 
     def __init__(self, out: Console, trainer: Trainer, run: Run) -> None:
@@ -85,8 +85,8 @@ class Live:
             found = sample_batch(
                 run.model, run.vocabulary, _SHOWN if run.ends else 1, config=config, rng=rng, ends=run.ends
             )
-        except DomainError:  # whether training must end is for the loss to decide
-            return "none: the model gives no probabilities"
+        except DomainError:  # the trainer stops if the loss is not finite; a sample does not decide that
+            return "none: the model's logits are not finite"
         return "  ".join(one_line(sample.text) for sample in found if sample.text)
 
 
@@ -101,7 +101,13 @@ def show_result(result: dict[str, Any], out: Console) -> None:
 
 
 def show_samples(run: Run, count: int, out: Console) -> None:
-    """Print and keep items that are not in the corpus; of a stream, a piece of text."""
+    """Print and save new items, or one piece of text of a model of running text.
+
+    Args:
+        run: a run whose model is trained.
+        count: how many items.
+        out: the console.
+    """
     rng = np.random.default_rng([run.config.seed, _SAMPLES])
     model, vocabulary = run.model, run.vocabulary
     if not run.ends:
@@ -115,21 +121,21 @@ def show_samples(run: Run, count: int, out: Console) -> None:
         found = sample_items(model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=known, unique=True)
     except NotEnoughError as error:
         found = error.found
-        out.print(f"\nOnly {len(found)} of {count} turned up in {error.draws:,} draws: the rest was known or repeated.")
-    except DomainError as error:  # of counts without smoothing; they are what was asked for all the same
+        out.print(f"\nOnly {len(found)} of {count} samples: all other draws of {error.draws:,} were known or repeated.")
+    except DomainError as error:  # counts without smoothing may have no next character; the run is valid all the same
         out.print(f"\nNo samples: {error}", soft_wrap=True)
         return
     texts = [sample.text for sample in found]
     run.store.save_samples("".join(text + "\n" for text in texts))
     if not texts:
         return
-    out.print(f"\n{len(texts)} samples, none of them in {one_line(run.config.source)}:\n", soft_wrap=True)
+    out.print(f"\n{len(texts)} samples, none of them in the training data:\n")
     for line in _columns(texts, out.width):
         out.print(line)
 
 
 def _columns(texts: list[str], width: int) -> list[str]:
-    """Return texts side by side, as many as fit on a line."""
+    """Return lines of texts side by side, up to five or as many as fit."""
     shown = [one_line(text) for text in texts]
     cell = max(map(cell_len, shown)) + 2
     across = max(1, min(5, (width - 2) // cell))
@@ -140,5 +146,5 @@ def _columns(texts: list[str], width: int) -> list[str]:
 
 
 def _figure(nats: float, digits: int) -> str:
-    """Return a loss as wide as its column, also one that has run away."""
+    """Return a loss that fits its column, in scientific notation from 100 nats on."""
     return f"{nats:.{digits}f}" if nats < 100 else f"{nats:.{digits - 3}e}"

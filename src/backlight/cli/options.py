@@ -1,6 +1,6 @@
-"""The options that say what to train, made from the fields of the configurations: a new setting needs no edit here.
+"""Options made from the fields of the configurations, so that a new setting needs no edit here.
 
-A command takes a group of options as one dictionary of those that were given:
+A command receives a group of options as one dictionary of those that were given:
 
     @grouped
     def find_lr(*, sizes: Annotated[dict[str, Any], NETWORK_SIZES], training: Annotated[dict[str, Any], TRAINING]): ...
@@ -28,17 +28,17 @@ _UNIONS = {Union, UnionType}
 
 @dataclass(frozen=True)
 class Group:
-    """Options that several commands share."""
+    """A group of options that several commands share."""
 
     parameters: tuple[inspect.Parameter, ...]
 
     def without(self, *names: str) -> "Group":
-        """Return the group for a command that does not have some of the options."""
+        """Return the group without some of its options."""
         return Group(tuple(one for one in self.parameters if one.name not in names))
 
 
 def grouped(command: Command) -> Command:
-    """Let Typer see, in place of each parameter annotated with a `Group`, the group's options, in their order."""
+    """Replace each parameter annotated with a `Group`, as Typer sees it, by the options of the group."""
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, list[str]] = {}
     seen: list[inspect.Parameter] = []
@@ -66,18 +66,18 @@ def _option(name: str, kind: Any, panel: str, help: str, *flags: str, **more: An
 
 
 def _of_setting(name: str, hints: list[Any], panel: str, help: str) -> inspect.Parameter:  # noqa: A002
-    """Return an option for a setting; where models differ in its type, or it is a list, it is text."""
+    """Return the option for a setting. It takes text if the setting is a list or if models differ in its type."""
     parts = {part for hint in hints for part in (get_args(hint) if get_origin(hint) in _UNIONS else (hint,))}
     kinds = parts - {type(None)}
     kind = kinds.pop() if len(kinds) == 1 else str
     flags = [f"--{name}", f"-{name}"] if len(name) == 1 else []
-    if kind is bool:  # without a --no-... beside it
+    if kind is bool:  # an explicit flag, so that Typer adds no --no-...
         flags = [f"--{name.replace('_', '-')}"]
     return _option(name, str if get_origin(kind) is tuple else kind, panel, help, *flags)
 
 
 def size_options(*, counted: bool) -> Group:
-    """Return an option for each setting of a model, networks only or those that count too."""
+    """Return an option for each setting of the neural networks and, if `counted`, of the n-gram model."""
     models = [spec for spec in MODELS.values() if counted or not spec.counted]
     owners: dict[str, dict[str, tuple[Any, str]]] = {}
     for spec in models:
@@ -109,24 +109,34 @@ TRAINING: Final = Group(
 _SEED, _SPLIT = (settings_in(RunConfig)[name] for name in ("seed", "split_seed"))
 
 Corpus = Annotated[
-    str, typer.Argument(help="A corpus's name, a file with one item a line, or - for standard input.", metavar="FILE")
+    str, typer.Argument(help="A corpus's name, a file with one item per line, or - for standard input.", metavar="FILE")
 ]
 Seed = Annotated[int, typer.Option("--seed", help=_SEED[2].help, min=0)]
 
 DATA: Final = Group(
     (
-        _option("mode", Mode, "Data", "One item a line, or one stream of text."),
+        _option("mode", Mode, "Data", "One item per line, or one stream of text."),
         _option("split_seed", int, "Data", _SPLIT[2].help, min=0, show_default=str(_SPLIT[0].default)),
         _option(
             "duplicates", Duplicates, "Data",
-            "Keep copies of an item on one side of the split, or not.", show_default="together",
+            "Put all copies of an item in the same split, or leave them where they fall.", show_default="together",
         ),
     )
 )  # fmt: skip
 
 
 def run_config(corpus: str, model: str, *groups: Mapping[str, Any], **more: Any) -> RunConfig:
-    """Return the configuration that options ask for. Raises ConfigError where they cannot be used."""
+    """Return the configuration that the options describe.
+
+    Args:
+        corpus: the name of a corpus, a file, or "-".
+        model: the name of a model.
+        groups: options by name, as a command receives them; lists may be text, as in "256,128".
+        more: further arguments of `RunConfig.of`.
+
+    Raises:
+        ConfigError: an unknown setting, or one out of range.
+    """
     known = settings_in(model_spec(model).config)
     given = {name: value for group in groups for name, value in group.items()}
     for name, value in given.items():
@@ -140,12 +150,12 @@ def _numbers(name: str, text: str) -> list[int]:
         return [int(size) for size in text.split(",")]
     except ValueError:
         raise ConfigError(
-            f"--{name.replace('_', '-')} takes whole numbers with commas between, as in 256,128; got {text!r}."
+            f"--{name.replace('_', '-')} takes whole numbers separated by commas, as in 256,128; got {text!r}."
         ) from None
 
 
 def words(corpus: str, model: str, *groups: Mapping[str, Any]) -> list[str]:
-    """Return what a command line would say for these options."""
+    """Return the arguments of a command line that give these options."""
     spelled = [corpus] + (["--model", model] if model != "mlp" else [])
     for name, value in ((name, value) for group in groups for name, value in group.items()):
         flag = "--" + name.replace("_", "-")

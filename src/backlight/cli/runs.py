@@ -1,4 +1,4 @@
-"""`backlight runs`: what has been trained so far."""
+"""`backlight runs`: list, show and compare runs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -51,7 +51,7 @@ def list_all(runs: RunsFolder = RUNS, json_output: Json = False) -> None:
 
 @app.command("show", epilog="Example:  backlight runs show names-mlp-1")
 def show(run: Run, runs: RunsFolder = RUNS, json_output: Json = False) -> None:
-    """Show one run: its settings, its evaluations, its samples."""
+    """Show the settings, evaluations and samples of a run."""
     opened = open_run(run, runs)
     out = console(json_output=json_output)
     facts = _facts(opened)
@@ -75,11 +75,11 @@ def show(run: Run, runs: RunsFolder = RUNS, json_output: Json = False) -> None:
 
 @app.command("compare", epilog="Example:  backlight runs compare names-mlp-1 names-ngram-1")
 def compare(
-    given: Annotated[list[Path], typer.Argument(help="Runs' folders or names.", metavar="RUN...", readable=False)],
+    given: Annotated[list[Path], typer.Argument(help="Folders or names of runs.", metavar="RUN", readable=False)],
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """Compare runs side by side, the best on dev first, and say in which settings they differ."""
+    """Compare runs side by side, best dev loss first, with the settings in which they differ."""
     facts = [_facts(open_run(run, runs)) for run in given]
     facts.sort(key=lambda one: (one["dev_nats"] is None, one["dev_nats"]))
     differing = [key for key in _settings(facts) if len({_shown(one.get(key)) for one in facts}) > 1]
@@ -92,7 +92,7 @@ def compare(
 
 
 def _facts(run: RunDirectory) -> dict[str, Any]:
-    """Return what is known of a run in one flat dictionary: figures first, then settings."""
+    """Return a run's results and settings in one flat dictionary."""
     config = RunConfig.from_json(run.config)
     evaluations = _evaluations(run)
     last = evaluations[-1] if evaluations else {}

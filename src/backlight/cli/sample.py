@@ -1,4 +1,4 @@
-"""`backlight sample`: more things like the ones in the file."""
+"""`backlight sample`: sample new items from a trained model."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,20 +18,20 @@ _HELP = {name: about.help for name, (_, _, about) in settings_in(SampleConfig).i
 def sample(
     run: Annotated[
         Path | None,
-        typer.Argument(help="A run's folder or name; the newest if left out.", metavar="RUN", readable=False),
+        typer.Argument(help="A run's folder or name. Default: the newest run.", metavar="RUN", readable=False),
     ] = None,
     count: Annotated[
-        int | None, typer.Option("--count", "-n", help="How many: 20, or 1 of running text.", min=1)
+        int | None, typer.Option("--count", "-n", help="Number of samples. Default: 20, or 1 of running text.", min=1)
     ] = None,
     temperature: Annotated[float, typer.Option(help=_HELP["temperature"])] = 1.0,
     top_k: Annotated[int | None, typer.Option(help=_HELP["top_k"])] = None,
     top_p: Annotated[float | None, typer.Option(help=_HELP["top_p"])] = None,
     prefix: Annotated[str, typer.Option(help=_HELP["prefix"])] = "",
     max_length: Annotated[
-        int | None, typer.Option(help=f"{_HELP['max_length'][:-1]}: 64, or {STREAM_LENGTH} of running text.")
+        int | None, typer.Option(help=f"{_HELP['max_length']} Default: 64, or {STREAM_LENGTH} of running text.")
     ] = None,
-    novel: Annotated[bool, typer.Option("--novel", help="Leave out what is in the training data.")] = False,
-    unique: Annotated[bool, typer.Option("--unique", help="Leave out repetitions.")] = False,
+    novel: Annotated[bool, typer.Option("--novel", help="Leave out items in the training data.")] = False,
+    unique: Annotated[bool, typer.Option("--unique", help="Leave out duplicates.")] = False,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Show each character's probability.")] = False,
     seed: Annotated[
         int | None, typer.Option(help="Random seed; omit it for different samples each time.", min=0)
@@ -39,7 +39,7 @@ def sample(
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """Draw new items from a trained model."""
+    """Sample new items from a trained model."""
     model = Model(Run.open(open_run(run, runs)))
     ends = model.run.ends
     used = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed

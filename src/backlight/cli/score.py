@@ -1,4 +1,4 @@
-"""`backlight score`: how likely a model finds what is in a file."""
+"""`backlight score`: print the negative log-likelihood of each line of a file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,27 +12,30 @@ from backlight.sample.score import Order
 from backlight.text import load_corpus
 from backlight.training import Run, bits
 
-_SHOWN = 200  # characters of an item; the JSON object has them all
+_SHOWN = 200  # characters of an item that are printed; the JSON object has all of them
 
 
 def score(
     run: Annotated[Path, typer.Argument(help="A run's folder or name.", metavar="RUN", readable=False)],
     file: Annotated[str, typer.Argument(help="A file, a corpus's name, or - for standard input.", metavar="FILE")],
-    sort: Annotated[Order, typer.Option(help="Most surprising first, most typical first, or as in the file.")] = "odd",
+    sort: Annotated[Order, typer.Option(help="Most surprising first, most typical first, or in file order.")] = "odd",
     top: Annotated[int | None, typer.Option(help="Print only this many lines.", min=1)] = None,
     per_character: Annotated[
-        bool, typer.Option("--per-character", help="Show the nats of each character too.")
+        bool, typer.Option("--per-character", help="Also show the nats of each character.")
     ] = False,
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """Print the negative log-likelihood of each line of a file, most surprising first."""
+    """Print the negative log-likelihood of each line of a file.
+
+    The most surprising line, by nats per character, comes first.
+    """
     model = Model(Run.open(open_run(run, runs)))
     corpus = load_corpus(file, mode="items" if model.run.ends else "text")
     scores = model.scores(corpus)
     known = [one for one in scores if not one.unknown]
     if not known:
-        model.vocabulary.encode_items(corpus.items)  # says which character is not known
+        model.vocabulary.encode_items(corpus.items)  # raises an error that names the unknown character
     targets = sum(one.targets for one in known)
     mean = sum(one.nats for one in known) / targets
     shown = order(scores, sort)[:top]
@@ -45,7 +48,7 @@ def score(
     if len(known) < len(scores):
         unknown = "".join(sorted({character for one in scores for character in one.unknown}))
         out.print(
-            f"{len(scores) - len(known):,} lines left out of that mean have characters that the model never saw: "
+            f"Left out of this mean: {len(scores) - len(known):,} with characters that the vocabulary does not have: "
             f"{shortened(unknown, 40)}", soft_wrap=True,
         )  # fmt: skip
     if json_output:

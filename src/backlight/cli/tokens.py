@@ -1,4 +1,4 @@
-"""`backlight tokens`: a text as a tokenizer sees it."""
+"""`backlight tokens`: show a text as byte-pair tokens."""
 
 from collections import Counter
 from itertools import cycle
@@ -8,20 +8,20 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
-from backlight.cli.output import Json, command, console, one_line, print_json, table
+from backlight.cli.output import Json, console, one_line, print_json, table
 from backlight.core import ConfigError, DataError
 from backlight.text import CORPORA, load_corpus
 from backlight.text.reading import read_file, read_stream
 from backlight.text.tokenizers import BPETokenizer, shown
 
 _COLOURS = ("bright_cyan", "bright_yellow", "bright_green", "bright_magenta", "bright_white")
-_BETWEEN = "\N{BOX DRAWINGS LIGHT VERTICAL}"  # tokens, where there are no colours
-_MOST = 2_000  # tokens of a text that are shown
+_SEPARATOR = "\N{BOX DRAWINGS LIGHT VERTICAL}"  # between tokens where there are no colours
+_MOST = 2_000  # tokens that are shown
 _DEFAULT_CORPUS, _DEFAULT_SIZE = "shakespeare", 512
 
 
 def tokens(
-    text: Annotated[str | None, typer.Argument(help="The text.", metavar="TEXT")] = None,
+    text: Annotated[str | None, typer.Argument(help="The text to encode.", metavar="TEXT")] = None,
     file: Annotated[
         str | None, typer.Option(help="Read the text from a file, or - for standard input.", metavar="FILE")
     ] = None,
@@ -31,37 +31,33 @@ def tokens(
             "--tokenizer",
             "-t",
             metavar="FILE",
-            help="A tokenizer.json, a folder with one or with vocab.json and merges.txt, tiktoken's ranks, or gpt2.",
+            help="A tokenizer.json, its folder, a folder with vocab.json and merges.txt, tiktoken's ranks, or gpt2.",
         ),
     ] = None,
-    train: Annotated[
-        str | None, typer.Option(help="Learn a tokenizer from a file or a corpus.", metavar="FILE")
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option(help="Tokens to learn in all, the 256 bytes included; 512 if left out.")
-    ] = None,
+    train: Annotated[str | None, typer.Option(help="Train a tokenizer on a file or a corpus.", metavar="FILE")] = None,
+    size: Annotated[int | None, typer.Option(help="Vocabulary size, including the 256 bytes. Default: 512.")] = None,
     pattern: Annotated[
-        str | None, typer.Option(help="How text is split first: gpt2, gpt4, none, or a regular expression.")
+        str | None, typer.Option(help="Pattern that splits the text: gpt2, gpt4, none, or a regular expression.")
     ] = None,
     allow_special: Annotated[
-        bool, typer.Option("--allow-special", help="Take <|endoftext|> and the like for the tokens, not for text.")
+        bool, typer.Option("--allow-special", help="Encode <|endoftext|> and the like as special tokens.")
     ] = False,
-    rows: Annotated[int, typer.Option(help="Rows of the table at most.", min=0)] = 30,
+    rows: Annotated[int, typer.Option(help="Maximum number of rows in the table.", min=0)] = 30,
     save: Annotated[
-        str | None, typer.Option(help="Write the tokenizer: NAME.json, NAME.tiktoken, or a folder.", metavar="FILE")
+        str | None, typer.Option(help="Save the tokenizer: NAME.json, NAME.tiktoken, or a folder.", metavar="FILE")
     ] = None,
     json_output: Json = False,
 ) -> None:
-    """Show a text as tokens, beside the merges that made them."""
+    """Show a text as tokens, with the merges that produced them."""
     given = _given(text, file)
     if given is None and save is None:
-        raise ConfigError("there must be something to show; got no text. Give a TEXT, or --file FILE.")
+        raise ConfigError("a text is needed; got none. Give TEXT or --file FILE.")
     used, name = _tokenizer(tokenizer, train, size, pattern)
     out = console(json_output=json_output)
     out.print(f"{name}: {used.size:,} tokens, {len(used.table.merges):,} merges", style="bold", soft_wrap=True)
     if save is not None:
         used.save(save)
-        out.print(f"wrote {one_line(save)}", soft_wrap=True)
+        out.print(f"saved as {one_line(save)}", soft_wrap=True)
     if given is None:
         return
     ids = _encoded(used, given, allow_special=allow_special)
@@ -69,9 +65,9 @@ def tokens(
     out.print()
     out.print(_drawn(used, ids[:_MOST], width=out.width, coloured=coloured))
     if len(ids) > _MOST:
-        out.print(f"... and {len(ids) - _MOST:,} tokens more", style="dim")
+        out.print(f"... and {len(ids) - _MOST:,} more tokens", style="dim")
     data = given.encode()
-    per_token = f": {len(given) / len(ids):.2f} characters a token" if ids else ""
+    per_token = f": {len(given) / len(ids):.2f} characters per token" if ids else ""
     out.print(f"\n{len(ids):,} tokens, {len(given):,} characters, {len(data):,} bytes{per_token}\n")
     counts = Counter(ids)
     shown_rows = table("id", "times", "token", "merges, by number", text=("token", "merges, by number"))
@@ -80,7 +76,7 @@ def tokens(
     if rows and counts:
         out.print(shown_rows)
         if len(counts) > rows:
-            out.print(f"... and {len(counts) - rows:,} different tokens more; --rows shows them", style="dim")
+            out.print(f"... and {len(counts) - rows:,} more distinct tokens; --rows shows them", style="dim")
     if json_output:
         print_json(
             {
@@ -92,7 +88,7 @@ def tokens(
 
 def _given(text: str | None, file: str | None) -> str | None:
     if text is not None and file is not None:
-        raise ConfigError("a text is given once; got TEXT and --file. Leave one of them out.")
+        raise ConfigError("the text must be given once; got TEXT and --file. Leave one of them out.")
     if file is None:
         return text
     content = read_stream(None) if file == "-" else read_file(file)
@@ -106,18 +102,18 @@ def _given(text: str | None, file: str | None) -> str | None:
 
 
 def _tokenizer(path: str | None, corpus: str | None, size: int | None, pattern: str | None) -> tuple[BPETokenizer, str]:
-    """Return the tokenizer that was asked for, and what to call it."""
+    """Return the tokenizer that was asked for, and a description of it."""
     if path is not None:
         if corpus is not None or size is not None:
-            raise ConfigError("a tokenizer is read or learnt; got --tokenizer and --train or --size. Leave one out.")
+            raise ConfigError("--tokenizer excludes --train and --size; got both. Leave one out.")
         return BPETokenizer.load(path, pattern=pattern), one_line(path)
     learnt_from = corpus or _DEFAULT_CORPUS
     texts = load_corpus(learnt_from, mode=None if learnt_from in CORPORA else "text").items
     made = BPETokenizer.train(
         texts, _DEFAULT_SIZE if size is None else size, pattern=None if pattern == "none" else pattern or "gpt2"
     )
-    hint = "" if corpus else f" (another: {command('tokens', '--train')} FILE, or --tokenizer gpt2)"
-    return made, f"learnt from {_source(learnt_from)}{hint}"
+    hint = "" if corpus else " (for another, use --train FILE or --tokenizer gpt2)"
+    return made, f"trained on {_source(learnt_from)}{hint}"
 
 
 def _encoded(tokenizer: BPETokenizer, text: str, *, allow_special: bool) -> list[int]:
@@ -125,15 +121,15 @@ def _encoded(tokenizer: BPETokenizer, text: str, *, allow_special: bool) -> list
         for name in tokenizer.special_tokens:
             if name in text:
                 raise ConfigError(
-                    f"a special token in a text must be allowed; got {name!r} at character {text.index(name) + 1}. Say"
-                    " --allow-special, or take it out."
+                    f"a special token in a text must be allowed; got {name!r} at character {text.index(name) + 1}. Use"
+                    " --allow-special, or remove it."
                 )
     found: list[int] = tokenizer.encode(text, allowed_special="all" if allow_special else ()).tolist()
     return found
 
 
 def _drawn(tokenizer: BPETokenizer, ids: list[int], *, width: int, coloured: bool) -> Text:
-    """Return the tokens one after the other, each set off from the next; a line end is shown, and ends the line.
+    """Return the tokens in order, each set off from the next. A line feed is shown, and ends the line.
 
     Lines are broken between tokens, so that no token seems to be two.
     """
@@ -141,7 +137,7 @@ def _drawn(tokenizer: BPETokenizer, ids: list[int], *, width: int, coloured: boo
     for i, (token, colour) in enumerate(zip(ids, cycle(_COLOURS), strict=False)):
         label = tokenizer.label(token)
         bare = label.replace("\N{OPEN BOX}", " ")
-        label = bare if coloured else _BETWEEN * (i > 0) + label.replace(_BETWEEN, "\\u2502")
+        label = bare if coloured else _SEPARATOR * (i > 0) + label.replace(_SEPARATOR, "\\u2502")
         if used and used + cell_len(label) > width:
             drawn.append("\n")
             used = 0
@@ -154,7 +150,7 @@ def _drawn(tokenizer: BPETokenizer, ids: list[int], *, width: int, coloured: boo
 
 
 def _history(tokenizer: BPETokenizer, token: int) -> str:
-    """Return the merges that make a token, in the order in which they were learnt and are made."""
+    """Return the merges that produce a token, in the order in which they were learnt and are applied."""
     if token in tokenizer.special_tokens.values():
         return "a special token"
     history = tokenizer.table.history(tokenizer.token(token))

@@ -1,4 +1,4 @@
-"""`backlight train`: from a file of words to a run, with samples while it learns."""
+"""`backlight train`: train a model on a text, and print losses and samples on the way."""
 
 import math
 import os
@@ -39,7 +39,7 @@ _LONGEST_NAME = 255  # what file systems allow
 
 STOPPED: Final = 130
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Signals that save and stop: Ctrl-C, a polite kill, and a terminal that is closed."""
+"""Signals that save and stop: Ctrl-C, `kill`, and a closed terminal."""
 
 
 @grouped
@@ -53,16 +53,14 @@ def train(
     seed: Seed = 1,
     data: Annotated[dict[str, Any], DATA],
     health: Annotated[
-        bool, typer.Option("--health", help="Record what `backlight health` needs.", rich_help_panel=_HEALTH)
+        bool, typer.Option("--health", help="Record statistics for `backlight health`.", rich_help_panel=_HEALTH)
     ] = False,
     health_every: Annotated[
         int | None,
-        typer.Option(help="Record every N-th step, after the first ten.", min=1, rich_help_panel=_HEALTH),
+        typer.Option(help="Record every N-th step after the first ten.", min=1, rich_help_panel=_HEALTH),
     ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Continue this run instead.", metavar="RUN", readable=False)
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run; corpus, model and a number if left out.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Resume this run instead.", metavar="RUN", readable=False)] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run. Default: like names-mlp-1.")] = None,
     runs: RunsFolder = RUNS,
     samples: Annotated[int, typer.Option(help="Samples to print at the end.", min=0)] = 20,
     json_output: Json = False,
@@ -77,13 +75,13 @@ def train(
     out = console(json_output=json_output)
     result = _train(run, samples, out)
     sample = command("sample", called(run.path))
-    out.print(f"\nThe run is in {one_line(str(run.path))}. More:  {sample}", soft_wrap=True)
+    out.print(f"\nThe run is in {one_line(str(run.path))}. More samples:  {sample}", soft_wrap=True)
     if json_output:
         print_json(result)
 
 
 def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
-    """Train to the end, and print losses and samples; raises typer.Exit, with 130, if training was stopped."""
+    """Train to the end, and print losses and samples. Raises typer.Exit with code 130 if training was stopped."""
     try:
         with run.store.lock():
             out.print(_heading(run))
@@ -94,7 +92,7 @@ def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
             if samples:
                 show_samples(run, samples, out)
     except KeyboardInterrupt:
-        out.print(f"\nStopped; all but the last moments are saved. Continue with:\n  {_resume(run)}", soft_wrap=True)
+        out.print(f"\nStopped; the run is saved up to its last checkpoint. Resume:\n  {_resume(run)}", soft_wrap=True)
         leave_stopped()
     return result
 
@@ -108,25 +106,25 @@ def _counted(run: Run, out: Console) -> dict[str, Any]:
 def _learnt(run: Run, out: Console) -> dict[str, Any]:
     trainer = run.trainer()
     if trainer.finished:
-        out.print(f"Nothing is left to train: all {trainer.step:,} steps are done. For more, start a new run.")
+        out.print(f"Training is complete: all {trainer.step:,} steps are done. For more steps, start a new run.")
     else:
         with stopped_by(trainer, *SIGNALS, also=hang_up), Live(out, trainer, run):
             finished = trainer.fit()
         if not finished:
             out.print(
-                f"\nStopped at step {trainer.step:,}; everything is saved. Continue with:\n  {_resume(run)}",
+                f"\nStopped at step {trainer.step:,}; everything is saved. Resume:\n  {_resume(run)}",
                 soft_wrap=True,
             )
             leave_stopped()
     result = run.evaluate(steps=trainer.step, seconds=trainer.seconds)
     if trainer.best_step == 0:
-        out.print("No evaluation was better than before the first step. Try a smaller --lr, or more --steps.")
+        out.print("No evaluation was better than the first, before training. Try a smaller --lr or more --steps.")
     return result
 
 
 def leave_stopped() -> NoReturn:
-    """Exit with the code of a training that was stopped."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more Ctrl-C cannot make it any quicker
+    """Exit with the code for a training that was stopped."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would not stop it any sooner
     raise typer.Exit(STOPPED)
 
 
@@ -141,25 +139,25 @@ def _heading(run: Run) -> str:
 
 
 def _other_file(corpus: str) -> list[str]:
-    """Return a line if there is a file that a corpus's name hides."""
+    """Return a warning if a file in this folder has the name of the corpus."""
     if corpus not in CORPORA or not os.path.isfile(corpus):  # noqa: PTH113
         return []
-    return [f"{corpus} is the corpus of that name; the file in this folder is ./{corpus}."]
+    return [f"Reading the corpus named {corpus}. To read the file of that name, write ./{corpus}."]
 
 
 def _watched(config: RunConfig, *, every: int | None, on: bool) -> RunConfig:
-    """Return the configuration with a watcher, if one is wanted: a hundred records, or every N-th step."""
+    """Return the configuration, with recording if asked for: about a hundred steps, or every N-th step."""
     if every is None and not on:
         return config
     if config.train is None:
         raise ConfigError(
-            f"{config.model} is counted, not trained step by step: there is nothing to watch. Leave --health out."
+            f"--health needs a model that is trained step by step; {config.model} is counted. Leave --health out."
         )
     return replace(config, watch_every=every or max(1, config.train.steps // _RECORDS))
 
 
 def _nothing_new(typed: typer.Context) -> None:
-    """Refuse what would change a run that is continued."""
+    """Refuse options that would change a resumed run."""
     given = [
         name for name in typed.params
         if name not in {"resume", "runs", "samples", "json_output"}
@@ -177,7 +175,7 @@ def _place(runs: Path, name: str | None, config: RunConfig) -> Path | Callable[[
     visible = name.isprintable() and name == name.strip()
     if not name or not visible or "/" in name or name[0] in ".-" or len(os.fsencode(name)) > _LONGEST_NAME:
         raise ConfigError(
-            f"--name is the name of one folder in {runs}, of visible characters, not beginning with . or - and at most "
-            f"{_LONGEST_NAME} bytes long; got {shortened(repr(name), 60)}. Choose another; --runs is for the place."
+            f"--name must be the name of one folder in {runs}, printable, without a . or - at its start, and at most "
+            f"{_LONGEST_NAME} bytes long; got {shortened(repr(name), 60)}. Choose another; --runs sets the folder."
         )
     return runs / name

@@ -1,4 +1,4 @@
-"""How an explanation is shown: as a table that fits the terminal, or one node a key press."""
+"""Print an explanation: as a table that fits the terminal, or one node per key press."""
 
 import sys
 from typing import Literal
@@ -16,14 +16,14 @@ from backlight.explanation.numbers import shape, short
 from backlight.explanation.tables import Table
 
 _STOPS = {"q", "Q", "\x1b", "\x04"}
-"""Keys that end a walk: q, Escape, Ctrl-D."""
+"""Keys that quit: q, Escape, Ctrl-D."""
 
 _GAP = 2
 _NARROWEST = 6
 
 
 def show_table(out: Console, table: Table) -> None:
-    """Print a table; names that are too long for the terminal are shortened, numbers never."""
+    """Print a table. Names that are too long for the terminal are shortened; numbers are not."""
     grid = Grid(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     rows = [tuple(map(one_line, row)) for row in table.rows]
     for at, (heading, width) in enumerate(zip(table.columns, _widths(table, rows, out.width), strict=True)):
@@ -36,10 +36,10 @@ def show_table(out: Console, table: Table) -> None:
         out.print(table.note)
 
 
-def _widths(table: Table, rows: list[tuple[str, ...]], room: int) -> list[int]:
-    """Return the columns' widths: where they do not fit into the room, the widest of the texts gives way."""
+def _widths(table: Table, rows: list[tuple[str, ...]], total: int) -> list[int]:
+    """Return the columns' widths. If they exceed the total, the widest text columns are narrowed."""
     widths = [max(map(cell_len, column)) for column in zip(table.columns, *rows, strict=True)]
-    while sum(widths) + _GAP * (len(widths) - 1) > room:
+    while sum(widths) + _GAP * (len(widths) - 1) > total:
         widest = max(table.text, key=lambda at: widths[at])
         if widths[widest] <= _NARROWEST:
             break
@@ -58,10 +58,10 @@ def show_formulas(out: Console, formulas: dict[str, str]) -> None:
 
 
 def walk_through(out: Console, explanation: Explanation | TensorExplanation) -> None:
-    """Print the backward pass node by node, each after a key press; all at once where there is no terminal."""
+    """Print the backward pass node by node, each after a key press, or all at once where there is no terminal."""
     waits = out.is_terminal and sys.stdin is not None and sys.stdin.isatty()
     if waits:
-        out.print("Any key goes on, q stops.", style="dim")
+        out.print("Press any key to continue, q to quit.", style="dim")
     count = len(explanation.steps)
     for place in range(count):
         if place:
@@ -75,7 +75,7 @@ def walk_through(out: Console, explanation: Explanation | TensorExplanation) -> 
 
 
 def _headline(explanation: Explanation | TensorExplanation, place: int) -> tuple[str, str]:
-    """Return what a step computes, and what comes to it."""
+    """Return what a step computes, and the gradient that reaches it."""
     if isinstance(explanation, Explanation):
         step = explanation.steps[place]
         made = f"{step.name} = {step.expression}" if step.expression else step.name

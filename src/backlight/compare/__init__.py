@@ -1,4 +1,4 @@
-"""Several models trained on one text, and the table that compares them."""
+"""Train several models on one text, and compare them in a table."""
 
 from backlight.compare.configs import comparison
 from backlight.compare.run import Callbacks, Failure, compare_models

@@ -1,4 +1,4 @@
-"""Which models are compared, and for how long each is trained."""
+"""The configurations of the models that are compared."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -8,31 +8,32 @@ from backlight.models import MODELS
 from backlight.training import RunConfig
 
 PATIENCE: Final = 6
-"""Evaluations without improvement, twenty in a whole run, after which a training ends: a short text is soon known by
-heart, and no model shall use up the budget for that."""
+"""Evaluations without improvement, of twenty in a run, after which training ends, so that no model spends its budget on
+overfitting a short text."""
 
 
 def comparison(
     corpus: str, *, models: Sequence[str] = (), thorough: bool = False, steps: int | None = None, **options: Any
 ) -> list[RunConfig]:
-    """Return a configuration for each model: the same text, split and seed; each model's own training settings.
+    """Return a configuration for each model, with the same text, split and seed.
 
-    Without `thorough`, those have a budget of about three minutes for all models on two cores, shared out so that each
-    comes close to what it can reach (docs/log.md).
+    Without `thorough`, all models together take about three minutes on two cores, divided so that each comes close to
+    its best loss (docs/log.md).
 
     Args:
         corpus: a corpus's name, a path, or "-" for standard input.
-        models: which models; all if none is named. They come in the order of the table of models.
-        thorough: train each as long as `backlight train` does.
-        steps: training steps of every network, instead of its own.
+        models: names of models; all if empty. The result is in the order of `MODELS`.
+        thorough: train each model for as long as `backlight train` does.
+        steps: training steps of every network, instead of its default.
         options: further options of `RunConfig.of`, such as `seed` and `split_seed`.
 
     Raises:
-        ConfigError: a model that there is not; an option out of range.
+        ConfigError: an unknown model, or an option out of range.
     """
     unknown = [model for model in models if model not in MODELS]
     if unknown:
-        raise ConfigError(f"the models are {', '.join(MODELS)}; got {', '.join(unknown)}. Name one or more of them.")
+        given = ", ".join(name or "an empty name" for name in unknown)
+        raise ConfigError(f"the models are {', '.join(MODELS)}; got {given}. Name one or more of them.")
     configs = []
     for name, spec in MODELS.items():
         if models and name not in models:

@@ -1,7 +1,6 @@
-"""Models trained side by side, each in a process of its own.
+"""Train models in parallel, each in its own process.
 
-A process a model, because a small network cannot keep two cores busy, and because one that the system kills shall not
-take the others with it.
+A small network cannot keep two cores busy, and a process that the system kills does not stop the others.
 """
 
 import multiprocessing
@@ -21,17 +20,17 @@ from backlight.core import BacklightError, DomainError
 from backlight.sample import NotEnoughError, SampleConfig, sample_batch, sample_items
 from backlight.training import Progress, Run, RunConfig, Trainer
 
-_SAMPLES = 2  # a random stream of its own, as in `backlight train`
+_SAMPLES = 2  # a separate random stream, as in `backlight train`
 _STREAM_LENGTH = 40
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A model that gave no result.
+    """A model whose training failed.
 
     Attributes:
-        model: its name.
-        reason: why, in a line.
+        model: the model's name.
+        reason: why it failed, in one line.
     """
 
     model: str
@@ -39,35 +38,35 @@ class Failure:
 
 
 class Callbacks(Protocol):
-    """What is called while models are trained."""
+    """Methods that are called while models are trained."""
 
     def on_progress(self, model: str, progress: Progress) -> None:
-        """A model's training has moved on; several times a second."""
+        """Report the progress of a model, several times a second."""
 
     def on_result(self, model: str, row: Mapping[str, Any]) -> None:
-        """A model is trained."""
+        """Report the row of a model that is trained."""
 
     def on_failure(self, failure: Failure) -> None:
-        """A model gave no result."""
+        """Report a model whose training failed."""
 
 
 def compare_models(
     configs: Sequence[RunConfig], folder: str | Path, callbacks: Callbacks, *, jobs: int, samples: int = 5,
     stdin: bytes | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Train each configuration, `jobs` at a time, and return a row for each that has a result, in the order given.
+    """Train each configuration, `jobs` at a time, and return a row for each that succeeds, in the order given.
 
-    A row is what `Run.evaluate` gives, and `characters_per_second` and `samples`. It does not depend on `jobs`.
+    A row is the result of `Run.evaluate` with `characters_per_second` and `samples`. It does not depend on `jobs`.
 
     Args:
-        configs: each of another model.
-        folder: where each run is kept, under its model's name.
+        configs: configurations of different models.
+        folder: the folder for the runs, each named after its model.
         callbacks: called while the models are trained.
-        jobs: processes at a time, at least 1.
-        samples: new items to draw from each; of running text, pieces of 40 characters.
-        stdin: what standard input held, for the corpus "-".
+        jobs: number of processes, at least 1.
+        samples: number of new items to draw from each model; for running text, pieces of 40 characters.
+        stdin: the content of standard input, for the corpus "-".
     """
-    waiting = sorted(configs, key=lambda config: -config.spec.cost)  # or the slowest would keep everybody waiting
+    waiting = sorted(configs, key=lambda config: -config.spec.cost)  # slowest first, so that it does not end last
     rows: dict[str, dict[str, Any]] = {}
     with _workers() as workers:
         while waiting or workers:
@@ -87,10 +86,10 @@ def compare_models(
 
 
 class _Workers:
-    """The processes under way, and the pipes from which they report."""
+    """The running processes, and the pipes through which they report."""
 
     def __init__(self) -> None:
-        self.context = multiprocessing.get_context("spawn")  # a fork would take along BLAS's threads in any state
+        self.context = multiprocessing.get_context("spawn")  # a fork would copy BLAS's threads in an undefined state
         self.working: dict[Connection, tuple[str, SpawnProcess]] = {}
 
     def __len__(self) -> int:
@@ -100,19 +99,19 @@ class _Workers:
         ours, theirs = self.context.Pipe(duplex=False)
         process = self.context.Process(target=_work, args=(theirs, config, path, samples, stdin), daemon=True)
         process.start()
-        theirs.close()  # so that a process that dies ends the pipe
+        theirs.close()  # so that the pipe ends if the process dies
         self.working[ours] = (config.model, process)
 
     def receive(self) -> Iterator[tuple[str, Any]]:
-        """Wait for reports, and give them; a process that has sent its last is let go."""
+        """Wait for reports and yield them. A process that has sent its last report is removed."""
         for pipe in wait(list(self.working)):
-            assert isinstance(pipe, Connection)  # noqa: S101  (all that was waited for)
+            assert isinstance(pipe, Connection)  # noqa: S101  (only connections were waited for)
             model, process = self.working[pipe]
             try:
                 message = pipe.recv()
             except EOFError:
                 process.join()
-                message = Failure(model, f"its process ended early, with exit code {process.exitcode}.")
+                message = Failure(model, f"its process ended early with exit code {process.exitcode}.")
             if not isinstance(message, Progress):
                 del self.working[pipe]
                 pipe.close()
@@ -120,7 +119,7 @@ class _Workers:
             yield model, message
 
     def terminate(self) -> None:
-        """End what is still under way; what a run has saved stays."""
+        """Terminate the processes that are still running. What their runs have saved is kept."""
         for _, process in self.working.values():
             process.terminate()
         for pipe, (_, process) in self.working.items():
@@ -139,24 +138,32 @@ def _workers() -> Iterator[_Workers]:
 
 
 def _work(pipe: Connection, config: RunConfig, path: Path, samples: int, stdin: bytes | None) -> None:
-    """Train one model in this process, and report."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one decides
+    """Train one model in this process, and report through the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent handles it
     given = None if stdin is None else BytesIO(stdin)
     try:
         message: Any = train_one(config, path, on_progress=pipe.send, samples=samples, stdin=given)
     except BacklightError as error:
         message = Failure(config.model, str(error))
     except MemoryError:
-        message = Failure(config.model, "there is not enough memory for it. Use a shorter text, or fewer --jobs.")
+        message = Failure(config.model, "there is not enough memory. Use a shorter text, or fewer --jobs.")
     except BrokenPipeError:
-        return  # the process that asked is gone
+        return  # the parent process is gone
     pipe.send(message)
 
 
 def train_one(
     config: RunConfig, path: Path, *, on_progress: Callable[[Progress], None], samples: int, stdin: BytesIO | None
 ) -> dict[str, Any]:
-    """Train one model into a folder, and return its row. For arguments and row see `compare_models`."""
+    """Train one model and return its row; see `compare_models`.
+
+    Args:
+        config: the configuration.
+        path: the folder of the run.
+        on_progress: called several times a second.
+        samples: number of new items to draw.
+        stdin: the content of standard input, for the corpus "-".
+    """
     run = Run.create(config, path, stdin=stdin)
 
     def setup(trainer: Trainer) -> None:
@@ -164,7 +171,7 @@ def train_one(
 
     run.train(setup)
     result = run.result
-    assert result is not None  # noqa: S101  (nothing asked it to stop)
+    assert result is not None  # noqa: S101  (the training was not stopped)
     data = run.data["train"]
     batches = 1.0 if config.train is None else result["steps"] * config.train.batch_size / len(data)
     drawn = _draw(run, samples) if samples else []
@@ -173,7 +180,7 @@ def train_one(
 
 
 def _draw(run: Run, count: int) -> list[str]:
-    """Return items that are not in the text; of a stream, a piece of text. Fewer if they do not turn up."""
+    """Return new items, or pieces of running text. There may be fewer items than `count`."""
     rng = np.random.default_rng([run.config.seed, _SAMPLES])
     model, vocabulary = run.model, run.vocabulary
     if not run.ends:
@@ -184,6 +191,6 @@ def _draw(run: Run, count: int) -> list[str]:
         found = sample_items(model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=known, unique=True)
     except NotEnoughError as error:
         found = error.found
-    except DomainError:  # counts without smoothing can lead where nothing was counted
+    except DomainError:  # without smoothing, a context may have no counts
         return []
     return [one.text for one in found]

@@ -1,4 +1,4 @@
-"""The table of compared models as text."""
+"""The table of compared models as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ HEADINGS = (
 
 
 def as_markdown(rows: Sequence[Mapping[str, Any]], *, foot: str) -> str:
-    """Return the rows as a Markdown table, a model a line; losses per character, in nats and in bits.
+    """Return the rows as a Markdown table, one model per line, with losses in nats and bits per character.
 
     Args:
-        rows: what `compare_models` gave.
-        foot: a line below it: what the seconds depend on.
+        rows: the rows that `compare_models` returned.
+        foot: a line below the table.
     """
     align = ["---"] + ["---:"] * (len(HEADINGS) - 2) + ["---"]
     lines = [_line(HEADINGS), _line(align), *(_line(_cells(row)) for row in rows)]
@@ -42,6 +42,6 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
+    """Return text on one line, with Markdown's special characters escaped."""
     flat = " ".join(text.split())
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>|~$" else c for c in flat)

@@ -1,4 +1,4 @@
-"""How far numbers worked out by hand are from a reference: the check at the end of every exercise."""
+"""The comparison of an array with a reference, which checks the answers to exercises."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,18 +11,18 @@ from backlight.core.errors import ShapeError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """What came out of one comparison.
+    """The result of comparing an array with a reference.
 
     Attributes:
         name: what was compared.
-        shape: of both sides.
-        exact: whether every number is the very same.
-        close: whether every number is within atol + rtol |reference|.
-        difference: the largest |ours - reference|; 0 without numbers, nan where only one side is nan.
-        at: the index of that largest difference; None without numbers.
-        ours: our number there.
-        reference: the reference's number there.
-        scale: the largest finite |number| of either side, beside which the difference is large or small.
+        shape: shape of both arrays.
+        exact: whether all elements are equal.
+        close: whether every element is within atol + rtol |reference|.
+        difference: the largest |ours - reference|; 0 for empty arrays, nan if only one side is nan.
+        at: index of the largest difference; None for empty arrays.
+        ours: our element at that index.
+        reference: the reference's element at that index.
+        scale: the largest finite magnitude in either array, to which the difference can be compared.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Comparison:
 
     @property
     def relative(self) -> float:
-        """The largest difference as a share of the scale; inf where one side is nan or infinite and the other not."""
+        """The largest difference divided by the scale; inf if only one side is nan or infinite."""
         if self.difference == 0:
             return 0.0
         return self.difference / self.scale if np.isfinite(self.difference) else float("inf")
@@ -53,19 +53,19 @@ class Comparison:
 
 
 def compare(name: str, ours: Any, reference: Any, *, rtol: float = 1e-5, atol: float = 1e-8) -> Comparison:
-    """Compare an array with a reference, number by number; two nan in one place are the same.
+    """Compare an array with a reference, element by element. Two nans at the same index are equal.
 
     Args:
         name: what is compared, for the message.
         ours: an array, a tensor or a number.
-        reference: what it should be, of the same shape: nothing is broadcast, since a gradient has the shape of what
-            it is the gradient of.
-        rtol: how far apart `close` numbers may be, as a share of the reference.
-        atol: and beside that.
+        reference: the expected values, of the same shape. Nothing is broadcast, since a gradient has the shape of its
+            variable.
+        rtol: relative tolerance.
+        atol: absolute tolerance.
 
     Raises:
         ShapeError: the shapes differ.
-    Source: lecture 5 of "Neural Networks: Zero to Hero", whose check tells exact, approximate and largest difference;
+    Source: lecture 5 of "Neural Networks: Zero to Hero", whose check reports exact, approximate and largest difference;
         tolerances as in `torch.allclose`.
     """
     mine, theirs = np.asarray(ours), np.asarray(reference)
@@ -93,6 +93,6 @@ def compare(name: str, ours: Any, reference: Any, *, rtol: float = 1e-5, atol: f
 
 
 def _largest(numbers: Array) -> float:
-    """Return the largest finite |number|, or 0."""
+    """Return the largest finite magnitude, or 0."""
     finite = np.abs(numbers[np.isfinite(numbers)])
     return float(finite.max()) if finite.size else 0.0

@@ -1,49 +1,49 @@
-"""The errors a user can cause. Each message is one line: the rule, what was given, and the way out."""
+"""The errors that a user can cause. Each message is one line: the rule, what was given, and what to do."""
 
 
 class BacklightError(ValueError):
-    """Something that was given cannot be used. The command line prints it as one line and exits with code 1."""
+    """Base class. The command line prints the message as one line and exits with code 1."""
 
 
 class ShapeError(BacklightError):
-    """Arrays whose shapes do not fit together."""
+    """The shapes of arrays do not fit together."""
 
 
 class GraphError(BacklightError):
-    """A graph that cannot be walked backward: no gradient wanted, or an output that is not one number."""
+    """The graph has no backward pass: nothing in it requires a gradient, or its output is not a scalar."""
 
 
 class GradientError(BacklightError):
-    """A gradient that is not what central differences say it is."""
+    """A gradient differs from central differences."""
 
 
 class DomainError(BacklightError):
-    """A number for which a function has no value: the log of 0, a division by 0."""
+    """A function is undefined for its argument, such as the log of 0 or a division by 0."""
 
 
 class ConfigError(BacklightError):
-    """A setting outside its range, or settings that contradict each other."""
+    """A setting is out of range, or settings contradict each other."""
 
 
 class DataError(BacklightError):
-    """A text that cannot be read, or that is too small to learn from."""
+    """A text cannot be read, or is too short to train on."""
 
 
 class VocabularyError(BacklightError):
-    """A character or id that the vocabulary does not have."""
+    """A character or id is not in the vocabulary."""
 
 
 class RunError(BacklightError):
-    """A run directory that cannot be written, read or resumed."""
+    """A run cannot be written, read or resumed."""
 
 
 class OperandError(BacklightError, TypeError):
-    """Something of a type that cannot be used here: a string where a number is needed."""
+    """An operand has a type that cannot be used, such as a string instead of a number."""
 
 
 class IndexingError(BacklightError, IndexError):
-    """An index outside a tensor's shape, or something that cannot be an index."""
+    """An index is out of bounds, or cannot be an index."""
 
 
 class MissingNameError(BacklightError, AttributeError):
-    """A name that is not there, such as one of PyTorch's that `torchlike` does not have."""
+    """A name does not exist, such as one of PyTorch's that `torchlike` does not have."""

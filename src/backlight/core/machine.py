@@ -1,4 +1,4 @@
-"""What a measured time depends on."""
+"""A description of the machine, for tables of measured times."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """Return the processor's name as the system gives it."""
+    """Return the processor's name, as the operating system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -16,12 +16,12 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def machine() -> str:
-    """Return a line for the foot of a table of seconds."""
+    """Return a line that describes the machine, for the footer of a table."""
     return f"{cores()} cores of {processor()}, {platform.system()}, Python {platform.python_version()}"

@@ -1,4 +1,4 @@
-"""What to say about a name that is not there: what it is for, whether it will come, and what to write instead."""
+"""Errors for names that do not exist: what each name does in PyTorch, and what to use instead."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -7,17 +7,17 @@ from typing import Final
 from backlight.core.errors import MissingNameError
 
 SIMILAR: Final = 0.75
-"""How alike two names must be, as `difflib` counts, for one to be suggested in place of the other."""
+"""The similarity, as `difflib` measures it, from which a name is suggested in place of another."""
 
 
 def missing_name(owner: str, name: str, names: Iterable[str], sentences: Mapping[str, str]) -> MissingNameError:
     """Return the error for a name that an object or a module does not have.
 
     Args:
-        owner: what was asked for it, as a user writes it: "torch.nn", "Tensor".
-        name: the name that is not there.
-        names: those that are.
-        sentences: for well-known names, what they are and what to use instead.
+        owner: the object or module, as a user writes it: "torch.nn", "Tensor".
+        name: the name that does not exist.
+        names: the names that exist.
+        sentences: by well-known name, what it does and what to use instead.
     """
     if name in sentences:
         message = f"{owner} has no {name!r}: {sentences[name]}"
@@ -31,10 +31,15 @@ def missing_name(owner: str, name: str, names: Iterable[str], sentences: Mapping
 
 
 class Absent:
-    """A name of a class that raises MissingNameError, with a sentence of its own.
+    """A class attribute that raises MissingNameError with its own sentence when it is read.
 
-    A `__getattr__` would do the same for all names, but slows the reading of every attribute down (a step of training
-    in tensors took a tenth longer).
+    A `__getattr__` would do the same for all names, but it slows down every attribute access (by a tenth of a training
+    step with tensors).
+
+    Args:
+        owner: the class, as a user writes it.
+        name: the name of the attribute.
+        sentence: what it does in PyTorch and what to use instead.
     """
 
     def __init__(self, owner: str, name: str, sentence: str) -> None:
@@ -43,18 +48,18 @@ class Absent:
         self._sentence = sentence
 
     def __get__(self, instance: object, owner: type | None = None) -> object:
-        if instance is None:  # asked of the class, by a tool that lists its attributes
+        if instance is None:  # read from the class, by a tool that lists its attributes
             return self
         raise missing_name(self._owner, self._name, (), {self._name: self._sentence})
 
 
 def names_of(owner: str, names: Sequence[str], sentences: Mapping[str, str]) -> Callable[[str], object]:
-    """Return a module's `__getattr__`, which raises MissingNameError with the sentence for a name.
+    """Return a `__getattr__` for a module, which raises MissingNameError with the sentence for a name.
 
     Args:
-        owner: the module as a lecture names it.
-        names: what the module has.
-        sentences: what to say about well-known names that it has not.
+        owner: the module, as a lecture writes it.
+        names: the names that the module has.
+        sentences: by well-known name that it lacks, what the name does and what to use instead.
     """
 
     def missing(name: str) -> object:
@@ -63,7 +68,7 @@ def names_of(owner: str, names: Sequence[str], sentences: Mapping[str, str]) -> 
     return missing
 
 
-# -- PyTorch's names that are not here ---------------------------------------------------------------------------------
+# -- names of PyTorch that do not exist here ---------------------------------------------------------------------------
 
 _CPU = "Tensors live on the CPU: leave the line out"
 _NOTHING = "Leave the line out: it changes speed only"
@@ -80,20 +85,20 @@ TORCH: Final = {
     "bmm": "it multiplies batches of matrices. Use a @ b.",
     "clamp": "it limits numbers to a range. It is planned; until then, torch.where(x < low, low, x).",
     "compile": f"it compiles a model. {_NOTHING}.",
-    "device": f"it names a place for tensors. {_CPU}, or pass device='cpu'.",
-    "distributed": "it trains on several machines. It will not come: use PyTorch, as backlight.pytorch does.",
+    "device": f"it names the device of a tensor. {_CPU}, or pass device='cpu'.",
+    "distributed": "it trains on several machines. It is not planned: use PyTorch, as backlight.pytorch does.",
     "einsum": "it sums products by a formula. It is planned; until then, use @, sum() and transpose().",
     "float16": "16-bit numbers are for GPUs. Use torch.float32.",
     "gather": "it selects along an axis by index. It is planned; until then, x[torch.arange(len(x)), index].",
     "inf": "infinity. Use float('inf').",
     "inference_mode": "it switches gradients off. Use torch.no_grad().",
     "isinf": "it finds infinite numbers. It is planned; until then, x.abs() == float('inf').",
-    "isnan": "it finds what is not a number. It is planned; until then, x != x.",
+    "isnan": "it finds nans. It is planned; until then, x != x.",
     "load": "it reads a file of weights. It is planned; until then, safetensors.numpy.load_file(path).",
     "logsumexp": "the logarithm of a sum of exponentials. It is planned; until then, x.exp().sum(dim).log().",
     "nan": "not a number. Use float('nan').",
     "optim": "it holds optimisers. It is planned; until then, from backlight.optim import AdamW, SGD.",
-    "pi": "the circle's number. Use math.pi.",
+    "pi": "use math.pi.",
     "pow": "use a ** b.",
     "save": "it writes weights to a file. It is planned; until then, safetensors.numpy.save_file(weights, path).",
     "set_float32_matmul_precision": f"it chooses a faster product on GPUs. {_NOTHING}.",
@@ -110,14 +115,14 @@ NN: Final = {
     **{name: f"a layer. {_NN} backlight.nn.{name}." for name in (
         "LayerNorm", "BatchNorm1d", "Sequential", "ReLU", "Tanh", "Sigmoid", "GELU", "Flatten",
     )},
-    "Module": f"the base of layers and models. {_NN} backlight.nn.Module.",
+    "Module": f"the base class of layers and models. {_NN} backlight.nn.Module.",
     "Parameter": f"a tensor that a model trains. {_NN} backlight.nn.Parameter.",
     "ModuleList": f"a list of layers. {_NN} a Python list of layers in a backlight.nn.Module, which finds them.",
     "ModuleDict": f"layers by name. {_NN} a dict of layers in a backlight.nn.Module, which finds them.",
     "Conv1d": f"a convolution. {_NN} backlight.nn.CausalConv1d.",
     "CrossEntropyLoss": f"a loss. {_NN} torch.nn.functional.cross_entropy.",
     "MultiheadAttention": f"attention. {_NN} backlight.nn.CausalSelfAttention.",
-    "init": f"first weights. {_NN} backlight.nn.init, or w = torch.randn(shape) * std.",
+    "init": f"initial weights. {_NN} backlight.nn.init, or w = torch.randn(shape) * std.",
     "utils": "it clips gradients. It is planned; until then, backlight.optim.clip_grad_norm.",
 }  # fmt: skip
 """By name in `torch.nn`."""
@@ -148,7 +153,7 @@ TENSOR: Final = {
     "flip": "it reverses axes. It is planned; until then, x[torch.arange(n - 1, -1, -1)].",
     "mm": "use a @ b.",
     "multinomial": "use torch.multinomial(x, n).",
-    "norm": "its length. It is planned; until then, (x * x).sum().sqrt().",
+    "norm": "it computes the norm. It is planned; until then, (x * x).sum().sqrt().",
     "normal_": "it draws in place. Use x.data[...] = torch.randn(x.shape).",
     "pow": "use a ** b.",
     "repeat": "it repeats along axes. It is planned; until then, torch.cat([x, x], dim).",

@@ -4,8 +4,8 @@
     class MLPConfig(ModelConfig):
         context: int = setting("Context length in characters.", default=6, at_least=1, at_most=MOST)
 
-`check_settings` holds every field to its annotation and range, and the command line makes its options from the same
-fields: a setting is declared once.
+`check_settings` checks every field against its annotation and range, and the command line makes its options from the
+same fields, so a setting is declared once.
 """
 
 import math
@@ -21,13 +21,13 @@ import numpy as np
 from backlight.core.errors import ConfigError
 
 MOST_ITEMS: Final = 100
-"""The most numbers that a setting may list."""
+"""The maximum number of elements of a setting that is a list."""
 
 RENAMED: Final = {
     "average": "ema_decay", "clip": "grad_clip", "evaluate_every": "eval_interval", "channels": "n_embd",
     "layers": "n_layer", "heads": "n_head",
 }  # fmt: skip
-"""Settings by the names that they had in Backlight 0.1: in its run folders, and still accepted as options."""
+"""Settings by their names in Backlight 0.1, which its run folders use and the command line still accepts."""
 
 Kind = TypeVar("Kind")
 
@@ -36,13 +36,13 @@ _SETTING: Final = "setting"
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is known about a setting besides its name, type and default.
+    """The help text and the range of a setting.
 
     Attributes:
         help: one sentence, as `--help` prints it.
-        at_least, above: lower bound, included or not; None is no bound.
-        at_most, below: upper bound, included or not; None is no bound.
-        remedy: the end of the message for a value that is out of range.
+        at_least, above: inclusive and exclusive lower bound; None is no bound.
+        at_most, below: inclusive and exclusive upper bound; None is no bound.
+        remedy: the last sentence of the error for a value that is out of range.
     """
 
     help: str
@@ -53,7 +53,7 @@ class Setting:
     remedy: str = "Leave it out for the default."
 
     def holds(self, value: float) -> bool:
-        """Return whether a number is within the range. NaN never is; infinity only where `above` is the only bound."""
+        """Return whether a number is in the range. NaN never is; infinity is only if `above` is the only bound."""
         bounded = self.at_least is None or self.at_most is not None or self.below is not None
         if not bounded and isinstance(value, float) and not math.isfinite(value):
             return False
@@ -65,7 +65,7 @@ class Setting:
         )
 
     def range(self, *, whole: bool) -> str:
-        """Return the range in words, to follow "must be"; `whole` is for whole numbers."""
+        """Return the range in words, to follow "must be". Set `whole` for a whole number."""
         if self.at_least is not None and self.at_most is not None:
             return f"from {self.at_least:,} to {self.at_most:,}"
         if self.at_least is not None and self.below is None:
@@ -77,24 +77,24 @@ class Setting:
 
 
 def setting(help: str, *, default: Any = MISSING, **about: Any) -> Any:  # noqa: A002  (the word that argparse has)
-    """Return a dataclass field with a `Setting`; the keyword arguments are the attributes of `Setting`."""
+    """Return a dataclass field with a `Setting`. Further keyword arguments are attributes of `Setting`."""
     return field(default=default, metadata={_SETTING: Setting(help=help, **about)})
 
 
 def settings_in(config: type) -> dict[str, tuple[Field[Any], Any, Setting]]:
-    """Return field, type and `Setting` of each field that has one, by name."""
+    """Return the field, type and `Setting` of each field that has a `Setting`, by name."""
     return {
         one.name: (one, hint, one.metadata[_SETTING]) for one, hint in _typed_fields(config) if _SETTING in one.metadata
     }
 
 
 def check_settings(config: Any) -> None:
-    """Check each field of a frozen dataclass; for its `__post_init__`.
+    """Check each field of a frozen dataclass. Call it in `__post_init__`.
 
-    Lists become tuples and NumPy's scalars Python's, so a configuration may come from JSON or from an array.
+    Lists become tuples and NumPy scalars become Python numbers, so values may come from JSON or from an array.
 
     Raises:
-        ConfigError: a value that is not of its field's type, or out of its range.
+        ConfigError: a value has the wrong type, or is out of range.
     """
     kind: type = type(config)
     for one, hint in _typed_fields(kind):
@@ -123,13 +123,23 @@ def _check(name: str, value: Any, hint: Any, about: Setting) -> None:
 
 
 def check_whole(name: str, value: Any, *, at_least: int, at_most: int | None = None) -> None:
-    """Raise ConfigError for an argument that is not a whole number, or out of range."""
+    """Check that an argument is a whole number in a range.
+
+    Args:
+        name: the argument's name, for the message.
+        value: the argument.
+        at_least: inclusive lower bound.
+        at_most: inclusive upper bound; None is no bound.
+
+    Raises:
+        ConfigError: it is not.
+    """
     plain = value.item() if isinstance(value, np.generic) else value
     _check(name, plain, int, Setting(help="", at_least=at_least, at_most=at_most, remedy="Choose another."))
 
 
 def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
-    """Return a dataclass made of what JSON holds, checked: a list for a tuple, an object for a dataclass.
+    """Build a dataclass from JSON values and check it. Lists become tuples, and objects become nested dataclasses.
 
     Raises:
         ConfigError: an entry is missing, unknown, of the wrong type or out of range.
@@ -151,7 +161,7 @@ def from_json(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Return whether a value is of an annotated type; a whole number is a number too."""
+    """Return whether a value has an annotated type. A whole number is also a number."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in {Union, UnionType}:
         return any(fits(value, argument) for argument in arguments)
@@ -166,7 +176,7 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a sentence that names what a mistyped name comes close to, or all there is to choose from."""
+    """Return a sentence that suggests the names closest to a mistyped name, or lists all of them."""
     known = list(names)
     near = get_close_matches(name, known, n=2)
     return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."

@@ -1,4 +1,4 @@
-"""From what a picture says to shapes at their places. Nothing is drawn here: SVG and matplotlib do that."""
+"""Compute the shapes of a picture and their positions. They are drawn elsewhere, as SVG or by matplotlib."""
 
 import textwrap
 import unicodedata
@@ -21,36 +21,36 @@ from backlight.explanation.picture import (
 )
 
 LETTER: Final = 0.602
-"""Width of a letter of a typewriter face, of its size: that of DejaVu Sans Mono."""
+"""Width of a letter of a monospaced font (DejaVu Sans Mono), relative to the font size."""
 
 WIDEST: Final = 900.0
-"""A graph that would be wider from left to right, in points, goes from top to bottom: pages are tall."""
+"""A graph whose layout from left to right would be wider than this, in points, is laid out from top to bottom."""
 
 _SIZE, _SMALL, _TITLE = 10.0, 8.5, 12.0
 _LINE, _PAD, _MARGIN, _RADIUS = 14.5, 9.0, 16.0, 6.0
 _BADGE = 15.0
-_HEAD = 6.0  # length of an arrow's head
-_LONGEST = 26  # letters of a title
+_HEAD = 6.0  # length of an arrowhead
+_LONGEST = 26  # most letters of a title
 _BETWEEN_LAYERS, _BETWEEN_NODES = 28.0, 15.0
-_GLOW = 0.5  # opacity of the strongest light
+_GLOW = 0.5  # opacity of the strongest highlight
 
 
 def arranged(picture: Picture) -> Arrangement:
-    """Return where everything in a picture goes.
+    """Return the shapes of a picture with their positions.
 
     Raises:
-        GraphError: more nodes than a picture can show.
+        GraphError: more than `MOST_NODES` nodes.
     """
     if len(picture.cards) > MOST_NODES:
         raise GraphError(
-            f"a picture shows at most {MOST_NODES} nodes; this graph has {len(picture.cards):,}. Take a smaller one."
+            f"a picture can have at most {MOST_NODES} nodes; got {len(picture.cards):,}. Draw a smaller graph."
         )
     sideways = _Drawing(picture, down=False)
     return (sideways if sideways.size[0] <= WIDEST else _Drawing(picture, down=True)).arrangement()
 
 
 class _Drawing:
-    """Turns a layout into shapes, below the title and inside the margins."""
+    """Converts a layout into shapes, below the title and inside the margins."""
 
     def __init__(self, picture: Picture, *, down: bool) -> None:
         self.picture = picture
@@ -72,7 +72,7 @@ class _Drawing:
         self.height = self.top + self.size[1] + below + _MARGIN
 
     def _card_sizes(self) -> list[Point]:
-        """Return each card's size; those of a layer are equally wide where they stand above each other."""
+        """Return the size of each card; cards of the same column get the same width."""
         own = [_card_size(card, down=self.down) for card in self.picture.cards]
         if self.down:
             return own
@@ -82,7 +82,7 @@ class _Drawing:
         return [(widest[layer], height) for layer, (_, height) in zip(self.layers, own, strict=True)]
 
     def _lay_out(self) -> Layout:
-        """Return the layout of the cards, each with the half of its badge that stands out, along the layers' way."""
+        """Return the layout of the cards, each including the half of its badge that extends beyond it."""
         slots = []
         for card, (width, height) in zip(self.picture.cards, self.sizes, strict=True):
             out = 0.0 if not card.op else _BADGE / 2 if self.down else _badge_width(card) / 2
@@ -93,15 +93,15 @@ class _Drawing:
         return lay_out(slots, self.pairs, between_layers=_BETWEEN_LAYERS + room, between_nodes=_BETWEEN_NODES)
 
     def arrangement(self) -> Arrangement:
-        cards = [self._card(place) for place in range(len(self.picture.cards))]
-        curves = [self._curve(place) for place in range(len(self.pairs))]
+        cards = [self._card(index) for index in range(len(self.picture.cards))]
+        curves = [self._curve(index) for index in range(len(self.pairs))]
         heads = [
-            Arrowhead(tip=self._at(route[-1]), down=self.down, colour="muted", part=f"arrow {place}")
-            for place, route in enumerate(self.layout.routes)
+            Arrowhead(tip=self._at(route[-1]), down=self.down, colour="muted", part=f"arrow {index}")
+            for index, route in enumerate(self.layout.routes)
         ]  # fmt: skip
         shapes: list[Box | Text | Curve | Arrowhead] = [*curves, *heads, *self._notes(curves, cards)]
-        for place, box in enumerate(cards):
-            shapes += [box, *self._texts(box, place)]
+        for index, box in enumerate(cards):
+            shapes += [box, *self._texts(box, index)]
         shapes += self._around()
         return Arrangement(
             width=self.width, height=self.height, down=self.down, shapes=tuple(shapes), cards=tuple(cards)
@@ -114,19 +114,19 @@ class _Drawing:
 
     # -- cards ---------------------------------------------------------------------------------------------------------
 
-    def _card(self, place: int) -> Box:
-        card, (width, height) = self.picture.cards[place], self.sizes[place]
-        x, y = self._at(self.layout.centres[place])
+    def _card(self, index: int) -> Box:
+        card, (width, height) = self.picture.cards[index], self.sizes[index]
+        x, y = self._at(self.layout.centres[index])
         out = 0.0 if not card.op else _BADGE / 2 if self.down else _badge_width(card) / 2
         x, y = (x, y + out / 2) if self.down else (x + out / 2, y)
         return Box(
             x=x - width / 2, y=y - height / 2, width=width, height=height, radius=_RADIUS, fill="paper",
             edge="ink" if card.kind == "end" else "blue" if card.kind == "given" else "muted",
-            line=1.8 if card.kind == "end" else 1.0, glow=_GLOW * card.glow, part=f"card {place}",
+            line=1.8 if card.kind == "end" else 1.0, glow=_GLOW * card.glow, part=f"card {index}",
         )  # fmt: skip
 
-    def _texts(self, box: Box, place: int) -> Iterator[Box | Text]:
-        card = self.picture.cards[place]
+    def _texts(self, box: Box, index: int) -> Iterator[Box | Text]:
+        card = self.picture.cards[index]
         left = box.x + _left_pad(card, down=self.down)
         right = box.x + box.width - _PAD
         y = box.y + _top_pad(card, down=self.down) + _LINE / 2 - 1
@@ -136,7 +136,7 @@ class _Drawing:
         for word, number in card.lines:
             y += _LINE
             yield Text(x=left, y=y, text=word, size=_SMALL, colour="muted")
-            part = f"{word} {place}"
+            part = f"{word} {index}"
             yield Text(x=right, y=y, text=number, size=_SIZE, colour="ink", align="right", part=part)
         if card.op:
             width = _badge_width(card)
@@ -149,40 +149,40 @@ class _Drawing:
 
     # -- arrows --------------------------------------------------------------------------------------------------------
 
-    def _curve(self, place: int) -> Curve:
-        """Return a route as a curve that leaves and arrives straight; two arrows of one pair bulge apart."""
-        route = self.layout.routes[place]
+    def _curve(self, index: int) -> Curve:
+        """Return a route as a curve, level at both ends. Arrows between the same two nodes are bent apart."""
+        route = self.layout.routes[index]
         stop = (route[-1][0] - _HEAD + 1, route[-1][1])
-        bulge = self._bulge(place) if len(route) == 3 else 0.0
+        bulge = self._bulge(index) if len(route) == 3 else 0.0
         points = [route[0]]
         for (x, y), (to_x, to_y) in pairwise([*route[:-1], stop]):
             half, aside = (to_x - x) / 2, bulge if len(points) == 1 else 0.0
             points += [(x + half, y + aside), (to_x - half, to_y + aside), (to_x, to_y)]
-        return Curve(points=tuple(map(self._at, points)), colour="muted", line=1.1, part=f"arrow {place}")
+        return Curve(points=tuple(map(self._at, points)), colour="muted", line=1.1, part=f"arrow {index}")
 
-    def _bulge(self, place: int) -> float:
-        alike = [at for at, pair in enumerate(self.pairs) if pair == self.pairs[place]]
-        return 36.0 * (alike.index(place) - (len(alike) - 1) / 2)
+    def _bulge(self, index: int) -> float:
+        alike = [other for other, pair in enumerate(self.pairs) if pair == self.pairs[index]]
+        return 36.0 * (alike.index(index) - (len(alike) - 1) / 2)
 
     def _notes(self, curves: list[Curve], cards: list[Box]) -> Iterator[Box | Text]:
-        """Place each note on its arrow, where it covers no note, no card and as little of other arrows as can be."""
+        """Yield a box for each note on its arrow, where it covers no card, no note and as few arrows as possible."""
         taken = list(cards)
         lines = [_dots(curve) for curve in curves]
-        for place, (*_, note) in enumerate(self.picture.arrows):
+        for index, (*_, note) in enumerate(self.picture.arrows):
             if note:
-                others = [dot for other, dots in enumerate(lines) if other != place for dot in dots]
+                others = [dot for other, dots in enumerate(lines) if other != index for dot in dots]
                 box = min(
-                    (_note_box(point, note) for point in _along(curves[place])),
-                    key=lambda box: 1000 * sum(_overlap(box, one) for one in taken) + _inside(box, others),
+                    (_note_box(point, note) for point in _along(curves[index])),
+                    key=lambda box: 1000 * sum(_overlap(box, other) for other in taken) + _inside(box, others),
                 )
                 taken.append(box)
                 yield box
                 yield Text(
                     x=box.x + box.width / 2, y=box.y + box.height / 2, text=note, size=_SMALL, colour="muted",
-                    align="middle", part=f"note {place}",
+                    align="middle", part=f"note {index}",
                 )  # fmt: skip
 
-    # -- above and below -----------------------------------------------------------------------------------------------
+    # -- title and caption ---------------------------------------------------------------------------------------------
 
     def _around(self) -> Iterator[Text]:
         y = _MARGIN + 0.7 * _TITLE
@@ -227,7 +227,7 @@ def _pieces(curve: Curve) -> list[tuple[Point, ...]]:
 
 
 def _along(curve: Curve) -> Iterator[Point]:
-    """Yield places on an arrow for its note, the best first: in the last piece between two layers, or in the first."""
+    """Yield positions on an arrow for its note, the best first: in the last piece between two layers, or the first."""
     pieces = _pieces(curve)
     for piece in (pieces[-2], pieces[0]):
         for t in (0.45, 0.4, 0.5, 0.35, 0.55, 0.3, 0.6, 0.25, 0.65, 0.2, 0.7):
@@ -235,7 +235,7 @@ def _along(curve: Curve) -> Iterator[Point]:
 
 
 def _dots(curve: Curve) -> list[Point]:
-    """Return points along an arrow, close enough together that no note slips between them."""
+    """Return points along an arrow, closer together than the size of a note."""
     return [_bezier(piece, step / 12) for piece in _pieces(curve) for step in range(13)]
 
 
@@ -245,9 +245,9 @@ def _inside(box: Box, dots: list[Point]) -> int:
 
 
 def _bezier(piece: tuple[Point, ...], t: float) -> Point:
-    one, two, three, four = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
+    a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = piece
-    return one * ax + two * bx + three * cx + four * dx, one * ay + two * by + three * cy + four * dy
+    return a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy
 
 
 def _overlap(a: Box, b: Box) -> bool:
@@ -255,15 +255,15 @@ def _overlap(a: Box, b: Box) -> bool:
 
 
 def _width(text: str, size: float) -> float:
-    """Return how wide a line is: characters of East Asian scripts take two places, accents none."""
-    places = sum(
-        0 if unicodedata.combining(one) else 1 + (unicodedata.east_asian_width(one) in {"W", "F"}) for one in text
+    """Return the width of a line. Wide East Asian characters count twice, combining marks not at all."""
+    letters = sum(
+        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in {"W", "F"}) for char in text
     )
-    return LETTER * size * places
+    return LETTER * size * letters
 
 
 def _cut(text: str) -> str:
-    """Return a title that is not too long; of a dotted name the end tells most."""
+    """Return a title, shortened if it is too long; of a dotted name, the end is kept."""
     if len(text) > _LONGEST and "." in text:
         return "…" + text[1 - _LONGEST :]
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -1,4 +1,4 @@
-"""A graph of tensors explained: for each op its formula, its shapes, and how much gradient passes through it."""
+"""The explanation of a graph of tensors: for each op its formula, its shapes and the norm of the gradient."""
 
 import inspect
 import math
@@ -23,11 +23,11 @@ Kind = Literal["op", "parameter", "given"]
 
 @dataclass(frozen=True, kw_only=True)
 class TensorContribution:
-    """What one path brings to a tensor's gradient.
+    """The contribution of one path to a tensor's gradient.
 
     Attributes:
-        through: the place, in `TensorExplanation.steps`, of the tensor that the gradient comes from.
-        norm: of what this path brings; the gradient is the sum of the arrays, not of their norms.
+        through: the index in `TensorExplanation.steps` of the tensor that the gradient comes from.
+        norm: the norm of the contribution. The gradient is the sum of the arrays, not of their norms.
     """
 
     through: int
@@ -36,21 +36,21 @@ class TensorContribution:
 
 @dataclass(frozen=True, kw_only=True)
 class TensorStep:
-    """One tensor, as the backward pass comes to it.
+    """One tensor of the backward pass.
 
     Attributes:
         name: a parameter's name in its model, a label, or v1, v2, ...
-        kind: "op" for what was computed; "parameter" for what is learnt; "given" for other inputs.
-        op: the name of the op that made it; "" for what was given.
-        formula: the op's, forward and backward; "" for what was given.
-        about: what the op does, in words; "" for what was given.
-        shape: of the tensor, and of its gradient.
-        dtype: its kind of number.
-        value_norm: √Σx² over all of its numbers.
-        grad_norm: the same of the derivative of the end by it; None where no gradient goes.
-        inputs: the places of the tensors that it was made of.
-        input_shapes: theirs.
-        contributions: one for each path by which gradient arrives, in the order of arrival.
+        kind: "op" for a computed tensor, "parameter" for a learnt one, "given" for any other input.
+        op: the name of the op that computed it; "" for an input.
+        formula: the formula of the op, forward and backward; "" for an input.
+        about: what the op does, in words; "" for an input.
+        shape: the shape of the tensor and of its gradient.
+        dtype: its dtype.
+        value_norm: √Σx² over its elements.
+        grad_norm: √Σx² over the gradient of the end with respect to it; None if it needs no gradient.
+        inputs: the indices of the tensors that it was computed from.
+        input_shapes: their shapes.
+        contributions: one for each path by which a gradient arrives, in the order of arrival.
     """
 
     name: str
@@ -69,19 +69,19 @@ class TensorStep:
 
 @dataclass(frozen=True, kw_only=True)
 class TensorExplanation:
-    """What every op behind a tensor computes, and how much gradient passes through it.
+    """What each op in the graph of a tensor computes, and the norm of its gradient.
 
-    The tensors' own `grad` is neither read nor written: what stands here is the derivative of this one end.
+    Gradients are those of this tensor, the end of the graph. `grad` of the tensors is neither read nor written.
 
     Attributes:
-        steps: every tensor, the end first and each before what it was made of: the order of the backward pass.
+        steps: every tensor, the end first and each before its inputs: the order of the backward pass.
     """
 
     steps: tuple[TensorStep, ...]
 
     @property
     def end(self) -> TensorStep:
-        """The tensor that was explained."""
+        """The step of the explained tensor."""
         return self.steps[0]
 
     def __getitem__(self, name: str) -> TensorStep:
@@ -89,34 +89,35 @@ class TensorExplanation:
         return step_named(self.steps, name)
 
     def words(self, place: int) -> str:
-        """Return what one step does and where its gradient came from, in lines.
+        """Return a description of one step and its gradient, in several lines.
 
         Args:
-            place: of the step, in `steps`.
+            place: the index of the step in `steps`.
         """
         step = step_at(self.steps, place)
-        lines = [f"{step.name} is {'what is learnt' if step.kind == 'parameter' else 'given'}, {shape(step.shape)}."]
+        kind = "a parameter" if step.kind == "parameter" else "an input"
+        lines = [f"{step.name} is {kind} of shape {shape(step.shape)}."]
         if step.kind == "op":
             of = ", ".join(f"{self.steps[at].name} {shape(self.steps[at].shape)}" for at in step.inputs)
-            lines = [f"{step.op} makes {shape(step.shape)} of {of}.", step.about]
+            lines = [f"{step.op} computes {shape(step.shape)} from {of}.", step.about]
             lines += [part.strip() for part in step.formula.split(";")]
         if place == 0:
-            return "\n".join([*lines, f"{step.name} is the end, where the backward pass begins."])
-        arrived = [f"{short(one.norm)} from {self.steps[one.through].name}" for one in step.contributions]
+            return "\n".join([*lines, f"{step.name} is the end of the graph, where the backward pass begins."])
+        arrived = [f"{short(path.norm)} from {self.steps[path.through].name}" for path in step.contributions]
         if not arrived:
-            lines.append("It needs no gradient, and gets none.")
+            lines.append("It needs no gradient.")
         elif len(arrived) == 1:
-            lines.append(f"A gradient of norm {arrived[0]} arrives.")
+            lines.append(f"It gets a gradient of norm {arrived[0]}.")
         else:
             total = short(step.grad_norm or 0.0)
-            lines.append(f"Gradients of norm {', '.join(arrived)} arrive and add up, to one of norm {total}.")
+            lines.append(f"It gets gradients of norm {', '.join(arrived)}; the norm of their sum is {total}.")
         return "\n".join(lines)
 
     def table(self, most: int | None = None) -> Table:
-        """Return one row for each op in the order of computing, what it was given beneath the op that first took it.
+        """Return a table with a row for each op, in the order of computation. Inputs are below their first use.
 
         Args:
-            most: rows to show; all if None.
+            most: the number of rows to show; None for all.
         """
         if most is not None:
             check_whole(0, most=most)
@@ -144,7 +145,7 @@ class TensorExplanation:
         """Return the graph as `backlight.figures.graph` draws it, with shapes and norms in every node.
 
         Args:
-            title: a line above.
+            title: a line above the graph.
         """
         return picture_of(self.steps, title)
 
@@ -153,7 +154,7 @@ class TensorExplanation:
         return {step.op: step.formula for step in reversed(self.steps) if step.op}
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values: the end, and every step in the order of the backward pass."""
+        """Return the name of the end and all steps as plain values."""
         return {"end": self.end.name, "steps": [asdict(step) for step in self.steps]}
 
     def __str__(self) -> str:
@@ -168,24 +169,24 @@ class TensorExplanation:
 
 
 def explain_tensor(end: Tensor, names: Mapping[int, str], gradient: Array | None = None) -> TensorExplanation:
-    """Return what every op behind a tensor computes; the walk of `Tensor.backward`, on arrays of its own.
+    """Return the explanation of a tensor: the backward pass of `Tensor.backward`, with gradients in arrays of its own.
 
     Args:
-        end: the tensor.
-        names: of tensors that go by another name than their label, by `id`.
-        gradient: the gradient from above, in the end's shape; None for the 1 of a single number.
+        end: the tensor, of any shape.
+        names: names of tensors by `id`, used instead of their labels.
+        gradient: the output gradient, in the shape of the tensor; None (1) for a single number.
 
     Raises:
-        GraphError: the tensor is not one number and there is no gradient, or no gradient can pass.
-        ShapeError: the gradient has another shape.
+        GraphError: several elements and no output gradient, or a tensor whose history is lost.
+        ShapeError: the output gradient has another shape.
     """
     if gradient is None and end.array.size != 1:
         raise GraphError(
-            f"an explanation starts from one number; got a tensor of shape {end.shape}. "
-            "Call .sum() or .mean() first, or pass the gradient from above."
+            f"explain without a gradient needs a single number; got a tensor of shape {end.shape}. "
+            "Call .sum() or .mean() first, or pass the output gradient."
         )
     if gradient is not None and gradient.shape != end.shape:
-        raise ShapeError(f"a gradient has its tensor's shape, {end.shape}; got {gradient.shape}.")
+        raise ShapeError(f"a gradient must have its tensor's shape, {end.shape}; got {gradient.shape}.")
     nodes = end.ancestry()
     places = {id(node): place for place, node in enumerate(nodes)}
     called = name_nodes(nodes, lambda node: names.get(id(node)) or str(node.label))
@@ -196,21 +197,21 @@ def explain_tensor(end: Tensor, names: Mapping[int, str], gradient: Array | None
         total = above.pop(place, None) if node.requires_grad or place == 0 else None
         inputs = tuple(places[id(parent)] for parent in node._prev)
         if inputs and total is not None:
-            for at, brought in zip(inputs, _backward(node, total), strict=True):
+            for at, share in zip(inputs, _backward(node, total), strict=True):
                 if nodes[at].requires_grad:
-                    own = brought.astype(nodes[at].array.dtype, copy=False)
+                    own = share.astype(nodes[at].array.dtype, copy=False)
                     above[at] = above[at] + own if at in above else own
-                    arriving[at].append(TensorContribution(through=place, norm=norm(brought)))
+                    arriving[at].append(TensorContribution(through=place, norm=norm(share)))
         found = None if total is None else norm(total)
         steps.append(_step(node, called[place], inputs, [nodes[at] for at in inputs], found, arriving[place]))
     return TensorExplanation(steps=tuple(steps))
 
 
 def steps_of(nodes: Sequence[Tensor]) -> list[TensorStep]:
-    """Return steps without a backward pass: gradients are those that the tensors hold, or None.
+    """Return the steps of tensors of any shapes, with the gradients in their `grad`, without a backward pass.
 
     Args:
-        nodes: youngest first.
+        nodes: the tensors, youngest first.
     """
     places = {id(node): place for place, node in enumerate(nodes)}
     called = name_nodes(nodes, lambda node: str(node.label))
@@ -237,14 +238,14 @@ def _step(
 
 
 def picture_of(steps: Sequence[TensorStep], title: str = "") -> Picture:
-    """Return steps as a picture; where there are gradients, each node is lit by the norm of its own.
+    """Return steps as a picture, in which nodes are highlighted by the norm of their gradients.
 
     Args:
-        steps: the end first.
-        title: a line above.
+        steps: the steps, the end first.
+        title: a line above the graph.
     """
     norms = [step.grad_norm for step in steps if step.grad_norm is not None]
-    largest = max((one for one in norms if math.isfinite(one)), default=0.0)
+    largest = max(filter(math.isfinite, norms), default=0.0)
     cards, arrows = [], []
     for place, step in enumerate(steps):
         lines = [("shape", shape(step.shape)), ("|value|", short(step.value_norm))]
@@ -254,21 +255,21 @@ def picture_of(steps: Sequence[TensorStep], title: str = "") -> Picture:
         shine = glow(step.grad_norm or 0.0, largest)
         cards.append(Card(title=step.name, op=step.op, lines=tuple(lines), kind=kind, glow=shine))
         arrows += [(at, place, "") for at in step.inputs]
-    caption = "|x| = √Σx²;  blue: what is learnt or given" + (";  lit: by the size of the gradient" if norms else "")
+    caption = "|x| = √Σx²;  blue: parameters and inputs" + (";  orange: size of the gradient" if norms else "")
     return Picture(cards=tuple(cards), arrows=tuple(arrows), title=title, caption=caption)
 
 
 def norm(array: Array) -> float:
-    """Return √Σx², computed in float64."""
+    """Return √Σx² over an array of any shape, computed in float64."""
     return float(np.linalg.norm(array.reshape(-1).astype(np.float64)))
 
 
 def _backward(node: Tensor, above: Array) -> tuple[Array, ...]:
-    """Return what a tensor's op makes of the gradient from above: an array for each of its inputs."""
+    """Return the gradient of each input of a tensor's op, for the gradient of the tensor."""
     if node._op is None:
         raise GraphError(
-            "no gradient can pass a tensor that was written to by index: what it was made of is no longer known. "
-            "Make it by cat(), stack() or where(), or write to a .detach()ed one."
+            "explain cannot go through a tensor that was written to by index, since its history is lost. "
+            "Build it with cat(), stack() or where(), or write to a .detach()ed tensor."
         )
     return node._op.backward(above, node._saved)
 
@@ -280,7 +281,7 @@ def _kind(node: Tensor) -> Kind:
 
 
 def _about(node: Tensor) -> str:
-    """Return the first paragraph of what is written about the node's op, on one line."""
+    """Return the first paragraph of the docstring of the node's op, on one line."""
     text = inspect.getdoc(node._op) if node._op else None
     return " ".join((text or "").partition("\n\n")[0].split())
 

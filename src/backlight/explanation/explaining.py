@@ -1,4 +1,4 @@
-"""The one way in: a node of either kind, explained."""
+"""`explain`, for a Value or a Tensor."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, overload
@@ -12,7 +12,7 @@ from backlight.explanation.arrays import TensorExplanation, explain_tensor
 from backlight.explanation.scalar import Explanation, explain_value
 
 Names = Mapping[str, Any] | Iterable[tuple[str, Any]]
-"""Nodes by name, as `named_parameters()` gives them."""
+"""Nodes by name, as from `named_parameters()`."""
 
 
 @overload
@@ -20,32 +20,32 @@ def explain(end: Value, *, names: Names = ()) -> Explanation: ...
 @overload
 def explain(end: Tensor, *, names: Names = (), gradient: Any = None) -> TensorExplanation: ...
 def explain(end: Any, *, names: Names = (), gradient: Any = None) -> Explanation | TensorExplanation:
-    """Return how every gradient behind a node comes about: print it for a table, show it in a notebook for a picture.
+    """Return how each gradient in a graph is computed: a table when printed, a picture in a notebook.
 
-    The graph is walked as `backward()` walks it, and left as it is: no `grad` is read or written, and no `backward()`
-    need have been called.
+    The graph is traversed as by `backward()` and not changed: no `grad` is read or written.
 
         a, b = Value(2.0, label="a"), Value(-3.0, label="b")
         print(explain((a * b + 10).tanh()))
 
     Args:
-        end: what to differentiate: a Value, or a Tensor of one number.
-        names: what to call nodes that have no label, as `model.named_parameters()` gives them.
-        gradient: for a Tensor of several numbers, the gradient from above in its shape.
+        end: the node to differentiate: a Value, or a Tensor with a single element.
+        names: names of nodes without a label, such as `model.named_parameters()`.
+        gradient: for a Tensor with several elements, the output gradient in its shape.
 
     Returns:
         An Explanation of a Value, with each local derivative as a number, in names and in words; a TensorExplanation of
-        a Tensor, with each op's formula, shapes and norms.
+        a Tensor, with the formula, shapes and norms of each op.
 
     Raises:
-        GraphError: neither a Value nor a Tensor, or a Tensor of several numbers without a gradient.
+        GraphError: neither a Value nor a Tensor, or a Tensor with several elements and no gradient.
         ShapeError: a gradient of another shape.
+        OperandError: names that are not pairs of a name and a node.
     """
     try:
         called = {id(node): str(name) for name, node in (names.items() if isinstance(names, Mapping) else names)}
     except (TypeError, ValueError):
         raise OperandError(
-            f"names are pairs of a name and a node, as model.named_parameters() gives; got {shown(names)}."
+            f"names must be pairs of a name and a node, such as model.named_parameters(); got {shown(names)}."
         ) from None
     if isinstance(end, Value):
         return explain_value(end, called)

@@ -1,8 +1,8 @@
-"""An expression as a person types it, turned into a graph of Values: nothing in it is ever run as Python.
+"""Evaluate an expression in text as a graph of Values. It is never run as Python code.
 
     n = x1*w1 + x2*w2 + b; o = tanh(n)
 
-Statements stand on lines of their own or behind a semicolon; the last one is the end.
+Statements are separated by line ends or semicolons; the last one is the end of the graph.
 """
 
 import ast
@@ -15,7 +15,7 @@ from backlight.core import ConfigError
 from backlight.explanation.parsing import FUNCTIONS, Statement, literal, normal, parse, parts
 
 _CALLS: Final[dict[str, Callable[[Value], Value]]] = {
-    "abs": lambda a: a.relu() + (-a).relu(),  # whose slope at 0 is 0
+    "abs": lambda a: a.relu() + (-a).relu(),  # its derivative at 0 is 0
     "sqrt": lambda a: a**0.5,
 }
 """The functions that are not methods of Value."""
@@ -30,15 +30,15 @@ _ARITHMETIC: Final[dict[type[ast.operator], Callable[[Value, Value], Value]]] = 
 
 
 def evaluate(source: str, at: Mapping[str, float]) -> Value:
-    """Return an expression as a Value, whose named leaves and named parts have their names as labels.
+    """Return an expression as a Value. Its leaves and intermediate results have their names as labels.
 
     Args:
-        source: one or several statements; the last one is what is returned.
-        at: a number for each name that no statement gives one.
+        source: one or several statements; the value of the last one is returned.
+        at: a number for each name that no statement defines.
 
     Raises:
-        ConfigError: something that is no expression, a name without a number, a number without a use.
-        DomainError: a division by 0, the log of a negative number, and the like.
+        ConfigError: not an expression, a name without a number, or a number without a use.
+        DomainError: a division by 0, the logarithm of a negative number, and so on.
     """
     at = {normal(name): number for name, number in at.items()}
     statements = parse(source)
@@ -56,14 +56,14 @@ def evaluate(source: str, at: Mapping[str, float]) -> Value:
 
 
 def _check_names(statements: list[Statement], at: Mapping[str, float]) -> None:
-    """Check that every name gets one number, and every number is used, before anything is computed."""
+    """Check that every name has one number and that every number is used, before anything is computed."""
     given: set[str] = set(at)
     read: set[str] = set()
     missing: dict[str, None] = {}
     for name in at:
         _check_name(name)
         if not math.isfinite(at[name]):
-            raise ConfigError(f"a name's number must be finite; got {name}={at[name]}. Take a number.")
+            raise ConfigError(f"the number of a name must be finite; got {name}={at[name]}.")
     for statement in statements:
         for name in _names(statement):
             read.add(name)
@@ -73,8 +73,8 @@ def _check_names(statements: list[Statement], at: Mapping[str, float]) -> None:
             _check_name(statement.name)
             if statement.name in given or statement.name in missing:
                 raise ConfigError(
-                    f"a name is given a number once, and before it is used; got {statement.name} = ... "
-                    "where it has been given or used already. Take another name."
+                    f"a name must be defined once, before it is used; got {statement.name} = ... "
+                    "after its definition or use. Choose another name."
                 )
             given.add(statement.name)
     if missing:
@@ -86,13 +86,13 @@ def _check_names(statements: list[Statement], at: Mapping[str, float]) -> None:
     unused = [name for name in at if name not in read]
     if unused:
         raise ConfigError(
-            f"every number must have its name in the expression; {_listed(unused)} {_does(unused)} not stand there. "
-            f"Its names are {_listed(sorted(read)) if read else 'none'}."
+            f"every number must belong to a name in the expression; {_listed(unused)} {_does(unused)} not occur in it. "
+            f"Its names: {_listed(sorted(read)) if read else 'none'}."
         )
 
 
 _LISTED = 12
-"""Names that a message spells out."""
+"""The most names that a message lists."""
 
 
 def _listed(names: list[str]) -> str:
@@ -106,11 +106,11 @@ def _does(names: list[str]) -> str:
 
 def _check_name(name: str) -> None:
     if name in FUNCTIONS:
-        raise ConfigError(f"{name} is a function and cannot be given a number. Take another name.")
+        raise ConfigError(f"a name must not be that of a function; got {name}. Choose another name.")
 
 
 def _names(statement: Statement) -> Iterator[str]:
-    """Yield the names that a statement reads, from left to right; refuse whatever has no place in an expression."""
+    """Yield the names that a statement reads, from left to right. Raises ConfigError for anything not allowed."""
     for _, term in statement.terms:
         found = [node for node in parts(term) if isinstance(node, ast.Name)]
         yield from (node.id for node in sorted(found, key=lambda node: (node.lineno, node.col_offset)))
@@ -128,15 +128,15 @@ def _sum(terms: tuple[tuple[int, ast.expr], ...], known: Mapping[str, Value]) ->
 
 
 def _value(tree: ast.expr, known: Mapping[str, Value]) -> Value:
-    """Compute a term from its leaves up: iterative, so that depth is no matter."""
-    unread: list[tuple[ast.expr, bool]] = [(tree, False)]
+    """Return the Value of a term. Iterative, so that the depth of the tree is not limited."""
+    pending: list[tuple[ast.expr, bool]] = [(tree, False)]
     done: list[Value] = []
-    while unread:
-        node, inputs_done = unread.pop()
+    while pending:
+        node, inputs_done = pending.pop()
         inputs = [] if inputs_done else _inputs(node)
         if inputs:
-            unread.append((node, True))
-            unread += [(one, False) for one in reversed(inputs)]
+            pending.append((node, True))
+            pending += [(child, False) for child in reversed(inputs)]
         else:
             _compute(node, done, known)
     return done.pop()
@@ -154,7 +154,7 @@ def _inputs(node: ast.expr) -> list[ast.expr]:
 
 
 def _compute(node: ast.expr, done: list[Value], known: Mapping[str, Value]) -> None:
-    """Take a node's inputs from the end of what is done, and put its Value there."""
+    """Replace the inputs of a node, at the end of the stack `done`, by its Value."""
     number = literal(node)
     if number is not None:
         done.append(_leaf(number))
@@ -167,7 +167,7 @@ def _compute(node: ast.expr, done: list[Value], known: Mapping[str, Value]) -> N
         case ast.UnaryOp(op=ast.USub()):
             done.append(-done.pop())
         case ast.BinOp(op=ast.Pow(), right=right) if not any(isinstance(part, ast.Name) for part in parts(right)):
-            exponent = float(done.pop().data)  # made of numbers alone: a number, and no node of the graph
+            exponent = float(done.pop().data)  # an exponent without names is a constant, not a node of the graph
             done.append(done.pop() ** (int(exponent) if exponent.is_integer() else exponent))
         case ast.BinOp(op=op):
             b, a = done.pop(), done.pop()

@@ -1,4 +1,4 @@
-"""The backward pass of an explained graph as a row of frames, from nothing known to every gradient known."""
+"""The backward pass of an explained graph as a sequence of frames, until every gradient is known."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from backlight.explanation.scalar import Explanation
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """What a node passes back along one arrow.
+    """The gradient that a node propagates along one arrow.
 
     Attributes:
-        arrow: its place in the picture's arrows, which lead the other way.
-        to: the place of the node that gets it, in `Explanation.steps`.
+        arrow: the index of the arrow in the picture; arrows point in the forward direction.
+        to: the index in `Explanation.steps` of the node that receives it.
         formula: the local derivative in names.
-        local: its number.
-        above: the gradient of the node that passes it back.
+        local: the local derivative.
+        above: the gradient of the node that propagates it.
         product: local x above.
-        so_far: the gradient of the node that gets it, with this share and all earlier ones.
-        waits: how many more shares that node waits for.
-        reason: why the local derivative is what it is: a sentence without its stop.
+        so_far: the gradient of the receiving node, with this share and all earlier ones.
+        waits: the number of shares that the receiving node still waits for.
+        reason: an explanation of the local derivative: a sentence without its full stop.
     """
 
     arrow: int
@@ -37,10 +37,10 @@ class Frame:
     """The graph after a part of the backward pass.
 
     Attributes:
-        node: the place of the node that is differentiated, in `Explanation.steps`; None where nothing has happened.
-        shares: what it has just passed back; none where the backward pass begins.
-        grads: of each node, what has arrived so far; None where nothing has.
-        known: of each node, whether everything has arrived.
+        node: the index in `Explanation.steps` of the node that has propagated its gradient; None in the first frame.
+        shares: the shares that it has propagated; empty at the beginning.
+        grads: for each node, the gradient that has arrived so far, or None.
+        known: for each node, whether its gradient is complete.
         words: what happens, in sentences.
     """
 
@@ -52,10 +52,11 @@ class Frame:
 
 
 def frames(explanation: Explanation) -> tuple[Frame, ...]:
-    """Return the backward pass, a frame for each node that passes something back.
+    """Return the backward pass as frames, one for each node that propagates its gradient.
 
-    The first frame knows nothing, the second the end's derivative by itself. Then the computed nodes pass their
-    gradients back, in the order of the steps: each once its own is complete. In the last frame every gradient is known.
+    In the first frame no gradient is known, in the second that of the end, which is 1. Then the computed nodes
+    propagate their gradients in the order of the steps, each when its own is complete. In the last frame every gradient
+    is known.
     """
     steps = explanation.steps
     count = len(steps)
@@ -63,7 +64,8 @@ def frames(explanation: Explanation) -> tuple[Frame, ...]:
     waits = [len(step.contributions) for step in steps]
     end = explanation.end.name
     start = (
-        f"Nothing is known yet but the numbers and, on the arrows, the local derivatives. How does {end} feel each box?"
+        f"Only the values and, on the arrows, the local derivatives are known so far. What is the derivative of {end} "
+        "with respect to each node?"
     )
     found = [Frame(node=None, shares=(), grads=tuple(grads), known=(False,) * count, words=(start,))]
     arrow = 0
@@ -73,14 +75,14 @@ def frames(explanation: Explanation) -> tuple[Frame, ...]:
             grads[0] = step.grad
             found.append(_frame(place, (), grads, waits, (explanation.words(0),)))
         for at in step.inputs:
-            one = steps[at].contributions[-waits[at]]  # they stand there in the order of arrival
+            path = steps[at].contributions[-waits[at]]  # contributions are in the order of arrival
             waits[at] -= 1
-            so_far = (grads[at] or 0.0) + one.product
+            so_far = (grads[at] or 0.0) + path.product
             grads[at] = so_far
             shares.append(
                 Share(
-                    arrow=arrow, to=at, formula=one.formula, local=one.local, above=one.above, product=one.product,
-                    so_far=so_far, waits=waits[at], reason=one.reason,
+                    arrow=arrow, to=at, formula=path.formula, local=path.local, above=path.above, product=path.product,
+                    so_far=so_far, waits=waits[at], reason=path.reason,
                 )
             )  # fmt: skip
             arrow += 1
@@ -97,7 +99,7 @@ def _frame(
 
 
 def _words(explanation: Explanation, shares: list[Share]) -> tuple[str, ...]:
-    """Return each reason once, and of each node where paths meet, what they add up to or how many it waits for."""
+    """Return each reason once and, for each node with several paths, their sum or how many it still waits for."""
     said = [f"{share.reason}." for share in shares]
     for share in {share.to: share for share in shares}.values():
         if share.waits:

@@ -1,8 +1,8 @@
-"""Where the nodes of a graph go on paper: in layers, with few crossings, the edges as straight as that allows.
+"""Layered layout of a graph, with few crossings and straight edges.
 
-The method is Sugiyama's: nodes are put into layers by longest paths, an edge over several layers gets a place in each
-of them, the order inside the layers is improved by barycentres, and then everything is moved as near to its neighbours
-as the order and the distances permit. Pure functions of sizes and edges; no fonts, no drawing.
+The method is Sugiyama's. Nodes are assigned to layers by longest paths, and an edge over several layers gets a dummy
+node in each of them. The order within the layers is improved by barycentres. Then nodes are moved as close to their
+neighbours as the order and the distances allow. All functions depend only on sizes and edges.
 
 Source: Sugiyama, Tagawa & Toda 1981, "Methods for visual understanding of hierarchical system structures".
 """
@@ -15,28 +15,28 @@ from typing import Final
 from backlight.explanation.picture import Point
 
 _ORDERING = 24
-"""Passes over all layers for the order; small graphs need far fewer."""
+"""The most passes over all layers to improve the order; small graphs need far fewer."""
 
 _MOVING = 400
-"""Passes for the positions at most: what hangs on a single edge follows slowly."""
+"""The most passes to improve the positions; nodes at the end of a chain converge slowly."""
 
 _STILL = 0.05
-"""A pass that moves nothing further than this was the last one."""
+"""Positions have converged when a pass moves no node further than this, in points."""
 
 _POINT: Final = (0.0, 0.0)
-"""The size of where an edge crosses a layer."""
+"""The size of a dummy node, where an edge crosses a layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where everything goes; the layers follow each other along x, and y runs downward.
+    """The positions of nodes and edges, in points. Layers are ordered along x, and y points downwards.
 
     Attributes:
-        centres: of each node.
-        routes: of each edge, the points that it passes, from the middle of its first node's right side to the middle of
-            its second node's left side. It runs level where it is in a layer, and from one level to the next between.
-        width: of the whole.
-        height: of the whole.
+        centres: the centre of each node.
+        routes: the points of each edge, from the middle of its first node's right side to the middle of its second
+            node's left side. An edge is level within a layer, and changes its level between two layers.
+        width: the total width.
+        height: the total height.
     """
 
     centres: tuple[Point, ...]
@@ -48,13 +48,13 @@ class Layout:
 def lay_out(
     sizes: Sequence[Point], edges: Sequence[tuple[int, int]], *, between_layers: float, between_nodes: float
 ) -> Layout:
-    """Return a layout in which every edge leads to the right and no two nodes overlap.
+    """Return a layout in which every edge points to the right and no two nodes overlap.
 
     Args:
         sizes: width and height of each node.
-        edges: (from, to), without a cycle; an edge may stand there twice.
+        edges: (from, to), without a cycle; an edge may occur twice.
         between_layers: the distance between two layers.
-        between_nodes: the least distance between two nodes of one layer.
+        between_nodes: the least distance between two nodes of a layer.
     """
     net = _Net(sizes, edges, layers_of(len(sizes), edges))
     order = _ordered(net)
@@ -77,12 +77,12 @@ def lay_out(
 
 
 def layers_of(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """Return each node's layer, from 0: as many before the last one as the longest path from the node has edges.
+    """Return the layer of each node, from 0. Its distance to the last layer is the longest path from the node.
 
-    Counted from the end, so that what was given stands next to where it is first used.
+    Layers are counted from the end, so that inputs are placed next to their first use.
 
     Args:
-        count: how many nodes.
+        count: the number of nodes.
         edges: (from, to), without a cycle.
     """
     followers: list[list[int]] = [[] for _ in range(count)]
@@ -104,14 +104,14 @@ def layers_of(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
 
 
 class _Net:
-    """The nodes, and a point for each layer that an edge crosses: every piece leads from one layer to the next.
+    """The nodes, with a dummy node wherever an edge crosses a layer: every piece of an edge connects adjacent layers.
 
     Attributes:
-        sizes: of nodes and points; a point has none.
-        layer: of nodes and points.
-        chains: for each edge, the node, the points and the node that it leads through.
-        before: of each, its neighbours in the layer before.
-        after: of each, its neighbours in the layer after.
+        sizes: the size of each node; that of a dummy node is 0.
+        layer: the layer of each node.
+        chains: for each edge, its first node, its dummy nodes and its last node.
+        before: for each node, its neighbours in the previous layer.
+        after: for each node, its neighbours in the next layer.
     """
 
     def __init__(self, sizes: Sequence[Point], edges: Sequence[tuple[int, int]], layers: Sequence[int]) -> None:
@@ -133,15 +133,15 @@ class _Net:
                 self.before[target].append(source)
 
     def pull(self, source: int, target: int) -> float:
-        """Return how much it matters that a piece is straight: most in a long edge, least where it only begins."""
+        """Return the weight of a piece's straightness: largest inside a long edge, least at a node without inputs."""
         points = (self.sizes[source] == _POINT) + (self.sizes[target] == _POINT)
         return (4.0, 6.0, 16.0)[points] if points or self.before[source] else 0.5
 
 
 def _ordered(net: _Net) -> list[list[int]]:
-    """Return the nodes and points of each layer from top to bottom, in the order found that crosses least."""
+    """Return the nodes of each layer from top to bottom, in the best order found: the one with the fewest crossings."""
     rows: list[list[int]] = [[] for _ in range(max(net.layer, default=-1) + 1)]
-    for node in _walk(net):
+    for node in _depth_first(net):
         rows[net.layer[node]].append(node)
     best, fewest = [list(row) for row in rows], _crossings(net, rows)
     for sweep in range(_ORDERING):
@@ -150,92 +150,92 @@ def _ordered(net: _Net) -> list[list[int]]:
         forward = sweep % 2 == 0
         neighbours = net.before if forward else net.after
         for row in rows if forward else reversed(rows):
-            place = {node: at for other in rows for at, node in enumerate(other)}
-            row.sort(key=lambda node: _mean([place[one] for one in neighbours[node]], place[node]))
+            rank = {node: at for other in rows for at, node in enumerate(other)}
+            row.sort(key=lambda node: _mean([rank[neighbour] for neighbour in neighbours[node]], rank[node]))
         crossings = _crossings(net, rows)
         if crossings < fewest:
             best, fewest = [list(row) for row in rows], crossings
     return best
 
 
-def _walk(net: _Net) -> list[int]:
-    """Return nodes and points in depth-first order from the last layers back: what feeds one node starts out together.
+def _depth_first(net: _Net) -> list[int]:
+    """Return the nodes in depth-first order from the last layer back, so that the inputs of a node start together.
 
-    Iterative: a graph may be as deep as it likes.
+    Iterative, so that the depth of the graph is not limited.
     """
-    seen: dict[int, None] = {}
+    visited: dict[int, None] = {}
     for start in sorted(range(len(net.sizes)), key=lambda node: -net.layer[node]):
-        unread = [start]
-        while unread:
-            node = unread.pop()
-            if node not in seen:
-                seen[node] = None
-                unread += reversed(net.before[node])
-    return list(seen)
+        pending = [start]
+        while pending:
+            node = pending.pop()
+            if node not in visited:
+                visited[node] = None
+                pending += reversed(net.before[node])
+    return list(visited)
 
 
 def _crossings(net: _Net, rows: list[list[int]]) -> int:
-    """Return how many pairs of edge pieces cross."""
+    """Return the number of pairs of edge pieces that cross."""
     crossed = 0
     for row, following in pairwise(rows):
-        place = {node: at for at, node in enumerate(following)}
-        ends = [at for node in row for at in sorted(place[one] for one in net.after[node])]
+        rank = {node: at for at, node in enumerate(following)}
+        ends = [at for node in row for at in sorted(rank[neighbour] for neighbour in net.after[node])]
         # two pieces cross if the one that starts lower ends higher
         crossed += sum(high > low for at, high in enumerate(ends) for low in ends[at + 1 :])
     return crossed
 
 
 def _positions(net: _Net, order: list[list[int]], apart: float) -> list[float]:
-    """Return the y of nodes and points: as near to the middle of their neighbours as order and distance permit."""
+    """Return the y of each node: as close to the mean of its neighbours as order and distance allow."""
     y = [0.0] * len(net.sizes)
     for row in order:
-        for node, place in zip(row, _spread(net, row, [(0.0, 1.0)] * len(row), apart), strict=True):
-            y[node] = place
+        for node, position in zip(row, _spread(net, row, [(0.0, 1.0)] * len(row), apart), strict=True):
+            y[node] = position
     for sweep in range(_MOVING):
         furthest = 0.0
         for row in order if sweep % 2 else reversed(order):
             wanted = [_wanted(net, node, y) for node in row]
-            for node, place in zip(row, _spread(net, row, wanted, apart), strict=True):
-                furthest = max(furthest, abs(place - y[node]))
-                y[node] = place
+            for node, position in zip(row, _spread(net, row, wanted, apart), strict=True):
+                furthest = max(furthest, abs(position - y[node]))
+                y[node] = position
         if furthest < _STILL:
             break
     return y
 
 
 def _wanted(net: _Net, node: int, y: list[float]) -> tuple[float, float]:
-    """Return where a node would stand by itself, at the weighted mean of its neighbours, and the sum of the weights."""
-    pulls = [(y[one], net.pull(one, node)) for one in net.before[node]]
-    pulls += [(y[one], net.pull(node, one)) for one in net.after[node]]
+    """Return the preferred y of a node, the weighted mean of its neighbours, and the sum of the weights."""
+    pulls = [(y[neighbour], net.pull(neighbour, node)) for neighbour in net.before[node]]
+    pulls += [(y[neighbour], net.pull(node, neighbour)) for neighbour in net.after[node]]
     weight = sum(pull for _, pull in pulls)
-    return (sum(place * pull for place, pull in pulls) / weight, weight) if weight else (y[node], 1.0)
+    return (sum(position * pull for position, pull in pulls) / weight, weight) if weight else (y[node], 1.0)
 
 
 def _spread(net: _Net, row: list[int], wanted: list[tuple[float, float]], apart: float) -> list[float]:
-    """Return the places nearest to the wanted ones, by weighted least squares, that keep order and distance.
+    """Return the positions closest to the preferred ones, by weighted least squares, that keep order and distance.
 
-    With each node's distance to the first one taken off, what remains need only not fall: an isotonic regression,
-    solved by pooling neighbours that are out of order at their mean (Ayer et al. 1955).
+    After each node's minimum distance to the first one is subtracted, the positions must only be non-decreasing. That
+    is an isotonic regression, solved by pooling neighbours that violate the order at their mean (Ayer et al. 1955).
     """
     offsets, offset = [], 0.0
     for at, node in enumerate(row):
         if at:
             offset += (net.sizes[row[at - 1]][1] + net.sizes[node][1]) / 2 + apart
         offsets.append(offset)
-    pools: list[tuple[float, float, int]] = []  # mean, weight, and of how many
-    for (place, own), taken in zip(wanted, offsets, strict=True):
-        mean, weight, count = place - taken, own, 1
+    pools: list[tuple[float, float, int]] = []  # mean, weight, number of nodes
+    for (position, weight), offset in zip(wanted, offsets, strict=True):
+        mean, count = position - offset, 1
         while pools and pools[-1][0] >= mean:
             other, more, many = pools.pop()
             mean = (mean * weight + other * more) / (weight + more)
-            weight, count = weight + more, count + many
+            weight, count = weight + more, count + many  # noqa: PLW2901
         pools.append((mean, weight, count))
     means = [mean for mean, _, count in pools for _ in range(count)]
-    return [mean + taken for mean, taken in zip(means, offsets, strict=True)]
+    return [mean + offset for mean, offset in zip(means, offsets, strict=True)]
 
 
 def _route(net: _Net, chain: list[int], points: list[Point], widths: list[float]) -> tuple[Point, ...]:
-    """Return the points that an edge passes: two in each layer on its way, where it enters and where it leaves."""
+    """Return the points of an edge: two in each layer, where it enters and where it leaves."""
     route = [(points[chain[0]][0] + net.sizes[chain[0]][0] / 2, points[chain[0]][1])]
     for point in chain[1:]:
         x, y = points[point]

@@ -1,4 +1,4 @@
-"""What a notebook shows of a node: HTML without scripts, everything in it escaped."""
+"""The HTML of a node in a notebook: without scripts, and with all text escaped."""
 
 import html
 from typing import Any
@@ -13,41 +13,41 @@ from backlight.explanation.scalar import with_own_gradients
 from backlight.explanation.svg import to_svg
 
 _DRAWN = 40
-"""Nodes of the largest graph that is drawn when a node is shown."""
+"""The largest graph that is drawn, in nodes."""
 
-_OWN = "arrow: local derivative;  grad: what backward() has left here so far"
+_OWN = "arrow: local derivative;  grad: the present grad, from backward()"
 
 _MEASURED = 5_000_000
-"""Numbers, over all tensors of a graph, up to which their norms are computed for showing it."""
+"""The largest graph for which norms are computed, in elements of all tensors."""
 
 
 def node_html(node: Any) -> str:
-    """Return a Value or a Tensor as HTML: its numbers and, where it is small enough to be read, its graph."""
+    """Return a Value or a Tensor of any shape as HTML: its numbers and, if it is small enough, its graph."""
     head = _value_html(node) if isinstance(node, Value) else _tensor_html(node)
     nodes = _few(node, _DRAWN)
     if nodes is None:
-        return f"<div>{head}{_aside(f'made of more than {_DRAWN} nodes: explain() lists them')}</div>"
+        return f"<div>{head}{_aside(f'computed from more than {_DRAWN} nodes; explain() lists them')}</div>"
     if len(nodes) == 1:
         return f"<div>{head}</div>"
     if isinstance(node, Value):
         return f"<div>{head}{to_svg(with_own_gradients(nodes).picture(caption=_OWN))}</div>"
-    if sum(one.array.size for one in nodes) > _MEASURED:
-        return f"<div>{head}{_aside('made of many numbers: explain() lists their tensors')}</div>"
+    if sum(tensor.array.size for tensor in nodes) > _MEASURED:
+        return f"<div>{head}{_aside('computed from large tensors; explain() lists them')}</div>"
     return f"<div>{head}{to_svg(picture_of(steps_of(nodes)))}</div>"
 
 
 def _few(end: Any, most: int) -> list[Any] | None:
-    """Return a node and all that it was made of, youngest first; None if there are more than `most`."""
-    seen = {id(end): end}
-    unread = [end]
-    while unread:
-        for parent in unread.pop()._prev:
-            if id(parent) not in seen:
-                if len(seen) == most:
+    """Return a node and all nodes that it was computed from, youngest first; None if there are more than `most`."""
+    visited = {id(end): end}
+    pending = [end]
+    while pending:
+        for parent in pending.pop()._prev:
+            if id(parent) not in visited:
+                if len(visited) == most:
                     return None
-                seen[id(parent)] = parent
-                unread.append(parent)
-    return sorted(seen.values(), key=lambda node: node._serial, reverse=True)
+                visited[id(parent)] = parent
+                pending.append(parent)
+    return sorted(visited.values(), key=lambda node: node._serial, reverse=True)
 
 
 def _value_html(value: Value) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as an explanation writes them: four digits, and never wider than a column."""
+"""The format of numbers in explanations: about four digits, at most ten characters."""
 
 import math
 
@@ -22,12 +22,12 @@ def short(number: float) -> str:
 
 
 def shape(sizes: tuple[int, ...]) -> str:
-    """Return a shape as Python writes it, without the comma of a single axis: (32, 8), (27), ()."""
+    """Return a shape as in Python, without the trailing comma of a single axis: (32, 8), (27), ()."""
     return f"({', '.join(map(str, sizes))})"
 
 
 def superscript(number: float) -> str:
-    """Return an exponent in small raised digits, or after a ^ where there are none: ², ⁻¹, ^0.5."""
+    """Return an exponent in superscript digits, or after a ^ if it is not a whole number: ², ⁻¹, ^0.5."""
     if number == int(number):
         return str(int(number)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     return f"^{short(number)}"

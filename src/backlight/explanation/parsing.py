@@ -1,8 +1,7 @@
-"""From the text of an expression to trees: cut into statements, statements into terms, terms parsed by `ast`.
+"""Parse the text of an expression: it is split into statements, these into terms, and each term is parsed by `ast`.
 
-A statement is cut at the + and - outside of all brackets, so that a sum may have any number of terms; `ast` by itself
-ends at about three thousand. Of what `ast` knows only names, numbers, + - * / **, signs, brackets and calls of
-`FUNCTIONS` are allowed.
+A statement is split at the + and - outside all brackets, so that a sum may have any number of terms; `ast` by itself
+fails at about three thousand. Only names, numbers, + - * / **, signs, brackets and calls of `FUNCTIONS` are allowed.
 """
 
 import ast
@@ -17,13 +16,13 @@ from typing import Final
 from backlight.core import ConfigError
 
 FUNCTIONS: Final = ("abs", "cos", "exp", "log", "relu", "sigmoid", "sin", "sqrt", "tanh")
-"""What can be called."""
+"""The functions of an expression."""
 
-RULE: Final = "an expression is made of names, numbers, + - * / **, brackets and functions"
+RULE: Final = "an expression must be made of names, numbers, + - * / **, brackets and functions"
 
 _NAME = re.compile(r"[^\W\d]\w*")
 
-# a number may hold a sign: 1e-5
+# a number may contain a sign: 1e-5
 _TOKEN = re.compile(
     r"(?P<number>(?:\d|\.\d)(?:[eE][+-]|[\w.])*)|(?P<word>\w+)|(?P<long>\*\*=?|//=?|<<=?|>>=?|->|[-+*/=!<>:%@&|^]=)"
     r"|(?P<space>[^\S\n]+|\#[^\n]*)|(?P<one>.)",
@@ -33,11 +32,11 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """A sum, and the name that it goes by.
+    """A sum of terms, and the name that it defines.
 
     Attributes:
-        name: what stands before the =, or "".
-        terms: each with the sign before it: +1 or -1.
+        name: the name before the =, or "".
+        terms: each term with its sign, +1 or -1.
     """
 
     name: str
@@ -48,7 +47,7 @@ def parse(source: str) -> list[Statement]:
     """Return the statements of an expression, in order.
 
     Raises:
-        ConfigError: something that is no expression, or none at all.
+        ConfigError: not an expression, or an empty one.
     """
     statements = [_statement(text) for text in _statements(source)]
     if not statements:
@@ -57,7 +56,7 @@ def parse(source: str) -> list[Statement]:
 
 
 def _statements(source: str) -> Iterator[str]:
-    """Yield the parts between line ends and semicolons outside of brackets, without comments."""
+    """Yield the statements, which line ends and semicolons outside brackets separate, without comments."""
     part, depth = "", 0
     for kind, text in _tokens(source):
         depth = _deeper(depth, text)
@@ -72,7 +71,7 @@ def _statements(source: str) -> Iterator[str]:
 def _statement(text: str) -> Statement:
     terms: list[tuple[int, ast.expr]] = []
     name, part, sign, depth = "", "", 1, 0
-    after_operand = False  # where a + or - joins two terms; elsewhere it is a sign
+    after_operand = False  # after an operand, a + or - joins two terms; elsewhere it is a sign
     for kind, piece in _tokens(text):
         depth = _deeper(depth, piece)
         if depth == 0 and piece == "=" and not (name or terms):
@@ -107,19 +106,19 @@ def _target(part: str, statement: str) -> str:
 
 
 def normal(name: str) -> str:
-    """Return a name as Python's parser gives it back, which takes letters that look alike for one."""
+    """Return a name as normalised by Python's parser (NFKC), so that equivalent characters are the same."""
     return unicodedata.normalize("NFKC", name)
 
 
 def _tree(part: str, statement: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what Python only warns of is no expression either
+            warnings.simplefilter("error")  # code that gives a SyntaxWarning is refused too
             return ast.parse(part.strip(), mode="eval").body
-    except (RecursionError, MemoryError):  # both are how CPython's parser says "too deep"
+    except (RecursionError, MemoryError):  # CPython's parser raises either for deep nesting
         raise ConfigError(
-            f"an expression must not be nested thousands deep; got {_quoted(part)}. "
-            "Give parts of it names: a = ...; b = a * ..."
+            f"an expression must not be nested thousands of levels deep; got {_quoted(part)}. "
+            "Split it into named parts: a = ...; b = a * ..."
         ) from None
     except (SyntaxError, ValueError) as error:
         why = error.msg if isinstance(error, SyntaxError) else str(error)
@@ -136,30 +135,34 @@ def _quoted(text: str) -> str:
 
 
 def parts(tree: ast.expr) -> Iterator[ast.expr]:
-    """Yield every part of a term. Raises ConfigError for one that is not allowed."""
-    unread = [tree]
-    while unread:
-        node = unread.pop()
+    """Yield every part of a term.
+
+    Raises:
+        ConfigError: a part that is not allowed.
+    """
+    pending = [tree]
+    while pending:
+        node = pending.pop()
         match node:
             case ast.Name(id=name) if name not in FUNCTIONS:
                 pass
             case ast.Name(id=name):
-                raise ConfigError(f"{name} is a function and needs an argument; got {name} alone. Write {name}(x).")
+                raise ConfigError(f"the function {name} needs an argument; got {name} alone. Write {name}(x).")
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
                 _number(number, node)
             case ast.UnaryOp(op=ast.UAdd() | ast.USub()):
-                unread.append(node.operand)
+                pending.append(node.operand)
             case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() | ast.Pow()):
-                unread += [node.left, node.right]
+                pending += [node.left, node.right]
             case ast.Call(func=ast.Name(id=name), args=[ast.expr() as argument], keywords=[]) if name in FUNCTIONS:
-                unread.append(argument)
+                pending.append(argument)
             case _:
                 raise ConfigError(_refusal(node))
         yield node
 
 
 def _refusal(node: ast.expr) -> str:
-    """Return what is wrong with a part that is not allowed, and the way out."""
+    """Return the error message for a part that is not allowed."""
     functions = f"the functions are {', '.join(FUNCTIONS)}"
     match node:
         case ast.Call(func=ast.Name(id=name)) if name in FUNCTIONS:
@@ -169,7 +172,7 @@ def _refusal(node: ast.expr) -> str:
         case ast.Call():
             return f"{functions}; got a call of {_source(node.func)}. Leave it out."
         case ast.Attribute():
-            return f"{RULE}; got the attribute {_source(node)}. Give it a plain name, and a number by --at."
+            return f"{RULE}; got the attribute {_source(node)}. Use a plain name, and set its number with --at."
         case ast.BinOp(op=ast.BitXor()):
             return f"{RULE}; got {_source(node)}. A power is written **."
     return f"{RULE}; got {_source(node)}. Leave it out."
@@ -178,12 +181,12 @@ def _refusal(node: ast.expr) -> str:
 def _source(node: ast.expr) -> str:
     try:
         return _quoted(ast.unparse(node))
-    except (RecursionError, ValueError):  # too deep to be shown, or an integer too long to be written
+    except (RecursionError, ValueError):  # nested too deeply, or an integer with too many digits
         return f"a {type(node).__name__}"
 
 
 def literal(node: ast.expr) -> float | None:
-    """Return the number that a node is, a sign before it included; None for anything else."""
+    """Return the value of a number, including its sign; None for any other node."""
     match node:
         case ast.Constant(value=int() | float() as number):
             return _number(number, node)
@@ -198,5 +201,5 @@ def _number(number: float, node: ast.expr) -> float:
     except OverflowError:
         finite = math.inf
     if math.isinf(finite):
-        raise ConfigError(f"a number must stay below 1.8e308; got {_source(node)}. Take a smaller one.")
+        raise ConfigError(f"a number must be below 1.8e308; got {_source(node)}.")
     return finite

@@ -1,4 +1,4 @@
-"""A graph as a picture: what it says of each node, and the shapes that a drawing of it is made of."""
+"""The records of a picture of a graph: the content of each node, and the shapes of a drawing."""
 
 import math
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ Kind = Literal["given", "made", "end"]
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 
 MOST_NODES: Final = 60
-"""A picture of more nodes than this cannot be read."""
+"""The most nodes of a picture; more would be illegible."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a picture says of one node.
+    """The content of one node in a picture.
 
     Attributes:
-        title: its name.
-        op: the op that made it, as its badge; "" for none.
-        lines: a word and what it is, each, as ("grad", "0.5").
-        kind: "given", "made", or "end" for the one that was explained.
-        glow: how strongly it is lit from behind, 0 to 1: its gradient's size beside the largest in the graph.
+        title: the name of the node.
+        op: the op that computed it, shown as a badge; "" for none.
+        lines: pairs of a label and a text, such as ("grad", "0.5").
+        kind: "given" for an input, "made" for a computed node, "end" for the explained one.
+        glow: the strength of its highlight, 0 to 1, by the size of its gradient relative to the largest in the graph.
     """
 
     title: str
@@ -35,13 +35,13 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """Cards, and the arrows from what was given to the end.
+    """Nodes as cards, and arrows from the inputs to the end.
 
     Attributes:
         cards: one for each node.
-        arrows: (from, to, note): the note stands beside the arrow, as the local derivative does; "" for none.
-        title: above; "" for none.
-        caption: below; "" for none.
+        arrows: (from, to, note), where the note, such as the local derivative, is shown on the arrow; "" for none.
+        title: a line above; "" for none.
+        caption: a line below; "" for none.
     """
 
     cards: tuple[Card, ...]
@@ -51,15 +51,15 @@ class Picture:
 
 
 def badge(op: str) -> str:
-    """Return a Value's op as its badge has it: what stands between two names on paper, or the function's name."""
+    """Return the text of an op's badge: an operator as in mathematics, or the name of a function."""
     signs = {"*": TIMES, "/": "÷", "neg": "-", "**": "^"}
     return signs.get(op, f"^{op[2:]}" if op.startswith("**") else op.lower())
 
 
 def glow(gradient: float, largest: float) -> float:
-    """Return how strongly a gradient shines beside the largest: the root, so that a hundredth is still seen."""
+    """Return the strength of a gradient's highlight, √(|gradient| / largest). The root makes small ones visible."""
     share = abs(gradient) / largest if largest else 0.0
-    return math.sqrt(share) if share <= 1 else 0.0  # neither for infinity nor for nan
+    return math.sqrt(share) if share <= 1 else 0.0  # 0 for infinity and nan
 
 
 # -- shapes, in points of 1/72 inch, y downward ------------------------------------------------------------------------
@@ -67,19 +67,19 @@ def glow(gradient: float, largest: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """A rectangle with round corners.
+    """A rectangle with rounded corners.
 
     Attributes:
-        x: of its left side.
-        y: of its top.
-        width: of the whole.
-        height: of the whole.
-        radius: of its corners.
+        x: its left side.
+        y: its top.
+        width: its width.
+        height: its height.
+        radius: the radius of its corners.
         fill: its colour.
         edge: the colour of its outline.
-        line: the outline's width; 0 for none.
-        glow: opacity of the light, orange, that is laid over the fill.
-        part: what of the picture it is, as Arrangement says; "" for what no one asks for.
+        line: the width of its outline; 0 for none.
+        glow: the opacity of an orange layer over the fill.
+        part: its name in the picture, see `Arrangement`; "" for none.
     """
 
     x: float
@@ -96,17 +96,17 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """One line of letters of equal width.
+    """A line of text in a monospaced font.
 
     Attributes:
-        x: where it begins, or its middle or end, as `align` says.
-        y: of its middle.
-        text: the letters.
-        size: of the letters.
-        colour: of the letters.
-        align: which part of it is at x.
-        bold: whether the letters are.
-        part: what of the picture it is, as Arrangement says; "" for what no one asks for.
+        x: its start, middle or end, see `align`.
+        y: its middle.
+        text: the text.
+        size: the font size.
+        colour: the colour.
+        align: which part of the text is at x.
+        bold: whether the font is bold.
+        part: its name in the picture, see `Arrangement`; "" for none.
     """
 
     x: float
@@ -121,13 +121,13 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """A line of cubic Bézier pieces.
+    """A path of cubic Bézier curves.
 
     Attributes:
-        points: the start, then two handles and an end for each piece.
-        colour: of the line.
-        line: its width.
-        part: what of the picture it is, as Arrangement says; "" for what no one asks for.
+        points: the start, then two control points and an end for each piece.
+        colour: the colour.
+        line: the width of the line.
+        part: its name in the picture, see `Arrangement`; "" for none.
     """
 
     points: tuple[Point, ...]
@@ -141,10 +141,10 @@ class Arrowhead:
     """A filled triangle.
 
     Attributes:
-        tip: where it points.
-        down: whether it points down, rather than to the right.
-        colour: of the triangle.
-        part: what of the picture it is, as Arrangement says; "" for what no one asks for.
+        tip: its tip.
+        down: whether it points down rather than to the right.
+        colour: the colour.
+        part: its name in the picture, see `Arrangement`; "" for none.
     """
 
     tip: Point
@@ -155,15 +155,15 @@ class Arrowhead:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrangement:
-    """A picture as shapes at their places.
+    """A picture as shapes with positions.
 
     Attributes:
-        width: of the whole.
-        height: of the whole.
-        down: whether the layers go from top to bottom, rather than from left to right.
-        shapes: in the order of drawing. Their parts have the places of cards and arrows in the picture: "card 0", its
-            number in the line "grad" is "grad 0"; "arrow 0", beside it "note 0". In SVG, a card's glow is "light 0".
-        cards: the box of each card, in the order of the picture's.
+        width: the total width.
+        height: the total height.
+        down: whether the layers are ordered from top to bottom rather than from left to right.
+        shapes: the shapes in the order of drawing. Their parts are named by the index of the card or arrow: "card 0",
+            "grad 0" for its line "grad", "arrow 0", "note 0". In SVG, the highlight of a card is "light 0".
+        cards: the box of each card, in the order of the picture.
     """
 
     width: float

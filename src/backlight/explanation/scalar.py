@@ -1,4 +1,4 @@
-"""A graph of Values explained: for each node its number, its gradient, and how that gradient came about."""
+"""The explanation of a graph of Values: for each node its value, its gradient, and how the gradient is computed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,26 +16,26 @@ from backlight.explanation.svg import to_svg
 from backlight.explanation.tables import Table
 from backlight.explanation.words import Edge, formula, reason
 
-_CAPTION = f"arrow: local derivative;  grad: the sum of arrow {TIMES} grad above, over all arrows out"
+_CAPTION = f"arrow: local derivative;  grad: sum over outgoing arrows of local derivative {TIMES} grad at the tip"
 
 _PRINTED = 200
-"""Nodes that a printed table shows."""
+"""The most nodes in a printed table."""
 
 _TERMS = 8
-"""Terms of a sum that a sentence spells out."""
+"""The most terms of a sum in a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contribution:
-    """What one path brings to a node's gradient.
+    """The contribution of one path to a node's gradient.
 
     Attributes:
-        through: the place, in `Explanation.steps`, of the node that the gradient comes from: one that was made of this.
-        formula: the local derivative in names, "1 - o²".
-        local: its number.
-        above: the gradient of that node.
+        through: the index in `Explanation.steps` of the node that the gradient comes from, which uses this node.
+        formula: the local derivative in names, such as "1 - o²".
+        local: the local derivative.
+        above: the gradient of the node that uses this one.
         product: local x above.
-        reason: why the local derivative is what it is: a sentence without its stop.
+        reason: an explanation of the local derivative: a sentence without its full stop.
     """
 
     through: int
@@ -48,17 +48,17 @@ class Contribution:
 
 @dataclass(frozen=True, kw_only=True)
 class BackwardStep:
-    """One node, as the backward pass comes to it.
+    """One node of the backward pass.
 
     Attributes:
-        name: its label, a constant's number, or v1, v2, ...
-        op: the symbol of the op that made it; "" for what was given.
-        expression: how it was made, in names: "tanh(n)"; "" for what was given.
-        data: its number.
-        grad: the derivative of the end by it: 1 for the end, the sum of the contributions' products for the others.
-        inputs: the places of the nodes that it was made of.
-        locals: the local derivative by each of these.
-        contributions: one for each path by which gradient arrives, in the order of arrival.
+        name: its label, the number of a constant, or v1, v2, ...
+        op: the symbol of the op that computed it; "" for an input.
+        expression: the expression in names, such as "tanh(n)"; "" for an input.
+        data: its value.
+        grad: the derivative of the end with respect to it: 1 for the end, else the sum of the contributions' products.
+        inputs: the indices of the nodes that it was computed from.
+        locals: its local derivative with respect to each input.
+        contributions: one for each path by which a gradient arrives, in the order of arrival.
     """
 
     name: str
@@ -73,19 +73,19 @@ class BackwardStep:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """How every gradient behind a Value came about. Printing it gives a table, a notebook draws it.
+    """How each gradient in the graph of a Value is computed: a table when printed, a picture in a notebook.
 
-    The nodes' own `grad` is neither read nor written: what stands here is the derivative of this one end.
+    Gradients are those of this Value, the end of the graph. `grad` of the nodes is neither read nor written.
 
     Attributes:
-        steps: every node, the end first and each before what it was made of: the order of the backward pass.
+        steps: every node, the end first and each before its inputs: the order of the backward pass.
     """
 
     steps: tuple[BackwardStep, ...]
 
     @property
     def end(self) -> BackwardStep:
-        """The node that was explained."""
+        """The step of the explained node."""
         return self.steps[0]
 
     def __getitem__(self, name: str) -> BackwardStep:
@@ -93,49 +93,49 @@ class Explanation:
         return step_named(self.steps, name)
 
     def gradients(self) -> dict[str, float]:
-        """Return the gradient of each node that was given under a name, oldest first."""
+        """Return the gradient of each named input, oldest first."""
         return {step.name: step.grad for step in reversed(self.steps) if not step.op and not _is_constant(step)}
 
     def words(self, place: int) -> str:
-        """Return how one step's gradient came about, in sentences, one on a line.
+        """Return how the gradient of one step is computed, in sentences, one on a line.
 
         Args:
-            place: of the step, in `steps`.
+            place: the index of the step in `steps`.
         """
         step = step_at(self.steps, place)
         if not step.contributions:
-            return f"{step.name} is the end, where the backward pass begins: its derivative by itself is 1."
-        lines = [self._sentence(step, one) for one in step.contributions]
+            return f"{step.name} is the end of the graph. Its derivative with respect to itself is 1."
+        lines = [self._sentence(step, path) for path in step.contributions]
         return "\n".join([*lines, self.meeting(place)] if len(lines) > 1 else lines)
 
     def meeting(self, place: int) -> str:
-        """Return the sentence that adds up what arrives at a step by all its paths.
+        """Return a sentence with the sum of the gradients of all paths into a step.
 
         Args:
-            place: of the step, in `steps`.
+            place: the index of the step in `steps`.
         """
         step = self.steps[place]
         count = len(step.contributions)
-        products = " + ".join(_factor(one.product) for one in step.contributions[:_TERMS])
+        products = " + ".join(_factor(path.product) for path in step.contributions[:_TERMS])
         more = " + ..." if count > _TERMS else ""
-        return f"{count} paths meet in {step.name}, and add up: {products}{more} = {short(step.grad)}."
+        return f"The gradients of {count} paths into {step.name} add up: {products}{more} = {short(step.grad)}."
 
-    def _sentence(self, step: BackwardStep, one: Contribution) -> str:
-        above = self.steps[one.through]
+    def _sentence(self, step: BackwardStep, path: Contribution) -> str:
+        user = self.steps[path.through]
         return (
-            f"{one.reason}. From {above.name} above comes {short(one.above)}; "
-            f"so {step.name} gets {short(one.local)} x {_factor(one.above)} = {short(one.product)}."
+            f"{path.reason}. The gradient of {user.name} is {short(path.above)}, "
+            f"so {step.name} gets {short(path.local)} x {_factor(path.above)} = {short(path.product)}."
         )
 
     def table(self, most: int | None = None) -> Table:
-        """Return one row for each path into each node, and the sum where several meet.
+        """Return a table with a row for each path into each node, and their sum where there are several.
 
         Args:
-            most: of the nodes, and of the paths into a node; all if None.
+            most: the most nodes, and the most paths into a node, to show; None for all.
         """
         if most is not None:
             check_whole(0, most=most)
-        columns = ("node", "value", "made of", "used in", "local derivative", "x above", "= gradient")
+        columns = ("node", "value", "formula", "used in", "local derivative", "x grad", "= gradient")
         rows = [row for step in self.steps[:most] for row in self._rows(step, most)]
         left = len(self.steps) - len(self.steps[:most])
         note = f"... and {left:,} more nodes" if left else ""
@@ -147,10 +147,10 @@ class Explanation:
             yield (*head, "the end", "", "", short(step.grad))
             return
         shown = step.contributions[:most]
-        for one in shown:
-            names, number = one.formula, short(one.local)
+        for path in shown:
+            names, number = path.formula, short(path.local)
             local = number if names == number else f"{names} = {number}"
-            yield (*head, self.steps[one.through].name, local, short(one.above), short(one.product))
+            yield (*head, self.steps[path.through].name, local, short(path.above), short(path.product))
             head = ("", "", "")
         if len(shown) < len(step.contributions):
             yield (*head, "", f"... {len(step.contributions) - len(shown):,} more paths", "", "")
@@ -161,8 +161,8 @@ class Explanation:
         """Return the graph as `backlight.figures.graph` draws it, with data and grad in every node.
 
         Args:
-            title: a line above.
-            caption: a line below.
+            title: a line above the graph.
+            caption: a line below it.
         """
         largest = max((abs(step.grad) for step in self.steps if _finite(step.grad)), default=0.0)
         return Picture(
@@ -184,7 +184,7 @@ class Explanation:
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values: the end, its number, the gradients of what was given, and every step."""
+        """Return plain values: the name of the end, its value, the gradients of the inputs, and all steps."""
         return {
             "end": self.end.name,
             "value": self.end.data,
@@ -201,11 +201,11 @@ class Explanation:
 
 
 def explain_value(end: Value, names: Mapping[int, str]) -> Explanation:
-    """Return how the gradients behind a Value came about: what `Value.backward` does, written down from young to old.
+    """Return the explanation of a Value: the steps of `Value.backward`, from the youngest node to the oldest.
 
     Args:
         end: the Value.
-        names: of nodes that go by another name than their label, by `id`.
+        names: names of nodes by `id`, used instead of their labels.
     """
     nodes = end.ancestry()
     places = {id(node): place for place, node in enumerate(nodes)}
@@ -213,9 +213,9 @@ def explain_value(end: Value, names: Mapping[int, str]) -> Explanation:
     arriving: list[list[Contribution]] = [[] for _ in nodes]
     steps = []
     for place, node in enumerate(nodes):
-        # everything computed from this node is younger, and has passed on its gradient already;
-        # one after the other, as backward does: sum() rounds in another way from Python 3.12 on
-        grad = 1.0 if place == 0 else reduce(add, (one.product for one in arriving[place]), 0.0)
+        # all nodes that use this one are younger and have propagated their gradients already;
+        # reduce adds them in the order of the backward pass: from Python 3.12 on, sum() rounds differently
+        grad = 1.0 if place == 0 else reduce(add, (path.product for path in arriving[place]), 0.0)
         parents = node.edges()
         inputs = tuple(places[id(parent)] for parent, _ in parents)
         slopes = tuple(float(slope) for _, slope in parents)
@@ -239,29 +239,29 @@ def explain_value(end: Value, names: Mapping[int, str]) -> Explanation:
 
 
 def with_own_gradients(nodes: Sequence[Value]) -> Explanation:
-    """Return an explanation in which each node's grad is the one that it holds, whatever passes made it.
+    """Return an explanation with the present `grad` of each node.
 
     Args:
-        nodes: all of a graph's, youngest first.
+        nodes: all nodes of a graph, youngest first.
     """
     steps = zip(explain_value(nodes[0], {}).steps, nodes, strict=True)
     return Explanation(steps=tuple(replace(step, grad=float(node.grad)) for step, node in steps))
 
 
 def check_finite(explanation: Explanation) -> None:
-    """Refuse numbers that have left the range of floats.
+    """Check that all values and gradients are finite.
 
     Raises:
-        DomainError: a number or a gradient is infinite or nan; the first in the order of computing is named.
+        DomainError: a value or a gradient is infinite or nan; the message names the first one.
     """
     for step in reversed(explanation.steps):
         if not _finite(step.data):
-            raise DomainError(f"every number must be finite; {_made(step)} is {step.data}. Take numbers nearer to 0.")
+            raise DomainError(f"every value must be finite; {_made(step)} is {step.data}. Use numbers closer to 0.")
     for step in explanation.steps:
         if not _finite(step.grad):
             raise DomainError(
                 f"every gradient must be finite; that of {_made(step)}, which is {short(step.data)}, is {step.grad}. "
-                "Take other numbers."
+                "Use other numbers."
             )
 
 

@@ -1,4 +1,4 @@
-"""A picture as SVG for a page or a notebook: no scripts, no style sheets, the page's own light or dark colours."""
+"""Draw a picture as SVG for a page or a notebook, without scripts or style sheets, in light or dark colours."""
 
 import html
 from typing import Final
@@ -7,7 +7,7 @@ from backlight.explanation.arranging import arranged
 from backlight.explanation.picture import Arrowhead, Box, Colour, Curve, Picture, Text
 
 _COLOURS: Final[dict[Colour, str]] = {
-    # JupyterLab and VS Code say so when they are dark; elsewhere the page is taken to be light
+    # JupyterLab and VS Code define these variables; elsewhere the defaults for a light page are used
     "paper": "var(--jp-layout-color0,var(--vscode-editor-background,#ffffff))",
     "ink": "var(--jp-content-font-color0,var(--vscode-editor-foreground,#1b2a41))",
     "muted": "var(--jp-content-font-color2,var(--vscode-descriptionForeground,#5b6b82))",
@@ -16,7 +16,7 @@ _COLOURS: Final[dict[Colour, str]] = {
     "orange": "#e8920c",
 }
 
-_ZOOM = 1.25  # pixels a point: letters as large as a notebook's own
+_ZOOM = 1.25  # pixels per point: text has the size of the notebook's text
 
 _FACE = "'DejaVu Sans Mono',Menlo,Consolas,'Liberation Mono',monospace"
 _ANCHOR = {"left": "start", "middle": "middle", "right": "end"}
@@ -26,7 +26,7 @@ def to_svg(picture: Picture) -> str:
     """Return a picture as one SVG element.
 
     Raises:
-        GraphError: more nodes than a picture can show.
+        GraphError: more than `MOST_NODES` nodes.
     """
     drawing = arranged(picture)
     name = html.escape(picture.title or "graph", quote=True)
@@ -70,7 +70,7 @@ def _box(box: Box) -> str:
 
 def _text(text: Text) -> str:
     weight = "font-weight:bold;" if text.bold else ""
-    # letters stand on their line: their middle is about a third of their size above it
+    # y is the baseline in SVG: the middle of the letters is about a third of the font size above it
     y = text.y + 0.34 * text.size
     return (
         f'<text{_part(text.part)} x="{text.x:.1f}" y="{y:.1f}" text-anchor="{_ANCHOR[text.align]}" '

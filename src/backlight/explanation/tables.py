@@ -1,4 +1,4 @@
-"""A table as plain text and as HTML: rows of text, made once and shown anywhere."""
+"""A table, as plain text and as HTML."""
 
 import html
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ class Table:
     Attributes:
         columns: the headings.
         rows: one text for each column.
-        text: the columns that stand to the left; numbers stand to the right.
-        note: a line below.
+        text: the indices of left-aligned columns; the others are right-aligned.
+        note: a line below the table.
     """
 
     columns: tuple[str, ...]
@@ -33,7 +33,7 @@ class Table:
         return "\n".join([*shown, self.note] if self.note else shown)
 
     def to_html(self) -> str:
-        """Return the table as HTML without scripts or style sheets; it takes the page's own colours."""
+        """Return the table as HTML, without scripts or style sheets, in the colours of the page."""
         rows = "".join(f"<tr>{self._cells(row, 'td')}</tr>" for row in self.rows)
         note = f'<div style="opacity:.7">{html.escape(self.note)}</div>' if self.note else ""
         return (

@@ -1,4 +1,4 @@
-"""Each op's local derivatives, in names and in words: why a Value passes on as much of its gradient as it does."""
+"""The local derivatives of each op of Value, as formulas in names and as sentences."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from backlight.explanation.names import atom
 from backlight.explanation.numbers import short, superscript
 
 SATURATED: Final = 0.97
-"""A |tanh| above this passes less than 6 % of its gradient on: the lectures' mark of a saturated unit."""
+"""A unit with |tanh| above this passes on less than 6 % of its gradient: the lectures' threshold of saturation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """One input of one op, with the numbers at which it was computed.
+    """An edge of the graph: one input of one op.
 
     Args:
-        op: the op's symbol, as `Value._op` has it.
-        place: which of the op's inputs it is, from 0.
-        names: of all inputs.
-        result: the name of what the op made.
-        data: the number that the op made.
+        op: the symbol of the op, as in `Value._op`.
+        place: the index of the input.
+        names: the names of all inputs.
+        result: the name of the result.
+        data: the value of the result.
         local: the local derivative.
     """
 
@@ -33,22 +33,22 @@ class Edge:
 
     @property
     def a(self) -> str:
-        """The first input's name, fit for a formula."""
+        """The name of the first input, for use in a formula."""
         return atom(self.names[0])
 
     @property
     def b(self) -> str:
-        """The second input's name, fit for a formula."""
+        """The name of the second input, for use in a formula."""
         return atom(self.names[1])
 
     @property
     def y(self) -> str:
-        """The result's name, fit for a formula."""
+        """The name of the result, for use in a formula."""
         return atom(self.result)
 
 
 def formula(edge: Edge) -> str:
-    """Return the local derivative in names: "1 - o²". For an op that is not one of Value's, its number."""
+    """Return the local derivative in names, such as "1 - o²". For an op that is not one of Value's, its number."""
     if edge.op.startswith("**") and edge.op != "**":
         return _power(edge, float(edge.op[2:]))
     if edge.op == "dot":
@@ -58,29 +58,30 @@ def formula(edge: Edge) -> str:
 
 
 def reason(edge: Edge) -> str:
-    """Return why the local derivative is what it is, as a sentence without its stop, which ends in the number."""
+    """Return an explanation of the local derivative: a sentence without its full stop that ends in the number."""
     number, names = short(edge.local), formula(edge)
     slope = number if names == number else f"{names} = {number}"
     if edge.op.startswith("**") and edge.op != "**":
         return _power_reason(float(edge.op[2:]), slope)
     if edge.op == "dot":
-        what = "its bias, which is only added" if edge.place == 0 else "one factor is the other factor"
-        return f"A dot product's slope by {what}: {slope}"
+        if edge.place == 0:
+            return f"A dot product passes the gradient on unchanged to its bias: its derivative is {slope}"
+        return f"The derivative of a dot product with respect to one factor is the other factor: {slope}"
     rules = _REASONS.get(edge.op)
-    return f"{edge.op} keeps its slope here: {slope}" if rules is None else rules[edge.place](edge, slope)
+    return f"The derivative of {edge.op} here is {slope}" if rules is None else rules[edge.place](edge, slope)
 
 
 def _tanh(edge: Edge, slope: str) -> str:
     if abs(edge.data) > SATURATED:
-        return f"tanh is saturated at {short(edge.data)} and hardly moves: its slope here is only {slope}"
-    return f"tanh squashes: its slope here is {slope}"
+        return f"tanh is saturated at {short(edge.data)}: its derivative here is only {slope}"
+    return f"The derivative of tanh here is {slope}"
 
 
 def _relu(edge: Edge, slope: str) -> str:
     name = edge.names[0]
     if edge.local:
-        return f"relu is open, as {name} is above 0: its slope is {slope}"
-    return f"relu is shut, as {name} is not above 0: its slope is {slope}, and nothing passes"
+        return f"{name} is above 0, so the derivative of relu is {slope}"
+    return f"{name} is not above 0, so the derivative of relu is {slope} and no gradient passes"
 
 
 _FORMULAS: Final[dict[str, tuple[Callable[[Edge], str], ...]]] = {
@@ -100,39 +101,39 @@ _FORMULAS: Final[dict[str, tuple[Callable[[Edge], str], ...]]] = {
 }
 
 _REASONS: Final[dict[str, tuple[Callable[[Edge, str], str], ...]]] = {
-    "+": (lambda _, slope: f"A sum passes the gradient on unchanged: its slope is {slope}",) * 2,
+    "+": (lambda _, slope: f"A sum passes the gradient on unchanged: its derivative is {slope}",) * 2,
     "-": (
-        lambda _, slope: f"A difference passes the gradient on unchanged to its first term: its slope is {slope}",
-        lambda _, slope: f"A difference turns the sign for its second term: its slope is {slope}",
+        lambda _, slope: f"A difference passes the gradient on unchanged to its first term: its derivative is {slope}",
+        lambda _, slope: f"A difference changes the sign for its second term: its derivative is {slope}",
     ),
-    "*": (lambda _, slope: f"A product's slope by one factor is the other factor: {slope}",) * 2,
+    "*": (lambda _, slope: f"The derivative of a product with respect to one factor is the other factor: {slope}",) * 2,
     "/": (
-        lambda _, slope: f"A quotient's slope by what is divided is 1 over the divisor: {slope}",
-        lambda _, slope: f"A quotient's slope by its divisor is minus the quotient over the divisor: {slope}",
+        lambda _, slope: f"The derivative of a quotient with respect to the dividend is 1 / divisor: {slope}",
+        lambda _, slope: f"The derivative of a quotient with respect to the divisor is -quotient / divisor: {slope}",
     ),
     "**": (
-        lambda _, slope: f"A power's slope by its base is the exponent times the power one lower: {slope}",
-        lambda _, slope: f"A power's slope by its exponent is the power times the logarithm of its base: {slope}",
+        lambda _, slope: f"The derivative of aᵇ with respect to a is b aᵇ⁻¹: {slope}",
+        lambda _, slope: f"The derivative of aᵇ with respect to b is aᵇ ln a: {slope}",
     ),
-    "neg": (lambda _, slope: f"A minus sign turns the sign of the gradient: its slope is {slope}",),
-    "exp": (lambda _, slope: f"exp grows by what it is, so its slope is its own value: {slope}",),
-    "log": (lambda _, slope: f"log grows the slower the larger its input: its slope is {slope}",),
+    "neg": (lambda _, slope: f"A minus sign changes the sign of the gradient: its derivative is {slope}",),
+    "exp": (lambda _, slope: f"The derivative of exp is its own value: {slope}",),
+    "log": (lambda _, slope: f"The derivative of log is 1 over its input: {slope}",),
     "tanh": (_tanh,),
     "ReLU": (_relu,),
-    "sigmoid": (lambda _, slope: f"sigmoid squashes: its slope here is {slope}",),
-    "sin": (lambda _, slope: f"sin's slope is the cosine: {slope}",),
-    "cos": (lambda _, slope: f"cos's slope is minus the sine: {slope}",),
+    "sigmoid": (lambda _, slope: f"The derivative of sigmoid here is {slope}",),
+    "sin": (lambda _, slope: f"The derivative of sin is the cosine: {slope}",),
+    "cos": (lambda _, slope: f"The derivative of cos is minus the sine: {slope}",),
 }
 
 
 def _partner(edge: Edge) -> str:
-    """Return what an input of a dot product is multiplied by: its inputs are bias, weights, and what these meet."""
+    """Return the factor of an input of a dot product, whose inputs are the bias, the weights, and then the x."""
     count = len(edge.names) // 2
     return "1" if edge.place == 0 else edge.names[edge.place + (count if edge.place <= count else -count)]
 
 
 def _power(edge: Edge, exponent: float) -> str:
-    """Return the derivative of a fixed power in names; for a root, by its result, which is how one says it."""
+    """Return the derivative of a power with constant exponent, in names; that of a root in terms of the result."""
     if exponent == 2:
         return f"2 {edge.a}"
     if exponent == 0.5:
@@ -144,10 +145,10 @@ def _power(edge: Edge, exponent: float) -> str:
 
 def _power_reason(exponent: float, slope: str) -> str:
     if exponent == 2:
-        return f"A square's slope is twice its base: {slope}"
+        return f"The derivative of a square is twice the base: {slope}"
     if exponent == 0.5:
-        return f"A square root's slope is 1 over twice the root: {slope}"
+        return f"The derivative of a square root is 1 over twice the root: {slope}"
     if exponent in {0, 1}:
         what = "always 1" if exponent == 0 else "itself"
-        return f"To the power {short(exponent)} a number is {what}: its slope is {slope}"
-    return f"A power's slope is the exponent times the power one lower: {slope}"
+        return f"A number to the power {short(exponent)} is {what}: its derivative is {slope}"
+    return f"The derivative of aⁿ is n aⁿ⁻¹: {slope}"

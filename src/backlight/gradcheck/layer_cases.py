@@ -1,4 +1,4 @@
-"""The inputs on which every layer is checked, one line a case. PyTorch's side is what `to_torch` makes of the layer."""
+"""The inputs on which every layer is checked, one case per line. The reference is `to_torch` of the layer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class LayerCase:
     """A layer and an input for it.
 
     Attributes:
-        name: what is special about it.
-        layer: makes the layer, in float32.
-        x: makes the input: numbers in float64, or ids.
+        name: what distinguishes the case.
+        layer: creates the layer, in float32.
+        x: draws the input: float64 numbers, or ids.
     """
 
     name: str
@@ -36,7 +36,10 @@ class LayerCase:
 
 
 def with_random_vectors(module: Module, rng: np.random.Generator) -> Module:
-    """In float64; biases start at 0, and gains and variances at 1, where a forgotten one would not show."""
+    """Return the module in float64 with random biases, gains and running statistics.
+
+    Their usual values, 0 and 1, would hide a missing bias or gain.
+    """
     module.to(np.float64)
     for name, parameter in module.named_parameters():
         if name.endswith("bias") or parameter.ndim == 1:
@@ -47,46 +50,46 @@ def with_random_vectors(module: Module, rng: np.random.Generator) -> Module:
     return module
 
 
-# -- what layers are made by -------------------------------------------------------------------------------------------
+# -- functions that create layers --------------------------------------------------------------------------------------
 
 
 def linear(fan_in: int, fan_out: int, **settings: Any) -> MakeLayer:
-    """Return a maker of a linear layer."""
+    """Create a linear layer."""
     return lambda rng: nn.Linear(fan_in, fan_out, rng=rng, **settings)
 
 
 def embedding(count: int, size: int) -> MakeLayer:
-    """Return a maker of an embedding."""
+    """Create an embedding."""
     return lambda rng: nn.Embedding(count, size, rng=rng)
 
 
 def attention(channels: int, heads: int) -> MakeLayer:
-    """Return a maker of self-attention."""
+    """Create a self-attention layer."""
     return lambda rng: nn.CausalSelfAttention(channels, heads, rng=rng)
 
 
 def convolution(kernel: int, dilation: int) -> MakeLayer:
-    """Return a maker of a convolution from 5 channels to 4."""
+    """Create a convolution from 5 channels to 4."""
     return lambda rng: nn.CausalConv1d(5, 4, kernel, dilation=dilation, rng=rng)
 
 
 def positions(context: int, channels: int, **settings: Any) -> MakeLayer:
-    """Return a maker of positional vectors."""
+    """Create a positional embedding."""
     return lambda rng: nn.PositionalEmbedding(context, channels, rng=rng, **settings)
 
 
 def recurrent(kind: type[nn.RNN | nn.GRU | nn.LSTM], fan_in: int, hidden: int) -> MakeLayer:
-    """Return a maker of a recurrent layer."""
+    """Create a recurrent layer of a class, with `fan_in` inputs and `hidden` units."""
     return lambda rng: kind(fan_in, hidden, rng=rng)
 
 
 def fixed(kind: Callable[..., Module], *sizes: int, **settings: Any) -> MakeLayer:
-    """Return a maker of a layer that draws nothing."""
+    """Create a layer without random weights."""
     return lambda _: kind(*sizes, **settings)
 
 
 def small_net(rng: np.random.Generator) -> Module:
-    """Return layers in a row, one row in another."""
+    """Create a nested Sequential."""
     return nn.Sequential(
         nn.Embedding(11, 3, rng=rng), nn.Flatten(), nn.Linear(15, 7, nonlinearity="tanh", rng=rng), nn.Tanh(),
         nn.Sequential(nn.Linear(7, 9, bias=False, rng=rng), nn.GELU()), nn.Linear(9, 11, scale=0.1, rng=rng),
@@ -94,13 +97,13 @@ def small_net(rng: np.random.Generator) -> Module:
 
 
 def twice_the_same(rng: np.random.Generator) -> Module:
-    """Return a net that passes one layer twice: two paths into each weight."""
+    """Create a network that uses one layer twice, so that two paths lead to each weight."""
     shared = nn.Linear(5, 5, rng=rng)
     return nn.Sequential(shared, nn.Tanh(), shared, nn.Sigmoid(), nn.Linear(5, 3, rng=rng))
 
 
 def one_weight_two_layers(rng: np.random.Generator) -> Module:
-    """Return two layers that share a weight and have a bias each."""
+    """Create two layers that share a weight but not their biases."""
     first, second = nn.Linear(5, 5, rng=rng), nn.Linear(5, 5, rng=rng)
     second.weight = first.weight
     return nn.Sequential(first, nn.GELU(), second)
@@ -144,7 +147,7 @@ CASES: Final[list[LayerCase]] = [
         for shape in [(1, 5), (7, 5), (3, 7, 5)]
     ],
     LayerCase("layer norm, eps", fixed(nn.LayerNorm, 3, eps=0.1), gaussian(7, 3)),
-    # what it drops is random, and drawn otherwise by PyTorch: the op's cases fix it
+    # PyTorch draws other random masks; the op's cases use fixed ones
     LayerCase("dropout of nothing", lambda rng: nn.Dropout(0, rng=rng), gaussian(7, 5)),
     LayerCase("flatten consecutive", fixed(nn.FlattenConsecutive, 2), gaussian(3, 8, 5)),
     LayerCase("flatten consecutive, 3", fixed(nn.FlattenConsecutive, 3), gaussian(1, 9, 5)),
@@ -163,7 +166,7 @@ CASES: Final[list[LayerCase]] = [
         LayerCase(f"convolution, {kernel} taps, {dilation} apart, {s}", convolution(kernel, dilation), gaussian(*s))
         for kernel, dilation, s in [(2, 1, (3, 8, 5)), (2, 4, (3, 7, 5)), (3, 2, (1, 5, 5)), (1, 1, (2, 3, 5))]
     ],
-    LayerCase("convolution, looking further back than there is", convolution(2, 9), gaussian(2, 3, 5)),
+    LayerCase("convolution, dilation beyond the start", convolution(2, 9), gaussian(2, 3, 5)),
     LayerCase("positions", positions(7, 3), below(7, 5)),
     LayerCase("positions, (B, T)", positions(7, 3, scale=1.0), below(7, 2, 5)),
     LayerCase("sequential", small_net, below(11, 3, 5)),

@@ -1,4 +1,4 @@
-"""The sizes and batches on which every network is checked: small ones, of which each weight can be moved by itself."""
+"""The sizes and batches on which every network is checked, small enough for central differences."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -15,10 +15,10 @@ class ModelCase:
     """A network and a batch for it.
 
     Attributes:
-        name: what is special about it.
-        model: its name in `MODELS`.
-        settings: its sizes. There is no dropout: PyTorch draws other numbers.
-        batch_size: how many rows it reads.
+        name: what distinguishes the case.
+        model: the name of the network in `MODELS`.
+        settings: its configuration, without dropout, since PyTorch draws other masks.
+        batch_size: the number of rows of the batch.
     """
 
     name: str
@@ -30,12 +30,12 @@ class ModelCase:
         return f"{self.model}, {self.name}" if self.name else self.model
 
     def build(self, rng: np.random.Generator) -> NeuralModel:
-        """Return the network as it is made, in float32."""
+        """Return the network as created, in float32."""
         kind = model_spec(self.model)
         return cast("NeuralModel", kind.build(kind.configure(SMALL[self.model] | self.settings), rng))
 
     def make(self, rng: np.random.Generator) -> NeuralModel:
-        """Return the network in float64, with weights large enough that logits differ, and biases that are not 0."""
+        """Return the network in float64, with weights large enough for different logits, and biases that are not 0."""
         model = self.build(rng).to(np.float64)
         for parameter in model.parameters():
             parameter.array[...] = rng.standard_normal(parameter.shape)
@@ -50,7 +50,13 @@ class ModelCase:
 
 
 def random_batch(model: NeuralModel, size: int, rng: np.random.Generator) -> Batch:
-    """Return random ids; sequences are of unequal length, and padded."""
+    """Return a batch of random ids and targets, for models of sequences with random lengths and padding.
+
+    Args:
+        model: the network that reads the batch.
+        size: the number of rows.
+        rng: draws the ids.
+    """
     ids = rng.integers(0, model.vocabulary_size, (size, model.context + 1))
     if model.reads == "windows":
         return Batch(ids[:, :-1], ids[:, -1])
@@ -69,7 +75,7 @@ SMALL: Final[dict[str, dict[str, Any]]] = {
     "lstm": _RECURRENT,
     "gpt": {"vocabulary_size": 11, "context": 5, "n_embd": 6, "n_layer": 2, "n_head": 2, "dropout": 0},
 }
-"""The size of each network, unless its case says otherwise."""
+"""The default configuration of each network in the cases."""
 
 _RECURRENT_CASES: Final[list[tuple[str, dict[str, Any], int]]] = [
     ("", {}, 7),

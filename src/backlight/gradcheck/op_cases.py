@@ -1,4 +1,4 @@
-"""The inputs on which every op is checked, one line a case. PyTorch's side is in `backlight.pytorch.ops`."""
+"""The inputs on which every op is checked, one case per line. The reference is in `backlight.pytorch.ops`."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -28,10 +28,10 @@ class OpCase:
     """An op, its inputs and its settings.
 
     Attributes:
-        op: its name in `OPS`.
-        inputs: for each input a shape, to be filled with Gaussian numbers, or what makes it.
-        settings: what `forward` takes beside the inputs.
-        smooth: False where central differences have nothing to say: at a kink, or below a dtype's resolution.
+        op: the op's name in `OPS`.
+        inputs: for each input, a shape (for Gaussian numbers) or a function that draws it.
+        settings: the keyword arguments of `forward`.
+        smooth: False where central differences do not apply: at a kink, or below the resolution of the dtype.
     """
 
     op: str
@@ -47,15 +47,15 @@ class OpCase:
 
     @property
     def kind(self) -> type[Op]:
-        """The op itself."""
+        """The op's class."""
         return OPS[self.op]
 
     def make(self, rng: np.random.Generator) -> list[Array]:
-        """Return inputs in float64."""
+        """Return the inputs, in float64 and in the shapes of the case."""
         return [np.asarray(i(rng) if callable(i) else rng.standard_normal(i)) for i in self.inputs]
 
     def forward(self, arrays: list[Array]) -> tuple[Array, Any]:
-        """Return what the op makes of inputs, and what its backward needs."""
+        """Return the op's output for inputs in the shapes of the case, and what its backward needs."""
         return self.kind.forward(*arrays, **self.settings)
 
 
@@ -64,7 +64,7 @@ def _size(shape: Shape) -> str:
 
 
 def _brief(setting: Any) -> str:
-    """Return a setting on a line: of an array only its shape."""
+    """Return a setting as text; of an array, its shape."""
     if isinstance(setting, np.ndarray):
         return _size(setting.shape)
     if isinstance(setting, tuple):
@@ -73,13 +73,20 @@ def _brief(setting: Any) -> str:
 
 
 def line(op: str, *inputs: Shape | Make, smooth: bool = True, **settings: Any) -> OpCase:
-    """Return a case on one line."""
+    """Return a case, so that each fits on one line.
+
+    Args:
+        op: see `OpCase`.
+        inputs: see `OpCase`.
+        smooth: see `OpCase`.
+        settings: see `OpCase`.
+    """
     return OpCase(op, inputs, settings, smooth)
 
 
 # fmt: off
 def _binary() -> list[OpCase]:
-    """All four directions of broadcasting, numbers by themselves, and axes of length 0 and 1."""
+    """All directions of broadcasting, scalars, and axes of length 0 and 1."""
     shapes: list[tuple[Shape, Shape]] = [
         ((3, 4), (3, 4)), ((3, 4), (4,)), ((4,), (3, 4)), ((3, 1), (1, 4)), ((3, 4), ()), ((), (2, 3)), ((), ()),
         ((2, 1, 3), (4, 1)), ((1, 1), (3,)), ((0, 3), (1, 3)), ((1,), (1, 1, 1)),
@@ -124,7 +131,7 @@ def _reductions() -> list[OpCase]:
 
 
 def _recurrences() -> list[OpCase]:
-    """One row, one step, one unit; rows that end early; a first state that is not 0; saturated gates."""
+    """One row, one step, one unit; sequences of different lengths; an initial state that is not 0; saturated gates."""
     cases = []
     state = tuple(np.random.default_rng(n).standard_normal((3, 5)) for n in (1, 2))
     for op, G, biases in [("rnn", 1, 1), ("gru", 3, 2), ("lstm", 4, 1)]:
@@ -169,7 +176,7 @@ CASES: Final[list[OpCase]] = [
     line("std", exactly(2, 2, 2), smooth=False),
     line("extreme", exactly(3, 1, 3, 3), smooth=False),
     line("extreme", exactly([1, 1], [2, 1]), axes=(1,), largest=False, smooth=False),
-    # -- powers with a fixed exponent ----------------------------------------------------------------------------------
+    # -- powers with a constant exponent -------------------------------------------------------------------------------
     *[line("pow_constant", away_from_0(2, 3), exponent=n) for n in (-2, -1, 0, 1, 2, 3)],
     *[line("pow_constant", positive(2, 3), exponent=n) for n in (-0.5, 0.5, 1.5, 2.0)],
     line("pow_constant", (), exponent=2),
@@ -223,7 +230,7 @@ CASES: Final[list[OpCase]] = [
         for s, k in [((3, 3), 0), ((3, 4), 1), ((4, 3), -1), ((2, 3, 3), 0), ((1, 1), 0), ((2, 2), 5)]
         for lower in (True, False)
     ],
-    # -- picking out ---------------------------------------------------------------------------------------------------
+    # -- indexing ------------------------------------------------------------------------------------------------------
     *[
         line("index", shape, index=index)
         for shape, index in [
@@ -255,7 +262,7 @@ CASES: Final[list[OpCase]] = [
     # -- normalisation and dropout -------------------------------------------------------------------------------------
     *[line("batch_norm", (*n, 5), (5,), (5,)) for n in [(2,), (7,), (3, 4), (2, 3, 2), (1, 2)]],
     line("batch_norm", (3, 1), (1,), (1,), eps=0.1),
-    line("batch_norm", exactly([2, 1], [2, 3], [2, 5]), (2,), (2,), smooth=False),  # a channel that does not vary
+    line("batch_norm", exactly([2, 1], [2, 3], [2, 5]), (2,), (2,), smooth=False),  # a constant channel
     *[line("layer_norm", (*n, 5), (5,), (5,)) for n in [(), (1,), (7,), (3, 4), (2, 3, 2), (0,)]],
     line("layer_norm", (3, 2), (2,), (2,), eps=0.1),
     line("layer_norm", (3, 1), (1,), (1,)),

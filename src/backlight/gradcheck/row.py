@@ -1,27 +1,27 @@
-"""The result of a check: how far a gradient is off, beside how far it may be."""
+"""The result of a check: the error of a gradient, and its bound."""
 
 from dataclasses import dataclass
 
 TORCH_BOUND = 1e-10
-"""Two float64 computations of one gradient differ by rounding: by 1e-13 of its scale, and seldom more."""
+"""Two float64 computations of a gradient differ by rounding, by about 1e-13 relative to its scale."""
 
 DIFFERENCES_BOUND = 1e-7
-"""Central differences are right to about 1e-9 of the gradient's scale; a slip of the pen is 1e-3 and more."""
+"""Central differences are accurate to about 1e-9 of the gradient's scale; a mistake gives an error of 1e-3 or more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """How far one op, layer or parameter is off at worst, as a share of its gradient's scale.
+    """The largest error of an op, a layer or a parameter, relative to the scale of its gradient.
 
     Attributes:
-        group: "op", "layer", or the model whose parameter it is.
-        name: of the op, layer or parameter.
-        cases: on how many inputs it was tried.
-        torch: the largest difference from PyTorch in float64, inf (null in JSON) where only one of both is finite; None
+        group: "op", "layer", or the name of the model that has the parameter.
+        name: the name of the op, layer or parameter.
+        cases: the number of cases.
+        torch: the largest difference from PyTorch in float64; inf (null in JSON) if only one of the two is finite; None
             if PyTorch is not installed.
-        torch_case: the case in which that was.
-        differences: the largest difference from central differences, likewise; None where no case is smooth.
-        differences_case: the case in which that was.
+        torch_case: the case with that difference.
+        differences: the largest difference from central differences, likewise; None if no case is smooth.
+        differences_case: the case with that difference.
     """
 
     group: str
@@ -34,11 +34,11 @@ class Row:
 
     @property
     def wrong(self) -> bool:
-        """Whether one of both is beyond its bound."""
+        """Whether one of the differences is above its bound."""
         return (self.torch or 0.0) > TORCH_BOUND or (self.differences or 0.0) > DIFFERENCES_BOUND
 
     def to_json(self) -> dict[str, object]:
-        """Return the row as plain figures, each difference beside its bound."""
+        """Return the row as plain values, each difference with its bound."""
         return {
             "group": self.group, "name": self.name, "cases": self.cases,
             "torch": self.torch, "torch_bound": TORCH_BOUND, "torch_case": self.torch_case,

@@ -1,4 +1,4 @@
-"""The comparison: every gradient beside PyTorch's and beside central differences, the worst of each in a row."""
+"""The comparison of all gradients with PyTorch's and with central differences."""
 
 import importlib.metadata
 import importlib.util
@@ -19,12 +19,12 @@ from backlight.nn import Module
 AnyCase = TypeVar("AnyCase")
 
 MOST = 20
-"""The most numbers of a layer's or model's array that are moved; of more, a random sample. PyTorch checks all."""
+"""The most elements per array of a layer or model for central differences, drawn at random. PyTorch checks all."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one case says about one op, layer or parameter."""
+    """The errors of one op, layer or parameter in one case."""
 
     name: str
     case: str
@@ -33,11 +33,11 @@ class _Found:
 
 
 Shares = dict[str, float]
-"""By name of an input or parameter, how far its gradient is off, as a share of the scale of all of them."""
+"""The error of the gradient of each input or parameter by name, relative to the scale of all of them together."""
 
 
 def torch_version() -> str | None:
-    """Return PyTorch's version, or None where it is not installed."""
+    """Return PyTorch's version, or None if it is not installed."""
     return importlib.metadata.version("torch") if _has_torch() else None
 
 
@@ -46,12 +46,12 @@ def _has_torch() -> bool:
 
 
 def check_ops(seed: int) -> list[Row]:
-    """Return a row for each op, on all its cases with numbers from this seed."""
+    """Return a row for each op, over all its cases, with random numbers from this seed."""
     return _rows("op", (_op(case, rng) for case, rng in _each(op_cases.CASES, seed)))
 
 
 def check_layers(seed: int) -> list[Row]:
-    """Return a row for each class of layer: its parameters and its input, in training and in evaluation."""
+    """Return a row for each class of layer: its parameters and its input, in training and evaluation mode."""
     return _rows(
         "layer",
         (
@@ -63,16 +63,18 @@ def check_layers(seed: int) -> list[Row]:
 
 
 def check_model(name: str, seed: int) -> list[Row]:
-    """Return a row for each parameter of a model, on several small sizes of it.
+    """Return a row for each parameter of a model, over several small configurations.
 
     Raises:
-        ConfigError: no such model, or one that is counted.
+        ConfigError: an unknown model, or an n-gram model, which has no gradients.
     """
     if model_spec(name).counted:
-        others = ", ".join(one.name for one in MODELS.values() if not one.counted)
-        raise ConfigError(f"only what learns by gradients has any: {others}; got {name}, which counts.")
+        others = ", ".join(spec.name for spec in MODELS.values() if not spec.counted)
+        raise ConfigError(f"gradcheck needs a neural network: {others}; got {name}, which has no gradients.")
     if name not in model_cases.SMALL:
-        raise ConfigError(f"gradcheck has no cases of {name}. Add them to SMALL and CASES in gradcheck/model_cases.py.")
+        raise ConfigError(
+            f"gradcheck has no cases for {name}. Add them to SMALL and CASES in gradcheck/model_cases.py."
+        )
     cases = [case for case in model_cases.CASES if case.model == name]
     return _rows(name, (found for case, rng in _each(cases, seed) for found in _model(case, rng)))
 
@@ -118,12 +120,12 @@ def _layer(case: layer_cases.LayerCase, rng: np.random.Generator, training: bool
 
 
 def _model(case: model_cases.ModelCase, rng: np.random.Generator) -> Iterator[_Found]:
-    """Both ways through a model at once: its logits, and its loss, which may take a way of its own through padding."""
+    """Check the logits and the loss of a model at once, since the loss may handle padding in its own way."""
     model = case.make(rng)
     batch = case.batch(model, rng)
     logits = model(batch.x)
     dlogits = rng.standard_normal(logits.shape)
-    # the loss is a mean: times the number of its targets it weighs as much as they do
+    # the loss is a mean; multiplied by the number of targets, it has the same weight as the logits
     dloss = float(rng.standard_normal() * np.count_nonzero(batch.y != NOT_A_TARGET))
     logits.backward(dlogits)
     model.loss(batch).backward(np.array(dloss))
@@ -143,7 +145,7 @@ def _model(case: model_cases.ModelCase, rng: np.random.Generator) -> Iterator[_F
 
 
 def _named(arrays: Sequence[Array]) -> dict[str, Array]:
-    return {f"input {place}": array for place, array in enumerate(arrays)}
+    return {f"input {number}": array for number, array in enumerate(arrays)}
 
 
 def _gradients(module: Module) -> dict[str, Array]:
@@ -178,22 +180,22 @@ def _worst(shares: Shares | None) -> float | None:
 
 
 def _each(cases: Iterable[AnyCase], seed: int) -> Iterator[tuple[AnyCase, np.random.Generator]]:
-    """Yield each case with random numbers of its own, which are the same whichever cases are tried beside it."""
-    for place, case in enumerate(cases):
-        yield case, np.random.default_rng([seed, place])
+    """Yield each case with a generator of its own."""
+    for number, case in enumerate(cases):
+        yield case, np.random.default_rng([seed, number])
 
 
 def _rows(group: str, found: Iterable[_Found]) -> list[Row]:
-    """Return a row for each name, in the order in which they turn up."""
+    """Return a row for each name, in the order of first occurrence."""
     by_name: dict[str, list[_Found]] = {}
-    for one in found:
-        by_name.setdefault(one.name, []).append(one)
-    return [_row(group, name, ones) for name, ones in by_name.items()]
+    for result in found:
+        by_name.setdefault(result.name, []).append(result)
+    return [_row(group, name, results) for name, results in by_name.items()]
 
 
 def _row(group: str, name: str, found: list[_Found]) -> Row:
-    torch = [(one.torch, one.case) for one in found if one.torch is not None]
-    differences = [(one.differences, one.case) for one in found if one.differences is not None]
+    torch = [(result.torch, result.case) for result in found if result.torch is not None]
+    differences = [(result.differences, result.case) for result in found if result.differences is not None]
     torch_worst, torch_case = max(torch, default=(None, None))
     differences_worst, differences_case = max(differences, default=(None, None))
     return Row(

@@ -14,11 +14,13 @@ from backlight.health.findings import Finding, FindingText
 from backlight.health.progress import Progress, label_counts, progress_of
 from backlight.health.thresholds import limit
 from backlight.watch.records import (
+    EvaluationPoint,
     LayerFacts,
     LayerRecord,
     Measurements,
     ParameterFacts,
     ParameterRecord,
+    Probe,
     StepRecord,
 )
 
@@ -99,6 +101,28 @@ class Context:
         middle, end = held_out[count // 4 : count // 2], late(held_out)
         return float(np.mean(end)) < (1 - limit("fall that matters")) * float(np.mean(middle))
 
+    @property
+    def held_out(self) -> list[EvaluationPoint]:
+        """The evaluations on held-out data that are finite."""
+        return [one for one in self.seen.evaluations if math.isfinite(one.dev)]
+
+    @property
+    def training_loss(self) -> float:
+        """The loss on training data at the end: as it was evaluated, or else the minibatches'."""
+        train = self.held_out[-1].train if self.held_out else None
+        late = self.progress.late if self.progress else math.nan
+        return train if train is not None and math.isfinite(train) else late
+
+    @cached_property
+    def overfits(self) -> bool:
+        """Whether the held-out loss rises again, for good, while the training loss falls."""
+        points = self.held_out
+        if len(points) < limit("evaluations for a verdict") or (self.progress is not None and not self.learns):
+            return False
+        best, lasting = min(one.dev for one in points), min(one.dev for one in points[-2:])  # not one bad evaluation
+        risen = lasting > limit("held-out loss over its best") * best > 0
+        return risen and self.training_loss < limit("training loss over held-out loss") * points[-1].dev
+
     @cached_property
     def labels(self) -> IntArray | None:
         """How often each class was a target; None if that is not known."""
@@ -106,8 +130,18 @@ class Context:
 
     @property
     def loss_kind(self) -> str | None:
-        """What the loss is; None if its graph was not seen."""
-        return None if self.seen.loss is None else self.seen.loss.kind
+        """What the loss is; "other" if it is that and more, None if its graph was not seen."""
+        loss = self.seen.loss
+        return None if loss is None else loss.kind if loss.pure else "other"
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """Names of the ops from the loss down to the model's output; empty if the graph was not seen."""
+        return () if self.seen.loss is None else self.seen.loss.chain
+
+    def probe(self, name: str) -> Probe | None:
+        """Return an experiment on the network's first input; None if it was not made."""
+        return next((one for one in self.seen.probes if one.name == name and not one.where), None)
 
     def finding(self, text: FindingText, **found: Any) -> Finding:
         """Return a finding in the words of the network's framework; for the arguments see `FindingText.found`."""
@@ -136,6 +170,11 @@ class Context:
         """The last matrix product: what the logits or predictions come out of."""
         products = self.called(*MULTIPLIES)
         return products[-1].name if products else None
+
+    @property
+    def layers_excused(self) -> bool:
+        """Whether it is known why layers were not seen to run."""
+        return any(one.what == "the layers" for one in self.seen.not_measured)
 
     # -- parameters ----------------------------------------------------------------------------------------------------
 
@@ -189,6 +228,11 @@ def _without_false_logits(seen: Measurements) -> Measurements:
     if not _PRODUCTS & set(between):
         return seen
     return replace(seen, steps=tuple(replace(record, logits=None) for record in seen.steps))
+
+
+def is_changed(probe: Probe) -> bool:
+    """Return whether an output changed by more than rounding."""
+    return probe.changed > limit("same output") * max(probe.scale, 1e-12)
 
 
 def finite(values: Iterable[float | None]) -> list[float]:

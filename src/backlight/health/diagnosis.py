@@ -1,6 +1,6 @@
 """All checks made, and what they found put together: causes first, what follows from them left out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from backlight.health.checks import CHECKS, TEXTS
@@ -74,4 +74,15 @@ def _causes(findings: list[Finding]) -> list[Finding]:
     explained = any(one.severity in {"fatal", "serious"} for one in kept if one.id not in EXPLAINS_NOTHING)
     spoken = [] if explained else [one.id for one in kept if one.id in LAST_RESORTS]
     silent = set(LAST_RESORTS) - set(spoken[:1])
-    return [one for one in kept if one.id not in silent]
+    kept = [one for one in kept if one.id not in silent]
+    followed = [one for one in findings if one not in kept and one.id not in LAST_RESORTS]
+    return [
+        replace(one, consequences=tuple(other.title for other in followed if one.id in _roots(other.id, found)))
+        for one in kept
+    ]
+
+
+def _roots(id_: str, found: set[str]) -> set[str]:
+    """Return the causes of a finding that have no cause themselves."""
+    causes = TEXTS[id_].explained_by & found
+    return {root for cause in causes for root in _roots(cause, found)} if causes else {id_}

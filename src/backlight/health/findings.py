@@ -53,6 +53,7 @@ class Finding:
         because: why it matters.
         try_this: what to do, the most promising first.
         figures: names of the figures that show it, the most telling first.
+        consequences: titles of what was found too and follows from this.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Finding:
     because: str
     try_this: tuple[str, ...]
     figures: tuple[str, ...] = ()
+    consequences: tuple[str, ...] = ()
 
     @property
     def lesson(self) -> str:
@@ -81,6 +83,7 @@ class Finding:
         return {
             "id": self.id, "severity": self.severity, "title": self.title, "where": list(self.where),
             "evidence": evidence, "because": self.because, "try_this": list(self.try_this), "lesson": self.lesson,
+            "consequences": list(self.consequences),
         }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backlight.core import IntArray
+from backlight.core import FloatArray, IntArray
 from backlight.health.thresholds import limit
 from backlight.watch.records import Measurements, StepRecord
 
@@ -22,8 +22,13 @@ class Progress:
         middle: mean over the second quarter of the steps.
         late: mean over the last quarter.
         noise: standard error of `late` - `middle`; nan where there are too few points.
+        spread: standard deviation of the single losses of the last quarter.
         guess: the loss of a network that knows how often each target occurs and ignores its input; None if too few
-            targets are known. For a classifier, the entropy of the labels; for a regression, the targets' variance.
+            targets are known, or if the reported loss is something else than the mean over the targets. For a
+            classifier, the entropy of the labels; for a regression, the targets' variance.
+        last_finite: where the loss is not finite in the end, the largest of the last three that were; else None.
+
+    Losses that are not finite are left out of these means, unless most of the last quarter are such.
     """
 
     steps: int
@@ -32,7 +37,9 @@ class Progress:
     middle: float
     late: float
     noise: float
+    spread: float
     guess: float | None
+    last_finite: float | None = None
 
     @property
     def long_enough(self) -> bool:
@@ -50,7 +57,8 @@ class Progress:
         return self.long_enough and not self._is_below_guessing(limit("margin of a network that learns well"))
 
     def _is_below_guessing(self, margin: float) -> bool:
-        level = self.opening if self.guess is None else self.guess
+        # without a guess, the opening; but a loss that has jumped up there and came down again has learnt nothing
+        level = min(self.opening, self.start + self.spread) if self.guess is None else self.guess
         return math.isfinite(self.late) and self.late < level - margin * abs(level)
 
     @property
@@ -69,29 +77,53 @@ class Progress:
 
 
 def progress_of(seen: Measurements) -> Progress | None:
-    """Return how the loss went; None if no loss was reported.
+    """Return how the loss went; None if no loss was reported, or none that was finite.
 
-    Where the reported loss is not the mean over the targets (a sum, a flipped sign, a double softmax), the
-    cross-entropies that were computed from the logits take its place.
+    It is the reported loss that counts, whatever it is made of. Only where most of what was reported is not finite and
+    the cross-entropies of the logits are, as of a loss that smooths over classes that are masked, these take its place.
     """
-    steps, losses = _cross_entropies(seen.steps) if _is_another_loss(seen.steps) else _reported(seen)
+    steps, losses = _reported(seen)
     if not losses:
         return None
+    is_another = _is_another_loss(seen.steps)
+    if not _mostly_finite(losses):
+        own = _cross_entropies(seen.steps)
+        if len(own[1]) > len(seen.steps) / 2 and _mostly_finite(own[1]):
+            (steps, losses), is_another = own, False
+        elif not any(map(math.isfinite, losses)):
+            return None
     total = max(seen.total_steps, steps[-1] + 1)
     places = np.array(steps) / max(total - 1, 1)
     values = np.array(losses)
     late = values[places >= 0.75] if len(values) > 3 else values[-1:]
     middle = values[(places >= 0.25) & (places < 0.5)]
-    errors = [float(np.var(part) / len(part)) if len(part) > 3 else math.nan for part in (middle, late)]
+    errors = [float(np.var(part) / len(part)) if len(part) > 3 else math.nan for part in map(_finite, (middle, late))]
+    ended = _mean(late if len(late) else values[-1:])
     return Progress(
         steps=total,
         start=float(values[0]),
-        opening=float(np.mean(values[: max(5, len(values) // 20)])),
-        middle=float(np.mean(middle)) if len(middle) else float(values[0]),
-        late=float(np.mean(late)) if len(late) else float(values[-1]),
+        opening=_mean(values[: max(5, len(values) // 20)]),
+        middle=_mean(middle) if len(middle) else float(values[0]),
+        late=ended,
         noise=math.sqrt(sum(errors)),
-        guess=_guess(seen),
+        spread=float(np.std(_finite(late))) if len(_finite(late)) else 0.0,
+        guess=None if is_another else _guess(seen),
+        last_finite=None if math.isfinite(ended) else float(max(_finite(values)[-3:], default=math.nan)),
     )
+
+
+def _finite(values: FloatArray) -> FloatArray:
+    return values[np.isfinite(values)]
+
+
+def _mean(values: FloatArray) -> float:
+    """Return the mean of the finite ones; if they are fewer than the others, the mean of all, which is not finite."""
+    finite = _finite(values)
+    return float(np.mean(finite if len(finite) * 2 >= len(values) and len(finite) else values))
+
+
+def _mostly_finite(losses: Sequence[float]) -> bool:
+    return sum(map(math.isfinite, losses)) * 2 > len(losses)
 
 
 def label_counts(seen: Measurements) -> IntArray | None:

@@ -109,6 +109,7 @@ def _finding(place: int, finding: Finding, width: int) -> Iterator[Line]:
     yield from _part("evidence", [str(one) for one in finding.evidence], width)
     yield from _part("because", [finding.because], width)
     yield from _part("try", [f"- {one}" for one in finding.try_this], width, hang=2)
+    yield from _part("follows", [f"- {one}" for one in finding.consequences], width, hang=2)
     yield from _part("read", [finding.lesson], width)
 
 

@@ -105,7 +105,15 @@ _TABLE = (
         name="update too small", value=3e-4, unit="of the weights",
         source=f"{_LECTURE}: a third of what is right; only checked where the loss has hardly moved",
     ),
+    Threshold(
+        name="rise of a warm-up", value=1.2, unit="times, in the second half of the records",
+        source="a choice: a warm-up that is over leaves the rate where it is",
+    ),
     Threshold(name="divergence", value=1.5, unit="times the first loss", source=_MEASURED),
+    Threshold(
+        name="divergence of any loss", value=10, unit="times the first losses",
+        source="a choice: what the loss is made of is not known, and some are meant to rise",
+    ),
     Threshold(
         name="loss hardly moved", value=0.95, unit="of the first losses",
         source="a choice: less than a twentieth of the loss after 50 steps and more",
@@ -126,10 +134,45 @@ _TABLE = (
         name="faint gradients", value=0.01, unit="of the numbers",
         source="a choice; only checked for an epsilon below the threshold above",
     ),
+    Threshold(
+        name="gradient left by a clip", value=0.01, unit="of the gradient",
+        source="a choice: a clip for outliers leaves the usual gradient as it is, or half of it",
+    ),
+    Threshold(
+        name="same length", value=1e-3, unit="relative difference",
+        source="clip_grad_norm_ adds 1e-6 to the norm, and float32 rounds: 1e-5; gradients themselves differ by tenths",
+    ),
+    Threshold(
+        name="norm whose square overflows", value=1e18, unit="norm of one gradient",
+        source="the root of float32's largest number is 1.8e19; a network's norm is longer than that of one gradient",
+    ),
+    Threshold(
+        name="rate that is left", value=1e-3, unit="of its highest",
+        source="a choice: cosine schedules end at 0 to 0.1, and after half of the steps have half of the rate left",
+    ),
+    # -- the two modes
+    Threshold(
+        name="running mean", value=1.0, unit="standard deviations",
+        source="a choice: a batch of 8 has a mean that is known to 0.35; Ioffe & Szegedy 2015 want 0",
+    ),
+    Threshold(
+        name="running spread", value=2.0, unit="times, to either side", source="a choice; Ioffe & Szegedy 2015 want 1"
+    ),
+    Threshold(
+        name="first statistics left", value=0.1, unit="of the running statistics",
+        source="(1 - momentum)^steps: what a running mean still holds of the 0 that it began with",
+    ),
     # -- data
     Threshold(
         name="target size", value=30, unit="rms",
         source="a choice: more than an output of size 1 reaches in hundreds of steps; only checked if little is learnt",
+    ),
+    Threshold(
+        name="fading of the inputs", value=10, unit="times",
+        source="a choice: batches of the same examples differ by a few percent",
+    ),
+    Threshold(
+        name="records of a trend", value=12, unit="records", source="a choice: three for each quarter of a training"
     ),
     Threshold(
         name="labels for a verdict", value=64, unit="labels",
@@ -144,10 +187,55 @@ _TABLE = (
         source="the loss of a network that learnt the labels' frequencies and nothing else; measured (docs/faults.md)",
     ),
     Threshold(
+        name="plateau above guess", value=0.25, unit="of the guess",
+        source="a choice; only where simple models find nothing in the inputs either",
+    ),
+    Threshold(
+        name="targets told from inputs", value=5, unit="standard errors",
+        source="of unrelated targets one in ten million reaches it",
+    ),
+    Threshold(
+        name="targets not told from inputs", value=3, unit="standard errors",
+        source="unrelated targets stay below it in 99.9% of cases",
+    ),
+    Threshold(
         name="shared examples", value=0.01, unit="of the held-out ones",
         source="Barz & Denzler 2020, arXiv:1902.00423, found 3.3% in CIFAR-10 and thought it worth a new test set",
     ),
     Threshold(name="many shared examples", value=0.1, unit="of the held-out ones", source="a choice, for the severity"),
+    Threshold(
+        name="targets that are ids read", value=0.99, unit="of the targets",
+        source="all of them; the rest is room for texts with a few marks put in",
+    ),
+    Threshold(
+        name="targets that are the next ids", value=0.5, unit="of the targets",
+        source="a choice: texts of one repeated id fit every shift; language models are far above it",
+    ),
+    Threshold(
+        name="loss of a copy", value=0.02, unit="of the guess",
+        source="a choice: texts that are predicted, not copied, keep some surprise",
+    ),
+    Threshold(
+        name="targets at padding", value=0.2, unit="of the targets",
+        source="a choice: a fifth of the loss and of its gradient",
+    ),
+    # -- the output
+    Threshold(
+        name="targets beyond the output", value=0.05, unit="of the targets",
+        source="a choice: more than a few outliers",
+    ),
+    Threshold(
+        name="spread of the outputs", value=0.1, unit="of the input's",
+        source="a choice: what is given back has the input's spread; a tenth explains 1% of its variance",
+    ),
+    Threshold(
+        name="spread at a bottleneck", value=0.02, unit="of the input's",
+        source="a choice: beside noise of size 1, a fiftieth tells nothing",
+    ),
+    Threshold(
+        name="logits near their bound", value=0.9, unit="of a bound of 1",
+        source="a choice: logits that are not bounded pass 1 when they come near it",
+    ),
     # -- structure
     Threshold(
         name="examples for batch norm", value=8, unit="examples",
@@ -159,6 +247,10 @@ _TABLE = (
     Threshold(
         name="same output", value=1e-3, unit="of the output's rms",
         source="float32 in another order of sums differs by 1e-6; the rest is room for half precision",
+    ),
+    Threshold(
+        name="chance of memory", value=0.1, unit="of the change after another batch",
+        source="a choice: what is random changes as much the second time as after another batch",
     ),
     # -- what was not seen in training
     Threshold(

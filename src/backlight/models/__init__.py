@@ -1,4 +1,4 @@
-"""The language models, from counts to networks: one file each, with its entry in the table of models."""
+"""The language models, from n-gram counts to a GPT: one file each, with its entry in the table of models."""
 
 from backlight.models.bigram import Bigram, BigramConfig
 from backlight.models.decoding import Decoder, decode

@@ -1,4 +1,4 @@
-"""Add-k smoothing: every character followed every context k more times than it did."""
+"""Add-k smoothing: k is added to the count of every character after every context."""
 
 import math
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from backlight.models._ngram_counts import NGramCounts, rank, row_bounds, row_en
 
 _LOG10_K = np.arange(-6, 4.25, 0.25)
 _GOLDEN = (math.sqrt(5) - 1) / 2
-_CLOSE_ENOUGH = 1e-3  # in log10 k: finer than the three digits that are kept
+_CLOSE_ENOUGH = 1e-3  # in log10 k: more precise than the three digits that are kept
 
 
 class AddK:
     """p(w | h) = (c(h w) + k) / (c(h) + k V); all 0 for an unseen context when k = 0.
 
     Args:
-        counts: the n-grams; only those of the highest order are used.
-        k: at least 0.
+        counts: the n-gram counts, of which only the highest order is used.
+        k: the smoothing constant, at least 0.
     """
 
     def __init__(self, counts: NGramCounts, k: float):
@@ -32,7 +32,7 @@ class AddK:
         self._totals = np.bincount(counts.keys // V, weights=counts.counts, minlength=nodes + 1).astype(np.float64)
 
     def next_probabilities(self, x_BT: IntArray) -> FloatArray:
-        """Return p(w | row) for each row and every w, (B, V)."""
+        """Return p(w | row) for each row of (B, order - 1) ids and every w, (B, V)."""
         V = self._counts.vocabulary_size
         node = self._counts.find(x_BT)[-1]
         c_BV = np.zeros((len(node), V))
@@ -41,11 +41,11 @@ class AddK:
         return _add_k(c_BV, self._totals[node][:, None], self.k, V)
 
     def target_probabilities(self, x_BT: IntArray, y: IntArray) -> FloatArray:
-        """Return p(y | row) for each row, (B,): the same bits as `next_probabilities` at y, without the others."""
+        """Return p(y | row) for each row and its target y, (B,): bit-identical to `next_probabilities` at y."""
         return _add_k(*self.target_counts(x_BT, y), self.k, self._counts.vocabulary_size)
 
     def target_counts(self, x_BT: IntArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return c(h y) and c(h) for each row h, (B,) each."""
+        """Return the counts c(h y) and c(h) for each row h and its target y, (B,) each."""
         node = self._counts.find(x_BT)[-1]
         ngram = rank(self._counts.keys, node * self._counts.vocabulary_size + y)
         c = np.append(self._counts.counts, 0)[ngram]
@@ -53,10 +53,11 @@ class AddK:
 
 
 def tune_k(counts: NGramCounts, dev: NGramCounts) -> float:
-    """Return the k that makes the n-grams of `dev` most likely, to three digits.
+    """Return the k that minimises the loss on the n-grams of `dev`, to three digits.
 
-    A grid of four values a decade from 1e-6 to 1e4 finds the neighbourhood, golden-section search the place in it.
-    Three digits, so that the last bits of a platform's logarithm do not decide; the loss there is flat to about 1e-7.
+    A grid of four values per decade from 1e-6 to 1e4 brackets the minimum, and golden-section search locates it. It is
+    rounded to three digits so that it does not depend on how a platform rounds logarithms; at the minimum, the loss is
+    flat to about 1e-7.
     """
     node, y = np.divmod(dev.keys, dev.vocabulary_size)
     x_BT = dev.context_ids(dev.order - 1)[node]
@@ -75,7 +76,13 @@ def tune_k(counts: NGramCounts, dev: NGramCounts) -> float:
 
 
 def golden_section(f: Callable[[float], float], lo: float, hi: float) -> float:
-    """Return where `f`, which falls and then rises between `lo` and `hi`, is lowest."""
+    """Return the minimum of a function by golden-section search, to within 1e-3.
+
+    Args:
+        f: a function that falls and then rises between `lo` and `hi`.
+        lo: lower end of the interval.
+        hi: upper end of the interval.
+    """
     left, right = hi - _GOLDEN * (hi - lo), lo + _GOLDEN * (hi - lo)
     f_left, f_right = f(left), f(right)
     while hi - lo > _CLOSE_ENOUGH:

@@ -1,8 +1,7 @@
-"""Each n-gram of a text as one number, counted block by block: time and memory for one pass, however long the text.
+"""Counting n-grams packed into one number each, block by block, in one pass over the text.
 
-With V ids, the n-gram of the ids x₁ .. xₜ and the id y that follows is the number with the digits xₜ .. x₁ y to the
-base V, the newest id of the context first. Sorted, such numbers are in the order of a trie that is walked from the
-newest id back.
+With V ids, the n-gram of the ids x₁ .. xₜ and the following id y is the number with digits xₜ .. x₁ y in base V, the
+newest id of the context first. Sorted, these numbers are in the order of a trie of contexts from the newest id back.
 """
 
 from collections.abc import Iterator
@@ -12,26 +11,34 @@ import numpy as np
 from backlight.core import BOUNDARY, BoolArray, EncodedItems, IntArray
 
 _IN_CACHE = 1 << 20
-"""Up to so many possible n-grams, a table in the cache counts faster than sorting: 1 to 3 ns each against 4 to 40."""
+"""Up to this many possible n-grams, a table that fits the cache is faster than sorting: 1 to 3 ns each, not 4 to 40."""
 
 _TABLE = 1 << 24
-"""And up to so many, 128 MB, one beyond the cache is worth its memory where the text has half as many n-grams: 5 to 13
-ns each. Sorting depends on the processor: 4 ns where NumPy has AVX-512 for it, 40 where it has not."""
+"""Up to this many (128 MB), a table is worth its memory if the text has at least half as many n-grams: 5 to 13 ns each.
+Sorting takes 4 ns each where NumPy uses AVX-512, and 40 ns elsewhere."""
 
 _BLOCK = 1 << 18
-"""Ids at a time: what is done to a block stays in the cache."""
+"""The number of ids in a block, few enough to stay in the cache."""
 
 _RUN = 1 << 24
-"""N-grams that are sorted at a time."""
+"""The number of n-grams that are sorted at a time."""
 
 
 def fits(vocabulary_size: int, order: int) -> bool:
-    """Return whether n-grams of this order are numbers of 63 bits."""
+    """Return whether an n-gram of this order fits into 63 bits."""
     return bool(vocabulary_size**order < 2**63)
 
 
 def count_packed(items: EncodedItems, *, vocabulary_size: int, order: int) -> tuple[IntArray, IntArray]:
-    """Return the different n-grams that end in a target, as sorted numbers, and how often each occurs, int64 both."""
+    """Return the distinct n-grams that end in a target, packed and sorted, and the count of each.
+
+    Args:
+        items: the texts.
+        vocabulary_size: V.
+        order: n; V**n must fit into 63 bits.
+
+    Shape: (n-grams,) int64 each
+    """
     V = vocabulary_size
     dtype = np.int32 if V**order < 2**31 else np.int64
     numbers = items.targets + order * len(items)
@@ -39,10 +46,10 @@ def count_packed(items: EncodedItems, *, vocabulary_size: int, order: int) -> tu
     for stream in _streams(items, order - 1):
         tallied.add(_packed(stream, V, order, dtype))
     keys, counts = tallied.result()
-    # What ends in a boundary is no target if ends are none, and otherwise not if the context ends in one too.
+    # A boundary is a target only if ends are targets and the context does not itself end in a boundary (padding).
     head = int(np.searchsorted(keys, V ** (order - 1))) if items.ends else len(keys)
     target = keys[:head] % V != BOUNDARY
-    # But an empty item has an end that comes after a boundary; where there is no context, any end does.
+    # But the end of an empty item does follow a boundary; and with order 1 there is no context to look at.
     alone = int(np.count_nonzero(items.starts[1:] == items.starts[:-1])) if order > 1 else len(items)
     first = [0] if items.ends and alone else []
     return (
@@ -52,7 +59,7 @@ def count_packed(items: EncodedItems, *, vocabulary_size: int, order: int) -> tu
 
 
 def _streams(items: EncodedItems, context: int) -> Iterator[IntArray]:
-    """Yield ids, a block at a time, with `context` boundaries before each item and after the last one."""
+    """Yield blocks of ids with `context` boundaries before each item and after the last one."""
     starts = items.starts
     first = 0
     while first < len(items):
@@ -67,7 +74,7 @@ def _streams(items: EncodedItems, context: int) -> Iterator[IntArray]:
 
 
 def _padded(ids: IntArray, begins: IntArray, context: int) -> IntArray:
-    """Return ids with boundaries before each item and at the end; `begins` has where items begin and where they end."""
+    """Return ids with boundaries before each item and at the end; `begins` has the items' starts and the last end."""
     inside = np.ones(len(ids) + context * len(begins), np.bool_)
     boundary = begins + context * np.arange(len(begins))
     for nth in range(context):
@@ -78,7 +85,7 @@ def _padded(ids: IntArray, begins: IntArray, context: int) -> IntArray:
 
 
 def _pieces(ids: IntArray, context: int) -> Iterator[IntArray]:
-    """Yield one long item in pieces, each with the `context` ids before it."""
+    """Yield one long item in blocks, each preceded by the `context` ids before it."""
     edge = np.full(context, BOUNDARY, ids.dtype)
     for begin in range(0, len(ids), _BLOCK):
         before = ids[begin - context : begin] if begin else edge
@@ -87,7 +94,7 @@ def _pieces(ids: IntArray, context: int) -> Iterator[IntArray]:
 
 
 def _packed(stream: IntArray, V: int, order: int, dtype: type[np.integer]) -> IntArray:
-    """Return the number of the n-gram that begins at each place of the stream."""
+    """Return the packed n-gram that begins at each index of the stream."""
     count = len(stream) - order + 1
     numbers = np.zeros(count, dtype)
     for place in (*range(order - 2, -1, -1), order - 1):  # the context's newest id to its oldest, then what follows
@@ -97,7 +104,7 @@ def _packed(stream: IntArray, V: int, order: int, dtype: type[np.integer]) -> In
 
 
 class _Table:
-    """Counts in a table of all possible numbers."""
+    """Counts packed n-grams in a table of all possible ones."""
 
     def __init__(self, cells: int) -> None:
         self._counts = np.zeros(cells, np.int64)
@@ -111,11 +118,11 @@ class _Table:
 
 
 class _Runs:
-    """Counts by sorting a run of numbers at a time; runs are merged once there are as many new ones as old ones.
+    """Counts packed n-grams by sorting runs of them. New runs are merged once they are as long as the merged one.
 
     Args:
-        dtype: of the numbers.
-        at_most: how many numbers there will be.
+        dtype: dtype of the packed n-grams.
+        at_most: upper bound on their number.
     """
 
     def __init__(self, dtype: type[np.integer], at_most: int) -> None:
@@ -143,7 +150,7 @@ class _Runs:
 
     def _merge(self) -> None:
         keys = np.concatenate([run[0] for run in self._runs])
-        by_key = np.argsort(keys, kind="stable")  # which makes use of the runs that are sorted already
+        by_key = np.argsort(keys, kind="stable")  # a stable sort is fast on concatenated sorted runs
         keys = keys[by_key]
         first = np.flatnonzero(changes(keys))
         counts = np.concatenate([run[1] for run in self._runs])[by_key]
@@ -158,7 +165,7 @@ class _Runs:
 
 
 def changes(numbers: IntArray) -> BoolArray:
-    """Return for each of the sorted numbers whether it is another one than the number before it."""
+    """Return for each sorted number whether it differs from the one before it. Shape: (N,) -> (N,) bool."""
     found = np.empty(len(numbers), np.bool_)
     found[:1] = True
     np.not_equal(numbers[1:], numbers[:-1], out=found[1:])

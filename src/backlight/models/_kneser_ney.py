@@ -1,25 +1,25 @@
 """Interpolated modified Kneser-Ney smoothing: from counts to probabilities.
 
-For a context h of an order above the first, h' being h without its oldest id,
+For a context h of an order above the first, with h' = h without its oldest id,
 
     p(w | h) = max(c(h w) - D(c(h w)), 0) / c(h) + gamma(h) * p(w | h')        Chen & Goodman 1999
     gamma(h) = (D1 N1(h) + D2 N2(h) + D3 N3+(h)) / c(h)
 
-where N1(h) is how many w follow h exactly once, and so on, and c(h) sums c(h w) over w. The first order interpolates
-with 1 / V in place of p(w | h'), so that every id has a chance. A context that never occurs passes on p(w | h').
+where N1(h) is the number of w that follow h exactly once, and so on, and c(h) sums c(h w) over w. The first order
+interpolates with 1 / V in place of p(w | h'), so that no probability is 0. For an unseen context, p(w | h) = p(w | h').
 
 What c counts depends on the order:
 
-* the highest order: occurrences;
-* below it: the different ids that stand before the n-gram, since a lower order speaks only where the higher one
-  has not seen enough, and there what matters is in how many places w turned up;
-* below it, where the context begins with a boundary: occurrences again. Nothing but padding stands before an
-  item's start, so the different ids before such an n-gram would be 1 whatever the text says.
+* at the highest order, occurrences;
+* below it, the number of distinct ids that precede the n-gram: a lower order matters only where the higher one has few
+  counts, and there the number of contexts in which w occurs predicts better than its frequency;
+* below it, if the context begins with a boundary, occurrences again. Only padding precedes the start of an item, so the
+  number of distinct ids would always be 1.
 
-With n - 1 boundaries before an item, an n-gram near the start comes once with one boundary, once with two, and so on,
-the same count each time. Only the one with a single boundary is used: the others are the same event, and giving up
-counts is right once for each event. (Measured on the lectures' names, held out, in nats per character: 1.975 at n = 6,
-against 1.998 with every padded n-gram at work.)
+With n - 1 boundaries before an item, an n-gram near the start occurs once with one boundary, once with two, and so on,
+with the same count. Only the one with a single boundary is used: the others are the same event, which must be
+discounted only once. (On the lectures' names, the held-out loss at n = 6 is 1.975 nats per character; with every padded
+n-gram it is 1.998.)
 """
 
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ _FALLBACK = (0.5, 1.0, 1.5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """One order's part of the formula.
+    """The terms of the formula for one order.
 
     Attributes:
         keys: (n-grams,) sorted; context node * V + next id.
-        discounted: (n-grams + 1,) the first term, at the end 0 for n-grams that do not occur.
-        gamma: (nodes + 1,) the weight of the order below; 1 for contexts not used, and at the end for unseen ones.
+        discounted: (n-grams + 1,) the first term; the last element, 0, is for n-grams that do not occur.
+        gamma: (nodes + 1,) the weight of the order below; 1 for unused contexts, and as last element for unseen ones.
         row_starts: (nodes + 2,) the n-grams of node i are row_starts[i] up to row_starts[i + 1].
     """
 
@@ -53,8 +53,8 @@ class KneserNey:
     """Probabilities of the next id from n-gram counts.
 
     Args:
-        counts: the n-grams.
-        discounts_NK: (order, 3) D1, D2 and D3+ of each order; estimated where not given.
+        counts: the n-gram counts.
+        discounts_NK: (order, 3) D1, D2 and D3+ of each order; None estimates them from the counts.
     """
 
     def __init__(self, counts: NGramCounts, discounts_NK: FloatArray | None = None):
@@ -74,7 +74,7 @@ class KneserNey:
         self._lowest_V[lowest.keys] += lowest.discounted[:-1]
 
     def next_probabilities(self, x_BT: IntArray) -> FloatArray:
-        """Return p(w | row) for each row and every w, (B, V)."""
+        """Return p(w | row) for each row of (B, order - 1) ids and every w, (B, V)."""
         V = self._counts.vocabulary_size
         p_BV = np.tile(self._lowest_V, (len(x_BT), 1))
         for order, node in zip(self._orders, self._counts.find(x_BT)[1:], strict=True):
@@ -84,7 +84,7 @@ class KneserNey:
         return p_BV
 
     def target_probabilities(self, x_BT: IntArray, y: IntArray) -> FloatArray:
-        """Return p(y | row) for each row, (B,): the same bits as `next_probabilities` at y, without the others."""
+        """Return p(y | row) for each row and its target y, (B,): bit-identical to `next_probabilities` at y."""
         p = self._lowest_V[y]
         for order, node in zip(self._orders, self._counts.find(x_BT)[1:], strict=True):
             ngram = rank(order.keys, node * self._counts.vocabulary_size + y)
@@ -93,14 +93,14 @@ class KneserNey:
 
 
 def modified_levels(counts: NGramCounts) -> list[Level]:
-    """Return the n-grams of orders 1..n with the counts that Kneser-Ney uses, as the module describes."""
+    """Return the n-grams of orders 1..n with the counts that Kneser-Ney uses; see the module's docstring."""
     levels = counts.levels()
     V = counts.vocabulary_size
     starts_item = [np.zeros(1, np.bool_), *(keys % V == BOUNDARY for keys in counts.contexts)]
     for above, level in enumerate(levels):
         node = level.keys // V
         at_start = starts_item[above][node]
-        # The context without its oldest id begins with a boundary too: padding, which the shorter context stands for.
+        # If the context without its oldest id also begins with a boundary, it is the same event as the shorter context.
         used = ~(at_start & starts_item[above - 1][counts.contexts[above - 1] // V][node]) if above else ~at_start
         highest = above == len(levels) - 1
         modified = level.counts if highest else np.where(at_start, level.counts, level.extensions)
@@ -109,12 +109,16 @@ def modified_levels(counts: NGramCounts) -> list[Level]:
 
 
 def estimate_discounts(counts: IntArray) -> tuple[float, float, float]:
-    """Return D1, D2 and D3+, to be taken from n-grams counted once, twice, and three times or more.
+    """Return D1, D2 and D3+, the discounts of n-grams with counts of 1, 2, and 3 or more.
 
     Y = n1 / (n1 + 2 n2);  D1 = 1 - 2Y n2 / n1;  D2 = 2 - 3Y n3 / n2;  D3+ = 3 - 4Y n4 / n3
 
-    with nr the number of n-grams counted r times. Few n-grams can leave one of n1..n4 at 0 or a D outside (0, r), where
-    the estimate means nothing; then all three are (1/2, 1, 3/2). No D is 0, so no context keeps all its chance.
+    where nr is the number of n-grams with count r. With few n-grams, one of n1..n4 may be 0 or a D outside (0, r), and
+    the estimate is invalid; then they are (1/2, 1, 3/2). No D is 0, so every context leaves some probability to the
+    lower order.
+
+    Args:
+        counts: (n-grams,) the counts of one order.
 
     Source: Chen & Goodman 1999, "An empirical study of smoothing techniques for language modeling".
     """
@@ -129,7 +133,7 @@ def estimate_discounts(counts: IntArray) -> tuple[float, float, float]:
 def _order(level: Level, *, nodes: int, vocabulary_size: int, discounts: Array) -> _Order:
     node = level.keys // vocabulary_size
     D = np.array([0.0, *discounts])[np.minimum(level.counts, 3)]
-    # Sums of whole numbers are exact in float64, so a loaded model has the same bits.
+    # Sums of whole numbers are exact in float64, so a loaded model is bit-identical.
     total = np.bincount(node, weights=level.counts, minlength=nodes + 1)
     taken = np.bincount(node, weights=D, minlength=nodes + 1)
     gamma = np.divide(taken, total, out=np.ones(nodes + 1), where=total > 0)

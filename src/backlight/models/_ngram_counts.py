@@ -1,11 +1,11 @@
-"""How often each n-gram occurs: one trie of contexts, and one sorted list of counts.
+"""The counts of n-grams: a trie of contexts, and a sorted list of n-grams with their counts.
 
-A context is stored by its newest id first. Node `p` of level L stands for L ids; adding the id before them, `a`,
-leads to a node of level L + 1 whose key is `p * V + a`. Keys of a level are sorted, and a node's number is the rank of
-its key, so keys stay below (number of nodes) * V and fit 64 bits however large the vocabulary is. Walking down the
-trie meets a context's own shorter contexts on the way, which is what backing off needs.
+A context is stored from its newest id back. Node `p` of level L stands for L ids; the id before them, `a`, leads to the
+node of level L + 1 with the key `p * V + a`. The keys of a level are sorted, and the number of a node is the rank of
+its key, so keys stay below (number of nodes) * V and fit into 64 bits for any vocabulary. The path to a context passes
+through its shorter contexts, which backing off needs.
 
-An n-gram is a node of level n - 1 and the id that follows: key `node * V + next`, again sorted.
+An n-gram is a node of level n - 1 and the following id, with the key `node * V + next`; these keys are sorted too.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ import numpy as np
 from backlight.core import BOUNDARY, EncodedItems, IntArray
 from backlight.models._counting import changes, count_packed, fits
 
-# Up to this many possible keys for each key that is there, ranking through a table beats sorting: 10 million keys
-# take 0.2 s against 1.4 s, and the table costs at most 4 * (1 + 8) bytes a key.
+# Up to this many possible keys per given key, ranking by a table is faster than sorting: 10 million keys take 0.2 s
+# instead of 1.4 s, and the table takes at most 4 * (1 + 8) bytes per key.
 _TABLE_CELLS_PER_KEY = 4
 
 
@@ -26,9 +26,9 @@ class Level:
 
     Attributes:
         keys: (n-grams,) int64, sorted; context node * V + next id.
-        counts: (n-grams,) int64, how often each occurs, at least 1.
-        extensions: (n-grams,) int64, how many different ids stand before each one; 0 at the highest order,
-            where it is not known.
+        counts: (n-grams,) int64, the count of each n-gram, at least 1.
+        extensions: (n-grams,) int64, the number of distinct ids that precede each n-gram; 0 at the highest order,
+            where it is unknown.
     """
 
     keys: IntArray
@@ -42,9 +42,9 @@ class NGramCounts:
 
     Attributes:
         vocabulary_size: V.
-        contexts: for each level L = 1..order - 1 the sorted keys of its nodes, int64.
+        contexts: for each level L = 1..order - 1 the sorted keys of its nodes, (nodes,) int64.
         keys: (n-grams,) int64, sorted; the n-grams of the highest order.
-        counts: (n-grams,) int64, how often each of them occurs.
+        counts: (n-grams,) int64, the count of each of them.
     """
 
     vocabulary_size: int
@@ -58,21 +58,21 @@ class NGramCounts:
         return len(self.contexts) + 1
 
     def nodes(self, level: int) -> int:
-        """Return how many contexts of `level` ids occur. Level 0 has one, the empty context."""
+        """Return the number of contexts of `level` ids. Level 0 has one, the empty context."""
         return len(self.contexts[level - 1]) if level else 1
 
     def find(self, x_BT: IntArray) -> list[IntArray]:
-        """Return the node of each row's last L ids for L = 0..order - 1; `nodes(L)`, one past the last, if unseen."""
+        """Return the node of the last L ids of each row, (B,), for L = 0..order - 1; `nodes(L)` for unseen ids."""
         found: list[IntArray] = [np.zeros(len(x_BT), np.int64)]
         for back, keys in enumerate(self.contexts, start=1):
-            # A child of the unseen node has a key above all others, so it is unseen too.
+            # The key of a child of the unseen node exceeds all others, so the child is unseen too.
             found.append(rank(keys, found[-1] * self.vocabulary_size + x_BT[:, -back].astype(np.int64)))
         return found
 
     def levels(self) -> list[Level]:
         """Return the n-grams of orders 1..n.
 
-        Every target ends exactly one n-gram of each order, so the counts of order j are sums of those of order j + 1.
+        Every target ends exactly one n-gram of each order, so the counts of order j are sums of counts of order j + 1.
         """
         V = self.vocabulary_size
         found = [Level(keys=self.keys, counts=self.counts, extensions=np.zeros_like(self.counts))]
@@ -95,7 +95,7 @@ class NGramCounts:
         return ids
 
     def is_sound(self) -> bool:
-        """Whether the arrays are what counting gives: sorted keys below their limits, and counts of at least 1."""
+        """Return whether the arrays are valid: sorted keys below their limits, and counts of at least 1."""
         nodes = 1
         for keys in (*self.contexts, self.keys):
             if not _is_sorted_below(keys, nodes * self.vocabulary_size):
@@ -105,13 +105,19 @@ class NGramCounts:
 
 
 def count_ngrams(items: EncodedItems, *, vocabulary_size: int, order: int) -> NGramCounts:
-    """Count the n-grams that end in a target of `items`: each character and, if ends count, each end."""
+    """Count the n-grams that end in a target: each character and, if `items.ends`, each end of an item.
+
+    Args:
+        items: the texts.
+        vocabulary_size: V.
+        order: n.
+    """
     if not fits(vocabulary_size, order):
         return _count_by_rank(items, vocabulary_size=vocabulary_size, order=order)
     V = vocabulary_size
     ngrams, counts = count_packed(items, vocabulary_size=V, order=order)
-    # All n-grams after one context stand together, and so do all contexts that end alike: a level's nodes are where the
-    # digits down to that level change, and a node's number is how many changes there were before.
+    # The n-grams of one context are contiguous, and so are contexts with the same last ids. So the nodes of a level
+    # begin where the leading digits change, and the number of a node is the number of changes before it.
     prefixes, following = np.divmod(ngrams, V)
     contexts: list[IntArray] = []
     new = changes(prefixes)
@@ -124,7 +130,7 @@ def count_ngrams(items: EncodedItems, *, vocabulary_size: int, order: int) -> NG
 
 
 def _count_by_rank(items: EncodedItems, *, vocabulary_size: int, order: int) -> NGramCounts:
-    """Count n-grams that are too large to be numbers: rank the contexts of each length, from the newest id back."""
+    """Count n-grams that do not fit into 63 bits, by ranking the contexts of each length, from the newest id back."""
     x_BT, y = windows(items, order - 1)
     node: IntArray = np.zeros(len(y), np.int64)
     nodes = 1
@@ -138,16 +144,16 @@ def _count_by_rank(items: EncodedItems, *, vocabulary_size: int, order: int) -> 
 
 
 def windows(items: EncodedItems, context: int) -> tuple[IntArray, IntArray]:
-    """Return the `context` ids before each target, (targets, context), and the targets, in the dtype of the ids.
+    """Return the `context` ids before each target, (targets, context), and the targets, (targets,).
 
-    Memory: one id for each target and each column, laid out column by column.
+    Memory: (context + 1) ids per target, in the dtype of the ids, stored column by column.
     """
     flat = np.insert(items.ids, items.starts[1:], BOUNDARY)  # each item, then its end
     x_TB = np.zeros((context, len(flat)), flat.dtype)  # zeros: boundaries
     inside = np.ones(len(flat), np.bool_)
     for back in range(1, context + 1):
         x_TB[context - back, back:] = flat[:-back] * inside[back:]
-        inside[back:] &= flat[:-back] != BOUNDARY  # what is before an item's start belongs to the item before
+        inside[back:] &= flat[:-back] != BOUNDARY  # ids before the start of an item belong to the previous item
     if not items.ends:
         character = flat != BOUNDARY
         x_TB, flat = x_TB[:, character], flat[character]
@@ -155,14 +161,19 @@ def windows(items: EncodedItems, context: int) -> tuple[IntArray, IntArray]:
 
 
 def rank(keys: IntArray, wanted: IntArray) -> IntArray:
-    """Return the place of each wanted key among the sorted `keys`; `len(keys)` if it is not there."""
+    """Return the index of each wanted key in the sorted `keys`, (N,), (B,) -> (B,); `len(keys)` if it is missing."""
     place = np.searchsorted(keys, wanted)
     there = keys[np.minimum(place, len(keys) - 1)] == wanted
     return np.where(there, place, len(keys))
 
 
 def row_entries(row_starts: IntArray, node: IntArray) -> tuple[IntArray, IntArray]:
-    """Return (row, entry) for all n-grams of each row's node, where entry is an index into the sorted n-grams."""
+    """Return the row and the index of each n-gram of each row's node, (entries,) each.
+
+    Args:
+        row_starts: (nodes + 2,) what `row_bounds` returned.
+        node: (B,) the node of each row.
+    """
     first = row_starts[node]
     length = row_starts[node + 1] - first
     row = np.repeat(np.arange(len(node)), length)
@@ -171,12 +182,18 @@ def row_entries(row_starts: IntArray, node: IntArray) -> tuple[IntArray, IntArra
 
 
 def row_bounds(keys: IntArray, *, nodes: int, vocabulary_size: int) -> IntArray:
-    """Return (nodes + 2,) where each node's n-grams begin; the last node is the unseen one and has none."""
+    """Return where the n-grams of each node begin, (nodes + 2,). The last node, for unseen contexts, has none.
+
+    Args:
+        keys: (n-grams,) sorted keys, node * V + next id.
+        nodes: number of nodes.
+        vocabulary_size: V.
+    """
     return np.searchsorted(keys, np.arange(nodes + 2) * vocabulary_size)
 
 
 def _unique(keys: IntArray, possible: int) -> tuple[IntArray, IntArray]:
-    """Return the sorted different keys and the rank of each key among them; keys are below `possible`."""
+    """Return the sorted distinct keys, and the rank of each key among them. Keys are below `possible`."""
     if possible > _TABLE_CELLS_PER_KEY * len(keys):
         unique, inverse = np.unique(keys, return_inverse=True)
         return unique, inverse
@@ -189,7 +206,7 @@ def _unique(keys: IntArray, possible: int) -> tuple[IntArray, IntArray]:
 
 
 def _unique_counts(keys: IntArray, possible: int) -> tuple[IntArray, IntArray]:
-    """Return the sorted different keys and how often each occurs; keys are below `possible`."""
+    """Return the sorted distinct keys, and the count of each. Keys are below `possible`."""
     if possible > _TABLE_CELLS_PER_KEY * len(keys):
         unique, counts = np.unique(keys, return_counts=True)
         return unique, counts

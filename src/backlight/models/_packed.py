@@ -1,4 +1,4 @@
-"""A batch of sequences of unequal length without its padding, so that nothing is computed for what nobody asks."""
+"""A batch of sequences of unequal length without its padding, so that nothing is computed for padding."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from backlight.core import NOT_A_TARGET, Array, IntArray, ShapeError
 
 @dataclass(frozen=True, slots=True)
 class PackedBatch:
-    """The positions of a batch up to each sequence's last target: what comes later changes no prediction.
+    """The positions of a batch up to the last target of each sequence; later ones do not affect the loss.
 
     Attributes:
-        places: (N,) where each stands in the flattened batch, b T + t, in the order in which the model reads them;
-            None if they are all of the batch, as it is.
-        lengths: (B,) how many each sequence has, 0 to T.
-        shape: (B, T) of the whole batch.
+        places: (N,) index b T + t of each position in the flattened batch, in the order in which the model reads them;
+            None if the batch has no padding.
+        lengths: (B,) number of positions of each sequence, 0 to T.
+        shape: (B, T), the shape of the whole batch.
     """
 
     places: IntArray | None
@@ -25,10 +25,10 @@ class PackedBatch:
 
     @classmethod
     def by_sequence(cls, x_BT: IntArray, y_BT: IntArray) -> "PackedBatch":
-        """Return them sequence after sequence, as attention reads; a batch without any target stays whole.
+        """Pack ids and targets, (B, T) each, sequence by sequence. A batch without any target is not packed.
 
         Raises:
-            ShapeError: not one target for each id.
+            ShapeError: the shapes of ids and targets differ.
         """
         lengths = _lengths(x_BT, y_BT)
         steps = np.arange(x_BT.shape[1])
@@ -38,10 +38,10 @@ class PackedBatch:
 
     @classmethod
     def by_step(cls, x_BT: IntArray, y_BT: IntArray) -> "PackedBatch":
-        """Return all sequences' first ones, then all second ones, the longest sequences first, as a recurrence reads.
+        """Pack ids and targets, (B, T) each, step by step, the longest sequences first, as a recurrence reads them.
 
         Raises:
-            ShapeError: not one target for each id.
+            ShapeError: the shapes of ids and targets differ.
         """
         lengths = _lengths(x_BT, y_BT)
         T = x_BT.shape[1]
@@ -52,31 +52,31 @@ class PackedBatch:
 
     @property
     def positions(self) -> IntArray:
-        """Where each stands in its sequence, 0..T-1: (N,), or (T,) of a whole batch."""
+        """The index of each position in its sequence, 0..T-1: (N,), or (T,) of a batch without padding."""
         T = self.shape[1]
         return np.arange(T) if self.places is None else self.places % T
 
     @property
     def counts(self) -> list[int]:
-        """How many sequences have a first position, how many a second, and so on: fewer and fewer, none of them 0."""
+        """The batch size of each step: the number of sequences with a first position, with a second, and so on."""
         longest = int(self.lengths.max(initial=0))
         counts: list[int] = np.count_nonzero(np.arange(longest)[:, None] < self.lengths, axis=1).tolist()
         return counts
 
     @property
     def attended(self) -> PackedIndex | None:
-        """Where they stand in a batch that is as long as its longest sequence, ordered by sequence; None if whole."""
+        """The index of the positions in a batch that is as long as its longest sequence; None without padding."""
         if self.places is None:
             return None
         (B, T), longest = self.shape, int(self.lengths.max())
         return PackedIndex((B, longest), self.places // T * longest + self.places % T)
 
     def of(self, array_BT: Array) -> Array:
-        """Return the numbers at these positions, (N,), or a whole batch as it is."""
+        """Return the elements of a (B, T) array at these positions, (N,); without padding, the array itself."""
         return array_BT if self.places is None else array_BT.reshape(-1)[self.places]
 
     def spread(self, array: Array) -> Array:
-        """Return numbers for these positions as (B, T), with 0 at the others."""
+        """Return (N,) elements at these positions as (B, T), with 0 elsewhere; without padding, the array itself."""
         if self.places is None:
             return array
         spread = np.zeros(self.shape, array.dtype)

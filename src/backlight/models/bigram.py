@@ -1,4 +1,4 @@
-"""The bigram model as a network: one linear layer whose rows become the logs of counts."""
+"""The bigram model as a network: one linear layer whose rows become log counts."""
 
 from dataclasses import dataclass
 
@@ -13,18 +13,18 @@ from backlight.nn import Embedding
 
 @dataclass(frozen=True, kw_only=True)
 class BigramConfig(ModelConfig):
-    """Sizes of a bigram network: the vocabulary's decides all."""
+    """Configuration of a bigram network, whose only size is that of the vocabulary."""
 
 
 class Bigram(NeuralModel):
-    """logits = onehot(last id) W: the row of W that belongs to the last character.
+    """logits = onehot(last id) W: the row of W for the last character.
 
-    At the minimum of the loss, softmax of row i is the share of each character among those that follow i; so the row
-    is the log of a counted row, up to a constant that softmax does not see.
+    At the minimum of the loss, the softmax of row i is the relative frequency of each character after i, so the row
+    holds log counts up to an additive constant, to which softmax is invariant.
 
     Args:
-        config: sizes.
-        rng: where the first weights come from.
+        config: the configuration.
+        rng: the random generator of the initial weights.
 
     Shape: (B, 1) ids -> (B, V) logits
     """
@@ -34,11 +34,11 @@ class Bigram(NeuralModel):
     def __init__(self, config: BigramConfig, *, rng: np.random.Generator) -> None:
         self.config = config
         self.vocabulary_size = config.vocabulary_size
-        # near 0: all characters are about equally likely, and the first loss is ln V
+        # near 0, so that all characters are about equally likely and the initial loss is ln V
         self.table = Embedding(config.vocabulary_size, config.vocabulary_size, scale=0.01, rng=rng)
 
     def forward(self, x: IntArray) -> Tensor:
-        """Return the rows that the ids pick, (B, V)."""
+        """Return the rows of the last ids, (B, V)."""
         return self.table(x[:, -1])
 
 
@@ -47,7 +47,7 @@ SPEC = ModelSpec(
     summary="one linear layer on the last character: its rows become log counts",
     config=BigramConfig,
     build=lambda config, rng: Bigram(config, rng=rng),
-    # one linear layer: convex, so a large rate is safe and few steps are enough
+    # the loss is convex, so a high rate is safe and a few steps are enough
     train={"steps": 2_000, "batch_size": 1_024, "lr": 0.05, "warmup": 50},
     cost=3,
 )

@@ -1,4 +1,4 @@
-"""Decoding with a model that keeps keys and values: each new character is read alone."""
+"""Decoding with a key-value cache: each step reads only the new characters."""
 
 from typing import Final, Protocol
 
@@ -9,43 +9,43 @@ from backlight.models.decoding import Decoder
 from backlight.nn.decode_step import KeyValueCache
 
 SPARSE: Final = 0.8
-"""A decoder with fewer of its columns than this still going on makes itself smaller. 0.6 to 0.9 are about as fast."""
+"""A decoder is compacted when a smaller fraction of its columns is active. 0.6 to 0.9 are equally fast."""
 
 
 class CachedModel(Protocol):
-    """A model of sequences that can read one more character of each text."""
+    """A model of sequences with key-value caches."""
 
     @property
     def vocabulary_size(self) -> int:
-        """V, the boundary included."""
+        """V, including the boundary."""
 
     @property
     def context(self) -> int:
-        """How many characters back the model looks at most, T."""
+        """The maximum number of characters on which a prediction depends, T."""
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
-        """Return (B, V) logits of the character after each row."""
+        """Return (B, V) logits of the character that follows each row of (B, T) ids."""
 
     def caches(self, rows: int) -> list[KeyValueCache]:
-        """Return what `step` needs for so many texts."""
+        """Return the key-value cache of each block for this many texts, as `step` needs them."""
 
     def step(self, ids: IntArray, caches: list[KeyValueCache]) -> FloatArray:
-        """Return (B, V) logits after one more character of each text, (B,), which joins the caches."""
+        """Read the next character of each text, (B,) ids, add it to the caches, and return (B, V) logits."""
 
 
 class CachedDecoder(Decoder):
-    """Texts under way, with the keys and values of what they have read: each new character is read alone.
+    """A decoder with a key-value cache, which reads only the new character of each context.
 
-    Each row has a column of the caches. Where texts part, one way goes on in the column, and what it holds is copied to
-    a new one for each of the others.
+    Each row has a column in the caches. Where texts diverge, one continuation keeps the column, and it is copied for
+    each of the others.
 
-    Positions are counted from the first character in the context. Once that is full, each step drops the oldest
-    character and all others move up a position, which changes their keys and values: the text is read again, as
-    without a cache.
+    Positions are counted from the first character in the context. Once the context is full, each step drops the oldest
+    character and moves all others up by one position, which changes their keys and values, so the context is read
+    again, as without a cache.
 
     Args:
         model: the network, in evaluation mode.
-        x_BT: what the texts begin with, (B, T), T at least 1 and at most the context.
+        x_BT: (B, T) ids that the texts begin with, T from 1 to the context.
     """
 
     def __init__(self, model: CachedModel, x_BT: IntArray) -> None:
@@ -61,23 +61,23 @@ class CachedDecoder(Decoder):
             self.logits = model.step(ids, self._caches)
 
     def advance(self, ids: IntArray) -> None:
-        """Add a character to each text, (B,), and move the logits on."""
+        """Append a character to each text, (B,) ids, and update the logits."""
         full = self.x_WT.shape[1] == self._context
         rows, characters = self._part(ids)
         if full:
             self.logits = self._model.next_logits(self.x_WT)
             return
         self._place(rows)
-        of_all = np.zeros(self._width, ids.dtype)  # columns of texts that have ended are given any character
+        of_all = np.zeros(self._width, ids.dtype)  # columns of texts that have ended read an arbitrary id
         of_all[self._columns] = characters
         self.logits = self._model.step(of_all, self._caches)[self._columns]
 
     def _place(self, rows: IntArray) -> None:
-        """Give each way out of a row, named by that row, a column of its own."""
-        first = np.diff(rows, prepend=-1) > 0  # the first way out of a row goes on in its column
+        """Assign a column to each continuation, given its old row."""
+        first = np.diff(rows, prepend=-1) > 0  # the first continuation of a row keeps its column
         live, more = self._columns[rows[first]], int(np.count_nonzero(~first))
         columns = self._columns[rows]
-        # moving what goes on costs about as much as a step, so columns of ended texts stay in use until they are many
+        # compacting costs about as much as a step, so columns of ended texts are kept until there are many
         if len(live) < SPARSE * self._width or self._width + more > self._room:
             self._width, self._room = len(live), len(self.which)
             for cache in self._caches:

@@ -1,8 +1,8 @@
-"""Text a character at a time, many texts at once: what a model keeps from one character to the next.
+"""Decoding a batch of texts one character at a time, with what a model keeps from one character to the next.
 
-Texts that a model cannot tell apart are one text to it. All items have the same beginning, and there are a few dozen
-first letters; so of 10,000 names, half the characters have been read before. A decoder reads what differs, in rows, and
-knows which row stands for each text.
+Texts with the same context are computed once. All items begin alike, and there are a few dozen first letters, so in
+10,000 names half the characters follow a context that has been read before. A decoder has a row for each distinct
+context, and maps each text to its row.
 """
 
 from abc import abstractmethod
@@ -14,24 +14,24 @@ from backlight.core import FloatArray, IntArray
 from backlight.models.protocol import LanguageModel
 
 ROWS: Final = 4096
-"""Rows that a model is given at a time: enough for large products, few enough for their results to stay near."""
+"""The number of rows per call of a model: enough for large matrix products, few enough for the cache."""
 
 TABLE: Final = 1 << 20
-"""Logits of a table of all contexts at most."""
+"""The maximum number of logits in a table of all contexts."""
 
 
 class Decoder:
-    """Texts under way, and what comes next in each.
+    """A batch of texts, and the logits of the next character of each.
 
     Args:
-        x_BT: what the texts begin with.
+        x_BT: (B, T) ids that the texts begin with.
         vocabulary_size: V.
-        context: how many ids of a text are kept, T.
+        context: maximum number of ids that are kept of a text.
 
     Attributes:
-        x_WT: what each row has read, the newest id last; rows are different, W at most B.
-        logits: (W, V) of the character after each row.
-        which: (B,) the row that stands for each text.
+        x_WT: (W, T) the distinct contexts, newest id last; W is at most B.
+        logits: (W, V) logits of the character that follows each context.
+        which: (B,) the row of each text.
     """
 
     x_WT: IntArray  # noqa: N815  (an axis suffix)
@@ -46,14 +46,14 @@ class Decoder:
 
     @abstractmethod
     def advance(self, ids: IntArray) -> None:
-        """Add a character to each text, (B,), and move the logits on."""
+        """Append a character to each text, (B,) ids, and update the logits."""
 
     def keep(self, texts: IntArray) -> None:
-        """Go on with these texts only, given by ascending number; the others have ended."""
+        """Keep these texts only, given by ascending numbers; the others have ended."""
         self.which = self.which[texts]
 
     def _part(self, ids: IntArray) -> tuple[IntArray, IntArray]:
-        """Make a row of each way in which texts go on; return the row that each comes from, ascending, and its id."""
+        """Make a row of each distinct continuation. Return its old row, ascending, and its new id, (W,) each."""
         ways, which = np.unique(self.which * self._V + ids, return_inverse=True)
         self.which = which.reshape(-1)
         rows, characters = ways // self._V, ways % self._V
@@ -64,18 +64,18 @@ class Decoder:
 
 @runtime_checkable
 class Decodes(Protocol):
-    """A model that need not read everything again for each new character."""
+    """A model with its own decoder, which does not read the whole context again for each new character."""
 
     def decoder(self, x_BT: IntArray) -> Decoder:
-        """Return texts that begin with these ids, at least one and at most the model's context."""
+        """Return a decoder of texts that begin with these ids, (B, T), T from 1 to the model's context."""
 
 
 class Rereading(Decoder):
-    """Decodes with any model, which reads the last characters, as many as its context, anew each time.
+    """A decoder for any model, which reads the whole context again for each new character.
 
     Args:
         model: the model.
-        x_BT: what the texts begin with.
+        x_BT: (B, T) ids that the texts begin with.
     """
 
     def __init__(self, model: LanguageModel, x_BT: IntArray) -> None:
@@ -84,48 +84,48 @@ class Rereading(Decoder):
         self.logits = _read(model, self.x_WT)
 
     def advance(self, ids: IntArray) -> None:
-        """Add a character to each text, and read what is within the context."""
+        """Append a character to each text, (B,) ids, and read the contexts again."""
         self._part(ids)
         self.logits = _read(self._model, self.x_WT)
 
 
 class Tabulated(Decoder):
-    """Decodes with a model of so few contexts that it is quicker to read them all, once, than what turns up.
+    """A decoder for a model with so few contexts that a table of all their logits is faster.
 
-    A row stands for a context, whatever texts have it, and the logits never change.
+    Each context has a row, and the logits never change.
 
     Args:
         model: a model of windows.
-        x_BT: what the texts begin with.
+        x_BT: (B, T) ids that the texts begin with, T the model's context.
     """
 
     def __init__(self, model: LanguageModel, x_BT: IntArray) -> None:
         self._V = model.vocabulary_size
-        places = self._V ** np.arange(model.context)[::-1]  # a context is a number of T digits to the base V
+        places = self._V ** np.arange(model.context)[::-1]  # a context is a number with T digits in base V
         self._contexts = self._V**model.context
         self.x_WT = np.arange(self._contexts)[:, None] // places % self._V
         self.logits = _read(model, self.x_WT)
         self.which = x_BT @ places
 
     def advance(self, ids: IntArray) -> None:
-        """Add a character to each text: the oldest digit goes, a new one comes."""
+        """Append a character to each text, (B,) ids: drop the oldest digit and add a new one."""
         self.which = (self.which * self._V + ids) % self._contexts
 
 
 def decode(model: LanguageModel, x_BT: IntArray) -> Decoder:
-    """Return texts that begin with x: by the model's own decoder, by a table, or by reading again."""
+    """Return a decoder of texts that begin with these ids, (B, T): the model's own, or a table, or a rereading one."""
     if isinstance(model, Decodes):
         return model.decoder(x_BT)
     if model.reads == "windows":
         contexts = model.vocabulary_size**model.context
-        # a text has a handful of characters, of which half turn up in others too
+        # a text has about six characters, half of which follow a context that another text has too
         if contexts <= 3 * len(x_BT) and contexts * model.vocabulary_size <= TABLE:
             return Tabulated(model, x_BT)
     return Rereading(model, x_BT)
 
 
 def _read(model: LanguageModel, x_WT: IntArray) -> FloatArray:
-    """Return (W, V) logits, a part of the rows at a time."""
+    """Return (W, V) logits, computed for up to `ROWS` rows at a time."""
     if len(x_WT) <= ROWS:
         return model.next_logits(x_WT)
     return np.concatenate([model.next_logits(x_WT[begin : begin + ROWS]) for begin in range(0, len(x_WT), ROWS)])

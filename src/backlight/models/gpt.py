@@ -1,4 +1,4 @@
-"""A decoder-only transformer: characters read each other through attention, layer over layer."""
+"""A decoder-only transformer: layers of causal self-attention and an MLP."""
 
 import math
 from collections.abc import Hashable
@@ -32,24 +32,24 @@ from backlight.nn.decode_step import KeyValueCache, in_columns
 
 @dataclass(frozen=True, kw_only=True)
 class GPTConfig(ModelConfig):
-    """Sizes of a GPT. The default has 204,000 parameters on names; nanoGPT's for a CPU is 64, 128, 4, 4.
+    """Configuration of a GPT. With the defaults it has 204,000 parameters on names.
 
     Args:
-        vocabulary_size: V, the boundary included.
-        context: how many characters it reads at most, T.
-        n_embd: length of the vector that each position carries through the layers, C; a multiple of `n_head`.
-        n_layer: blocks of attention and MLP, one after the other.
-        n_head: heads of each attention.
-        dropout: share of numbers dropped in training: of the vectors, of attention's weights, of what blocks add. More
-            is better where each character of the text is read many times, and 0 where it is read once or twice.
-        tie_weights: whether the logits' weights are the characters' vectors, as in GPT-2, instead of their own.
+        vocabulary_size: V, including the boundary.
+        context: maximum number of characters that it reads, T.
+        n_embd: embedding dimension, C; a multiple of `n_head`.
+        n_layer: number of transformer blocks.
+        n_head: number of attention heads.
+        dropout: dropout probability of embeddings, attention weights and what blocks add. A high one helps if training
+            reads each character many times; 0 is best if it reads each one once or twice.
+        tie_weights: whether the output layer shares its weights with the character embedding, as in GPT-2.
 
     Raises:
-        ConfigError: a size outside its range, or an n_embd that cannot be shared out among the heads.
+        ConfigError: a size out of range, or an `n_embd` that is not a multiple of `n_head`.
     """
 
     context: int = setting("Context length in characters.", default=16, at_least=1, at_most=MOST)
-    n_embd: int = setting("Embedding size: numbers at each position.", default=64, at_least=1, at_most=MOST)
+    n_embd: int = setting("Embedding dimension of each position.", default=64, at_least=1, at_most=MOST)
     n_layer: int = setting("Transformer blocks.", default=4, at_least=1, at_most=1_000)
     n_head: int = setting("Attention heads.", default=4, at_least=1, at_most=MOST)
     dropout: float = setting("Dropout probability.", default=0.05, at_least=0, below=1)
@@ -59,27 +59,27 @@ class GPTConfig(ModelConfig):
         super().__post_init__()
         if self.n_embd % self.n_head:
             raise ConfigError(
-                f"n_embd must be a multiple of n_head, so that each head has as many; got n_embd {self.n_embd} and "
-                f"n_head {self.n_head}. Try n_embd {math.ceil(self.n_embd / self.n_head) * self.n_head}."
+                f"n_embd must be a multiple of n_head; got n_embd {self.n_embd} and n_head {self.n_head}. "
+                f"Try n_embd {math.ceil(self.n_embd / self.n_head) * self.n_head}."
             )
 
 
 class Block(Module):
-    """Positions read each other, and then each thinks for itself; both add to what was there.
+    """A transformer block: attention and an MLP, each with a residual connection.
 
         x = x + attention(norm(x))        x = x + W₂ gelu(W₁ norm(x))
 
     Args:
-        config: sizes.
-        rng: where the first weights come from.
+        config: the configuration.
+        rng: the random generator of the initial weights.
 
     Shape: (B, T, C) -> (B, T, C), or with `places` (N, C) -> (N, C)
-    Source: Radford et al. 2019, section 2.3: the norms stand before what they feed ("pre-norm").
+    Source: Radford et al. 2019, section 2.3: each norm precedes its sublayer ("pre-norm").
     """
 
     def __init__(self, config: GPTConfig, *, rng: np.random.Generator) -> None:
         C = config.n_embd
-        # 2 layers such sums of independent numbers would otherwise raise the variance as many times
+        # 2 * n_layer residual additions; without the scale, the variance would grow in proportion to their number
         scale = 1 / math.sqrt(2 * config.n_layer)
         self.first_norm = LayerNorm(C)
         self.attention = CausalSelfAttention(C, config.n_head, dropout=config.dropout, scale=scale, rng=rng)
@@ -94,24 +94,24 @@ class Block(Module):
         return self.forward(x, places)
 
     def forward(self, x: Tensor, places: PackedIndex | None = None) -> Tensor:
-        """Return x with what attention and MLP add to it, in its shape."""
+        """Return x plus the outputs of attention and MLP, in the shape of x."""
         x = x + self.dropout(self.attention(self.first_norm(x), places))
         return x + self.mlp(self.second_norm(x))
 
     def step(self, x_CB: Array, cache: KeyValueCache) -> None:
-        """Do the same to one more position of each text, after those in the cache: in place, and as in evaluation."""
+        """Apply the block in place to the next position of each text, (C, B), as in evaluation mode."""
         x_CB += self.attention.step(in_columns(self.first_norm, x_CB), cache)
         x_CB += in_columns(self.mlp, in_columns(self.second_norm, x_CB))
 
 
 class GPT(NeuralModel):
-    """logits_t = W norm(h_t), h = blocks(C[x_t] + P[t]): each position predicts its next from all up to it.
+    """logits_t = W norm(h_t), h = blocks(C[x_t] + P[t]): each position predicts the next character from those up to it.
 
-    Where the targets of a batch's sequences end, so does its computing: padding costs nothing but in attention.
+    Nothing is computed after the last target of each sequence: padding costs something in attention only.
 
     Args:
-        config: sizes.
-        rng: where the first weights come from.
+        config: the configuration.
+        rng: the random generator of the initial weights.
 
     Shape: (B, T) ids, T up to the context -> (B, T, V) logits
     Raises: ShapeError: more positions than the context.
@@ -132,30 +132,30 @@ class GPT(NeuralModel):
         self.dropout = Dropout(config.dropout, rng=rng)
         self.blocks = [Block(config, rng=rng) for _ in range(config.n_layer)]
         self.norm = LayerNorm(C)
-        # small: the first logits are nearly equal, and the first loss is ln V; so are the tied vectors
+        # small weights, tied or not, make the initial logits nearly equal and the initial loss ln V
         self.output = None if config.tie_weights else Linear(C, config.vocabulary_size, bias=False, scale=0.1, rng=rng)
 
     def forward(self, x: IntArray) -> Tensor:
-        """Return (B, T, V) logits of the character after each position of (B, T) ids."""
+        """Return (B, T, V) logits of the character that follows each position of (B, T) ids."""
         return self._logits(self._read_whole(x))
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
-        """Return ids, their positions, where they stand in the batch (None if it is whole), and targets."""
+        """Return ids, their positions, their places in the batch (None if nothing is padded), and targets."""
         needed = PackedBatch.by_sequence(batch.x, batch.y)
         return needed.of(batch.x), needed.positions, needed.attended, needed.of(batch.y)
 
     def kind(self, inputs: tuple[Any, ...]) -> Hashable:
-        """Return the shape of a whole batch; of one with padding nothing, as its size is told with the inputs."""
+        """Return the shape of a batch without padding; None for one with padding, whose size is among the inputs."""
         ids, _, places, _ = inputs
         return ids.shape if places is None else None
 
     def loss_of(self, inputs: tuple[Any, ...]) -> Tensor:
-        """Return the mean cross-entropy in nats per target, in the graph, computed from what `inputs` returned."""
+        """Return the mean cross-entropy of what `inputs` returned, in nats per target, with its graph."""
         ids, positions, places, targets = inputs
         return cross_entropy(self._logits(self._blocks(self._vectors(ids, positions), places)), targets)
 
     def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
-        """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
+        """Return -log p(y | x) in nats for each target, in the shape of y, (B, T); 0 where y is not a target."""
         x = self._whole(x_BT)
         needed = PackedBatch.by_sequence(x, y)
         with no_grad():
@@ -164,22 +164,22 @@ class GPT(NeuralModel):
         return needed.spread(nll_of(logits, needed.of(y)))
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
-        """Return (B, V) logits of the character after each row, without a graph."""
+        """Return (B, V) logits of the character that follows each row of (B, T) ids, without a graph."""
         with no_grad():
             return self._logits(self._read_whole(self._whole(x_BT))[:, -1]).array
 
     def decoder(self, x_BT: IntArray) -> CachedDecoder:
-        """Return texts that begin with these ids, with the keys and values of what they have read."""
+        """Return a decoder of texts that begin with these ids (B, T), which caches keys and values."""
         return CachedDecoder(self, self._whole(x_BT))
 
     def caches(self, rows: int) -> list[KeyValueCache]:
-        """Return what `step` needs for so many texts: the memory of each block."""
+        """Return the key-value cache of each block for this many texts, as `step` needs them."""
         return [block.attention.cache(rows, self.context) for block in self.blocks]
 
     def step(self, ids: IntArray, caches: list[KeyValueCache]) -> FloatArray:
-        """Return (B, V) logits after one more character of each text, (B,), which joins the caches.
+        """Read the next character of each text, (B,) ids, add it to the caches, and return (B, V) logits.
 
-        Outside the graph, and as in evaluation.
+        It computes as in evaluation mode, without a graph.
         """
         at = self.position.weight.array[caches[0].length]
         x_CB = np.ascontiguousarray((self.token.weight.array[ids] + at).T)
@@ -212,10 +212,9 @@ SPEC = ModelSpec(
     summary="a transformer: characters read each other through attention (Radford et al. 2019)",
     config=GPTConfig,
     build=lambda config, rng: GPT(config, rng=rng),
-    # 20 times through the names; twice the steps gain 0.005 nats. The norms before each sum and the clipping allow the
-    # large rate
+    # 20 epochs of the names; twice the steps gain 0.005 nats. Pre-norm and clipping allow the high rate
     train={"steps": 8_000, "batch_size": 64, "lr": 3e-3, "warmup": 200, "weight_decay": 0.1, "grad_clip": 1.0},
     quick={"steps": 6_000},
-    quick_settings={"dropout": 0.03},  # the less often a text is read, the less dropout holds back
+    quick_settings={"dropout": 0.03},  # fewer epochs need less dropout
     cost=90,
 )

@@ -1,4 +1,4 @@
-"""What the networks among the models share: how logits become a loss, a score and a next character."""
+"""The base class of the neural models: the loss, the score and the next character, from their logits."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -14,10 +14,10 @@ from backlight.nn import Module
 
 
 class NeuralModel(Module):
-    """A network that maps ids to logits of what comes next.
+    """A network that maps ids to logits of the next character.
 
-    A subclass sets `vocabulary_size`, `context` and `reads`, and defines `forward`: (B, T) ids to (B, V) logits if it
-    reads windows, to (B, T, V) if it reads sequences.
+    A subclass sets `vocabulary_size`, `context` and `reads`, and defines `forward`, which maps (B, T) ids to (B, V)
+    logits if it reads windows, or to (B, T, V) logits if it reads sequences.
     """
 
     config: Any
@@ -26,19 +26,19 @@ class NeuralModel(Module):
     reads: Reads = "windows"
     fixed_graph: bool = False
     """Whether `loss_of` uses the same ops with the same settings for all inputs of one `kind`, so that its graph can be
-    compiled. No test can find out for all numbers: a promise."""
+    compiled. This is a promise: it cannot be tested for all inputs."""
 
     def __call__(self, x: Any, *more: Any, **settings: Any) -> Tensor:
-        """Return `forward(x)` for ids (B, T): an array, a tensor or lists.
+        """Return `forward(x)` for (B, T) ids: an array, a tensor or nested lists.
 
         Raises:
-            ConfigError: a string, or other things than ids of the vocabulary.
-            ShapeError: ids without the two axes.
+            OperandError: a string instead of ids.
+            ShapeError: ids that are not integers, or do not have two axes.
         """
         return super().__call__(self._ids(x), *more, **settings)
 
     def _ids(self, x: Any) -> IntArray:
-        """Return ids (B, T) as an array: of an array, that very one."""
+        """Return ids (B, T) as an array, without a copy if they are one."""
         if isinstance(x, str) or (isinstance(x, (list, tuple)) and any(isinstance(one, str) for one in x)):
             raise OperandError(
                 f"{type(self).__name__} reads ids, not text; got {shown(x)}. Encode it first: Vocabulary.encode() "
@@ -48,41 +48,41 @@ class NeuralModel(Module):
         if ids.ndim != 2 or ids.dtype.kind not in "iu":
             raise ShapeError(
                 f"{type(self).__name__} reads integer ids of shape (B, T); got {ids.dtype} of shape {ids.shape}. "
-                "Put a single text in a batch of its own: ids[None]."
+                "Make a batch of a single text with ids[None]."
             )
         return ids
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
-        """Return what the loss of a batch is computed from besides the parameters: arrays, or None."""
+        """Return the inputs of `loss_of` for a batch: arrays, or None."""
         return batch.x, batch.y
 
     def kind(self, inputs: tuple[Any, ...]) -> Hashable:
-        """Return what decides the ops that these inputs take: their shapes."""
+        """Return a key for what determines the ops of `loss_of` and their settings: the shapes of its inputs."""
         return tuple(array.shape for array in inputs)
 
     def loss_of(self, inputs: tuple[Any, ...]) -> Tensor:
-        """Return the mean cross-entropy in nats per target, in the graph, computed from what `inputs` returned."""
+        """Return the mean cross-entropy of what `inputs` returned, in nats per target, with its graph."""
         x, y = inputs
         return cross_entropy(self(x), y)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the mean cross-entropy of a batch in nats per target, in the graph."""
+        """Return the mean cross-entropy of a batch, a scalar in nats per target, with its graph."""
         return self.loss_of(self.inputs(batch))
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
-        """Return (B, V) logits of the character after each row, without a graph."""
+        """Return (B, V) logits of the character that follows each row of (B, T) ids, without a graph."""
         with no_grad():
             logits = self(self._whole(x_BT)).array
         return logits if logits.ndim == 2 else logits[:, -1]
 
     def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
-        """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
+        """Return -log p(y | x) in nats for each target, in the shape of y, (B,) or (B, T); 0 for `NOT_A_TARGET`."""
         with no_grad():
             logits = self(self._whole(x_BT)).array
         return nll_of(logits, y)
 
     def _whole(self, x_BT: Any) -> IntArray:
-        """Check that rows have the length that the model reads."""
+        """Return ids (B, T) as an array, checked for a length that the model reads."""
         x = self._ids(x_BT)
         if not (x.shape[1] == self.context if self.reads == "windows" else x.shape[1] <= self.context):
             how = "exactly" if self.reads == "windows" else "at most"
@@ -93,10 +93,12 @@ class NeuralModel(Module):
 
 
 def nll_of(logits: FloatArray, y: IntArray) -> FloatArray:
-    """Return -log softmax(logits)[y] in nats for each target, in y's shape; 0 where y is not a target.
+    """Return -log softmax(logits)[y] in nats for each target; 0 for `NOT_A_TARGET`.
+
+    Shape: logits (..., V), y (...) -> (...)
 
     Raises:
-        ShapeError: not one target for each row of logits.
+        ShapeError: the shape of y is not that of the logits without their last axis.
     """
     if y.shape != logits.shape[:-1]:
         raise ShapeError(f"targets must have the shape {logits.shape[:-1]}, one for each prediction; got {y.shape}.")

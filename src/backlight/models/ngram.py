@@ -1,7 +1,6 @@
-"""Counting as a language model: what came next, the last times these characters stood here?
+"""The n-gram model: the next character is predicted from counts of what followed the last characters.
 
-Fitting is one pass of counting. There is no gradient and nothing to tune by hand, which makes it the number that a
-network has to beat.
+Fitting is one pass of counting, without gradients or settings to tune, which makes it the baseline for the networks.
 """
 
 import math
@@ -34,24 +33,24 @@ _DENSE_CELLS = 1 << 26
 
 @dataclass(frozen=True, kw_only=True)
 class NGramConfig(ModelConfig):
-    """What an n-gram model is.
+    """Configuration of an n-gram model.
 
     Args:
-        vocabulary_size: V, the boundary included.
-        order: n, 1 to 6: the next character is told from the n - 1 before it.
-        smoothing: what an n-gram gets that was never seen. "kneser-ney" backs off to shorter contexts; "add-k"
-            pretends that each character followed each context k more times.
-        k: for "add-k" only. `None`: the k with the lowest loss on the dev split. 0: no smoothing, so what was never
-            seen is impossible and costs infinitely many nats.
+        vocabulary_size: V, including the boundary.
+        order: n, 1 to 6: the next character is predicted from the n - 1 characters before it.
+        smoothing: how unseen n-grams get a probability. "kneser-ney" backs off to shorter contexts; "add-k" adds k to
+            each count.
+        k: for "add-k" only. `None` takes the k with the lowest loss on the dev split. With 0 there is no smoothing: an
+            unseen n-gram has probability 0 and an infinite loss.
 
     Raises:
-        ConfigError: a setting outside its range, or `k` together with "kneser-ney".
+        ConfigError: a setting out of range, or `k` with "kneser-ney".
     """
 
     order: int = setting(f"n of the n-gram, 1 to {MAX_ORDER}.", default=5, at_least=1, at_most=MAX_ORDER)
-    smoothing: Literal["kneser-ney", "add-k"] = setting("kneser-ney or add-k.", default="kneser-ney")
+    smoothing: Literal["kneser-ney", "add-k"] = setting("Smoothing.", default="kneser-ney")
     k: float | None = setting(
-        "What add-k adds to each count; tuned on the dev split if left out.", default=None, at_least=0,
+        "k of add-k smoothing. Default: tuned on the dev split.", default=None, at_least=0,
         remedy="Leave it out to tune it on the dev split.",
     )  # fmt: skip
 
@@ -59,24 +58,23 @@ class NGramConfig(ModelConfig):
         super().__post_init__()
         if self.k is not None and self.smoothing == "kneser-ney":
             raise ConfigError(
-                f"k is for smoothing='add-k'; got k={self.k} with 'kneser-ney'. Drop k or change smoothing."
+                f"k needs smoothing='add-k'; got k={self.k} with 'kneser-ney'. Leave k out, or change smoothing."
             )
 
 
 class NGram:
-    """A character model that counts.
+    """A character n-gram model.
 
-    Order n looks at the n - 1 characters before, with boundaries before an item's first one. "add-k" is
+    It reads the n - 1 characters before each target, and boundaries before the first character of an item. "add-k" is
 
-        p(w | h) = (c(h w) + k) / (c(h) + k V),    1 / V for a context h never seen;
+        p(w | h) = (c(h w) + k) / (c(h) + k V),    or 1 / V for an unseen context h;
 
-    "kneser-ney" is interpolated and modified, with three discounts for each order. Both sum to 1 over the V
-    characters for every context, and give none of them 0, except "add-k" with k = 0: then p is c(h w) / c(h),
-    a character that never followed h costs infinitely many nats, and after a context never seen every one does
-    (all V logits are -inf, which no softmax can make a distribution of).
+    "kneser-ney" is interpolated modified Kneser-Ney, with three discounts for each order. Both sum to 1 over the V
+    characters, and no probability is 0, except with k = 0. Then p = c(h w) / c(h): a character that never followed h
+    has an infinite loss, and after an unseen context all V logits are -inf, for which softmax is undefined.
 
     Args:
-        config: order, smoothing, size of the vocabulary.
+        config: the configuration.
     Shape: x (B, order - 1) -> logits (B, V), float64 log probabilities.
     Source: Chen & Goodman 1999, "An empirical study of smoothing techniques for language modeling".
     """
@@ -88,17 +86,17 @@ class NGram:
 
     @property
     def vocabulary_size(self) -> int:
-        """V, the boundary included."""
+        """V, including the boundary."""
         return self.config.vocabulary_size
 
     @property
     def context(self) -> int:
-        """How many characters back the model looks, n - 1; 0 for order 1."""
+        """The number of characters that the model reads, n - 1."""
         return self.config.order - 1
 
     @property
     def reads(self) -> Literal["windows"]:
-        """Windows: x (B, T) with y (B,)."""
+        """The kind of batch: windows, x (B, T) with y (B,)."""
         return "windows"
 
     @property
@@ -109,23 +107,21 @@ class NGram:
 
     @property
     def discounts(self) -> FloatArray | None:
-        """(order, 3) Kneser-Ney's D1, D2 and D3+ for orders 1..n; `None` for add-k."""
+        """D1, D2 and D3+ of Kneser-Ney for orders 1..n, (order, 3); `None` for add-k."""
         smoothed = self._fitted[1]
         return smoothed.discounts_NK if isinstance(smoothed, KneserNey) else None
 
     def fit(self, train: EncodedItems, dev: EncodedItems | None = None) -> "NGram":
-        """Count the n-grams of `train`; for add-k without a k, choose k on `dev`.
+        """Count the n-grams of `train`, and tune k on `dev` if the configuration has no k. Returns this model.
 
         Args:
-            train: the items to count. Of a stream (`ends` False) the end is not counted.
-            dev: other items, needed only to choose k.
-
-        Returns: this model.
+            train: the items to count. The end of a stream (`ends` False) is not counted.
+            dev: other items, needed only to tune k.
 
         Raises:
-            DataError: nothing to count, or to choose k on.
-            ConfigError: k is to be chosen but there is no `dev`.
-            VocabularyError: an id that is not one of 1..V-1.
+            DataError: `train` or `dev` has no target.
+            ConfigError: k must be tuned, but there is no `dev`.
+            VocabularyError: an id is not in 1..V-1.
         """
         counts = self._count(train, "train")
         if self.config.smoothing == "kneser-ney":
@@ -134,33 +130,33 @@ class NGram:
         k = self.config.k
         if k is None:
             if dev is None:
-                raise ConfigError("add-k with k=None needs dev items to choose k on; got none. Pass dev=..., or set k.")
+                raise ConfigError("add-k with k=None needs dev items to tune k on; got none. Pass dev=..., or set k.")
             k = tune_k(counts, self._count(dev, "dev"))
         self._counts, self._smoothed = counts, AddK(counts, k)
         return self
 
     def num_parameters(self) -> int:
-        """How many different counts that are not 0 the probabilities are made of."""
+        """Return the number of distinct n-grams with a count above 0."""
         return self._fitted[1].ngrams
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
-        """Return log p(w | row) for every w, (B, V) float64. -inf only for add-k with k = 0.
+        """Return log p(w | row) for every w, (B, V) float64; -inf only for add-k with k = 0.
 
         Raises:
-            ShapeError: rows that are not `context` long.
-            VocabularyError: an id that is not one of 0..V-1.
+            ShapeError: the rows do not have `context` ids.
+            VocabularyError: an id is not in 0..V-1.
         """
         smoothed = self._fitted[1]
         self._check_context(x_BT)
-        with np.errstate(divide="ignore"):  # log 0 = -inf is the answer when k = 0
+        with np.errstate(divide="ignore"):  # log 0 = -inf is right for k = 0
             return np.log(smoothed.next_probabilities(x_BT))
 
     def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
-        """Return -log p(y | row), (B,) float64, in nats; 0 where y is `NOT_A_TARGET`. inf only for add-k with k = 0.
+        """Return -log p(y | row) in nats, (B,) float64; 0 where y is `NOT_A_TARGET`, inf only for add-k with k = 0.
 
         Raises:
-            ShapeError: rows that are not `context` long, or a `y` that is not one id for each row.
-            VocabularyError: an id that is not one of 0..V-1.
+            ShapeError: the rows do not have `context` ids, or y does not have one id for each row.
+            VocabularyError: an id is not in 0..V-1.
         """
         smoothed = self._fitted[1]
         self._check_context(x_BT)
@@ -173,29 +169,29 @@ class NGram:
         self._check_ids(y, "y")
         nats = np.zeros(len(target))
         with np.errstate(divide="ignore"):
-            nats[target] = 0.0 - np.log(smoothed.target_probabilities(x_BT, y))  # 0 -, for 0 and not -0 where p = 1
+            nats[target] = 0.0 - np.log(smoothed.target_probabilities(x_BT, y))  # 0.0 - x gives 0, not -0, for p = 1
         return nats
 
     def counts(self, order: int | None = None) -> IntArray:
-        """Return how often each n-gram of `order` occurs, dense: (V,) * order, the oldest id first.
+        """Return the counts of all n-grams of `order` as a dense array with the shape (V,) * order, oldest id first.
 
-        For order 2 that is (V, V): row, what stands before; column, what follows; row 0 counts items' first characters
-        and column 0 their last.
+        For order 2 it is (V, V): the row is the first id and the column the following one. Row 0 counts the first
+        characters of items, and column 0 the last ones.
 
         Args:
-            order: 1 to the model's own, which is the default.
+            order: 1 to the model's order; None is the model's order.
 
         Raises:
-            ConfigError: an order that was not counted, or more than 2**26 cells.
+            ConfigError: an order that was not counted, or an array of more than 2**26 elements.
         """
         order = self.config.order if order is None else order
         V = self.vocabulary_size
         if order not in range(1, self.config.order + 1):
             raise ConfigError(
-                f"counts needs an order from 1 to the model's {self.config.order}; got {order}. Ask for less."
+                f"counts needs an order from 1 to the model's {self.config.order}; got {order}. Use a lower order."
             )
         if V**order > _DENSE_CELLS:
-            raise ConfigError(f"counts needs V**order <= 2**26 cells; got {V}**{order}. Ask for a lower order.")
+            raise ConfigError(f"counts needs V**order <= 2**26; got {V}**{order}. Use a lower order.")
         counts = self._fitted[0]
         level = counts.levels()[order - 1]
         node, following = np.divmod(level.keys, V)
@@ -205,7 +201,7 @@ class NGram:
         return dense
 
     def state_dict(self) -> dict[str, Array]:
-        """Return the counts and what was estimated from them, by name.
+        """Return the counts, and k or the discounts, by name.
 
         `contexts.L` (L = 1..n-1), `ngrams` and `counts` are int64; `discounts` (n, 3) or `k` (1,) is float64.
         """
@@ -217,18 +213,18 @@ class NGram:
         return state | {"k": np.array([smoothed.k])}
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
-        """Take back what `state_dict` gave; every probability then has the same bits.
+        """Restore the arrays that `state_dict` returned, whose shapes it lists. Every probability is bit-identical.
 
         Raises:
-            RunError: arrays that another order, smoothing or vocabulary made, or that are damaged.
+            RunError: the arrays belong to another order, smoothing or vocabulary, or are damaged.
         """
         levels = range(1, self.config.order)
         extra = "discounts" if self.config.smoothing == "kneser-ney" else "k"
         names = {*(f"contexts.{level}" for level in levels), "ngrams", "counts", extra}
         if set(state) != names:
             raise RunError(
-                f"weights of this n-gram model need the names {sorted(names)}; got {sorted(state)}. "
-                "Load them with the config they were saved with."
+                f"the state of this n-gram model must have the names {sorted(names)}; got {sorted(state)}. "
+                "Load it with the configuration it was saved with."
             )
         counts = NGramCounts(
             vocabulary_size=self.vocabulary_size,
@@ -238,7 +234,7 @@ class NGram:
         )
         if not (counts.is_sound() and _extra_is_sound(extra, state[extra], self.config.order)):
             raise RunError(
-                f"n-gram weights need sorted keys that fit V={self.vocabulary_size} and counts above 0; got others. "
+                f"an n-gram state needs sorted keys that fit V={self.vocabulary_size} and counts above 0; got others. "
                 "The file is damaged or belongs to another vocabulary: train again."
             )
         self._counts = counts
@@ -249,9 +245,7 @@ class NGram:
     @property
     def _fitted(self) -> tuple[NGramCounts, KneserNey | AddK]:
         if self._counts is None or self._smoothed is None:
-            raise ConfigError(
-                "an NGram needs counts before it can be used; got none. Call fit or load_state_dict first."
-            )
+            raise ConfigError("an NGram needs counts before it is used; got none. Call fit or load_state_dict first.")
         return self._counts, self._smoothed
 
     def _count(self, items: EncodedItems, name: str) -> NGramCounts:
@@ -266,15 +260,15 @@ class NGram:
         if x_BT.ndim != 2 or x_BT.shape[1] != self.context:
             raise ShapeError(
                 f"NGram of order {self.config.order} needs x of shape (B, {self.context}); got {x_BT.shape}. "
-                "Pass the last order - 1 ids, boundaries where there is no character."
+                "Pass the last order - 1 ids, with boundaries where there is no character."
             )
         self._check_ids(x_BT, "x")
 
     def _check_ids(self, ids: IntArray, name: str, *, lowest: int = 0) -> None:
         if ids.size and not (lowest <= ids.min() and ids.max() < self.vocabulary_size):
             raise VocabularyError(
-                f"ids of {name} need to be in {lowest}..{self.vocabulary_size - 1}; got {ids.min()}..{ids.max()}. "
-                "Encode with the vocabulary whose size the model was given."
+                f"ids of {name} must be in {lowest}..{self.vocabulary_size - 1}; got {ids.min()}..{ids.max()}. "
+                "Encode them with the vocabulary that the model was made for."
             )
 
 

@@ -1,4 +1,4 @@
-"""What the loop, the sampler and the scorer need of a model, whether it counts or multiplies."""
+"""The interface of a language model, as training, sampling and scoring use it."""
 
 from typing import Any, Literal, Protocol
 
@@ -8,35 +8,35 @@ Reads = Literal["windows", "sequences"]
 
 
 class LanguageModel(Protocol):
-    """A distribution over the next character, given the ones before it."""
+    """A distribution over the next character, given the characters before it."""
 
     @property
     def config(self) -> Any:
-        """The frozen configuration that the model was made from."""
+        """The frozen configuration of the model."""
 
     @property
     def vocabulary_size(self) -> int:
-        """V, the boundary included."""
+        """V, including the boundary."""
 
     @property
     def context(self) -> int:
-        """How many characters back the model looks at most, T."""
+        """The maximum number of characters on which a prediction depends, T."""
 
     @property
     def reads(self) -> Reads:
-        """Which batches the model takes: x (B, T) with y (B,), or with y (B, T)."""
+        """The kind of batch: "windows", x (B, T) with y (B,), or "sequences", x (B, T) with y (B, T)."""
 
     def num_parameters(self) -> int:
-        """How many numbers the model has learnt or counted."""
+        """Return the number of parameters or nonzero counts."""
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
-        """Return (B, V) logits of the character after each row; no graph. Log probabilities are logits too."""
+        """Return (B, V) logits, or log probabilities, of the character that follows each row, without a graph."""
 
     def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
-        """Return -log p(y | x) for each target, in y's shape, in nats; 0 where y is `NOT_A_TARGET`."""
+        """Return -log p(y | x) in nats for each target, in the shape of y, (B,) or (B, T); 0 for `NOT_A_TARGET`."""
 
     def state_dict(self) -> dict[str, Array]:
-        """Return what was learnt, by name."""
+        """Return the parameters or counts, arrays of any shape, by name."""
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore the arrays, of any shape, that `state_dict` returned."""

@@ -1,4 +1,4 @@
-"""Recurrent language models: a state of fixed size remembers what was read, however long ago."""
+"""Recurrent language models: a hidden state of fixed size summarises all characters before."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -26,23 +26,23 @@ def _hidden(units: int) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class RecurrentConfig(ModelConfig):
-    """Sizes of a recurrent language model; which kind of layer it has is the subclass's to say.
+    """Configuration of a recurrent language model. Subclasses set the kind of layer.
 
     Args:
-        vocabulary_size: V, the boundary included.
-        context: how many steps are unrolled at most in training and scoring, T: so far back a gradient reaches.
-        embedding: length of a character's vector, E.
-        hidden: length of the state of each layer, first to last.
-        dropout: share of numbers dropped in training: of the vectors, and of what each layer passes on; never of
-            its state from step to step.
-        output_scale: factor on the last layer's first weights. Small, so that the first logits are nearly equal and
-            the first loss is ln V; with 1 or more, training begins with unlearning a confident guess.
+        vocabulary_size: V, including the boundary.
+        context: maximum number of steps that are unrolled in training and scoring, T; gradients reach no further back.
+        embedding: embedding dimension of each character, E.
+        hidden: size of the hidden state of each layer, first to last.
+        dropout: dropout probability of the embeddings and of the output of each layer; the state is not dropped
+            between steps.
+        output_scale: scale of the output layer's initial weights. With a small scale the initial logits are nearly
+            equal and the initial loss is ln V; with 1 or more, the first steps have to undo confident wrong guesses.
     """
 
     cell: ClassVar[str]
 
     context: int = setting("Context length in characters.", default=16, at_least=1, at_most=MOST)
-    embedding: int = setting("Length of a character's embedding.", default=64, at_least=1, at_most=MOST)
+    embedding: int = setting("Embedding dimension of each character.", default=64, at_least=1, at_most=MOST)
     hidden: tuple[int, ...] = _hidden(192)
     dropout: float = setting("Dropout probability.", default=0.2, at_least=0, below=1)
     output_scale: float = setting(
@@ -52,7 +52,7 @@ class RecurrentConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class RNNConfig(RecurrentConfig):
-    """Sizes of a plain recurrent model. For the arguments see `RecurrentConfig`."""
+    """Configuration of a plain recurrent model; see `RecurrentConfig`."""
 
     cell = "rnn"
     hidden: tuple[int, ...] = _hidden(384)
@@ -60,7 +60,7 @@ class RNNConfig(RecurrentConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class GRUConfig(RecurrentConfig):
-    """Sizes of a GRU model. For the arguments see `RecurrentConfig`."""
+    """Configuration of a GRU model; see `RecurrentConfig`."""
 
     cell = "gru"
     hidden: tuple[int, ...] = _hidden(224)
@@ -68,24 +68,23 @@ class GRUConfig(RecurrentConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class LSTMConfig(RecurrentConfig):
-    """Sizes of an LSTM model. For the arguments see `RecurrentConfig`."""
+    """Configuration of an LSTM model; see `RecurrentConfig`."""
 
     cell = "lstm"
     hidden: tuple[int, ...] = _hidden(192)
 
 
 class RecurrentModel(NeuralModel):
-    """logits[t] = b + W h[t], h[t] = cell(C[x[t]], h[t-1]): each character changes a state, which predicts the next.
+    """logits[t] = b + W h[t], h[t] = cell(C[x[t]], h[t-1]): each character updates a state, which predicts the next.
 
-    Where the targets of a batch's sequences end, so does its computing: padding costs nothing and has no gradient.
+    Nothing is computed after the last target of each sequence: padding costs nothing and has no gradient.
 
-    Every row of ids starts from a state of 0. On a stream of text, which is cut into chunks, that is so at the start of
-    each chunk too: training and scoring carry nothing from one to the next. A decoder does carry its state, also
-    beyond `context` characters.
+    The state is 0 at the start of every row of ids, and so at the start of each chunk of a stream of text: training and
+    scoring carry no state from one chunk to the next. A decoder carries its state on, even beyond `context` characters.
 
     Args:
-        config: sizes; its class decides the kind of layer.
-        rng: where the first weights come from.
+        config: the configuration; its class decides the kind of layer.
+        rng: the random generator of the initial weights.
 
     Shape: (B, T) ids -> (B, T, V) logits
     Source: Elman 1990 (rnn); Cho et al. 2014, arXiv:1406.1078 (gru); Hochreiter & Schmidhuber 1997 and Gers,
@@ -107,26 +106,26 @@ class RecurrentModel(NeuralModel):
         self.output = Linear(config.hidden[-1], config.vocabulary_size, scale=config.output_scale, rng=rng)
 
     def forward(self, x: IntArray) -> Tensor:
-        """Return (B, T, V) logits of the character after each position of (B, T) ids."""
+        """Return (B, T, V) logits of the character that follows each position of (B, T) ids."""
         return self.output(self._states(x))
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
-        """Return ids and targets, step by step, and how many each step has."""
+        """Return ids (N,), the batch size of each step, and targets (N,), packed step by step without padding."""
         needed = PackedBatch.by_step(batch.x, batch.y)
         return needed.of(batch.x), needed.counts, needed.of(batch.y)
 
     def kind(self, inputs: tuple[Any, ...]) -> Hashable:
-        """Return the same for all: no op's settings but the counts depend on how many ids there are."""
+        """Return None: the graph is the same for all inputs, since the batch sizes are among them."""
         del inputs
         return None
 
     def loss_of(self, inputs: tuple[Any, ...]) -> Tensor:
-        """Return the mean cross-entropy in nats per target, in the graph, computed from what `inputs` returned."""
+        """Return the mean cross-entropy of what `inputs` returned, in nats per target, with its graph."""
         ids, counts, targets = inputs
         return cross_entropy(self.output(self._states(ids, counts)), targets)
 
     def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
-        """Return -log p(y | x) in nats for each target, in y's shape; 0 where y is not a target."""
+        """Return -log p(y | x) in nats for each target, in the shape of y, (B, T); 0 where y is not a target."""
         x = self._whole(x_BT)
         needed = PackedBatch.by_step(x, y)
         with no_grad():
@@ -134,23 +133,23 @@ class RecurrentModel(NeuralModel):
         return needed.spread(nll_of(logits, needed.of(y)))
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
-        """Return (B, V) logits of the character after each row, without a graph."""
+        """Return (B, V) logits of the character that follows each row of (B, T) ids, without a graph."""
         with no_grad():
             return self.output(self._states(self._whole(x_BT))[:, -1]).array
 
     def decoder(self, x_BT: IntArray) -> "RecurrentDecoder":
-        """Return texts that begin with these ids, with the state that they have left."""
+        """Return a decoder of texts that begin with these ids (B, T), which keeps the hidden states."""
         return RecurrentDecoder(self, self._whole(x_BT))
 
     def carry(self, x_BT: IntArray, states: Sequence[State | None]) -> tuple[FloatArray, list[State]]:
-        """Read on from a state, in evaluation mode and without a graph.
+        """Continue from a state, in evaluation mode and without a graph.
 
         Args:
-            x_BT: further ids of each text, at least one.
-            states: what each layer remembers of the ids before; None before the first.
+            x_BT: (B, T) further ids of each text, T at least 1.
+            states: the state of each layer after the previous ids, (B, H) arrays; None before the first id.
 
         Returns:
-            (B, V) logits of the character after each text, and the layers' states.
+            (B, V) logits of the character that follows each text, and the new states of the layers.
         """
         with no_grad():
             y = self.embedding(x_BT).array
@@ -193,8 +192,8 @@ def _spec(name: str, summary: str, config: type[RecurrentConfig], *, lr: float, 
         summary=summary,
         config=config,
         build=lambda config, rng: RecurrentModel(config, rng=rng),
-        # twice the steps at half the batch reached a little less loss (docs/log.md); clipped, because a gradient
-        # through many steps can burst (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063), a plain recurrence's most
+        # twice the steps at half the batch size reached a slightly lower loss (docs/log.md); clipped, because gradients
+        # through many steps can explode (Pascanu, Mikolov & Bengio 2013, arXiv:1211.5063), in a plain RNN most of all
         train={"steps": 10_000, "batch_size": 64, "lr": lr, "warmup": 200, "weight_decay": 0.1, "grad_clip": 1.0},
         quick={"steps": quick},
         cost=cost,

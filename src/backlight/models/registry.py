@@ -1,4 +1,4 @@
-"""The table of models, from the simplest to the latest. Training, commands, checks and comparisons read it."""
+"""The table of models, from the simplest to the most recent, for training, commands, checks and comparisons."""
 
 from typing import Final
 
@@ -28,7 +28,7 @@ def model_spec(name: str) -> ModelSpec:
 
 
 def register_model(spec: ModelSpec) -> None:
-    """Add a model of your own to the table. Call it before `backlight.train` or `backlight.cli.main`.
+    """Add your own model to the table, before `backlight.train` or `backlight.cli.main` is called.
 
     Raises:
         ConfigError: the name is taken.

@@ -1,4 +1,4 @@
-"""What there is to say about a model: one `ModelSpec`, beside the model, read by everything that handles models."""
+"""The description of a model, a `ModelSpec`, from which training, commands and comparisons are made."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -11,7 +11,7 @@ from backlight.core.settings import check_settings, nearest
 from backlight.models.protocol import LanguageModel
 
 MOST: Final = 1_000_000
-"""The largest size: more is a slip of the keyboard, and no memory holds it."""
+"""The largest size that is accepted; a larger one is a typing error, and would not fit into memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,10 +19,10 @@ class ModelConfig:
     """Base class of a model's configuration. Fields made by `setting` are checked, and become command-line options.
 
     Args:
-        vocabulary_size: V, the boundary included; it comes from the text.
+        vocabulary_size: V, including the boundary; it comes from the text.
 
     Raises:
-        ConfigError: a value of the wrong type or out of range.
+        ConfigError: a value has the wrong type or is out of range.
     """
 
     vocabulary_size: int
@@ -38,17 +38,17 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """A model's entry in the registry.
+    """The entry of a model in the registry.
 
     Attributes:
-        name: its name on the command line, in Python and in a run.
-        summary: what it is, in a line.
-        config: its configuration class, a frozen dataclass derived from `ModelConfig`.
-        build: makes the model from a configuration and the generator that draws the first weights.
-        train: the defaults of its `TrainConfig`; None for a model that counts.
-        quick: which of them are different in `backlight compare` without --thorough.
-        quick_settings: the same for its sizes.
-        cost: rough seconds of a quick training on `names`: `backlight compare` starts the slowest first.
+        name: the model's name on the command line, in Python and in a run.
+        summary: a description in one line.
+        config: the configuration class, a frozen dataclass derived from `ModelConfig`.
+        build: makes the model from a configuration and the random generator of the initial weights.
+        train: default arguments of its `TrainConfig`; None for an n-gram model.
+        quick: arguments of `TrainConfig` that differ in `backlight compare` without --thorough.
+        quick_settings: sizes that differ in `backlight compare` without --thorough.
+        cost: approximate seconds of a quick training on `names`; `backlight compare` starts the slowest model first.
     """
 
     name: str
@@ -62,19 +62,19 @@ class ModelSpec:
 
     @property
     def counted(self) -> bool:
-        """Whether it is fitted by counting rather than by gradients."""
+        """Whether the model is fitted by counting rather than by gradients."""
         return self.train is None
 
     @property
     def settings(self) -> list[str]:
-        """The names of its settings, without the vocabulary's size."""
+        """The names of the model's settings, except `vocabulary_size`."""
         return [one.name for one in fields(self.config) if one.name != "vocabulary_size"]
 
     def configure(self, settings: Mapping[str, Any]) -> Any:
-        """Return the configuration for these settings; a list of one number will do for a number.
+        """Return the configuration for these settings. A list of one number is accepted for a number.
 
         Raises:
-            ConfigError: a setting that this model does not have, or a value that it cannot have.
+            ConfigError: the model has no such setting, or a value has the wrong type or is out of range.
         """
         for name in settings:
             if name not in self.settings and name != "vocabulary_size":
@@ -86,10 +86,12 @@ class ModelSpec:
         if not isinstance(value, list | tuple):
             return value
         if len(value) != 1:
-            raise ConfigError(f"{name} of {self.name} is one number; got {', '.join(map(str, value))}. Give the first.")
+            raise ConfigError(
+                f"{name} of {self.name} must be one number; got {', '.join(map(str, value))}. Give one of them."
+            )
         return value[0]
 
 
 def settings_of(config: Any) -> dict[str, Any]:
-    """Return a configuration as plain settings, fit for JSON and for `ModelSpec.configure`."""
+    """Return a configuration as plain settings, for JSON and for `ModelSpec.configure`."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}

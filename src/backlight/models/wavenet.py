@@ -1,4 +1,4 @@
-"""A network that joins its context pair by pair, as WaveNet does, instead of squashing all of it in one layer."""
+"""A network that fuses its context pair by pair over several levels, as WaveNet does, instead of in one layer."""
 
 from dataclasses import dataclass
 
@@ -14,22 +14,25 @@ from backlight.nn import BatchNorm1d, Embedding, FlattenConsecutive, Linear, Mod
 
 @dataclass(frozen=True, kw_only=True)
 class WaveNetConfig(ModelConfig):
-    """Sizes of a hierarchical language model.
+    """Configuration of a hierarchical language model.
 
-    The defaults have 180 thousand parameters on names. Lecture 6's last network, of 76 thousand, has an embedding of 24
-    and 128 hidden units.
+    With the defaults it has 180,000 parameters on names. Lecture 6's last network, with 76,000 parameters, has an
+    embedding of 24 and 128 hidden units.
 
     Args:
-        vocabulary_size: V, the boundary included.
-        context: how many characters it reads, T: a power of 2, one level of pairs for each doubling.
-        embedding: length of a character's vector, E.
-        hidden: tanh units of each level, H.
-        output_scale: factor on the last layer's first weights. Small, so that the first logits are nearly equal and
-            the first loss is ln V; with 1 or more, training begins with unlearning a confident guess.
+        vocabulary_size: V, including the boundary.
+        context: number of characters that it reads, T: a power of 2, with log2 T levels.
+        embedding: embedding dimension of each character, E.
+        hidden: number of tanh units of each level, H.
+        output_scale: scale of the output layer's initial weights. With a small scale the initial logits are nearly
+            equal and the initial loss is ln V; with 1 or more, the first steps have to undo confident wrong guesses.
+
+    Raises:
+        ConfigError: a size out of range, or a context that is not a power of 2.
     """
 
     context: int = setting("Context length in characters.", default=8, at_least=1, at_most=MOST)
-    embedding: int = setting("Length of a character's embedding.", default=32, at_least=1, at_most=MOST)
+    embedding: int = setting("Embedding dimension of each character.", default=32, at_least=1, at_most=MOST)
     hidden: int = setting("Units of each level.", default=200, at_least=1, at_most=MOST)
     output_scale: float = setting(
         "Scale of the output layer's initial weights; 1 is overconfident.", default=0.1, at_least=0
@@ -46,19 +49,19 @@ class WaveNetConfig(ModelConfig):
 
     @property
     def levels(self) -> int:
-        """How often pairs are joined until one position is left: log2 of the context."""
+        """Number of levels until one position is left: log2 of the context."""
         return self.context.bit_length() - 1
 
 
 class WaveNet(NeuralModel):
-    """Level by level, each pair of neighbours becomes one: tanh(batch norm([left, right] W)); then logits of the last.
+    """Each level maps each pair of neighbours to tanh(batch_norm([left, right] W)); the last one gives the logits.
 
-    Each level has the same weights at all its positions. Read at every position of a longer text, that is a stack of
-    causal convolutions with kernel 2 and dilations 1, 2, 4, ...
+    The weights of a level are shared by its positions. Applied at every position of a longer text, the levels are
+    causal convolutions with kernel size 2 and dilations 1, 2, 4, ...
 
     Args:
-        config: sizes.
-        rng: where the first weights come from.
+        config: the configuration.
+        rng: the random generator of the initial weights.
 
     Shape: (B, T) ids -> (B, V) logits
     Source: van den Oord et al. 2016, arXiv:1609.03499, figure 3, by lecture 6 of "Neural Networks: Zero to Hero",
@@ -77,7 +80,7 @@ class WaveNet(NeuralModel):
             channels = config.embedding if level == 0 else config.hidden
             layers += [
                 FlattenConsecutive(2),
-                # batch norm takes the mean away, and with it any bias
+                # batch norm subtracts the mean, and with it any bias
                 Linear(2 * channels, config.hidden, bias=False, nonlinearity="tanh", rng=rng),
                 BatchNorm1d(config.hidden),
                 Tanh(),
@@ -86,7 +89,7 @@ class WaveNet(NeuralModel):
         self.output = Linear(config.hidden, config.vocabulary_size, scale=config.output_scale, rng=rng)
 
     def forward(self, x: IntArray) -> Tensor:
-        """Return (B, V) logits of the character after each row of (B, T) ids."""
+        """Return (B, V) logits of the character that follows each row of (B, T) ids."""
         return self.output(self.hidden(self.embedding(x)))
 
 
@@ -95,7 +98,7 @@ SPEC = ModelSpec(
     summary="pairs of characters joined level by level, with batch norm (van den Oord et al. 2016)",
     config=WaveNetConfig,
     build=lambda config, rng: WaveNet(config, rng=rng),
-    # much decay: before batch norm the size of the weights changes nothing, and small weights keep the steps large
+    # strong decay: batch norm makes the scale of the weights irrelevant, and with small weights the steps stay large
     train={"steps": 10_000, "batch_size": 256, "lr": 5e-3, "warmup": 100, "weight_decay": 0.4, "ema_decay": 0.998},
     quick={"steps": 8_000},
     cost=60,

@@ -1,4 +1,4 @@
-"""What owns parameters: layers, their initialisation, and the losses."""
+"""Layers, their initialisation, and losses."""
 
 from backlight.autograd import Parameter, cross_entropy, hinge, mse
 from backlight.nn import init, scalar

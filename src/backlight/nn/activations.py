@@ -1,4 +1,4 @@
-"""The functions between the layers, without which any number of linear layers is one."""
+"""Activation functions. Without them, any number of linear layers is equivalent to one."""
 
 from backlight.autograd import Tensor, as_tensor
 from backlight.autograd.tensor_base import Operand
@@ -7,7 +7,10 @@ from backlight.nn.module import Module
 
 
 class Tanh(Module):
-    """tanh of each number: between -1 and 1, steepest at 0, flat (saturated) beyond ±3."""
+    """tanh of each element: between -1 and 1, steepest at 0, flat (saturated) beyond ±3.
+
+    Shape: (...) -> (...)
+    """
 
     layer_kind = Kind("activation", (-1.0, 1.0), bounded=True)
 
@@ -17,7 +20,10 @@ class Tanh(Module):
 
 
 class ReLU(Module):
-    """Positive numbers as they are, 0 for the others. A unit that is never positive learns nothing: it is dead."""
+    """max(0, x) of each element. A unit that is never positive gets no gradient: it is dead.
+
+    Shape: (...) -> (...)
+    """
 
     layer_kind = Kind("activation", one_sided=True)
 
@@ -27,7 +33,10 @@ class ReLU(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x)) of each number: between 0 and 1."""
+    """1 / (1 + exp(-x)) of each element: between 0 and 1.
+
+    Shape: (...) -> (...)
+    """
 
     layer_kind = Kind("activation", (0.0, 1.0), bounded=True)
 
@@ -37,8 +46,9 @@ class Sigmoid(Module):
 
 
 class GELU(Module):
-    """x Φ(x) of each number, with the tanh approximation of the normal distribution's Φ.
+    """x Φ(x) of each element, with the tanh approximation of the normal distribution function Φ.
 
+    Shape: (...) -> (...)
     Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2.
     """
 
@@ -49,9 +59,9 @@ class GELU(Module):
         return as_tensor(x).gelu()
 
     def extra_repr(self) -> str:
-        """Return which approximation of Φ is used."""
+        """Return the approximation of Φ."""
         return "approximate='tanh'"
 
 
 ACTIVATIONS = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid, "gelu": GELU}
-"""By the names that configurations and `init.GAINS` use."""
+"""The activations by the names in configurations and in `init.GAINS`."""

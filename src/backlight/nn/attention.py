@@ -1,4 +1,4 @@
-"""The layer by which positions read each other."""
+"""Causal self-attention."""
 
 import numpy as np
 
@@ -14,22 +14,22 @@ from backlight.nn.module import Module, as_input
 
 
 class CausalSelfAttention(Module):
-    """Each position asks all positions up to its own, and takes a weighted mean of what they answer.
+    """Each position attends to all positions up to its own and returns a weighted mean of their values.
 
-    One linear layer computes a query, a key and a value of each position for every head; softmax(q · k / √D) over the
-    positions up to the query's own are the weights of the values; another linear layer mixes the heads.
+    One linear layer computes a query, a key and a value for each position and head. The weights of the values are
+    softmax(q · k / √D) over the positions up to the query's own. Another linear layer mixes the heads.
 
     Args:
         embed_dim: size of the last axis, C, a multiple of `num_heads`.
-        num_heads: number of heads, H, each with weights of its own and D = C / H channels.
-        dropout: share of the weights that is dropped in training.
-        scale: a further factor on the first weights of the output projection.
-        rng: draws the first weights and what is dropped.
+        num_heads: number of heads, H, each with D = C / H channels.
+        dropout: probability of dropping an attention weight in training.
+        scale: a further factor on the initial weights of the output projection.
+        rng: draws the initial weights and the dropout masks.
 
     Shape: (B, T, C) -> (B, T, C), or with `places` (N, C) -> (N, C)
 
     Raises:
-        ConfigError: sizes that do not go together, a share outside 0..1, or no rng.
+        ConfigError: sizes that do not fit, a probability outside 0..1, or no rng.
         ShapeError: the last axis is not C long.
     Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.2.
     """
@@ -43,7 +43,7 @@ class CausalSelfAttention(Module):
         check_whole(embed_dim=embed_dim, num_heads=num_heads)
         if embed_dim % num_heads:
             raise ConfigError(
-                f"embed_dim must be a multiple of num_heads, so that each head has as many channels; got {embed_dim} "
+                f"embed_dim must be a multiple of num_heads, so that all heads have the same size; got {embed_dim} "
                 f"and {num_heads}. Try {max(1, round(embed_dim / num_heads)) * num_heads} channels."
             )
         check_share(dropout=dropout)
@@ -60,11 +60,11 @@ class CausalSelfAttention(Module):
         return self.forward(x, places)
 
     def forward(self, x: Operand, places: PackedIndex | None = None) -> Tensor:
-        """Return what each position read, in x's shape.
+        """Return the attention output, in x's shape.
 
         Args:
-            x: (B, T, C); with `places`, the rows (N, C) of sequences of unequal length.
-            places: where those rows stand in (B, T).
+            x: (B, T, C); with `places`, the rows (N, C) of a packed batch of sequences of different lengths.
+            places: the positions of those rows in (B, T).
         """
         x = as_input(x, self.qkv.weight)
         axes = 3 if places is None else 2
@@ -76,14 +76,18 @@ class CausalSelfAttention(Module):
         return self.output(y)
 
     def step(self, x_CB: Array, cache: KeyValueCache) -> Array:
-        """Return what one more position of each text reads, itself and those in the cache, which it joins; (C, B).
+        """Return the output (C, B) for one more position of each text, which is added to the cache.
 
-        Outside the graph, and as in evaluation.
+        Outside the graph, and in evaluation mode.
+
+        Args:
+            x_CB: the new position of each of B texts, one in each column.
+            cache: the keys and values of the earlier positions.
         """
         return in_columns(self.output, cache.read(in_columns(self.qkv, x_CB)))
 
     def cache(self, rows: int, context: int) -> KeyValueCache:
-        """Return room for `context` positions of `rows` texts, all columns in use."""
+        """Return an empty cache for `context` positions of `rows` texts."""
         return KeyValueCache(
             rows, self.num_heads, context, self.embed_dim // self.num_heads, self.qkv.weight.array.dtype
         )

@@ -1,4 +1,4 @@
-"""A layer that looks back in time at regular steps."""
+"""Causal convolution."""
 
 import math
 
@@ -15,23 +15,23 @@ from backlight.nn.module import Module, as_input
 
 
 class CausalConv1d(Module):
-    """Each position mixes itself and `kernel_size - 1` earlier ones, `dilation` apart: never a later one.
+    """A convolution in which a position depends on itself and on `kernel_size - 1` earlier ones, `dilation` apart.
 
-    Stacked with dilations 1, 2, 4, ..., k layers of kernel 2 see 2ᵏ positions, as WaveNet does.
+    As in WaveNet, k layers of kernel size 2 with dilations 1, 2, 4, ... have a receptive field of 2ᵏ positions.
 
     Args:
         in_channels: channels of the input, I.
         out_channels: channels of the output, O.
-        kernel_size: how many positions are mixed, K; the last of the K matrices is the position's own.
-        dilation: steps from one of them to the next.
-        nonlinearity: what follows, which decides the gain of the Kaiming initialisation.
-        rng: draws the first weights.
+        kernel_size: number of positions, K; the last of the K matrices belongs to the present position.
+        dilation: distance between these positions.
+        nonlinearity: the activation that follows, which sets the gain of the Kaiming initialisation.
+        rng: draws the initial weights.
 
     Attributes:
         weight: (K, I, O); PyTorch's is (O, I, K).
-        bias: (O,), 0 at first.
+        bias: (O,), initially 0.
 
-    Shape: (B, T, I) -> (B, T, O). What would stand before the first position counts as 0.
+    Shape: (B, T, I) -> (B, T, O), with zero padding before the first position.
 
     Raises:
         ConfigError: a size below 1, or no rng.
@@ -58,7 +58,7 @@ class CausalConv1d(Module):
         self.bias = Parameter(np.zeros(out_channels, np.float32))
 
     def forward(self, x: Operand) -> Tensor:
-        """Return the mixed positions, (B, T, O)."""
+        """Return the convolution, (B, T, O)."""
         x = as_input(x, self.weight)
         if x.array.ndim != 3 or x.array.shape[-1] != self.in_channels:
             raise ShapeError(

@@ -1,8 +1,8 @@
-"""One more position of many texts, for decoding: layers on columns, and what attention remembers of earlier positions.
+"""Decoding: the layers' forward passes for one more position of many texts, and the key-value cache of attention.
 
-A step of decoding has one position a text. Here the texts lie along the last axis, (C, B), outside the graph: sums over
-channels run over long rows, and so do a query's products with the keys of its own text. A step of the default GPT takes
-1.3 times as long (1.5 for a single text) with the layers themselves, whose formulas these are; tests compare the two.
+In a decoding step, each text has one position. The texts are along the last axis, (C, B), so that sums over channels
+and products of queries with keys run over contiguous rows. There is no graph. With the layers themselves, a step of the
+default GPT takes 1.3 times as long (1.5 times for a single text). Tests compare the two.
 """
 
 import math
@@ -20,11 +20,11 @@ from backlight.nn.normalisation import LayerNorm
 
 
 def in_columns(layer: Module, x_CB: Array) -> Array:
-    """Return what a layer in evaluation mode makes of each column, (C', B).
+    """Return the output (C', B) of a layer in evaluation mode for the columns of x.
 
     Args:
-        layer: a linear layer, a layer norm, a GELU, a dropout, or some of these in sequence.
-        x_CB: one position of each text.
+        layer: a linear layer, a layer norm, a GELU, a dropout, or a `Sequential` of these.
+        x_CB: (C, B), one position of each text.
 
     Raises:
         ConfigError: another kind of layer.
@@ -40,10 +40,10 @@ def in_columns(layer: Module, x_CB: Array) -> Array:
         case Dropout():
             return x_CB
         case Sequential():
-            for one in layer.layers:
-                x_CB = in_columns(one, x_CB)
+            for part in layer.layers:
+                x_CB = in_columns(part, x_CB)
             return x_CB
-    raise ConfigError(f"columns can go through Linear, LayerNorm, GELU and Dropout; got {type(layer).__name__}.")
+    raise ConfigError(f"decoding supports Linear, LayerNorm, GELU and Dropout; got {type(layer).__name__}.")
 
 
 def _linear(layer: Linear, x_IB: Array) -> Array:
@@ -55,7 +55,7 @@ def _linear(layer: Linear, x_IB: Array) -> Array:
 
 
 def _layer_norm(layer: LayerNorm, x_CB: Array) -> Array:
-    """Return gain x̂ + bias, where x̂ is x less the mean of its column, over the column's standard deviation."""
+    """Return gain x̂ + bias, (C, B), where x̂ is x minus its column's mean, divided by its column's deviation."""
     (C,) = layer.normalized_shape
     y_CB: Array = x_CB - np.add.reduce(x_CB, axis=0) / C
     variance_B = np.einsum("cb,cb->b", y_CB, y_CB) / C
@@ -66,33 +66,37 @@ def _layer_norm(layer: LayerNorm, x_CB: Array) -> Array:
 
 
 class KeyValueCache:
-    """The keys and values of the positions that one attention layer has read, with a column for each text.
+    """The keys and values of all earlier positions in one attention layer, with a column for each text.
 
-    As long as there is one column, it is all texts': what it holds when texts part is kept once.
+    While only one column is in use, it stands for all texts. The positions of this common prefix are stored once.
 
     Args:
-        rows: how many columns there is room for.
-        heads: H.
-        context: how many positions there is room for.
+        rows: the largest number of columns.
+        heads: the number of heads, H.
+        context: the largest number of positions.
         size: channels of a head, D.
-        dtype: of the numbers.
+        dtype: the dtype of keys and values.
 
     Attributes:
-        length: how many positions have been read.
-        width: how many columns are in use, B: the first ones.
+        length: the number of positions in the cache.
+        width: the number of columns in use, B: the first ones.
 
-    Memory: 2 rows H context D numbers, of which the system hands out what is used.
+    Memory: 2 rows H context D numbers, committed by the operating system as they are used.
     """
 
     def __init__(self, rows: int, heads: int, context: int, size: int, dtype: DTypeLike) -> None:
         self._keys = np.empty((context, heads, size, rows), dtype)
         self._values = np.empty((context, heads, size, rows), dtype)
-        self._common = 0  # this many first positions are in the first column, for all
+        self._common = 0  # length of the common prefix, stored in the first column only
         self.length = 0
         self.width = rows
 
     def read(self, qkv_CB: Array) -> Array:
-        """Let one more position of each text, (3C, B), join the others and read them all; returns (C, B)."""
+        """Add one more position of each text, and return the attention output (C, B) for it.
+
+        Args:
+            qkv_CB: (3C, B), the query, key and value of the new position.
+        """
         _, H, D, _ = self._keys.shape
         B, t, common = self.width, self.length, self._common
         q, k, v = qkv_CB.reshape(3, H, D, B)
@@ -110,7 +114,7 @@ class KeyValueCache:
         return y.reshape(H * D, B)
 
     def part(self, columns: IntArray) -> None:
-        """Put copies of these columns behind those in use: texts that were the same go on in more ways than one."""
+        """Append copies of these columns (N,) to those in use, when equal texts continue in different ways."""
         if self.width == 1:
             self._common = self.length
         self._copy(self._keys, columns, self._keys, self.width)
@@ -118,15 +122,15 @@ class KeyValueCache:
         self.width += len(columns)
 
     def keep(self, columns: IntArray, rows: int) -> None:
-        """Go on with these columns only, and with room for `rows`, not less."""
+        """Keep only these columns (N,), in this order, and reallocate for `rows` >= N columns."""
         for name in ("_keys", "_values"):
-            before = getattr(self, name)
-            kept = np.empty((*before.shape[:3], rows), before.dtype)
-            kept[: self._common, ..., 0] = before[: self._common, ..., 0]
-            self._copy(before, columns, kept, 0)
+            old = getattr(self, name)
+            kept = np.empty((*old.shape[:3], rows), old.dtype)
+            kept[: self._common, ..., 0] = old[: self._common, ..., 0]
+            self._copy(old, columns, kept, 0)
             setattr(self, name, kept)
         self.width = len(columns)
 
     def _copy(self, source: Array, columns: IntArray, target: Array, first: int) -> None:
-        for t in range(self._common, self.length):  # one position at a time, so that what moves stays near
+        for t in range(self._common, self.length):  # one position at a time, for locality in memory
             target[t, ..., first : first + len(columns)] = source[t].take(columns, axis=2)

@@ -1,4 +1,4 @@
-"""A layer that makes no unit indispensable."""
+"""Dropout."""
 
 import numpy as np
 
@@ -11,15 +11,15 @@ from backlight.nn.module import Module
 
 
 class Dropout(Module):
-    """In training, set each number to 0 with probability p and divide the others by 1 - p; in evaluation, do nothing.
+    """Set each element to 0 with probability p and divide the others by 1 - p; in evaluation mode, do nothing.
 
-    The division keeps the mean, so that evaluation needs no scaling of its own ("inverted" dropout).
+    The division keeps the expected value, so that evaluation needs no scaling ("inverted" dropout).
 
     Args:
-        p: share of the numbers that is dropped, at least 0 and below 1.
-        rng: draws what is dropped; `Module.set_rng` gives all layers of a model another.
+        p: probability of dropping an element, at least 0 and below 1.
+        rng: draws the masks; `Module.set_rng` replaces it in all layers of a model.
 
-    Shape: any -> the same
+    Shape: (...) -> (...)
     Raises: ConfigError: p outside its range, or no rng.
     Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014, "Dropout".
     """
@@ -32,12 +32,12 @@ class Dropout(Module):
         self.rng = check_rng(rng, f"Dropout({p:g})")
 
     def forward(self, x: Operand) -> Tensor:
-        """Return x with some numbers dropped, or in evaluation x itself."""
+        """Return x with some elements dropped, or x itself in evaluation mode."""
         x = as_tensor(x)
         if not self.training or self.p == 0:
             return x
         return apply(DropoutOp, x, keep=self.rng, p=self.p)
 
     def extra_repr(self) -> str:
-        """Return the share that is dropped."""
+        """Return the dropout probability."""
         return f"p={self.p:g}"

@@ -1,4 +1,4 @@
-"""Batch norm folded into the linear layer before it: at inference both are one matrix and one bias."""
+"""Fold batch norms into the linear layers before them, so that both are one linear layer at inference."""
 
 import copy
 from typing import TypeVar
@@ -15,23 +15,24 @@ Kind = TypeVar("Kind", bound=Module)
 
 
 def fold_batch_norm(linear: Linear, batch_norm: BatchNorm1d) -> Linear:
-    """Return the linear layer that does what both do in evaluation mode.
+    """Return a linear layer that is equivalent to both layers in evaluation mode.
 
     gain (x W + b - mean) r + bias = x (W s) + (b - mean) s + bias, with r = 1/√(var + eps) and s = gain r: each column
-    of W is scaled, and the means go into the bias. Computed in float64 and rounded once.
+    of W is scaled, and the mean goes into the bias. Computed in float64 and rounded once.
 
     Args:
         linear: (..., I) -> (..., O).
         batch_norm: of O channels; its running statistics are used.
 
     Raises:
-        ShapeError: the batch norm has another number of channels than the linear layer has outputs.
+        ShapeError: the channels of the batch norm are not the outputs of the linear layer.
+        OperandError: other kinds of layers.
     """
     check_module(linear, "fold_batch_norm", Linear)
     check_module(batch_norm, "fold_batch_norm", BatchNorm1d)
     if linear.out_features != batch_norm.num_features:
         raise ShapeError(
-            f"folding needs a batch norm of the linear layer's {linear.out_features} outputs; got "
+            f"the batch norm must have as many channels as the linear layer has outputs, {linear.out_features}; got "
             f"BatchNorm1d({batch_norm.num_features})."
         )
     gain, bias, mean, variance = (
@@ -48,12 +49,12 @@ def fold_batch_norm(linear: Linear, batch_norm: BatchNorm1d) -> Linear:
 
 
 def fold(model: Kind) -> Kind:
-    """Return a copy of a model in evaluation mode, each batch norm that follows a linear layer folded into it.
+    """Return a copy of a model in evaluation mode, with each batch norm folded into the linear layer before it.
 
-    The copy gives the same outputs with less work. It is for use, not for training: its names differ from the model's.
+    The copy computes the same outputs in less time. It is meant for inference: its parameters have other names.
 
     Args:
-        model: is not changed. Only pairs in a `Sequential` are folded, where each layer feeds the next.
+        model: the model, which is not changed. Only neighbours in a `Sequential` are folded.
     """
     check_module(model, "fold")
     folded = copy.deepcopy(model).eval()

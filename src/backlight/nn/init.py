@@ -1,7 +1,7 @@
-"""How large the first weights are: so that signals neither fade nor burst on their way through the layers.
+"""Initial weights, scaled so that activations neither vanish nor explode from layer to layer.
 
-A sum of `fan_in` products of independent numbers of variance 1 has variance `fan_in`; weights of standard deviation
-1/sqrt(fan_in) undo that. A squashing function takes some of the spread away again; its gain gives it back.
+A sum of `fan_in` products of independent numbers of variance 1 has variance `fan_in`; weights with standard deviation
+1/sqrt(fan_in) compensate for that. An activation function such as tanh reduces the variance; its gain compensates.
 """
 
 import math
@@ -21,22 +21,28 @@ GAINS: Final[dict[str, float]] = {
     "relu": math.sqrt(2),
     "gelu": math.sqrt(2),
 }
-"""Factor on the standard deviation for the function that follows (PyTorch's `calculate_gain`; GELU taken as ReLU)."""
+"""Factor on the standard deviation by the activation that follows: PyTorch's `calculate_gain`, with GELU as ReLU."""
 
 
 def gain(nonlinearity: str) -> float:
-    """Return the factor for the function that follows a layer.
+    """Return the factor on the standard deviation by the activation that follows a layer.
 
     Raises:
-        ConfigError: a function that is not in `GAINS`.
+        ConfigError: a name that is not in `GAINS`.
     """
     if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
-        raise ConfigError(f"the non-linearity must be one of {', '.join(GAINS)}; got {shown(nonlinearity)}.")
+        raise ConfigError(f"nonlinearity must be one of {', '.join(GAINS)}; got {shown(nonlinearity)}.")
     return GAINS[nonlinearity]
 
 
 def kaiming_normal(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonlinearity: str = "relu") -> FloatArray:
-    """Return (fan_in, fan_out) float32 of standard deviation gain / sqrt(fan_in).
+    """Return (fan_in, fan_out) float32, normal with standard deviation gain / sqrt(fan_in).
+
+    Args:
+        fan_in: number of inputs.
+        fan_out: number of outputs.
+        rng: draws the weights.
+        nonlinearity: the activation that follows, a key of `GAINS`.
 
     Source: He et al. 2015, arXiv:1502.01852, eq. 10.
     """
@@ -45,15 +51,21 @@ def kaiming_normal(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonli
 
 
 def kaiming_uniform(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonlinearity: str = "relu") -> FloatArray:
-    """Return (fan_in, fan_out) float32, uniform, of standard deviation gain / sqrt(fan_in)."""
+    """Return (fan_in, fan_out) float32, uniform with standard deviation gain / sqrt(fan_in).
+
+    Args: see `kaiming_normal`.
+    """
     check_whole(fan_in=fan_in, fan_out=fan_out)
     return _uniform(fan_in, fan_out, gain(nonlinearity) / math.sqrt(fan_in), rng)
 
 
 def xavier_normal(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonlinearity: str = "linear") -> FloatArray:
-    """Return (fan_in, fan_out) float32 of standard deviation gain sqrt(2 / (fan_in + fan_out)).
+    """Return (fan_in, fan_out) float32, normal with standard deviation gain sqrt(2 / (fan_in + fan_out)).
 
-    A compromise between the spread of signals in the forward pass and of gradients in the backward pass.
+    A compromise between constant variance of activations in the forward pass and of gradients in the backward pass.
+
+    Args: see `kaiming_normal`.
+
     Source: Glorot & Bengio 2010, eq. 12.
     """
     check_whole(fan_in=fan_in, fan_out=fan_out)
@@ -61,7 +73,9 @@ def xavier_normal(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonlin
 
 
 def xavier_uniform(fan_in: int, fan_out: int, *, rng: np.random.Generator, nonlinearity: str = "linear") -> FloatArray:
-    """Return (fan_in, fan_out) float32, uniform, of standard deviation gain sqrt(2 / (fan_in + fan_out)).
+    """Return (fan_in, fan_out) float32, uniform with standard deviation gain sqrt(2 / (fan_in + fan_out)).
+
+    Args: see `kaiming_normal`.
 
     Source: Glorot & Bengio 2010, eq. 16.
     """

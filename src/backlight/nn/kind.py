@@ -1,4 +1,4 @@
-"""What a layer does, declared on its class: whoever watches a network reads it there."""
+"""What a layer does, declared on its class for the health checks."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,19 +7,19 @@ Role = Literal[
     "linear", "convolution", "embedding", "batch_norm", "norm", "activation", "softmax", "dropout", "recurrent",
     "attention", "pooling", "shape", "container", "other",
 ]  # fmt: skip
-"""What a layer does, whatever its class is called. "shape": moves numbers and changes none."""
+"""What a layer does, whatever the name of its class. "shape": rearranges elements without changing them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is known of a class of layers.
+    """The properties of a class of layers.
 
     Attributes:
-        role: what it does.
-        range: what its output cannot leave, if there is such a thing.
-        bounded: whether it is flat near the ends of that range.
-        one_sided: whether it is 0, without a gradient, for all negative inputs.
-        settings: the attributes that say how it was made and that a health check may ask for.
+        role: what the layers do.
+        range: the bounds of their output, or None.
+        bounded: whether they saturate near the ends of that range.
+        one_sided: whether output and gradient are 0 for all negative inputs.
+        settings: the names of the attributes that configure a layer and that health checks use.
     """
 
     role: Role

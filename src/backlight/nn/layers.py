@@ -1,4 +1,4 @@
-"""Layers with weights, and what arranges layers."""
+"""Linear and embedding layers, layers that reshape, and `Sequential`."""
 
 import math
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ class Linear(Module):
     Args:
         in_features: length of the input's last axis, I.
         out_features: length of the output's last axis, O.
-        bias: whether there is a b; it starts at 0.
-        nonlinearity: what follows, which decides the gain of the Kaiming initialisation.
-        scale: a further factor on the first weights. Small (0.1, 0.01) for the last layer: the first logits are then
-            nearly equal and the first loss is ln V, instead of a confident guess that must be unlearnt.
-        rng: draws the first weights.
+        bias: whether to add a bias b, initially 0.
+        nonlinearity: the activation that follows, which sets the gain of the Kaiming initialisation.
+        scale: a further factor on the initial weights. A small factor (0.1, 0.01) in the last layer makes the first
+            logits nearly equal, so that the first loss is ln V rather than that of confident wrong predictions.
+        rng: draws the initial weights.
 
     Attributes:
-        weight: (I, O), as the lectures have it; PyTorch's is the transpose.
+        weight: (I, O), as in the lectures; PyTorch's is the transpose.
         bias: (O,), or None.
 
     Shape: (..., I) -> (..., O)
@@ -63,25 +63,28 @@ class Linear(Module):
             last = f"Linear({shape[-1]}, {self.out_features})" if shape else "a row of numbers"
             raise ShapeError(
                 f"Linear({self.in_features}, {self.out_features}) needs x.shape[-1] == {self.in_features}; got x of "
-                f"shape {shape}. Should it be {last}, or does a Flatten go before it?"
+                f"shape {shape}. Should it be {last}, or is a Flatten missing before it?"
             )
         if self.bias is None:
             return apply(ops.MatMul, x, self.weight)
         return apply(ops.Linear, x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        """Return the sizes, and whether there is a bias."""
+        """Return the sizes and whether there is a bias."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
 class Embedding(Module):
-    """A table with a vector for each id: row `id` of W, which is what a one-hot vector times W selects.
+    """A lookup table with a vector for each id: row `id` of W, or equivalently a one-hot vector times W.
 
     Args:
         num_embeddings: number of ids, V.
         embedding_dim: length of a vector, E.
-        scale: standard deviation of the first vectors.
-        rng: draws them.
+        scale: standard deviation of the initial vectors.
+        rng: draws the initial vectors.
+
+    Attributes:
+        weight: (V, E).
 
     Shape: (...) integer ids in 0..V-1 -> (..., E)
 
@@ -103,7 +106,7 @@ class Embedding(Module):
         self.weight = Parameter((rng.standard_normal((num_embeddings, embedding_dim)) * scale).astype(np.float32))
 
     def forward(self, x: Operand) -> Tensor:
-        """Return the vectors of ids, (..., E)."""
+        """Return the vectors of the ids, (..., E)."""
         return embed(x, self.weight)
 
     def extra_repr(self) -> str:
@@ -112,19 +115,22 @@ class Embedding(Module):
 
 
 class PositionalEmbedding(Module):
-    """A table with a learnt vector for each position 0..num_positions-1, to be added to the characters' vectors.
+    """A lookup table with a learnt vector for each position 0..num_positions-1, to be added to the token embeddings.
 
     Args:
-        num_positions: how many positions there are, the longest T.
+        num_positions: number of positions, the longest T.
         embedding_dim: length of a vector, C.
-        scale: standard deviation of the first vectors.
-        rng: draws them.
+        scale: standard deviation of the initial vectors.
+        rng: draws the initial vectors.
+
+    Attributes:
+        weight: (num_positions, C).
 
     Shape: (...) integer positions -> (..., C)
 
     Raises:
         ConfigError: a size below 1, or no rng.
-        ShapeError: a position that is not below `num_positions`; there is no vector for it.
+        ShapeError: a position that is not below `num_positions`.
     Source: Gehring et al. 2017, arXiv:1705.03122, section 3.1; Radford et al. 2018 for the decoder-only form.
     """
 
@@ -141,12 +147,12 @@ class PositionalEmbedding(Module):
         self.weight = Parameter((rng.standard_normal((num_positions, embedding_dim)) * scale).astype(np.float32))
 
     def forward(self, x: Operand) -> Tensor:
-        """Return the vectors of positions, (..., C)."""
+        """Return the vectors of the positions, (..., C)."""
         positions = as_array(x)
         if positions.size and positions.max() >= self.num_positions:
             raise ShapeError(
                 f"PositionalEmbedding({self.extra_repr()}) has the positions 0..{self.num_positions - 1}; got "
-                f"{positions.max()}. Read at most {self.num_positions} characters at a time, or take a longer context."
+                f"{positions.max()}. Pass at most {self.num_positions} tokens at a time, or use a longer context."
             )
         return embed(positions, self.weight)
 
@@ -156,15 +162,19 @@ class PositionalEmbedding(Module):
 
 
 class Flatten(Module):
-    """Join all axes but the first: (B, T, E) -> (B, T E)."""
+    """Join all axes but the first: (B, T, E) -> (B, T E).
+
+    Raises:
+        ShapeError: an input without axes.
+    """
 
     layer_kind = Kind("shape")
 
     def forward(self, x: Operand) -> Tensor:
-        """Return x as a matrix with one row an example."""
+        """Return x as a matrix with one row for each example."""
         x = as_tensor(x)
         if not x.array.ndim:
-            raise ShapeError("Flatten keeps the first axis and joins the others; got a number, which has none.")
+            raise ShapeError("Flatten needs at least one axis, which it keeps; got a scalar.")
         B, *others = x.array.shape
         return x.view(B, -1 if x.array.size else math.prod(others))
 
@@ -172,15 +182,15 @@ class Flatten(Module):
 class FlattenConsecutive(Module):
     """Join the channels of every n consecutive positions: (B, T, C) -> (B, T/n, n C).
 
-    If one position is left, its axis goes too: (B, n, C) -> (B, n C).
+    If one position is left, its axis is removed: (B, n, C) -> (B, n C).
 
     Args:
-        n: how many positions become one.
+        n: how many positions are joined into one.
 
     Shape: (B, T, C) -> (B, T/n, n C), or (B, n C) if T = n
     Raises:
         ConfigError: n below 1.
-        ShapeError: an input without the three axes, or T not a multiple of n.
+        ShapeError: an input without three axes, or T not a multiple of n.
     Source: lecture 6 of "Neural Networks: Zero to Hero"; van den Oord et al. 2016, arXiv:1609.03499, figure 3.
     """
 
@@ -191,30 +201,32 @@ class FlattenConsecutive(Module):
         self.n = n
 
     def forward(self, x: Operand) -> Tensor:
-        """Return x with every n positions joined."""
+        """Return x with every n consecutive positions joined."""
         x = as_tensor(x)
         shape = x.array.shape
         if len(shape) != 3 or not shape[1] or shape[1] % self.n:
             raise ShapeError(
                 f"FlattenConsecutive({self.n}) needs x of shape (B, T, C) with T a multiple of {self.n}; "
-                f"got x of shape {shape}. Choose a context that can be divided by {self.n} at every level."
+                f"got x of shape {shape}. Choose a context that is divisible by {self.n} at every level."
             )
         B, T, C = shape
         joined = x.view(B, T // self.n, self.n * C)
         return joined.squeeze(1) if joined.array.shape[1] == 1 else joined
 
     def extra_repr(self) -> str:
-        """Return how many positions become one."""
+        """Return how many positions are joined."""
         return f"{self.n}"
 
 
 class Sequential(Module):
-    """Modules one after the other, each applied to the output of the one before.
+    """Apply modules in sequence, each to the output of the one before.
 
-    Its parameters are named by place, as in PyTorch: `0.weight`, `2.bias`.
+    Parameters are named by the index of their module, as in PyTorch: `0.weight`, `2.bias`.
 
     Args:
         layers: the modules in order.
+
+    Shape: that of the first module's input -> that of the last module's output
 
     Raises:
         OperandError: something that is not a module.
@@ -226,8 +238,8 @@ class Sequential(Module):
         for at, layer in enumerate(layers):
             if not isinstance(layer, Module):
                 raise OperandError(
-                    f"Sequential takes modules one by one, as in Sequential(Linear(...), Tanh()); got a "
-                    f"{type(layer).__name__} at place {at}."
+                    f"Sequential takes modules as separate arguments, as in Sequential(Linear(...), Tanh()); got a "
+                    f"{type(layer).__name__} at index {at}."
                 )
         self.layers = list(layers)
 
@@ -239,7 +251,7 @@ class Sequential(Module):
         return as_tensor(y)
 
     def parts(self) -> Iterator[tuple[str, "Module | Parameter | Buffer"]]:
-        """Yield the modules under their places."""
+        """Yield the modules with their indices as names."""
         yield from ((name.removeprefix("layers."), part) for name, part in super().parts())
 
     def _former_name(self, name: str) -> str:
@@ -260,5 +272,5 @@ class Sequential(Module):
             return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
         except (IndexError, TypeError):
             raise IndexingError(
-                f"this Sequential has the places 0..{len(self) - 1}; got {shown(index)}. Use -1 for the last."
+                f"the index must be in 0..{len(self) - 1}; got {shown(index)}. Use -1 for the last module."
             ) from None

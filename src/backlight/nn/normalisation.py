@@ -1,4 +1,4 @@
-"""Layers that keep signals at mean 0 and variance 1, so that a deep network's first steps are not lost to its scale."""
+"""Layers that normalise activations to mean 0 and variance 1, so that deep networks train from the first step."""
 
 import math
 from collections.abc import Sequence
@@ -19,27 +19,27 @@ from backlight.nn.module import Module, as_input, check_module
 class BatchNorm1d(Module):
     """Normalise each channel to mean 0 and variance 1 over the batch, then rescale.
 
-    In training mode an example is normalised with the other examples of its minibatch, by the biased variance (divided
-    by N), and the running statistics move: running = (1 - momentum) running + momentum batch, with the unbiased
-    variance (divided by N - 1), as in PyTorch. In evaluation mode the running statistics are used, so that an example's
-    output does not depend on its neighbours.
+    In training mode, the statistics are those of the minibatch, with the biased variance (divided by N). The running
+    statistics are updated: running = (1 - momentum) running + momentum batch, with the unbiased variance (divided by
+    N - 1), as in PyTorch. In evaluation mode, the running statistics are used, so that an example's output does not
+    depend on the rest of its batch.
 
     Args:
         num_features: size of the last axis, C.
         eps: added to the variance, in the input's units squared.
-        momentum: how far the running statistics move towards a minibatch's: 0 not at all, 1 all the way.
+        momentum: the weight of a new minibatch in the running statistics, from 0 to 1.
 
     Attributes:
-        weight: the gain, (C,), 1 at first.
-        bias: (C,), 0 at first. It makes the bias of a linear layer just before this one useless.
-        running_mean: (C,), 0 at first.
-        running_var: (C,), 1 at first.
+        weight: the gain, (C,), initially 1.
+        bias: (C,), initially 0. It makes the bias of a linear layer before this one redundant.
+        running_mean: (C,), initially 0.
+        running_var: (C,), initially 1.
 
-    Shape: (..., C) -> (..., C). N, what the statistics run over, is the product of all axes but the last.
+    Shape: (..., C) -> (..., C). The statistics are over all axes but the last: N rows in all.
 
     Raises:
         ConfigError: a setting outside its range.
-        ShapeError: the last axis is not `num_features` long; or, in training mode, there is a single row.
+        ShapeError: the last axis is not `num_features` long, or there is a single row in training mode.
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2.
     """
 
@@ -49,7 +49,7 @@ class BatchNorm1d(Module):
         check_whole(num_features=num_features)
         check_number(0, eps=eps)
         if not is_number(momentum) or not 0 <= momentum <= 1:
-            raise ConfigError(f"momentum must be from 0 to 1; got {shown(momentum)}. Leave it out for 0.1.")
+            raise ConfigError(f"momentum must be from 0 to 1; got {shown(momentum)}. The usual value is 0.1.")
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -59,7 +59,7 @@ class BatchNorm1d(Module):
         self.running_var = Buffer(np.ones(num_features, np.float32))
 
     def forward(self, x: Operand) -> Tensor:
-        """Return the normalised channels, in x's shape."""
+        """Return the normalised activations, in x's shape."""
         x = as_input(x, self.weight)
         _check_channels(self, self.num_features, x)
         return self._by_batch(x) if self.training else self._by_running(x)
@@ -68,9 +68,8 @@ class BatchNorm1d(Module):
         N = math.prod(x.array.shape[:-1])
         if N < 2:
             raise ShapeError(
-                f"BatchNorm1d({self.num_features}) in training needs at least 2 rows, "
-                "since one number has no variance; "
-                f"got x of shape {x.shape}. Take a larger batch, or call eval() to use the running statistics."
+                f"BatchNorm1d({self.num_features}) needs at least 2 rows in training mode, to compute a variance; "
+                f"got x of shape {x.shape}. Use a larger batch, or call eval() to use the running statistics."
             )
         running = Running(self.running_mean.array, self.running_var.array, self.momentum)
         return apply(BatchNorm, x, self.weight, self.bias, eps=self.eps, running=running)
@@ -86,17 +85,17 @@ class BatchNorm1d(Module):
 
 
 class LayerNorm(Module):
-    """Normalise each row's channels to mean 0 and variance 1, then rescale.
+    """Normalise each row to mean 0 and variance 1 over its channels, then rescale.
 
-    A row stands by itself: no other example matters, and training and evaluation are the same.
+    Rows are independent of each other, and training and evaluation mode are the same.
 
     Args:
         normalized_shape: size of the last axis, C, or (C,).
         eps: added to the variance, in the input's units squared.
 
     Attributes:
-        weight: the gain, (C,), 1 at first.
-        bias: (C,), 0 at first.
+        weight: the gain, (C,), initially 1.
+        bias: (C,), initially 0.
 
     Shape: (..., C) -> (..., C)
     Raises: ShapeError: the last axis is not C long.
@@ -108,7 +107,7 @@ class LayerNorm(Module):
     def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5) -> None:
         sizes = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
         if len(sizes) != 1:
-            raise ConfigError(f"LayerNorm normalises the last axis, and takes its size; got {shown(normalized_shape)}.")
+            raise ConfigError(f"normalized_shape must be the size of the last axis; got {shown(normalized_shape)}.")
         check_whole(normalized_shape=sizes[0])
         check_number(0, eps=eps)
         self.normalized_shape = sizes
@@ -130,14 +129,13 @@ class LayerNorm(Module):
 def update_bn(model: Module, x: Any) -> None:
     """Set the running statistics of every batch norm in a model to those of one large batch.
 
-    The running statistics that training leaves behind are a mean over the last minibatches and belong to weights that
-    have since moved on; after an averaging of weights they belong to none. One pass over many examples, as at the end
-    of lecture 4, gives those of the weights as they are. Only batch norms are in training mode meanwhile: nothing is
-    drawn at random.
+    After training, the running statistics are averages over the last minibatches, computed with earlier weights; after
+    weight averaging, they fit no weights at all. This function computes them for the present weights in one pass, as at
+    the end of lecture 4. Only batch norms are in training mode during that pass: dropout stays off.
 
     Args:
-        model: the model; the modes of its modules and its weights stay as they are.
-        x: what the model takes, with as many rows as memory allows.
+        model: the model. Its weights and the modes of its modules stay the same.
+        x: an input of the model, with as many rows as memory allows.
     """
     check_module(model, "update_bn")
     norms = [module for _, module in model.named_modules() if isinstance(module, BatchNorm1d)]
@@ -160,5 +158,5 @@ def _check_channels(module: Module, channels: int, x: Tensor) -> None:
     shape = x.array.shape
     if not shape or shape[-1] != channels:
         name = type(module).__name__
-        way_out = f"Is the channel axis last, or should it be {name}({shape[-1]})?" if shape else "It has no axes."
-        raise ShapeError(f"{name}({channels}) needs x.shape[-1] == {channels}; got x of shape {shape}. {way_out}")
+        advice = f"Is the channel axis last, or should it be {name}({shape[-1]})?" if shape else "Add an axis."
+        raise ShapeError(f"{name}({channels}) needs x.shape[-1] == {channels}; got x of shape {shape}. {advice}")

@@ -1,4 +1,4 @@
-"""Layers with a memory: each reads a sequence from left to right and passes on a state of fixed size."""
+"""Recurrent layers: each reads a sequence from left to right and updates a hidden state of fixed size."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -16,22 +16,24 @@ from backlight.nn.module import Module, as_input
 
 
 class Recurrent(Module):
-    """What the recurrent layers share: weights of the input and of the state, for all gates side by side.
+    """The base class of the recurrent layers: weights of the input and of the hidden state, for all gates.
 
-    Parameters have PyTorch's names (`weight_ih_l0`: from the input, layer 0), and the lectures' layout: its transpose.
+    Parameters have PyTorch's names (`weight_ih_l0` from the input, `weight_hh_l0` from the state) and the layout of the
+    lectures, the transpose of PyTorch's. The initial weights of the state are orthogonal for each gate, so that the
+    state neither vanishes nor explodes over many steps. Those of the input have variance 1 / I. Biases are 0, except
+    the forget gate's of an LSTM.
 
     Args:
         input_size: length of an input, I.
-        hidden_size: length of the state, which is the output too, H.
-        rng: draws the first weights: the state's are orthogonal for each gate, so that a state neither fades nor
-            bursts over many steps, and the input's have variance 1 / I. Biases start at 0, except for an LSTM's.
+        hidden_size: length of the hidden state, which is also the output, H.
+        rng: draws the initial weights.
 
-    Shape: (B, T, I) -> (B, T, H). The state before the first step is 0.
+    Shape: (B, T, I) -> (B, T, H). The initial state is 0.
 
     Raises:
         ConfigError: a size below 1, or no rng.
         ShapeError: the input is not (B, T, I).
-    Source: Saxe, McClelland & Ganguli 2014, arXiv:1312.6120, for the orthogonal first weights.
+    Source: Saxe, McClelland & Ganguli 2014, arXiv:1312.6120, for the orthogonal weights.
     """
 
     op: ClassVar[type[Op]]
@@ -53,28 +55,32 @@ class Recurrent(Module):
             setattr(self, name, Parameter(np.zeros(G * hidden_size, np.float32)))
 
     def weights(self) -> list[Parameter]:
-        """Return the parameters in the op's order."""
+        """Return the parameters in the order of the op's inputs."""
         return [part for _, part in self.parts() if isinstance(part, Parameter)]
 
     def forward(self, x: Operand, counts: Sequence[int] | None = None) -> Tensor:
-        """Return the state after each step: (B, T, H) for x (B, T, I).
+        """Return the hidden state after each step.
 
-        With counts, x is (N, I), all rows of step 0, then all of step 1, and so on, and the states are (N, H). Counts
-        say how many rows each step has, none more than the step before: the longest sequences stand first.
+        Args:
+            x: (B, T, I); with counts, a packed batch (N, I): all rows of step 0, then all of step 1, and so on.
+            counts: the number of rows of each step, never more than the step before: the longest sequences are first.
+
+        Returns:
+            (B, T, H); with counts, (N, H).
         """
         x = as_input(x, self.weight_ih_l0)
         self._check(x.array, rank=3 if counts is None else 2)
         return apply(self.op, x, *self.weights(), counts=counts)
 
     def carry(self, x_BTI: Array, state: State | None) -> tuple[FloatArray, State]:
-        """Go on from a state, outside the graph.
+        """Continue from a state, outside the graph.
 
         Args:
-            x_BTI: at least one further step of each sequence.
-            state: what the steps before left, (B, H) each; None before the first.
+            x_BTI: one or more further steps of each sequence.
+            state: the state after the previous steps, (B, H) each; None before the first step.
 
         Returns:
-            The states of all steps, (B, T, H), and the state to go on from.
+            The hidden states of all steps, (B, T, H), and the state to continue from.
         """
         self._check(x_BTI, rank=3)
         y_BTH, saved = self.op.forward(x_BTI, *[weight.array for weight in self.weights()], state=state)
@@ -89,14 +95,18 @@ class Recurrent(Module):
             )
 
     def extra_repr(self) -> str:
-        """Return the lengths of input and state."""
+        """Return the lengths of the input and the hidden state."""
         return f"{self.input_size}, {self.hidden_size}"
 
 
 class RNN(Recurrent):
-    """h[t] = tanh(x[t] W + h[t-1] U + b): the plain recurrent layer. For the arguments see `Recurrent`.
+    """h[t] = tanh(x[t] W + h[t-1] U + b): the plain recurrent layer. Args: see `Recurrent`.
 
-    Parameters: `weight_ih_l0` W (I, H), `weight_hh_l0` U (H, H), `bias_ih_l0` b (H,). PyTorch adds a second bias.
+    Attributes:
+        weight_ih_l0: W, (I, H).
+        weight_hh_l0: U, (H, H).
+        bias_ih_l0: b, (H,). PyTorch adds a second bias.
+
     Source: Elman 1990, "Finding structure in time".
     """
 
@@ -107,13 +117,17 @@ class RNN(Recurrent):
 
 
 class GRU(Recurrent):
-    """h[t] = (1 - z) n + z h[t-1]: gates decide how much of the state stays and how much enters the candidate n.
+    """h[t] = (1 - z) n + z h[t-1], with update gate z and candidate n. Args: see `Recurrent`.
 
-    The reset gate multiplies the state's product after its bias, as in `torch.nn.GRU`. For the arguments see
-    `Recurrent`.
+    The reset gate r multiplies h U + d, after the bias, as in `torch.nn.GRU`. Each parameter holds those of r, z and n,
+    in this order. For r and z only the sum of the two biases matters.
 
-    Parameters: `weight_ih_l0` (I, 3H), `weight_hh_l0` (H, 3H), `bias_ih_l0` and `bias_hh_l0` (3H,), for the reset gate
-        r, the update gate z and the candidate n, in this order. Of r and z only the sum of the biases matters.
+    Attributes:
+        weight_ih_l0: W, (I, 3H).
+        weight_hh_l0: U, (H, 3H).
+        bias_ih_l0: b, (3H,).
+        bias_hh_l0: d, (3H,).
+
     Source: Cho et al. 2014, arXiv:1406.1078, section 2.3.
     """
 
@@ -130,13 +144,17 @@ class GRU(Recurrent):
 
 
 class LSTM(Recurrent):
-    """c[t] = f c[t-1] + i g, h[t] = o tanh(c[t]): a cell that gates write, keep and read. See `Recurrent`.
+    """c[t] = f c[t-1] + i g, h[t] = o tanh(c[t]): a cell c with input, forget and output gates. Args: see `Recurrent`.
 
-    The forget gate's bias starts at 1: a cell is kept until there is a reason to forget it.
+    The bias of the forget gate is initially 1, so that the cell is kept at first. Each parameter holds those of the
+    input gate i, the forget gate f, the candidate g and the output gate o, in this order.
 
-    Parameters: `weight_ih_l0` (I, 4H), `weight_hh_l0` (H, 4H), `bias_ih_l0` (4H,), for the input gate i, the forget
-        gate f, the candidate g and the output gate o, in this order. PyTorch adds a second bias.
-    Source: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000, for the forget gate and its first bias.
+    Attributes:
+        weight_ih_l0: W, (I, 4H).
+        weight_hh_l0: U, (H, 4H).
+        bias_ih_l0: b, (4H,). PyTorch adds a second bias.
+
+    Source: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000, for the forget gate and its initial bias.
     """
 
     layer_kind = Kind("recurrent", (-1.0, 1.0), settings=("hidden_size",))
@@ -151,9 +169,9 @@ class LSTM(Recurrent):
 
 
 def _orthogonal(size: int, rng: np.random.Generator) -> FloatArray:
-    """Return a random rotation (or reflection), (size, size) float32: Q of a Gaussian matrix's QR decomposition.
+    """Return a random orthogonal matrix, (size, size) float32: Q of the QR decomposition of a Gaussian matrix.
 
-    With R's diagonal made positive the decomposition is unique, and Q evenly distributed (Mezzadri 2007,
+    With the diagonal of R made positive, the decomposition is unique and Q is uniformly distributed (Mezzadri 2007,
     arXiv:math-ph/0609050).
     """
     Q, R = np.linalg.qr(rng.standard_normal((size, size)))

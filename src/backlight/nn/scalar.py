@@ -1,7 +1,7 @@
-"""Neurons made of single numbers: micrograd's `Neuron`, `Layer` and `MLP`, on `Value`.
+"""Networks of single numbers: micrograd's `Neuron`, `Layer` and `MLP`, built on `Value`.
 
-First weights come from Python's `random`, as in micrograd: `random.seed(1337)` decides them. Pass
-`rng=np.random.default_rng(0)` to take them from a generator, as all other layers do.
+Initial weights come from Python's `random`, as in micrograd, and can be fixed with `random.seed(1337)`. Pass
+`rng=np.random.default_rng(0)` to draw them from a generator, as in all other layers.
 """
 
 import random
@@ -16,14 +16,14 @@ Number = float | int
 
 
 class Uniform(Protocol):
-    """Something that draws evenly from a range: `np.random.Generator`, `random.Random`, the module `random`."""
+    """A source of uniform random numbers: `np.random.Generator`, `random.Random`, or the module `random`."""
 
     def uniform(self, low: float, high: float, /) -> float:
-        """Return a number from `low` to `high`."""
+        """Return a random number from `low` to `high`."""
 
 
 class ScalarModule:
-    """Something with Values to train."""
+    """The base class of the scalar networks: an object with Values to train."""
 
     def parameters(self) -> list[Value]:
         """Return the Values to train."""
@@ -36,29 +36,28 @@ class ScalarModule:
 
 
 class Neuron(ScalarModule):
-    """act(w · x + b) with weights uniform in -1..1 and bias 0.
+    """act(w · x + b), with initial weights uniform in -1..1 and bias 0.
 
-    w · x + b is one node of the graph instead of a product and a sum for each weight.
+    w · x + b is one node of the graph, rather than a product and a sum for each weight.
 
     Args:
         nin: number of inputs.
-        nonlin: whether an activation follows; without it the neuron is linear.
+        nonlin: whether to apply the activation; without it the neuron is linear.
         activation: "relu" as in micrograd, or "tanh" as in the lecture.
-        rng: draws the first weights; Python's `random` if it is left out.
+        rng: draws the initial weights; Python's `random` by default.
 
     Raises:
-        ConfigError: nin below 1, another activation, or an rng that is no generator.
+        ConfigError: nin below 1, an unknown activation, or an rng without `uniform`.
         ShapeError: called with another number of inputs.
+        OperandError: called with something other than a list.
     """
 
     def __init__(self, nin: int, nonlin: bool = True, *, activation: str = "relu", rng: Uniform = random) -> None:
         check_whole(nin=nin)
         if not isinstance(activation, str) or activation not in {"relu", "tanh"}:
-            raise ConfigError(f"the activation must be relu or tanh; got {shown(activation)}.")
+            raise ConfigError(f"activation must be 'relu' or 'tanh'; got {shown(activation)}.")
         if not hasattr(rng, "uniform"):
-            raise ConfigError(
-                f"a neuron draws random numbers from rng; got {shown(rng)}. Pass rng=np.random.default_rng(0)."
-            )
+            raise ConfigError(f"rng must be a random generator; got {shown(rng)}. Pass rng=np.random.default_rng(0).")
         self.w = [Value(rng.uniform(-1, 1)) for _ in range(nin)]
         self.b = Value(0.0)
         self.nonlin = nonlin
@@ -76,7 +75,7 @@ class Neuron(ScalarModule):
         return act.relu() if self.activation == "relu" else act.tanh()
 
     def parameters(self) -> list[Value]:
-        """Return weights and bias."""
+        """Return the weights and the bias."""
         return [*self.w, self.b]
 
     def __repr__(self) -> str:
@@ -85,17 +84,27 @@ class Neuron(ScalarModule):
 
 
 class Layer(ScalarModule):
-    """Neurons side by side on the same inputs. One neuron gives a Value, several give a list."""
+    """Neurons with the same inputs. One neuron returns a Value, several return a list.
+
+    Args:
+        nin: number of inputs.
+        nout: number of neurons.
+        settings: the keyword arguments of `Neuron`.
+    """
 
     def __init__(self, nin: int, nout: int, **settings: Any) -> None:
         check_whole(nin=nin, nout=nout)
         self.neurons = [Neuron(nin, **settings) for _ in range(nout)]
 
     def __call__(self, x: Sequence[Value | Number]) -> Any:
-        """Return what each neuron makes of the inputs."""
+        """Return the output of each neuron.
+
+        Raises:
+            OperandError: not a list.
+        """
         if not hasattr(x, "__iter__"):
             raise OperandError(f"a layer takes a list of numbers or Values; got {shown(x)}.")
-        x = [one if isinstance(one, Value) else Value(one) for one in x]  # a number is one leaf for all neurons
+        x = [item if isinstance(item, Value) else Value(item) for item in x]  # one leaf that all neurons share
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
 
@@ -108,14 +117,22 @@ class Layer(ScalarModule):
 
 
 class MLP(ScalarModule):
-    """A multi-layer perceptron of `nin` inputs and layers of `nouts` neurons, the last one linear.
+    """A multi-layer perceptron whose last layer is linear.
 
+    Args:
+        nin: number of inputs.
+        nouts: number of neurons of each layer.
+        activation: see `Neuron`.
+        rng: see `Neuron`.
+
+    Raises:
+        ConfigError: `nouts` is not a list of at least one number, or an argument of `Neuron` is wrong.
     Source: after A. Karpathy's micrograd (2020), whose interface it keeps.
     """
 
     def __init__(self, nin: int, nouts: Sequence[int], *, activation: str = "relu", rng: Uniform = random) -> None:
         if not isinstance(nouts, (list, tuple)) or not nouts:
-            raise ConfigError(f"nouts lists the neurons of each layer, as in [16, 16, 1]; got {shown(nouts)}.")
+            raise ConfigError(f"nouts must list the neurons of each layer, as in [16, 16, 1]; got {shown(nouts)}.")
         sizes = [nin, *nouts]
         self.layers = [
             Layer(sizes[i], sizes[i + 1], nonlin=i != len(nouts) - 1, activation=activation, rng=rng)

@@ -1,4 +1,4 @@
-"""From gradients to changed weights: optimisers, learning-rate schedules, clipping."""
+"""Optimisers, learning-rate schedules, gradient clipping and weight averaging."""
 
 from backlight.optim.adamw import AdamW
 from backlight.optim.blending import update_ema

@@ -13,23 +13,25 @@ from backlight.core.arguments import check_number, shown
 from backlight.optim.optimiser import Optimiser
 
 BLOCK = 1 << 16
-"""Numbers at a time: the dozen passes of a step cost less if each block of five arrays stays in the cache."""
+"""Elements per block: the dozen passes of a step are faster if the blocks of five arrays stay in the cache."""
 
 
 class AdamW(Optimiser):
-    """Each number steps by the mean of its recent gradients divided by their root mean square.
+    """Adam with decoupled weight decay: each step is the mean of recent gradients over their root mean square.
 
         m = β₁ m + (1 - β₁) grad          v = β₂ v + (1 - β₂) grad²
         p -= lr [ m̂ / (√v̂ + eps) + weight_decay p ],   m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)
 
     Args:
-        parameters: the tensors to learn.
-        lr: learning rate: about the largest change of one number in one step.
-        betas: how slowly the two running means forget, each 0 <= β < 1.
+        parameters: the tensors to train, of any shape.
+        lr: learning rate, about the largest change of an element in one step.
+        betas: decay rates of the two running means, each 0 <= β < 1.
         eps: added to the denominator, in the gradient's units.
-        weight_decay: share of lr by which each number shrinks a step.
+        weight_decay: each step multiplies the weights by 1 - lr weight_decay.
         decay_vectors: whether biases and gains decay too, as in PyTorch.
 
+    Raises:
+        ConfigError: a setting out of range, or parameters that do not fit; see `Optimiser`.
     Source: Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2; Kingma & Ba 2015, arXiv:1412.6980.
     """
 
@@ -42,10 +44,10 @@ class AdamW(Optimiser):
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, decay_vectors=decay_vectors)
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise ConfigError(f"betas are two numbers, as in (0.9, 0.999); got {shown(betas)}.")
+            raise ConfigError(f"betas must be two numbers, as in (0.9, 0.999); got {shown(betas)}.")
         check_number(0, beta_1=betas[0], beta_2=betas[1], eps=eps)
         if max(betas) >= 1:
-            raise ConfigError(f"betas must be below 1, or the running means never move; got {betas}.")
+            raise ConfigError(f"betas must be below 1, or the running means never change; got {betas}.")
         self.betas = betas
         self.eps = eps
         self.mean = np.zeros_like(self.flat.data)
@@ -83,7 +85,7 @@ class AdamW(Optimiser):
         np.multiply(grad, grad, out=scratch)
         scratch *= 1 - beta_2
         square += scratch
-        # both running means start at 0; dividing by 1 - βᵗ takes out that bias
+        # both running means start at 0; dividing by 1 - βᵗ corrects that bias
         np.sqrt(square, out=scratch)
         scratch *= 1 / math.sqrt(1 - beta_2**self.steps)
         scratch += self.eps

@@ -1,4 +1,4 @@
-"""One array moved by another, in place: what SGD's step, its velocity and a running average of the weights are."""
+"""Weighted sums of two arrays in place: the basis of SGD's step, its velocity and the averaging of weights."""
 
 import numpy as np
 
@@ -7,11 +7,18 @@ from backlight.core import ConfigError, FloatArray, ShapeError
 from backlight.core.arguments import is_number, shown
 
 BLOCK = 1 << 16
-"""Numbers at a time, so that a block of each array stays in the cache from pass to pass."""
+"""Elements per block, so that the blocks of both arrays stay in the cache from pass to pass."""
 
 
 def blend(moved: FloatArray, by: FloatArray, *, keep: float, take: float) -> None:
-    """Replace an array, (P,), by keep x itself + take x another one, (P,): in one pass where there are kernels."""
+    """Set moved = keep x moved + take x by, in place; with compiled kernels, in one pass.
+
+    Args:
+        moved: (P,), changed in place.
+        by: (P,).
+        keep: factor of `moved`.
+        take: factor of `by`.
+    """
     kernels = library()
     if kernels is not None and moved.dtype == by.dtype == np.float32:
         kernels.blend(moved, by, keep, take)
@@ -24,16 +31,16 @@ def blend(moved: FloatArray, by: FloatArray, *, keep: float, take: float) -> Non
 
 
 def update_ema(average: FloatArray, data: FloatArray, decay: float) -> None:
-    """Let an average, (P,), follow the weights, (P,), in place: average = decay average + (1 - decay) data.
+    """Update an exponential moving average in place: average = decay average + (1 - decay) data.
 
     Args:
-        average: exponentially weighted, over about the last 1 / (1 - decay) calls.
-        data: the weights as they are now.
-        decay: from 0, which takes the weights as they are, to 1.
+        average: (P,) the average, over about the last 1 / (1 - decay) calls.
+        data: (P,) the present weights.
+        decay: from 0, which copies the weights, to 1, which keeps the average.
 
     Raises:
         ConfigError: decay outside its range.
-        ShapeError: not two arrays of one shape.
+        ShapeError: not two float arrays of the same shape.
     Source: Polyak & Juditsky 1992, with an exponential window.
     """
     if not is_number(decay) or not 0 <= decay <= 1:
@@ -41,5 +48,5 @@ def update_ema(average: FloatArray, data: FloatArray, decay: float) -> None:
     fits = isinstance(average, np.ndarray) and isinstance(data, np.ndarray) and average.shape == data.shape
     if not fits or average.dtype.kind != "f" or data.dtype.kind != "f":
         kinds = f"{type(average).__name__} and {type(data).__name__}"
-        raise ShapeError(f"an average and the weights are two float arrays of one shape; got {kinds}.")
+        raise ShapeError(f"average and data must be two float arrays of the same shape; got {kinds}.")
     blend(average, data, keep=decay, take=1 - decay)

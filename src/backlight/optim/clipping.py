@@ -1,4 +1,4 @@
-"""Keeping a single wild batch from throwing the weights away."""
+"""Gradient clipping, which limits the effect of a single batch."""
 
 import math
 from collections.abc import Iterable
@@ -12,9 +12,13 @@ from backlight.core.arguments import is_number, shown
 
 
 def clip_grad_norm(parameters: Iterable[Tensor] | FlatParameters, max_norm: float) -> float:
-    """Scale all gradients down together so that their global norm is at most `max_norm`; return the norm before.
+    """Scale all gradients by one factor, so that their global norm is at most `max_norm`; return the norm before.
 
-    Their direction stays. A norm that is not finite is returned and nothing is scaled: no factor mends a NaN.
+    If the norm is not finite, nothing is scaled, since no factor makes a NaN finite.
+
+    Args:
+        parameters: tensors of any shape, whose gradients are scaled in place.
+        max_norm: the largest allowed norm, in the gradients' units.
 
     Raises:
         ConfigError: `max_norm` is not above 0.
@@ -31,7 +35,7 @@ def clip_grad_norm(parameters: Iterable[Tensor] | FlatParameters, max_norm: floa
 
 
 def _norm(grad: FloatArray) -> float:
-    """Return √Σ grad²; where a square is beyond the largest float, of grad / max |grad|, which is not."""
+    """Return √Σ grad². If a square overflows, it is computed from grad / max |grad|."""
     flat = grad.reshape(-1)
     with np.errstate(over="ignore"):
         norm = math.sqrt(float(np.dot(flat, flat)))

@@ -1,4 +1,4 @@
-"""What all optimisers share: one flat array of parameters, one flat gradient, a learning rate, a state to save."""
+"""The base class of the optimisers: flat parameters and gradients, a learning rate, and a state to save."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -12,20 +12,20 @@ from backlight.core.arguments import check_flag, check_number, shown
 
 
 class Optimiser:
-    """Moves parameters against their gradients.
+    """The base class of the optimisers.
 
     Args:
-        parameters: the tensors to learn (their numbers move into one flat array), or that flat array itself.
-        lr: learning rate, the step's length per gradient; may be set anew before every step.
-        weight_decay: pull towards 0.
-        decay_vectors: whether biases, gains and other tensors of one axis are pulled too, as in PyTorch.
+        parameters: the tensors to train, of any shape, whose values are moved into one flat array (P,); or that array.
+        lr: learning rate; may be changed before every step.
+        weight_decay: strength of the weight decay.
+        decay_vectors: whether biases, gains and other tensors with one axis decay too, as in PyTorch.
 
     Raises:
-        ConfigError: a negative number, or parameters that do not go together.
+        ConfigError: a negative number, or parameters that cannot share an array: different dtypes, or a duplicate.
     """
 
     buffers: tuple[str, ...] = ()
-    """The attributes that, with `steps`, make up the state: flat arrays like the parameters."""
+    """The attributes that make up the state, together with `steps`: flat arrays (P,)."""
 
     def __init__(
         self, parameters: Iterable[Tensor] | FlatParameters, *, lr: float, weight_decay: float, decay_vectors: bool
@@ -45,12 +45,12 @@ class Optimiser:
         self._hooks = (*self._hooks, hook)
 
         def remove() -> None:
-            self._hooks = tuple(one for one in self._hooks if one is not hook)
+            self._hooks = tuple(other for other in self._hooks if other is not hook)
 
         return remove
 
     def step(self) -> None:
-        """Change the parameters once, by the gradients that the last backward passes left."""
+        """Update the parameters once, with their present gradients."""
         for hook in self._hooks:
             hook()
         self.steps += 1
@@ -60,27 +60,34 @@ class Optimiser:
         raise NotImplementedError
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Clear all gradients before the next backward pass: they become None, or 0 where `set_to_none` is false."""
+        """Clear all gradients: set them to None, or to 0 if `set_to_none` is false."""
         self.flat.zero_grad(set_to_none)
 
     def state_dict(self) -> dict[str, Array]:
-        """Return copies of everything that the next steps depend on besides parameters and settings."""
+        """Return copies of the state: the arrays `buffers`, (P,) each, and the number of steps, ()."""
         state: dict[str, Array] = {name: np.array(getattr(self, name)) for name in self.buffers}
         return {**state, "steps": np.array(self.steps)}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Restore what `state_dict` returned. Raises ConfigError where it belongs to another optimiser or model."""
+        """Restore the state.
+
+        Args:
+            state: the result of `state_dict()`: arrays (P,) and the number of steps, ().
+
+        Raises:
+            ConfigError: it belongs to another kind of optimiser or another model.
+        """
         wanted = {*self.buffers, "steps"}
         if not isinstance(state, Mapping) or set(state) != wanted:
             given = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
             raise ConfigError(
-                f"this optimiser's state has {sorted(wanted)}; got {given}. Is it that of another kind of optimiser?"
+                f"the state must have the keys {sorted(wanted)}; got {given}. Is it from another kind of optimiser?"
             )
         arrays = {name: as_array(state[name]) for name in wanted}
         for name in self.buffers:
             own = getattr(self, name)
             if own.shape != arrays[name].shape:
-                raise ConfigError(f"{name} has {own.size} numbers, one for each parameter; got {arrays[name].size}.")
+                raise ConfigError(f"{name} must have {own.size} elements, as the weights; got {arrays[name].size}.")
         steps = arrays["steps"]
         if steps.shape or steps.dtype.kind not in "iu" or steps < 0:
             raise ConfigError(f"steps must be a whole number, 0 or more; got {shown(state['steps'])}.")
@@ -90,7 +97,7 @@ class Optimiser:
 
 
 def _decaying(flat: FlatParameters, *, decay_vectors: bool) -> FloatArray | None:
-    """Return (P,) 1 where weight decay applies and 0 elsewhere; None if it applies everywhere."""
+    """Return (P,) with 1 where weight decay applies and 0 elsewhere; None if it applies everywhere."""
     if decay_vectors:
         return None
     parts = [np.full(tensor.array.size, tensor.array.ndim >= 2, flat.data.dtype) for tensor in flat.tensors]

@@ -9,7 +9,7 @@ from backlight.core.arguments import check_number, check_whole, shown
 
 
 class Schedule(Protocol):
-    """Says how large the learning rate is at a step."""
+    """A function that returns the learning rate of a step."""
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
@@ -17,7 +17,11 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Constant:
-    """The same learning rate throughout."""
+    """A constant learning rate.
+
+    Args:
+        lr: the learning rate.
+    """
 
     lr: float
 
@@ -32,7 +36,16 @@ class Constant:
 
 @dataclass(frozen=True, kw_only=True)
 class StepDecay:
-    """A learning rate that is multiplied by `factor` at each of the given steps: the lectures' 0.1, later 0.01."""
+    """A learning rate that is multiplied by `factor` at each of the given steps, as the lectures' 0.1 and then 0.01.
+
+    Args:
+        lr: the initial learning rate.
+        at: the steps, in ascending order.
+        factor: the factor.
+
+    Raises:
+        ConfigError: a negative number, or steps that are not in order.
+    """
 
     lr: float
     at: tuple[int, ...]
@@ -41,10 +54,10 @@ class StepDecay:
     def __post_init__(self) -> None:
         check_number(0, lr=self.lr, factor=self.factor)
         if not isinstance(self.at, (tuple, list)):
-            raise ConfigError(f"at lists the steps at which the rate falls, as in (1000, 2000); got {shown(self.at)}.")
-        check_whole(0, **{f"step {place} of at": step for place, step in enumerate(self.at)})
+            raise ConfigError(f"at must list the steps at which lr changes, as in (1000, 2000); got {shown(self.at)}.")
+        check_whole(0, **{f"step {index} of at": step for index, step in enumerate(self.at)})
         if list(self.at) != sorted(self.at):
-            raise ConfigError(f"the steps at which the rate falls must be in order; got {self.at}.")
+            raise ConfigError(f"the steps of at must be in ascending order; got {self.at}.")
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step."""
@@ -54,9 +67,18 @@ class StepDecay:
 
 @dataclass(frozen=True, kw_only=True)
 class WarmupCosine:
-    """A rise from 0 over `warmup` steps, then half a cosine down to `final` x lr at step `steps`.
+    """Linear warm-up over `warmup` steps, then a cosine decay to `final` x lr at step `steps`.
 
-    The rise lets Adam's running means fill before full steps are taken; the slow end lets the weights settle.
+    The warm-up keeps steps small while Adam's running means are inaccurate.
+
+    Args:
+        lr: the highest learning rate.
+        steps: the total number of steps.
+        warmup: the number of warm-up steps.
+        final: the last learning rate, as a fraction of lr.
+
+    Raises:
+        ConfigError: a negative number, or a warm-up that does not end before `steps`.
     Source: Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5, with the linear warm-up of Goyal et al. 2017.
     """
 
@@ -69,7 +91,7 @@ class WarmupCosine:
         check_number(0, lr=self.lr, warmup=self.warmup, final=self.final)
         check_whole(steps=self.steps)
         if self.warmup >= self.steps:
-            raise ConfigError(f"the warm-up must end before step {self.steps}, the last; got {self.warmup} steps.")
+            raise ConfigError(f"warmup must be below steps, {self.steps}; got {self.warmup}.")
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step."""

@@ -16,13 +16,15 @@ class SGD(Optimiser):
     """p -= lr v, where v is the gradient, or with momentum a running sum of gradients: v = momentum v + grad.
 
     Args:
-        parameters: the tensors to learn.
+        parameters: the tensors to train, of any shape.
         lr: learning rate.
-        momentum: how much of the last step's direction is kept, 0 <= momentum < 1.
-        weight_decay: added to the gradient as weight_decay x p (an L2 penalty), as PyTorch's SGD does.
+        momentum: decay rate of the running sum, 0 <= momentum < 1.
+        weight_decay: weight_decay x p is added to the gradient (an L2 penalty), as in PyTorch's SGD.
         decay_vectors: whether biases and gains decay too.
-        nesterov: whether to look ahead along the momentum before taking the step.
+        nesterov: whether to use Nesterov momentum.
 
+    Raises:
+        ConfigError: a setting out of range, or parameters that do not fit; see `Optimiser`.
     Source: Sutskever et al. 2013, in the form of PyTorch's `torch.optim.SGD`.
     """
 
@@ -34,9 +36,9 @@ class SGD(Optimiser):
         check_number(0, momentum=momentum)
         check_flag(nesterov=nesterov)
         if momentum >= 1:
-            raise ConfigError(f"momentum must be below 1, or steps grow for ever; got {momentum}.")
+            raise ConfigError(f"momentum must be below 1, or steps grow without bound; got {momentum}.")
         if nesterov and not momentum:
-            raise ConfigError("nesterov looks ahead along the momentum; set momentum above 0, or leave nesterov out.")
+            raise ConfigError("nesterov=True needs momentum; got momentum=0. Set momentum above 0.")
         self.momentum = momentum
         self.nesterov = nesterov
         if momentum:

@@ -1,20 +1,20 @@
-"""Every layer and model again in PyTorch: what ours are tested against, and the way to GPUs and other formats.
+"""Every layer and model in PyTorch: the reference for the tests, and a way to GPUs and other formats.
 
-The reference is made of PyTorch's own modules and ops, never of a transliteration of ours. It starts with the same
-weights, has the same dtype and mode, and knows which of its parameters is which of ours:
+The reference is built from PyTorch's own modules and ops, not from a translation of Backlight's code. It has the same
+weights, dtype and mode, and maps its parameters to Backlight's:
 
     reference = to_torch(model)                     # a torch.nn.Module
     loss_of(reference, batch).backward()
-    gradients_of(reference)                         # {"output.weight": array, ...}: our names, our layout
-    model.load_state_dict(weights_of(reference))    # and back again, after training there
+    gradients_of(reference)                         # {"output.weight": array, ...} in Backlight's names and layout
+    model.load_state_dict(weights_of(reference))    # copy the weights back, after training in PyTorch
 
 This is the only folder that imports torch.
 
 Raises:
-    TorchMissingError: PyTorch is not installed; an ImportError and a BacklightError at once.
+    TorchMissingError: PyTorch is not installed. It is both an ImportError and a BacklightError.
 """
 
-from backlight.pytorch import _torch  # first: without PyTorch it says so in one line
+from backlight.pytorch import _torch  # first, to raise TorchMissingError without PyTorch
 from backlight.pytorch.building import TORCH_MODULES, to_torch
 from backlight.pytorch.gradients import loss_of
 from backlight.pytorch.layers import Entry

@@ -1,4 +1,4 @@
-"""The check that PyTorch is there, before anything of ours imports it."""
+"""Check that PyTorch is installed, before anything imports it."""
 
 import importlib.util
 
@@ -6,10 +6,10 @@ from backlight.core import BacklightError
 
 
 class TorchMissingError(BacklightError, ImportError):
-    """PyTorch, an extra of this package, is not installed."""
+    """PyTorch, an optional dependency, is not installed."""
 
 
 if importlib.util.find_spec("torch") is None:
     raise TorchMissingError(
-        "backlight.pytorch needs PyTorch; got none in this environment. Run: pip install 'backlight[torch]'"
+        "backlight.pytorch needs PyTorch, which is not installed. Run: pip install 'backlight[torch]'"
     )

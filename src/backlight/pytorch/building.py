@@ -1,4 +1,4 @@
-"""From a module of ours to the same one in PyTorch: the table of classes, and the walk down the layers."""
+"""Convert a Backlight module into PyTorch: the table of classes, and the traversal of the layers."""
 
 from typing import Final
 
@@ -12,26 +12,26 @@ from backlight.pytorch.models import MODELS
 from backlight.pytorch.weight_map import Link, copy_weights, remember, tensors_of
 
 TORCH_MODULES: Final[dict[type[Module], Entry]] = {**LAYERS, **MODELS}
-"""How each class of module is built in PyTorch. A class stands for itself only: a subclass may compute otherwise."""
+"""How each class of module is built in PyTorch. Subclasses are not included, since they may compute something else."""
 
 
 def to_torch(ours: Module) -> torch.nn.Module:
-    """Return the same layer or model in PyTorch: same weights (copied), dtype, and training or evaluation mode.
+    """Return the same layer or model in PyTorch, with copies of its weights, its dtype, and its mode.
 
-    A layer or parameter that ours uses in several places is one module or parameter there too. PyTorch's
-    global random numbers are left as they were.
+    A layer or parameter that is used in several places is shared in PyTorch too. The state of PyTorch's global random
+    generator does not change.
 
     Args:
-        ours: a module whose class, and the classes of the modules below it, are in `TORCH_MODULES`.
+        ours: a module whose class, and the classes of its submodules, are in `TORCH_MODULES`.
 
     Raises:
-        ConfigError: a class that is not in `TORCH_MODULES`, or a parameter that two layers share but that PyTorch keeps
-            transposed in one of them only.
+        ConfigError: a class that is not in `TORCH_MODULES`, or a parameter that two layers share but that PyTorch
+            stores transposed in only one of them.
     """
     built = _Built(ours)
-    with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw first weights, which ours replace
+    with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw initial weights, which are replaced
         model = built.convert(ours)
-    for _, module in ours.named_modules():  # from the top down, so that the lower ones decide
+    for _, module in ours.named_modules():  # parents first: train() of a parent also sets its submodules
         built.modules[id(module)].train(module.training)
     remember(model, built.links(model))
     copy_weights(ours, model)
@@ -39,7 +39,7 @@ def to_torch(ours: Module) -> torch.nn.Module:
 
 
 class _Built:
-    """What has been built so far, by the identity of what it was built from."""
+    """The PyTorch modules and tensors built so far, by the `id` of Backlight's."""
 
     def __init__(self, whole: Module) -> None:
         self.whole = whole
@@ -47,7 +47,7 @@ class _Built:
         self.tensors: dict[int, tuple[torch.Tensor, bool]] = {}
 
     def convert(self, ours: Module) -> torch.nn.Module:
-        """Return one module in PyTorch: a new one, or the one that was built where it was met before."""
+        """Return a module in PyTorch: a new one, or the one built before if it is shared."""
         if id(ours) not in self.modules:
             self.modules[id(ours)] = self._new(ours)
         return self.modules[id(ours)]
@@ -55,9 +55,8 @@ class _Built:
     def _new(self, ours: Module) -> torch.nn.Module:
         if type(ours) not in TORCH_MODULES:
             raise ConfigError(
-                f"to_torch() knows {', '.join(sorted(one.__name__ for one in TORCH_MODULES))}; got a "
-                f"{type(ours).__name__}. "
-                "Add how PyTorch builds it to backlight.pytorch.TORCH_MODULES."
+                f"to_torch() supports {', '.join(sorted(cls.__name__ for cls in TORCH_MODULES))}; got a "
+                f"{type(ours).__name__}. Add an entry for it to backlight.pytorch.TORCH_MODULES."
             )
         entry = TORCH_MODULES[type(ours)]
         theirs = entry.build(ours, self.convert)
@@ -68,19 +67,19 @@ class _Built:
         return theirs
 
     def _join(self, name: str, ours: Parameter | Buffer, entry: Entry, theirs: torch.nn.Module) -> None:
-        """Note which of PyTorch's parameters or buffers this is; where ours was met before, use the same here too."""
+        """Record PyTorch's counterpart of a parameter or buffer; if it is shared, use the existing counterpart."""
         their_name = entry.names.get(name, name)
         this = getattr(theirs, their_name), name in entry.transposed
         known, transposed = self.tensors.setdefault(id(ours), this)
         if transposed != this[1]:
             raise ConfigError(
-                f"a parameter that layers share must lie the same way in both; got {name} of {type(theirs).__name__}, "
-                "of which PyTorch keeps one transposed and one not. Share between layers of one kind only."
+                f"a shared parameter must have the same layout in all layers; got {name} of {type(theirs).__name__}, "
+                "which PyTorch transposes in one layer only. Share between layers of the same kind."
             )
         setattr(theirs, their_name, known)
 
     def links(self, model: torch.nn.Module) -> tuple[Link, ...]:
-        """Return the links, in the order of our parameters and then of our buffers."""
+        """Return the links, in the order of the parameters and then of the buffers."""
         their_names = {id(tensor): name for name, tensor in tensors_of(model).items()}
         ours = [*self.whole.named_parameters(), *self.whole.named_buffers()]
         found = [(name, *self.tensors[id(tensor)]) for name, tensor in ours]

@@ -1,4 +1,4 @@
-"""PyTorch's loss on our batches, and its gradient of an op, a layer or a model, as arrays in our layout."""
+"""PyTorch's loss of a batch, and its gradients of an op, a layer or a model, as arrays in Backlight's layout."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from backlight.pytorch.weight_map import gradients_of
 
 
 def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-    """Return the mean cross-entropy of a batch in nats per target, on the model's device, for `backward()`.
+    """Return the mean cross entropy of a batch, in nats per target, as a scalar tensor on the model's device.
 
     Args:
         model: maps int64 ids (B, T) to logits (B, V) or (B, T, V).
-        batch: ids and targets of ours; a target of -1 does not count.
+        batch: ids and targets; a target of -1 is excluded.
 
     Source: `torch.nn.functional.cross_entropy`.
     """
@@ -33,13 +33,13 @@ def loss_of(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
 
 
 def op_gradients(op: str, arrays: list[Array], dy: Array, **settings: object) -> list[Array]:
-    """Return PyTorch's gradient by each input of an op.
+    """Return PyTorch's gradient with respect to each input of an op, in its shape.
 
     Args:
-        op: its name in `OPS`.
+        op: the op's name in `OPS`.
         arrays: the inputs.
-        dy: the gradient from above, in the output's shape.
-        settings: what our forward takes beside the inputs.
+        dy: the output gradient, in the output's shape.
+        settings: the keyword arguments of the op's `forward`.
     """
     inputs = [torch.tensor(array, requires_grad=True) for array in arrays]
     y = TORCH_OPS[op](*inputs, **settings)
@@ -48,7 +48,13 @@ def op_gradients(op: str, arrays: list[Array], dy: Array, **settings: object) ->
 
 
 def layer_gradients(ours: Module, x: Array, dy: Array) -> dict[str, Array]:
-    """Return PyTorch's gradient by each parameter of a layer and, under the name "x", by an input that is not ids."""
+    """Return PyTorch's gradient with respect to each parameter of a layer by name, and to the input as "x".
+
+    Args:
+        ours: the layer.
+        x: the input, (...) numbers or ids; ids have no gradient.
+        dy: the output gradient, in the output's shape.
+    """
     layer = to_torch(ours)
     numbers = torch.tensor(x, requires_grad=x.dtype.kind == "f")
     torch.autograd.backward(layer(numbers), torch.tensor(dy))
@@ -57,7 +63,14 @@ def layer_gradients(ours: Module, x: Array, dy: Array) -> dict[str, Array]:
 
 
 def model_gradients(ours: Module, batch: Batch, dlogits: Array, dloss: float) -> dict[str, Array]:
-    """Return PyTorch's gradient of Σ dlogits logits + dloss loss by each parameter of a model."""
+    """Return PyTorch's gradient of Σ dlogits logits + dloss loss with respect to each parameter of a model.
+
+    Args:
+        ours: the model.
+        batch: ids (B, T) and targets.
+        dlogits: the output gradient of the logits, (B, V) or (B, T, V).
+        dloss: the output gradient of the loss.
+    """
     model = to_torch(ours)
     ends = model(torch.as_tensor(batch.x)), loss_of(model, batch)
     torch.autograd.backward(ends, (torch.tensor(dlogits), torch.tensor(dloss, dtype=torch.float64)))

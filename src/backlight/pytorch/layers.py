@@ -1,4 +1,4 @@
-"""The layers in PyTorch: one line each, and the few modules that PyTorch does not have in our form."""
+"""The layers in PyTorch: a table with one entry each, and the modules that PyTorch does not have in this form."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ Conversion = Callable[[Module], torch.nn.Module]
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """How one kind of module is built in PyTorch.
+    """How a class of modules is built in PyTorch.
 
     Attributes:
-        build: takes our module, and `to_torch` for its children; returns PyTorch's module.
-        names: PyTorch's names of this module's own parameters, where they differ from ours.
-        transposed: our names of those that PyTorch keeps transposed.
+        build: takes Backlight's module, and `to_torch` for its children; returns PyTorch's module.
+        names: PyTorch's names of the module's own parameters, by Backlight's, where they differ.
+        transposed: Backlight's names of the parameters that PyTorch stores transposed.
     """
 
     build: Callable[[Any, Conversion], torch.nn.Module]
@@ -30,15 +30,21 @@ class Entry:
 def layer(
     build: Callable[[Any], torch.nn.Module], *, names: Mapping[str, str] | None = None, transposed: tuple[str, ...] = ()
 ) -> Entry:
-    """Return the entry of a layer, which has no modules below it: `build` takes only the layer."""
+    """Return the entry of a layer without submodules.
+
+    Args:
+        build: takes Backlight's layer and returns PyTorch's.
+        names: see `Entry`.
+        transposed: see `Entry`.
+    """
     return Entry(build=lambda ours, _: build(ours), names=names or {}, transposed=frozenset(transposed))
 
 
 class LastAxisBatchNorm1d(torch.nn.BatchNorm1d):
-    """PyTorch's batch norm, which looks for the channels on axis 1, given them on the last."""
+    """PyTorch's batch norm, which has channels on axis 1, for x (..., C) with channels on the last axis."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the normalised channels, in x's shape."""
+        """Return the normalised activations, in x's shape."""
         if x.ndim < 3:
             return super().forward(x)
         x_BCT = x.flatten(1, -2).transpose(1, 2)
@@ -46,19 +52,26 @@ class LastAxisBatchNorm1d(torch.nn.BatchNorm1d):
 
 
 class TorchFlattenConsecutive(torch.nn.Module):
-    """(B, T, C) -> (B, T/n, n C), every n-th position beside the one after it."""
+    """Join the channels of n consecutive positions: (B, T, C) -> (B, T/n, n C)."""
 
     def __init__(self, n: int) -> None:
         super().__init__()
         self.n = n
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return x with every n positions joined, without their axis if one is left."""
+        """Return x with n positions joined, without the position axis if a single one is left."""
         return torch.cat([x[:, first :: self.n] for first in range(self.n)], dim=2).squeeze(1)
 
 
 class TorchCausalSelfAttention(torch.nn.Module):
-    """(B, T, C) -> (B, T, C) by PyTorch's own attention between two of its linear layers."""
+    """Causal self-attention, (B, T, C) -> (B, T, C): PyTorch's attention function between two linear layers.
+
+    Args:
+        heads: the number of heads.
+        dropout: the probability of dropping an attention weight in training.
+        qkv: computes queries, keys and values, (B, T, C) -> (B, T, 3C).
+        output: mixes the heads, (B, T, C) -> (B, T, C).
+    """
 
     def __init__(self, *, heads: int, dropout: float, qkv: torch.nn.Module, output: torch.nn.Module) -> None:
         super().__init__()
@@ -68,7 +81,7 @@ class TorchCausalSelfAttention(torch.nn.Module):
         self.output = output
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what each position read."""
+        """Return the attention output, in x's shape."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         share = self.dropout if self.training else 0.0
         y = torch.nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=share, is_causal=True)
@@ -77,16 +90,16 @@ class TorchCausalSelfAttention(torch.nn.Module):
 
 
 class TorchCausalConv1d(torch.nn.Conv1d):
-    """PyTorch's convolution, which has the channels on axis 1, given them on the last, and zeros before the start."""
+    """PyTorch's convolution, which has channels on axis 1, for x (B, T, I), with zero padding before the start."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the mixed positions, (B, T, O)."""
+        """Return the convolution, (B, T, O)."""
         before = self.dilation[0] * (self.kernel_size[0] - 1)
         return super().forward(torch.nn.functional.pad(x.transpose(1, 2), (before, 0))).transpose(1, 2)
 
 
 def _outputs_only(recurrent: torch.nn.RNNBase) -> torch.nn.RNNBase:
-    """Drop the last state, which PyTorch's layers return beside the state after each step."""
+    """Make a recurrent layer return only the states of all steps, without the final state."""
     recurrent.register_forward_hook(_first)
     return recurrent
 
@@ -97,11 +110,11 @@ def _first(layer: torch.nn.Module, inputs: Any, outputs: Any) -> Any:
 
 
 def _with_one_bias(recurrent: torch.nn.RNNBase) -> torch.nn.RNNBase:
-    """Hold PyTorch's second bias, which is added to the first and so is redundant, at 0."""
+    """Fix PyTorch's second bias, which is redundant because it is added to the first, at 0."""
     zeros = torch.zeros_like(recurrent.get_parameter("bias_hh_l0"))
     del recurrent.bias_hh_l0
     recurrent.register_buffer("bias_hh_l0", zeros)
-    return recurrent  # the list of weights that PyTorch's kernels read is made anew when it takes our dtype
+    return recurrent  # PyTorch rebuilds its list of flat weights when the dtype is set
 
 
 _WEIGHTS: Final = ("weight_ih_l0", "weight_hh_l0")

@@ -1,4 +1,4 @@
-"""The networks in PyTorch: its layers, put together with its own ops."""
+"""The networks in PyTorch, built from its layers and ops. Arguments are the converted submodules of the same names."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ class TorchBigram(torch.nn.Module):
         self.table = table
 
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
-        """Return the table's rows of the last ids."""
+        """Return the rows of the table for the last ids."""
         logits: torch.Tensor = self.table(x_BT.select(1, -1))
         return logits
 
@@ -40,7 +40,7 @@ class TorchMLP(torch.nn.Module):
         self.direct = direct
 
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
-        """Return the logits of the character after each row."""
+        """Return the logits of the next token of each row."""
         vectors: torch.Tensor = self.embedding(x_BT).flatten(start_dim=1)
         logits: torch.Tensor = self.output(self.hidden(vectors))
         return logits if self.direct is None else logits.add(self.direct(vectors))
@@ -56,13 +56,13 @@ class TorchWaveNet(torch.nn.Module):
         self.output = output
 
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
-        """Return the logits of the character after each row."""
+        """Return the logits of the next token of each row."""
         logits: torch.Tensor = self.output(self.hidden(self.embedding(x_BT)))
         return logits
 
 
 class TorchBlock(torch.nn.Module):
-    """(B, T, C) -> (B, T, C): attention and MLP, each after a norm, and each added to what was there."""
+    """(B, T, C) -> (B, T, C): attention and MLP, each after a norm and with a residual connection."""
 
     def __init__(
         self, *, first_norm: torch.nn.Module, attention: torch.nn.Module, dropout: torch.nn.Module,
@@ -76,7 +76,7 @@ class TorchBlock(torch.nn.Module):
         self.mlp = mlp
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return x with what attention and MLP add to it."""
+        """Return x plus the outputs of attention and MLP."""
         x = x + self.dropout(self.attention(self.first_norm(x)))
         added: torch.Tensor = self.mlp(self.second_norm(x))
         return x + added
@@ -98,7 +98,7 @@ class TorchGPT(torch.nn.Module):
         self.output = output
 
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
-        """Return the logits of the character after each position."""
+        """Return the logits of the next token at each position."""
         positions = torch.arange(x_BT.shape[1], device=x_BT.device)
         x = self.norm(self.blocks(self.dropout(self.token(x_BT) + self.position(positions))))
         tied = self.token.get_parameter("weight")
@@ -120,7 +120,7 @@ class TorchRecurrent(torch.nn.Module):
         self.output = output
 
     def forward(self, x_BT: torch.Tensor) -> torch.Tensor:
-        """Return the logits of the character after each position."""
+        """Return the logits of the next token at each position."""
         h: torch.Tensor = self.dropout(self.embedding(x_BT))
         for layer in self.layers:
             h = self.dropout(layer(h))

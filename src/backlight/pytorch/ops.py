@@ -1,4 +1,4 @@
-"""Every op in PyTorch: for the name of each of ours, PyTorch's own function, called with our inputs and settings."""
+"""Every op in PyTorch: PyTorch's own function for the name of each op, with the same inputs and settings."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -91,7 +91,7 @@ def _attend(qkv: T, heads: int, places: PackedIndex | None = None, keep: BoolArr
 
 
 def _attend_some(qkv: T, heads: int, places: PackedIndex) -> T:
-    """Spread the rows over a batch whose other rows are not 0, so that none of those may be read."""
+    """Unpack the rows into a batch whose padding is not 0, to detect if the padding is read."""
     whole = torch.full((places.shape[0] * places.shape[1], qkv.shape[-1]), 7.0, dtype=qkv.dtype)
     rows = torch.from_numpy(places.rows)
     y = _attend(whole.index_put((rows,), qkv).reshape(*places.shape, -1), heads)
@@ -99,7 +99,7 @@ def _attend_some(qkv: T, heads: int, places: PackedIndex) -> T:
 
 
 def _attend_dropped(qkv: T, heads: int, keep: BoolArray, p: float) -> T:
-    """PyTorch draws what it drops by itself, so its softmax stands here; ours keeps a row for each key."""
+    """Attention with a given dropout mask, a row for each key, which PyTorch's function does not accept."""
     q, k, v = _heads(qkv, heads)
     future = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool).triu(1)
     weights = (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(future, -torch.inf).softmax(-1)
@@ -111,7 +111,7 @@ def _attend_dropped(qkv: T, heads: int, keep: BoolArray, p: float) -> T:
 
 
 def _through_time(unroll: Callable[..., Any]) -> Callable[..., T]:
-    """Return what `torch.nn.GRU` and its like call, with our layout, one bias or two, and perhaps a first state."""
+    """Return the function behind `torch.nn.RNN`, GRU or LSTM, for Backlight's layout, one or two biases and a state."""
 
     def run(
         x: T, w: T, u: T, *biases: T, counts: tuple[int, ...] | None = None, state: tuple[Array, ...] | None = None
@@ -121,7 +121,7 @@ def _through_time(unroll: Callable[..., Any]) -> Callable[..., T]:
         parts = 2 if unroll is torch.lstm else 1
         first = [torch.zeros(1, rows, len(u), dtype=x.dtype)] * parts if state is None else _with_layer(state)
         hidden = tuple(first) if parts == 2 else first[0]
-        # biases, one layer, no dropout, not in training, one direction
+        # has_biases, num_layers, dropout, train, bidirectional
         settings = [parameters, True, 1, 0.0, False, False]
         batch_first = [] if counts else [True]
         y: T = unroll(x, *([torch.tensor(counts)] if counts else []), hidden, *settings, *batch_first)[0]
@@ -186,4 +186,4 @@ TORCH_OPS: Final[dict[str, Callable[..., T]]] = {
     "mse": F.mse_loss,
     "hinge": _hinge,
 }
-"""PyTorch's function for each op of ours: tensors in the order of our arrays, then our settings by name."""
+"""PyTorch's function for each op. It takes tensors in the order of the op's inputs, and the op's settings by name."""

@@ -1,4 +1,4 @@
-"""Which parameter or buffer of a PyTorch model is which of ours, and copies from one to the other."""
+"""The mapping between the parameters and buffers of a PyTorch model and Backlight's, and copies between them."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from backlight.nn import Module
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One parameter or buffer on both sides.
+    """A parameter or buffer in both libraries. Its shape is (I, O) here and (O, I) there if it is transposed.
 
     Attributes:
-        ours: its dotted name in our module.
+        ours: its dotted name in the Backlight module.
         theirs: its dotted name in the PyTorch model.
-        transposed: whether PyTorch keeps it transposed, as its Linear does.
+        transposed: whether PyTorch stores it transposed, as in its Linear.
     """
 
     ours: str
@@ -24,42 +24,42 @@ class Link:
     transposed: bool
 
     def to_ours(self, tensor: torch.Tensor) -> Array:
-        """Return a copy of a parameter, buffer or gradient of the PyTorch model, in our layout."""
+        """Return a copy of a parameter, buffer or gradient of the PyTorch model, in Backlight's layout."""
         theirs: Array = tensor.detach().cpu().numpy()
         return np.array(theirs.T if self.transposed else theirs, order="C")
 
     def to_theirs(self, array: Array) -> torch.Tensor:
-        """Return a copy of a parameter, buffer or gradient of ours, in PyTorch's layout."""
+        """Return a copy of a parameter, buffer or gradient of the Backlight module, in PyTorch's layout."""
         return torch.from_numpy(np.array(array.T if self.transposed else array, order="C"))
 
 
 def remember(model: torch.nn.Module, links: tuple[Link, ...]) -> None:
-    """Store the links in the model; a deep copy of it has them too."""
+    """Store the links in the model, so that its deep copies have them too."""
     model.backlight_links = links  # type: ignore[assignment]  # torch types attributes as tensors and modules
 
 
 def weight_map(model: torch.nn.Module) -> tuple[Link, ...]:
-    """Return the links of a PyTorch model, in the order of our parameters and then of our buffers.
+    """Return the links of a PyTorch model, in the order of Backlight's parameters and then of its buffers.
 
     Raises:
-        ConfigError: a module that `to_torch` did not make.
+        ConfigError: a module that does not come from `to_torch`.
     """
     links = vars(model).get("backlight_links")
     if links is None:
-        raise ConfigError(f"only what to_torch() returned knows our names; got a {type(model).__name__} without them.")
+        raise ConfigError(f"the model must come from to_torch(); got a {type(model).__name__} that does not.")
     return links  # type: ignore[no-any-return]
 
 
 def tensors_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return the model's parameters and buffers by PyTorch's names, including those that have no link."""
+    """Return the model's parameters and buffers, in their shapes, by PyTorch's names, also those without a link."""
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
 def copy_weights(ours: Module, model: torch.nn.Module) -> None:
-    """Overwrite a PyTorch model's weights and buffers with ours, in its dtype and on its device.
+    """Copy the weights and buffers of a Backlight module into a PyTorch model, in its dtype and on its device.
 
     Raises:
-        ConfigError: the model was made from a module with other parameters, by name or by shape.
+        ConfigError: the model was not made from this module: parameters differ in name or shape.
     """
     theirs = tensors_of(model)
     links = weight_map(model)
@@ -69,7 +69,7 @@ def copy_weights(ours: Module, model: torch.nn.Module) -> None:
     if wanted != given:
         odd = sorted({name for name, _ in wanted.items() ^ given.items()})
         raise ConfigError(
-            f"weights can only be copied to what to_torch() made of the same model; these differ: {', '.join(odd)}."
+            f"the PyTorch model must come from to_torch() of the same model; these weights differ: {', '.join(odd)}."
         )
     with torch.no_grad():
         for link in links:
@@ -77,15 +77,15 @@ def copy_weights(ours: Module, model: torch.nn.Module) -> None:
 
 
 def weights_of(model: torch.nn.Module) -> dict[str, Array]:
-    """Return copies of a PyTorch model's weights and buffers, in our names and layout, for `load_state_dict`."""
+    """Return copies of a PyTorch model's weights and buffers in Backlight's names, shapes and layout."""
     theirs = tensors_of(model)
     return {link.ours: link.to_ours(theirs[link.theirs]) for link in weight_map(model)}
 
 
 def gradients_of(model: torch.nn.Module) -> dict[str, Array]:
-    """Return copies of a PyTorch model's gradients under our names and in our layout.
+    """Return copies of a PyTorch model's gradients in Backlight's names, shapes and layout.
 
-    A parameter that no backward pass has reached is not among them.
+    Parameters without a gradient are omitted.
     """
     theirs = tensors_of(model)
     found = {link: theirs[link.theirs].grad for link in weight_map(model)}

@@ -1,4 +1,4 @@
-"""From logits to text, and from text to its score: what a trained model is for."""
+"""Sampling text from a model, and scoring text with it."""
 
 from backlight.sample.filters import probabilities
 from backlight.sample.items import NotEnoughError, sample_items

@@ -1,4 +1,4 @@
-"""What sampling and scoring share: how many rows go through a model at once, and whose ids they are."""
+"""What sampling and scoring share: the number of rows per call of a model, and a check of the vocabulary."""
 
 from backlight.core import VocabularyError
 from backlight.models.protocol import LanguageModel
@@ -10,13 +10,13 @@ _MOST_LOGITS = 1 << 20
 
 
 def rows_at_once(model: LanguageModel) -> int:
-    """Return how many rows a model is given at a time: 1 to 4096, and about a million logits at most."""
+    """Return the number of rows per call of a model: 1 to 4096, with at most about a million logits."""
     positions = model.context if model.reads == "sequences" else 1
     return min(MOST_ROWS, max(1, _MOST_LOGITS // (positions * model.vocabulary_size)))
 
 
 def texts_at_once(model: LanguageModel) -> int:
-    """Return how many texts are under way at a time: of those that a model of windows reads, only ids are kept."""
+    """Return the number of texts that are sampled at a time; a model of windows keeps only the ids of each."""
     if model.reads == "sequences":
         return rows_at_once(model)
     return min(MOST_TEXTS, max(1, _MOST_LOGITS // model.vocabulary_size))
@@ -31,5 +31,5 @@ def check_fit(model: LanguageModel, vocabulary: Vocabulary) -> None:
     if model.vocabulary_size != vocabulary.size:
         raise VocabularyError(
             f"the model needs the vocabulary it was trained with, of {model.vocabulary_size} ids; got one of "
-            f"{vocabulary.size}. Take both from the same run."
+            f"{vocabulary.size}. Use both from the same run."
         )

@@ -1,4 +1,4 @@
-"""Items that are new, or all different: drawn until there are enough, within a limit."""
+"""Sampling items that are new or distinct: drawing until there are enough, up to a limit."""
 
 import math
 from dataclasses import dataclass
@@ -18,11 +18,16 @@ _SMALLEST_ROUND = 64
 
 
 class NotEnoughError(BacklightError):
-    """The model did not give as many new or different items as were asked for.
+    """The model did not produce as many new or distinct items as were asked for.
+
+    Args:
+        message: one line.
+        found: see the attribute.
+        draws: see the attribute.
 
     Attributes:
-        found: those that it gave, in the order drawn.
-        draws: out of how many.
+        found: the new or distinct items, in the order drawn.
+        draws: the number of draws.
     """
 
     def __init__(self, message: str, found: list[Sample], draws: int) -> None:
@@ -43,26 +48,26 @@ def sample_items(
     patience: int = 50,
     ends: bool = True,
 ) -> list[Sample]:
-    """Draw `count` items, leaving out those that are not new or not the first of their kind.
+    """Draw `count` items, and leave out those that are not new or not distinct.
 
-    Draws in rounds until there are enough; gives up after `patience` draws for each item asked for, or 1000 draws if
-    that is more. Items are compared as a file of them would be read, without white space around them; one of which
-    nothing is left is not new. The result is a function of the model's weights, the vocabulary, all arguments and the
-    state of `rng`, as `sample_batch` says; without `novel_to` and `unique` the two are the same.
+    Draws in rounds until there are enough, up to `patience` draws for each item asked for or 1000 draws if that is
+    more. Items are compared as they would be read from a file, without white space around them; an empty item is not
+    new. The result depends on the model's weights, the vocabulary, all arguments and the state of `rng`, as in
+    `sample_batch`; without `novel_to` and `unique` it is that of `sample_batch`.
 
     Args:
         model: any language model.
-        vocabulary: the one it was trained with.
-        count: from 1 to a million.
-        config: how to draw.
-        rng: where chance comes from.
-        novel_to: what `training_hashes` gave for the items that are not new; `None` takes what comes.
-        unique: whether no two items may be the same.
-        patience: draws for each item asked for, at least 1.
+        vocabulary: the vocabulary that the model was trained with.
+        count: number of items, from 1 to a million.
+        config: how to sample.
+        rng: the random generator.
+        novel_to: (N,) hashes from `training_hashes` of the items that are not new; `None` accepts all items.
+        unique: whether all items must be distinct.
+        patience: number of draws for each item asked for, at least 1.
         ends: False for a model of running text, as for `sample_batch`.
 
     Raises:
-        NotEnoughError: too few within the limit; it holds those found.
+        NotEnoughError: too few items within the limit; it holds those found.
         ConfigError: `count` or `patience` out of range.
         VocabularyError, DomainError: as for `sample_batch`.
     """
@@ -88,7 +93,7 @@ def sample_items(
 
 @dataclass(frozen=True, slots=True)
 class _Sieve:
-    """Lets through what is new (to `novel_to`, sorted hashes) and what it has not let through (if `seen` is a set)."""
+    """Keeps samples whose hash is not in `novel_to` (sorted) and, if `seen` is a set, that were not kept before."""
 
     novel_to: NDArray[np.uint64] | None
     seen: set[str] | None
@@ -109,10 +114,10 @@ class _Sieve:
 
 
 def _too_few(count: int, found: int, draws: int, config: SampleConfig, novel: bool, unique: bool) -> str:
-    kind = " and ".join([*(["new"] if novel else []), *(["different"] if unique else [])])
+    kind = " and ".join([*(["new"] if novel else []), *(["distinct"] if unique else [])])
     ways = ["Ask for fewer", "raise the temperature"]
     if config.top_k is not None or config.top_p is not None:
         ways.append("widen top_k or top_p")
     if config.prefix:
         ways.append("shorten the prefix")
-    return f"{count} {kind} items need to turn up in {draws} draws; got {found}. {', '.join(ways[:-1])} or {ways[-1]}."
+    return f"{count} {kind} items were asked for; got {found} in {draws} draws. {', '.join(ways[:-1])} or {ways[-1]}."

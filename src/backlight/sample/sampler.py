@@ -1,4 +1,4 @@
-"""Text from a model, a character at a time and many texts at once."""
+"""Sampling text from a model, one character at a time, as a batch."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,46 +15,46 @@ from backlight.sample.filters import Filters, probabilities, rows_without_a_peak
 from backlight.text import Vocabulary
 
 MOST: Final = 1_000_000
-"""The most texts to draw in one call: each takes about 500 bytes."""
+"""The maximum number of texts per call; each takes about 500 bytes."""
 
 MOST_CHARACTERS: Final = 1_000_000
-"""The most characters of a text."""
+"""The maximum number of characters of a text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig(Filters):
-    """How to draw.
+    """How to sample.
 
     Args:
         temperature, top_k, top_p: see `Filters`.
-        max_length: the most characters to draw, the prefix not counted. A text that gets there stops, ended or not.
-        prefix: what every text starts with.
+        max_length: maximum number of characters to draw, without the prefix. A longer text is cut off.
+        prefix: the beginning of every text.
 
     Raises:
-        ConfigError: a setting outside its range.
+        ConfigError: a setting out of range.
     """
 
     max_length: int = setting(
-        "Most characters to draw.", default=64, at_least=1, at_most=MOST_CHARACTERS, remedy="Try 64."
+        "Maximum number of characters to draw.", default=64, at_least=1, at_most=MOST_CHARACTERS, remedy="Try 64."
     )
-    prefix: str = setting("What each one starts with.", default="")
+    prefix: str = setting("Text that each sample starts with.", default="")
 
     @property
     def filters(self) -> bool:
-        """Whether draws come from another distribution than the model's own."""
+        """Whether the settings change the model's distribution."""
         return self.temperature != 1 or self.top_k is not None or self.top_p is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A text that a model made.
+    """A sampled text.
 
     Attributes:
-        text: prefix and drawn characters.
-        nats: -log p of what was drawn, the end included, given the prefix. It is the model's own p, at temperature 1
-            and unfiltered, however the text was drawn.
-        ended: whether the text came to its end; False if `max_length` cut it off.
-        probabilities: the model's own p of each drawn character, and of the end if it was reached.
+        text: the prefix and the drawn characters.
+        nats: -log p of the drawn characters and the end, given the prefix. p is the model's own probability, at
+            temperature 1 and without filters, however the text was drawn.
+        ended: whether the end was drawn; False if `max_length` cut the text off.
+        probabilities: the model's own probability of each drawn character, and of the end if it was drawn.
     """
 
     text: str
@@ -72,27 +72,26 @@ def sample_batch(
     rng: np.random.Generator,
     ends: bool = True,
 ) -> list[Sample]:
-    """Draw `count` texts, all a character further at each step; those that have ended leave the batch.
+    """Sample `count` texts as a batch, one character per step. Texts that have ended leave the batch.
 
-    At most 16,384 texts (4096 with a model of sequences; fewer for a large vocabulary or long sequences) are under way
-    at a time; memory beyond that is what the texts themselves take. Each step takes one number of `rng` for each text
-    under way. The result is a function of the model's weights, the vocabulary, `count`, `config`, `ends` and the state
-    of `rng`, on the same NumPy, BLAS and number of threads; a larger `count` does not start with the texts of a smaller
-    one.
+    At most 16,384 texts (4096 for a model of sequences; fewer for a large vocabulary or long sequences) are sampled at
+    a time. Each step takes one number of `rng` per text. The result is determined by the model's weights, the
+    vocabulary, `count`, `config`, `ends` and the state of `rng`, for the same NumPy, BLAS and number of threads. A
+    larger `count` does not start with the texts of a smaller one.
 
     Args:
         model: any language model.
-        vocabulary: the one it was trained with.
-        count: from 1 to a million.
-        config: how to draw.
-        rng: where chance comes from.
-        ends: False for a model of running text, which has no end: the boundary is never drawn and every text has
+        vocabulary: the vocabulary that the model was trained with.
+        count: number of texts, from 1 to a million.
+        config: how to sample.
+        rng: the random generator.
+        ends: False for a model of running text, which has no end: the boundary is never drawn, and every text has
             `max_length` characters.
 
     Raises:
-        ConfigError: `count` out of range.
-        VocabularyError: a character of the prefix that the model does not know, or a vocabulary of another size.
-        DomainError: the model gives no character a probability, which only an unsmoothed or a diverged one does.
+        ConfigError: `count` is out of range.
+        VocabularyError: a character of the prefix is not in the vocabulary, or the vocabulary has another size.
+        DomainError: the model gives no character a probability above 0: it is unsmoothed or has diverged.
     """
     check_fit(model, vocabulary)
     check_whole("count", count, at_least=1, at_most=MOST)
@@ -100,7 +99,7 @@ def sample_batch(
     size = texts_at_once(model)
     samples: list[Sample] = []
     first = context_ids(model, prefix_ids)
-    with np.errstate(over="ignore", invalid="ignore"):  # logits that are not finite are refused, in words
+    with np.errstate(over="ignore", invalid="ignore"):  # non-finite logits raise an error below
         for begin in range(0, count, size):
             x_BT = np.tile(first, (min(size, count - begin), 1))
             samples += _assemble(vocabulary, config.prefix, len(x_BT), _run(model, vocabulary, x_BT, config, rng, ends))
@@ -109,7 +108,7 @@ def sample_batch(
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """One character of each text under way: the texts' numbers, the ids, their log p under the model. Each (n,)."""
+    """The drawn character of each active text: text numbers, ids, and log p under the model. Each (n,)."""
 
     rows: IntArray
     ids: IntArray
@@ -118,12 +117,12 @@ class _Drawn:
 
 @dataclass(frozen=True, slots=True)
 class _Chances:
-    """What logits (W, V) say, with the rows side by side, so that a sum over V is one of long arrays.
+    """The distributions of logits (W, V), transposed so that a sum over V adds long contiguous arrays.
 
     Attributes:
-        log_p: (V, W) under the model.
-        sums: (V, W) running sums of the probabilities that are drawn from.
-        dead: (W,) whether a row leaves nothing to draw.
+        log_p: (V, W) log probabilities under the model.
+        sums: (V, W) cumulative sums of the probabilities to sample from.
+        dead: (W,) whether a row has no character to draw.
     """
 
     log_p: FloatArray
@@ -136,7 +135,7 @@ class _Chances:
         allowed_WV = logits_WV if ends else _without_end(logits_WV)
         dead = np.zeros(len(logits), np.bool_)
         dead[rows_without_a_peak(allowed_WV)] = True
-        if dead.any():  # they may stand for texts that never come about, and are refused when one does
+        if dead.any():  # perhaps no text uses these rows; if one does, it raises an error
             logits_WV, allowed_WV = (np.where(dead[:, None], 0.0, array) for array in (logits_WV, allowed_WV))
         log_p_WV = shifted_log_softmax(logits_WV)
         p_WV = _to_draw_from(allowed_WV, config) if config.filters or not ends else np.exp(log_p_WV)
@@ -151,7 +150,7 @@ def _run(
     rng: np.random.Generator,
     ends: bool,
 ) -> list[_Drawn]:
-    """Return what each step drew."""
+    """Return the characters drawn at each step."""
     steps: list[_Drawn] = []
     rows = np.arange(len(x_BT))
     texts = decode(model, x_BT)
@@ -172,16 +171,16 @@ def _run(
 
 
 def draw(sums_VW: FloatArray, which: IntArray, rng: np.random.Generator) -> IntArray:
-    """Draw one id from the distribution of each text, (B,) int64, with one uniform number a text.
+    """Draw one id from the distribution of each text, (B,) int64, with one uniform random number per text.
 
-    Inverts the cumulative sum: the id is the first whose sum exceeds u times the whole sum. A probability of 0 leaves
-    the sum where it was, so its id is never the first. The largest u below 1 times any number rounds to below that
-    number, so there always is a first, however the sum was rounded.
+    Inverts the cumulative sum: the id is the first whose sum exceeds u times the total. A probability of 0 does not
+    change the sum, so its id is never the first. The largest u below 1, times any total, rounds to a number below that
+    total, so there is always such an id, however the sums were rounded.
 
     Args:
-        sums_VW: running sums of the probabilities, down each column; the last ones are above 0.
+        sums_VW: (V, W) cumulative sums of the probabilities, down each column; the last ones are above 0.
         which: (B,) the column of each text.
-        rng: where chance comes from.
+        rng: the random generator.
     """
     sums_VB = sums_VW.take(which, axis=1)
     ids: IntArray = np.count_nonzero(sums_VB <= rng.random(len(which)) * sums_VB[-1], axis=0)
@@ -189,12 +188,12 @@ def draw(sums_VW: FloatArray, which: IntArray, rng: np.random.Generator) -> IntA
 
 
 def _running_sums(p_VW: FloatArray) -> FloatArray:
-    """Return sums down the columns."""
+    """Return cumulative sums down the columns."""
     V, W = p_VW.shape
     if W < V:
         return np.cumsum(p_VW, axis=0)
     sums_VW = np.array(p_VW, order="C")
-    for v in range(1, V):  # cumsum would go down one column after the other
+    for v in range(1, V):  # row by row; cumsum would go down one strided column at a time
         sums_VW[v] += sums_VW[v - 1]
     return sums_VW
 
@@ -210,13 +209,13 @@ def _without_end(logits_WV: FloatArray) -> FloatArray:
 
 
 def context_ids(model: LanguageModel, ids: IntArray) -> IntArray:
-    """Return what a model reads to predict what follows the beginning of an item, (1, T).
+    """Return the ids (1, T) that a model reads to predict what follows the beginning of an item.
 
-    Before the beginning, windows have boundaries up to the context's length, and sequences have one.
+    A model of windows reads boundaries before the beginning, up to its context; a model of sequences reads one.
 
     Args:
         model: any language model.
-        ids: (N,) of the beginning, without boundaries.
+        ids: (N,) ids of the beginning, without boundaries.
     """
     boundaries = model.context if model.reads == "windows" else 1
     start = np.concatenate([np.full(boundaries, BOUNDARY, np.int64), ids])
@@ -224,13 +223,13 @@ def context_ids(model: LanguageModel, ids: IntArray) -> IntArray:
 
 
 def _assemble(vocabulary: Vocabulary, prefix: str, count: int, steps: list[_Drawn]) -> list[Sample]:
-    """Put each text's characters, which lie in as many steps, together again."""
+    """Collect the characters of each text from the steps."""
     rows = np.concatenate([step.rows for step in steps])
     by_text = np.argsort(rows, kind="stable")
     ids = np.concatenate([step.ids for step in steps])[by_text]
     log_p = np.concatenate([step.log_p for step in steps])[by_text]
     rows = rows[by_text]
-    nats = np.bincount(rows, weights=0.0 - log_p, minlength=count).tolist()  # 0 -, for 0 and not -0 where p = 1
+    nats = np.bincount(rows, weights=0.0 - log_p, minlength=count).tolist()  # 0.0 - x gives 0, not -0, for p = 1
     ended = np.bincount(rows[ids == BOUNDARY], minlength=count).astype(np.bool_)
     drawn = np.bincount(rows, minlength=count)
     p_to = np.cumsum(drawn).tolist()
@@ -249,9 +248,9 @@ def _encode_prefix(vocabulary: Vocabulary, prefix: str) -> IntArray:
         if character not in vocabulary.characters:
             other = character.swapcase()
             raise VocabularyError(
-                f"a prefix needs characters that the model has learnt; got {character!r} (U+{ord(character):04X}) in "
+                f"a prefix must consist of characters in the vocabulary; got {character!r} (U+{ord(character):04X}) in "
                 f"{prefix[:40]!r}. "
-                + (f"Write {other!r}." if other in vocabulary.characters else "Leave it out, or train on text with it.")
+                + (f"Try {other!r}." if other in vocabulary.characters else "Remove it, or train on text that has it.")
             )
     return vocabulary.encode(prefix)
 
@@ -265,8 +264,8 @@ def _check_possible(vocabulary: Vocabulary, texts: Decoder, chances: _Chances, *
     peak = (texts.logits[row] if ends else np.delete(texts.logits[row], BOUNDARY)).max()
     if peak == -np.inf:
         raise DomainError(
-            f"a next character needs a probability above 0; the model gives none after {read!r}. "
-            "Sample with another prefix, or train with smoothing."
+            f"some character must have a probability above 0; the model gives all of them 0 after {read!r}. "
+            "Use another prefix, or train with smoothing."
         )
     raise DomainError(
         f"a model's logits must be finite; got {peak} after {read!r}. "

@@ -1,4 +1,4 @@
-"""How well a model knows a text: the nats that each item and each of its characters cost."""
+"""Scoring: the negative log-likelihood of items and of their characters, in nats."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -28,16 +28,16 @@ Order = Literal["odd", "typical", "file"]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What an item costs under a model.
+    """The negative log-likelihood of an item.
 
     Attributes:
         text: the item.
-        nats: -log p of the whole item, the end included if ends count; inf for what an unsmoothed model never saw, and
-            for an item with a character that is not in the vocabulary.
-        targets: how many characters that is, the end included if ends count.
-        per_character: the visible label and the nats of each target, in order; the end, if it counts, is last. Of an
-            item with unknown characters, inf for those and nan for the others, which the model cannot read.
-        unknown: the characters that are not in the vocabulary, each once, sorted.
+        nats: -log p of the item, including its end if ends are scored; inf for an item with unknown characters, and for
+            one that an unsmoothed model gives a probability of 0.
+        targets: number of targets: the characters, and the end if ends are scored.
+        per_character: label and nats of each target, in order. In an item with unknown characters, these have inf and
+            the others nan, since the model cannot read the item.
+        unknown: the distinct characters that are not in the vocabulary, sorted.
     """
 
     text: str
@@ -55,29 +55,30 @@ class Score:
 def score_items(
     model: LanguageModel, vocabulary: Vocabulary, items: Sequence[str], *, ends: bool = True
 ) -> list[Score]:
-    """Score every item, in the order given; each target counts exactly once, as in a run's dev loss.
+    """Score each item, in the order given. Each target counts exactly once, as in the dev loss of a run.
 
-    Targets go through the model item by item and from left to right, in rows of a bounded number. A model of windows
-    sees the last T characters before each target. A model of sequences sees the item from its start; an item of more
-    than T targets goes in chunks of T, each starting from the character before it.
+    A model of windows reads the last T characters before each target. A model of sequences reads the item from its
+    start; an item with more than T targets is split into chunks of T, each starting from the character before it.
 
     Args:
         model: any language model.
-        vocabulary: the one it was trained with.
+        vocabulary: the vocabulary that the model was trained with.
         items: the texts, at least one.
-        ends: whether each item's end counts; False for running text.
+        ends: whether the end of each item is scored; False for running text.
 
     Raises:
-        DataError: no item, something that is not a string, or nothing to predict in any of them.
-        VocabularyError: a vocabulary of another size.
-        DomainError: a diverged model.
+        DataError: there is no item or no target, or an item is not a string.
+        VocabularyError: the vocabulary has another size than the model's.
+        DomainError: the model has diverged.
     """
     check_fit(model, vocabulary)
     if not len(items):
-        raise DataError("scoring needs at least one item; got none. Give it one item a line.")
+        raise DataError("scoring needs at least one item; got none. Pass a list of strings.")
     for place, item in enumerate(items) if not isinstance(items, Items) else ():
         if not isinstance(item, str):
-            raise DataError(f"what is scored must be strings; got {type(item).__name__} at index {place}. Convert it.")
+            raise DataError(
+                f"items must be strings; got {type(item).__name__} at index {place}. Convert it with str()."
+            )
     try:
         encoded = vocabulary.encode_items(items, ends=ends)
     except VocabularyError:
@@ -88,11 +89,11 @@ def score_items(
             next(scores) if known.issuperset(item) else _unreadable(vocabulary, item, known, ends=ends)
             for item in items
         ]
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+    with np.errstate(over="ignore", invalid="ignore"):  # nans raise an error below
         targets, nats = (np.concatenate(parts) for parts in zip(*_nll(model, encoded), strict=True))
     lengths = np.diff(encoded.starts) + ends
     item_of = np.repeat(np.arange(len(items)), lengths)
-    totals = np.bincount(item_of, weights=nats, minlength=len(items)).tolist()  # not cumulative: inf - inf is no number
+    totals = np.bincount(item_of, weights=nats, minlength=len(items)).tolist()  # not cumsum: inf - inf is nan
     if np.isnan(totals).any():
         raise DomainError(
             "a model's probabilities must be numbers; got nan. "
@@ -116,23 +117,24 @@ def _unreadable(vocabulary: Vocabulary, text: str, known: frozenset[str], *, end
 
 
 def order(scores: Sequence[Score], by: Order = "odd") -> list[Score]:
-    """Return the scores with the oddest first, the most typical first, or as they are in the file.
+    """Sort scores by nats per character: "odd" puts the largest first, "typical" the smallest.
 
-    Odd is many nats per character: a long item is not odd for being long. Equals stay in the order of the file.
+    Per character, so that an item is not surprising only because it is long. Ties, and all items with "file", stay in
+    the order given.
 
     Raises:
         ConfigError: another order.
     """
     if by not in {"odd", "typical", "file"}:
-        raise ConfigError(f"order needs to be 'odd', 'typical' or 'file'; got {by!r}. Choose one.")
+        raise ConfigError(f"order must be 'odd', 'typical' or 'file'; got {by!r}. Choose one.")
     if by == "file":
         return list(scores)
     return sorted(scores, key=lambda score: score.nats_per_character, reverse=by == "odd")
 
 
 def _nll(model: LanguageModel, items: EncodedItems) -> Iterator[tuple[IntArray, FloatArray]]:
-    """Yield targets and their nats, (n,) each, n of them at a time."""
-    # A data set needs a window of at least 1; the unigram model looks back 0.
+    """Yield targets and their nats, (n,) each, in batches."""
+    # Windows need at least 1 id, but the unigram model has a context of 0.
     width = max(model.context, 1)
     data = Windows(items, width) if model.reads == "windows" else Sequences(items, width)
     for batch in data.chunks(rows_at_once(model)):

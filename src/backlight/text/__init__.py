@@ -1,4 +1,4 @@
-"""From a file to minibatches: corpora, characters and ids, splits, windows and sequences."""
+"""From a text to minibatches: corpora, vocabularies, splits, windows and sequences."""
 
 from backlight.text.batches import Dataset, Sequences, Windows
 from backlight.text.corpora import CORPORA, LIST, Corpus, CorpusInfo, Mode, Source, load_corpus

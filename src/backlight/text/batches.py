@@ -1,4 +1,4 @@
-"""Encoded items as minibatches: windows with one target each, or sequences with a target at every position."""
+"""Minibatches of encoded items: windows with one target each, or sequences with a target at every position."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -10,58 +10,58 @@ from backlight.core import BOUNDARY, NOT_A_TARGET, Batch, ConfigError, DataError
 from backlight.text.storage import new_array
 
 LISTED = 1 << 26
-"""Up to so many targets, a list says where each one's window stands; a list of 4 bytes each is the fastest way."""
+"""Up to this many targets, an array holds the start of each window, 4 bytes each, which is the fastest."""
 
 BLOCK = 1 << 20
-"""Ids that are moved at a time."""
+"""The number of ids that are copied at a time."""
 
 
 class Dataset(Protocol):
-    """What the training loop needs of either kind of examples."""
+    """A set of examples, as the training loop uses it: `Windows` or `Sequences`."""
 
     @property
     def context(self) -> int:
-        """How many ids back a model may look, T."""
+        """The maximum number of ids on which a prediction depends, T."""
 
     @property
     def targets(self) -> int:
-        """How many ids there are to predict in one pass over all examples."""
+        """The number of targets in one pass over all examples."""
 
     def __len__(self) -> int:
         """Return the number of examples."""
 
     def batch(self, rows: IntArray) -> Batch:
-        """Return the examples of these numbers."""
+        """Return the examples with these indices, (size,)."""
 
     def sample(self, size: int, rng: np.random.Generator) -> Batch:
-        """Return examples drawn with replacement."""
+        """Return `size` examples drawn with replacement."""
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """Yield every example once, in order, `size` at a time; the last batch may be shorter."""
 
 
 class Windows:
-    """One example for each target: the T ids before it, and the target itself.
+    """One example for each target: the T ids before it, and the target.
 
-    Where an item has fewer than T characters before the target, boundaries stand on the left; a window never
-    reaches into another item.
+    If fewer than T characters of the item precede the target, boundaries are padded on the left. A window never extends
+    into another item.
 
     Args:
-        items: what to predict, N targets in all.
-        context: T.
+        items: the encoded items, with N targets.
+        context: T, 0 or larger; with 0, `x` has the shape (size, 0).
 
     Attributes:
         context: T.
         targets: N, which is `items.targets`.
 
     Shape: `x` (size, T) int64, `y` (size,) int64.
-    Memory: the ids once, with T boundaries before each item, in their own small dtype, and 4 bytes a target; beyond 64
-        million targets 16 bytes an item instead, by which a window takes a little longer to find. From 256 MB on, the
-        ids lie in a temporary file that is mapped into memory.
+    Memory: the ids in their own dtype, with T boundaries before each item, and 4 bytes per target; beyond 64 million
+        targets, 16 bytes per item instead, with which a window takes slightly longer to find. From 256 MB on, the ids
+        are in a temporary file that is mapped into memory.
 
     Raises:
         DataError: there is no target.
-        ConfigError: the context is negative. With 0 there is nothing to see: `x` is (size, 0).
+        ConfigError: the context is negative.
     """
 
     def __init__(self, items: EncodedItems, context: int) -> None:
@@ -71,7 +71,7 @@ class Windows:
         lengths = np.diff(items.starts)
         if items.ends:
             lengths = lengths + 1
-        # Before each item stand T boundaries (one, if T is 0), so that those of the next item are also this one's end.
+        # T boundaries precede each item (one, if T is 0); the first of the next item's is also the end of this one.
         pad = max(context, 1)
         pads = pad * np.arange(1, len(items) + 1)
         stream = _spread(items, pads, len(items.ids) + pad * (len(items) + 1))
@@ -85,12 +85,12 @@ class Windows:
         return self.targets
 
     def batch(self, rows: IntArray) -> Batch:
-        """Return the examples `rows`, (size,) in 0..N-1."""
+        """Return the examples with indices `rows`, (size,) in 0..N-1."""
         windows = self._windows[self._first[rows]]
         return Batch(windows[:, :-1].astype(np.int64, order="C"), windows[:, -1].astype(np.int64))
 
     def sample(self, size: int, rng: np.random.Generator) -> Batch:
-        """Return `size` examples, drawn evenly and with replacement."""
+        """Return `size` examples, drawn uniformly with replacement."""
         return self.batch(_draw(self.targets, size, rng))
 
     def chunks(self, size: int) -> Iterator[Batch]:
@@ -100,27 +100,27 @@ class Windows:
 
 
 class Sequences:
-    """One example for each item: the item after a boundary, and at every position the id that comes next.
+    """One example for each item: the item after a boundary, with the next id as the target at every position.
 
-    `x` is [boundary, c1, c2, ...] and `y` is [c1, c2, ..., boundary]. What is left of the T positions is boundaries in
-    `x` and `NOT_A_TARGET` in `y`. An item with more than T targets is cut into chunks of T, each starting from the
-    character before it, so that each target counts exactly once; the first targets of a later chunk see less than
-    there is to see.
+    `x` is [boundary, c1, c2, ...] and `y` is [c1, c2, ..., boundary]. The rest of the T positions is padded with
+    boundaries in `x` and `NOT_A_TARGET` in `y`. An item with more than T targets is cut into chunks of T, each starting
+    from the character before it, so that each target counts exactly once; the first targets of a later chunk have less
+    context than the item provides.
 
-    A stream (one item whose end is no target) is walked by `batch` and `chunks` in consecutive chunks; `sample`
-    instead starts at any place at all, so that training does not always see the same cuts.
+    For a stream (one item whose end is not a target), `batch` and `chunks` return consecutive chunks, but `sample`
+    starts at any position, so that training does not always see the same cuts.
 
     Args:
-        items: what to predict.
-        context: the largest T; T is shorter if no item needs that many positions.
+        items: the encoded items.
+        context: maximum T, 1 or larger; T is smaller if no item needs that many positions.
 
     Attributes:
         context: as given.
-        targets: how many `y` there are in one pass, which is `items.targets`.
+        targets: number of targets in one pass, which is `items.targets`.
 
     Shape: `x` (size, T) int64, `y` (size, T) int64.
-    Memory: the ids once, with a boundary before each item, in their own small dtype, and 8 bytes a chunk. From 256 MB
-        on, the ids lie in a temporary file that is mapped into memory.
+    Memory: the ids in their own dtype, with a boundary before each item, and 8 bytes per chunk. From 256 MB on, the ids
+        are in a temporary file that is mapped into memory.
 
     Raises:
         DataError: there is no target.
@@ -132,13 +132,13 @@ class Sequences:
         self.context = context
         self.targets = items.targets
         lengths = np.diff(items.starts)
-        item_starts = items.starts[:-1] + np.arange(len(items))  # where each item's boundary stands
+        item_starts = items.starts[:-1] + np.arange(len(items))  # the position of each item's boundary
         targets = lengths + 1 if items.ends else lengths
         width = min(context, int(targets.max()))
         stream = _spread(items, np.arange(1, len(items) + 1), len(items.ids) + len(items) + width)
         chunks = -(-targets // width)
         dtype = _places(stream)
-        begins = _expand(np.zeros(len(items), np.int64), chunks, dtype)  # of each chunk in its item, counted in chunks
+        begins = _expand(np.zeros(len(items), np.int64), chunks, dtype)  # the index of each chunk in its item
         begins *= width
         self._first = np.repeat(item_starts.astype(dtype), chunks)
         self._first += begins
@@ -150,11 +150,11 @@ class Sequences:
         self._starts_anywhere = len(items) == 1 and not items.ends
 
     def __len__(self) -> int:
-        """Return the number of examples: items, or chunks where items are longer than T."""
+        """Return the number of examples: items, or chunks of items longer than T."""
         return len(self._first)
 
     def batch(self, rows: IntArray) -> Batch:
-        """Return the examples `rows`, (size,) in 0..len-1."""
+        """Return the examples with indices `rows`, (size,) in 0..len-1."""
         windows = self._windows[self._first[rows]]
         x, y = windows[:, :-1].astype(np.int64, order="C"), windows[:, 1:].astype(np.int64, order="C")
         beyond = self._positions >= self._count[rows, None]
@@ -163,7 +163,7 @@ class Sequences:
         return Batch(x, y)
 
     def sample(self, size: int, rng: np.random.Generator) -> Batch:
-        """Return `size` examples, drawn evenly and with replacement; of a stream, any T positions in a row."""
+        """Return `size` examples, drawn uniformly with replacement; of a stream, any T consecutive positions."""
         if not self._starts_anywhere:
             return self.batch(_draw(len(self), size, rng))
         places = self.targets - len(self._positions) + 1
@@ -177,7 +177,7 @@ class Sequences:
 
 
 def _draw(count: int, size: int, rng: np.random.Generator) -> IntArray:
-    """Return `size` whole numbers in 0..count-1, drawn evenly; a third of the time that `rng.integers` takes.
+    """Return `size` uniform random integers in 0..count-1, in a third of the time of `rng.integers`.
 
     The largest float64 below 1, times any count below 2**53, rounds to a number below the count.
     """
@@ -185,7 +185,7 @@ def _draw(count: int, size: int, rng: np.random.Generator) -> IntArray:
 
 
 def _spread(items: EncodedItems, shifts: IntArray, size: int) -> IntArray:
-    """Return `size` ids: each item as many places later as `shifts` says, with boundaries in between, at least one."""
+    """Return an array of `size` ids with each item shifted by `shifts`, and boundaries in the gaps."""
     stream = new_array(size, items.ids.dtype)  # zeros: boundaries
     first = 0
     while first < len(items):
@@ -199,7 +199,7 @@ def _spread(items: EncodedItems, shifts: IntArray, size: int) -> IntArray:
             runs = np.empty(2 * (last - first) - 1, np.int64)  # ids, boundaries, ids, ...
             runs[0::2] = np.diff(items.starts[first : last + 1])
             runs[1::2] = np.diff(shifts[first:last])
-            # a mask, because NumPy would widen positions to 8 bytes each
+            # a mask, because NumPy would convert positions to 8 bytes each
             inside = np.repeat(np.arange(len(runs)) % 2 == 0, runs)
             stream[places][inside] = items.ids[begin:end]
         first = last
@@ -207,12 +207,12 @@ def _spread(items: EncodedItems, shifts: IntArray, size: int) -> IntArray:
 
 
 def _places(stream: IntArray) -> type[np.integer]:
-    """Return the smaller dtype that numbers all places of a stream."""
+    """Return the smallest dtype that holds all positions of a stream."""
     return np.uint32 if len(stream) <= np.iinfo(np.uint32).max else np.int64
 
 
 def _expand(begins: IntArray, lengths: IntArray, dtype: type[np.integer]) -> IntArray:
-    """Return b, b + 1, ..., b + l - 1 for each (b, l), all in one array, built by summing steps."""
+    """Return b, b + 1, ..., b + l - 1 for each (b, l), concatenated, as a cumulative sum of steps."""
     if not lengths.all():
         begins, lengths = begins[lengths > 0], lengths[lengths > 0]
     steps = np.ones(int(lengths.sum()), dtype=dtype)
@@ -227,10 +227,7 @@ def _expand(begins: IntArray, lengths: IntArray, dtype: type[np.integer]) -> Int
 
 
 class _Runs:
-    """b, b + 1, ..., b + l - 1 for each (b, l), one after the other: what `_expand` lists, looked up instead.
-
-    Memory: 16 bytes a pair.
-    """
+    """The array that `_expand` returns, looked up instead of stored. Memory: 16 bytes per pair (b, l)."""
 
     def __init__(self, begins: IntArray, lengths: IntArray) -> None:
         self._ends = np.cumsum(lengths)
@@ -242,6 +239,6 @@ class _Runs:
 
 def _check(items: EncodedItems, context: int, *, at_least: int) -> None:
     if context < at_least:
-        raise ConfigError(f"a context is {at_least} or larger; got {context}. Take 3.")
+        raise ConfigError(f"context must be {at_least} or larger; got {context}. Try 3.")
     if items.targets < 1:
-        raise DataError(f"a data set needs at least one target; got {len(items)} items without one. Give it some text.")
+        raise DataError(f"a data set needs at least one target; got {len(items)} items without one. Add some text.")

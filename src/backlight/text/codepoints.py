@@ -1,4 +1,4 @@
-"""Text as numbers: a character is a Unicode code point."""
+"""Text as Unicode code points."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ def code_points(text: str) -> NDArray[np.uint32]:
 
 
 def character_counts(blocks: Iterable[IntArray]) -> IntArray:
-    """Return how often each code point occurs. Shape: (largest code point + 1,), at least (1,)."""
+    """Return the count of each code point in (n,) blocks. Shape: (largest code point + 1,), at least (1,)."""
     counts = np.zeros(1, dtype=np.int64)
     for block in blocks:
         counted = np.bincount(block, minlength=len(counts))
@@ -26,7 +26,7 @@ def character_counts(blocks: Iterable[IntArray]) -> IntArray:
 
 
 def characters_in(blocks: Iterable[IntArray]) -> str:
-    """Return the distinct characters, sorted by code point."""
+    """Return the distinct characters of (n,) blocks of code points, sorted."""
     present = np.zeros(CODE_POINTS, dtype=np.bool_)
     for block in blocks:
         present[block] = True

@@ -1,4 +1,4 @@
-"""What a model learns from: a list of items or one text, by name, by path, from standard input, or from a list."""
+"""Corpora: reading a list of items or a text by name, by path, from standard input, or from a list of strings."""
 
 import hashlib
 import lzma
@@ -16,14 +16,14 @@ from backlight.text.items import Items
 from backlight.text.reading import checked, lines_of, read_file, read_stream, stream_of
 
 Mode = Literal["items", "text"]
-"""`items`: one item a line, each with a beginning and an end. `text`: one stream, cut off rather than finished."""
+"""`items`: one item per line, each with a beginning and an end. `text`: one stream, without an end."""
 
 
 Source = str | os.PathLike[str] | Iterable[str]
-"""Where a text may come from: a corpus's name, the path of a file, or the strings themselves."""
+"""The source of a text: the name of a corpus, the path of a file, or an iterable of strings."""
 
 LIST = "(list)"
-"""The name of a text that was given as a list of strings."""
+"""The name of a corpus that was given as a list of strings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Corpus:
     """A text that has been read.
 
     Attributes:
-        name: what it was asked for by; `-` for standard input, `(list)` for a list of strings.
+        name: its name or path; `-` for standard input, `(list)` for a list of strings.
         mode: `items` or `text`.
-        items: the items in the order of the file, copies included; in mode `text` one item, the whole text. From a
-            file they are `Items`, which become strings when they are asked for.
-        weights: (items,) float64, how often each item was seen out in the world; None if that is not known.
-        sha256: of the bytes that were read (of the unpacked bytes, if embedded), in hexadecimal.
+        items: the items in the order of the file, including copies; in mode `text` one item, the whole text. Items of a
+            file are decoded to strings when they are accessed.
+        weights: (items,) float64, how often each item occurs in the world (births for names); None if unknown.
+        sha256: hexadecimal checksum of the bytes that were read (for an embedded corpus, of the uncompressed bytes).
     """
 
     name: str
@@ -47,21 +47,21 @@ class Corpus:
 
     @property
     def characters(self) -> int:
-        """How many there are in all items together."""
+        """Number of characters in all items."""
         return int(Items.of(self.items).lengths().sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusInfo:
-    """What is known of a corpus before it is read.
+    """The description of a named corpus.
 
     Attributes:
-        name: what to ask for.
+        name: the name.
         kind: `embedded` in the package, or `downloaded` on first use.
-        mode: how it is read unless asked otherwise.
+        mode: the default mode.
         description: one line.
         licence: terms and attribution, one line.
-        size: of the text in bytes.
+        size: size of the text in bytes.
     """
 
     name: str
@@ -79,7 +79,7 @@ CORPORA: dict[str, CorpusInfo] = {
             name="names",
             kind="embedded",
             mode="items",
-            description="32,257 given names: every one that at least five US newborns got in 2018, with its births",
+            description="32,257 given names: all those given to at least five US newborns in 2018, with births",
             licence="public domain, US Social Security Administration",
             size=381_842,
         ),
@@ -87,7 +87,7 @@ CORPORA: dict[str, CorpusInfo] = {
             name="shakespeare",
             kind="embedded",
             mode="text",
-            description="nine plays by William Shakespeare as speakers and speeches, without stage directions",
+            description="nine plays by William Shakespeare, with speakers and without stage directions",
             licence="CC BY 2.5, copyright (c) 2005-6, the Open Knowledge Foundation (plays in the public domain)",
             size=1_184_159,
         ),
@@ -95,7 +95,7 @@ CORPORA: dict[str, CorpusInfo] = {
             name="makemore-names",
             kind="downloaded",
             mode="items",
-            description="the 32,033 names that the lectures use",
+            description="the 32,033 names of the lectures",
             licence="MIT, Andrej Karpathy, makemore",
             size=228_145,
         ),
@@ -103,13 +103,13 @@ CORPORA: dict[str, CorpusInfo] = {
             name="tinyshakespeare",
             kind="downloaded",
             mode="text",
-            description="the 1.1 million characters of Shakespeare that lecture 7 uses",
+            description="the 1.1 million characters of Shakespeare of lecture 7",
             licence="MIT, Andrej Karpathy, char-rnn (plays in the public domain)",
             size=1_115_394,
         ),
     )
 }
-"""The corpora that have a name, in the order in which to offer them."""
+"""The named corpora, in the order in which they are listed."""
 
 EMBEDDED = {"names": "names.tsv.xz", "shakespeare": "shakespeare.txt.xz"}
 
@@ -117,24 +117,24 @@ EMBEDDED = {"names": "names.tsv.xz", "shakespeare": "shakespeare.txt.xz"}
 def load_corpus(source: "Source | Corpus", *, mode: Mode | None = None, stdin: BinaryIO | None = None) -> Corpus:
     r"""Read a corpus.
 
-    A file is UTF-8; a byte-order mark is dropped; `\r\n`, `\r` and `\n` all end a line, mixed as they may be, and
-    nothing else does. A character is a Unicode code point. In mode `items`, white space around a line is dropped
-    and blank lines are skipped; in mode `text`, nothing but the line ends is changed. Strings in a list are treated
-    as lines of a file, but that one may have several lines; in mode `text` they are joined, a line each.
+    A file must be UTF-8; a byte-order mark is dropped. A line ends at `\r\n`, `\r` or `\n`, even mixed, and nowhere
+    else. A character is a Unicode code point. In mode `items`, white space around a line is stripped and blank lines
+    are skipped; in mode `text`, only line ends are changed, to `\n`. Strings in a list are treated like lines of a
+    file, but may contain line ends; in mode `text` they are joined with line ends.
 
     Args:
         source: a string is the name of a corpus in `CORPORA`, the path of a file, or `-` for standard input. A name
-            wins over a file of the same name: `names` is the corpus, `./names` is the file. A `Path` is a file.
-            Anything else is iterated over, and must give strings. A `Corpus` is returned as it is.
-        mode: None is the corpus's own mode, and `items` for a file or a list.
-        stdin: what `-` reads; None is the standard input of the process.
+            takes precedence over a file: `names` is the corpus, `./names` is the file. A `Path` is a file. Any other
+            iterable must yield strings. A `Corpus` is returned unchanged.
+        mode: None is the default mode of the corpus, or `items` for a file or a list.
+        stdin: the stream that `-` reads; None is standard input.
 
     Raises:
-        DataError: the source cannot be read, is not text, or has no text in it.
-        ConfigError: no such mode, or not the mode that a `Corpus` was read in.
+        DataError: the source cannot be read, is not text, or is empty.
+        ConfigError: an unknown mode, or another mode than that of a given `Corpus`.
     """
     if mode not in {None, "items", "text"}:
-        raise ConfigError(f"mode is 'items' or 'text'; got {mode!r}. Take 'items' for one item a line.")
+        raise ConfigError(f"mode must be 'items' or 'text'; got {mode!r}. Use 'items' for one item per line.")
     if isinstance(source, Corpus):
         if mode not in {None, source.mode}:
             raise ConfigError(f"{source.name} was read in mode {source.mode!r}; got {mode!r}. Read it in that mode.")
@@ -169,17 +169,17 @@ def _from_file(source: str, mode: Mode | None, stdin: BinaryIO | None) -> Corpus
 def _from_list(source: Iterable[str], mode: Mode) -> Corpus:
     if isinstance(source, bytes | bytearray | Mapping) or not isinstance(source, Iterable):
         raise DataError(
-            f"a corpus is a name, a path or a list of strings; got {type(source).__name__}. Put the strings in a list."
+            f"a corpus must be a name, a path or a list of strings; got {type(source).__name__}. Pass one of these."
         )
     texts = list(source)
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(
-                f"a list to learn from must hold strings; got {type(text).__name__} at index {place}. "
-                "Leave it out, or convert it with str()."
+                f"a list of texts must contain strings only; got {type(text).__name__} at index {place}. "
+                "Remove it, or convert it with str()."
             )
     if not any(text.strip() for text in texts):
-        raise DataError("a corpus needs at least one string that is not blank; the list has none. Give it some.")
+        raise DataError("a corpus needs at least one string that is not blank; the list has none. Add some text.")
     if mode == "text":
         whole = texts[0] if len(texts) == 1 else "\n".join(text.removesuffix("\n") for text in texts)
         items = stream_of(whole.encode("utf-8", "surrogatepass"), "the list")
@@ -192,7 +192,7 @@ def _from_list(source: Iterable[str], mode: Mode) -> Corpus:
 
 
 def _names(table: str, mode: Mode, sha256: str) -> Corpus:
-    """Take the names out of the table of names, sexes and births."""
+    """Return the corpus in the table of names, sexes and births."""
     rows = [line.split("\t") for line in table.splitlines()[1:]]
     names = [name for name, _, _ in rows]
     if mode == "text":

@@ -1,4 +1,4 @@
-"""What there is to know about a corpus before a model sees it."""
+"""Statistics of a corpus."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -16,26 +16,26 @@ CHARACTERS_SHOWN = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusDescription:
-    """Counts of a corpus. Lengths are in characters, without the boundaries.
+    """Statistics of a corpus. Lengths are in characters, without boundaries.
 
     Attributes:
-        name: of the corpus.
+        name: name of the corpus.
         mode: `items` or `text`; a text counts as one item.
-        sha256: of the bytes it was read from.
-        items: how many, copies included.
-        distinct: how many different ones.
+        sha256: checksum of the corpus.
+        items: number of items, including copies.
+        distinct: number of distinct items.
         duplicates: items - distinct.
-        characters: in all items together.
-        targets: what a model is asked to predict: the characters, and the end of each item (a text has none).
+        characters: number of characters in all items.
+        targets: number of targets: the characters, and the end of each item (a text has none).
         shortest: length of the shortest item.
         mean_length: characters / items.
-        median_length: half of the items are no longer than this.
+        median_length: median length of the items.
         longest: length of the longest item.
-        longest_items: up to three of the longest, each cut to 60 characters.
-        counts: each character of the corpus and how often it occurs, the most frequent first.
-        vocabulary_size: V, the distinct characters and the boundary.
-        uniform_nats: ln V, nats per character of a model that knows nothing; every model should do better.
-        total_weight: sum of the weights, None if there are none.
+        longest_items: up to three of the longest items, each cut to 60 characters.
+        counts: each character and its count, most frequent first.
+        vocabulary_size: V, the number of distinct characters and the boundary.
+        uniform_nats: ln V, the loss of a uniform guess in nats per character.
+        total_weight: sum of the weights; None if there are none.
     """
 
     name: str
@@ -57,7 +57,7 @@ class CorpusDescription:
     total_weight: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain dicts, lists, strings and numbers, ready for `json.dumps`."""
+        """Return the fields as plain values for JSON."""
         record = asdict(self)
         record["longest_items"] = list(self.longest_items)
         record["counts"] = dict(self.counts)
@@ -71,7 +71,7 @@ def describe(corpus: Corpus) -> CorpusDescription:
     counts = character_counts(items.codes())
     codes = np.flatnonzero(counts)
     by_count = codes[np.argsort(-counts[codes], kind="stable")]
-    distinct = np.unique(items.kinds(), return_index=True)[1]  # where each text comes first
+    distinct = np.unique(items.kinds(), return_index=True)[1]  # the first occurrence of each text
     longest = distinct[np.argsort(-lengths[distinct], kind="stable")[:LONGEST_SHOWN]]
     characters = int(lengths.sum())
     return CorpusDescription(

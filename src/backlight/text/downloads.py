@@ -1,4 +1,4 @@
-"""The two corpora of the lectures: from a folder of the user's, or downloaded once and kept; the checksum decides."""
+"""Files that are downloaded on first use and cached, or read from a folder of the user; checksums are verified."""
 
 import hashlib
 import os
@@ -10,18 +10,18 @@ from backlight.core import DataError
 from backlight.text.reading import read_file
 
 FOLDER_VARIABLE = "BACKLIGHT_DATA"
-"""The environment variable that names a folder with the files, for machines without a network."""
+"""The environment variable with a folder of the files, for machines without a network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Where a corpus is found.
+    """The location and checksum of a file.
 
     Attributes:
         url: the public address.
-        sha256: of the file at that address.
-        also_sha256: of copies with the same text but for the line end at the very end.
-        file_names: what the file may be called in the user's folder.
+        sha256: checksum of the file at that address.
+        also_sha256: checksums of copies that differ only in the final line end.
+        file_names: names that the file may have in the user's folder.
     """
 
     url: str
@@ -46,10 +46,10 @@ DOWNLOADS = {
 
 
 def read_download(name: str, known: Mapping[str, Download] = DOWNLOADS) -> bytes:
-    """Return a known file: from the folder that BACKLIGHT_DATA names if it is there, else downloaded.
+    """Return a known file from the folder in BACKLIGHT_DATA, or download it if it is not there.
 
     Raises:
-        DataError: the folder is none, the file there is another one, or the download failed.
+        DataError: the folder does not exist, a file has the wrong checksum, or the download failed.
     """
     download = known[name]
     folder = os.environ.get(FOLDER_VARIABLE)
@@ -76,7 +76,7 @@ def _verified(path: Path, name: str, download: Download) -> bytes:
 
 
 def _fetch(name: str, download: Download) -> bytes:
-    import pooch  # a tenth of a second that only a download should cost
+    import pooch  # takes 0.1 s, so only imported for a download
 
     try:
         kept = pooch.retrieve(
@@ -85,7 +85,7 @@ def _fetch(name: str, download: Download) -> bytes:
             fname=download.file_names[0],
             path=pooch.os_cache("backlight"),
         )
-    except (OSError, ValueError) as error:  # no network, no room, or a file with another checksum
+    except (OSError, ValueError) as error:  # no network, no space, or a wrong checksum
         reason = type(error).__name__
         raise DataError(
             f"{name} is downloaded on first use; fetching {download.url} failed ({reason})."

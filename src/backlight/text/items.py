@@ -1,7 +1,7 @@
-"""Items without a Python string for each: one block of UTF-8 and where in it they lie.
+"""Items without a Python string for each: one block of UTF-8, with the bounds of the items.
 
-A string of Python costs 50 bytes before its first character, and a list 8 more. Ten million lines kept in that way
-are more trouble than the text itself; kept in this way they cost 8 bytes each, and become strings when asked for.
+A Python string takes 50 bytes besides its characters, and its entry in a list takes 8 more. Here an item takes 8 bytes
+besides its characters, and is decoded to a string when it is accessed. This matters for ten million lines.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,23 +14,23 @@ from backlight.core import BoolArray, IntArray
 from backlight.text.codepoints import code_points
 
 BLOCK = 1 << 20
-"""Bytes that are taken at a time."""
+"""The number of bytes that are processed at a time."""
 
 _SURROGATES = "surrogatepass"
-"""A file has no lone surrogates, but a string may."""
+"""Files cannot contain lone surrogates, but strings can."""
 
 
 class Items(Sequence[str]):
-    """Texts that lie in one block of UTF-8; a sequence of strings that are made when they are asked for.
+    """A sequence of strings in one block of UTF-8, which are decoded when they are accessed.
 
-    It equals any sequence of the same strings.
+    It is equal to any sequence of the same strings.
 
     Args:
         data: the block.
-        starts: (items,) where each item begins, in bytes.
-        ends: (items,) where it ends.
+        starts: (items,) byte offset at which each item begins.
+        ends: (items,) byte offset at which it ends.
 
-    Memory: the block once, shared by all that is taken from it, and 8 bytes an item (16 above 4 GiB).
+    Memory: the block, which is shared by all selections from it, and 8 bytes per item (16 above 4 GiB).
     """
 
     __slots__ = ("_ascii", "_data", "_ends", "_starts")
@@ -88,7 +88,7 @@ class Items(Sequence[str]):
     # -- all at once ---------------------------------------------------------------------------------------------------
 
     def take(self, rows: IntArray | BoolArray) -> "Items":
-        """Return the items of these numbers, in this order, or those where a mask is True."""
+        """Return the items with these indices, (n,), in this order, or those selected by a mask, (items,)."""
         return self._with(self._starts[rows], self._ends[rows])
 
     def raw(self) -> Iterator[bytes]:
@@ -110,22 +110,22 @@ class Items(Sequence[str]):
         return np.fromiter(map(len, self), np.int64, count=len(self))
 
     def codes(self) -> Iterator[IntArray]:
-        """Yield the code points of all items, one after the other, a block at a time."""
+        """Yield the code points of all items, concatenated, in (n,) blocks."""
         for block in self._blocks():
             yield np.frombuffer(block, np.uint8) if self._ascii else code_points(block.decode("utf-8", _SURROGATES))
 
     def is_blank(self) -> bool:
-        """Return whether there is nothing but white space in any item."""
+        """Return whether all items consist of white space only."""
         return all(block.decode("utf-8", _SURROGATES).isspace() for block in self._blocks())
 
     def split_one(self, places: Sequence[int]) -> list["Items"]:
-        """Return the only item cut before the characters of these numbers, which rise."""
+        """Cut the only item before the characters with these ascending indices."""
         start, end = int(self._starts[0]), int(self._ends[0])
         cuts = [start, *(self._offset(start, end, place) for place in places), end]
         return [self._with(np.array([a]), np.array([b])) for a, b in pairwise(cuts)]
 
     def kinds(self) -> IntArray:
-        """Return a number for each item, the same for the same text; texts are numbered as they first come.
+        """Return a number for each item, equal for equal texts, in the order of first occurrence.
 
         Shape: (items,) int64.
         """
@@ -134,14 +134,14 @@ class Items(Sequence[str]):
         sorted_hashes = hashes[by_hash]
         new = np.ones(len(self), np.bool_)
         np.not_equal(sorted_hashes[1:], sorted_hashes[:-1], out=new[1:])
-        first = by_hash[new]  # of each hash, the item that comes first: the sort is stable
+        first = by_hash[new]  # the first item with each hash, since the sort is stable
         first_of = np.empty(len(self), np.int64)
         first_of[by_hash] = first[np.cumsum(new) - 1]
         copies = np.flatnonzero(first_of != np.arange(len(self)))
         if any(
             one != other for one, other in zip(self.take(copies).raw(), self.take(first_of[copies]).raw(), strict=True)
         ):
-            return self._kinds_by_text()  # two texts with one hash, once in a million texts of ten million items
+            return self._kinds_by_text()  # a hash collision, in one of a million texts of ten million items
         number = np.empty(len(self), np.int64)
         first.sort()
         number[first] = np.arange(len(first))
@@ -161,7 +161,7 @@ class Items(Sequence[str]):
         return made
 
     def _blocks(self) -> Iterator[bytes]:
-        """Yield the bytes of all items, some whole characters at a time."""
+        """Yield the bytes of all items in blocks of whole characters."""
         ends = np.cumsum(self._ends - self._starts.astype(np.int64))
         first = 0
         while first < len(self):
@@ -175,7 +175,7 @@ class Items(Sequence[str]):
             first = last
 
     def _parts(self, place: int) -> Iterator[bytes]:
-        """Yield the bytes of one long item."""
+        """Yield the bytes of one long item in blocks of whole characters."""
         begin, end = int(self._starts[place]), int(self._ends[place])
         while begin < end:
             stop = min(begin + BLOCK, end)
@@ -185,7 +185,7 @@ class Items(Sequence[str]):
             begin = stop
 
     def _offset(self, start: int, end: int, place: int) -> int:
-        """Return where in the block the character `place` of what begins at `start` begins."""
+        """Return the byte offset of the character `place` of the item from `start` to `end`."""
         if self._ascii:
             return start + place
         seen = 0

@@ -1,4 +1,4 @@
-"""Which items were in the training file, answered from 8 bytes an item instead of the text."""
+"""Membership in the training text, from hashes of 8 bytes per item instead of the text."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -11,10 +11,10 @@ from backlight.text.items import Items
 
 
 def training_hashes(items: Iterable[str]) -> NDArray[np.uint64]:
-    """Return the sorted, distinct 64-bit hashes of the items.
+    """Return the sorted, distinct 64-bit hashes of the items. Shape: (N,) uint64.
 
-    Two items are the same if their code points are. With a million items in the list, the chance that a new one is
-    taken for a seen one is 1e6 / 2**64, about 5e-14.
+    Items are equal if their code points are. With a million hashes, the probability that a new item has one of them is
+    1e6 / 2**64, about 5e-14.
 
     Source: BLAKE2b, RFC 7693, with a digest of 8 bytes read as a little-endian number.
     """
@@ -22,11 +22,11 @@ def training_hashes(items: Iterable[str]) -> NDArray[np.uint64]:
     hashes.sort()
     other = np.ones(len(hashes), np.bool_)
     np.not_equal(hashes[1:], hashes[:-1], out=other[1:])
-    return hashes[other]  # as np.unique, which takes 100 times as long for ten million
+    return hashes[other]  # like np.unique, which takes 100 times as long for ten million hashes
 
 
 def in_training_set(items: Iterable[str], hashes: NDArray[np.uint64]) -> BoolArray:
-    """Return for each item whether its hash is among `hashes`, which `training_hashes` gave. Shape: (items,) bool."""
+    """Return for each item whether its hash is among (N,) `hashes` from `training_hashes`. Shape: (items,) bool."""
     asked = _hashes(items)
     if not len(hashes):
         return np.zeros(len(asked), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""From a file, a pipe or bytes to text, and from text to items; whatever cannot be read is said in one line."""
+"""Reading text from a file or a pipe, checking it, and splitting it into items."""
 
 import difflib
 import re
@@ -18,9 +18,9 @@ UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LINE_END = re.compile(rb"\r\n|\r|\n")
 LF, CR = 10, 13
 BLOCK = 1 << 24
-"""Bytes that are looked at at a time."""
+"""The number of bytes that are processed at a time."""
 
-# What `str.strip` takes away, by how many bytes it is long.
+# The characters that `str.strip` removes, by their length in bytes.
 SPACE = np.zeros(256, np.bool_)
 SPACE[list(b"\t\n\v\f\r\x1c\x1d\x1e\x1f ")] = True
 _QUADS = "".join(map(chr, range(0x2000, 0x200B)))
@@ -35,33 +35,33 @@ def read_file(source: str, known_names: Iterable[str] = ()) -> bytes:
 
     Args:
         source: a path.
-        known_names: names of corpora, to suggest the one that a mistyped `source` comes close to.
+        known_names: names of corpora, of which the closest to a mistyped `source` is suggested.
 
     Raises:
-        DataError: missing, a directory, a device, or not readable.
+        DataError: the file is missing, a directory, a device, or not readable.
     """
     try:
         return _regular(source).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(
-            f"a corpus is a file, '-' or a known name; there is no {_short(source)}. {_way_out(source, known_names)}"
+            f"a corpus is a file, '-' or a known name; there is no {_short(source)}. {_remedy(source, known_names)}"
         ) from None
     except PermissionError:
         raise DataError(f"a corpus must be readable; no permission to read {source!r}. Try chmod u+r FILE.") from None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(f"a corpus must be readable; {_short(source)}: {reason}. Name another file.") from None
+        raise DataError(f"a corpus must be readable; {_short(source)}: {reason}. Use another file.") from None
 
 
 def _regular(source: str) -> Path:
     if not source or "\0" in source:
-        raise DataError(f"a corpus is a file, '-' or a known name; got {_short(source)}. Give the path of a text file.")
+        raise DataError(f"a corpus must be a file, '-' or a known name; got {_short(source)}. Give a path.")
     path = Path(source)
     kind = path.stat().st_mode
     if stat.S_ISDIR(kind):
-        raise DataError(f"a corpus is one file; {source!r} is a directory. Name a file in it.")
+        raise DataError(f"a corpus must be a file; {source!r} is a directory. Give the path of a file in it.")
     if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
-        raise DataError(f"a corpus is a regular file or a pipe; {source!r} is a device or a socket. Name a text file.")
+        raise DataError(f"a corpus must be a file or a pipe; {source!r} is a device or a socket. Use a text file.")
     return path
 
 
@@ -73,32 +73,32 @@ def read_stream(stream: BinaryIO | None) -> bytes:
     """
     if stream is None:
         if sys.stdin is None:
-            raise DataError("'-' reads standard input; standard input is closed. Pipe a text in, or name a file.")
+            raise DataError("'-' reads standard input; it is closed. Pipe a text in, or give a file.")
         stream = sys.stdin.buffer
     try:
         return stream.read()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(f"'-' reads standard input; it failed: {reason}. Pipe a text in, or name a file.") from None
+        raise DataError(f"'-' reads standard input; it failed: {reason}. Pipe a text in, or give a file.") from None
 
 
 def checked(content: bytes, name: str) -> bytes:
-    """Return the content without its byte-order mark, if it is UTF-8 text.
+    """Check that the content is UTF-8 text, and return it without a byte-order mark.
 
     Raises:
-        DataError: empty, not UTF-8, or with NUL bytes in it.
+        DataError: the content is empty, is not UTF-8, or contains a NUL byte.
     """
     if content.startswith(UTF16_MARKS):
         raise DataError(f"a corpus must be UTF-8; {name} starts with a UTF-16 byte-order mark. Save it as UTF-8.")
     start = len(UTF8_MARK) if content.startswith(UTF8_MARK) else 0
     body = content[start:] if start else content
     if not body:
-        raise DataError(f"a corpus needs at least one character; {name} is empty. Name a file with text in it.")
+        raise DataError(f"a corpus needs at least one character; {name} is empty. Use a file with text in it.")
     nul = body.find(b"\0")
     if nul >= 0:
         raise DataError(
             f"a corpus must be text; {name} has a NUL byte at {_place(body, nul, start)}."
-            " If it is text, save it as UTF-8; a binary file has no lines to learn from."
+            " If it is text, save it as UTF-8; binary files cannot be used."
         )
     try:
         _decode(body)
@@ -106,19 +106,19 @@ def checked(content: bytes, name: str) -> bytes:
         byte = body[error.start]
         raise DataError(
             f"a corpus must be UTF-8; {name} has the byte 0x{byte:02x} at {_place(body, error.start, start)}."
-            " Save it as UTF-8 (iconv -f LATIN1 -t UTF-8 converts the most common other encoding)."
+            " Save it as UTF-8, e.g. with iconv -f LATIN1 -t UTF-8."
         ) from None
     return body
 
 
 def _decode(body: bytes) -> None:
-    """Raise UnicodeDecodeError, with the place in the body, if it is not UTF-8; the text is not kept."""
+    """Raise UnicodeDecodeError, with the offset in the body, if it is not UTF-8. It is decoded block by block."""
     if body.isascii():
         return
     begin = 0
     while begin < len(body):
         end = min(begin + BLOCK, len(body))
-        while end < len(body) and body[end] & 0xC0 == 0x80 and end < begin + BLOCK + 4:  # not within a character
+        while end < len(body) and body[end] & 0xC0 == 0x80 and end < begin + BLOCK + 4:  # do not cut a character
             end += 1
         try:
             body[begin:end].decode("utf-8")
@@ -129,7 +129,7 @@ def _decode(body: bytes) -> None:
 
 
 def lines_of(body: bytes, name: str) -> Items:
-    r"""Return the lines that are not blank, without white space around them; `\r\n`, `\r` and `\n` end a line.
+    r"""Return the lines that are not blank, stripped of white space. A line ends at `\r\n`, `\r` or `\n`.
 
     Raises:
         DataError: all lines are blank.
@@ -142,7 +142,7 @@ def lines_of(body: bytes, name: str) -> Items:
 
 
 def _bounds(body: bytes) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yield where lines that are not blank begin and end, without white space around them, a block at a time."""
+    """Yield the bounds of stripped lines that are not blank, block by block."""
     begin = 0
     for block in range(0, len(body), BLOCK):
         bytes_ = np.frombuffer(body, np.uint8, min(BLOCK, len(body) - block), block)
@@ -157,7 +157,7 @@ def _bounds(body: bytes) -> Iterator[tuple[IntArray, IntArray]]:
 
 
 def _stripped(body: bytes, starts: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
-    """Return bounds of lines without white space around them, and without lines of which nothing is left."""
+    """Return the bounds of the lines, stripped of white space, without blank lines."""
     some = ends > starts
     starts, ends = starts[some], ends[some]
     for line in np.flatnonzero(_is_space(body, starts, 0) | _is_space(body, ends, -1)).tolist():
@@ -169,13 +169,13 @@ def _stripped(body: bytes, starts: IntArray, ends: IntArray) -> tuple[IntArray, 
 
 
 def _is_space(body: bytes, places: IntArray, side: Literal[0, -1]) -> BoolArray:
-    """Return whether there is a white-space character right after each place (side 0), or right before it (-1)."""
+    """Return whether a white-space character directly follows each place (side 0), or directly precedes it (-1)."""
     whole = np.frombuffer(body, np.uint8)
     found = SPACE[whole[places + side]]
     wide = np.flatnonzero(whole[places + side] >= 0x80)
     for count, spaces in SPACES_OF.items():
         first = places[wide] + count * side
-        # a character does not go on beyond its line: what is read there is no part of one, and matches nothing
+        # bytes read beyond the line do not complete a character, so they match nothing
         code = sum(
             whole[np.clip(first + nth, 0, len(body) - 1)].astype(np.int64) << 8 * (count - 1 - nth)
             for nth in range(count)
@@ -185,10 +185,10 @@ def _is_space(body: bytes, places: IntArray, side: Literal[0, -1]) -> BoolArray:
 
 
 def stream_of(body: bytes, name: str) -> Items:
-    r"""Return the text as one item, every line end (`\r\n`, `\r`, `\n`) as `\n`.
+    r"""Return the text as one item, with every line end (`\r\n`, `\r`, `\n`) as `\n`.
 
     Raises:
-        DataError: it is nothing but white space.
+        DataError: the text is only white space.
     """
     if b"\r" in body:
         body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -200,7 +200,7 @@ def stream_of(body: bytes, name: str) -> Items:
 
 def _blank(name: str) -> DataError:
     return DataError(
-        f"a corpus needs at least one line that is not blank; {name} has only blank lines. Name a file with text in it."
+        f"a corpus needs at least one line that is not blank; {name} has only blank lines. Use a file with text in it."
     )
 
 
@@ -209,12 +209,12 @@ def _place(body: bytes, offset: int, start: int) -> str:
     return f"byte {offset + start} (line {line})"
 
 
-def _way_out(source: str, known_names: Iterable[str]) -> str:
+def _remedy(source: str, known_names: Iterable[str]) -> str:
     names = list(known_names)
     near = difflib.get_close_matches(source, names, n=1)
     if near:
         return f"Did you mean {near[0]}?"
-    return f"Check the path, or take one of: {', '.join(names)}." if names else "Check the path."
+    return f"Check the path, or use one of: {', '.join(names)}." if names else "Check the path."
 
 
 def _short(source: str) -> str:

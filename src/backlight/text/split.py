@@ -1,4 +1,4 @@
-"""Three parts of a corpus: to learn from, to choose by, and to report."""
+"""The split of a corpus into train, dev and test."""
 
 import math
 import random
@@ -18,10 +18,10 @@ Duplicates = Literal["together", "keep"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One side of a split.
+    """One part of a split.
 
     Attributes:
-        items: copies included; of a text, one item, the block.
+        items: the items, including copies; for a text, one item, the block.
         weights: (items,) or None, as in the corpus.
     """
 
@@ -34,9 +34,9 @@ class Splits:
     """The three parts of a corpus.
 
     Attributes:
-        train: what a model learns from.
-        dev: what settings are chosen by.
-        test: what is reported at the end; use it once.
+        train: the part that a model is trained on.
+        dev: the held-out part for choosing settings and weights.
+        test: the held-out part for the final report; use it once.
     """
 
     train: Part
@@ -51,20 +51,20 @@ def split_corpus(
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1),
     duplicates: Duplicates = "together",
 ) -> Splits:
-    """Divide a corpus into three parts, none of them empty; the same seed gives the same parts everywhere.
+    """Split a corpus into three parts, none of them empty. The same seed gives the same parts on every platform.
 
-    A text is cut into three contiguous blocks, train first; neither chance nor duplicates come in.
+    A text is cut into three contiguous blocks, train first, whatever the seed.
 
     Args:
-        corpus: what to divide.
-        seed: 0 or larger.
-        fractions: of train, dev and test, each above 0, with sum 1.
-        duplicates: `together` divides the *distinct* items, so that no item is on two sides; copies stay on their
-            item's side, and each part is in the corpus's order. `keep` shuffles all items and cuts, as the lectures do.
+        corpus: the corpus.
+        seed: random seed, 0 or larger.
+        fractions: fractions of train, dev and test, each above 0, with sum 1.
+        duplicates: `together` splits the *distinct* items, so that all copies of an item are in one part, and each part
+            keeps the order of the corpus. `keep` shuffles all items and cuts, as the lectures do.
 
     Raises:
-        DataError: too few items, or characters of a text, for three parts.
-        ConfigError: fractions, seed or duplicates out of range.
+        DataError: there are too few items, or characters of a text, for three parts.
+        ConfigError: fractions, seed or duplicates are out of range.
     """
     _check(seed, fractions, duplicates)
     items = Items.of(corpus.items)
@@ -83,12 +83,12 @@ Cuts = Callable[[int], tuple[int, int]]
 
 
 def _cuts(fractions: tuple[float, float, float]) -> Cuts:
-    """Return the function from a number of things to where to cut them: at 80 % and 90 %, but no part empty."""
+    """Return a function from a count to the two cuts, e.g. at 80 % and 90 %, such that no part is empty."""
     train, dev, _ = fractions
 
     def cut(count: int) -> tuple[int, int]:
         first = min(max(int(train * count), 1), count - 2)
-        # 0.7 + 0.1 is a hair under 0.8 in binary, which must not cost an item
+        # in binary, 0.7 + 0.1 is slightly below 0.8, which must not cost an item
         second = min(max(int(round(train + dev, 12) * count), first + 1), count - 1)
         return first, second
 
@@ -99,7 +99,7 @@ def _together(items: Items, seed: int, cut: Cuts) -> list[IntArray]:
     kinds = items.kinds()
     count = int(kinds.max(initial=-1)) + 1
     _need_three(items, count, "distinct items")
-    # The raw stream of PCG64 is fixed for good; the shuffles built on it may change with NumPy's version.
+    # The raw stream of PCG64 never changes; NumPy's shuffles may change between versions.
     order = np.argsort(np.random.PCG64(seed).random_raw(count), kind="stable")
     first, second = cut(count)
     side = np.zeros(count, dtype=np.int8)
@@ -119,7 +119,7 @@ def _keep(items: Items, seed: int, cut: Cuts) -> list[IntArray]:
 def _blocks(text: Items, fractions: tuple[float, float, float]) -> Splits:
     length = int(text.lengths()[0])
     if length < 3:
-        raise DataError(f"train, dev and test need a character each; the text has {length}. Give it more text.")
+        raise DataError(f"train, dev and test need a character each; the text has {length}. Use a longer text.")
     return Splits(*(Part(block, None) for block in text.split_one(_cuts(fractions)(length))))
 
 
@@ -127,17 +127,17 @@ def _need_three(items: Items, count: int, what: str) -> None:
     if count < 3:
         longest = int(items.lengths().max(initial=0))
         raise DataError(
-            f"train, dev and test need an item each; got {count} {what}, the longest of {longest} characters."
-            " Give it one item a line, at least 3; or read running text as one stream (mode text)."
+            f"train, dev and test need an item each; got {count} {what}, the longest of {longest} characters. Use at"
+            ' least 3 items, one per line; or read running text as one stream: --mode text, in Python mode="text".'
         )
 
 
 def _check(seed: int, fractions: tuple[float, float, float], duplicates: str) -> None:
     if seed < 0:
-        raise ConfigError(f"a seed is 0 or larger; got {seed}. Take 42.")
+        raise ConfigError(f"seed must be 0 or larger; got {seed}. Try 42.")
     if len(fractions) != 3 or not all(f > 0 for f in fractions) or not math.isclose(sum(fractions), 1, abs_tol=1e-9):
         raise ConfigError(
-            f"fractions are three numbers above 0 with sum 1; got {tuple(fractions)}. Take (0.8, 0.1, 0.1)."
+            f"fractions must be three numbers above 0 with sum 1; got {tuple(fractions)}. Try (0.8, 0.1, 0.1)."
         )
     if duplicates not in {"together", "keep"}:
-        raise ConfigError(f"duplicates are kept 'together' or 'keep' apart; got {duplicates!r}. Take 'together'.")
+        raise ConfigError(f"duplicates must be 'together' or 'keep'; got {duplicates!r}. Use 'together'.")

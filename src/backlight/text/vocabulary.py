@@ -1,4 +1,4 @@
-"""Characters to ids and back."""
+"""The vocabulary: characters to ids and back."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,31 +22,32 @@ VISIBLE = {" ": "\N{OPEN BOX}", "\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The characters a model knows.
+    """The characters of a model.
 
-    The id of `characters[i]` is i + 1. Id 0 is the boundary before and after an item; no character stands for it,
-    so a text with full stops in it is a text like any other.
+    The id of `characters[i]` is i + 1. Id 0 is the boundary before and after an item. It is not a character, so a text
+    may contain any character, including a full stop.
 
     Attributes:
         characters: distinct code points, sorted.
 
-    Raises: VocabularyError: no character, or not sorted and distinct, or half of a surrogate pair.
+    Raises:
+        VocabularyError: there is no character, or they are not distinct and sorted, or one is a lone surrogate.
     """
 
     characters: str
 
     def __post_init__(self) -> None:
         if not self.characters:
-            raise VocabularyError("a vocabulary needs at least one character; got none. Give it a text that has some.")
+            raise VocabularyError("a vocabulary needs at least one character; got none. Use a text that is not empty.")
         if any(a >= b for a, b in pairwise(self.characters)):
             raise VocabularyError(
-                f"a vocabulary's characters are distinct and sorted by code point; got {_short(self.characters)}."
+                f"a vocabulary's characters must be distinct and sorted by code point; got {_short(self.characters)}."
                 " Build it with Vocabulary.of(items)."
             )
         for character in self.characters:
             if unicodedata.category(character) == "Cs":
                 raise VocabularyError(
-                    f"a vocabulary has whole characters; got half of a surrogate pair (U+{ord(character):04X})."
+                    f"a vocabulary must have whole characters; got half of a surrogate pair (U+{ord(character):04X})."
                     " Decode the text as UTF-8."
                 )
 
@@ -55,23 +56,23 @@ class Vocabulary:
         """Return the vocabulary of all characters in `items`.
 
         Raises:
-            VocabularyError: there is not one character.
+            VocabularyError: there is no character, or one is a lone surrogate.
         """
         return cls(characters_in(Items.of(items).codes()))
 
     @property
     def size(self) -> int:
-        """V: the characters and the boundary."""
+        """V, the number of characters and the boundary."""
         return len(self.characters) + 1
 
     @cached_property
     def _codes(self) -> IntArray:
-        """Code point of each id, (V,); that of the boundary is never looked at."""
+        """Code point of each id, (V,); the element of the boundary is not used."""
         return np.concatenate([np.zeros(1, dtype=np.uint32), code_points(self.characters)])
 
     @cached_property
     def _ids(self) -> IntArray:
-        """Id of each code point, 0 where there is none; the last entry stands for all larger code points."""
+        """Id of each code point, or 0 if it has none; the last element is for all larger code points."""
         table = np.zeros(min(int(self._codes[-1]) + 2, CODE_POINTS), dtype=np.min_scalar_type(self.size - 1))
         table[self._codes[1:]] = np.arange(1, self.size)
         return table
@@ -80,7 +81,7 @@ class Vocabulary:
         """Return the ids of a text's characters, without boundaries. Shape: (characters,) int64.
 
         Raises:
-            VocabularyError: a character that the vocabulary does not have.
+            VocabularyError: a character is not in the vocabulary.
         """
         return self.encode_items([text]).ids.astype(np.int64)
 
@@ -89,10 +90,10 @@ class Vocabulary:
 
         Args:
             items: the texts.
-            ends: whether each item's end is a target; False for a stream of text.
+            ends: whether the end of each item is a target; False for a stream of text.
 
         Raises:
-            VocabularyError: a character that the vocabulary does not have.
+            VocabularyError: a character is not in the vocabulary.
         """
         given = Items.of(items)
         starts = np.zeros(len(given) + 1, dtype=np.int64)
@@ -117,36 +118,36 @@ class Vocabulary:
             where = f"in item {i + 1} ({_short(items[i])})"
         return VocabularyError(
             f"every character must be in the vocabulary of {len(self.characters)} characters; got {character!r}"
-            f" (U+{ord(character):04X}) {where}. Leave it out, or train on a text that has it."
+            f" (U+{ord(character):04X}) {where}. Remove it, or train on text that has it."
         )
 
     def decode(self, ids: Iterable[int] | IntArray) -> str:
-        """Return the characters of `ids`, in order; boundaries leave no trace.
+        """Return the characters of the ids; boundaries are omitted.
 
         Args:
-            ids: (any length,) ids in 0..V-1.
+            ids: (N,) ids in 0..V-1.
 
         Raises:
-            VocabularyError: ids that are no whole numbers, or outside 0..V-1.
+            VocabularyError: ids are not whole numbers, or not in 0..V-1.
         """
         given = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
         if not given.size:
             return ""
         if given.dtype.kind not in "iu":
-            raise VocabularyError(f"ids are whole numbers; got {given.dtype}. Convert them with .astype(int).")
+            raise VocabularyError(f"ids must be whole numbers; got {given.dtype}. Convert them with .astype(int).")
         self._check_range(given)
         characters = self._codes[given[given != BOUNDARY]]
         text: str = characters.astype("<u4").tobytes().decode("utf-32-le")
         return text
 
     def label(self, token: int) -> str:
-        """Return a visible form of one id `token`, for axes and tables.
+        """Return a visible label of an id, for axes and tables.
 
-        The boundary is `.` (a bullet if the full stop is a character of the text). White space is shown by a sign,
-        and what would be invisible alone (controls, combining marks) by its code point, `U+0301`.
+        The boundary is `.`, or a bullet if the vocabulary has a full stop. White space has a symbol, and a character
+        that is invisible alone (a control character or combining mark) is shown by its code point, such as `U+0301`.
 
         Raises:
-            VocabularyError: an id outside 0..V-1.
+            VocabularyError: the id is not in 0..V-1.
         """
         self._check_range(np.asarray(token))
         if token == BOUNDARY:
@@ -157,19 +158,19 @@ class Vocabulary:
         if ids.min() < 0 or ids.max() >= self.size:
             wrong = ids.min() if ids.min() < 0 else ids.max()
             raise VocabularyError(
-                f"ids of this vocabulary are 0..{self.size - 1}; got {wrong}. Do the ids come from another vocabulary?"
+                f"ids must be in 0..{self.size - 1}; got {wrong}. Do the ids come from another vocabulary?"
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values, fit for JSON and for `from_json`."""
+        """Return plain values for JSON, from which `from_json` restores the vocabulary."""
         return {"format": FORMAT, "version": VERSION, "size": self.size, "characters": self.characters}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Vocabulary":
-        """Return the vocabulary that `to_json` gave.
+        """Return the vocabulary that `to_json` describes.
 
         Raises:
-            VocabularyError: the values are garbled, or were written by another version.
+            VocabularyError: the values are damaged, or were written by another version.
         """
         if values.get("format") != FORMAT:
             raise _unreadable(f'got {_short(str(dict(values)))}, without "format": "{FORMAT}"')
@@ -182,16 +183,14 @@ class Vocabulary:
 
 
 def visible_label(character: str) -> str:
-    """Return a visible form of a character, as `Vocabulary.label` gives it."""
+    """Return the visible label of a character; see `Vocabulary.label`."""
     if character in VISIBLE:
         return VISIBLE[character]
     return f"U+{ord(character):04X}" if unicodedata.category(character)[0] in "CMZ" else character
 
 
 def _unreadable(given: str) -> VocabularyError:
-    return VocabularyError(
-        f"a vocabulary is what to_json gives; {given}. Take a whole copy of the file, or train again."
-    )
+    return VocabularyError(f"a vocabulary must be what to_json returned; {given}. Restore the file, or train again.")
 
 
 def _short(text: str) -> str:

@@ -1,11 +1,11 @@
-"""PyTorch's names for what lectures 2 to 6 use, on Backlight's own tensors: their code runs with one line changed.
+"""The part of PyTorch's interface that lectures 2 to 6 use, for Backlight's tensors. Their code runs after one change.
 
     import backlight.torchlike as torch
     import backlight.torchlike.nn.functional as F
 
-From the same seed the random numbers are PyTorch's own, so a network starts from the same weights and spells the same
-names. Where this differs: a shape is a plain tuple, a dtype is NumPy's, `Tensor([1, 2])` keeps integers, and mistakes
-raise the errors of `backlight.core`. For a name that is not here, the error says what to use instead.
+With the same seed the random numbers equal PyTorch's, so that a network has the same initial weights and samples.
+Differences: a shape is a plain tuple, a dtype is NumPy's, `Tensor([1, 2])` keeps integers, and errors are those of
+`backlight.core`. If a name is missing, the error says what to use instead.
 """
 
 from backlight.autograd import Tensor, cat, no_grad, stack, where

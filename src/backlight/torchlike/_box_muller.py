@@ -1,15 +1,15 @@
-"""Pairs of uniform numbers to pairs of normal numbers, with the roundings of PyTorch's CPU kernels.
+"""Convert pairs of uniform numbers to pairs of normal numbers, rounded as in PyTorch's CPU kernels.
 
 Box & Muller 1958: from u1 in (0, 1] and u2 in [0, 1), r = sqrt(-2 ln u1) and t = 2 pi u2 give the independent normal
 numbers r cos t and r sin t.
 
-PyTorch does it in three ways, and so does this file:
+PyTorch has three implementations, and so has this file:
 
-- `blocks_float32`: float32, 16 numbers or more. On x86 CPUs with AVX2 (also with AVX-512) the logarithm, sine and
-  cosine are the single-precision polynomials of the Cephes library with fused multiply-adds. The same float32
-  operations are done here with NumPy, so the result is the same in every bit, on every CPU. Where PyTorch has no AVX2
-  (ARM, old x86) it calls the C library instead, and differs from this in the last bits.
-- `blocks_float64`: float64, 16 numbers or more, with the C library's `log`, `sin` and `cos`, as Python's `math` does.
+- `blocks_float32`: float32, 16 numbers or more. On x86 CPUs with AVX2 or AVX-512, logarithm, sine and cosine are the
+  single-precision polynomials of the Cephes library with fused multiply-adds. The same float32 operations are done here
+  with NumPy, so the result is bit-identical on every CPU. Without AVX2 (ARM, old x86), PyTorch calls the C library
+  instead, and differs in the last bits.
+- `blocks_float64`: float64, 16 numbers or more, with `log`, `sin` and `cos` of the C library, as in Python's `math`.
 - `one_by_one`: fewer than 16 numbers of either type, in float64, with `log1p` of the other uniform number.
 """
 
@@ -39,7 +39,7 @@ _SQRT_HALF = _F32(0.707106781186547524)
 _LN2_HIGH, _LN2_LOW = (
     _F32(0.693359375),
     _F32(-2.12194440e-4),
-)  # ln 2 in two parts; a small integer times the first is exact
+)  # ln 2 in two parts; the product of the first with a small integer is exact
 
 # Cephes sinf and cosf: sin x = x + x^3 S(x^2), cos x = 1 - x^2 / 2 + x^4 C(x^2) for |x| <= pi/4; highest power first
 _SIN_POLYNOMIAL = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
@@ -47,11 +47,11 @@ _COS_POLYNOMIAL = (2.443315711809948e-5, -1.388731625493765e-3, 4.16666456829882
 _FOUR_OVER_PI = _F32(1.27323954473516)
 _QUARTER_PI_PARTS = (_F32(0.78515625), _F32(2.4187564849853515625e-4), _F32(3.77489497744594108e-8))  # pi/4 = their sum
 
-_PAIRS_AT_A_TIME = 8192  # the temporaries stay in the cache
+_PAIRS_AT_A_TIME = 8192  # temporary arrays of this size stay in the cache
 
 
 def blocks_float32(uniform: FloatArray) -> FloatArray:
-    """Return float32 normal numbers from float32 uniform ones, by blocks of 16: 8 times u1, then 8 times u2.
+    """Return float32 normal numbers from float32 uniform ones, in blocks of 16: 8 times u1, then 8 times u2.
 
     Shape: (16 n,) -> (16 n,)
     Source: `normal_fill` in PyTorch 2.13, ATen/native/cpu/DistributionTemplates.h and avx_mathfun.h.
@@ -69,7 +69,7 @@ def blocks_float32(uniform: FloatArray) -> FloatArray:
 
 
 def blocks_float64(uniform: FloatArray) -> FloatArray:
-    """Return float64 normal numbers from float64 uniform ones, by blocks of 16: 8 times u1, then 8 times u2.
+    """Return float64 normal numbers from float64 uniform ones, in blocks of 16: 8 times u1, then 8 times u2.
 
     Shape: (16 n,) -> (16 n,)
     Source: `normal_fill` in PyTorch 2.13, ATen/native/cpu/DistributionTemplates.h.
@@ -81,7 +81,7 @@ def blocks_float64(uniform: FloatArray) -> FloatArray:
 
 
 def one_by_one(uniform: FloatArray) -> FloatArray:
-    """Return float64 normal numbers from pairs of float64 uniform ones; the angle is the first of a pair.
+    """Return float64 normal numbers from pairs of float64 uniform ones; the first of a pair gives the angle.
 
     Shape: (2 n,) -> (2 n,)
     Source: `normal_distribution` in PyTorch 2.13, ATen/core/DistributionsHelper.h.
@@ -93,9 +93,9 @@ def one_by_one(uniform: FloatArray) -> FloatArray:
 
 
 def c_library(function: Callable[[float], float], values: FloatArray) -> FloatArray:
-    """Return `function` of every element, in float64.
+    """Return `function` of every element, in float64 and in the shape of `values`.
 
-    NumPy's own vectorised `log1p`, `sin` and their like may differ from the C library's in the last bit.
+    NumPy's vectorised `log1p`, `sin` and others may differ from the C library's in the last bit.
     """
     return np.fromiter(map(function, values.ravel().tolist()), np.float64, values.size).reshape(values.shape)
 
@@ -121,7 +121,7 @@ def _sin_and_cos(angle: FloatArray) -> tuple[FloatArray, FloatArray]:
     square = x * x
     cosine = fma32(_polynomial(_COS_POLYNOMIAL, square) * square, square, _F32(-0.5) * square) + _F32(1)
     sine = fma32(_polynomial(_SIN_POLYNOMIAL, square) * square, x, x)
-    # a quarter turn exchanges the two; the signs are those of the quadrant
+    # a rotation by pi/2 exchanges sine and cosine; the signs depend on the quadrant
     turned = (octant & 2) != 0
     sine_sign = np.where((octant & 4) != 0, _F32(-1), _F32(1))
     cosine_sign = np.where(((octant + 2) & 4) != 0, _F32(-1), _F32(1))

@@ -1,13 +1,13 @@
-"""Fused multiply-add: a * b + c rounded once, as one CPU instruction does it and NumPy does not.
+"""Fused multiply-add: a * b + c rounded once, a CPU instruction that NumPy does not offer.
 
-PyTorch's sampling kernels are compiled with these instructions, so agreeing with them in the last bit needs them here.
+PyTorch's sampling kernels are compiled with this instruction, so it is needed for bit-identical results.
 """
 
 import numpy as np
 
 from backlight.core.arrays import FloatArray
 
-# A float64 has 29 more mantissa bits than a float32: a tie between two float32 ends in 28 zeros (more if subnormal).
+# A float64 has 29 more mantissa bits than a float32: the midpoint of two float32 ends in 28 zeros (more if subnormal).
 _BELOW_A_FLOAT32_TIE = np.int64((1 << 28) - 1)
 _SPLITTER = float(2**27 + 1)  # Veltkamp: halves a 53-bit mantissa
 
@@ -15,10 +15,13 @@ _SPLITTER = float(2**27 + 1)  # Veltkamp: halves a 53-bit mantissa
 def fma32(a: FloatArray, b: FloatArray | np.float32, c: FloatArray | np.float32) -> FloatArray:
     """Return `a * b + c` for float32 operands, rounded once to float32.
 
-    The product of two float32 is exact in float64. Their float64 sum may be inexact, and rounding it a second time
-    is wrong only where it landed exactly between two float32: there the sum is first moved towards the true value.
+    The product of two float32 is exact in float64. The float64 sum may be inexact, and a second rounding to float32 is
+    wrong only where that sum is exactly halfway between two float32: there it is first moved towards the true value.
 
-    Shape: broadcast of the three.
+    Args:
+        a: (...) factor.
+        b: (...) factor.
+        c: (...) summand. All three are broadcast.
     """
     product = np.multiply(a, b, dtype=np.float64)
     total = product + c
@@ -30,7 +33,12 @@ def fma32(a: FloatArray, b: FloatArray | np.float32, c: FloatArray | np.float32)
 
 
 def fma64(a: FloatArray, b: float, c: float) -> FloatArray:
-    """Return `a * b + c` for float64 operands, rounded once to float64; exact barring overflow and underflow.
+    """Return `a * b + c` for float64 operands, rounded once to float64; correct without overflow and underflow.
+
+    Args:
+        a: (...) factor.
+        b: factor.
+        c: summand.
 
     Source: Boldo & Melquiond 2008, "Emulation of FMA and correctly rounded sums", IEEE Trans. Computers 57(4), fig. 3.
     """
@@ -38,7 +46,7 @@ def fma64(a: FloatArray, b: float, c: float) -> FloatArray:
     tail, tail_error = _two_sum(np.full_like(a, c), low)
     head, head_error = _two_sum(high, tail)
     fused = head + _sum_rounded_to_odd(head_error, tail_error)
-    return np.where(np.isfinite(fused), fused, a * b + c)  # the splitting overflows before the product does
+    return np.where(np.isfinite(fused), fused, a * b + c)  # Veltkamp's splitting overflows before the product
 
 
 def _two_sum(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -58,7 +66,7 @@ def _two_product(a: FloatArray, b: float) -> tuple[FloatArray, FloatArray]:
 
 
 def _sum_rounded_to_odd(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return a + b; where it is inexact, the neighbour of the true sum whose last mantissa bit is 1."""
+    """Return a + b rounded to odd: if it is inexact, the neighbouring float64 whose last mantissa bit is 1."""
     total, error = _two_sum(a, b)
     last_bit_is_0 = (total.view(np.int64) & 1) == 0
     return np.where(last_bit_is_0, _moved_towards(total, error), total)

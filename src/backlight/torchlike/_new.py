@@ -1,4 +1,4 @@
-"""How every function that makes a tensor reads its shape, dtype, device, generator and numbers."""
+"""Reading the arguments that all functions that create tensors share: shape, dtype, device and numbers."""
 
 from collections.abc import Sequence
 from operator import index
@@ -13,25 +13,33 @@ from backlight.core import Array, ConfigError, OperandError, ShapeError
 from backlight.core.arguments import LARGEST, is_number, shown
 
 Size = tuple[int, ...]
-"""What `Tensor.shape` is."""
+"""The type of `Tensor.shape`."""
 
 
 def new_tensor(array: Array, *, requires_grad: bool = False, device: str | None = None) -> Tensor:
-    """Return a tensor on this array. Raises ConfigError for a device other than the CPU."""
+    """Return a tensor that shares an array.
+
+    Args:
+        array: (...) numbers.
+        requires_grad: whether the tensor requires a gradient.
+        device: "cpu" or None.
+
+    Raises:
+        ConfigError: another device.
+        GraphError: `requires_grad` for integers.
+    """
     if not (device is None or (isinstance(device, str) and device == "cpu")):
-        raise ConfigError(
-            f"tensors live on the CPU only; got device={shown(device)}. Use device='cpu', or leave it out."
-        )
+        raise ConfigError(f"device must be 'cpu', as Backlight has no GPU support; got {shown(device)}. Leave it out.")
     return Tensor(array, requires_grad=requires_grad)
 
 
 def shape_from(
     lengths: tuple[Any, ...], size: Sequence[SupportsIndex] | SupportsIndex | None = None
 ) -> tuple[int, ...]:
-    """Return the shape that was given as `f(2, 3)`, `f((2, 3))` or `f(size=(2, 3))`.
+    """Return the shape given as `f(2, 3)`, `f((2, 3))` or `f(size=(2, 3))`.
 
     Raises:
-        ShapeError: a length that is negative, not an integer, or beyond any memory.
+        ShapeError: a length that is negative, not an integer, or too large for memory.
     """
     given: Any = lengths if size is None else size
     if isinstance(given, tuple) and len(given) == 1 and isinstance(given[0], Sequence):
@@ -40,22 +48,26 @@ def shape_from(
         shape = tuple(index(length) for length in given) if isinstance(given, Sequence) else (index(given),)
     except TypeError:
         raise ShapeError(
-            f"a shape is made of whole numbers; got {shown(given)}. Use int() or // for the lengths."
+            f"a shape must be made of whole numbers; got {shown(given)}. Use int() or // for the lengths."
         ) from None
     if any(length < 0 for length in shape):
-        raise ShapeError(f"a new tensor needs lengths of 0 or more; got shape {shape}. Only view() works out a -1.")
+        raise ShapeError(f"a new tensor needs lengths of 0 or more; got shape {shape}. Only view() accepts -1.")
     if any(length > LARGEST for length in shape):
         raise ShapeError(f"a new tensor must fit into memory; got shape {shown(shape)}.")
     return shape
 
 
 def dtype_or(dtype: DTypeLike | None, default: DTypeLike) -> np.dtype[Any]:
-    """Return the dtype that was given, or the default. Raises OperandError for one that is not of numbers."""
+    """Return the given dtype, or the default. Raises OperandError for a dtype that is not numeric."""
     return as_dtype(default if dtype is None else dtype)
 
 
 def whole(name: str, given: Any) -> int:
-    """Return a whole number that may be a tensor's. Raises OperandError for anything else."""
+    """Return a whole number, given as an int or a tensor with a single element.
+
+    Raises:
+        OperandError: anything else.
+    """
     try:
         return int(index(given))
     except (TypeError, ValueError):
@@ -63,7 +75,11 @@ def whole(name: str, given: Any) -> int:
 
 
 def real(name: str, given: Any) -> float:
-    """Return a number that may be a tensor's. Raises OperandError for anything else."""
+    """Return a real number, given as a number or a tensor with a single element.
+
+    Raises:
+        OperandError: anything else.
+    """
     number = given.item() if isinstance(given, Tensor) else given
     if not is_number(number):
         raise OperandError(f"{name} must be a number; got {shown(given)}.")

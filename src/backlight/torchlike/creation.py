@@ -1,7 +1,7 @@
-"""New tensors: from numbers, filled with one number, or evenly spaced. Shapes as ints or as a tuple, as in PyTorch.
+"""New tensors: from numbers, filled with one number, or evenly spaced.
 
-Everywhere `dtype` is NumPy's or one of `backlight.torchlike.dtypes`, `requires_grad` asks for a gradient, and `device`
-may be "cpu" only.
+The arguments are PyTorch's. A shape is given as integers or as a tuple. `dtype` is a NumPy dtype or one of
+`backlight.torchlike.dtypes`, and `device` can only be "cpu".
 """
 
 import math
@@ -20,12 +20,16 @@ from backlight.torchlike._new import dtype_or, new_tensor, real, shape_from, who
 def tensor(
     data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, device: str | None = None
 ) -> Tensor:
-    """Return a tensor with a copy of the data: a number, nested lists, an array or a tensor.
+    """Return a tensor with a copy of the data.
 
-    Python's ints become int64, floats float32, bools bool; an array keeps its dtype.
+    Args:
+        data: a number, nested lists, an array or a tensor.
+        dtype: by default int64 for Python's ints, float32 for floats, bool for bools; an array keeps its dtype.
+        requires_grad: whether the tensor requires a gradient.
+        device: "cpu" or None.
 
     Raises:
-        ShapeError: rows of different lengths, or something that is not a number.
+        ShapeError: rows of different lengths, or elements that are not numbers.
         ConfigError: a device other than the CPU.
         GraphError: `requires_grad` for integers.
     """
@@ -33,19 +37,22 @@ def tensor(
 
 
 def as_tensor(data: Any, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
-    """Return the data as a tensor: a tensor as it is, an array shared, anything else copied."""
+    """Return the data as a tensor of its shape: a tensor unchanged, an array shared, anything else copied.
+
+    Args: see `tensor`.
+    """
     if isinstance(data, Tensor) and dtype_or(dtype, data.dtype) == data.dtype:
         return data
     return new_tensor(as_array(data, dtype), device=device)
 
 
 def from_numpy(ndarray: Array) -> Tensor:
-    """Return a tensor on this very array: changing one changes the other."""
+    """Return a tensor that shares an array of any shape: changing one changes the other."""
     return new_tensor(ndarray)
 
 
 def is_tensor(obj: Any) -> bool:
-    """Return whether this is a tensor."""
+    """Return whether an object is a tensor."""
     return isinstance(obj, Tensor)
 
 
@@ -56,7 +63,18 @@ def zeros(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return zeros, float32 by default. Raises ShapeError for a negative length."""
+    """Return a tensor of zeros.
+
+    Args:
+        lengths: the shape, as integers or as one tuple.
+        size: the shape, by keyword.
+        dtype: float32 by default.
+        requires_grad: whether the tensor requires a gradient.
+        device: "cpu" or None.
+
+    Raises:
+        ShapeError: a negative length.
+    """
     array = np.zeros(shape_from(lengths, size), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
@@ -68,7 +86,7 @@ def ones(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return ones, float32 by default. Raises ShapeError for a negative length."""
+    """Return a tensor of ones in the given shape. Args: and Raises: see `zeros`."""
     array = np.ones(shape_from(lengths, size), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
@@ -80,7 +98,7 @@ def empty(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return whatever numbers the memory holds: fill them before reading. Raises ShapeError for a negative length."""
+    """Return a tensor with uninitialised elements. Args: and Raises: see `zeros`."""
     array = np.empty(shape_from(lengths, size), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
@@ -93,10 +111,21 @@ def full(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return one number everywhere: int64 for an int, float32 for a float, bool for a bool, by default."""
+    """Return a tensor filled with one number.
+
+    Args:
+        size: the shape.
+        fill_value: the number.
+        dtype: by default int64 for an int, float32 for a float, bool for a bool.
+        requires_grad: whether the tensor requires a gradient.
+        device: "cpu" or None.
+
+    Raises:
+        ShapeError: a negative length, or several numbers.
+    """
     number = as_array(fill_value, dtype)
     if number.ndim:
-        raise ShapeError(f"full takes one number; got one of shape {number.shape}.")
+        raise ShapeError(f"full takes one number; got an array of shape {number.shape}.")
     array = np.full(shape_from((), size), number)
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
@@ -109,26 +138,26 @@ def eye(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return an (n, m) matrix, or (n, n), with ones on the diagonal and zeros elsewhere."""
+    """Return an (n, m) matrix with ones on the diagonal and zeros elsewhere; m is n by default. Args: see `zeros`."""
     rows, columns = shape_from((n, n if m is None else m))
     array = np.eye(rows, columns, dtype=dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
 
 def zeros_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Return zeros in a tensor's shape and dtype."""
+    """Return zeros in the shape and dtype of a tensor. Args: see `zeros`."""
     like = as_array(input)
     return zeros(size=like.shape, dtype=dtype_or(dtype, like.dtype), requires_grad=requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Return ones in a tensor's shape and dtype."""
+    """Return ones in the shape and dtype of a tensor. Args: see `zeros`."""
     like = as_array(input)
     return ones(size=like.shape, dtype=dtype_or(dtype, like.dtype), requires_grad=requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Return whatever numbers the memory holds, in a tensor's shape and dtype."""
+    """Return uninitialised elements in the shape and dtype of a tensor. Args: see `zeros`."""
     like = as_array(input)
     return empty(size=like.shape, dtype=dtype_or(dtype, like.dtype), requires_grad=requires_grad)
 
@@ -136,7 +165,7 @@ def empty_like(input: Tensor, *, dtype: DTypeLike | None = None, requires_grad: 
 def full_like(
     input: Tensor, fill_value: float, *, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """Return one number everywhere, in a tensor's shape and dtype."""
+    """Return a tensor filled with one number, in the shape and dtype of another. Args: see `full`."""
     like = as_array(input)
     return full(like.shape, fill_value, dtype=dtype_or(dtype, like.dtype), requires_grad=requires_grad)
 
@@ -150,18 +179,27 @@ def arange(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return start, start + step, ... below `end`; `arange(end)` starts from 0. Ints give int64, floats float32.
+    """Return (N,) numbers start, start + step, ... below `end`. `arange(end)` starts from 0.
+
+    Args:
+        start: the first number, or `end` if it is the only argument.
+        end: the bound, which is not included.
+        step: the difference between two numbers.
+        dtype: by default int64 if all bounds are ints, else float32.
+        requires_grad: whether the tensor requires a gradient.
+        device: "cpu" or None.
 
     Raises:
-        ConfigError: a step of 0, or one that leads away from `end`.
+        ConfigError: a step of 0 or of the wrong sign, or a bound that is not finite.
+        ShapeError: too many numbers for memory.
     """
     bounds = (0, start, step) if end is None else (start, end, step)
     first, last, stride = (bound.item() if isinstance(bound, Tensor | np.generic) else bound for bound in bounds)
-    if not all(map(math.isfinite, (real("a bound of arange", one) for one in (first, last, stride)))):
+    if not all(map(math.isfinite, (real("a bound of arange", bound) for bound in (first, last, stride)))):
         raise ConfigError(f"arange needs finite bounds; got arange({first}, {last}, {stride}).")
     if stride == 0 or (last - first) / stride < 0:
         raise ConfigError(
-            f"arange needs a step that leads from start to end; got arange({first}, {last}, {stride}). Change its sign."
+            f"the step of arange must lead from start to end; got arange({first}, {last}, {stride}). Change its sign."
         )
     if (last - first) / stride > LARGEST:
         raise ShapeError(f"a new tensor must fit into memory; got {shown((last - first) / stride)} numbers.")
@@ -180,17 +218,28 @@ def linspace(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return `steps` evenly spaced numbers from `start` to `end`, both included; float32 by default.
+    """Return (steps,) evenly spaced numbers from `start` to `end`, both included.
 
-    Counted from the start in the first half and from the end in the second, each number rounded once, as in PyTorch.
-    Raises ConfigError for a negative `steps`, or a dtype other than float32 and float64.
+    As in PyTorch, the first half is computed from the start and the second from the end, each number rounded once.
+
+    Args:
+        start: the first number.
+        end: the last number.
+        steps: how many numbers.
+        dtype: float32 (the default) or float64.
+        requires_grad: whether the tensor requires a gradient.
+        device: "cpu" or None.
+
+    Raises:
+        ConfigError: a negative `steps`, or another dtype.
+        ShapeError: too many numbers for memory.
     """
     kind, steps = dtype_or(dtype, np.float32), whole("steps", steps)
     start, end = real("start", start), real("end", end)
     if steps > LARGEST:
         raise ShapeError(f"a new tensor must fit into memory; got {shown(steps)} steps.")
     if steps < 0 or kind not in {np.dtype(np.float32), np.dtype(np.float64)}:
-        raise ConfigError(f"linspace needs steps >= 0 and a floating dtype; got steps={steps}, dtype={kind}.")
+        raise ConfigError(f"linspace needs steps >= 0 and float32 or float64; got steps={steps}, dtype={kind}.")
     array = _spaced32(start, end, steps) if kind == np.float32 else _spaced64(start, end, steps)
     return new_tensor(array, requires_grad=requires_grad, device=device)
 

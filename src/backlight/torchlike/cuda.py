@@ -1,6 +1,6 @@
-"""So that `"cuda" if torch.cuda.is_available() else "cpu"` chooses the CPU."""
+"""`torch.cuda`, so that `"cuda" if torch.cuda.is_available() else "cpu"` selects the CPU."""
 
 
 def is_available() -> bool:
-    """Return False: tensors live on the CPU."""
+    """Return False, since all tensors are on the CPU."""
     return False

@@ -1,8 +1,8 @@
-"""Random numbers as PyTorch draws them on the CPU: same seed, same calls, same numbers.
+"""Random numbers as drawn by PyTorch on the CPU: the same numbers for the same seed and the same calls.
 
-Each function takes a `Generator` and moves it on by exactly as many raw draws as PyTorch does, so a program that mixes
-the calls stays in step. Checked against PyTorch 2.13; docs/torch_numbers.md says what is the same in every bit and
-what is not. The facts are from ATen/native/Distributions.cpp, TensorFactories.cpp, cpu/DistributionTemplates.h and
+Each function consumes exactly as many raw draws of its `Generator` as PyTorch does, so that later calls give the same
+numbers too. Checked against PyTorch 2.13; docs/torch_numbers.md lists what is bit-identical and what is not. The
+algorithms are those of ATen/native/Distributions.cpp, TensorFactories.cpp, cpu/DistributionTemplates.h and
 cpu/MultinomialKernel.cpp.
 """
 
@@ -25,19 +25,20 @@ from backlight.torchlike.generator import Generator
 Shape = SupportsIndex | Sequence[SupportsIndex]
 Indices = NDArray[np.int64]
 
-_BLOCK = 16  # normal numbers are made in blocks of 16, unless there are fewer
-_WIDE_RANGE = 2**28  # from here on `randint` takes 64-bit draws, lest the remainder be skewed
-_PERMUTATION_LIMIT = (2**32 - 1) // 20  # beyond this PyTorch shuffles in another way
+_BLOCK = 16  # normal numbers are computed in blocks of 16, unless there are fewer
+_WIDE_RANGE = 2**28  # from this range on, `randint` uses 64-bit draws, so that the remainder is nearly uniform
+_PERMUTATION_LIMIT = (2**32 - 1) // 20  # from this size on, PyTorch uses another shuffle
 
 
 def rand(shape: Shape, generator: Generator, dtype: DTypeLike = np.float32) -> FloatArray:
     """Draw uniform numbers from [0, 1), as `torch.rand`.
 
-    A float32 is the lowest 24 bits of one 32-bit draw over 2**24; a float64 the lowest 53 of a 64-bit draw over 2**53.
+    A float32 is the lowest 24 bits of a 32-bit draw over 2**24; a float64 is the lowest 53 bits of a 64-bit draw over
+    2**53.
 
     Args:
-        shape: of the result.
-        generator: moved on by one draw a number.
+        shape: the shape of the result.
+        generator: advanced by one draw per number.
         dtype: float32 or float64.
 
     Raises:
@@ -49,22 +50,22 @@ def rand(shape: Shape, generator: Generator, dtype: DTypeLike = np.float32) -> F
 
 
 def randn(shape: Shape, generator: Generator, dtype: DTypeLike = np.float32) -> FloatArray:
-    """Draw normal numbers of mean 0 and standard deviation 1, as `torch.randn`. See `normal`."""
+    """Draw normal numbers with mean 0 and standard deviation 1, as `torch.randn`. Args: and Raises: see `normal`."""
     return normal(0.0, 1.0, shape, generator, dtype)
 
 
 def normal(mean: float, std: float, shape: Shape, generator: Generator, dtype: DTypeLike = np.float32) -> FloatArray:
     """Draw normal numbers, as `torch.normal(mean, std, size)`.
 
-    Of 16 numbers or more, every 16 uniform ones become 16 normal ones; where the count is no multiple of 16, the last
-    16 numbers are drawn anew. Fewer than 16 are drawn in pairs, and the second half of a last odd pair is kept in the
-    generator for the next such call.
+    For 16 numbers or more, blocks of 16 uniform numbers become blocks of 16 normal numbers; if the count is not a
+    multiple of 16, the last 16 numbers are drawn again. Fewer than 16 are drawn in pairs; if their count is odd, the
+    second number of the last pair is stored in the generator for the next such call.
 
     Args:
-        mean: added to every number.
-        std: standard deviation, not negative.
-        shape: of the result.
-        generator: moved on as PyTorch moves its own.
+        mean: the mean.
+        std: the standard deviation, not negative.
+        shape: the shape of the result.
+        generator: advanced as in PyTorch.
         dtype: float32 or float64.
 
     Raises:
@@ -74,7 +75,7 @@ def normal(mean: float, std: float, shape: Shape, generator: Generator, dtype: D
     mean, std = real("mean", mean), real("std", std)
     if not std >= 0:
         raise ConfigError(
-            f"normal needs std >= 0; got std={std}. Give the standard deviation, not a variance or a logarithm."
+            f"normal needs std >= 0; got std={std}. Pass the standard deviation, not a variance or a logarithm."
         )
     size = _checked_shape(shape)
     count, kind = math.prod(size), _checked_float(dtype, "normal")
@@ -84,7 +85,7 @@ def normal(mean: float, std: float, shape: Shape, generator: Generator, dtype: D
     to_normal = blocks_float32 if kind == np.float32 else blocks_float64
     whole = count - count % _BLOCK
     values = np.empty(count, kind)
-    uniform = _uniform(count, generator, kind)  # all are drawn first, also the rest that is then not used
+    uniform = _uniform(count, generator, kind)  # PyTorch draws all of them first, also the remainder, which is not used
     values[:whole] = to_normal(uniform[:whole])
     if whole < count:
         values[-_BLOCK:] = to_normal(_uniform(_BLOCK, generator, kind))
@@ -92,14 +93,14 @@ def normal(mean: float, std: float, shape: Shape, generator: Generator, dtype: D
 
 
 def randint(low: int, high: int, shape: Shape, generator: Generator, dtype: DTypeLike = np.int64) -> Array:
-    """Draw integers from [low, high), as `torch.randint`: the remainder of a raw draw over `high - low`.
+    """Draw integers from [low, high), as `torch.randint`: low + the remainder of a raw draw divided by `high - low`.
 
     Args:
-        low: the least.
-        high: one more than the greatest.
-        shape: of the result.
-        generator: moved on by one draw a number, of 64 bits where `high - low` is 2**28 or more, else of 32.
-        dtype: any integer or floating type in which every integer of the range is exact.
+        low: the smallest integer.
+        high: the largest integer + 1.
+        shape: the shape of the result.
+        generator: advanced by one draw per number, of 64 bits if `high - low` is 2**28 or more, else of 32.
+        dtype: an integer or floating-point type in which every integer of the range is exact.
 
     Raises:
         ShapeError: a negative size.
@@ -109,26 +110,29 @@ def randint(low: int, high: int, shape: Shape, generator: Generator, dtype: DTyp
     dtype = as_dtype(dtype)
     if low >= high:
         raise ConfigError(
-            f"randint needs low < high; got low={shown(low)}, high={shown(high)}. `high` itself is never drawn."
+            f"randint needs low < high; got low={shown(low)}, high={shown(high)}. `high` itself is excluded."
         )
     least, greatest = _exact_integers(dtype)
     if low < least or high - 1 > greatest or high > np.iinfo(np.int64).max:
         raise ConfigError(
-            f"randint cannot hold [{shown(low)}, {shown(high)}) in {dtype}. Choose a wider dtype or a smaller range."
+            f"the dtype of randint must hold the range [{shown(low)}, {shown(high)}); got {dtype}. "
+            "Choose a wider dtype or a smaller range."
         )
     size = _checked_shape(shape)
     count, span = math.prod(size), high - low
     draws = generator.random64(count) if span >= _WIDE_RANGE else generator.random32(count)
-    values = (draws % np.uint64(span) + np.uint64(low % 2**64)).view(np.int64)  # two's complement: wraps to below 0
+    values = (draws % np.uint64(span) + np.uint64(low % 2**64)).view(
+        np.int64
+    )  # two's complement: wraps to negative numbers
     return values.astype(dtype).reshape(size)
 
 
 def randperm(n: int, generator: Generator) -> Indices:
-    """Draw a permutation of 0 ... n - 1, as `torch.randperm`: Fisher & Yates's shuffle from the front.
+    """Draw a permutation of 0 ... n - 1, as `torch.randperm`: a Fisher-Yates shuffle from the front.
 
     Args:
-        n: how many, fewer than 2**32 / 20.
-        generator: moved on by n - 1 draws.
+        n: how many numbers, fewer than 2**32 / 20.
+        generator: advanced by n - 1 draws.
 
     Shape: (n,)
     Raises: ConfigError: n is negative or too large.
@@ -148,22 +152,22 @@ def randperm(n: int, generator: Generator) -> Indices:
 def multinomial(probs: FloatArray, num_samples: int, replacement: bool, generator: Generator) -> Indices:
     """Draw indices in proportion to weights, as `torch.multinomial`.
 
-    Several draws with replacement look up uniform numbers in the cumulated weights. One draw, or draws without
-    replacement, take the largest of p / q with q exponentially distributed, drawn for every weight.
+    Several draws with replacement look up uniform numbers in the cumulative weights. A single draw, or draws without
+    replacement, select the largest p / q, where q is drawn from an exponential distribution for every weight.
 
     Args:
-        probs: weights, float32 or float64, not negative; a row need not sum to 1. They are compared in their own type,
+        probs: weights, float32 or float64, not negative; a row need not sum to 1. They are compared in their own dtype,
             so float32 and float64 weights may give different indices.
-        num_samples: draws a row.
-        replacement: whether an index may come again.
-        generator: moved on by `num_samples` 64-bit draws a row, or by one a weight.
+        num_samples: the number of draws per row.
+        replacement: whether an index can be drawn several times.
+        generator: advanced by `num_samples` 64-bit draws per row, or by one per weight.
 
     Shape: (C,) -> (num_samples,), (R, C) -> (R, num_samples)
 
     Raises:
         ShapeError: `probs` has neither 1 nor 2 axes.
-        ConfigError: weights that are negative, not finite or all zero in a row, not of a floating type, or without
-            replacement fewer that are not zero than draws; num_samples < 1.
+        ConfigError: weights that are negative, not finite, all zero in a row, or not floating-point; num_samples < 1;
+            or, without replacement, fewer positive weights than draws.
     """
     probs, num_samples = np.asarray(probs), whole("num_samples", num_samples)
     _check_weights(probs, num_samples, replacement)
@@ -171,25 +175,25 @@ def multinomial(probs: FloatArray, num_samples: int, replacement: bool, generato
         return np.empty((*probs.shape[:-1], num_samples), np.int64)
     if replacement and num_samples > 1:
         return _looked_up(probs, num_samples, generator)
-    race = np.empty_like(probs)  # laid out as `probs`, and filled in the order of memory
-    race.ravel(order="K")[:] = -c_library(math.log1p, -_uniform(probs.size, generator, np.dtype(np.float64)))
+    exponential = np.empty_like(probs)  # in the memory layout of `probs`, and filled in the order of memory
+    exponential.ravel(order="K")[:] = -c_library(math.log1p, -_uniform(probs.size, generator, np.dtype(np.float64)))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        race = probs / race
+        keys = probs / exponential
     if num_samples == 1:
-        return np.asarray(race.argmax(axis=-1, keepdims=True), np.int64)
-    order: Indices = np.argsort(-race, axis=-1, kind="stable")
+        return np.asarray(keys.argmax(axis=-1, keepdims=True), np.int64)
+    order: Indices = np.argsort(-keys, axis=-1, kind="stable")
     return order[..., :num_samples]
 
 
 def _looked_up(probs: FloatArray, num_samples: int, generator: Generator) -> Indices:
-    """Draw with replacement: the first index whose cumulated share is not below a uniform number."""
+    """Draw with replacement: the first index whose cumulative weight is not below a uniform number."""
     rows = np.atleast_2d(probs)
     with np.errstate(over="ignore"):
         shares = np.cumsum(rows, axis=-1, dtype=probs.dtype)
     total = shares[:, -1:].copy()
     if not np.isfinite(total).all():
         raise ConfigError(
-            f"multinomial needs weights with a finite sum; they overflow {probs.dtype}. Scale the weights down."
+            f"multinomial needs weights with a finite sum; got a sum that overflows {probs.dtype}. Scale them down."
         )
     shares /= total  # the last is 1
     uniform = _uniform(len(rows) * num_samples, generator, np.dtype(np.float64)).reshape(len(rows), num_samples)
@@ -205,17 +209,17 @@ def _check_weights(probs: FloatArray, num_samples: int, replacement: bool) -> No
             f"multinomial needs float32 or float64 weights; got {probs.dtype}. Convert counts with .float()."
         )
     if num_samples < 1:
-        raise ConfigError(f"multinomial needs num_samples >= 1; got {num_samples}. Ask for at least one draw.")
+        raise ConfigError(f"multinomial needs num_samples >= 1; got {num_samples}.")
     usable = (probs >= 0) & (probs < np.inf)  # nan is neither
     if not usable.all():
         raise ConfigError(
             f"multinomial needs weights that are finite and not negative; got {probs[~usable][0]}. "
-            "Are these logits, to be put through softmax first?"
+            "Are these logits? Apply softmax first."
         )
     possible = np.count_nonzero(probs, axis=-1)
     if probs.shape[-1] == 0 or not np.all(possible):
         raise ConfigError(
-            "multinomial needs a weight above 0 in every row; got a row without. Add 1 to the counts, say."
+            "multinomial needs a weight above 0 in every row; got a row of zeros. Add 1 to all counts, for example."
         )
     if not replacement and np.any(possible < num_samples):
         raise ConfigError(
@@ -225,7 +229,7 @@ def _check_weights(probs: FloatArray, num_samples: int, replacement: bool) -> No
 
 
 def _few_normal(count: int, generator: Generator) -> FloatArray:
-    """Draw fewer than 16 normal numbers in float64, with the one kept in the generator first. Shape: (count,)."""
+    """Draw fewer than 16 normal numbers in float64; the one stored in the generator comes first. Shape: (count,)."""
     kept = [] if generator.next_normal is None or count == 0 else [generator.next_normal]
     missing = count - len(kept)
     if count:
@@ -247,14 +251,14 @@ def _scaled(normal: FloatArray, mean: float, std: float) -> FloatArray:
     """Return normal * std + mean, rounded once."""
     with np.errstate(over="ignore", invalid="ignore"):
         if (mean, std) == (0, 1):
-            return normal + normal.dtype.type(0)  # -0 + 0 is 0
+            return normal + normal.dtype.type(0)  # turns -0 into 0, as PyTorch's arithmetic does
         if normal.dtype == np.float32:
             return fma32(normal, np.float32(std), np.float32(mean))
         return fma64(normal, float(std), float(mean))
 
 
 def _exact_integers(kind: np.dtype[Any]) -> tuple[int, int]:
-    """Return the ends of the range in which every integer is exact in this type."""
+    """Return the ends of the range in which every integer is exact in this dtype."""
     if kind.kind == "b":
         return 0, 1
     if kind.kind in "iu":
@@ -262,7 +266,7 @@ def _exact_integers(kind: np.dtype[Any]) -> tuple[int, int]:
     if kind.kind == "f":
         digits = int(np.finfo(kind).nmant) + 1
         return -(2**digits), 2**digits
-    raise ConfigError(f"randint gives integers or floating numbers; got dtype={kind}. Leave the dtype out for int64.")
+    raise ConfigError(f"dtype must be of integers or floats; got {kind}. Leave it out for int64.")
 
 
 def _checked_shape(shape: Shape) -> tuple[int, ...]:
@@ -275,5 +279,5 @@ def _checked_shape(shape: Shape) -> tuple[int, ...]:
 def _checked_float(dtype: DTypeLike, name: str) -> np.dtype[Any]:
     kind = as_dtype(dtype)
     if kind not in {np.dtype(np.float32), np.dtype(np.float64)}:
-        raise ConfigError(f"{name} draws float32 or float64; got dtype={kind}. Draw float32 and convert it.")
+        raise ConfigError(f"the dtype of {name} must be float32 or float64; got {kind}. Draw float32 and convert it.")
     return kind

@@ -1,4 +1,4 @@
-"""NumPy's kinds of number under PyTorch's names. `float` and `int` are 32 bits wide, as in PyTorch."""
+"""NumPy's dtypes under PyTorch's names. `float` and `int` have 32 bits, as in PyTorch."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Methods of tensors as functions, and what compares or counts."""
+"""The methods of tensors as functions, comparisons, and histograms."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 def _function_of(method: Callable[Concatenate[Tensor, P], R]) -> Callable[Concatenate[Operand, P], R]:
-    """Return `function(input, ...)` that does what `input.method(...)` does, with its documentation."""
+    """Return a function so that `function(input, ...)` is `input.method(...)`, with its documentation."""
 
     @wraps(method)
     def function(input: Operand, *arguments: P.args, **settings: P.kwargs) -> R:
@@ -25,7 +25,7 @@ def _function_of(method: Callable[Concatenate[Tensor, P], R]) -> Callable[Concat
 
     function.__module__ = __name__
     function.__qualname__ = function.__name__
-    return function  # type: ignore[return-value]  # `input` can be given by name too
+    return function  # type: ignore[return-value]  # `input` can also be passed by keyword
 
 
 exp = _function_of(Tensor.exp)
@@ -69,31 +69,42 @@ numel = _function_of(Tensor.numel)
 
 
 def matmul(input: Operand, other: Operand) -> Tensor:
-    """Return the matrix product `input @ other`: over the last two axes, with earlier ones broadcast."""
+    """Return the matrix product `input @ other`, (..., N, I) @ (..., I, O) -> (..., N, O), with broadcasting."""
     return as_tensor(input) @ as_tensor(other)
 
 
 def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
-    """Return where |input - other| <= atol + rtol |other|."""
+    """Return whether |input - other| <= atol + rtol |other|, elementwise.
+
+    Args:
+        input: (...) numbers.
+        other: (...) numbers; both are broadcast.
+        rtol: the relative tolerance.
+        atol: the absolute tolerance.
+        equal_nan: whether two nan are equal.
+
+    Raises:
+        ShapeError: shapes that cannot be broadcast.
+    """
     a, b = as_array(input), as_array(other)
     try:
         return new_tensor(np.asarray(np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)))
     except ValueError:
-        raise ShapeError(f"a comparison needs shapes that fit: {BROADCAST}; got {a.shape} and {b.shape}.") from None
+        raise ShapeError(f"a comparison needs compatible shapes: {BROADCAST}; got {a.shape} and {b.shape}.") from None
 
 
 def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Return whether |input - other| <= atol + rtol |other| everywhere."""
+    """Return whether |input - other| <= atol + rtol |other| for all elements. Args: and Raises: see `isclose`."""
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 
 def equal(input: Any, other: Any) -> bool:
-    """Return whether both have the same shape and the same numbers."""
+    """Return whether both have the same shape and the same elements."""
     return np.array_equal(as_array(input), as_array(other))
 
 
 class Histogram(NamedTuple):
-    """How many numbers fall between each two edges: hist (bins,), bin_edges (bins + 1,)."""
+    """The number of elements in each bin, hist (bins,), and the edges of the bins, bin_edges (bins + 1,)."""
 
     hist: Tensor
     bin_edges: Tensor
@@ -106,25 +117,25 @@ def histogram(
     range: tuple[float, float] | None = None,
     density: bool = False,
 ) -> Histogram:
-    """Count how many numbers fall into each bin, in the input's dtype.
+    """Return the number of elements in each bin, in the input's dtype.
 
     Args:
-        input: any shape, floating-point.
-        bins: how many of equal width, or their edges from left to right.
-        range: the outermost edges; by default the smallest and the largest number.
-        density: divide the counts so that the bars' areas sum to 1.
+        input: (...) floating-point numbers.
+        bins: the number of bins of equal width, or their edges in ascending order.
+        range: the outermost edges; by default the smallest and the largest element.
+        density: whether to normalise the histogram so that its integral is 1.
 
     Raises:
-        ConfigError: the input is not floating-point, or has a nan or infinity and no range.
+        ConfigError: an input that is not floating-point, or not finite without a range; or bins that are not in order.
     """
     numbers = as_array(input)
     if numbers.dtype.kind != "f":
         raise ConfigError(f"histogram needs floating-point numbers; got {numbers.dtype}. Call .float() first.")
     if range is None and isinstance(bins, int) and not np.isfinite(numbers).all():
-        raise ConfigError("histogram needs finite numbers; got nan or infinity. Give range=(low, high).")
+        raise ConfigError("histogram needs finite numbers; got nan or infinity. Pass range=(low, high).")
     edges = bins if isinstance(bins, int) else as_array(bins)
     try:
         hist, bin_edges = np.histogram(numbers, edges, range, density=density)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"histogram needs a number of bins, or their edges from left to right: {error}.") from error
+        raise ConfigError(f"bins must be a number, or edges in ascending order: {error}.") from error
     return Histogram(new_tensor(hist.astype(numbers.dtype)), new_tensor(bin_edges.astype(numbers.dtype)))

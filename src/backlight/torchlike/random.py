@@ -1,7 +1,7 @@
-"""Random tensors. From the same seed they are PyTorch's own numbers; docs/torch_numbers.md says how far that goes.
+"""Random tensors. With the same seed they equal PyTorch's; docs/torch_numbers.md lists the exceptions.
 
-Without `generator=` the numbers come from one generator that the whole program shares, as in PyTorch. It starts from a
-seed of the operating system's, so unseeded code differs from run to run; `manual_seed` starts it anew.
+Without `generator=`, the numbers come from a global generator, as in PyTorch. It starts with a random seed, so that
+runs differ; `manual_seed` sets its seed.
 """
 
 from typing import Any, Final
@@ -21,17 +21,17 @@ default_generator.seed()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the shared generator anew from `seed`, and return it."""
+    """Set the seed of the global generator, and return the generator."""
     return default_generator.manual_seed(seed)
 
 
 def seed() -> int:
-    """Start the shared generator anew from a seed of the operating system's, and return that."""
+    """Set a random seed for the global generator, and return the seed."""
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """Return the seed that the shared generator started from."""
+    """Return the seed of the global generator."""
     return default_generator.initial_seed()
 
 
@@ -51,7 +51,20 @@ def rand(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return uniform numbers from [0, 1). Raises ShapeError for a negative length."""
+    """Return uniform random numbers from [0, 1).
+
+    Args:
+        lengths: the shape, as integers or as one tuple.
+        size: the shape, by keyword.
+        generator: draws the numbers; the global one by default.
+        dtype: float32 (the default) or float64.
+        requires_grad: whether the tensor requires a gradient.
+        device: "cpu" or None.
+
+    Raises:
+        ShapeError: a negative length.
+        ConfigError: another dtype or device.
+    """
     array = distributions.rand(shape_from(lengths, size), _source(generator), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
@@ -64,19 +77,19 @@ def randn(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return normal numbers of mean 0 and standard deviation 1. Raises ShapeError for a negative length."""
+    """Return normal random numbers of this shape with mean 0 and standard deviation 1. Args: and Raises: see `rand`."""
     array = distributions.randn(shape_from(lengths, size), _source(generator), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
 
 def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: DTypeLike | None = None) -> Tensor:
-    """Return uniform numbers from [0, 1) in a tensor's shape and dtype."""
+    """Return uniform random numbers from [0, 1) in the shape and dtype of a tensor. Args: see `rand`."""
     like = as_array(input)
     return rand(size=like.shape, generator=generator, dtype=dtype_or(dtype, like.dtype))
 
 
 def randn_like(input: Tensor, *, generator: Generator | None = None, dtype: DTypeLike | None = None) -> Tensor:
-    """Return normal numbers in a tensor's shape and dtype."""
+    """Return normal random numbers in the shape and dtype of a tensor. Args: see `rand`."""
     like = as_array(input)
     return randn(size=like.shape, generator=generator, dtype=dtype_or(dtype, like.dtype))
 
@@ -90,27 +103,27 @@ def normal(
     dtype: DTypeLike | None = None,
     device: str | None = None,
 ) -> Tensor:
-    """Return normal numbers of the given mean and standard deviation.
+    """Return normal random numbers with the given mean and standard deviation.
 
     Args:
-        mean: one for all, or a tensor with one for each number.
-        std: likewise; where both are tensors, their shapes are broadcast.
+        mean: a number, or a tensor with the mean of each element.
+        std: a number or a tensor, likewise; two tensors are broadcast.
         size: the shape, if neither is a tensor.
-        generator: moved on as PyTorch moves its own.
+        generator: draws the numbers; the global one by default.
         dtype: float32 by default.
-        device: "cpu" or nothing.
+        device: "cpu" or None.
 
     Raises:
-        ConfigError: `std` below 0, or a `size` missing or beside a tensor.
+        ConfigError: `std` below 0, a missing `size`, or a `size` in addition to a tensor.
     """
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         if size is None:
-            raise ConfigError("normal needs a size where mean and std are plain numbers; got none. Add size=(...).")
+            raise ConfigError("normal needs a size if mean and std are numbers; got none. Add size=(...).")
         shape = shape_from((), size)
         array = distributions.normal(mean, std, shape, _source(generator), dtype_or(dtype, np.float32))
         return new_tensor(array, device=device)
     if size is not None or np.any(as_array(std) < 0):
-        raise ConfigError("normal with a tensor takes no size, and needs std >= 0. Leave out size, or check std.")
+        raise ConfigError("normal with a tensor needs std >= 0 and takes no size. Leave out size, or check std.")
     shape = np.broadcast_shapes(as_array(mean).shape, as_array(std).shape)
     kind = mean.dtype if isinstance(mean, Tensor) else as_array(std).dtype
     array = distributions.randn(shape, _source(generator), kind) * as_array(std, kind) + as_array(mean, kind)
@@ -126,7 +139,15 @@ def randint(
     dtype: DTypeLike | None = None,
     device: str | None = None,
 ) -> Tensor:
-    """Return whole numbers from low to high - 1, int64 by default: `randint([low,] high, size)`.
+    """Return random integers from low to high - 1: `randint([low,] high, size)`.
+
+    Args:
+        low: the smallest integer, 0 if only `high` is given.
+        high: the largest integer + 1.
+        size: the shape.
+        generator: draws the numbers; the global one by default.
+        dtype: int64 by default.
+        device: "cpu" or None.
 
     Raises:
         ConfigError: `low` is not below `high`.
@@ -143,7 +164,16 @@ def randint(
 
 
 def randperm(n: int, *, generator: Generator | None = None, device: str | None = None) -> Tensor:
-    """Return 0 ... n - 1 in random order, (n,) int64. Raises ConfigError for a negative n."""
+    """Return 0 ... n - 1 in random order, (n,) int64.
+
+    Args:
+        n: how many numbers.
+        generator: draws them; the global one by default.
+        device: "cpu" or None.
+
+    Raises:
+        ConfigError: n is negative or too large.
+    """
     return new_tensor(distributions.randperm(n, _source(generator)), device=device)
 
 
@@ -152,8 +182,14 @@ def multinomial(
 ) -> Tensor:
     """Return indices drawn in proportion to weights: (C,) -> (num_samples,), or (R, C) -> (R, num_samples), int64.
 
+    Args:
+        input: weights, (C,) or (R, C); a row need not sum to 1.
+        num_samples: the number of draws per row.
+        replacement: whether an index can be drawn several times.
+        generator: draws the indices; the global one by default.
+
     Raises:
         ShapeError: the weights have neither 1 nor 2 axes.
-        ConfigError: weights that are not floats, negative, not finite or all 0, or more draws than can be.
+        ConfigError: weights that are not floats, negative, not finite or all 0, or too few of them for the draws.
     """
     return new_tensor(distributions.multinomial(as_array(input), num_samples, replacement, _source(generator)))

@@ -1,4 +1,4 @@
-"""Training: from a configuration to a trained model, with records of everything on the way."""
+"""Training: from a configuration to a trained model, with records of the losses."""
 
 from backlight.training.config import RunConfig, TrainConfig
 from backlight.training.evaluate import bits, dataset, mean_nll

@@ -1,4 +1,4 @@
-"""One minibatch forward and backward: by compiled kernels where there are any, by the graph everywhere else."""
+"""The forward and backward pass of a minibatch, by compiled kernels if possible and otherwise by the graph."""
 
 import copy
 import json
@@ -14,26 +14,26 @@ from backlight.core import Array, Batch, FloatArray
 from backlight.models.neural import NeuralModel
 
 ROUNDING = 1e-3
-"""The largest difference allowed between a program's gradients and the graph's, relative to their norm. Sums in another
-order differ by 1e-6 or less."""
+"""The largest difference allowed between a program's gradients and the graph's, relative to their norm. Summing in
+another order changes them by 1e-6 or less."""
 
 CHECKS = 2
-"""On how many batches of each kind a program is compared with the graph."""
+"""The number of batches of each kind on which a program is compared with the graph."""
 
 
 class Stepper:
-    """Computes a batch's loss and gradients, with compiled kernels if that gives the same result as the graph.
+    """Computes the loss and gradients of a batch, with compiled kernels if they give the same result as the graph.
 
     The first batch of a kind (`NeuralModel.kind`) is computed with tensors, and its graph is compiled to a `Program`.
     The first two batches of a kind are computed both ways, from the same state of all generators and buffers, and
     everything that a step changes is compared: the loss, every gradient, every buffer (running statistics) and the
-    state of every generator (dropout). A model whose program differs by more than rounding, or whose graph has an op
-    without a kernel, is trained by its graph. The program's numbers count from the first batch on, so a resumed run,
-    which starts with checks again, continues with the same bits.
+    state of every generator (dropout). If the program differs by more than rounding, or the graph has an op without a
+    kernel, the model is trained by its graph. The results of the program are used from the first batch on, so a resumed
+    run, which repeats the checks, continues bit for bit.
 
-    The checks find a model that computes more than its graph shows, if the first two batches show it. They cannot find
-    a graph that depends on the numbers in a batch; therefore a model must promise a fixed one (`fixed_graph`). The
-    modes of its modules may change, since they are part of the kind; other settings of layers may not.
+    The checks detect a model that computes more than its graph shows, if that shows in the first two batches. They
+    cannot detect a graph that depends on the values in a batch, so a model must promise a fixed one (`fixed_graph`).
+    The modes of its modules may change, since they are part of the kind; other settings of layers may not.
 
     Args:
         model: the network. Its parameters are moved into one flat array.
@@ -41,7 +41,7 @@ class Stepper:
 
     Attributes:
         compiled: whether the last batch was computed without its graph.
-        end: the loss of the last batch in its graph, for tools that examine it; None without a graph.
+        end: the loss of the last batch with its graph, to be examined; None if there is no graph.
     """
 
     def __init__(self, model: NeuralModel, *, native: bool = True) -> None:
@@ -55,13 +55,13 @@ class Stepper:
         self._program: Program | None = None  # what computed the last batch; None if the graph did
 
     def forward(self, batch: Batch, *, eager: bool = False) -> float:
-        """Return the batch's loss in nats per target. Gradients of the batch before are cleared.
+        """Return the batch's loss in nats per target, and clear the gradients of the previous batch.
 
         Args:
             batch: ids and targets.
-            eager: whether to build the graph even where it is not needed, as is also done while modules have hooks, so
-                that they are called. The graph stays in `end` until the next batch, and `backward` leaves gradients in
-                it. The loss and the parameters' gradients are the same bits either way.
+            eager: whether to build the graph even if it is not needed. This is always done while modules have hooks,
+                so that the hooks are called. The graph stays in `end` until the next batch, and `backward` also
+                computes its gradients. The loss and the parameters' gradients are bit-identical either way.
         """
         self._flat.zero_grad()
         inputs = self.model.inputs(batch)
@@ -86,13 +86,13 @@ class Stepper:
         """Compute the gradients of the last batch."""
         if self.end is not None:
             self.end.backward()
-        if self._program is not None:  # overwrites the graph's gradients of the parameters
+        if self._program is not None:  # overwrites the parameters' gradients that the graph computed
             self._program.backward()
 
     def _compute_again(self, compiled: "_Compiled", inputs: tuple[Any, ...], before: "_Outcome", loss: Tensor) -> float:
-        """Run the program on a batch that was computed with tensors; return the loss that counts.
+        """Run the program on a batch that was computed with tensors, and return the loss to use.
 
-        A program that has not yet passed its checks is compared with the graph; one that fails is not used again.
+        If checks are left, the program is compared with the graph; if it differs, no program is used again.
         """
         by_graph = self._outcome_of(loss, float(loss.array)) if compiled.checks_left else None
         self._restore(before)
@@ -108,7 +108,7 @@ class Stepper:
         return nats
 
     def _outcome_of(self, end: Program | Tensor, loss: float) -> "_Outcome":
-        """Return everything that a batch changes, gradients included; these are cleared again."""
+        """Return everything that a batch changes, including gradients, and clear the gradients."""
         self._flat.zero_grad()
         end.backward()
         gradients = self._flat.gather()
@@ -126,7 +126,7 @@ class Stepper:
         )
 
     def _restore(self, outcome: "_Outcome") -> None:
-        """Set buffers and generators back to a former state."""
+        """Restore buffers and generators to a former state."""
         for (_, buffer), array in zip(self.model.named_buffers(), outcome.buffers, strict=True):
             buffer.array[...] = array
         for rng, state in zip(self.model.generators(), outcome.generators, strict=True):
@@ -135,14 +135,14 @@ class Stepper:
 
 @dataclass(kw_only=True)
 class _Compiled:
-    """The program for batches of one kind, and on how many more it must be compared with the graph."""
+    """The program for batches of one kind, and the number of batches on which it is still compared with the graph."""
 
     program: Program
     checks_left: int = CHECKS
 
 
 def _compile(loss: Tensor, inputs: tuple[Any, ...]) -> _Compiled | None:
-    """Return the program of a graph; None without kernels, or without one for each of its ops."""
+    """Return the program of a graph, or None if an op has no kernel or none are built."""
     try:
         return _Compiled(program=Program(loss, inputs))
     except UnsuitableError:
@@ -151,7 +151,7 @@ def _compile(loss: Tensor, inputs: tuple[Any, ...]) -> _Compiled | None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Outcome:
-    """What a batch changes: its loss, the gradient of each parameter, buffers, and the states of generators."""
+    """What a batch changes: the loss, the parameters' gradients, the buffers, and the states of the generators."""
 
     loss: float
     gradients: list[FloatArray]
@@ -159,10 +159,10 @@ class _Outcome:
     generators: list[Any]
 
     def agrees(self, other: "_Outcome") -> bool:
-        """Return whether two outcomes are equal: generators exactly, numbers up to rounding."""
+        """Return whether two outcomes agree: generators exactly, arrays up to rounding."""
         if _text(self.generators) != _text(other.generators):
             return False
-        # a gradient that is 0 but for rounding, as that of a bias before batch norm, is measured against the others
+        # a gradient that is 0 up to rounding, as of a bias before batch norm, is compared with the largest norm instead
         floor = 1e-3 * max((float(np.linalg.norm(gradient)) for gradient in other.gradients), default=0.0)
         mine, theirs = [*self.gradients, *self.buffers], [*other.gradients, *other.buffers]
         near = [

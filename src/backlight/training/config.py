@@ -1,4 +1,4 @@
-"""The configuration of a run: text, split, model, seed, and how a network is trained. What `config.json` holds."""
+"""The configuration of a run, as `config.json` holds it: text, split, model, seed, and training settings."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -12,10 +12,10 @@ from backlight.optim import SGD, AdamW, Constant, Optimiser, Schedule, StepDecay
 from backlight.text import LIST, Duplicates, Mode
 
 MOST: Final = 1_000_000_000
-"""The largest number of steps, examples or threads: more is a slip of the keyboard."""
+"""The largest number of steps, examples or threads; a larger one is a typing error."""
 
 _OF_THE_RUN = {"format", "backlight", "created", "parameters"}
-"""Entries of `config.json` that are no configuration."""
+"""Entries of `config.json` that are not part of the configuration."""
 
 _REMEDY = "Correct it, or leave it out for the model's default."
 
@@ -25,23 +25,23 @@ class TrainConfig:
     """How a network is trained. Each model has its own defaults: `TrainConfig.of("gpt", steps=500)`.
 
     Args:
-        steps: how many minibatches.
-        batch_size: examples in each, drawn with replacement.
+        steps: number of minibatches.
+        batch_size: examples in each minibatch, drawn with replacement.
         optimiser: "adamw" or "sgd".
-        lr: learning rate at its highest.
-        schedule: "cosine" falls to 0 after a linear warm-up; "step" falls to a tenth for the last quarter; "constant".
-        warmup: steps of the cosine schedule's rise; more than there are leaves one step at the full rate.
-        momentum: of SGD.
-        weight_decay: on weight matrices; biases and gains are left alone.
-        grad_clip: largest global norm of the gradient; None does not clip.
-        ema_decay: decay of an exponential moving average of the weights; the average is evaluated and saved instead of
-            the weights. 0.999 averages over about the last thousand steps. None does not average.
-        eval_interval: steps between evaluations on the whole dev split; None makes it a twentieth of all steps.
-        patience: stop after this many evaluations in a row without improvement; None trains to the end.
-        threads: how many threads BLAS may use; part of the configuration since another number rounds sums differently.
+        lr: peak learning rate.
+        schedule: "cosine" decays to 0 after a linear warm-up; "step" divides by 10 for the last quarter; "constant".
+        warmup: linear warm-up steps of the cosine schedule; at least one step runs at the peak rate.
+        momentum: momentum of SGD.
+        weight_decay: decoupled weight decay of weight matrices; biases and gains are not decayed.
+        grad_clip: maximum global norm of the gradient; None does not clip.
+        ema_decay: decay of an exponential moving average of the weights, which is evaluated and saved in their place.
+            0.999 averages over about the last thousand steps. None does not average.
+        eval_interval: steps between evaluations on the whole dev split; None is a twentieth of all steps.
+        patience: stop after this many consecutive evaluations without improvement; None trains to the end.
+        threads: number of BLAS threads. It is part of the configuration since it changes how sums are rounded.
 
     Raises:
-        ConfigError: a setting of the wrong type or out of range, or momentum with an optimiser that has none.
+        ConfigError: a setting of the wrong type or out of range, or momentum with AdamW.
     """
 
     steps: int = setting("Training steps.", at_least=1, at_most=MOST, remedy=_REMEDY)
@@ -80,10 +80,10 @@ class TrainConfig:
 
     @classmethod
     def of(cls, model: str, **changes: Any) -> "TrainConfig":
-        """Return a model's own training settings, some of them changed.
+        """Return a model's default training settings, with some of them changed.
 
         Raises:
-            ConfigError: a model that counts, an unknown setting, or one out of range.
+            ConfigError: an n-gram model, an unknown setting, or one out of range.
         """
         spec = model_spec(model)
         if spec.train is None:
@@ -93,7 +93,7 @@ class TrainConfig:
 
     @property
     def interval(self) -> int:
-        """Steps from one evaluation to the next."""
+        """Number of steps from one evaluation to the next."""
         return self.eval_interval or max(1, self.steps // 20)
 
     def rate(self) -> Schedule:
@@ -110,30 +110,29 @@ class TrainConfig:
         """Return the optimiser for these parameters."""
         if self.optimiser == "sgd":
             return SGD(parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay, decay_vectors=False)
-        # β₂ = 0.99 instead of 0.999: a run of a few thousand steps cannot wait a thousand for its second moments
+        # β₂ = 0.99: with 0.999, second moments average over 1,000 steps, too many for runs of a few thousand
         return AdamW(parameters, self.lr, betas=(0.9, 0.99), weight_decay=self.weight_decay, decay_vectors=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """A training run before it begins. `RunConfig.of("names", model="gpt", steps=500)` fills in the model's defaults.
+    """The configuration of a run. `RunConfig.of("names", model="gpt", steps=500)` fills in the model's defaults.
 
     Args:
-        corpus: a corpus's name, a path, "-" for standard input, or a `Corpus`'s own name if the text is passed on.
+        corpus: a corpus's name, a path, "-" for standard input, or the name of a `Corpus` that is passed separately.
         model: the name of a model.
-        settings: its sizes; what is missing takes the model's defaults. `vocabulary_size` comes from the text.
-        train: how a network is trained; None for a model that counts.
-        mode: "items" or "text"; None for the corpus's own.
-        seed: decides the first weights and the minibatches.
-        split_seed: decides which items are held out. Kept apart from `seed`, so that runs can be compared.
-        fractions: shares of train, dev and test.
-        duplicates: whether copies of an item stay on one side of the split ("together"), or fall where they may
-            ("keep").
+        settings: the model's sizes; missing ones take the defaults. `vocabulary_size` comes from the text.
+        train: training settings; None for an n-gram model.
+        mode: "items" or "text"; None for the corpus's default.
+        seed: random seed of the initial weights and the minibatches.
+        split_seed: random seed of the split. It is separate from `seed`, so that runs can be compared.
+        fractions: fractions of train, dev and test.
+        duplicates: "together" puts all copies of an item in the same split; "keep" leaves them where they fall.
         watch_every: record every N-th training step for `backlight health`, after the first few; None records nothing.
             Recording does not change the training: results are bit-identical.
 
     Raises:
-        ConfigError: an entry of the wrong type or out of range, or `train` where the model counts.
+        ConfigError: an entry of the wrong type or out of range, or `train` for an n-gram model.
     """
 
     corpus: str
@@ -141,19 +140,19 @@ class RunConfig:
     settings: Mapping[str, Any]
     train: TrainConfig | None
     mode: Mode | None = None
-    seed: int = setting("Random seed of initial weights and minibatches.", default=1, at_least=0, remedy="Take 1.")
-    split_seed: int = setting("Random seed of the split.", default=42, at_least=0, remedy="Take 42.")
+    seed: int = setting("Random seed of initial weights and minibatches.", default=1, at_least=0, remedy="Try 1.")
+    split_seed: int = setting("Random seed of the split.", default=42, at_least=0, remedy="Try 42.")
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     duplicates: Duplicates = "together"
     watch_every: int | None = setting(
-        "Record every N-th step, after the first ten.", default=None, at_least=1, remedy="Leave it out."
+        "Record every N-th step after the first ten.", default=None, at_least=1, remedy="Leave it out."
     )
 
     def __post_init__(self) -> None:
         check_settings(self)
         if self.watch_every is not None and self.train is None:
             raise ConfigError(
-                f"{self.model} is counted, not trained: there is nothing to watch. Leave watch_every out."
+                f"watch_every needs a model that is trained step by step; {self.model} is counted. Leave it out."
             )
         if self.spec.counted != (self.train is None):
             needed = "is counted and takes no" if self.spec.counted else "needs a"
@@ -161,12 +160,12 @@ class RunConfig:
 
     @classmethod
     def of(cls, corpus: str, *, model: str = "mlp", **options: Any) -> "RunConfig":
-        """Return the configuration of a run, with the model's defaults where no option is given.
+        """Return the configuration of a run, with the model's defaults for options that are not given.
 
         Args:
             corpus: see `RunConfig`.
             model: the name of a model.
-            options: the model's sizes, fields of `TrainConfig`, and the other fields of `RunConfig`, all by name.
+            options: sizes of the model, fields of `TrainConfig`, and other fields of `RunConfig`, by name.
 
         Raises:
             ConfigError: an unknown option, or one out of range.
@@ -188,7 +187,7 @@ class RunConfig:
 
     @property
     def source(self) -> str:
-        """What to call the text that it learns from."""
+        """The name of the text, for messages."""
         return {"-": "standard input", LIST: "a list"}.get(self.corpus, self.corpus)
 
     @property
@@ -197,13 +196,13 @@ class RunConfig:
         return model_spec(self.model)
 
     def to_json(self, *, sizes: Any, mode: Mode, sha256: str, parameters: int | None) -> dict[str, Any]:
-        """Return what `config.json` holds; `from_json` takes it back.
+        """Return the content of `config.json`, from which `from_json` restores the configuration.
 
         Args:
-            sizes: the model's whole configuration.
-            mode: of the text that was read.
-            sha256: of the text that was read.
-            parameters: of the network; None for a model that counts.
+            sizes: the model's complete configuration.
+            mode: the mode in which the text was read.
+            sha256: the checksum of the text.
+            parameters: number of parameters of the network; None for an n-gram model.
         """
         return {
             "corpus": {"name": self.corpus, "mode": mode, "sha256": sha256},
@@ -218,7 +217,7 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """Return the configuration that a `config.json` holds, also one of format 1.
+        """Return the configuration in a `config.json` of this format or of format 1.
 
         Raises:
             RunError: an entry is missing, unknown, of the wrong type or out of range.
@@ -230,13 +229,13 @@ class RunConfig:
             stored = from_json(_Stored, {key: values[key] for key in ("corpus", "model") if key in values})
             corpus, model = stored.corpus, stored.model
             settings = {name: value for name, value in _renamed(model.settings).items() if name != "vocabulary_size"}
-            # the text decides the size of the vocabulary; any will do to check the others
+            # the vocabulary's size comes from the text; any size serves to check the other settings
             model_spec(model.name).configure({**settings, "vocabulary_size": 2})
             own = {"corpus": corpus.name, "mode": corpus.mode, "model": model.name, "settings": settings}
             return from_json(cls, {**values, **own})
         except ConfigError as error:
             raise RunError(
-                "config.json must hold a configuration that this version of Backlight knows; in this one "
+                "config.json must hold a configuration that this version of Backlight can read; in this one "
                 f"{error} Or train again."
             ) from error
 
@@ -256,7 +255,7 @@ class _StoredCorpus:
 
 @dataclass(frozen=True)
 class _Stored:
-    """The entries of `config.json` that are objects of their own."""
+    """The entries of `config.json` that are objects."""
 
     corpus: _StoredCorpus
     model: _StoredModel
@@ -269,7 +268,7 @@ def _renamed(settings: Any) -> Any:
 
 
 def _unknown(name: str, spec: ModelSpec, known: list[str]) -> str:
-    """Return what to say of an option that a model does not have."""
+    """Return the message for an option that a model does not have."""
     others = [other.name for other in MODELS.values() if name in other.settings]
     if others:
         return f"{name} is a setting of {', '.join(others)}; {spec.name} has {', '.join(spec.settings) or 'none'}."

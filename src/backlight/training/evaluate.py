@@ -1,4 +1,4 @@
-"""The loss of a model on a whole split, each target counted once, and the weights to evaluate with."""
+"""Evaluation: the mean loss over a split, and the weights that are evaluated."""
 
 import math
 from collections.abc import Hashable, Iterator, Sequence
@@ -16,35 +16,46 @@ from backlight.text import Dataset, Sequences, Windows
 from backlight.text.vocabulary import Vocabulary
 
 CHUNK_TARGETS = 8_192
-"""Targets that are enough for a large matrix product, or to speak for a whole split."""
+"""The number of targets in a sample that represents a whole split."""
 
 BATCH_TARGETS = 1_024
-"""Targets evaluated at a time: enough for large matrix products, few enough to stay in the cache."""
+"""The number of targets evaluated at a time: enough for large matrix products, few enough to stay in the cache."""
 
 SAMPLE_TARGETS = 500_000
-"""A training split with more targets than this is evaluated on about this many of them, evenly spaced."""
+"""A training split with more targets is evaluated on about this many of them, evenly spaced."""
 
 
 def dataset(model: LanguageModel, vocabulary: Vocabulary, items: Sequence[str], *, ends: bool) -> Dataset:
-    """Return items as the examples that the model reads."""
+    """Return items as the examples that a model reads.
+
+    Args:
+        model: decides between windows and sequences, and the context.
+        vocabulary: encodes the items.
+        items: the texts.
+        ends: whether the end of each item is a target; False for running text.
+
+    Raises:
+        VocabularyError: a character is not in the vocabulary.
+        DataError: there is no target.
+    """
     encoded = vocabulary.encode_items(items, ends=ends)
     kind = Windows if model.reads == "windows" else Sequences
     return kind(encoded, model.context)
 
 
 def evenly(data: Dataset, targets: int) -> Batch:
-    """Return examples with about this many targets, evenly spaced and always the same; all if there are no more."""
+    """Return evenly spaced examples with about this many targets, or all examples if there are fewer."""
     size = max(1, min(len(data), targets * len(data) // data.targets))
     return data.batch(np.linspace(0, len(data) - 1, size).astype(np.int64))
 
 
 def mean_nll(model: LanguageModel, data: Dataset, *, at_most: int | None = None) -> float:
-    """Return the mean of -log p over the targets, in nats per character.
+    """Return the mean negative log-likelihood of the targets, in nats per character.
 
     Args:
-        model: the model; a network is evaluated in the mode that it is in.
+        model: the model; a network is evaluated in its current mode.
         data: the examples.
-        at_most: about how many targets to take, evenly spaced, if there are more; None takes all.
+        at_most: evaluate about this many evenly spaced targets if there are more; None evaluates all.
     """
     per_example = max(1, data.targets // len(data))
     rows = max(1, BATCH_TARGETS // per_example)
@@ -63,11 +74,7 @@ def mean_nll(model: LanguageModel, data: Dataset, *, at_most: int | None = None)
 
 
 class _Evaluator:
-    """Sums nats over batches: with compiled kernels, if the model has them, from the second batch of a kind on.
-
-    Args:
-        model: the model, left as it is.
-    """
+    """Sums nats over batches. From the second batch of a kind on, it uses compiled kernels if possible."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
@@ -75,11 +82,11 @@ class _Evaluator:
         self._programs: dict[Hashable, Program] = {}
         if isinstance(model, NeuralModel) and model.fixed_graph:
             modes = {module.training for _, module in model.named_modules()}
-            if modes == {False}:  # in training, a model draws and keeps things
+            if modes == {False}:  # in training mode, a model draws random numbers and updates buffers
                 self._network = fold(model) if any(True for _ in model.named_buffers()) else model
 
     def nats(self, batch: Batch, targets: int) -> float:
-        """Return the sum of -log p over a batch's `targets` targets."""
+        """Return the sum of -log p over the `targets` targets of a batch."""
         if self._network is None:
             return float(self._model.nll(batch.x, batch.y).sum(dtype=np.float64))
         inputs = self._network.inputs(batch)
@@ -98,17 +105,17 @@ class _Evaluator:
 def evaluation_weights(
     model: NeuralModel, flat: FlatParameters, average: FloatArray | None, train: Dataset
 ) -> Iterator[NeuralModel]:
-    """Within the block, give the network the weights that are evaluated and saved; restore training mode after it.
+    """Context manager that gives the network the weights that are evaluated and saved, in evaluation mode.
 
-    Averaged weights take the place of the last ones. Batch norms get the statistics of the weights that are evaluated:
-    those that training left belong to other weights, and cost 0.04 to 0.007 nats with averaged ones, and 0.002 with the
-    last ones (docs/log.md).
+    Averaged weights replace the current ones. The statistics of batch norms are recomputed for the weights that are
+    evaluated: those of training belong to other weights, and would cost 0.007 to 0.04 nats with averaged weights and
+    0.002 with the current ones (docs/log.md). After the block, weights, statistics and training mode are restored.
 
     Args:
         model: the network.
-        flat: its parameters.
-        average: the averaged ones, if there are any.
-        train: about 8,000 of these examples, evenly spaced and always the same, are what the statistics come from.
+        flat: its P parameters.
+        average: (P,) the averaged parameters; None if there are none.
+        train: the statistics are computed on about 8,000 targets of these examples, evenly spaced.
     """
     last = flat.data.copy()
     running = {name: buffer.array.copy() for name, buffer in model.named_buffers()}
@@ -125,5 +132,5 @@ def evaluation_weights(
 
 
 def bits(nats: float) -> float:
-    """Return nats in bits: 1 nat is 1/ln 2 = 1.4427 bits."""
+    """Convert nats to bits: 1 nat is 1/ln 2 = 1.4427 bits."""
     return nats / math.log(2)

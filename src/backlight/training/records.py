@@ -1,4 +1,4 @@
-"""What the training loop reports."""
+"""Records that the training loop reports."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ class LossRecord:
     """The loss of one minibatch.
 
     Attributes:
-        step: how many steps had been taken when it was computed, so 0 for the first.
+        step: number of steps taken before it, so 0 for the first minibatch.
         loss: nats per target.
         lr: the learning rate of the step.
     """
@@ -30,13 +30,13 @@ class Evaluation:
     """The loss on the whole dev split.
 
     Attributes:
-        step: after how many steps.
-        train_nats: mean minibatch loss since the evaluation before; None at step 0.
-        dev_nats: nats per character of the dev split.
-        best: whether no evaluation before was as good.
+        step: number of steps taken.
+        train_nats: mean minibatch loss since the previous evaluation, in nats per character; None at step 0.
+        dev_nats: loss on the dev split, in nats per character.
+        best: whether it is better than all evaluations before it.
         lr: learning rate of the last step.
-        seconds: training time so far, including evaluations, and the time before the run was resumed.
-        characters_per_second: targets trained on per second since the evaluation before; 0 at step 0.
+        seconds: training time so far, including evaluations and the time before the run was resumed.
+        characters_per_second: targets trained on per second since the previous evaluation; 0 at step 0.
     """
 
     step: int
@@ -54,11 +54,11 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstLoss:
-    """The loss before the first step beside that of a guess: lecture 4's rehearsal.
+    """The loss before the first step, and that of a uniform guess, as lecture 4 compares them.
 
     Attributes:
-        expected: ln V, what equal logits give, in nats per character.
-        measured: on the dev split with the first weights; None where it is not known, as for what is counted.
+        expected: ln V, the loss of equal logits, in nats per character.
+        measured: the loss on the dev split with the initial weights; None if unknown, as for an n-gram model.
     """
 
     TOLERANCE: ClassVar[float] = 0.1
@@ -68,39 +68,39 @@ class FirstLoss:
 
     @classmethod
     def of(cls, vocabulary_size: int, metrics: Iterable[Mapping[str, Any]]) -> "FirstLoss":
-        """Return it from a run's metrics."""
+        """Return the first loss recorded in a run's metrics."""
         first = (record["dev_nats"] for record in metrics if record.get("step") == 0 and "dev_nats" in record)
         return cls(expected=math.log(vocabulary_size), measured=next(first, None))
 
     @property
     def warning(self) -> str | None:
-        """What it means that the two differ by more than a tenth, and what to do; None if they do not."""
+        """The cause and remedy if the two losses differ by more than a tenth; None if they do not."""
         if self.measured is None or abs(self.measured - self.expected) <= self.TOLERANCE * self.expected:
             return None
         found = f"The initial loss should be that of a uniform guess, {self.expected:.2f}; it is {self.measured:.2f}."
         if self.measured < self.expected:
-            return f"{found} The initial weights know something about the text already. Were they trained before?"
+            return f"{found} The initial weights already predict the text. Were they trained before?"
         return (
-            f"{found} The first logits are overconfident, and the first steps are spent on unlearning that. "
+            f"{found} The initial logits are overconfident, which the first steps have to undo. "
             "Scale down the initial weights of the last layer."
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return its entries of a run's result."""
+        """Return the entries for a run's result."""
         return {"expected_initial_nats": self.expected, "initial_nats": self.measured}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where the loop is, a few times a second.
+    """The progress of a training, reported a few times a second.
 
     Attributes:
-        step: steps taken.
-        steps: steps in all.
-        loss: mean minibatch loss since the last evaluation, nats per character.
-        dev_nats: the last evaluation's; None before the first.
+        step: number of steps taken.
+        steps: total number of steps.
+        loss: mean minibatch loss since the last evaluation, in nats per character.
+        dev_nats: the best dev loss so far, in nats per character; None before the first evaluation.
         characters_per_second: targets trained on per second, since training was started or resumed.
-        seconds_left: at that pace.
+        seconds_left: estimated time left, at that rate.
     """
 
     step: int

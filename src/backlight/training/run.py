@@ -1,4 +1,4 @@
-"""A run: from a configuration and a text to a trained model, in a folder or in memory, and back again."""
+"""A run: a configuration, a text, a model, and the files that keep them, in a folder or in memory."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from backlight.training.trainer import Trainer
 from backlight.watch.records import SplitFacts
 
 _INIT, _BATCHES = 0, 1
-"""Random streams of a run, independent of each other."""
+"""Independent random streams of a run: for the initial weights and for the minibatches."""
 
 
 class Run:
@@ -34,11 +34,17 @@ class Run:
         run.train()
         run.result["dev_nats"]
 
-    Text, splits, examples and model are read or made when they are first used.
+    The text, splits, examples and model are read or built when they are first used.
+
+    Args:
+        config: the configuration.
+        store: the files of the run.
+        corpus: the text, if it has been read already.
+        stdin: the stream from which a corpus "-" is read; None is standard input.
 
     Attributes:
-        config: what is trained, on what, and how.
-        store: the run's files: a `RunDirectory`, or a `RunStore` in memory.
+        config: the configuration.
+        store: the files of the run: a `RunDirectory`, or a `RunStore` in memory.
         vocabulary: the characters of the text.
     """
 
@@ -58,24 +64,26 @@ class Run:
         corpus: Corpus | None = None,
         stdin: BinaryIO | None = None,
     ) -> "Run":
-        """Read and split the text, build model and examples, and then make the run: bad input leaves nothing behind.
+        """Read and split the text, build the model and the examples, and then make the run.
+
+        If anything fails, nothing is left behind.
 
         Args:
-            config: what is to be done.
-            path: the folder to make; or what makes a path up once the text is known, which is asked again if another
-                process was faster; None keeps the run in memory.
-            corpus: the text, if it is there already; otherwise `config.corpus` is read.
-            stdin: where a corpus "-" comes from.
+            config: the configuration.
+            path: the folder to make; or a function that returns its path once the text is read, and is called again if
+                another process has taken that path; None keeps the run in memory.
+            corpus: the text, if it has been read already; otherwise `config.corpus` is read.
+            stdin: the stream from which a corpus "-" is read; None is standard input.
 
         Raises:
             ConfigError: a setting out of range, or batches of one example for a model with batch norm.
-            DataError: a text that cannot be read, or that is too short to be split.
+            DataError: the text cannot be read, or is too short to be split.
             RunError: the folder exists, or cannot be made.
         """
         if corpus is None:
             corpus = load_corpus(config.corpus, mode=config.mode, stdin=stdin)
         vocabulary = Vocabulary.of(corpus.items)
-        # what can be wrong shows here, before anything is made
+        # errors in text and settings show here, before anything is written
         splits = split_corpus(corpus, seed=config.split_seed, fractions=config.fractions, duplicates=config.duplicates)
         model = _built(config, vocabulary)
         _check_batch_size(config, model)
@@ -95,10 +103,10 @@ class Run:
 
     @classmethod
     def open(cls, where: "str | Path | RunStore", *, stdin: BinaryIO | None = None) -> "Run":
-        """Open a run to use it or to continue it. Its text is read when it is needed.
+        """Open a run, to use or resume it. Its text is read when it is needed.
 
         Raises:
-            RunError: there is none, or it is damaged.
+            RunError: there is no run, or it is damaged.
         """
         store = where if isinstance(where, RunStore) else RunDirectory.open(where)
         return cls(RunConfig.from_json(store.config), store, stdin=stdin)
@@ -107,15 +115,15 @@ class Run:
 
     @cached_property
     def corpus(self) -> Corpus:
-        """The text. Raises DataError where it is gone, and RunError where it is not the one that the run began with."""
+        """The text. Raises DataError if it cannot be read, and RunError if it has changed since the run was made."""
         items = self.store.load_corpus()
         source = self.config.corpus if items is None else items
         corpus = load_corpus(source, mode=self.config.mode, stdin=self._stdin)
         if corpus.sha256 != self.store.config["corpus"]["sha256"]:
-            given = "what standard input gave" if self.config.corpus == "-" else repr(self.config.corpus)
+            given = "standard input" if self.config.corpus == "-" else repr(self.config.corpus)
             raise RunError(
                 f"a run must continue with the text it began with; {given} is not the text that {self.store.name} was "
-                "started with. Give it that text again, or start a new run."
+                "started with. Provide that text, or start a new run."
             )
         return corpus
 
@@ -129,76 +137,76 @@ class Run:
 
     @cached_property
     def data(self) -> Mapping[str, Dataset]:
-        """The parts "train", "dev" and "test" as the examples that the model reads."""
+        """The examples that the model reads, for "train", "dev" and "test"."""
         return _examples(self.model, self.vocabulary, self.splits, ends=self.ends)
 
     @cached_property
     def model(self) -> LanguageModel:
-        """The model: with its initial weights until it is trained, and with the best weights after `evaluate`."""
+        """The model, with its initial weights before training, and with the best weights after `evaluate`."""
         return _built(self.config, self.vocabulary)
 
     @property
     def path(self) -> Path:
-        """The run's folder. Raises RunError for a run in memory."""
+        """The folder of the run. Raises RunError for a run in memory."""
         if not isinstance(self.store, RunDirectory):
-            raise RunError("a run in memory has no folder. Save its model first, or create it with a path.")
+            raise RunError("a run in memory has no folder. Save its model, or create the run with a path.")
         return self.store.path
 
     @property
     def ends(self) -> bool:
-        """Whether items have an end to predict; a stream of text has not."""
+        """Whether the ends of items are targets: True for a list of items, False for a stream of text."""
         return bool(self.store.config["corpus"]["mode"] == "items")
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """What the finished training reported; None where it has not finished."""
+        """The result that `evaluate` returned; None before the training is complete."""
         return self.store.load_result()
 
     @property
     def warnings(self) -> list[str]:
-        """What is unusual about text and model, though they can be trained; one line each."""
+        """Warnings about an unusual text or model, one line each."""
         return [one for one in (self._one_character(), self._longer_than_items()) if one is not None]
 
     def _one_character(self) -> str | None:
         if len(self.vocabulary.characters) > 1:
             return None
-        rest = "how long items are" if self.ends else "that it never ends"
-        return f"All characters are {self.vocabulary.characters!r}: there is nothing to learn but {rest}."
+        rest = " but the lengths of the items" if self.ends else ""
+        return f"All characters are {self.vocabulary.characters!r}: there is nothing to learn{rest}."
 
     def _longer_than_items(self) -> str | None:
         if not self.ends or not isinstance(self.model, NeuralModel):
             return None
         longest = max(map(len, self.corpus.items))
-        # before the end of the longest item stand its characters; a model of sequences reads a boundary before them
+        # the last target is the end of the longest item; a model of sequences reads a boundary before its characters
         enough = longest + (self.model.reads == "sequences")
         if self.model.context <= enough:
             return None
         return (
             f"The context of {self.model.context} is longer than every item: the longest has {longest} characters. "
-            f"A context of {enough} sees as much."
+            f"A context of {enough} is enough."
         )
 
     def batch_rng(self) -> np.random.Generator:
-        """Return what draws the minibatches, from its beginning."""
+        """Return the random generator of the minibatches, in its initial state."""
         return np.random.default_rng([self.config.seed, _BATCHES])
 
     def training_hashes(self) -> Any:
-        """Return the hashes (N,) uint64 of the text's items, to tell whether a sample is new."""
+        """Return the hashes of the text's items, to check whether a sample is new. Shape: (N,) uint64."""
         return self.store.load_training_hashes() if self.store.has(SEEN) else _hashes(self.corpus)
 
     def files(self) -> dict[str, bytes]:
-        """Return all that makes up the run's folder, by the names of the files."""
+        """Return the content of all files of the run's folder, by name."""
         files = self.store.files()
-        if not isinstance(self.store, RunDirectory):  # what was not needed in memory
+        if not isinstance(self.store, RunDirectory):  # files that a run in memory does not need
             files |= extra_files(seen=_hashes(self.corpus), corpus=_own_text(self.corpus))
         return files
 
     # -- training ------------------------------------------------------------------------------------------------------
 
     def trainer(self) -> Trainer:
-        """Return the loop for a network, restored from the run's checkpoint if it has one."""
+        """Return the trainer of a network, restored from the run's checkpoint if it has one."""
         config = self.config
-        assert config.train is not None  # noqa: S101  (for networks only)
+        assert config.train is not None  # noqa: S101  (networks only)
         assert isinstance(self.model, NeuralModel)  # noqa: S101
         trainer = Trainer(
             model=self.model,
@@ -215,29 +223,29 @@ class Run:
         return trainer
 
     def _split_facts(self) -> SplitFacts:
-        """Return how many of the held-out items stand in the training part too."""
+        """Return the sizes of train and dev, and how many dev items are also in train."""
         train, dev = self.splits.train.items, self.splits.dev.items
         known = set(train)
         return SplitFacts(train=len(train), dev=len(dev), shared=sum(item in known for item in dev))
 
     def count(self) -> float:
-        """Fit a model that counts, and save it. Returns the seconds that it took."""
+        """Fit an n-gram model by counting, and save it. Returns the time in seconds."""
         started = time.perf_counter()
-        assert isinstance(self.model, NGram)  # noqa: S101  (the only model that counts)
+        assert isinstance(self.model, NGram)  # noqa: S101  (the only model that is counted)
         parts = (self.splits.train, self.splits.dev)
         self.model.fit(*(self.vocabulary.encode_items(part.items, ends=self.ends) for part in parts))
         self.store.save_weights(self.model.state_dict(), {"step": 0})
         return time.perf_counter() - started
 
     def train(self, setup: Callable[[Trainer], Any] | None = None) -> bool:
-        """Train to the end, and evaluate. Returns whether the end was reached: False after `Trainer.request_stop`.
+        """Train to the end and evaluate. Returns True, or False if `Trainer.request_stop` was called.
 
         Args:
-            setup: given the trainer before it starts, to set its callbacks; not called for a model that counts.
+            setup: called with the trainer before it starts, to set its callbacks; not called for an n-gram model.
 
         Raises:
-            DivergenceError: the loss became infinite or not a number.
-            RunError: another process trains this run, or the disk refused.
+            DivergenceError: the loss became infinite or nan.
+            RunError: another process is training this run, or a file cannot be written.
         """
         with self.store.lock():
             if self.config.train is None:
@@ -255,8 +263,11 @@ class Run:
         """Evaluate the best weights on all three splits, save the result and return it.
 
         Args:
-            steps: training steps taken; 0 for a model that counts.
-            seconds: what training took.
+            steps: number of training steps taken; 0 for an n-gram model.
+            seconds: training time.
+
+        Raises:
+            RunError: there are no weights yet, or they are damaged.
         """
         facts = load_weights(self.store, self.model)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -285,37 +296,33 @@ class Run:
         return result
 
     def first_loss(self, *, batch_size: int | None = None, weights: dict[str, Array] | None = None) -> Tensor:
-        """Return the loss, in nats per target and with its graph, of the minibatch that training begins with.
+        """Return the loss of the first minibatch with its graph: a scalar, in nats per target.
 
-        With the initial weights, it is the loss that `Trainer` meets at step 0, up to rounding: the same minibatch, the
+        With the initial weights, it is the loss of `Trainer` at step 0 up to rounding, with the same minibatch and the
         same dropout. The model is left in training mode.
 
         Args:
-            batch_size: examples; those of the configuration if None.
-            weights: what to load into the model first; its own if None.
+            batch_size: number of examples; None for that of the configuration.
+            weights: a state dict to load into the model first; None keeps its weights.
 
         Raises:
-            ConfigError: a model that is counted has no loss to differentiate.
+            ConfigError: an n-gram model, which has no gradient.
         """
         model: Any = self.model
         if not isinstance(model, NeuralModel) or self.config.train is None:
-            raise ConfigError(
-                f"a step needs a network; {self.config.model} is counted, and has no gradient. Choose another model."
-            )
+            raise ConfigError(f"a training step needs a network; {self.config.model} is counted. Choose another model.")
         if weights is not None:
             model.load_state_dict(weights)
         model.train()
         rng = self.batch_rng()
         model.set_rng(rng)
         size = self.config.train.batch_size if batch_size is None else batch_size
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # a loss that is not finite may be what the caller wants to see
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller may want to examine a non-finite loss
             return model.loss(self.data["train"].sample(size, rng))
 
 
 def load_weights(store: RunStore, model: LanguageModel) -> dict[str, Any]:
-    """Load the weights that a run keeps into its model, put a network into evaluation mode, and return their facts.
+    """Load a run's best weights into its model, set a network to evaluation mode, and return the weights' metadata.
 
     Raises:
         RunError: there are no weights yet, or they are damaged or not of this model.
@@ -329,7 +336,7 @@ def load_weights(store: RunStore, model: LanguageModel) -> dict[str, Any]:
             if array.dtype != own.dtype:
                 raise RunError(
                     f"{name} must be {own.dtype}; that of {store.name} is {array.dtype}. "
-                    "Put the right weights back, or train again."
+                    "Restore the right weights, or train again."
                 )
             if not np.isfinite(array).all():
                 raise RunError(
@@ -341,7 +348,7 @@ def load_weights(store: RunStore, model: LanguageModel) -> dict[str, Any]:
 
 
 def load_model(where: "str | Path | RunStore") -> tuple[LanguageModel, Vocabulary]:
-    """Return the best model of a run and its vocabulary, ready for use: in evaluation mode, batch norms folded.
+    """Return the best model of a run, in evaluation mode with batch norms folded, and its vocabulary.
 
     Raises:
         RunError: there are no weights yet, or they are damaged or not of this model.
@@ -358,7 +365,7 @@ def _built(config: RunConfig, vocabulary: Vocabulary) -> LanguageModel:
         return config.spec.build(sizes, np.random.default_rng([config.seed, _INIT]))
     except BacklightError:
         raise
-    except (MemoryError, ValueError) as error:  # NumPy's own refusals of a size
+    except (MemoryError, ValueError) as error:  # NumPy's errors for a size that is too large
         raise ConfigError(f"a model of these sizes does not fit into memory: {sizes}. Choose smaller ones.") from error
 
 
@@ -375,7 +382,7 @@ def _create_folder(
     while True:
         try:
             return RunDirectory.create(path(corpus), files)
-        except RunExistsError:  # another process has just taken the name that was made up: the next one is free
+        except RunExistsError:  # another process has just taken this name; the next call returns another
             continue
 
 
@@ -384,12 +391,12 @@ def _hashes(corpus: Corpus) -> Any:
 
 
 def _own_text(corpus: Corpus) -> Sequence[str] | None:
-    """Return the text where nothing else keeps it."""
+    """Return the text of a list, which no file holds."""
     return corpus.items if corpus.name == LIST else None
 
 
 def _check_batch_size(config: RunConfig, model: LanguageModel) -> None:
-    """Refuse now what batch norm would refuse at the first step, when there is a run already."""
+    """Raise ConfigError before a run is made if batch norm would fail at the first step."""
     if config.train is None or config.train.batch_size > 1 or not isinstance(model, NeuralModel):
         return
     if any(isinstance(module, BatchNorm1d) for _, module in model.named_modules()):

@@ -1,4 +1,4 @@
-"""The watcher that the training of a run carries, and the record stream that it leaves there."""
+"""The watcher of a run's training, and its record stream in the run."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -20,15 +20,15 @@ from backlight.watch.watcher import Watcher
 class RunWatcher(Watcher):
     """Watches the training of a run. Recording does not change the training: results are bit-identical.
 
-    Its hooks are on during recorded steps only: the steps between and the evaluations are computed by compiled steps,
-    which do without modules, and so without their hooks.
+    Its hooks are attached during recorded steps only. All other steps and the evaluations are computed by compiled
+    programs, which call no modules and so no hooks.
 
     Args:
         model: the network.
-        optimiser: what steps it.
-        every: every how many steps one is recorded, after the first few.
-        split: what the parts of the text have in common.
-        run: where the stream goes.
+        optimiser: the optimiser of the network.
+        every: record every N-th step after the first few.
+        split: the overlap of train and dev; None if it is not known.
+        run: the run that stores the stream.
     """
 
     def __init__(
@@ -45,16 +45,20 @@ class RunWatcher(Watcher):
         self._optimisers.attach()
 
     def _attach(self) -> None:
-        """Wait until the step begins."""
+        """Do nothing: hooks are attached when a recorded step begins."""
 
     def before_step(self, *inputs: Array) -> None:
-        """Report that a training step begins, and with which ids."""
+        """Report that a training step begins.
+
+        Args:
+            inputs: the ids that the network reads, (B, T).
+        """
         if self._recording:
             self._passes.inputs[0] = named_inputs(self.adapter, inputs, {})
             self._capture.attach()
 
     def before_backward(self) -> None:
-        """Report that the backward pass begins. One before it, which a compiled step is checked by, does not count."""
+        """Report that the backward pass begins. Gradients of an earlier pass, which checks a program, are dropped."""
         if self._recording:
             self._capture.forget_gradients()
             self._left_over = None
@@ -63,15 +67,15 @@ class RunWatcher(Watcher):
         """Report that a training step is over.
 
         Args:
-            nats: its loss.
-            loss: the same in its graph, if there is one.
+            nats: the loss in nats per target.
+            loss: the loss with its graph; None if there is no graph.
         """
         self._reported = True
         self._capture.detach()
         self._end_step(loss, nats)
 
     def locate(self, run: Callable[[], Any] | None = None) -> NonFinite:
-        """Return where a number first is not finite; see `Watcher.locate`."""
+        """Return where a non-finite number first occurs; see `Watcher.locate`."""
         self._capture.detach()
         return super().locate(run)
 
@@ -85,16 +89,19 @@ class RunWatcher(Watcher):
             self._writer.write("split", self._split)
 
     def state_dict(self) -> dict[str, Array]:
-        """Return what the next records depend on besides the run. The stream is then complete up to here."""
+        """Return the state on which the next records depend, arrays of any shape by name, and flush the stream."""
         self._writer.flush()
         return self._measurer.dead_units.state_dict()
 
     def restore(self, step: int, state: Mapping[str, Array]) -> None:
-        """Go on from what an earlier sitting left.
+        """Restore the state that `state_dict` returned, and cut the stream after this step.
 
         Args:
-            step: how many steps had been taken.
-            state: what `state_dict` gave then.
+            step: number of steps taken.
+            state: the arrays that `state_dict` returned.
+
+        Raises:
+            RunError: the stream is damaged.
         """
         self.taken = step
         self._measurer.dead_units.load_state_dict(state)
@@ -128,21 +135,21 @@ class _RunStream:
         self._run.append_health(lines)
 
     def close(self) -> None:
-        """Take no more."""
+        """Do nothing: the run closes its files itself."""
 
 
 def load_measurements(run: RunStore) -> Measurements | None:
-    """Return what was measured while a run was trained; None if it was not watched.
+    """Return what was recorded while a run was trained; None if nothing was.
 
     Raises:
-        RunError: `health.jsonl` is damaged; or, if it is of version 1, which has no losses, `metrics.jsonl`.
+        RunError: `health.jsonl` is damaged, or `metrics.jsonl`, from which the losses of version 1 are read.
     """
     found = _loaded(run)[1]
     return found if found is None or found.losses else with_losses(found, run)
 
 
 def with_losses(seen: Measurements, run: RunStore) -> Measurements:
-    """Return measurements with the losses and evaluations of `metrics.jsonl`."""
+    """Return the measurements with the losses and evaluations in `metrics.jsonl`."""
     metrics = run.load_metrics()
     return replace(
         seen,

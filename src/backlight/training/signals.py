@@ -1,4 +1,4 @@
-"""Signals that end a training after its step, with everything saved."""
+"""Signals that stop a training after its current step."""
 
 import signal
 import threading
@@ -14,15 +14,15 @@ from backlight.training.trainer import Trainer
 def stopped_by(
     trainer: Trainer, *numbers: signal.Signals, also: Callable[[signal.Signals], None] = lambda _: None
 ) -> Iterator[None]:
-    """Let these signals end the loop after its step, with everything saved; a second one has its usual effect.
+    """Context manager in which these signals stop the trainer after its current step, with everything saved.
 
-    A signal that is ignored stays ignored, as after `nohup`, but for Ctrl-C. Only the main thread can handle signals:
-    in another one, nothing is changed.
+    A second signal has its usual effect. An ignored signal stays ignored, as after `nohup`, except Ctrl-C. Only the
+    main thread can handle signals; in another thread, nothing changes.
 
     Args:
-        trainer: is asked to stop.
+        trainer: the trainer to stop.
         numbers: the signals.
-        also: called with the signal that came.
+        also: called with the signal that arrived.
     """
 
     def ask(number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
-"""The loop: minibatch, forward, backward, step; now and then an evaluation on the dev split, and everything saved.
+"""The training loop: minibatch, forward, backward, step, with evaluations on the dev split and checkpoints.
 
-What happens depends on the seed and the step alone: never on the time, on what is printed, or on how often the loop was
-stopped. So a run that was interrupted ends with the same bits as one that was not.
+The result depends on the seed and the number of steps only, and not on time, printing or interruptions. So a resumed
+run is bit-identical to an uninterrupted one.
 """
 
 import math
@@ -31,22 +31,22 @@ from backlight.watch.records import NonFinite, SplitFacts
 from backlight.watch.watcher import Watcher
 
 RENAMED_ARRAYS = {"average": "ema"}
-"""Arrays of a checkpoint by the names that Backlight 0.1 gave them."""
+"""Arrays of a checkpoint by their names in Backlight 0.1."""
 
 LOSS_RECORDS = 500
-"""About how many minibatch losses a run keeps."""
+"""A run keeps about this many minibatch losses."""
 
 PROGRESS_SECONDS = 0.1
 SAVE_SECONDS = 30.0
-"""A run with long intervals between evaluations is saved at least this often."""
+"""The longest time between two checkpoints."""
 
 
 class DivergenceError(BacklightError):
-    """The loss became infinite or not a number."""
+    """The loss became infinite or nan."""
 
 
 def _nothing(_: Any) -> None:
-    """Ignore a report."""
+    """Do nothing with a report."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class _Best:
 
 @dataclass(kw_only=True)
 class _State:
-    """What a checkpoint holds besides arrays."""
+    """The contents of a checkpoint, without its arrays."""
 
     step: int
     rng: Mapping[str, Any]
@@ -72,20 +72,20 @@ class _State:
 
 @dataclass
 class Trainer:
-    """Trains a network, and can continue where another Trainer stopped.
+    """Trains a network. It can resume where another Trainer stopped.
 
     Args:
         model: the network, with its initial weights.
-        train: what it learns from.
-        dev: what it is evaluated on.
-        config: how it is trained.
-        rng: draws the minibatches; its state is saved and restored.
-        run: where weights, checkpoint and metrics are saved.
+        train: the examples to train on.
+        dev: the examples to evaluate on.
+        config: the training settings.
+        rng: the random generator of the minibatches; its state is saved and restored.
+        run: stores weights, checkpoint and metrics.
         watch_every: record every N-th step for `backlight health`, after the first few; None records nothing.
             Recording does not change the training: results are bit-identical.
-        split: what train and dev have in common; recorded too.
+        split: the overlap of train and dev, which is recorded too.
         on_progress: called a few times a second.
-        on_evaluation: called after each evaluation, with the weights that were evaluated in place.
+        on_evaluation: called after each evaluation, while the network has the weights that were evaluated.
     """
 
     model: NeuralModel
@@ -125,20 +125,20 @@ class Trainer:
     # -- the loop ------------------------------------------------------------------------------------------------------
 
     def request_stop(self) -> None:
-        """Ask the loop to save and return after the step that it is in. Safe to call from a signal handler."""
+        """Make the loop save and return after its current step. Safe to call from a signal handler."""
         self._stop = True
 
     def fit(self) -> bool:
-        """Train to the end. Returns whether it was reached: False after `request_stop`.
+        """Train to the end. Returns True, or False if `request_stop` was called.
 
         Raises:
-            DivergenceError: a minibatch's loss or the dev loss became infinite or not a number; the best weights so far
-                stay in the run.
-            RunError: the disk refused.
+            DivergenceError: the loss of a minibatch or the dev loss became infinite or nan; the run keeps the best
+                weights so far.
+            RunError: a file cannot be written.
         """
         self._started = self._marked = self._shown = self._saved = time.perf_counter()
         self._first_step = self._marked_step = self.step
-        # no warning from NumPy for overflow: each loss is checked
+        # NumPy need not warn of overflow: each loss is checked
         quietly = np.errstate(over="ignore", invalid="ignore")
         with threadpool_limits(self.config.threads), quietly, self._watcher or nullcontext():
             if self.step == 0 and self._best.dev_nats is None:
@@ -181,7 +181,7 @@ class Trainer:
     def _update_ema(self) -> None:
         assert self._ema is not None  # noqa: S101  (only called with an average)
         assert self.config.ema_decay is not None  # noqa: S101
-        # at first a plain mean of all steps so far, so that the first random weights do not linger
+        # at first the mean of all steps so far, so that the initial weights do not bias the average
         decay = min(self.config.ema_decay, self.step / (self.step + 1))
         update_ema(self._ema, self._flat.data, decay)
 
@@ -203,7 +203,7 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether training is over: all steps are taken, or patience has run out."""
+        """Whether training is complete: all steps are taken, or `patience` is exhausted."""
         out_of_patience = self.config.patience is not None and self._best.since >= self.config.patience
         return out_of_patience or self.step >= self.config.steps
 
@@ -239,7 +239,11 @@ class Trainer:
         self.save()
 
     def save(self) -> None:
-        """Write everything that the next step depends on, so that `restore` continues with the same bits."""
+        """Write everything on which the next step depends, so that training resumes bit for bit.
+
+        Raises:
+            RunError: a file cannot be written.
+        """
         self.run.save_metrics(self._metrics)
         arrays: dict[str, Array] = {"parameters": self._flat.data}
         if self._ema is not None:
@@ -256,10 +260,10 @@ class Trainer:
         self._saved = time.perf_counter()
 
     def restore(self) -> None:
-        """Take the state that `save` wrote last.
+        """Restore the state that `save` wrote last.
 
         Raises:
-            RunError: there is no checkpoint, or it is damaged or of another model.
+            RunError: there is no checkpoint, or it is damaged or belongs to another model.
         """
         arrays, facts = self.run.load_checkpoint()
         watched = {name.removeprefix("watch."): arrays.pop(name) for name in list(arrays) if name.startswith("watch.")}
@@ -269,9 +273,9 @@ class Trainer:
             reason = f"there is no {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
             raise RunError(
                 f"a checkpoint must belong to its run; that of {self.run.name} does not: {reason}. "
-                "Put the right one back, or start a new run."
+                "Restore the right one, or start a new run."
             ) from error
-        # the metrics may be newer than the checkpoint: what came after it will come again
+        # the metrics may be newer than the checkpoint; later records are written again
         self._metrics = [record for record in self.run.load_metrics() if _before(record, self.step)]
         if self._watcher is not None:
             self._watcher.restore(self.step, watched)
@@ -301,7 +305,7 @@ class Trainer:
 
     @property
     def best_step(self) -> int:
-        """The step of the best evaluation, whose weights are saved."""
+        """The step of the best evaluation so far, whose weights are saved."""
         return self._best.step
 
     @property
@@ -334,16 +338,16 @@ class Trainer:
 
 
 def _before(record: dict[str, Any], step: int) -> bool:
-    """Return whether a line of metrics was written by the time that `step` steps had been taken."""
+    """Return whether a record of the metrics was written before step `step` was taken."""
     is_evaluation = "dev_nats" in record
     return bool(record["step"] <= step if is_evaluation else record["step"] < step)
 
 
 def _described(first: NonFinite, model: NeuralModel) -> str:
-    """Return where a number first was not finite, in a few words."""
+    """Describe where a non-finite number first occurred."""
     arrays = {name: parameter.array for name, parameter in model.named_parameters()}
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
-    if broken:  # gradients come from the loss: the parameter nearest to it was the first
+    if broken:  # gradients flow back from the loss, so the parameter nearest to it was the first
         return f"{len(broken)} of {len(arrays)} parameters are not finite; the one nearest to the loss is {broken[-1]}"
     largest, name = max((float(np.abs(array).max()), name) for name, array in arrays.items())
     where = "the loss is not finite" if first.where == "loss" else f"the output of {first.where} is not finite"

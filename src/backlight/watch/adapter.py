@@ -16,6 +16,12 @@ from backlight.watch.records import OptimiserFacts, Setting
 from backlight.watch.tensors import Tensors
 
 Remove = Callable[[], None]
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
 LayerHook = Callable[[Any, Any, Any], None]
 """Takes a module, what it was called with, and what it returned."""
 
@@ -52,6 +58,8 @@ class BatchView:
         args, kwargs: what the network is called with.
         x: the first input, (B, ...); None if no experiment can be made on it.
         y: the targets; None if they are not an array.
+        others: further inputs that belong to the examples, by name.
+        run_with: returns the network's output for another array in place of one of those.
     """
 
     run: Callable[[Array | None], Any]
@@ -60,6 +68,8 @@ class BatchView:
     kwargs: Mapping[str, Any]
     x: Array | None
     y: Array | None
+    others: Mapping[str, Array] = field(default_factory=dict)
+    run_with: Callable[[str, Array], Any] | None = None
 
 
 class Optimisers(Protocol):
@@ -71,6 +81,9 @@ class Optimisers(Protocol):
 
     def attach(self) -> None:
         """Begin to watch."""
+
+    def set_parameters(self, parameters: Sequence[Any]) -> None:
+        """Take in other parameters of the network, in place of those that it had."""
 
     def detach(self) -> None:
         """Stop watching."""
@@ -89,6 +102,43 @@ class Optimisers(Protocol):
 
     def facts(self) -> OptimiserFacts | None:
         """Return what they were when they were first seen; None if there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation that was given finite numbers and made one that is not.
+
+    Attributes:
+        name: its name, "sqrt".
+        at: what it was given; see `NonFinite`.
+        where: the layer whose output it read; empty if that is not known.
+    """
+
+    name: str
+    at: str = ""
+    where: str = ""
+
+
+class Operations(Protocol):
+    """What looks at every operation of a forward pass while it is open; see `Adapter.operations`.
+
+    Attributes:
+        where: returns the name of the layer that was run last.
+    """
+
+    where: Callable[[], str]
+
+    def __enter__(self) -> Any:
+        """Begin to look."""
+
+    def __exit__(self, kind: object, error: object, trace: object, /) -> Any:
+        """Look no more."""
+
+    def forward(self) -> Operation | None:
+        """Return the first operation of the pass whose result is not finite; None if all are."""
+
+    def backward(self, result: Any, calls: Sequence[Call]) -> Operation | None:
+        """Run a backward pass from the network's result and return the first whose gradient is not; None if all are."""
 
 
 class Adapter(Tensors, Graph):
@@ -160,6 +210,10 @@ class Adapter(Tensors, Graph):
         """Return whether all output units of a weight matrix have the same weights; None if there is only one."""
 
     @abstractmethod
+    def equal(self, one: Any, other: Any) -> bool:
+        """Return whether two parameters of one shape hold the same numbers, and not only zeros or ones."""
+
+    @abstractmethod
     def optimisers(
         self, parameters: Sequence[Any], known: Iterable[Any], *, before: Callable[[Any], None],
         after: Callable[[Any], None],
@@ -191,9 +245,21 @@ class Adapter(Tensors, Graph):
         del optimiser
         return 1.0
 
+    def tables(self) -> Iterable[Mapping[str, Any]]:
+        """Return the live tables that hold the modules and parameters, to see whether one was replaced."""
+        return ()
+
+    def on_accumulated(self, parameter: Any, hook: Callable[[Any], None]) -> Remove | None:
+        """Call `hook(gradient)` when a backward pass has added to a parameter's gradient; None if that cannot be."""
+        del parameter, hook
+        return None
+
     @abstractmethod
     def looks_broken(self, parameters: Sequence[Any]) -> bool:
-        """Return whether the first gradient that there is holds a number that is not finite, at next to no cost."""
+        """Return whether the first or the last gradient holds a number that is not finite, at next to no cost.
+
+        What is not finite travels from the loss, or from where it arises, towards the input, until a ReLU stops it.
+        """
 
     # -- hooks ---------------------------------------------------------------------------------------------------------
 
@@ -206,8 +272,8 @@ class Adapter(Tensors, Graph):
         """Let `capture.on_module` see each call of a layer's module."""
 
     @abstractmethod
-    def hook_call(self, hook: Callable[[Any, Any], None]) -> Remove:
-        """Call `hook(args, kwargs)` when the model is called."""
+    def hook_call(self, hook: Callable[[Any, Any], None], module: Any = None) -> Remove:
+        """Call `hook(args, kwargs)` when the model is called, or this module of it."""
 
     @abstractmethod
     def hook_return(self, hook: Callable[[Any], None]) -> Remove:
@@ -220,6 +286,10 @@ class Adapter(Tensors, Graph):
     @abstractmethod
     def hook_gradient(self, tensor: Any, hook: Callable[[Any], None]) -> None:
         """Call `hook(gradient)` when a result's gradient arrives."""
+
+    def begin(self) -> Remove:
+        """Make ready for hooks. Returns what ends it, after the last hook is gone."""
+        return _nothing
 
     def collect(self, calls: Sequence[Call]) -> set[Layer]:
         """Take in the gradients that wait in calls' tensors, and return the layers whose output was changed in place.
@@ -237,6 +307,10 @@ class Adapter(Tensors, Graph):
     def is_transformed(self) -> bool:
         """Return whether the model runs under a transformation (vmap, a compiler), where its results are no numbers."""
         return False
+
+    def operations(self) -> Operations | None:
+        """Return what looks at every operation while it is open; None if there is no such thing."""
+        return None
 
     # -- one batch, and everything as it was ---------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ class Layer:
         depth: place in the order of first execution; None before it.
         calls: in the first recorded pass.
         reads: see `LayerFacts`.
+        reads_shape: of the first tensor that it read.
         settings: of a function, its own; a module is asked.
         copies: whether its output is copied at once, because it may be changed in place; true until the first recorded
             step has shown otherwise.
@@ -64,6 +65,7 @@ class Layer:
         self.depth: int | None = None
         self.calls = 0
         self.reads: tuple[str, ...] = ()
+        self.reads_shape: tuple[int, ...] = ()
         self.settings: dict[str, Setting] = {}
         self.copies = copies
         self.at_once = False

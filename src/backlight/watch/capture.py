@@ -28,6 +28,7 @@ class Capture:
         adapter: the network and its framework.
         layers: its layers.
         on_arrival: called when a gradient arrives that a hook waits for.
+        on_call: called with a module when a layer has run.
         on_error: called with what went wrong in a hook, which must not break the network's own pass.
 
     Attributes:
@@ -41,11 +42,12 @@ class Capture:
 
     def __init__(
         self, adapter: Adapter, layers: Layers, *, on_arrival: Callable[[], None] | None = None,
-        on_error: Callable[[Exception], None] | None = None,
+        on_call: Callable[[Any], None] | None = None, on_error: Callable[[Exception], None] | None = None,
     ) -> None:  # fmt: skip
         self.adapter = adapter
         self._layers = layers
         self._on_arrival = on_arrival
+        self._on_call = on_call
         self.on_error = on_error
         self._removers: list[Remove] = []
         self._functions: Any = None  # the open block that shows calls of functions
@@ -142,6 +144,10 @@ class Capture:
         if not self._is_wanted() or self.adapter.is_transformed():
             return
         adapter = self.adapter
+        if self._on_call is not None:
+            self._on_call(module)
+            if not self._removers:
+                return  # this call began a step that is not recorded
         tensor = next((one for one in adapter.tensors_in(output) if adapter.why_not_measured(one) is None), None)
         if tensor is None:
             return
@@ -186,6 +192,8 @@ class Capture:
         self._latest = tensor
         if not self.structure_known:
             self._note_sources(call, args)
+            if layer is not None and not layer.reads_shape:
+                layer.reads_shape = tuple(getattr(first, "shape", ()))
         size = numel(tensor)
         large = size >= LARGE or self._held + size > MOST_HELD
         self._shapes = self._shapes or call.kind.role == "shape"

@@ -11,7 +11,7 @@ from backlight.watch.calls import Wanted
 from backlight.watch.capture import Capture
 from backlight.watch.layers import Layers
 from backlight.watch.passes import input_makers, measurable, named_inputs
-from backlight.watch.probes import modes_probe, probes_of
+from backlight.watch.probes import input_probe, modes_probe, probes_of
 from backlight.watch.records import Measurements, Probe, StepRecord
 from backlight.watch.step import RecordedStep, StepMeasurer
 from backlight.watch.watcher import Watcher
@@ -89,6 +89,11 @@ def _probes(
         assert out is not None  # noqa: S101  (the same network had an output just now)
         return out
 
+    for name, one in batch.others.items():
+        rolled = np.roll(one, 1, axis=0)
+        if batch.run_with is not None and not np.array_equal(rolled, one, equal_nan=True):
+            after = _array(adapter, batch.run_with(name, rolled))
+            found += [] if after is None else [input_probe(name, after, evaluated)]
     return found + probes_of(run, batch.x, batch.y, causal=causal)
 
 

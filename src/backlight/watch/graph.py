@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from backlight.core import Array
-from backlight.watch.records import LossFacts
+from backlight.watch.records import LossFacts, Reshape
+from backlight.watch.views import moves_axes
 
 MOST_NODES: Final = 200_000
 """A graph is read up to this many nodes."""
+
+MOST_EXCHANGES: Final = 8
+"""So many reshapes are named."""
 
 
 class Graph(ABC):
@@ -46,8 +50,23 @@ class Graph(ABC):
         """Return "mean" or "sum", or None if the ops from the loss down to the output do not show which."""
 
     @abstractmethod
-    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], rank: int) -> int:
-        """Return the axis of an output of this many axes that has the classes of a cross-entropy."""
+    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], shape: Sequence[int]) -> int | None:
+        """Return the axis of an output of this shape that has the classes of a cross-entropy; None if none has them.
+
+        Args:
+            nodes: from the loss down to the output.
+            names: of their ops.
+            shape: of the output.
+        """
+
+    @abstractmethod
+    def reshape(self, node: Any) -> tuple[Sequence[int], Sequence[int]] | None:
+        """Return the shapes before and after a reshape; None for a node of another op."""
+
+    def breaking(self, node: Any) -> str:
+        """Return the name of a node's op if it, or its slope, is not finite at 0 or below; else an empty text."""
+        del node
+        return ""
 
     def loss_input(self, node: Any) -> Any:
         """Return the tensor that a loss's op reads, if this is one and that is known; else None."""
@@ -57,6 +76,39 @@ class Graph(ABC):
         """Return the targets that a loss was given, if its graph holds them; None if not."""
         del nodes
         return None
+
+
+_SCALES: Final = frozenset({"mean", "sum", "neg"})
+_TAKES: Final = frozenset({"mul", "div", "gather", "index", "index_select", "masked_select", "masked_fill", "where"})
+PRODUCTS: Final = frozenset({
+    "mm", "bmm", "matmul", "baddbmm", "addmm", "addmv", "mv", "dot", "linear", "convolution", "embedding",
+})  # fmt: skip
+NO_LOGARITHMS: Final = PRODUCTS | {"softmax", "sigmoid"}
+"""Ops whose results are no logarithms of probabilities: an `nll_loss` of them is no cross-entropy."""
+
+_CORES: Final = {
+    "cross_entropy": ("nll_loss", "cross_entropy", "log_softmax"),
+    "binary_cross_entropy": ("binary_cross_entropy",),
+    "mse": ("mse", "pow"),
+}
+
+
+def is_pure(kind: str, ops: Sequence[str]) -> bool:
+    """Return whether a loss is of its kind and nothing else; see `LossFacts`.
+
+    Args:
+        kind: of the loss.
+        ops: from the loss down to the output, both included, without those that only move numbers.
+    """
+    cores = _CORES.get(kind, ())
+    squares = {at for at in range(len(ops)) if kind == "mse" and tuple(ops[at : at + 2]) == ("mul", "sub")}
+    places = [at for at, op in enumerate(ops) if cores and (op.startswith(cores) or at in squares)]
+    if not places:
+        return False
+    above, between = set(ops[: places[0]]), ops[places[-1] + 1 : -1]
+    if kind == "cross_entropy":  # weights and what is picked out do not hide the targets: the gradient is checked
+        return above <= _SCALES | _TAKES and not PRODUCTS & set(between)
+    return above <= _SCALES and tuple(between) in ((), ("sub",))
 
 
 def unchanged_sources(graph: Graph, node: Any, known: Mapping[Any, str]) -> Iterator[str]:
@@ -70,6 +122,23 @@ def unchanged_sources(graph: Graph, node: Any, known: Mapping[Any, str]) -> Iter
             fresh = [parent for parent in graph.parents(one) if parent not in seen]
             seen.update(fresh)
             unread += fresh
+
+
+def breaking_op(graph: Graph, loss: Any) -> str:
+    """Return the op between a loss and the last matrix product below it that may give what is not finite.
+
+    It is the nearest to the product; empty if there is none.
+    """
+    unread, seen, found = deque([graph.node(loss)]), {graph.node(loss)}, ""
+    while unread and len(seen) < MOST_NODES:
+        node = unread.popleft()
+        if node is None or graph.op_name(node) in PRODUCTS:
+            continue
+        found = graph.breaking(node) or found
+        fresh = [parent for parent in graph.parents(node) if parent not in seen]
+        seen.update(fresh)
+        unread += fresh
+    return found
 
 
 class LossGraph:
@@ -92,6 +161,7 @@ class LossGraph:
         self.chain: list[Any] = []
         self.output: Any = None
         self._ops: Counter[str] = Counter()
+        self._exchanges: dict[Any, tuple[Sequence[int], Sequence[int]]] = {}
         self._above: dict[Any, Any] = {}  # a node to the one that it was reached from
         self._outputs = {node: one for one in outputs if (node := graph.node(one)) is not None}
         self._fallback: Any = None  # the node of what the loss's own op reads
@@ -112,6 +182,9 @@ class LossGraph:
                 self.reached.add(id(leaf))
                 continue
             self._ops[graph.op_name(node)] += 1
+            shapes = graph.reshape(node)
+            if shapes is not None and len(self._exchanges) < MOST_EXCHANGES and moves_axes(*shapes):
+                self._exchanges[node] = shapes
             if self._fallback is None:
                 self._fallback = graph.loss_input(node)
             for parent in graph.parents(node):
@@ -135,17 +208,40 @@ class LossGraph:
         axis = self.class_axis()
         return LossFacts(
             kind=kind,
+            pure=is_pure(kind, [name for name in names if name and name not in self._graph.shape_ops]),
             reduction=self._graph.reduction(self.chain, names),
             chain=tuple(name for name in names if name and name not in self._graph.shape_ops),
             classes=self.output.shape[axis] if kind == "cross_entropy" and axis is not None else None,
             ops=dict(self._ops),
+            softmax_axis=axis if kind == "cross_entropy" else None,
+            output_shape=() if self.output is None else tuple(self.output.shape),
+            exchanges=tuple(
+                Reshape(before=tuple(before), after=tuple(after), in_loss=node in self.chain[:-1])
+                for node, (before, after) in self._exchanges.items()
+            ),
         )
 
     def class_axis(self) -> int | None:
-        """Return the axis of the output that has the classes of a cross-entropy; None without an output."""
+        """Return the axis of the output that has the classes of a cross-entropy; None if none has."""
         if self.output is None or not self.output.shape:
             return None
-        return self._graph.class_axis(self.chain, self._names(), len(self.output.shape))
+        return self._graph.class_axis(self.chain, self._names(), self.output.shape)
+
+    def below(self) -> dict[int, Any]:
+        """Return the leaves that the output depends on, by their id."""
+        found: dict[int, Any] = {}
+        unread = [] if self.output is None else [self._graph.node(self.output)]
+        seen = set(unread)
+        while unread and len(seen) < MOST_NODES:
+            node = unread.pop()
+            leaf = None if node is None else self._graph.leaf(node)
+            if leaf is not None:
+                found[id(leaf)] = leaf
+            elif node is not None:
+                fresh = [one for one in self._graph.parents(node) if one not in seen]
+                seen.update(fresh)
+                unread += fresh
+        return found
 
     def targets(self) -> Array | None:
         """Return the targets, if the graph holds them; None if not."""

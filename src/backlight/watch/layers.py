@@ -1,12 +1,13 @@
 """The layers of a network: which modules are watched, and what is known of each."""
 
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from backlight.nn.kind import OTHER
 from backlight.watch.adapter import Adapter
 from backlight.watch.calls import Layer
 from backlight.watch.kinds import FUNCTIONS
-from backlight.watch.records import LayerFacts
+from backlight.watch.records import LayerFacts, NotMeasured
 
 
 class Layers:
@@ -24,14 +25,24 @@ class Layers:
         self.by_module: dict[Any, Layer] = {}
         self._functions: dict[str, Layer] = {}
         self._executed = 0
+        self.find()
+
+    def find(self) -> None:
+        """Find the modules that are there now. A new one has the depth of that in whose place it stands."""
+        adapter, before = self._adapter, self.by_module
+        depths = {one.name: one.depth for one in before.values()}
+        self.by_module = {}
         for name, module in adapter.named_modules():
             if module in self.by_module:
                 self.by_module[module].aliases.append(name)
                 continue
             kind = adapter.kind(module)
             if adapter.is_layer(name, module, kind):
-                made = Layer(name, type(module).__name__, kind, module, copies=adapter.in_place)
+                made = before.get(module) or Layer(name, type(module).__name__, kind, module, copies=adapter.in_place)
+                made.aliases, made.depth = [], depths.get(name)
                 self.by_module[module] = made
+        for one in [*self.by_module.values(), *self._functions.values()]:
+            one.calls, one.reads, one.shape = 0, (), None
 
     def function(self, after: str, function: str, place: int) -> Layer:
         """Return the layer of a function, called for the `place`-th time after a layer."""
@@ -77,8 +88,23 @@ class Layers:
             fan_in=known.fan_in if known else None,
             fan_out=known.fan_out if known else None,
             reads=layer.reads,
+            reads_shape=layer.reads_shape,
             settings=known.settings if known else dict(layer.settings),
         )
+
+
+def never_seen(layers: Sequence[LayerFacts], pulled: Container[str]) -> Iterator[NotMeasured]:
+    """Yield the layers that no hook saw, though others were seen and their parameters got gradients.
+
+    Args:
+        layers: all.
+        pulled: names of the parameters that got gradients.
+    """
+    if all(one.depth is None for one in layers):
+        return
+    for one in layers:
+        if one.depth is None and one.parameters and all(name in pulled for name in one.parameters):
+            yield NotMeasured(what=f"the output of {one.name}", because="the layer around it uses its weights itself")
 
 
 def claim(layer: Layer, function: str) -> None:

@@ -1,7 +1,9 @@
 """Where a number first was not finite."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,9 +61,10 @@ def locate(
     for name, parameter in zip(parameters.names, parameters.tensors, strict=True):
         if not _is_finite(adapter.array(parameter)):
             return NonFinite(where=name, direction="parameter", step=step)
-    found = None if run is None else _forward(adapter, layers, run, step)
-    if found is not None:
-        return found
+    if run is not None:
+        found = _forward(adapter, layers, run, step) or _in_backward(adapter, layers, run, step)
+        if found is not None:
+            return found
     # the gradient nearest to the loss: what is not finite travels on from there to the input
     gradients = zip(parameters.names, adapter.gradients(parameters.tensors), strict=True)
     broken = [name for name, one in gradients if one is not None and not _is_finite(adapter.array(one))]
@@ -69,20 +72,58 @@ def locate(
 
 
 def _forward(adapter: Adapter, layers: Layers, run: Callable[[], Any], step: int) -> NonFinite | None:
-    capture = Capture(adapter, layers)
-    capture.structure_known = capture.without_gradients = True
-    with Guard(adapter), adapter.recording(on=False), np.errstate(all="ignore"):
-        capture.attach()
-        try:
-            capture.begin_pass()
-            run()
-        finally:
-            capture.detach()
+    """Return the first layer, or operation between layers, whose output is not finite; None if all are."""
+    with Guard(adapter), adapter.recording(on=False), _rerun(adapter, layers) as capture:
+        operations = adapter.operations()
+        if operations is not None:
+            operations.where = partial(_latest, capture)
+        with operations or nullcontext():
+            result = run()
+        found = None if operations is None else operations.forward()
+        op, at = ("", "") if found is None else (found.name, found.at)
         for call in capture.calls:
             if _is_broken(call.output_at) or (call.values is not None and not _is_finite(adapter.array(call.values))):
                 read = are_finite(adapter, call.args)
-                return NonFinite(where=call.name, direction="forward", step=step, inputs_finite=read)
-    return None
+                return NonFinite(where=call.name, direction="forward", step=step, inputs_finite=read, op=op, at=at)
+        if are_finite(adapter, result):
+            return None
+        where = "output" if found is None else f"{found.where or 'input'}>{op}"
+        return NonFinite(where=where, direction="forward", step=step, inputs_finite=True, op=op, at=at)
+
+
+def _in_backward(adapter: Adapter, layers: Layers, run: Callable[[], Any], step: int) -> NonFinite | None:
+    """Return the operation of the network whose gradient is not finite; None if it is not in the network."""
+    with Guard(adapter), adapter.recording(on=True), _rerun(adapter, layers) as capture:
+        operations = adapter.operations()
+        if operations is None:
+            return None
+        try:
+            found = operations.backward(run(), capture.calls)
+        except RuntimeError:  # a network that cannot be run backward a second time
+            return None
+    if found is None:
+        return None
+    return NonFinite(where=found.where, direction="backward", step=step, inputs_finite=True, op=found.name, at=found.at)
+
+
+@contextmanager
+def _rerun(adapter: Adapter, layers: Layers) -> Iterator[Capture]:
+    """Watch the layers in one more pass."""
+    capture = Capture(adapter, layers)
+    capture.structure_known = capture.without_gradients = True
+    with np.errstate(all="ignore"):
+        capture.attach()
+        try:
+            capture.begin_pass()
+            yield capture
+        finally:
+            capture.detach()
+            capture.clear()
+
+
+def _latest(capture: Capture) -> str:
+    """Return the name of the layer that was run last."""
+    return next((call.name for call in reversed(capture.calls) if call.layer is not None), "")
 
 
 def are_finite(adapter: Adapter, thing: Any) -> bool:

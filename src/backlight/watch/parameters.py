@@ -1,7 +1,7 @@
 """The parameters in one recorded step: their numbers before it, the gradients, and how far they moved."""
 
 import math
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ class Parameters:
     Args:
         adapter: the network and its framework.
         layers: its layers.
+        before: what they were before, if some were replaced.
+        step: the step in which that was seen.
 
     Attributes:
         names, tensors: of those that can be measured, in the network's order.
@@ -35,9 +37,15 @@ class Parameters:
         remembered: whether they were measured before this step.
     """
 
-    def __init__(self, adapter: Adapter, layers: Layers) -> None:
+    def __init__(
+        self, adapter: Adapter, layers: Layers, *, before: "Parameters | None" = None, step: int | None = None
+    ) -> None:
         self._adapter = adapter
         self._all = adapter.named_parameters()
+        known = {} if before is None else {id(one): before._replaced.get(name) for name, one in before._all.items()}
+        self._replaced: dict[str, int | None] = {name: known.get(id(one), step) for name, one in self._all.items()}
+        self._copies: dict[str, str] | None = None if before is None else before._copies or {}
+        self._swapped: set[str] = set()
         reasons = {name: adapter.why_not_measured(one) for name, one in self._all.items()}
         self.not_measured = tuple(
             NotMeasured(what=name, because=reason) for name, reason in reasons.items() if reason is not None
@@ -52,6 +60,21 @@ class Parameters:
         # matrices whose units have all had the same weights so far: once they differ, they are not compared again
         self._maybe_identical = [at for at, name in enumerate(self.names) if name in self._matrices]
         self._identical: dict[int, bool | None] = {}  # of the matrices, by place, as far as it was ever asked
+        self._make_room()
+        self.clear()
+
+    def swapped(self) -> list[str]:
+        """Return the parameters in whose place others stand now."""
+        now = self._adapter.named_parameters()
+        return [name for name, one in self._all.items() if now.get(name) is not one]
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Measure these no more: the network does not use them."""
+        self._swapped.update(names)
+        self.names = [name for name in self.names if name not in self._swapped]
+        self.tensors = [self._all[name] for name in self.names]
+        self._maybe_identical = [at for at, name in enumerate(self.names) if name in self._matrices]
+        self._identical = {}
         self._make_room()
         self.clear()
 
@@ -104,6 +127,8 @@ class Parameters:
             found = {at: self._adapter.identical_units(self.tensors[at]) for at in self._maybe_identical}
             self._identical = self._identical | found
             self._maybe_identical = [at for at, same in found.items() if same]
+        if self._copies is None:
+            self._copies = self._find_copies()
         values = list(self._values())
         if gradients:
             values += self._gradients(range(len(values)))
@@ -112,6 +137,17 @@ class Parameters:
             self._before = Buffers(self._samples())
         elif values:
             self._adapter.measure(self.block, values, copies=self._before)
+
+    def _find_copies(self) -> dict[str, str]:
+        """Return the matrices that hold the same numbers as a table and are not that table, with the table's name."""
+        by_name = dict(zip(self.names, self.tensors, strict=True))
+        tables = {name: one for name, one in by_name.items() if name in self._tables}
+        return {
+            name: table
+            for table, numbers in tables.items()
+            for name, one in by_name.items()
+            if name in self._matrices and one.shape == numbers.shape and self._adapter.equal(one, numbers)
+        }
 
     def _gradients(self, wanted: Container[int]) -> list[Any]:
         """Return the gradients of some parameters, None for the others, and note that they are read."""
@@ -202,9 +238,11 @@ class Parameters:
                 table=name in self._tables,
                 fan_in=adapter.fan_in(one, self._owners.get(id(one))) if name in self._matrices else None,
                 requires_grad=one.requires_grad,
-                in_optimiser=None if groups is None else id(one) in groups,
+                in_optimiser=None if groups is None or name in self._swapped else id(one) in groups,
                 group=None if groups is None else groups.get(id(one)),
-                reached=None if reached is None else id(one) in reached,
+                reached=None if reached is None or name in self._swapped else id(one) in reached,
+                replaced=self._replaced[name],
+                copy_of=(self._copies or {}).get(name, ""),
                 sparse=adapter.is_sparse(one),
                 dtype=str(one.dtype).removeprefix("torch."),
             )
@@ -269,7 +307,9 @@ class ParametersMeasured:
             gradient=self.block.spread(count + at) if graded else None,
             grad_to_data=_quotient(gradient, data) if graded else None,
             update_to_data=_quotient(change, data) if self.updated else None,
-            moved=bool(change["least"] != 0 or change["most"] != 0) if self.updated else None,
+            moved=bool(change["least"] != 0 or change["most"] != 0)
+            if self.updated and not change["nonfinite"]
+            else None,
             identical_units=self.identical.get(at),
             faint=int(gradient["faint"]) / size if graded else None,
         )

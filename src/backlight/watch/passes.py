@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from backlight.watch.adapter import Adapter
 from backlight.watch.calls import Call
 from backlight.watch.graph import LossGraph
 from backlight.watch.records import InputRecord, LossFacts
-from backlight.watch.step import LATER, LayersMeasured, OutputMeasured, input_record, output_measured
+from backlight.watch.step import LATER, LayersMeasured, OutputMeasured, input_record, output_measured, pass_share
 
 Inputs = list[tuple[str, Any]]
 """The tensors that a network is given, by place or keyword."""
@@ -24,6 +25,7 @@ class Passes:
     Attributes:
         inputs: by the number of a forward pass, what the network was given.
         backward: how many backward passes there were.
+        detached: see `StepRecord`.
         loss: how the loss is made of the output, by the first graph that was read; None before.
         reached: ids of the parameters that it depends on; None likewise.
     """
@@ -42,13 +44,20 @@ class Passes:
         self.backward = 0
         self._outputs: list[Any] = []
         self._gradients: dict[int, Any] = {}
+        self.detached: bool | None = None
         self._graph: LossGraph | None = None
+
+    def forget_loss(self) -> None:
+        """Read the next loss anew: the network has changed."""
+        self.loss = self.reached = self._class_axis = self._place = None
 
     def take_output(self, result: Any, hook: Callable[[int, bool, Any], None]) -> None:
         """Take in what the network returned; `hook(place, is_first, gradient)` is called when a gradient arrives."""
         adapter = self._adapter
         is_first = True
         for tensor in adapter.tensors_in(result):
+            if adapter.why_not_measured(tensor) is None:
+                self.detached = self.detached is not False and not adapter.awaits_gradient(tensor)
             if not tensor.shape or adapter.why_not_measured(tensor) is not None:
                 continue  # a single number is a loss, not what it is made of
             if adapter.awaits_gradient(tensor):
@@ -73,9 +82,19 @@ class Passes:
             return
         graph = self._graph = LossGraph(self._adapter, loss, self._outputs)
         if self.loss is None:
-            self.loss, self.reached, self._class_axis = graph.facts(), graph.reached, graph.class_axis()
+            facts = replace(graph.facts(), foreign=self._foreign(graph))
+            self.loss, self.reached, self._class_axis = facts, graph.reached, graph.class_axis()
         if graph.output is not None:
             self._place = next((at for at, one in enumerate(self._outputs) if one is graph.output), None)
+
+    def _foreign(self, graph: LossGraph) -> int:
+        """Return how many parameters the output depends on that are not the network's."""
+        adapter = self._adapter
+        given = [tensor for inputs in self.inputs.values() for _, tensor in inputs]
+        if any(adapter.awaits_gradient(one) for one in given):
+            return 0  # another network made what is read
+        own = {id(one) for one in (*given, *adapter.named_parameters().values())}
+        return len(graph.below().keys() - own)
 
     def output(self, calls: Sequence[Call]) -> tuple[Any, Any]:
         """Return the output that the loss was made of, or else one that a gradient came to, and its gradient."""
@@ -88,16 +107,25 @@ class Passes:
         found = next((call for call in reversed(calls) if output is not None and call.tensor is output), None)
         return output, None if found is None else found.gradient
 
-    def about(self, output: Any, gradient: Any, layers: LayersMeasured, scale: float | None) -> OutputMeasured | None:
-        """Return what the output and its gradient, divided by `scale`, say about the targets."""
+    def about(
+        self, output: Any, gradient: Any, layers: LayersMeasured, inputs: Inputs, scale: float | None
+    ) -> OutputMeasured | None:
+        """Return what the output and its gradient, divided by `scale`, say about the targets of these inputs."""
         if output is None:
             return None
         if gradient is not None and scale:
             gradient = gradient / scale
         targets = None if self._graph is None else self._graph.targets()
         return output_measured(
-            self._adapter, output, gradient, layers.output_at, loss=self.loss, axis=self._class_axis, targets=targets
-        )
+            self._adapter, output, gradient, layers.output_at, loss=self.loss, axis=self._class_axis, targets=targets,
+            inputs=[one for _, one in inputs],
+        )  # fmt: skip
+
+    def share(self, output: Any, gradient: Any, scale: float | None) -> float | None:
+        """Return what the loss of one of several backward passes is multiplied by; None if that is not known."""
+        if self.backward < 2 or output is None or gradient is None:
+            return None
+        return pass_share(self._adapter, output, gradient / scale if scale else gradient)
 
     def given(self, calls: Sequence[Call]) -> Inputs:
         """Return the inputs of the first of the passes that these calls are of; else what the first of them read."""
@@ -115,7 +143,7 @@ def named_inputs(adapter: Adapter, args: Any, kwargs: Mapping[str, Any]) -> Inpu
         (name if len(tensors) == 1 else f"{name}.{at}", tensor)
         for name, tensors in found
         for at, tensor in enumerate(tensors)
-        if adapter.is_input(tensor)
+        if adapter.is_input(tensor) and tensor.shape  # a number without axes, as a count of targets, is no input
     ]
 
 

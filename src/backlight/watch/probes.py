@@ -5,13 +5,14 @@ knows.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from backlight.core import NOT_A_TARGET, Array, FloatArray
 from backlight.watch.records import Probe
+from backlight.watch.sequences import padding_of
 
 Run = Callable[[Array], FloatArray]
 
@@ -30,17 +31,23 @@ def probes_of(run: Run, x: Array, y: Array | None, *, causal: bool | None) -> li
             next ids.
     """
     out = run(x)
-    found = [_probe("repeat", run(x), out)]
+    again = run(x)
+    found = [_probe("repeat", again, out)]
     if len(x) < 2 or not x.size:
         return found
     other = np.roll(x, 1, axis=0)
     if not np.array_equal(other, x, equal_nan=True):
-        found.append(_probe("input", run(other), out))
+        found.append(_input(run, x, other, out))
+        found.append(_history(run, x, other))
         if _one_target_each(x, y, out):
-            among = np.concatenate([x[:1], np.repeat(x[:1], len(x) - 1, axis=0)])
-            found.append(_probe("neighbours", run(among)[:1], out[:1]))
-    if _is_sequence(x, out) and (causal if causal is not None else predicts_next(x, y)):
-        found += _future(run, x, other, out)
+            found.append(_neighbours(run, x, out))
+    if _is_sequence(x, out):
+        if causal if causal is not None else predicts_next(x, y):
+            found += _future(run, x, other, out)
+        if y is not None and x.dtype.kind in "iu" and np.array_equal(x, y):
+            found.append(_own(run, x, other, out))
+    elif x.ndim == 2 and x.dtype.kind in "iu" and out.shape[:1] == x.shape[:1]:
+        found += _of_places(run, x, other, out)
     return found
 
 
@@ -63,6 +70,42 @@ def modes_probe(training: FloatArray, evaluation: FloatArray, losses: Mapping[st
     return _probe("modes", training, evaluation, losses)
 
 
+def input_probe(name: str, after: FloatArray, before: FloatArray) -> Probe:
+    """Return what another input than the first changes.
+
+    Args:
+        name: of the input.
+        after: the output once that input's examples have changed places.
+        before: the output.
+    """
+    return _probe("input", after, before, where=name)
+
+
+def _input(run: Run, x: Array, other: Array, out: FloatArray) -> Probe:
+    """Let the examples change places; if that changes nothing, let all places of an example have the same id."""
+    probe = _probe("input", run(other), out)
+    if probe.changed > 1e-3 * probe.scale or x.ndim != 2 or x.dtype.kind not in "iu":
+        return probe
+    again = _probe("input", run(np.repeat(x[:, :1], x.shape[1], axis=1)), out)
+    return max(probe, again, key=lambda one: one.changed)
+
+
+def _history(run: Run, x: Array, other: Array) -> Probe:
+    """Let the network read something else between two passes of the same batch: it should not remember."""
+    run(x)
+    before, same = run(x), run(x)
+    run(other)
+    return _probe("history", run(x), same, {"repeat": _probe("repeat", same, before).changed})
+
+
+def _neighbours(run: Run, x: Array, out: FloatArray) -> Probe:
+    """Keep the first example, then the last: what runs along the batch reaches one of them only."""
+    probes = [
+        _probe("neighbours", run(np.repeat(x[at : at + 1], len(x), axis=0))[at], out[at]) for at in (0, len(x) - 1)
+    ]
+    return max(probes, key=lambda one: -math.inf if math.isnan(one.changed) else one.changed)
+
+
 def _future(run: Run, x: Array, other: Array, out: FloatArray) -> list[Probe]:
     """Change the second half of each sequence to that of its neighbour."""
     cut = x.shape[1] // 2
@@ -77,6 +120,36 @@ def _future(run: Run, x: Array, other: Array, out: FloatArray) -> list[Probe]:
     return [Probe(name="future", changed=probe.changed, scale=probe.scale, details=details)]
 
 
+def _own(run: Run, x: Array, other: Array, out: FloatArray) -> Probe:
+    """Change the last place only: what is given there must not change if the target is what stands there."""
+    changed = np.concatenate([x[:, :-1], other[:, -1:]], axis=1)
+    after = run(changed)
+    earlier = _probe("future", after[:, :-1], out[:, :-1])
+    probe = _probe("own", after[:, -1], out[:, -1])
+    return Probe(name="own", changed=probe.changed, scale=probe.scale, details={"earlier": earlier.changed})
+
+
+def _of_places(run: Run, x: Array, other: Array, out: FloatArray) -> Iterator[Probe]:
+    """Yield what ids (B, T) at their places do to an output for each example."""
+    order = np.random.default_rng(0).permutation(x.shape[1])
+    if x.shape[1] > 2 and not np.array_equal(x[:, order], x):
+        yield _probe("order", run(x[:, order]), out)
+    padding = padding_of(x)
+    if padding is None:
+        return
+    rows = padding.any(1)
+    content = np.where(padding | np.roll(padding, 1, axis=0), x, other)
+    if not np.array_equal(content[rows], x[rows]):
+        yield _probe("content", run(content)[rows], out[rows])
+    short = padding[:, -1]  # of these the last place may go
+    if short.sum() > 1 and x.shape[1] > 2:
+        try:
+            after = run(x[short][:, :-1])
+        except (RuntimeError, ValueError, IndexError):
+            return  # it takes sequences of one length only
+        yield _probe("padding", after, out[short])
+
+
 def _one_target_each(x: Array, y: Array | None, out: FloatArray) -> bool:
     """Return whether the first axis is surely that of the examples: then, and only then, they may not mix."""
     return y is not None and y.shape[:1] == x.shape[:1] == out.shape[:1] and y.ndim == 1
@@ -86,7 +159,11 @@ def _is_sequence(x: Array, out: FloatArray) -> bool:
     return x.ndim >= 2 and out.ndim >= 3 and out.shape[:2] == x.shape[:2]
 
 
-def _probe(name: Any, after: FloatArray, before: FloatArray, details: Mapping[str, float] | None = None) -> Probe:
+def _probe(
+    name: Any, after: FloatArray, before: FloatArray, details: Mapping[str, float] | None = None, where: str = ""
+) -> Probe:
     a, b = after.astype(np.float64), before.astype(np.float64)
     changed = float(np.abs(a - b).max()) if a.shape == b.shape and a.size else math.nan
-    return Probe(name=name, changed=changed, scale=math.sqrt(float(np.mean(b * b))), details=dict(details or {}))
+    level = b.mean() if name == "input" else 0.0  # what an output is for any input is no part of what it should change
+    scale = math.sqrt(float(np.mean((b - level) ** 2))) if b.size else math.nan
+    return Probe(name=name, changed=changed, scale=scale, details=dict(details or {}), where=where)

@@ -96,6 +96,7 @@ class LayerFacts:
         fan_out: output units; None likewise.
         reads: names of the layers whose outputs reach it unchanged but for their shape: nothing lies in between. Empty
             where something does (a sum, a product, a function that is no layer) or where it reads the model's input.
+        reads_shape: of the first tensor that it read, in the first recorded step; empty if that is not known.
         settings: "p" of dropout, "eps", "momentum", "affine" and "track_running_stats" of norms, "kernel_size",
             "negative_slope", "num_heads", "bidirectional" and the like, where the layer has them.
     """
@@ -114,6 +115,7 @@ class LayerFacts:
     fan_in: int | None = None
     fan_out: int | None = None
     reads: tuple[str, ...] = ()
+    reads_shape: tuple[int, ...] = ()
     settings: Mapping[str, Setting] = field(default_factory=dict)
 
 
@@ -133,6 +135,8 @@ class ParameterFacts:
         in_optimiser: whether the optimiser has it; None if no optimiser was given.
         group: number of its parameter group in the optimiser; None likewise.
         reached: whether the first recorded loss depends on it by the graph; None if the graph was not seen.
+        replaced: the step from which on it stands in another's place, or is new; None if it was there from the start.
+        copy_of: the table of which it is a copy: another tensor that held the same numbers at first; empty if of none.
         sparse: whether its gradient is sparse.
         dtype: of its numbers, by NumPy's name. An epsilon of 1e-8 is 0 in float16.
     """
@@ -147,6 +151,8 @@ class ParameterFacts:
     in_optimiser: bool | None = None
     group: int | None = None
     reached: bool | None = None
+    replaced: int | None = None
+    copy_of: str = ""
     sparse: bool = False
     dtype: str = "float32"
 
@@ -168,24 +174,53 @@ class OptimiserFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reshape:
+    """A reshape in the graph below the loss.
+
+    Attributes:
+        before: the shape that it reads.
+        after: the shape that it makes of it.
+        in_loss: whether it stands between the network's output and the loss, and not in the network.
+    """
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    in_loss: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LossFacts:
     """How the loss was made of the model's output, read from the graph of the first recorded step.
 
     Attributes:
         kind: "cross_entropy", "binary_cross_entropy", "mse", "other".
+        pure: whether the loss is that and nothing else, so that its sign and size, and the gradient by the output, are
+            known: no further term is added, nothing weighs it, and nothing stands between it and the output that would
+            make the output something else than logits or predictions.
         reduction: "mean" or "sum", where the graph tells.
         chain: names of the ops from the loss down to the model's output, both ends included: a flipped sign shows as
             "neg", a second softmax as ("nll_loss", "log_softmax", "softmax"). Empty if the graph was not seen.
         classes: V, for a cross-entropy; None otherwise.
         ops: how often each op occurs in the whole graph below the loss ("tanh", "addmm", ...): without any non-linear
             one, the network is one linear layer.
+        softmax_axis: axis of the output that the loss's softmax is taken over, if it ends as one of the output's own
+            axes; None otherwise.
+        output_shape: of the output, in the first recorded step.
+        foreign: how many parameters the network's output depends on that are none of the network's, its inputs having
+            no graph of their own.
+        exchanges: reshapes below the loss that stand where axes were to change places (see `views.moves_axes`).
     """
 
     kind: str
+    pure: bool = True
     reduction: str | None = None
     chain: tuple[str, ...] = ()
     classes: int | None = None
     ops: Mapping[str, int] = field(default_factory=dict)
+    softmax_axis: int | None = None
+    output_shape: tuple[int, ...] = ()
+    foreign: int = 0
+    exchanges: tuple[Reshape, ...] = ()
 
 
 # -- one recorded step -------------------------------------------------------------------------------------------------
@@ -270,7 +305,7 @@ class ParameterRecord:
         update_to_data: std of the step's change / std of the data before it; None if the change was not seen. Of a
         large
             parameter, the change of evenly spaced numbers.
-        moved: whether any number changed in the step; None likewise.
+        moved: whether any number changed in the step; None likewise, or if the change is not finite.
         identical_units: of a weight matrix: whether all output units have the same weights, which no gradient can
             ever tell apart; None otherwise.
         faint: share of the gradient's numbers that are not 0 and below 1e-8 in size: what Adam's usual epsilon damps,
@@ -298,6 +333,7 @@ class InputRecord:
         values: their distribution.
         constant_share: share of features (columns) that are the same in all examples; None for ids.
         widest: largest and smallest standard deviation among the features that vary, their quotient; None for ids.
+        digest: equal for inputs whose numbers (of a large one: of some features) are equal; None if it was not taken.
     """
 
     name: str
@@ -306,6 +342,7 @@ class InputRecord:
     values: Spread
     constant_share: float | None = None
     widest: float | None = None
+    digest: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +360,9 @@ class LogitsRecord:
         gradient_rms: of dloss/dlogits; None if no gradient came.
         nats: mean of -log softmax(logits)[target] over the batch's targets, computed from the logits: what a
             cross-entropy ought to be, whatever the loss says. None if the targets are not known.
+        shifts: of a sequence of ids: which share of the targets are the ids read at the same place, one place later,
+            two places later. Empty if the network reads no ids for each target, or the targets are not known.
+        padded: of such a sequence: which share of the targets stands where it is filled up; None if it is not.
     """
 
     values: Spread
@@ -334,6 +374,8 @@ class LogitsRecord:
     targets: tuple[int, ...] | None = None
     gradient_rms: float | None = None
     nats: float | None = None
+    shifts: tuple[float, ...] = ()
+    padded: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,12 +387,16 @@ class NonFinite:
         direction: "input", "parameter", "forward", "loss", "backward" or "update": in this order in a step.
         step: the step that it was seen in.
         inputs_finite: whether what that layer read was finite, which makes it the culprit.
+        op: the operation that made it out of finite numbers, where that was found: "sqrt", "softmax", "div".
+        at: what that operation was given: "zero", "negative", "large", "masked row"; empty if that is not known.
     """
 
     where: str
     direction: Literal["input", "parameter", "forward", "loss", "backward", "update"]
     step: int
     inputs_finite: bool | None = None
+    op: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,13 +415,23 @@ class StepRecord:
         output: the model's own output, of whatever sort; None if it has no floating-point tensor.
         target_mean: mean of the targets of a mean squared error, found from its gradient; None otherwise.
         target_std: their spread; likewise.
+        beyond: share of the targets of a regression that the output's own last op cannot reach, as those below 0 after
+            a ReLU; None if that op reaches all numbers, or the targets are not known.
         gradient_norm: of all gradients together, as the optimiser found them, unscaled.
         left_over_norm: norm of the gradients that stood in the parameters when the step's first backward pass began:
             0 if they were zeroed; None if it was not seen.
+        detached: whether nothing that the model returned has a graph, though it ran where results have one; None if it
+            returned no floating-point tensor.
         forward_passes: in training mode, since the step before.
         backward_passes: since the step before: more than one if gradients are accumulated.
         optimiser_steps: calls of the optimiser's `step()` since the step before; None without an optimiser.
         scale: a gradient scaler's; None without one.
+        backward_norm: norm of one parameter's gradient as the last backward pass left it, still scaled; None if it was
+            not seen.
+        step_norm: norm of the same gradient as the optimiser found it; likewise. Where nothing is done in between, the
+            two are the same.
+        pass_share: what the loss of one pass is multiplied by before its backward pass, found from the gradient of a
+            cross-entropy: 1 for the mean over its targets, 1/n where it is divided by n; None if that is not known.
     """
 
     step: int
@@ -389,12 +445,17 @@ class StepRecord:
     output: Spread | None = None
     target_mean: float | None = None
     target_std: float | None = None
+    beyond: float | None = None
     gradient_norm: float | None = None
     left_over_norm: float | None = None
+    detached: bool | None = None
     forward_passes: int = 1
     backward_passes: int = 1
     optimiser_steps: int | None = None
     scale: float | None = None
+    backward_norm: float | None = None
+    step_norm: float | None = None
+    pass_share: float | None = None
 
 
 # -- beside the steps --------------------------------------------------------------------------------------------------
@@ -450,18 +511,36 @@ class Probe:
     Attributes:
         name: "future": the last ids of each sequence are changed, which may not change earlier logits (`expected` is
             then that nothing changes). "neighbours": the other examples of a batch are changed in evaluation mode,
-            which may not change the first one's output. "input": the input is changed, which must change the output.
-            "modes": the same batch in training and in evaluation mode; "repeat": the same batch twice in evaluation
-            mode.
+            which may not change the output of the one that stays. "input": an input is changed, which must change the
+            output. "modes": the same batch in training and in evaluation mode; "repeat": the same batch twice in
+            evaluation mode; "history": the same batch again, after another one. Of ids (B, T): "order": their places
+            are permuted; "content": all that is not padding is changed; "padding": one place less of padding; "own":
+            where the targets are the ids read, the last of them is changed, and its own output looked at.
         changed: largest change of the output that should stay (for "input": that should not), in its units.
-        scale: rms of that output.
-        details: further numbers: "train_loss" and "eval_loss" of "modes", the earliest "position" that changed.
+        scale: rms of that output; for "input": its standard deviation.
+        details: further numbers: "train_loss" and "eval_loss" of "modes", the earliest "position" that changed, by how
+            much a "repeat" changes, how much "earlier" outputs changed.
+        where: name of the input that is changed, if it is not the first.
     """
 
-    name: Literal["future", "neighbours", "input", "modes", "repeat"]
+    name: Literal["future", "neighbours", "input", "modes", "repeat", "history", "order", "content", "padding", "own"]
     changed: float
     scale: float
     details: Mapping[str, float] = field(default_factory=dict)
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """Whether targets can be told from inputs, by a linear model and by the nearest neighbour.
+
+    Attributes:
+        examples: how many different ones were seen; half of them were learnt from, the other half predicted.
+        beyond_chance: by how many standard errors the better of the two is above guessing.
+    """
+
+    examples: int
+    beyond_chance: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -499,6 +578,7 @@ class Measurements:
         evaluations: on held-out data, where they were reported.
         split: what train and dev have in common, where it was reported.
         probes: of an examination.
+        relation: whether targets can be told from inputs; None if too few examples were seen, or not one target each.
         first_nonfinite: where a number first was not finite; None if all were, in the steps recorded.
         not_measured: what could not be measured, and why.
     """
@@ -518,5 +598,6 @@ class Measurements:
     evaluations: tuple[EvaluationPoint, ...] = ()
     split: SplitFacts | None = None
     probes: tuple[Probe, ...] = ()
+    relation: Relation | None = None
     first_nonfinite: NonFinite | None = None
     not_measured: tuple[NotMeasured, ...] = ()

@@ -4,9 +4,10 @@ All of it depends on the number of the step alone, so that a run that was stoppe
 one that was not.
 """
 
+import math
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
 from backlight.watch.records import LossPoint
@@ -110,10 +111,17 @@ class LossSeries:
         self._losses.append(loss)
 
     def points(self) -> tuple[LossPoint, ...]:
-        """Return them; where they are more than `MOST_LOSSES`, means of a few neighbours, each at its first step."""
+        """Return them; where they are more than `MOST_LOSSES`, means of a few neighbours, each at its first step.
+
+        Of some that are finite and some that are not, the mean is that of the finite ones.
+        """
         group = -(-len(self._losses) // MOST_LOSSES) or 1
         return tuple(
             LossPoint(step=self._steps[first], loss=sum(some) / len(some))
             for first in range(0, len(self._losses), group)
-            if (some := self._losses[first : first + group])
+            if (some := _finite(self._losses[first : first + group]))
         )
+
+
+def _finite(losses: "array[float]") -> Sequence[float]:
+    return [one for one in losses if math.isfinite(one)] or losses

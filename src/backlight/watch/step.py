@@ -5,8 +5,10 @@ since that takes longer than to measure them: see docs/log.md.
 """
 
 import math
+import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from backlight.core import Array, BoolArray
 from backlight.watch.adapter import Adapter
 from backlight.watch.calls import Call, Layer, Notes, Place, Wanted, numel
-from backlight.watch.logits import Logits, binary_record, logits_record
+from backlight.watch.logits import Logits, binary_record, binary_targets, known_targets, logits_record
 from backlight.watch.notes import MOST_NUMBERS, notes_of
 from backlight.watch.numbers import Block, Layout, measure, pooled, want_output
 from backlight.watch.parameters import ParametersMeasured
@@ -34,6 +36,9 @@ MOST_COMPARED: Final = 1 << 18
 """Features of an input are compared on at most this many numbers."""
 
 _LAYOUTS = 16
+
+_SAME: Final = 0.02
+"""How far, of its largest number, a gradient may be from that of a cross-entropy: half precision rounds to 0.01."""
 
 
 class StepLayout:
@@ -282,8 +287,9 @@ def input_record(name: str, x: Array, shape: tuple[int, ...] | None = None, valu
     block, row = values
     constant, widest = (None, None) if ids or x.ndim < 2 or len(x) < 2 else _features(x)
     return InputRecord(
-        name=name, shape=shape or x.shape, ids=ids, values=block.spread(row), constant_share=constant, widest=widest
-    )
+        name=name, shape=shape or x.shape, ids=ids, values=block.spread(row), constant_share=constant, widest=widest,
+        digest=zlib.crc32(np.ascontiguousarray(x).tobytes()),
+    )  # fmt: skip
 
 
 def _features(x: Array) -> tuple[float | None, float | None]:
@@ -303,18 +309,19 @@ class OutputMeasured:
     Attributes:
         at: where its measurements stand.
         logits: returns what it says about classes; None where no loss says that it means classes.
-        target_mean, target_std: of a mean squared error.
+        asked: returns the targets, (N,) classes or (N, ...) numbers; None if they are not known.
+        targets: "target_mean", "target_std", "beyond" of a regression, as far as they are known.
     """
 
     at: Place
     logits: Callable[[], LogitsRecord] | None = None
-    target_mean: float | None = None
-    target_std: float | None = None
+    asked: Callable[[], Array | None] = lambda: None
+    targets: Mapping[str, Any] = field(default_factory=dict)
 
 
 def output_measured(
     adapter: Adapter, output: Any, gradient: Any, at: Place, *, loss: LossFacts | None, axis: int | None,
-    targets: Array | None,
+    targets: Array | None, inputs: Sequence[Any] = (),
 ) -> OutputMeasured:  # fmt: skip
     """Return what a network's output and its gradient say.
 
@@ -324,21 +331,31 @@ def output_measured(
         gradient: of the loss by it, unscaled, for `measure`; None if none came.
         at: where the output's measurements stand.
         loss: how the loss was made of it; None if that is not known.
-        axis: which axis has the classes.
+        axis: which axis has the classes; None if none has.
         targets: of the loss, if they are known; else they are found from the gradient.
+        inputs: what the network was given.
     """
-    if loss is None or axis is None:
+    if loss is None:
         return OutputMeasured(at=at)
-    if loss.kind == "mse" and (gradient is not None or targets is not None):
-        mean, std = _mse_targets(adapter, output, gradient, targets, loss)
-        return OutputMeasured(at=at, target_mean=mean, target_std=std)
-    if loss.kind not in {"cross_entropy", "binary_cross_entropy"}:
+    binary = loss.kind == "binary_cross_entropy" and loss.pure
+    if binary or (loss.kind == "cross_entropy" and axis is not None):
+        return _classes(adapter, output, gradient, at, loss, -1 if axis is None else axis, targets, inputs)
+    if gradient is None and targets is None:
         return OutputMeasured(at=at)
+    return _regression(adapter, output, gradient, targets, loss, at)
+
+
+def _classes(
+    adapter: Adapter, output: Any, gradient: Any, at: Place, loss: LossFacts, axis: int, targets: Array | None,
+    inputs: Sequence[Any],
+) -> OutputMeasured:  # fmt: skip
+    """Return what an output says about classes."""
     binary = loss.kind == "binary_cross_entropy"
     x, g = (None if one is None else _rows(adapter, one, axis, binary=binary) for one in (output, gradient))
     assert x is not None  # noqa: S101  (of the two, the gradient may be None)
     known = None if targets is None or targets.size != len(x) else targets.reshape(-1)
-    logits = Logits(logits=x, gradient=g, targets=known, rising=_is_rising(loss.chain))
+    ids = None if binary or not loss.pure else _ids_of(adapter, output, axis, len(x), inputs)
+    logits = Logits(logits=x, gradient=g, targets=known, rising=_is_rising(loss.chain), ids=ids)
 
     def record() -> LogitsRecord:
         spread = at[0].spread(at[1])
@@ -347,10 +364,48 @@ def output_measured(
             return binary_record(logits, spread, probabilities=not with_logits)
         return logits_record(logits, spread)
 
+    asked = partial(binary_targets if binary else known_targets, logits)
     if x.size <= LATER:
-        return OutputMeasured(at=at, logits=record)
+        return OutputMeasured(at=at, logits=record, asked=asked)
     done = record()
     return OutputMeasured(at=at, logits=lambda: done)
+
+
+def pass_share(adapter: Adapter, output: Any, gradient: Any) -> float | None:
+    """Return what the mean cross-entropy of one pass is multiplied by, from its gradient; None if it is none.
+
+    The gradient of a cross-entropy by logits z is s (softmax(z) - one_hot(target)) in each row, and of no other loss;
+    with s = 1/N, it is the mean over N rows.
+
+    Args:
+        adapter: the network and its framework.
+        output: the logits, (..., V).
+        gradient: of the loss by them, unscaled.
+    """
+    if len(output.shape) < 2 or output.shape[-1] < 2 or numel(output) > LATER:
+        return None
+    z, g = (adapter.rows(one, len(output.shape) - 1, LATER).astype(np.float64) for one in (output, gradient))
+    known = (g != 0).any(-1)
+    z, g = z[known], g[known]
+    if not len(g) or not np.isfinite(g).all() or not np.isfinite(z).all():
+        return None
+    p = np.exp(z - z.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    rows, targets = np.arange(len(g)), g.argmin(-1)
+    p[rows, targets] -= 1
+    scale = (g * p).sum(-1) / np.maximum((p * p).sum(-1), 1e-300)
+    usual = float(np.median(scale))
+    apart = np.abs(g - usual * p).max()
+    return usual * len(g) if usual > 0 and apart < _SAME * np.abs(g).max() else None
+
+
+def _ids_of(adapter: Adapter, output: Any, axis: int, rows: int, inputs: Sequence[Any]) -> Array | None:
+    """Return the ids (B, T) of which an output (B, T, V) gives logits for each."""
+    shape = tuple(size for at, size in enumerate(output.shape) if at != axis % len(output.shape))
+    if len(shape) != 2 or math.prod(shape) != rows:
+        return None
+    same = (adapter.array(one) for one in inputs if tuple(one.shape) == shape)
+    return next((one for one in same if one.dtype.kind in "iu"), None)
 
 
 def _is_rising(chain: Sequence[str]) -> bool | None:
@@ -364,14 +419,44 @@ def _rows(adapter: Adapter, x: Any, axis: int, *, binary: bool) -> Array:
     return rows.reshape(-1, 1) if binary else rows
 
 
-def _mse_targets(
-    adapter: Adapter, output: Any, gradient: Any, targets: Array | None, loss: LossFacts
-) -> tuple[float, float]:
-    """Return mean and spread of a mean squared error's targets: its gradient is 2 (output - target) / N."""
-    if targets is None:
-        share = numel(output) if loss.reduction == "mean" else 1
-        targets = adapter.array(output).astype(np.float64) - adapter.array(gradient).astype(np.float64) * share / 2
-    return float(targets.mean()), float(targets.std())
+_RANGES: Final = {
+    "relu": (0.0, math.inf), "softplus": (0.0, math.inf), "exp": (0.0, math.inf), "sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0),
+}  # fmt: skip
+"""What the results of an op can be."""
+
+_RESIDUAL: Final = frozenset({
+    "mean", "sum", "mse", "mse_loss", "pow", "sub", "abs", "smooth_l1_loss", "huber_loss", "mul",
+})  # fmt: skip
+"""Ops of losses that are least where the output is the target."""
+
+_SPARE: Final = 0.02
+"""Targets beyond a range by less than this share of their spread are within it, up to rounding."""
+
+
+def _regression(
+    adapter: Adapter, output: Any, gradient: Any, targets: Array | None, loss: LossFacts, at: Place
+) -> OutputMeasured:
+    """Return what is known of a regression's targets.
+
+    The gradient of a mean squared error is 2 (output - target) / N. Of other losses that are least where the output is
+    the target, it shows which outputs at the end of their range are to go beyond it.
+    """
+    low, high = _RANGES.get(loss.chain[-1] if loss.chain else "", (-math.inf, math.inf))
+    bounded = math.isfinite(low)
+    if loss.kind == "mse" and loss.pure:
+        if targets is None:
+            share = numel(output) if loss.reduction == "mean" else 1
+            targets = adapter.array(output).astype(np.float64) - adapter.array(gradient).astype(np.float64) * share / 2
+        mean, std = float(targets.mean()), float(targets.std())
+        spare = _SPARE * std
+        outside = {"beyond": float(((targets < low - spare) | (targets > high + spare)).mean())} if bounded else {}
+        found = targets if targets.size <= LATER else None
+        return OutputMeasured(at=at, targets={"target_mean": mean, "target_std": std, **outside}, asked=lambda: found)
+    if loss.chain and loss.chain[-1] == "relu" and set(loss.chain[:-1]) <= _RESIDUAL and gradient is not None:
+        beyond = (adapter.array(output) == 0) & (adapter.array(gradient) > 0)
+        return OutputMeasured(at=at, targets={"beyond": float(beyond.mean())})
+    return OutputMeasured(at=at)
 
 
 # -- the record --------------------------------------------------------------------------------------------------------
@@ -416,9 +501,8 @@ class RecordedStep:
             inputs=tuple(one() for one in inputs),
             logits=None if output is None or output.logits is None else output.logits(),
             output=None if output is None else output.at[0].spread(output.at[1]),
-            target_mean=None if output is None else output.target_mean,
-            target_std=None if output is None else output.target_std,
             gradient_norm=None if parameters is None else parameters.gradient_norm(),
+            **({} if output is None else output.targets),
             **facts,
         )
 

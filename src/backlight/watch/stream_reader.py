@@ -86,7 +86,7 @@ def _assembled(records: dict[str, list[Any]], total: int) -> Measurements:
         evaluations=tuple(records["evaluation"]),
         split=_last(records["split"]),
         probes=tuple(records["probe"]),
-        first_nonfinite=records["not_finite"][0] if records["not_finite"] else None,
+        first_nonfinite=records["not_finite"][-1] if records["not_finite"] else None,
         not_measured=tuple(records["not_measured"]),
     )
 

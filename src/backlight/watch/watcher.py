@@ -12,11 +12,14 @@ import numpy as np
 from backlight.core import ConfigError
 from backlight.watch.adapter import Adapter, Remove
 from backlight.watch.capture import Capture
-from backlight.watch.layers import Layers
+from backlight.watch.graph import breaking_op
+from backlight.watch.guide import Guide
+from backlight.watch.layers import Layers, never_seen
 from backlight.watch.nonfinite import first_nonfinite, locate
 from backlight.watch.parameters import Parameters
-from backlight.watch.passes import Passes, input_makers, measurable, named_inputs
+from backlight.watch.passes import Inputs, Passes, input_makers, measurable, named_inputs
 from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, NonFinite, NotMeasured, SplitFacts
+from backlight.watch.relation import MOST_FEATURES, Examples
 from backlight.watch.schedule import (
     EVERY,
     MAPS_EVERY,
@@ -28,8 +31,9 @@ from backlight.watch.schedule import (
     is_recorded,
     recorded_before,
 )
-from backlight.watch.step import RecordedStep, StepMeasurer
+from backlight.watch.step import OutputMeasured, RecordedStep, StepMeasurer
 from backlight.watch.stream import SCHEMA, End, Start, Stream, StreamWriter
+from backlight.watch.structure import Structure
 
 
 def _nothing() -> None:
@@ -68,9 +72,13 @@ class Watcher:
         self.every = every
         self.taken = 0
         self._layers = Layers(adapter)
-        self._capture = Capture(adapter, self._layers, on_arrival=self._on_arrival, on_error=self._give_up)
+        self._capture = Capture(
+            adapter, self._layers, on_arrival=self._on_arrival, on_call=self._on_part, on_error=self._give_up
+        )
         self._passes = Passes(adapter)
         self._parameters = Parameters(adapter, self._layers)
+        self._structure = Structure(adapter.tables())
+        self._guide = Guide(adapter, self._give_up)
         self._optimisers = adapter.optimisers(
             self._parameters.tensors, optimisers, before=self._before_update, after=self._after_update
         )
@@ -79,14 +87,19 @@ class Watcher:
         self._losses = LossSeries()
         self._evaluations: list[EvaluationPoint] = []
         self._split: SplitFacts | None = None
+        self._examples = Examples()
         self._first_nonfinite: NonFinite | None = None
+        self._loss_nonfinite: NonFinite | None = None
         self._not_measured = {one.what: one for one in self._parameters.not_measured}
         self._writer = StreamWriter(stream, partial(self._note, "the record stream"))
+        self._end: Remove = _nothing
         self._remove_call: Remove = _nothing
         self._remove_return: Remove = _nothing
+        self._remove_part: Remove = _nothing
         self._last_call: tuple[Any, Any] | None = None
         self._watching = self._recording = False
-        self._stepped = False  # an optimiser has stepped, and `step` was not called yet
+        self._stepped: list[Any] = []  # the optimisers that have stepped since a step of the training began
+        self._called = False  # the network itself was called, and not only its parts
         self._reported = False  # `step` is called by the user
         self._busy = False  # the network is run by the watcher itself
         self._forget()
@@ -95,6 +108,7 @@ class Watcher:
 
     def __enter__(self) -> Self:
         self._watching = True
+        self._end = self.adapter.begin()
         self._begin_stream()
         self._start()
         self._prepare()
@@ -113,10 +127,14 @@ class Watcher:
             self._end_step(None, None)
         self._watching = self._recording = False
         self._remove_call()
+        self._remove_part()
         self._detach()
         self._optimisers.detach()
+        self._end()
         self._forget()
         self._last_call = None
+        if self._first_nonfinite is None:
+            self.note_nonfinite(self._loss_nonfinite)
         self._writer.write("end", End(step=self.taken))
         self._writer.close()
 
@@ -145,6 +163,8 @@ class Watcher:
     @_harmless
     def _begin_record(self) -> None:
         self._forget()
+        if not self._structure.is_unchanged():
+            self._renew()
         self._is_dirty = True
         index = recorded_before(self.taken, self.every)
         self._capture.wanted.statistics = index % STATISTICS_EVERY == 0
@@ -153,15 +173,30 @@ class Watcher:
         if not self._optimisers.steps:  # nobody may say when the parameters are about to move
             self._parameters.remember()
 
+    def _renew(self) -> None:
+        """Watch the modules and parameters that the network has now: some were replaced."""
+        self._detach()
+        self._structure = Structure(self.adapter.tables())
+        self._layers.find()
+        self._capture.structure_known = False
+        self._renew_parameters()
+        self._passes.forget_loss()
+
+    def _renew_parameters(self) -> None:
+        self._parameters = Parameters(self.adapter, self._layers, before=self._parameters, step=self.taken)
+        self._optimisers.set_parameters(self._parameters.tensors)
+
     def _attach(self) -> None:
         """Put on the hooks that a recorded step needs."""
         if self._capture.attach():
             self._remove_return()  # it must come after the layers' hooks: the network itself may be a layer
             self._remove_return = self.adapter.hook_return(self._on_return)
+            self._guide.attach(self._parameters.tensors)
 
     def _detach(self) -> None:
         self._capture.detach()
         self._remove_return()
+        self._guide.detach()
         self._remove_return = _nothing
 
     def _forget(self) -> None:
@@ -173,6 +208,8 @@ class Watcher:
         self._left_over: float | None = None
         self._scale: float | None = None
         self._rates: tuple[float, ...] = ()
+        self._swapped: list[str] = []
+        self._guide.clear()
 
     # -- what goes wrong -----------------------------------------------------------------------------------------------
 
@@ -209,9 +246,27 @@ class Watcher:
 
     @_harmless
     def _on_recorded_call(self, args: Any, kwargs: Any) -> None:
-        if not self.adapter.is_transformed():
-            self._capture.begin_pass()
-            self._passes.inputs[self._capture.number] = named_inputs(self.adapter, args, kwargs)
+        self._called = True
+        if self.adapter.is_transformed():
+            self._note("the layers", "the network is run inside a transformation (torch.func, a compiler, a tracer)")
+            return
+        if not self._swapped and not self._structure.is_unchanged():
+            self._swapped = self._parameters.swapped()
+        self._capture.begin_pass()
+        self._passes.inputs[self._capture.number] = named_inputs(self.adapter, args, kwargs)
+
+    @_harmless
+    def _on_part(self, module: Any) -> None:
+        """Look whether a step of the training begins: of a network that is called by its parts, nothing else tells."""
+        if not self._called and self._stepped and not self._reported and not self._busy:
+            self._remove_part()
+            self._remove_part = self.adapter.hook_call(self._on_part_call, module)
+            self._end_step(None, None)
+
+    def _on_part_call(self, args: Any, kwargs: Any) -> None:
+        del args, kwargs
+        if not self._busy and self.adapter.is_recording() and self._stepped and not self._reported:
+            self._end_step(None, None)
 
     @_harmless
     def _on_return(self, output: Any) -> None:
@@ -224,6 +279,9 @@ class Watcher:
     @_harmless
     def _on_gradient(self, place: int, is_first: bool, gradient: Any) -> None:
         self._on_arrival()
+        if is_first and self._left_over:
+            # gradients of the loss by its inputs may be taken before the others are zeroed: the last pass counts
+            self._left_over = min(self._left_over, self._parameters.left_over(self._optimisers.group_of))
         self._passes.take_gradient(place, is_first, gradient)
 
     def _on_arrival(self) -> None:
@@ -233,15 +291,20 @@ class Watcher:
             self._scale = self.adapter.loss_scale()
 
     def _before_update(self, optimiser: Any) -> None:
+        if optimiser in self._stepped and not self._reported:
+            self._end_step(None, None)  # nobody has told of a step, and no call has shown that one began
+        if self._first_nonfinite is None:
+            self._check_gradients()
         if self._recording:
             self._before_recorded_update(optimiser)
-        elif self._first_nonfinite is None:
-            self._check_gradients()
 
     @_harmless
     def _before_recorded_update(self, optimiser: Any) -> None:
         if self._busy:
             return
+        if self._swapped and not self._structure.is_unchanged():  # for good: they were replaced since the last step
+            self._swapped = []
+            self._renew_parameters()
         parameters, scale = self._parameters, self.adapter.step_scale(optimiser)
         own = self._optimisers.places(optimiser)
         is_only, is_first = len(own) == len(parameters.tensors), not self._rates
@@ -253,14 +316,14 @@ class Watcher:
             parameters.read_gradients(own, scale)
         if is_first and not is_only:  # the gradients of what this optimiser has not may be gone after its step
             parameters.read_gradients(None, self._scale or 1.0)
+        self._guide.read([parameters.tensors[at] for at in own], scale)
 
     def _after_update(self, optimiser: Any) -> None:
-        del optimiser
-        self._stepped = True
+        self._stepped.append(optimiser)
 
     @_harmless
     def _check_gradients(self) -> None:
-        """Look at one gradient, in a step that is not recorded: what is not finite travels back to the first layer.
+        """Look at one gradient before a step: what is not finite travels back to the first layer.
 
         The optimiser has not stepped yet, so the network can be run again on the same batch with the same weights.
         """
@@ -309,17 +372,33 @@ class Watcher:
         self._end_step(loss, value)
 
     def _end_step(self, loss: Any, value: float | None) -> None:
-        self._stepped = False
+        self._stepped = []
+        self._called = False
         if self._recording:
             self._record(loss, value)
+        if loss is not None and self._first_nonfinite is not None and self._first_nonfinite.step == self.taken:
+            self._name_operation(loss, value)
         if value is not None:
             self._losses.add(self.taken, value)
-            if not math.isfinite(value):
-                self.note_nonfinite(NonFinite(where="loss", direction="loss", step=self.taken))
+            if not math.isfinite(value) and self._loss_nonfinite is None:
+                self._loss_nonfinite = NonFinite(where="loss", direction="loss", step=self.taken)
             if self._writer.is_open and is_loss_kept(self.taken):
                 self._writer.write("loss", LossPoint(step=self.taken, loss=value))
         self.taken += 1
         self._prepare()
+
+    @_harmless
+    def _name_operation(self, loss: Any, value: float | None) -> None:
+        """Find the operation in the loss, where nothing in the network gave what is not finite."""
+        first = self._first_nonfinite
+        if first is None or first.op or first.direction not in {"backward", "loss"}:
+            return
+        op = breaking_op(self.adapter, loss)
+        if op:
+            direction: Any = "backward" if value is None or math.isfinite(value) else "loss"
+            at = "" if value is not None and math.isnan(value) else "zero"
+            self._first_nonfinite = replace(first, where="loss", direction=direction, op=op, at=at)
+            self._writer.write("not_finite", self._first_nonfinite)
 
     @_harmless
     def _record(self, loss: Any, value: float | None) -> None:
@@ -331,6 +410,8 @@ class Watcher:
             self._writer.write("step", made.record())
 
     def _measured(self, loss: Any, value: float | None) -> RecordedStep:
+        if self._swapped:
+            self._leave_out(self._swapped)
         adapter, parameters, passes = self.adapter, self._parameters, self._passes
         is_new = not self._capture.structure_known
         calls = self._capture.finish()
@@ -356,14 +437,39 @@ class Watcher:
             "lr": self._rates,
             "batch_size": next((one.shape[0] for _, one in inputs if one.shape), None),
             "left_over_norm": self._left_over,
+            "detached": passes.detached,
             "forward_passes": len({call.number for call in calls}) if calls else len(passes.inputs),
             "backward_passes": max([passes.backward, *[call.arrivals for call in calls]]),
             "optimiser_steps": self._optimisers.steps if self._optimisers.found else None,
             "scale": self._scale,
+            "backward_norm": self._guide.backward_norm,
+            "step_norm": self._guide.step_norm,
+            "pass_share": passes.share(output, gradient, self._scale),
         }
         made = input_makers(adapter, inputs, floats, layers)
-        about = passes.about(output, gradient, layers, self._scale)
+        about = passes.about(output, gradient, layers, inputs, self._scale)
+        self._take_examples(inputs, about)
         return RecordedStep(self.taken, layers=layers, parameters=measured, inputs=made, output=about, facts=facts)
+
+    def _leave_out(self, names: list[str]) -> None:
+        """Measure no more what the network does not use: it was called with other tensors in their place."""
+        if not self._structure.is_unchanged():
+            return  # they were replaced for good, which the next recorded step finds
+        for name in names:
+            self._note(name, "the network was called with another tensor in its place, as functional_call does")
+        self._parameters.leave_out(names)
+        self._optimisers.set_parameters(self._parameters.tensors)
+
+    def _take_examples(self, inputs: Inputs, about: OutputMeasured | None) -> None:
+        """Keep inputs and targets of the first recorded steps."""
+        targets = None if about is None or self._examples.is_full or not inputs else about.asked()
+        x = inputs[0][1] if inputs else None
+        if targets is None or x is None or not x.shape or x.shape[0] != len(targets):
+            return
+        step = max(1, -(-math.prod(x.shape[1:]) // MOST_FEATURES))
+        some = self.adapter.features(x, step)
+        if some.shape[:1] == targets.shape[:1]:
+            self._examples.add(some, targets)
 
     # -- beside the steps ----------------------------------------------------------------------------------------------
 
@@ -380,16 +486,19 @@ class Watcher:
 
     def measurements(self) -> Measurements:
         """Return everything that was measured so far."""
+        facts, steps = self.facts(), tuple(one.record() for one in self._records)
+        pulled = {one.name for step in steps for one in step.parameters if one.gradient is not None}
         return replace(
-            self.facts(),
+            facts,
             interval=self.every,
             total_steps=self.taken,
-            steps=tuple(one.record() for one in self._records),
+            steps=steps,
             losses=self._losses.points(),
             evaluations=tuple(self._evaluations),
             split=self._split,
-            first_nonfinite=self._first_nonfinite,
-            not_measured=tuple(self._not_measured.values()),
+            relation=self._examples.relation(),
+            first_nonfinite=self._first_nonfinite or self._loss_nonfinite,
+            not_measured=(*self._not_measured.values(), *never_seen(facts.layers, pulled)),
         )
 
     def facts(self) -> Measurements:

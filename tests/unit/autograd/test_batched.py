@@ -293,18 +293,18 @@ def branch(x: Value) -> Value:
         (lambda x: x if 0 < x else x * 2, "compares a Value with >"),
         (lambda x: x if Value(0.5) == x else x * 2, "compares a Value with =="),
         (lambda x: max(x, x * 2), "compares a Value with >"),
-        (lambda x: x if x else x * 2, "asks whether a Value is true"),
+        (lambda x: x if x else x * 2, "uses a Value as a condition"),
         (lambda x: x if x.data > 0 else x * 2, r"reads \.data"),
         (lambda x: x if (x * 2).data > 0 else x * 2, r"reads \.data"),
         (lambda x: x * x.grad, r"reads \.grad"),
-        (lambda x: x * float(x), "turns a Value into a float"),
-        (lambda x: x * int(x), "turns a Value into an int"),
-        (lambda x: [x, x][x], "takes a Value as an index"),
+        (lambda x: x * float(x), "converts a Value to float"),
+        (lambda x: x * int(x), "converts a Value to int"),
+        (lambda x: [x, x][x], "uses a Value as an index"),
         (lambda x: (x * 2).backward() or x, r"calls backward\(\)"),
     ],
 )
 def test_looking_at_a_number_is_refused(function: Callable[..., Any], deed: str) -> None:
-    with pytest.raises(GraphError, match=f"this one {deed}, which differs from one to the next") as error:
+    with pytest.raises(GraphError, match=f"this one {deed}, which differs between examples") as error:
         batched(function)([1.0, 2.0])
     assert "\n" not in str(error.value)
     assert "Use relu()" in str(error.value)
@@ -314,20 +314,20 @@ def test_what_is_not_the_same_each_time_is_refused() -> None:
     rng = np.random.default_rng(1)
     run = batched(lambda x: x * rng.random())
     for _ in range(2):
-        with pytest.raises(GraphError, match="must do the same each time; for the first example it gives"):
+        with pytest.raises(GraphError, match="must be deterministic; for the first example it returned"):
             run([1.0, 2.0])
-    with pytest.raises(GraphError, match="there was none"):
+    with pytest.raises(GraphError, match="needs a forward call"):
         run.backward()
 
 
 @pytest.mark.parametrize("made", [None, "3", [1.0, "x"], {1: 2}])
 def test_other_results_are_refused(made: Any) -> None:
-    with pytest.raises(GraphError, match="returns a Value or a list of Values; got"):
+    with pytest.raises(GraphError, match="must return a Value or a list of Values; got"):
         batched(lambda x: made)([1.0])
 
 
 def test_ops_of_others_are_refused() -> None:
-    with pytest.raises(GraphError, match="made of Value's own ops; got a Value made by 'cube'"):
+    with pytest.raises(GraphError, match="must use the ops of Value; got one computed by 'cube'"):
         batched(lambda x: Value(8.0, (Value(2.0),), "cube") * x)([1.0])
 
 
@@ -339,7 +339,7 @@ def test_columns_must_fit(columns: list[Any]) -> None:
 
 def test_gradients_must_fit() -> None:
     run = batched(lambda x: [x, x * 2])
-    with pytest.raises(GraphError, match="there was none"):
+    with pytest.raises(GraphError, match="needs a forward call"):
         run.backward()
     run([1.0, 2.0, 3.0])
     with pytest.raises(ShapeError, match=r"result's shape, \(3, 2\); got \(3,\)"):
@@ -351,9 +351,9 @@ def test_gradients_must_fit() -> None:
     [
         (lambda x: x.log(), r"example 1: log needs a number above 0; got -0\.5"),
         (lambda x: 1 / (x + 0.5), r"example 1: a divisor must not be 0; got 1\.0 / 0\.0"),
-        (lambda x: (x + 0.5) ** -1, "example 1: 0 has no negative powers"),
+        (lambda x: (x + 0.5) ** -1, "example 1: the base of a negative power must not be 0"),
         (lambda x: x**0.5, r"example 1: a negative base needs a whole exponent; got -0\.5"),
-        (lambda x: x ** (x * 0 + 2), "example 1: the base under a Value as exponent must not be negative"),
+        (lambda x: x ** (x * 0 + 2), "example 1: a base must not be negative if the exponent is a Value"),
         (lambda x: ((x - 2) * (x - 2) * 1e200) ** 2, "example 0: a power must stay below"),
         (lambda x: (x * 1e308 * 10).sin(), "example 0: an angle must be finite; got inf"),
         (lambda x: (x * 1e308 * 10).cos(), "example 0: an angle must be finite; got inf"),

@@ -137,8 +137,8 @@ def test_what_cannot_be_checked_is_refused_in_one_line(rng):
     for error, words, attempt in (
         (ConfigError, "input 0 of float32", lambda: gradcheck(lambda x: x.exp(), Tensor([1.0], requires_grad=True))),
         (ConfigError, "Is dropout on", lambda: gradcheck(dropout, wide)),
-        (GraphError, "none with requires_grad", lambda: gradcheck(lambda x: x.exp(), x.detach())),
-        (GraphError, "input 0 with a history", lambda: gradcheck(lambda x: x.exp(), x * 2)),
+        (GraphError, "at least one input with requires_grad", lambda: gradcheck(lambda x: x.exp(), x.detach())),
+        (GraphError, "input 0 was computed from others", lambda: gradcheck(lambda x: x.exp(), x * 2)),
     ):
         with pytest.raises(error, match=words) as refused:
             attempt()

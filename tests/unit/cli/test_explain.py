@@ -23,7 +23,7 @@ def test_numbers_stand_between_commas_in_one_option_or_several() -> None:
     "wrong", ["x", "x=", "=1", "x=one", "1=x", "x:1", "x=1=2", "a b=1", "x.y=1", "x=1;y=2", "x=1j"]
 )
 def test_what_is_no_number_is_named(wrong: str) -> None:
-    with pytest.raises(ConfigError, match="--at takes names and numbers with commas between") as caught:
+    with pytest.raises(ConfigError, match="--at takes names and numbers separated by commas") as caught:
         _numbers(["a=1", wrong])
     assert repr(wrong) in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""`backlight tokens`: a text as tokens, beside the merges that made them."""
+"""`backlight tokens`: a text as tokens, with the merges that produced them."""
 
 import json
 
@@ -37,7 +37,7 @@ def tokenizer(tmp_path):
 def test_tokens_are_set_off_and_their_merges_listed(tokenizer):
     out = run("she sells é\x1b[0m\nsea", "--tokenizer", tokenizer)
     assert "s│he│␣se│lls│␣│\\xc3│\\xa9│\\x1b│[│0│m│↵\n│s│e│a\n" in out
-    assert "15 tokens, 19 characters, 20 bytes: 1.27 characters a token" in out
+    assert "15 tokens, 19 characters, 20 bytes: 1.27 characters per token" in out
     rows = [" ".join(line.split()) for line in out.splitlines()]
     assert "258 1 ␣se 1: ␣ + s 3: ␣s + e" in rows
     assert "115 2 s a byte" in rows
@@ -85,11 +85,11 @@ def test_a_tokenizer_is_learnt_and_written(tmp_path):
     assert BPETokenizer.load(tmp_path / "made.json") == BPETokenizer.train("anna\nhannah\nanna\n", 260)
     run("--train", tmp_path / "words.txt", "--size", 260, "--pattern", "gpt4", "--save", tmp_path / "made.tiktoken")
     assert "260 tokens" in run("hannah", "-t", tmp_path / "made.tiktoken", "--pattern", "gpt4")
-    assert "learnt from names" in run("anna", "--train", "names", "--size", 300)
+    assert "trained on names" in run("anna", "--train", "names", "--size", 300)
 
 
 def test_without_a_tokenizer_one_is_learnt_from_shakespeare():
-    assert "learnt from shakespeare" in run("the king")
+    assert "trained on shakespeare" in run("the king")
 
 
 def test_a_text_may_come_from_a_file_or_standard_input(tokenizer, tmp_path):
@@ -108,19 +108,19 @@ def test_gpt2_has_a_name():
 
 def test_special_tokens_are_shown_if_they_are_allowed(tokenizer):
     text = "she<|endoftext|>sells"
-    assert "got '<|endoftext|>' at character 4. Say --allow-special" in refused(text, "-t", tokenizer)
+    assert "got '<|endoftext|>' at character 4. Use --allow-special" in refused(text, "-t", tokenizer)
     assert "│<|endoftext|>│" in run(text, "-t", tokenizer, "--allow-special")
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "there must be something to show"),
-        (("a", "--file", "x"), "a text is given once"),
+        ((), "a text is needed"),
+        (("a", "--file", "x"), "the text must be given once"),
         (("a", "-t", "nowhere.json"), "No such file"),
-        (("a", "-t", "x", "--train", "names"), "a tokenizer is read or learnt"),
-        (("a", "-t", "x", "--size", "300"), "a tokenizer is read or learnt"),
-        (("a", "--size", "0"), "vocabulary_size is a whole number from 256"),
+        (("a", "-t", "x", "--train", "names"), "--tokenizer excludes"),
+        (("a", "-t", "x", "--size", "300"), "--tokenizer excludes"),
+        (("a", "--size", "0"), "vocabulary_size must be a whole number from 256"),
         (("a", "--train", "names", "--size", "90000"), "this text gave 34,151 merges"),
         (("a", "--pattern", "gpt5"), "got 'gpt5'"),
         (("a", "--save", "x.txt"), "saved as NAME.json"),

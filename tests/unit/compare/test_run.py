@@ -82,7 +82,7 @@ def test_a_model_that_is_killed_fails_alone(corpus: str, tmp_path: Path) -> None
     heard = Killer()
     rows = compare_models([ngram, with_train(bigram, steps=10**8)], tmp_path / "runs", heard, jobs=1)
     assert heard.moves
-    assert heard.failures == {"bigram": "its process ended early, with exit code -9."}
+    assert heard.failures == {"bigram": "its process ended early with exit code -9."}
     assert [row["model"] for row in rows] == ["ngram"]
 
 

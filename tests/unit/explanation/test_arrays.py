@@ -95,22 +95,22 @@ def test_what_is_used_twice_is_listed_once(rng: np.random.Generator) -> None:
 
 def test_words(explained: TensorExplanation) -> None:
     said = {step.name: explained.words(place) for place, step in enumerate(explained.steps)}
-    assert said["v1"].splitlines()[0] == "matmul makes (5, 4) of x (5, 3), W (3, 4)."
+    assert said["v1"].splitlines()[0] == "matmul computes (5, 4) from x (5, 3), W (3, 4)."
     assert "da = dy bᵀ" in said["v1"].splitlines()
-    assert said["v7"].endswith("v7 is the end, where the backward pass begins.")
-    assert said["x"] == "x is given, (5, 3).\nIt needs no gradient, and gets none."
-    assert said["b"].startswith("b is what is learnt, (4).\nA gradient of norm ")
+    assert said["v7"].endswith("v7 is the end of the graph, where the backward pass begins.")
+    assert said["x"] == "x is an input of shape (5, 3).\nIt needs no gradient."
+    assert said["b"].startswith("b is a parameter of shape (4).\nIt gets a gradient of norm ")
     assert " from v6, " in said["v3"]
-    assert "arrive and add up" in said["v3"]
+    assert "the norm of their sum is" in said["v3"]
 
 
 def test_a_tensor_of_several_numbers_needs_a_gradient(rng: np.random.Generator) -> None:
     W = Parameter(rng.normal(size=(2, 3)))
-    with pytest.raises(GraphError, match=r"starts from one number; got a tensor of shape \(2, 3\)"):
+    with pytest.raises(GraphError, match=r"needs a single number; got a tensor of shape \(2, 3\)"):
         explain(W * 2.0)
     above = rng.normal(size=(2, 3))
     assert explain(W * 2.0, names={"W": W}, gradient=above)["W"].grad_norm == pytest.approx(2 * np.linalg.norm(above))
-    with pytest.raises(ShapeError, match="a gradient has its tensor's shape"):
+    with pytest.raises(ShapeError, match="a gradient must have its tensor's shape"):
         explain(W * 2.0, gradient=np.ones((3, 2)))
 
 

@@ -81,9 +81,12 @@ def test_words_of_paths_that_meet() -> None:
     for node, label in ((u, "u"), (v, "v"), (end, "end")):
         node.label = label
     *_, third, last = check(explain(end))
-    assert third.words == ("A product's slope by one factor is the other factor: x = 3.", "x waits for one more path.")
+    assert third.words == (
+        "The derivative of a product with respect to one factor is the other factor: x = 3.",
+        "x waits for one more path.",
+    )
     assert [(share.so_far, share.waits) for share in third.shares] == [(3.0, 2), (6.0, 1)]
-    assert last.words[-1] == "3 paths meet in x, and add up: 3 + 3 + 2 = 8."
+    assert last.words[-1] == "The gradients of 3 paths into x add up: 3 + 3 + 2 = 8."
     assert last.words[-1] == explain(end).words(4).splitlines()[-1]
 
 

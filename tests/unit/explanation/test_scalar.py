@@ -41,7 +41,7 @@ def test_the_neuron_of_lecture_1(neuron: Explanation) -> None:
 def test_the_table_of_lecture_1(neuron: Explanation) -> None:
     lines = str(neuron).splitlines()
     assert lines[0].split() == [
-        "node", "value", "made", "of", "used", "in", "local", "derivative", "x", "above", "=", "gradient"
+        "node", "value", "formula", "used", "in", "local", "derivative", "x", "grad", "=", "gradient"
     ]  # fmt: skip
     assert [re.split(r" {2,}", line) for line in (lines[1], lines[2], lines[-1])] == [
         ["o", "0.7071", "tanh(n)", "the end", "1"],
@@ -54,11 +54,11 @@ def test_the_table_of_lecture_1(neuron: Explanation) -> None:
 
 def test_words(neuron: Explanation) -> None:
     said = {step.name: neuron.words(place) for place, step in enumerate(neuron.steps)}
-    assert said["o"] == "o is the end, where the backward pass begins: its derivative by itself is 1."
-    assert said["n"] == "tanh squashes: its slope here is 1 - o² = 0.5. From o above comes 1; so n gets 0.5 x 1 = 0.5."
+    assert said["o"] == "o is the end of the graph. Its derivative with respect to itself is 1."
+    assert said["n"] == "The derivative of tanh here is 1 - o² = 0.5. The gradient of o is 1, so n gets 0.5 x 1 = 0.5."
     assert said["x1"] == (
-        "A product's slope by one factor is the other factor: w1 = -3. "
-        "From v1 above comes 0.5; so x1 gets -3 x 0.5 = -1.5."
+        "The derivative of a product with respect to one factor is the other factor: w1 = -3. "
+        "The gradient of v1 is 0.5, so x1 gets -3 x 0.5 = -1.5."
     )
 
 
@@ -68,7 +68,7 @@ def test_paths_add_up() -> None:
     assert [one.product for one in step.contributions] == [-1.0, 2.0, 3.0, 3.0]
     assert step.grad == 7.0
     assert explanation.words(len(explanation.steps) - 1).endswith(
-        "4 paths meet in a, and add up: (-1) + 2 + 3 + 3 = 7."
+        "The gradients of 4 paths into a add up: (-1) + 2 + 3 + 3 = 7."
     )
     assert re.search(r"the sum of 4 paths +7\n?", str(explanation))
 
@@ -76,45 +76,39 @@ def test_paths_add_up() -> None:
 @pytest.mark.parametrize(
     ("text", "slope", "says"),
     [
-        ("a + 5", "1", "A sum passes the gradient on unchanged: its slope is 1."),
-        ("5 + a", "1", "A sum passes the gradient on unchanged: its slope is 1."),
-        ("a - 5", "1", "A difference passes the gradient on unchanged to its first term: its slope is 1."),
-        ("5 - a", "-1", "A difference turns the sign for its second term: its slope is -1."),
-        ("a * 5", "5", "A product's slope by one factor is the other factor: 5."),
-        ("b * a", "b", "A product's slope by one factor is the other factor: b = 3."),
-        ("a / 5", "1 / 5", "A quotient's slope by what is divided is 1 over the divisor: 1 / 5 = 0.2."),
+        ("a + 5", "1", "A sum passes the gradient on unchanged: its derivative is 1."),
+        ("5 + a", "1", "A sum passes the gradient on unchanged: its derivative is 1."),
+        ("a - 5", "1", "A difference passes the gradient on unchanged to its first term: its derivative is 1."),
+        ("5 - a", "-1", "A difference changes the sign for its second term: its derivative is -1."),
+        ("a * 5", "5", "The derivative of a product with respect to one factor is the other factor: 5."),
+        ("b * a", "b", "The derivative of a product with respect to one factor is the other factor: b = 3."),
+        (
+            "a / 5", "1 / 5",
+            "The derivative of a quotient with respect to the dividend is 1 / divisor: 1 / 5 = 0.2.",
+        ),
         (
             "5 / a", "-y / a",
-            "A quotient's slope by its divisor is minus the quotient over the divisor: -y / a = -1.25.",
+            "The derivative of a quotient with respect to the divisor is -quotient / divisor: -y / a = -1.25.",
         ),
-        ("a**2", "2 a", "A square's slope is twice its base: 2 a = 4."),
-        ("a**3", "3 a²", "A power's slope is the exponent times the power one lower: 3 a² = 12."),
-        ("a**-1", "-1 a⁻²", "A power's slope is the exponent times the power one lower: -1 a⁻² = -0.25."),
-        ("a**1.5", "1.5 a^0.5", "A power's slope is the exponent times the power one lower: 1.5 a^0.5 = 2.121."),
-        ("a**1", "1", "To the power 1 a number is itself: its slope is 1."),
-        ("a**0", "0", "To the power 0 a number is always 1: its slope is 0."),
-        ("sqrt(a)", "1 / (2 y)", "A square root's slope is 1 over twice the root: 1 / (2 y) = 0.3536."),
-        (
-            "a**b", "b a^(b - 1)",
-            "A power's slope by its base is the exponent times the power one lower: b a^(b - 1) = 12.",
-        ),
-        (
-            "b**a", "y ln b",
-            "A power's slope by its exponent is the power times the logarithm of its base: y ln b = 9.888.",
-        ),
-        ("-a", "-1", "A minus sign turns the sign of the gradient: its slope is -1."),
-        ("exp(a)", "y", "exp grows by what it is, so its slope is its own value: y = 7.389."),
-        ("log(a)", "1 / a", "log grows the slower the larger its input: its slope is 1 / a = 0.5."),
-        ("tanh(a/4)", "1 - y²", "tanh squashes: its slope here is 1 - y² = 0.7864."),
-        (
-            "tanh(a+b)", "1 - y²",
-            "tanh is saturated at 0.9999 and hardly moves: its slope here is only 1 - y² = 1.82e-4.",
-        ),
-        ("relu(a)", "1", "relu is open, as a is above 0: its slope is 1."),
-        ("relu(a-b)", "0", "relu is shut, as v1 is not above 0: its slope is 0, and nothing passes."),
-        ("sigmoid(a)", "y (1 - y)", "sigmoid squashes: its slope here is y (1 - y) = 0.105."),
-        ("sin(a)", "cos(a)", "sin's slope is the cosine: cos(a) = -0.4161."),
-        ("cos(a)", "-sin(a)", "cos's slope is minus the sine: -sin(a) = -0.9093."),
+        ("a**2", "2 a", "The derivative of a square is twice the base: 2 a = 4."),
+        ("a**3", "3 a²", "The derivative of aⁿ is n aⁿ⁻¹: 3 a² = 12."),
+        ("a**-1", "-1 a⁻²", "The derivative of aⁿ is n aⁿ⁻¹: -1 a⁻² = -0.25."),
+        ("a**1.5", "1.5 a^0.5", "The derivative of aⁿ is n aⁿ⁻¹: 1.5 a^0.5 = 2.121."),
+        ("a**1", "1", "A number to the power 1 is itself: its derivative is 1."),
+        ("a**0", "0", "A number to the power 0 is always 1: its derivative is 0."),
+        ("sqrt(a)", "1 / (2 y)", "The derivative of a square root is 1 over twice the root: 1 / (2 y) = 0.3536."),
+        ("a**b", "b a^(b - 1)", "The derivative of aᵇ with respect to a is b aᵇ⁻¹: b a^(b - 1) = 12."),
+        ("b**a", "y ln b", "The derivative of aᵇ with respect to b is aᵇ ln a: y ln b = 9.888."),
+        ("-a", "-1", "A minus sign changes the sign of the gradient: its derivative is -1."),
+        ("exp(a)", "y", "The derivative of exp is its own value: y = 7.389."),
+        ("log(a)", "1 / a", "The derivative of log is 1 over its input: 1 / a = 0.5."),
+        ("tanh(a/4)", "1 - y²", "The derivative of tanh here is 1 - y² = 0.7864."),
+        ("tanh(a+b)", "1 - y²", "tanh is saturated at 0.9999: its derivative here is only 1 - y² = 1.82e-4."),
+        ("relu(a)", "1", "a is above 0, so the derivative of relu is 1."),
+        ("relu(a-b)", "0", "v1 is not above 0, so the derivative of relu is 0 and no gradient passes."),
+        ("sigmoid(a)", "y (1 - y)", "The derivative of sigmoid here is y (1 - y) = 0.105."),
+        ("sin(a)", "cos(a)", "The derivative of sin is the cosine: cos(a) = -0.4161."),
+        ("cos(a)", "-sin(a)", "The derivative of cos is minus the sine: -sin(a) = -0.9093."),
     ],
 )  # fmt: skip
 def test_each_op_gives_its_reason(text: str, slope: str, says: str) -> None:
@@ -142,7 +136,7 @@ def test_a_dot_product_gives_its_reasons() -> None:
     assert explanation.end.expression == "b + w0 * x0 + w1 * x1"
     formulas = {step.name: step.contributions[0].formula for step in explanation.steps[1:]}
     assert formulas == {"b": "1", "w0": "x0", "w1": "x1", "x0": "w0", "x1": "w1"}
-    assert explanation["b"].contributions[0].reason.endswith("which is only added: 1")
+    assert explanation["b"].contributions[0].reason.endswith("unchanged to its bias: its derivative is 1")
     assert explanation["w1"].contributions[0].reason.endswith("one factor is the other factor: x1 = 7")
     long = explain(Value.dot([Value(1.0)] * 9, [Value(2.0)] * 9, Value(0.0)))
     assert long.end.expression == "0 + 1 * 2 + 1 * 2 + ..."
@@ -152,7 +146,7 @@ def test_an_op_of_somebody_elses_is_shown_with_its_number() -> None:
     a, b = Value(2.0, label="a"), Value(3.0, label="b")
     explanation = explain(Value(5.0, (a, b), "mix", label="m"))
     assert explanation.end.expression == "mix(a, b)"
-    assert explanation["a"].contributions[0].reason == "mix keeps its slope here: 0"
+    assert explanation["a"].contributions[0].reason == "The derivative of mix here is 0"
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -199,7 +193,7 @@ def test_of_equal_names_the_youngest_is_found() -> None:
     b = a * 3
     b.label = "a"
     assert explain(b)["a"].data == 6.0
-    with pytest.raises(GraphError, match="got 'c', and it has a, 3"):
+    with pytest.raises(GraphError, match="one of a, 3; got 'c'"):
         explain(b)["c"]
 
 
@@ -246,7 +240,7 @@ def test_a_million_terms_are_no_deeper_than_one() -> None:
 @pytest.mark.parametrize(
     ("text", "at", "says"),
     [
-        ("exp(exp(x))", {"x": 10.0}, r"every number must be finite; v2 = exp\(v1\) is inf"),
+        ("exp(exp(x))", {"x": 10.0}, r"every value must be finite; v2 = exp\(v1\) is inf"),
         ("1e308 * 10 - 1e308 * x", {"x": 10.0}, r"v1 = 1e308 \* 10 is inf"),
         ("sqrt(x)", {"x": 0.0}, "every gradient must be finite; that of x, which is 0, is inf"),
         ("sqrt(x * 0)", {"x": 2.0}, r"that of v1 = x \* 0, which is 0, is inf"),

@@ -122,7 +122,7 @@ def test_what_is_wrong_by_either_measure_is_wrong():
 
 
 def test_models_without_gradients_are_refused():
-    with pytest.raises(ConfigError, match=r"bigram, mlp, .* got ngram, which counts"):
+    with pytest.raises(ConfigError, match=r"bigram, mlp, .* got ngram, which has no gradients"):
         suite.check_model("ngram", 1)
     with pytest.raises(ConfigError, match="there is no model 'transformer'"):
         suite.check_model("transformer", 1)
@@ -145,7 +145,7 @@ def test_the_command_marks_what_is_wrong_and_leaves_with_1(monkeypatch):
     assert wrong.exit_code == 1
     lines = wrong.stdout.splitlines()
     assert [line.split()[0] for line in lines if line.endswith(" wrong")] == ["embed", "softmax"]
-    assert "2 of 6 wrong, at worst by:" in wrong.stdout
+    assert "2 of 6 wrong. Largest differences:" in wrong.stdout
     assert any(line.startswith("  softmax: 1.0e+00 from central differences, softmax(") for line in lines)
 
 

@@ -19,8 +19,13 @@ from backlight.watch.records import (
     LossPoint,
     Measurements,
     NonFinite,
+    NotMeasured,
+    OptimiserFacts,
     Probe,
+    Relation,
+    Reshape,
     SplitFacts,
+    StepRecord,
 )
 
 Seen = Callable[[float], Measurements]
@@ -75,8 +80,78 @@ def _dropout(p: float) -> Measurements:
     return make.with_facts(seen, "act1", role="dropout", kind="Dropout", bounded=False, settings={"p": p})
 
 
-def _probe(name: str) -> Seen:
-    return lambda changed: replace(well(), probes=(Probe(name=name, changed=changed, scale=1.0),))  # type: ignore[arg-type]
+def _probe(name: str, where: str = "", **details: float) -> Seen:
+    def seen(changed: float) -> Measurements:
+        probe = Probe(name=name, changed=changed, scale=1.0, details=details, where=where)  # type: ignore[arg-type]
+        return replace(well(), probes=(probe,))
+
+    return seen
+
+
+def _probes(**changed: float) -> Measurements:
+    probes = (Probe(name=name, changed=one, scale=1.0) for name, one in changed.items())  # type: ignore[arg-type]
+    return replace(well(), probes=tuple(probes))
+
+
+def _loss() -> LossFacts:
+    found = well().loss
+    assert found is not None
+    return found
+
+
+def _chain(chain: tuple[str, ...], seen: Callable[[], Measurements] = well, **facts: object) -> Measurements:
+    """Let the loss be made of the output by these ops, and nothing be known of classes."""
+    loss = replace(_loss(), chain=chain, **facts)  # type: ignore[arg-type]
+    return make.with_records(replace(seen(), loss=loss), logits=None)
+
+
+def _attends(seen: Measurements) -> Measurements:
+    return replace(seen, loss=replace(_loss(), ops={"addmm": 3, "softmax": 1}))
+
+
+def _fading(end: float) -> Measurements:
+    """Inputs whose spread falls to this share."""
+
+    def inputs(record: StepRecord) -> dict[str, object]:
+        return {"inputs": (replace(record.inputs[0], values=spread(end ** (record.step > 60))),)}
+
+    return make.with_records(well(), inputs)
+
+
+def _repeating(seen: Measurements) -> Measurements:
+    """Four minibatches, again and again."""
+    return make.with_records(
+        seen, lambda r: {"inputs": (replace(r.inputs[0], digest=r.step // 20 % 4 if r.step > 4 else r.step % 4),)}
+    )
+
+
+def _autoencoder(across: float, narrow: float = 0.01) -> Measurements:
+    """Outputs of the inputs' shape that differ by so much, and a loss of two terms that stays."""
+    loss = replace(_loss(), kind="mse", pure=False, chain=("add", "mean", "pow", "sub", "addmm"))
+    output = replace(spread(0.8), count=32 * 8)
+    seen = make.with_layer(_regression_at(1.0), "fc2", across=narrow)
+    return replace(make.with_layer(seen, "out", across=across, units=8, output=output), loss=loss)
+
+
+def _time_first() -> Measurements:
+    """A recurrent layer that takes the batch of 32 for time."""
+    seen = make.with_facts(
+        well(), "act1", role="recurrent", kind="LSTM", reads_shape=(32, 8, 4), settings={"batch_first": False}
+    )
+    return replace(seen, loss=replace(_loss(), output_shape=(32, V)))
+
+
+def _regression_at(loss: float) -> Measurements:
+    """Targets of variance 1, and a loss that stays at this."""
+    losses = tuple(LossPoint(step=step, loss=loss) for step in range(make.STEPS))
+    seen = make.with_records(_unrelated(), logits=None, loss=loss, target_mean=0.0, target_std=1.0)
+    return replace(seen, loss=LossFacts(kind="mse", reduction="mean"), losses=losses, evaluations=())
+
+
+def _negative_fall() -> Measurements:
+    losses = tuple(LossPoint(step=step, loss=make.fall(step, start=1.0, end=-2.0)) for step in range(make.STEPS))
+    seen = make.with_records(well(), lambda r: {"logits": None, "loss": make.fall(r.step, start=1.0, end=-2.0)})
+    return replace(seen, losses=losses, evaluations=())
 
 
 def _regression(size: float) -> Measurements:
@@ -84,6 +159,18 @@ def _regression(size: float) -> Measurements:
     seen = make.with_records(well(), logits=None, target_mean=size, target_std=1.0)
     losses = tuple(LossPoint(step=step, loss=size**2) for step in range(make.STEPS))
     return replace(seen, loss=LossFacts(kind="mse", reduction="mean"), losses=losses)
+
+
+def _kept(share: float, *, scale: float | None = None, seen: Measurements | None = None) -> Measurements:
+    """Gradients of which a share is left at the step; all steps have gradients of one length."""
+    return make.with_records(seen or make.stuck(well()), backward_norm=1.0, step_norm=share, scale=scale)
+
+
+def _never_finite() -> Measurements:
+    """The loss is not finite from the third step on, and so are the weights."""
+    losses = tuple(replace(one, loss=math.nan if one.step >= 3 else one.loss) for one in well().losses)
+    seen = make.with_records(_all(well(), data=spread(1.0, nonfinite=3)), loss=math.nan, logits=None)
+    return replace(seen, losses=losses, first_nonfinite=NonFinite(where="loss", direction="loss", step=3))
 
 
 # what is found, of which number, well below the threshold, well above it
@@ -129,6 +216,52 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
     ("examples-mixed", "same output", _probe("neighbours"), 0.9e-3, 1.1e-3),
     ("random-in-evaluation", "same output", _probe("repeat"), 0.9e-3, 1.1e-3),
     ("input-ignored", "same output", _probe("input"), 1.1e-3, 0.9e-3),
+    ("running-statistics", "running mean", lambda x: _norm(1e-4, mean_apart=x), 0.95, 1.05),
+    ("running-statistics", "running spread", lambda x: _norm(1e-4, std_ratio=x), 1.95, 2.05),
+    ("running-statistics", "running spread", lambda x: _norm(1e-4, std_ratio=1 / x), 1.95, 2.05),
+    # 180 steps: the last that is recorded
+    ("running-statistics", "first statistics left",
+     lambda x: _norm(1 - x ** (1 / 180), mean_apart=3.0), 0.09, 0.11),
+    ("rate-ended", "rate that is left",
+     lambda x: _rates(lambda step: 0.1 if step < 50 else 0.1 * x, make.stuck(well())), 1.1e-3, 0.9e-3),
+    ("clipped-before-unscaling", "gradient left by a clip",
+     lambda x: make.with_records(_kept(x / 65536, scale=65536.0), gradient_norm=1 / 65536), 0.011, 0.009),
+    ("clip-too-short", "gradient left by a clip", _kept, 0.011, 0.009),
+    ("clip-too-short", "same length",
+     lambda x: make.with_records(_kept(1e-4), lambda r: {"gradient_norm": 0.5 + 0.5 * x * (r.step == 20)}),
+     1.1e-3, 0.9e-3),
+    ("learning-rate-too-high", "divergence of any loss",
+     lambda x: replace(make.with_parameter(make.with_records(well(), logits=None), update_to_data=0.02), loss=None,
+                       losses=tuple(replace(one, loss=2.0 if one.step < 20 else 2.0 * x) for one in well().losses)),
+     9, 11),
+    ("input-ignored", "same output", _probe("input", where="1"), 1.1e-3, 0.9e-3),
+    ("reads-padding", "same output", _probe("padding"), 0.9e-3, 1.1e-3),
+    ("state-carried-over", "same output", _probe("history", repeat=0.0), 0.9e-3, 1.1e-3),
+    ("state-carried-over", "chance of memory", lambda x: _probe("history", repeat=x)(1.0), 0.11, 0.09),
+    ("mask-inverted", "same output", lambda x: _probes(content=x, input=0.5), 1.1e-3, 0.9e-3),
+    ("no-positions", "same output", lambda x: _attends(_probes(order=x, input=0.5)), 1.1e-3, 0.9e-3),
+    ("output-constant", "spread of the outputs", _autoencoder, 0.11, 0.09),
+    ("output-constant", "spread at a bottleneck", lambda x: _autoencoder(0.05, x), 0.021, 0.019),
+    ("inputs-drift", "fading of the inputs", lambda x: _fading(1 / x), 9, 11),
+    ("inputs-repeat", "held-out loss over its best", lambda x: _repeating(_overfit(x)), 1.02, 1.04),
+    ("padding-counted", "targets at padding", lambda x: make.with_logits(well(), padded=x), 0.19, 0.21),
+    ("output-range", "targets beyond the output",
+     lambda x: make.with_records(_chain(("mean", "pow", "sub", "relu"), kind="mse"), beyond=x), 0.04, 0.06),
+    ("logits-bounded", "logits near their bound",
+     lambda x: make.with_logits(well(), values=replace(spread(0.5), low=-x, high=x)), 0.89, 0.91),
+    ("labels-shifted", "targets that are ids read",
+     lambda x: make.with_logits(well(), shifts=(0.1, 0.1, x)), 0.98, 1.0),
+    ("labels-shifted", "targets that are the next ids",
+     lambda x: make.with_logits(well(), shifts=(0.1, x, 1.0)), 0.51, 0.49),
+    ("labels-shifted", "loss of a copy",
+     lambda x: make.with_logits(make.with_losses(well(), start=2.3, end=x * math.log(V)), shifts=(1.0, 0.1, 0.1)),
+     0.04, 0.001),
+    ("labels-unrelated", "targets told from inputs",
+     lambda x: replace(_unrelated(), relation=Relation(examples=500, beyond_chance=x)), 5.1, 4.9),
+    ("labels-unrelated", "targets not told from inputs",
+     lambda x: replace(_regression_at(1.1), relation=Relation(examples=500, beyond_chance=x)), 3.1, 2.9),
+    ("labels-unrelated", "plateau above guess",
+     lambda x: replace(_regression_at(1 + x), relation=Relation(examples=500, beyond_chance=0.0)), 0.26, 0.24),
     ("adam-epsilon", "faint gradients",
      lambda x: make.with_parameter(make.with_optimiser(well(), eps=1e-16), faint=x), 0.009, 0.011),
 ]  # fmt: skip
@@ -230,6 +363,22 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
         make.with_records(well(), logits=None), loss=LossFacts(kind="cross_entropy", reduction="sum"))),
     ("softmax-twice", _twice_outside),
     ("softmax-twice", _twice_inside),
+    ("sigmoid-twice", lambda: _chain(
+        ("binary_cross_entropy_with_logits", "sigmoid", "addmm"), kind="binary_cross_entropy", pure=False)),
+    ("loss-of-probabilities", lambda: _chain(("nll_loss", "softmax", "addmm"), kind="other")),
+    ("loss-of-probabilities", lambda: _chain(("nll_loss", "addmm"), kind="other")),
+    ("loss-of-probabilities", lambda: _chain(
+        ("div", "sum", "sub", "mul", "softmax", "addmm"), _negative, kind="other")),
+    ("targets-outside-range", lambda: _chain(
+        ("binary_cross_entropy_with_logits", "addmm"), _negative, kind="binary_cross_entropy")),
+    ("softmax-axis", lambda: replace(well(), loss=replace(_loss(), softmax_axis=0, output_shape=(32, V)))),
+    ("axes-exchanged", lambda: replace(
+        well(), loss=replace(_loss(), exchanges=(Reshape(before=(32, 12, 32), after=(32, 4, 12, 8)),)))),
+    ("batch-first", _time_first),
+    ("unregistered-layers", lambda: replace(well(), loss=replace(_loss(), foreign=6))),
+    ("no-graph", lambda: make.with_records(well(), detached=True)),
+    ("labels-shifted", lambda: replace(
+        make.with_logits(well(), shifts=(1.0, 0.1, 0.1)), probes=(Probe(name="own", changed=0.5, scale=1.0),))),
     ("single-output", _scalar),
     ("loss-broadcast", _broadcast),
     ("labels-constant", lambda: make.with_logits(well(), targets=(0, 0, 32, 0, 0, 0, 0, 0, 0, 0))),
@@ -239,9 +388,9 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False), lr=(0.0,))),
     ("not-in-optimiser", lambda: make.with_parameter_facts(well(), "fc1.weight", in_optimiser=False)),
     ("not-in-optimiser", lambda: _without_optimiser(make.with_parameter(well(), "fc1.weight", moved=False))),
-    ("not-reached-by-gradient", lambda: make.with_parameter_facts(well(), "fc1.weight", reached=False)),
+    ("not-reached-by-gradient", lambda: _cut_off("fc1.weight")),
     ("unused-layer", lambda: make.with_facts(
-        make.with_parameter_facts(well(), "fc1.weight", reached=False), "fc1", depth=None)),
+        _cut_off("fc1.weight"), "fc1", depth=None)),
     ("evaluation-mode", _evaluation_mode),
     ("no-nonlinearity", lambda: make.without(well(), "act1")),
     ("bias-before-batch-norm", _biased_norm),
@@ -253,7 +402,65 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
         make.with_losses(well(), start=2.8, end=2.8), update_to_data=2e-2)),
     ("all-frozen", lambda: replace(
         well(), parameters=tuple(replace(one, requires_grad=False) for one in well().parameters))),
+    ("evaluation-mode", lambda: _evaluation_mode_from(100)),
+    ("no-step", lambda: _all(make.stuck(_of_another()), moved=False)),
+    ("no-step", lambda: make.with_records(_all(make.stuck(well()), moved=False, gradient=None), detached=False)),
+    ("not-in-optimiser", lambda: make.with_parameter_facts(well(), "fc1.weight", in_optimiser=False, replaced=20)),
+    ("never-called", lambda: make.with_records(
+        _all(well(), gradient=None, moved=False), layers=(), forward_passes=0)),
+    ("layers-not-seen", lambda: make.with_records(well(), layers=(), forward_passes=0)),
+    ("gradients-are-zero", lambda: make.with_records(_kept(0.0), gradient_norm=0.0)),
+    ("gradients-are-zero", lambda: make.with_records(_kept(0.0), gradient_norm=0.0, backward_norm=math.inf)),
+    ("tie-broken", lambda: _tied("fc1.weight", requires_grad=True)),
+    ("told-loss-not-finite", lambda: replace(_broken("loss"), losses=_one_nan())),
+    ("not-finite", _never_finite),
+    ("accumulation-not-averaged", lambda: make.with_records(
+        make.with_parameter(make.stuck(well()), update_to_data=2.0), backward_passes=16, pass_share=1.0)),
 ]  # fmt: skip
+
+
+def _evaluation_mode_from(step: int) -> Measurements:
+    """Evaluation mode in all layers from some step on."""
+    seen = make.with_facts(make.with_facts(well(), "fc2", reads=()), "act1", role="dropout", kind="Dropout",
+                           bounded=False, settings={"p": 0.2})  # fmt: skip
+    return make.with_records(
+        seen, lambda r: {"layers": tuple(replace(one, training=r.step < step) for one in r.layers)}
+    )
+
+
+def _of_another() -> Measurements:
+    seen = well()
+    for one in seen.parameters:
+        seen = make.with_parameter_facts(seen, one.name, in_optimiser=False)
+    assert seen.optimiser is not None
+    return replace(seen, optimiser=replace(seen.optimiser, foreign=6))
+
+
+def _tied(name: str, **facts: object) -> Measurements:
+    table = make.with_parameter_facts(well(), "fc2.weight", table=True, weight_matrix=False)
+    return make.with_parameter_facts(table, name, copy_of="fc2.weight", **facts)
+
+
+def _one_nan() -> tuple[LossPoint, ...]:
+    return tuple(replace(one, loss=math.nan) if one.step == 3 else one for one in well().losses)
+
+
+def _norm(momentum: float, **statistics: float) -> Measurements:
+    """A batch norm that was compared with its batch late in the training."""
+    seen = make.with_facts(make.with_facts(well(), "fc1", bias=False), "fc2", reads=())
+    seen = make.with_facts(
+        seen, "act1", role="batch_norm", kind="BatchNorm1d", bounded=False, settings={"momentum": momentum}
+    )
+    batch = BatchStatistics(**{"rows": 32, "mean_apart": 0.1, "std_ratio": 1.0, **statistics})
+    return make.with_layer(seen, "act1", batch=batch, saturated=None, dead=None)
+
+
+def _rates(rate: Callable[[int], float], seen: Measurements) -> Measurements:
+    return make.with_records(seen, lambda one: {"lr": (rate(one.step),)})
+
+
+def _cut_off(name: str) -> Measurements:
+    return make.with_parameter(make.with_parameter_facts(well(), name, reached=False), name, gradient=None)
 
 
 def _without_optimiser(seen: Measurements) -> Measurements:
@@ -314,8 +521,48 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
         make.with_records(well(), logits=None, loss=-5.0), loss=LossFacts(kind="other"),
         losses=tuple(LossPoint(step=s, loss=-5.0) for s in range(200)),
     ),
+    "a padding mask, where nothing can be changed": lambda: _probes(content=math.nan, input=0.5),
+    "a network that ignores what it reads in whatever order": lambda: make.with_losses(
+        _attends(_probes(order=0.5, input=0.5)), start=2.3, end=1.0
+    ),
+    "targets that are the ids read, of a network that cannot see these": lambda: replace(
+        make.with_logits(well(), shifts=(1.0, 0.1, 0.1)), probes=(Probe(name="own", changed=0.0, scale=1.0),)
+    ),
+    "targets that are the ids read, of a network that sees all others too": lambda: replace(
+        make.with_logits(well(), shifts=(1.0, 0.1, 0.1)),
+        probes=(Probe(name="own", changed=0.5, scale=1.0, details={"earlier": 0.3}),),
+    ),
+    "a recurrent layer that is given time first": lambda: replace(
+        _time_first(), loss=replace(_loss(), output_shape=(8, V))
+    ),
+    "one step whose output has no graph": lambda: _at_first(
+        make.with_records(well(), detached=True), make.with_records(well(), detached=False)
+    ),
+    "a softmax over as many examples as there are classes": lambda: replace(
+        well(), loss=replace(_loss(), softmax_axis=0, output_shape=(32, 32))
+    ),
+    "a network that is trained on, and sure of something else": lambda: make.with_parameter_facts(
+        _start(5.0), "fc1.bias", requires_grad=False, in_optimiser=False
+    ),
+    "a parameter that is another network's": lambda: replace(
+        well(), loss=replace(_loss(), foreign=2),
+        optimiser=OptimiserFacts(kind="Adam", groups=({"lr": 1e-2},), foreign=2),
+    ),
+    "a divergence of log-probabilities": lambda: _chain(("div", "sum", "sub", "mul", "log_softmax", "addmm")),
+    "a loss of several terms that falls below 0": lambda: replace(_negative_fall(), loss=replace(_loss(), pure=False)),
+    "a last layer of zeros that makes the output 0": lambda: replace(
+        make.with_parameter(well(), "out.weight", identical_units=True, data=spread(0.0)),
+        probes=(Probe(name="input", changed=0.0, scale=0.0),),
+    ),
     "duplicates by chance": lambda: replace(well(), split=SplitFacts(train=8000, dev=1000, shared=3)),
+    "outputs that all become alike, of another shape than the inputs": lambda: make.with_layer(
+        well(), "out", across=1e-4
+    ),
     "a held-out loss that wavers": lambda: _overfit(1.02),
+    "minibatches that repeat, of a network that does not overfit": lambda: _repeating(well()),
+    "inputs whose spread varies": lambda: make.with_records(
+        well(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(1.0 if r.step // 20 % 2 else 0.01)),)}
+    ),
     "a few inactive units": lambda: make.with_layer(well(), "act2", dead=0.1, dead_now=0.3),
     "few labels yet": lambda: _cut(make.with_logits(well(), targets=(0, 0, 8, 0, 0, 0, 0, 0, 0, 0)), 1),
     "a loss that falls slowly": lambda: _slow(2.40, 2.24),
@@ -332,6 +579,30 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
             EvaluationPoint(step=s, dev=dev, train=0.5) for s, dev in ((50, 1.2), (100, 1.0), (150, 1.0), (200, 1.4))
         ),
     ),
+    "norms frozen late on purpose": lambda: make.with_records(
+        _frozen_norms(),
+        lambda r: {"layers": tuple(replace(x, training=x.name != "act1" or r.step < 100) for x in r.layers)}),
+    "one evaluation's mode in a recorded step": lambda: make.with_records(
+        _evaluation_mode_from(1000),
+        lambda r: {"layers": tuple(replace(x, training=r.step != 100) for x in r.layers)}),
+    "running statistics that lag, with the usual momentum and no cost": lambda: _norm(0.1, mean_apart=3.0),
+    "a clip that always acts, in a network that learns": lambda: _kept(1e-4, seen=well()),
+    "a clip of unscaled gradients, and a scale": lambda: _kept(0.5 / 65536, scale=65536.0),
+    "a schedule that ends at 0": lambda: _rates(lambda step: 0.1 * (1 - step / 180), make.stuck(well())),
+    "a schedule that ended where all was learnt": lambda: _rates(lambda step: 0.1 if step < 50 else 0.0, well()),
+    "gradients that are averaged over passes": lambda: make.with_records(
+        well(), backward_passes=16, pass_share=1 / 16),
+    "gradients that are summed over passes, of a network that learns": lambda: make.with_records(
+        well(), backward_passes=16, pass_share=1.0),
+    "a frozen copy of a table": lambda: _tied("fc1.weight", requires_grad=False),
+    "a gradient that comes by a way that the graph does not show": lambda: make.with_parameter_facts(
+        well(), "fc1.weight", reached=False),
+    "layers that run inside a transformation": lambda: replace(
+        make.with_records(_all(well(), gradient=None, moved=False), layers=(), forward_passes=0, optimiser_steps=None),
+        not_measured=(NotMeasured(what="the layers", because="the network is run inside a transformation"),)),
+    "a generator whose loss rises": lambda: replace(
+        make.with_parameter(make.with_records(well(), logits=None), update_to_data=0.05), loss=LossFacts(kind="other"),
+        losses=tuple(replace(one, loss=0.7 + one.step / 10) for one in well().losses)),
     "many layers that each lose a little": lambda: _deep(make.with_layer(well(), "act2", across=0.5e-4), 8),
 }  # fmt: skip
 
@@ -340,9 +611,9 @@ def _cut(seen: Measurements, records: int) -> Measurements:
     return replace(seen, steps=seen.steps[:records])
 
 
-def _at_first(seen: Measurements) -> Measurements:
+def _at_first(seen: Measurements, later: Measurements | None = None) -> Measurements:
     """Let only the first record be changed."""
-    return replace(seen, steps=(seen.steps[0], *well().steps[1:]))
+    return replace(seen, steps=(seen.steps[0], *(later or well()).steps[1:]))
 
 
 def _slow(start: float, end: float) -> Measurements:

@@ -47,6 +47,15 @@ def test_what_follows_from_a_cause_is_left_out():
     assert {"saturated-units", "dead-units"} <= {one.id for one in diagnose(seen).findings}
 
 
+def test_what_follows_from_a_cause_is_listed_under_it():
+    by_id = {one.id: one for one in diagnose(_very_faulty()).findings}
+    (cause,) = [one for one in by_id.values() if one.consequences]
+    assert cause.id == "input-scale"
+    assert any("saturated" in title for title in cause.consequences)
+    text = " ".join(as_text(diagnose(_very_faulty()), width=100).split())
+    assert all(title in text.split("follows - ")[1] for title in cause.consequences)
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_text_keeps_to_its_width_and_says_everything(width: int):
     diagnosis = diagnose(_very_faulty())
@@ -186,13 +195,51 @@ def test_labels_that_are_few_say_nothing_of_their_entropy():
     assert progress.guess is None
 
 
-def test_another_loss_is_replaced_by_the_cross_entropy():
-    seen = make.with_records(well(), lambda one: {"loss": -one.loss})
-    seen = replace(seen, losses=tuple(LossPoint(step=one.step, loss=-one.loss) for one in seen.losses))
-    progress = progress_of(seen)
+def test_the_reported_loss_counts_whatever_it_is():
+    """A cross-entropy that is computed from the logits may be that of targets that were read wrongly."""
+    seen = make.with_losses(well(), start=2.3, end=0.05)
+    progress = progress_of(make.with_logits(seen, nats=20.0))
+    assert progress is not None
+    assert progress.late < 0.1
+    assert progress.guess is None
+    assert progress.learns
+
+
+def test_a_loss_that_is_not_finite_is_replaced_by_the_cross_entropy():
+    losses = tuple(LossPoint(step=one.step, loss=math.inf) for one in well().losses)
+    progress = progress_of(replace(make.with_records(well(), loss=math.inf), losses=losses))
     assert progress is not None
     assert progress.start == pytest.approx(2.3)
-    assert progress.late > 0
+    assert progress.learns
+
+
+def test_losses_none_of_which_is_finite_say_nothing_of_the_progress():
+    losses = tuple(LossPoint(step=one.step, loss=math.nan) for one in well().losses)
+    assert progress_of(replace(make.with_records(well(), logits=None, loss=math.nan), losses=losses)) is None
+
+
+def test_a_loss_that_is_not_finite_now_and_then_is_left_out():
+    losses = tuple(replace(one, loss=math.nan) if one.step % 9 == 3 else one for one in well().losses)
+    progress = progress_of(replace(well(), losses=losses))
+    assert progress is not None
+    assert math.isfinite(progress.late)
+    assert progress.last_finite is None
+
+
+def test_what_the_loss_was_before_it_ceased_to_be_finite():
+    losses = tuple(replace(one, loss=one.loss if one.step < 100 else math.nan) for one in well().losses)
+    progress = progress_of(replace(make.with_records(well(), logits=None), losses=losses))
+    assert progress is not None
+    assert not math.isfinite(progress.late)
+    assert progress.last_finite == pytest.approx(make.fall(97))
+
+
+def test_a_loss_that_jumped_up_and_came_back_has_learnt_nothing():
+    losses = tuple(replace(one, loss=4.0 if 0 < one.step < 8 else 1.6) for one in well().losses)
+    progress = progress_of(replace(make.with_records(well(), logits=None), losses=losses))
+    assert progress is not None
+    assert progress.opening > 2
+    assert not progress.learns
 
 
 def test_a_loss_within_chance_is_not_falling():

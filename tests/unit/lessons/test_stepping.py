@@ -44,7 +44,7 @@ def test_what_a_step_says(end):
     assert by_name["a"][1:4] == ["1", slope, slope]
     assert by_name["a"][4] == slope + "…", "it waits for what comes through c"
     assert not by_name["c"][4].endswith("…"), "both of its paths have arrived"
-    assert "A sum passes the gradient on unchanged: its slope is 1." in step["words"]
+    assert "A sum passes the gradient on unchanged: its derivative is 1." in step["words"]
     assert "a waits for one more path." in step["words"]
     assert [explain(end).steps[place].name for place in step["to"]] == ["c", "a"]
     assert step["grads"][step["to"][1]] == slope + "…", "the box says so too"

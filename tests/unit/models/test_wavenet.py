@@ -104,7 +104,9 @@ def test_config_goes_through_json():
 
 def test_a_list_of_one_will_do_for_a_number():
     assert model_spec("wavenet").configure({"vocabulary_size": 7, "hidden": [5]}).hidden == 5
-    with pytest.raises(ConfigError, match=r"hidden of wavenet is one number; got 5, 4\. Give the first") as error:
+    with pytest.raises(
+        ConfigError, match=r"hidden of wavenet must be one number; got 5, 4\. Give one of them"
+    ) as error:
         model_spec("wavenet").configure({"vocabulary_size": 7, "hidden": [5, 4]})
     assert "\n" not in str(error.value)
 

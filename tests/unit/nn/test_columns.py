@@ -32,5 +32,5 @@ def test_columns_are_rows_turned(make, width, rng):
 
 
 def test_other_layers_are_refused_in_one_line():
-    with pytest.raises(ConfigError, match=r"^columns can go through .*; got Tanh\.$"):
+    with pytest.raises(ConfigError, match=r"^decoding supports .*; got Tanh\.$"):
         in_columns(Tanh(), np.zeros((2, 3)))

@@ -77,8 +77,8 @@ def test_embedding_picks_rows(rng):
 @pytest.mark.parametrize(
     ("ids", "rule"),
     [
-        ([5], r"ids must be in 0..4, the embedding's rows; got 5..5"),
-        ([0, -1], r"ids must be in 0..4, the embedding's rows; got -1..0"),
+        ([5], r"ids must be in 0..4, the rows of the weight; got 5..5"),
+        ([0, -1], r"ids must be in 0..4, the rows of the weight; got -1..0"),
         ([0.5], "needs integer ids; got float32"),
     ],
 )

@@ -58,10 +58,10 @@ def test_shapes_that_do_not_fit_are_one_line(cls, rng):
     with pytest.raises(ShapeError, match=r"needs x \(N, I\) with I == 2; got x of shape \(3, 4, 2\)"):
         layer(Tensor(np.zeros((3, 4, 2), np.float32)), counts=[3] * 4)
     for counts in ([2, 3], [3, 3]):
-        with pytest.raises(ShapeError, match=r"counts must fall .* sum to len\(x\) == 5; got") as error:
+        with pytest.raises(ShapeError, match=r"counts must not increase .* sum to len\(x\) == 5; got") as error:
             layer(Tensor(np.zeros((5, 2), np.float32)), counts=counts)
         assert "\n" not in str(error.value)
-    with pytest.raises(ShapeError, match=r"needs a row for each of 3 rows; got \(2, 5\)"):
+    with pytest.raises(ShapeError, match=r"needs a row for each of 3 sequences; got \(2, 5\)"):
         layer.carry(np.zeros((3, 1, 2), np.float32), (np.zeros((2, 5), np.float32),) * 2)
 
 

@@ -114,7 +114,7 @@ def test_wrong_inputs_are_one_line():
     for wrong in (lambda: Neuron(0), lambda: Layer(2, 0), lambda: MLP(2, []), lambda: MLP(2, 3), lambda: Neuron("a")):
         with pytest.raises(ConfigError):
             wrong()
-    with pytest.raises(ConfigError, match="relu or tanh; got 'gelu'"):
+    with pytest.raises(ConfigError, match="'relu' or 'tanh'; got 'gelu'"):
         Neuron(3, activation="gelu")
 
 

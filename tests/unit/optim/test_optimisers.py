@@ -124,10 +124,12 @@ def test_state_is_arrays_by_name(rng):
 
 def test_state_of_another_optimiser_or_model_is_refused_in_one_line():
     small, large = Parameter(np.zeros(3)), Parameter(np.zeros(5))
-    with pytest.raises(ConfigError, match=r"state has \['mean', 'square', 'steps'\]; got \['steps'\]") as error:
+    with pytest.raises(
+        ConfigError, match=r"state must have the keys \['mean', 'square', 'steps'\]; got \['steps'\]"
+    ) as error:
         AdamW([small]).load_state_dict(SGD([small], lr=0.1).state_dict())
     assert "\n" not in str(error.value)
-    with pytest.raises(ConfigError, match="mean has 3 numbers, one for each parameter; got 5"):
+    with pytest.raises(ConfigError, match="mean must have 3 elements, as the weights; got 5"):
         AdamW([small]).load_state_dict(AdamW([large]).state_dict())
 
 
@@ -157,7 +159,7 @@ def test_parameters_stay_the_same_tensors():
         (SGD, {"lr": 0.1, "weight_decay": -1.0}, "weight_decay must be a finite number, 0 or more; got -1.0"),
         (SGD, {"lr": 0.1, "momentum": -0.5}, "momentum must be a finite number, 0 or more; got -0.5"),
         (SGD, {"lr": 0.1, "momentum": 1.0}, "momentum must be below 1, .*; got 1.0"),
-        (SGD, {"lr": 0.1, "nesterov": True}, "nesterov .* set momentum above 0"),
+        (SGD, {"lr": 0.1, "nesterov": True}, "nesterov=True .* Set momentum above 0"),
         (AdamW, {"betas": (0.9, 1.0)}, r"betas must be below 1, .*; got \(0.9, 1.0\)"),
         (AdamW, {"betas": (-0.1, 0.9)}, "beta_1 must be a finite number, 0 or more; got -0.1"),
         (AdamW, {"betas": (0.9, -0.1)}, "beta_2 must be a finite number, 0 or more; got -0.1"),

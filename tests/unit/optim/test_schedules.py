@@ -54,9 +54,9 @@ def test_no_warm_up_starts_at_the_full_rate():
     ("make", "rule"),
     [
         (lambda: Constant(lr=-1.0), "lr must be a finite number, 0 or more; got -1.0"),
-        (lambda: StepDecay(lr=0.1, at=(5, 3)), r"must be in order; got \(5, 3\)"),
+        (lambda: StepDecay(lr=0.1, at=(5, 3)), r"must be in ascending order; got \(5, 3\)"),
         (lambda: StepDecay(lr=0.1, at=(5,), factor=-0.1), "factor must be a finite number, 0 or more; got -0.1"),
-        (lambda: WarmupCosine(lr=0.1, steps=10, warmup=10), "must end before step 10, the last; got 10 steps"),
+        (lambda: WarmupCosine(lr=0.1, steps=10, warmup=10), "warmup must be below steps, 10; got 10"),
         (lambda: WarmupCosine(lr=0.1, steps=0), "steps must be a whole number, at least 1; got 0"),
         (lambda: WarmupCosine(lr=0.1, steps=10, warmup=-1), "warmup must be a finite number, 0 or more; got -1"),
         (lambda: WarmupCosine(lr=0.1, steps=10, final=-0.1), "final must be a finite number, 0 or more; got -0.1"),

@@ -68,7 +68,7 @@ def test_it_takes_the_first_that_were_drawn(three, abc):
 
 def test_it_gives_up_and_hands_over_what_it_found(three, abc):
     with pytest.raises(
-        NotEnoughError, match=r"4 different items .* 1000 draws; got 3\. Ask for fewer or raise"
+        NotEnoughError, match=r"4 distinct items .*; got 3 in 1000 draws\. Ask for fewer or raise"
     ) as caught:
         sample_items(three, abc, 4, config=PLAIN, rng=seeded(), unique=True)
     assert sorted(sample.text for sample in caught.value.found) == ["a", "b", "c"]
@@ -79,9 +79,9 @@ def test_it_gives_up_and_hands_over_what_it_found(three, abc):
 def test_patience_sets_the_limit(three, abc):
     nothing_new = training_hashes(["a", "b", "c"])
     config = SampleConfig(temperature=0, top_k=2, prefix="")
-    with pytest.raises(NotEnoughError, match=r"400 new items .* 1200 draws; got 0\..* or widen top_k or top_p\.$"):
+    with pytest.raises(NotEnoughError, match=r"400 new items .*; got 0 in 1200 draws\..* or widen top_k or top_p\.$"):
         sample_items(three, abc, 400, config=config, rng=seeded(), novel_to=nothing_new, patience=3)
-    with pytest.raises(NotEnoughError, match=r"new and different .* got 0\..* or shorten the prefix\.$"):
+    with pytest.raises(NotEnoughError, match=r"new and distinct .* got 0 in 1000 draws\..* or shorten the prefix\.$"):
         sample_items(three, abc, 1, config=SampleConfig(prefix="a"), rng=seeded(), novel_to=nothing_new, unique=True)
     with pytest.raises(ConfigError, match="patience"):
         sample_items(three, abc, 1, config=PLAIN, rng=seeded(), unique=True, patience=0)

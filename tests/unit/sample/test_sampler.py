@@ -252,7 +252,7 @@ def test_a_diverged_model_is_named(make_table, abc):
 
 @pytest.mark.parametrize(
     ("prefix", "message"),
-    [("aXb", r"'X' \(U\+0058\) in 'aXb'. Leave"), ("é", r"'é' \(U\+00E9\)"), ("Ab", r"'A' \(U\+0041\).*Write 'a'")],
+    [("aXb", r"'X' \(U\+0058\) in 'aXb'. Remove"), ("é", r"'é' \(U\+00E9\)"), ("Ab", r"'A' \(U\+0041\).*Try 'a'")],
 )
 def test_a_prefix_that_the_model_does_not_know(chain, abc, prefix, message):
     with pytest.raises(VocabularyError, match=message) as caught:

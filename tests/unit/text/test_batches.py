@@ -178,7 +178,7 @@ def test_large_vocabularies_keep_their_ids():
 
 @pytest.mark.parametrize("kind", [Windows, Sequences])
 def test_what_cannot_be_a_data_set(kind):
-    with pytest.raises(ConfigError, match=r"a context is . or larger; got -1"):
+    with pytest.raises(ConfigError, match=r"context must be . or larger; got -1"):
         kind(encoded([[1]]), -1)
     with pytest.raises(DataError, match="at least one target"):
         kind(encoded([[]], ends=False), 3)

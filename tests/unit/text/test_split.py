@@ -121,12 +121,12 @@ def test_too_short_a_text():
     "fractions", [(0.8, 0.2), (0.8, 0.1, 0.2), (1.0, 0.0, 0.0), (0.9, -0.1, 0.2), (np.nan, 0.5, 0.5)]
 )
 def test_fractions_out_of_range(fractions):
-    with pytest.raises(ConfigError, match="fractions are three numbers above 0 with sum 1"):
+    with pytest.raises(ConfigError, match="fractions must be three numbers above 0 with sum 1"):
         split_corpus(items_corpus(list("abcdef")), seed=0, fractions=fractions)
 
 
 def test_seed_and_duplicates_out_of_range():
-    with pytest.raises(ConfigError, match="a seed is 0 or larger; got -1"):
+    with pytest.raises(ConfigError, match="seed must be 0 or larger; got -1"):
         split_corpus(items_corpus(list("abc")), seed=-1)
     with pytest.raises(ConfigError, match="got 'drop'"):
         split_corpus(items_corpus(list("abc")), seed=0, duplicates="drop")  # type: ignore[arg-type]

@@ -83,7 +83,7 @@ def test_the_first_character_that_is_not_covered_is_named(items, says):
     with pytest.raises(VocabularyError, match=says) as error:
         Vocabulary("\nab").encode_items(items)
     assert "\n" not in str(error.value)
-    assert "train on a text that has it" in str(error.value)
+    assert "train on text that has it" in str(error.value)
 
 
 def test_a_vocabulary_up_to_the_last_code_point():
@@ -98,7 +98,7 @@ def test_characters_are_some_sorted_distinct_and_whole(characters):
 
 @pytest.mark.parametrize("ids", [[3], [-1], [1, 2, 300], np.array([2**40])])
 def test_ids_out_of_range_are_not_decoded(ids):
-    with pytest.raises(VocabularyError, match=r"ids of this vocabulary are 0\.\.2; got (3|-1|300|1099511627776)\."):
+    with pytest.raises(VocabularyError, match=r"ids must be in 0\.\.2; got (3|-1|300|1099511627776)\."):
         Vocabulary("ab").decode(ids)
 
 

@@ -44,8 +44,8 @@ def test_the_rate_by_which_nine_tenths_of_the_fall_are_made(best: float, noise: 
     sweep = read(rates[kept], losses[kept])
     exact = best / 10 * 10 ** (math.log(0.9 / 0.1) / 6)  # where the logistic is 0.9
     assert sweep.suggestion == pytest.approx(exact, rel=0.35)
-    assert f"At {sweep.suggestion:.2g} it has made 90% of that fall" in sweep.reason
-    assert f"bursts at {rates[kept][-1]:.2g}" in sweep.reason
+    assert f"At {sweep.suggestion:.2g} it has reached 90% of that fall" in sweep.reason
+    assert f"diverges at {rates[kept][-1]:.2g}" in sweep.reason
     assert sweep.steps == len(sweep.rates) == len(sweep.losses) == len(sweep.smoothed)
 
 
@@ -72,14 +72,14 @@ def test_a_loss_that_never_falls_has_no_rate_to_suggest() -> None:
     assert "to a higher rate" in flat.reason
     rising = read(rates, np.linspace(3, 6.5, 40))
     assert rising.suggestion is None
-    assert "Sweep from a lower one" in rising.reason
+    assert "Sweep from a lower rate" in rising.reason
 
 
 def test_a_loss_that_still_falls_at_the_end_is_said_to() -> None:
     rates = np.geomspace(1e-5, 1e-2, 60)
     sweep = read(rates, np.linspace(3.0, 2.0, 60), "highest")
     assert sweep.suggestion is not None
-    assert "still falling at the end: sweep on" in sweep.reason
+    assert "still falling at the end: sweep to a higher rate" in sweep.reason
 
 
 def test_the_sweep_rises_evenly_and_ends_when_the_loss_bursts(make: Callable[..., Run]) -> None:
@@ -136,7 +136,7 @@ def test_goes_through_json(make: Callable[..., Run]) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"lowest": 0.0}, "rises from a rate above 0 to a higher one; got 0 to 10"),
+        ({"lowest": 0.0}, "must go from a rate above 0 to a higher one; got 0 to 10"),
         ({"lowest": 1.0, "highest": 0.1}, "got 1 to 0.1"),
         ({"highest": math.inf}, "got 1e-05 to inf"),
         ({"lowest": math.nan}, "got nan to 10"),

@@ -215,8 +215,8 @@ def test_an_overconfident_last_layer_is_warned_of(make: Make) -> None:
     assert first.measured > 2 * first.expected
     assert first.warning == (
         f"The initial loss should be that of a uniform guess, {first.expected:.2f}; it is {first.measured:.2f}. "
-        "The first logits are overconfident, and the first steps are spent on unlearning that. Scale down the initial "
-        "weights of the last layer."
+        "The initial logits are overconfident, which the first steps have to undo. Scale down the initial weights of "
+        "the last layer."
     )
 
 
@@ -227,7 +227,7 @@ def test_a_first_loss_a_tenth_off_is_warned_of(measured: float | None, warns: bo
     first = FirstLoss(expected=math.log(27), measured=measured)
     assert (first.warning is not None) == warns
     if warns and measured == 2.96:
-        assert "know something about the text already" in str(first.warning)
+        assert "already predict the text" in str(first.warning)
 
 
 def test_patience_ends_after_so_many_evaluations_without_a_new_best(make: Make) -> None:

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from backlight.core import NOT_A_TARGET
-from backlight.watch.logits import Logits, binary_record, logits_record, targets_of
+from backlight.watch.logits import Logits, binary_record, known_targets, logits_record, targets_of
 from backlight.watch.numbers import Block, Layout, measure, pooled
 from backlight.watch.probes import predicts_next, probes_of
 from backlight.watch.records import Spread
@@ -160,3 +160,84 @@ def test_an_input_s_features() -> None:
     ids = input_record("1", np.array([[3, 1], [4, 1]]))
     assert (ids.ids, ids.values.low, ids.values.high, ids.values.histogram) == (True, 1, 4, None)
     assert ids.constant_share is None
+
+
+def log_softmax(z: np.ndarray) -> np.ndarray:
+    return np.log(softmax(z))
+
+
+@pytest.mark.parametrize("V", [2, 3, 27])
+def test_targets_are_taken_from_the_gradient_of_a_cross_entropy_only(V: int, rng: np.random.Generator) -> None:
+    z, y = rng.standard_normal((60, V)), rng.integers(0, V, 60)
+    gradient = (softmax(z) - np.eye(V)[y]) / 60
+    weights = rng.random(V) + 0.1
+    soft = softmax(rng.standard_normal((60, V)))
+    for of_cross_entropy in (gradient, gradient * weights[y][:, None], gradient * (rng.random(60) > 0.5)[:, None]):
+        found = targets_of(of_cross_entropy, log_softmax(z))
+        counted = (of_cross_entropy != 0).any(-1)
+        assert_array_equal(found[counted], y[counted])
+    others = {
+        "soft targets": (softmax(z) - soft) / 60,
+        "a temperature": (softmax(z / 4) - np.eye(V)[y]) / 4 / 60,
+        "advantages": gradient * rng.standard_normal((60, 1)),
+        "another term": gradient + rng.standard_normal((60, V)) * 0.01,
+    }
+    for name, other in others.items():
+        assert (targets_of(other, log_softmax(z)) == NOT_A_TARGET).all(), name
+
+
+def test_targets_of_examples_are_whole_or_unknown(rng: np.random.Generator) -> None:
+    z, y = rng.standard_normal((60, 5)), rng.integers(0, 5, 60)
+    gradient = (softmax(z) - np.eye(5)[y]) / 60
+    found = known_targets(Logits(logits=z, gradient=gradient))
+    assert found is not None
+    assert_array_equal(found, y)
+    gradient[3] = 0
+    assert known_targets(Logits(logits=z, gradient=gradient)) is None
+
+
+def test_a_state_is_told_from_chance(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((4, 6, 3))
+    state = np.zeros(3)
+
+    def keeps(x: np.ndarray) -> np.ndarray:
+        nonlocal state
+        state = 0.01 * state + x[-1].sum(0)
+        return x.sum(1) + state
+
+    changed, details = shown(keeps, x, None)["history"]
+    assert details["repeat"] < 0.1 * changed
+    chance = shown(lambda x: x.sum(1) + rng.standard_normal((len(x), 3)), x, None)["history"]
+    assert chance[1]["repeat"] > 0.1 * chance[0]
+    assert shown(lambda x: x.sum(1), x, None)["history"][0] == 0
+
+
+def test_experiments_on_the_places_of_ids(rng: np.random.Generator) -> None:
+    ids = np.where(np.arange(8) < rng.integers(3, 9, 16)[:, None], rng.integers(1, 7, (16, 8)), 0)
+    y = rng.integers(0, 3, 16)
+    table = rng.standard_normal((7, 4))
+
+    def mean(x: np.ndarray) -> np.ndarray:
+        real = (x > 0)[..., None]
+        return (table[x] * real).sum(1) / real.sum(1)
+
+    of_set, in_order = shown(mean, ids, y), shown(lambda x: np.cumsum(table[x], 1).mean(1), ids, y)
+    assert of_set["order"][0] < 1e-9 < in_order["order"][0]
+    assert of_set["padding"][0] < 1e-9 < in_order["padding"][0]
+    assert shown(lambda x: (x == 0).sum(1)[:, None] + np.zeros((1, 4)), ids, y)["content"][0] == 0
+    assert of_set["content"][0] > 0.1
+
+
+def test_a_recurrence_along_the_batch_is_seen_from_either_end(rng: np.random.Generator) -> None:
+    x, y = rng.standard_normal((6, 4)), rng.integers(0, 2, 6)
+    assert shown(lambda x: np.cumsum(x, axis=0), x, y)["neighbours"][0] > 0.1
+    assert shown(lambda x: np.cumsum(x[::-1], axis=0)[::-1], x, y)["neighbours"][0] > 0.1
+
+
+def test_what_is_asked_for_is_what_is_read(rng: np.random.Generator) -> None:
+    ids = rng.integers(0, 9, (8, 6))
+    copies = shown(causal, ids, ids)["own"]
+    assert copies[0] > 0.5
+    assert copies[1]["earlier"] == 0
+    later = shown(lambda x: np.cumsum(np.eye(9)[x][:, ::-1], axis=1)[:, ::-1], ids, ids)["own"]
+    assert later[1]["earlier"] > 0.5

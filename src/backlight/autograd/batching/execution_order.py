@@ -1,8 +1,8 @@
-"""From the graph of one example to an order of work in which each piece does many nodes at once.
+"""Group the nodes of one example's graph, so that each group is one call on arrays.
 
-A node's level is one more than the highest level of its parents, so nodes of one level do not need each other: those
-with the same op are one call on arrays. What does not depend on the inputs is the same for every example and is
-computed once.
+A node's level is one more than the highest level of its parents. Nodes of the same level are therefore independent, and
+those with the same op form a group. Nodes that do not depend on the inputs are shared: they are the same for every
+example and are computed once.
 """
 
 from collections import defaultdict
@@ -17,12 +17,12 @@ _age = attrgetter("_serial")
 
 @dataclass(frozen=True, slots=True)
 class NodeGroup:
-    """Nodes to be computed in one go.
+    """Nodes that are computed in one call.
 
     Attributes:
-        op: what each of them does, as `Value._op`; "sum" for a sum of more than two.
-        nodes: which ones.
-        parents: for each place in the formula, the nodes that stand there, as many as `nodes`.
+        op: their op, as in `Value._op`; "sum" for a sum of more than two nodes.
+        nodes: their numbers.
+        parents: for each operand of the op, the number of that operand for each of `nodes`.
         shared: whether they are the same for every example.
     """
 
@@ -34,13 +34,13 @@ class NodeGroup:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionOrder:
-    """All nodes by number, and what to do with them in which order.
+    """The groups of a graph in the order of computation. Nodes are numbered: leaves, inputs, then computed nodes.
 
     Attributes:
-        leaves: the Values that are shared by all examples and made of nothing, numbered from 0.
-        inputs: how many unknown numbers there are; their numbers follow.
-        steps: in the order of work.
-        outputs: the number of each output.
+        leaves: the leaves that are shared by all examples, numbered from 0.
+        inputs: how many inputs there are, numbered from len(leaves).
+        steps: the groups, in the order of computation.
+        outputs: the number of each output node.
     """
 
     leaves: list[Value]
@@ -50,7 +50,7 @@ class ExecutionOrder:
 
 
 def execution_order(inputs: Sequence[Value], outputs: Sequence[Value]) -> ExecutionOrder:
-    """Arrange what `outputs` were made of, where `inputs` differ from example to example."""
+    """Return the groups of the graph of `outputs`, where `inputs` differ from example to example."""
     given = set(inputs)
     nodes = [node for node in _ancestry(outputs) if node not in given]
     leaves = [node for node in nodes if not node._prev]
@@ -69,19 +69,20 @@ def execution_order(inputs: Sequence[Value], outputs: Sequence[Value]) -> Execut
 
 
 def _ancestry(ends: Sequence[Value]) -> list[Value]:
-    seen = set(ends)
-    unread = list(seen)
-    while unread:
-        for parent in unread.pop()._prev:
-            if parent not in seen:
-                seen.add(parent)
-                unread.append(parent)
-    return sorted(seen, key=_age)
+    """Return the given nodes and all nodes that they were computed from, oldest first."""
+    visited = set(ends)
+    pending = list(visited)
+    while pending:
+        for parent in pending.pop()._prev:
+            if parent not in visited:
+                visited.add(parent)
+                pending.append(parent)
+    return sorted(visited, key=_age)
 
 
 @dataclass(slots=True)
 class _Graph:
-    """Nodes by number, parents before children. A node without parents is given, or has become part of a sum."""
+    """Nodes by number, parents before children. A node without parents is a leaf, an input, or merged into a sum."""
 
     ops: list[str]
     parents: list[tuple[int, ...]]
@@ -90,8 +91,8 @@ class _Graph:
     def add(self, op: str, parents: tuple[int, ...]) -> int:
         """Add a node and return its number.
 
-        A dot product stays one if its weights are shared and its inputs are not: then it is a row of a product of
-        matrices. Otherwise it is written out.
+        A dot product whose weights are shared and whose inputs are not stays one node: it is a row of a matrix product.
+        Any other dot product is expanded into products and sums.
         """
         if op == "dot":
             bias, *factors = parents
@@ -108,10 +109,10 @@ class _Graph:
         return len(self.ops) - 1
 
     def gather_sums(self, ends: Sequence[int]) -> None:
-        """Make one sum of additions that only lead to each other: `sum` of n Values is n levels deep, and need not be.
+        """Merge chains of additions into sums: `sum` of n Values has n levels, one sum has one.
 
-        An addition is taken into the next one if nothing else uses it, `ends` least of all, and if both are shared or
-        both are not.
+        An addition is merged into the next one if nothing else uses it, if it is not in `ends`, and if both are shared
+        or neither is.
         """
         users = [0] * len(self.ops)
         for parents in self.parents:
@@ -139,7 +140,7 @@ class _Graph:
                 self.ops[number], self.parents[number] = "sum", tuple(gathered)
 
     def steps(self) -> list[NodeGroup]:
-        """Return the nodes level by level, those that can be computed in one go together."""
+        """Return the groups, level by level."""
         levels = [0] * len(self.ops)
         groups: dict[object, list[int]] = defaultdict(list)
         for number, parents in enumerate(self.parents):
@@ -150,15 +151,15 @@ class _Graph:
             NodeGroup(
                 self.ops[nodes[0]],
                 nodes,
-                [list(place) for place in zip(*(self.parents[node] for node in nodes), strict=True)],
+                [list(operand) for operand in zip(*(self.parents[node] for node in nodes), strict=True)],
                 self.shared[nodes[0]],
             )
             for nodes in sorted(groups.values(), key=lambda nodes: levels[nodes[0]])
         ]
 
     def _kind(self, number: int) -> tuple[object, ...]:
-        """Return what two nodes of a level must have in common to be computed in one go."""
+        """Return what two nodes of a level must have in common to belong to the same group."""
         parents = self.parents[number]
-        if self.ops[number] == "dot":  # neurons on the same inputs are one product of matrices
+        if self.ops[number] == "dot":  # neurons with the same inputs are one matrix product
             return "dot", self.shared[parents[0]], parents[1 + len(parents) // 2 :]
         return self.ops[number], len(parents), tuple(self.shared[parent] for parent in parents)

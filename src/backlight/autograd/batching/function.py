@@ -1,14 +1,14 @@
-"""A function written for one example in Values, run over a whole batch as arrays, with the same gradients.
+"""Run a function of one example, written with Values, on a whole batch as arrays, with the same gradients.
 
     @batched
     def loss(x, y):                                 # one example: x is a list of Values, y a Value
         return (1 - y * net(x)).relu()
 
     losses = loss(X, y)                             # (B,) from (B, 2) and (B,)
-    loss.backward(1 / len(X))                       # the mean's derivative by every parameter, in its .grad
+    loss.backward(1 / len(X))                       # the gradient of the mean, in the .grad of every parameter
 
-The function is called once, with unknown numbers. What it did with them is arranged so that all nodes that do the same
-at the same time are one call on arrays (`execution_order`), and only that is run from then on.
+The function is traced once, with unknown numbers. The nodes of its graph are grouped into calls on arrays
+(`execution_order`), and from then on only these are run.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,20 +27,23 @@ from backlight.core.arguments import shown
 
 
 class Batched:
-    """A function of one example, run over all examples of a batch at once.
+    """A function of one example that runs on all examples of a batch at once.
 
-    Each argument is a column, an array whose first axis goes over the examples: (B,) stands for one Value an example,
-    (B, n) for a list of n, (B, n, m) for a list of n lists. All other Values that the function uses are shared by all
-    examples. Their numbers are read anew at each call; if they were computed from other Values, they are computed anew.
+    Each argument is a column, an array with the examples along its first axis: (B,) stands for a Value per example,
+    (B, n) for a list of n Values, (B, n, m) for a list of n lists. All other Values that the function uses are shared
+    by all examples. Their data is read at each call; if they were computed from other Values, they are recomputed.
 
-    The function is called once for each combination of shapes: whatever it decides by other things than its arguments
-    stays decided. It must do the same to every example, so it cannot look at an argument's number (`if`, comparisons,
+    The function is traced once for each combination of shapes, so decisions that depend on anything but its arguments
+    are made once. It must do the same for every example, so it cannot use the data of an argument (`if`, comparisons,
     `float`, `.data`).
 
     Args:
-        function: of one example; returns a Value or a sequence of n Values.
+        function: takes one example and returns a Value or a sequence of n Values.
 
     Shape: columns (B, ...) -> (B,) for a Value, (B, n) for a sequence. float64.
+
+    Raises:
+        OperandError: the function is not callable.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -51,13 +54,12 @@ class Batched:
         self._last: _Recorded | None = None
 
     def __call__(self, *columns: ArrayLike) -> FloatArray:
-        """Return what the function returns for each example.
+        """Return the results for all examples.
 
         Raises:
-            ShapeError: the columns are not of the same length, or empty.
-            GraphError: the function looks at an argument's number, does not return Values, or does not do the same
-                each time that it is called.
-            DomainError: an op has no answer for the numbers of an example.
+            ShapeError: the columns have different lengths, or are empty.
+            GraphError: the function uses the data of an argument, does not return Values, or is not deterministic.
+            DomainError: an op is undefined for the numbers of an example.
         """
         arrays = [as_array(column, np.float64) for column in columns]
         _check_columns(arrays)
@@ -74,42 +76,43 @@ class Batched:
         return out
 
     def backward(self, gradient: ArrayLike = 1.0) -> list[FloatArray]:
-        """Add to the gradient of each shared Value, by the last call; the gradients of all examples are summed.
+        """Add the gradients of the last call, summed over all examples, to `grad` of each shared Value.
 
         Args:
-            gradient: the derivative of what is wanted by each number that was returned: one number for all of them,
-                as 1 / B for their mean, or an array of the result's shape. By default 1: what is wanted is their sum.
+            gradient: the output gradient: a number for all results (1 for their sum, 1 / B for their mean), or an array
+                in the shape of the results.
 
-        Returns: the derivatives by each column, in its shape.
+        Returns:
+            The gradient of each column, in its shape.
 
         Raises:
-            GraphError: nothing has been computed yet.
-            ShapeError: the gradient has another shape than the result.
+            GraphError: the function has not been called yet.
+            ShapeError: the gradient is neither a number nor in the shape of the results.
         """
         if self._last is None:
-            raise GraphError("backward() goes back through a computation; there was none. Call the function first.")
+            raise GraphError("backward() needs a forward call before it; got none. Call the function first.")
         return self._last.backward(as_array(gradient, np.float64))
 
     def _check(self, arrays: Sequence[FloatArray], computed: FloatArray) -> None:
-        """Compare with the function itself on the first example: a recording has no random numbers and no clock."""
+        """Compare the recording with the function itself on the first example, to detect random numbers in it."""
         outputs = self.function(*(_in_values(array[0]) for array in arrays))
-        numbers = [float(one) for one in outputs] if isinstance(outputs, (list, tuple)) else float(outputs)
+        numbers = list(map(float, outputs)) if isinstance(outputs, (list, tuple)) else float(outputs)
         if not np.allclose(numbers, computed, rtol=1e-9, atol=1e-9, equal_nan=True):
             raise GraphError(
-                f"a batched function must do the same each time; for the first example it gives {numbers} "
-                f"and gave {computed.tolist()}. Pass in what differs as a column."
+                f"a batched function must be deterministic; for the first example it returned {computed.tolist()} and "
+                f"then {numbers}. Pass what differs as a column."
             )
 
 
 def batched(function: Callable[..., Any]) -> Batched:
-    """Return a function of one example as a function of a batch; works as a decorator. See `Batched`."""
+    """Return a function of one example as a function of a batch. Usable as a decorator; see `Batched`."""
     return Batched(function)
 
 
 class _Recorded:
-    """The work of one trace, and the numbers of its last run.
+    """The computation of one trace, and the results of its last run.
 
-    Values and gradients of what is shared stand in an array (nodes, 1), of what is not in an array (nodes, B).
+    Values and gradients of shared nodes are in an array (nodes, 1), those of other nodes in an array (nodes, B).
     """
 
     def __init__(self, made: Trace) -> None:
@@ -121,7 +124,7 @@ class _Recorded:
         self._work: Work = Work(plan)
 
     def forward(self, arrays: Sequence[FloatArray]) -> FloatArray:
-        """Compute the outputs for columns of B examples."""
+        """Return the outputs for columns of B examples."""
         self._shapes = [array.shape for array in arrays]
         size = len(arrays[0])
         leaves = np.array([leaf.data for leaf in self._leaves], dtype=np.float64)
@@ -130,11 +133,11 @@ class _Recorded:
         return out[0].copy() if self._single else out.T.copy()
 
     def backward(self, gradient: FloatArray) -> list[FloatArray]:
-        """Add to the leaves' gradients; return those of the columns."""
+        """Add to the gradients of the leaves, and return those of the columns."""
         size = self._shapes[0][0]
         shape = (size,) if self._single else (size, self._outputs)
         if gradient.shape not in {(), shape}:
-            raise ShapeError(f"a gradient is a number or has the result's shape, {shape}; got {gradient.shape}.")
+            raise ShapeError(f"gradient must be a number or have the result's shape, {shape}; got {gradient.shape}.")
         above = np.broadcast_to(gradient, shape)
         by_leaves, by_inputs = self._work.backward(above[None, :] if self._single else above.T)
         for leaf, by in zip(self._leaves, by_leaves.tolist(), strict=True):
@@ -148,7 +151,7 @@ def _check_columns(arrays: Sequence[FloatArray]) -> None:
     lengths = [len(array) if array.ndim else 0 for array in arrays]
     if not lengths or not lengths[0] or len(set(lengths)) > 1:
         shapes = ", ".join(str(array.shape) for array in arrays)
-        raise ShapeError(f"columns are arrays of the same number of examples, at least one; got {shapes or 'none'}.")
+        raise ShapeError(f"columns must have the same number of examples, at least one; got {shapes or 'no columns'}.")
 
 
 def _in_values(array: FloatArray) -> Any:

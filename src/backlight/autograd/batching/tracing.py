@@ -1,4 +1,4 @@
-"""A function of Values, called once with numbers that are not known: what is left is what it does with any numbers."""
+"""Trace a function of Values: call it with Values whose numbers are unknown, and keep the graph that it builds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from backlight.autograd.value import Number, Value
 from backlight.core import GraphError
 
 Example = Any
-"""One example of a column: a Value, or a list of Values, or lists in lists."""
+"""One example of a column: a Value, a list of Values, or nested lists of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """What a function did.
+    """The graph of a function.
 
     Attributes:
-        inputs: the unknown numbers that it was given, in the order of the columns.
-        outputs: what it returned.
-        single: whether that was one Value rather than a sequence.
+        inputs: the unknown Values that it was called with, in the order of the columns.
+        outputs: the Values that it returned.
+        single: whether it returned one Value rather than a sequence.
     """
 
     inputs: list[Value]
@@ -29,23 +29,23 @@ class Trace:
 
 
 def trace(function: Callable[..., Any], shapes: Sequence[tuple[int, ...]]) -> Trace:
-    """Call a function with unknown numbers and keep what it computes from them.
+    """Call a function with unknown Values and return the graph that it builds.
 
     Args:
-        function: of one example, made of Values; returns a Value or a sequence of them.
-        shapes: of each argument: () is one Value, (n,) a list of n, (n, m) a list of n lists.
+        function: takes one example, made of Values, and returns a Value or a sequence of Values.
+        shapes: the shape of each argument: () is one Value, (n,) a list of n, (n, m) a list of n lists.
 
     Raises:
-        GraphError: the function looks at a number, or returns something else than Values.
+        GraphError: the function uses the data of an argument, or returns something other than Values.
     """
     inputs: list[Value] = []
     arguments = [_unknown(shape, inputs) for shape in shapes]
-    made = function(*arguments)
-    outputs = [made] if isinstance(made, (Value, Real)) else made
-    if not isinstance(outputs, Sequence) or not all(isinstance(one, (Value, Real)) for one in outputs):
-        raise GraphError(f"a batched function returns a Value or a list of Values; got {type(made).__name__}.")
-    values = [one if isinstance(one, Value) else Value(cast("Number", one)) for one in outputs]
-    return Trace(inputs=inputs, outputs=values, single=outputs is not made)
+    result = function(*arguments)
+    outputs = [result] if isinstance(result, (Value, Real)) else result
+    if not isinstance(outputs, Sequence) or not all(isinstance(output, (Value, Real)) for output in outputs):
+        raise GraphError(f"a batched function must return a Value or a list of Values; got {type(result).__name__}.")
+    values = [output if isinstance(output, Value) else Value(cast("Number", output)) for output in outputs]
+    return Trace(inputs=inputs, outputs=values, single=outputs is not result)
 
 
 def _unknown(shape: tuple[int, ...], inputs: list[Value]) -> Example:
@@ -56,7 +56,7 @@ def _unknown(shape: tuple[int, ...], inputs: list[Value]) -> Example:
 
 
 class Traced(Value):
-    """A Value whose number is not known: each op on it only remembers what it was made of."""
+    """A Value whose number is unknown: each op on it only records its parents."""
 
     __slots__ = ()
 
@@ -64,7 +64,7 @@ class Traced(Value):
         return f"Traced({self._op or 'input'})"
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name in {"data", "grad"}:  # slots that were never filled
+        if name in {"data", "grad"}:  # slots that are never set
             _refuse(f"reads .{name}")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
@@ -122,7 +122,7 @@ class Traced(Value):
         return _traced("tanh", self)
 
     def relu(self) -> Value:
-        """Return the number where it is positive and 0 elsewhere."""
+        """Return max(0, x)."""
         return _traced("ReLU", self)
 
     def sigmoid(self) -> Value:
@@ -137,19 +137,19 @@ class Traced(Value):
         """Return the cosine of an angle in radians."""
         return _traced("cos", self)
 
-    # -- what would need the number ------------------------------------------------------------------------------------
+    # -- operations that need the number -------------------------------------------------------------------------------
 
     def __bool__(self) -> bool:
-        return _refuse("asks whether a Value is true")
+        return _refuse("uses a Value as a condition")
 
     def __float__(self) -> float:
-        return _refuse("turns a Value into a float")
+        return _refuse("converts a Value to float")
 
     def __int__(self) -> int:
-        return _refuse("turns a Value into an int")
+        return _refuse("converts a Value to int")
 
     def __index__(self) -> int:
-        return _refuse("takes a Value as an index")
+        return _refuse("uses a Value as an index")
 
     def __lt__(self, other: object) -> bool:
         return _refuse("compares a Value with <")
@@ -169,7 +169,7 @@ class Traced(Value):
     __hash__ = Value.__hash__
 
     def backward(self) -> None:
-        """Refuse: there are no numbers to take derivatives at."""
+        """Raise GraphError: without numbers there are no derivatives."""
         _refuse("calls backward()")
 
 
@@ -197,8 +197,8 @@ def _binary(op: str, left: Any, right: Any) -> Value:
     return _traced(op, *parents)
 
 
-def _refuse(deed: str) -> NoReturn:
+def _refuse(action: str) -> NoReturn:
     raise GraphError(
-        f"a batched function does the same to every example; this one {deed}, which differs from one to the next. "
-        "Use relu() in place of an if, or call the function example by example."
+        f"a batched function must do the same for every example; this one {action}, which differs between examples. "
+        "Use relu() instead of an if, or call the function for each example."
     )

@@ -1,4 +1,4 @@
-"""The work of a batched function: each piece one op on many nodes and all examples, forward and backward."""
+"""The computation of a batched function: each group of nodes is one op on arrays, forward and backward."""
 
 from collections.abc import Callable, Sequence
 from math import isnan
@@ -18,52 +18,54 @@ _OPS: Final[dict[str, type[Op]]] = {
     "+": Add, "-": Sub, "*": Mul, "/": Div, "**": Pow, "neg": Neg, "exp": Exp, "log": Log, "tanh": Tanh, "ReLU": ReLU,
     "sigmoid": Sigmoid, "sin": Sin, "cos": Cos,
 }  # fmt: skip
-"""What a Value's ops are on arrays."""
-
+"""The op on arrays for each op of a Value."""
 
 _MAY_REFUSE: Final[dict[str, Callable[..., Value]]] = {
     "/": truediv, "log": methodcaller("log"), "sin": methodcaller("sin"), "cos": methodcaller("cos"), "**": pow,
 }  # fmt: skip
-"""The ops for which a Value has no answer to some numbers, and raises an error where an array gets inf or nan."""
+"""The ops that are undefined for some numbers: a Value raises an error where an array gets inf or nan."""
 
 Store = tuple[FloatArray, FloatArray]
-"""What differs from example to example, (nodes, B), and what is shared, (nodes, 1)."""
+"""The numbers of the nodes that differ from example to example, (nodes, B), and of the shared ones, (nodes, 1)."""
+
+Place = tuple[bool, int]
+"""Where the numbers of a node are: whether it is shared, and its row in that part of a `Store`."""
 
 
 class Work:
-    """The whole computation: from leaves and inputs to outputs, and the backward pass.
+    """The whole computation, from leaves and inputs to outputs, and its backward pass.
 
     Raises:
-        GraphError: a Value was made by an op that is not one of Value's own.
+        GraphError: a Value was computed by an op that `Value` does not define.
     """
 
-    def __init__(self, plan: ExecutionOrder) -> None:
-        places: list[tuple[bool, int]] = [(True, row) for row in range(len(plan.leaves))]
-        places += [(False, row) for row in range(plan.inputs)]
-        self._sizes = [plan.inputs, len(plan.leaves)]  # rows of what differs and of what is shared
+    def __init__(self, order: ExecutionOrder) -> None:
+        places: list[Place] = [(True, row) for row in range(len(order.leaves))]
+        places += [(False, row) for row in range(order.inputs)]
+        self._sizes = [order.inputs, len(order.leaves)]  # rows that differ from example to example, and shared rows
         place_of = dict(enumerate(places))
         self._pieces: list[_Piece] = []
-        for step in plan.steps:
+        for step in order.steps:
             first = self._sizes[step.shared]
             self._sizes[step.shared] += len(step.nodes)
             for row, node in enumerate(step.nodes, first):
                 place_of[node] = step.shared, row
             out = _Rows([place_of[node] for node in step.nodes])
-            parents = [[place_of[node] for node in place] for place in step.parents]
+            parents = [[place_of[node] for node in operand] for operand in step.parents]
             self._pieces.append(_piece(step, parents, out))
-        self._leaves, self._inputs = len(plan.leaves), plan.inputs
-        self._outputs = [place_of[node] for node in plan.outputs]
+        self._leaves, self._inputs = len(order.leaves), order.inputs
+        self._outputs = [place_of[node] for node in order.outputs]
         self._values: Store = np.empty((0, 0)), np.empty((0, 1))
 
     def forward(self, leaves: FloatArray, inputs: FloatArray) -> FloatArray:
-        """Return the outputs (O, B) for the numbers of the leaves (L,) and of the inputs (I, B)."""
+        """Return the outputs (O, B) for the values of the leaves (L,) and of the inputs (I, B)."""
         size = inputs.shape[1]
         if self._values[0].shape != (self._sizes[0], size):
             self._values = np.empty((self._sizes[0], size)), np.empty((self._sizes[1], 1))
         values = self._values
         values[0][: self._inputs] = inputs
         values[1][: self._leaves, 0] = leaves
-        with np.errstate(all="ignore"):  # as Python's floats: inf and nan are silent, and so is what leads to them
+        with np.errstate(all="ignore"):  # as with Python floats, inf and nan raise no warning
             for piece in self._pieces:
                 piece.forward(values)
         return np.stack([np.broadcast_to(values[shared][row], size) for shared, row in self._outputs])
@@ -80,31 +82,31 @@ class Work:
 
 
 class _Rows:
-    """Where nodes of one kind stand, any number of times each: what they hold, and a way to add to their gradients."""
+    """Some rows of a `Store`, possibly with repetitions: reads and writes values, and adds to gradients."""
 
     __slots__ = ("_index", "_order", "_starts", "_to", "shared")
 
-    def __init__(self, places: Sequence[tuple[bool, int]]) -> None:
+    def __init__(self, places: Sequence[Place]) -> None:
         self.shared = places[0][0]
         rows = np.array([row for _, row in places])
         follow = len(rows) == 1 or bool((np.diff(rows) == 1).all())
         self._index: slice | IntArray = slice(int(rows[0]), int(rows[-1]) + 1) if follow else rows
-        # Where a row occurs twice, += would keep one of the two: sort, and sum each run.
+        # += with a repeated index adds only once: sort the rows, and sum each run of equal ones
         self._order: IntArray = np.argsort(rows, kind="stable")
         self._to, self._starts = np.unique(rows[self._order], return_index=True)
         if len(self._to) == len(rows):
             self._order = np.empty(0, np.int64)
 
     def take(self, values: Store) -> FloatArray:
-        """Return what the nodes hold, (nodes, B) or (nodes, 1)."""
+        """Return the rows' numbers, (nodes, B) or (nodes, 1)."""
         return values[self.shared][self._index]
 
     def put(self, values: Store, numbers: FloatArray) -> None:
-        """Let the nodes hold these numbers."""
+        """Set the rows' numbers, (nodes, B) or (nodes, 1)."""
         values[self.shared][self._index] = numbers
 
     def add(self, gradients: Store, more: FloatArray) -> None:
-        """Add to the nodes' gradients."""
+        """Add to the rows, (nodes, B) or (nodes, 1)."""
         if len(self._order):
             gradients[self.shared][self._to] += np.add.reduceat(more[self._order], self._starts, axis=0)
         else:
@@ -112,14 +114,14 @@ class _Rows:
 
 
 class _Piece(Protocol):
-    """One piece of work. `backward` goes by the last `forward`."""
+    """The computation of one group. `backward` refers to the last `forward`."""
 
     def forward(self, values: Store) -> None: ...
 
     def backward(self, gradients: Store) -> None: ...
 
 
-def _piece(step: NodeGroup, parents: list[list[tuple[bool, int]]], out: _Rows) -> _Piece:
+def _piece(step: NodeGroup, parents: list[list[Place]], out: _Rows) -> _Piece:
     if step.op == "dot":
         return _Dot(parents, out)
     if step.op == "sum":
@@ -131,19 +133,17 @@ def _piece(step: NodeGroup, parents: list[list[tuple[bool, int]]], out: _Rows) -
         return _Pointwise("**", {"exponent": float(exponent)}, parents, out)
     except ValueError:
         raise GraphError(
-            f"a batched function is made of Value's own ops; got a Value made by {step.op!r}. Compose it of those."
+            f"a batched function must use the ops of Value; got one computed by {step.op!r}. Compose it of those ops."
         ) from None
 
 
 class _Pointwise:
-    """One of Value's ops on its own numbers, node by node and example by example."""
+    """An elementwise op of Value."""
 
-    def __init__(
-        self, name: str, settings: dict[str, float], parents: list[list[tuple[bool, int]]], out: _Rows
-    ) -> None:
+    def __init__(self, name: str, settings: dict[str, float], parents: list[list[Place]], out: _Rows) -> None:
         self._op = PowConstant if settings else _OPS[name]
         self._settings = settings
-        self._parents = [_Rows(place) for place in parents]
+        self._parents = [_Rows(places) for places in parents]
         self._out = out
         self._may_refuse = _MAY_REFUSE.get(name)
         self._saved: Any = None
@@ -166,14 +166,14 @@ class _Pointwise:
 
 
 class _Sum:
-    """A sum of n nodes; those that are shared are summed for all examples at once."""
+    """A sum of n nodes; the shared ones are summed once for all examples."""
 
-    def __init__(self, parents: list[list[tuple[bool, int]]], out: _Rows) -> None:
+    def __init__(self, parents: list[list[Place]], out: _Rows) -> None:
         self._out = out
         self._parts = [
-            (len(places), _Rows([place for one in places for place in one]))
+            (len(terms), _Rows([place for places in terms for place in places]))
             for shared in (False, True)
-            if (places := [one for one in parents if one[0][0] == shared])
+            if (terms := [places for places in parents if places[0][0] == shared])
         ]
 
     def forward(self, values: Store) -> None:
@@ -188,9 +188,9 @@ class _Sum:
 
 
 class _Dot:
-    """Neurons with shared weights on the same inputs: Y = W X + b, W (nodes, n) and X (n, B)."""
+    """Neurons with shared weights and the same inputs: Y = W X + b, with W (nodes, n) and X (n, B)."""
 
-    def __init__(self, parents: list[list[tuple[bool, int]]], out: _Rows) -> None:
+    def __init__(self, parents: list[list[Place]], out: _Rows) -> None:
         bias, *factors = parents
         self._count = len(factors) // 2
         self._out = out
@@ -219,7 +219,7 @@ def _split(array: FloatArray, count: int) -> FloatArray:
 def _decide(
     op: Callable[..., Value], operands: list[FloatArray], settings: list[float], where: BoolArray, *, shared: bool
 ) -> None:
-    """Let Values compute what is in doubt, and pass their error on with the number of the example."""
+    """Compute doubtful results with Values, and raise their error with the number of the example."""
     spread = np.broadcast_arrays(*operands, where)[:-1]
     for node, example in np.argwhere(where).tolist():
         numbers = [float(operand[node, example]) for operand in spread]

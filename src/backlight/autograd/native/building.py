@@ -1,6 +1,6 @@
-"""The kernels' compilation, at installation or by running this file.
+"""Compile the kernels, at installation or by running this file.
 
-It needs a C compiler and nothing else; without one, everything works through NumPy.
+This needs only a C compiler. Without the kernels, NumPy does all the work.
 """
 
 import os
@@ -28,20 +28,20 @@ X86_LEVELS = {4: ("-march=x86-64-v4", "-mprefer-vector-width=512"), 3: ("-march=
 
 
 def fingerprint() -> int:
-    """Return a number that changes with the kernels' sources: a library built from others is not used."""
+    """Return a checksum of the kernels' sources. A library that was built from other sources is not used."""
     sources = sorted(source for folder in (HERE, TOKENIZERS) for source in folder.glob("*.[ch]"))
     return zlib.crc32(b"".join(source.read_bytes() for source in sources)) >> 1
 
 
 def build(target: Path = LIBRARY) -> None:
-    """Compile the kernels once for each level of processor, and the tokenizers once, into one library.
+    """Compile the kernels for each instruction set, and the tokenizers, into one library.
 
     Raises:
-        OSError: there is no compiler (`CC` names another than `cc`), or the system is Windows.
-        subprocess.CalledProcessError: it refuses; its reasons are in `stderr`.
+        OSError: there is no compiler (`cc`, or what `CC` names), or the system is Windows.
+        subprocess.CalledProcessError: the compiler failed; its messages are in `stderr`.
     """
     if sys.platform == "win32":
-        raise OSError("there are none for Windows yet")
+        raise OSError("the kernels cannot be built on Windows yet")
     compiler = shlex.split(os.environ.get("CC", "cc"))
     levels = X86_LEVELS if _target(compiler).startswith("x86_64") else {1: ()}
     with tempfile.TemporaryDirectory() as folder:
@@ -61,31 +61,31 @@ def build(target: Path = LIBRARY) -> None:
             for (level, own), made in zip(levels.items(), objects, strict=True)
         ]
         running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]  # noqa: S603
-        said = [process.communicate()[1] for process in running]
-        for command, process, reasons in zip(commands, running, said, strict=True):
+        messages = [process.communicate()[1] for process in running]
+        for command, process, message in zip(commands, running, messages, strict=True):
             if process.returncode:
-                raise subprocess.CalledProcessError(process.returncode, command, stderr=reasons)
+                raise subprocess.CalledProcessError(process.returncode, command, stderr=message)
         made = f"{folder}/kernels.so"
         once = [str(HERE / "levels.c"), str(TOKENIZERS / "tokenizers.c")]
         link = [*compiler, *FLAGS, "-shared", *once, *objects, "-o", made, "-lm"]
         subprocess.run(link, check=True, capture_output=True, text=True)  # noqa: S603
-        # in one piece, and under a new name: a library that is in use must not change
-        beside = target.with_suffix(f".{os.getpid()}")
-        beside.write_bytes(Path(made).read_bytes())
-        beside.replace(target)
+        # replace the file atomically: a library that is loaded must not change
+        temporary = target.with_suffix(f".{os.getpid()}")
+        temporary.write_bytes(Path(made).read_bytes())
+        temporary.replace(target)
 
 
 def _target(compiler: list[str]) -> str:
-    """Return what a compiler compiles for, such as aarch64-linux-gnu: it need not be the machine that it runs on."""
+    """Return the compiler's target, such as aarch64-linux-gnu, which may differ from this machine."""
     return subprocess.run([*compiler, "-dumpmachine"], check=True, capture_output=True, text=True).stdout  # noqa: S603
 
 
 def main() -> int:
-    """Build, and say so, or say why not."""
+    """Build the kernels and print the result; return 1 if that failed."""
     try:
         build()
     except (OSError, subprocess.CalledProcessError) as error:
-        print(f"the kernels were not built, and NumPy does the work: {error}", file=sys.stderr)  # noqa: T201
+        print(f"the kernels were not built; Backlight will use NumPy: {error}", file=sys.stderr)  # noqa: T201
         print(getattr(error, "stderr", ""), file=sys.stderr)  # noqa: T201
         return 1
     print(f"built {LIBRARY}")  # noqa: T201

@@ -1,4 +1,4 @@
-"""The arrays of a program, and its list of steps: what the lowering of each op asks for."""
+"""The arrays of a program and its list of kernel calls, which the lowerings of the ops request."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,32 +11,32 @@ from backlight.autograd.tensor import Tensor
 from backlight.core import Array, BacklightError, FloatArray, IntArray
 
 STEP: Final = np.dtype([("op", "i8"), ("rows", "i8"), ("n", "i8", 8), ("f", "f4", 4), ("p", "u8", 24)])
-"""`step` of kernels.c."""
+"""A kernel call: `step` of step.h."""
 
 MOST_COLUMNS: Final = 4096
-"""The longest row that the kernels' own sums have room for."""
+"""The longest row that fits into the kernels' arrays on the stack."""
 
 LANES: Final = 16
-"""The most numbers that a processor takes at a time."""
+"""The most float32 numbers in a vector register."""
 
 PANEL: Final = 2 * LANES * 192
-"""What a product needs to arrange a part of its right side in: TERMS of products.h, for the widest lanes."""
+"""Numbers of scratch memory in which a product packs a part of its right factor: 2 LANES x TERMS of products.h."""
 
 SCRATCH: Final = "scratch"
-"""Stands for an array that all kernels may use, none of them for longer than it runs."""
+"""Stands for the scratch array that all kernels share; its contents are valid only during one call."""
 
 
 class UnsuitableError(BacklightError):
-    """There is no kernel for something in a graph. Never seen by a user: NumPy does the work."""
+    """There is no kernel for something in a graph. Caught by the caller, which then uses NumPy."""
 
 
 def rows_of(array: Array) -> int:
-    """Return how many rows (..., C) has."""
+    """Return the number of rows of an array (..., C)."""
     return math.prod(array.shape[:-1])
 
 
 class Size(NamedTuple):
-    """How much a batch holds: ids, sequences, positions of the longest one; or ids, steps, rows of the first one."""
+    """The size of a batch: ids, sequences, longest length; with counts instead: ids, time steps, rows of the first."""
 
     rows: int
     sequences: int
@@ -44,15 +44,15 @@ class Size(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """Numbers to be drawn before a step, evenly from 0 to 1: by whom, where to, and how many for a batch."""
+    """Uniform random numbers in 0..1 that are drawn before a step: the generator, the array (N,), and N for a batch."""
 
     generator: np.random.Generator
-    place: FloatArray
+    target: FloatArray
     count: Callable[[Size], int]
 
 
 class Attended(NamedTuple):
-    """What an attention works on besides numbers and gradients; `drawn` only if weights are dropped."""
+    """The further arrays of an attention op; `drawn` only with dropout of the weights."""
 
     starts: IntArray
     sizes: IntArray
@@ -61,33 +61,33 @@ class Attended(NamedTuple):
 
 
 class Emitter:
-    """Gives every node of a graph its places in memory, and collects the kernels that fill them.
+    """Allocates the arrays of every node of a graph and collects the kernel calls that compute them.
 
     Args:
         end: the loss.
-        inputs: what differs from run to run. With `PackedIndex` or a list of counts among them, every array but the
-            parameters has as many rows as the batch has ids, and how many those are differs as well.
-        room: the largest batch that there must be room for.
-        threads: how many BLAS may use.
-        kernels: the names of the compiled kernels, each at its place.
+        inputs: what differs from run to run. With `PackedIndex` or a list of counts among them, the batch is packed:
+            every array but the parameters has one row for each id, and their number differs from run to run.
+        room: the size of the largest batch that must fit.
+        threads: how many threads BLAS may use.
+        kernels: the names of the compiled kernels, in the order of the table in kernels.c.
 
     Attributes:
         learnt: the parameters that get gradients.
-        copies: the inputs that ops read, by number: where each is to be copied.
-        draws: in the order of the ops.
-        starts: (B + 1,) where each sequence begins among the rows; of counted steps, (T + 1,) where each step begins.
-        sizes: [B, T]; of counted steps how many there are, and the rows of the first.
+        copies: the inputs that ops read, by number, each with the array (N,) into which it is copied before a run.
+        draws: the random numbers of dropout, in the order of the ops.
+        starts: (B + 1,) the first row of each sequence; with counts, (T + 1,) the first row of each time step.
+        sizes: [B, T]; with counts, [T, rows of the first step].
         loss: (1,).
 
     Raises:
-        UnsuitableError: there is no kernel for something.
+        UnsuitableError: there is no kernel for something in the graph.
     """
 
     def __init__(
         self, end: Tensor, inputs: tuple[Any, ...], room: Size, threads: int, kernels: tuple[str, ...]
     ) -> None:
         self.end = end
-        self._places = {name: place for place, name in enumerate(kernels)}
+        self._number_of = {name: number for number, name in enumerate(kernels)}
         self.learnt: list[Tensor] = []
         self.copies: dict[int, IntArray] = {}
         self.draws: list[Draw] = []
@@ -97,8 +97,8 @@ class Emitter:
         self.count = np.zeros(1, np.int64)
         self._inputs = inputs
         self.threads = threads
-        self._ragged = any(isinstance(one, (PackedIndex, list)) for one in inputs)
-        self._ids = next(one.size for one in inputs if isinstance(one, np.ndarray))
+        self._packed = any(isinstance(given, (PackedIndex, list)) for given in inputs)
+        self._ids = next(given.size for given in inputs if isinstance(given, np.ndarray))
         self._room = room
         self._numbers: dict[Tensor, FloatArray] = {end: self.loss}
         self._gradients: dict[Tensor, FloatArray] = {}
@@ -111,29 +111,29 @@ class Emitter:
         self._forward: list[_Emitted] = []
         self._backward: list[_Emitted] = []
 
-    # -- what the lowering of an op asks for ---------------------------------------------------------------------------
+    # -- for lowering.py -----------------------------------------------------------------------------------------------
 
     def numbers(self, node: Tensor) -> FloatArray:
-        """Return where a node's numbers are."""
+        """Return the array of a node's values."""
         if not node._prev:
             if node.array.dtype != np.float32 or not node.array.flags.c_contiguous:
-                raise UnsuitableError("a parameter that is not of float32, or not in one piece")
+                raise UnsuitableError("a parameter that is not contiguous float32")
             return node.array
         if node not in self._numbers:
             self._numbers[node] = _zeros(self._rows(node) * self._columns(node))
         return self._numbers[node]
 
     def same_numbers(self, y: Tensor, x: Tensor) -> None:
-        """Store a node's numbers where another's are, in another shape."""
+        """Let y share the array of x, in another shape."""
         self._rows(y)
         self._numbers[y] = self.numbers(x)
 
     def gradient(self, node: Tensor) -> FloatArray:
-        """Return where the gradient of a node is, once all that is made of it has pushed."""
+        """Return the array of a node's gradient, complete when the kernels of all nodes that use it have run."""
         return self._gradients[node]
 
     def gradient_for(self, node: Tensor | None) -> tuple[FloatArray | None, int]:
-        """Return where a gradient for a node is to be written, and 1 if it is to be added to what is there."""
+        """Return the array for a node's gradient, and 1 if a kernel must add to it, 0 if it must overwrite it."""
         if node is None or not node._needs_grad:
             return None, 0
         add = int(node in self._written)
@@ -143,7 +143,14 @@ class Emitter:
         return self._gradients[node], add
 
     def hand_on(self, y: Tensor, x: Tensor, *, period: int = 0, copied: bool = False) -> None:
-        """Let the gradient of y be, or be part of, that of x: summed over every `period` rows, if x was repeated."""
+        """Add the gradient of y to that of x, for y = x + ...
+
+        Args:
+            y: a node.
+            x: a parent of y.
+            period: the number of rows of x if it was repeated, else 0: the gradient is summed over the repetitions.
+            copied: whether x must not take over the array of y's gradient, since another parent will.
+        """
         if not x._needs_grad:
             return
         if x._prev and x not in self._written and not copied:
@@ -154,34 +161,34 @@ class Emitter:
         self.backward("add_back", y, n=(y.array.shape[-1], add, period), p=(self._gradients[y], dx))
 
     def input(self, node: Tensor, setting: str) -> IntArray:
-        """Return where the ids of a setting are copied at each run."""
-        given = node._settings[setting]
-        which = next((at for at, one in enumerate(self._inputs) if one is given), None)
-        if which is None or given.dtype.kind not in "iu":
+        """Return the array (N,) into which the ids of a setting are copied at each run."""
+        ids = node._settings[setting]
+        number = next((number for number, given in enumerate(self._inputs) if given is ids), None)
+        if number is None or ids.dtype.kind not in "iu":
             raise UnsuitableError("ids that are not an input")
-        if which not in self.copies:
-            self.copies[which] = np.zeros(self._room.rows if self._ragged else given.size, np.int64)
-        return self.copies[which]
+        if number not in self.copies:
+            self.copies[number] = np.zeros(self._room.rows if self._packed else ids.size, np.int64)
+        return self.copies[number]
 
     def each_row(self, node: Tensor, which: str, columns: int) -> FloatArray:
-        """Return an array that a node keeps for the backward pass, `columns` numbers for each of its rows."""
+        """Return an array that a node saves for the backward pass, with `columns` numbers for each of its rows."""
         return self._buffer(node, which, self._rows(node) * columns)
 
     def each_column(self, node: Tensor, which: str) -> FloatArray:
-        """Return an array that a node keeps for the backward pass, one number for each of its columns."""
+        """Return an array that a node saves for the backward pass, with one number for each of its columns."""
         return self._buffer(node, which, self._columns(node))
 
     def drawn(self, node: Tensor) -> FloatArray:
-        """Return where the numbers are that decide which of a node's are dropped."""
+        """Return the array of random numbers that decide which of a node's elements are dropped."""
         size = self._rows(node) * self._columns(node)
         if (node, "drawn") not in self._buffers:
             columns = self._columns(node)
-            count = (lambda batch: batch.rows * columns) if self._ragged else (lambda _: size)
+            count = (lambda batch: batch.rows * columns) if self._packed else (lambda _: size)
             self._draw(node, size, count)
         return self._buffers[node, "drawn"]
 
     def attended(self, node: Tensor) -> Attended:
-        """Return what an attention works on, and see to it that there is scratch enough."""
+        """Return the further arrays of an attention op, and reserve the scratch memory that it needs."""
         if node not in self._attended:
             _, B, T = self._room
             heads, width = node._settings["heads"], -(-T // LANES) * LANES
@@ -193,66 +200,67 @@ class Emitter:
         return self._attended[node]
 
     def is_input(self, given: Any) -> bool:
-        """Return whether something differs from run to run."""
-        return any(given is one for one in self._inputs)
+        """Return whether an object is one of the inputs, which differ from run to run."""
+        return any(given is other for other in self._inputs)
 
-    def held(self, array: FloatArray) -> FloatArray:
-        """Return an array of somebody else's that a kernel changes in place."""
+    def buffer(self, array: FloatArray) -> FloatArray:
+        """Return an array of the model that a kernel changes in place, such as running statistics."""
         if array.dtype != np.float32 or not array.flags.c_contiguous:
-            raise UnsuitableError("a buffer that is not of float32, or not in one piece")
+            raise UnsuitableError("a buffer that is not contiguous float32")
         return array
 
-    def forward(self, kernel: str, node: Tensor, **what: Any) -> None:
-        """Add a kernel to the forward pass; it has as many rows as the node."""
-        self._forward.append(_Emitted(kernel, self._rows_now(node), **what))
+    def forward(self, kernel: str, node: Tensor, **arguments: Any) -> None:
+        """Add a kernel call to the forward pass, for all rows of the node. The arguments are those of `_Emitted`."""
+        self._forward.append(_Emitted(kernel, self._rows_now(node), **arguments))
 
-    def backward(self, kernel: str, node: Tensor, **what: Any) -> None:
-        """Add a kernel to the backward pass."""
-        self._backward.append(_Emitted(kernel, self._rows_now(node), **what))
+    def backward(self, kernel: str, node: Tensor, **arguments: Any) -> None:
+        """Add a kernel call to the backward pass, as `forward` does."""
+        self._backward.append(_Emitted(kernel, self._rows_now(node), **arguments))
 
-    # -- what the program asks for -------------------------------------------------------------------------------------
+    # -- for program.py ------------------------------------------------------------------------------------------------
 
     def done_with(self, node: Tensor) -> None:
-        """Reuse the array of a node's gradient: it has been passed on."""
+        """Free the array of a node's gradient for other nodes, once it has been propagated."""
         gradient = self._gradients.pop(node, None)
         if gradient is not None:
             self._free.setdefault(gradient.size, []).append(gradient)
 
     def steps(self) -> tuple[Array, Array]:
-        """Return the kernels forward and backward, as kernels.c reads them; valid as long as this emitter lives."""
+        """Return the kernel calls, forward and backward, as arrays of `STEP`; valid as long as this emitter exists."""
         scratch = _zeros(self._scratch)
         return self._encoded(self._forward, scratch), self._encoded(self._backward, scratch)
 
     def _encoded(self, emitted: "list[_Emitted]", scratch: FloatArray) -> Array:
         steps = np.zeros(len(emitted), STEP)
-        for step, one in zip(steps, emitted, strict=True):
-            assert one.kernel in self._places, (  # noqa: S101  (a kernel that only we can forget)
-                f"lowering.py emits {one.kernel!r}, which is not in the table of kernels.c; add it and build again"
+        for step, call in zip(steps, emitted, strict=True):
+            assert call.kernel in self._number_of, (  # noqa: S101  (a mistake in this package)
+                f"lowering.py emits {call.kernel!r}, which is not in the table of kernels.c; add it and build again"
             )
-            step["op"], step["rows"] = self._places[one.kernel], one.rows
-            step["n"][: len(one.n)] = one.n
-            step["f"][: len(one.f)] = one.f
-            for slot, array in enumerate(one.p):
+            step["op"], step["rows"] = self._number_of[call.kernel], call.rows
+            step["n"][: len(call.n)] = call.n
+            step["f"][: len(call.f)] = call.f
+            for slot, array in enumerate(call.p):
                 given = scratch if isinstance(array, str) else array
                 if given is not None:
                     self._held.append(given)
                     step["p"][slot] = given.__array_interface__["data"][0]
         return steps
 
-    # -- within --------------------------------------------------------------------------------------------------------
+    # -- sizes and arrays ----------------------------------------------------------------------------------------------
 
     def _rows(self, node: Tensor) -> int:
-        """Return how many rows there must be room for."""
+        """Return how many rows the arrays of a node must have."""
         rows = rows_of(node.array)
-        if not self._ragged:
+        if not self._packed:
             return rows
         if rows != self._ids:
-            raise UnsuitableError("in a batch of sequences of unequal length, an array with other rows than ids")
+            raise UnsuitableError("an array in a packed batch that does not have one row for each id")
         return self._room.rows
 
     def _rows_now(self, node: Tensor) -> int:
+        """Return the rows of a kernel call; 0 for those of the batch."""
         self._rows(node)
-        return 0 if self._ragged else rows_of(node.array)
+        return 0 if self._packed else rows_of(node.array)
 
     def _columns(self, node: Tensor) -> int:
         columns = node.array.shape[-1] if node.array.ndim else 0
@@ -264,7 +272,7 @@ class Emitter:
         if not node._prev:
             home = node._grad_home
             if home is None or home.dtype != np.float32 or not home.flags.c_contiguous:
-                raise UnsuitableError("a parameter whose gradient has no place of its own")
+                raise UnsuitableError("a parameter whose gradient is not part of a flat array")
             self.learnt.append(node)
             return home
         size = self._rows(node) * self._columns(node)
@@ -279,12 +287,12 @@ class Emitter:
     def _draw(self, node: Tensor, size: int, count: Callable[[Size], int]) -> None:
         generator = node._settings["keep"]
         if not isinstance(generator, np.random.Generator):
-            raise UnsuitableError("dropped numbers that are given")
+            raise UnsuitableError("dropout with a given mask")
         self.draws.append(Draw(generator, self._buffer(node, "drawn", size), count))
 
 
 class _Emitted(NamedTuple):
-    """A kernel with its arguments, before it is encoded."""
+    """A kernel call before it is encoded: whole numbers n, float numbers f, arrays p (or `SCRATCH`)."""
 
     kernel: str
     rows: int
@@ -294,7 +302,7 @@ class _Emitted(NamedTuple):
 
 
 def _zeros(size: int) -> FloatArray:
-    """Return float32 zeros that begin at a multiple of 64 bytes: a load across such a border takes twice as long."""
+    """Return float32 zeros at an address that is a multiple of 64: a load across a cache line takes twice as long."""
     room = np.zeros(size + 16, np.float32)
     start = -room.__array_interface__["data"][0] // 4 % 16
     return room[start : start + size]

@@ -1,4 +1,4 @@
-"""The compiled kernels, if they are there, and the BLAS that some of their products go to."""
+"""Load the compiled kernels, if they were built, and find the BLAS that they use for some matrix products."""
 
 import ctypes
 import os
@@ -13,10 +13,10 @@ from backlight.autograd.native.building import LIBRARY, fingerprint
 from backlight.core import FloatArray
 
 SWITCH = "BACKLIGHT_NATIVE"
-"""The environment variable that, set to 0, leaves all work to NumPy."""
+"""The environment variable that turns the kernels off if it is 0."""
 
 SGEMM = (("scipy_cblas_sgemm64_", True), ("cblas_sgemm64_", True), ("scipy_cblas_sgemm", False), ("cblas_sgemm", False))
-"""What a float32 product may be called, and whether its whole numbers have 64 bits."""
+"""Possible names of the float32 matrix product in BLAS, and whether its integers have 64 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +24,12 @@ class Library:
     """The kernels for this processor.
 
     Attributes:
-        run: (address of the steps, how many, rows of the batch) -> 0, or 1 if an id was not in its table.
-        kernels: the names of all kernels; a step has the place of its kernel.
-        adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All float32, in one piece.
-        blend: (moved, by, keep, take): optim/blending.py. Both arrays float32, in one piece.
+        run: (address of the steps, their number, rows of the batch) -> 0, or 1 if an id was out of range.
+        kernels: the names of all kernels; a step has the index of its kernel.
+        adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All contiguous float32.
+        blend: (moved, by, keep, take): see optim/blending.py. Both arrays contiguous float32.
         level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
-        blas: the file that some products come from; None if the kernels make them all.
+        blas: the path of the BLAS library; None if the kernels compute all products.
     """
 
     run: Callable[[int, int, int], int]
@@ -42,19 +42,25 @@ class Library:
 
 @lru_cache(maxsize=1)
 def library() -> Library | None:
-    """Return the kernels, or None: they were not built, or from other sources, or are switched off."""
+    """Return the kernels; None if they were not built, were built from other sources, or are turned off."""
     if os.environ.get(SWITCH) == "0" or not LIBRARY.is_file():
         return None
     try:
         loaded = ctypes.CDLL(str(LIBRARY))
-    except OSError:  # of another kind of machine
+    except OSError:  # built for another processor or system
         return None
     level = loaded.level()
     return kernels(loaded, level) if loaded[f"fingerprint_{level}"]() == fingerprint() else None
 
 
 def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Library:
-    """Return the kernels of one level, which must not be above this processor's."""
+    """Return the kernels of one level.
+
+    Args:
+        loaded: the library.
+        level: the instruction set, at most that of this processor.
+        with_blas: whether matrix products may use BLAS.
+    """
     run, use_blas = loaded[f"run_{level}"], loaded[f"use_blas_{level}"]
     run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
     use_blas.argtypes = [ctypes.c_void_p, ctypes.c_int]
@@ -74,10 +80,10 @@ def _names(loaded: ctypes.CDLL, level: int) -> Iterator[str]:
     name_of = loaded[f"kernel_name_{level}"]
     name_of.argtypes = [ctypes.c_int64]
     name_of.restype = ctypes.c_char_p
-    place = 0
-    while (name := name_of(place)) is not None:
+    number = 0
+    while (name := name_of(number)) is not None:
         yield name.decode()
-        place += 1
+        number += 1
 
 
 def _adamw(loaded: ctypes.CDLL, level: int) -> Callable[..., None]:
@@ -87,8 +93,8 @@ def _adamw(loaded: ctypes.CDLL, level: int) -> Callable[..., None]:
 
     def adamw(*arrays: FloatArray | None) -> None:
         assert arrays[0] is not None  # noqa: S101  (the parameters)
-        places = [None if array is None else array.__array_interface__["data"][0] for array in arrays]
-        kernel(arrays[0].size, *places)
+        addresses = [None if array is None else array.__array_interface__["data"][0] for array in arrays]
+        kernel(arrays[0].size, *addresses)
 
     return adamw
 
@@ -99,19 +105,19 @@ def _blend(loaded: ctypes.CDLL, level: int) -> Callable[[FloatArray, FloatArray,
     kernel.restype = None
 
     def blend(moved: FloatArray, by: FloatArray, keep: float, take: float) -> None:
-        places = [array.__array_interface__["data"][0] for array in (moved, by)]
-        kernel(moved.size, *places, keep, take)
+        addresses = [array.__array_interface__["data"][0] for array in (moved, by)]
+        kernel(moved.size, *addresses, keep, take)
 
     return blend
 
 
 def blas_threads() -> int:
-    """Return how many threads NumPy's BLAS may use now."""
+    """Return the number of threads that NumPy's BLAS may use at present."""
     return max((info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"), default=1)
 
 
 def _sgemm() -> tuple[str | None, Any, bool]:
-    """Return NumPy's product of float32 matrices: its file, its address, and whether its whole numbers have 64 bits."""
+    """Return the float32 matrix product of NumPy's BLAS: path, address, and whether its integers have 64 bits."""
     paths = [info["filepath"] for info in threadpool_info() if info["user_api"] == "blas"]
     for path in sorted(paths, key=lambda path: "numpy" not in path):
         blas = ctypes.CDLL(path)

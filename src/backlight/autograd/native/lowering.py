@@ -1,4 +1,7 @@
-"""How each op becomes kernels: what it reads and writes, forward and backward. The kernels themselves: kernels.c."""
+"""The lowering of each op: the kernels that it becomes, forward and backward, and the arrays that they read and write.
+
+The order of the arguments n, f and p is documented above each kernel in the header that defines it (see kernels.c).
+"""
 
 from collections.abc import Callable
 
@@ -23,14 +26,14 @@ def _embed_back(to: Emitter, y: Tensor) -> None:
 
 
 def _product(y: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return input, weight, and the bias if there is one."""
+    """Return the input, the weight, and the bias or None."""
     return (y._prev[0], y._prev[1], y._prev[2] if len(y._prev) > 2 else None)
 
 
 def _linear(to: Emitter, y: Tensor) -> None:
     x, weight, bias = _product(y)
     if x.array.ndim < 2 or weight.array.ndim != 2:
-        raise UnsuitableError("a product of other things than rows and a matrix")
+        raise UnsuitableError("a matrix product other than rows times a matrix")
     p = (to.numbers(x), to.numbers(weight), None if bias is None else to.numbers(bias), to.numbers(y), SCRATCH)
     to.forward("linear", y, n=(*weight.array.shape, to.threads), p=p)
 
@@ -45,8 +48,8 @@ def _linear_back(to: Emitter, y: Tensor) -> None:
     to.backward("linear_back", y, n=(*weight.array.shape, to.threads, add_x, add_weight, add_bias), p=p)
 
 
-def _number_by_number(name: str, *, from_output: bool) -> Lowering:
-    """Return the lowering of y = f(x) whose slope is known from y, or else from x."""
+def _elementwise(name: str, *, from_output: bool) -> Lowering:
+    """Return the lowering of y = f(x), whose derivative is computed from y, or from x."""
 
     def forward(to: Emitter, y: Tensor) -> None:
         to.forward(name, y, n=y.array.shape[-1:], p=(to.numbers(y._prev[0]), to.numbers(y)))
@@ -63,7 +66,7 @@ def _number_by_number(name: str, *, from_output: bool) -> Lowering:
 def _reshape(to: Emitter, y: Tensor) -> None:
     (x,) = y._prev
     if not x._prev:
-        raise UnsuitableError("a parameter in another shape")
+        raise UnsuitableError("a reshaped parameter")
     to.same_numbers(y, x)
 
 
@@ -74,14 +77,14 @@ def _reshape_back(to: Emitter, y: Tensor) -> None:
 def _add(to: Emitter, y: Tensor) -> None:
     a, b = y._prev
     if a.array.shape != y.array.shape or y.array.shape[y.array.ndim - b.array.ndim :] != b.array.shape:
-        raise UnsuitableError("a sum in which something but leading axes is repeated")
+        raise UnsuitableError("a sum that broadcasts other than leading axes")
     p = (to.numbers(a), to.numbers(b), to.numbers(y))
     to.forward("add", y, n=(y.array.shape[-1], _period(a, b)), p=p)
 
 
 def _add_back(to: Emitter, y: Tensor) -> None:
     a, b = y._prev
-    # b first: it takes a copy or a sum of what a may then have for its own
+    # b first: it gets a copy or a sum of the gradient, whose array a may then take over
     to.hand_on(y, b, period=_period(a, b), copied=True)
     to.hand_on(y, a)
 
@@ -99,7 +102,7 @@ def _dropout_back(to: Emitter, y: Tensor) -> None:
 
 
 def _norm(name: str, *, by_row: bool) -> Lowering:
-    """Return the lowering of a norm that keeps a mean and a reciprocal deviation of each row, or of each column."""
+    """Return the lowering of a norm that saves the mean and the reciprocal deviation of each row, or of each column."""
 
     def saved(to: Emitter, y: Tensor, which: str) -> Array:
         return to.each_row(y, which, 1) if by_row else to.each_column(y, which)
@@ -108,7 +111,7 @@ def _norm(name: str, *, by_row: bool) -> Lowering:
         running = y._settings.get("running")
         p = [*map(to.numbers, y._prev), to.numbers(y), saved(to, y, "mean"), saved(to, y, "r")]
         if running is not None:
-            p += [to.held(running.mean), to.held(running.variance)]
+            p += [to.buffer(running.mean), to.buffer(running.variance)]
         f = (y._settings.get("eps", 1e-5), 0 if running is None else running.momentum)
         to.forward(name, y, n=y.array.shape[-1:], f=f, p=p)
 
@@ -140,13 +143,13 @@ def _attention_back(to: Emitter, y: Tensor) -> None:
 
 
 def _recurrence(name: str, gates: int) -> Lowering:
-    """Return the lowering of a recurrence over counted steps."""
+    """Return the lowering of a recurrence over a packed batch."""
 
     def shared(to: Emitter, y: Tensor) -> list[Array | str | None]:
         x, W, U, b, d = (*y._prev, None)[:5]
         assert x is not None  # noqa: S101  (the first four are always there)
         if not to.is_input(y._settings.get("counts")) or y._settings.get("state") is not None:
-            raise UnsuitableError("a recurrence over other steps than a batch's counted ones")
+            raise UnsuitableError("a recurrence without counts, or with an initial state")
         H = y.array.shape[-1]
         if gates * H > MOST_COLUMNS:
             raise UnsuitableError(f"gates of {H} units")
@@ -168,7 +171,7 @@ def _recurrence(name: str, gates: int) -> Lowering:
             for which, size in (("da", gates * H), ("dah", gates * H), ("dh", H), ("dc", H), ("before", H))
         ]
         n = (y._prev[0].array.shape[-1], H, to.threads, *[add for _, add in written])
-        p = [*shared(to, y), above, *[place for place, _ in written], *room]
+        p = [*shared(to, y), above, *[array for array, _ in written], *room]
         to.backward(f"{name}_back", y, n=n, p=p)
 
     return forward, backward
@@ -177,7 +180,7 @@ def _recurrence(name: str, gates: int) -> Lowering:
 def _cross_entropy(to: Emitter, loss: Tensor) -> None:
     (z,) = loss._prev
     if loss is not to.end:
-        raise UnsuitableError("a loss that something else is computed from")
+        raise UnsuitableError("a cross entropy that is not the end of the graph")
     probabilities = to.each_row(z, "p", z.array.shape[-1])
     p = (to.numbers(z), to.input(loss, "targets"), probabilities, to.loss, to.count)
     to.forward("cross_entropy", z, n=z.array.shape[-1:], p=p)
@@ -191,7 +194,7 @@ def _cross_entropy_back(to: Emitter, loss: Tensor) -> None:
 
 
 def _period(a: Tensor, b: Tensor) -> int:
-    """Return after how many rows b is repeated; 0 if it is not."""
+    """Return the number of rows of b if it is repeated, else 0."""
     return 0 if a.array.shape == b.array.shape else rows_of(b.array)
 
 
@@ -199,9 +202,9 @@ LOWERINGS: dict[str, Lowering] = {
     "embed": (_embed, _embed_back),
     "linear": (_linear, _linear_back),
     "matmul": (_linear, _linear_back),
-    "tanh": _number_by_number("tanh", from_output=True),
-    "relu": _number_by_number("relu", from_output=True),
-    "gelu": _number_by_number("gelu", from_output=False),
+    "tanh": _elementwise("tanh", from_output=True),
+    "relu": _elementwise("relu", from_output=True),
+    "gelu": _elementwise("gelu", from_output=False),
     "reshape": (_reshape, _reshape_back),
     "add": (_add, _add_back),
     "dropout": (_dropout, _dropout_back),
@@ -213,4 +216,4 @@ LOWERINGS: dict[str, Lowering] = {
     "lstm": _recurrence("lstm", 4),
     "cross_entropy": (_cross_entropy, _cross_entropy_back),
 }
-"""By the op's name: what emits its kernels. An op that is not here is NumPy's."""
+"""The functions that emit the forward and backward kernels of an op, by its name. Other ops need NumPy."""

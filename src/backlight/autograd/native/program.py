@@ -1,7 +1,7 @@
-"""A recorded graph as two lists of kernels, forward and backward, on arrays that stay where they are.
+"""A recorded graph as two lists of kernel calls, forward and backward, on arrays that are allocated once.
 
-A graph spends time on calls, on new arrays and on passes over them; a program does not. It does the same arithmetic in
-another order, so its numbers differ from NumPy's in the last digits.
+A program saves the Python calls, the new arrays and the separate passes over memory of a graph. It does the same
+arithmetic in another order, so its results differ from NumPy's in the last digits.
 """
 
 from typing import Any
@@ -17,15 +17,15 @@ from backlight.core import ConfigError, GraphError, IntArray
 
 
 class Program:
-    """The graph behind a loss, compiled to run forward and backward with other inputs.
+    """The graph of a loss, compiled to run forward and backward with other inputs.
 
     Args:
-        end: the loss, as computed from `inputs`: a `cross_entropy`.
-        inputs: what will differ from run to run: ids, targets, positions. Each must have been given to an op just as
-            it is; what was computed from it outside the graph would be a constant here. None stands for nothing. Their
-            shapes must stay, but with `PackedIndex` or a list of counts among them a batch may have any number of
-            sequences of any lengths.
-        backward: whether the backward pass is wanted too.
+        end: the loss, a `cross_entropy`, as computed from `inputs`.
+        inputs: what differs from run to run: ids, targets, positions, or None for an unused one. Each must have been
+            passed to an op unchanged; anything computed from it outside the graph would be a constant of the program.
+            Shapes must stay the same. If a `PackedIndex` or a list of counts is among the inputs, a batch may have any
+            number of sequences of any lengths.
+        backward: whether the program needs a backward pass.
 
     Raises:
         UnsuitableError: the graph has an op, a dtype or a form without a kernel, or there are no kernels at all.
@@ -40,55 +40,55 @@ class Program:
         self._inputs = inputs
         self._wants_backward = backward
         self._order = [node for node in reversed(end.ancestry()) if node._prev]
-        self._places = next((at for at, one in enumerate(inputs) if isinstance(one, (PackedIndex, list))), None)
+        self._packing = next((i for i, given in enumerate(inputs) if isinstance(given, (PackedIndex, list))), None)
         self._threads = blas_threads()
         self._make(self._size(inputs))
 
     def forward(self, inputs: tuple[Any, ...]) -> float:
-        """Compute the loss from other inputs and the parameters as they are now.
+        """Return the loss, in nats, for other inputs and the present values of the parameters.
 
         Raises:
-            ConfigError: an id is not in its table, or there is no target.
-            GraphError: a parameter's array is another one than it was.
+            ConfigError: an id is out of range, or there is no target.
+            GraphError: the array of a parameter has been replaced, or the inputs have another size.
         """
-        size = self._room if self._places is None else self._grown_for(inputs)
+        size = self._room if self._packing is None else self._grown_for(inputs)
         if any(leaf.array is not array for leaf, array in self._leaves):
-            raise GraphError("a program needs its parameters where they were; their arrays have been replaced.")
-        for which, place in self._emitter.copies.items():
-            given = inputs[which].reshape(-1)
-            if len(given) != size.rows and len(given) != len(place):
-                raise GraphError(f"a program is for inputs of {len(place)} ids, as recorded; got {len(given)}.")
-            place[: len(given)] = given
-        if self._places is not None:
-            self._emitter.starts[: size.sequences + 1] = _starts(inputs[self._places])
+            raise GraphError("a program needs the arrays of its parameters to stay the same; one has been replaced.")
+        for number, target in self._emitter.copies.items():
+            given = inputs[number].reshape(-1)
+            if len(given) != size.rows and len(given) != len(target):
+                raise GraphError(f"a program needs inputs of {len(target)} ids, as recorded; got {len(given)}.")
+            target[: len(given)] = given
+        if self._packing is not None:
+            self._emitter.starts[: size.sequences + 1] = _starts(inputs[self._packing])
             self._emitter.sizes[:] = size.sequences, size.positions
         for draw in self._emitter.draws:
-            draw.generator.random(dtype=np.float32, out=draw.place[: draw.count(size)])
+            draw.generator.random(dtype=np.float32, out=draw.target[: draw.count(size)])
         if self._run(*self._forward, size.rows):
-            raise ConfigError("ids must be in their tables, and at least one target must count; in this batch not so.")
+            raise ConfigError("ids must be in range and at least one target must not be -1; this batch violates that.")
         self._rows = size.rows
         return float(self._emitter.loss[0])
 
     def backward(self) -> None:
-        """Write the loss's derivative to the gradient of every parameter, by the last `forward`."""
+        """Set the gradient of every parameter to the derivative of the loss of the last `forward`."""
         self._run(*self._backward, self._rows)
         for leaf in self._emitter.learnt:
             leaf._grad = leaf._grad_home
 
     def _grown_for(self, inputs: tuple[Any, ...]) -> Size:
-        """Return how much a batch holds, with room made for it."""
+        """Return the size of a batch, after growing the arrays if it does not fit."""
         size = self._size(inputs)
         if any(asked > has for asked, has in zip(size, self._room, strict=True)):
             rows, sequences, positions = map(max, size, self._room)
-            self._make(Size(rows * 5 // 4, sequences, positions))  # a little more: the next one may be larger still
+            self._make(Size(rows * 5 // 4, sequences, positions))  # a quarter more, so that growth is rare
         return size
 
     def _size(self, inputs: tuple[Any, ...]) -> Size:
-        rows = next(one.size for one in inputs if isinstance(one, np.ndarray))
-        if self._places is None:
-            shape = next(one.shape for one in inputs if isinstance(one, np.ndarray))
-            return Size(rows, shape[0], rows // max(shape[0], 1))
-        given = inputs[self._places]
+        ids = next(given for given in inputs if isinstance(given, np.ndarray))
+        rows = ids.size
+        if self._packing is None:
+            return Size(rows, len(ids), rows // max(len(ids), 1))
+        given = inputs[self._packing]
         return Size(rows, *given.shape) if isinstance(given, PackedIndex) else Size(rows, len(given), given[0])
 
     def _make(self, room: Size) -> None:
@@ -101,12 +101,12 @@ class Program:
                 emitter.done_with(node)
         except KeyError as unknown:
             raise UnsuitableError(f"the op {unknown}") from None
-        if self._places is None:
+        if self._packing is None:
             emitter.starts[:] = np.arange(room.sequences + 1) * room.positions
         self._emitter, self._room = emitter, room
-        read = [self._inputs[which] for which in emitter.copies]
-        if any(isinstance(one, np.ndarray) and not any(one is other for other in read) for one in self._inputs):
-            raise UnsuitableError("an input that no op reads just as it is")
+        read = [self._inputs[number] for number in emitter.copies]
+        if any(isinstance(given, np.ndarray) and not any(given is other for other in read) for given in self._inputs):
+            raise UnsuitableError("an input that no op reads unchanged")
         leaves = {parent for node in self._order for parent in node._prev if not parent._prev}
         self._leaves = [(leaf, leaf.array) for leaf in leaves]
         self._steps = emitter.steps()
@@ -115,22 +115,22 @@ class Program:
 
 def _name(node: Tensor) -> str:
     if node._op is None:
-        raise UnsuitableError("a tensor that was written to")
+        raise UnsuitableError("a tensor that was written to by index")
     return node._op.name
 
 
-def _starts(places: PackedIndex | list[int]) -> IntArray:
-    """Return (B + 1,) where the rows of each sequence begin, or of each counted step.
+def _starts(packing: PackedIndex | list[int]) -> IntArray:
+    """Return the first row of each sequence, (B + 1,); with counts, of each time step, (T + 1,).
 
     Raises:
         GraphError: a sequence has a gap.
     """
-    if isinstance(places, list):
-        return np.cumsum([0, *places])
-    B, T = places.shape
-    sequence, position = np.divmod(places.rows, T)
+    if isinstance(packing, list):
+        return np.cumsum([0, *packing])
+    B, T = packing.shape
+    sequence, position = np.divmod(packing.rows, T)
     starts = np.zeros(B + 1, np.int64)
     np.cumsum(np.bincount(sequence, minlength=B), out=starts[1:])
-    if (position + starts[sequence] != np.arange(len(places.rows))).any():
-        raise GraphError("a program needs sequences without gaps: the positions of each from the first on.")
+    if (position + starts[sequence] != np.arange(len(packing.rows))).any():
+        raise GraphError("a program needs sequences without gaps; got a sequence with missing positions.")
     return starts

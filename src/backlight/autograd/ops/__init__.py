@@ -1,4 +1,4 @@
-"""The ops by family, each forward and backward side by side on plain arrays; `backlight.autograd.OPS` lists all."""
+"""The ops by family, each with forward and backward on plain arrays. `backlight.autograd.OPS` lists all of them."""
 
 from backlight.autograd.ops.arithmetic import Add, Div, Mul, Neg, Pow, PowConstant, Sub
 from backlight.autograd.ops.attention import CausalAttention

@@ -1,4 +1,4 @@
-"""Sums, products and powers of two arrays that broadcast against each other."""
+"""Sums, products and powers of two arrays, with broadcasting."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from backlight.core import Array
 
 
 class Add(Op):
-    """y = a + b: a sum hands its gradient on to both sides unchanged."""
+    """y = a + b. Both summands get the gradient unchanged."""
 
     name = "add"
     formula = "y = a + b;  da = dy;  db = dy"
@@ -43,7 +43,7 @@ class Sub(Op):
 
 
 class Mul(Op):
-    """y = a b: each factor's derivative is the other factor."""
+    """y = a b. The derivative with respect to one factor is the other factor."""
 
     name = "mul"
     formula = "y = a b;  da = dy b;  db = dy a"
@@ -83,7 +83,7 @@ class Div(Op):
 
 
 class Pow(Op):
-    """y = aᵇ; nan for a negative base under a broken exponent. Where the base is 0, db is taken as 0."""
+    """y = aᵇ; nan for a negative base with a fractional exponent. Where the base is 0, db is defined as 0."""
 
     name = "pow"
     formula = "y = aᵇ;  da = dy b aᵇ⁻¹;  db = dy y ln a"
@@ -98,7 +98,7 @@ class Pow(Op):
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
         a, b, y = saved
-        # b = 0 makes y constant in a, also at a = 0, where aᵇ⁻¹ is infinite
+        # with b = 0, y is constant in a, also at a = 0, where aᵇ⁻¹ is infinite
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             da = dy * np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1))
             log_a = np.log(np.where(a == 0, 1, a))
@@ -106,7 +106,7 @@ class Pow(Op):
 
 
 class PowConstant(Op):
-    """y = aⁿ with a fixed number n."""
+    """y = aⁿ with a constant n."""
 
     name = "pow_constant"
     formula = "y = aⁿ;  da = dy n aⁿ⁻¹"

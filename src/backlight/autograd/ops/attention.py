@@ -1,7 +1,7 @@
 """Causal self-attention, all heads at once, and its gradient by hand: docs/derivations/attention.md.
 
-Scores and weights are kept with a row for each key and a column for each query, so that softmax runs down the columns:
-the maximum over the second to last axis goes a whole row of numbers at a time, that over the last one by one.
+Scores and weights have a row for each key and a column for each query, so that the softmax runs over the second to last
+axis. NumPy reduces that axis a row at a time, which is faster than the reduction of the last axis.
 """
 
 import math
@@ -15,36 +15,41 @@ from backlight.core import Array, IntArray
 
 
 class PackedIndex(NamedTuple):
-    """Where rows stand in a batch of sequences of unequal length, so that nothing need be computed for the padding.
+    """The positions of the rows of a packed batch: sequences of different lengths without padding.
 
     Attributes:
-        shape: (B, T), T the longest sequence.
-        rows: (N,) the place b T + t of each row, ascending.
+        shape: (B, T), the number of sequences and the longest length.
+        rows: (N,) the index b T + t of each row, ascending.
     """
 
     shape: tuple[int, int]
     rows: IntArray
 
     def spread(self, x_NC: Array) -> Array:
-        """Return (B, T, C) with the rows at their places and 0 at the others."""
+        """Return the rows (N, C) as a padded batch (B, T, C), with 0 in the padding."""
         spread = np.zeros((self.shape[0] * self.shape[1], x_NC.shape[-1]), x_NC.dtype)
         spread[self.rows] = x_NC
         return spread.reshape(*self.shape, -1)
 
     def gather(self, x_BTC: Array) -> Array:
-        """Return (N, C), the rows of (B, T, C) that stand at the places."""
+        """Return the rows (N, C) of a padded batch (B, T, C)."""
         gathered: Array = x_BTC.reshape(-1, x_BTC.shape[-1])[self.rows]
         return gathered
 
 
 def split_heads(qkv_BTC: Array, heads: int) -> Array:
-    """Return views (3, B, H, T, D) of queries, keys and values, which lie side by side in (B, T, 3C)."""
+    """Return views (3, B, H, T, D) of the queries, keys and values that are concatenated in (B, T, 3C)."""
     B, T, C3 = qkv_BTC.shape
     return qkv_BTC.reshape(B, T, 3, heads, C3 // (3 * heads)).transpose(2, 0, 3, 1, 4)
 
 
 def causal_weights(q: Array, k: Array) -> Array:
-    """Return how much of each position's value each query takes: (B, H, T, T), a row for each key; columns sum to 1."""
+    """Return attention weights (B, H, T, T), a row for each key and a column for each query; columns sum to 1.
+
+    Args:
+        q: (B, H, T, D) queries.
+        k: (B, H, T, D) keys.
+    """
     T, D = q.shape[-2:]
     p: Array = k @ q.swapaxes(-1, -2)
     p *= 1 / math.sqrt(D)
@@ -57,7 +62,12 @@ def causal_weights(q: Array, k: Array) -> Array:
 
 
 def mix(p_BHTT: Array, v: Array) -> Array:
-    """Return (B, T, C): for each query and head the values (B, H, T, D) weighted by its column, heads side by side."""
+    """Return (B, T, C), the weighted sum of the values for each query, with the heads concatenated.
+
+    Args:
+        p_BHTT: the weights, a column for each query.
+        v: (B, H, T, D) values.
+    """
     B, H, T, D = v.shape
     y = np.empty((B, T, H, D), v.dtype)
     np.matmul(p_BHTT.swapaxes(-1, -2), v, out=y.transpose(0, 2, 1, 3))
@@ -65,11 +75,11 @@ def mix(p_BHTT: Array, v: Array) -> Array:
 
 
 class CausalAttention(Op):
-    """y_t = Σ_{s ≤ t} p_ts v_s in each head, where p_t = softmax of q_t · k_s / √D over the positions s up to t.
+    """y_t = Σ_{s ≤ t} p_ts v_s in each head, where p_t is the softmax of q_t · k_s / √D over the positions s up to t.
 
-    qkv (B, T, 3C) holds queries, keys and values side by side, each of H heads of D = C / H channels; y is (B, T, C).
-    With `places`, qkv is (N, 3C) and y (N, C): the rows of sequences of unequal length. `keep` (B, H, T, T) drops
-    weights, true with probability 1 - p, or is the generator that draws it.
+    qkv (B, T, 3C) holds queries, keys and values, concatenated, each of H heads with D = C / H channels; y is
+    (B, T, C). With `places`, qkv is (N, 3C) and y is (N, C): a packed batch. `keep` (B, H, T, T) is false for the
+    weights that dropout sets to 0, or is the generator that draws it.
     Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.3.
     """
 
@@ -105,7 +115,7 @@ class CausalAttention(Op):
         ds = v @ dy_BHTD.swapaxes(-1, -2)
         if share is not None:
             ds *= share
-        # a query's weights sum to 1: what raises all of them alike changes nothing
+        # the softmax's gradient is orthogonal to a common shift of all scores of a query
         ds -= np.einsum("bhkq,bhkq->bhq", weights, ds)[:, :, None]
         ds *= weights
         ds *= 1 / math.sqrt(q.shape[-1])

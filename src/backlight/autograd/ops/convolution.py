@@ -9,11 +9,11 @@ from backlight.core import Array
 
 
 class CausalConv1d(Op):
-    """y_t = b + Σ_j x_{t - (K - 1 - j) d} W_j: a position sees itself and K - 1 earlier ones, d steps apart.
+    """y_t = b + Σ_j x_{t - (K - 1 - j) d} W_j: a position reads itself and K - 1 earlier ones, d steps apart.
 
-    x (B, T, I), W (K, I, O), b (O,) give y (B, T, O); what would stand before the first position is 0. The K taps are
-    laid side by side, so that all of it is one matrix product. Source: van den Oord et al. 2016, arXiv:1609.03499,
-    section 2.1.
+    x (B, T, I), W (K, I, O) and b (O,) give y (B, T, O), with zero padding before the first position. The K taps are
+    concatenated, so that the convolution is one matrix product.
+    Source: van den Oord et al. 2016, arXiv:1609.03499, section 2.1.
     """
 
     name = "causal_conv1d"
@@ -48,5 +48,5 @@ class CausalConv1d(Op):
 
 
 def _shifts(K: int, T: int, dilation: int) -> list[int]:
-    """Return how far back each tap looks; one that looks before the first position from everywhere sees nothing."""
+    """Return how many positions back each tap reads, at most T: such a tap reads only padding."""
     return [min((K - 1 - j) * dilation, T) for j in range(K)]

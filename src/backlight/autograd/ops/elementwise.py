@@ -1,4 +1,4 @@
-"""Functions of each number by itself: the gradient is dy times the curve's slope there."""
+"""Elementwise functions: the gradient is dy times the function's derivative at each element."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from backlight.core import Array
 
 
 class Exp(Op):
-    """y = eᵃ, its own slope; inf beyond the largest float."""
+    """y = eᵃ, which is its own derivative; inf on overflow."""
 
     name = "exp"
     formula = "y = eᵃ;  da = dy y"
@@ -44,7 +44,7 @@ class Log(Op):
 
 
 class Tanh(Op):
-    """y = tanh a. Where y is near ±1 the slope is near 0: a saturated unit passes no gradient."""
+    """y = tanh a. Where y is near ±1, the derivative is near 0: a saturated unit passes almost no gradient."""
 
     name = "tanh"
     formula = "y = tanh a;  da = dy (1 - y²)"
@@ -63,7 +63,7 @@ class Tanh(Op):
 
 
 class ReLU(Op):
-    """y = max(0, a). The slope at 0 is taken as 0. A unit that is never above 0 never learns."""
+    """y = max(0, a). The derivative at 0 is defined as 0. A unit that is never above 0 gets no gradient."""
 
     name = "relu"
     formula = "y = max(0, a);  da = dy where a > 0, else 0"
@@ -79,7 +79,7 @@ class ReLU(Op):
 
 
 class Sigmoid(Op):
-    """y = 1 / (1 + e⁻ᵃ), computed from e to the power of -|a|, which cannot overflow and keeps the small end exact."""
+    """y = 1 / (1 + e⁻ᵃ), computed from exp(-|a|), which cannot overflow and is accurate for large negative a."""
 
     name = "sigmoid"
     formula = "y = 1 / (1 + e⁻ᵃ);  da = dy y (1 - y)"
@@ -96,7 +96,7 @@ class Sigmoid(Op):
 
 
 class GELU(Op):
-    """y = a Φ(a), with the normal distribution's Φ by its tanh approximation.
+    """y = a Φ(a), with the tanh approximation of the normal distribution function Φ.
 
     Source: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2; `torch.nn.GELU(approximate="tanh")`.
     """
@@ -108,7 +108,7 @@ class GELU(Op):
     k = 0.044715
 
     block = 1 << 15
-    """Numbers at a time: ten passes over a large array cost less if each block of it stays in the cache."""
+    """Elements per block: the ten passes over a large array are faster if a block stays in the cache."""
 
     @staticmethod
     def forward(a: Array) -> tuple[Array, Any]:
@@ -146,7 +146,7 @@ class GELU(Op):
 
 
 class Sqrt(Op):
-    """y = √a; infinite slope at 0."""
+    """y = √a, with an infinite derivative at 0."""
 
     name = "sqrt"
     formula = "y = √a;  da = dy / (2 y)"
@@ -164,7 +164,7 @@ class Sqrt(Op):
 
 
 class Abs(Op):
-    """y = |a|. The slope at 0 is taken as 0."""
+    """y = |a|. The derivative at 0 is defined as 0."""
 
     name = "abs"
     formula = "y = |a|;  da = dy sign(a)"
@@ -209,7 +209,7 @@ class Cos(Op):
 
 
 class Cast(Op):
-    """y = a in another floating dtype; the gradient comes back in a's own."""
+    """y = a in another floating-point dtype; the gradient has the dtype of a."""
 
     name = "cast"
     formula = "y = a;  da = dy"

@@ -1,4 +1,4 @@
-"""The gated recurrent unit, all of its steps in one op."""
+"""The gated recurrent unit: all time steps in one op."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,11 @@ from backlight.core import Array
 
 
 class GRU(Op):
-    """h[t] = (1 - z) n + z h[t-1]: z decides how much of the state stays, r how much of it enters the candidate n.
+    """h[t] = (1 - z) n + z h[t-1], with update gate z, reset gate r and candidate n.
 
-    x (B, T, I) gives h (B, T, H), with W (I, 3H), U (H, 3H) and biases b, d (3H,), each of them for r, z, n side by
-    side; with `counts`, x (N, I) gives h (N, H). The state before the first step is 0, or `state`, which is taken as
-    a constant. The gate r multiplies the product h U after its bias, as in `torch.nn.GRU`, so that all three hidden
-    products are one; in the paper it multiplies h before.
+    x (B, T, I) gives h (B, T, H), with W (I, 3H), U (H, 3H) and biases b, d (3H,), each for r, z, n, concatenated. With
+    `counts`, x (N, I) gives h (N, H). The initial state is 0, or `state`, which gets no gradient. The gate r multiplies
+    h U + d, as in `torch.nn.GRU`, so that the three hidden products are one; in the paper it multiplies h.
     Source: Cho et al. 2014, arXiv:1406.1078, section 2.3.
     """
 
@@ -45,14 +44,14 @@ class GRU(Op):
         for step in steps:
             before, after = h[step.before], h[step.after]
             rz, n = gates[step.now, : 2 * H], gates[step.now, 2 * H :]
-            heard = m[step.now]
+            hidden = m[step.now]
             part = product[: step.rows]
             if step.carried:
                 np.matmul(before, weight_hidden, out=part)
                 rz += part[:, : 2 * H]
-                heard += part[:, 2 * H :]
+                hidden += part[:, 2 * H :]
             sigmoid_in_place(rz)
-            n += np.multiply(rz[:, :H], heard, out=part[:, :H])
+            n += np.multiply(rz[:, :H], hidden, out=part[:, :H])
             np.tanh(n, out=n)
             np.subtract(before, n, out=after)  # (1 - z) n + z h = n + z (h - n)
             after *= rz[:, H:]
@@ -64,7 +63,8 @@ class GRU(Op):
         x_NI, weight_input, weight_hidden, gates, m, h, steps = saved
         H = len(weight_hidden)
         r, z, n = gates[:, :H], gates[:, H : 2 * H], gates[:, 2 * H :]
-        # slopes by dh, which is the same for all of them; the loop multiplies it in
+        # da holds the derivatives of h with respect to the sums of the gates; the loop multiplies them by dh. For the
+        # candidate it holds dm, the gradient of its hidden part, which is what the loop propagates.
         slope_n = (1 - z) * (1 - n * n)
         da = np.empty_like(gates)
         da_r, da_z, dm = da[:, :H], da[:, H : 2 * H], da[:, 2 * H :]
@@ -86,7 +86,7 @@ class GRU(Op):
                 dh[step.before] += np.matmul(da[step.now], weight_hidden.T, out=part)
         dweight_hidden = steps.hidden_gradient(h, da)
         dbias_hidden = np.add.reduce(da, axis=0)
-        # of the candidate, the hidden side saw dm = da_n r; the input side sees da_n itself
+        # dm = da_n r was for the hidden side; the input side needs da_n
         np.multiply(dh[steps.rows :], slope_n, out=dm)
         dx = steps.shaped(da @ weight_input.T)
         return dx, x_NI.T @ da, dweight_hidden, np.add.reduce(da, axis=0), dbias_hidden

@@ -1,4 +1,4 @@
-"""Picking out numbers by their place. Where a place is picked twice, its gradient is summed: two paths lead from it."""
+"""Indexing. Where an element is selected several times, its gradient is the sum over all of them."""
 
 import math
 from functools import lru_cache
@@ -10,15 +10,21 @@ from backlight.autograd.op import Op
 from backlight.core import Array, IntArray
 
 _ONE_HOT_LIMIT = 256
-"""Up to this many rows a product with a one-hot matrix sums faster than a scatter: benchmarks/scatter.py."""
+"""Up to this many rows, a product with a one-hot matrix is faster than `np.add.at`: benchmarks/scatter.py."""
 
 
 def scatter_rows(dy: Array, rows: IntArray, count: int) -> Array:
-    """Return (count, *D): row r is the sum of all `dy[i]` whose `rows[i]` is r. `dy` is (*rows.shape, *D)."""
+    """Return (count, *D): row r is the sum of all `dy[i]` with `rows[i]` equal to r.
+
+    Args:
+        dy: (*rows.shape, *D).
+        rows: (...) integers in 0..count - 1.
+        count: the number of rows of the result.
+    """
     flat_rows = rows.reshape(-1)
     dy_ND = dy.reshape(flat_rows.size, math.prod(dy.shape[rows.ndim :]))
     if count <= _ONE_HOT_LIMIT and dy.dtype.kind == "f":
-        # pulling a row out is one_hot @ W, and the gradient of that by W is one_hotᵀ @ dy
+        # the lookup is one_hot @ W, and its gradient with respect to W is one_hotᵀ @ dy
         summed = _identity(count, dy.dtype).take(flat_rows, axis=0).T @ dy_ND
     else:
         summed = np.zeros((count, dy_ND.shape[1]), dy.dtype)
@@ -28,12 +34,12 @@ def scatter_rows(dy: Array, rows: IntArray, count: int) -> Array:
 
 @lru_cache(maxsize=16)
 def _identity(size: int, dtype: np.dtype[Any]) -> Array:
-    """Return the identity matrix, whose rows are the one-hot vectors."""
+    """Return the identity matrix: its rows are the one-hot vectors."""
     return np.eye(size, dtype=dtype)
 
 
 class Index(Op):
-    """y = a[index] with ints, slices, integer or boolean arrays, as NumPy reads them."""
+    """y = a[index], with integers, slices, and integer or boolean arrays, as in NumPy."""
 
     name = "index"
     formula = "y = a[i];  da[i] += dy, summed where an index repeats"
@@ -49,15 +55,15 @@ class Index(Op):
         parts = index if isinstance(index, tuple) else (index,)
         if any(isinstance(part, (np.ndarray, list)) for part in parts):
             np.add.at(da, index, dy)
-        else:  # ints and slices name each place at most once
+        else:  # integers and slices select each element at most once
             da[index] = dy
         return (da,)
 
 
 class Embed(Op):
-    """y = W[ids]: each id pulls out its row of W, which is what one_hot(ids) @ W would do.
+    """y = W[ids]: each id selects its row of W, as one_hot(ids) @ W would.
 
-    ids (...) of 0..R-1 and W (R, D) give y (..., D). Source: Bengio et al. 2003, section 2, the mapping C.
+    ids (...) in 0..R-1 and W (R, D) give y (..., D). Source: Bengio et al. 2003, section 2, the mapping C.
     """
 
     name = "embed"

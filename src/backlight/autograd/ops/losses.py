@@ -1,4 +1,4 @@
-"""Losses on numbers rather than on classes."""
+"""Losses of regression and of binary classification by margin."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class MeanSquaredError(Op):
 
 
 class Hinge(Op):
-    """loss = the mean of max(0, 1 - y s): no loss where a score s is on its label's side (y = ±1) by at least 1.
+    """loss = the mean of max(0, 1 - y s): 0 where the score s has the sign of the label y = ±1 and |s| is at least 1.
 
     Source: the max-margin loss of micrograd's two-moons demo.
     """
@@ -52,5 +52,5 @@ def _same_shape(name: str, a: Array, b: Array) -> None:
     """Refuse to broadcast: (N,) against (N, 1) would silently give N² differences."""
     if a.shape != b.shape:
         raise ShapeError(
-            f"{name} needs both sides of one shape; got {a.shape} and {b.shape}. Use view() on one of them."
+            f"{name} needs two tensors of the same shape; got {a.shape} and {b.shape}. Use view() on one of them."
         )

@@ -1,4 +1,4 @@
-"""Long short-term memory, all of its steps in one op."""
+"""Long short-term memory: all time steps in one op."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,11 +11,10 @@ from backlight.core import Array
 
 
 class LSTM(Op):
-    """c[t] = f c[t-1] + i g, h[t] = o tanh(c[t]): a cell that is kept by f, written by i and read by o.
+    """c[t] = f c[t-1] + i g, h[t] = o tanh(c[t]), with forget gate f, input gate i, candidate g and output gate o.
 
-    x (B, T, I) gives h (B, T, H), with W (I, 4H), U (H, 4H) and b (4H,), each for i, f, g, o side by side; with
-    `counts`, x (N, I) gives h (N, H). The cell and the state before the first step are 0, or `state`, which is taken
-    as a constant.
+    x (B, T, I) gives h (B, T, H), with W (I, 4H), U (H, 4H) and b (4H,), each for i, f, g, o, concatenated. With
+    `counts`, x (N, I) gives h (N, H). The initial h and c are 0, or `state`, which gets no gradient.
     Source: Hochreiter & Schmidhuber 1997; the forget gate f: Gers, Schmidhuber & Cummins 2000.
     """
 
@@ -77,10 +76,10 @@ class LSTM(Op):
 
 
 def _slopes(gates: Array, c_before: Array, tanh_c: Array) -> Array:
-    """Return (N, 4H), the slopes of c by the sums of i, f and g, and of h by that of o."""
+    """Return (N, 4H), the derivatives of c with respect to the sums of i, f and g, and of h with respect to o's."""
     H = tanh_c.shape[1]
     i, g = gates[:, :H], gates[:, 2 * H : 3 * H]
-    slopes: Array = gates * (1 - gates)  # the sigmoid's, of three of the four
+    slopes: Array = gates * (1 - gates)  # the sigmoid's derivative, for i, f and o
     slopes[:, :H] *= g
     slopes[:, H : 2 * H] *= c_before
     slopes[:, 2 * H : 3 * H] = i * (1 - g * g)

@@ -1,4 +1,4 @@
-"""Products of matrices, where nearly all the arithmetic of a neural network happens."""
+"""Matrix products: nearly all of the arithmetic of a neural network."""
 
 import math
 from typing import Any
@@ -15,15 +15,15 @@ def _rows(a: Array) -> Array:
 
 
 class MatMul(Op):
-    """y = a b over the last two axes, earlier axes broadcast; one axis is a row on the left, a column on the right."""
+    """y = a b over the last two axes; earlier axes broadcast. A vector is a row on the left, a column on the right."""
 
     name = "matmul"
     formula = "y = a b;  da = dy bᵀ;  db = aᵀ dy"
-    fits = "a's last axis must be as long as b's second to last (or only) one, and earlier axes must broadcast"
+    fits = "a's last axis must be as long as b's second to last (or only) axis, and earlier axes must broadcast"
 
     @staticmethod
     def forward(a: Array, b: Array) -> tuple[Array, Any]:
-        if a.ndim > 2 and b.ndim == 2:  # one large product instead of a small one for each leading index
+        if a.ndim > 2 and b.ndim == 2:  # one large product instead of one for each leading index
             return (_rows(a) @ b).reshape(*a.shape[:-1], b.shape[1]), (a, b)
         return np.matmul(a, b), (a, b)
 
@@ -45,7 +45,7 @@ class MatMul(Op):
 
 
 class Linear(Op):
-    """y = x W + b, with x (..., I), W (I, O), b (O,): one op, so that leading axes fold into one large product."""
+    """y = x W + b, with x (..., I), W (I, O) and b (O,). Leading axes are joined to get one matrix product."""
 
     name = "linear"
     formula = "y = x W + b;  dx = dy Wᵀ;  dW = xᵀ dy;  db = Σ dy"

@@ -1,4 +1,4 @@
-"""Numbers brought to mean 0 and variance 1, and the gradient of that, derived by hand in docs/derivations."""
+"""Normalisation to mean 0 and variance 1, and its gradient by hand: docs/derivations/batch_norm.md, layer_norm.md."""
 
 from typing import Any, NamedTuple
 
@@ -11,12 +11,12 @@ FITS = "x (..., C), gain (C,) and bias (C,)"
 
 
 class Running(NamedTuple):
-    """Statistics that move a little towards those of each batch, channel by channel; changed in place.
+    """Running statistics of each channel, updated in place.
 
     Attributes:
         mean: (C,).
         variance: (C,).
-        momentum: how far they move: 0 not at all, 1 all the way.
+        momentum: the weight of the new batch, from 0 (no update) to 1 (replace).
     """
 
     mean: Array
@@ -24,7 +24,13 @@ class Running(NamedTuple):
     momentum: float
 
     def move(self, mean_C: Array, variance_C: Array, N: int) -> None:
-        """Move towards a batch of N rows with this biased variance, which N / (N - 1) makes unbiased."""
+        """Update the statistics with those of a batch.
+
+        Args:
+            mean_C: the batch's mean.
+            variance_C: the batch's biased variance; multiplied by N / (N - 1) it is unbiased.
+            N: the number of rows.
+        """
         mean, variance = self.mean, self.variance
         mean *= 1 - self.momentum
         mean += self.momentum * mean_C
@@ -33,10 +39,10 @@ class Running(NamedTuple):
 
 
 class BatchNorm(Op):
-    """y = gain x̂ + bias, where x̂ is x less its channel's mean, over its channel's standard deviation in the batch.
+    """y = gain x̂ + bias, where x̂ is x minus the mean of its channel, divided by the channel's standard deviation.
 
-    x (..., C): the statistics run over all axes but the last, N rows in all, with the variance divided by N. `running`
-    statistics follow those of the batch; y does not depend on them.
+    x (..., C), gain (C,) and bias (C,) give y (..., C). The statistics are over all axes but the last, N rows in all,
+    with the biased variance. `running` statistics are updated; y does not depend on them.
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1.
     """
 
@@ -59,7 +65,7 @@ class BatchNorm(Op):
         if running is not None:
             running.move(mean_C, variance_C, N)
         rstd_C = 1 / np.sqrt(variance_C + eps)
-        y_NC = centred_NC * (rstd_C * gain)  # x̂ itself is nowhere needed: it is centred r
+        y_NC = centred_NC * (rstd_C * gain)  # x̂ = centred r is never needed by itself
         y_NC += bias
         return y_NC.reshape(x.shape), (centred_NC, rstd_C, gain)
 
@@ -70,17 +76,18 @@ class BatchNorm(Op):
         dy_NC = dy.reshape(centred_NC.shape)
         dgain = np.einsum("nc,nc->c", dy_NC, centred_NC) * rstd_C
         dbias = ones(N, dy_NC.dtype) @ dy_NC
-        dx_NC = centred_NC * (rstd_C * dgain / -N)  # along x̂: the batch's scale cannot move it
+        dx_NC = centred_NC * (rstd_C * dgain / -N)  # minus the component along x̂: y is invariant to the scale of x
         dx_NC += dy_NC
-        dx_NC -= dbias / N  # nor can the batch's mean
+        dx_NC -= dbias / N  # minus the mean: y is invariant to a shift of x
         dx_NC *= gain * rstd_C
         return dx_NC.reshape(dy.shape), dgain, dbias
 
 
 class LayerNorm(Op):
-    """y = gain x̂ + bias, where x̂ is x less the mean of its row, over the row's standard deviation.
+    """y = gain x̂ + bias, where x̂ is x minus the mean of its row, divided by the row's standard deviation.
 
-    x (..., C): the statistics run over the last axis, so each row stands by itself; only gain and bias see all rows.
+    x (..., C), gain (C,) and bias (C,) give y (..., C). The statistics are over the last axis: each row is normalised
+    independently of the others.
     Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450, eq. 4.
     """
 
@@ -110,8 +117,8 @@ class LayerNorm(Op):
         dy_NC = dy.reshape(xhat_NC.shape)
         dx_NC = dy_NC * gain
         along_N1 = np.einsum("nc,nc->n", dx_NC, xhat_NC)[:, None] / C
-        dx_NC -= np.add.reduce(dx_NC, axis=1, keepdims=True) / C  # the row's mean cannot move x̂
-        dx_NC -= xhat_NC * along_N1  # nor can the row's scale
+        dx_NC -= np.add.reduce(dx_NC, axis=1, keepdims=True) / C  # x̂ is invariant to a shift of the row
+        dx_NC -= xhat_NC * along_N1  # and to its scale
         dx_NC *= rstd_N1
         dgain = np.einsum("nc,nc->c", dy_NC, xhat_NC)
         return dx_NC.reshape(dy.shape), dgain, ones(len(dy_NC), dy_NC.dtype) @ dy_NC

@@ -1,13 +1,14 @@
-"""What recurrences share, and the plain one: a state that each step makes of its input and of the state before.
+"""What the recurrent ops share, and the plain recurrence: each step computes a state from its input and the last state.
 
     state[t] = cell(x[t], state[t-1])
 
-Only this dependence needs a loop over time. The inputs' products with their weights are one large product before it,
-and the weights' gradients are one large product after the loop backward.
+Only this dependence needs a loop over time. The products of the inputs with their weights are one matrix product before
+the loop, and the gradients of the weights are one matrix product after the backward loop.
 
-Inside, arrays are flat with time outermost: (N, ...) holds the rows of step 0, then those of step 1, and so on. So a
-step's rows lie together, and rows that end early, if they stand last, just drop out: steps never have more rows than
-the step before. A batch (B, T, I) is the case in which none ends early. Derivations: docs/derivations/recurrent.md.
+Internally, arrays are packed with time as the outer axis, as in PyTorch's `PackedSequence`: (N, ...) holds the rows of
+step 0, then those of step 1, and so on. The rows of a step are contiguous. Sequences are sorted by length, longest
+first, so a step never has more rows than the one before. In a batch (B, T, I) all sequences have the same length.
+Derivations: docs/derivations/recurrent.md.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,20 +21,19 @@ from backlight.autograd.op import Op
 from backlight.core import Array, ShapeError
 
 State = tuple[Array, ...]
-"""What is carried from step to step, (B, H) each: (h,), or (h, c) of an LSTM."""
+"""The state between two steps, (B, H) each: (h,), or (h, c) of an LSTM."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeStep:
-    """Where the rows of one step lie.
+    """The slices of the packed arrays that belong to one time step.
 
     Attributes:
-        rows: how many there are.
-        now: their places among inputs and gates, (N, ...).
-        before: where the states that they start from lie, among states (B + N, H): B first ones, then one for each x.
-        after: where the states that they make lie, in the same array.
-        carried: whether they start from anything: False at the first step from a state of 0, which every product with
-            weights would leave at 0.
+        rows: the number of rows.
+        now: the rows among inputs and gates, (N, ...).
+        before: the previous states among the states (B + N, H): B initial ones, then one for each row of x.
+        after: the new states, in the same array.
+        carried: whether the previous state can differ from 0. If it cannot, its products are skipped.
     """
 
     rows: int
@@ -44,12 +44,15 @@ class TimeStep:
 
 
 class TimeSteps:
-    """The steps of one batch, and the way from its own shape to flat arrays and back.
+    """The time steps of a batch, and the conversion between its shape and packed arrays.
 
     Args:
-        x: the input, (B, T, I), or flat (N, I) if there are counts.
-        counts: how many rows each step has, none more than the step before; None for a batch (B, T, I).
-        state: the first state if it is not 0.
+        x: the input, (B, T, I), or packed (N, I) with counts.
+        counts: the number of rows of each step, never more than the step before; None for a batch (B, T, I).
+        state: the initial state, (B, H) each; None for 0.
+
+    Raises:
+        ShapeError: x has another number of axes, counts that do not fit x, or a state with another number of rows.
     """
 
     def __init__(self, x: Array, counts: Sequence[int] | None, state: State | None) -> None:
@@ -63,14 +66,14 @@ class TimeSteps:
         falling = all(late <= early for early, late in zip(self.counts, self.counts[1:], strict=False))
         if counts is not None and (self.total != len(x) or not falling):
             raise ShapeError(
-                f"counts must fall (or stay) from step to step and sum to len(x) == {len(x)}; got {self.counts}."
+                f"counts must not increase from step to step and must sum to len(x) == {len(x)}; got {self.counts}."
             )
         if state is not None and any(len(part) != self.rows for part in state):
-            raise ShapeError(f"a first state needs a row for each of {self.rows} rows; got {state[0].shape}.")
-        self._steps = list(self._places())
+            raise ShapeError(f"an initial state needs a row for each of {self.rows} sequences; got {state[0].shape}.")
+        self._steps = list(self._slices())
         self._states: list[Array] = []
 
-    def _places(self) -> Iterator[TimeStep]:
+    def _slices(self) -> Iterator[TimeStep]:
         start, before = 0, 0
         for rows in self.counts:
             after = start + self.rows
@@ -89,25 +92,25 @@ class TimeSteps:
         return reversed(self._steps)
 
     def flat(self, array: Array) -> Array:
-        """Return an array of the batch's own shape as (N, ...)."""
+        """Return an array (B, T, C) packed as (N, C)."""
         return array if self.batch is None else array.swapaxes(0, 1).reshape(self.total, array.shape[2])
 
     def shaped(self, array_NC: Array) -> Array:
-        """Return a flat array in the batch's own shape: a view."""
+        """Return a view of a packed array (N, C) in the shape of the batch, (B, T, C)."""
         if self.batch is None:
             return array_NC
         B, T = self.batch
         return array_NC.reshape(T, B, array_NC.shape[1]).swapaxes(0, 1)
 
     def input_sums(self, x: Array, weight: Array, bias: Array) -> tuple[Array, Array]:
-        """Return x flat, (N, I), and x W + b, (N, G): all that does not depend on the state, in one product."""
+        """Return x packed, (N, I), and x W + b, (N, G), for weight W (I, G) and bias b (G,)."""
         x_NI = self.flat(x)
         sums = x_NI @ weight
         sums += bias
         return x_NI, sums
 
     def states(self, size: int, dtype: Any) -> Array:
-        """Return room for the next part of the state, (B + N, size), the first B filled in: h, then an LSTM's c."""
+        """Return an array (B + N, size) for the next part of the state (h, then c), with the B initial rows set."""
         part = len(self._states)
         states = np.empty((self.rows + self.total, size), dtype)
         states[: self.rows] = 0 if self.state is None else self.state[part]
@@ -115,31 +118,31 @@ class TimeSteps:
         return states
 
     def last_state(self) -> State:
-        """Return the state after the last step, in whose rows the batch can go on."""
+        """Return the state after the last step, from which the batch can be continued."""
         rows = self.counts[-1] if self.counts else self.rows
         return tuple(states[len(states) - rows :] for states in self._states)
 
     def state_gradients(self, dy: Array) -> Array:
-        """Return (B + N, H): for each state, what comes from above; what comes from later steps is to be added."""
+        """Return (B + N, H), the gradients dy of the states; the loop adds the contributions of later steps."""
         dh = np.empty((self.rows + self.total, dy.shape[-1]), dy.dtype)
         dh[: self.rows] = 0
         dh[self.rows :] = self.flat(dy)
         return dh
 
     def before(self, states: Array) -> Array:
-        """Return (N, H), for each x the state that it met; no copy if no row ends early."""
+        """Return (N, H), the previous state of each row; a view if all sequences have the same length."""
         if self.total == self.rows * len(self.counts):
             return states[: self.total]
         return np.concatenate([states[step.before] for step in self._steps])
 
     def hidden_gradient(self, h: Array, dgates_NG: Array) -> Array:
-        """Return (H, G), the gradient of the hidden weights: met states and gates, each pair multiplied and summed."""
-        zeros = self.rows if self.state is None else 0  # the first states: nothing to multiply
+        """Return (H, G), the gradient of the hidden weights, from the states (B + N, H) and the gates' gradients."""
+        zeros = self.rows if self.state is None else 0  # initial states of 0 contribute nothing
         return self.before(h)[zeros:].T @ dgates_NG[zeros:]
 
 
 def sigmoid_in_place(a: Array) -> None:
-    """Turn a into 1 / (1 + e⁻ᵃ) = (1 + tanh(a/2)) / 2, which cannot overflow and takes no further memory."""
+    """Replace each element a by 1 / (1 + e⁻ᵃ) = (1 + tanh(a/2)) / 2, which cannot overflow."""
     a *= 0.5
     np.tanh(a, out=a)
     a *= 0.5
@@ -147,10 +150,10 @@ def sigmoid_in_place(a: Array) -> None:
 
 
 class RNN(Op):
-    """h[t] = tanh(x[t] W + h[t-1] U + b): the plain recurrence, all of its steps.
+    """h[t] = tanh(x[t] W + h[t-1] U + b): all time steps of the plain recurrence.
 
-    x (B, T, I) gives h (B, T, H), with W (I, H), U (H, H), b (H,); with `counts`, x (N, I) gives h (N, H). The state
-    before the first step is 0, or `state`, which is taken as a constant.
+    x (B, T, I) gives h (B, T, H), with W (I, H), U (H, H), b (H,). With `counts`, x (N, I) gives h (N, H). The initial
+    state is 0, or `state`, which gets no gradient.
     Source: Elman 1990, "Finding structure in time".
     """
 
@@ -181,7 +184,7 @@ class RNN(Op):
     def backward(dy: Array, saved: Any) -> tuple[Array, ...]:
         x_NI, weight_input, weight_hidden, h, steps = saved
         y = h[steps.rows :]
-        da = 1 - y * y  # tanh's slope, until the loop multiplies it by dh
+        da = 1 - y * y  # the derivative of tanh; the loop multiplies it by dh
         dh = steps.state_gradients(dy)
         product = np.empty_like(dh[: steps.rows])
         for step in reversed(steps):

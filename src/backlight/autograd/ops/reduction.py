@@ -1,4 +1,4 @@
-"""Many numbers into one: sums, means, spreads, extremes.
+"""Reductions: sums, means, variances, extremes.
 
 `axes` is a tuple of axes that are not negative, or None for all; `keepdims` keeps them with length 1.
 """
@@ -15,7 +15,7 @@ Axes = tuple[int, ...] | None
 
 
 def _with_axes(reduced: Array, shape: tuple[int, ...], axes: Axes) -> Array:
-    """Give a reduced array its lost axes back, with length 1, so that it broadcasts against the input."""
+    """Return a reduced array with its reduced axes restored, with length 1, so that it broadcasts against the input."""
     kept = [1 if axes is None or axis in axes else size for axis, size in enumerate(shape)]
     return reduced.reshape(kept)
 
@@ -25,7 +25,7 @@ def _count(shape: tuple[int, ...], axes: Axes) -> int:
 
 
 class Sum(Op):
-    """y = Σ a: every summand gets the whole gradient."""
+    """y = Σ a. Every summand gets the whole gradient."""
 
     name = "sum"
     formula = "y = Σ a;  da = dy, repeated"
@@ -41,7 +41,7 @@ class Sum(Op):
 
 
 class Mean(Op):
-    """y = Σ a / n: every number gets the n-th part of the gradient."""
+    """y = Σ a / n. Every element gets 1/n of the gradient."""
 
     name = "mean"
     formula = "y = Σ a / n;  da = dy / n, repeated"
@@ -59,8 +59,8 @@ class Mean(Op):
 class Var(Op):
     """y = Σ (a - mean)² / (n - correction).
 
-    `correction` 1 is Bessel's, which makes the estimate unbiased and is PyTorch's default.
-    The mean depends on `a` too, but its share cancels: the deviations from it sum to 0.
+    `correction` 1 is Bessel's correction, which makes the estimate unbiased and is PyTorch's default.
+    The mean depends on `a` too, but its contribution is 0, since the deviations from it sum to 0.
     """
 
     name = "var"
@@ -77,12 +77,12 @@ class Var(Op):
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array]:
         deviation, axes, scale = saved
-        with np.errstate(invalid="ignore"):  # of one number: inf x 0
+        with np.errstate(invalid="ignore"):  # a single element gives inf x 0
             return (_with_axes(dy, deviation.shape, axes) * (2 * scale) * deviation,)
 
 
 class Std(Op):
-    """y = √var. Where all numbers are equal the slope is not defined and is taken as 0."""
+    """y = √var. Where all elements are equal, the derivative is undefined and is set to 0."""
 
     name = "std"
     formula = "y = √(Σ (a - mean)² / (n - 1));  da = dy (a - mean) / ((n - 1) y)"
@@ -101,7 +101,7 @@ class Std(Op):
 
 
 class Extreme(Op):
-    """y = the largest number (or the smallest) over the axes; equal ones share the gradient evenly."""
+    """y = the largest (or smallest) element over the axes; tied elements share the gradient equally."""
 
     name = "extreme"
     formula = "y = max a;  da = dy / (how many are largest) there, else 0"
@@ -120,7 +120,7 @@ class Extreme(Op):
 
 
 class PickAlong(Op):
-    """y = a at one index along an axis, as `max(dim)` and `min(dim)` pick: only the picked number gets the gradient."""
+    """y = a[i] at one index i along an axis, as for `max(dim)` and `min(dim)`: only that element gets the gradient."""
 
     name = "pick_along"
     formula = "y = a[i];  da[i] = dy, else 0"
@@ -138,7 +138,7 @@ class PickAlong(Op):
 
 
 class CumSum(Op):
-    """y_i = a_0 + ... + a_i along an axis: each number reaches every later sum."""
+    """y_i = a_0 + ... + a_i along an axis. An element contributes to every later sum."""
 
     name = "cumsum"
     formula = "yᵢ = Σ_{j≤i} aⱼ;  daⱼ = Σ_{i≥j} dyᵢ"

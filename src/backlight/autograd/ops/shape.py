@@ -1,4 +1,4 @@
-"""The same numbers in another arrangement: the gradient is arranged back."""
+"""Reshaping, joining and masking: the gradient is rearranged in the opposite way."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from backlight.core import Array, ShapeError
 
 
 class Reshape(Op):
-    """y = the same numbers in the same order, other axes."""
+    """y = the elements in the same order and another shape."""
 
     name = "reshape"
     formula = "y = a, reshaped;  da = dy, reshaped back"
@@ -24,7 +24,7 @@ class Reshape(Op):
 
 
 class Permute(Op):
-    """y = the axes in another order."""
+    """y = a with its axes in another order."""
 
     name = "permute"
     formula = "y = a, axes permuted;  da = dy, axes permuted back"
@@ -43,7 +43,7 @@ class Expand(Op):
 
     name = "expand"
     formula = "y = a, repeated;  da = Σ dy over the repeats"
-    fits = "only an axis that is 1 long can be repeated, and new axes come first"
+    fits = "only an axis of length 1 can be repeated, and new axes come first"
 
     @staticmethod
     def forward(a: Array, *, shape: tuple[int, ...]) -> tuple[Array, Any]:
@@ -55,11 +55,11 @@ class Expand(Op):
 
 
 class Concatenate(Op):
-    """y = arrays side by side along an axis."""
+    """y = arrays joined along an axis."""
 
     name = "cat"
-    formula = "y = [a, b, ...];  da, db, ... = dy, cut at the seams"
-    fits = "all shapes must be the same except along an axis that all have"
+    formula = "y = [a, b, ...];  da, db, ... = dy, split at the joints"
+    fits = "all shapes must be equal except along the joined axis"
 
     @staticmethod
     def forward(*arrays: Array, axis: int) -> tuple[Array, Any]:
@@ -73,11 +73,11 @@ class Concatenate(Op):
 
 
 class Stack(Op):
-    """y = arrays of one shape along a new axis."""
+    """y = arrays of the same shape, stacked along a new axis."""
 
     name = "stack"
     formula = "y = [a, b, ...] on a new axis;  da = dy[0], db = dy[1], ..."
-    fits = "all shapes must be the same, and the new axis next to theirs"
+    fits = "all shapes must be equal"
 
     @staticmethod
     def forward(*arrays: Array, axis: int) -> tuple[Array, Any]:
@@ -89,11 +89,11 @@ class Stack(Op):
 
 
 class Where(Op):
-    """y = a where the condition holds, else b."""
+    """y = a where the condition is true, else b."""
 
     name = "where"
     formula = "y = a if c else b;  da = dy if c else 0;  db = 0 if c else dy"
-    fits = BROADCAST + ", in the condition too"
+    fits = BROADCAST + ", also those of the condition"
 
     @staticmethod
     def forward(a: Array, b: Array, *, condition: Array) -> tuple[Array, Any]:
@@ -107,11 +107,11 @@ class Where(Op):
 
 
 class MaskedFill(Op):
-    """y = a, with a fixed number where the mask holds; what was overwritten gets no gradient."""
+    """y = a, with a constant where the mask is true. Overwritten elements get no gradient."""
 
     name = "masked_fill"
     formula = "y = v if mask else a;  da = 0 if mask else dy"
-    fits = BROADCAST + ", in the mask too"
+    fits = BROADCAST + ", also those of the mask"
 
     @staticmethod
     def forward(a: Array, *, mask: Array, value: float) -> tuple[Array, Any]:
@@ -124,7 +124,11 @@ class MaskedFill(Op):
 
 
 class Triangle(Op):
-    """y = a below and on the k-th diagonal of the last two axes (or above it), 0 elsewhere."""
+    """y = a on and below (or above) the k-th diagonal of the last two axes, 0 elsewhere.
+
+    Raises:
+        ShapeError: fewer than two axes.
+    """
 
     name = "triangle"
     formula = "y = a inside the triangle, else 0;  da = dy inside, else 0"
@@ -133,7 +137,7 @@ class Triangle(Op):
     def forward(a: Array, *, k: int = 0, lower: bool = True) -> tuple[Array, Any]:
         if a.ndim < 2:
             raise ShapeError(
-                f"a triangle is cut out of the last two axes; got shape {a.shape}. Add one by unsqueeze()."
+                f"tril and triu need at least two axes; got shape {a.shape}. Add an axis with unsqueeze()."
             )
         keep = np.tril if lower else np.triu
         return keep(a, k), (keep, k)

@@ -1,4 +1,4 @@
-"""From logits to probabilities and to the loss, with the exponentials kept in range by the largest logit."""
+"""Softmax and cross entropy. The largest logit is subtracted first, so that no exponential overflows."""
 
 import math
 from functools import lru_cache
@@ -11,14 +11,14 @@ from backlight.core import NOT_A_TARGET, Array, ConfigError, IntArray, ShapeErro
 
 
 def shifted_log_softmax(logits: Array, axis: int = -1) -> Array:
-    """Return log(exp(z) / Σ exp(z)); taking the largest z from all of them changes nothing and cannot overflow."""
+    """Return log(exp(z) / Σ exp(z)) along an axis, in the shape of the logits (...)."""
     shifted = logits - np.maximum.reduce(logits, axis=axis, keepdims=True)
     shifted -= np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
     return shifted
 
 
 class Softmax(Op):
-    """p = exp(z) / Σ exp(z) along an axis. Probabilities sum to 1, so what one gains the others lose."""
+    """p = exp(z) / Σ exp(z) along an axis."""
 
     name = "softmax"
     formula = "p = exp(z) / Σ exp(z);  dz = p (dp - Σ p dp)"
@@ -53,10 +53,14 @@ class LogSoftmax(Op):
 
 
 class CrossEntropy(Op):
-    """loss = the mean of -log p(target) over the targets; a target of -1 does not count.
+    """loss = the mean of -log softmax(logits)[target] over the targets, in nats; a target of -1 is excluded.
 
-    logits (..., V), targets (...) in 0..V-1. Softmax and logarithm in one: the gradient is the prediction minus the
-    truth, which pulls the right logit up by what it lacks and pushes each other down by what it has too much.
+    logits (..., V), targets (...) in 0..V-1. Softmax and logarithm are one op, since the gradient then is simple: the
+    predicted probabilities minus the one-hot target.
+
+    Raises:
+        ShapeError: not one target for each row of logits.
+        ConfigError: a target out of range, no target at all, or wrong dtypes.
     """
 
     name = "cross_entropy"
@@ -84,7 +88,7 @@ class CrossEntropy(Op):
         count = len(targets_N)
         starts = _row_starts(count, vocabulary)
         places = starts + targets_N  # of the targets, in the flattened matrix
-        # the largest of a short row is found by its place in half of the time
+        # argmax and a lookup take half as long as max along a short axis
         largest_N = z_NV.reshape(-1)[starts + z_NV.argmax(axis=-1)]
         p_NV = z_NV - largest_N[:, None]
         z_target_N = p_NV.reshape(-1)[places]
@@ -110,19 +114,19 @@ class CrossEntropy(Op):
 
 @lru_cache(maxsize=16)
 def _row_starts(rows: int, columns: int) -> IntArray:
-    """Return where each row of a matrix begins once it is flattened; the same at every step of a training."""
+    """Return the index of each row's first element in a flattened matrix. Cached, as it is the same at every step."""
     return np.arange(0, rows * columns, columns)
 
 
 def _counted(targets: IntArray, vocabulary: int) -> tuple[IntArray, IntArray]:
-    """Return where there is a target, and those targets. Raises ConfigError for none, or for one out of range."""
+    """Return the rows that have a target, and those targets. Raises ConfigError for none, or for one out of range."""
     rows = np.flatnonzero(targets != NOT_A_TARGET)
     kept = targets[rows]
     if kept.size == 0:
         raise ConfigError(
-            f"cross entropy needs at least one target that is not {NOT_A_TARGET}; got {targets.size} that are."
+            f"cross entropy needs at least one target other than {NOT_A_TARGET}; got none among {targets.size} targets."
         )
     if kept.min() < 0 or kept.max() >= vocabulary:
         wrong = kept[(kept < 0) | (kept >= vocabulary)][0]
-        raise ConfigError(f"targets must be in 0..{vocabulary - 1}, or {NOT_A_TARGET} to be left out; got {wrong}.")
+        raise ConfigError(f"targets must be in 0..{vocabulary - 1}, or {NOT_A_TARGET} to be excluded; got {wrong}.")
     return rows, kept

@@ -11,16 +11,23 @@ from typing import Final
 
 from backlight.health.check import Check, checks_in
 from backlight.health.checks import (
+    axes,
     behaviour,
+    clipping,
     data,
     finite,
     generalisation,
     gradients,
+    labels,
     loop,
     loss,
+    modes,
     optimiser,
+    output,
     parameters,
+    places,
     rate,
+    schedule,
     start,
     structure,
     units,
@@ -28,8 +35,9 @@ from backlight.health.checks import (
 from backlight.health.findings import FindingText
 
 _MODULES: Final = (
-    finite, loss, behaviour, loop, parameters, data, start, units, gradients, optimiser, rate, structure,
-    generalisation,
+    finite, loss, output, axes, labels, places, behaviour, loop, modes, parameters, clipping, schedule, data, start,
+    units, gradients, optimiser,
+    rate, structure, generalisation,
 )  # fmt: skip
 
 CHECKS: Final[tuple[Check, ...]] = tuple(one for module in _MODULES for one in checks_in(module))

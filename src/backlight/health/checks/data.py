@@ -8,6 +8,7 @@ from backlight.health.check import check
 from backlight.health.context import Context, finite
 from backlight.health.findings import Advice, Evidence, Finding, FindingText
 from backlight.health.thresholds import limit
+from backlight.watch.records import StepRecord
 
 INPUT_SCALE = FindingText(
     id="input-scale",
@@ -53,6 +54,91 @@ def input_scale(context: Context) -> list[Finding] | None:
                 *(Evidence(what="its mean", value=one.mean, expected="about 0") for one in ranges),
                 *(Evidence(what="its largest number", value=one.high) for one in ranges),
             ),
+        )
+    ]
+
+
+INPUTS_DRIFT = FindingText(
+    id="inputs-drift",
+    title="The inputs fade while the network is trained: stored examples are changed in place.",
+    because="What is done to an example is done to the stored one, and again to the result in the next epoch. After "
+    "some epochs nothing of the examples is left, and dead units and a loss that stays are what follows.",
+    try_this=(
+        "No +=, sub_(), clamp_() and the like on a stored example; x = x.clone() first, in __getitem__ or the loop.",
+        "torch.from_numpy and slices share memory with what they are made from: what is done to one is done to both.",
+    ),
+    figures=("loss",),
+    about="""
+    The spread of the inputs falls steadily to a tenth or less while the network is trained. Examples are as they are:
+    their spread varies from batch to batch, and goes nowhere.
+    """,
+)
+
+
+@check("spread of the inputs over the training", INPUTS_DRIFT)
+def inputs_drift(context: Context) -> list[Finding] | None:
+    """Inputs whose spread shrinks steadily."""
+    spreads: dict[str, list[float]] = {}
+    for record in context.records:
+        for one in record.inputs:
+            if not one.ids and math.isfinite(one.values.std):
+                spreads.setdefault(one.name, []).append(one.values.std)
+    known = {name: found for name, found in spreads.items() if len(found) >= limit("records of a trend")}
+    if not known:
+        return None
+    return [
+        context.finding(
+            INPUTS_DRIFT,
+            severity="warning" if context.learns else "serious",
+            where=[f"input {name}"],
+            evidence=(
+                Evidence(what="spread of the input at first", value=found[0]),
+                Evidence(what="spread at the end", value=found[-1], expected="about the same"),
+            ),
+        )
+        for name, found in known.items()
+        if _fades(found)
+    ]
+
+
+INPUTS_REPEAT = FindingText(
+    id="inputs-repeat",
+    title="The same minibatches repeat: {records} recorded steps read {different} of them.",
+    because="The network sees few examples, or the same random numbers are drawn for them in each epoch, and learns "
+    "these by heart: the loss on them falls, and on others it rises.",
+    try_this=(
+        "next(iter(loader)) begins anew each time: for x, y in loader, and shuffle=True.",
+        (
+            "Augment with random numbers that differ from epoch to epoch: no seed inside __getitem__, and workers that "
+            "are seeded by worker_init_fn with the epoch."
+        ),
+    ),
+    figures=("loss",),
+    about="""
+    The inputs of recorded steps are compared, number by number. Reported only where the network overfits: the whole
+    training data in each step is fine.
+    """,
+)
+
+
+@check("variety of the minibatches", INPUTS_REPEAT)
+def inputs_repeat(context: Context) -> list[Finding] | None:
+    """Minibatches that come again, of a network that learns them by heart."""
+    digests = [tuple(one.digest for one in record.inputs) for record in context.records if record.inputs]
+    if not context.trained or len(digests) < limit("records of a trend") or any(None in one for one in digests):
+        return None
+    different = len(set(digests))
+    if different * 2 > len(digests) or not context.overfits:
+        return []
+    return [
+        context.finding(
+            INPUTS_REPEAT,
+            severity="warning",
+            evidence=(
+                Evidence(what="recorded steps", value=len(digests)),
+                Evidence(what="different minibatches among them", value=different, expected=f"{len(digests)}"),
+            ),
+            values={"records": len(digests), "different": different},
         )
     ]
 
@@ -119,7 +205,7 @@ def target_scale(context: Context) -> list[Finding] | None:
     known = [(r, r.target_mean, r.target_std) for r in context.records if r.target_std is not None]
     if not known:
         return None
-    sizes = finite(math.hypot(mean or 0.0, std or 0.0) for _, mean, std in known)
+    sizes = finite(math.hypot((mean or 0.0) - _level(r), std or 0.0) for r, mean, std in known)
     usual = float(np.median(sizes)) if sizes else 0.0
     if context.learns or not usual > limit("target size"):
         return []
@@ -137,3 +223,15 @@ def target_scale(context: Context) -> list[Finding] | None:
             ),
         )
     ]
+
+
+def _level(record: StepRecord) -> float:
+    """Return what the outputs are on average: a last bias may know the targets' mean from the start."""
+    return 0.0 if record.output is None or not math.isfinite(record.output.mean) else record.output.mean
+
+
+def _fades(spreads: list[float]) -> bool:
+    """Return whether a spread becomes much smaller, from quarter to quarter."""
+    quarters = [float(np.median(part)) for part in np.array_split(np.array(spreads), 4)]
+    falls = quarters == sorted(quarters, reverse=True)
+    return falls and quarters[-1] * limit("fading of the inputs") < quarters[0]

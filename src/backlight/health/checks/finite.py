@@ -1,11 +1,13 @@
 """Where a number first was not finite."""
 
+import math
 from typing import Final
 
 from backlight.health.check import check
 from backlight.health.context import Context
-from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText
+from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText, several
 from backlight.health.groups import BROKEN_INPUTS, BROKEN_NUMBERS
+from backlight.watch.records import NonFinite
 
 _HOW: Final = {
     "parameter": "a weight was not finite before anything was computed",
@@ -14,6 +16,22 @@ _HOW: Final = {
     "backward": "everything was finite in the forward pass, and the gradient was not",
     "update": "the gradient was finite and the weight was not after the step",
 }
+
+_AT: Final = {
+    "zero": {
+        "sqrt": "the root of 0, whose slope is infinite",
+        "pow": "a power of 0, whose slope is infinite",
+        "log": "the log of 0",
+        "div": "a division by 0",
+        "norm": "the norm of 0 (zero length), whose slope is not defined",
+        "std": "the standard deviation of numbers that are all alike, whose slope is infinite",
+    },
+    "negative": {"sqrt": "the root of a negative number", "log": "the log of a negative number",
+                 "pow": "a power of a negative number"},
+    "large": {"exp": "exp of a large number"},
+    "masked row": {"softmax": "softmax of a row that a mask leaves empty: all of it is minus infinity"},
+}  # fmt: skip
+"""What an operation made of what it was given, in words."""
 
 INPUT_NOT_FINITE = FindingText(
     id="input-not-finite",
@@ -63,7 +81,6 @@ NOT_FINITE = FindingText(
     title="NaN or infinity at step {step}, first in {where}.",
     because="Once a weight is NaN or infinite, everything that is computed from it is, for good.",
     try_this=(
-        "A smaller learning rate, and gradients clipped to a norm of 1.",
         (
             "In this layer: the log or root of 0, a division by a sum that can be 0, exp of a large number, a row that "
             "a mask leaves empty. Add 1e-8, or use the fused op (log_softmax, cross_entropy)."
@@ -72,26 +89,78 @@ NOT_FINITE = FindingText(
             torch="torch.autograd.set_detect_anomaly(True) names the op; in float16, use a GradScaler or bfloat16.",
             ours="backlight explain shows the values op by op.",
         ),
+        "If the numbers had been growing: a smaller learning rate, and gradients clipped to a norm of 1.",
     ),
     figures=("loss", "update-to-data", "activations"),
     about="""
     The first number that was NaN or infinite, and whether it arose in the input, a weight, the forward pass, the loss,
-    the backward pass or the optimiser's step.
+    the backward pass or the optimiser's step. The network is run once more on that batch to find the operation: the
+    first that was given finite numbers and returned one that is not.
     """,
     cases={
         "from the start": Case(
-            title="{where} holds NaN or infinity before the first step.",
+            title="Weights that are NaN or infinite before the first step: {where}.",
             try_this=(
                 "Load other weights: a checkpoint of a run that had diverged holds such numbers.",
                 "If the weights are new, look for memory that was never filled (torch.empty) or a division by 0.",
+            ),
+        ),
+        "operation": Case(title="NaN or infinity at step {step}, first in {where}: {cause}."),
+        "masked row": Case(
+            try_this=(
+                (
+                    "Leave out examples of which nothing is left (sequences of padding only), or let each row of the "
+                    "mask keep at least one place: its first."
+                ),
+                (
+                    "Or fill with a large negative number (-1e9) in place of minus infinity, and zero the row "
+                    "afterwards. PyTorch's MultiheadAttention gives 0 for such a row with need_weights=False, and NaN "
+                    "with True."
+                ),
+            ),
+        ),
+        "zero": Case(
+            try_this=(
+                (
+                    "Keep the argument away from 0: (x + 1e-8).sqrt(), x.clamp(min=1e-8).log(), x / (sum + 1e-8). With "
+                    "torch.where, keep it away on both sides: the gradient of the side not taken is computed too."
+                ),
+            ),
+        ),
+        "negative": Case(try_this=("Keep the argument above 0: clamp(min=1e-8), or a softplus before it.",)),
+        "large": Case(
+            try_this=(
+                (
+                    "Subtract the maximum before exp, or use logsumexp, softmax or softplus, which do so; or clamp the "
+                    "argument."
+                ),
             ),
         ),
     },
     explained_by=BROKEN_NUMBERS | BROKEN_INPUTS | {"learning-rate-too-high", "gradients-not-zeroed"},
 )
 
+LOSS_NOT_FINITE = FindingText(
+    id="told-loss-not-finite",
+    title="The loss was NaN or infinite in {some}, and the training went on.",
+    because="The weights and the gradients stayed finite, so nothing is lost; but those batches taught nothing, or the "
+    "number that is reported is not what is minimised.",
+    try_this=(
+        (
+            "Look at such a batch: targets that are all ignored (the mean of nothing is NaN), or a class that is "
+            "masked by minus infinity and has a share of the targets all the same, as label smoothing gives it."
+        ),
+    ),
+    figures=("loss",),
+    about="""
+    The reported loss was NaN or infinite in some steps, while gradients and weights stayed finite.
+    """,
+    cases={"batch": Case(title="The loss of this batch is NaN or infinite, and its gradients are finite.")},
+    explained_by=frozenset({"not-finite", "input-not-finite", "learning-rate-too-high"}),
+)
 
-@check("NaN elsewhere", NOT_FINITE)
+
+@check("NaN elsewhere", NOT_FINITE, LOSS_NOT_FINITE)
 def not_finite(context: Context) -> list[Finding] | None:
     """NaN or infinity that arose inside the network."""
     first = context.seen.first_nonfinite
@@ -99,13 +168,48 @@ def not_finite(context: Context) -> list[Finding] | None:
         return [] if context.records else None
     if first.direction == "input":
         return []  # `input_not_finite` reports it
+    if first.direction == "loss" and _goes_on(context):
+        return [_loss_only(context, first)]
+    at_once = first.direction == "parameter" and first.step == 0
+    cause = _AT.get(first.at, {}).get(first.op, f"in the operation {first.op}" if first.op else "")
+    how = f"step; {_HOW[first.direction]}"
+    if first.inputs_finite is False and first.direction == "forward":
+        how = "step; the layer's output was not finite, and some of what it read was not either"
     return [
         context.finding(
             NOT_FINITE,
             severity="fatal",
             where=(first.where,),
-            evidence=(Evidence(what=f"step; {_HOW[first.direction]}", value=first.step),),
-            cases=("from the start",) if first.direction == "parameter" and first.step == 0 else (),
-            values={"step": first.step, "where": first.where},
+            evidence=(Evidence(what=how, value=first.step),),
+            cases=(
+                *(("from the start",) if at_once else ()),
+                *(("operation",) if cause and not at_once else ()),
+                *((first.at,) if first.at in NOT_FINITE.cases else ()),
+            ),
+            values={"step": first.step, "where": first.where, "cause": cause},
         )
     ]
+
+
+def _goes_on(context: Context) -> bool:
+    """Return whether the training went on with finite numbers: losses, or at least weights and gradients."""
+    progress = context.progress
+    if progress is not None and math.isfinite(progress.late):
+        return True
+    last = context.records[-1].parameters if context.records else ()
+    pulled = [one.gradient for one in last if one.gradient is not None]
+    return bool(pulled) and not any(one.nonfinite for one in (*pulled, *(one.data for one in last)))
+
+
+def _loss_only(context: Context, first: NonFinite) -> Finding:
+    broken = [point.step for point in context.seen.losses if not math.isfinite(point.loss)]
+    return context.finding(
+        LOSS_NOT_FINITE,
+        severity="warning",
+        evidence=(
+            Evidence(what="first step with such a loss", value=first.step),
+            Evidence(what="steps watched", value=context.seen.total_steps),
+        ),
+        cases=() if context.trained else ("batch",),
+        values={"some": several(max(len(broken), 1), "step")},
+    )

@@ -1,10 +1,8 @@
 """Whether what is learnt holds for new data; and what is left when nothing else explains a bad loss."""
 
-import math
-
 from backlight.health.check import check
 from backlight.health.context import Context
-from backlight.health.findings import Advice, Evidence, Finding, FindingText, percent
+from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText, percent
 from backlight.health.thresholds import limit
 
 DUPLICATES = FindingText(
@@ -69,24 +67,21 @@ OVERFITTING = FindingText(
     about="""
     The held-out loss was best earlier and has risen since, and the training loss is well below it. Lecture 3.
     """,
-    explained_by=frozenset({"labels-constant", "loss-sign", "learning-rate-too-high"}),
+    explained_by=frozenset(
+        {"labels-constant", "loss-sign", "learning-rate-too-high", "evaluation-mode", "running-statistics"}
+    ),
 )
 
 
 @check("overfitting", OVERFITTING)
 def overfitting(context: Context) -> list[Finding] | None:
     """A held-out loss that rises again while the training loss falls."""
-    points = [one for one in context.seen.evaluations if math.isfinite(one.dev)]
+    points = context.held_out
     if len(points) < limit("evaluations for a verdict"):
         return None
-    best, last = min(points, key=lambda one: one.dev), points[-1]
-    lasting = min(one.dev for one in points[-2:])  # not one bad evaluation
-    late = context.progress.late if context.progress else math.nan
-    train = last.train if last.train is not None and math.isfinite(last.train) else late
-    risen = lasting > limit("held-out loss over its best") * best.dev > 0
-    apart = train < limit("training loss over held-out loss") * last.dev
-    if not (risen and apart) or (context.progress is not None and not context.learns):
+    if not context.overfits:
         return []
+    best, last = min(points, key=lambda one: one.dev), points[-1]
     return [
         context.finding(
             OVERFITTING,
@@ -94,7 +89,7 @@ def overfitting(context: Context) -> list[Finding] | None:
             evidence=(
                 Evidence(what=f"held-out loss at step {best.step:,}", value=best.dev),
                 Evidence(what=f"held-out loss at step {last.step:,}", value=last.dev),
-                Evidence(what="training loss then", value=train),
+                Evidence(what="training loss then", value=context.training_loss),
             ),
             values={"step": f"{best.step:,}"},
         )
@@ -129,10 +124,18 @@ LABELS_UNRELATED = FindingText(
 def labels_unrelated(context: Context) -> list[Finding] | None:
     """A network that learns how often each label occurs, and nothing from its inputs, though its steps are in order."""
     progress = context.progress
-    if progress is None or not progress.guess or context.labels is None or context.way is None:
+    if progress is None or not progress.guess or context.way is None:
+        return None
+    relation = context.seen.relation
+    if relation is not None and relation.beyond_chance > limit("targets told from inputs"):
+        return []  # the labels are in order: it is the network that does not see it
+    unrelated = relation is not None and relation.beyond_chance < limit("targets not told from inputs")
+    if context.labels is None and not unrelated:
         return None
     held_out = min((one.dev for one in context.seen.evaluations), default=progress.guess)
     lowest, highest = (1 + sign * limit("plateau at guess") for sign in (-1, 1))
+    if unrelated:  # examples are learnt by heart, and others forgotten: the loss may stand above guessing
+        highest = 1 + limit("plateau above guess")
     at_guess = lowest < held_out / progress.guess and lowest < progress.late / progress.guess < highest
     enough = progress.steps >= limit("steps for a last resort") and context.way > limit("way to go")
     if context.still_falls or not (enough and at_guess):
@@ -168,6 +171,18 @@ NOT_LEARNING = FindingText(
     The loss is no better than guessing, has stopped falling, and no check found the cause. Try to learn two examples by
     heart: a network that cannot do that has a bug in the model or the loop.
     """,
+    cases={
+        "told": Case(
+            because="A linear model or the nearest neighbour predicts these targets from these inputs: the data is in "
+            "order, and something in the network, the loss or the loop keeps it from being learnt.",
+            try_this=(
+                (
+                    "Call backlight.health.examine(model, x, y): it tries what the output depends on, which shows "
+                    "masks, axes and positions that are wrong."
+                ),
+            ),
+        )
+    },
 )
 
 
@@ -177,21 +192,33 @@ def not_learning(context: Context) -> list[Finding] | None:
     progress = context.progress
     if not context.trained or progress is None or progress.steps < limit("steps for a last resort"):
         return None
-    if context.loss_kind == "other":
+    if context.loss_kind == "other" and context.labels is None:
         return None  # a custom loss, such as a reward or an adversary's, may stay where it is
     if progress.learns:
         return []
     if context.still_falls or (context.way is not None and 0 < context.way < limit("way to go")):
         return []
     guess = () if progress.guess is None else (Evidence(what="loss of guessing", value=progress.guess),)
+    relation = context.seen.relation
+    is_told = relation is not None and relation.beyond_chance > limit("targets told from inputs")
     return [
         context.finding(
             NOT_LEARNING,
             severity="serious",
+            cases=("told",) if is_told else (),
             evidence=(
                 Evidence(what="loss at first", value=progress.start),
                 Evidence(what=f"loss after {progress.steps:,} steps", value=progress.late),
                 *guess,
+                *(
+                    Evidence(
+                        what="a linear model or the nearest neighbour, above guessing",
+                        value=one.beyond_chance,
+                        unit="standard errors",
+                    )
+                    for one in (relation,)
+                    if one is not None and is_told
+                ),
             ),
         )
     ]

@@ -1,4 +1,4 @@
-"""Whether the loop does what a training loop does: gradients zeroed, steps taken, in training mode."""
+"""Whether the loop does what a training loop does: it calls the network, zeroes gradients, takes steps."""
 
 from backlight.health.check import check
 from backlight.health.context import Context
@@ -25,9 +25,20 @@ NO_STEP = FindingText(
         "rate 0": Case(
             title="The learning rate is 0: no weight moves.",
             try_this=("Check the schedule: the learning rate was 0 in every recorded step.",),
-        )
+        ),
+        "of another": Case(
+            title="No step is taken: the optimiser has none of this network's parameters, but those of another.",
+            because="The optimiser steps tensors that the network does not use: those of a copy, or those that it had "
+            "before they were replaced, as to_empty(), load_state_dict(assign=True) and a new layer do.",
+            try_this=("Make the optimiser last: after the network is copied, moved, loaded and taken apart.",),
+        ),
+        "no backward": Case(
+            title="No step is taken: no gradient is computed.",
+            because="The loss depends on the network, and no backward pass was seen: parameters have no gradient.",
+            try_this=("loss.backward() before optimizer.step(), in every step.",),
+        ),
     },
-    explained_by=frozenset({"single-output"}),
+    explained_by=frozenset({"single-output", "no-graph", "gradients-are-zero", "never-called"}),
 )
 
 
@@ -43,19 +54,81 @@ def no_step(context: Context) -> list[Finding] | None:
     never_called = bool(calls) and not any(calls)
     if not (still or (never_called and not any(moves))):
         return []
+    pulled = any(one.gradient is not None for r in records for one in r.parameters)
+    if not pulled and not any(r.detached is False for r in records):
+        return None  # nothing comes to these parameters, whoever steps them
     rates = [rate for r in records for rate in r.lr]
+    foreign = 0 if context.seen.optimiser is None else context.seen.optimiser.foreign
+    own = any(one.in_optimiser for one in context.seen.parameters)
+    cases = (
+        ("no backward", not pulled), ("of another", foreign > 0 and not own), ("rate 0", bool(rates) and not any(rates))
+    )  # fmt: skip
     return [
         context.finding(
             NO_STEP,
             severity="fatal",
-            cases=("rate 0",) if rates and not any(rates) else (),
+            cases=[name for name, holds in cases if holds][:1],
             evidence=(
                 Evidence(what="steps watched", value=context.seen.total_steps),
                 Evidence(what="parameters that changed in any recorded step", value=0),
                 *((Evidence(what="calls of the optimiser's step()", value=sum(calls)),) if calls else ()),
+                *((Evidence(what="parameters that the optimiser has of others", value=foreign),) if foreign else ()),
             ),
         )
     ]
+
+
+NEVER_CALLED = FindingText(
+    id="never-called",
+    title="The network was never called in training mode with gradients: another one is trained.",
+    because="None of its layers ran, no gradient came to its parameters, and none of them moved. So nothing was learnt "
+    "about the network that is trained.",
+    try_this=(
+        (
+            "Watch the network that the loop calls and the optimiser steps: not a copy, an average of the weights, or "
+            "the network that a wrapper was made of a copy of."
+        ),
+        "If its passes are meant to be in torch.no_grad(), there is nothing here to watch.",
+    ),
+    figures=("update-to-data",),
+    about="""
+    In no recorded step did the network run with gradients, get one, or change.
+    """,
+)
+
+LAYERS_NOT_SEEN = FindingText(
+    id="layers-not-seen",
+    title="No layer was seen to run: the network is compiled, or it runs inside a transformation.",
+    because="torch.compile and torch.func call no hooks, so only parameters, gradients and the loss were measured. "
+    "Units that are dead or saturated, signals that vanish or explode, and the inputs, could not be checked.",
+    try_this=(
+        "Train the network without torch.compile for a few hundred steps, watch that, and compile it afterwards.",
+    ),
+    figures=("update-to-data", "loss"),
+    about="""
+    The parameters get gradients or move, and no layer was called in any recorded step.
+    """,
+)
+
+
+@check("calls of the network", NEVER_CALLED, LAYERS_NOT_SEEN)
+def calls_seen(context: Context) -> list[Finding] | None:
+    """A network whose layers were not seen to run."""
+    records = context.records
+    if not context.trained or len(records) < limit("records for a verdict") or not context.seen.parameters:
+        return None
+    if any(r.layers for r in records) or not any(one.parameters for one in context.seen.layers):
+        return []
+    works = any(one.moved or one.gradient is not None for r in records for one in r.parameters)
+    evidence = (
+        Evidence(what="recorded steps", value=len(records)),
+        Evidence(what="recorded steps in which a layer ran", value=0, expected="all"),
+    )
+    if works:
+        return [context.finding(LAYERS_NOT_SEEN, severity="note", evidence=evidence)]
+    if context.layers_excused or any(r.forward_passes for r in records) or not any(r.parameters for r in records):
+        return []
+    return [context.finding(NEVER_CALLED, severity="serious", evidence=evidence)]
 
 
 NOT_ZEROED = FindingText(
@@ -102,55 +175,3 @@ def gradients_not_zeroed(context: Context) -> list[Finding] | None:
             ),
         )
     ]  # fmt: skip
-
-
-EVALUATION_MODE = FindingText(
-    id="evaluation-mode",
-    title="The network is trained in evaluation mode.",
-    because="Dropout drops nothing, and batch norm uses running statistics that never move: those of the initial "
-    "weights, or of another training.",
-    try_this=(
-        "model.train() before the training loop, and again after each evaluation (model.eval() stays on).",
-        "To freeze batch norms on purpose, set only them: norm.eval() after model.train().",
-    ),
-    figures=("activations", "loss"),
-    about="""
-    All layers were in evaluation mode while the network was trained, and some of them differ between the modes. Batch
-    norms that were frozen on purpose, in a network in training mode, are not reported.
-    """,
-)
-
-
-@check("training mode", EVALUATION_MODE)
-def evaluation_mode(context: Context) -> list[Finding] | None:
-    """Steps taken in evaluation mode, by a network in which that makes a difference."""
-    differ = [
-        one for one in context.seen.layers
-        if one.role == "batch_norm" or (one.role in {"dropout", "attention", "recurrent"} and _drops(one.settings))
-    ]  # fmt: skip
-    if not context.trained or not differ or not context.records:
-        return None
-    names = {one.name for one in differ}
-    modes = [one.training for r in context.records for one in r.layers if one.name in names]
-    others = [one.training for r in context.records for one in r.layers if one.name not in names]
-    if not modes or any(modes) or (others and any(others)):
-        return []
-    return [
-        context.finding(
-            EVALUATION_MODE,
-            severity="serious",
-            where=[one.name for one in differ],
-            evidence=(
-                Evidence(what="layers that differ between the modes", value=len(differ)),
-                Evidence(what="recorded steps in training mode", value=0, expected="all"),
-            ),
-        )
-    ]
-
-
-def _drops(settings: object) -> bool:
-    """Return whether a layer's settings say that it drops numbers."""
-    if not hasattr(settings, "get"):
-        return False
-    shares = (settings.get("p"), settings.get("dropout"))
-    return any(isinstance(share, int | float) and share > 0 for share in shares)

@@ -31,6 +31,7 @@ LOSS_SIGN = FindingText(
     The loss falls where the error rises: a minus too many, or a score that is minimised. A cross-entropy or squared
     error below 0 is proof; so is a loss that is minus the cross-entropy of its own logits.
     """,
+    explained_by=frozenset({"targets-outside-range", "loss-of-probabilities"}),
 )
 
 
@@ -50,6 +51,43 @@ def loss_sign(context: Context) -> list[Finding] | None:
     if nats is not None:
         evidence.append(Evidence(what="cross-entropy of the same logits", value=nats, unit="nats", expected="falling"))
     return [context.finding(LOSS_SIGN, severity="fatal", evidence=evidence)]
+
+
+NO_GRAPH = FindingText(
+    id="no-graph",
+    title="The network's output has no graph: nothing goes backward from the loss.",
+    because="No parameter gets a gradient, so none can learn. A loss that is made to require a gradient hides "
+    "PyTorch's error and changes nothing.",
+    try_this=(
+        "No .data, .detach(), .item(), .numpy() and no torch.no_grad() between the layers and what forward returns.",
+        "No torch.tensor(loss) or loss.requires_grad_(): the loss has a graph if the output has one.",
+    ),
+    figures=("gradient-to-data",),
+    about="""
+    What a layer computes has a graph, by which gradients go back. .data, .detach(), torch.no_grad() and a way through
+    NumPy end it.
+    """,
+)
+
+
+@check("graph of the output", NO_GRAPH)
+def no_graph(context: Context) -> list[Finding] | None:
+    """An output from which no gradient can go back, though parameters are to learn."""
+    known = [one.detached for one in context.records if one.detached is not None]
+    if not known:
+        return None
+    if not all(known) or not any(one.requires_grad for one in context.parameters.values()):
+        return []
+    return [
+        context.finding(
+            NO_GRAPH,
+            severity="fatal",
+            where=() if context.output_layer is None else (context.output_layer,),
+            evidence=(
+                Evidence(what="recorded steps in which the output has no graph", value=len(known), expected="0"),
+            ),
+        )
+    ]
 
 
 LOSS_SUMMED = FindingText(
@@ -77,8 +115,12 @@ LOSS_SUMMED = FindingText(
 def loss_summed(context: Context) -> list[Finding] | None:
     """A loss that is summed over the batch, so that the steps grow with it."""
     pairs = [(r, loss, r.logits) for r, loss in context.losses if r.logits and r.logits.nats]
+    is_divided = bool({"div", "mul", "mean"} & set(context.chain))
     by_graph = (
-        context.seen.loss is not None and context.seen.loss.reduction == "sum" and context.loss_kind == "cross_entropy"
+        context.seen.loss is not None
+        and context.seen.loss.reduction == "sum"
+        and context.loss_kind == "cross_entropy"
+        and not is_divided
     )
     summed = [r for r, loss, logits in pairs if _is_sum(r, loss, logits)]
     if (pairs and len(summed) * 2 <= len(pairs)) or not (summed or by_graph):

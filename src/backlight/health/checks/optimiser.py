@@ -31,7 +31,7 @@ WEIGHT_DECAY = FindingText(
     Weight decay adds `weight_decay x weights` to the gradient. Where that is the larger part, all weights go to 0. Once
     a network has converged the two are equal by definition, so a network that has learnt gets no such finding.
     """,
-    explained_by=BROKEN_NUMBERS | NO_STEPS | {"vanishing-signal", "dead-units"},
+    explained_by=BROKEN_NUMBERS | NO_STEPS | {"vanishing-signal", "dead-units", "gradients-are-zero"},
 )
 
 

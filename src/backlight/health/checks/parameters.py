@@ -4,7 +4,7 @@ import numpy as np
 
 from backlight.health.check import check
 from backlight.health.context import Context
-from backlight.health.findings import Advice, Evidence, Finding, FindingText, several
+from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText, several
 from backlight.health.thresholds import limit
 from backlight.watch.records import ParameterFacts
 
@@ -43,14 +43,16 @@ UNUSED = FindingText(
 @check("parameters cut off from the loss", NOT_REACHED, UNUSED)
 def not_reached(context: Context) -> list[Finding] | None:
     """Parameters whose layers work, and that the loss does not depend on by the graph."""
-    facts = [one for one in context.seen.parameters if one.requires_grad]
+    facts = [one for one in context.seen.parameters if one.requires_grad and 0 not in one.shape]
     if not any(one.reached is not None or context.histories[one.name] for one in facts):
         return None
     cut = [one for one in facts if _unreached(context, one)]
     if not cut:
         return []
     ran = [one for one in cut if _runs(context, one.layer)]
-    return [_detached(context, ran)] if ran else [_unused(context, cut)]
+    if ran:
+        return [_detached(context, ran)]
+    return None if context.layers_excused else [_unused(context, cut)]
 
 
 NOT_IN_OPTIMISER = FindingText(
@@ -74,6 +76,21 @@ NOT_IN_OPTIMISER = FindingText(
     about="""
     Parameters with gradients that the optimiser does not have.
     """,
+    cases={
+        "replaced": Case(
+            title="{parameters} replaced at step {step}: the optimiser still has the old ones.",
+            because="The optimiser steps the tensors that it was given. Those that stand in their place now get "
+            "gradients, and nobody steps them.",
+            try_this=(
+                Advice(
+                    torch="Make the optimiser anew, or optimizer.add_param_group({{'params': [...]}}) with the new "
+                    "parameters, after load_state_dict(assign=True), to_empty(), remove_parametrizations() or a new "
+                    "layer.",
+                    ours="Make the optimiser anew, of the model as it is now.",
+                ),
+            ),
+        ),
+    },
 )
 
 
@@ -84,7 +101,8 @@ def not_in_optimiser(context: Context) -> list[Finding] | None:
     known = [one for one in context.seen.parameters if one.in_optimiser is not None or context.histories[one.name]]
     if not context.trained or not known:
         return None
-    if not missing or len(missing) == len(context.seen.parameters):
+    replaced = [one for one in missing if one.replaced is not None]
+    if not missing or (len(missing) == len(context.seen.parameters) and not replaced):
         return []
     return [
         context.finding(
@@ -96,7 +114,54 @@ def not_in_optimiser(context: Context) -> list[Finding] | None:
                 Evidence(what="numbers in them", value=_numbers_in(missing)),
                 Evidence(what="layers", value=len({one.layer for one in missing})),
             ),
-            values={"parameters": several(len(missing), "parameter")},
+            cases=("replaced",) if replaced else (),
+            values={
+                "parameters": several(len(missing), "parameter"),
+                "step": min((one.replaced or 0 for one in replaced), default=0),
+            },
+        )
+    ]
+
+
+TIE_BROKEN = FindingText(
+    id="tie-broken",
+    title="{first} and {second} began as copies of each other and are two tensors: a weight tie is broken.",
+    because="Input and output embeddings that share one tensor get the gradients of both. Two tensors that only began "
+    "with the same numbers drift apart, and cost twice the memory.",
+    try_this=(
+        (
+            "Tie them last, after the model is made, loaded and moved: model.head.weight = model.embedding.weight; and "
+            "make the optimiser after that."
+        ),
+        "load_state_dict(assign=True), to_empty(), and copies that are made tensor by tensor, break a tie.",
+    ),
+    figures=("update-to-data",),
+    about="""
+    A table of embeddings and a matrix of the same shape held the very same numbers at first, which chance does not do,
+    and are not the same tensor.
+    """,
+)
+
+
+@check("tied weights", TIE_BROKEN)
+def tie_broken(context: Context) -> list[Finding] | None:
+    """A matrix that began as a copy of an embedding's table."""
+    if not context.trained or not context.records or not any(one.table for one in context.seen.parameters):
+        return None
+    pairs = [
+        (one, context.parameters[one.copy_of]) for one in context.seen.parameters if one.copy_of in context.parameters
+    ]
+    pairs = [(one, table) for one, table in pairs if one.requires_grad and table.requires_grad]
+    if not pairs:
+        return []
+    one, table = pairs[0]
+    return [
+        context.finding(
+            TIE_BROKEN,
+            severity="warning",
+            where=[name for pair in pairs for name in (pair[1].name, pair[0].name)],
+            evidence=(Evidence(what="numbers that were the same at first", value=_numbers_in([one])),),
+            values={"first": table.name, "second": one.name},
         )
     ]
 
@@ -150,9 +215,11 @@ def _left_alone(context: Context, facts: ParameterFacts) -> bool:
 
 
 def _unreached(context: Context, facts: ParameterFacts) -> bool:
+    history = context.histories[facts.name]
+    if any(one.gradient is not None and one.gradient.rms != 0 for one in history):
+        return False  # by a way that the graph does not show, as that of a reentrant checkpoint
     if facts.reached is not None:
         return not facts.reached
-    history = context.histories[facts.name]
     gradients = [one.gradient for past in context.histories.values() for one in past]
     return bool(history) and all(one.gradient is None for one in history) and any(g is not None for g in gradients)
 

@@ -51,6 +51,10 @@ def overconfident_start(context: Context) -> list[Finding] | None:
     first = context.first
     if first is None or first.logits is None or first.logits.classes < 2 or first.logits.nats is None:
         return None
+    if context.chain[-1:] and context.chain[-1] in {"mul", "div"}:
+        return []  # scaled on purpose, as cosines are
+    if any(not one.requires_grad for one in context.parameters.values()):
+        return []  # trained before: it may be sure of what it knows
     nats, V = first.logits.nats, first.logits.classes
     if not nats > limit("first loss over ln V") * math.log(V):
         return []

@@ -4,11 +4,50 @@ import numpy as np
 
 from backlight.health.check import check
 from backlight.health.context import MULTIPLIES, Context
-from backlight.health.findings import Advice, Evidence, Finding, FindingText, percent
+from backlight.health.findings import Advice, Evidence, Finding, FindingText, percent, several
 from backlight.health.thresholds import limit
 from backlight.watch.records import LayerFacts
 
 _IS_LINEAR = frozenset({"shape", "dropout", "batch_norm"})
+
+UNREGISTERED = FindingText(
+    id="unregistered-layers",
+    title="The output depends on {count} that the module does not know, as of layers in a Python list.",
+    because="Only modules and parameters that are attributes of the module are found by parameters(), to(device), "
+    "state_dict() and train(): the others are never stepped, moved or saved.",
+    try_this=(
+        "nn.ModuleList([...]) in place of a list, nn.ModuleDict in place of a dict, nn.ParameterList for parameters.",
+        "A tensor that is to learn: self.scale = nn.Parameter(torch.ones(n)).",
+    ),
+    figures=("update-to-data",),
+    about="""
+    By the graph, the output depends on parameters that are not among the module's own, nor in the optimiser. A layer in
+    a Python list or dict, or behind a function's closure, is used and not registered.
+    """,
+)
+
+
+@check("parameters that the network uses", UNREGISTERED)
+def unregistered_layers(context: Context) -> list[Finding] | None:
+    """Parameters below the output that neither the module nor the optimiser has."""
+    loss, optimiser = context.seen.loss, context.seen.optimiser
+    if loss is None or not loss.chain:
+        return None
+    own = [one for one in context.parameters.values() if one.reached]
+    if not loss.foreign or not own or (optimiser is not None and optimiser.foreign):
+        return []
+    return [
+        context.finding(
+            UNREGISTERED,
+            severity="serious",
+            evidence=(
+                Evidence(what="parameters that the output depends on and the module has not", value=loss.foreign),
+                Evidence(what="parameters that it has", value=len(own)),
+            ),
+            values={"count": several(loss.foreign, "parameter")},
+        )
+    ]
+
 
 DROPOUT = FindingText(
     id="dropout-too-high",
@@ -74,7 +113,9 @@ def no_nonlinearity(context: Context) -> list[Finding] | None:
     products = context.called(*MULTIPLIES)
     if len(products) < 2:
         return None
-    pairs = [(before, one) for one in products for before in _linear_before(context, one)]
+    # a layer that is called several times reads something else each time
+    once = [one for one in products if one.calls < 2]
+    pairs = [(before, one) for one in once for before in _linear_before(context, one) if before.calls < 2]
     pairs = [(before, one) for before, one in pairs if not _is_bottleneck(before, one)]
     if not pairs:
         return []

@@ -101,7 +101,7 @@ DEAD_UNITS = FindingText(
     },
     explained_by=BROKEN_INPUTS
     | BROKEN_NUMBERS
-    | {"learning-rate-too-high", "gradients-not-zeroed", "vanishing-signal"},
+    | {"learning-rate-too-high", "gradients-not-zeroed", "vanishing-signal", "inputs-drift", "labels-constant"},
 )
 
 
@@ -124,7 +124,7 @@ def dead_units(context: Context) -> list[Finding] | None:
     return [
         context.finding(
             DEAD_UNITS,
-            severity="warning" if context.learns else "serious",
+            severity="note" if context.learns or (context.trained and context.loss_kind == "other") else "serious",
             where=worst,
             evidence=(
                 *(Evidence(what=f"dead in {n}", value=percent(ends[n]), unit="% of the units") for n in worst[:3]),

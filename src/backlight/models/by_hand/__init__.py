@@ -1,11 +1,11 @@
-"""Backpropagation by hand: lecture 5's four exercises, on the MLP with batch norm, in NumPy and nothing else.
+"""Backpropagation by hand: lecture 5's four exercises, on the MLP with batch norm, in NumPy only.
 
-    intermediates   the network as 20 small steps, and the gradient of each written out on a line of its own
-    cross_entropy   from the logits to the loss and back, in one piece
-    batch_norm      batch norm and its gradient, in one piece
-    training        a training loop with those gradients: no graph, nothing asked of a machine that differentiates
+    intermediates   the network in 20 small steps, with the gradient of each one on a line
+    cross_entropy   cross-entropy and its gradient as one step
+    batch_norm      batch norm and its gradient as one step
+    training        a training loop with these gradients, without autograd
 
-Nothing here calls an op, a layer or a graph of this package; the tests hold it against all three, and against PyTorch.
+Nothing here uses an op, a layer or a graph of this package. The tests compare it with all three, and with PyTorch.
 
 Source: lecture 5 of "Neural Networks: Zero to Hero" ("Becoming a backprop ninja").
 """

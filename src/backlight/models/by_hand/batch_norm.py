@@ -1,7 +1,7 @@
-"""Exercise 3: batch norm and its gradient in one piece.
+"""Exercise 3: batch norm and its gradient as one step.
 
-With the variance divided by N - c (c = 1 is Bessel's correction, as in the lecture; c = 0 is the rule in networks and
-what PyTorch's layer normalises with), the three paths from x to the output add up to
+With the variance divided by N - c (c = 1 is Bessel's correction, as in the lecture; c = 0 is usual in networks, and
+what PyTorch's layer uses to normalise), the three paths from x to the output add up to
 
     dx = gain r / N (N dy - Σ dy - N/(N - c) x̂ Σ dy x̂),      r = 1 / √(variance + EPS),      x̂ = (x - mean) r
 
@@ -17,7 +17,7 @@ EPS = 1e-5
 
 
 class Normalised(NamedTuple):
-    """What batch norm makes of a batch, and what the way back needs.
+    """The output of batch norm, and what its backward pass needs.
 
     Attributes:
         y: (N, H), gain x̂ + shift.
@@ -31,12 +31,12 @@ class Normalised(NamedTuple):
 
 
 def batch_norm(x_NH: FloatArray, gain_H: FloatArray, shift_H: FloatArray, correction: int = 1) -> Normalised:
-    """Return each column brought to mean 0 and variance 1 over the batch, then scaled by gain and moved by shift.
+    """Normalise each column to mean 0 and variance 1 over the batch, then scale it by gain and add shift.
 
     Args:
-        x_NH: the batch, (N, H), of more rows than the correction.
-        gain_H: (H,).
-        shift_H: (H,).
+        x_NH: (N, H) the batch, with N above the correction.
+        gain_H: (H,) the scale.
+        shift_H: (H,) the offset.
         correction: c; the variance is divided by N - c.
     """
     mean_H, variance_H = x_NH.mean(0), x_NH.var(0, ddof=correction)
@@ -48,10 +48,17 @@ def batch_norm(x_NH: FloatArray, gain_H: FloatArray, shift_H: FloatArray, correc
 def batch_norm_backward(
     dy_NH: FloatArray, normal_NH: FloatArray, rstd_H: FloatArray, gain_H: FloatArray, correction: int = 1
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the gradients by x (N, H), gain (H,) and shift (H,).
+    """Return the gradients with respect to x (N, H), gain (H,) and shift (H,).
 
-    Where people go wrong: the last term's N / (N - c) is lost, which at N = 32 is 3 percent of one of three terms, so
-    that training goes on as if nothing were wrong. And dy of ones shows nothing: then all of dx is 0.
+    Common mistakes: omitting N / (N - c) in the last term, which at N = 32 is 3 % of one of three terms, so training
+    seems to work; and testing with dy of ones, for which all of dx is 0.
+
+    Args:
+        dy_NH: (N, H) the gradient of the output.
+        normal_NH: (N, H) x̂, as `batch_norm` returned it.
+        rstd_H: (H,) 1 / √(variance + EPS), as `batch_norm` returned it.
+        gain_H: (H,) the scale.
+        correction: c; the variance was divided by N - c.
     """
     N = len(dy_NH)
     dgain_H = (dy_NH * normal_NH).sum(0)

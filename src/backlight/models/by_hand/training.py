@@ -1,4 +1,4 @@
-"""Exercise 4: train with gradients written by hand; no graph is built, and nothing differentiates but this file."""
+"""Exercise 4: train with gradients written by hand, without autograd."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,13 @@ from backlight.models.by_hand.weights import Weights
 
 
 def loss_and_gradients(weights: Weights, x_NT: IntArray, y_N: IntArray) -> tuple[float, Weights]:
-    """Return the loss of a batch in nats, and its gradient by each weight: exercise 1 with 2 and 3 in place."""
+    """Return the loss of a batch in nats, and its gradients: exercise 1 with the steps of exercises 2 and 3.
+
+    Args:
+        weights: the weights.
+        x_NT: (N, T) ids.
+        y_N: (N,) targets.
+    """
     C_VE, W1_IH, b1_H, gain_H, shift_H, W2_HV, b2_V = weights
     # forward
     vectors_NTE = C_VE[x_NT]
@@ -34,12 +40,12 @@ def loss_and_gradients(weights: Weights, x_NT: IntArray, y_N: IntArray) -> tuple
 
 
 def train(weights: Weights, batches: Iterable[Batch], lr: float = 0.1) -> list[float]:
-    """Take a step down the gradient for each batch, in place, and return the losses before each.
+    """Take a step of SGD for each batch, and return the loss before each step, in nats.
 
     Args:
-        weights: changed in place.
-        batches: of ids (N, T) and targets (N,), N at least 2.
-        lr: learning rate; the lecture has 0.1, and 0.01 for the last half.
+        weights: the weights, updated in place.
+        batches: batches of ids (N, T) and targets (N,), N at least 2.
+        lr: learning rate; the lecture uses 0.1, and 0.01 for the second half.
     """
     losses = []
     for batch in batches:
@@ -51,13 +57,20 @@ def train(weights: Weights, batches: Iterable[Batch], lr: float = 0.1) -> list[f
 
 
 def statistics(weights: Weights, x_NT: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Return each unit's mean and variance, (H,), over many examples: what stands in for a batch after training."""
+    """Return the mean and variance of each unit, (H,) each, over many ids (N, T), for batch norm in evaluation."""
     sums_NH = _sums(weights, x_NT)
     return sums_NH.mean(0), sums_NH.var(0, ddof=1)
 
 
 def held_out_loss(weights: Weights, known: tuple[FloatArray, FloatArray], x_NT: IntArray, y_N: IntArray) -> float:
-    """Return the loss in nats of examples that need no company: batch norm has `statistics` instead of a batch."""
+    """Return the loss in nats with given statistics in batch norm, so that examples do not depend on each other.
+
+    Args:
+        weights: the weights.
+        known: mean and variance, (H,) each, from `statistics`.
+        x_NT: (N, T) ids.
+        y_N: (N,) targets.
+    """
     mean_H, variance_H = known
     scaled_NH = weights.gain * (_sums(weights, x_NT) - mean_H) * (variance_H + EPS) ** -0.5 + weights.shift
     loss, _ = cross_entropy(np.tanh(scaled_NH) @ weights.W2 + weights.b2, y_N)

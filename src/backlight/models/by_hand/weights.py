@@ -1,4 +1,4 @@
-"""What the network learns: seven arrays."""
+"""The weights of the network: seven arrays."""
 
 import math
 from typing import NamedTuple
@@ -10,16 +10,16 @@ from backlight.core import FloatArray
 
 
 class Weights(NamedTuple):
-    """The seven arrays of the MLP with batch norm; or the seven gradients, which have the same shapes.
+    """The weights of the MLP with batch norm, or their gradients, which have the same shapes.
 
-    V characters, E numbers each, T of them read at once: I = T E inputs to H tanh units.
+    V characters with embeddings of length E, of which T are read at once, give I = T E inputs to H tanh units.
 
     Attributes:
-        C: (V, E), a vector for each character.
+        C: (V, E), the embedding of each character.
         W1: (I, H).
-        b1: (H,). Batch norm takes it away again; it is here to be seen to have no gradient.
-        gain: (H,), of batch norm.
-        shift: (H,), of batch norm.
+        b1: (H,). Batch norm subtracts it again, so its gradient is 0; it is here to show that.
+        gain: (H,), the scale of batch norm.
+        shift: (H,), the offset of batch norm.
         W2: (H, V).
         b2: (V,).
     """
@@ -37,16 +37,16 @@ def first_weights(
     vocabulary_size: int, *, context: int = 3, embedding: int = 10, hidden: int = 64, rng: np.random.Generator,
     dtype: DTypeLike = np.float32,
 ) -> Weights:  # fmt: skip
-    """Return weights to begin with, in the lecture's sizes unless told otherwise.
+    """Return initial weights, by default with the lecture's sizes.
 
-    Biases start near 0 and the gain near 1, but not there: a wrong gradient of theirs might not show.
+    Biases start near 0 and gains near 1, but not exactly, since a wrong gradient might not show there.
 
     Args:
-        vocabulary_size: V, the boundary included.
-        context: how many characters are read, T.
-        embedding: length of a character's vector, E.
-        hidden: tanh units, H; the lecture has 64 for the first three exercises and 200 for the last.
-        rng: where they come from.
+        vocabulary_size: V, including the boundary.
+        context: number of characters that are read, T.
+        embedding: embedding dimension of each character, E.
+        hidden: number of tanh units, H; the lecture uses 64 for the first three exercises and 200 for the last.
+        rng: the random generator.
         dtype: float32 to train, float64 to compare gradients.
     """
     fan_in = context * embedding

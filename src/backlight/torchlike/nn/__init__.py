@@ -1,4 +1,4 @@
-"""`torch.nn` as far as the lectures' tensor code goes: its functions. Layers that own parameters: `backlight.nn`."""
+"""`torch.nn`, as far as the tensor code of the lectures uses it: its functions. Layers are in `backlight.nn`."""
 
 from backlight.core import missing
 from backlight.torchlike.nn import functional

@@ -90,6 +90,10 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
             return None
         return bool((x[..., 0] == x[..., 1]).all()) and bool((x == x[..., :1]).all())
 
+    def equal(self, one: Any, other: Any) -> bool:
+        a, b = one.array, other.array
+        return bool((a != a.flat[0]).any()) and np.array_equal(a, b)
+
     def check_optimisers(self, optimisers: Sequence[Any]) -> None:
         wrong = [one for one in optimisers if not isinstance(one, Optimiser)]
         if wrong:
@@ -104,8 +108,9 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
         return BacklightOptimisers(parameters, known, before)
 
     def looks_broken(self, parameters: Sequence[Any]) -> bool:
-        first = next((one._grad for one in parameters if one._grad is not None), None)
-        return first is not None and not math.isfinite(float(first.sum())) and not np.isfinite(first).all()
+        gradients = [one._grad for one in parameters if one._grad is not None]
+        ends = (gradients[0], gradients[-1]) if gradients else ()
+        return any(not math.isfinite(float(one.sum())) and not np.isfinite(one).all() for one in ends)
 
     # -- hooks ---------------------------------------------------------------------------------------------------------
 
@@ -116,8 +121,8 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
         remove: Remove = layer.module.register_forward_hook(Hook(_on_layer, layer, capture))
         return remove
 
-    def hook_call(self, hook: Callable[[Any, Any], None]) -> Remove:
-        return self.model.register_forward_hook(Hook(_on_call, hook))
+    def hook_call(self, hook: Callable[[Any, Any], None], module: Any = None) -> Remove:
+        return (self.model if module is None else module).register_forward_hook(Hook(_on_call, hook))
 
     def hook_return(self, hook: Callable[[Any], None]) -> Remove:
         return self.model.register_forward_hook(Hook(_on_return, hook))

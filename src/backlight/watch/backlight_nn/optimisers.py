@@ -31,6 +31,9 @@ class BacklightOptimisers:
     def attach(self) -> None:
         self._removers = [one.register_step_hook(partial(self._about_to_step, one)) for one in self.found]
 
+    def set_parameters(self, parameters: Sequence[Any]) -> None:
+        self._own = {id(one): at for at, one in enumerate(parameters)}
+
     def detach(self) -> None:
         for remove in self._removers:
             remove()

@@ -102,8 +102,11 @@ class BacklightGraph(Graph):
         own = next((node._settings.get("reduction", "mean") for node in nodes if self.op_name(node) in _LOSSES), None)
         return own or next((name for name in names if name in {"mean", "sum"}), None)
 
-    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], rank: int) -> int:
-        return rank - 1
+    def class_axis(self, nodes: Sequence[Any], names: Sequence[str], shape: Sequence[int]) -> int | None:
+        return len(shape) - 1
+
+    def reshape(self, node: Any) -> tuple[Sequence[int], Sequence[int]] | None:
+        return (node._prev[0].shape, node.shape) if self.op_name(node) == "reshape" else None
 
     def loss_input(self, node: Any) -> Any:
         return node._prev[0] if self.op_name(node) in _LOSSES else None

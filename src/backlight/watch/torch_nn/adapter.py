@@ -17,10 +17,12 @@ from backlight.watch.calls import Call, CallTaker, Layer
 from backlight.watch.kinds import kind_of
 from backlight.watch.records import Setting
 from backlight.watch.torch_nn.batch import TorchBatch
+from backlight.watch.torch_nn.copies import leave_out_hooks, marked
 from backlight.watch.torch_nn.functions import FunctionWatch
 from backlight.watch.torch_nn.graph import TorchGraph
+from backlight.watch.torch_nn.operations import OperationWatch
 from backlight.watch.torch_nn.optimisers import TorchOptimisers
-from backlight.watch.torch_nn.plain import output_of
+from backlight.watch.torch_nn.plain import output_of, tensors_in
 from backlight.watch.torch_nn.tensors import TorchTensors
 
 _SETTINGS: Final = (
@@ -136,6 +138,12 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
             return None
         return torch.equal(x[0], x[1]) and bool((x == x[:1]).all())
 
+    def equal(self, one: Any, other: Any) -> bool:
+        a, b = one.detach(), other.detach()
+        if a.device != b.device or a.dtype != b.dtype or a.ndim < 2 or not bool((a[0] == b[0]).all()):
+            return False
+        return not bool((a == a.flatten()[0]).all()) and torch.equal(a, b)
+
     def optimisers(
         self, parameters: Sequence[Any], known: Iterable[Any], *, before: Callable[[Any], None],
         after: Callable[[Any], None],
@@ -158,16 +166,18 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
         return 1.0 if scale is None else float(scale)
 
     def looks_broken(self, parameters: Sequence[Any]) -> bool:
-        for parameter in parameters:
-            gradient = parameter.grad
-            if gradient is not None:
-                break
-        else:
-            return False
-        if gradient.layout is not _STRIDED or not gradient.is_cpu or gradient.__class__ is not torch.Tensor:
-            return False  # to look would take long, or fail
-        # a sum is not finite if one of its numbers is not
-        return not math.isfinite(gradient.sum().item()) and not bool(gradient.isfinite().all())
+        return _is_broken(parameters) or _is_broken(reversed(parameters))
+
+    def tables(self) -> Iterable[Mapping[str, Any]]:
+        for module in self.model.modules():
+            if not isinstance(module, torch.jit.ScriptModule):
+                yield from (module._parameters, module._modules)
+
+    def on_accumulated(self, parameter: Any, hook: Callable[[Any], None]) -> Remove | None:
+        if not (parameter.is_leaf and parameter.requires_grad):
+            return None
+        remove: Remove = parameter.register_post_accumulate_grad_hook(partial(_on_accumulated, hook)).remove
+        return remove
 
     # -- hooks ---------------------------------------------------------------------------------------------------------
 
@@ -180,11 +190,19 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
     def hook_layer(self, layer: Layer, capture: CallTaker) -> Remove:
         return layer.module.register_forward_hook(Hook(_on_layer, layer, capture)).remove  # type: ignore[no-any-return]
 
-    def hook_call(self, hook: Callable[[Any, Any], None]) -> Remove:
-        return self.model.register_forward_pre_hook(Hook(_on_call, hook), with_kwargs=True).remove
+    def hook_call(self, hook: Callable[[Any, Any], None], module: Any = None) -> Remove:
+        called = self.model if module is None else module
+        ours = Hook(_on_call, hook)
+        handle = called.register_forward_pre_hook(ours, with_kwargs=True)
+        return marked(handle, called._forward_pre_hooks_with_kwargs, hook=ours)
 
     def hook_return(self, hook: Callable[[Any], None]) -> Remove:
-        return self.model.register_forward_hook(Hook(_on_return, hook), always_call=True).remove
+        ours = Hook(_on_return, hook)
+        handle = self.model.register_forward_hook(ours, always_call=True)
+        return marked(handle, self.model._forward_hooks_always_called, hook=ours)
+
+    def begin(self) -> Remove:
+        return leave_out_hooks()
 
     def await_gradient(self, call: Call, capture: CallTaker, *, at_once: bool) -> None:
         tensor = call.tensor
@@ -215,6 +233,10 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
 
     def watch_functions(self, on_function: OnFunction) -> AbstractContextManager[Any] | None:
         return FunctionWatch(on_function)
+
+    def operations(self) -> OperationWatch | None:
+        # one that is spread over processes takes part in each of its passes
+        return None if isinstance(self.model, torch.nn.parallel.DistributedDataParallel) else OperationWatch()
 
     # -- one batch, and everything as it was ---------------------------------------------------------------------------
 
@@ -250,17 +272,49 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
         return torch.set_grad_enabled(on)
 
     def backward(self, loss: Any) -> None:
-        """Leave the gradients in the parameters, without calling the hooks that these may have."""
+        """Leave the gradients in the parameters, without calling the hooks that these may have, if that can be."""
         wanted = [one for one in self.model.parameters() if one.requires_grad]
-        gradients = torch.autograd.grad(loss, wanted, allow_unused=True) if wanted else ()
+        try:
+            gradients = torch.autograd.grad(loss, wanted, allow_unused=True, retain_graph=True) if wanted else ()
+        except RuntimeError as error:
+            if "checkpoint" not in str(error):
+                raise
+            loss.backward()  # what is computed anew by reentrant checkpoints has no other way
+            return
         for parameter, gradient in zip(wanted, gradients, strict=True):
             parameter.grad = gradient
 
     def batch(self, inputs: Any, targets: Any, loss: Any) -> BatchView:
+        for name, one in self.model.named_parameters():
+            if isinstance(one, torch.distributed.tensor.DTensor):
+                raise ConfigError(
+                    f"a network that is spread over devices cannot be put back after an examination; {name} is a "
+                    "DTensor. Examine the network before it is sharded."
+                )
+        on_meta = [one for one in tensors_in((list(self.model.parameters()), inputs, targets)) if one.is_meta]
+        if on_meta:
+            raise ConfigError(
+                "a network is examined with numbers; got tensors on the meta device, which hold none. Move the network "
+                "with to_empty(device=...), give it weights, and give the batch on that device."
+            )
         return TorchBatch(self.model, inputs, targets, loss).view()
 
     def output_of(self, result: Any) -> Any:
         return output_of(result)
+
+
+def _is_broken(parameters: Iterable[Any]) -> bool:
+    """Return whether the first gradient that there is holds a number that is not finite."""
+    for parameter in parameters:
+        gradient = parameter.grad
+        if gradient is not None:
+            break
+    else:
+        return False
+    if gradient.layout is not _STRIDED or not gradient.is_cpu or gradient.__class__ is not torch.Tensor:
+        return False  # to look would take long, or fail
+    # a sum is not finite if one of its numbers is not
+    return not math.isfinite(gradient.sum().item()) and not bool(gradient.isfinite().all())
 
 
 # -- hooks: functions of their own, so that a compiler that meets one sees at once that it does nothing ----------------
@@ -295,6 +349,11 @@ def _on_return(hook: Callable[[Any], None], module: torch.nn.Module, args: Any, 
     del module, args
     if not _is_compiling():
         hook(output)
+
+
+def _on_accumulated(hook: Callable[[Any], None], parameter: torch.Tensor) -> None:
+    if parameter.grad is not None:
+        hook(parameter.grad)
 
 
 # -- what is known of modules without running them ---------------------------------------------------------------------

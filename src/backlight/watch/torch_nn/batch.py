@@ -1,6 +1,7 @@
 """One batch that a PyTorch network is examined with."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class TorchBatch:
         return BatchView(
             run=self._run, loss=self._loss_of, args=self._args, kwargs=self._kwargs,
             x=None if x is None or x.is_complex() or x.layout is not torch.strided else _array(x),
-            y=None if y is None else _array(y),
+            y=None if y is None else _array(y), others=dict(self._others()), run_with=self._run_with,
         )  # fmt: skip
 
     def _x(self) -> torch.Tensor | None:
@@ -53,14 +54,24 @@ class TorchBatch:
         found: torch.Tensor = self._args[self._first] if isinstance(self._first, int) else self._kwargs[self._first]
         return found
 
+    def _others(self) -> Iterator[tuple[str, Array]]:
+        """Yield the further inputs that have a row for each example, but for targets that the model is given too."""
+        first = self._x()
+        for name, one in self._named:
+            if name == str(self._first) or first is None or not isinstance(one, torch.Tensor) or not one.ndim:
+                continue
+            if one.shape[0] == first.shape[0] and not one.is_complex() and not re.search("label|target", name):
+                yield name, _array(one)
+
     def _run(self, x: Array | None) -> Any:
-        args, kwargs, first = list(self._args), dict(self._kwargs), self._x()
-        if x is not None and first is not None:
-            given = torch.from_numpy(np.ascontiguousarray(x)).to(device=first.device, dtype=first.dtype)
-            if isinstance(self._first, int):
-                args[self._first] = given
-            else:
-                kwargs[str(self._first)] = given
+        return self._model(*self._args, **self._kwargs) if x is None else self._run_with(str(self._first), x)
+
+    def _run_with(self, name: str, x: Array) -> Any:
+        args, kwargs = list(self._args), dict(self._kwargs)
+        place: Any = name if name in kwargs else int(name)
+        into: Any = kwargs if name in kwargs else args
+        given = torch.from_numpy(np.ascontiguousarray(x))
+        into[place] = given.to(device=into[place].device, dtype=into[place].dtype)
         return self._model(*args, **kwargs)
 
     def _loss_of(self, output: Any) -> torch.Tensor | None:

@@ -51,6 +51,12 @@ class TorchOptimisers:
             register_optimizer_step_post_hook(self._has_stepped),
         ]
 
+    def set_parameters(self, parameters: Iterable[torch.Tensor]) -> None:
+        """Take in other parameters of the model."""
+        self._parameters = {id(parameter): at for at, parameter in enumerate(parameters)}
+        self._places = {}
+        self._seen = {id(one): (one, True) for one in self.found}
+
     def detach(self) -> None:
         """Stop watching."""
         for handle in self._handles:
@@ -109,6 +115,8 @@ class TorchOptimisers:
         """Return what they were when they were first seen; None if there are none."""
         if not self.found:
             return None
+        for at, one in enumerate(self.found):  # groups may have been added
+            self._facts[at] += _groups(one)[len(self._facts[at]) :]
         return OptimiserFacts(
             kind="+".join(type(one).__name__ for one in self.found),
             groups=tuple(group for groups in self._facts for group in groups),

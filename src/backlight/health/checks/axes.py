@@ -1,0 +1,105 @@
+"""Whether axes are what they are taken for: after a reshape, in a recurrent layer."""
+
+from backlight.health.check import check
+from backlight.health.context import Context
+from backlight.health.findings import Case, Evidence, Finding, FindingText
+
+AXES_EXCHANGED = FindingText(
+    id="axes-exchanged",
+    title="A view() stands where a transpose() was meant: {before} was made {after}.",
+    because="A view or reshape leaves all numbers in their order and only cuts that order anew: what now looks like "
+    "one position, head or class has numbers of several. Shapes fit, so nothing fails.",
+    try_this=(
+        "Split heads by x.view(B, T, heads, -1).transpose(1, 2), and join them by .transpose(1, 2).reshape(B, T, C).",
+        "Join states (layers, B, H) by h.transpose(0, 1).reshape(B, -1).",
+    ),
+    figures=("attention", "loss"),
+    about="""
+    A view or reshape cannot exchange axes. Where the shapes before and after it are those of an exchange, the numbers
+    are mixed: (B, T, C) viewed as (B, heads, T, C / heads) gives each head pieces of several positions. It is read from
+    the graph of the loss.
+    """,
+    cases={
+        "loss": Case(
+            title="The logits were flattened without a transpose: {before} was made {after}, so that a row has numbers "
+            "of several places.",
+            try_this=(
+                (
+                    "Move the classes to the end first: logits.transpose(1, 2).reshape(-1, classes), for pictures "
+                    "permute(0, 2, 3, 1); or give F.cross_entropy (B, classes, T) as it is."
+                ),
+            ),
+        )
+    },
+)
+
+
+@check("order of axes in reshapes", AXES_EXCHANGED)
+def axes_exchanged(context: Context) -> list[Finding] | None:
+    """A reshape whose shapes are those of an exchange of axes."""
+    loss = context.seen.loss
+    if loss is None or not loss.chain:
+        return None
+    if not loss.exchanges:
+        return []
+    worst = next((one for one in loss.exchanges if one.in_loss), loss.exchanges[0])
+    return [
+        context.finding(
+            AXES_EXCHANGED,
+            severity="serious",
+            evidence=(
+                Evidence(what="such reshapes in the graph of the loss", value=len(loss.exchanges), expected="0"),
+            ),
+            cases=("loss",) if worst.in_loss else (),
+            values={"before": worst.before, "after": worst.after},
+        )
+    ]
+
+
+BATCH_FIRST = FindingText(
+    id="batch-first",
+    title="{layer} runs along the batch: it takes (time, batch, features) and is given (batch, time, features).",
+    because="Without batch_first=True the first axis is time. Each example then carries its state on to the next one "
+    "of the batch, and the positions of one sequence know nothing of each other.",
+    try_this=(
+        "nn.LSTM(..., batch_first=True), or x.transpose(0, 1) before it and back after it.",
+        "Then take the last position by out[:, -1].",
+    ),
+    figures=("loss",),
+    about="""
+    nn.RNN, nn.LSTM and nn.GRU read (time, batch, features) unless batch_first=True. Given the batch first they compute
+    without an error, along the wrong axis.
+    """,
+)
+
+
+@check("axes of recurrent layers", BATCH_FIRST)
+def batch_first(context: Context) -> list[Finding] | None:
+    """A recurrent layer whose first axis, taken for time, is the one that the loss counts as examples."""
+    layers = [
+        one for one in context.called("recurrent") if one.settings.get("batch_first") is False and one.reads_shape
+    ]
+    first, loss = context.first, context.seen.loss
+    if not layers or first is None or loss is None or not loss.output_shape:
+        return None
+    examples = loss.output_shape[0]
+    wrong = [
+        one.name for one in layers
+        if len(one.reads_shape) == 3 and one.reads_shape[0] == examples == first.batch_size
+        and one.reads_shape[1] not in {1, examples} and len(loss.output_shape) <= 2
+    ]  # fmt: skip
+    if not wrong:
+        return []
+    shape = context.layers[wrong[0]].reads_shape
+    return [
+        context.finding(
+            BATCH_FIRST,
+            severity="serious",
+            where=wrong,
+            evidence=(
+                Evidence(what="first axis of what it reads", value=shape[0], expected=f"{shape[1]}, the time steps"),
+                Evidence(what="examples that the loss counts", value=examples),
+            ),
+            values={"layer": wrong[0]},
+        )
+    ]
