@@ -426,7 +426,7 @@ _RANGES: Final = {
 """What the results of an op can be."""
 
 _RESIDUAL: Final = frozenset({
-    "mean", "sum", "mse", "mse_loss", "pow", "sub", "abs", "smooth_l1_loss", "huber_loss", "mul",
+    "mean", "sum", "mse", "mse_loss", "pow", "sub", "abs", "smoothl1_loss", "huber_loss", "mul",
 })  # fmt: skip
 """Ops of losses that are least where the output is the target."""
 
