@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from backlight.watch.adapter import Adapter, Remove
-from backlight.watch.calls import Call, WatchedLayer, Place, Wanted, numel
+from backlight.watch.calls import Call, Place, Wanted, WatchedLayer, numel
 from backlight.watch.graph import unchanged_sources
 from backlight.watch.layers import Layers, claim
 from backlight.watch.notes import notes_of

@@ -15,7 +15,7 @@ import numpy as np
 
 from backlight.core import Array, BoolArray
 from backlight.watch.adapter import Adapter
-from backlight.watch.calls import Call, WatchedLayer, Notes, Place, Wanted, numel
+from backlight.watch.calls import Call, Notes, Place, Wanted, WatchedLayer, numel
 from backlight.watch.logits import Logits, binary_record, binary_targets, known_targets, logits_record
 from backlight.watch.notes import MOST_NUMBERS, notes_of
 from backlight.watch.numbers import Block, Layout, measure, pooled, want_output
