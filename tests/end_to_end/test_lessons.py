@@ -165,7 +165,7 @@ def test_checking_a_file(shell: Any) -> None:
     assert "Likely mistake: not divided by h." in result.out
     assert "IndexError in line 7, in walk_back: list index out of range" in result.out
     assert "1.5: not yet, nothing is filled in." in result.out
-    assert "The file did not run to its end. mixed.py: ZeroDivisionError in line 12: division by zero" in result.out
+    assert "The file did not run to the end: mixed.py: ZeroDivisionError in line 12: division by zero" in result.out
     assert "1.6" not in result.out
     noted = json.loads((shell.folder / "backlight-progress.json").read_text())["exercises"]
     assert {id_: (one["tries"], one["done"]) for id_, one in noted.items()} == {
@@ -237,7 +237,7 @@ def test_hints_come_one_by_one(shell: Any) -> None:
     for place, hint in enumerate(hints, 1):
         said = shell.works("exercise", "hint", "1.3", env=wide).out
         assert said == f"Hint {place} of {len(hints)}: {hint}\n"
-    assert "That was the last one." in shell.works("exercise", "hint", "1.3", env=wide).out
+    assert "That was the last hint." in shell.works("exercise", "hint", "1.3", env=wide).out
     assert shell.works("exercise", "hint", "1.3", "--all", env=wide).out.count("Hint ") == len(hints)
     row = next(line for line in shell.works("exercise", "list", env=wide).out.splitlines() if line.startswith("1.3"))
     assert row.split()[-1] == str(len(hints))
@@ -247,9 +247,9 @@ def test_progress_is_forgotten_on_request(shell: Any) -> None:
     noted = {id_: {"tries": 1, "hints": 1, "done": False} for id_ in ("1.1", "2.1")}
     whole = {"format": "backlight.progress", "version": 1, "exercises": noted}
     shell.write("backlight-progress.json", json.dumps(whole))
-    assert shell.works("exercise", "reset", "1.1").out == "Forgotten: the progress of 1 exercise.\n"
+    assert shell.works("exercise", "reset", "1.1").out == "Progress reset on 1 exercise.\n"
     assert list(json.loads((shell.folder / "backlight-progress.json").read_text())["exercises"]) == ["2.1"]
-    assert shell.works("exercise", "reset").out == "Forgotten: the progress of 1 exercise.\n"
+    assert shell.works("exercise", "reset").out == "Progress reset on 1 exercise.\n"
     assert not (shell.folder / "backlight-progress.json").exists()
 
 

@@ -248,7 +248,7 @@ def test_arrays_of_another_kind(runs: Shell) -> None:
     store.save_weights({name: array.astype("f8") for name, array in weights.items()}, facts)
     runs.refused("sample", "net", says="must be float32; that of runs/net is float64")
     store.save_weights(weights, {})
-    runs.refused("train", "--resume", "net", says="weights must tell their step")
+    runs.refused("train", "--resume", "net", says="weights must have a step")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e38])
