@@ -201,7 +201,7 @@ def test_checking_a_notebook(shell: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("none.py", "x = 1\n", "none.py has none of these. See: backlight exercise show 1.1"),
+        ("none.py", "x = 1\n", "none.py defines none. See: backlight exercise show 1.1"),
         ("leaves.py", "import os\nos._exit(7)\n", "ended its process (exit code 7)"),
         ("ends.ipynb", "{}", "ends.ipynb is not"),
         ("ends.ipynb", '{"cells": [1]}', "ends.ipynb is not"),

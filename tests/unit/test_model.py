@@ -423,7 +423,7 @@ def test_what_cannot_be_trained_or_loaded_is_one_line(call: Callable[[], Any], s
         (lambda m: m.network("emma"), "reads ids, not text; got 'emma'"),
         (lambda m: m.network(["emma"]), "reads ids, not text"),
         (lambda m: m.network(np.zeros((1, 3))), "reads integer ids of shape (B, T); got float64 of shape (1, 3)"),
-        (lambda m: m.network([[1], [2, 3]]), "a tensor is made of numbers"),
+        (lambda m: m.network([[1], [2, 3]]), "a tensor must be made of numbers"),
         (lambda m: m.network(np.zeros(3, int)), "got int64 of shape (3,)"),
         (lambda m: m.network([[0, 1, 99]]), "ids"),
     ],
