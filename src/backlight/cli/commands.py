@@ -33,7 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "health": (
         "Diagnose a run: what is wrong, where, why, and what to try.",
-        "backlight train names --health; backlight health names-mlp-1 --report",
+        "backlight health names-mlp-1 --report",
     ),
     "find-lr": (
         "Find a learning rate by a short sweep from low to high rates.",
