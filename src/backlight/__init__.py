@@ -1,11 +1,11 @@
-"""Backlight: neural networks, lit from behind.
+"""Backlight: small neural networks, written by hand in NumPy, trained on your own text, and inspected.
 
     model = backlight.train(["emma", "olivia", ...])     # or a file, or the name of a corpus
     model.sample(5, prefix="ma")
 
-`train`, `load` and `Model` are the way in; see `backlight.model` for examples. `Value` and `Tensor` are the graph, and
-`explain` shows how a gradient comes about; `backlight.nn`, `backlight.optim` and `backlight.models` build on it;
-`backlight.torchlike` stands in for `torch` on a lecture's import line. The command is `backlight`.
+Start with `train`, `load` and `Model`; `backlight.model` has examples. `Value` and `Tensor` are the autograd engine,
+and `explain` explains a gradient. `backlight.nn`, `backlight.optim` and `backlight.models` build on them.
+`backlight.torchlike` can replace `torch` in the import line of a lecture's code. The command line is `backlight`.
 """
 
 from importlib import import_module
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "Tensor", "Value", "explain", "load", "models", "nn", "no_grad", "optim", "train"]
 
-_DOOR = {"Model", "load", "train"}
+_IN_MODEL = {"Model", "load", "train"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the rest when it is first asked for, so that `import backlight` stays quick."""
-    if name in _DOOR:
+    """Import the other names when they are first used, so that `import backlight` is fast."""
+    if name in _IN_MODEL:
         return getattr(import_module("backlight.model"), name)
     if name in __all__:
         return import_module(f"backlight.{name}")

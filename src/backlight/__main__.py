@@ -1,4 +1,4 @@
-"""`python -m backlight`, where the command is not on the path."""
+"""`python -m backlight` runs the command line."""
 
 from backlight.cli import main
 

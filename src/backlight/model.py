@@ -1,6 +1,6 @@
-"""The way in from Python: `train` a model, `load` one, and use it.
+"""The main interface from Python: `train` a model, `load` one, and use it.
 
-Train on a list of strings, on a file, or on a corpus that has a name. Without `run`, everything stays in memory:
+Train on a list of strings, on a file, or on a named corpus. Without `run`, everything is kept in memory:
 
 >>> import backlight
 >>> names = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "harper", "evelyn", "abigail"]
@@ -8,14 +8,14 @@ Train on a list of strings, on a file, or on a corpus that has a name. Without `
 >>> model = backlight.train("names.txt", model="gru", steps=20, progress=None)
 >>> model = backlight.train("names", model="ngram", run="runs/mine")
 
-Load a model, and draw new items, or only items that are not in the training data:
+Load a model and sample new items, or only items that are not in the training data:
 
 >>> backlight.load("runs/mine").sample(3, prefix="ma", seed=1)
 ['mapru', 'maycen', 'maeleigh']
 >>> model.sample(3, temperature=0.5, novel=True, seed=1)
 ['naveer', 'adaliana', 'valee']
 
-Score strings, or the lines of a file, in nats; what does not belong costs more:
+Score strings, or the lines of a file, in nats; unusual ones have a higher negative log-likelihood:
 
 >>> model.score(["emma", "xzqwv"]).round(1)
 array([ 8.6, 27.4])
@@ -25,13 +25,13 @@ array([ 8.6, 27.4])
 >>> model.log_probs("ava").round(2)  # of a, v, a and the end
 array([-1.98, -2.95, -1.37, -2.97])
 
-See what each layer of a network gives for a text:
+Get the output of each layer of a network for a text:
 
 >>> net = backlight.train("names.txt", steps=20, progress=None)
 >>> net.activations("emm")["embedding"].shape
 (1, 6, 32)
 
-Keep a model in a folder, which every command of `backlight` can use:
+Save a model to a run folder, which every command of `backlight` can use:
 
 >>> net.save("runs/other")
 >>> backlight.load("runs/other").result["steps"]
@@ -76,7 +76,7 @@ from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, st
 from backlight.training.run import load_weights
 
 STREAM_LENGTH = 500
-"""Characters that are drawn from a model of running text where no `max_length` is given."""
+"""The number of characters that are drawn from a model of running text by default."""
 
 
 def train(
@@ -93,39 +93,40 @@ def train(
 ) -> "Model":
     """Train a model, and return it with the weights of its best evaluation on held-out text.
 
-    A tenth of the items is held out to choose the best weights by (dev), and another tenth to report (test).
+    A tenth of the items is held out to select the best weights (dev), and another tenth for the final report (test).
 
     Ctrl-C: at a prompt or in a notebook, training stops and the best model so far is returned. In a script,
-    KeyboardInterrupt is raised; with `run`, everything is saved first, and `backlight train --resume` continues.
+    KeyboardInterrupt is raised; with `run`, everything is saved first, and `backlight train --resume` resumes.
 
     Args:
-        data: a list of strings, or anything else to iterate over that gives strings; the path of a file; or the name of
-            a corpus, such as "names". To train on one text, put it in a list and set `mode`.
+        data: a list or other iterable of strings; the path of a file; or the name of a corpus, such as "names". To
+            train on one text, put it in a list and set `mode`.
         model: "bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm" or "gpt".
-        run: the folder to keep the run in, for every command of `backlight`; None keeps it in memory. See `Model.save`.
-        steps: training steps; None takes the model's default.
-        seed: decides the initial weights and the minibatches.
-        mode: "items" (one item a line) or "text" (one stream); None for what the corpus usually is.
-        progress: True shows a bar, in a terminal or a notebook; None or False shows nothing; a function is called with
-            a `Progress` a few times a second.
+        run: the folder of the run, which every command of `backlight` can use; None keeps it in memory.
+        steps: number of training steps; None takes the model's default.
+        seed: random seed of the initial weights and the minibatches.
+        mode: "items" (one item per line) or "text" (one stream); None for the default of the corpus.
+        progress: True shows a progress bar, in a terminal or a notebook; None or False shows nothing; a function is
+            called with a `Progress` a few times a second.
         on_evaluation: called with an `Evaluation` after each evaluation on the dev split.
-        options: sizes of the model and settings of the training, by the names that they have on the command line with
-            underscores: `hidden=(200,)`, `lr=0.01`, `eval_interval=100`, `split_seed=7`. See `backlight train --help`.
+        options: sizes of the model and training settings, by their names on the command line with underscores:
+            `hidden=(200,)`, `lr=0.01`, `eval_interval=100`, `split_seed=7`. See `backlight train --help`.
 
     Raises:
         ConfigError: an unknown option, or one out of range.
-        DataError: text that cannot be read, or that is too short to be split.
-        DivergenceError: the loss became infinite or not a number.
+        DataError: the text cannot be read, or is too short to be split.
+        DivergenceError: the loss became infinite or nan.
         RunError: the folder exists already, or cannot be written.
+        KeyboardInterrupt: Ctrl-C in a script.
     """
     corpus = load_corpus(_known(data), mode=mode)
     given = {**options, **({} if steps is None else {"steps": steps})}
     made = Run.create(RunConfig.of(corpus.name, model=model, seed=seed, mode=mode, **given), run, corpus=corpus)
     if not _finished(made, progress, on_evaluation) and not (hasattr(sys, "ps1") and made.store.has_weights):
         place = made.store.name
-        kept = f"Everything is saved: backlight train --resume {place}" if run is not None else "Nothing was kept."
+        kept = f"Everything is saved: backlight train --resume {place}" if run is not None else "Nothing was saved."
         raise KeyboardInterrupt(f"training was stopped. {kept}")
-    for part in ("data", "splits"):  # made again if they are needed again
+    for part in ("data", "splits"):  # cached; they are built again if needed
         vars(made).pop(part, None)
     return Model(made)
 
@@ -134,7 +135,7 @@ def load(path: str | Path) -> "Model":
     """Load the model of a run.
 
     Args:
-        path: the run's folder, made by `Model.save`, by `train` or by a command; or its name, if it is in `runs`.
+        path: the folder of the run, made by `Model.save`, by `train` or by a command; or its name in `runs`.
 
     Raises:
         RunError: there is no run, it is damaged, or it has no weights yet.
@@ -143,10 +144,13 @@ def load(path: str | Path) -> "Model":
 
 
 class Model:
-    """A trained model with its vocabulary: what `train` and `load` return.
+    """A trained model with its vocabulary, as `train` and `load` return it.
+
+    Args:
+        run: the run of the model, whose best weights are loaded.
 
     Attributes:
-        run: the run that it belongs to.
+        run: the run of the model.
     """
 
     def __init__(self, run: Run) -> None:
@@ -155,19 +159,19 @@ class Model:
 
     @property
     def network(self) -> LanguageModel:
-        """The network, a `backlight.nn.Module`; or the `NGram` that counts."""
+        """The network, a `backlight.nn.Module`, or an `NGram`."""
         return self.run.model
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """Characters to ids and back."""
+        """The vocabulary, which maps characters to ids and back."""
         return self.run.vocabulary
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """What the training reported: "train_nats", "dev_nats", "test_nats", "parameters", "seconds", ...
+        """The result of the training: "train_nats", "dev_nats", "test_nats", "parameters", "seconds", ...
 
-        None if the training was stopped before its end.
+        None if the training was stopped early.
         """
         return self.run.result
 
@@ -184,23 +188,23 @@ class Model:
         unique: bool = False,
         seed: int | None = None,
     ) -> list[str]:
-        """Draw new items; from a model of running text, pieces of text.
+        """Sample new items, or pieces of text from a model of running text.
 
         Args:
-            count: how many, up to a million.
-            prefix: what each one starts with.
+            count: number of samples, up to a million.
+            prefix: the beginning of each sample.
             temperature: below 1 is more conservative, above 1 more diverse, 0 is greedy.
-            top_k: draw from this many most likely characters only.
-            top_p: draw from the fewest characters that together have this probability.
-            max_length: the most characters to draw; None is 64, or 500 of running text.
-            novel: leave out what is in the training data (held-out parts included).
-            unique: leave out repetitions.
-            seed: the same seed gives the same items; None gives different ones each time.
+            top_k: sample from the K most likely characters only.
+            top_p: sample from the fewest characters whose total probability reaches P.
+            max_length: maximum number of characters to draw; None is 64, or 500 for running text.
+            novel: leave out items in the training data, including its held-out parts.
+            unique: leave out duplicates.
+            seed: random seed; None gives different samples each time.
 
         Raises:
             ConfigError: a setting out of range, or `novel` for running text.
-            VocabularyError: a character of the prefix that the model does not know.
-            NotEnoughError: too few new or different items in 50 times as many draws; its `found` holds them.
+            VocabularyError: a character of the prefix is not in the vocabulary.
+            NotEnoughError: too few new or distinct items in 50 times as many draws; its `found` has them.
         """
         if max_length is None:
             max_length = SampleConfig().max_length if self.run.ends else STREAM_LENGTH
@@ -212,9 +216,20 @@ class Model:
     def draw(
         self, count: int, config: SampleConfig, *, novel: bool = False, unique: bool = False, seed: int | None = None
     ) -> list[Sample]:
-        """Draw as `sample` does, and return each `Sample` with the probabilities of its characters."""
+        """Sample as in `sample`, and return each `Sample` with the probabilities of its characters.
+
+        Args:
+            count: number of samples, up to a million.
+            config: how to sample.
+            novel: leave out items in the training data, including its held-out parts.
+            unique: leave out duplicates.
+            seed: random seed; None gives different samples each time.
+
+        Raises:
+            ConfigError, VocabularyError, NotEnoughError: see `sample`.
+        """
         if novel and not self.run.ends:
-            raise ConfigError("novel compares items, and this run has learnt one stream of text. Leave it out.")
+            raise ConfigError("novel needs a model of items; this one was trained on running text. Leave it out.")
         if seed is not None:
             check_whole("seed", seed, at_least=0)
         with self._evaluating() as model:
@@ -224,19 +239,22 @@ class Model:
             )  # fmt: skip
 
     def score(self, texts: str | Iterable[str] | Path | Corpus) -> FloatArray:
-        """Return what each text costs: -log p in nats, its end included for a model of items.
+        """Return the negative log-likelihood of each text in nats, including its end for a model of items.
 
-        A text with a character that the model has never seen costs infinity.
+        For a text with a character that is not in the vocabulary, it is infinite.
 
         Args:
             texts: strings; a single string is one text; a `Path` is a file, whose lines are scored.
 
         Shape: (texts,) float64
+
+        Raises:
+            DataError: there is no text, or one is not a string.
         """
         return np.array([one.nats for one in self.scores(texts)])
 
     def scores(self, texts: str | Iterable[str] | Path | Corpus) -> list[Score]:
-        """Score as `score` does, and return each `Score` with what each character costs."""
+        """Score as in `score`, and return each `Score` with the nats of each character."""
         if isinstance(texts, Path | Corpus):
             items: Any = load_corpus(texts, mode=self.run.store.config["corpus"]["mode"]).items
         else:
@@ -245,33 +263,34 @@ class Model:
             return score_items(model, self.vocabulary, items, ends=self.run.ends)
 
     def log_probs(self, text: str) -> FloatArray:
-        """Return log p of each character of a text, given the ones before it, in nats.
+        """Return log p of each character of a text, given the characters before it, in nats.
 
-        The sum is `-score([text])[0]`. For a model of items, the last number is that of the end of the item.
+        The sum is `-score([text])[0]`. For a model of items, the last element is for the end of the item.
 
-        Shape: (characters + 1,) float64 for a model of items, (characters,) for one of running text
+        Shape: (characters + 1,) float64 for a model of items, (characters,) for a model of running text
 
         Raises:
-            VocabularyError: a character that the model does not know.
+            VocabularyError: a character is not in the vocabulary.
         """
         self.vocabulary.encode(_string(text))
         (score,) = self.scores([text])
         return -np.array([nats for _, nats in score.per_character])
 
     def activations(self, text: str) -> dict[str, Array]:
-        """Return the output of each layer when the network reads the beginning of an item, and its "logits".
+        """Return the output of each layer, and the "logits", when the network reads the beginning of an item.
 
-        Names are those of `network.named_modules()`. A network of windows reads the last `context` characters, and its
-        layers give (1, ...); one of sequences reads a boundary and the text, and gives (1, T, ...): the last position
-        is the one that predicts what comes after the text. Of a layer that is used several times, the last output.
+        Names are those of `network.named_modules()`. A network of windows reads the last `context` characters, and the
+        outputs have the shape (1, ...). A network of sequences reads a boundary and the text, and the outputs have the
+        shape (1, T, ...), where the last position predicts the character after the text. If a layer is called several
+        times, its last output is returned.
 
         Raises:
-            ConfigError: a model that counts has no layers.
-            VocabularyError: a character that the model does not know.
+            ConfigError: the model is an n-gram model, which has no layers.
+            VocabularyError: a character is not in the vocabulary.
         """
         network = self.network
         if not isinstance(network, NeuralModel):
-            raise ConfigError(f"an {self.run.config.model} model counts: it has no layers. Train a network instead.")
+            raise ConfigError(f"activations needs a network; {self.run.config.model} has no layers. Train a network.")
         outputs: dict[str, Array] = {}
         x_BT = context_ids(network, self.vocabulary.encode(_string(text)))
 
@@ -292,10 +311,10 @@ class Model:
     def save(self, path: str | Path) -> None:
         """Write a run folder, which `load` and every command of `backlight` can use.
 
-        The weights are those that the network has now; everything else is as the training left it.
+        The weights are the current ones of the network; everything else is as training left it.
 
         Raises:
-            RunError: there is something at `path`, or it cannot be written.
+            RunError: `path` exists already, or cannot be written.
         """
         files = self.run.files()
         _, facts = self.run.store.load_weights()
@@ -306,7 +325,7 @@ class Model:
 
     @contextmanager
     def _evaluating(self) -> Iterator[LanguageModel]:
-        """Give the model ready for use, batch norms folded; training modes are put back."""
+        """Yield the model in evaluation mode with batch norms folded, and restore the training modes afterwards."""
         network = self.network
         if not isinstance(network, NeuralModel):
             yield network
@@ -341,7 +360,7 @@ class Model:
                 if result.get(f"{part}_nats")
             ),
         }
-        with suppress(DomainError):  # of counts without smoothing
+        with suppress(DomainError):  # raised by an n-gram model without smoothing
             rows["samples"] = ", ".join(self.sample(5, max_length=40, seed=1))
         cells = "".join(f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in rows.items() if text)
         return f"<table><caption>backlight.Model: {escape(self.run.config.model)}</caption>{cells}</table>"
@@ -350,7 +369,7 @@ class Model:
 def _finished(
     run: Run, progress: bool | Callable[[Progress], None] | None, on_evaluation: Callable[[Evaluation], None] | None
 ) -> bool:
-    """Train, and show how it goes. Returns whether the end was reached: False after Ctrl-C."""
+    """Train and show the progress. Returns True, or False after Ctrl-C."""
     console = Console(stderr=True, highlight=False, markup=False, quiet=progress is not True)
     for warning in run.warnings if progress is True else []:
         console.print(warning, soft_wrap=True)
@@ -372,20 +391,20 @@ def _finished(
 
 
 def _known(data: Source | Corpus) -> Source | Corpus:
-    """Return what was given, unless it is a string that is neither a corpus nor a file."""
+    """Return `data`. Raises DataError for a string that is neither a corpus nor a file."""
     if not isinstance(data, str) or data in CORPORA or data == "-" or os.path.lexists(data):
         return data
     near = get_close_matches(data[:60], CORPORA, n=1)
     raise DataError(
-        f"data is a path, the name of a corpus ({', '.join(CORPORA)}) or a list of strings; there is no file "
-        f"{data[:40]!r}. {f'Did you mean {near[0]}? ' if near else ''}To train on text itself, put it in a list: "
+        f"data must be a path, the name of a corpus ({', '.join(CORPORA)}) or a list of strings; there is no file "
+        f"{data[:40]!r}. {f'Did you mean {near[0]}? ' if near else ''}To train on a text, put it in a list: "
         '[text], with mode="text" if it is one stream.'
     )
 
 
 def _strings(texts: Any) -> list[Any]:
     if not isinstance(texts, Iterable):
-        raise DataError(f"what is scored is a list of strings, or a Path; got {type(texts).__name__}. Use a list.")
+        raise DataError(f"texts must be a list of strings, or a Path; got {type(texts).__name__}. Use a list.")
     return list(texts)
 
 

@@ -103,7 +103,7 @@ def test_an_unknown_run_is_met_with_those_there_are(runs: Any, words: str) -> No
 
 
 def test_sample_without_any_run(shell: Any) -> None:
-    shell.refused("sample", says="no run in runs to use yet")
+    shell.refused("sample", says="no usable run in runs yet")
     assert "no runs in runs yet" in shell.works("runs").out
 
 
@@ -179,7 +179,7 @@ def test_a_resumed_run_keeps_its_settings(runs: Any, options: str) -> None:
 
 
 def test_novel_is_of_items(runs: Any) -> None:
-    runs.refused("sample", "stream", "--novel", says="one stream of text")
+    runs.refused("sample", "stream", "--novel", says="novel needs a model of items")
 
 
 def test_a_text_too_small_for_20_new_items_is_no_failure(shell: Any) -> None:
@@ -188,7 +188,7 @@ def test_a_text_too_small_for_20_new_items_is_no_failure(shell: Any) -> None:
     done = shell(*words, "--json", "--samples", "20")
     assert done.code == 0
     assert done.json["steps"] == 0
-    assert "turned up" in done.err
+    assert "Only " in done.err
 
 
 def test_counts_that_can_say_nothing_are_no_failure(shell: Any) -> None:

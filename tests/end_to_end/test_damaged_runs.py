@@ -206,5 +206,5 @@ def test_a_name_that_is_taken(runs: Any, tiny: Callable[..., Any]) -> None:
 def test_what_is_no_run(runs: Any) -> None:
     (runs.folder / "folder").mkdir()
     runs.refused("sample", "folder", says="has none")
-    runs.refused("sample", "names.txt", says="is or lies in a file")
+    runs.refused("sample", "names.txt", says="is a file or in a file")
     runs.refused("sample", "x" * 5000, says="there is no 'xxx")

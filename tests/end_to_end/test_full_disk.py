@@ -49,7 +49,7 @@ def test_a_run_goes_on_when_there_is_space_again(shell: Any, tiny: Callable[...,
     shell.works("train", "names.txt", *network, "--name", "whole")
     # the weights and one checkpoint fit, and the next checkpoint finds no room beside the old one
     (small_disk / "ballast").write_bytes(b"\0" * 116_000)
-    says = "no space is left on the disk; the old file is untouched"
+    says = "no space is left on the disk; the old file is unchanged"
     shell.refused("train", "names.txt", *network, "--runs", "disk", "--name", "run", says=says, keeps=False)
     shell.refused("train", "--resume", "disk/run", says=says, keeps=False)
     (small_disk / "ballast").unlink()

@@ -205,7 +205,7 @@ def test_a_configuration_changed_by_hand_is_refused(runs: Shell, old: str, new: 
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    runs.refused("train", "--resume", "net", says="it was changed after the run was made, and a run keeps its settings")
+    runs.refused("train", "--resume", "net", says="it was changed after the run was made, but a run keeps its settings")
     assert "cannot be opened" in runs.works("runs").out
 
 

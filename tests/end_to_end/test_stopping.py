@@ -91,7 +91,7 @@ def test_stopped_and_resumed_ends_with_the_same_bits(shell: Any, options: str) -
 def test_two_trainers_do_not_meet_in_one_run(shell: Any, tiny: Callable[..., Any]) -> None:
     process = shell.start("train", "names.txt", *tiny("--steps", ENDLESS, "--eval-interval", "50"))
     wait_for_a_line(process, "50 ")
-    says = f"Only one process may train a run at a time; runs/names-mlp-1 is being trained by process {process.pid}."
+    says = f"only one process may train a run at a time; runs/names-mlp-1 is being trained by process {process.pid}."
     shell.refused("train", "--resume", "names-mlp-1", says=says, keeps=False)
     shell.works("sample", "names-mlp-1", "--count", "2")
     assert process.poll() is None

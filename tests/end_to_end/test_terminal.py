@@ -121,7 +121,7 @@ def test_a_loss_that_runs_away_stays_in_its_column(shell: Any, tiny: Callable[..
 @pytest.mark.parametrize("words", HELP)
 def test_help_has_an_example(shell: Any, words: str) -> None:
     out = shell.works(*words.split(), "--help").out
-    assert re.search(r"(Example|Start here): +backlight", out)
+    assert re.search(r"(Example|Try): +backlight", out)
     assert max(map(cell_len, out.splitlines())) <= 80
     assert shell.works(*words.split(), "-h").out == out
 
@@ -184,7 +184,7 @@ def test_closed_streams_do_no_harm(runs: Any, words: str, closed: str) -> None:
 def test_a_closed_standard_input_has_no_text(runs: Any, words: str) -> None:
     done = piped(runs, f"$B {words} <&-")
     assert done.returncode == 1
-    assert "standard input is closed" in done.stderr
+    assert "reads standard input; it is closed" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -171,7 +171,7 @@ def test_weights_go_there_and_back(rng):
 
 def test_weights_of_another_model_are_refused_in_one_line(rng):
     twin = to_torch(mlp(hidden=(7,))(rng))
-    with pytest.raises(ConfigError, match=r"of the same model; these differ: hidden\.0\.bias,") as wrong_shape:
+    with pytest.raises(ConfigError, match=r"of the same model; these weights differ: hidden\.0\.bias,") as wrong_shape:
         copy_weights(mlp(hidden=(9,))(rng), twin)
     with pytest.raises(ConfigError, match=r"differ: direct\.weight\."):
         copy_weights(mlp(hidden=(7,), direct=True)(rng), twin)
@@ -204,7 +204,7 @@ def test_sharing_is_kept(rng):
 def test_weight_shared_by_layers_of_different_layout_is_refused(rng):
     layer, table = nn.Linear(3, 3, rng=rng), nn.Embedding(3, 3, rng=rng)
     layer.weight = table.weight
-    with pytest.raises(ConfigError, match="lie the same way in both; got weight of Linear") as error:
+    with pytest.raises(ConfigError, match="the same layout in all layers; got weight of Linear") as error:
         to_torch(nn.Sequential(table, layer))
     assert "\n" not in str(error.value)
 
@@ -238,13 +238,13 @@ class Unheard(nn.Tanh):
 
 
 def test_unknown_module_is_one_clear_line():
-    with pytest.raises(BacklightError, match=r"to_torch\(\) knows .*Linear.*; got a Unheard") as error:
+    with pytest.raises(BacklightError, match=r"to_torch\(\) supports .*Linear.*; got a Unheard") as error:
         to_torch(nn.Sequential(nn.Tanh(), Unheard()))
     assert "\n" not in str(error.value)
 
 
 def test_module_that_is_no_twin_is_one_clear_line():
-    with pytest.raises(BacklightError, match=r"only what to_torch\(\) returned .* got a Linear") as error:
+    with pytest.raises(BacklightError, match=r"must come from to_torch\(\); got a Linear") as error:
         gradients_of(torch.nn.Linear(2, 2))
     assert "\n" not in str(error.value)
 

@@ -145,8 +145,8 @@ def _step(run: Run, weights: Any, name: str, batch_size: int | None) -> tuple[Te
         "model": run.config.model, "corpus": run.config.corpus, "batch_size": size, "seed": run.config.seed,
         "loss_nats": nats,
     }  # fmt: skip
-    uniform = f"uniform guess: ln {run.vocabulary.size} = {np.log(run.vocabulary.size):.4f}"
-    return explanation, f"{one_line(name)}: a step on {size:,} examples, loss {nats:.4f} nats ({uniform})", facts
+    uniform = f"uniform: ln {run.vocabulary.size} = {np.log(run.vocabulary.size):.4f}"
+    return explanation, f"{one_line(name)}: {size:,} examples, loss {nats:.4f} nats ({uniform})", facts
 
 
 def _leave_out(options: dict[str, Any], why: str) -> None:

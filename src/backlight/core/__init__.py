@@ -1,9 +1,17 @@
 """Shared foundations, without imports from the rest of the package: errors, checks of arguments, small records."""
 
-from backlight.core.arrays import Array, BoolArray, FloatArray, IntArray, all_below
-from backlight.core.batch import NOT_A_TARGET, Batch
+from backlight.core.arrays import (
+    BOUNDARY,
+    NOT_A_TARGET,
+    Array,
+    Batch,
+    BoolArray,
+    EncodedItems,
+    FloatArray,
+    IntArray,
+    all_below,
+)
 from backlight.core.comparison import Comparison, compare
-from backlight.core.encoded import BOUNDARY, EncodedItems
 from backlight.core.errors import (
     BacklightError,
     ConfigError,

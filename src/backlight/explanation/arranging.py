@@ -43,7 +43,7 @@ def arranged(picture: Picture) -> Arrangement:
     """
     if len(picture.cards) > MOST_NODES:
         raise GraphError(
-            f"a picture can have at most {MOST_NODES} nodes; got {len(picture.cards):,}. Draw a smaller graph."
+            f"a figure can have at most {MOST_NODES} nodes; got {len(picture.cards):,}. Draw a smaller graph."
         )
     sideways = _Drawing(picture, down=False)
     return (sideways if sideways.size[0] <= WIDEST else _Drawing(picture, down=True)).arrangement()

@@ -11,7 +11,7 @@ import numpy as np
 
 from backlight.core import IntArray
 from backlight.health.findings import Finding, FindingText
-from backlight.health.progress import Progress, label_counts, progress_of
+from backlight.health.progress import LossTrend, label_counts, progress_of
 from backlight.health.thresholds import limit
 from backlight.watch.records import (
     EvaluationPoint,
@@ -77,7 +77,7 @@ class Context:
         return kind if kind in {"tanh", "sigmoid", "relu"} else None
 
     @cached_property
-    def progress(self) -> Progress | None:
+    def progress(self) -> LossTrend | None:
         """How the loss went; None if none was reported."""
         return progress_of(self.seen)
 

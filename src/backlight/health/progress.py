@@ -12,7 +12,7 @@ from backlight.watch.records import Measurements, StepRecord
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class LossTrend:
     """How the loss went, in nats per target for a classifier, in squared units for a regression.
 
     Attributes:
@@ -76,7 +76,7 @@ class Progress:
         return self.long_enough and not self.learns
 
 
-def progress_of(seen: Measurements) -> Progress | None:
+def progress_of(seen: Measurements) -> LossTrend | None:
     """Return how the loss went; None if no loss was reported, or none that was finite.
 
     It is the reported loss that counts, whatever it is made of. Only where most of what was reported is not finite and
@@ -99,7 +99,7 @@ def progress_of(seen: Measurements) -> Progress | None:
     middle = values[(places >= 0.25) & (places < 0.5)]
     errors = [float(np.var(part) / len(part)) if len(part) > 3 else math.nan for part in map(_finite, (middle, late))]
     ended = _mean(late if len(late) else values[-1:])
-    return Progress(
+    return LossTrend(
         steps=total,
         start=float(values[0]),
         opening=_mean(values[: max(5, len(values) // 20)]),

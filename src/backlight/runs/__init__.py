@@ -1,6 +1,6 @@
-"""A run: config, vocabulary, weights, checkpoint, metrics, samples, in a folder or in memory; never pickle.
+"""The files of a run: configuration, vocabulary, weights, checkpoint, metrics and samples, without pickle.
 
-Files are replaced as a whole: after a kill, each is the old one or the new one.
+Files are written atomically: after a kill, each one is complete, either old or new.
 """
 
 from backlight.runs.atomic import write_atomically

@@ -1,8 +1,8 @@
-"""Files and folders that are there whole or not at all, also after a kill at any moment.
+"""Atomic writes: a file or folder is written completely or not at all, even if the process is killed.
 
-Everything is first made under a temporary name in the same folder and then renamed: a rename is atomic. Beside its
-temporary a writer holds a lock, on a file of its own since Windows locks no folders and renames no open files. The lock
-ends with the process, so a temporary whose lock is free can be removed.
+Everything is first written under a temporary name in the same folder and then renamed, which is atomic. The writer also
+holds a lock, on a separate file, since Windows cannot lock folders or rename open files. The lock ends with the
+process, so a temporary file whose lock is free can be removed.
 """
 
 import errno
@@ -18,21 +18,21 @@ from backlight.runs.failures import cannot_read, cannot_write
 from backlight.runs.locking import lock, replace
 
 _SUFFIX, _LOCK_SUFFIX = ".backlight-partial", ".backlight-lock"
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows would write every line end as two bytes
+_BINARY = getattr(os, "O_BINARY", 0)  # otherwise, Windows writes line ends as two bytes
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:
-    """Replace a file's content in one step.
+    """Replace the content of a file atomically.
 
-    A reader finds the old file whole or the new file whole, also after a kill. The data is on the disk
-    before the name points to it, so the same holds after a loss of power.
+    A reader sees either the old file or the new one, even after a kill. The data is flushed to the disk before the file
+    is renamed, so this also holds after a power failure.
 
     Args:
-        path: the file to make or to replace; its folder exists.
-        data: all of the new content.
+        path: the file to make or to replace; its folder must exist.
+        data: the new content.
 
     Raises:
-        RunError: the operating system refused (disk full, no permission, ...); what was there before still is.
+        RunError: the file cannot be written (disk full, no permission, ...); an existing file is unchanged.
     """
     path = Path(path)
     try:
@@ -41,19 +41,19 @@ def write_atomically(path: str | Path, data: bytes) -> None:
             replace(temporary, path)
     except OSError as error:
         old_is_there = os.path.isfile(path)  # noqa: PTH113  Path.is_file raises where the folder may not be searched
-        state = "the old file is untouched" if old_is_there else "nothing was written"
+        state = "the old file is unchanged" if old_is_there else "nothing was written"
         raise cannot_write(path, error, state=state) from error
 
 
 def create_folder_atomically(path: Path, files: dict[str, bytes]) -> None:
-    """Make a folder with files in it in one step; its parent folders are made where they are missing.
+    """Make a folder with files atomically. Missing parent folders are made.
 
     Args:
-        path: the folder to make. Nothing of that name exists.
+        path: the folder to make; it must not exist.
         files: the content of each file, by name.
 
     Raises:
-        RunError: the operating system refused; there is no such folder then.
+        RunError: the folder cannot be made; nothing is left of it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,16 +68,16 @@ def create_folder_atomically(path: Path, files: dict[str, bytes]) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporaries that killed processes left in a folder; those of living processes stay.
+    """Remove the temporary files that killed processes left in a folder, but not those of running processes.
 
-    What cannot be removed (a folder that can only be read, say) stays too: it costs space and harms nothing.
+    Files that cannot be removed, as in a read-only folder, are ignored: they only take space.
     """
     for held in folder.glob(f".*{_LOCK_SUFFIX}"):
         with suppress(OSError):
             with _opened(held, os.O_RDWR) as descriptor:
                 lock(descriptor)
                 _remove(held.with_suffix(_SUFFIX))
-                with suppress(PermissionError):  # Windows removes no open file; elsewhere an owner would lose the lock
+                with suppress(PermissionError):  # Windows cannot remove an open file; elsewhere it must be still locked
                     _remove(held)
             _remove(held)
     for path in folder.glob(f".*{_SUFFIX}"):
@@ -87,10 +87,10 @@ def sweep(folder: Path) -> None:
 
 
 def read_whole(path: Path, *, remedy: str) -> bytes:
-    """Return a file's bytes.
+    """Return the bytes of a file.
 
     Raises:
-        RunError: it cannot be read; the message ends in `remedy`.
+        RunError: it cannot be read; the message ends with `remedy`.
     """
     try:
         _check_regular(path)
@@ -100,15 +100,15 @@ def read_whole(path: Path, *, remedy: str) -> bytes:
 
 
 def _check_regular(path: Path) -> None:
-    """Raise OSError for what is no file: a pipe would keep its reader waiting, and a device may never end."""
+    """Raise OSError for anything but a file: reading a pipe would block, and a device may be endless."""
     kind = path.stat().st_mode
-    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # reading a folder fails by itself
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # reading a folder raises an error anyway
         raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 @contextmanager
 def _temporary(folder: Path) -> Iterator[Path]:
-    """Give a new name, which no sweep touches. What still has it at the end is removed."""
+    """Yield a new temporary path, which `sweep` does not remove. It is removed at the end if it still exists."""
     while True:
         path = folder / f".{secrets.token_hex(8)}{_SUFFIX}"
         held = path.with_suffix(_LOCK_SUFFIX)
@@ -119,7 +119,7 @@ def _temporary(folder: Path) -> Iterator[Path]:
 
 
 def _claimed(path: Path, descriptor: int) -> bool:
-    """Lock what was just made; False if a sweep came between making and locking, and removed it."""
+    """Lock a file that was just made. Return False if a sweep removed it before it was locked."""
     try:
         lock(descriptor)
         return os.path.samestat(os.fstat(descriptor), path.stat())
@@ -133,7 +133,7 @@ def _removed_at_the_end(*paths: Path) -> Iterator[None]:
         yield
     finally:
         for path in paths:
-            with suppress(OSError):  # renamed, which is success; or it cannot be, and the next sweep tries again
+            with suppress(OSError):  # it was renamed; or it cannot be removed, and the next sweep tries again
                 _remove(path)
 
 
@@ -160,7 +160,7 @@ def _write_new(path: Path, data: bytes) -> None:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    """Write to the last byte: one call may take only a part."""
+    """Write all bytes: one call of os.write may write only some."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

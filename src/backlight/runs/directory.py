@@ -1,4 +1,4 @@
-"""The run directory: everything needed to use, inspect or resume a training run, and nothing executable."""
+"""The run directory: everything that is needed to use, inspect or resume a run, without executable code."""
 
 import os
 from contextlib import AbstractContextManager
@@ -9,7 +9,7 @@ from typing import Any
 from backlight.core import RunError
 from backlight.runs.atomic import create_folder_atomically, read_whole, sweep, write_atomically
 from backlight.runs.failures import cannot_write, damaged, shown
-from backlight.runs.lock import only_trainer
+from backlight.runs.locking import only_trainer
 from backlight.runs.store import (
     CHECKSUM,
     CONFIG,
@@ -24,18 +24,18 @@ from backlight.runs.store import (
 from backlight.runs.strict_json import parse_object, to_text
 
 OLDEST = 1
-"""The oldest format that is still read."""
+"""The oldest format that can be read."""
 
 
 class RunExistsError(RunError):
-    """There is something at the path of a new run."""
+    """The path of a new run exists already."""
 
 
 @dataclass
 class RunDirectory(RunStore):
-    """A run on the disk. Make one with `create` or `open`.
+    """The files of a run in a folder. Make one with `create` or `open`.
 
-    Every file is written atomically: it is the old one whole or the new one whole, also after a kill.
+    Files are written atomically: even after a kill, each is complete, either old or new.
 
     Attributes:
         path: the folder.
@@ -45,19 +45,19 @@ class RunDirectory(RunStore):
 
     @classmethod
     def create(cls, path: str | Path, files: dict[str, bytes]) -> "RunDirectory":
-        """Make a run, in one step: it exists with all its files, or not at all. Missing parents are made.
+        """Make a run atomically: it exists with all its files, or not at all. Missing parent folders are made.
 
         Args:
             path: the folder to make.
-            files: what `new_files` made, and more.
+            files: the files that `new_files` returned, and further ones.
 
         Raises:
-            RunExistsError: there is something at `path` already.
+            RunExistsError: `path` exists already.
             RunError: the folder cannot be made.
         """
         path = Path(path)
         taken = RunExistsError(
-            f"A new run needs a new folder; {shown(path)} exists already. "
+            f"a new run needs a new folder; {shown(path)} exists already. "
             "Choose another name, resume that run, or delete it."
         )
         if os.path.lexists(path):
@@ -65,17 +65,17 @@ class RunDirectory(RunStore):
         try:
             create_folder_atomically(path, files)
         except RunError as error:
-            if os.path.lexists(path):  # another process was faster
+            if os.path.lexists(path):  # another process has made it meanwhile
                 raise taken from error
             raise
         return cls.open(path)
 
     @classmethod
     def open(cls, path: str | Path) -> "RunDirectory":
-        """Open a run, and sweep away what a killed process left half-written.
+        """Open a run, and remove temporary files of killed processes.
 
         Raises:
-            RunError: nothing there, a file, not a run, a run of another format, or a damaged config or vocabulary.
+            RunError: there is no run of a known format, or its configuration or vocabulary is damaged.
         """
         path = Path(path)
         config = _read_config(path)
@@ -89,14 +89,14 @@ class RunDirectory(RunStore):
 
     @property
     def name(self) -> str:
-        """The path, fit for a message."""
+        """The path, for messages."""
         return shown(self.path)
 
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the run for training: `with run.lock(): ...`. The lock ends with the block or with the process.
+        """Lock the run for training: `with run.lock(): ...`. The lock ends with the block or with the process.
 
         Raises:
-            RunError: on entering, when another process (or another `lock` in this one) holds the run.
+            RunError: on entering, if another process, or another `lock` in this one, holds the lock.
         """
         return only_trainer(self.path)
 
@@ -105,20 +105,24 @@ class RunDirectory(RunStore):
         return (self.path / name).is_file()
 
     def read(self, name: str, *, remedy: str) -> bytes:
-        """Return a file's bytes; `remedy` ends the message if it cannot be read."""
+        """Return the bytes of a file. If it cannot be read, the error message ends with `remedy`."""
         return read_whole(self.path / name, remedy=remedy)
 
     def write(self, name: str, data: bytes) -> None:
-        """Make a file, or replace its content in one step."""
+        """Make a file, or replace its content atomically."""
         write_atomically(self.path / name, data)
 
     def append(self, name: str, data: bytes) -> None:
-        """Add to the end of a file, which is made if there is none."""
+        """Append to a file, which is made if it does not exist.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
         try:
             with (self.path / name).open("ab") as file:
                 file.write(data)
         except OSError as error:
-            raise cannot_write(self.path / name, error, state="what was there before still is") from error
+            raise cannot_write(self.path / name, error, state="its old content is unchanged") from error
 
     def _place(self, name: str) -> str:
         return shown(self.path / name)
@@ -132,19 +136,19 @@ def _read_config(path: Path) -> dict[str, Any]:
     except RunError as error:
         match error.__cause__:
             case FileNotFoundError() if path.is_dir():
-                raise RunError(f"A run is a folder with a {CONFIG}; {shown(path)} has none. {remedy}.") from error
+                raise RunError(f"a run must be a folder with a {CONFIG}; {shown(path)} has none. {remedy}.") from error
             case FileNotFoundError():
-                raise RunError(f"There is no run at {shown(path)}. {remedy}.") from error
+                raise RunError(f"there is no run at {shown(path)}. {remedy}.") from error
             case NotADirectoryError():
-                raise RunError(f"A run is a folder; {shown(path)} is or lies in a file. {remedy}.") from error
+                raise RunError(f"a run must be a folder; {shown(path)} is a file or in a file. {remedy}.") from error
         raise
     config = parse_object(data, shown(place), remedy=TRAIN_AGAIN)
     _check_format(path, config)
     checksum = config.pop(CHECKSUM, None)
     if config["format"] > OLDEST and checksum != config_digest(config):
         raise damaged(
-            shown(place), "it was changed after the run was made, and a run keeps its settings",
-            remedy="Put it back as it was, or start a new run",
+            shown(place), "it was changed after the run was made, but a run keeps its settings",
+            remedy="Restore it, or start a new run",
         )  # fmt: skip
     return config
 
@@ -158,6 +162,6 @@ def _check_format(path: Path, config: dict[str, Any]) -> None:
     maker = f"Backlight {config.get('backlight', 'of unknown version')}"
     remedy = "Upgrade Backlight" if found > FORMAT else f"Use {maker}"
     raise RunError(
-        f"Backlight {version()} reads runs of format {OLDEST} to {FORMAT}; {shown(path)} has format {found}, made by "
+        f"Backlight {version()} can read formats {OLDEST} to {FORMAT}; {shown(path)} has format {found}, made by "
         f"{maker}. {remedy}, or train again."
     )

@@ -1,4 +1,4 @@
-"""The folder that holds the runs: a name for the next one, and a summary of each."""
+"""The folder of the runs: finding a run, summaries of all runs, and a name for the next one."""
 
 import difflib
 import os
@@ -14,22 +14,22 @@ from backlight.runs.failures import cannot_read, shown
 from backlight.runs.store import CHECKPOINT, CONFIG, VOCABULARY, WEIGHTS
 
 _LONGEST_SHOWN = 60
-_LONGEST_NAME = 40  # characters of a corpus in a folder's name; four bytes each still fit what a disk allows
+_LONGEST_NAME = 40  # characters of a corpus in a folder's name; with four bytes each, file systems still accept it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """One line of a list of runs. What the run does not have is None.
+    """The summary of a run. An attribute is None if the run does not have it.
 
     Attributes:
-        path: the run's folder.
-        model: the model's name.
-        corpus: the corpus's name.
-        created: ISO 8601, UTC.
-        parameters: how many numbers the model has learnt or counted.
-        step: the last step that was recorded.
-        dev_nats: the best loss on held-out text that was recorded, nats per character.
-        state: "finished" has a result, "stopped" has a checkpoint to resume from, "started" has neither.
+        path: the folder of the run.
+        model: the name of the model.
+        corpus: the name of the corpus.
+        created: time of creation, ISO 8601, UTC.
+        parameters: number of parameters or counts.
+        step: the last recorded step.
+        dev_nats: the best dev loss, in nats per character.
+        state: "finished" with a result, "stopped" with a checkpoint to resume from, "started" with neither.
         problem: why the run cannot be opened; None if it can.
     """
 
@@ -45,19 +45,19 @@ class RunSummary:
 
 
 def new_run_path(root: str | Path, corpus: str, model: str) -> Path:
-    """Return a path for the next run, such as `runs/names-mlp-3`; nothing is made.
+    """Return a path for the next run, such as `runs/names-mlp-3`. Nothing is written.
 
     Args:
         root: the folder of the runs; it need not exist.
-        corpus: a corpus's name, a file's path, or "-" for standard input.
-        model: the model's name.
+        corpus: the name of a corpus, the path of a file, or "-" for standard input.
+        model: the name of the model.
 
     Raises:
-        RunError: `root` is not a folder or cannot be read.
+        RunError: `root` is not a folder, or cannot be read.
     """
     root, name = Path(root), f"{_folder_name(corpus)}-{_folder_name(model)}"
-    # one more than the highest, so that a deleted run's name does not come back while later ones are there;
-    # without regard to case, as some disks have none
+    # one more than the highest number, so that the name of a deleted run is not used again while later runs exist;
+    # case-insensitive, as some file systems are
     pattern = re.compile(re.escape(name.casefold()) + r"-([0-9]{1,9})")
     matches = [pattern.fullmatch(entry.casefold()) for entry in _entries(root)]
     highest = max((int(match[1]) for match in matches if match), default=0)
@@ -65,10 +65,12 @@ def new_run_path(root: str | Path, corpus: str, model: str) -> Path:
 
 
 def list_runs(root: str | Path) -> list[RunSummary]:
-    """Summarise the runs in a folder, oldest first; those that cannot be opened come last, with their problem.
+    """Summarise the runs in a folder, oldest first. Runs that cannot be opened come last.
+
+    A folder that does not exist has no runs.
 
     Raises:
-        RunError: `root` is not a folder or cannot be read. A root that does not exist has no runs.
+        RunError: `root` is not a folder, or cannot be read.
     """
     root = Path(root)
     paths = [root / entry for entry in _entries(root) if not entry.startswith(".")]
@@ -77,10 +79,10 @@ def list_runs(root: str | Path) -> list[RunSummary]:
 
 
 def find_run(given: str | Path, root: str | Path = "runs") -> RunDirectory:
-    """Open the run with this path or, inside `root`, this name.
+    """Open the run with this path, or with this name in `root`.
 
     Raises:
-        RunError: there is none, or it cannot be opened.
+        RunError: there is no such run, or it cannot be opened.
     """
     given, root = Path(given), Path(root)
     inside = root / given
@@ -90,7 +92,7 @@ def find_run(given: str | Path, root: str | Path = "runs") -> RunDirectory:
         return RunDirectory.open(given)
     text = str(given) if len(str(given)) <= _LONGEST_SHOWN else str(given)[:_LONGEST_SHOWN] + "..."
     raise RunError(
-        f"a run is a folder, or a name in {shown(root)}; there is no {shown(text)!r}. {_others(given.name, root)}"
+        f"a run must be a folder, or a name in {shown(root)}; there is no {shown(text)!r}. {_others(given.name, root)}"
     )
 
 
@@ -112,7 +114,7 @@ def _entries(root: Path) -> list[str]:
 
 
 def _looks_like_a_run(path: Path) -> bool:
-    """Tell a run, even a broken one, from whatever else lies in the folder."""
+    """Return whether a path has the files of a run, even of a damaged one."""
     return any(os.path.lexists(path / name) for name in (CONFIG, VOCABULARY, WEIGHTS, CHECKPOINT))
 
 
@@ -145,12 +147,12 @@ def _name(value: Any) -> str | None:
 
 
 def _number(value: Any) -> Any:
-    """Return a number as it is, and None for anything else."""
+    """Return a number unchanged, and None for anything else."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _folder_name(text: str) -> str:
-    """Return letters, digits and marks of any script, with a hyphen for everything between them."""
+    """Return the name of a text with letters, digits and marks of any script, and hyphens for everything else."""
     if text == "-":
         return "stdin"
     stem = unicodedata.normalize("NFC", PurePath(text).stem)
@@ -163,5 +165,5 @@ def _belongs_in_a_name(character: str) -> bool:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort key in which run 10 comes after run 9."""
+    """Return a sort key that puts run 10 after run 9."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split("([0-9]{1,9})", name)]

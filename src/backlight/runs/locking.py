@@ -1,12 +1,16 @@
-"""Locks that end with their process, however that ends, as Unix and Windows have them.
+"""Locks that end with their process, however it ends, on Unix and Windows: of files, and of a run that is trained.
 
-What differs on Windows: a folder cannot be opened, and an open file can be neither renamed nor removed.
+On Windows, a folder cannot be opened, and an open file can be neither renamed nor removed.
 """
 
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from backlight.core import RunError
+from backlight.runs.failures import cannot_write, shown
 
 try:
     import fcntl
@@ -16,16 +20,19 @@ else:
     WINDOWS = False
 
 _FAR = 2**30
-"""The byte that is locked on Windows: nobody else can read it, so it lies beyond all content."""
+"""The byte that is locked on Windows. Others cannot read it, so it is beyond the content of any file."""
+
+HOLDER = ".lock"
+"""The file with the id of the process that trains the run. The folder itself is locked, so deleting it is harmless."""
 
 _PATIENCE_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 def opened_for_lock(path: Path) -> int:
-    """Return a descriptor that stands for a file or a folder in `lock`. Closing it ends the lock.
+    """Return a descriptor of a file or folder for `lock`. Closing it ends the lock.
 
     Raises:
-        OSError: the system refused.
+        OSError: it cannot be opened.
     """
     if WINDOWS and path.is_dir():
         return os.open(path / ".held", os.O_RDWR | os.O_CREAT, 0o666)
@@ -36,8 +43,8 @@ def lock(descriptor: int) -> None:
     """Lock an open file or folder, without waiting.
 
     Raises:
-        BlockingIOError: another descriptor, of this process or another, holds it.
-        OSError: the disk has no locks.
+        BlockingIOError: another descriptor, of this process or another, holds the lock.
+        OSError: the file system does not support locks.
     """
     if not WINDOWS:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,10 +59,10 @@ def lock(descriptor: int) -> None:
 
 
 def replace(temporary: Path, path: Path) -> None:
-    """Give a file its name, in one step, in place of what has that name.
+    """Rename a file atomically, replacing an existing file.
 
     Raises:
-        OSError: the system refused; on Windows, only after a second in which somebody kept the old file open.
+        OSError: it cannot be renamed; on Windows, only after another process has kept the old file open for a second.
     """
     for seconds in _PATIENCE_SECONDS if WINDOWS else ():
         with suppress(PermissionError):
@@ -63,3 +70,40 @@ def replace(temporary: Path, path: Path) -> None:
             return
         time.sleep(seconds)
     temporary.replace(path)
+
+
+@contextmanager
+def only_trainer(run: Path) -> Iterator[None]:
+    """Context manager that locks a run for training. The lock ends with the process, however it ends.
+
+    Raises:
+        RunError: another process holds the lock, or the folder cannot be written.
+    """
+    try:
+        descriptor = opened_for_lock(run)
+    except OSError as error:
+        raise cannot_write(run, error, state="the run is unchanged") from error
+    try:
+        _hold(descriptor, run)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _hold(descriptor: int, run: Path) -> None:
+    try:
+        lock(descriptor)
+        (run / HOLDER).write_text(f"{os.getpid()}\n", encoding="ascii")
+    except BlockingIOError as error:
+        raise RunError(
+            f"only one process may train a run at a time; {shown(run)} is being trained by {_holder(run)}. "
+            "Wait for it, stop it, or start a new run."
+        ) from error
+    except OSError as error:
+        raise cannot_write(run / HOLDER, error, state="the run is unchanged") from error
+
+
+def _holder(run: Path) -> str:
+    with suppress(OSError, ValueError):
+        return f"process {int((run / HOLDER).read_bytes()[:32])}"
+    return "another process"

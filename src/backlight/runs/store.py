@@ -1,4 +1,4 @@
-"""What a run keeps: configuration, vocabulary, weights, checkpoint, metrics, samples. Files by name, in memory."""
+"""The files of a run in memory: configuration, vocabulary, weights, checkpoint, metrics and samples."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from backlight.runs.strict_json import JSON, parse_object, plain, to_bytes
 from backlight.runs.tensors import decode_file, encode
 
 FORMAT = 2
-"""The layout that this version writes; raised when an older Backlight could no longer read a run. 1 is read too."""
+"""The format that this version writes. It increases when older versions can no longer read a run. Format 1 is read."""
 
 CONFIG = "config.json"
 VOCABULARY = "vocabulary.json"
@@ -31,7 +31,7 @@ SAMPLES = "samples.txt"
 RESULT = "result.json"
 
 FILES = (CONFIG, VOCABULARY, WEIGHTS, CHECKPOINT, SEEN, CORPUS, METRICS, HEALTH, SAMPLES, RESULT)
-"""All that belongs to a run; what else lies in its folder (pictures, a report) was made from it."""
+"""The files of a run. Other files in its folder (figures, a report) are made from these."""
 
 CHECKSUM = "sha256"
 WRITTEN_HERE = ("format", "backlight", "created", CHECKSUM)
@@ -44,14 +44,15 @@ _RESULT_WORDS = {"run", "model", "corpus"}
 
 @dataclass
 class RunStore:
-    """A run in memory; `RunDirectory` is one in a folder. Both read and write the same files.
+    """The files of a run in memory. `RunDirectory` keeps the same files in a folder.
 
-    Every method that reads or writes raises RunError, in one line, for what is missing, damaged or refused by the disk.
+    Raises:
+        RunError: by every method that reads or writes, if a file is missing, damaged, or cannot be read or written.
 
     Attributes:
-        config: `config.json`: "format", "backlight" (the version that made the run), "created" (ISO 8601, UTC), and
-            what was given to `create`.
-        vocabulary: `vocabulary.json`: what was given to `create`.
+        config: content of `config.json`: "format", "backlight" (the version that made the run), "created" (ISO 8601,
+            UTC), and the configuration.
+        vocabulary: content of `vocabulary.json`.
     """
 
     config: dict[str, Any]
@@ -60,24 +61,24 @@ class RunStore:
 
     @classmethod
     def in_memory(cls, files: Mapping[str, bytes]) -> "RunStore":
-        """Return a run that is kept in memory only.
+        """Return a run in memory.
 
         Args:
-            files: what `new_files` made.
+            files: the files that `new_files` returned.
         """
         config, vocabulary = (_parsed(files[name], name) for name in (CONFIG, VOCABULARY))
         return cls(config, vocabulary, dict(files))
 
     @property
     def name(self) -> str:
-        """What to call the run in a message."""
+        """The name of the run, for messages."""
         return "the run in memory"
 
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the run for training: `with run.lock(): ...`. The lock ends with the block or with the process.
+        """Lock the run for training: `with run.lock(): ...`. The lock ends with the block or with the process.
 
         Raises:
-            RunError: on entering, when another process (or another `lock` in this one) holds the run.
+            RunError: on entering, if another process, or another `lock` in this one, holds the lock.
         """
         return nullcontext()
 
@@ -86,27 +87,27 @@ class RunStore:
         return name in self._files
 
     def read(self, name: str, *, remedy: str) -> bytes:
-        """Return a file's bytes; `remedy` ends the message if it cannot be read."""
+        """Return the bytes of a file. If it cannot be read, the error message ends with `remedy`."""
         del remedy
         return self._files[name]
 
     def write(self, name: str, data: bytes) -> None:
-        """Make a file, or replace its content in one step."""
+        """Make a file, or replace its content atomically."""
         self._files[name] = data
 
     def append(self, name: str, data: bytes) -> None:
-        """Add to the end of a file, which is made if there is none."""
+        """Append to a file, which is made if it does not exist."""
         self._files[name] = self._files.get(name, b"") + data
 
     def files(self) -> dict[str, bytes]:
         """Return all files, by name."""
         return {name: self.read(name, remedy=RESUME) for name in FILES if self.has(name)}
 
-    # -- what is kept --------------------------------------------------------------------------------------------------
+    # -- the files -----------------------------------------------------------------------------------------------------
 
     @property
     def has_weights(self) -> bool:
-        """Whether there is a model to use."""
+        """Whether there are weights to use."""
         return self.has(WEIGHTS)
 
     @property
@@ -115,61 +116,61 @@ class RunStore:
         return self.has(CHECKPOINT)
 
     def save_weights(self, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
-        """Write `weights.safetensors`: the model to use, the best so far."""
+        """Write `weights.safetensors`, the best weights so far: arrays of any shape, and metadata."""
         self.write(WEIGHTS, encode(arrays, facts))
 
     def load_weights(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Return the arrays and facts of the model to use."""
+        """Return the best weights, arrays of any shape by name, and their metadata."""
         if not self.has_weights:
             self._missing(WEIGHTS, "its training stopped before there was a model to use", RESUME)
-        # a checkpoint is of no help: it is of the last step, and these are of the best
+        # the checkpoint cannot replace them: it has the weights of the last step
         return self._tensors(WEIGHTS)
 
     def save_checkpoint(self, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
-        """Write `optimiser.safetensors`: all that the loop needs to continue, in one file so that no parts disagree."""
+        """Write `optimiser.safetensors`, the checkpoint: arrays of any shape and metadata, in one file to be atomic."""
         self.write(CHECKPOINT, encode(arrays, facts))
 
     def load_checkpoint(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Return the arrays and facts to continue from."""
+        """Return the checkpoint: arrays of any shape by name, and metadata."""
         if not self.has_checkpoint:
             self._missing(CHECKPOINT, "there is no checkpoint to resume from", TRAIN_AGAIN)
         return self._tensors(CHECKPOINT)
 
     def load_training_hashes(self) -> NDArray[np.uint64]:
-        """Return the hashes (N,) of the corpus's items."""
+        """Return the hashes of the items of the corpus, (N,)."""
         if not self.has(SEEN):
-            self._missing(SEEN, "what the corpus holds was not recorded", TRAIN_AGAIN)
+            self._missing(SEEN, "the items of the corpus were not recorded", TRAIN_AGAIN)
         hashes = self._tensors(SEEN)[0].get("hashes")
         if hashes is None or hashes.dtype != np.uint64 or hashes.ndim != 1:
-            raise damaged(self._place(SEEN), "it holds no list of hashes", remedy=TRAIN_AGAIN)
+            raise damaged(self._place(SEEN), "it has no list of hashes", remedy=TRAIN_AGAIN)
         return hashes
 
     def save_metrics(self, records: Sequence[Mapping[str, JSON]]) -> None:
-        """Write `metrics.jsonl`, one object a line, all of it anew. A nan or inf becomes null."""
+        """Write all of `metrics.jsonl`, one object per line. Non-finite numbers become null."""
         self.write(METRICS, b"".join(to_bytes(record) for record in records))
 
     def load_metrics(self) -> list[dict[str, Any]]:
-        """Return the records; none where none were saved yet. Each has a "step", and a "loss" or "dev_nats"."""
+        """Return the records of `metrics.jsonl`, if any. Each has a "step", and a "loss" or "dev_nats"."""
         return self._lines(METRICS)
 
     def append_health(self, lines: bytes) -> None:
-        """Append whole lines to `health.jsonl`, the record stream of a watched network."""
+        """Append complete lines to `health.jsonl`, the record stream of a watched network."""
         self.append(HEALTH, lines)
 
     def save_health(self, stream: bytes) -> None:
-        """Write `health.jsonl`, all of it anew, in one step."""
+        """Write all of `health.jsonl` atomically."""
         self.write(HEALTH, stream)
 
     def load_health(self) -> bytes:
-        """Return the record stream; nothing where the network was not watched."""
-        return self.read(HEALTH, remedy="Delete it, and the run continues without it") if self.has(HEALTH) else b""
+        """Return the record stream; it is empty if the network was not watched."""
+        return self.read(HEALTH, remedy="Delete it to continue without it") if self.has(HEALTH) else b""
 
     def save_samples(self, text: str) -> None:
         """Write `samples.txt`."""
         self.write(SAMPLES, text.encode())
 
     def load_samples(self) -> str | None:
-        """Return the text; None where none was saved yet."""
+        """Return the text of `samples.txt`; None if there is none."""
         if not self.has(SAMPLES):
             return None
         try:
@@ -178,11 +179,11 @@ class RunStore:
             raise damaged(self._place(SAMPLES), f"not valid UTF-8 at byte {error.start}", remedy=RESUME) from error
 
     def save_result(self, result: Mapping[str, JSON]) -> None:
-        """Write `result.json`: what a finished training reports. A nan or inf becomes null."""
+        """Write `result.json`, the result of the training. Non-finite numbers become null."""
         self.write(RESULT, to_bytes(result, indent=2))
 
     def load_result(self) -> dict[str, Any] | None:
-        """Return the report of the finished training; None where it has not finished."""
+        """Return the result of the training; None if it is not complete."""
         if not self.has(RESULT):
             return None
         result = self._object(RESULT, remedy=RESUME)
@@ -192,12 +193,12 @@ class RunStore:
         return result
 
     def load_corpus(self) -> list[str] | None:
-        """Return the items of a text that came from no file, which is then kept in `corpus.json`; None otherwise."""
+        """Return the items of a text that came from no file, which `corpus.json` keeps; None otherwise."""
         if not self.has(CORPUS):
             return None
         items = self._object(CORPUS, remedy=TRAIN_AGAIN).get("items")
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise damaged(self._place(CORPUS), "it holds no list of strings", remedy=TRAIN_AGAIN)
+            raise damaged(self._place(CORPUS), "it has no list of strings", remedy=TRAIN_AGAIN)
         return items
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -214,8 +215,8 @@ class RunStore:
     def _lines(self, name: str) -> list[dict[str, Any]]:
         if not self.has(name):
             return []
-        remedy = "Delete it, and the run continues without what it held"
-        lines = self.read(name, remedy=remedy).splitlines()  # bytes: text would be split at a U+2028 in a string too
+        remedy = "Delete it to continue without it"
+        lines = self.read(name, remedy=remedy).splitlines()  # of bytes: str.splitlines also splits at U+2028
         records = []
         for number, line in enumerate(lines, 1):
             record = parse_object(line, self._place(name), remedy=remedy, where=f"line {number}: ")
@@ -230,15 +231,15 @@ class RunStore:
 
 
 def new_files(*, config: Mapping[str, JSON], vocabulary: Mapping[str, JSON]) -> dict[str, bytes]:
-    """Return the first files of a run.
+    """Return the initial files of a run.
 
     Args:
-        config: how the run is trained. `list_runs` shows "model", "corpus" (each a name, or an object with a "name")
-            and "parameters" where given.
-        vocabulary: what turns ids into characters.
+        config: the configuration. `list_runs` shows its "model", "corpus" (each a name, or an object with a "name") and
+            "parameters", if given.
+        vocabulary: the vocabulary.
 
     Raises:
-        RunError: an entry that the run writes itself.
+        RunError: an entry has a name that is reserved.
     """
     _keep_free(config, WRITTEN_HERE)
     _keep_free(vocabulary, (CHECKSUM,))
@@ -252,23 +253,23 @@ def new_files(*, config: Mapping[str, JSON], vocabulary: Mapping[str, JSON]) -> 
 
 
 def extra_files(*, seen: NDArray[np.uint64] | None, corpus: Sequence[str] | None) -> dict[str, bytes]:
-    """Return what a folder has besides the first files.
+    """Return the initial files that only a run in a folder has.
 
     Args:
-        seen: hashes (N,) of the corpus's items, to tell whether a sample is new; None where there are none.
-        corpus: the items themselves, if they come from no file that could be read again.
+        seen: (N,) hashes of the items, to check whether a sample is new; None if there are none.
+        corpus: the items, if they do not come from a file that can be read again.
     """
     files = {} if seen is None else {SEEN: encode({"hashes": seen}, {})}
     return files if corpus is None else {**files, CORPUS: to_bytes({"items": list(corpus)})}
 
 
 def digest(vocabulary: Mapping[str, JSON]) -> str:
-    """Hash a vocabulary: one wrong character in it would spoil every sample, silently."""
+    """Return the checksum of a vocabulary: one wrong character in it would silently spoil every sample."""
     return sha256(json.dumps(plain(vocabulary)).encode()).hexdigest()
 
 
 def config_digest(config: Mapping[str, JSON]) -> str:
-    """Hash a configuration, all but the name of its corpus: a text may have moved, and has a checksum of its own."""
+    """Return the checksum of a configuration, without the name of the corpus, whose file may be moved."""
     corpus = config.get("corpus")
     fixed = {key: value for key, value in corpus.items() if key != "name"} if isinstance(corpus, Mapping) else None
     whole = {key: value for key, value in config.items() if key not in {CHECKSUM, "corpus"}}
@@ -276,8 +277,8 @@ def config_digest(config: Mapping[str, JSON]) -> str:
 
 
 def version() -> str:
-    """Return this Backlight's version."""
-    from importlib.metadata import version  # slow to import, and needed once a run
+    """Return the version of Backlight."""
+    from importlib.metadata import version  # slow to import, and needed once per run
 
     return version("backlight")
 
@@ -291,20 +292,18 @@ def _parsed(data: bytes, name: str) -> dict[str, Any]:
 def _keep_free(given: Mapping[str, JSON], names: tuple[str, ...]) -> None:
     taken = [name for name in names if name in given]
     if taken:
-        raise RunError(
-            f"{', '.join(names)} are written by the run itself; got {', '.join(taken)}. Rename what is given."
-        )
+        raise RunError(f"{', '.join(names)} are reserved names; got {', '.join(taken)}. Rename these entries.")
 
 
 def _metric_fault(record: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with a line of metrics."""
+    """Return what is wrong with a record of the metrics; None if nothing is."""
     step = record.get("step")
     if not isinstance(step, int) or isinstance(step, bool) or step < 0:
-        return '"step" is not the number of a step'
+        return '"step" is not a step number'
     wrong = [name for name in _METRIC_NUMBERS if not _number_or_null(record.get(name))]
     if wrong:
         return f'"{wrong[0]}" is not a number'
-    return None if "loss" in record or "dev_nats" in record else 'neither "loss" nor "dev_nats" is there'
+    return None if "loss" in record or "dev_nats" in record else 'it has neither "loss" nor "dev_nats"'
 
 
 def _number_or_null(value: Any) -> bool:

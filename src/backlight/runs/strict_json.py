@@ -1,7 +1,7 @@
-"""JSON that every reader of JSON accepts.
+"""Strict JSON, which every parser accepts.
 
-Python's own writer puts out `NaN` and `Infinity`, which are not JSON. Here a number that is not finite becomes
-`null`, in metrics as in facts: it reads back as None, absent. NumPy's scalars become plain numbers.
+Python's `json` writes `NaN` and `Infinity`, which are not JSON. Here, non-finite numbers become `null`, which is read
+as None. NumPy scalars become plain numbers.
 """
 
 import json
@@ -16,14 +16,14 @@ from backlight.runs.atomic import read_whole
 from backlight.runs.failures import damaged, shown
 
 JSON: TypeAlias = "bool | int | float | str | np.generic | Sequence[JSON] | Mapping[str, JSON] | None"
-"""What may be stored: JSON's own values, tuples as lists, NumPy scalars as numbers."""
+"""Values that can be stored: those of JSON, tuples (as lists) and NumPy scalars (as numbers)."""
 
 
 def plain(value: JSON) -> Any:
-    """Return a value with JSON's own types only; a float that is not finite becomes None.
+    """Convert a value to the types of JSON. A non-finite float becomes None.
 
     Raises:
-        TypeError: something that JSON does not have, or a key that is not a string.
+        TypeError: JSON has no such type, or a key is not a string.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -41,30 +41,39 @@ def plain(value: JSON) -> Any:
 
 
 def to_text(value: JSON, *, indent: int | None = None) -> str:
-    """Return JSON text on one line, or indented for people."""
+    """Return JSON text, on one line or indented."""
     return json.dumps(plain(value), ensure_ascii=False, allow_nan=False, indent=indent)
 
 
 def to_bytes(value: JSON, *, indent: int | None = None) -> bytes:
     """Return JSON text as UTF-8 with a line end.
 
-    A file name that is not UTF-8 reaches Python as lone surrogates; they are written as JSON escapes and come back
-    the same.
+    Python represents a file name that is not UTF-8 with lone surrogates, which are written as JSON escapes.
     """
     return (to_text(value, indent=indent) + "\n").encode("utf-8", "backslashreplace")
 
 
 def read_object(path: Path, *, remedy: str) -> dict[str, Any]:
-    """Read a file that holds one JSON object.
+    """Read a file with a JSON object.
 
     Raises:
-        RunError: it cannot be read, is not JSON, or is not an object; the message ends in `remedy`.
+        RunError: it cannot be read, or is not a JSON object; the message ends with `remedy`.
     """
     return parse_object(read_whole(path, remedy=remedy), shown(path), remedy=remedy)
 
 
 def parse_object(data: bytes, place: str, *, remedy: str, where: str = "") -> dict[str, Any]:
-    """Parse one JSON object that was read from `place`; `where` is the place in the file, for the message."""
+    """Parse a JSON object.
+
+    Args:
+        data: the JSON text in UTF-8.
+        place: the name of the file, for the error message.
+        remedy: the end of the error message, without a full stop.
+        where: the location in the file, for the error message, such as "line 3: ".
+
+    Raises:
+        RunError: it is not a JSON object.
+    """
     try:
         value = json.loads(data.decode(), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:
@@ -75,7 +84,7 @@ def parse_object(data: bytes, place: str, *, remedy: str, where: str = "") -> di
 
 
 def _finite(text: str) -> float:
-    """Return a number; JSON has no NaN and no Infinity, and 1e400 would become one."""
+    """Return a number. Raises ValueError for NaN, Infinity, and numbers such as 1e400 that overflow."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is not a finite number")
@@ -85,7 +94,7 @@ def _finite(text: str) -> float:
 def _key(key: object) -> str:
     if isinstance(key, str):
         return key
-    raise TypeError(f"keys in JSON are strings; got {key!r}. Convert it with str().")
+    raise TypeError(f"keys in JSON must be strings; got {key!r}. Convert it with str().")
 
 
 def _one_line(error: Exception) -> str:

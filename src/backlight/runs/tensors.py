@@ -1,8 +1,8 @@
-"""Named arrays in one safetensors file that proves itself whole when it is read.
+"""Named arrays in a safetensors file with a checksum.
 
-safetensors checks its header and its length, but not the numbers. So a SHA-256 over names, dtypes, shapes, facts and
-bytes goes into the file's metadata, under the one key `backlight`, as `<sha256> <facts as JSON>`. One key, because
-safetensors writes several in no fixed order, and the same arrays shall always be the same bytes.
+safetensors checks its header and the length of the file, but not the numbers. So a SHA-256 of names, dtypes, shapes,
+metadata and bytes is stored in the file's metadata, under the key `backlight`, as `<sha256> <metadata as JSON>`. There
+is only one key, because safetensors writes several in no fixed order, and equal arrays should give equal bytes.
 """
 
 import hashlib
@@ -26,35 +26,48 @@ _LARGEST_ITEM = 8  # bytes: no extended precision
 
 
 def save_tensors(path: str | Path, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
-    """Write arrays and facts as one file, atomically. The same content always gives the same bytes.
+    """Write arrays and metadata to a file, atomically. Equal content gives equal bytes.
 
     Args:
         path: the file to make or to replace.
-        arrays: bool, integer or real arrays of any shape, at most 64 bits a number.
-        facts: whatever belongs to them; see `strict_json` for what becomes of nan and inf.
+        arrays: bool, integer or real arrays of any shape, with at most 64 bits per element.
+        facts: JSON metadata; nan and inf become null.
 
     Raises:
         RunError: the file cannot be written.
-        TypeError: a dtype that safetensors does not have, or facts that JSON does not have.
+        TypeError: a dtype is not supported, or `facts` is not JSON.
     """
     write_atomically(Path(path), encode(arrays, facts))
 
 
 def load_tensors(path: str | Path, *, remedy: str) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Read what `save_tensors` wrote.
+    """Read a file that `save_tensors` wrote.
+
+    Args:
+        path: the file.
+        remedy: the end of the error message, without a full stop.
 
     Returns:
-        The arrays, writable, in the order of their names; and the facts.
+        The arrays, writable, of any shape, sorted by name; and the metadata.
 
     Raises:
-        RunError: the file cannot be read, or any of its bytes is not what was written; the message ends in `remedy`.
+        RunError: the file cannot be read, or is damaged.
     """
     path = Path(path)
     return decode_file(read_whole(path, remedy=remedy), shown(path), remedy=remedy)
 
 
 def decode_file(data: bytes, place: str, *, remedy: str) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return the arrays and the facts in a file's bytes. For the errors see `load_tensors`."""
+    """Return the arrays, of any shape, and the metadata in the bytes of a file.
+
+    Args:
+        data: the bytes.
+        place: the name of the file, for the error message.
+        remedy: the end of the error message, without a full stop.
+
+    Raises:
+        RunError: the file is damaged.
+    """
     try:
         return decode(data)
     except _BrokenError as error:
@@ -62,43 +75,47 @@ def decode_file(data: bytes, place: str, *, remedy: str) -> tuple[dict[str, Arra
 
 
 def encode(arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> bytes:
-    """Return the bytes of a safetensors file."""
+    """Return the bytes of a safetensors file with these arrays, of any shape, and this metadata.
+
+    Raises:
+        TypeError: a dtype is not supported, or `facts` is not JSON.
+    """
     ready = {name: _storable(name, array) for name, array in sorted(arrays.items())}
-    # ASCII, as safetensors wants strings that are valid Unicode and a path among the facts may not be
+    # ASCII, because safetensors needs valid Unicode, and a path in the metadata may not be
     facts_text = json.dumps(plain(facts), allow_nan=False)
     return safetensors.save(ready, metadata={_KEY: f"{_digest(ready, facts_text)} {facts_text}"})
 
 
 def decode(data: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return the arrays and the facts in the bytes of a safetensors file, verified."""
+    """Return the arrays, of any shape, and the metadata in the bytes of a safetensors file. Raises _BrokenError."""
     try:
         arrays = dict(sorted(safetensors.load(data).items()))
     except (SafetensorError, ValueError, KeyError) as error:  # KeyError: a dtype that NumPy lacks
-        raise _BrokenError(f"it is cut off or not a safetensors file ({' '.join(str(error).split())})") from error
+        raise _BrokenError(f"it is truncated or not a safetensors file ({' '.join(str(error).split())})") from error
     digest, _, facts_text = _metadata(data).partition(" ")
     if digest != _digest(arrays, facts_text):
         raise _BrokenError("its content does not match its checksum")
     facts = json.loads(facts_text)
     if not isinstance(facts, dict):
-        raise _BrokenError("its facts are not a JSON object")
+        raise _BrokenError("its metadata is not a JSON object")
     return arrays, facts
 
 
 class _BrokenError(Exception):
-    """What is wrong with the bytes."""
+    """The bytes are not a valid file; the message says why."""
 
 
 def _metadata(data: bytes) -> str:
-    """Return our entry in the header, which is 8 bytes of length and then JSON; safetensors has found it sound."""
+    """Return the entry in the header, which is 8 bytes of length and then JSON, checked by safetensors."""
     end = 8 + int.from_bytes(data[:8], "little")
     entries = json.loads(data[8:end]).get("__metadata__") or {}
     if _KEY not in entries:
-        raise _BrokenError("it has no checksum, so Backlight did not write it or it has changed since")
+        raise _BrokenError("it has no checksum: Backlight did not write it, or it was changed")
     return str(entries[_KEY])
 
 
 def _digest(arrays: Mapping[str, Array], facts_text: str) -> str:
-    """Hash the layout, which fixes where each array's bytes end, then the bytes."""
+    """Return the SHA-256 of the layout, which determines the bounds of each array, and of the bytes."""
     layout = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
     sha = hashlib.sha256(json.dumps([layout, facts_text]).encode())
     for array in arrays.values():
@@ -109,5 +126,5 @@ def _digest(arrays: Mapping[str, Array], facts_text: str) -> str:
 def _storable(name: str, array: Array) -> Array:
     dtype = np.asarray(array).dtype
     if dtype.kind not in _KINDS or dtype.itemsize > _LARGEST_ITEM:
-        raise TypeError(f"a stored array is bool, integer or real, of at most 64 bits; {name!r} has dtype {dtype}")
+        raise TypeError(f"an array must be bool, integer or real, of at most 64 bits; {name!r} has dtype {dtype}")
     return np.asarray(array, dtype=dtype.newbyteorder("<"), order="C")

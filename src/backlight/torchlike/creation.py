@@ -86,7 +86,7 @@ def ones(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return a tensor of ones. Args and Raises: see `zeros`."""
+    """Return a tensor of ones in the given shape. Args: and Raises: see `zeros`."""
     array = np.ones(shape_from(lengths, size), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 
@@ -98,7 +98,7 @@ def empty(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return a tensor with uninitialised elements. Args and Raises: see `zeros`."""
+    """Return a tensor with uninitialised elements. Args: and Raises: see `zeros`."""
     array = np.empty(shape_from(lengths, size), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 

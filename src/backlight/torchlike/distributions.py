@@ -50,7 +50,7 @@ def rand(shape: Shape, generator: Generator, dtype: DTypeLike = np.float32) -> F
 
 
 def randn(shape: Shape, generator: Generator, dtype: DTypeLike = np.float32) -> FloatArray:
-    """Draw normal numbers with mean 0 and standard deviation 1, as `torch.randn`. Args and Raises: see `normal`."""
+    """Draw normal numbers with mean 0 and standard deviation 1, as `torch.randn`. Args: and Raises: see `normal`."""
     return normal(0.0, 1.0, shape, generator, dtype)
 
 

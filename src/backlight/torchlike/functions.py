@@ -94,7 +94,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
 
 
 def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Return whether |input - other| <= atol + rtol |other| for all elements. Args and Raises: see `isclose`."""
+    """Return whether |input - other| <= atol + rtol |other| for all elements. Args: and Raises: see `isclose`."""
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 

@@ -77,7 +77,7 @@ def randn(
     requires_grad: bool = False,
     device: str | None = None,
 ) -> Tensor:
-    """Return normal random numbers with mean 0 and standard deviation 1. Args and Raises: see `rand`."""
+    """Return normal random numbers of this shape with mean 0 and standard deviation 1. Args: and Raises: see `rand`."""
     array = distributions.randn(shape_from(lengths, size), _source(generator), dtype_or(dtype, np.float32))
     return new_tensor(array, requires_grad=requires_grad, device=device)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 
 from backlight.core import Array, ConfigError
 from backlight.nn.kind import Kind
-from backlight.watch.calls import Call, CallTaker, Layer
+from backlight.watch.calls import Call, CallTaker, WatchedLayer
 from backlight.watch.graph import Graph
 from backlight.watch.records import OptimiserFacts, Setting
 from backlight.watch.tensors import Tensors
@@ -178,11 +178,11 @@ class Adapter(Tensors, Graph):
         """Return whether a module is watched as a layer."""
 
     @abstractmethod
-    def describe(self, layer: Layer) -> LayerDescription:
+    def describe(self, layer: WatchedLayer) -> LayerDescription:
         """Return what can be known of a layer's module without running it."""
 
     @abstractmethod
-    def channel_axis(self, layer: Layer | None, shape: Sequence[int], inherited: int | None) -> int:
+    def channel_axis(self, layer: WatchedLayer | None, shape: Sequence[int], inherited: int | None) -> int:
         """Return the axis of a layer's output that has its units.
 
         Args:
@@ -268,7 +268,7 @@ class Adapter(Tensors, Graph):
         """Return whether results of this moment have a graph."""
 
     @abstractmethod
-    def hook_layer(self, layer: Layer, capture: CallTaker) -> Remove:
+    def hook_layer(self, layer: WatchedLayer, capture: CallTaker) -> Remove:
         """Let `capture.on_module` see each call of a layer's module."""
 
     @abstractmethod
@@ -291,7 +291,7 @@ class Adapter(Tensors, Graph):
         """Make ready for hooks. Returns what ends it, after the last hook is gone."""
         return _nothing
 
-    def collect(self, calls: Sequence[Call]) -> set[Layer]:
+    def collect(self, calls: Sequence[Call]) -> set[WatchedLayer]:
         """Take in the gradients that wait in calls' tensors, and return the layers whose output was changed in place.
 
         The values of such a call are None afterwards, unless they are a copy.

@@ -35,7 +35,7 @@ class Wanted:
         return self.statistics or self.maps
 
 
-class Layer:
+class WatchedLayer:
     """One layer under watch.
 
     Attributes:
@@ -108,7 +108,9 @@ class Call:
     reads: tuple[str, ...] | None = None
     settings: Mapping[str, Setting] = MappingProxyType({})
 
-    def __init__(self, layer: Layer | None, tensor: Any, args: Any, training: bool, version: int, number: int) -> None:
+    def __init__(
+        self, layer: WatchedLayer | None, tensor: Any, args: Any, training: bool, version: int, number: int
+    ) -> None:
         self.layer = layer
         self.tensor = tensor
         self.args = args
@@ -134,7 +136,7 @@ class CallTaker(Protocol):
     calls: list[Call]
     number: int
 
-    def on_module(self, layer: Layer, module: Any, args: Any, output: Any) -> None:
+    def on_module(self, layer: WatchedLayer, module: Any, args: Any, output: Any) -> None:
         """Take in one call of a module."""
 
     def on_gradient(self, call: Call, gradient: Any) -> None:

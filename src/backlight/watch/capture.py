@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from backlight.watch.adapter import Adapter, Remove
-from backlight.watch.calls import Call, Layer, Place, Wanted, numel
+from backlight.watch.calls import Call, Place, Wanted, WatchedLayer, numel
 from backlight.watch.graph import unchanged_sources
 from backlight.watch.layers import Layers, claim
 from backlight.watch.notes import notes_of
@@ -138,7 +138,7 @@ class Capture:
     def _is_wanted(self) -> bool:
         return (self.adapter.is_recording() or self.without_gradients) and len(self.calls) < MOST_CALLS
 
-    def on_module(self, layer: Layer, module: Any, args: Any, output: Any) -> None:
+    def on_module(self, layer: WatchedLayer, module: Any, args: Any, output: Any) -> None:
         """Take in one call of a module."""
         layer.shape = None
         if not self._is_wanted() or self.adapter.is_transformed():
@@ -271,7 +271,7 @@ class Capture:
                 found.update(dict.fromkeys(unchanged_sources(self.adapter, node, self._nodes)))
         call.reads = tuple(found)
 
-    def _name_sources(self, call: Call, layer: Layer) -> None:
+    def _name_sources(self, call: Call, layer: WatchedLayer) -> None:
         """Let later calls find this one's output by name."""
         if call.reads is not None:
             layer.calls += 1
@@ -298,7 +298,7 @@ class Capture:
         # what only moves numbers has shown how layers are connected, and nothing else
         return [call for call in self.calls if call.number in wanted and call.kind.role != "shape"]
 
-    def _learn(self, altered: set[Layer]) -> None:
+    def _learn(self, altered: set[WatchedLayer]) -> None:
         """Find out which layers need no closer look in the next recorded step."""
         for call in self.calls:
             layer = call.layer

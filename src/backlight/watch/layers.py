@@ -5,7 +5,7 @@ from typing import Any
 
 from backlight.nn.kind import OTHER
 from backlight.watch.adapter import Adapter
-from backlight.watch.calls import Layer
+from backlight.watch.calls import WatchedLayer
 from backlight.watch.kinds import FUNCTIONS
 from backlight.watch.records import LayerFacts, NotMeasured
 
@@ -22,8 +22,8 @@ class Layers:
 
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
-        self.by_module: dict[Any, Layer] = {}
-        self._functions: dict[str, Layer] = {}
+        self.by_module: dict[Any, WatchedLayer] = {}
+        self._functions: dict[str, WatchedLayer] = {}
         self._executed = 0
         self.find()
 
@@ -38,20 +38,22 @@ class Layers:
                 continue
             kind = adapter.kind(module)
             if adapter.is_layer(name, module, kind):
-                made = before.get(module) or Layer(name, type(module).__name__, kind, module, copies=adapter.in_place)
+                made = before.get(module) or WatchedLayer(
+                    name, type(module).__name__, kind, module, copies=adapter.in_place
+                )
                 made.aliases, made.depth = [], depths.get(name)
                 self.by_module[module] = made
         for one in [*self.by_module.values(), *self._functions.values()]:
             one.calls, one.reads, one.shape = 0, (), None
 
-    def function(self, after: str, function: str, place: int) -> Layer:
+    def function(self, after: str, function: str, place: int) -> WatchedLayer:
         """Return the layer of a function, called for the `place`-th time after a layer."""
         name = f"{after}>{function}" + (f"#{place}" if place > 1 else "")
         if name not in self._functions:
-            self._functions[name] = Layer(name, function, FUNCTIONS[function], None, copies=True)
+            self._functions[name] = WatchedLayer(name, function, FUNCTIONS[function], None, copies=True)
         return self._functions[name]
 
-    def executed(self, layer: Layer) -> None:
+    def executed(self, layer: WatchedLayer) -> None:
         """Note that a layer ran; the first time decides its depth."""
         if layer.depth is None:
             layer.depth = self._executed
@@ -70,7 +72,7 @@ class Layers:
             self._facts(one) for one in sorted(every, key=lambda one: never if one.depth is None else one.depth)
         )
 
-    def _facts(self, layer: Layer) -> LayerFacts:
+    def _facts(self, layer: WatchedLayer) -> LayerFacts:
         is_function = layer.module is None
         known = None if is_function else self._adapter.describe(layer)
         return LayerFacts(
@@ -107,7 +109,7 @@ def never_seen(layers: Sequence[LayerFacts], pulled: Container[str]) -> Iterator
             yield NotMeasured(what=f"the output of {one.name}", because="the layer around it uses its weights itself")
 
 
-def claim(layer: Layer, function: str) -> None:
+def claim(layer: WatchedLayer, function: str) -> None:
     """Note that a module does nothing but to apply a function, which says what it is."""
     if layer.kind is OTHER:
         layer.kind = FUNCTIONS[function]

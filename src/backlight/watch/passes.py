@@ -94,7 +94,7 @@ class Passes:
         if any(adapter.awaits_gradient(one) for one in given):
             return 0  # another network made what is read
         own = {id(one) for one in (*given, *adapter.named_parameters().values())}
-        return len(graph.below().keys() - own)
+        return sum(leaf.requires_grad for at, leaf in graph.below().items() if at not in own)
 
     def output(self, calls: Sequence[Call]) -> tuple[Any, Any]:
         """Return the output that the loss was made of, or else one that a gradient came to, and its gradient."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from backlight.core import Array, BoolArray
 from backlight.watch.adapter import Adapter
-from backlight.watch.calls import Call, Layer, Notes, Place, Wanted, numel
+from backlight.watch.calls import Call, Notes, Place, Wanted, WatchedLayer, numel
 from backlight.watch.logits import Logits, binary_record, binary_targets, known_targets, logits_record
 from backlight.watch.notes import MOST_NUMBERS, notes_of
 from backlight.watch.numbers import Block, Layout, measure, pooled, want_output
@@ -78,7 +78,7 @@ class StepLayout:
         self.output = self.inputs + len(inputs) if row is None else row
         self.measures_output = output is not None and row is None
         self.layout = layout = Layout(self.inputs + len(inputs) + self.measures_output)
-        self.by_layer: dict[Layer, list[int]] = {}
+        self.by_layer: dict[WatchedLayer, list[int]] = {}
         for at, call in enumerate(calls):
             if call.values is not None:
                 want_output(layout, outputs[at], call.kind, call.shape, call.axis)
@@ -123,7 +123,7 @@ class LayersMeasured:
         self._block = block
         self._training = [call.training for call in calls]
         self._large = {at: (calls[at].output_at, calls[at].gradient_at) for at in plan.large}
-        self.notes: dict[Layer, Notes] = {}
+        self.notes: dict[WatchedLayer, Notes] = {}
         self.dead: Callable[[], Mapping[str, tuple[float, int]]] = dict
 
     def at(self, call: int, *, gradient: bool = False) -> Place | None:
@@ -147,7 +147,7 @@ class LayersMeasured:
         places = (place for pair in self._large.values() for place in pair if place is not None)
         return not self._block.broken and not any(block.broken for block, _ in places)
 
-    def alive(self, layer: Layer) -> BoolArray | None:
+    def alive(self, layer: WatchedLayer) -> BoolArray | None:
         """Return (units,) whether any call found each unit alive; None of a layer of which that is not asked."""
         places = filter(None, map(self.at, self._plan.by_layer[layer]))
         found = [one for block, at in places if (one := block.alive_at(at)) is not None]
@@ -162,7 +162,7 @@ class LayersMeasured:
         return tuple(self._record(layer, calls, scale, dead) for layer, calls in self._plan.by_layer.items())
 
     def _record(
-        self, layer: Layer, calls: Sequence[int], scale: float, dead: Mapping[str, tuple[float, int]]
+        self, layer: WatchedLayer, calls: Sequence[int], scale: float, dead: Mapping[str, tuple[float, int]]
     ) -> LayerRecord:
         outputs = [one for call in calls if (one := self.at(call)) is not None]
         gradients = [one for call in calls if (one := self.at(call, gradient=True)) is not None]
@@ -426,7 +426,7 @@ _RANGES: Final = {
 """What the results of an op can be."""
 
 _RESIDUAL: Final = frozenset({
-    "mean", "sum", "mse", "mse_loss", "pow", "sub", "abs", "smooth_l1_loss", "huber_loss", "mul",
+    "mean", "sum", "mse", "mse_loss", "pow", "sub", "abs", "smoothl1_loss", "huber_loss", "mul",
 })  # fmt: skip
 """Ops of losses that are least where the output is the target."""
 

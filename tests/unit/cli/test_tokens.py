@@ -120,7 +120,7 @@ def test_special_tokens_are_shown_if_they_are_allowed(tokenizer):
         (("a", "-t", "nowhere.json"), "No such file"),
         (("a", "-t", "x", "--train", "names"), "--tokenizer excludes"),
         (("a", "-t", "x", "--size", "300"), "--tokenizer excludes"),
-        (("a", "--size", "0"), "vocabulary_size is a whole number from 256"),
+        (("a", "--size", "0"), "vocabulary_size must be a whole number from 256"),
         (("a", "--train", "names", "--size", "90000"), "this text gave 34,151 merges"),
         (("a", "--pattern", "gpt5"), "got 'gpt5'"),
         (("a", "--save", "x.txt"), "saved as NAME.json"),

@@ -148,7 +148,7 @@ def test_letters_that_no_font_has_are_code_points() -> None:
 
 def test_too_large_a_graph_is_refused() -> None:
     picture = explain(evaluate("+".join(["x"] * 100), {"x": 1.0})).picture()
-    with pytest.raises(GraphError, match="at most 60 nodes; this graph has 100"):
+    with pytest.raises(GraphError, match="at most 60 nodes; got 100"):
         graph_size(picture)
     with pytest.raises(GraphError, match="at most 60 nodes"):
         graph.draw(Figure().subplots(), picture)

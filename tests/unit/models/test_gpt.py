@@ -201,7 +201,7 @@ def test_more_than_the_context_is_refused_in_one_line(rng):
     with pytest.raises(ShapeError, match=r"rows of at most 5 ids, \(B, T\); got an array of shape \(2, 6\)") as error:
         model.next_logits(np.zeros((2, 6), int))
     assert "\n" not in str(error.value)
-    with pytest.raises(ShapeError, match=r"has the positions 0\.\.4; got 5\. Read at most 5") as error:
+    with pytest.raises(ShapeError, match=r"has the positions 0\.\.4; got 5\. Pass at most 5") as error:
         model.loss(Batch(np.zeros((2, 6), int), np.zeros((2, 6), int)))
     assert "\n" not in str(error.value)
 

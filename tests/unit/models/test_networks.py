@@ -30,8 +30,8 @@ def test_ids_come_as_array_tensor_or_lists(model, rng):
         ([1, 2, 3], ShapeError, r"ids of shape \(B, T\); got int64 of shape \(3,\)"),
         (3, ShapeError, r"got int64 of shape \(\)"),
         ([[0.5, 1.0]], ShapeError, r"got float32 of shape \(1, 2\)"),
-        (None, BacklightError, "a tensor is made of numbers"),
-        ([["a"]], BacklightError, "a tensor is made of numbers"),
+        (None, BacklightError, "a tensor must be made of numbers"),
+        ([["a"]], BacklightError, "a tensor must be made of numbers"),
     ],
 )
 def test_what_is_no_batch_of_ids_is_refused_in_a_line(model, given, kind, rule):

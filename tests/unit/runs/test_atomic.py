@@ -18,7 +18,7 @@ REFUSALS = {
     errno.EACCES: "you may not write there",
     errno.EPERM: "you may not write there",
     errno.EROFS: "the disk can only be read",
-    errno.EIO: "fault",
+    errno.EIO: "the disk reports an error",
     errno.ENODEV: "no such device",
 }
 STEPS = ["open", "write", "fsync", "replace"]
@@ -101,7 +101,7 @@ def test_a_refusal_leaves_the_old_file_and_no_temporary(
     message = one_line(error)
     assert str(path) in message
     assert REFUSALS[code] in message
-    assert "the old file is untouched" in message
+    assert "the old file is unchanged" in message
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["weights"]
 

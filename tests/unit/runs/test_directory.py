@@ -135,7 +135,7 @@ def test_an_existing_folder_file_or_link_is_not_overwritten(tmp_path: Path) -> N
         with pytest.raises(RunError, match=f"{name} exists already"):
             RunDirectory.create(tmp_path / name, new_files(config={}, vocabulary={}))
     assert names(tmp_path) == before
-    with pytest.raises(RunError, match="Cannot write"):
+    with pytest.raises(RunError, match="cannot write"):
         RunDirectory.create(tmp_path / "file" / "run", new_files(config={}, vocabulary={}))
 
 
@@ -148,10 +148,10 @@ def test_what_the_run_writes_itself_may_not_be_given(tmp_path: Path) -> None:
 
 
 def test_nothing_there_a_file_and_another_folder(tmp_path: Path) -> None:
-    refused(tmp_path / "gone", "There is no run at")
+    refused(tmp_path / "gone", "there is no run at")
     (tmp_path / "file").touch()
-    refused(tmp_path / "file", "A run is a folder")
-    refused(tmp_path / "file" / "run", "A run is a folder")
+    refused(tmp_path / "file", "a run must be a folder")
+    refused(tmp_path / "file" / "run", "a run must be a folder")
     refused(tmp_path, "folder with a config.json")
 
 
@@ -163,7 +163,7 @@ def test_another_format_says_which_and_what_to_do(run: RunDirectory, found: int,
     edit(run.path / "config.json", format=found, backlight="9.9.9")
     message = refused(run.path, remedy)
     assert f"has format {found}" in message
-    assert f"reads runs of format 1 to {FORMAT}" in message
+    assert f"can read formats 1 to {FORMAT}" in message
 
 
 @pytest.mark.parametrize("found", [None, "1", True, 1.5, [1]])
@@ -194,7 +194,7 @@ def test_a_config_with_one_value_changed(run: RunDirectory, old: str, new: str) 
     assert old in text
     path.write_text(text.replace(old, new))
     message = refused(run.path, "it was changed after the run was made")
-    assert "Put it back as it was, or start a new run." in message
+    assert "Restore it, or start a new run." in message
     path.write_text(text)
     assert RunDirectory.open(run.path) == run
 
@@ -229,7 +229,7 @@ def test_a_pipe_or_a_device_is_no_file(run: RunDirectory, name: str) -> None:
     [
         ("{}", '"step" is not'), ('{"loss": 1}', '"step" is not'), ('{"step": "3", "loss": 1}', '"step" is not'),
         ('{"step": -1, "loss": 1}', '"step" is not'), ('{"step": 1.5, "loss": 1}', '"step" is not'),
-        ('{"step": true, "loss": 1}', '"step" is not'), ('{"step": 3}', 'neither "loss" nor "dev_nats"'),
+        ('{"step": true, "loss": 1}', '"step" is not'), ('{"step": 3}', 'it has neither "loss" nor "dev_nats"'),
         ('{"step": 3, "loss": "x"}', '"loss" is not a number'), ('{"step": 3, "dev_nats": [1]}', '"dev_nats" is not'),
         ('{"step": 3, "loss": 1e400}', "1e400 is not a finite number"), ('{"step": 3, "loss": NaN}', "NaN is not"),
         ('{"step": 3, "loss": -Infinity}', "-Infinity is not"), ("[1]", "expected a JSON object"),
@@ -252,7 +252,7 @@ def test_a_result_that_was_edited(run: RunDirectory, value: str) -> None:
 
 def test_a_vocabulary_that_is_missing(run: RunDirectory) -> None:
     (run.path / "vocabulary.json").unlink()
-    refused(run.path, r"Cannot read .*vocabulary\.json")
+    refused(run.path, r"cannot read .*vocabulary\.json")
 
 
 def test_a_config_that_may_not_be_read(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +278,7 @@ def test_broken_weights_cannot_be_had_back_from_a_checkpoint(run: RunDirectory) 
     run.save_weights({"w": np.ones(2)}, {})
     path = run.path / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(RunError, match=r"weights\.safetensors is damaged: it is cut off .* Train again"):
+    with pytest.raises(RunError, match=r"weights\.safetensors is damaged: it is truncated .* Train again"):
         run.load_weights()
     run.save_checkpoint({"w": np.ones(2)}, {})
     with pytest.raises(RunError, match="Train again"):
@@ -354,7 +354,7 @@ def test_a_lock_that_cannot_be_written(
 
     with monkeypatch.context() as patch:
         patch.setattr(*call, refuse)
-        with pytest.raises(RunError, match="can only be read; the run is untouched"), run.lock():
+        with pytest.raises(RunError, match="can only be read; the run is unchanged"), run.lock():
             pytest.fail("not held")
     with run.lock():
         pass

@@ -164,7 +164,7 @@ def test_a_sound_file_with_other_content_is_refused(tmp_path: Path, data: bytes,
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"Cannot read .*gone: no such file or directory. Train again."):
+    with pytest.raises(RunError, match=r"cannot read .*gone: no such file or directory. Train again."):
         load_tensors(tmp_path / "gone", remedy=REMEDY)
     with pytest.raises(RunError, match="is a directory"):
         load_tensors(tmp_path, remedy=REMEDY)

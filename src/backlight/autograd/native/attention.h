@@ -1,10 +1,10 @@
 /* Causal self-attention, forward and backward, head by head.
 
-   As in autograd/ops/attention.py a head's weights W have a row for each key and a column for each query, so that softmax
-   runs down the columns, LANES of them at a time. What stands in row k is needed for the queries q >= k only, and 0 for
-   those a little before it (`reach`), which share a tile with it.
+   As in autograd/ops/attention.py, the weights W of a head have a row for each key and a column for each query, so that
+   the softmax processes LANES columns at a time. Row k is needed only for queries q >= k. It is set to 0 for a few earlier
+   queries (`reach`) that are in the same tile.
 
-   Sequence b has its rows starts[b] .. starts[b + 1] - 1 of the batch. */
+   Sequence b has the rows starts[b] .. starts[b + 1] - 1 of the batch. */
 
 #ifndef BACKLIGHT_ATTENTION_H
 #define BACKLIGHT_ATTENTION_H
@@ -13,7 +13,7 @@
 
 #define WIDTH(n) (((n) + LANES - 1) / LANES * LANES)
 
-/* The lanes of the queries q, q + 1, ... that are not before key k. */
+/* A mask of the queries q, q + 1, ... that are not before key k. */
 INLINE ivec not_before(int64_t q, int64_t k) {
     ivec lane;
     for (int i = 0; i < LANES; i++) lane[i] = i;
@@ -22,15 +22,15 @@ INLINE ivec not_before(int64_t q, int64_t k) {
 
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Which keys the queries q .. q + LANES - 1 have, and how far their columns are read. */
+/* The number of keys of the queries q .. q + LANES - 1, and the number of rows of their columns that are read. */
 INLINE int64_t keys_of(int64_t q, int64_t T) { return least(q + LANES, T); }
 INLINE int64_t reach(int64_t q, int64_t T) { return least(q + LANES + TILE_ROWS, T); }
 
-/* W = exp(W scale), less the largest of the column, over the column's sum */
+/* W = softmax(W scale) of each column */
 static void causal_softmax(float *W, int64_t T, int64_t width, float scale) {
     for (int64_t q = 0; q < T; q += LANES) {
         float *column = W + q;
-        vec largest = load(column), total = all(0); /* the first key is before all queries */
+        vec largest = load(column), total = all(0); /* all queries attend to the first key */
         for (int64_t k = 1; k < keys_of(q, T); k++)
             largest = larger(choose(not_before(q, k), load(column + k * width), largest), largest);
         for (int64_t k = 0; k < keys_of(q, T); k++) {
@@ -45,7 +45,7 @@ static void causal_softmax(float *W, int64_t T, int64_t width, float scale) {
     }
 }
 
-/* What the weights of a key are multiplied by where some are dropped; `drawn` are the key's numbers, one a query. */
+/* The dropout factors of the weights of a key; `drawn` are its random numbers, one for each query. */
 INLINE vec share_of(const float *drawn, int64_t q, int64_t queries, const step *s) {
     vec numbers = queries - q >= LANES ? load(drawn + q) : load_some(drawn + q, queries - q);
     return kept_share(numbers, all(s->f[0]), all(s->f[1]));
@@ -58,13 +58,13 @@ static void drop(const float *W, float *used, int64_t T, int64_t width, const fl
             store(used + k * width + q, load(W + k * width + q) * share_of(drawn + k * drawn_row, q, drawn_row, s));
 }
 
-/* dS = W (dW - the sum of W dW down the column) scale; where weights were dropped, dW is that of what was left */
+/* dS = W (dW - sum of W dW over the column) scale; with dropout, dW is first multiplied by the dropout factors */
 static void causal_softmax_back(const float *W, float *dW, int64_t T, int64_t width, float scale, const float *drawn,
                                 int64_t drawn_row, const step *s) {
     for (int64_t q = 0; q < T; q += LANES) {
         vec along = all(0);
         for (int64_t k = 0; k < keys_of(q, T); k++) {
-            /* what stands before the key was not computed, and may be anything */
+            /* elements before the key were not computed and have arbitrary values */
             vec d = (vec)((ivec)load(dW + k * width + q) & not_before(q, k));
             if (drawn) d *= share_of(drawn + k * drawn_row, q, drawn_row, s);
             store(dW + k * width + q, d);

@@ -1,4 +1,4 @@
-/* The versions of these functions that glibc 2.17 has, of 2012: what was built here then loads with an older glibc too. */
+/* Use the versions of these functions in glibc 2.17 (2012), so that the library also loads with an older glibc. */
 
 #ifndef BACKLIGHT_BASELINE_H
 #define BACKLIGHT_BASELINE_H

@@ -1,11 +1,11 @@
-/* The ops of a recorded training step, forward and backward, one after the other without a return to Python.
+/* The table of the kernels, and the function that runs a list of kernel calls without returning to Python.
 
-   Each function does what the op of the same name in autograd/ops does: the formulas stand there, and the derivations in
-   docs/derivations. All arrays are float32 matrices (rows x C), rows one after the other. Where a gradient goes to a
-   place that has one already, `add` is 1. In front of each pair of functions stands what its arguments are: p the arrays,
-   n whole numbers, f numbers, first those of the way forward and after the bar those of the way back.
+   Each kernel computes the op of the same name in autograd/ops, which has the formulas; docs/derivations has the
+   derivations. All arrays are float32 matrices (rows x C), row by row. `add` is 1 if a gradient is to be added to the one
+   that its array already holds. A comment before each pair of functions lists their arguments: the arrays p, the whole
+   numbers n and the numbers f, for the forward pass and, after the bar, for the backward pass.
 
-   This file is compiled once for each level of processor, with LEVEL as the ending of the names that are seen outside. */
+   This file is compiled once for each instruction set. LEVEL is the suffix of its exported names. */
 
 #include "attention.h"
 #include "baseline.h"
@@ -18,7 +18,7 @@
 
 typedef void (*kernel)(const step *, int64_t);
 
-/* Every kernel under the name by which lowering.py emits it. Its place here is `op` of a step. */
+/* Every kernel, by the name that lowering.py uses. The index is `op` of a step. */
 static const struct {
     const char *name;
     kernel run;
@@ -55,19 +55,19 @@ static const struct {
 #define JOIN(a, b) a##b
 #define NAMED(name, level) JOIN(name, level)
 
-/* Returns 0, or 1 if an id was not in its table. */
+/* Returns 0, or 1 if an id was out of range. */
 int NAMED(run_, LEVEL)(const step *steps, int64_t count, int64_t rows) {
     failed = 0;
     for (const step *s = steps; s < steps + count && !failed; s++) KERNELS[s->op].run(s, s->rows ? s->rows : rows);
     return failed;
 }
 
-/* The name of a kernel by its place; NULL after the last. */
+/* The name of a kernel by its index; NULL after the last. */
 const char *NAMED(kernel_name_, LEVEL)(int64_t place) {
     return place < (int64_t)(sizeof KERNELS / sizeof *KERNELS) ? KERNELS[place].name : 0;
 }
 
-/* Identifies a library that was built from other sources. */
+/* The checksum of the sources, which detects a library that was built from other sources. */
 int NAMED(fingerprint_, LEVEL)(void) { return FINGERPRINT; }
 
 void NAMED(adamw_, LEVEL)(int64_t size, float *data, const float *grad, float *mean, float *square,

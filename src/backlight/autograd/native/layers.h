@@ -1,4 +1,4 @@
-/* Tables, products, functions of each number, sums, and dropped numbers: what most layers are made of. */
+/* Embeddings, linear layers, elementwise functions, sums and dropout. */
 
 #ifndef BACKLIGHT_LAYERS_H
 #define BACKLIGHT_LAYERS_H
@@ -48,11 +48,11 @@ static void linear_back(const step *s, int64_t rows) {
     if (OUT(3)) multiply(rows, I, O, dy, w_across, OUT(3), (int)s->n[3], threads, OUT(6));
 }
 
-/* -- functions of each number: p = x, y | x or y, dy, dx; n = C -------------------------------------------------------- */
+/* -- elementwise functions: p = x, y | x or y, dy, dx; n = C ----------------------------------------------------------- */
 
 INLINE vec gelu_slope(vec x) { return 2 * 0.797884561f * (x + 0.044715f * x * x * x); } /* 2u of tanh u */
 
-#define NUMBER_BY_NUMBER(name, ...) \
+#define ELEMENTWISE(name, ...) \
     INLINE vec name##_of(vec x) { return __VA_ARGS__; } \
     static void name(const step *s, int64_t rows) { \
         int64_t size = rows * s->n[0], i = 0; \
@@ -60,7 +60,7 @@ INLINE vec gelu_slope(vec x) { return 2 * 0.797884561f * (x + 0.044715f * x * x 
         if (i < size) store_some(OUT(1) + i, name##_of(load_some(IN(0) + i, size - i)), size - i); \
     }
 
-#define NUMBER_BY_NUMBER_BACK(name, ...) \
+#define ELEMENTWISE_BACK(name, ...) \
     INLINE vec name##_of(vec x, vec dy) { return __VA_ARGS__; } \
     static void name(const step *s, int64_t rows) { \
         int64_t size = rows * s->n[0], i = 0; \
@@ -72,17 +72,17 @@ INLINE vec gelu_slope(vec x) { return 2 * 0.797884561f * (x + 0.044715f * x * x 
                      add); \
     }
 
-NUMBER_BY_NUMBER(tanh_op, vtanh(x))
-NUMBER_BY_NUMBER_BACK(tanh_back, dy * (1 - x * x))
-NUMBER_BY_NUMBER(relu, choose(x < all(0), all(0), x))
-NUMBER_BY_NUMBER_BACK(relu_back, choose(x > all(0), dy, all(0)))
-/* (1 + tanh u) / 2 is the sigmoid of 2u, whose slope is s (1 - s) */
-NUMBER_BY_NUMBER(gelu, x *sigmoid(gelu_slope(x)))
+ELEMENTWISE(tanh_op, vtanh(x))
+ELEMENTWISE_BACK(tanh_back, dy * (1 - x * x))
+ELEMENTWISE(relu, choose(x < all(0), all(0), x))
+ELEMENTWISE_BACK(relu_back, choose(x > all(0), dy, all(0)))
+/* (1 + tanh u) / 2 is the sigmoid of 2u, whose derivative is s (1 - s) */
+ELEMENTWISE(gelu, x *sigmoid(gelu_slope(x)))
 INLINE vec gelu_back_at(vec x, vec dy) {
     vec share = sigmoid(gelu_slope(x)), inner = 2 * 0.797884561f * (1 + 3 * 0.044715f * x * x);
     return dy * (share + x * share * (1 - share) * inner);
 }
-NUMBER_BY_NUMBER_BACK(gelu_back, gelu_back_at(x, dy))
+ELEMENTWISE_BACK(gelu_back, gelu_back_at(x, dy))
 
 /* -- add: p = a, b, y | dy, d; n = C, rows of b (0: as many as a) | C, add, rows of b ---------------------------------- */
 

@@ -1,4 +1,4 @@
-/* Which of the kernels this processor can run. */
+/* The highest instruction set that this processor supports. */
 
 int level(void) {
 #if defined(__x86_64__)

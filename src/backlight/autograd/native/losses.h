@@ -1,4 +1,4 @@
-/* From logits to the loss. */
+/* Cross entropy. */
 
 #ifndef BACKLIGHT_LOSSES_H
 #define BACKLIGHT_LOSSES_H

@@ -1,5 +1,5 @@
-/* Moments, histograms and live units of many arrays, for whoever watches a network: backlight/watch/numbers.py says
-   what each entry means. Each array is read a few times while it is in the cache. */
+/* Moments, histograms and live units of many arrays, for `watch`; backlight/watch/numbers.py documents each entry. Each
+   array is read a few times while it is in the cache. */
 
 #ifndef BACKLIGHT_MEASURE_H
 #define BACKLIGHT_MEASURE_H

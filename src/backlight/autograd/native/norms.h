@@ -67,7 +67,7 @@ static void batch_norm_back(const step *s, int64_t rows) {
 /* -- layer norm: p = x, gain, bias, y, mean and r of each row | x, gain, dy, dx, dgain, dbias, mean, r; n and f as for
       batch norm ---------------------------------------------------------------------------------------------------------- */
 
-/* The sum of a row, and of its products with another; several lanes at a time. */
+/* The sum of a row, several lanes at a time. */
 INLINE float row_sum(const float *x, int64_t C) {
     vec total = all(0);
     int64_t j = 0;

@@ -1,11 +1,11 @@
-/* The change of the weights: all passes of optim/adamw.py in one, and those of optim/blending.py. */
+/* The updates of optim/adamw.py and optim/blending.py, each in one pass. */
 
 #ifndef BACKLIGHT_OPTIMISERS_H
 #define BACKLIGHT_OPTIMISERS_H
 
 #include "vectors.h"
 
-/* Numbers of a step of AdamW, the same for all weights. */
+/* The numbers of a step of AdamW, the same for all weights. */
 typedef struct {
     float beta_1, rest_1; /* rest = 1 - beta */
     float beta_2, rest_2;
@@ -15,7 +15,7 @@ typedef struct {
     float decay; /* lr times the weight decay */
 } adamw_numbers;
 
-/* `decaying` is 1 where the weights decay and 0 elsewhere; without it all do. */
+/* `decaying` is 1 where the weights decay and 0 elsewhere; if it is NULL, all of them decay. */
 static void adamw(int64_t size, float *restrict data, const float *restrict grad, float *restrict mean,
                   float *restrict square, const float *restrict decaying, const adamw_numbers *of) {
     adamw_numbers n = *of;
@@ -27,7 +27,7 @@ static void adamw(int64_t size, float *restrict data, const float *restrict grad
     }
 }
 
-/* moved = keep moved + take by: SGD's step, its velocity, an average of the weights */
+/* moved = keep moved + take by: for SGD's step, its velocity and weight averages */
 static void blend(int64_t size, float *restrict moved, const float *restrict by, float keep, float take) {
     for (int64_t i = 0; i < size; i++) moved[i] = moved[i] * keep + by[i] * take;
 }

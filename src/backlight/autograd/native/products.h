@@ -1,4 +1,4 @@
-/* Products of matrices: by these kernels, or by the BLAS that NumPy has brought where that is faster. */
+/* Matrix products: by these kernels, or by NumPy's BLAS where that is faster. */
 
 #ifndef BACKLIGHT_PRODUCTS_H
 #define BACKLIGHT_PRODUCTS_H
@@ -6,21 +6,21 @@
 #include "vectors.h"
 
 #if LANES == 16
-#define TILE_ROWS 12 /* 24 of 32 registers hold sums */
+#define TILE_ROWS 12 /* uses 24 of 32 registers for sums */
 #else
-#define TILE_ROWS 6 /* 12 of 16 */
+#define TILE_ROWS 6 /* uses 12 of 16 registers */
 #endif
 
-/* A matrix in memory: element (i, j) stands at at[i * row + j * column]. */
+/* A matrix in memory: element (i, j) is at[i * row + j * column]. */
 typedef struct {
     const float *at;
     int64_t row, column;
 } matrix;
 
-/* Which terms of a product are there at all, where a mask of attention leaves half of a square out. */
+/* The part of a product that is needed: the causal mask of attention excludes half of a square. */
 typedef enum {
     WHOLE,
-    COLUMNS_FROM_ROW, /* c[i][j] is needed for j >= i only */
+    COLUMNS_FROM_ROW, /* c[i][j] is needed only for j >= i */
     SUM_UP_TO_ROW,    /* a[i][k] is 0 for k > i */
     SUM_FROM_ROW      /* a[i][k] is 0 for k < i */
 } extent;
@@ -68,7 +68,7 @@ static void any_tile(int64_t rows, int vectors, int64_t terms, matrix a, const f
     }
 }
 
-/* Turn a square of LANES rows into its transpose: neighbours change places, then pairs, then fours, ... */
+/* Transpose a square of LANES rows by exchanging neighbours, then pairs, then groups of four, and so on. */
 INLINE void transpose(const float *from, int64_t from_row, float *to, int64_t to_row) {
 #if defined(__clang__)
     for (int i = 0; i < LANES; i++)
@@ -93,7 +93,7 @@ INLINE void transpose(const float *from, int64_t from_row, float *to, int64_t to
 #endif
 }
 
-/* Copy some columns of b side by side, `width` floats for each of `terms` rows, 0 where there are fewer columns. */
+/* Copy some columns of b contiguously: `width` floats for each of `terms` rows, padded with 0. */
 static void pack(matrix b, int64_t terms, int64_t columns, int64_t width, float *panel) {
     if (columns < width) memset(panel, 0, 4 * (size_t)(terms * width));
     if (b.column == 1) {
@@ -106,7 +106,7 @@ static void pack(matrix b, int64_t terms, int64_t columns, int64_t width, float 
         }
         return;
     }
-    for (int64_t k = 0; k < terms; k += LANES) /* a square at a time, so that both sides stay in the cache */
+    for (int64_t k = 0; k < terms; k += LANES) /* one square at a time, so that both arrays stay in the cache */
         for (int64_t j = 0; j < columns; j += LANES) {
             const float *from = b.at + k * b.row + j * b.column;
             int64_t high = terms - k < LANES ? terms - k : LANES, wide = columns - j < LANES ? columns - j : LANES;
@@ -150,9 +150,9 @@ static __attribute__((noinline)) void multiply_here(int64_t rows, int64_t column
         }
 }
 
-/* The same for a b that lies on its side and an a of few rows, as a minibatch's gradient times the transpose of weights
-   is. To arrange all of b would cost up to a third of the product. So the product's own transpose is computed, of which
-   b is the left side and needs no arranging, and each square of it is turned when it is done. */
+/* The same for a transposed b and an a with few rows, such as the gradient of a minibatch times the transposed weights.
+   Packing all of b would take up to a third of the time of the product. So the transpose of the product is computed, in
+   which b is the left factor and needs no packing, and each square of the result is transposed. */
 static __attribute__((noinline)) void multiply_turned(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b,
                                                       float *c, int add, float *panel) {
     float strip[LANES * 2 * LANES], square[LANES * LANES];
@@ -181,21 +181,21 @@ static __attribute__((noinline)) void multiply_turned(int64_t rows, int64_t colu
         }
 }
 
-/* cblas_sgemm, with whole numbers of 64 bits or of 32 */
+/* cblas_sgemm, with integers of 64 or of 32 bits */
 typedef void (*wide_sgemm)(int, int, int, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *,
                            int64_t, float, float *, int64_t);
 typedef void (*narrow_sgemm)(int, int, int, int32_t, int32_t, int32_t, float, const float *, int32_t, const float *,
                              int32_t, float, float *, int32_t);
 
-static void *blas; /* none: all products are made here */
+static void *blas; /* NULL if all products are computed here */
 static int blas_wide;
 
-/* On one thread, BLAS is the faster one for small products, of a matrix as it is and of a transposed one (measured, in
-   multiplications: docs/log.md); on several, for large ones, which it shares out. */
+/* On one thread, BLAS is faster for small products, of up to this many multiplications (measured, docs/log.md); on several
+   threads, it is faster for large products, which it distributes. */
 #define SMALL 1000000
 #define SMALL_TRANSPOSED 300000
 
-/* c (rows x columns) = a b or c += a b, of matrices whose rows or whose columns lie side by side. */
+/* c (rows x columns) = a b or c += a b, for matrices with contiguous rows or contiguous columns. */
 static void multiply(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b, float *c, int add, int threads,
                      float *panel) {
     int64_t size = rows * columns * terms;
@@ -212,7 +212,7 @@ static void multiply(int64_t rows, int64_t columns, int64_t terms, matrix a, mat
     int a_way = a.column == 1 ? as_it_is : transposed, b_way = b.column == 1 ? as_it_is : transposed;
     int64_t a_step = a.column == 1 ? a.row : a.column, b_step = b.column == 1 ? b.row : b.column;
     int64_t a_least = a.column == 1 ? terms : rows, b_least = b.column == 1 ? columns : terms;
-    if (a_step < a_least) a_step = a_least; /* of a single row the step means nothing, but BLAS looks at it */
+    if (a_step < a_least) a_step = a_least; /* the stride of a single row is not used, but BLAS checks it */
     if (b_step < b_least) b_step = b_least;
     if (blas_wide)
         ((wide_sgemm)blas)(by_rows, a_way, b_way, rows, columns, terms, 1, a.at, a_step, b.at, b_step, (float)add, c,

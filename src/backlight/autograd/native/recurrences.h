@@ -1,7 +1,7 @@
-/* RNN, GRU and LSTM, all steps in one: docs/derivations/recurrent.md, and autograd/ops/recurrence.py, gru.py, lstm.py.
+/* RNN, GRU and LSTM, all time steps: docs/derivations/recurrent.md, and autograd/ops/recurrence.py, gru.py, lstm.py.
 
-   Rows stand step after step, the longest sequences first: step t has rows starts[t] .. starts[t + 1] - 1, never more than
-   the step before, and its row i goes on from row i of that. Before the first step all states are 0. */
+   Batches are packed, with the longest sequences first: time step t has the rows starts[t] .. starts[t + 1] - 1, never
+   more than the step before, and its row i continues row i of that step. The initial states are 0. */
 
 #ifndef BACKLIGHT_RECURRENCES_H
 #define BACKLIGHT_RECURRENCES_H
@@ -9,10 +9,10 @@
 #include "layers.h"
 
 /* p = x, W, U, b, d or none, y, gates, u, tanh c, starts, [T, rows of the first], scratch | the same and, from 12 on, dy,
-   dx, dW, dU, db, dd, and room for da, da of the hidden side, dh, dc, states before; n = I, H, threads | and 3.. add to
-   dx, dW, dU, db, dd. Of a GRU u are the hidden sums with their bias d; of an LSTM they are the cells, c. */
+   dx, dW, dU, db, dd, and arrays for da, da of the hidden side, dh, dc, previous states; n = I, H, threads | and from 3 on
+   add to dx, dW, dU, db, dd. For a GRU, u are the hidden sums with their bias d; for an LSTM, the cells c. */
 typedef struct {
-    int64_t I, H, G, T; /* G gates' sums are G H numbers a row */
+    int64_t I, H, G, T; /* G is the number of sums per row: gates x H */
     const int64_t *starts;
     const float *x, *W, *U, *b, *d;
     float *y, *gates, *u, *tanh_c, *scratch, *da, *dah, *dh, *dc, *before;
@@ -40,13 +40,13 @@ INLINE void set(float *p, vec x, int64_t count) {
          i++, before++) \
         for (int64_t j = 0, left = H; j < H; j += LANES, left -= LANES)
 
-/* sums = bias in each row + x W */
+/* sums = x W + bias */
 static void input_sums(const recurrence *r, int64_t rows) {
     EACH(i, rows) memcpy(r->gates + i * r->G, r->b, 4 * (size_t)r->G);
     multiply(rows, r->G, r->I, (matrix){r->x, r->I, 1}, (matrix){r->W, r->G, 1}, r->gates, 1, r->threads, r->scratch);
 }
 
-/* sums of step t += states of the step before times U */
+/* sums of step t += states of the previous step times U */
 static void hidden_sums(const recurrence *r, int64_t t, float *sums) {
     if (t)
         multiply(rows_at(r, t), r->G, r->H, (matrix){r->y + r->starts[t - 1] * r->H, r->H, 1}, (matrix){r->U, r->G, 1},
@@ -100,14 +100,14 @@ static void lstm(const step *s, int64_t rows) {
     }
 }
 
-/* dh of the step before += da Uᵀ */
+/* dh of the previous step += da Uᵀ */
 static void to_before(const recurrence *r, int64_t t, const float *da) {
     if (t)
         multiply(rows_at(r, t), r->H, r->G, (matrix){da + r->starts[t] * r->G, r->G, 1}, (matrix){r->U, 1, r->G},
                  r->dh + r->starts[t - 1] * r->H, 1, r->threads, r->scratch);
 }
 
-/* From the gradients of all sums to those of x and the weights. */
+/* Compute the gradients of x and the weights from those of all sums. */
 static void weights_back(const step *s, const recurrence *r, int64_t rows, const float *dah) {
     int64_t I = r->I, H = r->H, G = r->G, carried = rows - rows_at(r, 0);
     for (int64_t t = 1; t < r->T; t++)
@@ -144,10 +144,10 @@ static void gru_back(const step *s, int64_t rows) {
             const float *a = r->gates + i * r->G + j;
             float *da = r->da + i * r->G + j, *dah = r->dah + i * r->G + j;
             vec reset = get(a, left), z = get(a + H, left), n = get(a + 2 * H, left);
-            vec heard = get(r->u + i * r->G + 2 * H + j, left), dh = get(r->dh + i * H + j, left);
+            vec hidden = get(r->u + i * r->G + 2 * H + j, left), dh = get(r->dh + i * H + j, left);
             vec state = t ? get(r->y + before * H + j, left) : all(0);
             vec da_n = dh * (1 - z) * (1 - n * n), da_z = dh * (state - n) * z * (1 - z);
-            vec da_r = da_n * heard * reset * (1 - reset);
+            vec da_r = da_n * hidden * reset * (1 - reset);
             set(da, da_r, left), set(da + H, da_z, left), set(da + 2 * H, da_n, left);
             set(dah, da_r, left), set(dah + H, da_z, left), set(dah + 2 * H, da_n * reset, left);
             if (t) set(r->dh + before * H + j, get(r->dh + before * H + j, left) + dh * z, left);

@@ -1,4 +1,4 @@
-/* What every kernel is given, and sums that several need. */
+/* The format of a kernel call, and sums that several kernels need. */
 
 #ifndef BACKLIGHT_STEP_H
 #define BACKLIGHT_STEP_H
@@ -7,7 +7,7 @@
 
 #define SLOTS 24
 
-/* One op. Every op has `rows` rows, or those of the batch if it is 0. Which p, n and f mean what: the op's function. */
+/* A kernel call, for `rows` rows, or for those of the batch if `rows` is 0. The kernel defines the meaning of p, n and f. */
 typedef struct {
     int64_t op, rows, n[8];
     float f[4];
@@ -18,12 +18,12 @@ typedef struct {
 #define OUT(i) ((float *)s->p[i])
 #define IDS(i) ((const int64_t *)s->p[i])
 #define EACH(i, count) for (int64_t i = 0; i < (count); i++)
-#define BLOCK 128 /* rows whose sums are taken by themselves, so that long sums stay exact */
+#define BLOCK 128 /* long sums are computed in blocks of this many rows, for accuracy */
 #define MOST_COLUMNS 4096
 
-static int failed; /* an id that is not in its table */
+static int failed; /* whether an id was out of range */
 
-/* total[j] (+)= sum over rows of x[i][j]; and of x[i][j] y[i][j], if there is a y. */
+/* total[j] (+)= sum over rows of x[i][j], or of x[i][j] y[i][j] if y is not NULL. */
 static void column_sums(int64_t rows, int64_t C, const float *x, const float *y, float *total, int add) {
     float part[MOST_COLUMNS];
     if (!add) memset(total, 0, 4 * (size_t)C);

@@ -1,4 +1,4 @@
-/* Several numbers at a time, and the exponential function of them. Compiled once for each level of processor. */
+/* Vectors of LANES float32 numbers, and their exponential functions. Compiled once for each instruction set. */
 
 #ifndef BACKLIGHT_VECTORS_H
 #define BACKLIGHT_VECTORS_H
@@ -15,7 +15,7 @@
 #define LANES 4
 #endif
 
-/* aligned(4): rows of any length may begin anywhere */
+/* aligned(4), since rows of any length need not be aligned */
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
@@ -25,7 +25,7 @@ INLINE vec all(float x) { return x - (vec){0}; }
 INLINE vec load(const float *p) { return *(const vec *)p; }
 INLINE void store(float *p, vec x) { *(vec *)p = x; }
 
-/* The last numbers of a row, fewer than LANES of them; 0 stands for those that are not there. */
+/* The last numbers of a row, fewer than LANES; the others are 0. */
 INLINE vec load_some(const float *p, int64_t count) {
     vec x = {0};
     memcpy(&x, p, 4 * (size_t)count);
@@ -33,7 +33,7 @@ INLINE vec load_some(const float *p, int64_t count) {
 }
 INLINE void store_some(float *p, vec x, int64_t count) { memcpy(p, &x, 4 * (size_t)count); }
 
-/* Write a result, or add it to what is there. */
+/* Store a result, or add it to the stored numbers. */
 INLINE void put(float *p, vec x, int add) {
     if (add) x += load(p);
     store(p, x);
@@ -46,7 +46,7 @@ INLINE void put_some(float *p, vec x, int64_t count, int add) {
 INLINE vec choose(ivec mask, vec yes, vec no) { return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask)); }
 INLINE vec larger(vec a, vec b) { return choose(a > b, a, b); }
 
-/* what is no number stays so: a loss that is none must be seen */
+/* Clip x; nan stays nan, so that a loss of nan is noticed. */
 INLINE vec within(vec x, float least, float most) {
     x = choose(x < all(least), all(least), x);
     return choose(x > all(most), all(most), x);
@@ -58,18 +58,18 @@ INLINE float sum(vec x) {
     return total;
 }
 
-/* e^x = power (1 + series), where x = n ln 2 + r, |r| <= ln 2 / 2, power = 2^n, and series is that of e^r - 1, whose
-   eighth term is below half of a float's last place. For x in -87..88. */
+/* e^x = power (1 + series), where x = n ln 2 + r, |r| <= ln 2 / 2, power = 2^n, and `series` is the Taylor series of
+   e^r - 1, whose eighth term is below half a unit in the last place. For x in -87..88. */
 typedef struct {
     vec power, series;
 } exponential;
 
 INLINE exponential exponential_of(vec x) {
-    const float rounder = 12582912.0f; /* 1.5 x 2^23: what is added to it loses its fraction */
+    const float rounder = 12582912.0f; /* 1.5 x 2^23: adding it rounds to a whole number */
     vec n = x * 1.44269504f + rounder;
     vec power = (vec)(((ivec)n << 23) + (ivec)all(1.0f));
     n -= rounder;
-    vec r = x - n * 0.693145752f; /* ln 2 in two parts: n times the first is exact */
+    vec r = x - n * 0.693145752f; /* ln 2 in two parts; n times the first is exact */
     r -= n * 1.42860682e-6f;
     vec series = all(1.0f / 5040);
     series = series * r + 1.0f / 720;
@@ -86,9 +86,9 @@ INLINE vec vexp(vec x) {
     return e.power * e.series + e.power;
 }
 
-/* (e^2x - 1) / (e^2x + 1); the difference is never taken of numbers that are nearly equal, so small x keep all digits */
+/* (e^2x - 1) / (e^2x + 1), without a difference of nearly equal numbers, so that small x keep all digits. */
 INLINE vec vtanh(vec x) {
-    exponential e = exponential_of(2.0f * within(x, -9.02f, 9.02f)); /* beyond, the nearest float is 1 */
+    exponential e = exponential_of(2.0f * within(x, -9.02f, 9.02f)); /* further out, the nearest float is 1 */
     vec less_1 = e.power * e.series + (e.power - 1.0f);
     return less_1 / (less_1 + 2.0f);
 }

@@ -124,7 +124,11 @@ class MaskedFill(Op):
 
 
 class Triangle(Op):
-    """y = a on and below (or above) the k-th diagonal of the last two axes, 0 elsewhere."""
+    """y = a on and below (or above) the k-th diagonal of the last two axes, 0 elsewhere.
+
+    Raises:
+        ShapeError: fewer than two axes.
+    """
 
     name = "triangle"
     formula = "y = a inside the triangle, else 0;  da = dy inside, else 0"

@@ -57,6 +57,10 @@ class CrossEntropy(Op):
 
     logits (..., V), targets (...) in 0..V-1. Softmax and logarithm are one op, since the gradient then is simple: the
     predicted probabilities minus the one-hot target.
+
+    Raises:
+        ShapeError: not one target for each row of logits.
+        ConfigError: a target out of range, no target at all, or wrong dtypes.
     """
 
     name = "cross_entropy"

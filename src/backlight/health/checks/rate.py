@@ -8,7 +8,7 @@ from backlight.health.check import check
 from backlight.health.context import Context
 from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText, number
 from backlight.health.groups import BROKEN_INPUTS, BROKEN_NUMBERS, LOST_SIGNAL, NO_STEPS
-from backlight.health.progress import Progress
+from backlight.health.progress import LossTrend
 from backlight.health.thresholds import limit
 
 TOO_HIGH = FindingText(
@@ -63,7 +63,7 @@ def learning_rate_too_high(context: Context) -> list[Finding] | None:
     ]  # fmt: skip
 
 
-def _diverged(progress: Progress, *, longest: float, kind: str | None) -> bool:
+def _diverged(progress: LossTrend, *, longest: float, kind: str | None) -> bool:
     """Return whether long steps made the loss blow up.
 
     A loss that was falling and is NaN from some step on was not driven there by the steps. What a loss that is no

@@ -141,5 +141,6 @@ def find(exercises: Mapping[str, Exercise], id: str) -> Exercise:  # noqa: A002 
         ConfigError: there is none.
     """
     if id not in exercises:
-        raise ConfigError(f"an exercise is one of {', '.join(exercises)}; got {id!r}. See: backlight exercise list")
+        known = ", ".join(exercises)
+        raise ConfigError(f"an exercise must be one of {known}; got {id!r}. See: backlight exercise list")
     return exercises[id]

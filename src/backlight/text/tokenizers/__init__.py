@@ -1,6 +1,6 @@
-"""Text as tokens: byte-pair encoding, learnt from text or read from the files of GPT-2, tiktoken and Hugging Face.
+"""Byte-pair encoding, trained on text or read from the files of GPT-2, tiktoken and Hugging Face.
 
-plain/ has the algorithm as a page of Python, step by step; everything else here is the same, fast and for every file.
+plain/ has the algorithm in a few pages of Python, step by step. The other modules give the same results, faster.
 """
 
 from backlight.text.tokenizers.bpe import BPETokenizer

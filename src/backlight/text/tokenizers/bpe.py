@@ -1,4 +1,4 @@
-"""The byte-pair encoding tokenizer: what a user holds."""
+"""The byte-pair encoding tokenizer."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,10 +20,10 @@ from backlight.text.tokenizers.visible import shown
 
 @dataclass(frozen=True)
 class BPETokenizer:
-    """Text to the ids of tokens and back, by byte-pair encoding (Sennrich et al. 2016; on bytes: Radford et al. 2019).
+    """A byte-pair encoding tokenizer (Sennrich et al. 2016; on bytes: Radford et al. 2019).
 
-    Every text can be encoded, and decoding gives it back: a token is a string of bytes, and the 256 single bytes are
-    tokens too.
+    Every text can be encoded, and decoding restores it: a token is a sequence of bytes, and all 256 single bytes are
+    tokens.
 
         tokenizer = BPETokenizer.train(texts, 1024)
         ids = tokenizer.encode("Hello, world")
@@ -44,33 +44,33 @@ class BPETokenizer:
         pattern: str | None = "gpt2",
         special_tokens: Sequence[str] = (),
     ) -> "BPETokenizer":
-        """Learn a tokenizer from text.
+        """Train a tokenizer on text.
 
         Args:
-            texts: one text, or many; no token spans two.
-            vocabulary_size: tokens in all: 256 bytes, merges, and special tokens.
-            pattern: how texts are cut into pieces before any merge: 'gpt2', 'gpt4', a regular expression, or None to
-                merge across everything, as in the first step of minbpe.
-            special_tokens: names of tokens that stand for no text, such as `<|endoftext|>`; they get the last ids.
+            texts: one text or many; no token spans two texts.
+            vocabulary_size: number of tokens: 256 bytes, merges, and special tokens.
+            pattern: how texts are split into pieces before merging: 'gpt2', 'gpt4', a regular expression, or None to
+                merge across the whole text, as in the first step of minbpe.
+            special_tokens: names of tokens that do not stand for text, such as `<|endoftext|>`; they get the last ids.
 
         Raises:
-            ConfigError: a size below 256 and the special tokens, or more than the text gives.
-            VocabularyError: half of a surrogate pair in a text.
+            ConfigError: the size is below 256 plus the special tokens, or larger than the text provides.
+            VocabularyError: a text contains half of a surrogate pair.
         """
         least = BYTES + len(set(special_tokens))
         if not isinstance(vocabulary_size, int | np.integer) or not least <= vocabulary_size <= LARGEST_ID + 1:
             raise ConfigError(
-                f"vocabulary_size is a whole number from {least} (256 bytes and {least - BYTES} special tokens) to"
-                f" {LARGEST_ID + 1}; got {vocabulary_size!r}. Take 1024, say."
+                f"vocabulary_size must be a whole number from {least} (256 bytes and {least - BYTES} special tokens) to"
+                f" {LARGEST_ID + 1}; got {vocabulary_size!r}. Try 1024."
             )
         wanted = int(vocabulary_size) - least
         given = [texts] if isinstance(texts, str) else texts
         merges = learn_merges(given, wanted, Splitter(pattern))
         if len(merges) < wanted:
             raise ConfigError(
-                f"a vocabulary grows by a merge for each new token; this text gave {len(merges):,} merges, and then no"
-                f" pair was left, but vocabulary_size={vocabulary_size} needs {wanted:,}."
-                f" Take vocabulary_size={least + len(merges)} or less, or more text."
+                f"each new token needs a merge; this text gave {len(merges):,} merges before no pair was left, but"
+                f" vocabulary_size={vocabulary_size} needs {wanted:,}. Use vocabulary_size={least + len(merges)} or"
+                " less, or more text."
             )
         return cls(MergeTable.of(merges, pattern, list(dict.fromkeys(special_tokens))))
 
@@ -84,29 +84,29 @@ class BPETokenizer:
             path: a Hugging Face `tokenizer.json`; a folder with one, or with GPT-2's `vocab.json` and `merges.txt`
                 (also called `encoder.json` and `vocab.bpe`); a file of tiktoken's ranks; or the name `gpt2`, which is
                 downloaded on first use.
-            pattern: how text is split; for tiktoken's ranks only, which do not say.
+            pattern: how text is split; for tiktoken's ranks only, which do not contain it.
             special_tokens: the id of each special token; for tiktoken's ranks only.
 
         Raises:
-            DataError: the file cannot be read, is damaged, or has a part that this tokenizer does not have.
-            VocabularyError: a token cannot be built, or a byte is missing.
+            DataError: the file cannot be read, is damaged, or has a component that is not supported.
+            VocabularyError: a token cannot be built from merges, or a byte is missing.
         """
         return cls(files.load(path, pattern=pattern, special_tokens=special_tokens))
 
     def save(self, path: str | Path) -> None:
-        """Write the tokenizer for this package and others; the old file stays whole if that fails.
+        """Write the tokenizer to a file or folder. If that fails, existing files are unchanged.
 
         Args:
-            path: a name that ends in `.json` becomes Hugging Face's `tokenizer.json`, one that ends in `.tiktoken`
-                tiktoken's ranks, and any other a folder with GPT-2's `vocab.json` and `merges.txt`.
+            path: with the suffix `.json`, a Hugging Face `tokenizer.json` is written, with `.tiktoken` a file of
+                tiktoken's ranks, and without a suffix a folder with GPT-2's `vocab.json` and `merges.txt`.
 
         Raises:
-            DataError: it cannot be written, or the format cannot say what this tokenizer does.
+            DataError: it cannot be written, or the format cannot represent this tokenizer.
         """
         files.save(self.table, path)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of a Hugging Face `tokenizer.json`: plain values, fit for `from_json`."""
+        """Return the content of a Hugging Face `tokenizer.json` as plain values."""
         return hugging_face.write(self.table)
 
     @classmethod
@@ -114,16 +114,16 @@ class BPETokenizer:
         """Return the tokenizer that the content of a `tokenizer.json` describes.
 
         Raises:
-            DataError: it has a part that this tokenizer does not have.
-            VocabularyError: a token cannot be built, or a byte is missing.
+            DataError: it has a component that is not supported.
+            VocabularyError: a token cannot be built from merges, or a byte is missing.
         """
         return cls(hugging_face.read(values))
 
-    # -- what it knows ----------------------------------------------------------------------------------------------
+    # -- tokens -----------------------------------------------------------------------------------------------------
 
     @property
     def size(self) -> int:
-        """V: one more than the largest id."""
+        """V, the largest id plus one."""
         return len(self.table.tokens)
 
     @property
@@ -132,18 +132,18 @@ class BPETokenizer:
         return self.table.special_tokens
 
     def token(self, id: int) -> bytes:  # noqa: A002  the field's word
-        """Return the bytes of one token.
+        """Return the bytes of a token.
 
         Raises:
-            VocabularyError: an id that is no token.
+            VocabularyError: there is no token with this id.
         """
         return self.decode_bytes([id])
 
     def label(self, token: int) -> str:
-        r"""Return a visible form of one id: a space as U+2423, a line end as an arrow, half a character as `\xe2`.
+        r"""Return a visible label of an id: a space as U+2423, a line feed as an arrow, an incomplete byte as `\xe2`.
 
         Raises:
-            VocabularyError: an id that is no token.
+            VocabularyError: there is no token with this id.
         """
         return shown(self.token(token))
 
@@ -158,19 +158,19 @@ class BPETokenizer:
     ) -> IntArray:
         """Return the ids of a text.
 
-        Special tokens are treated as tiktoken does: text that looks like one is refused, unless you say what it is.
+        Special tokens are handled as in tiktoken: their names in a text raise an error unless they are allowed.
 
         Args:
             text: any text.
-            allowed_special: names of special tokens that become their id where they stand in the text, or 'all'.
-            disallowed_special: names that are refused; 'all' stands for those that are not allowed. With (), a name
-                is encoded as the characters that it consists of.
+            allowed_special: names of special tokens that are encoded as their id, or 'all'.
+            disallowed_special: names that raise an error; 'all' stands for all that are not allowed. With (), a name is
+                encoded as ordinary text.
 
         Returns:
             (tokens,) int64.
 
         Raises:
-            VocabularyError: a special token that is not allowed, or half of a surrogate pair.
+            VocabularyError: the text contains a disallowed special token, or half of a surrogate pair.
         """
         allowed = self._names(allowed_special)
         refused = self._names(disallowed_special) - (allowed if disallowed_special == "all" else set())
@@ -178,8 +178,8 @@ class BPETokenizer:
             if name in text:
                 raise VocabularyError(
                     f"a special token in a text must be allowed; got {name!r} at character {text.index(name) + 1}. Pass"
-                    f" allowed_special={{{name!r}}} for the token, disallowed_special=() for its characters, or take it"
-                    " out."
+                    f" allowed_special={{{name!r}}} for the token, disallowed_special=() for its characters, or remove"
+                    " it."
                 )
         present = [name for name in allowed if name in text]
         if not present:
@@ -192,25 +192,25 @@ class BPETokenizer:
         )
 
     def encode_ordinary(self, text: str) -> IntArray:
-        """Return the ids of a text in which nothing is special. Shape: (tokens,) int64.
+        """Return the ids of a text without special tokens. Shape: (tokens,) int64.
 
         Raises:
-            VocabularyError: half of a surrogate pair.
+            VocabularyError: the text contains half of a surrogate pair.
         """
         return self.encoding.encode([utf8(text)])[0].astype(np.int64)
 
     def encode_batch(self, texts: Sequence[str]) -> list[IntArray]:
-        """Return the ids of each text, in which nothing is special. Shapes: (tokens,) int64 each.
+        """Return the ids of each text, without special tokens. Shapes: (tokens,) int64 each.
 
         Raises:
-            VocabularyError: half of a surrogate pair.
+            VocabularyError: a text contains half of a surrogate pair.
         """
         ids, ends = self.encoding.encode([utf8(text) for text in texts])
         return np.split(ids.astype(np.int64), ends[:-1]) if len(texts) else []
 
     @cached_property
     def encoding(self) -> Encoding:
-        """What turns bytes into ids."""
+        """The encoder of bytes to ids."""
         return Encoding(self.table)
 
     def _names(self, given: Collection[str] | Literal["all"]) -> set[str]:
@@ -221,38 +221,38 @@ class BPETokenizer:
         if unknown:
             known = ", ".join(map(repr, self.special_tokens)) or "none"
             raise VocabularyError(
-                f"special tokens of this tokenizer are: {known}; got {unknown[0]!r}. Name one of them."
+                f"the special tokens of this tokenizer are: {known}; got {unknown[0]!r}. Use one of these."
             )
         return names
 
     # -- ids to text ------------------------------------------------------------------------------------------------
 
     def decode(self, ids: Iterable[int] | IntArray) -> str:
-        """Return the text of `ids`; bytes that are no UTF-8 become U+FFFD, the replacement character.
+        """Return the text of the ids. Invalid UTF-8 becomes U+FFFD, the replacement character.
 
         Args:
-            ids: (any length,) ids of tokens. A special token becomes its name.
+            ids: (N,) ids of tokens. A special token becomes its name.
 
         Raises:
-            VocabularyError: ids that are no whole numbers, or an id that is no token.
+            VocabularyError: ids are not whole numbers, or there is no token with an id.
         """
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def decode_bytes(self, ids: Iterable[int] | IntArray) -> bytes:
-        """Return the bytes of `ids`, exactly.
+        """Return the exact bytes of the ids, (N,).
 
         Raises:
-            VocabularyError: ids that are no whole numbers, or an id that is no token.
+            VocabularyError: ids are not whole numbers, or there is no token with an id.
         """
         given = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
         if not given.size:
             return b""
         if given.dtype.kind not in "iu":
-            raise VocabularyError(f"ids are whole numbers; got {given.dtype}. Convert them with .astype(int).")
+            raise VocabularyError(f"ids must be whole numbers; got {given.dtype}. Convert them with .astype(int).")
         if given.min() < 0 or given.max() >= self.size:
             wrong = given.min() if given.min() < 0 else given.max()
             raise VocabularyError(
-                f"ids of this tokenizer are 0..{self.size - 1}; got {wrong}. Do the ids come from another tokenizer?"
+                f"ids must be in 0..{self.size - 1}; got {wrong}. Do the ids come from another tokenizer?"
             )
         tokens = self.table.tokens
         try:
@@ -260,8 +260,8 @@ class BPETokenizer:
         except TypeError:
             wrong = next(i for i in given.ravel().tolist() if tokens[i] is None)
             raise VocabularyError(
-                f"this tokenizer has no token with the id {wrong}. Do the ids come from another tokenizer?"
+                f"every id must have a token; got {wrong}, which has none. Do the ids come from another tokenizer?"
             ) from None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"table": self.table}  # the encoding is made anew: it holds memory of C
+        return {"table": self.table}  # without the encoding, which holds pointers and is built again

@@ -1,6 +1,6 @@
-"""Text to ids: each piece is merged in the order in which the merges were learnt, once, and then remembered.
+"""Encoding text: each piece is merged in the order in which the merges were learnt, and the result is cached.
 
-What takes the time is done in C where there is a compiler (native/encoding.h); `_Pieces` is the same in Python.
+This is done in C where there is a compiler (native/encoding.h); `_Pieces` is the same in Python.
 """
 
 import threading
@@ -20,24 +20,24 @@ from backlight.text.tokenizers.training import DEAD, GAP
 
 REMEMBERED: Final = 1 << 16
 SHORT: Final = 255
-"""How many pieces are remembered in Python, and up to how many bytes each."""
+"""The number of pieces that are cached in Python, and the maximum length of each in bytes."""
 
 
 class Encoding:
-    """Turns texts into the ids of a table's tokens.
+    """Encodes texts as the ids of a table's tokens.
 
-    Memory: 4 bytes for each byte of text while it is encoded, and up to 100 MB for pieces that are remembered.
+    Memory: 4 bytes per byte of text while it is encoded, and up to 100 MB for cached pieces.
     """
 
     def __init__(self, table: MergeTable) -> None:
         self._splitter = Splitter(table.pattern)
         self._rule = self._splitter.rule
-        self._lock = threading.Lock()  # pieces are remembered: one text at a time
+        self._lock = threading.Lock()  # the cache is not safe for several threads
         self._native = native.Encoder(table.byte_ids, table.merge_ids, table.lengths) if native.available() else None
         self._pieces = _Pieces(table) if self._native is None else None
 
     def encode(self, texts: Sequence[bytes]) -> tuple[IntArray, IntArray]:
-        """Return the ids of texts in UTF-8, one after the other, and where each text's ids end.
+        """Return the ids of texts in UTF-8, concatenated, and where the ids of each text end.
 
         Shapes: (ids,) int32 and (texts,) int64.
         """
@@ -59,15 +59,15 @@ class Encoding:
         return np.array([i for ids in found for i in ids], np.int32), ends[np.cumsum(counts, dtype=np.int64)]
 
     def _split(self, texts: Sequence[bytes]) -> tuple[list[bytes], list[int]]:
-        """Return the pieces of all texts, and how many each text has."""
-        if self._splitter.pattern is None:  # bytes need not be whole characters then
+        """Return the pieces of all texts, and the number of pieces of each."""
+        if self._splitter.pattern is None:  # without a pattern, the bytes need not be valid UTF-8
             return [text for text in texts if text], [len(text) > 0 for text in texts]
         split = [self._splitter.split(text.decode()) for text in texts]
         return [piece.encode() for pieces in split for piece in pieces], [len(pieces) for pieces in split]
 
 
 class _Pieces:
-    """Merges pieces, and remembers them."""
+    """Merges pieces, with a cache."""
 
     def __init__(self, table: MergeTable) -> None:
         self._byte_ids: list[int] = table.byte_ids.tolist()
@@ -83,8 +83,8 @@ class _Pieces:
     def _merged(self, piece: bytes) -> tuple[int, ...]:
         """Merge a piece.
 
-        A heap holds each pair that can be merged, by rank and then by place. Cells are as in training.py: an id stands
-        at the first byte of its token and at the last.
+        A heap holds each pair that can be merged, by rank and then by place. Cells are as in training.py: the id of a
+        token is stored at its first and last byte.
         """
         ranks, lengths = self._ranks, self._lengths
         cells = [GAP, *map(self._byte_ids.__getitem__, piece), GAP]
@@ -96,7 +96,7 @@ class _Pieces:
             left, right, made = self._merges[rank]
             middle = place + lengths[left]
             if cells[place] != left or cells[middle] != right:
-                continue  # one of the two is now part of another token
+                continue  # one of the two tokens has been merged already
             end = middle + lengths[right]
             cells[middle] = DEAD
             cells[place] = cells[end - 1] = made

@@ -1,7 +1,7 @@
-r"""Texts cut into pieces before any merge, so that no token spans two words: the patterns of GPT-2 and GPT-4.
+r"""Splitting texts into pieces before merging, so that no token spans two words: the patterns of GPT-2 and GPT-4.
 
-A pattern is a regular expression whose matches are the pieces. The two that matter are also written by hand in C
-(native/splitting.h); others go to Python's `re`.
+A pattern is a regular expression whose matches are the pieces. These two are also implemented in C
+(native/splitting.h); for others, Python's `re` is used.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,11 +19,11 @@ GPT4: Final = (
     r"|\s+(?!\S)|\s+"
 )
 PATTERNS: Final = {"gpt2": GPT2, "gpt4": GPT4}
-"""The patterns that have a name. GPT-2's keeps a space with the word after it. GPT-4's does so with any one sign,
-cuts numbers after three digits, and keeps line ends together."""
+"""The named patterns. GPT-2's keeps a space with the word after it. GPT-4's does so with any one character that is no
+letter, digit or line end, splits numbers after three digits, and keeps line ends together."""
 
 _DIGITS: Final = {"{1,3}": 3, "{1,2}": 2, "": 1}
-"""What stands behind `\\p{N}` in GPT-4's pattern, in nanochat's and in Qwen's, and how many digits that is."""
+"""The quantifier of `\\p{N}` in the patterns of GPT-4, nanochat and Qwen, and the number of digits that it allows."""
 
 _TAIL: Final = GPT4.replace(r"|\s*[\r\n]+", r"|\s+\z|\s*[\r\n]+")
 _MINBPE: Final = (  # and rustbpe, nanochat, tiktoken 0.7
@@ -37,8 +37,8 @@ SPELLINGS: Final = {
     r"|\s+(?!\S)|\s": _TAIL,
     **{_MINBPE.replace("{1,3}", digits): GPT4.replace("{1,3}", digits) for digits in _DIGITS},
 }
-"""Other spellings of the same patterns. Where one of them is given, the common spelling is what is kept: Hugging Face's
-engine reads `{1,3}+` as any number of digits, and a final `$` as the end of any line."""
+"""Other spellings of the same patterns, which are replaced by the common spelling: Hugging Face's engine interprets
+`{1,3}+` as any number of digits, and a final `$` as the end of any line."""
 
 _RULES: Final[dict[str | None, tuple[int, int, bool]]] = {
     None: (native.WHOLE, 0, False),
@@ -50,10 +50,11 @@ _RULES: Final[dict[str | None, tuple[int, int, bool]]] = {
 
 @dataclass(frozen=True)
 class Splitter:
-    r"""Cuts texts into pieces.
+    r"""Splits texts into pieces.
 
     Args:
-        pattern: a name of `PATTERNS`, a regular expression with `\p{L}` and `\p{N}`, or None: each text is one piece.
+        pattern: a name in `PATTERNS`, a regular expression, which may use `\p{L}` and `\p{N}`, or None, with which each
+            text is one piece.
 
     Raises:
         ConfigError: an unknown name, or a regular expression that cannot be used.
@@ -65,25 +66,25 @@ class Splitter:
         if self.pattern is not None:
             if self.pattern.isalnum() and self.pattern not in PATTERNS:
                 raise ConfigError(
-                    f"pattern is {', '.join(map(repr, PATTERNS))}, a regular expression or None; got {self.pattern!r},"
-                    " which would leave most text whole. Is it misspelt?"
+                    f"pattern must be {', '.join(map(repr, PATTERNS))}, a regular expression or None; got"
+                    f" {self.pattern!r}, which would hardly split any text. Is it misspelt?"
                 )
             known = PATTERNS.get(self.pattern, self.pattern)
             object.__setattr__(self, "pattern", SPELLINGS.get(known, known))
             if self.pattern not in _RULES:
-                compiled(self.pattern)  # or it is refused
+                compiled(self.pattern)  # raises ConfigError if it cannot be used
 
     @property
     def rule(self) -> native.Rule | None:
-        """The pattern as the kernels know it; None if they do not."""
+        """The pattern for the C kernels; None if they do not implement it."""
         return native.Rule.of(*_RULES[self.pattern]) if self.pattern in _RULES else None
 
     def split(self, text: str) -> list[str]:
-        """Return the pieces of a text, in order. Joined, they are the text: what no match covers is a piece too.
+        """Return the pieces of a text, in order. Text between matches is a piece too, so joined, they are the text.
 
         Raises:
-            DataError: no string.
-            VocabularyError: half of a surrogate pair, which has no bytes in UTF-8.
+            DataError: `text` is not a string.
+            VocabularyError: it contains half of a surrogate pair, which has no UTF-8.
         """
         _check_is_text(text)
         if self.pattern is None or not text:
@@ -94,7 +95,7 @@ class Splitter:
         return self._split_by_re(text)
 
     def _split_by_re(self, text: str) -> list[str]:
-        assert self.pattern is not None  # noqa: S101  (split has asked)
+        assert self.pattern is not None  # noqa: S101  (split has checked it)
         pieces, done = [], 0
         for match in compiled(self.pattern).finditer(text):
             start, end = match.span()
@@ -107,11 +108,11 @@ class Splitter:
 
 
 def utf8(text: str) -> bytes:
-    """Return a text's bytes.
+    """Return the UTF-8 of a text.
 
     Raises:
-        DataError: no string.
-        VocabularyError: half of a surrogate pair, which has none.
+        DataError: `text` is not a string.
+        VocabularyError: it contains half of a surrogate pair, which has no UTF-8.
     """
     _check_is_text(text)
     try:
@@ -119,26 +120,26 @@ def utf8(text: str) -> bytes:
     except UnicodeEncodeError as error:
         code = ord(text[error.start])
         raise VocabularyError(
-            f"a text has whole characters; got half of a surrogate pair (U+{code:04X}) at character {error.start + 1}."
-            " Decode the text as UTF-8."
+            f"a text must be valid Unicode; got half of a surrogate pair (U+{code:04X}) at character"
+            f" {error.start + 1}. Decode the text as UTF-8."
         ) from None
 
 
 def _check_is_text(text: object) -> None:
     if not isinstance(text, str):
-        raise DataError(f"a text is a string; got {type(text).__name__}. If it is bytes, decode them.")
+        raise DataError(f"a text must be a string; got {type(text).__name__}. If it is bytes, decode it.")
 
 
 def utf8_of(texts: Iterable[str]) -> Iterator[bytes]:
-    """Yield each text's bytes; items give theirs without becoming strings first.
+    """Yield the UTF-8 of each text; `Items` are not decoded to strings first.
 
     Raises:
-        VocabularyError: half of a surrogate pair, which has none.
+        VocabularyError: a text contains half of a surrogate pair, which has no UTF-8.
     """
     if not isinstance(texts, Items):
         yield from map(utf8, texts)
         return
     for raw in texts.raw():
-        if b"\xed" in raw:  # with which a surrogate begins, and some whole characters
+        if b"\xed" in raw:  # the first byte of a surrogate, and of some valid characters
             utf8(raw.decode("utf-8", "surrogatepass"))
         yield raw

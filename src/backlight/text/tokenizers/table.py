@@ -1,4 +1,4 @@
-"""What byte-pair encoding has learnt, whichever file it comes from: tokens, merges, pattern, special tokens."""
+"""The tokens, merges, splitting pattern and special tokens of a byte-pair encoding."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,18 +17,18 @@ LARGEST_ID: Final = (1 << 24) - 1
 
 @dataclass(frozen=True)
 class MergeTable:
-    """Tokens, and how to make them from bytes.
+    """Tokens, and the merges that build them from bytes.
 
     Attributes:
-        vocabulary: the id of each token, by its bytes. All 256 single bytes are there, so any text can be encoded.
-        merges: left and right part of each merge, in the order in which they were learnt; encoding keeps that order.
+        vocabulary: the id of each token, by its bytes. It has all 256 single bytes, so any text can be encoded.
+        merges: left and right part of each merge, in the order in which they were learnt and are applied.
         pattern: how texts are split first: 'gpt2', 'gpt4', a regular expression, or None.
-        special_tokens: the id of each token that stands for no text, such as `<|endoftext|>`, by its name.
+        special_tokens: the id of each special token, such as `<|endoftext|>`, by its name.
 
     Raises:
-        VocabularyError: a byte is missing, a token cannot be built by the merges, a merge uses a token that no merge
-            before it made, or an id is used twice.
-        ConfigError: a pattern that cannot be used.
+        VocabularyError: a byte is missing, a token cannot be built by the merges, a merge uses a token that no earlier
+            merge made, or an id is used twice.
+        ConfigError: the pattern cannot be used.
     """
 
     vocabulary: Mapping[bytes, int]
@@ -48,7 +48,13 @@ class MergeTable:
 
     @classmethod
     def of(cls, merges: Iterable[tuple[int, int]], pattern: str | None, special_tokens: Sequence[str]) -> "MergeTable":
-        """Return the table of merges just learnt: bytes get the first ids, special tokens the last."""
+        """Return the table of learnt merges. Bytes get the first ids, and special tokens the last.
+
+        Args:
+            merges: pairs of ids; merge i (from 0) makes the id 256 + i.
+            pattern: how texts are split first.
+            special_tokens: names of the special tokens.
+        """
         tokens = [bytes([byte]) for byte in range(256)]
         parts = []
         for left, right in merges:
@@ -59,7 +65,7 @@ class MergeTable:
 
     @cached_property
     def tokens(self) -> tuple[bytes | None, ...]:
-        """The bytes of each id, those of a special token's name included; None for an id that is no token."""
+        """The bytes of each id; for a special token, those of its name; None for an id without a token."""
         found: list[bytes | None] = [None] * (1 + max(*self.vocabulary.values(), *self.special_tokens.values(), -1))
         for token, i in self.vocabulary.items():
             found[i] = token
@@ -74,25 +80,25 @@ class MergeTable:
 
     @cached_property
     def merge_ids(self) -> NDArray[np.int32]:
-        """The ids of left, right and what they make. Shape: (merges, 3)."""
+        """The ids of left part, right part and result of each merge. Shape: (merges, 3)."""
         ids = self.vocabulary
         rows = [(ids[left], ids[right], ids[left + right]) for left, right in self.merges]
         return np.array(rows, np.int32).reshape(-1, 3)
 
     @cached_property
     def lengths(self) -> NDArray[np.uint32]:
-        """The bytes of each token. Shape: (ids,)."""
+        """The length of each token in bytes. Shape: (ids,)."""
         return np.array([len(token or b"") for token in self.tokens], np.uint32)
 
     @cached_property
     def _makers(self) -> dict[bytes, int]:
-        """The place of the first merge that makes each token, from 0."""
+        """The index of the first merge that makes each token."""
         return {left + right: i for i, (left, right) in reversed(list(enumerate(self.merges)))}
 
     def history(self, token: bytes) -> list[tuple[int, bytes, bytes]]:
-        """Return the merges that make a token from its bytes: number, left and right of each, in order.
+        """Return the merges that build a token from its bytes: number, left and right part of each, in order.
 
-        Merges are numbered from 1. A byte has none. Where several merges make the same token, it is the first of them.
+        Merges are numbered from 1. A byte has none. If several merges make the same token, the first of them is used.
         """
         found: set[int] = set()
         waiting = [token]
@@ -105,15 +111,17 @@ class MergeTable:
 
     def _check_ids(self) -> None:
         if "" in self.special_tokens or b"" in self.vocabulary:
-            raise VocabularyError("a token has at least one byte; got an empty one. Leave it out.")
+            raise VocabularyError("a token must have at least one byte; got an empty one. Remove it.")
         owners: dict[int, bytes | str] = {}
         for tokens in (self.vocabulary, self.special_tokens):
             for token, i in tokens.items():
                 if not 0 <= i <= LARGEST_ID:
-                    raise VocabularyError(f"ids are 0..{LARGEST_ID}; got {i} for {_named(token)}. Is the file damaged?")
+                    raise VocabularyError(
+                        f"ids must be in 0..{LARGEST_ID}; got {i} for {_named(token)}. Is the file damaged?"
+                    )
                 if owners.setdefault(i, token) is not token:
                     raise VocabularyError(
-                        f"each token has an id of its own; got {i} for both {_named(owners[i])} and {_named(token)}."
+                        f"each token must have its own id; got {i} for both {_named(owners[i])} and {_named(token)}."
                         " Is the file damaged?"
                     )
 
@@ -121,8 +129,8 @@ class MergeTable:
         missing = [byte for byte in range(256) if bytes([byte]) not in self.vocabulary]
         if missing:
             raise VocabularyError(
-                f"a byte-level vocabulary has all 256 bytes, or some texts could not be encoded; {len(missing)} are"
-                f" missing, the first of them {missing[0]:#04x}. Train it with all bytes in its alphabet."
+                f"a byte-level vocabulary must have all 256 bytes, so that any text can be encoded; {len(missing)} are"
+                f" missing, the first is {missing[0]:#04x}. Train it with all bytes in its alphabet."
             )
         made = {bytes([byte]) for byte in range(256)}
         seen = set()
@@ -133,7 +141,7 @@ class MergeTable:
                 part = right if left in made else left
                 raise _wrong_merge(number, pair, f"no merge before it makes {_named(part)}. Is the order right?")
             if token not in self.vocabulary:
-                raise _wrong_merge(number, pair, "what it makes has no id. Is the file whole?")
+                raise _wrong_merge(number, pair, "the result has no id. Is the file complete?")
             if pair in seen:
                 raise _wrong_merge(number, pair, "it is listed twice. Is the file damaged?")
             seen.add(pair)
@@ -141,15 +149,15 @@ class MergeTable:
         for token, i in self.vocabulary.items():
             if token not in made:
                 raise VocabularyError(
-                    f"every token is built by merges; no merge makes {_named(token)}, id {i}."
-                    " If it is a special token, it must be listed as one."
+                    f"every token must be built by a merge; no merge makes {_named(token)}, id {i}."
+                    " If it is a special token, list it as one."
                 )
 
 
 def _wrong_merge(number: int, pair: tuple[bytes, bytes], why: str) -> VocabularyError:
     return VocabularyError(
-        f"a merge joins bytes, or tokens that merges before it made, into a token; merge {number} joins"
-        f" {_named(pair[0])} and {_named(pair[1])}, and {why}"
+        f"a merge must join bytes, or tokens of earlier merges, into a token; merge {number} joins"
+        f" {_named(pair[0])} and {_named(pair[1])}, but {why}"
     )
 
 

@@ -1,12 +1,11 @@
-"""Merges learnt from text, fast: those of the plain algorithm in plain/, without a scan of the text for each.
+"""Learning merges from text: the same merges as in plain/, without scanning the text for each one.
 
-Four ideas make it fast. Every distinct piece is kept once, with the number of times that it occurs. Every pair has its
-count and the places where it begins, so that a merge visits those places only and corrects the counts beside them. The
-most frequent pair comes from a heap. And all of it is compiled where there is a compiler: native/training.h is this
-file in C.
+Four ideas make it fast. Every distinct piece is stored once, with its count. Every pair has its count and the places
+where it begins, so that a merge visits only those places and updates the counts of the neighbours. A heap gives the
+most frequent pair. And where there is a compiler, all of it runs in C: native/training.h is this file in C.
 
-The next merge is the most frequent pair; of several, the one whose first occurrence comes first in the text as it is
-then. minbpe and tiktoken's educational trainer break ties in the same way; others do not (docs/tokenizers.md).
+The next merge is the most frequent pair; of ties, the pair whose first occurrence in the current text comes first.
+minbpe and tiktoken's educational trainer break ties in the same way; others do not (docs/tokenizers.md).
 """
 
 from collections import Counter, defaultdict
@@ -19,10 +18,10 @@ from backlight.text.tokenizers.splitting import Splitter, utf8, utf8_of
 
 BYTES: Final = 256
 BLOCK: Final = 1 << 22
-"""Bytes of texts that are handed to the kernels at a time."""
+"""The number of bytes that are passed to the kernels at a time."""
 
 AT_A_TIME: Final = 1024
-"""Merges between two moments at which Ctrl-C is heard."""
+"""The number of merges after which Python can handle Ctrl-C."""
 
 GAP: Final = -1
 DEAD: Final = -2
@@ -33,16 +32,16 @@ Pair = tuple[int, int]
 def learn_merges(texts: Iterable[str], count: int, splitter: Splitter) -> list[Pair]:
     """Return the pairs that byte-pair encoding merges, in order.
 
-    Ids 0 to 255 are the bytes; the i-th merge makes the id 256 + i. No merge spans two texts, or two pieces of one.
+    Ids 0 to 255 are the bytes, and merge i (from 0) makes the id 256 + i. No merge spans two texts or two pieces.
 
     Args:
-        texts: what to learn from.
-        count: how many merges to make; there are fewer if no pair is left.
-        splitter: how each text is cut into pieces.
+        texts: the training texts.
+        count: number of merges; there are fewer if no pair is left.
+        splitter: splits each text into pieces.
 
     Raises:
-        VocabularyError: half of a surrogate pair in a text.
-        DataError: more than 4 GiB of different pieces.
+        VocabularyError: a text contains half of a surrogate pair.
+        DataError: there are more than 4 GiB of distinct pieces.
     """
     return (_learn_natively if native.available() else _learn_in_python)(texts, count, splitter)
 
@@ -86,29 +85,29 @@ def _learn_in_python(texts: Iterable[str], count: int, splitter: Splitter) -> li
 
 
 class _Merging:
-    """The pieces while they are merged.
+    """The pieces and their pairs, during training.
 
-    A token's id stands in the cell of its first byte and in that of its last, so that both neighbours of a token are
-    found without links; a gap stands between pieces.
+    There is a cell for each byte. A token's id is stored in the cells of its first and last byte, so that both of its
+    neighbours are found without links. A gap separates the pieces.
 
     Args:
-        pieces: how often each occurs, in the order in which they first occur.
+        pieces: the count of each distinct piece, in order of first occurrence.
     """
 
     def __init__(self, pieces: Counter[bytes]) -> None:
-        self.lengths = [1] * BYTES  # of each token, in bytes
+        self.lengths = [1] * BYTES  # length of each token in bytes
         self.cells = [GAP]
-        self.times = [0]  # how often the piece of each cell occurs
+        self.times = [0]  # the count of the piece of each cell
         for piece, times in pieces.items():
             self.cells += [*piece, GAP]
             self.times += [times] * (len(piece) + 1)
         self.counts: dict[Pair, int] = defaultdict(int)
-        self.places: dict[Pair, list[int]] = defaultdict(list)  # where it began at some time, in order
+        self.places: dict[Pair, list[int]] = defaultdict(list)  # where the pair has begun at some time, in order
         for place, pair in enumerate(zip(self.cells, self.cells[1:], strict=False)):
             if GAP not in pair:
                 self.counts[pair] += self.times[place]
                 self.places[pair].append(place)
-        # Most frequent first, then the earliest. Both can only get worse, so an outdated entry is met before its turn.
+        # Most frequent first, then earliest. Both can only get worse, so an outdated entry is never popped too late.
         self.heap = [(-count, self.places[pair][0], 0, pair) for pair, count in self.counts.items()]
         heapify(self.heap)
 
@@ -133,11 +132,11 @@ class _Merging:
         return None
 
     def merge(self, pair: Pair, token: int) -> None:
-        """Replace a pair by a token wherever it stands, from left to right, and correct the pairs beside it."""
+        """Replace a pair by a token everywhere, from left to right, and update the neighbouring pairs."""
         left, right = pair
         length = self.lengths[left] + self.lengths[right]
         self.lengths.append(length)
-        made: dict[Pair, None] = {}  # a set that keeps its order
+        made: dict[Pair, None] = {}  # an ordered set
         for place in self.places.pop(pair):
             if not self.is_at(pair, place):
                 continue
@@ -150,7 +149,7 @@ class _Merging:
             if after != GAP:
                 self.counts[right, after] -= times
                 self._add((token, after), place, times, made)
-        self.counts[pair] = 0  # whatever overlapping pairs, as in aaa, were counted
+        self.counts[pair] = 0  # overlapping pairs, as in aaa, were counted but are gone
         for new in made:
             heappush(self.heap, (-self.counts[new], self.places[new][0], 0, new))
 

@@ -1,4 +1,4 @@
-"""Letters, numbers and white space of the splitting patterns: one version of Unicode, whatever Python it runs on."""
+"""Letters, numbers and white space of the splitting patterns, in one version of Unicode for every Python."""
 
 import re
 from functools import lru_cache
@@ -16,7 +16,7 @@ __all__ = ["VERSION", "character_classes", "compiled"]
 _RANGES: Final = {r"\p{L}": LETTERS, r"\p{N}": NUMBERS, r"\s": SPACES}
 _NOT: Final = {r"\P{L}": r"\p{L}", r"\P{N}": r"\p{N}", r"\S": r"\s"}
 _PART: Final = re.compile(r"\\[pP]\{\^?\w+\}|\\[pP]\w|\\.|\[\^?|\}\+|.", re.DOTALL)
-_SAME: Final = {rf"\{one}" for one in "nrtfvz"}  # escapes that mean the same to every engine
+_SAME: Final = {rf"\{one}" for one in "nrtfvz"}  # escapes with the same meaning in every engine
 
 
 @lru_cache(maxsize=1)
@@ -32,14 +32,14 @@ def character_classes() -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=16)
 def compiled(pattern: str) -> re.Pattern[str]:
-    r"""Return a splitting pattern for Python's `re`, which has no `\p{L}` and a `\s` of its own.
+    r"""Compile a splitting pattern with Python's `re`, which has no `\p{L}` and another `\s`.
 
     Args:
-        pattern: a regular expression as tiktoken and Hugging Face have it. It may use `\p{L}`, `\p{N}`, `\s` and their
-            opposites, groups, repetition and look-ahead.
+        pattern: a regular expression in the syntax of tiktoken and Hugging Face. It may use `\p{L}`, `\p{N}`, `\s` and
+            their complements, groups, repetition and look-ahead.
 
     Raises:
-        ConfigError: it uses something that means different things to different engines, or is no regular expression.
+        ConfigError: it is not a regular expression, or uses syntax whose meaning differs between engines.
     """
     parts, inside = [], False
     for part in _PART.findall(pattern):
@@ -56,20 +56,19 @@ def compiled(pattern: str) -> re.Pattern[str]:
         return re.compile("".join(parts))
     except re.error as error:
         raise ConfigError(
-            f"pattern must be a regular expression; got {_on_a_line(pattern)}, in which there is"
-            f" {error.msg}. Correct it."
+            f"pattern must be a regular expression; got {_on_a_line(pattern)!r}: {error.msg}. Correct it."
         ) from None
 
 
 def _differs(part: str, *, inside: bool) -> bool:
-    """Return whether engines read a part in different ways; `{1,3}+`, `$` and nested classes are such."""
+    """Return whether engines interpret a part differently, such as `{1,3}+`, `$` and nested classes."""
     if part[0] == "\\":
         return part[1].isalnum() and part not in _SAME
     return part[0] == "[" if inside else part in {"^", "$", ".", "}+"}
 
 
 def _spelled(name: str) -> str:
-    """Return the ranges of a class as the inside of `[...]`."""
+    """Return the ranges of a class, to be put into `[...]`."""
     bounds = (one.partition("-") for one in _RANGES[name].split())
     return "".join(
         f"\\U{int(first, 16):08x}" + (f"-\\U{int(last, 16):08x}" if last else "") for first, _, last in bounds
@@ -78,8 +77,8 @@ def _spelled(name: str) -> str:
 
 def _unsuitable(pattern: str, part: str) -> ConfigError:
     return ConfigError(
-        rf"pattern may use \p{{L}}, \p{{N}} and \s, and nothing that engines read in different ways; got"
-        f" {_on_a_line(part)} in {_on_a_line(pattern)}. Take 'gpt2' or 'gpt4', or spell it out."
+        rf"pattern may use \p{{L}}, \p{{N}} and \s, and nothing that engines interpret differently; got"
+        f" '{_on_a_line(part)}' in '{_on_a_line(pattern)}'. Use 'gpt2' or 'gpt4', or spell it out."
     )
 
 

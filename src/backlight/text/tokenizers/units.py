@@ -1,7 +1,7 @@
-"""Losses that compare between tokenizers: per character and per byte.
+"""Losses that can be compared between tokenizers: per character and per byte.
 
-A loss per token falls when tokens get shorter, whatever the model knows. The nats of the whole text, divided by its
-characters or its bytes, can be compared with those of any other model.
+A loss per token falls as tokens get shorter, for any model. The nats of the whole text, divided by its number of
+characters or bytes, can be compared with those of any other model.
 """
 
 import math
@@ -14,13 +14,13 @@ from backlight.text.items import Items
 
 @dataclass(frozen=True, slots=True)
 class TextSize:
-    """How long a text is in the units of a loss.
+    """The length of a text in characters and bytes.
 
-    Where the ends of items are predicted, each counts as one character and as one byte, the line end of a file.
+    If the ends of items are predicted, each counts as one character and one byte, like the line end in a file.
 
     Attributes:
-        characters: code points.
-        bytes: of UTF-8.
+        characters: number of code points.
+        bytes: number of bytes in UTF-8.
     """
 
     characters: int
@@ -32,17 +32,17 @@ class TextSize:
 
         Args:
             items: the texts.
-            ends: whether each item's end is predicted too; False for a stream of text.
+            ends: whether the end of each item is predicted; False for a stream of text.
         """
         given = Items.of(items)
         extra = len(given) if ends else 0
         return cls(int(given.lengths().sum()) + extra, sum(map(len, given.raw())) + extra)
 
     def nats_per_character(self, nats: float) -> float:
-        """Return a loss per character.
+        """Convert a loss to nats per character.
 
         Args:
-            nats: of the whole text: the sum over all targets, not their mean.
+            nats: the loss of the whole text, the sum over all targets.
 
         Raises:
             DataError: the text is empty.
@@ -50,10 +50,10 @@ class TextSize:
         return nats / self._some(self.characters)
 
     def bits_per_byte(self, nats: float) -> float:
-        """Return a loss in bits per byte: 8 for a uniform guess, and what a compressor could reach.
+        """Convert a loss to bits per byte: 8 for a uniform guess of bytes, and the rate of an ideal compressor.
 
         Args:
-            nats: of the whole text: the sum over all targets, not their mean.
+            nats: the loss of the whole text, the sum over all targets.
 
         Raises:
             DataError: the text is empty.
@@ -63,5 +63,5 @@ class TextSize:
     @staticmethod
     def _some(count: int) -> int:
         if not count:
-            raise DataError("a loss is shared out over the characters of a text; got an empty one. Give it some text.")
+            raise DataError("a loss per character needs a text; got an empty one. Use a text with characters.")
         return count

@@ -1,4 +1,4 @@
-"""A tokenizer as a model's vocabulary: its tokens, and the boundary before and after an item."""
+"""A tokenizer as the vocabulary of a model: its tokens and the boundary."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,38 +15,38 @@ from backlight.text.vocabulary import BOUNDARY_MARKS
 
 END_OF_TEXT: Final = "<|endoftext|>"
 BLOCK: Final = 1 << 16
-"""Items that are encoded at a time."""
+"""The number of items that are encoded at a time."""
 
 
 @dataclass(frozen=True)
 class TokenVocabulary:
-    """The tokens that a model knows.
+    """The tokens of a model.
 
-    Models of this package have the boundary as id 0. If the tokenizer has a token `<|endoftext|>`, that is the
-    boundary; otherwise the boundary is one id more. The tokens before it move up by one: of GPT-2's 50,257
-    tokens, t is id t + 1 here, and `<|endoftext|>`, its last, is 0.
+    In this package, the boundary has id 0. If the tokenizer has a token `<|endoftext|>`, it is the boundary; otherwise
+    the boundary is an additional id. The ids of the tokens below it increase by one: of GPT-2's 50,257 tokens, token t
+    has id t + 1, and `<|endoftext|>`, the last one, has id 0.
 
     Attributes:
-        tokenizer: what makes the tokens.
+        tokenizer: the tokenizer.
     """
 
     tokenizer: BPETokenizer
 
     @cached_property
     def _boundary(self) -> int:
-        """The token that is the boundary; one that does not exist, beyond all others, if there is none."""
+        """The token that is the boundary, or the number of tokens if none is."""
         return self.tokenizer.special_tokens.get(END_OF_TEXT, self.tokenizer.size)
 
     @property
     def size(self) -> int:
-        """V: the tokens, and the boundary if it is none of them."""
+        """V, the number of tokens, and the boundary if no token is."""
         return self.tokenizer.size + (self._boundary == self.tokenizer.size)
 
     def encode(self, text: str) -> IntArray:
         """Return the ids of a text, without boundaries. Shape: (tokens,) int64.
 
         Raises:
-            VocabularyError: the name of a special token in the text, or half of a surrogate pair.
+            VocabularyError: the text contains the name of a special token, or half of a surrogate pair.
         """
         return self.encode_items([text]).ids.astype(np.int64)
 
@@ -55,10 +55,10 @@ class TokenVocabulary:
 
         Args:
             items: the texts.
-            ends: whether each item's end is a target; False for a stream of text.
+            ends: whether the end of each item is a target; False for a stream of text.
 
         Raises:
-            VocabularyError: the name of a special token in an item, or half of a surrogate pair.
+            VocabularyError: an item contains the name of a special token, or half of a surrogate pair.
         """
         given = Items.of(items)
         dtype = np.min_scalar_type(self.size - 1)
@@ -77,33 +77,33 @@ class TokenVocabulary:
             for i, text in enumerate(texts):
                 if raw in text:
                     raise VocabularyError(
-                        f"a text has no special tokens in it; got {name!r} in item {first + i + 1}. Take it out, or use"
-                        " a tokenizer without it."
+                        f"a text must not contain special tokens; got {name!r} in item {first + i + 1}. Remove it, or"
+                        " use a tokenizer without it."
                     )
 
     def decode(self, ids: Iterable[int] | IntArray) -> str:
-        """Return the text of `ids`; boundaries leave no trace, and bytes that are no UTF-8 become U+FFFD.
+        """Return the text of the ids; boundaries are omitted, and invalid UTF-8 becomes U+FFFD.
 
         Args:
-            ids: (any length,) ids in 0..V-1.
+            ids: (N,) ids in 0..V-1.
 
         Raises:
-            VocabularyError: ids that are no whole numbers, or outside 0..V-1.
+            VocabularyError: ids are not whole numbers, or not in 0..V-1.
         """
         given = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
         if not given.size:
             return ""
         if given.dtype.kind not in "iu":
-            raise VocabularyError(f"ids are whole numbers; got {given.dtype}. Convert them with .astype(int).")
+            raise VocabularyError(f"ids must be whole numbers; got {given.dtype}. Convert them with .astype(int).")
         self._check_range(given)
         kept = given[given != BOUNDARY].astype(np.int64)
         return self.tokenizer.decode(kept - (kept <= self._boundary))
 
     def label(self, token: int) -> str:
-        """Return a visible form of one id, for axes and tables; that of the boundary is `<boundary>`.
+        """Return a visible label of an id, for axes and tables; that of the boundary is `<boundary>`.
 
         Raises:
-            VocabularyError: an id outside 0..V-1.
+            VocabularyError: the id is not in 0..V-1.
         """
         self._check_range(np.asarray(token))
         if token == BOUNDARY:
@@ -114,7 +114,7 @@ class TokenVocabulary:
         if ids.min() < 0 or ids.max() >= self.size:
             wrong = ids.min() if ids.min() < 0 else ids.max()
             raise VocabularyError(
-                f"ids of this vocabulary are 0..{self.size - 1}; got {wrong}. Do the ids come from another vocabulary?"
+                f"ids must be in 0..{self.size - 1}; got {wrong}. Do the ids come from another vocabulary?"
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class TokenVocabulary:
         """Return the vocabulary of the tokenizer that `values` describe.
 
         Raises:
-            DataError: it has a part that this tokenizer does not have.
-            VocabularyError: a token cannot be built, or a byte is missing.
+            DataError: it has a component that is not supported.
+            VocabularyError: a token cannot be built from merges, or a byte is missing.
         """
         return cls(BPETokenizer.from_json(values))

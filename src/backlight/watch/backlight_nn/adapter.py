@@ -19,7 +19,7 @@ from backlight.optim.optimiser import Optimiser
 from backlight.watch.adapter import Adapter, BatchView, Hook, LayerDescription, Remove
 from backlight.watch.backlight_nn.optimisers import BacklightOptimisers
 from backlight.watch.backlight_nn.tensors import BacklightGraph, BacklightTensors
-from backlight.watch.calls import Call, CallTaker, Layer
+from backlight.watch.calls import Call, CallTaker, WatchedLayer
 from backlight.watch.kinds import kind_of
 
 _HAS_BIAS: Final = {"linear", "convolution", "batch_norm", "norm", "recurrent"}
@@ -52,7 +52,7 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
             return False
         return kind is not OTHER or bool(self.owned(module)) or next(module.children(), None) is None
 
-    def describe(self, layer: Layer) -> LayerDescription:
+    def describe(self, layer: WatchedLayer) -> LayerDescription:
         own, role = self.owned(layer.module), layer.kind.role
         weights = [one.shape for one in own.values() if len(one.shape) > 1]
         fan_in = fan_out = None
@@ -69,7 +69,7 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
             settings={name: value for name, value in named if isinstance(value, (int, float, str))},
         )
 
-    def channel_axis(self, layer: Layer | None, shape: Sequence[int], inherited: int | None) -> int:
+    def channel_axis(self, layer: WatchedLayer | None, shape: Sequence[int], inherited: int | None) -> int:
         return len(shape) - 1
 
     # -- parameters ----------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
     def is_recording(self) -> bool:
         return recording.on
 
-    def hook_layer(self, layer: Layer, capture: CallTaker) -> Remove:
+    def hook_layer(self, layer: WatchedLayer, capture: CallTaker) -> Remove:
         remove: Remove = layer.module.register_forward_hook(Hook(_on_layer, layer, capture))
         return remove
 
@@ -188,7 +188,7 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
         return next((one for one in self.tensors_in(result) if self.why_not_measured(one) is None), None)
 
 
-def _on_layer(layer: Layer, capture: CallTaker, module: Module, inputs: Any, output: Any) -> None:
+def _on_layer(layer: WatchedLayer, capture: CallTaker, module: Module, inputs: Any, output: Any) -> None:
     try:
         capture.on_module(layer, module, inputs, output)
     except Exception as error:  # noqa: BLE001  (it is shown as "not measured")

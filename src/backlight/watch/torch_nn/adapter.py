@@ -13,7 +13,7 @@ import torch
 from backlight.core import ConfigError
 from backlight.nn.kind import OTHER, Kind
 from backlight.watch.adapter import Adapter, BatchView, Hook, LayerDescription, OnFunction, Remove
-from backlight.watch.calls import Call, CallTaker, Layer
+from backlight.watch.calls import Call, CallTaker, WatchedLayer
 from backlight.watch.kinds import kind_of
 from backlight.watch.records import Setting
 from backlight.watch.torch_nn.batch import TorchBatch
@@ -80,7 +80,7 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
             return False
         return kind is not OTHER or bool(self.owned(module)) or next(module.children(), None) is None
 
-    def describe(self, layer: Layer) -> LayerDescription:
+    def describe(self, layer: WatchedLayer) -> LayerDescription:
         module, role = layer.module, layer.kind.role
         fan_in, fan_out = _fans(role, module)
         return LayerDescription(
@@ -91,7 +91,7 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
             settings=dict(_settings(module)),
         )
 
-    def channel_axis(self, layer: Layer | None, shape: Sequence[int], inherited: int | None) -> int:
+    def channel_axis(self, layer: WatchedLayer | None, shape: Sequence[int], inherited: int | None) -> int:
         rank = len(shape)
         if rank < 3:
             return rank - 1
@@ -187,7 +187,7 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
     def is_transformed(self) -> bool:
         return _is_compiling() or _transformations() is not None or torch._C._get_tracing_state() is not None
 
-    def hook_layer(self, layer: Layer, capture: CallTaker) -> Remove:
+    def hook_layer(self, layer: WatchedLayer, capture: CallTaker) -> Remove:
         return layer.module.register_forward_hook(Hook(_on_layer, layer, capture)).remove  # type: ignore[no-any-return]
 
     def hook_call(self, hook: Callable[[Any, Any], None], module: Any = None) -> Remove:
@@ -217,8 +217,8 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
     def hook_gradient(self, tensor: Any, hook: Callable[[Any], None]) -> None:
         tensor.register_hook(hook)
 
-    def collect(self, calls: Sequence[Call]) -> set[Layer]:
-        altered: set[Layer] = set()
+    def collect(self, calls: Sequence[Call]) -> set[WatchedLayer]:
+        altered: set[WatchedLayer] = set()
         for call in calls:
             tensor = call.tensor
             if tensor is None:
@@ -320,7 +320,7 @@ def _is_broken(parameters: Iterable[Any]) -> bool:
 # -- hooks: functions of their own, so that a compiler that meets one sees at once that it does nothing ----------------
 
 
-def _on_layer(layer: Layer, capture: CallTaker, module: torch.nn.Module, args: Any, output: Any) -> None:
+def _on_layer(layer: WatchedLayer, capture: CallTaker, module: torch.nn.Module, args: Any, output: Any) -> None:
     """Take in a layer's call; by a short way where nothing is to be found out, since this runs for every layer."""
     if _is_compiling():
         return

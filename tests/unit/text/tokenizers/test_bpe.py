@@ -132,10 +132,10 @@ def test_bytes_that_are_no_utf8_become_replacement_characters():
 @pytest.mark.parametrize(
     ("ids", "said"),
     [
-        ([304], r"ids of this tokenizer are 0\.\.303; got 304"),
+        ([304], r"ids must be in 0\.\.303; got 304"),
         ([0, -1], "got -1"),
-        ([1.0], "ids are whole numbers; got float64"),
-        (np.array([True]), "ids are whole numbers; got bool"),
+        ([1.0], "ids must be whole numbers; got float64"),
+        (np.array([True]), "ids must be whole numbers; got bool"),
     ],
 )
 def test_ids_of_another_tokenizer_are_refused(ids, said):
@@ -148,7 +148,7 @@ def test_an_id_that_is_no_token_is_refused():
     tokenizer = BPETokenizer(MergeTable(BYTES, [], "gpt2", {END: 300}))
     assert tokenizer.size == 301
     assert tokenizer.decode([300]) == END
-    with pytest.raises(VocabularyError, match="no token with the id 299"):
+    with pytest.raises(VocabularyError, match="every id must have a token; got 299"):
         tokenizer.decode([65, 299])
 
 
@@ -211,9 +211,9 @@ def test_a_copy_encodes_alike_and_outlives_the_first(again):
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_what_is_no_text_is_refused(pattern, text):
     def check():
-        with pytest.raises(DataError, match="a text is a string; got"):
+        with pytest.raises(DataError, match="a text must be a string; got"):
             learnt(pattern).encode_ordinary(text)
-        with pytest.raises(DataError, match="a text is a string; got int"):
+        with pytest.raises(DataError, match="a text must be a string; got int"):
             BPETokenizer.train(b"bytes", 300, pattern=pattern)
 
     check()
@@ -250,7 +250,7 @@ def test_labels_can_be_read():
 @pytest.mark.parametrize(
     ("more", "merges", "specials", "said"),
     [
-        ({}, [(b"a", b"b")], {}, r"merge 1 joins 'a' and 'b', and what it makes has no id"),
+        ({}, [(b"a", b"b")], {}, r"merge 1 joins 'a' and 'b', but the result has no id"),
         ({b"ab": 256}, [], {}, r"no merge makes 'ab', id 256"),
         ({b"abc": 256, b"ab": 257}, [(b"ab", b"c"), (b"a", b"b")], {}, r"merge 1 .* no merge before it makes 'ab'"),
         ({b"abc": 256, b"bc": 257}, [(b"a", b"bc"), (b"b", b"c")], {}, r"merge 1 .* no merge before it makes 'bc'"),
@@ -258,10 +258,10 @@ def test_labels_can_be_read():
         ({b"ab": 256}, [(b"a", b"b"), (b"a", b"b")], {}, r"merge 2 .* it is listed twice"),
         ({b"ab": 65}, [(b"a", b"b")], {}, r"got 65 for both 'A' and 'ab'"),
         ({}, [], {END: 10}, r"got 10 for both '\\n' and|got 10 for both '.' and '<\|endoftext\|>'"),
-        ({b"ab": -1}, [(b"a", b"b")], {}, r"ids are 0\.\.16777215; got -1 for 'ab'"),
+        ({b"ab": -1}, [(b"a", b"b")], {}, r"ids must be in 0\.\.16777215; got -1 for 'ab'"),
         ({b"ab": 1 << 40}, [(b"a", b"b")], {}, r"got 1099511627776"),
-        ({b"": 256}, [], {}, "a token has at least one byte"),
-        ({}, [], {"": 256}, "a token has at least one byte"),
+        ({b"": 256}, [], {}, "a token must have at least one byte"),
+        ({}, [], {"": 256}, "a token must have at least one byte"),
     ],
 )
 def test_tables_that_cannot_be_are_refused(more, merges, specials, said):
@@ -271,9 +271,9 @@ def test_tables_that_cannot_be_are_refused(more, merges, specials, said):
 
 
 def test_a_table_without_all_bytes_is_refused():
-    with pytest.raises(VocabularyError, match=r"2 are missing, the first of them 0x07"):
+    with pytest.raises(VocabularyError, match=r"2 are missing, the first is 0x07"):
         MergeTable({token: i for token, i in BYTES.items() if token not in {b"\x07", b"\xff"}}, [], "gpt2")
-    with pytest.raises(ConfigError, match="pattern is"):
+    with pytest.raises(ConfigError, match="pattern must be"):
         MergeTable(BYTES, [], "gpt3")
 
 

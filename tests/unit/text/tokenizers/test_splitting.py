@@ -120,14 +120,14 @@ def test_an_empty_text_has_no_pieces():
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
-        ("gtp2", "got 'gtp2', which would leave most text whole"),
-        (r"\p{Lu}+", r"got \\p\{Lu\} in"),
-        (r"\w+|\s+", r"got \\w in \\w\+\|"),
-        (r"\s+$", r"got \$ in"),
-        (r".+", r"got \. in"),
-        (r"\p{N}{1,3}+|\s", r"got \}\+ in"),
-        (r"[a[bc]]", r"got \[ in"),
-        (r"[\S]", r"got \\S in"),
+        ("gtp2", "got 'gtp2', which would hardly split any text"),
+        (r"\p{Lu}+", r"got '\\p\{Lu\}' in"),
+        (r"\w+|\s+", r"got '\\w' in '\\w\+\|"),
+        (r"\s+$", r"got '\$' in"),
+        (r".+", r"got '\.' in"),
+        (r"\p{N}{1,3}+|\s", r"got '\}\+' in"),
+        (r"[a[bc]]", r"got '\[' in"),
+        (r"[\S]", r"got '\\S' in"),
         (r"(\s+", "unterminated"),
     ],
 )

@@ -111,12 +111,12 @@ def test_every_text_counts_however_they_are_handed_over(monkeypatch):
 
 @pytest.mark.parametrize("size", [255, 0, -1, 1 << 25, "512", 300.0, None])
 def test_sizes_that_cannot_be_are_refused(size):
-    with pytest.raises(ConfigError, match=r"vocabulary_size is a whole number from 256 .* got"):
+    with pytest.raises(ConfigError, match=r"vocabulary_size must be a whole number from 256 .* got"):
         BPETokenizer.train("a text", size)
 
 
 def test_a_size_above_what_the_text_gives_says_how_far_it_came():
-    with pytest.raises(ConfigError, match=r"gave 3 merges.*Take vocabulary_size=260 or less") as error:
+    with pytest.raises(ConfigError, match=r"gave 3 merges.*Use vocabulary_size=260 or less") as error:
         BPETokenizer.train("abcd", 300, special_tokens=["<|endoftext|>"])
     assert "\n" not in str(error.value)
     with pytest.raises(ConfigError, match="gave 0 merges"):

@@ -90,7 +90,8 @@ def test_special_tokens_in_a_text_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("ids", "said"), [([267], r"0\.\.266; got 267"), ([-1, 3], "got -1"), ([0.5], "ids are whole numbers; got float64")]
+    ("ids", "said"),
+    [([267], r"0\.\.266; got 267"), ([-1, 3], "got -1"), ([0.5], "ids must be whole numbers; got float64")],
 )
 def test_ids_outside_are_refused(ids, said):
     with pytest.raises(VocabularyError, match=said):

@@ -1,1 +1,1 @@
-"""The files that tokenizers are kept in: Hugging Face's, GPT-2's and tiktoken's."""
+"""File formats of tokenizers: Hugging Face's, GPT-2's and tiktoken's."""

@@ -1,6 +1,6 @@
-"""A visible character for each byte, as GPT-2's files and Hugging Face's write tokens: a space is `Ġ`, a line end `Ċ`.
+"""A visible character for each byte, as in the files of GPT-2 and Hugging Face: a space is `Ġ`, a line feed `Ċ`.
 
-Bytes that are printable characters of Latin-1 stand for themselves; the others are numbered from U+0100 on.
+Bytes that are printable characters of Latin-1 represent themselves; the others are numbered from U+0100 on.
 """
 
 from typing import Final
@@ -13,14 +13,14 @@ BYTE_OF: Final = {character: byte for byte, character in CHARACTER_OF.items()}
 
 
 def to_characters(token: bytes) -> str:
-    """Return a token as such characters."""
+    """Return the characters that represent a token."""
     return "".join(map(CHARACTER_OF.__getitem__, token))
 
 
 def to_bytes(written: str) -> bytes:
-    """Return the token that such characters stand for.
+    """Return the token that these characters represent.
 
     Raises:
-        KeyError: a character that stands for no byte.
+        KeyError: a character represents no byte.
     """
     return bytes(map(BYTE_OF.__getitem__, written))

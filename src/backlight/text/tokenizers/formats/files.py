@@ -1,4 +1,4 @@
-"""Which format a path stands for, and reading and writing it."""
+"""Reading and writing tokenizers, in the format that a path implies."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from backlight.text.tokenizers.formats import gpt2, hugging_face, tiktoken
 from backlight.text.tokenizers.table import MergeTable
 
 PAIRS: Final = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
-"""What GPT-2's two files are called."""
+"""The names of GPT-2's two files."""
 
 NAMES: Final = ("gpt2",)
-"""Tokenizers that have a name."""
+"""The named tokenizers."""
 
 _FROM: Final = "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main"
 DOWNLOADS: Final = {
@@ -35,25 +35,29 @@ DOWNLOADS: Final = {
 
 
 def load(path: str | Path, *, pattern: str | None, special_tokens: Mapping[str, int] | None) -> MergeTable:
-    """Read a tokenizer; `BPETokenizer.load` says what a path may be.
+    """Read a tokenizer.
+
+    Args:
+        path: see `BPETokenizer.load`.
+        pattern: how text is split, for tiktoken's ranks only.
+        special_tokens: the id of each special token, for tiktoken's ranks only.
 
     Raises:
-        DataError: the file cannot be read, is damaged, or has a part that this tokenizer does not have.
-        VocabularyError: a token cannot be built, or a byte is missing.
+        DataError: the file cannot be read, is damaged, or has a component that is not supported.
+        VocabularyError: a token cannot be built from merges, or a byte is missing.
     """
     place = Path(path)
     if place.suffix != ".json" and place.is_file():
         content = _read(place)
         if pattern is None:
             raise DataError(
-                f"tiktoken's ranks do not say how text is split; {str(place)!r} needs a pattern. Give it: 'gpt2' or"
+                f"a file of tiktoken's ranks has no splitting pattern; {str(place)!r} needs one. Give pattern 'gpt2' or"
                 " 'gpt4'."
             )
         return tiktoken.read(content, pattern, special_tokens or {})
     if pattern is not None or special_tokens is not None:
         raise DataError(
-            f"a pattern and special tokens are given for tiktoken's ranks only; {str(path)!r} says its own. Leave them"
-            " out."
+            f"pattern and special_tokens are for tiktoken's ranks only; {str(path)!r} contains its own. Leave them out."
         )
     if str(path) in NAMES and not place.exists():
         vocabulary, merges = (read_download(name, DOWNLOADS) for name in DOWNLOADS)
@@ -70,21 +74,21 @@ def _load_json(place: Path) -> MergeTable:
 
 
 def _file_in(place: Path) -> Path:
-    """Return the file of a folder that says what its tokenizer is; a file is that itself."""
+    """Return the file that describes a folder's tokenizer; a path that is not a folder is returned unchanged."""
     if not place.is_dir():
         return place
     names = ["tokenizer.json", *(vocabulary for vocabulary, _ in PAIRS)]
     for name in names:
         if (place / name).is_file():
             return place / name
-    raise DataError(f"a folder with a tokenizer has {', or '.join(names)}; {str(place)!r} has none. Name the file.")
+    raise DataError(f"a tokenizer's folder must have {' or '.join(names)}; {str(place)!r} has none. Give the file.")
 
 
 def save(table: MergeTable, path: str | Path) -> None:
-    """Write a tokenizer in the format that the path's name stands for; see `BPETokenizer.save`.
+    """Write a tokenizer in the format that the path implies; see `BPETokenizer.save`.
 
     Raises:
-        DataError: it cannot be written, or the format cannot say what this tokenizer does.
+        DataError: it cannot be written, or the format cannot represent this tokenizer.
     """
     place = Path(path)
     if place.suffix == ".json":
@@ -93,7 +97,7 @@ def save(table: MergeTable, path: str | Path) -> None:
         _write({place: tiktoken.write(table)})
     elif place.suffix:
         raise DataError(
-            f"a tokenizer is saved as NAME.json, NAME.tiktoken or a folder; got {str(place)!r}. Choose one of these."
+            f"a tokenizer must be saved as NAME.json, NAME.tiktoken or a folder; got {str(place)!r}. Use one of these."
         )
     else:
         contents = [text.encode() for text in gpt2.write(table)]
@@ -101,7 +105,7 @@ def save(table: MergeTable, path: str | Path) -> None:
 
 
 def _write(files: Mapping[Path, bytes], *, folder: Path | None = None) -> None:
-    """Write files whole, under another name first; a file that was there before stays if that fails."""
+    """Write files under temporary names, then rename them. If writing fails, existing files are unchanged."""
     made: list[tuple[Path, Path]] = []
     try:
         if folder is not None:
@@ -117,7 +121,9 @@ def _write(files: Mapping[Path, bytes], *, folder: Path | None = None) -> None:
                 written.unlink()
         reason = error.strerror or str(error)
         where = os.fspath(next(iter(files)))
-        raise DataError(f"a tokenizer must be written; {where!r}: {reason}. Choose another place.") from None
+        raise DataError(
+            f"a tokenizer needs a path that can be written; got {where!r}: {reason}. Use another."
+        ) from None
 
 
 def _read(place: Path) -> bytes:
@@ -126,7 +132,7 @@ def _read(place: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(
-            f"a tokenizer is a file, a folder or one of {', '.join(NAMES)}; {str(place)[:200]!r}: {reason}."
+            f"a tokenizer must be a file, a folder or {', '.join(NAMES)}; got {str(place)[:200]!r}: {reason}."
             " Check the path."
         ) from None
 
@@ -135,11 +141,11 @@ def _json(content: bytes, place: Path) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{place.name} must be JSON; got something else: {str(error)[:80]}. Is it whole?") from None
+        raise DataError(f"{place.name} must be JSON; it is not: {str(error)[:80]}. Is the file complete?") from None
 
 
 def _text(content: bytes, place: Path) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise DataError(f"{place.name} must be UTF-8; byte {error.start} is not. Is it whole?") from None
+        raise DataError(f"{place.name} must be UTF-8; byte {error.start} is not. Is the file complete?") from None

@@ -1,4 +1,4 @@
-"""GPT-2's two files: `vocab.json` with the id of each token, and `merges.txt` with the merges, one a line, in order."""
+"""GPT-2's two files: `vocab.json` with the id of each token, and `merges.txt` with one merge per line, in order."""
 
 import json
 import re
@@ -15,18 +15,18 @@ _SPECIAL: Final = re.compile(r"<\|.+\|>")
 
 
 def read(vocabulary: Any, merges: str) -> MergeTable:
-    """Return what the two files say; names in `<|...|>` that no merge makes are special tokens.
+    """Return the tokenizer in the two files. Names like `<|...|>` that no merge makes are special tokens.
 
     Args:
         vocabulary: the content of vocab.json.
         merges: the text of merges.txt.
 
     Raises:
-        DataError: one of them is not such a file.
-        VocabularyError: a token cannot be built, or a byte is missing.
+        DataError: a file is not in this format.
+        VocabularyError: a token cannot be built from merges, or a byte is missing.
     """
     if not isinstance(vocabulary, Mapping) or not all(type(i) is int for i in vocabulary.values()):
-        raise DataError("vocab.json has the id of each token; got something else. Is it GPT-2's, and whole?")
+        raise DataError("vocab.json must have the id of each token; got something else. Is it GPT-2's, and complete?")
     pairs, where = [], ""
     try:
         for number, line in enumerate(merges.split("\n"), start=1):
@@ -35,7 +35,9 @@ def read(vocabulary: Any, merges: str) -> MergeTable:
             where = f"merges.txt at line {number}"
             parts = line.rstrip("\r").split(" ")
             if len(parts) != 2:
-                raise DataError(f"merges.txt has two tokens a line; got {line[:60]!r} at line {number}. Is it whole?")
+                raise DataError(
+                    f"merges.txt must have two tokens per line; got {line[:60]!r} at line {number}. Is it complete?"
+                )
             pairs.append((to_bytes(parts[0]), to_bytes(parts[1])))
         where = "vocab.json"
         made = {left + right for left, right in pairs}
@@ -43,7 +45,7 @@ def read(vocabulary: Any, merges: str) -> MergeTable:
         ordinary = {to_bytes(token): i for token, i in vocabulary.items() if token not in specials}
     except KeyError as error:
         raise DataError(
-            f"GPT-2's files write each byte as one of 256 characters; got {error.args[0]!r} in {where}."
+            f"GPT-2's files must write each byte as one of 256 characters; got {error.args[0]!r} in {where}."
             " Is it another kind of tokenizer?"
         ) from None
     return MergeTable(ordinary, pairs, GPT2, specials)
@@ -53,11 +55,11 @@ def write(table: MergeTable) -> tuple[str, str]:
     """Return the texts of vocab.json and merges.txt.
 
     Raises:
-        DataError: text is not split as GPT-2 does, which the files cannot say.
+        DataError: the pattern is not GPT-2's, which these files imply.
     """
     if table.pattern != GPT2:
         raise DataError(
-            "vocab.json and merges.txt stand for a tokenizer that splits as GPT-2 does; this one has the pattern"
+            "vocab.json and merges.txt imply GPT-2's splitting pattern; this tokenizer has the pattern"
             f" {table.pattern!r}. Save it as tokenizer.json."
         )
     ids = {to_characters(token): i for token, i in table.vocabulary.items()} | dict(table.special_tokens)

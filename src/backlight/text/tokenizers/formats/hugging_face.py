@@ -1,7 +1,7 @@
-"""Hugging Face's `tokenizer.json`: which of its parts mean byte-pair encoding on bytes, and what each must be.
+"""Hugging Face's `tokenizer.json`: the components of byte-level byte-pair encoding, and their values.
 
-A file says a lot that a byte-level tokenizer does not do (lower case, prefixes, templates). Each such part is refused:
-a tokenizer that left it out would give other ids than the file's own library.
+A file may have components that a byte-level tokenizer does not have (lower case, prefixes, templates). Each of them
+raises an error: a tokenizer without it would give other ids than the tokenizers package.
 """
 
 from collections.abc import Mapping
@@ -58,11 +58,11 @@ def _pre_tokenizer(pattern: str | None) -> dict[str, Any]:
 
 
 def read(values: Mapping[str, Any]) -> MergeTable:
-    """Return what the file says.
+    """Return the tokenizer that the content of a file describes.
 
     Raises:
-        DataError: it has a part that byte-pair encoding on bytes does not have, or is damaged.
-        VocabularyError: a token cannot be built, or a byte is missing.
+        DataError: it has a component that byte-level byte-pair encoding does not have, or is damaged.
+        VocabularyError: a token cannot be built from merges, or a byte is missing.
     """
     if not isinstance(values, Mapping) or not isinstance(values.get("model"), Mapping):
         raise _unsuitable("model", values.get("model") if isinstance(values, Mapping) else values)
@@ -94,7 +94,7 @@ def read(values: Mapping[str, Any]) -> MergeTable:
 
 
 def _check_whole_pieces(table: MergeTable) -> None:
-    """Refuse `ignore_merges`, by which a piece that is a token is that token, if merges would make something else."""
+    """Refuse `ignore_merges`, with which a piece that is a token is not merged, if merging would give other ids."""
     tokens = [(token, i) for token, i in table.vocabulary.items()]
     whole = Encoding(replace(table, pattern=None))
     ids, ends = whole.encode([token for token, _ in tokens])
@@ -136,7 +136,7 @@ def _special_tokens(added: Any) -> dict[str, int]:
 
 
 def _merge(given: Any) -> tuple[bytes, bytes]:
-    """Return a merge, which is a list of two in newer files and a text with a space in older ones."""
+    """Return a merge, which is a list of two strings in newer files, and a string with a space in older ones."""
     parts = given.split(" ") if isinstance(given, str) else given
     if not isinstance(parts, list) or len(parts) != 2 or not all(isinstance(part, str) for part in parts):
         raise _unsuitable("a merge", given)
@@ -173,6 +173,6 @@ def _id(given: Any) -> int:
 def _unsuitable(part: str, given: Any) -> DataError:
     written = repr(given)
     return DataError(
-        f"of tokenizer.json, byte-level BPE can be read; got {part} = {written[:60]}{'...' * (len(written) > 60)}."
-        " Take a tokenizer of GPT-2's kind, or use the tokenizers package for this one."
+        f"tokenizer.json must be byte-level BPE; got {part} = {written[:60]}{'...' * (len(written) > 60)}."
+        " Use a tokenizer like GPT-2's, or the tokenizers package for this one."
     )

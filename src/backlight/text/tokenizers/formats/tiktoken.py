@@ -1,7 +1,7 @@
-"""tiktoken's ranks: a line for each token, its bytes in base 64 and its rank, which is its id and its merge's place.
+"""tiktoken's ranks: a line for each token, with its bytes in base 64 and its rank, which is its id and merge order.
 
-The merges are not written down, but they follow: the bytes of a token, merged by the tokens of lower rank, end as two
-parts, and those are what the token joins.
+The merges are not stored but can be derived: merging the bytes of a token by the tokens of lower rank leaves two parts,
+which are the parts of its merge.
 """
 
 import base64
@@ -19,11 +19,16 @@ _LONGEST: Final = 1024
 
 
 def read(content: bytes, pattern: str | None, special_tokens: Mapping[str, int]) -> MergeTable:
-    """Return what the file says, together with what it does not: the pattern and the special tokens.
+    """Return the tokenizer in a file.
+
+    Args:
+        content: the content of the file.
+        pattern: how text is split, which the file does not contain.
+        special_tokens: the id of each special token, which the file does not contain.
 
     Raises:
-        DataError: it is not such a file.
-        VocabularyError: a token cannot be built, or a byte is missing.
+        DataError: the file is not in this format.
+        VocabularyError: a token cannot be built from merges, or a byte is missing.
     """
     ranks: dict[bytes, int] = {}
     for number, line in enumerate(content.split(b"\n"), start=1):
@@ -45,7 +50,7 @@ def write(table: MergeTable) -> bytes:
     """Return the content of the file.
 
     Raises:
-        DataError: other merges would follow from the ids than the table has.
+        DataError: the merges cannot be derived from the ids.
     """
     by_rank = sorted(table.vocabulary.items(), key=lambda one: one[1])
     content = b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in by_rank)
@@ -53,21 +58,21 @@ def write(table: MergeTable) -> bytes:
         if read(content, table.pattern, table.special_tokens).merges == table.merges:
             return content
     raise DataError(
-        "tiktoken's ranks are ids that follow the order of the merges, one for each token; those of this tokenizer do"
+        "tiktoken's ranks must be ids in the order of the merges, one for each token; those of this tokenizer are"
         " not. Save it as tokenizer.json."
     )
 
 
 def _parts(token: bytes, rank: int, ranks: Mapping[bytes, int]) -> tuple[bytes, bytes]:
-    """Return the two tokens that a token joins."""
+    """Return the two parts of a token's merge."""
     parts = [bytes([byte]) for byte in token]
     while len(parts) > 2:
         candidates = [ranks.get(left + right, rank) for left, right in pairwise(parts)]
         lowest = min(candidates)
         if lowest >= rank:
             raise VocabularyError(
-                f"every token is built from two of lower rank; '{shown(token)}', rank {rank}, is not: its bytes merge"
-                f" into {len(parts)} parts. Is the file whole?"
+                f"every token must be built from two of lower rank; '{shown(token)}', rank {rank}, is not: its bytes"
+                f" merge into {len(parts)} parts. Is the file complete?"
             )
         at = candidates.index(lowest)
         parts[at : at + 2] = [parts[at] + parts[at + 1]]
@@ -76,6 +81,6 @@ def _parts(token: bytes, rank: int, ranks: Mapping[bytes, int]) -> tuple[bytes, 
 
 def _damaged(number: int, line: bytes) -> DataError:
     return DataError(
-        f"tiktoken's ranks have a token in base 64 and its rank on each line, each token once; got {line[:60]!r} at"
-        f" line {number}. Is it whole, and of this kind?"
+        f"tiktoken's ranks must have a token in base 64 and its rank on each line, each token once; got {line[:60]!r}"
+        f" at line {number}. Is the file complete, and of this kind?"
     )

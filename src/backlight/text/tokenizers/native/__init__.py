@@ -1,4 +1,4 @@
-"""Splitting, learning merges and encoding in C; Python does the same, more slowly, where there is no compiler."""
+"""Splitting, learning merges and encoding in C. Without a compiler, Python does the same more slowly."""
 
 from backlight.text.tokenizers.native.library import GPT2, GPT4, WHOLE, Encoder, Rule, Trainer, available, split
 

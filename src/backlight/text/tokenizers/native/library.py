@@ -1,4 +1,4 @@
-"""What the C side offers, as Python calls it."""
+"""The C functions, as Python calls them."""
 
 import ctypes
 import weakref
@@ -16,7 +16,7 @@ from backlight.core import DataError
 from backlight.text.tokenizers.unicode import character_classes
 
 WHOLE, GPT2, GPT4 = range(3)
-"""The patterns of splitting.h; WHOLE is none: each text is one piece."""
+"""The patterns of splitting.h. With WHOLE, each text is one piece."""
 
 _NO_MEMORY, _TOO_LONG = -1, -2
 _POINTER, _I32, _I64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
@@ -43,18 +43,25 @@ def _kernels() -> ctypes.CDLL:
 
 
 def available() -> bool:
-    """Return whether the kernels were built, from these sources, and are not switched off."""
+    """Return whether the kernels were built from these sources and are not disabled."""
     return library() is not None
 
 
 class Rule(ctypes.Structure):
-    """How to split, as splitting.h has it."""
+    """A splitting rule, as splitting.h declares it."""
 
     _fields_ = (("classes", _POINTER), ("pattern", _I32), ("digits", _I32), ("tail", _I32))
 
     @classmethod
     def of(cls, pattern: int, digits: int = 0, tail: bool = False) -> "Rule":
-        """Return a rule; the table of characters outlives it."""
+        """Return a rule.
+
+        Args:
+            pattern: WHOLE, GPT2 or GPT4.
+            digits: maximum number of digits in a piece, for GPT4.
+            tail: whether white space at the end of a text is one piece, for GPT4.
+        """
+        # the table of characters is cached, so it outlives the rule
         return cls(character_classes().ctypes.data, pattern, digits, tail)
 
 
@@ -67,7 +74,7 @@ def split(rule: Rule, data: bytes) -> list[str]:
 
 
 class Trainer:
-    """Learns merges; see training.h. Texts first, then merges."""
+    """Learns merges; see training.h. Call `add` for all texts, then `start`, then `merge`."""
 
     def __init__(self) -> None:
         self._made = _checked(_kernels().bpe_trainer())
@@ -77,29 +84,29 @@ class Trainer:
         """Split texts and count their pieces.
 
         Raises:
-            DataError: more than 4 GiB of different pieces, or one piece more than 4 billion times.
+            DataError: there are more than 4 GiB of distinct pieces, or a piece occurs more than 4 billion times.
         """
         data, ends = _joined(texts)
         _checked(_kernels().bpe_add(self._made, ctypes.byref(rule), data, ends.ctypes.data, len(ends)), none=_NO_MEMORY)
 
     def start(self, merges: int) -> None:
-        """Count the pairs, once all texts are there. At most so many merges can be made then."""
+        """Count the pairs, after all texts are added. At most this many merges can then be made."""
         _checked(_kernels().bpe_start(self._made, merges), none=_NO_MEMORY)
 
     def merge(self, count: int) -> list[tuple[int, int]]:
-        """Make up to `count` merges more, and return the ids that each joined; fewer if no pair is left."""
+        """Make up to `count` further merges, and return the two ids of each; there are fewer if no pair is left."""
         pairs = np.empty((count, 2), np.int32)
         made = _checked(_kernels().bpe_merge(self._made, count, pairs.ctypes.data), none=_NO_MEMORY)
         return [(left, right) for left, right in pairs[:made].tolist()]
 
 
 class Encoder:
-    """Turns texts into ids; see encoding.h. It remembers pieces, so one call at a time.
+    """Encodes texts; see encoding.h. It has a cache of pieces, so calls must not overlap.
 
     Args:
         byte_ids: (256,) the id of each byte.
-        merges: (merges, 3) the ids of left, right and what they make, in the order in which they were learnt.
-        lengths: (tokens,) of each token, in bytes.
+        merges: (merges, 3) the ids of left part, right part and result of each merge, in the order learnt.
+        lengths: (tokens,) the length of each token in bytes.
     """
 
     def __init__(self, byte_ids: NDArray[np.int32], merges: NDArray[np.int32], lengths: NDArray[np.uint32]) -> None:
@@ -110,7 +117,7 @@ class Encoder:
         weakref.finalize(self, _kernels().bpe_encoder_free, self._made)
 
     def encode(self, rule: Rule, texts: Sequence[bytes]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return the ids of all texts, and where each text's ids end. Shapes: (ids,), (texts,)."""
+        """Return the ids of all texts, concatenated, and where the ids of each end. Shapes: (ids,), (texts,)."""
         data, ends = _joined(texts)
         ids, id_ends = np.empty(len(data) + 2, np.int32), np.empty(len(ends), np.int64)
         count = _checked(
@@ -132,7 +139,7 @@ def _checked(result: Any, none: Any = None) -> Any:
         raise MemoryError
     if result == _TOO_LONG:
         raise DataError(
-            "learning merges takes up to 4 GiB of different pieces, each up to 4 billion times; got more."
-            " Take a part of the text."
+            "merges can be learnt from up to 4 GiB of distinct pieces, each up to 4 billion times; got more."
+            " Use a part of the text."
         )
     return result

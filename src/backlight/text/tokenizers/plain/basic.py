@@ -1,7 +1,7 @@
-"""Step 1: which bytes belong together? Learn it from a text, then encode and decode with it.
+"""Step 1: learn from a text which bytes to merge, then encode and decode.
 
-A text is its bytes in UTF-8, so there are 256 tokens to begin with. Again and again, the most frequent pair of
-neighbours becomes a new token. Encoding makes the same merges in the same order.
+A text is its bytes in UTF-8, so there are 256 initial tokens. Repeatedly, the most frequent pair of adjacent tokens
+becomes a new token. Encoding applies the same merges in the same order.
 
     python -m backlight.text.tokenizers.plain.basic
 """
@@ -13,9 +13,14 @@ from backlight.core import ConfigError
 
 
 def merge(ids: list[int], pair: tuple[int, int], token: int) -> list[int]:
-    """Return `ids` with each occurrence of `pair`, from left to right, replaced by `token`.
+    """Replace each occurrence of a pair by a token, from left to right.
 
-    Where occurrences overlap, the first one counts: the pair (7, 7) in [7, 7, 7] gives [token, 7].
+    Of overlapping occurrences, the first one is replaced: the pair (7, 7) in [7, 7, 7] gives [token, 7].
+
+    Args:
+        ids: the tokens of a text.
+        pair: the pair to replace.
+        token: the id that replaces it.
     """
     left, right = pair
     merged, i = [], 0
@@ -40,21 +45,21 @@ class BasicTokenizer:
         """Learn `vocabulary_size - 256` merges.
 
         Raises:
-            ConfigError: no pair is left before that.
+            ConfigError: no pair is left before all merges are learnt.
         """
         ids = list(text.encode())
         for token in range(256, vocabulary_size):
             counts = Counter(pairwise(ids))
             if not counts:
-                raise ConfigError(f"no pair is left after {token - 256} merges. Take a longer text, or fewer tokens.")
-            # max returns the first of several with the same count, and a Counter is in order of first occurrence:
-            # of the most frequent pairs, the one that comes first in the text wins.
+                raise ConfigError(f"no pair is left after {token - 256} merges. Use a longer text, or fewer tokens.")
+            # max returns the first of several pairs with the same count, and a Counter is in order of first occurrence:
+            # of the most frequent pairs, the one that comes first in the text is merged.
             pair = max(counts, key=counts.__getitem__)
             ids = merge(ids, pair, token)
             self.add(pair, token)
 
     def add(self, pair: tuple[int, int], token: int) -> None:
-        """Remember that `pair` becomes `token`."""
+        """Add the merge of `pair` to `token`."""
         self.merges[pair] = token
         self.tokens.append(self.tokens[pair[0]] + self.tokens[pair[1]])
 
@@ -62,10 +67,10 @@ class BasicTokenizer:
         """Return the tokens of some bytes."""
         ids = list(data)
         while len(ids) > 1:
-            # The merge learnt first comes first, wherever it stands: later merges are made of earlier ones.
+            # Apply the merge that was learnt first, wherever it occurs: later merges are built from earlier ones.
             pair = min(set(pairwise(ids)), key=lambda pair: self.merges.get(pair, len(self.tokens)))
             if pair not in self.merges:
-                break  # none of the pairs was ever merged
+                break  # there is no merge of any of the pairs
             ids = merge(ids, pair, self.merges[pair])
         return ids
 
@@ -74,7 +79,7 @@ class BasicTokenizer:
         return self.encode_bytes(text.encode())
 
     def decode(self, ids: list[int]) -> str:
-        """Return the text of some tokens. They may end within a character; what is no UTF-8 becomes U+FFFD."""
+        """Return the text of some tokens. They may end within a character; invalid UTF-8 becomes U+FFFD."""
         return b"".join(self.tokens[i] for i in ids).decode("utf-8", errors="replace")
 
 

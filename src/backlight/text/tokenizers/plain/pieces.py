@@ -1,7 +1,7 @@
-"""Step 2: no token should span two words. Cut the text into pieces first, and merge within them.
+"""Step 2: split the text into pieces first, and merge within them, so that no token spans two words.
 
-Without that, frequent phrases become tokens, and a word becomes another token before a comma than before a full stop.
-GPT-2 and GPT-4 cut with a regular expression; a space stays with the word after it.
+Otherwise, frequent phrases become tokens, and a word has different tokens before a comma and before a full stop. GPT-2
+and GPT-4 split with a regular expression; a space belongs to the word after it.
 
     python -m backlight.text.tokenizers.plain.pieces
 """
@@ -29,15 +29,15 @@ class PiecesTokenizer(BasicTokenizer):
         """Learn `vocabulary_size - 256` merges.
 
         Raises:
-            ConfigError: no pair is left before that.
+            ConfigError: no pair is left before all merges are learnt.
         """
         pieces = [list(piece.encode()) for piece in self.splitter.split(text)]
         for token in range(256, vocabulary_size):
             counts: Counter[tuple[int, int]] = Counter()
             for ids in pieces:
-                counts.update(pairwise(ids))  # the end of one piece and the start of the next are no pair
+                counts.update(pairwise(ids))  # the last token of a piece and the first of the next are not a pair
             if not counts:
-                raise ConfigError(f"no pair is left after {token - 256} merges. Take a longer text, or fewer tokens.")
+                raise ConfigError(f"no pair is left after {token - 256} merges. Use a longer text, or fewer tokens.")
             pair = max(counts, key=counts.__getitem__)
             pieces = [merge(ids, pair, token) for ids in pieces]
             self.add(pair, token)

@@ -1,7 +1,7 @@
-"""Step 3: tokens that stand for no text, such as the end of a document.
+"""Step 3: special tokens, which do not stand for text, such as the end of a document.
 
-Their names must not be made from text by accident, or whoever writes the text could end the document. So a name is
-its token only where the caller says so, and otherwise an error.
+Text must not be encoded as a special token by accident, or the author of a text could end the document. So the name of
+a special token is encoded as that token only if the caller allows it; otherwise it is an error.
 
     python -m backlight.text.tokenizers.plain.special
 """
@@ -20,7 +20,7 @@ class SpecialTokenizer(PiecesTokenizer):
         self.special_tokens: dict[str, int] = {}
 
     def add_special(self, name: str) -> int:
-        """Give a name the next free id; after training."""
+        """Add a special token with the next free id. Call it after training."""
         self.special_tokens[name] = len(self.tokens)
         self.tokens.append(name.encode())
         return self.special_tokens[name]
@@ -29,16 +29,16 @@ class SpecialTokenizer(PiecesTokenizer):
         """Return the tokens of a text.
 
         Raises:
-            VocabularyError: the name of a special token that is not in `allowed_special`.
+            VocabularyError: the text contains the name of a special token that is not in `allowed_special`.
         """
         for name in self.special_tokens:
             if name in text and name not in allowed_special:
                 raise VocabularyError(
-                    f"a special token in a text must be allowed; got {name!r}. Allow it, or take it out."
+                    f"a special token in a text must be allowed; got {name!r}. Allow it, or remove it."
                 )
         if not allowed_special:
             return super().encode(text)
-        # A group in the pattern makes re.split return the names too, at every second place.
+        # With a group in the pattern, re.split also returns the names, at every odd index.
         names = "|".join(re.escape(name) for name in sorted(allowed_special, key=len, reverse=True))
         ids: list[int] = []
         for i, part in enumerate(re.split(f"({names})", text)):
