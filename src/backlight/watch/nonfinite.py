@@ -79,6 +79,7 @@ def _forward(adapter: Adapter, layers: Layers, run: Callable[[], Any], step: int
             operations.where = partial(_latest, capture)
         with operations or nullcontext():
             result = run()
+        capture.end_pass()
         found = None if operations is None else operations.forward()
         op, at = ("", "") if found is None else (found.name, found.at)
         for call in capture.calls:

@@ -233,6 +233,16 @@ class Watcher:
             self._first_nonfinite = found
             self._writer.write("not_finite", found)
 
+    def _take_nonfinite(self, found: NonFinite | None) -> None:
+        """Take in where a recorded step was not finite."""
+        if found is not None and found.direction == "loss":
+            self._loss_nonfinite = self._loss_nonfinite or found  # gradients and weights are: nothing is lost yet
+            return
+        if found is not None and found.direction == "forward":
+            again = self.locate()
+            found = replace(found, op=again.op, at=again.at) if again.direction == "forward" else found
+        self.note_nonfinite(found)
+
     # -- in the step ---------------------------------------------------------------------------------------------------
 
     def _on_call(self, args: Any, kwargs: Any) -> None:
@@ -431,7 +441,7 @@ class Watcher:
             found = first_nonfinite(
                 adapter, self.taken, value, inputs=list(floats), parameters=measured, calls=calls, layers=layers
             )
-            self.note_nonfinite(found)
+            self._take_nonfinite(found)
         facts = {
             "loss": value,
             "lr": self._rates,
