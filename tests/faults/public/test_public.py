@@ -8,7 +8,7 @@ from tests.faults.public.case import FOLDERS, HERE, PARTS, SET_ASIDE, Case, case
 from tests.faults.public.running import Outcome, apart, quality_of
 from tests.faults.public.scoring import as_markdown, verdict
 
-from backlight.health.explained import sections
+from backlight.health.checks import TEXTS
 
 ALL = tuple(cases(*FOLDERS, SET_ASIDE))
 
@@ -42,7 +42,7 @@ def test_names_are_not_given_twice():
 @pytest.mark.parametrize("case", [one for one in ALL if one.faulty], ids=lambda case: case.name)
 def test_a_fault_has_a_source_and_a_finding_that_would_name_it(case: Case):
     assert case.names
-    assert case.names <= set(sections()) or case.says or case.words
+    assert case.names <= set(TEXTS) or case.says or case.words
     assert case.folder == "situations" or all(len(one.split("#")) == 2 and "/" in one for one in case.reports)
     assert case.folder == "situations" or (case.reports and case.part in PARTS)
 
