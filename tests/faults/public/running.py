@@ -110,7 +110,7 @@ def quality_of(case: Case, *, faulty: bool, seed: int, steps: int | None = None)
         warnings.simplefilter("ignore")
         run = seeded(case, faulty=faulty, seed=seed)
         losses = []
-        for i in range(run.steps if steps is None else steps):
+        for i in range(run.steps if steps is None else min(steps, run.steps)):
             loss = run.step(i)
             if loss is not None:
                 losses.append(float(loss))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize, prune
 
-REPLACED = {"parameters-replaced", "not-in-optimiser"}
+REPLACED = {"not-in-optimiser"}
 SAYS = "Parameters were replaced at step 20: the optimiser has the old ones."
 
 
