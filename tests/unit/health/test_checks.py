@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.unit.health import records as make
@@ -393,6 +394,13 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
         _cut_off("fc1.weight"), "fc1", depth=None)),
     ("evaluation-mode", _evaluation_mode),
     ("no-nonlinearity", lambda: make.without(well(), "act1")),
+    ("examples-mixed", lambda: _mixing(
+        role="attention", reads_shape=(32, 4, 8), settings={"batch_first": False})),
+    ("examples-mixed", lambda: _mixing(role="batch_norm", settings={"track_running_stats": True})),
+    ("vanishing-signal", lambda: make.with_facts(make.with_records(
+        make.stuck(well()), lambda r: {"layers": tuple(
+            replace(one, across=1e-6) if one.name in {"fc2", "act2", "out"} else one for one in r.layers)}), "out", reads=())),
+    ("input-scale", lambda: _bytes(100.0)),
     ("bias-before-batch-norm", _biased_norm),
     ("identical-units", _constant_weights),
     ("input-not-finite", _nan_input),
@@ -417,6 +425,13 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("accumulation-not-averaged", lambda: make.with_records(
         make.with_parameter(make.stuck(well()), update_to_data=2.0), backward_passes=16, pass_share=1.0)),
 ]  # fmt: skip
+
+
+def _bytes(size: float) -> Measurements:
+    """Whole numbers that are no ids, which the network scales so that the first layer reads some of this size."""
+    seen = make.with_records(well(), lambda r: {"inputs": tuple(replace(one, ids=True) for one in r.inputs)})
+    weight = next(one for one in seen.steps[0].parameters if one.name == "fc1.weight").data.rms
+    return make.with_layer(seen, "fc1", output=spread(size * weight * math.sqrt(8)))
 
 
 def _evaluation_mode_from(step: int) -> Measurements:
@@ -604,7 +619,24 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
         make.with_parameter(make.with_records(well(), logits=None), update_to_data=0.05), loss=LossFacts(kind="other"),
         losses=tuple(replace(one, loss=0.7 + one.step / 10) for one in well().losses)),
     "many layers that each lose a little": lambda: _deep(make.with_layer(well(), "act2", across=0.5e-4), 8),
+    "bytes that the network scales itself": lambda: _bytes(1.0),
+    "rows that are one sequence": lambda: _mixing(role="recurrent", reads_shape=(32, 8)),
+    "rows that are one sequence, of a batch of one": lambda: _mixing(
+        role="attention", reads_shape=(32, 1, 8), settings={"batch_first": False}),
+    "a batch norm without running statistics": lambda: _mixing(
+        role="batch_norm", settings={"track_running_stats": False}),
+    "a product whose output also goes around the next one": lambda: make.with_facts(
+        make.without(well(), "act1"), "out", reads=()),
+    "a product whose output is also read by a module of its own": lambda: make.with_facts(
+        make.without(well(), "act1"), "act2", role="other", one_sided=False, reads=("fc1", "fc2")),
+    "a branch from 0 before the last layer": lambda: make.with_facts(
+        make.with_layer(well(), "act2", across=0.0), "out", reads=()),
 }  # fmt: skip
+
+
+def _mixing(**facts: Any) -> Measurements:
+    """Rows that depend on each other, by a layer of these facts."""
+    return make.with_facts(_probe("neighbours")(1.0), "fc1", **{"fan_in": None, **facts})
 
 
 def _cut(seen: Measurements, records: int) -> Measurements:
