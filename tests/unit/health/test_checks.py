@@ -26,6 +26,7 @@ from backlight.watch.records import (
     Relation,
     Reshape,
     SplitFacts,
+    Spread,
     StepRecord,
 )
 
@@ -205,6 +206,7 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
         # weights of 0.2, gradients of 0.02
         lambda x: make.with_optimiser(make.stuck(well()), kind="SGD", weight_decay=x / 10), 0.9, 1.1,
     ),
+    ("frozen-untrained", "numbers of a fresh matrix", lambda x: _frozen(count=int(x)), 199, 201),
     ("input-scale", "input size",
      lambda x: make.with_records(well(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(x)),)}), 9, 11),
     ("target-scale", "target size", _regression, 29, 31),
@@ -399,6 +401,7 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("examples-mixed", lambda: _mixing(role="batch_norm", settings={"track_running_stats": True})),
     ("vanishing-signal", lambda: _faint("fc2", "act2", "out")),
     ("input-scale", lambda: _bytes(100.0)),
+    ("frozen-untrained", lambda: _frozen(count=4096)),
     ("bias-before-batch-norm", _biased_norm),
     ("identical-units", _constant_weights),
     ("input-not-finite", _nan_input),
@@ -431,6 +434,21 @@ def _faint(*names: str) -> Measurements:
     for name in names:
         seen = make.with_layer(seen, name, across=1e-6)
     return make.with_facts(seen, "out", reads=())
+
+
+def _frozen(*, low: float = -1.0, high: float = 1.0, std: float = 3**-0.5, count: int = 512) -> Measurements:
+    """A frozen first layer whose numbers are spread so, in units of 1/sqrt(fan_in)."""
+    unit = 8**-0.5
+    seen = make.with_parameter_facts(well(), "fc1.weight", requires_grad=False)
+    data = Spread(count=count, mean=0.0, std=std * unit, rms=std * unit, low=low * unit, high=high * unit, nonfinite=0)
+    return make.with_parameter(seen, "fc1.weight", data=data, gradient=None, moved=False)
+
+
+def _on_a_frozen_body() -> Measurements:
+    seen = well()
+    for name in ("fc1", "fc2"):
+        seen = make.with_parameter_facts(seen, f"{name}.weight", requires_grad=False)
+    return make.with_parameter(seen, "out.weight", data=spread(0.0), identical_units=True)
 
 
 def _bytes(size: float) -> Measurements:
@@ -625,6 +643,11 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
         make.with_parameter(make.with_records(well(), logits=None), update_to_data=0.05), loss=LossFacts(kind="other"),
         losses=tuple(replace(one, loss=0.7 + one.step / 10) for one in well().losses)),
     "many layers that each lose a little": lambda: _deep(make.with_layer(well(), "act2", across=0.5e-4), 8),
+    "frozen weights that were trained, beyond the bound": lambda: _frozen(low=-1.3, high=1.2),
+    "frozen weights that do not come near the bound": lambda: _frozen(low=-0.9, high=0.9),
+    "frozen weights that are not spread evenly": lambda: _frozen(std=0.4),
+    "fresh weights that learn": lambda: make.with_parameter_facts(_frozen(), "fc1.weight", requires_grad=True),
+    "a last layer of zeros on a frozen network": _on_a_frozen_body,
     "bytes that the network scales itself": lambda: _bytes(1.0),
     "rows that are one sequence": lambda: _mixing(role="recurrent", reads_shape=(32, 8)),
     "rows that are one sequence, of a batch of one": lambda: _mixing(
