@@ -206,6 +206,9 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
         # weights of 0.2, gradients of 0.02
         lambda x: make.with_optimiser(make.stuck(well()), kind="SGD", weight_decay=x / 10), 0.9, 1.1,
     ),
+    # weights of 0.2, steps of 0.01 x
+    ("updates-rounded-away", "step over rounding", lambda x: _rounded(lr=0.2 * 2**-8 * x), 1.1, 0.9),
+    ("updates-rounded-away", "share of rounded updates", lambda x: _rounded(lr=1e-4, only=x), 0.49, 0.51),
     ("frozen-untrained", "numbers of a fresh matrix", lambda x: _frozen(count=int(x)), 199, 201),
     ("input-scale", "input size",
      lambda x: make.with_records(well(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(x)),)}), 9, 11),
@@ -436,6 +439,24 @@ def _faint(*names: str) -> Measurements:
     return make.with_facts(seen, "out", reads=())
 
 
+def _rounded(*, lr: float, dtype: str = "bfloat16", only: float = 1.0, moved: float = 0.0) -> Measurements:
+    """Weights of a type, and steps of a size; `only` a share of the weights are of the size 0.2, others of 0.002."""
+    seen = make.with_records(well(), lr=(lr,))
+    for name in ("fc1.weight", "fc2.weight", "out.weight"):
+        seen = make.with_parameter_facts(seen, name, dtype=dtype)
+        seen = make.with_parameter(seen, name, update_to_data=moved)
+    if only < 1:
+        sizes = {
+            "fc1.weight": (8, round(1000 * only)),
+            "fc2.weight": (8, 1000 - round(1000 * only)),
+            "out.weight": (8, 0),
+        }
+        for name, shape in sizes.items():
+            seen = make.with_parameter_facts(seen, name, shape=shape)
+        seen = make.with_parameter(seen, "fc2.weight", data=spread(0.002))
+    return seen
+
+
 def _frozen(*, low: float = -1.0, high: float = 1.0, std: float = 3**-0.5, count: int = 512) -> Measurements:
     """A frozen first layer whose numbers are spread so, in units of 1/sqrt(fan_in)."""
     unit = 8**-0.5
@@ -643,6 +664,8 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
         make.with_parameter(make.with_records(well(), logits=None), update_to_data=0.05), loss=LossFacts(kind="other"),
         losses=tuple(replace(one, loss=0.7 + one.step / 10) for one in well().losses)),
     "many layers that each lose a little": lambda: _deep(make.with_layer(well(), "act2", across=0.5e-4), 8),
+    "small steps in float32": lambda: _rounded(lr=1e-5, dtype="float32"),
+    "small steps, rounded by chance": lambda: _rounded(lr=1e-4, moved=2**-7),
     "frozen weights that were trained, beyond the bound": lambda: _frozen(low=-1.3, high=1.2),
     "frozen weights that do not come near the bound": lambda: _frozen(low=-0.9, high=0.9),
     "frozen weights that are not spread evenly": lambda: _frozen(std=0.4),

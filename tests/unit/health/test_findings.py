@@ -36,7 +36,7 @@ NOT_PLANTED = {
             "axes-exchanged", "batch-first", "frozen-untrained", "inputs-drift", "inputs-repeat", "labels-shifted",
             "logits-bounded", "loss-of-probabilities", "mask-inverted", "no-graph", "no-positions", "output-constant",
             "output-range", "padding-counted", "reads-padding", "sigmoid-twice", "softmax-axis", "state-carried-over",
-            "targets-outside-range", "unregistered-layers",
+            "targets-outside-range", "unregistered-layers", "updates-rounded-away",
         ),
         "is trained as a public report, in tests/faults/public",
     ),

@@ -27,6 +27,7 @@ from backlight.health.checks import (
     output,
     parameters,
     places,
+    precision,
     rate,
     schedule,
     start,
@@ -37,7 +38,7 @@ from backlight.health.findings import FindingText
 
 _MODULES: Final = (
     finite, loss, output, axes, labels, places, behaviour, loop, modes, parameters, frozen, clipping, schedule, data,
-    start, units, gradients, optimiser, rate, structure, generalisation,
+    start, units, gradients, optimiser, precision, rate, structure, generalisation,
 )  # fmt: skip
 
 CHECKS: Final[tuple[Check, ...]] = tuple(one for module in _MODULES for one in checks_in(module))
