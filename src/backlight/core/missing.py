@@ -127,6 +127,11 @@ NN: Final = {
 }  # fmt: skip
 """By name in `torch.nn`."""
 
+MODULE: Final[dict[str, str]] = {}
+INIT: Final[dict[str, str]] = {}
+OPTIM: Final[dict[str, str]] = {}
+SCHEDULER: Final[dict[str, str]] = {}
+
 FUNCTIONAL: Final = {
     "dropout": "it drops numbers at random. It is planned; until then, backlight.nn.Dropout.",
     "layer_norm": "it normalises rows. It is planned; until then, backlight.nn.LayerNorm.",

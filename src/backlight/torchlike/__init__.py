@@ -10,7 +10,7 @@ Differences: a shape is a plain tuple, a dtype is NumPy's, `Tensor([1, 2])` keep
 
 from backlight.autograd import Tensor, cat, no_grad, stack, where
 from backlight.core import missing
-from backlight.torchlike import cuda, nn
+from backlight.torchlike import cuda, nn, optim
 from backlight.torchlike._new import Size
 from backlight.torchlike.creation import (
     arange,
@@ -110,7 +110,7 @@ __all__ = [
     "exp", "eye", "flatten", "float", "float32", "float64", "from_numpy", "full", "full_like", "histogram",
     "initial_seed", "int", "int8", "int16", "int32", "int64", "is_tensor", "isclose", "linspace", "log", "log10",
     "log_softmax", "long", "manual_seed", "masked_fill", "matmul", "max", "mean", "min", "multinomial", "nn",
-    "no_grad", "normal", "numel", "ones", "ones_like", "permute", "rand", "rand_like", "randint", "randn",
+    "no_grad", "normal", "numel", "ones", "ones_like", "optim", "permute", "rand", "rand_like", "randint", "randn",
     "randn_like", "randperm", "relu", "reshape", "seed", "sigmoid", "sin", "softmax", "split", "sqrt", "squeeze",
     "stack", "std", "sum", "tanh", "tensor", "transpose", "tril", "triu", "uint8", "unbind", "unsqueeze", "var",
     "where", "zeros", "zeros_like",
