@@ -131,6 +131,9 @@ MODULE: Final[dict[str, str]] = {}
 INIT: Final[dict[str, str]] = {}
 OPTIM: Final[dict[str, str]] = {}
 SCHEDULER: Final[dict[str, str]] = {}
+UTILS: Final[dict[str, str]] = {}
+DATA: Final[dict[str, str]] = {}
+CUDA: Final[dict[str, str]] = {}
 
 FUNCTIONAL: Final = {
     "dropout": "it drops numbers at random. It is planned; until then, backlight.nn.Dropout.",

@@ -8,10 +8,11 @@ Differences: a shape is a plain tuple, a dtype is NumPy's, `Tensor([1, 2])` keep
 `backlight.core`. If a name is missing, the error says what to use instead.
 """
 
-from backlight.autograd import Tensor, cat, no_grad, stack, where
+from backlight.autograd import Tensor, cat, stack, where
 from backlight.core import missing
-from backlight.torchlike import cuda, nn, optim
+from backlight.torchlike import amp, backends, cuda, nn, optim, utils
 from backlight.torchlike._new import Size
+from backlight.torchlike.amp import autocast
 from backlight.torchlike.creation import (
     arange,
     as_tensor,
@@ -101,6 +102,15 @@ from backlight.torchlike.random import (
     randperm,
     seed,
 )
+from backlight.torchlike.saving import load, save
+from backlight.torchlike.switches import (
+    compile,
+    get_float32_matmul_precision,
+    inference_mode,
+    no_grad,
+    set_float32_matmul_precision,
+    use_deterministic_algorithms,
+)
 
 concat = cat
 
@@ -114,6 +124,11 @@ __all__ = [
     "randn_like", "randperm", "relu", "reshape", "seed", "sigmoid", "sin", "softmax", "split", "sqrt", "squeeze",
     "stack", "std", "sum", "tanh", "tensor", "transpose", "tril", "triu", "uint8", "unbind", "unsqueeze", "var",
     "where", "zeros", "zeros_like",
+]  # fmt: skip
+
+__all__ += [
+    "amp", "autocast", "backends", "compile", "get_float32_matmul_precision", "inference_mode", "load", "save",
+    "set_float32_matmul_precision", "use_deterministic_algorithms", "utils",
 ]  # fmt: skip
 
 __getattr__ = missing.names_of("torch", __all__, missing.TORCH)

@@ -4,7 +4,7 @@ With the same seed, first weights and dropout masks have the bits of PyTorch's: 
 """
 
 from backlight.core import missing
-from backlight.torchlike.nn import functional, init
+from backlight.torchlike.nn import functional, init, utils
 from backlight.torchlike.nn.activations import (
     ELU,
     GELU,
@@ -28,7 +28,7 @@ __all__ = [
     "ELU", "GELU", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "Bilinear", "CrossEntropyLoss", "Dropout",
     "Embedding", "Flatten", "Identity", "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss",
     "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ParameterDict", "ParameterList", "ReLU",
-    "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh", "Unflatten", "functional", "init",
+    "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh", "Unflatten", "functional", "init", "utils",
 ]  # fmt: skip
 
 __getattr__ = missing.names_of("torch.nn", __all__, missing.NN)
