@@ -16,19 +16,60 @@ from backlight.torchlike.nn.activations import (
     Softmax,
     Tanh,
 )
+from backlight.torchlike.nn.attention import MultiheadAttention
 from backlight.torchlike.nn.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from backlight.torchlike.nn.convolution import Conv1d
 from backlight.torchlike.nn.dropout import Dropout
 from backlight.torchlike.nn.layers import Bilinear, Embedding, Flatten, Identity, Linear, Unflatten
 from backlight.torchlike.nn.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from backlight.torchlike.nn.module import Module
 from backlight.torchlike.nn.normalisation import BatchNorm1d, LayerNorm
 from backlight.torchlike.nn.parameter import Parameter
+from backlight.torchlike.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 __all__ = [
-    "ELU", "GELU", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "Bilinear", "CrossEntropyLoss", "Dropout",
-    "Embedding", "Flatten", "Identity", "L1Loss", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss",
-    "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ParameterDict", "ParameterList", "ReLU",
-    "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh", "Unflatten", "functional", "init", "utils",
+    "ELU",
+    "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "Bilinear",
+    "Conv1d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GRUCell",
+    "Identity",
+    "L1Loss",
+    "LSTMCell",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LogSoftmax",
+    "MSELoss",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "MultiheadAttention",
+    "NLLLoss",
+    "Parameter",
+    "ParameterDict",
+    "ParameterList",
+    "RNNCell",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "Unflatten",
+    "functional",
+    "init",
+    "utils",
 ]  # fmt: skip
 
 __getattr__ = missing.names_of("torch.nn", __all__, missing.NN)

@@ -252,8 +252,10 @@ class ParameterList(Module):
         self[at]  # checks the index
         self._parameters[str(at % len(self))] = _parameter(value)
 
-    def __repr__(self) -> str:
-        return _in_brackets(self._get_name(), [], [_line(name, one) for name, one in self._parameters.items()])
+    def extra_repr(self) -> str:
+        """Return dtype and size of each parameter."""
+        facts = ((name, one, f"torch.{one.array.dtype}") for name, one in self._parameters.items() if one is not None)
+        return "\n".join(_line(*fact) for fact in facts)
 
 
 class ParameterDict(Module):
@@ -295,13 +297,15 @@ class ParameterDict(Module):
         """Return the names and the parameters."""
         return self._parameters.items()
 
-    def __repr__(self) -> str:
-        return _in_brackets(self._get_name(), [], [_line(name, one) for name, one in self._parameters.items()])
+    def extra_repr(self) -> str:
+        """Return type and size of each parameter."""
+        kinds = {4: "torch.FloatTensor", 8: "torch.DoubleTensor"}
+        held = ((name, one) for name, one in self._parameters.items() if one is not None)
+        return "\n".join(_line(name, one, kinds[one.array.itemsize]) for name, one in held)
 
 
-def _line(name: str, parameter: Any) -> str:
-    size = "x".join(map(str, parameter.array.shape))
-    return f"({name}): Parameter containing: [torch.float{8 * parameter.array.itemsize} of size {size}]"
+def _line(name: str, parameter: Any, kind: str) -> str:
+    return f"  ({name}): Parameter containing: [{kind} of size {'x'.join(map(str, parameter.array.shape))}]"
 
 
 def _parameter(value: Any) -> autograd.Parameter:

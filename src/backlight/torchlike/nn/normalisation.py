@@ -103,6 +103,7 @@ class BatchNorm1d(Module):
         track_running_stats: whether to keep running statistics, and to use them in evaluation mode.
         device: "cpu" or None.
         dtype: float32 (the default) or float64.
+        bias: whether to add a bias after rescaling.
 
     Attributes:
         weight: the gain, (C,), initially 1, or None.
@@ -127,7 +128,7 @@ class BatchNorm1d(Module):
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-        track_running_stats: bool = True, device: Any = None, dtype: Any = None,
+        track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
         check_whole(num_features=num_features)
@@ -140,7 +141,8 @@ class BatchNorm1d(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         self.register_parameter("weight", empty_parameter((num_features,), device, dtype) if affine else None)
-        self.register_parameter("bias", empty_parameter((num_features,), device, dtype) if affine else None)
+        biased = affine and bias
+        self.register_parameter("bias", empty_parameter((num_features,), device, dtype) if biased else None)
         kind = empty_parameter((0,), device, dtype).array.dtype
         kept = (np.zeros(num_features, kind), np.ones(num_features, kind), np.zeros((), np.int64))
         for name, array in zip(("running_mean", "running_var", "num_batches_tracked"), kept, strict=True):
@@ -157,8 +159,9 @@ class BatchNorm1d(Module):
     def reset_parameters(self) -> None:
         """Set gain, bias and running statistics to their first values."""
         self.reset_running_stats()
-        if self.weight is not None and self.bias is not None:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, input: Operand) -> Tensor:
@@ -198,7 +201,7 @@ class BatchNorm1d(Module):
         """Return the settings."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
