@@ -10,7 +10,7 @@ Differences: a shape is a plain tuple, a dtype is NumPy's, `Tensor([1, 2])` keep
 
 from backlight.autograd import Tensor, cat, stack, where
 from backlight.core import missing
-from backlight.torchlike import amp, backends, cuda, nn, optim, utils
+from backlight.torchlike import _imports, amp, backends, cuda, nn, optim, utils
 from backlight.torchlike._new import Size
 from backlight.torchlike.amp import autocast
 from backlight.torchlike.creation import (
@@ -131,4 +131,6 @@ __all__ += [
     "set_float32_matmul_precision", "use_deterministic_algorithms", "utils",
 ]  # fmt: skip
 
-__getattr__ = missing.names_of("torch", __all__, missing.TORCH)
+__getattr__ = missing.names_of("torch", missing.TORCH)
+
+_imports.explain_missing_modules()

@@ -8,7 +8,8 @@ from backlight.core import missing
 
 __all__ = ["GradScaler", "autocast"]
 
-__getattr__ = missing.names_of("torch.amp", __all__, missing.CUDA)
+__path__: list[str] = []  # as of a package, so that an import of a name that is not there is explained
+__getattr__ = missing.names_of("torch.amp", missing.CUDA)
 
 
 class autocast(ContextDecorator):  # noqa: N801  (PyTorch's name)

@@ -41,13 +41,19 @@ class TestNames:
     @pytest.mark.parametrize(
         ("module", "name", "message"),
         [
-            (torch, "randm", "torch has no 'randm'. Did you mean rand or randn"),
-            (torch, "zzzz", "torch has no 'zzzz'. dir(torch) lists the names it has."),
-            (torch, "compile", "it compiles a model. Leave the line out"),
-            (torch, "save", "it writes weights to a file. It is planned; until then, safetensors"),
+            (torch, "randm", "torch has no 'randm' here: dir(torch) lists its names. Check the spelling, or use"),
+            (torch, "jit", "it compiles a model for other programs. It is not planned: use PyTorch"),
+            (torch.optim, "Adagrad", "an optimiser; it is not planned. Use AdamW or RMSprop."),
+            (torch.optim.lr_scheduler, "CyclicLR", "it is not planned. Use OneCycleLR, or LambdaLR"),
+            (torch.utils.data, "get_worker_info", "there are no worker processes. Leave it out."),
+            (torch.utils, "checkpoint", "it saves memory on GPUs. Leave it out"),
+            (torch.nn.init, "xavier_uniform", "the old name of xavier_uniform_, with an underscore"),
+            (torch.nn.Linear(2, 3), "half", "16-bit numbers are for GPUs. Use torch.float32."),
+            (torch.cuda, "Event", "it measures time on a GPU. Use time.perf_counter()."),
             (torch, "inf", "Use float('inf')."),
             (torch, "device", "Tensors live on the CPU: leave the line out, or pass device='cpu'."),
-            (torch.nn, "Conv3d", "torch.nn has no 'Conv3d'. dir(torch.nn) lists the names it has."),
+            (torch.nn, "Conv3d", "torch.nn has no 'Conv3d': it is for images, and this course is about text."),
+            (torch.nn, "TransformerEncoder", "Write it with torch.nn.MultiheadAttention, LayerNorm and Linear"),
             (F, "layer_norm", "torch.nn.functional has no 'layer_norm': it normalises rows. It is planned"),
             (torch.randn(2), "topk", "Tensor has no 'topk': the largest numbers along an axis"),
             (torch.randn(2), "cuda", "Tensor has no 'cuda': tensors live on the CPU. Leave it out."),
@@ -61,6 +67,29 @@ class TestNames:
         assert message in str(raised.value)
         assert "\n" not in str(raised.value)
         assert not hasattr(module, name)
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("import backlight.torchlike.distributed", "it trains on several machines. It is not planned"),
+            ("from backlight.torchlike.utils.checkpoint import checkpoint", "Leave it out: call the function itself."),
+            ("from backlight.torchlike.nn import Conv2d, Linear", "torch.nn has no 'Conv2d': it is for images"),
+            ("from backlight.torchlike import vmap", "torch has no 'vmap': it maps a function over a batch."),
+            ("from backlight.torchlike.optim.lr_scheduler import CyclicLR", "it is not planned. Use OneCycleLR"),
+            ("from backlight.torchlike.distributions import Categorical", "Use torch.multinomial(probs, 1)."),
+            ("from backlight.torchlike.nn.zzzz import a", "torch.nn has no 'zzzz' here"),
+        ],
+    )
+    def test_an_import_that_fails_says_so_in_one_line(self, line, message):
+        with pytest.raises(ImportError) as raised:
+            exec(line, {})  # noqa: S102  (an import with a name that is not there)
+        assert isinstance(raised.value, BacklightError)
+        assert message in str(raised.value)
+        assert "\n" not in str(raised.value)
+
+    def test_other_imports_are_as_before(self):
+        with pytest.raises(ModuleNotFoundError, match=r"No module named 'backlight\.zzzz'"):
+            exec("import backlight.zzzz", {})  # noqa: S102
 
     def test_a_function_is_its_method_by_another_name(self):
         x = torch.randn(3, 4)

@@ -7,7 +7,7 @@ from backlight.core import missing
 
 __all__ = ["cpu", "cuda", "cudnn", "mkl", "mps", "openmp"]
 
-__getattr__ = missing.names_of("torch.backends", __all__, missing.CUDA)
+__getattr__ = missing.names_of("torch.backends", missing.CUDA)
 
 
 class Backend(SimpleNamespace):

@@ -11,7 +11,7 @@ __all__ = [
     "synchronize",
 ]  # fmt: skip
 
-__getattr__ = missing.names_of("torch.cuda", __all__, missing.CUDA)
+__getattr__ = missing.names_of("torch.cuda", missing.CUDA)
 
 
 def is_available() -> bool:

@@ -72,4 +72,4 @@ __all__ = [
     "utils",
 ]  # fmt: skip
 
-__getattr__ = missing.names_of("torch.nn", __all__, missing.NN)
+__getattr__ = missing.names_of("torch.nn", missing.NN)

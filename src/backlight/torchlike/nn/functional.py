@@ -15,7 +15,7 @@ __all__ = [
     "sigmoid", "softmax", "tanh",
 ]  # fmt: skip
 
-__getattr__ = missing.names_of("torch.nn.functional", __all__, missing.FUNCTIONAL)
+__getattr__ = missing.names_of("torch.nn.functional", missing.FUNCTIONAL)
 
 
 def softmax(input: Tensor, dim: int) -> Tensor:

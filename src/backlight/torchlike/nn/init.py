@@ -21,7 +21,8 @@ __all__ = [
     "sparse_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_",
 ]  # fmt: skip
 
-__getattr__ = missing.names_of("torch.nn.init", __all__, missing.INIT)
+__path__: list[str] = []  # as of a package, so that an import of a name that is not there is explained
+__getattr__ = missing.names_of("torch.nn.init", missing.INIT)
 
 _GAINS: Final = {
     **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d", "sigmoid"), 1.0),

@@ -79,7 +79,7 @@ class Module(backlight_nn.Module):
             if held is not None and name in held:
                 return held[name]
         if name in MODULE:
-            raise missing_name(type(self).__name__, name, (), MODULE)
+            raise missing_name(type(self).__name__, name, MODULE)
         error = MissingNameError(f"{type(self).__name__!r} object has no attribute {name!r}.")
         error.name = name
         raise error

@@ -7,4 +7,4 @@ from backlight.torchlike.optim.optimizers import SGD, Adam, AdamW, RMSprop
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
 
-__getattr__ = missing.names_of("torch.optim", __all__, missing.OPTIM)
+__getattr__ = missing.names_of("torch.optim", missing.OPTIM)

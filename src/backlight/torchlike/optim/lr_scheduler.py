@@ -15,7 +15,8 @@ __all__ = [
     "OneCycleLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
 ]  # fmt: skip
 
-__getattr__ = missing.names_of("torch.optim.lr_scheduler", __all__, missing.SCHEDULER)
+__path__: list[str] = []  # as of a package, so that an import of a name that is not there is explained
+__getattr__ = missing.names_of("torch.optim.lr_scheduler", missing.SCHEDULER)
 
 
 class LRScheduler:

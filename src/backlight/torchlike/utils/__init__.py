@@ -5,4 +5,4 @@ from backlight.torchlike.utils import data, tensorboard
 
 __all__ = ["data", "tensorboard"]
 
-__getattr__ = missing.names_of("torch.utils", __all__, missing.UTILS)
+__getattr__ = missing.names_of("torch.utils", missing.UTILS)

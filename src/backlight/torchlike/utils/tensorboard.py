@@ -11,7 +11,8 @@ from backlight.core.arguments import shown
 
 __all__ = ["SummaryWriter"]
 
-__getattr__ = missing.names_of("torch.utils.tensorboard", __all__, missing.UTILS)
+__path__: list[str] = []  # as of a package, so that an import of a name that is not there is explained
+__getattr__ = missing.names_of("torch.utils.tensorboard", missing.UTILS)
 
 
 class SummaryWriter:

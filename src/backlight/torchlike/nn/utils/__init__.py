@@ -15,7 +15,7 @@ __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "rnn", "vector_to_parameters",
 ]  # fmt: skip
 
-__getattr__ = missing.names_of("torch.nn.utils", __all__, missing.UTILS)
+__getattr__ = missing.names_of("torch.nn.utils", missing.UTILS)
 
 
 def clip_grad_norm_(

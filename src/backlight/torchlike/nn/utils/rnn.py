@@ -9,7 +9,8 @@ from backlight.torchlike.creation import full
 
 __all__ = ["pad_sequence"]
 
-__getattr__ = missing.names_of("torch.nn.utils.rnn", __all__, missing.UTILS)
+__path__: list[str] = []  # as of a package, so that an import of a name that is not there is explained
+__getattr__ = missing.names_of("torch.nn.utils.rnn", missing.UTILS)
 
 
 def pad_sequence(

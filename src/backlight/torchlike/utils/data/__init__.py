@@ -26,4 +26,4 @@ __all__ = [
     "random_split",
 ]  # fmt: skip
 
-__getattr__ = missing.names_of("torch.utils.data", __all__, missing.DATA)
+__getattr__ = missing.names_of("torch.utils.data", missing.DATA)
