@@ -62,8 +62,10 @@ class Module(backlight_nn.Module):
             is_parameter = isinstance(value, autograd.Parameter)
             if "_modules" not in own:
                 raise GraphError(f"call super().__init__() in {type(self).__name__}.__init__ before self.{name} = ...")
-            self._forget(name)
-            own["_parameters" if is_parameter else "_modules"][name] = value
+            kind = "_parameters" if is_parameter else "_modules"
+            if name not in own[kind]:  # one that is replaced keeps its place in the order
+                self._forget(name)
+            own[kind][name] = value
             return
         for kind, wanted in (("_parameters", "Parameter"), ("_modules", "Module"), ("_buffers", "Tensor")):
             if name in own.get(kind, ()):
