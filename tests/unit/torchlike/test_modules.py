@@ -72,6 +72,25 @@ class TestAttributes:
         assert not hasattr(net, "second")
         assert repr(net) == "Net(\n  (first): Linear(in_features=2, out_features=3, bias=True)\n)"
 
+    def test_a_model_may_use_the_names_of_backlights_methods(self):
+        class Named(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.flat = nn.Flatten()
+                self.parts = nn.ModuleList([nn.Linear(4, 2)])
+                self.num_parameters = nn.Parameter(torch.ones(1))
+
+            def forward(self, x):
+                return self.parts[0](self.flat(x)) * self.num_parameters
+
+        net = Named()
+        assert net(torch.ones(3, 2, 2)).shape == (3, 2)
+        assert list(net.state_dict()) == ["num_parameters", "parts.0.weight", "parts.0.bias"]
+        net.flat = nn.Flatten(1, 2)
+        assert repr(net.flat) == "Flatten(start_dim=1, end_dim=2)"
+        assert copy.deepcopy(net).flat is not net.flat
+        assert repr(nn.Sequential({"flat": nn.Flatten()}).flat) == "Flatten(start_dim=1, end_dim=-1)"
+
     def test_assigning_before_the_constructor_of_the_base_is_refused(self):
         class Early(nn.Module):
             def __init__(self):
