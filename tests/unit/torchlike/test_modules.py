@@ -65,7 +65,7 @@ class TestAttributes:
     def test_a_buffer_can_be_replaced_and_removed(self):
         net = Net()
         net.mask = torch.zeros(2)
-        assert not net(torch.ones(1, 2)).numpy().any()
+        assert not net(torch.ones(1, 2)).array.any()
         net.mask = None
         assert "mask" not in net.state_dict()
         del net.second
@@ -110,9 +110,9 @@ class TestAttributes:
         net(torch.ones(1, 2)).sum().backward()
         optimiser.step()
         other = copy.deepcopy(net)
-        before = net.first.weight.numpy().copy()
+        before = net.first.weight.array.copy()
         other.first.weight.data[...] = 0
-        assert_array_equal(net.first.weight.numpy(), before)
+        assert_array_equal(net.first.weight.array, before)
         assert other.first.weight.requires_grad
 
 
@@ -131,14 +131,14 @@ class TestWholeModules:
         x = torch.ones(1, 2)
         plain = layer(x)
         with layer.register_forward_pre_hook(lambda _, inputs: inputs[0] * 2):
-            assert_allclose(layer(x), layer.forward(x * 2))
+            assert_allclose(layer(x).array, layer.forward(x * 2).array)
         handles = [layer.register_forward_hook(lambda _, __, out: out + 1),
                    layer.register_forward_hook(lambda *_: None, prepend=True),
                    layer.register_forward_hook(lambda *given: given[-1] * 2, with_kwargs=True)]  # fmt: skip
-        assert_allclose(layer(x), (plain + 1) * 2, rtol=1e-6)
+        assert_allclose(layer(x).array, (plain.array + 1) * 2, rtol=1e-6)
         for handle in handles:
             handle.remove()
-        assert_array_equal(layer(x), plain)
+        assert_array_equal(layer(x).array, plain.array)
         with pytest.raises(OperandError, match="a hook must be a function"):
             layer.register_forward_hook(3)
 
@@ -162,9 +162,9 @@ class TestWholeModules:
             for optimiser in optimisers:
                 optimiser.zero_grad()
                 layer(torch.ones(1, 2, dtype=dtype)).sum().backward()
-                before = layer.bias.numpy().copy()
+                before = layer.bias.array.copy()
                 optimiser.step()
-                assert (layer.bias.numpy() < before).all()
+                assert (layer.bias.array < before).all()
 
     def test_a_list_outside_a_module_list_is_not_searched(self):
         assert not any(name.startswith("notes") for name, _ in Net().named_parameters())
@@ -177,10 +177,10 @@ class TestState:
         result = other.load_state_dict(state)
         assert repr(result) == "<All keys matched successfully>"
         assert result.missing_keys == result.unexpected_keys == []
-        assert_array_equal(other.first.weight.numpy(), net.first.weight.numpy())
+        assert_array_equal(other.first.weight.array, net.first.weight.array)
         state["first.weight"][0, 0] = 7.0
-        assert net.first.weight.numpy()[0, 0] == 7
-        assert other.first.weight.numpy()[0, 0] != 7
+        assert net.first.weight.array[0, 0] == 7
+        assert other.first.weight.array[0, 0] != 7
 
     def test_what_does_not_fit_is_refused_and_nothing_is_written(self):
         net = Net()
@@ -198,7 +198,7 @@ class TestState:
             assert_array_equal(array.numpy(), before[name])
         result = net.load_state_dict({"mask": torch.zeros(2), "zz": 1}, strict=False)
         assert result.unexpected_keys == ["zz"]
-        assert not net.mask.numpy().any()
+        assert not net.mask.array.any()
 
 
 class TestSaving:
@@ -300,16 +300,16 @@ class TestSwitches:
         torch.cuda.synchronize()
         assert torch.rand(1).item() == first
         with torch.autocast(device_type="cuda", dtype=torch.float32):
-            assert str(np.dtype(net(torch.ones(1, 2)).numpy().dtype)) == "float32"
+            assert str(np.dtype(net(torch.ones(1, 2)).array.dtype)) == "float32"
         with pytest.warns(UserWarning, match="autocast has no effect"):
             torch.autocast("cpu")
         scaler = torch.amp.GradScaler(enabled=False)
         optimiser = torch.optim.SGD(net.parameters())
         scaler.scale(net(torch.ones(1, 2)).sum()).backward()
-        before = net.first.bias.numpy().copy()
+        before = net.first.bias.array.copy()
         scaler.step(optimiser)
         scaler.update()
-        assert (net.first.bias.numpy() != before).any()
+        assert (net.first.bias.array != before).any()
 
 
 class TestArguments:
