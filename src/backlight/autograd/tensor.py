@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from backlight.autograd import ops
+from backlight.autograd.grad_fn import GradFn, grad_fn_name, grad_fn_of
 from backlight.autograd.graph import recording
+from backlight.autograd.kinds import DType, Size, dtype_of
+from backlight.autograd.printing import tensor_text
 from backlight.autograd.tensor_base import Number, Operand, TensorBase, apply, as_array
 from backlight.autograd.tensor_math import TensorMath
 from backlight.core import Array, GraphError, IndexingError, OperandError, ShapeError
@@ -40,9 +43,9 @@ class Tensor(TensorMath):
     # -- shape and dtype -----------------------------------------------------------------------------------------------
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Size:
         """The length of each axis."""
-        return self.array.shape
+        return Size(self.array.shape)
 
     @property
     def ndim(self) -> int:
@@ -50,17 +53,17 @@ class Tensor(TensorMath):
         return self.array.ndim
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype of the elements."""
-        return self.array.dtype
+    def dtype(self) -> DType:
+        """The type of the elements."""
+        return dtype_of(self.array.dtype)
 
     @overload
-    def size(self) -> tuple[int, ...]: ...
+    def size(self) -> Size: ...
     @overload
     def size(self, dim: int) -> int: ...
-    def size(self, dim: int | None = None) -> tuple[int, ...] | int:
+    def size(self, dim: int | None = None) -> Size | int:
         """Return the shape, or the length of one axis."""
-        return self.array.shape if dim is None else self.array.shape[self._axis(dim)]
+        return Size(self.array.shape) if dim is None else self.array.shape[self._axis(dim)]
 
     def dim(self) -> int:
         """Return the number of axes."""
@@ -127,22 +130,21 @@ class Tensor(TensorMath):
         try:
             return format(self.item(), spec) if self.array.ndim == 0 else format(str(self), spec)
         except ValueError:
-            raise OperandError(f"a tensor of shape {self.shape} cannot be formatted as {spec!r}. Use item().") from None
+            raise OperandError(
+                f"a tensor of shape {self.array.shape} cannot be formatted as {spec!r}. Use item()."
+            ) from None
 
     def __repr__(self) -> str:
-        numbers = np.array2string(
-            self.array, precision=4, floatmode="fixed", suppress_small=True, separator=", ", prefix="tensor(",
-            threshold=1000,
-        )  # fmt: skip
-        usual = {np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.bool_)}
-        notes = "" if self.array.dtype in usual else f", dtype={self.array.dtype}"
-        if self._op is not None:
-            notes += f", grad_fn=<{self._op.__name__}>"
-        elif self._needs_grad:
-            notes += ", requires_grad=True"
-        return f"tensor({numbers}{notes})"
+        name = grad_fn_name(self)
+        notes = [f"grad_fn=<{name}>"] if name else ["requires_grad=True"] if self._needs_grad else []
+        return tensor_text(self.array, notes)
 
     # -- the graph -----------------------------------------------------------------------------------------------------
+
+    @property
+    def grad_fn(self) -> GradFn | None:
+        """The step that computed this tensor, named as in PyTorch; None for a leaf."""
+        return grad_fn_of(self)
 
     def detach(self) -> Self:
         """Return a tensor outside the graph that shares the array."""
@@ -150,7 +152,7 @@ class Tensor(TensorMath):
 
     def clone(self) -> Self:
         """Return a differentiable copy."""
-        return apply(ops.Cast, self, dtype=self.array.dtype)
+        return self._named("Clone", apply(ops.Cast, self, dtype=self.array.dtype))
 
     def contiguous(self) -> Self:
         """Return this tensor: `view` copies if needed, so memory layout does not matter."""
@@ -183,7 +185,7 @@ class Tensor(TensorMath):
         order = list(range(self.array.ndim))
         if order:
             order[a], order[b] = b, a
-        return apply(ops.Permute, self, order=tuple(order))
+        return self._named("Transpose", apply(ops.Permute, self, order=tuple(order)))
 
     def permute(self, *order: int | Sequence[int]) -> Self:
         """Return the tensor with its axes in another order, given as `permute(1, 0, 2)` or `permute((1, 0, 2))`."""
@@ -197,7 +199,7 @@ class Tensor(TensorMath):
         """
         if self.array.ndim > 2:
             raise ShapeError(f"t() needs at most 2 axes; got {self.array.shape}. Use transpose(dim0, dim1).")
-        return self.transpose(0, 1) if self.array.ndim == 2 else self
+        return self._named("T", self.transpose(0, 1)) if self.array.ndim == 2 else self
 
     @property
     def T(self) -> Self:
@@ -212,12 +214,13 @@ class Tensor(TensorMath):
     def unsqueeze(self, dim: int) -> Self:
         """Return the tensor with a new axis of length 1 before axis `dim`."""
         at = self._axis(dim, new=1)
-        return self.view(*self.array.shape[:at], 1, *self.array.shape[at:])
+        return self._named("Unsqueeze", self.view(*self.array.shape[:at], 1, *self.array.shape[at:]))
 
     def squeeze(self, dim: int | None = None) -> Self:
         """Return the tensor without its axes of length 1, or without axis `dim` if its length is 1."""
         at = None if dim is None else self._axis(dim)
-        return self.view(*(n for i, n in enumerate(self.array.shape) if n != 1 or (at is not None and i != at)))
+        kept = (n for i, n in enumerate(self.array.shape) if n != 1 or (at is not None and i != at))
+        return self._named("SqueezeBackward0" if at is None else "SqueezeBackward1", self.view(*kept))
 
     def expand(self, *shape: int | Sequence[int]) -> Self:
         """Return the tensor with axes of length 1 repeated, without a copy; -1 keeps an axis.
@@ -272,7 +275,7 @@ class Tensor(TensorMath):
             rows = self.array.shape[0]
             if plain.size and (plain.min() < -rows or plain.max() >= rows):
                 raise IndexingError(f"row indices must be in 0..{rows - 1}; got {plain.min()}..{plain.max()}.")
-            return apply(ops.Embed, self, ids=plain.astype(np.int64, copy=False) % max(rows, 1))
+            return self._named("Index", apply(ops.Embed, self, ids=plain.astype(np.int64, copy=False) % max(rows, 1)))
         try:
             return apply(ops.Index, self, index=plain)
         except ShapeError as error:
@@ -332,6 +335,9 @@ class Parameter(Tensor):
     def __init__(self, data: Any, *, label: str = "") -> None:
         super().__init__(data, requires_grad=True, label=label)
 
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
 
 class Buffer(Tensor):
     """A tensor that is saved with a model but not trained, such as a running mean."""
@@ -361,4 +367,4 @@ def _plain_index(at: Any) -> Any:
 
 
 def _outside(tensor: Tensor, at: Any, reason: BaseException | None) -> IndexingError:
-    return IndexingError(f"an index must be inside the shape, {tensor.shape}; got {shown(at)}: {reason}.")
+    return IndexingError(f"an index must be inside the shape, {tensor.array.shape}; got {shown(at)}: {reason}.")

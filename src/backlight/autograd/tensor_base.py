@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from backlight.autograd.graph import Node, next_serial, recording
+from backlight.autograd.kinds import DType
 from backlight.autograd.op import Op
 from backlight.core import Array, BacklightError, GraphError, OperandError, ShapeError
 from backlight.core.arguments import shown
@@ -27,6 +28,7 @@ class TensorBase(Node):
     __slots__ = (
         "_grad",
         "_grad_home",
+        "_grad_name",
         "_hooks",
         "_needs_grad",
         "_op",
@@ -41,6 +43,7 @@ class TensorBase(Node):
     """The class of every result, whatever the classes of its inputs: `Tensor`."""
 
     _prev: tuple[Self, ...]
+    _grad_name: str  # PyTorch's name of the step, set only where it is not that of the op
 
     def __init__(
         self, data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, label: str = ""
@@ -70,6 +73,13 @@ class TensorBase(Node):
         made._needs_grad = made._retains_grad = False
         made._prev = made._hooks = ()
         made._serial = next_serial()
+        return made
+
+    @staticmethod
+    def _named(name: str, made: "T") -> "T":
+        """Return a new tensor, after recording the name of its `grad_fn` where it is not that of its op."""
+        if made._prev:
+            made._grad_name = name
         return made
 
     def _axis(self, dim: Any, new: int = 0) -> int:
@@ -323,7 +333,7 @@ def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
         OperandError: not a dtype of real numbers or booleans.
     """
     try:
-        kind = np.dtype(dtype)
+        kind = dtype.dtype if isinstance(dtype, DType) else np.dtype(dtype)
     except (TypeError, ValueError):
         kind = np.dtype(object)
     if kind.kind not in "fiub":

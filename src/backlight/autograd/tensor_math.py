@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
+from typing import Any, Self, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from backlight.autograd import ops
+from backlight.autograd import ops, return_types
 from backlight.autograd.graph import recording
 from backlight.autograd.op import BROADCAST, Op
+from backlight.autograd.return_types import Picked
 from backlight.autograd.tensor_base import Operand, TensorBase, apply, as_array, as_dtype
 from backlight.core import Array, DomainError, GraphError, ShapeError
 from backlight.core.arguments import check_flag, shown
@@ -21,15 +22,6 @@ Flag = bool
 
 _KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
 """The order of type promotion: booleans, integers, floats."""
-
-T = TypeVar("T")
-
-
-class Extremum(NamedTuple, Generic[T]):
-    """The result of `max(dim)` and `min(dim)`: the extreme values, and their indices along the axis."""
-
-    values: T
-    indices: T
 
 
 class TensorMath(TensorBase):
@@ -85,7 +77,7 @@ class TensorMath(TensorBase):
         return self._with(ops.Sub, other)
 
     def __rsub__(self, other: Operand) -> Self:
-        return self._after(ops.Sub, other)
+        return self._named("RsubBackward1", self._after(ops.Sub, other))
 
     def __mul__(self, other: Operand) -> Self:
         return self._with(ops.Mul, other)
@@ -97,7 +89,7 @@ class TensorMath(TensorBase):
         return self._with(ops.Div, other)
 
     def __rtruediv__(self, other: Operand) -> Self:
-        return self._after(ops.Div, other)
+        return self._named("Mul", self._after(ops.Div, other))  # PyTorch multiplies by the reciprocal
 
     def __matmul__(self, other: Operand) -> Self:
         a, b = self._pair(other)
@@ -116,7 +108,7 @@ class TensorMath(TensorBase):
         return self._with(ops.Pow, other)
 
     def __rpow__(self, other: Operand) -> Self:
-        return self._after(ops.Pow, other)
+        return self._named("PowBackward2", self._after(ops.Pow, other))
 
     def __neg__(self) -> Self:
         return apply(ops.Neg, self)
@@ -211,7 +203,7 @@ class TensorMath(TensorBase):
 
     def log10(self) -> Self:
         """Return the logarithm to base 10 of each element."""
-        return self.log() * (1 / math.log(10.0))
+        return self._named("Log10", self.log() * (1 / math.log(10.0)))
 
     def tanh(self) -> Self:
         """Return the hyperbolic tangent of each element."""
@@ -314,12 +306,12 @@ class TensorMath(TensorBase):
     @overload
     def max(self) -> Self: ...
     @overload
-    def max(self, dim: int, keepdim: Flag = False) -> Extremum[Self]: ...
+    def max(self, dim: int, keepdim: Flag = False) -> Picked[Self]: ...
     @overload
-    def max(self, *, axis: int, keepdims: Flag = False) -> Extremum[Self]: ...
+    def max(self, *, axis: int, keepdims: Flag = False) -> Picked[Self]: ...
     def max(
         self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None
-    ) -> Self | Extremum[Self]:
+    ) -> Self | Picked[Self]:
         """Return the largest element, or (values, indices) along one axis. Args: see `sum`.
 
         Raises:
@@ -330,12 +322,12 @@ class TensorMath(TensorBase):
     @overload
     def min(self) -> Self: ...
     @overload
-    def min(self, dim: int, keepdim: Flag = False) -> Extremum[Self]: ...
+    def min(self, dim: int, keepdim: Flag = False) -> Picked[Self]: ...
     @overload
-    def min(self, *, axis: int, keepdims: Flag = False) -> Extremum[Self]: ...
+    def min(self, *, axis: int, keepdims: Flag = False) -> Picked[Self]: ...
     def min(
         self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None
-    ) -> Self | Extremum[Self]:
+    ) -> Self | Picked[Self]:
         """Return the smallest element, or (values, indices) along one axis. Args: see `sum`.
 
         Raises:
@@ -343,7 +335,7 @@ class TensorMath(TensorBase):
         """
         return self._extremum(np.argmin, self._over(dim, axis, keepdim, keepdims), largest=False)
 
-    def _extremum(self, arg: Callable[..., Array], over: dict[str, Any], *, largest: Flag) -> Self | Extremum[Self]:
+    def _extremum(self, arg: Callable[..., Array], over: dict[str, Any], *, largest: Flag) -> Self | Picked[Self]:
         if over["axes"] is None:
             self._must_have_numbers(None)
             return apply(ops.Extreme, self, **over, largest=largest)
@@ -351,11 +343,12 @@ class TensorMath(TensorBase):
             raise ShapeError(f"max and min take one dim, or none for all elements; got dims {over['axes']}.")
         (axis,) = over["axes"]
         indices = self._argument(arg, axis, keepdim=True)
-        picked = apply(ops.PickAlong, self, indices=indices, axis=axis)
+        name, kind = ("MaxBackward0", return_types.max) if largest else ("MinBackward0", return_types.min)
+        picked = self._named(name, apply(ops.PickAlong, self, indices=indices, axis=axis))
         if over["keepdims"]:
-            return Extremum(picked, self._holding(indices))
+            return kind(picked, self._holding(indices))
         shape = tuple(size for at, size in enumerate(self.array.shape) if at != axis)
-        return Extremum(apply(ops.Reshape, picked, shape=shape), self._holding(indices.reshape(shape)))
+        return kind(self._named(name, apply(ops.Reshape, picked, shape=shape)), self._holding(indices.reshape(shape)))
 
     def argmax(self, dim: int | None = None, keepdim: Flag = False) -> Self:
         """Return the index of the largest element in the flattened tensor, or the indices along `dim`."""

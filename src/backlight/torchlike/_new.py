@@ -12,9 +12,6 @@ from backlight.autograd.tensor_base import as_dtype
 from backlight.core import Array, ConfigError, OperandError, ShapeError
 from backlight.core.arguments import LARGEST, is_number, shown
 
-Size = tuple[int, ...]
-"""The type of `Tensor.shape`."""
-
 
 def new_tensor(array: Array, *, requires_grad: bool = False, device: str | None = None) -> Tensor:
     """Return a tensor that shares an array.

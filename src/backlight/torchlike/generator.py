@@ -39,7 +39,7 @@ class Generator:
         self.manual_seed(DEFAULT_SEED)
 
     def __repr__(self) -> str:
-        return f"Generator(seed={self._seed})"
+        return f"<torch._C.Generator object at {id(self):#x}>"
 
     def manual_seed(self, seed: int) -> Self:
         """Set the seed, and clear `next_normal`.

@@ -101,14 +101,14 @@ def test_every_result_is_an_array_also_without_axes() -> None:
         (Tensor([1.0, 2.5]), "tensor([1.0000, 2.5000])"),
         (Tensor([[1, 2], [3, 4]]), "tensor([[1, 2],\n        [3, 4]])"),
         (Tensor([True, False]), "tensor([ True, False])"),
-        (Tensor(np.array([0.5])), "tensor([0.5000], dtype=float64)"),
-        (Tensor([1.0], requires_grad=True), "tensor([1.0000], requires_grad=True)"),
-        (Tensor([1.0], requires_grad=True) * 2, "tensor([2.0000], grad_fn=<Mul>)"),
+        (Tensor(np.array([0.5])), "tensor([0.5000], dtype=torch.float64)"),
+        (Tensor([1.0], requires_grad=True), "tensor([1.], requires_grad=True)"),
+        (Tensor([1.0], requires_grad=True) * 2, "tensor([2.], grad_fn=<MulBackward0>)"),
         (Tensor([]), "tensor([])"),
     ],
 )
 def test_repr_is_readable(tensor: Tensor, text: str) -> None:
-    assert repr(tensor).replace(", dtype=float32", "") == text
+    assert repr(tensor) == text
 
 
 def test_a_large_tensor_prints_short() -> None:
@@ -117,7 +117,7 @@ def test_a_large_tensor_prints_short() -> None:
 
 def test_format_of_a_number() -> None:
     assert f"{Tensor(0.123456):.3f}" == "0.123"
-    assert f"{Tensor([1.0])}" == "tensor([1.0000])"
+    assert f"{Tensor([1.0])}" == "tensor([1.])"
 
 
 # -- what is kept ------------------------------------------------------------------------------------------------------
