@@ -428,7 +428,7 @@ def test_dtype_of_tensor_and_number(kind: str, number: Any, symbol: str) -> None
 def test_numbers_and_their_kind(mine: Tensor, theirs: torch.Tensor) -> None:
     assert str(mine.dtype) == str(theirs.dtype)
     assert mine.shape == tuple(theirs.shape)
-    assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-6)
+    assert_allclose(mine.detach().numpy(), theirs.detach().numpy(), rtol=1e-6)
 
 
 def test_a_float32_gradient_for_float32_whatever_it_met(rng: np.random.Generator) -> None:
@@ -462,7 +462,7 @@ def test_a_twice_walked_graph_adds_again_to_the_leaves() -> None:
 def test_numpy_shares_memory() -> None:
     for make in (_ours, _theirs):
         x = make([1.0, 2.0], requires_grad=False)
-        x.numpy()[0] = 5
+        x.detach().numpy()[0] = 5
         assert x.tolist() == [5.0, 2.0]
         assert x.view(2, 1).shape == (2, 1)
         assert x.size(0) == len(x) == x.numel() == x.nelement() == 2

@@ -14,7 +14,7 @@ NAMES: Final[dict[str, str | Callable[[Any], str]]] = {
     "masked_fill": "MaskedFill", "mse": "MseLoss", "mul": "Mul", "neg": "Neg", "permute": "Permute",
     "pick_along": "Gather", "pow": "PowBackward1", "pow_constant": "Pow", "relu": "Relu", "sigmoid": "Sigmoid",
     "sin": "Sin", "softmax": "Softmax", "sqrt": "Sqrt", "stack": "Stack", "std": "Std", "sub": "Sub", "tanh": "Tanh",
-    "var": "Var", "where": "Where", "embed": "Embedding",
+    "var": "Var", "where": "Where", "embed": "Embedding", "set_index": "CopySlices",
     "cross_entropy": "NllLoss",
     "extreme": lambda node: "MaxBackward1" if node._settings["largest"] else "MinBackward1",
     "index": lambda node: _of_index(node._settings["index"]),
@@ -73,13 +73,11 @@ def grad_fn_name(node: Any) -> str | None:
     """Return the name of a tensor's `grad_fn`, such as "MulBackward0"; None for a leaf."""
     if not node._prev:
         return None
-    if node._op is None:
-        return "CopySlices"
     own = getattr(node, "_grad_name", None)
     if own is None:
         found = NAMES.get(node._op.name)
         own = found if isinstance(found, str) else node._op.__name__ if found is None else found(node)
-    return own if "Backward" in own else f"{own}Backward0"
+    return own if "Backward" in own or own == "CopySlices" else f"{own}Backward0"
 
 
 def _of_product(left: int, right: int) -> str:

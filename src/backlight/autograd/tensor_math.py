@@ -5,14 +5,14 @@ from collections.abc import Callable
 from typing import Any, Self, overload
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from backlight.autograd import ops, return_types
-from backlight.autograd.graph import recording
+from backlight.autograd import in_place, ops, return_types
+from backlight.autograd.device import DEVICES, Device, check_device
+from backlight.autograd.kinds import TYPE_NAMES
 from backlight.autograd.op import BROADCAST, Op
 from backlight.autograd.return_types import Picked
 from backlight.autograd.tensor_base import Operand, TensorBase, apply, as_array, as_dtype
-from backlight.core import Array, DomainError, GraphError, ShapeError
+from backlight.core import Array, ConfigError, DomainError, GraphError, OperandError, ShapeError
 from backlight.core.arguments import check_flag, shown
 
 Dim = int | tuple[int, ...] | None
@@ -116,25 +116,9 @@ class TensorMath(TensorBase):
     # -- in place ------------------------------------------------------------------------------------------------------
 
     def _in_place(self, op: type[Op], other: Operand) -> Self:
-        """Return self op other, written into self if no graph needs the old values."""
-        if recording.on and self._needs_grad and not self._prev:
-            raise GraphError(
-                "a leaf that needs a gradient cannot be changed in place while its graph is recorded. "
-                "Change .data, or work under no_grad()."
-            )
-        result = self._with(op, other)
-        mine, made = self.array, result.array
-        if made.shape != mine.shape:
-            raise ShapeError(f"in place, {op.name} must keep the shape {mine.shape}; the result has {made.shape}.")
-        if not np.can_cast(made.dtype, mine.dtype, "same_kind"):
-            raise GraphError(
-                f"in place, {op.name} must keep the dtype {mine.dtype}; the result has {made.dtype}. "
-                "Call .float() first."
-            )
-        if result._needs_grad:
-            return result
-        mine[...] = made
-        return self
+        """Write self op other into self."""
+        in_place.check_writable(self)
+        return in_place.become(self, self._with(op, other))
 
     def __iadd__(self, other: Operand) -> Self:
         return self._in_place(ops.Add, other)
@@ -147,11 +131,6 @@ class TensorMath(TensorBase):
 
     def __itruediv__(self, other: Operand) -> Self:
         return self._in_place(ops.Div, other)
-
-    def zero_(self) -> Self:
-        """Set every element to 0 in place."""
-        self.array[...] = 0
-        return self
 
     # -- comparisons: tensors of booleans, without gradients -----------------------------------------------------------
 
@@ -396,16 +375,72 @@ class TensorMath(TensorBase):
 
     # -- dtypes: last in the class, since some methods have the names of Python's types --------------------------------
 
-    def to(self, dtype: DTypeLike) -> Self:
-        """Return the tensor in another dtype; differentiable between floating-point dtypes. "cpu" changes nothing."""
-        if isinstance(dtype, str) and dtype == "cpu":
-            return self
-        kind = as_dtype(dtype)
+    def to(self, *target: Any, **settings: Any) -> Self:
+        """Return the tensor in another dtype; differentiable between floating-point dtypes.
+
+        As in PyTorch it can be called as `to(dtype)`, `to(device)`, `to(device, dtype)` and `to(other)`.
+
+        Args:
+            target: a dtype; a device, which must be the CPU; or a tensor whose dtype is taken.
+            settings: `dtype`, `device`, and `copy`, whether to copy in any case; `non_blocking` and `memory_format`
+                change nothing.
+
+        Raises:
+            ConfigError: a device other than the CPU.
+            OperandError: not a dtype, or an unknown argument.
+        """
+        copy = settings.pop("copy", False)
+        for name in ("non_blocking", "memory_format"):
+            settings.pop(name, None)
+        dtype, device = settings.pop("dtype", None), settings.pop("device", None)
+        if "other" in settings:
+            target = (*target, settings.pop("other"))
+        if settings:
+            raise OperandError(f"to() takes dtype, device, other and copy; got {', '.join(settings)}.")
+        for one in target:
+            if isinstance(one, TensorBase):
+                dtype = one.array.dtype
+            elif isinstance(one, Device) or (isinstance(one, str) and one.partition(":")[0] in DEVICES):
+                device = one
+            elif not isinstance(one, (bool, type(None))):  # PyTorch's positional non_blocking
+                dtype = one
+        check_device(device)
+        kind = self.array.dtype if dtype is None else as_dtype(dtype)
         if self.array.dtype == kind:
-            return self
+            return apply(ops.Cast, self, dtype=kind) if copy else self
         if kind.kind == "f" and self.array.dtype.kind == "f":
             return apply(ops.Cast, self, dtype=kind)
         return self._holding(self.array.astype(kind))
+
+    def type(self, dtype: Any = None) -> Any:
+        """Return the tensor in another dtype; without one, the name of its type, such as "torch.FloatTensor"."""
+        if dtype is None:
+            return f"torch.{TYPE_NAMES.get(self.array.dtype.name, self.array.dtype.name)}"
+        if isinstance(dtype, str) and dtype.startswith("torch."):
+            dtype = next((name for name, old in TYPE_NAMES.items() if f"torch.{old}" == dtype), dtype)
+        return self.to(dtype=getattr(dtype, "kind_of_elements", dtype))
+
+    def type_as(self, other: Self) -> Self:
+        """Return the tensor in the dtype of another."""
+        return self.to(other.array.dtype)
+
+    def cpu(self) -> Self:
+        """Return this tensor, which is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = None, non_blocking: Flag = False) -> Self:
+        """Refuse: there is no GPU support.
+
+        Raises:
+            ConfigError: always.
+        """
+        del non_blocking
+        check_device(Device("cuda") if device is None else device)
+        raise ConfigError(f"device must be 'cpu', as Backlight has no GPU support; got {shown(device)}. Leave it out.")
+
+    def pin_memory(self) -> Self:
+        """Return this tensor: its memory is never copied to a GPU."""
+        return self
 
     def float(self) -> Self:
         """Return the tensor as float32."""
@@ -414,6 +449,14 @@ class TensorMath(TensorBase):
     def double(self) -> Self:
         """Return the tensor as float64."""
         return self.to(np.float64)
+
+    def short(self) -> Self:
+        """Return the tensor as int16."""
+        return self.to(np.int16)
+
+    def byte(self) -> Self:
+        """Return the tensor as uint8."""
+        return self.to(np.uint8)
 
     def int(self) -> Self:
         """Return the tensor as int32."""

@@ -18,7 +18,7 @@ from backlight.torchlike._new import dtype_or, new_tensor, real, shape_from, who
 
 
 def tensor(
-    data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, device: str | None = None
+    data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
 ) -> Tensor:
     """Return a tensor with a copy of the data.
 
@@ -36,7 +36,7 @@ def tensor(
     return new_tensor(np.array(as_array(data, dtype)), requires_grad=requires_grad, device=device)
 
 
-def as_tensor(data: Any, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+def as_tensor(data: Any, dtype: DTypeLike | None = None, device: Any = None) -> Tensor:
     """Return the data as a tensor of its shape: a tensor unchanged, an array shared, anything else copied.
 
     Args: see `tensor`.
@@ -61,7 +61,7 @@ def zeros(
     size: Any = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return a tensor of zeros.
 
@@ -84,7 +84,7 @@ def ones(
     size: Any = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return a tensor of ones in the given shape. Args: and Raises: see `zeros`."""
     array = np.ones(shape_from(lengths, size), dtype_or(dtype, np.float32))
@@ -96,7 +96,7 @@ def empty(
     size: Any = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return a tensor with uninitialised elements. Args: and Raises: see `zeros`."""
     array = np.empty(shape_from(lengths, size), dtype_or(dtype, np.float32))
@@ -109,7 +109,7 @@ def full(
     *,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return a tensor filled with one number.
 
@@ -136,7 +136,7 @@ def eye(
     *,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return an (n, m) matrix with ones on the diagonal and zeros elsewhere; m is n by default. Args: see `zeros`."""
     rows, columns = shape_from((n, n if m is None else m))
@@ -177,7 +177,7 @@ def arange(
     *,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return (N,) numbers start, start + step, ... below `end`. `arange(end)` starts from 0.
 
@@ -216,7 +216,7 @@ def linspace(
     *,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return (steps,) evenly spaced numbers from `start` to `end`, both included.
 

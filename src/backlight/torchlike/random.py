@@ -49,7 +49,7 @@ def rand(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return uniform random numbers from [0, 1).
 
@@ -75,7 +75,7 @@ def randn(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return normal random numbers of this shape with mean 0 and standard deviation 1. Args: and Raises: see `rand`."""
     array = distributions.randn(shape_from(lengths, size), _source(generator), dtype_or(dtype, np.float32))
@@ -101,7 +101,7 @@ def normal(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return normal random numbers with the given mean and standard deviation.
 
@@ -137,7 +137,7 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return random integers from low to high - 1: `randint([low,] high, size)`.
 
@@ -163,7 +163,7 @@ def randint(
     return new_tensor(array, device=device)
 
 
-def randperm(n: int, *, generator: Generator | None = None, device: str | None = None) -> Tensor:
+def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:
     """Return 0 ... n - 1 in random order, (n,) int64.
 
     Args:
