@@ -24,7 +24,9 @@ def state_of(model: nn.Module) -> dict[str, Any]:
         "ids": {name: id(one) for name, one in tensors.items()},
         "gradients": {name: None if one.grad is None else id(one.grad) for name, one in tensors.items()},
         "gradient bits": {
-            name: one.grad.to_dense().detach().numpy().tobytes() for name, one in tensors.items() if one.grad is not None
+            name: one.grad.to_dense().detach().numpy().tobytes()
+            for name, one in tensors.items()
+            if one.grad is not None
         },
         "modes": [module.training for module in model.modules()],
         "requires": [one.requires_grad for one in model.parameters()],

@@ -182,7 +182,9 @@ def test_the_message_says_which_tensor_and_what_to_do() -> None:
     x, w = ours.Tensor([1.0, 2.0], label="x"), ours.Tensor([3.0, 4.0], label="w", requires_grad=True)
     z = (x * w).sum()
     x[0] = 5.0
-    with pytest.raises(GraphError, match=r"MulBackward0 .* input 1, 'x', a tensor of shape \(2,\), was changed in place"):
+    with pytest.raises(
+        GraphError, match=r"MulBackward0 .* input 1, 'x', a tensor of shape \(2,\), was changed in place"
+    ):
         z.backward()
     assert w.grad is None
     with pytest.raises(GraphError, match=r"Compute the loss again, or call backward\(retain_graph=True\)"):

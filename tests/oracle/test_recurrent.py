@@ -87,7 +87,9 @@ def test_reset_gate_stands_after_the_product_and_its_bias(rng):
     assert_allclose(layer(x).detach().numpy(), np.full((1, 3, 2), np.tanh(0.3)), rtol=1e-12)
     layer.bias_ih_l0.array[:2] = 1e3  # r = 1
     assert_allclose(layer(x).detach().numpy()[:, 0], np.full((1, 2), np.tanh(1.0)), rtol=1e-12)
-    assert_allclose(layer(x).detach().numpy(), to_torch(layer)(torch.zeros(1, 3, 1, dtype=torch.float64)).detach(), **TIGHT)
+    assert_allclose(
+        layer(x).detach().numpy(), to_torch(layer)(torch.zeros(1, 3, 1, dtype=torch.float64)).detach(), **TIGHT
+    )
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -111,6 +113,8 @@ def test_twin_moves_to_another_dtype_and_back_whole(config, rng):
 def test_dropout_is_outside_the_recurrence_and_off_in_evaluation(config, rng):
     model = RecurrentModel(config(vocabulary_size=5, embedding=2, hidden=(3, 3), dropout=0.5), rng=rng).eval()
     x = rng.integers(0, 5, (2, 4))
-    assert_allclose(model(x).detach().numpy(), to_torch(model)(torch.from_numpy(x)).detach().numpy(), rtol=1e-5, atol=1e-6)
+    assert_allclose(
+        model(x).detach().numpy(), to_torch(model)(torch.from_numpy(x)).detach().numpy(), rtol=1e-5, atol=1e-6
+    )
     assert not np.allclose(model.train()(x).detach().numpy(), model.eval()(x).detach().numpy())
     assert_array_equal(model(x).detach().numpy(), model(x).detach().numpy())

@@ -170,7 +170,10 @@ class Step:
 
     def gradient(self, name: str) -> np.ndarray:
         """Return what came back to it."""
-        found = [one[0].detach().numpy() if isinstance(one, list) else one.grad.detach().numpy() for _, one in self._outputs[name]]
+        found = [
+            one[0].detach().numpy() if isinstance(one, list) else one.grad.detach().numpy()
+            for _, one in self._outputs[name]
+        ]
         return np.concatenate([one.reshape(-1) for one in found])
 
     def close(self) -> None:

@@ -31,7 +31,9 @@ class Device:
             number = int(digits) if digits.isdigit() else digits
         whole = number is None or (isinstance(number, int) and number >= 0)
         if not isinstance(name, str) or name not in DEVICES or not whole:
-            raise ConfigError(f"a device must be one of {', '.join(DEVICES)}, as in 'cpu' or 'cuda:0'; got {shown(type)}.")
+            raise ConfigError(
+                f"a device must be one of {', '.join(DEVICES)}, as in 'cpu' or 'cuda:0'; got {shown(type)}."
+            )
         self.type = name
         self.index = number
 

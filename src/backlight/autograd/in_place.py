@@ -22,7 +22,7 @@ T = TypeVar("T", bound=Any)
 SPENT: Final[Array] = np.zeros(0)
 """Stands in place of the gradient of a node that a backward pass went through without retain_graph."""
 
-rewritten: set[bool] = set()
+rewritten: Final[list[int]] = []
 """Not empty as soon as any node of any graph has been rewritten in place."""
 
 
@@ -163,7 +163,8 @@ def _former(tensor: Any) -> Any:
     if hasattr(tensor, "_grad_name"):
         del tensor._grad_name
     tensor._before, tensor._hooks, tensor._needs_grad = before, (), True
-    rewritten.add(True)
+    if not rewritten:
+        rewritten.append(1)
     return before
 
 

@@ -1,7 +1,7 @@
-"""The public `Tensor`: conversion, indexing and printing. Its other methods come from the classes below it:
+"""The public `Tensor`: conversion, indexing and printing.
 
-`tensor_base` (the graph), `tensor_math` (arithmetic, reductions), `tensor_shape`, `tensor_functions`, `tensor_picking`
-(elements by index and by size) and `tensor_in_place`.
+Its other methods come from the classes below it: `tensor_base` (the graph), `tensor_math` (arithmetic, reductions),
+`tensor_shape`, `tensor_functions`, `tensor_picking` (elements by index and by size) and `tensor_in_place`.
 """
 
 from collections.abc import Iterator

@@ -12,8 +12,8 @@ from numpy.typing import DTypeLike
 
 from backlight.autograd import in_place
 from backlight.autograd.graph import Node, next_serial, recording
-from backlight.autograd.kinds import DType
 from backlight.autograd.in_place import SPENT
+from backlight.autograd.kinds import DType
 from backlight.autograd.op import Op
 from backlight.autograd.writes import WRITES
 from backlight.core import Array, BacklightError, GraphError, OperandError, ShapeError
@@ -246,6 +246,14 @@ class TensorBase(Node):
             raise ShapeError(f"a gradient must have its tensor's shape, {self.array.shape}; got {seed.shape}.")
         if create_graph:
             raise GraphError("create_graph must be False: there are no second derivatives here. Use PyTorch for them.")
+        order = self._cleared()
+        self._receive(seed)
+        after = None if retain_graph else SPENT
+        for node in order:
+            node._push(after)
+
+    def _cleared(self) -> list[Self]:
+        """Return the graph, youngest first, with no gradients between its ends; refuse one that cannot be used."""
         order, oldest = self.ancestry(), self._serial
         for node in order:
             if node._prev:
@@ -255,10 +263,7 @@ class TensorBase(Node):
                 oldest = node._serial
         if oldest < WRITES.latest:
             in_place.check(order)
-        self._receive(seed)
-        after = None if retain_graph else SPENT
-        for node in order:
-            node._push(after)
+        return order
 
     def ancestry(self) -> list[Self]:
         """Return this tensor and all that it was computed from, youngest first. See `Node.ancestry`."""

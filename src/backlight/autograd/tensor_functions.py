@@ -36,10 +36,9 @@ class TensorFunctions(TensorShape):
         """Return self / other, rounded down with rounding_mode "floor" and towards 0 with "trunc"."""
         if rounding_mode is None:
             return self / other
-        if rounding_mode == "floor":
-            return self // other
-        if rounding_mode == "trunc":
-            made = (self / other).trunc()
+        if rounding_mode in {"floor", "trunc"}:
+            made = self / other
+            made = self._named("DivBackward2", made.floor() if rounding_mode == "floor" else made.trunc())
             return made if self.array.dtype.kind == "f" else self._holding(made.array.astype(self.array.dtype))
         raise GraphError(f"rounding_mode must be None, 'floor' or 'trunc'; got {shown(rounding_mode)}.")
 
@@ -104,7 +103,9 @@ class TensorFunctions(TensorShape):
             return self._named("Remainder", a - b * (a // b))
         return self._holding(np.asarray(np.remainder(a.array, b.array)))
 
-    remainder = __mod__
+    def remainder(self, other: Operand) -> Self:
+        """Return the remainder of self / other, with the sign of the divisor."""
+        return self % other
 
     def floor_divide(self, other: Operand) -> Self:
         """Return self / other, rounded down."""
@@ -256,7 +257,9 @@ class TensorFunctions(TensorShape):
     def _logic(self, function: np.ufunc, other: Operand) -> Self:
         a, b = self._pair(other)
         if a.array.dtype.kind == "f":
-            raise GraphError(f"&, | and ^ need booleans or integers; got {a.array.dtype}. Compare first, as in (x > 0).")
+            raise GraphError(
+                f"&, | and ^ need booleans or integers; got {a.array.dtype}. Compare first, as in (x > 0)."
+            )
         return self._holding(np.asarray(function(a.array, b.array)))
 
     def __and__(self, other: Operand) -> Self:
@@ -291,7 +294,7 @@ class TensorFunctions(TensorShape):
 
     def logsumexp(self, dim: Dim, keepdim: Flag = False) -> Self:
         """Return the logarithm of the sum of exponentials over an axis or several, without overflow."""
-        over = self._over(dim, None, True, None)
+        over = self._over(dim, None, keepdim=True, keepdims=None)
         with np.errstate(invalid="ignore"):
             largest = np.max(self.array, axis=over["axes"], keepdims=True)
         shift = self._holding(np.where(np.isfinite(largest), largest, 0))

@@ -1,4 +1,4 @@
-"""The methods that change a tensor in place: their names end in an underscore. See `in_place` for what they guarantee."""
+"""The methods that change a tensor in place: their names end in an underscore. `in_place` says what they guarantee."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -48,7 +48,11 @@ class TensorInPlace(TensorPicking):
     tanh_, relu_, sigmoid_ = _changing(TensorMath.tanh), _changing(TensorMath.relu), _changing(TensorMath.sigmoid)
     square_, rsqrt_ = _changing(TensorPicking.square), _changing(TensorPicking.rsqrt)
     reciprocal_ = _changing(TensorPicking.reciprocal)
-    round_, floor_, ceil_ = _changing(TensorPicking.round), _changing(TensorPicking.floor), _changing(TensorPicking.ceil)
+    round_, floor_, ceil_ = (
+        _changing(TensorPicking.round),
+        _changing(TensorPicking.floor),
+        _changing(TensorPicking.ceil),
+    )
     clamp_ = clip_ = _changing(TensorPicking.clamp)
     lerp_ = _changing(TensorPicking.lerp)
     masked_fill_ = _changing(TensorShape.masked_fill)

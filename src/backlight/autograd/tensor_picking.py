@@ -177,7 +177,7 @@ class TensorPicking(TensorFunctions):
         if not keepdim:
             shape = tuple(n for at, n in enumerate(picked.array.shape) if at != axis)
             picked, index = apply(ops.Reshape, picked, shape=shape), index.reshape(shape)
-        return return_types.median(self._named("Median", picked), self._holding(index))
+        return return_types.median(self._named("MedianBackward1", picked), self._holding(index))
 
     def unique(
         self, sorted: Flag = True, return_inverse: Flag = False, return_counts: Flag = False, dim: int | None = None

@@ -245,7 +245,9 @@ class TensorShape(TensorMath):
             return self._named("Roll", self.view(-1).roll(shifts, 0).view(*self.array.shape))
         steps = dict(zip(spread((dims,)), spread((shifts,)), strict=True))
         lengths = self.array.shape
-        moved = {self._axis(dim): (np.arange(lengths[dim]) - step) % max(lengths[dim], 1) for dim, step in steps.items()}
+        moved = {
+            self._axis(dim): (np.arange(lengths[dim]) - step) % max(lengths[dim], 1) for dim, step in steps.items()
+        }
         return self._reordered("Roll", moved)
 
     def _reordered(self, name: str, orders: dict[int, Any]) -> Self:

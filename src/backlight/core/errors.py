@@ -47,3 +47,7 @@ class IndexingError(BacklightError, IndexError):
 
 class MissingNameError(BacklightError, AttributeError):
     """A name does not exist, such as one of PyTorch's that `torchlike` does not have."""
+
+
+class MissingModuleError(BacklightError, ImportError):
+    """A module, or a name to import from one, does not exist in `torchlike`."""

@@ -32,7 +32,7 @@ class Module:
     _former: ClassVar[Mapping[str, str]] = {}
     """The former names of parameters in Backlight 0.1, by their present names, where they differ."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, *inputs: Any, **settings: Any) -> Tensor:
         """Return the output for an input. Shapes are those of the subclass. Calling the module calls this method."""
         raise NotImplementedError(f"{type(self).__name__} must define forward().")
 

@@ -5,6 +5,7 @@ The arguments are PyTorch's. A shape is given as integers or as a tuple. `dtype`
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,7 @@ from backlight.torchlike._fused import fma32, fma64
 from backlight.torchlike._new import dtype_or, new_tensor, real, shape_from, whole
 
 
-def tensor(
-    data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None
-) -> Tensor:
+def tensor(data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Return a tensor with a copy of the data.
 
     Args:
@@ -242,6 +241,34 @@ def linspace(
         raise ConfigError(f"linspace needs steps >= 0 and float32 or float64; got steps={steps}, dtype={kind}.")
     array = _spaced32(start, end, steps) if kind == np.float32 else _spaced64(start, end, steps)
     return new_tensor(array, requires_grad=requires_grad, device=device)
+
+
+def logspace(
+    start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:  # fmt: skip
+    """Return (steps,) numbers from base ** start to base ** end, whose logarithms are evenly spaced. See `linspace`."""
+    powers = linspace(start, end, steps, dtype=np.float64).array
+    with np.errstate(over="ignore"):
+        array = np.power(real("base", base), powers).astype(dtype_or(dtype, np.float32))
+    return new_tensor(array, requires_grad=requires_grad, device=device)
+
+
+def _legacy(kind: str, doc: str) -> Callable[..., Tensor]:
+    def made(*given: Any) -> Tensor:
+        if len(given) == 1 and not isinstance(given[0], int):
+            return tensor(as_array(given[0]), dtype=np.dtype(kind))
+        return zeros(*given, dtype=np.dtype(kind)) if given else zeros(0, dtype=np.dtype(kind))
+
+    made.__doc__ = (
+        f"Return a tensor of {doc}: of these numbers, or of zeros in this shape, as in PyTorch's old constructor."
+    )
+    return made
+
+
+FloatTensor, DoubleTensor = _legacy("float32", "float32"), _legacy("float64", "float64")
+IntTensor, LongTensor = _legacy("int32", "int32"), _legacy("int64", "int64")
+BoolTensor, ByteTensor = _legacy("bool", "booleans"), _legacy("uint8", "uint8")
 
 
 def _spaced32(start: float, end: float, steps: int) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from backlight.autograd.tensor_base import as_dtype
+from backlight.core import missing
 from backlight.core.arguments import LARGEST, shown
 from backlight.core.arrays import Array, FloatArray
 from backlight.core.errors import ConfigError, ShapeError
@@ -21,6 +22,9 @@ from backlight.torchlike._box_muller import blocks_float32, blocks_float64, c_li
 from backlight.torchlike._fused import fma32, fma64
 from backlight.torchlike._new import real, shape_from, whole
 from backlight.torchlike.generator import Generator
+
+__path__: list[str] = []  # as of a package, so that an import of a name of torch.distributions is explained
+__getattr__ = missing.names_of("torch.distributions", missing.DISTRIBUTIONS)
 
 Shape = SupportsIndex | Sequence[SupportsIndex]
 Indices = NDArray[np.int64]

@@ -62,7 +62,9 @@ def test_expand_and_its_gradient_are_adjoint(shape: tuple[int, ...], seed: int, 
     assert y.shape == whole
     y.backward(above)
     assert a.grad is not None
-    assert_allclose(np.vdot(y.detach().numpy(), above), np.vdot(a.detach().numpy(), a.grad.detach().numpy()), rtol=1e-10, atol=1e-12)
+    assert_allclose(
+        np.vdot(y.detach().numpy(), above), np.vdot(a.detach().numpy(), a.grad.detach().numpy()), rtol=1e-10, atol=1e-12
+    )
 
 
 @given(shapes, seeds, st.data())

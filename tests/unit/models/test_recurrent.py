@@ -207,7 +207,9 @@ def test_first_hidden_weights_keep_the_length_of_a_state(config, rng):
     for gate in np.split(layer.weight_hh_l0.detach().numpy(), layer.gates, axis=1):
         assert_allclose(gate.T @ gate, np.eye(40), atol=1e-5)
     if config is LSTMConfig:
-        assert_array_equal(layer.bias_ih_l0.detach().numpy().reshape(4, 40), np.array([[0], [1], [0], [0]]) * np.ones(40))
+        assert_array_equal(
+            layer.bias_ih_l0.detach().numpy().reshape(4, 40), np.array([[0], [1], [0], [0]]) * np.ones(40)
+        )
 
 
 def test_is_a_language_model(rng):

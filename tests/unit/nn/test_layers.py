@@ -34,7 +34,9 @@ def test_scale_is_a_factor_on_the_first_weights_only():
         return Linear(5, 3, rng=np.random.default_rng(1), **settings)
 
     assert_allclose(first(scale=0.01).weight.detach().numpy(), 0.01 * first().weight.detach().numpy(), rtol=1e-6)
-    assert_allclose(first(nonlinearity="tanh").weight.detach().numpy(), 5 / 3 * first().weight.detach().numpy(), rtol=1e-6)
+    assert_allclose(
+        first(nonlinearity="tanh").weight.detach().numpy(), 5 / 3 * first().weight.detach().numpy(), rtol=1e-6
+    )
     assert first().weight.array.dtype == first(scale=0.1).weight.array.dtype == np.float32
 
 
