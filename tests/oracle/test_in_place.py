@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001  (every case gets the library and a weight)
 """Changes in place, beside PyTorch: the same numbers and gradients, and a refusal wherever PyTorch refuses.
 
 Where PyTorch refuses only because it counts versions of memory that is not needed, ours may give the right gradient.
@@ -162,9 +163,9 @@ def saved_by_an_optimiser_step(t: Any) -> Any:
 
 
 REFUSALS = [
-    data_by_index, data_by_operator, leaf_by_index, leaf_by_operator, detached_alias, alias_by_method, a_view, a_transpose,
-    own_result, own_result_by_index, twice, shared_twice, leaf, leaf_method, leaf_index,
-    leaf_view, leaf_view_of_view, expanded, numpy_of_a_weight, plotted, dtype_changes, shape_changes,
+    data_by_index, data_by_operator, leaf_by_index, leaf_by_operator, detached_alias, alias_by_method, a_view,
+    a_transpose, own_result, own_result_by_index, twice, shared_twice, leaf, leaf_method, leaf_index, leaf_view,
+    leaf_view_of_view, expanded, numpy_of_a_weight, plotted, dtype_changes, shape_changes,
     saved_by_an_optimiser_step,
 ]  # fmt: skip
 
@@ -291,8 +292,8 @@ def sums_twice(t: Any, w: Any) -> Any:
 
 
 ALLOWED = [
-    summed, a_part, filled, through_a_view, masked, copied, scattered, weight_not_needed, unneeded_sum, factor_of_itself,
-    data_is_not_watched, shapes, retained, sums_twice,
+    summed, a_part, filled, through_a_view, masked, copied, scattered, weight_not_needed, unneeded_sum,
+    factor_of_itself, data_is_not_watched, shapes, retained, sums_twice,
 ]  # fmt: skip
 
 

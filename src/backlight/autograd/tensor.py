@@ -20,7 +20,8 @@ from backlight.autograd.tensor_in_place import TensorInPlace
 from backlight.autograd.tensor_shape import spread
 from backlight.core import Array, BacklightError, GraphError, IndexingError, OperandError, ShapeError
 from backlight.core.arguments import shown
-from backlight.core.missing import TENSOR, Absent
+from backlight.core.missing import Absent
+from backlight.core.missing_tensor import TENSOR
 
 
 class Tensor(TensorInPlace):

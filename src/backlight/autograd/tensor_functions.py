@@ -189,6 +189,14 @@ class TensorFunctions(TensorShape):
 
     clip = clamp
 
+    def clamp_min(self, min: Operand) -> Self:
+        """Return each element, but at least `min`."""
+        return self.clamp(min=min)
+
+    def clamp_max(self, max: Operand) -> Self:
+        """Return each element, but at most `max`."""
+        return self.clamp(max=max)
+
     def maximum(self, other: Self) -> Self:
         """Return the larger of two elements each."""
         return self._named("Maximum", self._chosen(other, np.greater))
@@ -209,6 +217,20 @@ class TensorFunctions(TensorShape):
     def lerp(self, end: Self, weight: Operand) -> Self:
         """Return self + weight (end - self)."""
         return self._named("Lerp", self + (end - self) * weight)
+
+    def tan(self) -> Self:
+        """Return the tangent of each element, in radians."""
+        return self._named("Tan", self.sin() / self.cos())
+
+    def exp2(self) -> Self:
+        """Return 2 to the power of each element."""
+        return self._named("Exp2", 2 ** self._floating())
+
+    absolute, negative = TensorShape.abs, neg
+
+    def positive(self) -> Self:
+        """Return this tensor."""
+        return self
 
     # -- comparisons and logic: booleans, without gradients ------------------------------------------------------------
 
@@ -285,6 +307,14 @@ class TensorFunctions(TensorShape):
     def logical_and(self, other: Self) -> Self:
         """Return where neither element is 0."""
         return self._holding(np.logical_and(self.array, as_array(other)))
+
+    def logical_xor(self, other: Self) -> Self:
+        """Return where exactly one element is not 0."""
+        return self._holding(np.logical_xor(self.array, as_array(other)))
+
+    def equal(self, other: Self) -> bool:
+        """Return whether both have the same shape and the same elements."""
+        return np.array_equal(self.array, as_array(other))
 
     def logical_or(self, other: Self) -> Self:
         """Return where at least one element is not 0."""

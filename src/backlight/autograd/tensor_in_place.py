@@ -6,8 +6,8 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from backlight.autograd import in_place
-from backlight.autograd.tensor_base import Operand, TensorBase, as_array
+from backlight.autograd import in_place, ops
+from backlight.autograd.tensor_base import Operand, TensorBase, apply, as_array
 from backlight.autograd.tensor_math import TensorMath
 from backlight.autograd.tensor_picking import TensorPicking
 from backlight.autograd.tensor_shape import TensorShape
@@ -58,6 +58,29 @@ class TensorInPlace(TensorPicking):
     masked_fill_ = _changing(TensorShape.masked_fill)
     tril_, triu_ = _changing(TensorShape.tril), _changing(TensorShape.triu)
     scatter_, scatter_add_ = _changing(TensorPicking.scatter), _changing(TensorPicking.scatter_add)
+
+    sin_, cos_ = _changing(TensorMath.sin), _changing(TensorMath.cos)
+    trunc_, sign_ = _changing(TensorPicking.trunc), _changing(TensorPicking.sign)
+    remainder_ = _changing(TensorPicking.remainder)
+
+    def fill_diagonal_(self, fill_value: float) -> Self:
+        """Set the diagonal of a matrix to one number, in place."""
+        at = np.arange(min(self.array.shape))
+        in_place.check_writable(self)
+        in_place.write(self, fill_value, (at, at), None)
+        return self
+
+    def index_fill_(self, dim: int, index: Operand, value: float) -> Self:
+        """Set the slices with these indices along an axis to one number, in place."""
+        in_place.check_writable(self)
+        in_place.write(self, value, (*(slice(None),) * self._axis(dim), as_array(index)), None)
+        return self
+
+    def index_add_(self, dim: int, index: Operand, source: Self) -> Self:
+        """Add the slices of a tensor to those with these indices along an axis, in place."""
+        in_place.check_writable(self)
+        where = (*(slice(None),) * self._axis(dim), as_array(index))
+        return in_place.become(self, apply(ops.AddIndex, self, source, index=where))
 
     def clamp_min_(self, min: float) -> Self:
         """Change every element to at least `min`, in place."""
