@@ -70,35 +70,20 @@ _PYTORCH = "It is not planned: use PyTorch, as backlight.pytorch does."
 _SIXTEEN = "16-bit numbers are for GPUs. Use torch.float32."
 
 TORCH: Final = {
-    "add": "use a + b.",
-    "autograd": "it holds PyTorch's gradient functions. Call backward(), or use backlight.autograd.",
-    "bernoulli": "it draws 0 or 1 by probability. It is planned; until then, torch.rand(p.shape) < p.",
     "bfloat16": f"{_SIXTEEN}",
-    "bmm": "it multiplies batches of matrices. Use a @ b.",
-    "clamp": "it limits numbers to a range. It is planned; until then, torch.where(x < low, low, x).",
     "complex64": "complex numbers are not planned. Keep real and imaginary parts in two tensors.",
-    "device": f"it names the device of a tensor. {_CPU}, or pass device='cpu'.",
     "distributed": f"it trains on several machines. {_PYTORCH}",
-    "einsum": "it sums products by a formula. It is planned; until then, use @, sum() and transpose().",
     "export": f"it writes a model for other programs. {_PYTORCH}",
     "fft": f"it holds Fourier transforms. Use numpy.fft on x.numpy(). {_NOT_PLANNED}",
     "float16": f"{_SIXTEEN}",
     "func": f"it holds vmap, grad and functional_call. {_PYTORCH}",
-    "gather": "it selects along an axis by index. It is planned; until then, x[torch.arange(len(x)), index].",
     "half": f"{_SIXTEEN}",
     "hub": f"it downloads models. {_PYTORCH}",
-    "inf": "infinity. Use float('inf').",
-    "isinf": "it finds infinite numbers. It is planned; until then, x.abs() == float('inf').",
-    "isnan": "it finds nans. It is planned; until then, x != x.",
     "jit": f"it compiles a model for other programs. {_PYTORCH}",
     "linalg": f"it holds linear algebra. Use numpy.linalg on x.numpy(). {_NOT_PLANNED}",
-    "logsumexp": "the logarithm of a sum of exponentials. It is planned; until then, x.exp().sum(dim).log().",
     "mps": f"it is for GPUs of Apple. {_CPU}.",
     "multiprocessing": f"it starts processes. {_PYTORCH}",
-    "nan": "not a number. Use float('nan').",
     "onnx": f"it writes a model for other programs. {_PYTORCH}",
-    "pi": "use math.pi.",
-    "pow": "use a ** b.",
     "profiler": f"it measures the time of each op. Use cProfile. {_NOT_PLANNED}",
     "quantization": f"it makes models of small integers. {_PYTORCH}",
     "set_default_device": f"it names the device of new tensors. {_CPU}.",
@@ -107,7 +92,6 @@ TORCH: Final = {
     "sparse": f"it holds sparse tensors. {_PYTORCH}",
     "special": f"it holds special functions. Use scipy.special on x.numpy(). {_NOT_PLANNED}",
     "testing": "it compares tensors. Use torch.allclose, or numpy.testing.assert_allclose.",
-    "topk": "the largest numbers along an axis. It is planned; until then, np.sort(x.numpy()) or x.max(dim).",
     "vmap": f"it maps a function over a batch. Write the function for a batch. {_NOT_PLANNED}",
     "xpu": f"it is for GPUs of Intel. {_CPU}.",
 }
@@ -229,39 +213,26 @@ CUDA: Final = {
 """By name in `torch.cuda`, `torch.amp` and `torch.backends`."""
 
 FUNCTIONAL: Final = {
-    "dropout": "it drops numbers at random. It is planned; until then, backlight.nn.Dropout.",
-    "layer_norm": "it normalises rows. It is planned; until then, backlight.nn.LayerNorm.",
-    "normalize": "it divides by a norm. It is planned; until then, x / (x * x).sum(dim, keepdim=True).sqrt().",
-    "pad": "it adds numbers at the edges. It is planned; until then, torch.cat.",
-    "scaled_dot_product_attention": (
-        "attention in one call. It is planned; until then, softmax(q @ k.mT / d**0.5 + mask, -1) @ v."
-    ),
-}
+    **dict.fromkeys((
+        "adaptive_avg_pool2d", "avg_pool2d", "conv2d", "conv3d", "conv_transpose2d", "group_norm", "instance_norm",
+        "interpolate", "max_pool2d", "pixel_shuffle", "unfold", "upsample",
+    ), _IMAGES),
+    **dict.fromkeys((
+        "avg_pool1d", "max_pool1d",
+    ), "a pooling; it is not planned. Use x.view(N, C, T // n, n).mean(-1), or .max(-1).values."),
+    "celu": "an activation; it is not planned. Use elu.",
+    "ctc_loss": f"a loss for speech. {_PYTORCH}",
+    "embedding_bag": "sums of embeddings; it is not planned. Use embedding(ids, weight).sum(1) or .mean(1).",
+    "glu": "a gate; use a, b = x.chunk(2, dim=-1), then a * torch.sigmoid(b).",
+    "gumbel_softmax": "a draw with a gradient; use softmax(x - torch.log(-torch.log(torch.rand_like(x))), dim=-1).",
+    "hardtanh": "use x.clamp(-1, 1).",
+    "huber_loss": "a loss; it is not planned. Use smooth_l1_loss.",
+    "mish": "an activation; use x * torch.tanh(softplus(x)).",
+    "relu6": "use x.clamp(0, 6).",
+    "relu_": "it works in place. Use x = relu(x).",
+    "selu": "an activation; it is not planned. Use elu.",
+    "softmin": "use softmax(-x, dim).",
+    "softsign": "use x / (1 + x.abs()).",
+    "threshold": "use torch.where(x > t, x, value).",
+}  # fmt: skip
 """By name in `torch.nn.functional`."""
-
-TENSOR: Final = {
-    **{name: TORCH[name] for name in ("bernoulli", "bmm", "clamp", "gather", "isinf", "isnan", "logsumexp", "topk")},
-    "add_": "use x += y, or x.data += y.",
-    "chunk": "it cuts into n pieces. It is planned; until then, x.split(size, dim).",
-    "copy_": "it copies numbers in place. Use x.data[...] = y.",
-    "cpu": "tensors live on the CPU. Leave it out.",
-    "cuda": "tensors live on the CPU. Leave it out.",
-    "device": "tensors live on the CPU. Leave it out.",
-    "diag": "it takes the diagonal. It is planned; until then, x[torch.arange(n), torch.arange(n)].",
-    "dot": "use a @ b.",
-    "expand_as": "use x.expand(y.shape).",
-    "fill_": "it fills in place. Use x.data[...] = number.",
-    "flip": "it reverses axes. It is planned; until then, x[torch.arange(n - 1, -1, -1)].",
-    "mm": "use a @ b.",
-    "multinomial": "use torch.multinomial(x, n).",
-    "norm": "it computes the norm. It is planned; until then, (x * x).sum().sqrt().",
-    "normal_": "it draws in place. Use x.data[...] = torch.randn(x.shape).",
-    "pow": "use a ** b.",
-    "repeat": "it repeats along axes. It is planned; until then, torch.cat([x, x], dim).",
-    "reshape_as": "use x.reshape(y.shape).",
-    "round": "it rounds. It is planned; until then, torch.tensor(np.round(x.numpy())).",
-    "type": "use x.to(dtype).",
-    "uniform_": "it draws in place. Use x.data[...] = torch.rand(x.shape).",
-    "view_as": "use x.view(y.shape).",
-}
-"""By name of a tensor's method or attribute."""

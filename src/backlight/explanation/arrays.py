@@ -182,11 +182,11 @@ def explain_tensor(end: Tensor, names: Mapping[int, str], gradient: Array | None
     """
     if gradient is None and end.array.size != 1:
         raise GraphError(
-            f"explain without a gradient needs a single number; got a tensor of shape {end.shape}. "
+            f"explain without a gradient needs a single number; got a tensor of shape {end.array.shape}. "
             "Call .sum() or .mean() first, or pass the output gradient."
         )
     if gradient is not None and gradient.shape != end.shape:
-        raise ShapeError(f"a gradient must have its tensor's shape, {end.shape}; got {gradient.shape}.")
+        raise ShapeError(f"a gradient must have its tensor's shape, {end.array.shape}; got {gradient.shape}.")
     nodes = end.ancestry()
     places = {id(node): place for place, node in enumerate(nodes)}
     called = name_nodes(nodes, lambda node: names.get(id(node)) or str(node.label))

@@ -186,7 +186,7 @@ class Module:
         arrays = {name: as_array(array) for name, array in state.items()}
         for name, tensor in own.items():
             if tensor.shape != arrays[name].shape:
-                raise ShapeError(f"{name} must have shape {tensor.shape}; got {arrays[name].shape}.")
+                raise ShapeError(f"{name} must have shape {tensor.array.shape}; got {arrays[name].shape}.")
             if arrays[name].dtype.kind != "f":
                 raise ConfigError(f"weights must be floating-point numbers; got {name} of {arrays[name].dtype}.")
         for name, tensor in own.items():

@@ -166,6 +166,25 @@ class TestWholeModules:
                 optimiser.step()
                 assert (layer.bias.array < before).all()
 
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda _, optimiser: optimiser.step(),
+            lambda net, _: nn.init.zeros_(net[1].weight),
+            lambda net, _: net.load_state_dict(net.state_dict()),
+            lambda net, _: nn.utils.vector_to_parameters(torch.ones(12), net.parameters()),
+        ],
+    )
+    def test_a_backward_pass_through_weights_that_changed_is_refused(self, write):
+        net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+        optimiser = torch.optim.AdamW(net.parameters())
+        net(torch.ones(1, 2)).sum().backward()
+        optimiser.step()
+        loss = net(torch.ones(1, 2)).sum()
+        write(net, optimiser)
+        with pytest.raises(GraphError, match="changed"):
+            loss.backward()
+
     def test_a_list_outside_a_module_list_is_not_searched(self):
         assert not any(name.startswith("notes") for name, _ in Net().named_parameters())
 
