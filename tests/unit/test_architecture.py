@@ -59,7 +59,8 @@ def test_a_class_name_has_one_meaning() -> None:
     Torchlike has PyTorch's names: its `Linear` and `AdamW` are those of `nn` and `optim` under PyTorch's signatures.
     """
     shared = {"MLP", "Histogram", "End", "Layout", "Block", "Trainer", "_Runs"}  # each in two packages that never meet
-    apart = ("backlight.autograd.ops.", "backlight.lessons.sources.", "backlight.torchlike.")  # lessons build them again
+    # lessons build the classes that there are
+    apart = ("backlight.autograd.ops.", "backlight.lessons.sources.", "backlight.torchlike.")
     places: dict[str, list[str]] = {}
     for module, tree in modules().items():
         for node in ast.walk(tree):
