@@ -175,6 +175,17 @@ _TABLE = (
         name="records of a trend", value=12, unit="records", source="a choice: three for each quarter of a training"
     ),
     Threshold(
+        name="step over rounding", value=1.0, unit="half distances between numbers",
+        source="rounding to nearest: a smaller step leaves a number of this size as it was",
+    ),
+    Threshold(
+        name="share of rounded updates", value=0.5, unit="of the weights", source="a choice: most of them",
+    ),
+    Threshold(
+        name="numbers of a fresh matrix", value=200, unit="numbers",
+        source="a choice: the ends of the range are known to a tenth of it",
+    ),
+    Threshold(
         name="labels for a verdict", value=64, unit="labels",
         source="64 labels of one class by chance, where another has a tenth: 0.9^64 = 0.1%",
     ),
