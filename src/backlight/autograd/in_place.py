@@ -14,7 +14,7 @@ from backlight.autograd.grad_fn import grad_fn_name
 from backlight.autograd.graph import recording
 from backlight.autograd.ops.indexing import Index, SetIndex
 from backlight.autograd.ops.shape import Permute, Reshape
-from backlight.autograd.writes import WRITES, arrays_in, is_shared, owner_of
+from backlight.autograd.writes import WRITES, arrays_in, owner_of
 from backlight.core import Array, GraphError, ShapeError
 
 T = TypeVar("T", bound=Any)
@@ -33,15 +33,7 @@ def check_writable(tensor: Any) -> None:
         GraphError: it is one.
     """
     if recording.on and tensor._needs_grad:
-        base = tensor
-        while base._prev and _is_view(base):
-            base = base._prev[0]
-        if not base._prev:
-            what = "a leaf that requires a gradient" if base is tensor else "a view of a leaf that requires a gradient"
-            raise GraphError(
-                f"{what} cannot be changed in place while its graph is recorded; got {_shown(tensor)}. "
-                "Change .data, or work under no_grad()."
-            )
+        _refuse_leaf(([tensor] + [base for base, *_ in _bases(tensor)])[-1], tensor)
 
 
 def become(tensor: T, result: Any) -> T:
@@ -53,7 +45,7 @@ def become(tensor: T, result: Any) -> T:
 
     Raises:
         ShapeError: the result has another shape.
-        GraphError: its dtype does not fit, or the tensor is a view of memory whose owner would lose the history.
+        GraphError: its dtype does not fit, or the tensor is a view of a leaf that requires a gradient.
     """
     mine, made = tensor.array, result.array
     if made.shape != mine.shape:
@@ -65,7 +57,7 @@ def become(tensor: T, result: Any) -> T:
     if not result._needs_grad:
         _put(tensor, ..., made)
         return tensor
-    before, views = _prepared(tensor)
+    before, bases = _prepared(tensor)
     saved = _apart_from(owner_of(mine), result._saved)  # the step may need what it overwrites
     _put(tensor, ..., made)
     tensor._op, tensor._saved, tensor._settings = result._op, saved, result._settings
@@ -74,7 +66,7 @@ def become(tensor: T, result: Any) -> T:
     name = getattr(result, "_grad_name", None)
     if name is not None:
         tensor._grad_name = name
-    _pass_on(tensor, before, views)
+    _pass_on(tensor, bases)
     return tensor
 
 
@@ -90,11 +82,11 @@ def write(tensor: Any, numbers: Any, index: Any, value: Any) -> None:
     if not (recording.on and (tensor._needs_grad or (value is not None and value._needs_grad))):
         _put(tensor, index, numbers)
         return
-    before, views = _prepared(tensor)
+    before, bases = _prepared(tensor)
     _put(tensor, index, numbers)
     source = tensor._holding(np.asarray(numbers, tensor.array.dtype)) if value is None else value
     _hold(tensor, SetIndex, (before, before if source is tensor else source), (source.array.shape, index), index=index)
-    _pass_on(tensor, before, views)
+    _pass_on(tensor, bases)
 
 
 def _apart_from(owner: Array, saved: Any) -> Any:
@@ -136,19 +128,39 @@ def _hold(tensor: Any, op: Any, parents: tuple[Any, ...], saved: Any, **settings
         del tensor._grad_name
 
 
-def _prepared(tensor: Any) -> tuple[Any, list[Any]]:
-    """Return the node of a tensor as it is before a change with a history, and the tensors that it is a view of."""
-    views = []
-    base = tensor
-    while base._prev and _is_view(base):
-        base = base._prev[0]
-        views.append(base)
-    if not tensor._prev and is_shared(tensor.array):
+def _refuse_leaf(base: Any, tensor: Any) -> None:
+    if base._needs_grad and not base._prev:
+        what = "a leaf that requires a gradient" if base is tensor else "a view of a leaf that requires a gradient"
         raise GraphError(
-            f"a view of a tensor without a gradient cannot take a result with a gradient; got {_shown(tensor)}. "
-            "Assign to the whole by index, as in x[i, j] = y, or call .clone() first."
+            f"{what} cannot be changed in place while its graph is recorded; got {_shown(tensor)}. "
+            "Change .data, or work under no_grad()."
         )
-    return _former(tensor), views
+
+
+def _prepared(tensor: Any) -> tuple[Any, list[tuple[Any, Any, Any]]]:
+    """Return the node of a tensor as it is before a change with a history, and the tensors that it is a view of."""
+    bases = _bases(tensor)
+    for base, *_ in bases:
+        _refuse_leaf(base, tensor)
+    return _former(tensor), bases
+
+
+def _bases(tensor: Any) -> list[tuple[Any, Any, Any]]:
+    """Return the tensors that a tensor is a view of, the nearest first, each with the op and settings of the view."""
+    found: list[tuple[Any, Any, Any]] = []
+    while True:
+        if hasattr(tensor, "_base"):
+            if tensor._base is None:
+                return found
+            base, op, settings = tensor._base
+        elif tensor._prev:
+            base, op, settings = tensor._prev[0], tensor._op, tensor._settings
+        else:
+            return found
+        if op not in {Index, Reshape, Permute} or owner_of(tensor.array) is not owner_of(base.array):
+            return found
+        found.append((base, op, settings))
+        tensor = base
 
 
 def _former(tensor: Any) -> Any:
@@ -162,32 +174,26 @@ def _former(tensor: Any) -> Any:
             setattr(before, name, getattr(tensor, name))
     if hasattr(tensor, "_grad_name"):
         del tensor._grad_name
+    tensor._base = next(iter(_bases(tensor)), None)  # its parents will be others
     tensor._before, tensor._hooks, tensor._needs_grad = before, (), True
     if not rewritten:
         rewritten.append(1)
     return before
 
 
-def _is_view(tensor: Any) -> bool:
-    if tensor._op not in {Index, Reshape, Permute}:
-        return False
-    return tensor.array.base is not None and owner_of(tensor.array) is owner_of(tensor._prev[0].array)
-
-
-def _pass_on(view: Any, former: Any, bases: list[Any]) -> None:
+def _pass_on(view: Any, bases: list[tuple[Any, Any, Any]]) -> None:
     """Give the tensors that a rewritten tensor is a view of the history of the change."""
-    for base in bases:
-        op, settings = former._op, former._settings
+    for base, op, settings in bases:
         before = _former(base)
         if op is Index:
-            shape = view.array.shape
-            _hold(base, SetIndex, (before, view), (shape, settings["index"]), index=settings["index"])
+            index = settings["index"]
+            _hold(base, SetIndex, (before, view), (view.array.shape, index), index=index)
         elif op is Reshape:
             _hold(base, Reshape, (view,), view.array.shape, shape=base.array.shape)
         else:
             order = tuple(int(axis) for axis in np.argsort(settings["order"]))
             _hold(base, Permute, (view,), order, order=order)
-        view, former = base, before
+        view = base
 
 
 def resolve(end: Any) -> None:

@@ -256,7 +256,7 @@ class Tensor(TensorInPlace):
                 raise IndexingError(f"row indices must be in 0..{rows - 1}; got {plain.min()}..{plain.max()}.")
             return self._named("Index", apply(ops.Embed, self, ids=plain.astype(np.int64, copy=False) % max(rows, 1)))
         try:
-            return apply(ops.Index, self, index=plain)
+            return self._view(ops.Index, index=plain)
         except ShapeError as error:
             raise _outside(self, at, error.__cause__) from error
 

@@ -29,6 +29,7 @@ class TensorBase(Node):
     """An n-dimensional array in a graph. `Tensor` has the public documentation."""
 
     __slots__ = (
+        "_base",
         "_before",
         "_grad",
         "_grad_home",
@@ -48,8 +49,9 @@ class TensorBase(Node):
     """The class of every result, whatever the classes of its inputs: `Tensor`."""
 
     _prev: tuple[Self, ...]
-    # these three are set only where they are needed, so that a new tensor costs nothing
+    # these four are set only where they are needed, so that a new tensor costs nothing
     _grad_name: str  # PyTorch's name of the step, if it is not that of the op
+    _base: tuple[Self, type[Op], dict[str, Any]] | None  # of a view outside the graph: what it is a view of, and how
     _before: Self  # the node as it was before it was rewritten in place
     _unwatched: bool  # whether writes are not recorded, as PyTorch does for .data
 
@@ -88,6 +90,13 @@ class TensorBase(Node):
         """Return a new tensor, after recording the name of its `grad_fn` where it is not that of its op."""
         if made._prev:
             made._grad_name = name
+        return made
+
+    def _view(self, op: type[Op], **settings: Any) -> Self:
+        """Return a view by an op. Outside the graph it remembers what it is a view of, for changes in place."""
+        made = apply(op, self, **settings)
+        if not made._prev:
+            made._base = (self, op, settings)
         return made
 
     def _axis(self, dim: Any, new: int = 0) -> int:

@@ -27,11 +27,11 @@ class TensorShape(TensorMath):
 
     def view(self, *shape: int | Sequence[int]) -> Self:
         """Return the elements in another shape, given as `view(2, 3)` or `view((2, 3))`; one length may be -1."""
-        return apply(ops.Reshape, self, shape=spread(shape))
+        return self._view(ops.Reshape, shape=spread(shape))
 
     def reshape(self, *shape: int | Sequence[int]) -> Self:
         """Return the elements in another shape; the same as `view`."""
-        return apply(ops.Reshape, self, shape=spread(shape))
+        return self._view(ops.Reshape, shape=spread(shape))
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
         """Return the tensor with axes `start_dim` to `end_dim` joined."""
@@ -50,11 +50,11 @@ class TensorShape(TensorMath):
         order = list(range(self.array.ndim))
         if order:
             order[a], order[b] = b, a
-        return self._named("Transpose", apply(ops.Permute, self, order=tuple(order)))
+        return self._named("Transpose", self._view(ops.Permute, order=tuple(order)))
 
     def permute(self, *order: int | Sequence[int]) -> Self:
         """Return the tensor with its axes in another order, given as `permute(1, 0, 2)` or `permute((1, 0, 2))`."""
-        return apply(ops.Permute, self, order=tuple(self._axis(axis) for axis in spread(order)))
+        return self._view(ops.Permute, order=tuple(self._axis(axis) for axis in spread(order)))
 
     def t(self) -> Self:
         """Return the transpose of a matrix; a tensor with fewer axes is unchanged.
@@ -69,7 +69,7 @@ class TensorShape(TensorMath):
     @property
     def T(self) -> Self:
         """The tensor with its axes reversed: the transpose of a matrix."""
-        return apply(ops.Permute, self, order=tuple(reversed(range(self.array.ndim))))
+        return self._view(ops.Permute, order=tuple(reversed(range(self.array.ndim))))
 
     @property
     def mT(self) -> Self:
@@ -134,7 +134,7 @@ class TensorShape(TensorMath):
 
     def _along(self, axis: int, part: Any, name: str) -> Self:
         """Return the part of the tensor that an index picks along one axis."""
-        return self._named(name, apply(ops.Index, self, index=(*(slice(None),) * axis, part)))
+        return self._named(name, self._view(ops.Index, index=(*(slice(None),) * axis, part)))
 
     def unbind(self, dim: int = 0) -> tuple[Self, ...]:
         """Return the slices along an axis."""

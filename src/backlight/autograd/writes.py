@@ -5,7 +5,6 @@ have got. A node that is older than the last write to an array that it saved can
 versions for the same purpose; here the forward pass does nothing at all, and the backward pass compares one number.
 """
 
-import sys
 import weakref
 from collections.abc import Iterator
 from typing import Any, Final
@@ -71,16 +70,3 @@ def arrays_in(saved: Any) -> Iterator[Array]:
     elif isinstance(saved, (tuple, list)):
         for part in saved:
             yield from arrays_in(part)
-
-
-def _holders(array: Array) -> int:
-    owner = owner_of(array)
-    return sys.getrefcount(owner)
-
-
-_ALONE: Final = _holders(np.zeros(2).reshape(2, 1))
-
-
-def is_shared(array: Array) -> bool:
-    """Return whether an array is a view of memory that something else holds as well."""
-    return array.base is not None and _holders(array) > _ALONE
