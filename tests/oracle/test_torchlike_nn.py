@@ -99,6 +99,7 @@ def test_a_layer_starts_and_prints_as_in_pytorch(text):
     for seed in (0, 5, 2**31):
         theirs, ours = both(text, seed)
         assert repr(ours) == repr(theirs)
+        assert list(map(repr, ours.parameters())) == list(map(repr, theirs.parameters()))
         assert list(ours.state_dict()) == list(theirs.state_dict())
         for name, tensor in theirs.state_dict().items():
             assert_array_equal(array(ours.state_dict()[name]), array(tensor), err_msg=name)
