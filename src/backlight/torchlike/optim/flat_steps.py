@@ -12,6 +12,7 @@ import numpy as np
 
 from backlight.autograd import Tensor
 from backlight.autograd.flat import FlatParameters
+from backlight.autograd.writes import WRITES
 from backlight.optim import Optimiser
 from backlight.torchlike.optim.optimizer import Closure, Optimizer
 
@@ -103,6 +104,7 @@ class FlatOptimizer(Optimizer):
         gradient = self._configured(optimiser, group, flat.grad)
         optimiser.steps += 1
         optimiser._update(flat.data, gradient)
+        WRITES.record(flat.data)
         run.steps.array[...] = optimiser.steps
 
     def _made(self, flat: FlatParameters, group: dict[str, Any]) -> Optimiser:
