@@ -328,6 +328,17 @@ def test_allowed_changes_give_the_same_gradients(case: Callable[[Any, Any], Any]
     np.testing.assert_allclose(seen[0][1], seen[1][1], rtol=1e-12)
 
 
+def test_a_step_of_an_optimiser_ends_the_graphs_before_it() -> None:
+    w = ours.ones(3, requires_grad=True)
+    optimiser = ours.optim.AdamW([w], lr=0.1)
+    for _ in range(2):
+        z = (w * w).sum()
+        z.backward(retain_graph=True)
+        optimiser.step()
+    with pytest.raises(GraphError, match="was changed in place"):
+        z.backward()
+
+
 def test_writes_are_forgotten_with_their_arrays() -> None:
     from backlight.autograd.writes import Writes
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from backlight.autograd.op import Op
 from backlight.autograd.tensor import Parameter, Tensor
 from backlight.core import Array, GraphError, ShapeError
 from backlight.core.arguments import check_whole
@@ -266,12 +267,8 @@ def norm(array: Array) -> float:
 
 def _backward(node: Tensor, above: Array) -> tuple[Array, ...]:
     """Return the gradient of each input of a tensor's op, for the gradient of the tensor."""
-    if node._op is None:
-        raise GraphError(
-            "explain cannot go through a tensor that was written to by index, since its history is lost. "
-            "Build it with cat(), stack() or where(), or write to a .detach()ed tensor."
-        )
-    return node._op.backward(above, node._saved)
+    op: type[Op] = node._op  # type: ignore[assignment]  # a node with parents has one
+    return op.backward(above, node._saved)
 
 
 def _kind(node: Tensor) -> Kind:
