@@ -47,12 +47,12 @@ def test_rows_of_a_ragged_batch_are_those_of_the_padded_one(rng):
     places = PackedIndex((3, 5), np.array([0, 1, 2, 5, 10, 11, 12, 13, 14]))
     x = Tensor(places.gather(x_BTC), requires_grad=True)
     y = layer(x, places)
-    assert_allclose(y.numpy(), places.gather(layer(Tensor(x_BTC)).numpy()), **TIGHT)
+    assert_allclose(y.detach().numpy(), places.gather(layer(Tensor(x_BTC)).detach().numpy()), **TIGHT)
     dy = rng.standard_normal(y.shape)
     y.backward(dy)
     whole = torch.tensor(x_BTC, requires_grad=True)
     to_torch(layer)(whole).backward(torch.from_numpy(places.spread(dy)))
-    assert_allclose(x.grad.numpy(), places.gather(whole.grad.numpy()), **TIGHT)
+    assert_allclose(x.grad.detach().numpy(), places.gather(whole.grad.detach().numpy()), **TIGHT)
 
 
 def test_reading_position_by_position_is_reading_at_once(rng):
@@ -68,7 +68,7 @@ def test_reading_position_by_position_is_reading_at_once(rng):
 def test_a_cache_goes_on_with_the_columns_that_are_kept(rng):
     layer = CausalSelfAttention(8, 2, rng=rng).to(np.float64)
     x_BTC = rng.standard_normal((5, 4, 8))
-    whole = layer(Tensor(x_BTC)).numpy()
+    whole = layer(Tensor(x_BTC)).detach().numpy()
     cache, rows = layer.cache(5, 4), np.arange(5)
     for t, on in enumerate([[0, 1, 2, 3, 4], [1, 2, 4], [0, 2], [1]]):
         rows = rows[on]
@@ -83,7 +83,7 @@ def test_a_cache_parts_texts_that_began_alike(rng):
     x_BTC = rng.standard_normal((6, 6, 8))
     for row, like, until in ((1, 0, 2), (2, 0, 2), (3, 2, 4), (4, 2, 4), (5, 3, 5)):
         x_BTC[row, :until] = x_BTC[like, :until]
-    whole = layer(Tensor(x_BTC)).numpy()
+    whole = layer(Tensor(x_BTC)).detach().numpy()
     cache = layer.cache(3, 6)
     cache.width = 1
 
@@ -106,9 +106,9 @@ def test_a_cache_parts_texts_that_began_alike(rng):
 def test_what_comes_later_changes_nothing(rng):
     layer = CausalSelfAttention(8, 2, rng=rng)
     x = rng.standard_normal((2, 6, 8)).astype(np.float32)
-    before = layer(Tensor(x)).numpy()
+    before = layer(Tensor(x)).detach().numpy()
     x[:, 3:] = 100
-    after = layer(Tensor(x)).numpy()
+    after = layer(Tensor(x)).detach().numpy()
     assert_allclose(after[:, :3], before[:, :3], rtol=1e-6)
     assert (np.abs(after[:, 3:] - before[:, 3:]) > 1e-3).all(-1).all()
 
@@ -116,10 +116,10 @@ def test_what_comes_later_changes_nothing(rng):
 def test_dropout_of_weights_keeps_the_mean_and_is_off_in_evaluation(rng):
     layer = CausalSelfAttention(8, 2, dropout=0.25, rng=rng).to(np.float64)
     x = Tensor(rng.standard_normal((2, 4, 8)))
-    wanted = to_torch(layer.eval())(torch.from_numpy(x.numpy())).detach().numpy()
-    assert_allclose(layer(x).numpy(), wanted, **TIGHT)
+    wanted = to_torch(layer.eval())(torch.from_numpy(x.detach().numpy())).detach().numpy()
+    assert_allclose(layer(x).detach().numpy(), wanted, **TIGHT)
     layer.train()
-    draws = np.array([layer(x).numpy() for _ in range(4000)])
+    draws = np.array([layer(x).detach().numpy() for _ in range(4000)])
     spread = draws.std(0)
     assert (spread > 0).all()  # also of the first position, whose only weight is 1
     assert (np.abs(draws.mean(0) - wanted) < 5 * spread / np.sqrt(4000)).all()
@@ -133,8 +133,8 @@ def test_dropped_weights_have_no_gradient_and_the_others_a_larger_one(rng):
     dy = rng.standard_normal(y.shape)
     y.backward(dy)
     dv = np.repeat(kept[:, :, 0], 2, axis=1).reshape(6, 1, 4) * dy / 0.8
-    assert_allclose(qkv.grad.numpy()[:, :, 8:], dv, **TIGHT)
-    assert_allclose(qkv.grad.numpy()[:, :, :8], 0, atol=1e-12)
+    assert_allclose(qkv.grad.detach().numpy()[:, :, 8:], dv, **TIGHT)
+    assert_allclose(qkv.grad.detach().numpy()[:, :, :8], 0, atol=1e-12)
 
 
 # -- the network -------------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_logits_loss_and_gradients_match_the_twin(sizes, size, length, rng):
     batch = batch_of(model, size, length, rng)
     theirs = twin(torch.from_numpy(batch.x))
     logits = model(batch.x)
-    assert_allclose(logits.numpy(), theirs.detach().numpy(), **TIGHT)
+    assert_allclose(logits.detach().numpy(), theirs.detach().numpy(), **TIGHT)
     assert_allclose(model.next_logits(batch.x), theirs.detach().numpy()[:, -1], **TIGHT)
     loss, their_loss = model.loss(batch), loss_of(twin, batch)
     assert_allclose(loss.item(), their_loss.item(), **TIGHT)
@@ -165,7 +165,7 @@ def test_logits_loss_and_gradients_match_the_twin(sizes, size, length, rng):
     assert found.keys() == dict(model.named_parameters()).keys()
     for name, parameter in model.named_parameters():
         # one position leaves queries and keys without a gradient, and a part of the layer's
-        mine = np.zeros(parameter.shape) if parameter.grad is None else parameter.grad.numpy()
+        mine = np.zeros(parameter.shape) if parameter.grad is None else parameter.grad.detach().numpy()
         assert_allclose(mine, found[name], **TIGHT, err_msg=name)
 
 

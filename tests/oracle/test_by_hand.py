@@ -88,7 +88,7 @@ def test_every_step_and_every_gradient_is_that_of_torch(sizes, dloss, rng):
     assert len(found) == 27
     for name, mine in found.items():
         reference = getattr(their, name, None) if name in Intermediates._fields else getattr(theirs, name)
-        checked = compare(f"d{name}", mine, reference.grad.numpy(), rtol=1e-10, atol=1e-12)
+        checked = compare(f"d{name}", mine, reference.grad.detach().numpy(), rtol=1e-10, atol=1e-12)
         assert checked.close, checked
 
 
@@ -110,7 +110,7 @@ def test_steps_are_those_of_torchs_own_layers(rng):
         torch.from_numpy(steps.sums), None, None, torch.from_numpy(weights.gain * np.sqrt(biased)),
         torch.from_numpy(weights.shift), training=True, eps=1e-5 * biased,
     )  # fmt: skip
-    assert_allclose(steps.scaled, theirs.numpy(), **TIGHT)
+    assert_allclose(steps.scaled, theirs.detach().numpy(), **TIGHT)
 
 
 @pytest.mark.parametrize(("N", "V"), [(32, 27), (1, 5), (7, 2), (3, 1)])
@@ -123,7 +123,7 @@ def test_cross_entropy_in_one_piece_is_that_of_torch(N, V, rng):
     assert_allclose(loss, their_loss.item(), **TIGHT)
     assert_allclose(probs, theirs.softmax(1).detach().numpy(), **TIGHT)
     dlogits = cross_entropy_backward(probs, y, dloss)
-    assert_allclose(dlogits, theirs.grad.numpy(), **TIGHT)
+    assert_allclose(dlogits, theirs.grad.detach().numpy(), **TIGHT)
     assert_allclose(dlogits.sum(1), 0, atol=1e-15)
 
 
@@ -147,7 +147,7 @@ def test_batch_norm_in_one_piece_is_that_of_torch(N, H, correction, rng):
         ("dx", "dgain", "dshift"), batch_norm_backward(dy, normal, rstd, gain, correction), (tx, tgain, tshift),
         strict=True,
     ):  # fmt: skip
-        assert_allclose(mine, leaf.grad.numpy(), rtol=1e-10, atol=1e-11, err_msg=name)
+        assert_allclose(mine, leaf.grad.detach().numpy(), rtol=1e-10, atol=1e-11, err_msg=name)
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)

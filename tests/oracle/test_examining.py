@@ -24,7 +24,9 @@ def state_of(model: nn.Module) -> dict[str, Any]:
         "ids": {name: id(one) for name, one in tensors.items()},
         "gradients": {name: None if one.grad is None else id(one.grad) for name, one in tensors.items()},
         "gradient bits": {
-            name: one.grad.to_dense().numpy().tobytes() for name, one in tensors.items() if one.grad is not None
+            name: one.grad.to_dense().detach().numpy().tobytes()
+            for name, one in tensors.items()
+            if one.grad is not None
         },
         "modes": [module.training for module in model.modules()],
         "requires": [one.requires_grad for one in model.parameters()],
@@ -37,7 +39,7 @@ def state_of(model: nn.Module) -> dict[str, Any]:
             {key: value for key, value in vars(module).items() if isinstance(value, (int, float, str, type(None)))}
             for module in model.modules()
         ],
-        "chance": (random.getstate(), str(np.random.get_state()), torch.get_rng_state().numpy().tobytes()),  # noqa: NPY002
+        "chance": (random.getstate(), str(np.random.get_state()), torch.get_rng_state().detach().numpy().tobytes()),  # noqa: NPY002
     }
 
 

@@ -17,7 +17,7 @@ TIGHT = {"rtol": 1e-10, "atol": 1e-12}
 
 
 def gradients(module: Module) -> dict[str, np.ndarray]:
-    return {name: p.grad.numpy() for name, p in module.named_parameters() if p.grad is not None}
+    return {name: p.grad.detach().numpy() for name, p in module.named_parameters() if p.grad is not None}
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
@@ -32,13 +32,13 @@ def test_output_and_gradients_match_the_twin(case, training, rng):
 
     y, their_y = ours(x), twin(their_x)
     assert y.array.dtype == np.float64
-    assert_allclose(y.numpy(), their_y.detach().numpy(), **TIGHT)
+    assert_allclose(y.detach().numpy(), their_y.detach().numpy(), **TIGHT)
 
     dy = rng.standard_normal(y.shape)
     y.backward(dy)
     their_y.backward(torch.tensor(dy))
     if floating:
-        assert_allclose(x.grad.numpy(), their_x.grad.numpy(), **TIGHT)
+        assert_allclose(x.grad.detach().numpy(), their_x.grad.detach().numpy(), **TIGHT)
     mine, theirs = gradients(ours), gradients_of(twin)
     assert mine.keys() == theirs.keys() == dict(ours.named_parameters()).keys()
     for name in mine:
@@ -62,7 +62,7 @@ def test_parameter_gradients_match_central_differences(case, rng):
     for name, parameter in module.named_parameters():
         picked = some_places(parameter.array, 25, rng)
         slopes = central_difference(lambda: module(x).array, parameter.array, dy, places=picked)
-        assert_allclose(parameter.grad.numpy().reshape(-1)[picked], slopes, rtol=1e-6, atol=1e-8, err_msg=name)
+        assert_allclose(parameter.grad.detach().numpy().reshape(-1)[picked], slopes, rtol=1e-6, atol=1e-8, err_msg=name)
 
 
 # -- initialisation: the spread that PyTorch's formulas prescribe ------------------------------------------------------
@@ -78,7 +78,7 @@ def theirs_of(scheme: str, gain: float) -> np.ndarray:
         getattr(torch.nn.init, f"{scheme}_")(weight, gain=gain, generator=generator)
     else:  # kaiming takes the function's name, and we its gain: linear's is 1
         getattr(torch.nn.init, f"{scheme}_")(weight, nonlinearity="linear", generator=generator).mul_(gain)
-    return weight.numpy()
+    return weight.detach().numpy()
 
 
 @pytest.mark.parametrize("nonlinearity", ["linear", "sigmoid", "tanh", "relu"])
@@ -110,11 +110,11 @@ def test_linear_draws_its_weights_by_kaiming_with_gain_and_scale(nonlinearity, s
     layer = nn.Linear(FAN_IN, FAN_OUT, nonlinearity=nonlinearity, scale=scale, rng=rng)
     like = "relu" if nonlinearity == "gelu" else nonlinearity
     wanted = scale * torch.nn.init.calculate_gain(like) / np.sqrt(FAN_IN)
-    assert_allclose(layer.weight.numpy().std(), wanted, rtol=5 / np.sqrt(2 * FAN_IN * FAN_OUT))
-    assert not layer.bias.numpy().any()
+    assert_allclose(layer.weight.detach().numpy().std(), wanted, rtol=5 / np.sqrt(2 * FAN_IN * FAN_OUT))
+    assert not layer.bias.detach().numpy().any()
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.01])
 def test_embedding_draws_its_vectors_by_scale(scale, rng):
-    weight = nn.Embedding(FAN_IN, FAN_OUT, scale=scale, rng=rng).weight.numpy()
+    weight = nn.Embedding(FAN_IN, FAN_OUT, scale=scale, rng=rng).weight.detach().numpy()
     assert_allclose(weight.std(), scale, rtol=5 / np.sqrt(2 * weight.size))

@@ -33,7 +33,7 @@ def run(case: ModelCase, rng: np.random.Generator) -> tuple[NeuralModel, torch.n
 
 
 def gradients(model: nn.Module) -> dict[str, np.ndarray]:
-    return {name: p.grad.numpy() for name, p in model.named_parameters() if p.grad is not None}
+    return {name: p.grad.detach().numpy() for name, p in model.named_parameters() if p.grad is not None}
 
 
 def assert_same_gradients(model: nn.Module, twin: torch.nn.Module) -> None:
@@ -50,7 +50,7 @@ def test_logits_and_their_gradients_match_the_twin(case, training, rng):
     model.train(training)
     twin.train(training)
     logits, theirs = model(batch.x), twin(torch.from_numpy(batch.x))
-    assert_allclose(logits.numpy(), theirs.detach().numpy(), **TIGHT)
+    assert_allclose(logits.detach().numpy(), theirs.detach().numpy(), **TIGHT)
     dlogits = rng.standard_normal(logits.shape)
     logits.backward(dlogits)
     theirs.backward(torch.from_numpy(dlogits))
@@ -76,9 +76,9 @@ def test_scores_match_the_twin(case, rng):
     theirs = torch.nn.functional.cross_entropy(
         logits.reshape(y.size, -1), torch.from_numpy(y.reshape(-1)), ignore_index=NOT_A_TARGET, reduction="none"
     )
-    assert_allclose(model.nll(batch.x, y), theirs.numpy().reshape(y.shape), **TIGHT)
+    assert_allclose(model.nll(batch.x, y), theirs.detach().numpy().reshape(y.shape), **TIGHT)
     last = logits if model.reads == "windows" else logits[:, -1]
-    assert_allclose(model.next_logits(batch.x), last.numpy(), **TIGHT)
+    assert_allclose(model.next_logits(batch.x), last.detach().numpy(), **TIGHT)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -86,7 +86,7 @@ def test_gradients_match_central_differences(case, rng):
     model, _, batch = run(case, rng)
     model.loss(batch).backward()
     direction = {name: rng.standard_normal(p.shape) for name, p in model.named_parameters()}
-    slope = sum(np.sum(p.grad.numpy() * direction[name]) for name, p in model.named_parameters())
+    slope = sum(np.sum(p.grad.detach().numpy() * direction[name]) for name, p in model.named_parameters())
     weights, h = model.state_dict(), 1e-6
     model.load_state_dict({name: array + h * direction.get(name, 0) for name, array in weights.items()})
     above = model.loss(batch).item()
@@ -165,8 +165,8 @@ def test_weights_go_there_and_back(rng):
     copy_weights(model, twin)
     other.load_state_dict(weights_of(twin))
     x = rng.integers(0, 11, (3, 8))
-    assert_array_equal(other(x).numpy(), model(x).numpy())
-    assert_allclose(twin(torch.from_numpy(x)).detach().numpy(), model(x).numpy(), rtol=1e-5, atol=1e-6)
+    assert_array_equal(other(x).detach().numpy(), model(x).detach().numpy())
+    assert_allclose(twin(torch.from_numpy(x)).detach().numpy(), model(x).detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_weights_of_another_model_are_refused_in_one_line(rng):

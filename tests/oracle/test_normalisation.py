@@ -22,12 +22,12 @@ def test_running_statistics_follow_torch_over_many_batches(shape, momentum, rng)
     twin = to_torch(ours)
     for step in range(5):
         x = 3 * rng.standard_normal(shape) + step
-        assert_allclose(ours(Tensor(x)).numpy(), twin(torch.from_numpy(x)).detach().numpy(), **TIGHT)
+        assert_allclose(ours(Tensor(x)).detach().numpy(), twin(torch.from_numpy(x)).detach().numpy(), **TIGHT)
     for name, array in weights_of(twin).items():
         assert_allclose(ours.state_dict()[name], array, **TIGHT, err_msg=name)
     x = rng.standard_normal(shape)
     theirs = twin.eval()(torch.from_numpy(x)).detach().numpy()
-    assert_allclose(ours.eval()(Tensor(x)).numpy(), theirs, **TIGHT)
+    assert_allclose(ours.eval()(Tensor(x)).detach().numpy(), theirs, **TIGHT)
 
 
 def test_running_statistics_go_there_and_back(rng):
@@ -35,12 +35,12 @@ def test_running_statistics_go_there_and_back(rng):
     twin = to_torch(other)
     ours(Tensor(rng.standard_normal((9, 5)).astype(np.float32)))
     copy_weights(ours, twin)
-    assert_allclose(twin.running_var.numpy(), ours.running_var.numpy())
+    assert_allclose(twin.running_var.detach().numpy(), ours.running_var.detach().numpy())
     other.load_state_dict(weights_of(twin))
-    assert_allclose(other.running_mean.numpy(), ours.running_mean.numpy())
-    assert ours.running_mean.numpy().any()
+    assert_allclose(other.running_mean.detach().numpy(), ours.running_mean.detach().numpy())
+    assert ours.running_mean.detach().numpy().any()
     twin.running_mean.add_(1)
-    assert not np.shares_memory(ours.running_mean.numpy(), twin.running_mean.numpy())
+    assert not np.shares_memory(ours.running_mean.detach().numpy(), twin.running_mean.detach().numpy())
 
 
 def test_one_row_is_refused_as_in_torch():
@@ -53,7 +53,7 @@ def test_dropout_drops_as_often_and_scales_as_much_as_torch(p, rng):
     ours = nn.Dropout(p, rng=rng)
     x = np.ones((300, 100))
     torch.manual_seed(5)
-    mine, theirs = ours(Tensor(x)).numpy(), to_torch(ours)(torch.from_numpy(x)).numpy()
+    mine, theirs = ours(Tensor(x)).detach().numpy(), to_torch(ours)(torch.from_numpy(x)).detach().numpy()
     assert np.unique(mine).tolist() == pytest.approx(np.unique(theirs).tolist())
     spread = np.sqrt(2 * p * (1 - p) / x.size)
     assert abs((mine == 0).mean() - (theirs == 0).mean()) < 5 * spread
@@ -73,13 +73,13 @@ def test_wavenet_is_torchs_dilated_causal_convolution_read_at_the_last_position(
     twin, layers = to_torch(model), model.hidden.layers
     h_BCT = twin.embedding(torch.from_numpy(x)).transpose(1, 2)
     for level in range(model.config.levels):
-        weight = torch.from_numpy(layers[4 * level + 1].weight.numpy())
+        weight = torch.from_numpy(layers[4 * level + 1].weight.detach().numpy())
         kernel_HC2 = weight.reshape(2, -1, weight.shape[1]).permute(2, 1, 0)
         padded = F.pad(h_BCT, (2**level, 0))  # causal: as long as before, and nothing from the right
         sums = F.conv1d(padded, kernel_HC2, dilation=2**level)
         h_BCT = torch.tanh(torch.nn.BatchNorm1d.forward(twin.hidden[4 * level + 2], sums))
     logits = twin.output(h_BCT[:, :, -1])
-    assert_allclose(model(x).numpy(), logits.detach().numpy(), **TIGHT)
+    assert_allclose(model(x).detach().numpy(), logits.detach().numpy(), **TIGHT)
 
 
 SMALL = {"vocabulary_size": 27, "embedding": 10}

@@ -32,7 +32,7 @@ def give_gradients(ours, theirs, rng, *, scale=1.0, skip=None):
 def assert_same(ours, theirs):
     for mine, reference in zip(ours, theirs, strict=True):
         assert mine.array.dtype == np.float64
-        assert_allclose(mine.numpy(), reference.detach().numpy(), **TIGHT)
+        assert_allclose(mine.detach().numpy(), reference.detach().numpy(), **TIGHT)
 
 
 OPTIMISERS = [
@@ -114,7 +114,7 @@ def test_clipping_matches_torch(max_norm, flat, rng):
     # PyTorch divides by norm + 1e-6, which leaves gradients a little shorter than asked for
     shortened = norm / (norm + 1e-6) if norm > max_norm else 1.0
     for mine, their in zip(ours, theirs, strict=True):
-        assert_allclose(mine.grad.numpy() * shortened, their.grad.numpy(), **TIGHT)
+        assert_allclose(mine.grad.detach().numpy() * shortened, their.grad.detach().numpy(), **TIGHT)
 
 
 @pytest.mark.parametrize("flat", [False, True], ids=["one by one", "flat"])

@@ -45,18 +45,18 @@ def test_rows_that_end_early_are_those_of_a_packed_sequence(layer, lengths, rng)
     rows = [torch.randn(n, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(n)) for n in lengths]
     packed = torch.nn.utils.rnn.pack_sequence(rows)
     counts = packed.batch_sizes.tolist()
-    x = Tensor(packed.data.numpy().copy(), requires_grad=True)
+    x = Tensor(packed.data.detach().numpy().copy(), requires_grad=True)
     y = ours(x, counts)
 
     their_x = packed.data.clone().requires_grad_()
     theirs = twin(torch.nn.utils.rnn.PackedSequence(their_x, packed.batch_sizes))
-    assert_allclose(y.numpy(), theirs.data.detach().numpy(), **TIGHT)
+    assert_allclose(y.detach().numpy(), theirs.data.detach().numpy(), **TIGHT)
     dy = rng.standard_normal(y.shape)
     y.backward(dy)
     theirs.data.backward(torch.from_numpy(dy))
-    assert_allclose(x.grad.numpy(), their_x.grad.numpy(), **TIGHT)
+    assert_allclose(x.grad.detach().numpy(), their_x.grad.detach().numpy(), **TIGHT)
     for name, gradient in gradients_of(twin).items():
-        assert_allclose(dict(ours.named_parameters())[name].grad.numpy(), gradient, **TIGHT, err_msg=name)
+        assert_allclose(dict(ours.named_parameters())[name].grad.detach().numpy(), gradient, **TIGHT, err_msg=name)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -73,7 +73,7 @@ def test_carried_state_is_that_of_torch(layer, rng):
         parts = their_state if isinstance(their_state, tuple) else (their_state,)
         for mine, reference in zip(state, parts, strict=True):
             assert_allclose(mine, reference[0].detach().numpy(), **TIGHT)
-    assert_allclose(y, ours(Tensor(x)).numpy()[:, 4:], **TIGHT)
+    assert_allclose(y, ours(Tensor(x)).detach().numpy()[:, 4:], **TIGHT)
 
 
 def test_reset_gate_stands_after_the_product_and_its_bias(rng):
@@ -84,10 +84,12 @@ def test_reset_gate_stands_after_the_product_and_its_bias(rng):
     layer.bias_hh_l0.array[4:] = 0.7
     layer.bias_ih_l0.array[4:] = 0.3
     x = Tensor(np.zeros((1, 3, 1)))
-    assert_allclose(layer(x).numpy(), np.full((1, 3, 2), np.tanh(0.3)), rtol=1e-12)
+    assert_allclose(layer(x).detach().numpy(), np.full((1, 3, 2), np.tanh(0.3)), rtol=1e-12)
     layer.bias_ih_l0.array[:2] = 1e3  # r = 1
-    assert_allclose(layer(x).numpy()[:, 0], np.full((1, 2), np.tanh(1.0)), rtol=1e-12)
-    assert_allclose(layer(x).numpy(), to_torch(layer)(torch.zeros(1, 3, 1, dtype=torch.float64)).detach(), **TIGHT)
+    assert_allclose(layer(x).detach().numpy()[:, 0], np.full((1, 2), np.tanh(1.0)), rtol=1e-12)
+    assert_allclose(
+        layer(x).detach().numpy(), to_torch(layer)(torch.zeros(1, 3, 1, dtype=torch.float64)).detach(), **TIGHT
+    )
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -104,13 +106,15 @@ def test_twin_moves_to_another_dtype_and_back_whole(config, rng):
     model = RecurrentModel(config(vocabulary_size=5, embedding=2, hidden=(3,), dropout=0), rng=rng)
     twin = to_torch(model).double()
     x = rng.integers(0, 5, (2, 4))
-    assert_allclose(twin(torch.from_numpy(x)).detach().numpy(), model.to(np.float64)(x).numpy(), **TIGHT)
+    assert_allclose(twin(torch.from_numpy(x)).detach().numpy(), model.to(np.float64)(x).detach().numpy(), **TIGHT)
 
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_dropout_is_outside_the_recurrence_and_off_in_evaluation(config, rng):
     model = RecurrentModel(config(vocabulary_size=5, embedding=2, hidden=(3, 3), dropout=0.5), rng=rng).eval()
     x = rng.integers(0, 5, (2, 4))
-    assert_allclose(model(x).numpy(), to_torch(model)(torch.from_numpy(x)).detach().numpy(), rtol=1e-5, atol=1e-6)
-    assert not np.allclose(model.train()(x).numpy(), model.eval()(x).numpy())
-    assert_array_equal(model(x).numpy(), model(x).numpy())
+    assert_allclose(
+        model(x).detach().numpy(), to_torch(model)(torch.from_numpy(x)).detach().numpy(), rtol=1e-5, atol=1e-6
+    )
+    assert not np.allclose(model.train()(x).detach().numpy(), model.eval()(x).detach().numpy())
+    assert_array_equal(model(x).detach().numpy(), model(x).detach().numpy())

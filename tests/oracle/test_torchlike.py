@@ -48,7 +48,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_call_gives_the_same_tensor(case):
-    mine, theirs = CASES[case](ours).numpy(), CASES[case](torch).numpy()
+    mine, theirs = CASES[case](ours).detach().numpy(), CASES[case](torch).detach().numpy()
     assert mine.dtype == theirs.dtype
     assert mine.shape == theirs.shape
     np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-7)
@@ -57,7 +57,7 @@ def test_the_same_call_gives_the_same_tensor(case):
 @pytest.mark.parametrize("steps", [1, 2, 7, 33, 50, 1000])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_linspace_is_the_same_in_every_bit(steps, dtype):
-    mine, theirs = (t.linspace(-3, 0.1, steps, dtype=getattr(t, dtype)).numpy() for t in (ours, torch))
+    mine, theirs = (t.linspace(-3, 0.1, steps, dtype=getattr(t, dtype)).detach().numpy() for t in (ours, torch))
     np.testing.assert_allclose(mine, theirs, rtol=0, atol=0 if FUSED else 1e-6)
 
 
@@ -92,7 +92,7 @@ def test_a_loss_and_its_gradient(case):
         above = np.random.default_rng(9).standard_normal(tuple(loss.shape))
         loss.backward(t.tensor(above, dtype=t.float64))
         losses.append(loss.detach().numpy())
-        gradients.append(logits.grad.numpy())
+        gradients.append(logits.grad.detach().numpy())
     np.testing.assert_allclose(*losses, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(*gradients, rtol=1e-10, atol=1e-12)
 
@@ -103,5 +103,5 @@ def test_linear_and_its_gradients():
         x, weight, bias = (t.tensor(NUMBERS[i, :, :n], requires_grad=True) for i, n in enumerate((4, 4, 1)))
         y = t.nn.functional.linear(x, weight, bias.view(-1))
         (y * t.tensor(NUMBERS[0, :, :1])).sum().backward()
-        gradients.append(np.concatenate([p.grad.numpy().reshape(-1) for p in (x, weight, bias)]))
+        gradients.append(np.concatenate([p.grad.detach().numpy().reshape(-1) for p in (x, weight, bias)]))
     np.testing.assert_allclose(*gradients, rtol=1e-5, atol=1e-6)

@@ -443,7 +443,7 @@ def test_under_autocast_numbers_are_measured_as_float32() -> None:
     model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 5))
     optimiser = torch.optim.SGD(model.parameters(), 0.1)
     outputs = []
-    model[2].register_forward_hook(lambda *hook: outputs.append(hook[2].detach().float().numpy().copy()))
+    model[2].register_forward_hook(lambda *hook: outputs.append(hook[2].detach().float().detach().numpy().copy()))
     with watch(model) as watcher:
         for _ in range(3):
             with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -607,10 +607,10 @@ def test_a_batch_norm_s_running_statistics_are_held_against_the_batch(channels: 
     assert batch is not None
     read = model[0](x).detach().numpy().astype(np.float64)
     norm = model[1]
-    apart = (norm.running_mean.numpy() - read.mean(0)) / read.std(0)
+    apart = (norm.running_mean.detach().numpy() - read.mean(0)) / read.std(0)
     assert batch.rows == 8
     assert batch.mean_apart == pytest.approx(np.sqrt((apart**2).mean()), rel=1e-4)
-    ratio = np.median(np.sqrt(norm.running_var.numpy()) / read.std(0))
+    ratio = np.median(np.sqrt(norm.running_var.detach().numpy()) / read.std(0))
     assert batch.std_ratio == pytest.approx(ratio, rel=1e-4)
 
 
@@ -636,6 +636,6 @@ def test_inputs_are_recorded() -> None:
     assert record.batch_size == 8
     given = record.inputs[0]
     assert (given.name, given.shape, given.ids, given.constant_share) == ("0", (8, 4), False, 0.25)
-    agrees(given.values, x.numpy())
-    std = x.numpy().astype(np.float64).std(0)
+    agrees(given.values, x.detach().numpy())
+    std = x.detach().numpy().astype(np.float64).std(0)
     assert given.widest == pytest.approx(std.max() / std[std > 0].min())

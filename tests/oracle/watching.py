@@ -89,7 +89,8 @@ FRAMEWORKS = [
         name="backlight",
         linear=lambda i, o: nn.Linear(i, o, rng=np.random.default_rng(0)), batch_norm=nn.BatchNorm1d, tanh=nn.Tanh,
         relu=nn.ReLU, sequential=nn.Sequential, module=nn.Module, tensor=autograd.Tensor,
-        array=lambda one: one.array.copy(), gradient=lambda one: None if one.grad is None else one.grad.numpy().copy(),
+        array=lambda one: one.array.copy(),
+        gradient=lambda one: None if one.grad is None else one.grad.array.copy(),
         cross_entropy=nn.cross_entropy, mse=autograd.mse, sgd=optim.SGD, adamw=optim.AdamW,
         hook=_hook,
     ),
@@ -97,7 +98,7 @@ FRAMEWORKS = [
         name="torch", linear=torch.nn.Linear, batch_norm=torch.nn.BatchNorm1d, tanh=torch.nn.Tanh,
         relu=torch.nn.ReLU, sequential=torch.nn.Sequential, module=torch.nn.Module, tensor=torch.from_numpy,
         array=lambda one: one.detach().numpy().copy(),
-        gradient=lambda one: None if one.grad is None else one.grad.numpy().copy(),
+        gradient=lambda one: None if one.grad is None else one.grad.detach().numpy().copy(),
         cross_entropy=F.cross_entropy, mse=F.mse_loss, sgd=torch.optim.SGD, adamw=torch.optim.AdamW, hook=_hook,
     ),
 ]  # fmt: skip
@@ -170,7 +171,10 @@ class Step:
 
     def gradient(self, name: str) -> np.ndarray:
         """Return what came back to it."""
-        found = [one[0].numpy() if isinstance(one, list) else one.grad.numpy() for _, one in self._outputs[name]]
+        found = [
+            one[0].detach().numpy() if isinstance(one, list) else one.grad.detach().numpy()
+            for _, one in self._outputs[name]
+        ]
         return np.concatenate([one.reshape(-1) for one in found])
 
     def close(self) -> None:

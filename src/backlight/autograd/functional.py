@@ -42,10 +42,10 @@ def _alike(name: str, tensors: Sequence[Any]) -> list[Tensor]:
     if not len(tensors):
         raise ShapeError(f"{name} needs at least one tensor; got none.")
     parts = [as_tensor(part) for part in tensors]
-    floats = [part.dtype for part in parts if part.dtype.kind == "f"]
+    floats = [part.array.dtype for part in parts if part.array.dtype.kind == "f"]
     if not floats or len(floats) == len(parts):
         return parts
-    return [part.to(part.dtype if part.dtype.kind == "f" else floats[0]) for part in parts]
+    return [part.to(part.array.dtype if part.array.dtype.kind == "f" else floats[0]) for part in parts]
 
 
 def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
@@ -100,7 +100,8 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     x, weight = as_tensor(x), as_tensor(weight)
     if x.array.ndim < 1 or weight.array.ndim != 2 or x.array.shape[-1] != weight.array.shape[0]:
         raise ShapeError(
-            f"linear needs x (..., I) and weight (I, O); got x of shape {x.shape} and weight of shape {weight.shape}."
+            f"linear needs x (..., I) and weight (I, O); got x of shape {x.array.shape} "
+            f"and weight of shape {weight.array.shape}."
         )
     check_kinds("linear", x.array, weight.array)
     return apply(ops.MatMul, x, weight) if bias is None else apply(ops.Linear, x, weight, as_tensor(bias))
@@ -115,7 +116,7 @@ def embed(ids: Operand, weight: Operand) -> Tensor:
     """
     weight, rows = as_tensor(weight), _ids("an embedding", ids)
     if weight.array.ndim != 2:
-        raise ShapeError(f"an embedding needs weight (R, D); got weight of shape {weight.shape}.")
+        raise ShapeError(f"an embedding needs weight (R, D); got weight of shape {weight.array.shape}.")
     count = weight.array.shape[0]
     if rows.size and not all_below(rows, count):
         raise ConfigError(f"ids must be in 0..{count - 1}, the rows of the weight; got {rows.min()}..{rows.max()}.")
@@ -161,4 +162,4 @@ def hinge(scores: Operand, labels: Operand) -> Tensor:
         ShapeError: the shapes differ.
     """
     scores = as_tensor(scores)
-    return apply(ops.Hinge, scores, Tensor._holding(as_array(labels, scores.dtype)))
+    return apply(ops.Hinge, scores, Tensor._holding(as_array(labels, scores.array.dtype)))

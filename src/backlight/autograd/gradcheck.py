@@ -193,7 +193,7 @@ def _refuse(tensors: Sequence[Tensor]) -> None:
     for number, tensor in enumerate(tensors):
         if tensor.dtype.kind == "f" and tensor.dtype != np.float64:
             raise ConfigError(
-                f"gradcheck needs float64 inputs; got input {number} of {tensor.dtype}. Use .to(np.float64)."
+                f"gradcheck needs float64 inputs; got input {number} of {tensor.array.dtype}. Use .to(np.float64)."
             )
         if tensor.requires_grad and not tensor.is_leaf:
             raise GraphError(f"the inputs must be leaves; input {number} was computed from others. Use .detach().")

@@ -21,13 +21,21 @@ class Op:
         forward(*arrays, **settings) -> (y, saved): `saved` is whatever `backward` needs.
         backward(dy, saved) -> one gradient for each of `arrays`, in its shape.
         fits: the rule for the shapes, quoted in the error for shapes that break it; if empty, NumPy's reason is quoted.
+        keeps_arrays: whether `saved` has arrays, which PyTorch frees after a backward pass.
+        used(saved, needed) -> the part of `saved` that is used for the gradients of the inputs that `needed` marks.
     """
 
     name: ClassVar[str]
     formula: ClassVar[str]
     fits: ClassVar[str] = ""
+    keeps_arrays: ClassVar[bool] = True
     forward: ClassVar[Callable[..., tuple[Array, Any]]]
     backward: ClassVar[Callable[..., tuple[Array, ...]]]
+
+    @staticmethod
+    def used(saved: Any, needed: tuple[bool, ...]) -> Any:  # noqa: ARG004  # most ops use all of it
+        """Return the part of `saved` that the gradients of the needed inputs are computed from."""
+        return saved
 
     def __init_subclass__(cls) -> None:
         OPS[cls.name] = cls

@@ -1,22 +1,30 @@
-"""The public `Tensor`: shapes, indexing and printing, on top of `tensor_base` and `tensor_math`."""
+"""The public `Tensor`: conversion, indexing and printing.
 
-from collections.abc import Iterator, Sequence
-from operator import index
+Its other methods come from the classes below it: `tensor_base` (the graph), `tensor_math` (arithmetic, reductions),
+`tensor_shape`, `tensor_functions`, `tensor_picking` (elements by index and by size) and `tensor_in_place`.
+"""
+
+from collections.abc import Iterator
 from typing import Any, Self, overload
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from backlight.autograd import ops
-from backlight.autograd.graph import recording
-from backlight.autograd.tensor_base import Number, Operand, TensorBase, apply, as_array
-from backlight.autograd.tensor_math import TensorMath
-from backlight.core import Array, GraphError, IndexingError, OperandError, ShapeError
-from backlight.core.arguments import is_finite, shown
-from backlight.core.missing import TENSOR, Absent
+from backlight.autograd import in_place, ops
+from backlight.autograd.device import CPU, Device, check_device
+from backlight.autograd.grad_fn import GradFn, grad_fn_name, grad_fn_of
+from backlight.autograd.kinds import DType, Size, dtype_of
+from backlight.autograd.printing import tensor_text
+from backlight.autograd.tensor_base import Number, Operand, TensorBase, apply, as_array, as_dtype
+from backlight.autograd.tensor_in_place import TensorInPlace
+from backlight.autograd.tensor_shape import spread
+from backlight.core import Array, BacklightError, GraphError, IndexingError, OperandError, ShapeError
+from backlight.core.arguments import shown
+from backlight.core.missing import Absent
+from backlight.core.missing_tensor import TENSOR
 
 
-class Tensor(TensorMath):
+class Tensor(TensorInPlace):
     """An n-dimensional array in a graph, with the part of PyTorch's interface that the lectures use.
 
     Args:
@@ -40,9 +48,9 @@ class Tensor(TensorMath):
     # -- shape and dtype -----------------------------------------------------------------------------------------------
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Size:
         """The length of each axis."""
-        return self.array.shape
+        return Size(self.array.shape)
 
     @property
     def ndim(self) -> int:
@@ -50,17 +58,63 @@ class Tensor(TensorMath):
         return self.array.ndim
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """The NumPy dtype of the elements."""
-        return self.array.dtype
+    def dtype(self) -> DType:
+        """The type of the elements."""
+        return dtype_of(self.array.dtype)
+
+    @property
+    def device(self) -> Device:
+        """The device of the elements: always the CPU."""
+        return CPU
+
+    is_cuda = is_sparse = is_quantized = False
+
+    def is_floating_point(self) -> bool:
+        """Return whether the elements are floats."""
+        return self.array.dtype.kind == "f"
+
+    def is_complex(self) -> bool:
+        """Return False: there are no complex numbers."""
+        return False
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return self.array.dtype.itemsize
+
+    def element_size(self) -> int:
+        """Return the bytes per element."""
+        return self.array.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.array.nbytes
+
+    def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
+        """Return how many elements of memory lie between neighbours along each axis, or along one."""
+        steps = tuple(step // self.array.dtype.itemsize for step in self.array.strides)
+        return steps if dim is None else steps[self._axis(dim)]
+
+    def is_contiguous(self) -> bool:
+        """Return whether the elements lie in memory in their order."""
+        return self.array.flags.c_contiguous
+
+    def data_ptr(self) -> int:
+        """Return the address of the first element."""
+        return int(self.array.__array_interface__["data"][0])
+
+    def storage_offset(self) -> int:
+        """Return how many elements of the memory that this tensor shares lie before its first."""
+        return (self.data_ptr() - self.storage().data_ptr()) // self.array.dtype.itemsize
 
     @overload
-    def size(self) -> tuple[int, ...]: ...
+    def size(self) -> Size: ...
     @overload
     def size(self, dim: int) -> int: ...
-    def size(self, dim: int | None = None) -> tuple[int, ...] | int:
+    def size(self, dim: int | None = None) -> Size | int:
         """Return the shape, or the length of one axis."""
-        return self.array.shape if dim is None else self.array.shape[self._axis(dim)]
+        return Size(self.array.shape) if dim is None else self.array.shape[self._axis(dim)]
 
     def dim(self) -> int:
         """Return the number of axes."""
@@ -95,8 +149,20 @@ class Tensor(TensorMath):
         numbers: Number | list[Any] = self.array.tolist()
         return numbers
 
-    def numpy(self) -> Array:
-        """Return the array, in the tensor's shape. Changing it changes the tensor."""
+    def numpy(self, *, force: bool = False) -> Array:
+        """Return the array, in the tensor's shape. Changing it changes the tensor.
+
+        Args:
+            force: whether to return it also for a tensor that requires a gradient, as `detach().numpy()` does.
+
+        Raises:
+            GraphError: the tensor requires a gradient.
+        """
+        if self._needs_grad and not force:
+            raise GraphError(
+                f"an array has no gradient, but this tensor of shape {self.array.shape} requires one. "
+                "Write x.detach().numpy()."
+            )
         return self.array
 
     def storage(self) -> Self:
@@ -107,7 +173,7 @@ class Tensor(TensorMath):
         return self._holding(array.reshape(-1))
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
-        return np.array(self.array, dtype, copy=copy)
+        return np.array(self.numpy(), dtype, copy=copy)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -127,22 +193,21 @@ class Tensor(TensorMath):
         try:
             return format(self.item(), spec) if self.array.ndim == 0 else format(str(self), spec)
         except ValueError:
-            raise OperandError(f"a tensor of shape {self.shape} cannot be formatted as {spec!r}. Use item().") from None
+            raise OperandError(
+                f"a tensor of shape {self.array.shape} cannot be formatted as {spec!r}. Use item()."
+            ) from None
 
     def __repr__(self) -> str:
-        numbers = np.array2string(
-            self.array, precision=4, floatmode="fixed", suppress_small=True, separator=", ", prefix="tensor(",
-            threshold=1000,
-        )  # fmt: skip
-        usual = {np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.bool_)}
-        notes = "" if self.array.dtype in usual else f", dtype={self.array.dtype}"
-        if self._op is not None:
-            notes += f", grad_fn=<{self._op.__name__}>"
-        elif self._needs_grad:
-            notes += ", requires_grad=True"
-        return f"tensor({numbers}{notes})"
+        name = grad_fn_name(self)
+        notes = [f"grad_fn=<{name}>"] if name else ["requires_grad=True"] if self._needs_grad else []
+        return tensor_text(self.array, notes)
 
     # -- the graph -----------------------------------------------------------------------------------------------------
+
+    @property
+    def grad_fn(self) -> GradFn | None:
+        """The step that computed this tensor, named as in PyTorch; None for a leaf."""
+        return grad_fn_of(self)
 
     def detach(self) -> Self:
         """Return a tensor outside the graph that shares the array."""
@@ -150,119 +215,36 @@ class Tensor(TensorMath):
 
     def clone(self) -> Self:
         """Return a differentiable copy."""
-        return apply(ops.Cast, self, dtype=self.array.dtype)
+        return self._named("Clone", apply(ops.Cast, self, dtype=self.array.dtype))
 
     def contiguous(self) -> Self:
-        """Return this tensor: `view` copies if needed, so memory layout does not matter."""
-        return self
+        """Return the tensor with its elements in their order in memory: this one if they are, else a copy."""
+        if self.array.flags.c_contiguous:
+            return self
+        return self._named("Clone", apply(ops.Cast, self, dtype=self.array.dtype, order="C"))
 
-    # -- reshaping -----------------------------------------------------------------------------------------------------
+    # -- new tensors like this one -------------------------------------------------------------------------------------
 
-    def view(self, *shape: int | Sequence[int]) -> Self:
-        """Return the elements in another shape, given as `view(2, 3)` or `view((2, 3))`; one length may be -1."""
-        return apply(ops.Reshape, self, shape=_spread(shape))
+    def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Self:
+        """Return a tensor with a copy of the data, in this tensor's dtype."""
+        check_device(device)
+        made = self._holding(np.array(as_array(data, self.array.dtype if dtype is None else dtype)))
+        return made.requires_grad_(requires_grad)
 
-    def reshape(self, *shape: int | Sequence[int]) -> Self:
-        """Return the elements in another shape; the same as `view`."""
-        return apply(ops.Reshape, self, shape=_spread(shape))
+    def new_full(self, size: Any, fill_value: float, *, dtype: Any = None, device: Any = None) -> Self:
+        """Return a tensor of this shape that holds one number, in this tensor's dtype."""
+        check_device(device)
+        return self._holding(np.full(size, fill_value, as_dtype(self.array.dtype if dtype is None else dtype)))
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
-        """Return the tensor with axes `start_dim` to `end_dim` joined."""
-        start, end = self._axis(start_dim), self._axis(end_dim)
-        shape = self.array.shape or (1,)
-        return self.view(*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :])
+    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None) -> Self:
+        """Return a tensor of zeros, in this tensor's dtype."""
+        return self.new_full(spread(size), 0, dtype=dtype, device=device)
 
-    def unflatten(self, dim: int, sizes: Sequence[int]) -> Self:
-        """Return the tensor with axis `dim` split into axes of these sizes."""
-        at = self._axis(dim)
-        return self.view(*self.array.shape[:at], *_spread((sizes,)), *self.array.shape[at + 1 :])
+    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None) -> Self:
+        """Return a tensor of ones, in this tensor's dtype."""
+        return self.new_full(spread(size), 1, dtype=dtype, device=device)
 
-    def transpose(self, dim0: int, dim1: int) -> Self:
-        """Return the tensor with two axes swapped."""
-        a, b = self._axis(dim0), self._axis(dim1)
-        order = list(range(self.array.ndim))
-        if order:
-            order[a], order[b] = b, a
-        return apply(ops.Permute, self, order=tuple(order))
-
-    def permute(self, *order: int | Sequence[int]) -> Self:
-        """Return the tensor with its axes in another order, given as `permute(1, 0, 2)` or `permute((1, 0, 2))`."""
-        return apply(ops.Permute, self, order=tuple(self._axis(axis) for axis in _spread(order)))
-
-    def t(self) -> Self:
-        """Return the transpose of a matrix; a tensor with fewer axes is unchanged.
-
-        Raises:
-            ShapeError: more than two axes.
-        """
-        if self.array.ndim > 2:
-            raise ShapeError(f"t() needs at most 2 axes; got {self.array.shape}. Use transpose(dim0, dim1).")
-        return self.transpose(0, 1) if self.array.ndim == 2 else self
-
-    @property
-    def T(self) -> Self:
-        """The tensor with its axes reversed: the transpose of a matrix."""
-        return apply(ops.Permute, self, order=tuple(reversed(range(self.array.ndim))))
-
-    @property
-    def mT(self) -> Self:
-        """The tensor with its last two axes swapped."""
-        return self.transpose(-2, -1)
-
-    def unsqueeze(self, dim: int) -> Self:
-        """Return the tensor with a new axis of length 1 before axis `dim`."""
-        at = self._axis(dim, new=1)
-        return self.view(*self.array.shape[:at], 1, *self.array.shape[at:])
-
-    def squeeze(self, dim: int | None = None) -> Self:
-        """Return the tensor without its axes of length 1, or without axis `dim` if its length is 1."""
-        at = None if dim is None else self._axis(dim)
-        return self.view(*(n for i, n in enumerate(self.array.shape) if n != 1 or (at is not None and i != at)))
-
-    def expand(self, *shape: int | Sequence[int]) -> Self:
-        """Return the tensor with axes of length 1 repeated, without a copy; -1 keeps an axis.
-
-        Raises:
-            ShapeError: fewer axes than before, or an axis that is not of length 1 changes its length.
-        """
-        try:
-            target = tuple(map(index, _spread(shape)))
-        except TypeError:
-            raise ShapeError(f"a shape must be made of whole numbers; got {shown(shape)}.") from None
-        new = len(target) - self.array.ndim
-        if new < 0 or -1 in target[:new]:
-            raise ShapeError(f"expand keeps all axes and may add some in front; got {self.array.shape} to {target}.")
-        lengths = (self.array.shape[i - new] if n == -1 else n for i, n in enumerate(target))
-        return apply(ops.Expand, self, shape=tuple(lengths))
-
-    def masked_fill(self, mask: Operand, value: float) -> Self:
-        """Return the tensor with `value` wherever `mask` is true.
-
-        Args:
-            mask: booleans that can be broadcast to this tensor's shape.
-            value: a number.
-
-        Raises:
-            ShapeError: more than one value, or a mask whose shape does not fit.
-            GraphError: a value that an integer tensor cannot hold.
-        """
-        number: Any = value
-        if not isinstance(number, (int, float)):
-            array = as_array(number)
-            if array.ndim:
-                raise ShapeError(f"masked_fill takes one number; got an array of shape {array.shape}. Use where().")
-            number = array.item()
-        if self.array.dtype.kind != "f" and not (is_finite(number) and number == int(number)):
-            raise GraphError(f"the value must fit the dtype {self.array.dtype}; got {number}. Call .float() first.")
-        return apply(ops.MaskedFill, self, mask=as_array(mask).astype(np.bool_, copy=False), value=number)
-
-    def tril(self, diagonal: int = 0) -> Self:
-        """Return the lower triangle of the last two axes, with 0 above the `diagonal`-th diagonal."""
-        return apply(ops.Triangle, self, k=diagonal, lower=True)
-
-    def triu(self, diagonal: int = 0) -> Self:
-        """Return the upper triangle of the last two axes, with 0 below the `diagonal`-th diagonal."""
-        return apply(ops.Triangle, self, k=diagonal, lower=False)
+    new_empty = new_zeros
 
     # -- indexing ------------------------------------------------------------------------------------------------------
 
@@ -272,56 +254,33 @@ class Tensor(TensorMath):
             rows = self.array.shape[0]
             if plain.size and (plain.min() < -rows or plain.max() >= rows):
                 raise IndexingError(f"row indices must be in 0..{rows - 1}; got {plain.min()}..{plain.max()}.")
-            return apply(ops.Embed, self, ids=plain.astype(np.int64, copy=False) % max(rows, 1))
+            return self._named("Index", apply(ops.Embed, self, ids=plain.astype(np.int64, copy=False) % max(rows, 1)))
         try:
-            return apply(ops.Index, self, index=plain)
+            return self._view(ops.Index, index=plain)
         except ShapeError as error:
             raise _outside(self, at, error.__cause__) from error
 
     def __setitem__(self, at: Any, value: Operand) -> None:
-        if recording.on and self._needs_grad and not self._prev:
-            raise GraphError(
-                "a leaf that requires a gradient cannot be written to while its graph is recorded. "
-                "Write to .data, use no_grad(), or use where()."
-            )
-        if recording.on and self._op is not None:
-            self.array = self.array.copy()  # the backward pass may need the old values
-        numbers = value if isinstance(value, (int, float)) else as_array(value)
+        in_place.check_writable(self)
+        numbers: Any = value if isinstance(value, (int, float)) else as_array(value)
+        plain = _plain_index(at)
         try:
-            self.array[_plain_index(at)] = numbers
+            in_place.write(self, numbers, plain, value if isinstance(value, TensorBase) else None)
         except (IndexError, TypeError) as error:
             raise _outside(self, at, error) from error
         except (ValueError, OverflowError) as error:
+            if isinstance(error, BacklightError):
+                raise
             raise ShapeError(f"the assigned values must fit the indexed elements: {str(error).strip()}.") from error
-        if recording.on and (self._prev or (isinstance(value, TensorBase) and value._needs_grad)):
-            self._lose_history(value)
 
     def __iter__(self) -> Iterator[Self]:
         return (self[i] for i in range(len(self)))
 
-    def unbind(self, dim: int = 0) -> tuple[Self, ...]:
-        """Return the slices along an axis."""
-        at = self._axis(dim)
-        before = (slice(None),) * at
-        return tuple(self[(*before, i)] for i in range(len(self) if not at else self.array.shape[at]))
-
-    def split(self, split_size: int, dim: int = 0) -> tuple[Self, ...]:
-        """Return slices of length `split_size` along an axis; the last may be shorter.
-
-        Raises:
-            ShapeError: `split_size` is not a whole number of at least 1.
-        """
-        at = self._axis(dim)
-        if not isinstance(split_size, (int, np.integer)) or split_size < 1:
-            raise ShapeError(f"split_size must be a whole number of at least 1; got {shown(split_size)}.")
-        before = (slice(None),) * at
-        starts = range(0, len(self) if not at else self.array.shape[at], int(split_size))
-        return tuple(self[(*before, slice(i, i + split_size))] for i in starts)
-
 
 TensorBase.plain = Tensor
 for _name, _sentence in TENSOR.items():
-    setattr(Tensor, _name, Absent("Tensor", _name, _sentence))
+    if not hasattr(Tensor, _name):
+        setattr(Tensor, _name, Absent("Tensor", _name, _sentence))
 
 
 class Parameter(Tensor):
@@ -331,6 +290,9 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any, *, label: str = "") -> None:
         super().__init__(data, requires_grad=True, label=label)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
 
 
 class Buffer(Tensor):
@@ -342,11 +304,6 @@ class Buffer(Tensor):
 def as_tensor(data: Operand) -> Tensor:
     """Return `data` as a tensor of its shape: a tensor unchanged, anything else converted as by `Tensor`."""
     return data if isinstance(data, Tensor) else Tensor._holding(as_array(data))
-
-
-def _spread(given: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return the sizes given as `f(2, 3)` or as `f((2, 3))`, as one tuple."""
-    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
 
 
 def _plain_index(at: Any) -> Any:
@@ -361,4 +318,4 @@ def _plain_index(at: Any) -> Any:
 
 
 def _outside(tensor: Tensor, at: Any, reason: BaseException | None) -> IndexingError:
-    return IndexingError(f"an index must be inside the shape, {tensor.shape}; got {shown(at)}: {reason}.")
+    return IndexingError(f"an index must be inside the shape, {tensor.array.shape}; got {shown(at)}: {reason}.")

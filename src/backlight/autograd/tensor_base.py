@@ -10,8 +10,12 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
+from backlight.autograd import in_place
 from backlight.autograd.graph import Node, next_serial, recording
+from backlight.autograd.in_place import SPENT
+from backlight.autograd.kinds import DType
 from backlight.autograd.op import Op
+from backlight.autograd.writes import WRITES
 from backlight.core import Array, BacklightError, GraphError, OperandError, ShapeError
 from backlight.core.arguments import shown
 
@@ -25,8 +29,11 @@ class TensorBase(Node):
     """An n-dimensional array in a graph. `Tensor` has the public documentation."""
 
     __slots__ = (
+        "_base",
+        "_before",
         "_grad",
         "_grad_home",
+        "_grad_name",
         "_hooks",
         "_needs_grad",
         "_op",
@@ -34,6 +41,7 @@ class TensorBase(Node):
         "_retains_grad",
         "_saved",
         "_settings",
+        "_unwatched",
         "array",
     )
 
@@ -41,6 +49,11 @@ class TensorBase(Node):
     """The class of every result, whatever the classes of its inputs: `Tensor`."""
 
     _prev: tuple[Self, ...]
+    # these four are set only where they are needed, so that a new tensor costs nothing
+    _grad_name: str  # PyTorch's name of the step, if it is not that of the op
+    _base: tuple[Self, type[Op], dict[str, Any]] | None  # of a view outside the graph: what it is a view of, and how
+    _before: Self  # the node as it was before it was rewritten in place
+    _unwatched: bool  # whether writes are not recorded, as PyTorch does for .data
 
     def __init__(
         self, data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, label: str = ""
@@ -70,6 +83,20 @@ class TensorBase(Node):
         made._needs_grad = made._retains_grad = False
         made._prev = made._hooks = ()
         made._serial = next_serial()
+        return made
+
+    @staticmethod
+    def _named(name: str, made: "T") -> "T":
+        """Return a new tensor, after recording the name of its `grad_fn` where it is not that of its op."""
+        if made._prev:
+            made._grad_name = name
+        return made
+
+    def _view(self, op: type[Op], **settings: Any) -> Self:
+        """Return a view by an op. Outside the graph it remembers what it is a view of, for changes in place."""
+        made = apply(op, self, **settings)
+        if not made._prev:
+            made._base = (self, op, settings)
         return made
 
     def _axis(self, dim: Any, new: int = 0) -> int:
@@ -108,7 +135,7 @@ class TensorBase(Node):
     @property
     def grad(self) -> Self | None:
         """The gradient with respect to this tensor, in its shape, summed over backward passes; None before any."""
-        return None if self._grad is None else self._holding(self._grad)
+        return None if self._grad is None or self._grad is SPENT else self._holding(self._grad)
 
     @grad.setter
     def grad(self, gradient: "Operand | None") -> None:
@@ -123,8 +150,10 @@ class TensorBase(Node):
 
     @property
     def data(self) -> Self:
-        """The same array as a tensor outside the graph. Changing it in place changes this tensor."""
-        return self._holding(self.array)
+        """The same array as a tensor outside the graph. Changing it in place changes this tensor, unwatched."""
+        made = self._holding(self.array)
+        made._unwatched = True
+        return made
 
     @data.setter
     def data(self, numbers: "Operand") -> None:
@@ -178,38 +207,35 @@ class TensorBase(Node):
         else:
             self._grad = gradient if self._prev else np.array(gradient)
 
-    def _push(self) -> None:
+    def _push(self, after: Array | None) -> None:
         prev = self._prev
         if not prev:
             return
-        if self._op is None:
-            raise GraphError(
-                "backward() cannot go through a tensor that was written to by index, since its history is lost. "
-                "Build it with cat(), stack() or where(), or write to a .detach()ed tensor."
-            )
+        op: type[Op] = self._op  # type: ignore[assignment]  # a node with parents has one
         for hook in self._hooks:
             hook(cast("Array", self._grad))
-        for parent, gradient in zip(prev, self._op.backward(cast("Array", self._grad), self._saved), strict=True):
+        for parent, gradient in zip(prev, op.backward(cast("Array", self._grad), self._saved), strict=True):
             if parent._needs_grad:
                 parent._receive(gradient)
-        # a copy, since the gradient may be shared with other nodes and the user may change it
-        self._grad = np.array(self._grad) if self._retains_grad else None
+        if self._retains_grad:
+            # a copy, since the gradient may be shared with other nodes and the user may change it
+            self._grad = np.array(self._grad)
+        else:
+            self._grad = after if op.keeps_arrays else None
 
-    def _lose_history(self, written: Any) -> None:
-        """Record that `written` is now part of this tensor: its values can be read, but gradients cannot propagate."""
-        self._prev = self._prev or (written,)
-        self._op, self._saved = None, None
-        self._needs_grad = True
-        self._serial = next_serial()  # younger than all of its parents again
-
-    def backward(self, gradient: "Operand | None" = None) -> None:
+    def backward(
+        self, gradient: "Operand | None" = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
         """Add to every leaf's gradient the derivative of this tensor with respect to the leaf.
 
         Args:
             gradient: the output gradient, in this tensor's shape; may be omitted (1) for a tensor of one element.
+            retain_graph: whether the graph can be used for another backward pass.
+            create_graph: must be False, since there are no second derivatives.
 
         Raises:
-            GraphError: nothing requires a gradient, or there are several elements and no output gradient.
+            GraphError: nothing requires a gradient, or there are several elements and no output gradient; or a backward
+                pass went through this graph before, or numbers that it needs were changed in place.
             ShapeError: the output gradient has another shape.
         """
         if not self._needs_grad:
@@ -227,13 +253,32 @@ class TensorBase(Node):
         seed = as_array(gradient, self.array.dtype)
         if seed.shape != self.array.shape:
             raise ShapeError(f"a gradient must have its tensor's shape, {self.array.shape}; got {seed.shape}.")
-        order = self.ancestry()
+        if create_graph:
+            raise GraphError("create_graph must be False: there are no second derivatives here. Use PyTorch for them.")
+        order = self._cleared()
+        self._receive(seed)
+        after = None if retain_graph else SPENT
+        for node in order:
+            node._push(after)
+
+    def _cleared(self) -> list[Self]:
+        """Return the graph, youngest first, with no gradients between its ends; refuse one that cannot be used."""
+        order, oldest = self.ancestry(), self._serial
         for node in order:
             if node._prev:
+                if node._grad is SPENT:
+                    raise GraphError(in_place.passed(node))
                 node._grad = None
-        self._receive(seed)
-        for node in order:
-            node._push()
+                oldest = node._serial
+        if oldest < WRITES.latest:
+            in_place.check(order)
+        return order
+
+    def ancestry(self) -> list[Self]:
+        """Return this tensor and all that it was computed from, youngest first. See `Node.ancestry`."""
+        if in_place.rewritten:
+            in_place.resolve(self)
+        return super().ancestry()
 
 
 Operand = TensorBase | Array | Sequence[Any] | np.generic | float | int
@@ -323,7 +368,7 @@ def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
         OperandError: not a dtype of real numbers or booleans.
     """
     try:
-        kind = np.dtype(dtype)
+        kind = dtype.dtype if isinstance(dtype, DType) else np.dtype(dtype)
     except (TypeError, ValueError):
         kind = np.dtype(object)
     if kind.kind not in "fiub":

@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
+from typing import Any, Self, overload
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from backlight.autograd import ops
-from backlight.autograd.graph import recording
+from backlight.autograd import in_place, ops, return_types
+from backlight.autograd.device import DEVICES, Device, check_device
+from backlight.autograd.kinds import TYPE_NAMES
 from backlight.autograd.op import BROADCAST, Op
+from backlight.autograd.return_types import Picked
 from backlight.autograd.tensor_base import Operand, TensorBase, apply, as_array, as_dtype
-from backlight.core import Array, DomainError, GraphError, ShapeError
+from backlight.core import Array, ConfigError, DomainError, GraphError, OperandError, ShapeError
 from backlight.core.arguments import check_flag, shown
 
 Dim = int | tuple[int, ...] | None
@@ -21,15 +22,6 @@ Flag = bool
 
 _KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
 """The order of type promotion: booleans, integers, floats."""
-
-T = TypeVar("T")
-
-
-class Extremum(NamedTuple, Generic[T]):
-    """The result of `max(dim)` and `min(dim)`: the extreme values, and their indices along the axis."""
-
-    values: T
-    indices: T
 
 
 class TensorMath(TensorBase):
@@ -85,7 +77,7 @@ class TensorMath(TensorBase):
         return self._with(ops.Sub, other)
 
     def __rsub__(self, other: Operand) -> Self:
-        return self._after(ops.Sub, other)
+        return self._named("RsubBackward1", self._after(ops.Sub, other))
 
     def __mul__(self, other: Operand) -> Self:
         return self._with(ops.Mul, other)
@@ -97,7 +89,7 @@ class TensorMath(TensorBase):
         return self._with(ops.Div, other)
 
     def __rtruediv__(self, other: Operand) -> Self:
-        return self._after(ops.Div, other)
+        return self._named("Mul", self._after(ops.Div, other))  # PyTorch multiplies by the reciprocal
 
     def __matmul__(self, other: Operand) -> Self:
         a, b = self._pair(other)
@@ -116,7 +108,7 @@ class TensorMath(TensorBase):
         return self._with(ops.Pow, other)
 
     def __rpow__(self, other: Operand) -> Self:
-        return self._after(ops.Pow, other)
+        return self._named("PowBackward2", self._after(ops.Pow, other))
 
     def __neg__(self) -> Self:
         return apply(ops.Neg, self)
@@ -124,25 +116,9 @@ class TensorMath(TensorBase):
     # -- in place ------------------------------------------------------------------------------------------------------
 
     def _in_place(self, op: type[Op], other: Operand) -> Self:
-        """Return self op other, written into self if no graph needs the old values."""
-        if recording.on and self._needs_grad and not self._prev:
-            raise GraphError(
-                "a leaf that needs a gradient cannot be changed in place while its graph is recorded. "
-                "Change .data, or work under no_grad()."
-            )
-        result = self._with(op, other)
-        mine, made = self.array, result.array
-        if made.shape != mine.shape:
-            raise ShapeError(f"in place, {op.name} must keep the shape {mine.shape}; the result has {made.shape}.")
-        if not np.can_cast(made.dtype, mine.dtype, "same_kind"):
-            raise GraphError(
-                f"in place, {op.name} must keep the dtype {mine.dtype}; the result has {made.dtype}. "
-                "Call .float() first."
-            )
-        if result._needs_grad:
-            return result
-        mine[...] = made
-        return self
+        """Write self op other into self."""
+        in_place.check_writable(self)
+        return in_place.become(self, self._with(op, other))
 
     def __iadd__(self, other: Operand) -> Self:
         return self._in_place(ops.Add, other)
@@ -155,11 +131,6 @@ class TensorMath(TensorBase):
 
     def __itruediv__(self, other: Operand) -> Self:
         return self._in_place(ops.Div, other)
-
-    def zero_(self) -> Self:
-        """Set every element to 0 in place."""
-        self.array[...] = 0
-        return self
 
     # -- comparisons: tensors of booleans, without gradients -----------------------------------------------------------
 
@@ -211,7 +182,7 @@ class TensorMath(TensorBase):
 
     def log10(self) -> Self:
         """Return the logarithm to base 10 of each element."""
-        return self.log() * (1 / math.log(10.0))
+        return self._named("Log10", self.log() * (1 / math.log(10.0)))
 
     def tanh(self) -> Self:
         """Return the hyperbolic tangent of each element."""
@@ -314,12 +285,12 @@ class TensorMath(TensorBase):
     @overload
     def max(self) -> Self: ...
     @overload
-    def max(self, dim: int, keepdim: Flag = False) -> Extremum[Self]: ...
+    def max(self, dim: int, keepdim: Flag = False) -> Picked[Self]: ...
     @overload
-    def max(self, *, axis: int, keepdims: Flag = False) -> Extremum[Self]: ...
+    def max(self, *, axis: int, keepdims: Flag = False) -> Picked[Self]: ...
     def max(
         self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None
-    ) -> Self | Extremum[Self]:
+    ) -> Self | Picked[Self]:
         """Return the largest element, or (values, indices) along one axis. Args: see `sum`.
 
         Raises:
@@ -330,12 +301,12 @@ class TensorMath(TensorBase):
     @overload
     def min(self) -> Self: ...
     @overload
-    def min(self, dim: int, keepdim: Flag = False) -> Extremum[Self]: ...
+    def min(self, dim: int, keepdim: Flag = False) -> Picked[Self]: ...
     @overload
-    def min(self, *, axis: int, keepdims: Flag = False) -> Extremum[Self]: ...
+    def min(self, *, axis: int, keepdims: Flag = False) -> Picked[Self]: ...
     def min(
         self, dim: Dim = None, keepdim: Flag = False, *, axis: Dim = None, keepdims: Flag | None = None
-    ) -> Self | Extremum[Self]:
+    ) -> Self | Picked[Self]:
         """Return the smallest element, or (values, indices) along one axis. Args: see `sum`.
 
         Raises:
@@ -343,7 +314,7 @@ class TensorMath(TensorBase):
         """
         return self._extremum(np.argmin, self._over(dim, axis, keepdim, keepdims), largest=False)
 
-    def _extremum(self, arg: Callable[..., Array], over: dict[str, Any], *, largest: Flag) -> Self | Extremum[Self]:
+    def _extremum(self, arg: Callable[..., Array], over: dict[str, Any], *, largest: Flag) -> Self | Picked[Self]:
         if over["axes"] is None:
             self._must_have_numbers(None)
             return apply(ops.Extreme, self, **over, largest=largest)
@@ -351,11 +322,12 @@ class TensorMath(TensorBase):
             raise ShapeError(f"max and min take one dim, or none for all elements; got dims {over['axes']}.")
         (axis,) = over["axes"]
         indices = self._argument(arg, axis, keepdim=True)
-        picked = apply(ops.PickAlong, self, indices=indices, axis=axis)
+        name, kind = ("MaxBackward0", return_types.max) if largest else ("MinBackward0", return_types.min)
+        picked = self._named(name, apply(ops.PickAlong, self, indices=indices, axis=axis))
         if over["keepdims"]:
-            return Extremum(picked, self._holding(indices))
+            return kind(picked, self._holding(indices))
         shape = tuple(size for at, size in enumerate(self.array.shape) if at != axis)
-        return Extremum(apply(ops.Reshape, picked, shape=shape), self._holding(indices.reshape(shape)))
+        return kind(self._named(name, apply(ops.Reshape, picked, shape=shape)), self._holding(indices.reshape(shape)))
 
     def argmax(self, dim: int | None = None, keepdim: Flag = False) -> Self:
         """Return the index of the largest element in the flattened tensor, or the indices along `dim`."""
@@ -403,16 +375,72 @@ class TensorMath(TensorBase):
 
     # -- dtypes: last in the class, since some methods have the names of Python's types --------------------------------
 
-    def to(self, dtype: DTypeLike) -> Self:
-        """Return the tensor in another dtype; differentiable between floating-point dtypes. "cpu" changes nothing."""
-        if isinstance(dtype, str) and dtype == "cpu":
-            return self
-        kind = as_dtype(dtype)
+    def to(self, *target: Any, **settings: Any) -> Self:
+        """Return the tensor in another dtype; differentiable between floating-point dtypes.
+
+        As in PyTorch it can be called as `to(dtype)`, `to(device)`, `to(device, dtype)` and `to(other)`.
+
+        Args:
+            target: a dtype; a device, which must be the CPU; or a tensor whose dtype is taken.
+            settings: `dtype`, `device`, and `copy`, whether to copy in any case; `non_blocking` and `memory_format`
+                change nothing.
+
+        Raises:
+            ConfigError: a device other than the CPU.
+            OperandError: not a dtype, or an unknown argument.
+        """
+        copy = settings.pop("copy", False)
+        for name in ("non_blocking", "memory_format"):
+            settings.pop(name, None)
+        dtype, device = settings.pop("dtype", None), settings.pop("device", None)
+        if "other" in settings:
+            target = (*target, settings.pop("other"))
+        if settings:
+            raise OperandError(f"to() takes dtype, device, other and copy; got {', '.join(settings)}.")
+        for one in target:
+            if isinstance(one, TensorBase):
+                dtype = one.array.dtype
+            elif isinstance(one, Device) or (isinstance(one, str) and one.partition(":")[0] in DEVICES):
+                device = one
+            elif not isinstance(one, (bool, type(None))):  # PyTorch's positional non_blocking
+                dtype = one
+        check_device(device)
+        kind = self.array.dtype if dtype is None else as_dtype(dtype)
         if self.array.dtype == kind:
-            return self
+            return apply(ops.Cast, self, dtype=kind) if copy else self
         if kind.kind == "f" and self.array.dtype.kind == "f":
             return apply(ops.Cast, self, dtype=kind)
         return self._holding(self.array.astype(kind))
+
+    def type(self, dtype: Any = None) -> Any:
+        """Return the tensor in another dtype; without one, the name of its type, such as "torch.FloatTensor"."""
+        if dtype is None:
+            return f"torch.{TYPE_NAMES.get(self.array.dtype.name, self.array.dtype.name)}"
+        if isinstance(dtype, str) and dtype.startswith("torch."):
+            dtype = next((name for name, old in TYPE_NAMES.items() if f"torch.{old}" == dtype), dtype)
+        return self.to(dtype=getattr(dtype, "kind_of_elements", dtype))
+
+    def type_as(self, other: Self) -> Self:
+        """Return the tensor in the dtype of another."""
+        return self.to(other.array.dtype)
+
+    def cpu(self) -> Self:
+        """Return this tensor, which is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = None, non_blocking: Flag = False) -> Self:
+        """Refuse: there is no GPU support.
+
+        Raises:
+            ConfigError: always.
+        """
+        del non_blocking
+        check_device(Device("cuda") if device is None else device)
+        raise ConfigError(f"device must be 'cpu', as Backlight has no GPU support; got {shown(device)}. Leave it out.")
+
+    def pin_memory(self) -> Self:
+        """Return this tensor: its memory is never copied to a GPU."""
+        return self
 
     def float(self) -> Self:
         """Return the tensor as float32."""
@@ -421,6 +449,14 @@ class TensorMath(TensorBase):
     def double(self) -> Self:
         """Return the tensor as float64."""
         return self.to(np.float64)
+
+    def short(self) -> Self:
+        """Return the tensor as int16."""
+        return self.to(np.int16)
+
+    def byte(self) -> Self:
+        """Return the tensor as uint8."""
+        return self.to(np.uint8)
 
     def int(self) -> Self:
         """Return the tensor as int32."""

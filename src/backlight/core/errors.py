@@ -5,12 +5,12 @@ class BacklightError(ValueError):
     """Base class. The command line prints the message as one line and exits with code 1."""
 
 
-class ShapeError(BacklightError):
+class ShapeError(BacklightError, RuntimeError):
     """The shapes of arrays do not fit together."""
 
 
-class GraphError(BacklightError):
-    """The graph has no backward pass: nothing in it requires a gradient, or its output is not a scalar."""
+class GraphError(BacklightError, RuntimeError):
+    """The graph has no backward pass, or its numbers were changed or its backward pass made before."""
 
 
 class GradientError(BacklightError):
@@ -47,3 +47,7 @@ class IndexingError(BacklightError, IndexError):
 
 class MissingNameError(BacklightError, AttributeError):
     """A name does not exist, such as one of PyTorch's that `torchlike` does not have."""
+
+
+class MissingModuleError(BacklightError, ImportError):
+    """A module, or a name to import from one, does not exist in `torchlike`."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from backlight.autograd.op import Op
 from backlight.autograd.tensor import Parameter, Tensor
 from backlight.core import Array, GraphError, ShapeError
 from backlight.core.arguments import check_whole
@@ -182,11 +183,11 @@ def explain_tensor(end: Tensor, names: Mapping[int, str], gradient: Array | None
     """
     if gradient is None and end.array.size != 1:
         raise GraphError(
-            f"explain without a gradient needs a single number; got a tensor of shape {end.shape}. "
+            f"explain without a gradient needs a single number; got a tensor of shape {end.array.shape}. "
             "Call .sum() or .mean() first, or pass the output gradient."
         )
     if gradient is not None and gradient.shape != end.shape:
-        raise ShapeError(f"a gradient must have its tensor's shape, {end.shape}; got {gradient.shape}.")
+        raise ShapeError(f"a gradient must have its tensor's shape, {end.array.shape}; got {gradient.shape}.")
     nodes = end.ancestry()
     places = {id(node): place for place, node in enumerate(nodes)}
     called = name_nodes(nodes, lambda node: names.get(id(node)) or str(node.label))
@@ -266,12 +267,8 @@ def norm(array: Array) -> float:
 
 def _backward(node: Tensor, above: Array) -> tuple[Array, ...]:
     """Return the gradient of each input of a tensor's op, for the gradient of the tensor."""
-    if node._op is None:
-        raise GraphError(
-            "explain cannot go through a tensor that was written to by index, since its history is lost. "
-            "Build it with cat(), stack() or where(), or write to a .detach()ed tensor."
-        )
-    return node._op.backward(above, node._saved)
+    op: type[Op] = node._op  # type: ignore[assignment]  # a node with parents has one
+    return op.backward(above, node._saved)
 
 
 def _kind(node: Tensor) -> Kind:

@@ -57,7 +57,7 @@ def _value_html(value: Value) -> str:
 
 def _tensor_html(tensor: Tensor) -> str:
     name = f"<b>{html.escape(str(tensor.label))}</b> = " if tensor.label else ""
-    facts = [f"shape {shape(tensor.shape)}", str(tensor.dtype)]
+    facts = [f"shape {shape(tensor.shape)}", str(tensor.array.dtype)]
     if tensor.requires_grad:
         facts.append("requires_grad")
     if tensor.grad is not None:

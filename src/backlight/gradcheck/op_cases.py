@@ -101,12 +101,16 @@ def _binary() -> list[OpCase]:
     return cases
 
 
+_SMOOTH: Final = ("neg", "exp", "tanh", "sigmoid", "gelu", "sin", "cos", "erf", "exact_gelu")
+
+
 def _elementwise() -> list[OpCase]:
     shapes: list[Shape] = [(), (5,), (2, 3), (1, 1), (0, 2)]
     return [
-        *[line(op, s) for s in shapes for op in ("neg", "exp", "tanh", "sigmoid", "gelu", "sin", "cos")],
+        *[line(op, s) for s in shapes for op in _SMOOTH],
         *[line(op, positive(*s)) for s in shapes for op in ("log", "sqrt")],
         *[line(op, away_from_0(*s)) for s in shapes for op in ("relu", "abs")],
+        *[line("step", s, function=f, smooth=False) for s in shapes for f in (np.floor, np.round, np.sign)],
     ]
 
 
@@ -255,6 +259,25 @@ CASES: Final[list[OpCase]] = [
         line("pick_along", (3, 4), indices=i, axis=d)
         for i, d in [(ids([1], [0], [3]), 1), (ids([2, 0, 1, 1]), 0), (ids([1], [1], [2]), -1)]
     ],
+    line("pick_along", (3, 4), indices=ids([1, 1, 3], [0, 2, 0], [3, 3, 3]), axis=1),
+    *[
+        line(op, a, b, index=i)
+        for op in ("set_index", "add_index")
+        for a, b, i in [((3, 4), (4,), 1), ((3, 4), (), (1, 2)), ((3, 4), (2, 4), slice(0, 2)),
+                        ((3, 4), (3, 1), np.s_[:, 1:]),
+                        ((5,), (2,), ids(4, 0)), ((3, 4), (2,), (ids(0, 2), ids(1, 1)))]
+    ],
+    line("set_index", (2, 3), (1, 3), index=0),
+    line("add_index", (4,), (3,), index=ids(1, 1, 2)),
+    *[line("prod", s, axis=d, keepdims=k) for s, d in [((4,), 0), ((3, 4), 1), ((2, 3, 2), 1)] for k in (False, True)],
+    line("prod", exactly([0, 2, 3], [0, 0, 1], [1, 2, 3]), axis=1),
+    line("einsum", (2, 3), (3, 4), letters=("ij", "jk"), result="ik"),
+    line("einsum", (2, 3), letters=("ij",), result=""),
+    line("einsum", (2, 3), letters=("ij",), result="ji"),
+    line("einsum", (2, 2, 3), (2, 3, 1), letters=("bij", "bjk"), result="bik"),
+    line("einsum", (2,), (3,), (2,), letters=("i", "j", "k"), result="ijk"),
+    line("einsum", (2, 3), (2, 4), letters=("ij", "ik"), result="i"),
+    line("einsum", (2, 3, 2), (3, 2, 2), (2, 2), letters=("ijk", "jil", "kl"), result="l"),
     *[
         line("cumsum", s, axis=d)
         for s, d in [((4,), 0), ((3, 4), 0), ((3, 4), -1), ((2, 3, 4), 1), ((2, 1), 1), ((0, 2), 0)]

@@ -70,7 +70,9 @@ class CausalSelfAttention(Module):
         axes = 3 if places is None else 2
         if x.array.ndim != axes or x.array.shape[-1] != self.embed_dim:
             wanted = f"(B, T, {self.embed_dim})" if places is None else f"(N, {self.embed_dim}) with places"
-            raise ShapeError(f"CausalSelfAttention({self.extra_repr()}) needs x of shape {wanted}; got {x.shape}.")
+            raise ShapeError(
+                f"CausalSelfAttention({self.extra_repr()}) needs x of shape {wanted}; got {tuple(x.shape)}."
+            )
         keep = self.rng if self.training and self.dropout else None
         y = apply(CausalAttention, self.qkv(x), heads=self.num_heads, places=places, keep=keep, p=self.dropout)
         return self.output(y)

@@ -62,7 +62,7 @@ class CausalConv1d(Module):
         x = as_input(x, self.weight)
         if x.array.ndim != 3 or x.array.shape[-1] != self.in_channels:
             raise ShapeError(
-                f"CausalConv1d({self.extra_repr()}) needs x of shape (B, T, {self.in_channels}); got {x.shape}. "
+                f"CausalConv1d({self.extra_repr()}) needs x of shape (B, T, {self.in_channels}); got {tuple(x.shape)}. "
                 "Is the channel axis last?"
             )
         return apply(CausalConv1dOp, x, self.weight, self.bias, dilation=self.dilation)

@@ -32,7 +32,7 @@ class Module:
     _former: ClassVar[Mapping[str, str]] = {}
     """The former names of parameters in Backlight 0.1, by their present names, where they differ."""
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, *inputs: Any, **settings: Any) -> Tensor:
         """Return the output for an input. Shapes are those of the subclass. Calling the module calls this method."""
         raise NotImplementedError(f"{type(self).__name__} must define forward().")
 
@@ -186,7 +186,7 @@ class Module:
         arrays = {name: as_array(array) for name, array in state.items()}
         for name, tensor in own.items():
             if tensor.shape != arrays[name].shape:
-                raise ShapeError(f"{name} must have shape {tensor.shape}; got {arrays[name].shape}.")
+                raise ShapeError(f"{name} must have shape {tensor.array.shape}; got {arrays[name].shape}.")
             if arrays[name].dtype.kind != "f":
                 raise ConfigError(f"weights must be floating-point numbers; got {name} of {arrays[name].dtype}.")
         for name, tensor in own.items():

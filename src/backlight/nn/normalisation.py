@@ -69,7 +69,7 @@ class BatchNorm1d(Module):
         if N < 2:
             raise ShapeError(
                 f"BatchNorm1d({self.num_features}) needs at least 2 rows in training mode, to compute a variance; "
-                f"got x of shape {x.shape}. Use a larger batch, or call eval() to use the running statistics."
+                f"got x of shape {tuple(x.shape)}. Use a larger batch, or call eval() to use the running statistics."
             )
         running = Running(self.running_mean.array, self.running_var.array, self.momentum)
         return apply(BatchNorm, x, self.weight, self.bias, eps=self.eps, running=running)

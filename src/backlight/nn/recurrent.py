@@ -91,7 +91,7 @@ class Recurrent(Module):
             axes = "(B, T, I)" if rank == 3 else "(N, I)"
             raise ShapeError(
                 f"{type(self).__name__}({self.extra_repr()}) needs x {axes} with I == {self.input_size}; "
-                f"got x of shape {x.shape}."
+                f"got x of shape {tuple(x.shape)}."
             )
 
     def extra_repr(self) -> str:

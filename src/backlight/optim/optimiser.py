@@ -7,6 +7,7 @@ import numpy as np
 from backlight.autograd import as_array
 from backlight.autograd.flat import FlatParameters
 from backlight.autograd.tensor import Tensor
+from backlight.autograd.writes import WRITES
 from backlight.core import Array, ConfigError, FloatArray
 from backlight.core.arguments import check_flag, check_number, shown
 
@@ -55,6 +56,7 @@ class Optimiser:
             hook()
         self.steps += 1
         self._update(self.flat.data, self.flat.gather())
+        WRITES.record(self.flat.data)  # graphs from before this step can no longer be differentiated
 
     def _update(self, data: FloatArray, grad: FloatArray) -> None:
         raise NotImplementedError

@@ -134,6 +134,20 @@ def _with_layer(state: tuple[Array, ...]) -> list[T]:
     return [torch.tensor(part)[None] for part in state]
 
 
+def _put(a: T, b: T, index: Any) -> T:
+    y = a.clone()
+    y[index] = b
+    return y
+
+
+def _add_at(a: T, b: T, index: Any) -> T:
+    whole = torch.arange(a.numel()).view(a.shape)[index]
+    y = a.reshape(-1).index_add(
+        0, whole.reshape(-1), b.expand(whole.shape if whole.ndim >= b.ndim else b.shape).reshape(-1)
+    )
+    return y.view(a.shape)
+
+
 TORCH_OPS: Final[dict[str, Callable[..., T]]] = {
     "add": torch.add,
     "sub": torch.sub,
@@ -185,5 +199,12 @@ TORCH_OPS: Final[dict[str, Callable[..., T]]] = {
     "cross_entropy": _cross_entropy,
     "mse": F.mse_loss,
     "hinge": _hinge,
+    "set_index": _put,
+    "add_index": _add_at,
+    "prod": lambda a, axis, keepdims=False: a.prod(axis, keepdim=keepdims),
+    "erf": torch.erf,
+    "exact_gelu": F.gelu,
+    "step": lambda a, function: getattr(torch, function.__name__)(a),
+    "einsum": lambda *factors, letters, result: torch.einsum(f"{','.join(letters)}->{result}", *factors),
 }
 """PyTorch's function for each op. It takes tensors in the order of the op's inputs, and the op's settings by name."""

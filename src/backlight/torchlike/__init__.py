@@ -1,18 +1,31 @@
-"""The part of PyTorch's interface that lectures 2 to 6 use, for Backlight's tensors. Their code runs after one change.
+"""The part of PyTorch's interface that the lectures use, for Backlight's tensors. Their code runs after one change.
 
     import backlight.torchlike as torch
-    import backlight.torchlike.nn.functional as F
+    import backlight.torchlike.nn as nn
+    from backlight.torchlike.nn import functional as F
+    from backlight.torchlike.utils.data import DataLoader
 
-With the same seed the random numbers equal PyTorch's, so that a network has the same initial weights and samples.
-Differences: a shape is a plain tuple, a dtype is NumPy's, `Tensor([1, 2])` keeps integers, and errors are those of
-`backlight.core`. If a name is missing, the error says what to use instead.
+With the same seed the random numbers equal PyTorch's, so that a network has the same initial weights, dropout masks,
+batches and samples, and tensors print as PyTorch's do. Differences: `Tensor([1, 2])` keeps integers, and errors are
+those of `backlight.core`. If a name is missing, the error says what to use instead.
 """
 
-from backlight.autograd import Tensor, cat, no_grad, stack, where
+from math import e, inf, nan, pi
+
+from backlight.autograd import Tensor, cat, return_types, stack
+from backlight.autograd.device import Device as device  # noqa: N813  (PyTorch's name)
+from backlight.autograd.kinds import Size
+from backlight.autograd.printing import get_printoptions, printoptions, set_printoptions
 from backlight.core import missing
-from backlight.torchlike import cuda, nn
-from backlight.torchlike._new import Size
+from backlight.torchlike import _imports, amp, autograd, backends, cuda, nn, optim, utils
+from backlight.torchlike.amp import autocast
 from backlight.torchlike.creation import (
+    BoolTensor,
+    ByteTensor,
+    DoubleTensor,
+    FloatTensor,
+    IntTensor,
+    LongTensor,
     arange,
     as_tensor,
     empty,
@@ -23,6 +36,7 @@ from backlight.torchlike.creation import (
     full_like,
     is_tensor,
     linspace,
+    logspace,
     ones,
     ones_like,
     tensor,
@@ -32,6 +46,7 @@ from backlight.torchlike.creation import (
 from backlight.torchlike.dtypes import (
     bool,
     double,
+    dtype,
     float,
     float32,
     float64,
@@ -41,54 +56,162 @@ from backlight.torchlike.dtypes import (
     int32,
     int64,
     long,
+    short,
     uint8,
 )
 from backlight.torchlike.functions import (
     abs,
+    add,
     all,
     allclose,
+    amax,
+    amin,
     any,
     argmax,
     argmin,
+    argsort,
+    argwhere,
+    bincount,
+    bmm,
+    broadcast_to,
+    ceil,
+    chunk,
+    clamp,
+    clip,
     clone,
     cos,
+    count_nonzero,
     cumsum,
+    diag,
+    diagonal,
+    div,
+    divide,
+    dot,
+    eq,
     equal,
+    erf,
     exp,
     flatten,
+    flip,
+    floor,
+    floor_divide,
+    gather,
+    ge,
+    greater,
+    greater_equal,
+    gt,
     histogram,
+    index_select,
+    inner,
     isclose,
+    isfinite,
+    isinf,
+    isnan,
+    le,
+    lerp,
+    less,
+    less_equal,
     log,
+    log1p,
+    log2,
     log10,
     log_softmax,
+    logical_and,
+    logical_not,
+    logical_or,
+    logsumexp,
+    lt,
     masked_fill,
+    masked_select,
     matmul,
     max,
+    maximum,
     mean,
+    median,
     min,
+    minimum,
+    mm,
+    movedim,
+    mul,
+    multiply,
+    mv,
+    nan_to_num,
+    narrow,
+    ne,
+    neg,
+    nonzero,
+    norm,
+    not_equal,
     numel,
+    outer,
     permute,
+    pow,
+    prod,
+    ravel,
+    reciprocal,
     relu,
+    remainder,
+    repeat_interleave,
     reshape,
+    roll,
+    round,
+    rsqrt,
+    scatter,
+    scatter_add,
+    select,
     sigmoid,
+    sign,
     sin,
     softmax,
+    sort,
     split,
     sqrt,
+    square,
     squeeze,
     std,
+    sub,
+    subtract,
     sum,
+    swapaxes,
+    swapdims,
+    t,
+    take,
+    take_along_dim,
     tanh,
+    tile,
+    topk,
+    trace,
     transpose,
     tril,
     triu,
+    true_divide,
+    trunc,
     unbind,
+    unique,
     unsqueeze,
     var,
 )
 from backlight.torchlike.generator import Generator
+from backlight.torchlike.grad_mode import enable_grad, is_grad_enabled, set_grad_enabled
+from backlight.torchlike.joining import (
+    addmm,
+    cartesian_prod,
+    einsum,
+    hstack,
+    is_floating_point,
+    meshgrid,
+    std_mean,
+    tensordot,
+    tril_indices,
+    triu_indices,
+    var_mean,
+    vstack,
+    where,
+)
 from backlight.torchlike.random import (
+    bernoulli,
     default_generator,
+    get_rng_state,
     initial_seed,
     manual_seed,
     multinomial,
@@ -100,20 +223,49 @@ from backlight.torchlike.random import (
     randn_like,
     randperm,
     seed,
+    set_rng_state,
+)
+from backlight.torchlike.saving import load, save
+from backlight.torchlike.switches import (
+    compile,
+    get_float32_matmul_precision,
+    inference_mode,
+    no_grad,
+    set_float32_matmul_precision,
+    use_deterministic_algorithms,
 )
 
-concat = cat
+__version__ = "2.13.0+backlight"
+concat = concatenate = cat
+newaxis = None
 
-__all__ = [
-    "Generator", "Size", "Tensor", "abs", "all", "allclose", "any", "arange", "argmax", "argmin", "as_tensor", "bool",
-    "cat", "clone", "concat", "cos", "cuda", "cumsum", "default_generator", "double", "empty", "empty_like", "equal",
-    "exp", "eye", "flatten", "float", "float32", "float64", "from_numpy", "full", "full_like", "histogram",
-    "initial_seed", "int", "int8", "int16", "int32", "int64", "is_tensor", "isclose", "linspace", "log", "log10",
-    "log_softmax", "long", "manual_seed", "masked_fill", "matmul", "max", "mean", "min", "multinomial", "nn",
-    "no_grad", "normal", "numel", "ones", "ones_like", "permute", "rand", "rand_like", "randint", "randn",
-    "randn_like", "randperm", "relu", "reshape", "seed", "sigmoid", "sin", "softmax", "split", "sqrt", "squeeze",
-    "stack", "std", "sum", "tanh", "tensor", "transpose", "tril", "triu", "uint8", "unbind", "unsqueeze", "var",
-    "where", "zeros", "zeros_like",
+__all__ = [  # noqa: RUF022  (sorted by letter, not by kind)
+    "BoolTensor", "ByteTensor", "DoubleTensor", "FloatTensor", "Generator", "IntTensor", "LongTensor", "Size",
+    "Tensor", "abs", "add", "addmm", "all", "allclose", "amax", "amin", "amp", "any", "arange", "argmax", "argmin",
+    "argsort", "argwhere", "as_tensor", "autocast", "autograd", "backends", "bernoulli", "bincount", "bmm", "bool",
+    "broadcast_to", "cartesian_prod", "cat", "ceil", "chunk", "clamp", "clip", "clone", "compile", "concat",
+    "concatenate", "cos", "count_nonzero", "cuda", "cumsum", "default_generator", "device", "diag", "diagonal",
+    "div", "divide", "dot", "double", "dtype", "e", "einsum", "empty", "empty_like", "enable_grad", "eq", "equal",
+    "erf", "exp", "eye", "flatten", "flip", "float", "float32", "float64", "floor", "floor_divide", "from_numpy",
+    "full", "full_like", "gather", "ge", "get_float32_matmul_precision", "get_printoptions", "get_rng_state",
+    "greater", "greater_equal", "gt", "histogram", "hstack", "index_select", "inf", "inference_mode",
+    "initial_seed", "inner", "int", "int16", "int32", "int64", "int8", "is_floating_point", "is_grad_enabled",
+    "is_tensor", "isclose", "isfinite", "isinf", "isnan", "le", "lerp", "less", "less_equal", "linspace", "load",
+    "log", "log10", "log1p", "log2", "log_softmax", "logical_and", "logical_not", "logical_or", "logspace",
+    "logsumexp", "long", "lt", "manual_seed", "masked_fill", "masked_select", "matmul", "max", "maximum", "mean",
+    "median", "meshgrid", "min", "minimum", "mm", "movedim", "mul", "multinomial", "multiply", "mv", "nan",
+    "nan_to_num", "narrow", "ne", "neg", "newaxis", "nn", "no_grad", "nonzero", "norm", "normal", "not_equal",
+    "numel", "ones", "ones_like", "optim", "outer", "permute", "pi", "pow", "printoptions", "prod", "rand",
+    "rand_like", "randint", "randn", "randn_like", "randperm", "ravel", "reciprocal", "relu", "remainder",
+    "repeat_interleave", "reshape", "return_types", "roll", "round", "rsqrt", "save", "scatter", "scatter_add",
+    "seed", "select", "set_float32_matmul_precision", "set_grad_enabled", "set_printoptions", "set_rng_state",
+    "short", "sigmoid", "sign", "sin", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "std_mean", "sub", "subtract", "sum", "swapaxes", "swapdims", "t", "take", "take_along_dim", "tanh", "tensor",
+    "tensordot", "tile", "topk", "trace", "transpose", "tril", "tril_indices", "triu", "triu_indices",
+    "true_divide", "trunc", "uint8", "unbind", "unique", "unsqueeze", "use_deterministic_algorithms", "utils",
+    "var", "var_mean", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip
 
-__getattr__ = missing.names_of("torch", __all__, missing.TORCH)
+__getattr__ = missing.names_of("torch", missing.TORCH)
+
+_imports.explain_missing_modules()

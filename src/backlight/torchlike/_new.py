@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from backlight.autograd import Tensor
+from backlight.autograd.device import check_device
 from backlight.autograd.tensor_base import as_dtype
-from backlight.core import Array, ConfigError, OperandError, ShapeError
+from backlight.core import Array, OperandError, ShapeError
 from backlight.core.arguments import LARGEST, is_number, shown
 
-Size = tuple[int, ...]
-"""The type of `Tensor.shape`."""
 
-
-def new_tensor(array: Array, *, requires_grad: bool = False, device: str | None = None) -> Tensor:
+def new_tensor(array: Array, *, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Return a tensor that shares an array.
 
     Args:
@@ -28,8 +26,7 @@ def new_tensor(array: Array, *, requires_grad: bool = False, device: str | None 
         ConfigError: another device.
         GraphError: `requires_grad` for integers.
     """
-    if not (device is None or (isinstance(device, str) and device == "cpu")):
-        raise ConfigError(f"device must be 'cpu', as Backlight has no GPU support; got {shown(device)}. Leave it out.")
+    check_device(device)
     return Tensor(array, requires_grad=requires_grad)
 
 

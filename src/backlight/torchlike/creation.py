@@ -5,6 +5,7 @@ The arguments are PyTorch's. A shape is given as integers or as a tuple. `dtype`
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,7 @@ from backlight.torchlike._fused import fma32, fma64
 from backlight.torchlike._new import dtype_or, new_tensor, real, shape_from, whole
 
 
-def tensor(
-    data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, device: str | None = None
-) -> Tensor:
+def tensor(data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Return a tensor with a copy of the data.
 
     Args:
@@ -36,7 +35,7 @@ def tensor(
     return new_tensor(np.array(as_array(data, dtype)), requires_grad=requires_grad, device=device)
 
 
-def as_tensor(data: Any, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+def as_tensor(data: Any, dtype: DTypeLike | None = None, device: Any = None) -> Tensor:
     """Return the data as a tensor of its shape: a tensor unchanged, an array shared, anything else copied.
 
     Args: see `tensor`.
@@ -61,7 +60,7 @@ def zeros(
     size: Any = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return a tensor of zeros.
 
@@ -84,7 +83,7 @@ def ones(
     size: Any = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return a tensor of ones in the given shape. Args: and Raises: see `zeros`."""
     array = np.ones(shape_from(lengths, size), dtype_or(dtype, np.float32))
@@ -96,7 +95,7 @@ def empty(
     size: Any = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return a tensor with uninitialised elements. Args: and Raises: see `zeros`."""
     array = np.empty(shape_from(lengths, size), dtype_or(dtype, np.float32))
@@ -109,7 +108,7 @@ def full(
     *,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return a tensor filled with one number.
 
@@ -136,7 +135,7 @@ def eye(
     *,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return an (n, m) matrix with ones on the diagonal and zeros elsewhere; m is n by default. Args: see `zeros`."""
     rows, columns = shape_from((n, n if m is None else m))
@@ -177,7 +176,7 @@ def arange(
     *,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return (N,) numbers start, start + step, ... below `end`. `arange(end)` starts from 0.
 
@@ -216,7 +215,7 @@ def linspace(
     *,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return (steps,) evenly spaced numbers from `start` to `end`, both included.
 
@@ -242,6 +241,34 @@ def linspace(
         raise ConfigError(f"linspace needs steps >= 0 and float32 or float64; got steps={steps}, dtype={kind}.")
     array = _spaced32(start, end, steps) if kind == np.float32 else _spaced64(start, end, steps)
     return new_tensor(array, requires_grad=requires_grad, device=device)
+
+
+def logspace(
+    start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, requires_grad: bool = False,
+    device: Any = None,
+) -> Tensor:  # fmt: skip
+    """Return (steps,) numbers from base ** start to base ** end, whose logarithms are evenly spaced. See `linspace`."""
+    powers = linspace(start, end, steps, dtype=np.float64).array
+    with np.errstate(over="ignore"):
+        array = np.power(real("base", base), powers).astype(dtype_or(dtype, np.float32))
+    return new_tensor(array, requires_grad=requires_grad, device=device)
+
+
+def _legacy(kind: str, doc: str) -> Callable[..., Tensor]:
+    def made(*given: Any) -> Tensor:
+        if len(given) == 1 and not isinstance(given[0], int):
+            return tensor(as_array(given[0]), dtype=np.dtype(kind))
+        return zeros(*given, dtype=np.dtype(kind)) if given else zeros(0, dtype=np.dtype(kind))
+
+    made.__doc__ = (
+        f"Return a tensor of {doc}: of these numbers, or of zeros in this shape, as in PyTorch's old constructor."
+    )
+    return made
+
+
+FloatTensor, DoubleTensor = _legacy("float32", "float32"), _legacy("float64", "float64")
+IntTensor, LongTensor = _legacy("int32", "int32"), _legacy("int64", "int64")
+BoolTensor, ByteTensor = _legacy("bool", "booleans"), _legacy("uint8", "uint8")
 
 
 def _spaced32(start: float, end: float, steps: int) -> Array:

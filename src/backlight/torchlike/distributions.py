@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from backlight.autograd.tensor_base import as_dtype
+from backlight.core import missing
 from backlight.core.arguments import LARGEST, shown
 from backlight.core.arrays import Array, FloatArray
 from backlight.core.errors import ConfigError, ShapeError
@@ -21,6 +22,9 @@ from backlight.torchlike._box_muller import blocks_float32, blocks_float64, c_li
 from backlight.torchlike._fused import fma32, fma64
 from backlight.torchlike._new import real, shape_from, whole
 from backlight.torchlike.generator import Generator
+
+__path__: list[str] = []  # as of a package, so that an import of a name of torch.distributions is explained
+__getattr__ = missing.names_of("torch.distributions", missing.DISTRIBUTIONS)
 
 Shape = SupportsIndex | Sequence[SupportsIndex]
 Indices = NDArray[np.int64]
@@ -243,7 +247,7 @@ def _few_normal(count: int, generator: Generator) -> FloatArray:
 def _uniform(count: int, generator: Generator, kind: np.dtype[Any]) -> FloatArray:
     """Draw uniform numbers from [0, 1) in float32 or float64. Shape: (count,)."""
     if kind == np.float32:
-        return (generator.random32(count) & np.uint64(2**24 - 1)).astype(np.float32) * np.float32(2.0**-24)
+        return (generator.words(count) & np.uint32(2**24 - 1)).astype(np.float32) * np.float32(2.0**-24)
     return (generator.random64(count) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
 
 

@@ -1,15 +1,21 @@
-"""NumPy's dtypes under PyTorch's names. `float` and `int` have 32 bits, as in PyTorch."""
+"""The types of elements under PyTorch's names. `float` and `int` have 32 bits, as in PyTorch."""
 
 import numpy as np
 
-float32 = float = np.dtype(np.float32)
-float64 = double = np.dtype(np.float64)
-int8, int16 = np.dtype(np.int8), np.dtype(np.int16)
-int32 = int = np.dtype(np.int32)
-int64 = long = np.dtype(np.int64)
-uint8 = np.dtype(np.uint8)
-bool = np.dtype(np.bool_)
+from backlight.autograd.kinds import DType, dtype_of
+
+dtype = DType
+
+float32 = float = dtype_of(np.float32)
+float64 = double = dtype_of(np.float64)
+int8, int16 = dtype_of(np.int8), dtype_of(np.int16)
+int32 = int = dtype_of(np.int32)
+int64 = long = dtype_of(np.int64)
+short = int16
+uint8 = dtype_of(np.uint8)
+bool = dtype_of(np.bool_)
 
 __all__ = [
-    "bool", "double", "float", "float32", "float64", "int", "int8", "int16", "int32", "int64", "long", "uint8",
+    "bool", "double", "dtype", "float", "float32", "float64", "int", "int8", "int16", "int32", "int64", "long", "short",
+    "uint8",
 ]  # fmt: skip

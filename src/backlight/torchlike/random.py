@@ -9,11 +9,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike
 
-from backlight.autograd import Tensor, as_array
+from backlight.autograd import Tensor, as_array, in_place
+from backlight.autograd.tensor_base import Operand
 from backlight.core import ConfigError, OperandError
 from backlight.core.arguments import shown
-from backlight.torchlike import distributions
-from backlight.torchlike._new import dtype_or, new_tensor, shape_from
+from backlight.torchlike import distributions, draws
+from backlight.torchlike._new import dtype_or, new_tensor, real, shape_from
 from backlight.torchlike.generator import Generator
 
 default_generator: Final = Generator()
@@ -49,7 +50,7 @@ def rand(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return uniform random numbers from [0, 1).
 
@@ -75,7 +76,7 @@ def randn(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return normal random numbers of this shape with mean 0 and standard deviation 1. Args: and Raises: see `rand`."""
     array = distributions.randn(shape_from(lengths, size), _source(generator), dtype_or(dtype, np.float32))
@@ -101,7 +102,7 @@ def normal(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return normal random numbers with the given mean and standard deviation.
 
@@ -137,7 +138,7 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
-    device: str | None = None,
+    device: Any = None,
 ) -> Tensor:
     """Return random integers from low to high - 1: `randint([low,] high, size)`.
 
@@ -163,7 +164,7 @@ def randint(
     return new_tensor(array, device=device)
 
 
-def randperm(n: int, *, generator: Generator | None = None, device: str | None = None) -> Tensor:
+def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Tensor:
     """Return 0 ... n - 1 in random order, (n,) int64.
 
     Args:
@@ -193,3 +194,85 @@ def multinomial(
         ConfigError: weights that are not floats, negative, not finite or all 0, or too few of them for the draws.
     """
     return new_tensor(distributions.multinomial(as_array(input), num_samples, replacement, _source(generator)))
+
+
+def bernoulli(input: Operand, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """Return 1 with the probability of each element, else 0, in the input's shape and dtype.
+
+    Args:
+        input: (...) probabilities; with `p`, only their shape and dtype count.
+        p: one probability for all.
+        generator: draws the numbers; the global one by default.
+
+    Raises:
+        ConfigError: a probability outside 0 to 1, or an input of integers.
+    """
+    array, source = as_array(input), _source(generator)
+    given = array if p is None else np.asarray(real("p", p))
+    if array.dtype.kind != "f" or (given.size and not (given.min() >= 0 and given.max() <= 1)):
+        raise ConfigError("bernoulli needs floating-point probabilities from 0 to 1; got others. Apply sigmoid first?")
+    drawn = draws.bernoulli_each(array, source) if p is None else draws.bernoulli(array, float(given), source)
+    return new_tensor(drawn.astype(array.dtype))
+
+
+def get_rng_state() -> dict[str, Any]:
+    """Return the state of the global generator, for `set_rng_state`: plain numbers and lists."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: dict[str, Any]) -> None:
+    """Set the state of the global generator to one that `get_rng_state` returned."""
+    default_generator.set_state(new_state)
+
+
+# -- methods of tensors that draw --------------------------------------------------------------------------------------
+
+
+def _filled(tensor: Tensor, draw: Any) -> Tensor:
+    in_place.check_writable(tensor)
+    in_place.write(tensor, draw(tensor.array), ..., None)
+    return tensor
+
+
+def _normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Fill the tensor with normal random numbers, in place."""
+    return _filled(self, lambda array: draws.normal(array, mean, std, _source(generator)))
+
+
+def _uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Fill the tensor with uniform random numbers from [a, b), in place."""
+    return _filled(self, lambda array: draws.uniform(array, a, b, _source(generator)))
+
+
+def _bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
+    """Fill the tensor with 1 with probability p, else 0, in place."""
+    if isinstance(p, Tensor):
+        return _filled(self, lambda array: draws.bernoulli_each(p.array, _source(generator)).astype(array.dtype))
+    return _filled(self, lambda array: draws.bernoulli(array, real("p", p), _source(generator)).astype(array.dtype))
+
+
+def _random_(self: Tensor, low: int = 0, high: int | None = None, *, generator: Generator | None = None) -> Tensor:
+    """Fill the tensor with random integers from low to high - 1, in place: `random_(high)` or `random_(low, high)`."""
+    if high is None:
+        if low == 0:
+            raise ConfigError("random_ needs a bound: random_(high) or random_(low, high).")
+        low, high = 0, low
+    shape = self.array.shape
+    return _filled(self, lambda array: distributions.randint(low, high, shape, _source(generator), array.dtype))
+
+
+def _multinomial(
+    self: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Return indices drawn in proportion to weights. Args: see `torch.multinomial`."""
+    return multinomial(self, num_samples, replacement, generator=generator)
+
+
+def _bernoulli(self: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """Return 1 with the probability of each element, else 0. Args: see `torch.bernoulli`."""
+    return bernoulli(self, p, generator=generator)
+
+
+for _method in (_normal_, _uniform_, _bernoulli_, _random_, _multinomial, _bernoulli):
+    _method.__name__ = _method.__name__.removeprefix("_")  # they need a generator, which tensors by themselves have not
+    setattr(Tensor, _method.__name__, _method)

@@ -110,7 +110,10 @@ class Stepper:
     def _outcome_of(self, end: Program | Tensor, loss: float) -> "_Outcome":
         """Return everything that a batch changes, including gradients, and clear the gradients."""
         self._flat.zero_grad()
-        end.backward()
+        if isinstance(end, Tensor):
+            end.backward(retain_graph=True)  # the step may still need the graph
+        else:
+            end.backward()
         gradients = self._flat.gather()
         sizes = [tensor.array.size for tensor in self._flat.tensors]
         parts = [part.copy() for part in np.split(gradients, np.cumsum(sizes)[:-1])]

@@ -47,7 +47,7 @@ def check(loss_of, inputs, weights, *, generator=None, kept=()):
         state = generator and generator.bit_generator.state
         loss = loss_of(*given)
         loss.backward()
-        wanted = [weight.grad.numpy().copy() for weight in weights]
+        wanted = [weight.grad.detach().numpy().copy() for weight in weights]
         moved = [array.copy() for array in kept]
         after = generator and generator.bit_generator.state
         for weight in weights:
@@ -61,7 +61,7 @@ def check(loss_of, inputs, weights, *, generator=None, kept=()):
         largest = max(np.abs(gradient).max() for gradient in wanted)
         for weight, gradient in zip(weights, wanted, strict=True):
             scale = max(np.abs(gradient).max(), 1e-3 * largest)
-            np.testing.assert_allclose(weight.grad.numpy(), gradient, rtol=1e-3, atol=2e-5 * scale)
+            np.testing.assert_allclose(weight.grad.detach().numpy(), gradient, rtol=1e-3, atol=2e-5 * scale)
             weight.grad = None
         for array, wanted_array in zip(kept, moved, strict=True):
             np.testing.assert_allclose(array, wanted_array, rtol=1e-5, atol=1e-6)

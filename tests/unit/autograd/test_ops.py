@@ -62,7 +62,9 @@ def test_expand_and_its_gradient_are_adjoint(shape: tuple[int, ...], seed: int, 
     assert y.shape == whole
     y.backward(above)
     assert a.grad is not None
-    assert_allclose(np.vdot(y.numpy(), above), np.vdot(a.numpy(), a.grad.numpy()), rtol=1e-10, atol=1e-12)
+    assert_allclose(
+        np.vdot(y.detach().numpy(), above), np.vdot(a.detach().numpy(), a.grad.detach().numpy()), rtol=1e-10, atol=1e-12
+    )
 
 
 @given(shapes, seeds, st.data())
@@ -77,10 +79,10 @@ def test_arrangements_come_back(shape: tuple[int, ...], seed: int, data: st.Data
     if len(shape) > 1:
         i, j = data.draw(st.integers(-len(shape), -1)), data.draw(st.integers(0, len(shape) - 1))
         y = y.transpose(i, j).transpose(i, j).flatten(0, 1).unflatten(0, shape[:2])
-    assert_array_equal(y.numpy(), a.numpy())
+    assert_array_equal(y.detach().numpy(), a.detach().numpy())
     (y * 1).backward(above)
     assert a.grad is not None
-    assert_array_equal(a.grad.numpy(), above)
+    assert_array_equal(a.grad.detach().numpy(), above)
 
 
 @given(arrays_of.array_shapes(min_dims=1, max_dims=3, max_side=6), seeds, st.data())
@@ -92,9 +94,9 @@ def test_cut_and_joined_is_as_before(shape: tuple[int, ...], seed: int, data: st
     assert [piece.shape[dim] for piece in pieces[:-1]] == [size] * (len(pieces) - 1)
     for joined in (cat(pieces, dim), stack(a.unbind(dim), dim)):
         a.grad = None
-        assert_array_equal(joined.numpy(), a.numpy())
+        assert_array_equal(joined.detach().numpy(), a.detach().numpy())
         joined.backward(above)
-        assert_array_equal(a.grad.numpy(), above)  # type: ignore[attr-defined]
+        assert_array_equal(a.grad.detach().numpy(), above)  # type: ignore[attr-defined]
 
 
 @given(arrays_of.array_shapes(min_dims=1, max_dims=4, max_side=5), seeds, st.data())
@@ -140,10 +142,10 @@ def test_softmax_gradients_move_no_mass(shape: tuple[int, ...], seed: int, data:
         z = Tensor(gaussian(seed, *shape), requires_grad=True)
         y = getattr(z, name)(dim)
         if name == "softmax":
-            assert_allclose(y.numpy().sum(dim), 1, rtol=1e-12)
+            assert_allclose(y.detach().numpy().sum(dim), 1, rtol=1e-12)
         y.backward(gaussian(seed + 1, *shape))
         assert z.grad is not None
-        assert_allclose(z.grad.numpy().sum(dim), 0, atol=1e-12)
+        assert_allclose(z.grad.detach().numpy().sum(dim), 0, atol=1e-12)
 
 
 @pytest.mark.parametrize("op", [Var, Std])

@@ -51,7 +51,7 @@ def test_is_the_equation_of_the_papers(rng):
         a = 0.5 * a * (1 + np.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3)))
         x = x + a @ w[b + "mlp.2.weight"] + w[b + "mlp.2.bias"]
     wanted = norm(x, w["norm.weight"], w["norm.bias"]) @ w["output.weight"]
-    assert_allclose(model(ids[None]).numpy()[0], wanted, rtol=1e-4, atol=1e-5)
+    assert_allclose(model(ids[None]).detach().numpy()[0], wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_tied_logits_are_products_with_the_characters_vectors(rng):
@@ -60,7 +60,7 @@ def test_tied_logits_are_products_with_the_characters_vectors(rng):
     weights = model.state_dict()
     free.load_state_dict(weights | {"output.weight": weights["token.weight"].T})
     x = batch_of(model, 3, rng).x
-    assert_allclose(model(x).numpy(), free(x).numpy(), rtol=1e-5, atol=1e-6)
+    assert_allclose(model(x).detach().numpy(), free(x).detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_parameter_count(rng):
@@ -83,19 +83,19 @@ def test_signals_keep_their_size_through_many_layers(rng):
     spread = []
     for layers in (2, 24):
         model = GPT(GPTConfig(vocabulary_size=27, n_layer=layers, dropout=0.0), rng=rng)
-        spread.append(model._read_whole(batch_of(model, 50, rng).x).numpy().std())
+        spread.append(model._read_whole(batch_of(model, 50, rng).x).detach().numpy().std())
     assert spread[1] < 1.6 * spread[0]  # without it, more than 3 times
 
 
 def test_no_position_sees_a_later_one(rng):
     model = small(rng)
     x = rng.integers(0, 7, (3, 5))
-    before = model(x).numpy()
+    before = model(x).detach().numpy()
     for t in range(1, 5):
         other = x.copy()
         other[:, t:] = (other[:, t:] + 1) % 7
-        assert_allclose(model(other).numpy()[:, :t], before[:, :t], rtol=1e-5, atol=1e-6)
-        assert (np.abs(model(other).numpy()[:, t] - before[:, t]).max(-1) > 1e-4).all()
+        assert_allclose(model(other).detach().numpy()[:, :t], before[:, :t], rtol=1e-5, atol=1e-6)
+        assert (np.abs(model(other).detach().numpy()[:, t] - before[:, t]).max(-1) > 1e-4).all()
 
 
 def test_what_stands_behind_the_last_target_changes_neither_loss_nor_gradients(rng):
@@ -107,7 +107,7 @@ def test_what_stands_behind_the_last_target_changes_neither_loss_nor_gradients(r
         loss = model.loss(batch)
         loss.backward()
         losses.append(loss.item())
-        found.append([p.grad.numpy().copy() for p in model.parameters()])
+        found.append([p.grad.detach().numpy().copy() for p in model.parameters()])
         behind = batch.y == NOT_A_TARGET
         batch = Batch(np.where(behind, (batch.x + 3) % 7, batch.x), batch.y)
     assert losses[0] == losses[1]
@@ -171,7 +171,7 @@ def test_dropout_is_of_vectors_of_weights_and_of_what_blocks_add(rng):
         for layer in (block.attention.output, block.mlp.layers[2]):
             layer.weight.data = np.zeros(layer.weight.shape, np.float32)
             layer.bias.data = np.full(6, float(layer is kept), np.float32)
-        added = block(x).numpy() - 1
+        added = block(x).detach().numpy() - 1
         assert_allclose(np.unique(added), [0, 1.25])
         assert np.mean(added == 0) == pytest.approx(0.2, abs=0.02)
 

@@ -29,12 +29,12 @@ def test_is_the_equation_of_bengio_et_al(direct, rng):
     model = small(rng, direct=direct)
     for parameter in model.parameters():
         parameter.data = rng.standard_normal(parameter.shape)
-    C, H, d, U, b, *W = (parameter.numpy() for parameter in model.parameters())
+    C, H, d, U, b, *W = (parameter.detach().numpy() for parameter in model.parameters())
     ids = rng.integers(0, 7, (4, 3))
     x = np.concatenate([C[ids[:, 0]], C[ids[:, 1]], C[ids[:, 2]]], axis=1)
     wanted = b + np.tanh(d + x @ H) @ U + (x @ W[0] if direct else 0)
     assert len(W) == direct
-    assert_allclose(model(ids).numpy(), wanted, rtol=1e-4, atol=1e-5)
+    assert_allclose(model(ids).detach().numpy(), wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_first_loss_is_that_of_a_guess(sizes, rng):
 
 def test_hidden_units_start_neither_flat_nor_saturated(rng):
     model = MLP(MLPConfig(vocabulary_size=27), rng=rng)
-    out = model.hidden(model.embedding(batch_of(model, 500, rng).x).view(500, -1)).numpy()
+    out = model.hidden(model.embedding(batch_of(model, 500, rng).x).view(500, -1)).detach().numpy()
     assert 0.5 < out.std() < 0.8
     assert np.mean(np.abs(out) > 0.99) < 0.15
 

@@ -64,9 +64,9 @@ def states_of(config, x, weights):
 @pytest.mark.parametrize("config", CONFIGS)
 def test_is_the_equation(config, rng):
     model = loud(small(config, rng), rng)
-    C, *weights, V, v = (parameter.numpy() for parameter in model.parameters())
+    C, *weights, V, v = (parameter.detach().numpy() for parameter in model.parameters())
     ids = rng.integers(0, 7, (2, 6))
-    for row, logits in zip(ids, model(ids).numpy(), strict=True):
+    for row, logits in zip(ids, model(ids).detach().numpy(), strict=True):
         assert_allclose(logits, states_of(config, C[row], weights) @ V + v, rtol=1e-10)
 
 
@@ -102,7 +102,7 @@ def test_padding_changes_nothing(config, hidden, rng):
         model.zero_grad()
         loss = model.loss(Batch(x, y))
         loss.backward()
-        return loss.item(), [p.grad.numpy() for p in model.parameters()]
+        return loss.item(), [p.grad.detach().numpy() for p in model.parameters()]
 
     loss, gradients = loss_and_gradients(batch.x, y)
     after = np.logical_and.accumulate((y == NOT_A_TARGET)[:, ::-1], axis=1)[:, ::-1]
@@ -120,7 +120,7 @@ def test_padding_changes_nothing(config, hidden, rng):
 def test_loss_scores_and_logits_agree(config, rng):
     model = loud(small(config, rng), rng)
     batch = batch_of(rng)
-    logits = model(batch.x).numpy()
+    logits = model(batch.x).detach().numpy()
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     counted = batch.y != NOT_A_TARGET
     wanted = np.where(counted, -np.take_along_axis(log_p, np.maximum(batch.y, 0)[..., None], -1)[..., 0], 0)
@@ -145,7 +145,7 @@ def test_carried_and_recomputed_logits_agree(config, hidden, rng):
     texts = rng.integers(0, 7, (5, 2))
     decoder = model.decoder(texts)
     for step in range(9):
-        assert_allclose(decoder.logits[decoder.which], model(texts).numpy()[:, -1], rtol=0, atol=1e-5)
+        assert_allclose(decoder.logits[decoder.which], model(texts).detach().numpy()[:, -1], rtol=0, atol=1e-5)
         assert_array_equal(decoder.x_WT[decoder.which], texts[:, -model.context :])
         if texts.shape[1] <= model.context:
             assert_allclose(decoder.logits[decoder.which], model.next_logits(texts), rtol=0, atol=1e-5)
@@ -204,10 +204,12 @@ def test_first_loss_is_that_of_a_guess(config, rng):
 @pytest.mark.parametrize("config", CONFIGS)
 def test_first_hidden_weights_keep_the_length_of_a_state(config, rng):
     layer = small(config, rng, hidden=(40,)).layers[0]
-    for gate in np.split(layer.weight_hh_l0.numpy(), layer.gates, axis=1):
+    for gate in np.split(layer.weight_hh_l0.detach().numpy(), layer.gates, axis=1):
         assert_allclose(gate.T @ gate, np.eye(40), atol=1e-5)
     if config is LSTMConfig:
-        assert_array_equal(layer.bias_ih_l0.numpy().reshape(4, 40), np.array([[0], [1], [0], [0]]) * np.ones(40))
+        assert_array_equal(
+            layer.bias_ih_l0.detach().numpy().reshape(4, 40), np.array([[0], [1], [0], [0]]) * np.ones(40)
+        )
 
 
 def test_is_a_language_model(rng):

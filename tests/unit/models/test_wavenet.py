@@ -119,29 +119,29 @@ def test_is_a_stack_of_dilated_causal_convolutions_read_at_the_last_position(con
     """One convolution a level, kernel 2, dilation 1, 2, 4, ..., run once over a text longer than the context."""
     model = with_random_numbers(small(rng, context=context), rng).to(np.float64).eval()
     text = rng.integers(0, 7, 3 * context + 1)
-    h = model.embedding.weight.numpy()[text]
+    h = model.embedding.weight.detach().numpy()[text]
     layers = model.hidden.layers
     for level in range(model.config.levels):
         dilation = 2**level
-        left, right = np.split(layers[4 * level + 1].weight.numpy(), 2)  # the kernel's two taps, (C, H) each
+        left, right = np.split(layers[4 * level + 1].weight.detach().numpy(), 2)  # the kernel's two taps, (C, H) each
         norm = layers[4 * level + 2]
         sums = h[:-dilation] @ left + h[dilation:] @ right  # "valid": each level shortens the text by its dilation
-        scale = norm.weight.numpy() / np.sqrt(norm.running_var.numpy() + norm.eps)
-        h = np.tanh((sums - norm.running_mean.numpy()) * scale + norm.bias.numpy())
-    everywhere = h @ model.output.weight.numpy() + model.output.bias.numpy()
+        scale = norm.weight.detach().numpy() / np.sqrt(norm.running_var.detach().numpy() + norm.eps)
+        h = np.tanh((sums - norm.running_mean.detach().numpy()) * scale + norm.bias.detach().numpy())
+    everywhere = h @ model.output.weight.detach().numpy() + model.output.bias.detach().numpy()
 
     windows = np.lib.stride_tricks.sliding_window_view(text, context)
-    assert_allclose(model(windows).numpy(), everywhere, rtol=1e-10, atol=1e-12)
+    assert_allclose(model(windows).detach().numpy(), everywhere, rtol=1e-10, atol=1e-12)
 
 
 def test_reads_all_of_its_context(rng):
     model = with_random_numbers(small(rng), rng).eval()
     x = rng.integers(0, 7, (1, 8))
-    logits = model(x).numpy()
+    logits = model(x).detach().numpy()
     for place in range(8):
         other = x.copy()
         other[0, place] = (other[0, place] + 1) % 7
-        assert (model(other).numpy() != logits).any()
+        assert (model(other).detach().numpy() != logits).any()
 
 
 @pytest.mark.parametrize("place", [0, 7])
@@ -168,10 +168,10 @@ def test_folded_model_gives_the_same_logits(make, rng):
     model = with_random_numbers(make(rng), rng)
     x = rng.integers(0, 7, (9, model.context))
     folded = fold(model)
-    logits = model.eval()(x).numpy()
-    assert_allclose(folded(x).numpy(), logits, rtol=1e-6, atol=1e-6 * np.abs(logits).max())
+    logits = model.eval()(x).detach().numpy()
+    assert_allclose(folded(x).detach().numpy(), logits, rtol=1e-6, atol=1e-6 * np.abs(logits).max())
     assert not any(isinstance(module, BatchNorm1d) for _, module in folded.named_modules())
-    assert_array_equal(model(x).numpy(), logits)
+    assert_array_equal(model(x).detach().numpy(), logits)
 
 
 # -- in odd places -----------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_contexts_longer_than_every_item_and_tiny_vocabularies_work(items, make,
     loss = model.loss(data.sample(8, rng))
     loss.backward()
     assert np.isfinite(loss.item())
-    assert all(np.isfinite(parameter.grad.numpy()).all() for parameter in model.parameters())
+    assert all(np.isfinite(parameter.grad.detach().numpy()).all() for parameter in model.parameters())
     update_bn(model, data.batch(np.arange(len(data))).x)
     assert np.isfinite(model.eval().next_logits(data.sample(8, rng).x)).all()
 

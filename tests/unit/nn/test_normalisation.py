@@ -29,7 +29,7 @@ def with_random_numbers(module, rng):
 
 @pytest.mark.parametrize("shape", [(50, 4), (5, 10, 4), (1, 50, 4)])
 def test_batch_norm_brings_each_channel_to_mean_0_and_variance_1(shape, rng):
-    y = nn.BatchNorm1d(4)(spread(rng, *shape)).numpy().reshape(-1, 4)
+    y = nn.BatchNorm1d(4)(spread(rng, *shape)).detach().numpy().reshape(-1, 4)
     assert_allclose(y.mean(0), 0, atol=1e-5)
     assert_allclose(y.var(0), 1, rtol=1e-3)  # biased: divided by N
 
@@ -37,22 +37,22 @@ def test_batch_norm_brings_each_channel_to_mean_0_and_variance_1(shape, rng):
 def test_running_statistics_move_by_the_momentum_with_the_unbiased_variance(rng):
     norm, x = nn.BatchNorm1d(4, momentum=0.25), spread(rng, 6, 4)
     norm(x)
-    assert_allclose(norm.running_mean.numpy(), 0.25 * x.numpy().mean(0), rtol=1e-5)
-    assert_allclose(norm.running_var.numpy(), 0.75 + 0.25 * x.numpy().var(0, ddof=1), rtol=1e-5)
-    mean = norm.running_mean.numpy().copy()
+    assert_allclose(norm.running_mean.detach().numpy(), 0.25 * x.detach().numpy().mean(0), rtol=1e-5)
+    assert_allclose(norm.running_var.detach().numpy(), 0.75 + 0.25 * x.detach().numpy().var(0, ddof=1), rtol=1e-5)
+    mean = norm.running_mean.detach().numpy().copy()
     norm(x)
-    assert_allclose(norm.running_mean.numpy(), 0.75 * mean + 0.25 * x.numpy().mean(0), rtol=1e-5)
+    assert_allclose(norm.running_mean.detach().numpy(), 0.75 * mean + 0.25 * x.detach().numpy().mean(0), rtol=1e-5)
 
 
 def test_in_evaluation_an_example_does_not_depend_on_its_neighbours(rng):
     norm = with_random_numbers(nn.BatchNorm1d(4), rng).eval()
     x = spread(rng, 6, 4)
     before = norm.state_dict()
-    whole = norm(x).numpy()
-    assert_array_equal(norm(x[2:3]).numpy(), whole[2:3])
+    whole = norm(x).detach().numpy()
+    assert_array_equal(norm(x[2:3]).detach().numpy(), whole[2:3])
     for name, array in norm.state_dict().items():
         assert_array_equal(array, before[name])
-    by_hand = (x.numpy() - before["running_mean"]) / np.sqrt(before["running_var"] + norm.eps)
+    by_hand = (x.detach().numpy() - before["running_mean"]) / np.sqrt(before["running_var"] + norm.eps)
     assert_allclose(whole, by_hand * before["weight"] + before["bias"], rtol=1e-4, atol=1e-5)
 
 
@@ -62,9 +62,9 @@ def test_a_bias_before_batch_norm_is_useless(rng):
     y = norm(linear(x))
     linear.bias.array[...] = rng.standard_normal(4)
     shifted = norm(linear(x))
-    assert_allclose(shifted.numpy(), y.numpy(), atol=1e-5)
+    assert_allclose(shifted.detach().numpy(), y.detach().numpy(), atol=1e-5)
     shifted.backward(rng.standard_normal((8, 4)).astype(np.float32))
-    assert_allclose(linear.bias.grad.numpy(), 0, atol=1e-5)
+    assert_allclose(linear.bias.grad.detach().numpy(), 0, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (1, 1, 4), (4,), (0, 4)])
@@ -74,7 +74,7 @@ def test_one_row_has_no_variance_in_training(shape):
         norm(Tensor(np.ones(shape, np.float32)))
     assert "larger batch, or call eval()" in str(error.value)
     assert "\n" not in str(error.value)
-    assert not norm.running_mean.numpy().any()
+    assert not norm.running_mean.detach().numpy().any()
     assert norm.eval()(Tensor(np.ones(shape, np.float32))).shape == shape
 
 
@@ -83,8 +83,8 @@ def test_a_channel_that_never_varies_stays_finite():
     norm.weight.array[...] = 2
     y = norm(x)
     y.backward(np.arange(10, dtype=np.float32).reshape(5, 2))
-    assert_array_equal(y.numpy(), 0)
-    assert np.isfinite(x.grad.numpy()).all()
+    assert_array_equal(y.detach().numpy(), 0)
+    assert np.isfinite(x.grad.detach().numpy()).all()
 
 
 def test_buffers_are_saved_and_are_not_parameters(rng):
@@ -93,7 +93,7 @@ def test_buffers_are_saved_and_are_not_parameters(rng):
     assert list(norm.state_dict()) == ["weight", "bias", "running_mean", "running_var"]
     other.load_state_dict(norm.state_dict())
     x = spread(rng, 5, 3)
-    assert_array_equal(other.eval()(x).numpy(), norm.eval()(x).numpy())
+    assert_array_equal(other.eval()(x).detach().numpy(), norm.eval()(x).detach().numpy())
 
 
 # -- calibration -------------------------------------------------------------------------------------------------------
@@ -103,10 +103,10 @@ def test_calibration_gives_the_statistics_of_the_weights_as_they_are(rng):
     model = nn.Sequential(nn.Linear(3, 5, bias=False, rng=rng), nn.BatchNorm1d(5), nn.Tanh(), nn.BatchNorm1d(5)).eval()
     x = spread(rng, 500, 3)
     nn.update_bn(model, x)
-    first = x.numpy() @ model[0].weight.numpy()
-    assert_allclose(model[1].running_mean.numpy(), first.mean(0), rtol=1e-4)
-    assert_allclose(model[1].running_var.numpy(), first.var(0, ddof=1), rtol=1e-4)
-    y = model(x).numpy()
+    first = x.detach().numpy() @ model[0].weight.detach().numpy()
+    assert_allclose(model[1].running_mean.detach().numpy(), first.mean(0), rtol=1e-4)
+    assert_allclose(model[1].running_var.detach().numpy(), first.var(0, ddof=1), rtol=1e-4)
+    y = model(x).detach().numpy()
     assert_allclose(y.mean(0), 0, atol=1e-3)
     assert_allclose(y.std(0), 1, rtol=1e-2)
 
@@ -115,11 +115,11 @@ def test_calibration_leaves_modes_momenta_weights_and_chance_alone(rng):
     drawn_from = np.random.default_rng(1)
     model = nn.Sequential(nn.BatchNorm1d(3, momentum=0.3), nn.Dropout(0.5, rng=drawn_from)).train()
     model[0].eval()
-    before = model[0].weight.numpy().copy()
+    before = model[0].weight.detach().numpy().copy()
     nn.update_bn(model, spread(rng, 9, 3))
     assert [model.training, model[0].training, model[1].training] == [True, False, True]
     assert model[0].momentum == 0.3
-    assert_array_equal(model[0].weight.numpy(), before)
+    assert_array_equal(model[0].weight.detach().numpy(), before)
     assert drawn_from.random() == np.random.default_rng(1).random()
 
 
@@ -131,16 +131,16 @@ def test_calibration_without_batch_norm_does_not_even_run_the_model():
 
 
 def test_layer_norm_brings_each_row_to_mean_0_and_variance_1(rng):
-    y = nn.LayerNorm(40)(spread(rng, 3, 2, 40)).numpy()
+    y = nn.LayerNorm(40)(spread(rng, 3, 2, 40)).detach().numpy()
     assert_allclose(y.mean(-1), 0, atol=1e-5)
     assert_allclose(y.var(-1), 1, rtol=1e-3)
 
 
 def test_layer_norm_is_the_same_in_both_modes_and_for_each_row_alone(rng):
     norm, x = with_random_numbers(nn.LayerNorm(4), rng), spread(rng, 6, 4)
-    whole = norm(x).numpy()
-    assert_array_equal(norm.eval()(x).numpy(), whole)
-    assert_array_equal(norm(x[3:4]).numpy(), whole[3:4])
+    whole = norm(x).detach().numpy()
+    assert_array_equal(norm.eval()(x).detach().numpy(), whole)
+    assert_array_equal(norm(x[3:4]).detach().numpy(), whole[3:4])
 
 
 @pytest.mark.parametrize("kind", [nn.BatchNorm1d, nn.LayerNorm])
@@ -180,12 +180,12 @@ def test_settings_out_of_range_are_one_line(make, rule):
 def test_dropout_drops_its_share_and_keeps_the_mean(p, rng):
     x = Tensor(np.full((300, 100), 2, np.float32), requires_grad=True)
     y = nn.Dropout(p, rng=rng)(x)
-    dropped = y.numpy() == 0
+    dropped = y.detach().numpy() == 0
     assert dropped.mean() == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / dropped.size))
-    assert_allclose(y.numpy()[~dropped], 2 / (1 - p), rtol=1e-6)
+    assert_allclose(y.detach().numpy()[~dropped], 2 / (1 - p), rtol=1e-6)
     dy = rng.standard_normal(x.shape).astype(np.float32)
     y.backward(dy)
-    assert_allclose(x.grad.numpy(), np.where(dropped, 0, dy / np.float32(1 - p)), rtol=1e-5)
+    assert_allclose(x.grad.detach().numpy(), np.where(dropped, 0, dy / np.float32(1 - p)), rtol=1e-5)
     assert y.array.dtype == x.grad.array.dtype == np.float32
 
 
@@ -197,9 +197,9 @@ def test_dropout_does_nothing_in_evaluation_and_nothing_at_0(rng):
 
 def test_dropout_draws_from_the_generator_that_it_is_told_to(rng):
     model, x = nn.Sequential(nn.Dropout(0.5, rng=rng)), Tensor(np.ones((10, 10), np.float32))
-    first, second = (model.set_rng(np.random.default_rng(5))(x).numpy() for _ in range(2))
+    first, second = (model.set_rng(np.random.default_rng(5))(x).detach().numpy() for _ in range(2))
     assert_array_equal(first, second)
-    assert (model(x).numpy() != second).any()
+    assert (model(x).detach().numpy() != second).any()
 
 
 # -- windows -----------------------------------------------------------------------------------------------------------
@@ -207,14 +207,14 @@ def test_dropout_draws_from_the_generator_that_it_is_told_to(rng):
 
 def test_flatten_consecutive_joins_neighbours(rng):
     x = rng.standard_normal((2, 6, 3)).astype(np.float32)
-    y = nn.FlattenConsecutive(2)(Tensor(x)).numpy()
+    y = nn.FlattenConsecutive(2)(Tensor(x)).detach().numpy()
     assert y.shape == (2, 3, 6)
     assert_array_equal(y, np.concatenate([x[:, ::2], x[:, 1::2]], axis=2))
 
 
 def test_flatten_consecutive_drops_the_axis_of_a_single_position(rng):
     x = rng.standard_normal((2, 4, 3)).astype(np.float32)
-    assert_array_equal(nn.FlattenConsecutive(4)(Tensor(x)).numpy(), x.reshape(2, 12))
+    assert_array_equal(nn.FlattenConsecutive(4)(Tensor(x)).detach().numpy(), x.reshape(2, 12))
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 3), (2, 0, 3), (2, 4), (1, 2, 4, 3)])
@@ -235,11 +235,11 @@ def test_a_folded_layer_gives_the_outputs_of_both(bias, rng):
     with_random_numbers(norm, rng)
     x = Tensor(rng.standard_normal((9, 7)).astype(np.float32))
     folded = nn.fold_batch_norm(linear, norm)
-    wanted = norm(linear(x)).numpy()
-    assert_allclose(folded(x).numpy(), wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max())
+    wanted = norm(linear(x)).detach().numpy()
+    assert_allclose(folded(x).detach().numpy(), wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max())
     assert folded.weight.array.dtype == np.float32
     assert (linear.bias is not None) == bias
-    assert not np.array_equal(folded.weight.numpy(), linear.weight.numpy())
+    assert not np.array_equal(folded.weight.detach().numpy(), linear.weight.detach().numpy())
 
 
 def test_folding_a_model_leaves_the_model_alone_and_only_folds_pairs(rng):
@@ -255,7 +255,7 @@ def test_folding_a_model_leaves_the_model_alone_and_only_folds_pairs(rng):
     assert kinds == [nn.BatchNorm1d, nn.Linear, nn.Tanh, nn.Sequential, nn.LayerNorm]
     assert [type(layer) for layer in folded[3].layers] == [nn.Linear]
     x = Tensor(rng.standard_normal((9, 3)).astype(np.float32))
-    assert_allclose(folded(x).numpy(), model.eval()(x).numpy(), rtol=1e-5, atol=1e-5)
+    assert_allclose(folded(x).detach().numpy(), model.eval()(x).detach().numpy(), rtol=1e-5, atol=1e-5)
     for name, array in model.state_dict().items():
         assert_array_equal(array, before[name])
     assert len(model) == 7

@@ -40,6 +40,8 @@ class Program:
         self._inputs = inputs
         self._wants_backward = backward
         self._order = [node for node in reversed(end.ancestry()) if node._prev]
+        if any(hasattr(node, "_before") for node in self._order):
+            raise UnsuitableError("a tensor of the graph was changed in place, so several share its memory")
         self._packing = next((i for i, given in enumerate(inputs) if isinstance(given, (PackedIndex, list))), None)
         self._threads = blas_threads()
         self._make(self._size(inputs))

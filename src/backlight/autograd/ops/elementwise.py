@@ -1,6 +1,7 @@
 """Elementwise functions: the gradient is dy times the function's derivative at each element."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -213,11 +214,28 @@ class Cast(Op):
 
     name = "cast"
     formula = "y = a;  da = dy"
+    keeps_arrays = False
 
     @staticmethod
-    def forward(a: Array, *, dtype: Any) -> tuple[Array, Any]:
-        return a.astype(dtype), a.dtype
+    def forward(a: Array, *, dtype: Any, order: Any = "K") -> tuple[Array, Any]:
+        return a.astype(dtype, order=order), a.dtype
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array]:
         return (dy.astype(saved),)
+
+
+class Step(Op):
+    """y = f(a) for a function of steps, such as rounding: its derivative is 0 wherever it exists."""
+
+    name = "step"
+    formula = "y = f(a), constant between its steps;  da = 0"
+    keeps_arrays = False
+
+    @staticmethod
+    def forward(a: Array, *, function: Callable[[Array], Array]) -> tuple[Array, Any]:
+        return function(a), a.shape
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        return (np.zeros(saved, dy.dtype),)

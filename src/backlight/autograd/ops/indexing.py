@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backlight.autograd.op import Op
+from backlight.autograd.op import Op, sum_to
 from backlight.core import Array, IntArray
 
 _ONE_HOT_LIMIT = 256
@@ -58,6 +58,45 @@ class Index(Op):
         else:  # integers and slices select each element at most once
             da[index] = dy
         return (da,)
+
+
+class SetIndex(Op):
+    """y = a, with y[index] = b: the elements that were overwritten get no gradient."""
+
+    name = "set_index"
+    formula = "y = a, but y[i] = b;  da = dy, but 0 at i;  db = dy[i]"
+
+    @staticmethod
+    def forward(a: Array, b: Array, *, index: Any) -> tuple[Array, Any]:
+        y = a.copy()
+        y[index] = b
+        return y, (b.shape, index)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
+        shape, index = saved
+        da = dy.copy()
+        da[index] = 0
+        db = np.asarray(dy[index])
+        return da, sum_to(db, shape[max(len(shape) - db.ndim, 0) :]).reshape(shape)
+
+
+class AddIndex(Op):
+    """y = a, with b added at index; where an index repeats, all of its elements are added."""
+
+    name = "add_index"
+    formula = "y = a, but y[i] += b;  da = dy;  db = dy[i]"
+
+    @staticmethod
+    def forward(a: Array, b: Array, *, index: Any) -> tuple[Array, Any]:
+        y = a.copy()
+        np.add.at(y, index, b)
+        return y, (b.shape, index)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
+        shape, index = saved
+        return dy, sum_to(np.asarray(dy[index]), shape)
 
 
 class Embed(Op):

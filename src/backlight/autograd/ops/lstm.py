@@ -14,7 +14,8 @@ class LSTM(Op):
     """c[t] = f c[t-1] + i g, h[t] = o tanh(c[t]), with forget gate f, input gate i, candidate g and output gate o.
 
     x (B, T, I) gives h (B, T, H), with W (I, 4H), U (H, 4H) and b (4H,), each for i, f, g, o, concatenated. With
-    `counts`, x (N, I) gives h (N, H). The initial h and c are 0, or `state`, which gets no gradient.
+    `counts`, x (N, I) gives h (N, H). The initial h and c are 0, or `state`, which gets no gradient. With
+    `with_cell`, y is (B, T + 1, H): h of all steps, then the last c.
     Source: Hochreiter & Schmidhuber 1997; the forget gate f: Gers, Schmidhuber & Cummins 2000.
     """
 
@@ -29,7 +30,7 @@ class LSTM(Op):
     @staticmethod
     def forward(
         x: Array, weight_input: Array, weight_hidden: Array, bias: Array, *,
-        counts: Sequence[int] | None = None, state: State | None = None,
+        counts: Sequence[int] | None = None, state: State | None = None, with_cell: bool = False,
     ) -> tuple[Array, Any]:  # fmt: skip
         H = len(weight_hidden)
         steps = TimeSteps(x, counts, state)
@@ -50,7 +51,10 @@ class LSTM(Op):
             cell += np.multiply(i, g, out=part[:, :H])
             np.tanh(cell, out=tanh_c[step.now])
             np.multiply(o, tanh_c[step.now], out=h[step.after])
-        return steps.shaped(h[steps.rows :]), (x_NI, weight_input, weight_hidden, gates, c, tanh_c, h, steps)
+        y = steps.shaped(h[steps.rows :])
+        if with_cell:
+            y = np.concatenate([y, steps.last_state()[1][:, None]], axis=1)
+        return y, (x_NI, weight_input, weight_hidden, gates, c, tanh_c, h, steps)
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, ...]:
@@ -59,8 +63,11 @@ class LSTM(Op):
         f, o = gates[:, H : 2 * H], gates[:, 3 * H :]
         da = _slopes(gates, steps.before(c), tanh_c)
         dc_dh = o * (1 - tanh_c * tanh_c)
-        dh = steps.state_gradients(dy)
+        with_cell = dy.ndim == 3 and dy.shape[1] > len(steps.counts)
+        dh = steps.state_gradients(dy[:, :-1] if with_cell else dy)
         dc = np.zeros_like(dh)
+        if with_cell:
+            dc[len(dc) - steps.rows :] = dy[:, -1]
         product = np.empty_like(dh[: steps.rows])
         da_N4H = da.reshape(steps.total, 4, H)
         for step in reversed(steps):

@@ -28,6 +28,11 @@ class MatMul(Op):
         return np.matmul(a, b), (a, b)
 
     @staticmethod
+    def used(saved: Any, needed: tuple[bool, ...]) -> Any:
+        a, b = saved
+        return (a if needed[1] else None, b if needed[0] else None)
+
+    @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, Array]:
         a, b = saved
         if a.ndim > 2 and b.ndim == 2:
@@ -58,6 +63,11 @@ class Linear(Op):
         y_NO += bias
         y = y_NO if x.ndim == 2 else y_NO.reshape(*x.shape[:-1], weight.shape[1])
         return y, (x_NI, weight, x.shape)
+
+    @staticmethod
+    def used(saved: Any, needed: tuple[bool, ...]) -> Any:
+        x_NI, weight, _ = saved
+        return (x_NI if needed[1] else None, weight if needed[0] else None)
 
     @staticmethod
     def backward(dy: Array, saved: Any) -> tuple[Array, Array, Array]:

@@ -29,6 +29,7 @@ class Sum(Op):
 
     name = "sum"
     formula = "y = Σ a;  da = dy, repeated"
+    keeps_arrays = False
 
     @staticmethod
     def forward(a: Array, *, axes: Axes = None, keepdims: bool = False) -> tuple[Array, Any]:
@@ -45,6 +46,7 @@ class Mean(Op):
 
     name = "mean"
     formula = "y = Σ a / n;  da = dy / n, repeated"
+    keeps_arrays = False
 
     @staticmethod
     def forward(a: Array, *, axes: Axes = None, keepdims: bool = False) -> tuple[Array, Any]:
@@ -120,10 +122,10 @@ class Extreme(Op):
 
 
 class PickAlong(Op):
-    """y = a[i] at one index i along an axis, as for `max(dim)` and `min(dim)`: only that element gets the gradient."""
+    """y = a[i] at indices i along an axis, as for `max(dim)` and `gather`: only these elements get the gradient."""
 
     name = "pick_along"
-    formula = "y = a[i];  da[i] = dy, else 0"
+    formula = "y = a[i];  da[i] += dy, else 0"
 
     @staticmethod
     def forward(a: Array, *, indices: Array, axis: int) -> tuple[Array, Any]:
@@ -133,8 +135,37 @@ class PickAlong(Op):
     def backward(dy: Array, saved: Any) -> tuple[Array]:
         shape, indices, axis = saved
         da = np.zeros(shape, dy.dtype)
-        np.put_along_axis(da, indices, dy, axis)
+        if indices.shape[axis] == 1:
+            np.put_along_axis(da, indices, dy, axis)
+        else:  # an index may repeat
+            np.add.at(da, along(indices, axis), dy)
         return (da,)
+
+
+def along(indices: Array, axis: int) -> tuple[Array, ...]:
+    """Return the index of a[..., indices, ...] for indices (...) along one axis: an array for every axis."""
+    places = np.ogrid[tuple(map(slice, indices.shape))]
+    return tuple(indices if at == axis else place for at, place in enumerate(places))
+
+
+class Prod(Op):
+    """y = Π a along an axis. The derivative is the product of the others, computed without a division."""
+
+    name = "prod"
+    formula = "y = Π a;  daᵢ = dy Π_{j≠i} aⱼ"
+
+    @staticmethod
+    def forward(a: Array, *, axis: int, keepdims: bool = False) -> tuple[Array, Any]:
+        return np.prod(a, axis=axis, keepdims=keepdims), (a, axis)
+
+    @staticmethod
+    def backward(dy: Array, saved: Any) -> tuple[Array]:
+        a, axis = saved
+        last = np.moveaxis(a, axis, -1)
+        one = np.ones_like(last[..., :1])
+        before = np.cumprod(np.concatenate((one, last[..., :-1]), -1), -1)
+        after = np.cumprod(np.concatenate((one, last[..., :0:-1]), -1), -1)[..., ::-1]
+        return (_with_axes(dy, a.shape, (axis,)) * np.moveaxis(before * after, -1, axis),)
 
 
 class CumSum(Op):
@@ -142,6 +173,7 @@ class CumSum(Op):
 
     name = "cumsum"
     formula = "yᵢ = Σ_{j≤i} aⱼ;  daⱼ = Σ_{i≥j} dyᵢ"
+    keeps_arrays = False
 
     @staticmethod
     def forward(a: Array, *, axis: int) -> tuple[Array, Any]:

@@ -13,6 +13,7 @@ class Reshape(Op):
 
     name = "reshape"
     formula = "y = a, reshaped;  da = dy, reshaped back"
+    keeps_arrays = False
 
     @staticmethod
     def forward(a: Array, *, shape: tuple[int, ...]) -> tuple[Array, Any]:
@@ -28,6 +29,7 @@ class Permute(Op):
 
     name = "permute"
     formula = "y = a, axes permuted;  da = dy, axes permuted back"
+    keeps_arrays = False
 
     @staticmethod
     def forward(a: Array, *, order: tuple[int, ...]) -> tuple[Array, Any]:
@@ -44,6 +46,7 @@ class Expand(Op):
     name = "expand"
     formula = "y = a, repeated;  da = Σ dy over the repeats"
     fits = "only an axis of length 1 can be repeated, and new axes come first"
+    keeps_arrays = False
 
     @staticmethod
     def forward(a: Array, *, shape: tuple[int, ...]) -> tuple[Array, Any]:
@@ -60,6 +63,7 @@ class Concatenate(Op):
     name = "cat"
     formula = "y = [a, b, ...];  da, db, ... = dy, split at the joints"
     fits = "all shapes must be equal except along the joined axis"
+    keeps_arrays = False
 
     @staticmethod
     def forward(*arrays: Array, axis: int) -> tuple[Array, Any]:
@@ -78,6 +82,7 @@ class Stack(Op):
     name = "stack"
     formula = "y = [a, b, ...] on a new axis;  da = dy[0], db = dy[1], ..."
     fits = "all shapes must be equal"
+    keeps_arrays = False
 
     @staticmethod
     def forward(*arrays: Array, axis: int) -> tuple[Array, Any]:
@@ -132,6 +137,7 @@ class Triangle(Op):
 
     name = "triangle"
     formula = "y = a inside the triangle, else 0;  da = dy inside, else 0"
+    keeps_arrays = False
 
     @staticmethod
     def forward(a: Array, *, k: int = 0, lower: bool = True) -> tuple[Array, Any]:

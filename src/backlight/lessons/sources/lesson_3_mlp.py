@@ -317,7 +317,8 @@ for hidden in (100, 300):
     print(f"{hidden} hidden units: {model.num_parameters():6,} parameters, dev {looks[-1]['dev_nats']:.4f}")
 start, _ = trained(1, context=3, embedding=2, hidden=(300,))  # after one step nearly the initial weights
 vowels = [stoi[letter] for letter in "aeiou"]
-show(embeddings(start.embedding.weight.numpy(), model.embedding.weight.numpy(), labels, marked=vowels))
+before, after = (net.embedding.weight.detach().numpy() for net in (start, model))
+show(embeddings(before, after, labels, marked=vowels))
 
 # %% [markdown]
 # Three times as many units do not help. So the bottleneck is elsewhere: compare the 100 units with ten numbers per
