@@ -39,6 +39,10 @@ LAYERS = {
     "Tanh()": (2, 3),
     "Sigmoid()": (2, 3),
     "ReLU()": (2, 3),
+    "SiLU()": (2, 3),
+    "LeakyReLU(0.2)": (2, 3),
+    "ELU(alpha=0.5)": (2, 3),
+    "GELU()": (2, 3),
     "Softmax(dim=1)": (2, 3),
     "LogSoftmax(dim=-1)": (2, 3),
     "GELU(approximate='tanh')": (2, 3),
@@ -95,6 +99,7 @@ def test_a_layer_starts_and_prints_as_in_pytorch(text):
     for seed in (0, 5, 2**31):
         theirs, ours = both(text, seed)
         assert repr(ours) == repr(theirs)
+        assert list(map(repr, ours.parameters())) == list(map(repr, theirs.parameters()))
         assert list(ours.state_dict()) == list(theirs.state_dict())
         for name, tensor in theirs.state_dict().items():
             assert_array_equal(array(ours.state_dict()[name]), array(tensor), err_msg=name)
@@ -170,6 +175,31 @@ def test_attention_with_masks(boolean):
     assert_allclose(array(found), array(expected), rtol=1e-9, atol=1e-12)
     assert_allclose(array(mine), array(weights), rtol=1e-9, atol=1e-12)
     assert ours(*[bt.tensor(x)] * 3, need_weights=False)[1] is None
+
+
+LOSSES = [
+    "MSELoss()", "MSELoss(reduction='sum')", "L1Loss()", "L1Loss(reduction='none')", "BCELoss()",
+    "BCEWithLogitsLoss(reduction='sum')", "BCEWithLogitsLoss(pos_weight=module.tensor([2.0]).double())",
+    "NLLLoss(weight=module.tensor([1.0, 2.0, 0.5]).double())", "NLLLoss(ignore_index=2)", "CrossEntropyLoss()",
+    "CrossEntropyLoss(reduction='none')", "CrossEntropyLoss(label_smoothing=0.1, ignore_index=1)",
+    "CrossEntropyLoss(weight=module.tensor([1.0, 2.0, 0.5]).double(), reduction='sum')",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LOSSES)
+def test_losses(text):
+    rng = np.random.default_rng(8)
+    x, y, ids = rng.uniform(0.1, 0.9, (5, 3)), rng.uniform(0, 1, (5, 3)), np.array([0, 2, 1, 1, 0])
+    found = {}
+    for module in (torch, bt):
+        loss = eval(f"module.nn.{text}", {"module": module})  # noqa: S307  (the cases above)
+        leaf = module.tensor(x, requires_grad=True)
+        out = loss(leaf, module.tensor(ids if "NLL" in text or "Cross" in text else y))
+        out.sum().backward()
+        found[module] = [repr(loss), list(loss.state_dict()), array(out), array(leaf.grad)]
+    assert found[bt][:2] == found[torch][:2]
+    for one, other in zip(found[torch][2:], found[bt][2:], strict=True):
+        assert_allclose(other, one, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(1,), (15,), (16,), (7, 5), (2, 3, 4)])

@@ -54,9 +54,13 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 
 def test_a_class_name_has_one_meaning() -> None:
-    """A search for `class Step` has one answer. An op and its layer may share a name, as in PyTorch."""
+    """A search for `class Step` has one answer. An op and its layer may share a name, as in PyTorch.
+
+    Torchlike has PyTorch's names: its `Linear` and `AdamW` are those of `nn` and `optim` under PyTorch's signatures.
+    """
     shared = {"MLP", "Histogram", "End", "Layout", "Block", "Trainer", "_Runs"}  # each in two packages that never meet
-    apart = ("backlight.autograd.ops.", "backlight.lessons.sources.")  # lessons build the classes that there are
+    # lessons build the classes that there are
+    apart = ("backlight.autograd.ops.", "backlight.lessons.sources.", "backlight.torchlike.")
     places: dict[str, list[str]] = {}
     for module, tree in modules().items():
         for node in ast.walk(tree):

@@ -1,11 +1,13 @@
 """The part of PyTorch's interface that the lectures use, for Backlight's tensors. Their code runs after one change.
 
     import backlight.torchlike as torch
-    import backlight.torchlike.nn.functional as F
+    import backlight.torchlike.nn as nn
+    from backlight.torchlike.nn import functional as F
+    from backlight.torchlike.utils.data import DataLoader
 
-With the same seed the random numbers equal PyTorch's, so that a network has the same initial weights and samples, and
-tensors print as PyTorch's do. Differences: `Tensor([1, 2])` keeps integers, and errors are those of `backlight.core`.
-If a name is missing, the error says what to use instead.
+With the same seed the random numbers equal PyTorch's, so that a network has the same initial weights, dropout masks,
+batches and samples, and tensors print as PyTorch's do. Differences: `Tensor([1, 2])` keeps integers, and errors are
+those of `backlight.core`. If a name is missing, the error says what to use instead.
 """
 
 from math import e, inf, nan, pi

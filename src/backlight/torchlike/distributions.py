@@ -247,7 +247,7 @@ def _few_normal(count: int, generator: Generator) -> FloatArray:
 def _uniform(count: int, generator: Generator, kind: np.dtype[Any]) -> FloatArray:
     """Draw uniform numbers from [0, 1) in float32 or float64. Shape: (count,)."""
     if kind == np.float32:
-        return (generator.random32(count) & np.uint64(2**24 - 1)).astype(np.float32) * np.float32(2.0**-24)
+        return (generator.words(count) & np.uint32(2**24 - 1)).astype(np.float32) * np.float32(2.0**-24)
     return (generator.random64(count) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53
 
 

@@ -4,6 +4,7 @@ They are drawn in the order of memory, so a transposed array is filled as in PyT
 The algorithms are those of ATen/core/DistributionsHelper.h and ATen/native/cpu/DistributionTemplates.h.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -40,15 +41,24 @@ def normal(like: Array, mean: float, std: float, generator: Generator) -> FloatA
 
 
 def bernoulli(like: Array, p: float, generator: Generator) -> BoolArray:
-    """Draw True with probability p, as `Tensor.bernoulli_(p)` and dropout: whether a float64 draw is below p.
+    """Draw True with probability p, as `Tensor.bernoulli_(p)` and dropout: whether a draw x / 2**53 is below p.
 
     Args:
         like: (...) numbers, whose shape and order of memory the result has.
         p: the probability, the same for all elements.
         generator: advanced by two draws per element, whatever the dtype.
     """
-    shaped = np.empty_like(like, np.bool_)
-    return _in_order_of_memory(shaped, lambda count: distributions.rand(count, generator, np.float64) < p)
+    high, low = divmod(math.ceil(p * 2**53), 2**32)  # x is below p 2**53 if it is below the next integer
+
+    def draw(count: int) -> BoolArray:
+        words = generator.words(2 * count).reshape(count, 2)  # the high word first
+        top = words[:, 0] & np.uint32(2**21 - 1)
+        below: BoolArray = top < high
+        tied = np.flatnonzero(top == high)
+        below[tied] = words[tied, 1] < low
+        return below
+
+    return _in_order_of_memory(np.empty_like(like, np.bool_), draw)
 
 
 def bernoulli_each(p: FloatArray, generator: Generator) -> BoolArray:

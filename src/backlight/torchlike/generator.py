@@ -36,6 +36,7 @@ class Generator:
         self.device = CPU
         self.next_normal: float | None = None
         self._twister = np.random.MT19937(0)
+        self._reader = np.random.Generator(self._twister)
         self.manual_seed(DEFAULT_SEED)
 
     def __repr__(self) -> str:
@@ -91,9 +92,14 @@ class Generator:
         self._load(np.array(state["words"], np.uint32), state["position"])
         self.next_normal = state["next_normal"]
 
+    def words(self, count: int) -> NDArray[np.uint32]:
+        """Return the next `count` raw draws: integers in [0, 2**32). Shape: (count,)."""
+        # the whole range, so each is a raw draw; a third of the time of `random_raw`
+        return self._reader.integers(0, 2**32, count, dtype=np.uint32)
+
     def random32(self, count: int) -> NDArray[np.uint64]:
         """Return the next `count` raw draws: integers in [0, 2**32), as uint64. Shape: (count,)."""
-        return np.asarray(self._twister.random_raw(count), np.uint64)
+        return self.words(count).astype(np.uint64)
 
     def random64(self, count: int) -> NDArray[np.uint64]:
         """Return `count` integers in [0, 2**64), each from two raw draws, the high word first. Shape: (count,)."""

@@ -86,7 +86,7 @@ def _encoded(value: Any, path: str, arrays: dict[str, Array]) -> Any:
     """Return a value in JSON, and put its tensors among the arrays, by their path."""
     if isinstance(value, Tensor):
         name = path or "tensor"
-        arrays[name] = np.ascontiguousarray(value.array)
+        arrays[name] = np.array(value.array, order="C")
         kind = "parameter" if isinstance(value, Parameter) else "buffer" if isinstance(value, Buffer) else "tensor"
         return {kind: name}
     if isinstance(value, _PLAIN):

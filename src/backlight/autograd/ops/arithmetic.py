@@ -126,6 +126,8 @@ class PowConstant(Op):
     @staticmethod
     def forward(a: Array, *, exponent: float) -> tuple[Array, Any]:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            if exponent == 3:  # as PyTorch does: NumPy's power takes about twenty times as long
+                return a * a * a, (a, exponent)
             y = a * a if exponent == 2 else a**exponent
         return y, (a, exponent)
 

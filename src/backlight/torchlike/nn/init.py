@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from backlight.autograd import Tensor
+from backlight.autograd.writes import WRITES
 from backlight.core import Array, ConfigError, OperandError, ShapeError, missing
 from backlight.core.arguments import check_number, shown
 from backlight.torchlike import draws
@@ -222,4 +223,5 @@ def _checked(tensor: Any) -> Array:
 def _filled(tensor: Tensor, draw: Any) -> Tensor:
     array = _checked(tensor)
     array[...] = draw(array)
+    WRITES.record(array)
     return tensor

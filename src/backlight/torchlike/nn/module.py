@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from backlight import autograd
 from backlight import nn as backlight_nn
@@ -12,6 +12,9 @@ from backlight.core import ConfigError, GraphError, MissingNameError, OperandErr
 from backlight.core.arguments import check_flag, shown
 from backlight.core.missing import MODULE, missing_name
 from backlight.torchlike.nn import conversion, hooks, state
+
+_NAMES_OF_BACKLIGHT: Final = frozenset({"flat", "generators", "num_parameters", "parts", "set_rng"})
+"""Methods that PyTorch's modules do not have, so a model can use these names for its own parts."""
 
 
 class Module(backlight_nn.Module):
@@ -62,14 +65,16 @@ class Module(backlight_nn.Module):
             is_parameter = isinstance(value, autograd.Parameter)
             if "_modules" not in own:
                 raise GraphError(f"call super().__init__() in {type(self).__name__}.__init__ before self.{name} = ...")
-            self._forget(name)
-            own["_parameters" if is_parameter else "_modules"][name] = value
+            kind = "_parameters" if is_parameter else "_modules"
+            if name not in own[kind]:  # one that is replaced keeps its place in the order
+                self._forget(name)
+            self._hold(kind, name, value)
             return
         for kind, wanted in (("_parameters", "Parameter"), ("_modules", "Module"), ("_buffers", "Tensor")):
             if name in own.get(kind, ()):
                 if value is not None and not (kind == "_buffers" and isinstance(value, Tensor)):
                     raise OperandError(f"{name} must be a {wanted} or None; got a {type(value).__name__}.")
-                own[kind][name] = value
+                self._hold(kind, name, value)
                 return
         object.__setattr__(self, name, value)
 
@@ -90,6 +95,12 @@ class Module(backlight_nn.Module):
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+
+    def _hold(self, kind: str, name: str, part: Any) -> None:
+        """Keep a parameter, buffer or module under a name."""
+        self.__dict__[kind][name] = part
+        if name in _NAMES_OF_BACKLIGHT:  # a method would hide it
+            self.__dict__[name] = part
 
     def _forget(self, name: str) -> bool:
         """Remove an attribute, and return whether there was one."""
@@ -114,7 +125,7 @@ class Module(backlight_nn.Module):
         self._check_new(name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise OperandError(f"buffer {name!r} must be a tensor or None; got {shown(tensor)}.")
-        self._buffers[name] = tensor
+        self._hold("_buffers", name, tensor)
         if not persistent:
             self._unsaved_buffers.add(name)
 
@@ -123,19 +134,20 @@ class Module(backlight_nn.Module):
         self._check_new(name, self._parameters)
         if param is not None and not isinstance(param, autograd.Parameter):
             raise OperandError(f"parameter {name!r} must be a torch.nn.Parameter or None; got {shown(param)}.")
-        self._parameters[name] = param
+        self._hold("_parameters", name, param)
 
     def add_module(self, name: str, module: backlight_nn.Module | None) -> None:
         """Add a module under a name. Raises: see `register_buffer`."""
         self._check_new(name, self._modules)
         if module is not None and not isinstance(module, backlight_nn.Module):
             raise OperandError(f"module {name!r} must be a torch.nn.Module; got {shown(module)}.")
-        self._modules[name] = module
+        self._hold("_modules", name, module)
 
     register_module = add_module
 
     def _check_new(self, name: str, held: dict[str, Any]) -> None:
-        if not isinstance(name, str) or not name or "." in name or (name not in held and hasattr(self, name)):
+        taken = name not in held and name not in _NAMES_OF_BACKLIGHT and hasattr(self, str(name))
+        if not isinstance(name, str) or not name or "." in name or taken:
             raise ConfigError(f"a name must be a new attribute without a dot; got {shown(name)}.")
 
     # -- what it consists of -------------------------------------------------------------------------------------------

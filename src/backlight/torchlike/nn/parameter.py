@@ -25,9 +25,6 @@ class Parameter(autograd.Parameter):
         if not requires_grad:
             self.requires_grad = False
 
-    def __repr__(self) -> str:
-        return f"Parameter containing:\n{super().__repr__()}"
-
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         copied = type(self)(np.array(self.array), self.requires_grad)
         if self._grad is not None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backlight.autograd import Buffer, Parameter, Tensor, as_array
+from backlight.autograd.writes import WRITES
 from backlight.core import Array, ConfigError, OperandError, ShapeError
 from backlight.core.arguments import check_flag
 
@@ -74,4 +75,5 @@ def load(module: Any, state: Any, *, strict: bool, assign: bool) -> Incompatible
             raise ShapeError(f"{key} of {name} must have shape {own[key].array.shape}; got {array.shape}.")
     for key, array in arrays.items():
         np.copyto(own[key].array, array, casting="unsafe")
+        WRITES.record(own[key].array)
     return IncompatibleKeys(missing, unexpected)

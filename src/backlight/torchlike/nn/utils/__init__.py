@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backlight.autograd import Tensor, cat
+from backlight.autograd.writes import WRITES
 from backlight.core import ConfigError, GraphError, ShapeError, missing
 from backlight.core.arguments import check_number, is_number, shown
 from backlight.torchlike.nn.utils import rnn
@@ -93,6 +94,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     for tensor in tensors:
         end = start + tensor.array.size
         tensor.array[...] = vec.array[start:end].reshape(tensor.array.shape)
+        WRITES.record(tensor.array)
         start = end
 
 
