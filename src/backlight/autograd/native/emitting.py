@@ -35,7 +35,7 @@ def rows_of(array: Array) -> int:
     return math.prod(array.shape[:-1])
 
 
-class Size(NamedTuple):
+class BatchSize(NamedTuple):
     """The size of a batch: ids, sequences, longest length; with counts instead: ids, time steps, rows of the first."""
 
     rows: int
@@ -48,7 +48,7 @@ class Draw(NamedTuple):
 
     generator: np.random.Generator
     target: FloatArray
-    count: Callable[[Size], int]
+    count: Callable[[BatchSize], int]
 
 
 class Attended(NamedTuple):
@@ -84,7 +84,7 @@ class Emitter:
     """
 
     def __init__(
-        self, end: Tensor, inputs: tuple[Any, ...], room: Size, threads: int, kernels: tuple[str, ...]
+        self, end: Tensor, inputs: tuple[Any, ...], room: BatchSize, threads: int, kernels: tuple[str, ...]
     ) -> None:
         self.end = end
         self._number_of = {name: number for number, name in enumerate(kernels)}
@@ -284,7 +284,7 @@ class Emitter:
             self._buffers[node, which] = _zeros(size)
         return self._buffers[node, which]
 
-    def _draw(self, node: Tensor, size: int, count: Callable[[Size], int]) -> None:
+    def _draw(self, node: Tensor, size: int, count: Callable[[BatchSize], int]) -> None:
         generator = node._settings["keep"]
         if not isinstance(generator, np.random.Generator):
             raise UnsuitableError("dropout with a given mask")

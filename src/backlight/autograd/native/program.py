@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backlight.autograd.native.emitting import Emitter, Size, UnsuitableError
+from backlight.autograd.native.emitting import BatchSize, Emitter, UnsuitableError
 from backlight.autograd.native.library import blas_threads, library
 from backlight.autograd.native.lowering import LOWERINGS
 from backlight.autograd.ops.attention import PackedIndex
@@ -77,23 +77,25 @@ class Program:
         for leaf in self._emitter.learnt:
             leaf._grad = leaf._grad_home
 
-    def _grown_for(self, inputs: tuple[Any, ...]) -> Size:
+    def _grown_for(self, inputs: tuple[Any, ...]) -> BatchSize:
         """Return the size of a batch, after growing the arrays if it does not fit."""
         size = self._size(inputs)
         if any(asked > has for asked, has in zip(size, self._room, strict=True)):
             rows, sequences, positions = map(max, size, self._room)
-            self._make(Size(rows * 5 // 4, sequences, positions))  # a quarter more, so that growth is rare
+            self._make(BatchSize(rows * 5 // 4, sequences, positions))  # a quarter more, so that growth is rare
         return size
 
-    def _size(self, inputs: tuple[Any, ...]) -> Size:
+    def _size(self, inputs: tuple[Any, ...]) -> BatchSize:
         ids = next(given for given in inputs if isinstance(given, np.ndarray))
         rows = ids.size
         if self._packing is None:
-            return Size(rows, len(ids), rows // max(len(ids), 1))
+            return BatchSize(rows, len(ids), rows // max(len(ids), 1))
         given = inputs[self._packing]
-        return Size(rows, *given.shape) if isinstance(given, PackedIndex) else Size(rows, len(given), given[0])
+        return (
+            BatchSize(rows, *given.shape) if isinstance(given, PackedIndex) else BatchSize(rows, len(given), given[0])
+        )
 
-    def _make(self, room: Size) -> None:
+    def _make(self, room: BatchSize) -> None:
         emitter = Emitter(self._end, self._inputs, room, self._threads, self._kernels)
         try:
             for node in self._order:
