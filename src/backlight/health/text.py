@@ -6,7 +6,9 @@ from typing import Protocol
 
 from backlight.health.findings import Finding, Severity, several
 from backlight.health.thresholds import limit
+from backlight.health.trials.ranking import trials_text
 from backlight.watch.records import NotMeasured
+from backlight.watch.trial import TrialResult
 
 Line = tuple[str, str]
 """The style of a line (a severity, "bold", "plain" or "dim"), and the line."""
@@ -62,6 +64,20 @@ def lines(diagnosis: Shown, *, width: int = 80) -> Iterator[Line]:
     yield "plain", ""
     for label, names in details(diagnosis):
         yield from _wrapped("dim", f"{label}: {names}.", width)
+
+
+def trials_as_text(trials: Sequence[TrialResult], *, width: int = 80) -> str:
+    """Return what trials showed as lines of at most `width` characters."""
+    return "\n".join(line for _, line in trial_lines(trials, width=width))
+
+
+def trial_lines(trials: Sequence[TrialResult], *, width: int = 80) -> Iterator[Line]:
+    """Yield the lines of what trials showed, each with its style."""
+    for style, head, paragraph in trials_text(trials):
+        if paragraph:
+            yield from _wrapped(style, paragraph, width, head)
+        else:
+            yield "plain", ""
 
 
 def summary(diagnosis: Shown) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from backlight.nn.kind import Role
+from backlight.watch.trial import TrialResult
 
 Setting = float | int | bool | str | None
 
@@ -581,6 +582,7 @@ class Measurements:
         relation: whether targets can be told from inputs; None if too few examples were seen, or not one target each.
         first_nonfinite: where a number first was not finite; None if all were, in the steps recorded.
         not_measured: what could not be measured, and why.
+        trials: experiments on copies of the network, where they were asked for.
     """
 
     framework: Literal["backlight", "torch"]
@@ -601,3 +603,4 @@ class Measurements:
     relation: Relation | None = None
     first_nonfinite: NonFinite | None = None
     not_measured: tuple[NotMeasured, ...] = ()
+    trials: tuple[TrialResult, ...] = ()

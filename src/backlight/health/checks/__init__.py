@@ -30,6 +30,7 @@ from backlight.health.checks import (
     schedule,
     start,
     structure,
+    trials,
     units,
 )
 from backlight.health.findings import FindingText
@@ -37,7 +38,7 @@ from backlight.health.findings import FindingText
 _MODULES: Final = (
     finite, loss, output, axes, labels, places, behaviour, loop, modes, parameters, clipping, schedule, data, start,
     units, gradients, optimiser,
-    rate, structure, generalisation,
+    rate, structure, trials, generalisation,
 )  # fmt: skip
 
 CHECKS: Final[tuple[Check, ...]] = tuple(one for module in _MODULES for one in checks_in(module))
