@@ -52,7 +52,7 @@ class Context:
     @property
     def trained(self) -> bool:
         """Whether steps of a training were seen, and not one batch only."""
-        return self.seen.source == "watch"
+        return self.seen.source != "examine"
 
     @property
     def records(self) -> tuple[StepRecord, ...]:

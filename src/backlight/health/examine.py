@@ -7,7 +7,7 @@ from typing import Any
 from backlight.health.diagnosis import Diagnosis, diagnose
 from backlight.health.findings import Finding
 from backlight.health.text import trials_as_text
-from backlight.health.trials import Explanation, ranked, run_trials
+from backlight.health.trials import Candidate, ranked, run_trials
 from backlight.watch.api import adapter_for
 from backlight.watch.examine import examine_with
 from backlight.watch.records import Measurements, Probe
@@ -47,7 +47,7 @@ class Examination:
         return self.measurements.trials
 
     @property
-    def explanations(self) -> tuple[Explanation, ...]:
+    def candidates(self) -> tuple[Candidate, ...]:
         """Where the fault may lie by the trials, the likeliest first; empty without trials."""
         return ranked(self.trials) if self.trials else ()
 

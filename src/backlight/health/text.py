@@ -47,7 +47,7 @@ class Shown(Protocol):
 
     @property
     def source(self) -> str:
-        """Where the measurements are from, "watch" or "examine"."""
+        """Where the measurements are from, "watch", "examine" or "log"."""
 
 
 def as_text(diagnosis: Shown, *, width: int = 80) -> str:
@@ -83,15 +83,20 @@ def trial_lines(trials: Sequence[TrialResult], *, width: int = 80) -> Iterator[L
 def summary(diagnosis: Shown) -> str:
     """Return how many findings there are, in a sentence; and never that there are none where nothing was measured."""
     count = len(diagnosis.findings)
-    over = several(diagnosis.steps, "step") if diagnosis.source == "watch" else "one batch"
+    over = _over(diagnosis)
     if count:
         return f"{several(count, 'finding')} in {over}" + (", the most serious first." if count > 1 else ".")
     if not diagnosis.recorded:
         steps = f"{over} watched, none recorded" if diagnosis.steps else "no training step was watched"
         return f"Nothing was measured: {steps}. So nothing can be said about this network."
-    if diagnosis.source == "watch" and diagnosis.recorded < limit("records for a verdict"):
+    if diagnosis.source != "examine" and diagnosis.recorded < limit("records for a verdict"):
         return f"Too little was measured to say that the network is healthy: {over}, {diagnosis.recorded} recorded."
     return f"No findings: {several(len(diagnosis.checked), 'check')} on {over} found nothing wrong."
+
+
+def _over(diagnosis: Shown) -> str:
+    steps = several(diagnosis.steps, "step")
+    return {"watch": steps, "log": f"the log of {steps}"}.get(diagnosis.source, "one batch")
 
 
 def details(diagnosis: Shown) -> Iterator[tuple[str, str]]:

@@ -565,7 +565,8 @@ class Measurements:
 
     Attributes:
         framework: whose network it is.
-        source: "watch": steps of a training; "examine": one batch, without a step.
+        source: "watch": steps of a training; "examine": one batch, without a step; "log": a training's log alone, which
+            has losses and perhaps learning rates and gradient norms.
         model: the network's class.
         interval: from how many steps one is recorded once the first few are over; 1 for all.
         total_steps: steps taken under watch, recorded or not.
@@ -586,7 +587,7 @@ class Measurements:
     """
 
     framework: Literal["backlight", "torch"]
-    source: Literal["watch", "examine"]
+    source: Literal["watch", "examine", "log"]
     model: str
     interval: int = 1
     total_steps: int = 0

@@ -19,6 +19,7 @@ from backlight.health.checks import (
     generalisation,
     gradients,
     labels,
+    log,
     loop,
     loss,
     modes,
@@ -38,7 +39,7 @@ from backlight.health.findings import FindingText
 _MODULES: Final = (
     finite, loss, output, axes, labels, places, behaviour, loop, modes, parameters, clipping, schedule, data, start,
     units, gradients, optimiser,
-    rate, structure, trials, generalisation,
+    rate, structure, trials, log, generalisation,
 )  # fmt: skip
 
 CHECKS: Final[tuple[Check, ...]] = tuple(one for module in _MODULES for one in checks_in(module))

@@ -27,7 +27,7 @@ ROUNDED_AWAY = FindingText(
 )
 
 
-@check("updates lost to rounding", ROUNDED_AWAY)
+@check("updates lost to rounding", ROUNDED_AWAY, of="trials")
 def rounded_away(context: Context) -> list[Finding] | None:
     """Steps that are too small for the weights' precision."""
     trial = _made(context, "weights")
@@ -61,7 +61,7 @@ NOT_SAVED = FindingText(
         "self.register_buffer('mean', torch.zeros(n)) for what is not learnt, nn.Parameter for what is.",
         "If it is meant to begin anew, as the state of a sequence is, nothing.",
     ),
-    figures=(),
+    figures=("loss",),
     about="""
     A trial made ten steps with a copy of the network. They changed tensors that a state dict does not hold, and the
     output in evaluation mode is another one where these are set back.
@@ -70,7 +70,7 @@ NOT_SAVED = FindingText(
 )
 
 
-@check("state that is saved", NOT_SAVED)
+@check("state that is saved", NOT_SAVED, of="trials")
 def not_saved(context: Context) -> list[Finding] | None:
     """Tensors that training changes and no file holds."""
     trial = _made(context, "modes and saved weights")
@@ -96,7 +96,7 @@ NEVER_RIGHT = FindingText(
         "Print examples of these classes with their labels, as the loss gets them.",
         "weight= of the loss, or a sampler that draws rare classes more often; and report results by class.",
     ),
-    figures=(),
+    figures=("loss",),
     about="""
     A trial counted by class what is right in evaluation mode. More than half of all targets are right, and of some
     classes, with enough targets to tell, not one.
@@ -104,7 +104,7 @@ NEVER_RIGHT = FindingText(
 )
 
 
-@check("outcome by class", NEVER_RIGHT)
+@check("outcome by class", NEVER_RIGHT, of="trials")
 def never_right(context: Context) -> list[Finding] | None:
     """Classes that a good mean hides."""
     trial = _made(context, "outcome")

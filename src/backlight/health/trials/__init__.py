@@ -13,7 +13,7 @@ saw, whether or not there is a name for it. It also says at which part of a trai
     running     all of them;   ranking  what they leave of the explanations
 """
 
-from backlight.health.trials.ranking import Explanation, ranked
+from backlight.health.trials.ranking import Candidate, ranked
 from backlight.health.trials.running import run_trials
 
-__all__ = ["Explanation", "ranked", "run_trials"]
+__all__ = ["Candidate", "ranked", "run_trials"]

@@ -150,7 +150,7 @@ def _told(
     less: tuple[str, ...] = ()
     shift = max(moved, key=lambda one: moved[one])
     if max(simple[best], network) > _TOLD:
-        who = f"{best} tells" if simple[best] >= network else "the network, trained anew, tells"
+        who = f"{best} tells" if simple[best] >= network else "the network tells"
         excludes["labels"] = (
             f"{who} them from the inputs, {max(simple[best], network):.1f} standard errors above guessing"
         )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backlight.health.trials.subject import STEPS, Score, Subject, score
+from backlight.health.trials.subject import STEPS, Rightness, Subject, score
 from backlight.watch.replica import Replica
 from backlight.watch.trial import Observation, Part, TrialResult
 
@@ -30,7 +30,7 @@ class Attempt:
 
     name: str
     losses: tuple[float, ...] = ()
-    score: Score = field(default_factory=Score)
+    score: Rightness = field(default_factory=Rightness)
     learnt: bool | None = None
     failed: str = ""
 
@@ -91,14 +91,14 @@ def _attempt(subject: Subject, name: str, prepare: Callable[[Replica], Any]) -> 
     return Attempt(name=name, losses=tuple(losses), score=best, learnt=_is_learnt(best, losses))
 
 
-def _score(replica: Replica, inputs: Any, targets: Any, subject: Subject) -> Score:
+def _score(replica: Replica, inputs: Any, targets: Any, subject: Subject) -> Rightness:
     """Return the better score of both modes: dropout spoils the one, running statistics that lag the other."""
     y = replica.view(inputs, targets).y
     modes = [score(replica.output(inputs, targets, training=mode)[0], y, subject.kind) for mode in (True, False)]
     return max(modes, key=lambda one: (one.accuracy or 0.0, -math.inf if one.error is None else -one.error))
 
 
-def _is_learnt(one: Score, losses: list[float]) -> bool | None:
+def _is_learnt(one: Rightness, losses: list[float]) -> bool | None:
     if one.accuracy is not None:
         return one.accuracy >= _RIGHT
     if one.error is not None:

@@ -19,7 +19,7 @@ DESCRIBED: Final[dict[Part, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Candidate:
     """A part where the fault may lie.
 
     Attributes:
@@ -33,7 +33,7 @@ class Explanation:
     reasons: tuple[str, ...]
 
 
-def ranked(trials: Sequence[TrialResult]) -> tuple[Explanation, ...]:
+def ranked(trials: Sequence[TrialResult]) -> tuple[Candidate, ...]:
     """Return all parts: those that most trials point at, those that no trial speaks of, those that are excluded.
 
     Where one trial points at a part and another excludes it, it is pointed at: an experiment that shows a fault weighs
@@ -46,7 +46,7 @@ def ranked(trials: Sequence[TrialResult]) -> tuple[Explanation, ...]:
         standing: Standing = "pointed at" if points else "excluded" if excludes else "left"
         order = ("pointed at", "left", "excluded").index(standing)
         found.append(
-            ((order, -len(points), place), Explanation(part=part, standing=standing, reasons=points or excludes))
+            ((order, -len(points), place), Candidate(part=part, standing=standing, reasons=points or excludes))
         )
     return tuple(one for _, one in sorted(found, key=lambda pair: pair[0]))
 
@@ -74,12 +74,12 @@ def trials_text(trials: Sequence[TrialResult]) -> Iterator[tuple[str, str, str]]
             yield "plain", "   - ", f"{sentence[:1].upper()}{sentence[1:]}."
     yield "plain", "", ""
     yield "bold", "", "Where the fault may lie, by these trials:"
-    for explanation in ranked(trials):
-        reasons = "; ".join(explanation.reasons)
+    for candidate in ranked(trials):
+        reasons = "; ".join(candidate.reasons)
         yield (
             "plain",
             "   - ",
-            f"{DESCRIBED[explanation.part]}: {explanation.standing}{': ' if reasons else ''}{reasons}.",
+            f"{DESCRIBED[candidate.part]}: {candidate.standing}{': ' if reasons else ''}{reasons}.",
         )
     for one in trials:
         if one.not_run:

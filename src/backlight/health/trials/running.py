@@ -1,6 +1,7 @@
 """All trials, one after the other, within a time; and what they leave of the explanations."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Final
 
 from backlight.core import BacklightError, ConfigError
@@ -61,11 +62,11 @@ def run_trials(
         raise ConfigError(f"trials need some time: minutes must be above 0; got {minutes}.")
     if targets is None and isinstance(inputs, (tuple, list)) and len(inputs) == 2:
         inputs, targets = inputs
-    replica, rows_of, undo = _framework(adapter.framework)
+    replica, rows_of, undo, threads = _framework(adapter.framework)
     known: LossKind | None = kind if kind in KINDS else None  # type: ignore[assignment]
     notes: list[TrialResult] = []
     put_back = undo(optimiser) if step is not None else None
-    with Guard(adapter):
+    with Guard(adapter), threads(adapter.model):
         try:
             if step is not None and _touches(adapter, replica, inputs, targets, optimiser, loss, step):
                 notes.append(_NOT_ITS_OWN)
@@ -102,16 +103,16 @@ def _made(name: str, question: str, trial: Callable[[Subject], TrialResult], sub
         return TrialResult(name=name, question=question, not_run=why)
 
 
-def _framework(framework: str) -> tuple[Callable[..., Replica], Callable[[Any, int], tuple[Any, Any]], Any]:
-    """Return what copies a network, what reads data, and what keeps an optimiser's state."""
+def _framework(framework: str) -> tuple[Callable[..., Replica], Callable[[Any, int], tuple[Any, Any]], Any, Any]:
+    """Return what copies a network, what reads data, what keeps an optimiser's state, and the threads to run on."""
     if framework == "torch":
-        from backlight.watch.torch_nn.replica import TorchReplica, as_rows, undo_of
+        from backlight.watch.torch_nn.replica import TorchReplica, as_rows, one_thread, undo_of
 
-        return TorchReplica, as_rows, undo_of
+        return TorchReplica, as_rows, undo_of, one_thread
     from backlight.watch.backlight_nn.replica import BacklightReplica
     from backlight.watch.backlight_nn.replica import as_rows as own_rows
 
-    return BacklightReplica, own_rows, lambda _: lambda: None
+    return BacklightReplica, own_rows, lambda _: lambda: None, nullcontext
 
 
 def _data(data: Any, rows_of: Callable[[Any, int], tuple[Any, Any]]) -> tuple[tuple[Any, Any] | None, str]:

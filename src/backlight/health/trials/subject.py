@@ -94,7 +94,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
+class Rightness:
     """How well outputs go with targets.
 
     Attributes:
@@ -108,7 +108,7 @@ class Score:
     hits: Array | None = None
 
 
-def score(output: FloatArray | None, y: Array | None, kind: LossKind | None) -> Score:
+def score(output: FloatArray | None, y: Array | None, kind: LossKind | None) -> Rightness:
     """Return how well outputs go with targets, as far as the loss's kind says what they mean.
 
     Args:
@@ -117,17 +117,17 @@ def score(output: FloatArray | None, y: Array | None, kind: LossKind | None) -> 
         kind: of the loss.
     """
     if output is None or y is None or kind is None or not np.isfinite(output).any():
-        return Score()
+        return Rightness()
     if kind == "mse":
         if output.size != y.size:
-            return Score()
+            return Rightness()
         spread = float(np.var(y.reshape(len(y), -1), axis=0).mean())
-        return Score(error=float(np.mean((output.reshape(y.shape) - y) ** 2)) / spread if spread > 0 else None)
+        return Rightness(error=float(np.mean((output.reshape(y.shape) - y) ** 2)) / spread if spread > 0 else None)
     chosen = classes(output, y, kind)
     if chosen is None:
-        return Score()
+        return Rightness()
     hits = (chosen == y)[counted(y)]
-    return Score(accuracy=float(hits.mean()) if hits.size else None, hits=hits)
+    return Rightness(accuracy=float(hits.mean()) if hits.size else None, hits=hits)
 
 
 def classes(output: FloatArray, y: Array, kind: LossKind) -> Array | None:

@@ -4,6 +4,7 @@ import copy
 import io
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import CellType, FunctionType, ModuleType
 from typing import Any, Final
 
@@ -21,6 +22,12 @@ _HALF: Final = (torch.bfloat16, torch.float16)
 _DEEPEST: Final = 4
 """So deep lists and dicts of a module's attributes are searched for tensors."""
 
+_SMALL: Final = 1_000_000
+"""Numbers of a small network."""
+
+_SEED: Final = 74_051
+"""Nobody's usual one: a fresh network must not be the one that the user has."""
+
 
 class TorchReplica(Replica):
     """A copy of a `torch.nn.Module`; see `Replica`."""
@@ -32,16 +39,16 @@ class TorchReplica(Replica):
         made, self.optimiser = copy.deepcopy((model, optimiser), memo)
         self.loss, self.step = _rebound(loss, memo), _rebound(step, memo)
         self.adapter = TorchAdapter(made)
-        _seed()
+        _seed(_SEED)
         for parameter in made.parameters():
             parameter.grad = None
 
     def copied(self, thing: Any) -> Any:
-        return _mapped(thing, torch.clone)
+        return _mapped(thing, _copied)
 
     def rows(self, thing: Any, rows: IntArray, count: int) -> Any:
         index = torch.from_numpy(rows)
-        return _mapped(thing, lambda x: x[index.to(x.device)] if x.ndim and len(x) == count else x)
+        return _mapped(thing, lambda x: x.detach()[index.to(x.device)] if x.ndim and len(x) == count else x)
 
     def reset(self, make: Callable[[], Any] | None) -> tuple[str, ...]:
         kept = _reset(self.model, make)
@@ -62,7 +69,8 @@ class TorchReplica(Replica):
 
     def leaves(self, inputs: Any, targets: Any) -> list[Leaf] | None:
         self.adapter.set_mode(training=True)
-        view = self.view(inputs, targets)  # not copied: what the user gave is told by its identity
+        inputs, targets = self.copied(inputs), self.copied(targets)
+        view = self.view(inputs, targets)
         loss = view.loss(view.run(None))
         if loss is None or loss.grad_fn is None:
             return None
@@ -136,6 +144,7 @@ class TorchReplica(Replica):
         file = io.BytesIO()
         torch.save(self.model.state_dict(), file)
         file.seek(0)
+        _seed(_SEED + 1)  # a new network must not draw what the first one drew
         made = make() if make is not None else copy.deepcopy(self.model)
         if make is None:
             _reset(made, None)
@@ -197,11 +206,23 @@ def _has_state(thing: Any) -> bool:
     )
 
 
-def _seed() -> None:
+def _seed(number: int) -> None:
     """Let each copy draw the same random numbers; `Guard` puts the user's back."""
-    torch.manual_seed(0)
-    random.seed(0)
-    np.random.seed(0)  # noqa: NPY002  (what the user's code may draw from)
+    torch.manual_seed(number)
+    random.seed(number)
+    np.random.seed(number)  # noqa: NPY002  (what the user's code may draw from)
+
+
+@contextmanager
+def one_thread(model: torch.nn.Module) -> Iterator[None]:
+    """Run a small network on one thread, where it is several times faster than on many."""
+    threads = torch.get_num_threads()
+    if sum(one.numel() for one in model.parameters()) < _SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def undo_of(optimiser: Any) -> Callable[[], None]:
@@ -269,9 +290,13 @@ def _reset(model: torch.nn.Module, make: Callable[[], Any] | None) -> tuple[str,
     return tuple(kept)
 
 
+def _copied(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+
+
 def _mapped(thing: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     if isinstance(thing, torch.Tensor):
-        return change(thing.detach())
+        return change(thing)
     if isinstance(thing, Mapping):
         return {key: _mapped(one, change) for key, one in thing.items()}
     if type(thing) in {tuple, list}:
