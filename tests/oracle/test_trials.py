@@ -502,6 +502,29 @@ def test_a_step_that_uses_its_surroundings_trains_the_copy() -> None:
     assert "your step" not in {one.name for one in found.trials}
 
 
+def test_functions_that_a_step_calls_use_the_copy_too() -> None:
+    x, y = table()
+    net = mlp()
+    optimiser = torch.optim.Adam(net.parameters(), 1e-2)
+
+    def loss_of(inputs: Any, targets: Any, depth: int = 1) -> Any:
+        return loss_of(inputs, targets, 0) if depth else F.cross_entropy(net(inputs), targets)
+
+    def step(_: Any, __: Any, inputs: Any, targets: Any) -> Any:
+        optimiser.zero_grad()
+        loss = loss_of(inputs, targets)
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    before = state_of(net), bits(optimiser.state_dict())
+    found = examine(net, x[:16], y[:16], trials=True, optimiser=optimiser, step=step, minutes=0.1)
+    assert (state_of(net), bits(optimiser.state_dict())) == before
+    assert "your step" not in {one.name for one in found.trials}
+    told = next(one for one in found.trials if one.name == "by heart")
+    assert told.number("your step: right") == 100
+
+
 HIDDEN: dict[str, Any] = {}
 
 

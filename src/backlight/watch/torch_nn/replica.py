@@ -175,21 +175,30 @@ def _rebound(thing: Any, memo: dict[int, Any]) -> Any:
     """Return a copy of a function or module that uses copies of the networks and optimisers that it uses.
 
     A function keeps what it uses in its closure or finds it among the globals of its module. What learns or counts
-    (networks, optimisers, schedules, scalers) is copied there, so that a step that is tried steps the copy only.
+    (networks, optimisers, schedules, scalers) is copied there, and functions of the same module are made anew, so that
+    a step that is tried steps the copy only.
     """
     if not isinstance(thing, FunctionType):
         return copy.deepcopy(thing, memo)
-    used = {name: thing.__globals__[name] for name in thing.__code__.co_names if name in thing.__globals__}
-    replaced = {name: copy.deepcopy(one, memo) for name, one in used.items() if _has_state(one)}
-    cells = tuple(
-        CellType(copy.deepcopy(cell.cell_contents, memo))
-        if _is_filled(cell) and _has_state(cell.cell_contents)
-        else cell
-        for cell in thing.__closure__ or ()
-    )
-    made = FunctionType(thing.__code__, {**thing.__globals__, **replaced}, thing.__name__, thing.__defaults__, cells)
+    if id(thing) in memo:
+        return memo[id(thing)]
+    scope, old = dict(thing.__globals__), thing.__closure__ or ()
+    cells = [CellType() if _is_filled(cell) and _is_followed(cell.cell_contents) else cell for cell in old]
+    made = FunctionType(thing.__code__, scope, thing.__name__, thing.__defaults__, tuple(cells))
     made.__kwdefaults__ = thing.__kwdefaults__
+    memo[id(thing)] = made  # before what it calls is made anew, which may call it
+    for cell, before in zip(cells, old, strict=True):
+        if cell is not before:
+            cell.cell_contents = _rebound(before.cell_contents, memo)
+    for name in thing.__code__.co_names:
+        used = scope.get(name)
+        if _has_state(used) or (isinstance(used, FunctionType) and used.__module__ == thing.__module__):
+            scope[name] = _rebound(used, memo)
     return made
+
+
+def _is_followed(thing: Any) -> bool:
+    return isinstance(thing, FunctionType) or _has_state(thing)
 
 
 def _is_filled(cell: CellType) -> bool:
