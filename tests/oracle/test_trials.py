@@ -93,7 +93,8 @@ def test_a_rate_that_is_too_low_is_the_loops() -> None:
 
 
 def test_a_slow_step_that_still_falls_is_not_blamed() -> None:
-    assert by_heart(subject(mlp(), table(), rate=3e-2)).points_to == {}
+    """By 300 steps it has not learnt them, and Adam has; the loss is on its way."""
+    assert by_heart(subject(mlp(), table(), rate=6e-3)).points_to == {}
 
 
 def test_weights_that_are_dead_are_the_networks() -> None:
@@ -299,7 +300,22 @@ def test_what_is_random_in_evaluation_mode() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(F.dropout(x))
 
-    assert "evaluation" in dependence(subject(Noisy(FEATURES), table())).points_to
+    assert "is random" in saved(subject(Noisy(FEATURES), table())).points_to["evaluation"]
+    assert "little can be said" in dependence(subject(Noisy(FEATURES), table())).showed[0]
+
+
+def test_what_remembers_in_evaluation_mode() -> None:
+    class Remembering(Partial):
+        kept = 0.0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out = super().forward(x) + self.kept
+            self.kept = out.detach()
+            return out
+
+    told = saved(subject(Remembering(FEATURES), table()))
+    assert "remembers" in told.points_to["network"]
+    assert "evaluation" not in told.points_to
 
 
 # -- modes and saved weights -------------------------------------------------------------------------------------------
@@ -380,7 +396,7 @@ def test_what_the_optimiser_does_not_step() -> None:
     net = mlp()
     left = weights(subject(net, table(), optimiser=torch.optim.SGD(net[0].parameters(), 0.1)))
     assert "not-in-optimiser" in left.likelier
-    assert "loop" in left.points_to
+    assert list(left.points_to) == ["loop"]
 
 
 def test_a_leaf_that_was_given_is_no_weight() -> None:

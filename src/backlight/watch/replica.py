@@ -116,6 +116,27 @@ class Replica(ABC):
             raise ConfigError("the network returned no tensor of floating-point numbers.")
         return found
 
+    @abstractmethod
+    def seed(self) -> None:
+        """Let the copy draw the same random numbers again."""
+
+    def is_repeated(self, inputs: Any, targets: Any) -> tuple[bool, bool]:
+        """Return whether evaluation mode gives the same again: with the same random numbers, and with the next ones.
+
+        What differs with the same ones remembers the pass before; what differs with the next ones only is random.
+        """
+        outs = []
+        for again in (True, True, False):
+            if again:
+                self.seed()
+            outs.append(self.output(inputs, targets, training=False)[0])
+        first, second, third = outs
+        if first is None or second is None or third is None:
+            return True, True
+        return np.allclose(first, second, 1e-4, 1e-6, equal_nan=True), np.allclose(
+            second, third, 1e-4, 1e-6, equal_nan=True
+        )
+
     # -- learning ------------------------------------------------------------------------------------------------------
 
     def train_step(self, inputs: Any, targets: Any) -> float:

@@ -164,7 +164,7 @@ def _told(
             f"the inputs tell the target of the row {row} theirs, and not their own: the pairs are shifted"
         )
         likelier = ("labels-unrelated",)
-    elif max(simple[best], network) < _NOT_TOLD:
+    elif is_class and max(simple[best], network) < _NOT_TOLD:  # numbers may spread in ways that no mean shows
         points["labels"] = "neither a linear model, the nearest neighbour nor the network tells them from the inputs"
         likelier = ("labels-unrelated",)
     what, unit = ("right", "%") if is_class else ("squared error, of the variance", "%")

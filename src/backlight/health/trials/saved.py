@@ -24,14 +24,12 @@ def saved(subject: Subject) -> TrialResult:
     showed: list[str] = []
     likelier: list[str] = []
     evaluated, eval_loss = one.output(subject.inputs, subject.targets, training=False)
-    again, _ = one.output(subject.inputs, subject.targets, training=False)
     trained, train_loss = subject.copy().output(subject.inputs, subject.targets, training=True)
-    if evaluated is None or trained is None or again is None:
+    if evaluated is None or trained is None:
         return TrialResult(name=_NAME, question=QUESTION, not_run="the network returned no floating-point tensor")
-    repeated = apart(again, evaluated, evaluated)
+    keeps_nothing, is_sure = one.is_repeated(subject.inputs, subject.targets)
     modes = apart(trained, evaluated, evaluated)
     seen += [
-        Observation(what="evaluation mode twice", value=repeated, unit="of the output's spread"),
         Observation(what="training mode against evaluation mode", value=modes, unit="of the output's spread"),
     ]
     y = one.view(subject.inputs, subject.targets).y
@@ -48,13 +46,16 @@ def saved(subject: Subject) -> TrialResult:
     if _is_worse(train_loss, eval_loss, right):
         points["evaluation"] = "the same batch comes out much worse in evaluation mode than in training mode"
         likelier += ["running-statistics", "evaluation-mode", "batch-norm-small-batch", "dropout-too-high"]
-    elif repeated > _SAME:
-        points["evaluation"] = "two passes in evaluation mode differ: it is random, or remembers the pass before"
+    if not keeps_nothing:
+        points["network"] = "in evaluation mode the same batch gives something else again: it remembers the pass before"
+        likelier.append("state-carried-over")
+    elif not is_sure:
+        points["evaluation"] = "in evaluation mode the output is random"
         likelier.append("random-in-evaluation")
-    lost, loading = _after_loading(subject, seen, showed)
+    lost, loading = _after_loading(subject, seen, showed) if keeps_nothing and is_sure else ([], "")
     if loading:
         points["evaluation"] = loading
-    elif not points and not lost:
+    elif not points:
         excludes["evaluation"] = "modes, saving and loading change nothing that matters on this batch"
     return TrialResult(
         name=_NAME, question=QUESTION,

@@ -27,7 +27,12 @@ class BacklightReplica(Replica):
         made, tensors, self.loss, self.step = copy.deepcopy((model, tensors, loss, step))
         self.adapter = BacklightAdapter(made)
         self.adapter.clear_gradients()
+        self._states = [copy.deepcopy(rng.bit_generator.state) for rng in made.generators()]
         self.optimiser = _bound(optimiser, tensors) if tensors else optimiser
+
+    def seed(self) -> None:
+        for rng, state in zip(self.model.generators(), self._states, strict=False):
+            rng.bit_generator.state = copy.deepcopy(state)
 
     def copied(self, thing: Any) -> Any:
         return copy.deepcopy(thing)

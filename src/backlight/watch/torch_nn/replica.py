@@ -43,6 +43,9 @@ class TorchReplica(Replica):
         for parameter in made.parameters():
             parameter.grad = None
 
+    def seed(self) -> None:
+        _seed(_SEED)
+
     def copied(self, thing: Any) -> Any:
         return _mapped(thing, _copied)
 
