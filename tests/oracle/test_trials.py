@@ -97,6 +97,17 @@ def test_a_slow_step_that_still_falls_is_not_blamed() -> None:
     assert by_heart(subject(mlp(), table(), rate=6e-3)).points_to == {}
 
 
+def test_a_rate_that_warms_up_is_tried_at_its_height() -> None:
+    x, y = table()
+    net = mlp()
+    optimiser = torch.optim.SGD(net.parameters(), 0.5)
+    torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: step / 1000)
+    found = examine(net, x[:32], y[:32], trials=True, optimiser=optimiser, minutes=0.5)
+    told = next(one for one in found.trials if one.name == "by heart")
+    assert told.number("your step: right") == 100
+    assert optimiser.param_groups[0]["lr"] == 0
+
+
 def test_weights_that_are_dead_are_the_networks() -> None:
     net = mlp()
     with torch.no_grad():
@@ -201,6 +212,31 @@ class Mixing(nn.Module):
         return self.net(x - x.mean(0))
 
 
+class OwnLoss(nn.Module):
+    """Called with a dict, as networks of transformers are, and returns its loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = mlp()
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        logits = self.net(x)
+        return {"loss": F.cross_entropy(logits, labels), "logits": logits}
+
+
+def test_a_network_that_returns_its_loss() -> None:
+    x, y = table()
+    net = OwnLoss()
+    optimiser = torch.optim.SGD(net.parameters(), 0.5)
+    found = examine(net, {"x": x[:32], "labels": y[:32]}, trials=True, optimiser=optimiser, minutes=0.5)
+    assert {one.name for one in found.trials if one.not_run} == {"outcome", "answer in the inputs"}
+    told = next(one for one in found.trials if one.name == "by heart")
+    assert "loop" in told.excludes
+    assert not any(one.standing == "pointed at" for one in found.candidates)
+    without = examine(mlp(), x[:32], trials=True, optimiser=optimiser)
+    assert sum("it needs targets" in one.not_run for one in without.trials) == 2
+
+
 class Partial(nn.Module):
     def __init__(self, read: int) -> None:
         super().__init__()
@@ -216,11 +252,23 @@ def test_an_output_that_depends_on_its_own_example_only() -> None:
     assert told.points_to == {}
     assert "The output depends on every part of axis 1".lower() in [one.lower() for one in told.showed]
     assert "examples-mixed" in told.less_likely
+    assert "in training mode two examples alone give what they give in the batch" in told.showed
+    told = dependence(subject(mlp(nn.BatchNorm1d(32)), table()))
+    assert "in training mode two examples alone give something else than in the batch" in told.showed
+    assert told.points_to == {}
 
 
 def test_an_output_that_depends_on_the_others() -> None:
     told = dependence(subject(Mixing(), table()))
     assert "others in its batch" in told.points_to["network"]
+
+
+def test_an_output_that_begins_with_zeros_points_nowhere() -> None:
+    net = mlp()
+    nn.init.zeros_(net[-1].weight)
+    told = dependence(subject(net, table()))
+    assert told.points_to == {}
+    assert "the same for all examples" in told.showed[0]
 
 
 def test_inputs_that_are_not_read() -> None:
@@ -405,7 +453,7 @@ def test_a_leaf_that_was_given_is_no_weight() -> None:
     assert told.points_to == {}
 
 
-@pytest.mark.parametrize(("rate", "lost"), [(1e-2, False), (1e-6, True)])
+@pytest.mark.parametrize(("rate", "lost"), [(1e-2, False), (1e-4, True), (1e-6, True)])
 def test_updates_that_rounding_throws_away(rate: float, lost: bool) -> None:
     x, y = table()
     net = mlp().bfloat16()

@@ -53,8 +53,12 @@ _TABLE = (
     ),
     # -- trials
     Threshold(
-        name="numbers left as they were", value=0.9, unit="of those that had a gradient",
-        source="a choice: with Adam at 1e-3, bfloat16 weights of a layer of 64 inputs mostly move in ten steps",
+        name="numbers left as they were", value=0.25, unit="of those that had a gradient",
+        source="0 for AdamW at 3e-3 in bfloat16, which learns; 0.45 at 1.5e-4, which learns far less than in float32",
+    ),
+    Threshold(
+        name="nearly all numbers left as they were", value=0.9, unit="of those that had a gradient",
+        source="a choice: what is left moves too little to matter",
     ),
     Threshold(
         name="right on average", value=0.5, unit="of the targets",

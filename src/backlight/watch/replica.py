@@ -139,6 +139,10 @@ class Replica(ABC):
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
+    @abstractmethod
+    def use_full_rate(self) -> None:
+        """Set the learning rates to those that a schedule has begun with, which may be warming up."""
+
     def train_step(self, inputs: Any, targets: Any) -> float:
         """Make one training step, the user's own if there is one, and return its loss."""
         inputs, targets = self.copied(inputs), self.copied(targets)

@@ -8,7 +8,7 @@ from backlight.watch.trial import TrialResult
 
 ROUNDED_AWAY = FindingText(
     id="updates-rounded-away",
-    title="Rounding throws the updates away: most half-precision weights do not move.",
+    title="Rounding throws updates away: {share}% of the half-precision weights did not move in ten steps.",
     because="A half-precision number has 8 or 11 significant bits. An update below half of the last one is rounded to "
     "nothing, however often it is repeated.",
     try_this=(
@@ -20,8 +20,8 @@ ROUNDED_AWAY = FindingText(
     ),
     figures=("update-to-data",),
     about="""
-    A trial made ten steps with a copy of the network and its optimiser. Almost all numbers of the half-precision
-    weights had a gradient, and none of the steps changed them.
+    A trial made ten steps with a copy of the network and its optimiser. Many numbers of the half-precision weights had
+    a gradient, and none of the steps changed them.
     """,
     explained_by=frozenset({"learning-rate-too-low", "gradients-are-zero", "no-step"}),
 )
@@ -39,7 +39,7 @@ def rounded_away(context: Context) -> list[Finding] | None:
     return [
         context.finding(
             ROUNDED_AWAY,
-            severity="serious",
+            severity="serious" if still > 100 * limit("nearly all numbers left as they were") else "warning",
             where=trial.where,
             evidence=(
                 Evidence(
@@ -47,6 +47,7 @@ def rounded_away(context: Context) -> list[Finding] | None:
                     expected="few",
                 ),
             ),
+            values={"share": round(still)},
         )
     ]  # fmt: skip
 

@@ -48,8 +48,8 @@ class Attempt:
 
 def by_heart(subject: Subject) -> TrialResult:
     """Let copies of the network learn eight examples, each in another way."""
-    if subject.targets is None and subject.step is None:
-        return TrialResult(name="by heart", question=QUESTION, not_run="it needs targets")
+    if not subject.has_loss:
+        return TrialResult(name="by heart", question=QUESTION, not_run="it needs targets, or an output with a loss")
     ways: list[tuple[str, Callable[[Replica], Any]]] = []
     if subject.optimiser is not None or subject.step is not None:
         ways += [("your step", _as_it_is), ("your step, fresh weights", lambda one: one.reset(subject.make))]

@@ -84,8 +84,11 @@ def dependence(subject: Subject) -> TrialResult:
     told = _Told()
     if not all(replica.is_repeated(inputs, targets)):
         told.showed.append("two passes of the same batch in evaluation mode differ, so little can be said")
+    elif not net.change(np.roll(x, 1, axis=0)) > _SAME:
+        told.showed.append("the output is the same for all examples, as of a last layer that begins with zeros")
+        told.likelier.append("input-ignored")
     else:
-        for look in (_alone, _order, _parts, _future, _padding, _shifted_input, _shifted_targets):
+        for look in (_alone, _alone_in_training, _order, _parts, _future, _padding, _shifted_input, _shifted_targets):
             if not subject.budget.is_left():
                 break
             try:
@@ -130,6 +133,24 @@ def _alone(net: _Network, subject: Subject, told: _Told) -> None:
         if net.by_example:
             told.points["network"] = "in evaluation mode, what an example gives depends on the others in its batch"
             told.likelier.append("examples-mixed")
+
+
+def _alone_in_training(net: _Network, subject: Subject, told: _Told) -> None:
+    """One example without the others, in training mode, where batch norm mixes them by design."""
+    one = net.replica
+    whole, again = (one.output(subject.inputs, subject.targets, training=True)[0] for _ in range(2))
+    count = len(_rows_of(subject, net))
+    if whole is None or again is None or len(whole) != count or apart(again, whole, whole) > _SAME:
+        return  # dropout, say: nothing can be compared
+    rows = np.array([0, count - 1])
+    some, _ = one.output(one.rows(subject.inputs, rows, count), one.rows(subject.targets, rows, count), training=True)
+    if some is None:
+        return
+    change = told.number("two examples alone in training mode, against the batch", apart(some, whole[rows], whole))
+    told.showed.append(
+        f"in training mode two examples alone give {'something else than' if change > _SAME else 'what they give'} in "
+        "the batch"
+    )
 
 
 def _rows_of(subject: Subject, net: _Network) -> Array:

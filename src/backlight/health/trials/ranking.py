@@ -72,6 +72,9 @@ def trials_text(trials: Sequence[TrialResult]) -> Iterator[tuple[str, str, str]]
         yield "dim", "   ", one.done
         for sentence in one.showed:
             yield "plain", "   - ", f"{sentence[:1].upper()}{sentence[1:]}."
+        for label, ids in (("Likelier by this", one.likelier), ("Less likely", one.less_likely)):
+            if ids:
+                yield "dim", "   ", f"{label}: {', '.join(ids)}."
     yield "plain", "", ""
     yield "bold", "", "Where the fault may lie, by these trials:"
     for candidate in ranked(trials):

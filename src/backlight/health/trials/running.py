@@ -73,10 +73,17 @@ def run_trials(
                 step = None
             more, why = _data(data, rows_of)
             notes += [] if not why else [TrialResult(name="data", question="What is the data?", not_run=why)]
+
+            def made() -> Replica:
+                one = replica(adapter.model, optimiser=optimiser, loss=loss, step=step)
+                if step is None:
+                    one.use_full_rate()
+                return one
+
             subject = Subject(
                 model=adapter.model, inputs=inputs, targets=targets, loss=loss, optimiser=optimiser, step=step,
                 data=more, make=make, causal=causal, kind=known, budget=Budget(minutes=minutes),
-                copy=lambda: replica(adapter.model, optimiser=optimiser, loss=loss, step=step),
+                copy=made,
             )  # fmt: skip
             return (*notes, *(_made(name, question, trial, subject) for name, question, trial in TRIALS))
         finally:

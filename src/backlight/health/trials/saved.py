@@ -81,7 +81,7 @@ def _after_loading(subject: Subject, seen: list[Observation], showed: list[str])
     lost: list[str] = []
     if one.optimiser is None and one.step is None:
         one.use_adam()
-    if subject.targets is not None or one.step is not None:
+    if subject.has_loss:
         lost = one.unsaved(subject.inputs, subject.targets, _STEPS)
     subject.budget.steps -= _STEPS
     before, _ = one.output(subject.inputs, subject.targets, training=False)

@@ -55,7 +55,8 @@ class Subject:
         make: makes a new network; None for the layers' own initialisation.
         causal: whether outputs must not depend on later inputs; None if that is not known.
         kind: of the loss, as its graph shows; None if that is not known.
-        copy: makes a replica of the network, for each trial anew.
+        copy: makes a replica of the network, for each trial anew; without a step of the user, with the learning rate
+            before any schedule.
         budget: how long all trials may take.
     """
 
@@ -76,6 +77,13 @@ class Subject:
     def examples(self) -> tuple[Any, Any]:
         """Inputs and targets of the data, or of the batch if there is no more."""
         return (self.inputs, self.targets) if self.data is None else self.data
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether there is a loss: of targets, of the user's step, or the one that the network's output has."""
+        if self.targets is not None or self.step is not None:
+            return True
+        return self.copy().output(self.inputs, self.targets, training=False)[1] is not None
 
     def few(self, replica: Replica, most: int = LEARNT) -> tuple[Any, Any]:
         """Return a few different examples of the batch, of as many labels as there are.

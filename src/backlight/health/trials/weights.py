@@ -9,12 +9,14 @@ from backlight.watch.trial import Observation, Part, TrialResult
 QUESTION: Final = "Does a step move every weight that the loss depends on?"
 _NAME: Final = "weights"
 STEPS: Final = 10
+LOST: Final = 0.25
+"""Share of the numbers that the steps left as they were from which on much is lost."""
 
 
 def weights(subject: Subject) -> TrialResult:
     """Follow the loss's graph to every tensor that learns, and see what ten steps do to it."""
-    if subject.targets is None:
-        return TrialResult(name=_NAME, question=QUESTION, not_run="it needs targets")
+    if not subject.has_loss:
+        return TrialResult(name=_NAME, question=QUESTION, not_run="it needs targets, or an output with a loss")
     if subject.optimiser is None:
         return TrialResult(name=_NAME, question=QUESTION, not_run="it needs the optimiser: pass optimiser=")
     one = subject.copy()
@@ -61,13 +63,13 @@ def _told(found: list[Leaf], rounded: list[Rounding]) -> TrialResult:
         showed.append(
             f"{100 * mean:.0f}% of the {still[0].dtype} numbers with a gradient did not move in {STEPS} steps"
         )
-        if mean > 0.9:
-            points["loop"] = "rounding throws away most of what the steps add to the weights"
+        if mean > LOST:
+            points["loop"] = "rounding throws away much of what the steps add to the weights"
     return TrialResult(
         name=_NAME, question=QUESTION,
         done=f"The loss's graph was followed to its leaves; weights of half precision were followed through {STEPS} "
         "steps.",
         seen=tuple(seen), showed=tuple(showed), points_to=points, likelier=tuple(likelier),
         less_likely=() if outside or unstepped else ("not-in-optimiser", "not-reached-by-gradient"),
-        where=tuple(outside) or tuple(one.name for one in still if one.still > 0.9),
+        where=tuple(outside) or tuple(one.name for one in still if one.still > LOST),
     )  # fmt: skip

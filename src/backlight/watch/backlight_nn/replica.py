@@ -54,6 +54,9 @@ class BacklightReplica(Replica):
             self.optimiser.steps = 0
         return ()
 
+    def use_full_rate(self) -> None:
+        pass  # schedules of this package set the rate themselves
+
     def use_adam(self) -> None:
         self.optimiser, self.step = AdamW(self.model.parameters(), 1e-3, weight_decay=0.0), None
 

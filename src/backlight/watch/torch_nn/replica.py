@@ -59,6 +59,10 @@ class TorchReplica(Replica):
             self.optimiser.state.clear()
         return kept
 
+    def use_full_rate(self) -> None:
+        for group in getattr(self.optimiser, "param_groups", ()):
+            group["lr"] = group.get("initial_lr", group["lr"])
+
     def use_adam(self) -> None:
         learning = [one for one in self.model.parameters() if one.requires_grad]
         if not learning:
