@@ -390,6 +390,7 @@ def _broken(direction: str) -> Measurements:
 
 THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("loss-flat", lambda: _logged(lambda step: 2.0 + 0.01 * (step % 3))),
+    ("loss-flat", lambda: _logged(lambda step: 1.0 if step < 100 else 0.2 if step % 8 else 3.2)),
     ("loss-zeroed", lambda: _logged(lambda step: _falls(step) * (step < 200), math.nan)),
     ("loss-zeroed", lambda: _logged(lambda step: _falls(step) * (step < 200), dev=math.nan)),
     ("state-not-saved", lambda: _tried("modes and saved weights", "after saving and loading", 0.0)),

@@ -144,7 +144,8 @@ def test_what_broke_is_found(file: Any) -> None:
     }
     scaled = trainer_state()
     history = json.loads(scaled)["log_history"]
-    history[0]["grad_norm"] = math.inf  # the first step of a mixed-precision training, which its scaler leaves out
+    for at in (0, -3):  # steps of a mixed-precision training, which its scaler leaves out
+        history[at]["grad_norm"] = math.inf
     assert diagnose(read_log(file("scaled.json", json.dumps(history))).measurements).findings == ()
 
 
@@ -224,3 +225,7 @@ def test_usual_names(columns: list[str], chosen: str) -> None:
 def test_a_total_at_the_end_is_not_the_loss() -> None:
     rows = [{"loss/train": 1.0}] * 3 + [{"loss": 0.5}]
     assert columns_of(rows, {})["loss"] == "loss/train"
+
+
+def test_a_smallest_value_in_an_export_is_not_the_rate() -> None:
+    assert "lr" not in columns_of([{"run - loss": 1.0, "run - lr__MIN": 0.1}] * 3, {})
