@@ -222,3 +222,42 @@ def test_a_network_of_this_package_is_as_it_was(make_model: Any, fresh: bool, rn
     assert probes["input"] > 0
     assert probes.get("future", 0) < 1e-6
     assert ("future" in probes) == (model.reads == "sequences")
+
+
+class _Graph(nn.Module):
+    """A graph convolution (N, C) -> (N, 3) over a matrix of neighbours (N, N) or a list of edges (2, E)."""
+
+    def __init__(self, around: torch.Tensor | None = None) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 16), nn.Linear(16, 3)
+        self.register_buffer("around", around)
+
+    def _gathered(self, x: torch.Tensor, around: torch.Tensor) -> torch.Tensor:
+        return around @ x if around.is_floating_point() else x.index_add(0, around[1], x[around[0]])
+
+    def forward(self, x: torch.Tensor, around: torch.Tensor | None = None) -> torch.Tensor:
+        around = self.around if around is None else around
+        return self._gathered(self.second(self._gathered(self.first(x), around).relu()), around)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR")
+@pytest.mark.parametrize("form", ["dense", "csr", "coo", "edges", "held by the network", "none"])
+def test_nodes_of_a_graph_may_depend_on_each_other(form: str) -> None:
+    torch.manual_seed(0)
+    x, y, edges = torch.randn(12, 4), torch.randint(3, (12,)), torch.randint(12, (2, 30))
+    dense = torch.eye(12).index_put((edges[1], edges[0]), torch.tensor(0.3))
+    forms = {"dense": dense, "csr": dense.to_sparse_csr(), "coo": dense.to_sparse(), "edges": edges}
+    if form in forms:
+        found = examine(_Graph(), (x, forms[form]), y)
+    elif form == "none":  # the same convolution, and nothing that ties the rows
+        found = examine(nn.Sequential(nn.Linear(4, 3), _Centred()), x, y)
+    else:
+        found = examine(_Graph(dense), x, y)
+    assert ("examples-mixed" in {one.id for one in found.findings}) == (form == "none")
+
+
+class _Centred(nn.Module):
+    """Subtracts the mean over the examples."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x - x.mean(0)

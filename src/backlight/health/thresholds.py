@@ -53,10 +53,6 @@ _TABLE = (
     ),
     # -- trials
     Threshold(
-        name="numbers left as they were", value=0.25, unit="of those that had a gradient",
-        source="0 for AdamW at 3e-3 in bfloat16, which learns; 0.45 at 1.5e-4, which learns far less than in float32",
-    ),
-    Threshold(
         name="nearly all numbers left as they were", value=0.9, unit="of those that had a gradient",
         source="a choice: what is left moves too little to matter",
     ),
@@ -186,6 +182,17 @@ _TABLE = (
     ),
     Threshold(
         name="records of a trend", value=12, unit="records", source="a choice: three for each quarter of a training"
+    ),
+    Threshold(
+        name="step over rounding", value=1.0, unit="half distances between numbers",
+        source="rounding to nearest: a smaller step leaves a number of this size as it was",
+    ),
+    Threshold(
+        name="share of rounded updates", value=0.5, unit="of the weights", source="a choice: most of them",
+    ),
+    Threshold(
+        name="numbers of a fresh matrix", value=200, unit="numbers",
+        source="a choice: the ends of the range are known to a tenth of it",
     ),
     Threshold(
         name="labels for a verdict", value=64, unit="labels",

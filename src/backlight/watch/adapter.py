@@ -60,6 +60,7 @@ class BatchView:
         y: the targets; None if they are not an array.
         others: further inputs that belong to the examples, by name.
         run_with: returns the network's output for another array in place of one of those.
+        tied: whether a further input says which rows of the first belong together, as the edges of a graph do.
     """
 
     run: Callable[[Array | None], Any]
@@ -70,6 +71,7 @@ class BatchView:
     y: Array | None
     others: Mapping[str, Array] = field(default_factory=dict)
     run_with: Callable[[str, Array], Any] | None = None
+    tied: bool = False
 
 
 class Optimisers(Protocol):

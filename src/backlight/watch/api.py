@@ -30,10 +30,10 @@ def watch(
                 watcher.step(loss)
         print(diagnose(watcher.measurements()))
 
-    The first ten steps are recorded, and then every `every`-th; the others cost next to nothing. Recording does not
-    change the training: results are bit-identical. Nothing raises out of the training loop: what cannot be measured is
-    listed in `Measurements.not_measured`. When the block is left, also by an exception, nothing stays behind, and a
-    copy of the model that is made inside of it is an ordinary copy.
+    The first ten steps are recorded, at least every 20th of the first 400, and then every `every`-th; the others cost
+    next to nothing. Recording does not change the training: results are bit-identical. Nothing raises out of the
+    training loop: what cannot be measured is listed in `Measurements.not_measured`. When the block is left, also by an
+    exception, nothing stays behind, and a copy of the model that is made inside of it is an ordinary copy.
 
     In a PyTorch network all modules are seen, whatever they return (tensors, tuples, dicts), also those that are shared
     or called several times, and activations that are applied by functions. Under autocast numbers are measured as
@@ -44,7 +44,7 @@ def watch(
         optimiser: what steps it, or several in a list. PyTorch's are found when they step, if they are not given here;
             for a network of this package it must be given, or gradients must still be there when `watcher.step` is
             called.
-        every: record every N-th step after the first ten; 1 records all.
+        every: record every N-th step after the first 400; 1 records all.
         scaler: the `torch.amp.GradScaler`, if the loss is scaled: gradients are recorded as if it was not.
         record_to: a file that the records are appended to while the training goes on, as JSON lines
             (docs/record_stream.md); an old one is replaced. `backlight health FILE` reads it.

@@ -94,7 +94,7 @@ def _probes(
         if batch.run_with is not None and not np.array_equal(rolled, one, equal_nan=True):
             after = _array(adapter, batch.run_with(name, rolled))
             found += [] if after is None else [input_probe(name, after, evaluated)]
-    return found + probes_of(run, batch.x, batch.y, causal=causal)
+    return found + probes_of(run, batch.x, batch.y, causal=causal, tied=batch.tied)
 
 
 def _array(adapter: Adapter, result: Any) -> Array | None:

@@ -20,7 +20,7 @@ _NEXT = 0.9
 """Share of targets that must be the id after theirs for a task to count as predicting the next."""
 
 
-def probes_of(run: Run, x: Array, y: Array | None, *, causal: bool | None) -> list[Probe]:
+def probes_of(run: Run, x: Array, y: Array | None, *, causal: bool | None, tied: bool = False) -> list[Probe]:
     """Return what the experiments show that fit this batch.
 
     Args:
@@ -29,6 +29,7 @@ def probes_of(run: Run, x: Array, y: Array | None, *, causal: bool | None) -> li
         y: the targets; None if they are not known.
         causal: whether outputs must not depend on later inputs; None lets the targets decide: it is so if they are the
             next ids.
+        tied: whether rows belong together, so that each may depend on the others.
     """
     out = run(x)
     again = run(x)
@@ -39,7 +40,7 @@ def probes_of(run: Run, x: Array, y: Array | None, *, causal: bool | None) -> li
     if not np.array_equal(other, x, equal_nan=True):
         found.append(_input(run, x, other, out))
         found.append(_history(run, x, other))
-        if _one_target_each(x, y, out):
+        if not tied and _one_target_each(x, y, out):
             found.append(_neighbours(run, x, out))
     if _is_sequence(x, out):
         if causal if causal is not None else predicts_next(x, y):
@@ -164,6 +165,10 @@ def _probe(
 ) -> Probe:
     a, b = after.astype(np.float64), before.astype(np.float64)
     changed = float(np.abs(a - b).max()) if a.shape == b.shape and a.size else math.nan
-    level = b.mean() if name == "input" else 0.0  # what an output is for any input is no part of what it should change
+    level = 0.0
+    if name == "input" and b.size:  # what an output is for any input is no part of what it should change
+        varies = (b != b[:1]).any(0)
+        b = b[:, varies] if varies.any() else b  # outputs that are filled with a number, such as -1e9, are none
+        level = b.mean()
     scale = math.sqrt(float(np.mean((b - level) ** 2))) if b.size else math.nan
     return Probe(name=name, changed=changed, scale=scale, details=dict(details or {}), where=where)

@@ -12,11 +12,17 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from backlight.watch.records import LossPoint
 
-EVERY: Final = 20
-"""Every how many steps one is recorded, after the first few, unless the user says otherwise."""
+EVERY: Final = 100
+"""Every how many steps one is recorded, after the early ones, unless the user says otherwise."""
 
 DENSE: Final = 10
 """The first steps, all of which are recorded: most faults show in them."""
+
+EARLY: Final = 400
+"""The steps before this one are early: more of them are recorded, so that a short training has enough records too."""
+
+EARLY_EVERY: Final = 20
+"""Of the early steps, at least every this many is recorded."""
 
 STATISTICS_EVERY: Final = 8
 """In every this many records, batch norms' running statistics are compared with the batch's."""
@@ -49,21 +55,32 @@ Item = TypeVar("Item", bound=HasStep)
 
 
 def is_recorded(step: int, every: int) -> bool:
-    """Return whether a step is recorded: the first few, then every `every`-th."""
-    return step < DENSE or step % every == 0
+    """Return whether a step is recorded: the first few, then at least every 20th early on, then every `every`-th."""
+    return step < DENSE or step % (every if step >= EARLY else min(every, EARLY_EVERY)) == 0
 
 
 def recorded_before(step: int, every: int) -> int:
     """Return how many steps before this one are recorded."""
-    return step if step < DENSE else DENSE + (step - 1) // every - (DENSE - 1) // every
+    if step <= DENSE:
+        return step
+    early = DENSE + _multiples(DENSE, min(step, EARLY), min(every, EARLY_EVERY))
+    return early + _multiples(EARLY, max(step, EARLY), every)
+
+
+def _multiples(first: int, end: int, of: int) -> int:
+    """Return how many multiples of a number there are from `first` to `end` - 1."""
+    return (end - 1) // of - (first - 1) // of
 
 
 def is_kept(step: int, every: int, most: int = MOST_RECORDS) -> bool:
-    """Return whether the record of a step is kept for good: at most `most` and then half of `most` per doubling."""
+    """Return whether the record of a step is kept for good.
+
+    These are the early ones, of other steps at most `most`, and then half of `most` per doubling.
+    """
     stride = every
     while step >= most * stride:
         stride *= 2
-    return step < DENSE or step % stride == 0
+    return step < DENSE or step % stride == 0 or (step < EARLY and every > EARLY_EVERY and step % EARLY_EVERY == 0)
 
 
 def is_loss_kept(step: int) -> bool:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.unit.health import records as make
@@ -25,6 +26,7 @@ from backlight.watch.records import (
     Relation,
     Reshape,
     SplitFacts,
+    Spread,
     StepRecord,
 )
 from backlight.watch.trial import Observation, TrialResult
@@ -201,8 +203,8 @@ def _tried(name: str, what: str, value: float, *, where: tuple[str, ...] = ("fc1
 
 EDGES: list[tuple[str, str, Seen, float, float]] = [
     (
-        "updates-rounded-away", "numbers left as they were",
-        lambda x: _tried("weights", "half-precision numbers left as they were", 100 * x), 0.24, 0.26,
+        "updates-rounded-away", "share of rounded updates",
+        lambda x: _tried("weights", "half-precision numbers left as they were", 100 * x), 0.49, 0.51,
     ),
     ("loss-rose", "divergence", lambda x: _logged(lambda step: 2.0 * (1 + (x - 1) * (step >= 280))), 1.4, 1.6),
     ("gradient-norm-rose", "gradient burst", lambda x: _logged(_falls, x), 90, 110),
@@ -236,6 +238,10 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
         # weights of 0.2, gradients of 0.02
         lambda x: make.with_optimiser(make.stuck(well()), kind="SGD", weight_decay=x / 10), 0.9, 1.1,
     ),
+    # weights of 0.2, steps of 0.01 x
+    ("updates-rounded-away", "step over rounding", lambda x: _rounded(lr=0.2 * 2**-8 * x), 1.1, 0.9),
+    ("updates-rounded-away", "share of rounded updates", lambda x: _rounded(lr=1e-4, only=x), 0.49, 0.51),
+    ("frozen-untrained", "numbers of a fresh matrix", lambda x: _frozen(count=int(x)), 199, 201),
     ("input-scale", "input size",
      lambda x: make.with_records(well(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(x)),)}), 9, 11),
     ("target-scale", "target size", _regression, 29, 31),
@@ -430,6 +436,12 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
         _cut_off("fc1.weight"), "fc1", depth=None)),
     ("evaluation-mode", _evaluation_mode),
     ("no-nonlinearity", lambda: make.without(well(), "act1")),
+    ("examples-mixed", lambda: _mixing(
+        role="attention", reads_shape=(32, 4, 8), settings={"batch_first": False})),
+    ("examples-mixed", lambda: _mixing(role="batch_norm", settings={"track_running_stats": True})),
+    ("vanishing-signal", lambda: _faint("fc2", "act2", "out")),
+    ("input-scale", lambda: _bytes(100.0)),
+    ("frozen-untrained", lambda: _frozen(count=4096)),
     ("bias-before-batch-norm", _biased_norm),
     ("identical-units", _constant_weights),
     ("input-not-finite", _nan_input),
@@ -454,6 +466,54 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("accumulation-not-averaged", lambda: make.with_records(
         make.with_parameter(make.stuck(well()), update_to_data=2.0), backward_passes=16, pass_share=1.0)),
 ]  # fmt: skip
+
+
+def _faint(*names: str) -> Measurements:
+    """Layers that hardly differ between examples, and a last one of which it is not known what it reads."""
+    seen = make.stuck(well())
+    for name in names:
+        seen = make.with_layer(seen, name, across=1e-6)
+    return make.with_facts(seen, "out", reads=())
+
+
+def _rounded(*, lr: float, dtype: str = "bfloat16", only: float = 1.0, moved: float = 0.0) -> Measurements:
+    """Weights of a type, and steps of a size; `only` a share of the weights are of the size 0.2, others of 0.002."""
+    seen = make.with_records(well(), lr=(lr,))
+    for name in ("fc1.weight", "fc2.weight", "out.weight"):
+        seen = make.with_parameter_facts(seen, name, dtype=dtype)
+        seen = make.with_parameter(seen, name, update_to_data=moved)
+    if only < 1:
+        sizes = {
+            "fc1.weight": (8, round(1000 * only)),
+            "fc2.weight": (8, 1000 - round(1000 * only)),
+            "out.weight": (8, 0),
+        }
+        for name, shape in sizes.items():
+            seen = make.with_parameter_facts(seen, name, shape=shape)
+        seen = make.with_parameter(seen, "fc2.weight", data=spread(0.002))
+    return seen
+
+
+def _frozen(*, low: float = -1.0, high: float = 1.0, std: float = 3**-0.5, count: int = 512) -> Measurements:
+    """A frozen first layer whose numbers are spread so, in units of 1/sqrt(fan_in)."""
+    unit = 8**-0.5
+    seen = make.with_parameter_facts(well(), "fc1.weight", requires_grad=False)
+    data = Spread(count=count, mean=0.0, std=std * unit, rms=std * unit, low=low * unit, high=high * unit, nonfinite=0)
+    return make.with_parameter(seen, "fc1.weight", data=data, gradient=None, moved=False)
+
+
+def _on_a_frozen_body() -> Measurements:
+    seen = well()
+    for name in ("fc1", "fc2"):
+        seen = make.with_parameter_facts(seen, f"{name}.weight", requires_grad=False)
+    return make.with_parameter(seen, "out.weight", data=spread(0.0), identical_units=True)
+
+
+def _bytes(size: float) -> Measurements:
+    """Whole numbers that are no ids, which the network scales so that the first layer reads some of this size."""
+    seen = make.with_records(well(), lambda r: {"inputs": tuple(replace(one, ids=True) for one in r.inputs)})
+    weight = next(one for one in seen.steps[0].parameters if one.name == "fc1.weight").data.rms
+    return make.with_layer(seen, "fc1", output=spread(size * weight * math.sqrt(8)))
 
 
 def _evaluation_mode_from(step: int) -> Measurements:
@@ -648,7 +708,31 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
         make.with_parameter(make.with_records(well(), logits=None), update_to_data=0.05), loss=LossFacts(kind="other"),
         losses=tuple(replace(one, loss=0.7 + one.step / 10) for one in well().losses)),
     "many layers that each lose a little": lambda: _deep(make.with_layer(well(), "act2", across=0.5e-4), 8),
+    "small steps in float32": lambda: _rounded(lr=1e-5, dtype="float32"),
+    "small steps, rounded by chance": lambda: _rounded(lr=1e-4, moved=2**-7),
+    "frozen weights that were trained, beyond the bound": lambda: _frozen(low=-1.3, high=1.2),
+    "frozen weights that do not come near the bound": lambda: _frozen(low=-0.9, high=0.9),
+    "frozen weights that are not spread evenly": lambda: _frozen(std=0.4),
+    "fresh weights that learn": lambda: make.with_parameter_facts(_frozen(), "fc1.weight", requires_grad=True),
+    "a last layer of zeros on a frozen network": _on_a_frozen_body,
+    "bytes that the network scales itself": lambda: _bytes(1.0),
+    "rows that are one sequence": lambda: _mixing(role="recurrent", reads_shape=(32, 8)),
+    "rows that are one sequence, of a batch of one": lambda: _mixing(
+        role="attention", reads_shape=(32, 1, 8), settings={"batch_first": False}),
+    "a batch norm without running statistics": lambda: _mixing(
+        role="batch_norm", settings={"track_running_stats": False}),
+    "a product whose output also goes around the next one": lambda: make.with_facts(
+        make.without(well(), "act1"), "out", reads=()),
+    "a product whose output is also read by a module of its own": lambda: make.with_facts(
+        make.without(well(), "act1"), "act2", role="other", one_sided=False, reads=("fc1", "fc2")),
+    "a branch from 0 before the last layer": lambda: make.with_facts(
+        make.with_layer(well(), "act2", across=0.0), "out", reads=()),
 }  # fmt: skip
+
+
+def _mixing(**facts: Any) -> Measurements:
+    """Rows that depend on each other, by a layer of these facts."""
+    return make.with_facts(_probe("neighbours")(1.0), "fc1", **{"fan_in": None, **facts})
 
 
 def _cut(seen: Measurements, records: int) -> Measurements:

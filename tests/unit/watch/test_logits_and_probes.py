@@ -241,3 +241,24 @@ def test_what_is_asked_for_is_what_is_read(rng: np.random.Generator) -> None:
     assert copies[1]["earlier"] == 0
     later = shown(lambda x: np.cumsum(np.eye(9)[x][:, ::-1], axis=1)[:, ::-1], ids, ids)["own"]
     assert later[1]["earlier"] > 0.5
+
+
+def test_rows_that_belong_together_may_depend_on_each_other(rng: np.random.Generator) -> None:
+    x, y = rng.standard_normal((6, 3)), rng.integers(0, 3, 6)
+
+    def mixes(x: np.ndarray) -> np.ndarray:
+        return x - x.mean(0)
+
+    for tied in (False, True):
+        names = {one.name for one in probes_of(mixes, x, y, causal=None, tied=tied)}
+        assert ("neighbours" in names) == (not tied)
+
+
+@pytest.mark.parametrize("fill", [-1e9, -1000.0, 0.0])
+def test_outputs_that_are_filled_with_a_number_do_not_hide_the_others(fill: float, rng: np.random.Generator) -> None:
+    x = rng.standard_normal((6, 3))
+    (probe,) = [
+        one for one in probes_of(lambda x: np.c_[x, np.full(len(x), fill)], x, None, causal=None) if one.name == "input"
+    ]
+    assert probe.scale == pytest.approx(x.std())
+    assert probe.changed > probe.scale

@@ -12,6 +12,8 @@ from backlight.watch.kinds import kind_of
 from backlight.watch.records import DEAD_WINDOW, EvaluationPoint, SplitFacts
 from backlight.watch.schedule import (
     DENSE,
+    EARLY,
+    EARLY_EVERY,
     MOST_LOSSES,
     MOST_RECORDS,
     RECENT_RECORDS,
@@ -29,13 +31,14 @@ class Item:
     step: int
 
 
-@pytest.mark.parametrize("every", [1, 7, 20])
-def test_the_first_steps_are_recorded_and_then_every_nth(every: int) -> None:
-    recorded = [step for step in range(200) if is_recorded(step, every)]
-    assert recorded == sorted({*range(DENSE), *range(0, 200, every)})
-    assert [recorded_before(step, every) for step in range(200)] == [
-        sum(one < step for one in recorded) for step in range(200)
-    ]
+@pytest.mark.parametrize("every", [1, 7, 20, 50, 100, 1_000])
+def test_the_first_steps_are_recorded_then_many_and_then_every_nth(every: int) -> None:
+    steps = range(3 * EARLY)
+    recorded = [step for step in steps if is_recorded(step, every)]
+    assert recorded == sorted(
+        {*range(DENSE), *range(0, EARLY, min(every, EARLY_EVERY)), *steps[EARLY:][-EARLY % every :: every]}
+    )
+    assert [recorded_before(step, every) for step in steps] == [sum(one < step for one in recorded) for step in steps]
 
 
 @pytest.mark.parametrize("every", [1, 7, 100])
@@ -46,11 +49,14 @@ def test_what_is_kept_grows_with_the_logarithm_of_the_steps(every: int) -> None:
         records.add(Item(step))
     found = [item.step for item in records]
     assert found == sorted(set(found))
-    assert len(found) == len(records) <= DENSE + MOST_RECORDS + 3 * (MOST_RECORDS // 2) + RECENT_RECORDS
+    early = EARLY // EARLY_EVERY if every > EARLY_EVERY else 0
+    assert len(found) == len(records) <= DENSE + early + MOST_RECORDS + 3 * (MOST_RECORDS // 2) + RECENT_RECORDS
     assert found[:DENSE] == list(range(DENSE))
     assert found[-RECENT_RECORDS:] == steps[-RECENT_RECORDS:]
     assert set(found[:-RECENT_RECORDS]) == {step for step in steps[:-RECENT_RECORDS] if is_kept(step, every)}
-    strides = np.diff(found[DENSE:-RECENT_RECORDS])
+    later = found.index(EARLY) if early else DENSE
+    assert found[DENSE:later] == list(range(EARLY_EVERY, EARLY, EARLY_EVERY))[: later - DENSE]
+    strides = np.diff(found[later:-RECENT_RECORDS])
     assert list(dict.fromkeys(strides[1:].tolist())) == [every, 2 * every, 4 * every, 8 * every]
 
 

@@ -16,6 +16,7 @@ from backlight.health.checks import (
     clipping,
     data,
     finite,
+    frozen,
     generalisation,
     gradients,
     labels,
@@ -27,6 +28,7 @@ from backlight.health.checks import (
     output,
     parameters,
     places,
+    precision,
     rate,
     schedule,
     start,
@@ -37,9 +39,8 @@ from backlight.health.checks import (
 from backlight.health.findings import FindingText
 
 _MODULES: Final = (
-    finite, loss, output, axes, labels, places, behaviour, loop, modes, parameters, clipping, schedule, data, start,
-    units, gradients, optimiser,
-    rate, structure, trials, log, generalisation,
+    finite, loss, output, axes, labels, places, behaviour, loop, modes, parameters, frozen, clipping, schedule, data,
+    start, units, gradients, optimiser, precision, rate, structure, trials, log, generalisation,
 )  # fmt: skip
 
 CHECKS: Final[tuple[Check, ...]] = tuple(one for module in _MODULES for one in checks_in(module))

@@ -9,6 +9,7 @@ from backlight.health.context import MULTIPLIES, Context, finite, is_changed, la
 from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText
 from backlight.health.groups import LOST_SIGNAL, NO_STEPS
 from backlight.health.thresholds import limit
+from backlight.watch.records import LayerFacts
 
 SEES_THE_FUTURE = FindingText(
     id="sees-the-future",
@@ -81,6 +82,8 @@ def examples_mixed(context: Context) -> list[Finding] | None:
     probe = context.probe("neighbours")
     if probe is None or not is_changed(probe):
         return None if probe is None else []
+    if any(_runs_along_rows(one) or _uses_its_batch(one) for one in context.seen.layers):
+        return None  # rows that are one sequence, or are normalised together, belong together
     return [
         context.finding(
             EXAMPLES_MIXED,
@@ -91,6 +94,19 @@ def examples_mixed(context: Context) -> list[Finding] | None:
             ),
         )
     ]
+
+
+def _runs_along_rows(one: LayerFacts) -> bool:
+    """Return whether a layer is given all rows as one sequence: without a batch axis, or with one of size 1."""
+    shape = one.reads_shape
+    if one.role not in {"recurrent", "attention"} or not 2 <= len(shape) <= 3:
+        return False
+    return len(shape) == 2 or shape[0 if one.settings.get("batch_first", True) else 1] == 1
+
+
+def _uses_its_batch(one: LayerFacts) -> bool:
+    """Return whether a batch norm has no running statistics, and takes those of the batch in evaluation mode too."""
+    return one.role == "batch_norm" and one.settings.get("track_running_stats") is False
 
 
 INPUT_IGNORED = FindingText(

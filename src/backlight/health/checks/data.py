@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from backlight.health.check import check
-from backlight.health.context import Context, finite
+from backlight.health.context import MULTIPLIES, Context, finite
 from backlight.health.findings import Advice, Evidence, Finding, FindingText
 from backlight.health.thresholds import limit
 from backlight.watch.records import StepRecord
@@ -37,6 +37,9 @@ def input_scale(context: Context) -> list[Finding] | None:
         for one in record.inputs:
             if not one.ids and math.isfinite(one.values.rms):
                 sizes[one.name] = max(sizes.get(one.name, 0.0), one.values.rms)
+    within = _read_by_the_first(context) if not sizes else None
+    if within is not None:
+        sizes[f"of {within[0]}"] = within[1]
     if not sizes:
         return None
     large = [name for name, size in sizes.items() if size > limit("input size")]
@@ -56,6 +59,25 @@ def input_scale(context: Context) -> list[Finding] | None:
             ),
         )
     ]
+
+
+def _read_by_the_first(context: Context) -> tuple[str, float] | None:
+    """Return the first layer and the size of what it reads, where the network is given whole numbers that are no ids.
+
+    Bytes may be scaled inside of the network. A sum of n products with independent weights of mean 0 has n times the
+    variance of the weights, times the mean square of what is read.
+    """
+    first = context.first
+    if first is None or not first.inputs or context.called("embedding"):
+        return None
+    facts = next((one for one, _ in context.layers_of(first) if one.role in MULTIPLIES), None)
+    if facts is None or facts.reads or not facts.fan_in:
+        return None
+    output = next(record.output for one, record in context.layers_of(first) if one.name == facts.name)
+    matrix = next((one.data for one in context.matrices(first) if one.name in facts.parameters), None)
+    if matrix is None or not matrix.rms or not math.isfinite(output.rms):
+        return None
+    return facts.name, output.rms / (matrix.rms * math.sqrt(facts.fan_in))
 
 
 INPUTS_DRIFT = FindingText(

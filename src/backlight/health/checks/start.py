@@ -147,6 +147,7 @@ def vanishing_signal(context: Context) -> list[Finding] | None:
     if not path:
         return None
     features, across = path[-1]
+    across = max(across, _read_by_the_last(context))
     if across > limit("signal left") or any(_all_dead(context, facts) for facts, _ in path):
         return []  # `dead_units` reports dead ones
     if path[0][1] <= limit("signal left"):
@@ -198,7 +199,8 @@ def identical_units(context: Context) -> list[Finding] | None:
     same = [one for one in known if one.identical_units]
     # a last layer or a residual branch of zeros is fine: what it reads differs from unit to unit
     constant = [one for one in same if one.data.rms > 0]
-    if len(constant) < 2 and len(same) < len(known):
+    last = context.layers.get(context.output_layer or "")
+    if len(constant) < 2 and (len(same) < len(known) or (last and {one.name for one in same} <= set(last.parameters))):
         return []
     return [
         context.finding(
@@ -233,6 +235,26 @@ def _path(context: Context) -> list[tuple[LayerFacts, float]]:
         if one.across is not None and math.isfinite(one.across) and facts.role not in _CARRIES_NOTHING
         and last is not None and (facts.depth or 0) < last
     ]  # fmt: skip
+
+
+def _read_by_the_last(context: Context) -> float:
+    """Return how much the last layer's input depends on the network's, by its output; 0 if the layer before tells.
+
+    What a sum of branches gives to the last layer is no layer's output. A matrix of independent numbers multiplies a
+    spread by their size times the square root of how many products it sums.
+    """
+    facts = context.layers.get(context.output_layer or "")
+    if facts is None or facts.reads or not facts.fan_in or facts.role not in MULTIPLIES:
+        return 0.0
+    output = next((one.across for known, one in context.layers_of(context.first) if known.name == facts.name), None)
+    size = _weight_size(context, facts)
+    return output / (size * math.sqrt(facts.fan_in)) if output and size else 0.0
+
+
+def _weight_size(context: Context, facts: LayerFacts) -> float:
+    """Return the root mean square of a layer's initial matrix; 0 if it has none."""
+    matrices = () if context.first is None else context.matrices(context.first)
+    return next((one.data.rms for one in matrices if one.name in facts.parameters), 0.0)
 
 
 def _all_dead(context: Context, facts: LayerFacts) -> bool:

@@ -116,7 +116,9 @@ def no_nonlinearity(context: Context) -> list[Finding] | None:
     # a layer that is called several times reads something else each time
     once = [one for one in products if one.calls < 2]
     pairs = [(before, one) for one in once for before in _linear_before(context, one) if before.calls < 2]
-    pairs = [(before, one) for before, one in pairs if not _is_bottleneck(before, one)]
+    pairs = [
+        (before, one) for before, one in pairs if not _is_bottleneck(before, one) and not _goes_around(context, before)
+    ]
     if not pairs:
         return []
     return [
@@ -244,6 +246,15 @@ def _linear_before(context: Context, one: LayerFacts) -> list[LayerFacts]:
         elif facts.role in _IS_LINEAR:
             open_names += facts.reads
     return found
+
+
+def _goes_around(context: Context, before: LayerFacts) -> bool:
+    """Return whether a product's output may also be added to what later layers give, as in a residual network.
+
+    Then the two products are not one. A later layer of which it is not known what it reads may read such a sum.
+    """
+    later = [one for one in context.seen.layers if (one.depth or 0) > (before.depth or 0)]
+    return any(not one.reads or (before.name in one.reads and one.role == "other") for one in later)
 
 
 def _is_bottleneck(before: LayerFacts, one: LayerFacts) -> bool:

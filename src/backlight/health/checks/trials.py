@@ -4,53 +4,6 @@ from backlight.health.check import check
 from backlight.health.context import Context
 from backlight.health.findings import Evidence, Finding, FindingText
 from backlight.health.thresholds import limit
-from backlight.watch.trial import TrialResult
-
-ROUNDED_AWAY = FindingText(
-    id="updates-rounded-away",
-    title="Rounding throws updates away: {share}% of the half-precision weights did not move in ten steps.",
-    because="A half-precision number has 8 or 11 significant bits. An update below half of the last one is rounded to "
-    "nothing, however often it is repeated.",
-    try_this=(
-        (
-            "Keep the weights in float32 and compute in half precision: with torch.autocast('cuda', torch.bfloat16) "
-            "around the forward pass, and no model.bfloat16()."
-        ),
-        "Or an optimiser that keeps a float32 copy of the weights, or rounds at random.",
-    ),
-    figures=("update-to-data",),
-    about="""
-    A trial made ten steps with a copy of the network and its optimiser. Many numbers of the half-precision weights had
-    a gradient, and none of the steps changed them.
-    """,
-    explained_by=frozenset({"learning-rate-too-low", "gradients-are-zero", "no-step"}),
-)
-
-
-@check("updates lost to rounding", ROUNDED_AWAY, of="trials")
-def rounded_away(context: Context) -> list[Finding] | None:
-    """Steps that are too small for the weights' precision."""
-    trial = _made(context, "weights")
-    still = None if trial is None else trial.number("half-precision numbers left as they were")
-    if trial is None or still is None:
-        return None
-    if not still > 100 * limit("numbers left as they were"):
-        return []
-    return [
-        context.finding(
-            ROUNDED_AWAY,
-            severity="serious" if still > 100 * limit("nearly all numbers left as they were") else "warning",
-            where=trial.where,
-            evidence=(
-                Evidence(
-                    what="numbers with a gradient that ten steps did not change", value=round(still), unit="%",
-                    expected="few",
-                ),
-            ),
-            values={"share": round(still)},
-        )
-    ]  # fmt: skip
-
 
 NOT_SAVED = FindingText(
     id="state-not-saved",
@@ -74,7 +27,7 @@ NOT_SAVED = FindingText(
 @check("state that is saved", NOT_SAVED, of="trials")
 def not_saved(context: Context) -> list[Finding] | None:
     """Tensors that training changes and no file holds."""
-    trial = _made(context, "modes and saved weights")
+    trial = context.trial("modes and saved weights")
     if trial is None:
         return None
     if not trial.where:
@@ -108,7 +61,7 @@ NEVER_RIGHT = FindingText(
 @check("outcome by class", NEVER_RIGHT, of="trials")
 def never_right(context: Context) -> list[Finding] | None:
     """Classes that a good mean hides."""
-    trial = _made(context, "outcome")
+    trial = context.trial("outcome")
     right = None if trial is None else trial.number("right")
     if trial is None or right is None:
         return None
@@ -125,7 +78,3 @@ def never_right(context: Context) -> list[Finding] | None:
             ),
         )
     ]
-
-
-def _made(context: Context, name: str) -> TrialResult | None:
-    return next((one for one in context.seen.trials if one.name == name and not one.not_run), None)

@@ -88,21 +88,24 @@ def _of_networks(subject: Subject, rows: IntArray, known: Array | None) -> dict[
         one.reset(subject.make)
         if adam:
             one.use_adam()
-        _train(one, subject, rows[:half])
+        if not _train(one, subject, rows[:half]):
+            break
         found[name] = _predictions(one, subject, rows[half:], known)
     return {name: one for name, one in found.items() if one.size}
 
 
-def _train(replica: Replica, subject: Subject, rows: IntArray) -> None:
+def _train(replica: Replica, subject: Subject, rows: IntArray) -> bool:
+    """Take all steps, and return whether there was time for them."""
     inputs, targets = subject.examples
     count = len(_first(replica, inputs, targets))
     rng = np.random.default_rng(0)
     for _ in range(STEPS):
         if not subject.budget.is_left():
-            return
+            return False
         some = rng.choice(rows, min(_BATCH, len(rows)), replace=False)
         replica.train_step(replica.rows(inputs, some, count), replica.rows(targets, some, count))
         subject.budget.steps -= 1
+    return True
 
 
 def _predictions(replica: Replica, subject: Subject, rows: IntArray, known: Array | None) -> FloatArray:

@@ -26,6 +26,7 @@ class Attempt:
         score: at the end, the better of both modes.
         learnt: whether the examples were learnt; None if the loss's kind, and so what it can come to, is not known.
         failed: why it could not be made; empty if it was.
+        cut: whether the time was up before it was over.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Attempt:
     score: Rightness = field(default_factory=Rightness)
     learnt: bool | None = None
     failed: str = ""
+    cut: bool = False
 
     @property
     def nearly(self) -> bool:
@@ -93,7 +95,9 @@ def _attempt(subject: Subject, name: str, prepare: Callable[[Replica], Any]) -> 
                 break
     except Exception as error:  # noqa: BLE001  (a network may raise anything; it is said)
         return Attempt(name=name, failed=f"{type(error).__name__}: {error!s:.120}")
-    return Attempt(name=name, losses=tuple(losses), score=best, learnt=_is_learnt(best, losses))
+    learnt = _is_learnt(best, losses)
+    is_cut = learnt is False and len(losses) < STEPS and not subject.budget.is_left()
+    return Attempt(name=name, losses=tuple(losses), score=best, learnt=None if is_cut else learnt, cut=is_cut)
 
 
 def _score(replica: Replica, inputs: Any, targets: Any, subject: Subject) -> Rightness:
@@ -193,7 +197,8 @@ def _numbers(one: Attempt) -> list[Observation]:
 def _sentence(one: Attempt) -> str:
     if one.failed:
         return f"{one.name}: not tried ({one.failed})"
-    outcome = {True: "learnt", False: "not learnt", None: "its end is not known, as the loss's kind is not"}[one.learnt]
+    unknown = "not learnt when the time was up" if one.cut else "its end is not known, as the loss's kind is not"
+    outcome = {True: "learnt", False: "not learnt", None: unknown}[one.learnt]
     course = f", the loss went from {one.losses[0]:.4g} to {one.losses[-1]:.4g}" if one.losses else ""
     still = ", and was still falling" if one.learnt is not True and one.falls else ""
     return f"{one.name}: {outcome} in {len(one.losses)} steps{course}{still}"

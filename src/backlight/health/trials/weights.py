@@ -10,7 +10,8 @@ QUESTION: Final = "Does a step move every weight that the loss depends on?"
 _NAME: Final = "weights"
 STEPS: Final = 10
 LOST: Final = 0.25
-"""Share of the numbers that the steps left as they were from which on much is lost."""
+"""Share of the numbers that the steps left as they were from which on much is lost: with AdamW in bfloat16 it is 0 at a
+rate of 3e-3, and 0.45 at 1.5e-4, where far less is learnt than in float32."""
 
 
 def weights(subject: Subject) -> TrialResult:

@@ -122,8 +122,8 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
 
     def norm(self, gradients: Sequence[Any]) -> float:
         with torch.no_grad():
-            norms = torch.stack([norm.cpu() for norm in torch._foreach_norm(list(gradients))]).double()
-        return 0.0 if bool((norms == 0).any()) else float(torch.linalg.vector_norm(norms))
+            norms = [norm.item() for norm in torch._foreach_norm(list(gradients))]
+        return 0.0 if 0 in norms else math.hypot(*norms)
 
     def is_sparse(self, parameter: Any) -> bool:
         return id(parameter) in self._sparse

@@ -45,6 +45,7 @@ class TorchBatch:
             run=self._run, loss=self._loss_of, args=self._args, kwargs=self._kwargs,
             x=None if x is None or x.is_complex() or x.layout is not torch.strided else _array(x),
             y=None if y is None else _array(y), others=dict(self._others()), run_with=self._run_with,
+            tied=x is not None and any(_ties(one, len(x)) for one in self._beside(x)),
         )  # fmt: skip
 
     def _x(self) -> torch.Tensor | None:
@@ -60,8 +61,16 @@ class TorchBatch:
         for name, one in self._named:
             if name == str(self._first) or first is None or not isinstance(one, torch.Tensor) or not one.ndim:
                 continue
-            if one.shape[0] == first.shape[0] and not one.is_complex() and not re.search("label|target", name):
+            if re.search("label|target", name) or one.layout is not torch.strided or one.is_complex():
+                continue
+            if one.shape[0] == len(first):
                 yield name, _array(one)
+
+    def _beside(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Yield the tensors that the first input is read beside: further inputs and the model's buffers."""
+        for one in (*self._args, *self._kwargs.values(), *self._model.buffers()):
+            if isinstance(one, torch.Tensor) and one is not x:
+                yield one
 
     def _run(self, x: Array | None) -> Any:
         return self._model(*self._args, **self._kwargs) if x is None else self._run_with(str(self._first), x)
@@ -82,6 +91,14 @@ class TorchBatch:
         if isinstance(own, torch.Tensor) and own.numel() == 1:
             return own
         return None if self._targets is None else usual_loss(output_of(output), self._targets)
+
+
+def _ties(beside: torch.Tensor, rows: int) -> bool:
+    """Return whether a tensor says which of so many rows belong together: the edges of a graph whose nodes they are."""
+    if beside.layout is not torch.strided or beside.shape == (rows, rows):
+        return True  # a matrix of neighbours
+    ids = beside.ndim == 2 and 2 in beside.shape and beside.dtype in {torch.int64, torch.int32} and beside.numel() > 0
+    return ids and beside.shape[0] != rows and int(beside.min()) >= 0 and int(beside.max()) < rows
 
 
 def usual_loss(logits: torch.Tensor | None, y: Any) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """The optimisers of a PyTorch model: found by watching all optimisers step, so that they need not be named."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -81,11 +82,17 @@ class TorchOptimisers:
 
     def _about_to_step(self, optimiser: Any, args: Any, kwargs: Any) -> None:
         del args, kwargs
+        _uncompiled(self._begin)(optimiser)
+
+    def _begin(self, optimiser: Any) -> None:
         if self._is_of_the_model(optimiser):
             self._before(optimiser)
 
     def _has_stepped(self, optimiser: Any, args: Any, kwargs: Any) -> None:
         del args, kwargs
+        _uncompiled(self._end)(optimiser)
+
+    def _end(self, optimiser: Any) -> None:
         if self._is_of_the_model(optimiser):
             self.steps += 1
             self._after(optimiser)
@@ -122,6 +129,17 @@ class TorchOptimisers:
             groups=tuple(group for groups in self._facts for group in groups),
             foreign=sum(id_ not in self._parameters for id_ in self.group_of()),
         )
+
+
+# where a step is compiled, the hooks run as they are, between the compiled parts
+for _hook in (TorchOptimisers._about_to_step, TorchOptimisers._has_stepped):
+    _hook._torchdynamo_disable = True  # type: ignore[attr-defined]
+
+
+def _uncompiled(method: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a method that is not compiled, nor what it calls, when it is called by a step that is."""
+    compiler = sys.modules.get("torch._dynamo")  # which takes a second to import, so it is left to who compiles
+    return method if compiler is None else compiler.disable(method)
 
 
 def _groups(optimiser: Any) -> list[Mapping[str, Setting]]:
