@@ -402,7 +402,7 @@ class Centred(nn.Module):
             self.mean = torch.zeros(FEATURES)
         else:
             self.register_buffer("mean", torch.zeros(FEATURES), persistent=kept == "buffer")
-        self.last = torch.zeros(1)
+        self.last = torch.zeros(())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.training:

@@ -1,5 +1,6 @@
 """All trials, one after the other, within a time; and what they leave of the explanations."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, Final
@@ -66,7 +67,8 @@ def run_trials(
     known: LossKind | None = kind if kind in KINDS else None  # type: ignore[assignment]
     notes: list[TrialResult] = []
     put_back = undo(optimiser) if step is not None else None
-    with Guard(adapter), threads(adapter.model):
+    with Guard(adapter), threads(adapter.model), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a schedule's copy warns that its optimiser's step is another
         try:
             if step is not None and _touches(adapter, replica, inputs, targets, optimiser, loss, step):
                 notes.append(_NOT_ITS_OWN)
