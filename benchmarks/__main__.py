@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks import health, scale
+from benchmarks import health, scale, watch_memory
 from benchmarks.harness import RESULTS, duration
 
 HERE = Path(__file__).parent
@@ -49,6 +49,7 @@ def write_table() -> None:
     lines += _floors(records["floors"])
     lines += scale.table(records["scale"])
     lines += health.table(records["health"])
+    lines += watch_memory.table(records["watch_memory"])
     TABLE.write_text("\n".join(lines) + "\n")
     print(f"wrote {TABLE}")
 

@@ -38,7 +38,7 @@ NO_STEP = FindingText(
             try_this=("loss.backward() before optimizer.step(), in every step.",),
         ),
     },
-    explained_by=frozenset({"single-output", "no-graph", "gradients-are-zero", "never-called"}),
+    explained_by=frozenset({"single-output", "no-graph", "gradients-are-zero", "never-called", "updates-rounded-away"}),
 )
 
 
