@@ -1,4 +1,4 @@
-"""Write the reference pages that are made from the sources alone: docs/ops.md and docs/record_stream.md.
+"""Write the reference pages that are made from the sources alone: docs/{ops,record_stream,health_json}.md.
 
 python scripts/make_references.py
 """
@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from backlight.autograd import OPS, Op
+from backlight.health import Finding
+from backlight.health.findings import SEVERITIES
+from backlight.health.json_output import SCHEMA as HEALTH_SCHEMA
+from backlight.health.json_output import HealthOutput
 from backlight.watch.records import Measurements
 from backlight.watch.records_json import DIGITS
 from backlight.watch.stream import SCHEMA, TYPES
@@ -64,6 +68,31 @@ def record_stream() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+HEALTH_JSON_INTRODUCTION = """\
+# The object of `backlight health --json`
+
+Written by `make docs`. `backlight health --json` prints one JSON object on the last line of standard output; everything
+else goes to standard error. This page describes version {schema} of the object, which is its entry `schema`. It is
+raised when an entry is renamed, is removed or changes its meaning. New entries may come without that.
+
+- A number that is not finite is null. Tuples are lists.
+- The exit code is 0; 1 for input that cannot be used, with one line on standard error and no object; 2 if there is a
+  finding of the severity of `--fail-on` or of a worse one, with the object.
+- From worst to least, severities are {severities}.
+"""
+
+
+def health_json() -> str:
+    """Return docs/health_json.md: the entries of what the command prints."""
+    lines = [HEALTH_JSON_INTRODUCTION.format(schema=HEALTH_SCHEMA, severities=", ".join(SEVERITIES))]
+    nested: list[type] = [HealthOutput]
+    for record in nested:  # grows while it is read
+        lines += [f"## {record.__name__}", "", summary(record), "", *entries(record, nested)]
+        if record is Finding:
+            lines[-1:] = [f"| `lesson` | `str` | {escaped(inspect.getdoc(Finding.lesson) or '')} |", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
 def summary(record: type) -> str:
     """Return the first paragraph of a class's docstring, as one line."""
     return " ".join(inspect.cleandoc(record.__doc__ or "").partition("\n\n")[0].split())
@@ -79,6 +108,7 @@ def entries(record: Any, nested: list[type]) -> list[str]:
             if is_dataclass(part) and part not in nested:
                 nested.append(part)
         kind = field.type.__name__ if isinstance(field.type, type) else re.sub(r"\b(\w+\.)+(?=\w)", "", str(field.type))
+        kind = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", kind)
         about = described[field.name]
         if about == "see `Measurements`.":
             about = descriptions(Measurements)[field.name]
@@ -103,7 +133,11 @@ def descriptions(record: type) -> dict[str, str]:
 
 def pages() -> dict[Path, str]:
     """Return the text of each page, by its path."""
-    return {DOCS / "ops.md": ops(), DOCS / "record_stream.md": record_stream()}
+    return {
+        DOCS / "ops.md": ops(),
+        DOCS / "record_stream.md": record_stream(),
+        DOCS / "health_json.md": health_json(),
+    }
 
 
 if __name__ == "__main__":

@@ -1,20 +1,33 @@
-"""`backlight health`: diagnose a run from what was recorded while it was trained."""
+"""`backlight health`: diagnose a run from what was recorded while it was trained, or any training from its log."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from backlight.cli.output import RUNS, Json, RunsFolder, command, console, one_line, open_run, print_json, shortened
 from backlight.core import ConfigError
+from backlight.health.diagnosis import Diagnosis, diagnose
+from backlight.health.explained import explained, lessons_on
+from backlight.health.findings import SEVERITIES, Severity
+from backlight.health.json_output import HealthOutput
+from backlight.health.logs import read_log
+from backlight.health.text import lines, trial_lines
+from backlight.health.trials import ranked
 from backlight.watch.records import Measurements
+from backlight.watch.stream_reader import read_stream
 
 _STYLES = {"fatal": "bold red", "serious": "red", "warning": "yellow", "note": "cyan", "bold": "bold", "dim": "dim"}
 _EXAMINED = (
     "This run has no record of its training, so its initial weights were examined with one batch. "
     "Train with --health to get all checks.\n"
 )
+_FAILED = 2
+"""Exit code where there is a finding of the severity of --fail-on."""
 
 
 def health(
@@ -33,54 +46,179 @@ def health(
     about: Annotated[
         str | None, typer.Option("--about", help="Explain the finding with this id.", metavar="ID")
     ] = None,
+    trials: Annotated[
+        bool, typer.Option("--trials", help="Also make experiments on copies of the run's network.")
+    ] = False,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="How long the trials may take. Default: 1.")
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log",
+            help="Diagnose any training from its log alone: CSV, JSON lines, TensorBoard event files, Hugging Face's "
+            "trainer_state.json, Lightning's metrics.csv.",
+            metavar="FILE",
+            readable=False,
+        ),
+    ] = None,
+    format: Annotated[  # noqa: A002  (the option's name)
+        str | None,
+        typer.Option("--format", help="Of the log: csv, jsonl, tensorboard, trainer_state or lightning."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            help="A column of the log: loss, val_loss, lr, grad_norm, step or epoch = NAME.",
+            metavar="X=NAME",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-on", help=f"Exit with code 2 at a finding of this severity or worse: {', '.join(SEVERITIES[::-1])}."
+        ),
+    ] = None,
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
     """Diagnose a run: what is wrong, where, why, and what to try."""
+    wanted = _severity(fail_on)
     if about is not None:
-        if run is not None or report:
+        given = {"run": run, "--report": report, "--trials": trials, "--log": log, "--fail-on": fail_on}
+        if any(given.values()):
             raise ConfigError("--about explains a finding and takes no run; got both. Leave one of them out.")
         _explain(about, json_output=json_output)
         return
-    from backlight.health import diagnose
-    from backlight.health.text import lines
-
-    measured, path, page, facts = _measured(run, runs)
-    diagnosis = diagnose(measured)
+    _check_options(run, log=log, report=report, trials=trials, format=format, column=column, minutes=minutes)
     out = console(json_output=json_output)
-    out.print(one_line(str(path)), style="bold", soft_wrap=True)
-    if measured.source == "examine":
-        out.print(_EXAMINED, width=min(out.width, 100))
-    for style, line in lines(diagnosis, width=min(out.width, 100)):
-        out.print(one_line(line), style=_STYLES.get(style), soft_wrap=True)
-    figures = {"run": str(path), "watched": measured.source == "watch", **diagnosis.to_json()}
+    read = _of_run(run, runs, out) if log is None else _of_log(log, format, column or [], out)
+    if trials:
+        tried = _tried(run, runs, 1.0 if minutes is None else minutes)
+        read = replace(read, measured=replace(read.measured, trials=tried))
+    diagnosis = diagnose(read.measured)
+    _print(read.measured, diagnosis, out)
     if report:
         from backlight.report import write_report
 
-        write_report(measured, page, title=path.name, facts=facts)
-        figures["report"] = str(page)
-        out.print(f"\nThe report is {one_line(str(page))}", soft_wrap=True)
+        write_report(read.measured, read.page, title=read.path.name, facts=read.facts)
+        out.print(f"\nThe report is {one_line(str(read.page))}", soft_wrap=True)
+    failed = wanted is not None and any(_is_as_bad(one.severity, wanted) for one in diagnosis.findings)
     if json_output:
-        print_json(figures)
+        print_json(_as_output(read, diagnosis, report=report, wanted=wanted, failed=failed).to_json())
+    if failed:
+        raise typer.Exit(_FAILED)
 
 
-def _measured(run: Path | None, runs: Path) -> tuple[Measurements, Path, Path, list[tuple[str, str]]]:
-    """Return the measurements of a run or a file, its path, where its report is written, and the facts in that."""
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What is diagnosed: its measurements, its path, where its report is written, facts for that, a log's columns."""
+
+    measured: Measurements
+    path: Path
+    page: Path
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def _print(measured: Measurements, diagnosis: Diagnosis, out: Console) -> None:
+    width = min(out.width, 100)
+    if measured.source == "examine":
+        out.print(_EXAMINED, width=width)
+    for style, line in lines(diagnosis, width=width):
+        out.print(one_line(line), style=_STYLES.get(style), soft_wrap=True)
+    if measured.trials:
+        out.print()
+    for style, line in trial_lines(measured.trials, width=width) if measured.trials else ():
+        out.print(one_line(line), style=_STYLES.get(style), soft_wrap=True)
+
+
+def _as_output(
+    read: _Read, diagnosis: Diagnosis, *, report: bool, wanted: Severity | None, failed: bool
+) -> HealthOutput:  # fmt: skip
+    measured = read.measured
+    return HealthOutput(
+        run=str(read.path), source=measured.source, watched=measured.source == "watch", findings=diagnosis.findings,
+        checked=diagnosis.checked, unknown=diagnosis.unknown, steps=diagnosis.steps, recorded=diagnosis.recorded,
+        not_measured=diagnosis.not_measured, columns=read.columns, trials=measured.trials,
+        candidates=ranked(measured.trials) if measured.trials else (), fail_on=wanted, failed=failed,
+        report=str(read.page) if report else None,
+    )  # fmt: skip
+
+
+def _severity(given: str | None) -> Severity | None:
+    if given is None or given in SEVERITIES:
+        return given  # type: ignore[return-value]
+    raise ConfigError(f"--fail-on takes one of {', '.join(SEVERITIES[::-1])}; got {given!r}.")
+
+
+def _is_as_bad(severity: Severity, wanted: Severity) -> bool:
+    return SEVERITIES.index(severity) <= SEVERITIES.index(wanted)
+
+
+def _check_options(
+    run: Path | None, *, log: Path | None, report: bool, trials: bool, format: str | None, column: list[str] | None,  # noqa: A002
+    minutes: float | None,
+) -> None:  # fmt: skip
+    if minutes is not None and not trials:
+        raise ConfigError("--minutes is how long trials may take; got it without --trials. Add --trials.")
+    if log is None and (format is not None or column):
+        raise ConfigError("--format and --column are about a log; got them without one. Add --log FILE.")
+    if log is not None and run is not None:
+        raise ConfigError(f"--log is diagnosed by itself; got the run {str(run)!r} too. Leave one of them out.")
+    if log is not None and (trials or report):
+        what = "--trials needs a network" if trials else "--report draws layers and weights"
+        raise ConfigError(f"{what}, and a log has none. Leave it out, or train under backlight.health.watch.")
+
+
+def _of_log(path: Path, format: str | None, column: list[str], out: Console) -> _Read:  # noqa: A002
+    """Read a log, and say in one line which columns were read."""
+    chosen = {}
+    for one in column:
+        quantity, _, name = one.partition("=")
+        if not name:
+            raise ConfigError(f"--column takes a quantity and a column, as in loss=my_loss; got {one!r}.")
+        chosen[quantity] = name
+    log = read_log(path, format=format, columns=chosen)
+    out.print(one_line(str(path)), style="bold", soft_wrap=True)
+    found = ", ".join(f"{quantity} from {name!r}" for quantity, name in log.columns.items())
+    out.print(one_line(f"{log.rows:,} rows of {log.format}: {found}."), soft_wrap=True)
+    columns = {str(quantity): name for quantity, name in log.columns.items()}
+    return _Read(measured=log.measurements, path=path, page=path, columns=columns)
+
+
+def _of_run(run: Path | None, runs: Path, out: Console) -> _Read:
+    """Read a run or a record."""
     if run is not None and run.is_file() and not os.path.lexists(runs / run):
-        from backlight.watch.stream_reader import read_stream
+        read = _Read(measured=read_stream(run), path=run, page=run.with_name(f"{run.name}.html"))
+    else:
+        from backlight.health.of_run import measurements_of
 
-        return read_stream(run), run, run.with_name(f"{run.name}.html"), []
-    from backlight.health.of_run import measurements_of
+        opened = open_run(run, runs)
+        corpus, seed = shortened(str(opened.config["corpus"]["name"]), 60), str(opened.config["seed"])
+        read = _Read(
+            measured=measurements_of(opened), path=opened.path, page=opened.path / "report.html",
+            facts=[("corpus", corpus), ("seed", seed)],
+        )  # fmt: skip
+    out.print(one_line(str(read.path)), style="bold", soft_wrap=True)
+    return read
 
-    opened = open_run(run, runs)
-    facts: Any = [("corpus", shortened(str(opened.config["corpus"]["name"]), 60)), ("seed", str(opened.config["seed"]))]
-    return measurements_of(opened), opened.path, opened.path / "report.html", facts
+
+def _tried(run: Path | None, runs: Path, minutes: float) -> tuple[Any, ...]:
+    """Return what trials on a run's network show."""
+    if run is not None and run.is_file() and not os.path.lexists(runs / run):
+        raise ConfigError(
+            "--trials needs a network, and a record has none; got a file. Name a run, or call "
+            "backlight.health.examine(model, x, y, trials=True)."
+        )
+    from backlight.health.of_run import trials_of
+
+    return trials_of(open_run(run, runs), minutes=minutes)
 
 
 def _explain(finding: str, *, json_output: bool) -> None:
     """Print what a finding means, and which lessons cover it."""
-    from backlight.health.explained import explained, lessons_on
-
     out = console(json_output=json_output)
     text, lessons = explained(finding), lessons_on(finding)
     out.print(finding, style="bold")

@@ -23,6 +23,7 @@ from backlight.watch.records import (
     Probe,
     StepRecord,
 )
+from backlight.watch.trial import TrialResult
 
 MULTIPLIES = frozenset({"linear", "convolution"})
 """Roles of layers that are a matrix product."""
@@ -52,7 +53,7 @@ class Context:
     @property
     def trained(self) -> bool:
         """Whether steps of a training were seen, and not one batch only."""
-        return self.seen.source == "watch"
+        return self.seen.source != "examine"
 
     @property
     def records(self) -> tuple[StepRecord, ...]:
@@ -142,6 +143,10 @@ class Context:
     def probe(self, name: str) -> Probe | None:
         """Return an experiment on the network's first input; None if it was not made."""
         return next((one for one in self.seen.probes if one.name == name and not one.where), None)
+
+    def trial(self, name: str) -> TrialResult | None:
+        """Return an experiment on a copy of the network; None if it was not made."""
+        return next((one for one in self.seen.trials if one.name == name and not one.not_run), None)
 
     def finding(self, text: FindingText, **found: Any) -> Finding:
         """Return a finding in the words of the network's framework; for the arguments see `FindingText.found`."""

@@ -27,7 +27,7 @@ class Diagnosis:
         steps: how many were watched; 0 for an examination.
         recorded: how many of them were recorded; 1 for an examination.
         not_measured: what could not be measured, and why.
-        source: "watch" or "examine".
+        source: "watch", "examine" or "log".
     """
 
     findings: tuple[Finding, ...]
@@ -56,7 +56,7 @@ class Diagnosis:
 def diagnose(seen: Measurements) -> Diagnosis:
     """Return what is wrong with a network, by what was measured on it."""
     context = Context(seen)
-    found = {one.what: one.look(context) for one in CHECKS}
+    found = {one.what: one.look(context) for one in CHECKS if one.belongs_to(seen)}
     return Diagnosis(
         findings=most_serious_first(_causes([one for findings in found.values() for one in findings or ()])),
         checked=tuple(what for what, findings in found.items() if findings is not None),

@@ -6,7 +6,9 @@ from typing import Protocol
 
 from backlight.health.findings import Finding, Severity, several
 from backlight.health.thresholds import limit
+from backlight.health.trials.ranking import trials_text
 from backlight.watch.records import NotMeasured
+from backlight.watch.trial import TrialResult
 
 Line = tuple[str, str]
 """The style of a line (a severity, "bold", "plain" or "dim"), and the line."""
@@ -45,7 +47,7 @@ class Shown(Protocol):
 
     @property
     def source(self) -> str:
-        """Where the measurements are from, "watch" or "examine"."""
+        """Where the measurements are from, "watch", "examine" or "log"."""
 
 
 def as_text(diagnosis: Shown, *, width: int = 80) -> str:
@@ -64,18 +66,37 @@ def lines(diagnosis: Shown, *, width: int = 80) -> Iterator[Line]:
         yield from _wrapped("dim", f"{label}: {names}.", width)
 
 
+def trials_as_text(trials: Sequence[TrialResult], *, width: int = 80) -> str:
+    """Return what trials showed as lines of at most `width` characters."""
+    return "\n".join(line for _, line in trial_lines(trials, width=width))
+
+
+def trial_lines(trials: Sequence[TrialResult], *, width: int = 80) -> Iterator[Line]:
+    """Yield the lines of what trials showed, each with its style."""
+    for style, head, paragraph in trials_text(trials):
+        if paragraph:
+            yield from _wrapped(style, paragraph, width, head)
+        else:
+            yield "plain", ""
+
+
 def summary(diagnosis: Shown) -> str:
     """Return how many findings there are, in a sentence; and never that there are none where nothing was measured."""
     count = len(diagnosis.findings)
-    over = several(diagnosis.steps, "step") if diagnosis.source == "watch" else "one batch"
+    over = _over(diagnosis)
     if count:
         return f"{several(count, 'finding')} in {over}" + (", the most serious first." if count > 1 else ".")
     if not diagnosis.recorded:
         steps = f"{over} watched, none recorded" if diagnosis.steps else "no training step was watched"
         return f"Nothing was measured: {steps}. So nothing can be said about this network."
-    if diagnosis.source == "watch" and diagnosis.recorded < limit("records for a verdict"):
+    if diagnosis.source != "examine" and diagnosis.recorded < limit("records for a verdict"):
         return f"Too little was measured to say that the network is healthy: {over}, {diagnosis.recorded} recorded."
     return f"No findings: {several(len(diagnosis.checked), 'check')} on {over} found nothing wrong."
+
+
+def _over(diagnosis: Shown) -> str:
+    steps = several(diagnosis.steps, "step")
+    return {"watch": steps, "log": f"the log of {steps}"}.get(diagnosis.source, "one batch")
 
 
 def details(diagnosis: Shown) -> Iterator[tuple[str, str]]:

@@ -51,6 +51,15 @@ _TABLE = (
     Threshold(
         name="records for a verdict", value=3, unit="records", source="a choice: a warm-up's first step may stand still"
     ),
+    # -- trials
+    Threshold(
+        name="nearly all numbers left as they were", value=0.9, unit="of those that had a gradient",
+        source="a choice: what is left moves too little to matter",
+    ),
+    Threshold(
+        name="right on average", value=0.5, unit="of the targets",
+        source="a choice: a network that has learnt little is never right for many classes",
+    ),
     # -- the loss
     Threshold(
         name="same loss", value=0.02, unit="relative difference",

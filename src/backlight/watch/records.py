@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from backlight.nn.kind import Role
+from backlight.watch.trial import TrialResult
 
 Setting = float | int | bool | str | None
 
@@ -564,7 +565,8 @@ class Measurements:
 
     Attributes:
         framework: whose network it is.
-        source: "watch": steps of a training; "examine": one batch, without a step.
+        source: "watch": steps of a training; "examine": one batch, without a step; "log": a training's log alone, which
+            has losses and perhaps learning rates and gradient norms.
         model: the network's class.
         interval: from how many steps one is recorded once the first few are over; 1 for all.
         total_steps: steps taken under watch, recorded or not.
@@ -581,10 +583,11 @@ class Measurements:
         relation: whether targets can be told from inputs; None if too few examples were seen, or not one target each.
         first_nonfinite: where a number first was not finite; None if all were, in the steps recorded.
         not_measured: what could not be measured, and why.
+        trials: experiments on copies of the network, where they were asked for.
     """
 
     framework: Literal["backlight", "torch"]
-    source: Literal["watch", "examine"]
+    source: Literal["watch", "examine", "log"]
     model: str
     interval: int = 1
     total_steps: int = 0
@@ -601,3 +604,4 @@ class Measurements:
     relation: Relation | None = None
     first_nonfinite: NonFinite | None = None
     not_measured: tuple[NotMeasured, ...] = ()
+    trials: tuple[TrialResult, ...] = ()

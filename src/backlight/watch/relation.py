@@ -58,10 +58,10 @@ class Examples:
         if len(usable) < _LEAST:
             return None
         chosen = np.random.default_rng(0).permutation(np.sort(usable))
-        return _compared(_columns(x[chosen]), y[chosen])
+        return _compared(columns(x[chosen]), y[chosen])
 
 
-def _columns(x: Array) -> FloatArray:
+def columns(x: Array) -> FloatArray:
     """Return ids (N, T) as a column for each id at each place, or how often each id occurs; numbers standardised."""
     if x.dtype.kind in "iu":
         known, counts = np.unique(x, return_counts=True)
@@ -81,15 +81,26 @@ def _compared(x: FloatArray, y: Array) -> Relation:
     classes = y.dtype.kind in "iu"
     known = np.unique(y) if classes else None
     wanted = (y == known).astype(np.float64) if known is not None else y.astype(np.float64)
+    found = simple_predictions(x, wanted)
+    return Relation(examples=len(x), beyond_chance=max(beyond_chance(one, wanted[half:], classes) for one in found))
+
+
+def simple_predictions(x: FloatArray, wanted: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return what a ridge regression and the nearest neighbour predict for the second half of the examples.
+
+    Args:
+        x: (N, D) columns; the first half is learnt from.
+        wanted: (N, K) what is to be predicted.
+    """
+    half = len(x) // 2
     a, b = x[:half], wanted[:half]
     level = b.mean(0)
     weights = np.linalg.solve(a.T @ a / half + _RIDGE * np.eye(a.shape[1]), a.T @ (b - level) / half)
     apart = (x[half:] ** 2).sum(1)[:, None] - 2 * x[half:] @ a.T + (a**2).sum(1)
-    found = (x[half:] @ weights + level, b[apart.argmin(1)])
-    return Relation(examples=len(x), beyond_chance=max(_beyond_chance(one, wanted[half:], classes) for one in found))
+    return x[half:] @ weights + level, b[apart.argmin(1)]
 
 
-def _beyond_chance(found: FloatArray, wanted: FloatArray, classes: bool) -> float:
+def beyond_chance(found: FloatArray, wanted: FloatArray, classes: bool) -> float:
     """Return by how many standard errors predictions (N, K) are better than guessing."""
     count = len(found)
     if classes:

@@ -46,7 +46,7 @@ class Start:
 
     schema: int
     framework: Literal["backlight", "torch"]
-    source: Literal["watch", "examine"]
+    source: Literal["watch", "examine", "log"]
     model: str
     interval: int = 1
 
@@ -215,7 +215,7 @@ def records_of(seen: Measurements) -> Iterator[tuple[str, Any]]:
     if seen.evaluation is not None:
         yield "evaluation_mode", seen.evaluation
     yield from (("probe", one) for one in seen.probes)
-    if seen.source == "watch":
+    if seen.source != "examine":
         yield "end", End(step=seen.total_steps)
 
 

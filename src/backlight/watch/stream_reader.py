@@ -75,7 +75,7 @@ def _assembled(records: dict[str, list[Any]], total: int) -> Measurements:
         source=start.source,
         model=start.model,
         interval=start.interval,
-        total_steps=total if start.source == "watch" else 0,
+        total_steps=total if start.source != "examine" else 0,
         layers=network.layers,
         parameters=network.parameters,
         optimiser=network.optimiser,

@@ -40,6 +40,12 @@ NOT_PLANTED = {
         ),
         "is trained as a public report, in tests/faults/public",
     ),
+    **dict.fromkeys(
+        ("state-not-saved", "class-never-right"), "is found by a trial: see tests/oracle"
+    ),
+    **dict.fromkeys(
+        ("gradient-norm-rose", "loss-flat", "loss-rose", "loss-zeroed"), "is read from a log: see tests/unit/health"
+    ),
 }  # fmt: skip
 """Findings that no fault of the suite is named by, and why."""
 

@@ -20,6 +20,7 @@ from backlight.health.checks import (
     generalisation,
     gradients,
     labels,
+    log,
     loop,
     loss,
     modes,
@@ -32,13 +33,14 @@ from backlight.health.checks import (
     schedule,
     start,
     structure,
+    trials,
     units,
 )
 from backlight.health.findings import FindingText
 
 _MODULES: Final = (
     finite, loss, output, axes, labels, places, behaviour, loop, modes, parameters, frozen, clipping, schedule, data,
-    start, units, gradients, optimiser, precision, rate, structure, generalisation,
+    start, units, gradients, optimiser, precision, rate, structure, trials, log, generalisation,
 )  # fmt: skip
 
 CHECKS: Final[tuple[Check, ...]] = tuple(one for module in _MODULES for one in checks_in(module))

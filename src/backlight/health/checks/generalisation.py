@@ -192,6 +192,8 @@ def not_learning(context: Context) -> list[Finding] | None:
     progress = context.progress
     if not context.trained or progress is None or progress.steps < limit("steps for a last resort"):
         return None
+    if context.seen.source == "log":
+        return None  # what the loss is, and whether the network was new, is not known
     if context.loss_kind == "other" and context.labels is None:
         return None  # a custom loss, such as a reward or an adversary's, may stay where it is
     if progress.learns:

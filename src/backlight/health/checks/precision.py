@@ -40,14 +40,17 @@ ROUNDED_AWAY = FindingText(
 
 @check("rounding of the updates", ROUNDED_AWAY)
 def updates_rounded_away(context: Context) -> list[Finding] | None:
-    """Weights of 16 bits whose updates are below half the distance between two numbers."""
+    """Weights of 16 bits whose updates are below half the distance between two numbers, or did nothing in a trial."""
+    tried = _tried(context)
+    if tried is not None:
+        return [tried]
     short = [
         one for one in context.seen.parameters
         if one.dtype in _HALF_STEP and one.requires_grad and one.weight_matrix and one.in_optimiser is not False
     ]  # fmt: skip
     found = [(one, step) for one in short if (step := _step_over_rounding(context, one)) is not None]
     if not found:
-        return None if short else []
+        return None if short or not context.seen.parameters else []
     sizes = np.array([math.prod(one.shape) for one, _ in found])
     lost = np.array([step < limit("step over rounding") for _, step in found])
     share = float(sizes @ lost / sizes.sum())
@@ -69,6 +72,27 @@ def updates_rounded_away(context: Context) -> list[Finding] | None:
             values={"dtype": found[0][0].dtype},
         )
     ]  # fmt: skip
+
+
+def _tried(context: Context) -> Finding | None:
+    """Return what ten steps of a copy have shown, if most numbers stayed as they were."""
+    trial = context.trial("weights")
+    still = None if trial is None else trial.number("half-precision numbers left as they were")
+    if trial is None or still is None or not still > 100 * limit("share of rounded updates"):
+        return None
+    dtypes = (one.dtype for one in context.seen.parameters if one.dtype in _HALF_STEP)
+    return context.finding(
+        ROUNDED_AWAY,
+        severity="serious" if still > 100 * limit("nearly all numbers left as they were") else "warning",
+        where=trial.where,
+        evidence=(
+            Evidence(
+                what="numbers with a gradient that ten steps did not change", value=round(still), unit="%",
+                expected="few",
+            ),
+        ),
+        values={"dtype": next(dtypes, "half precision")},
+    )  # fmt: skip
 
 
 def _step_over_rounding(context: Context, facts: ParameterFacts) -> float | None:

@@ -42,7 +42,7 @@ TOO_HIGH = FindingText(
 def learning_rate_too_high(context: Context) -> list[Finding] | None:
     """Steps as long as the weights themselves, and a loss that is the worse for it."""
     ratios, progress = context.update_ratios, context.progress
-    if progress is None or not math.isfinite(progress.start):
+    if progress is None or not math.isfinite(progress.start) or context.seen.source == "log":
         return None  # a loss that is not finite at once is no step's fault
     diverged = _diverged(progress, longest=max(ratios, default=math.inf), kind=context.loss_kind)
     if not ratios and not diverged:
