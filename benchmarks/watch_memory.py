@@ -79,7 +79,7 @@ def table(record: dict[str, Any]) -> list[str]:
         "",
         "## Memory of `watch`",
         "",
-        f"Peak of a process that trains a transformer of {size} (AdamW, batch {BATCH} x {CONTEXT}, every step recorded):",
+        f"Peak of a process: a transformer of {size} (AdamW, batch {BATCH} x {CONTEXT}, all steps recorded):",
         f"{sides}: {watched / bare:.3f} times as much (target {PROMISED:g}).",
     ]
 
