@@ -69,7 +69,7 @@ def _brief(setting: Any) -> str:
         return _size(setting.shape)
     if isinstance(setting, tuple):
         return f"({', '.join(map(_brief, setting))})"
-    return setting.__name__ if isinstance(setting, type) else str(setting)
+    return str(setting.__name__) if callable(setting) else str(setting)
 
 
 def line(op: str, *inputs: Shape | Make, smooth: bool = True, **settings: Any) -> OpCase:
