@@ -326,7 +326,7 @@ class TensorFunctions(TensorShape):
         """Return the logarithm of the sum of exponentials over an axis or several, without overflow."""
         over = self._over(dim, None, keepdim=True, keepdims=None)
         with np.errstate(invalid="ignore"):
-            largest = np.max(self.array, axis=over["axes"], keepdims=True)
+            largest = np.max(self.array, axis=over["axes"], keepdims=True, initial=-np.inf)
         shift = self._holding(np.where(np.isfinite(largest), largest, 0))
         made = (self - shift).exp().sum(dim, keepdim=True).log() + shift
         if not keepdim:

@@ -64,7 +64,13 @@ class TensorInPlace(TensorPicking):
     remainder_ = _changing(TensorPicking.remainder)
 
     def fill_diagonal_(self, fill_value: float) -> Self:
-        """Set the diagonal of a matrix to one number, in place."""
+        """Set the diagonal of a matrix to one number, in place.
+
+        Raises:
+            ShapeError: the tensor has fewer than two axes.
+        """
+        if self.array.ndim < 2:
+            raise ShapeError(f"fill_diagonal_ needs a tensor of at least two axes; got shape {self.array.shape}.")
         at = np.arange(min(self.array.shape))
         in_place.check_writable(self)
         in_place.write(self, fill_value, (at, at), None)
@@ -73,7 +79,12 @@ class TensorInPlace(TensorPicking):
     def index_fill_(self, dim: int, index: Operand, value: float) -> Self:
         """Set the slices with these indices along an axis to one number, in place."""
         in_place.check_writable(self)
-        in_place.write(self, value, (*(slice(None),) * self._axis(dim), as_array(index)), None)
+        where = (*(slice(None),) * self._axis(dim), as_array(index))
+        try:
+            in_place.write(self, value, where, None)
+        except IndexError as error:
+            shape = self.array.shape
+            raise ShapeError(f"indices must be inside the axis; got a tensor of shape {shape}: {error}.") from None
         return self
 
     def index_add_(self, dim: int, index: Operand, source: Self) -> Self:

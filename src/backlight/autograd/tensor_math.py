@@ -422,7 +422,7 @@ class TensorMath(TensorBase):
 
     def type_as(self, other: Self) -> Self:
         """Return the tensor in the dtype of another."""
-        return self.to(other.array.dtype)
+        return self.to(as_array(other).dtype)
 
     def cpu(self) -> Self:
         """Return this tensor, which is on the CPU."""

@@ -18,6 +18,13 @@ def spread(given: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
 
 
+def _shape_of(other: Any) -> tuple[int, ...]:
+    shape = getattr(other, "shape", None)
+    if not isinstance(shape, tuple):
+        raise ShapeError(f"the other must be a tensor, whose shape is taken; got {shown(other)}.")
+    return shape
+
+
 class TensorShape(TensorMath):
     """The methods of a tensor that give its elements in another shape."""
 
@@ -152,8 +159,9 @@ class TensorShape(TensorMath):
         at = self._axis(dim)
         length = (self.array.shape or (1,))[at]
         if isinstance(split_size, (list, tuple)):
-            sizes = [*map(int, split_size)]
-            if sum(sizes) != length or any(size < 0 for size in sizes):
+            whole = all(isinstance(size, (int, np.integer)) for size in split_size)
+            sizes = [int(size) for size in split_size] if whole else []
+            if not whole or sum(sizes) != length or any(size < 0 for size in sizes):
                 raise ShapeError(f"the lengths of split must add up to {length}; got {shown(split_size)}.")
             name = "SplitWithSizes"
         else:
@@ -185,15 +193,15 @@ class TensorShape(TensorMath):
 
     def view_as(self, other: Self) -> Self:
         """Return the elements in the shape of another tensor."""
-        return self.view(*other.array.shape)
+        return self.view(*_shape_of(other))
 
     def reshape_as(self, other: Self) -> Self:
         """Return the elements in the shape of another tensor; the same as `view_as`."""
-        return self.view(*other.array.shape)
+        return self.view(*_shape_of(other))
 
     def expand_as(self, other: Self) -> Self:
         """Return the tensor with axes of length 1 repeated to the shape of another tensor."""
-        return self.expand(*other.array.shape)
+        return self.expand(*_shape_of(other))
 
     def broadcast_to(self, *shape: int | Sequence[int]) -> Self:
         """Return the tensor with axes of length 1 repeated; the same as `expand`."""
