@@ -53,7 +53,9 @@ def test_all_ops_and_layers_are_right(shell: Any) -> None:
     assert found["torch"]
     for row in found["rows"]:
         assert row["torch"] <= row["torch_bound"] == 1e-10
-        assert row["differences"] <= row["differences_bound"] == 1e-7
+        # floor, round and sign are flat between their steps, where central differences show nothing
+        assert (row["differences"] is None) == (row["name"] == "step")
+        assert (row["differences"] or 0) <= row["differences_bound"] == 1e-7
         assert row["wrong"] is False
     assert f"{len(found['rows'])} of {len(found['rows'])} within bounds" in result.err
     assert max(map(len, result.err.splitlines())) <= 80

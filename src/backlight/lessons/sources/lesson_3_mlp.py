@@ -387,7 +387,8 @@ check("3.2", even_start)
 # %%
 for name, weights in (("normal", new_network(2, 100)), ("yours", even_start(V, 3, 2, 100, 1))):
     if weights is not None:
-        network = [torch.tensor(np.asarray(one), dtype=torch.float32, requires_grad=True) for one in weights]
+        arrays = [np.asarray(one.detach() if hasattr(one, "detach") else one) for one in weights]
+        network = [torch.tensor(one, dtype=torch.float32, requires_grad=True) for one in arrays]
         chance, losses = torch.Generator().manual_seed(1), []
         for _ in range(fast(1000, 20)):
             ix = torch.randint(0, len(Xtr), (32,), generator=chance)
