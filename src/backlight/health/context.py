@@ -201,6 +201,22 @@ class Context:
             if one.name in facts and facts[one.name].weight_matrix and facts[one.name].requires_grad
         ]
 
+    def size_read(self, facts: LayerFacts, given: float | None) -> float | None:
+        """Return the size of what a layer reads at first, by that of what it gives; None if its matrix is not known.
+
+        A sum of n products with independent weights of mean 0 has n times the variance of the weights, times the mean
+        square of what is read.
+
+        Args:
+            facts: of the layer.
+            given: the size of its output, as a root mean square or a standard deviation.
+        """
+        matrices = () if self.first is None else self.matrices(self.first)
+        size = next((one.data.rms for one in matrices if one.name in facts.parameters), 0.0)
+        if given is None or not math.isfinite(given) or not size or not facts.fan_in:
+            return None
+        return given / (size * math.sqrt(facts.fan_in))
+
     @cached_property
     def _changes(self) -> list[tuple[StepRecord, float]]:
         found = [(record, finite(one.update_to_data for one in self.matrices(record))) for record in self.records]

@@ -192,7 +192,7 @@ from backlight.torchlike.functions import (
     var,
 )
 from backlight.torchlike.generator import Generator
-from backlight.torchlike.grad_mode import enable_grad, is_grad_enabled, set_grad_enabled
+from backlight.torchlike.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from backlight.torchlike.joining import (
     addmm,
     cartesian_prod,
@@ -229,8 +229,6 @@ from backlight.torchlike.saving import load, save
 from backlight.torchlike.switches import (
     compile,
     get_float32_matmul_precision,
-    inference_mode,
-    no_grad,
     set_float32_matmul_precision,
     use_deterministic_algorithms,
 )

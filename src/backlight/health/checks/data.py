@@ -64,20 +64,16 @@ def input_scale(context: Context) -> list[Finding] | None:
 def _read_by_the_first(context: Context) -> tuple[str, float] | None:
     """Return the first layer and the size of what it reads, where the network is given whole numbers that are no ids.
 
-    Bytes may be scaled inside of the network. A sum of n products with independent weights of mean 0 has n times the
-    variance of the weights, times the mean square of what is read.
+    Bytes may be scaled inside of the network.
     """
     first = context.first
     if first is None or not first.inputs or context.called("embedding"):
         return None
-    facts = next((one for one, _ in context.layers_of(first) if one.role in MULTIPLIES), None)
-    if facts is None or facts.reads or not facts.fan_in:
+    found = next(((one, record) for one, record in context.layers_of(first) if one.role in MULTIPLIES), None)
+    if found is None or found[0].reads:
         return None
-    output = next(record.output for one, record in context.layers_of(first) if one.name == facts.name)
-    matrix = next((one.data for one in context.matrices(first) if one.name in facts.parameters), None)
-    if matrix is None or not matrix.rms or not math.isfinite(output.rms):
-        return None
-    return facts.name, output.rms / (matrix.rms * math.sqrt(facts.fan_in))
+    size = context.size_read(found[0], found[1].output.rms)
+    return None if size is None else (found[0].name, size)
 
 
 INPUTS_DRIFT = FindingText(

@@ -240,21 +240,13 @@ def _path(context: Context) -> list[tuple[LayerFacts, float]]:
 def _read_by_the_last(context: Context) -> float:
     """Return how much the last layer's input depends on the network's, by its output; 0 if the layer before tells.
 
-    What a sum of branches gives to the last layer is no layer's output. A matrix of independent numbers multiplies a
-    spread by their size times the square root of how many products it sums.
+    What a sum of branches gives to the last layer is no layer's output.
     """
     facts = context.layers.get(context.output_layer or "")
-    if facts is None or facts.reads or not facts.fan_in or facts.role not in MULTIPLIES:
+    if facts is None or facts.reads or facts.role not in MULTIPLIES:
         return 0.0
     output = next((one.across for known, one in context.layers_of(context.first) if known.name == facts.name), None)
-    size = _weight_size(context, facts)
-    return output / (size * math.sqrt(facts.fan_in)) if output and size else 0.0
-
-
-def _weight_size(context: Context, facts: LayerFacts) -> float:
-    """Return the root mean square of a layer's initial matrix; 0 if it has none."""
-    matrices = () if context.first is None else context.matrices(context.first)
-    return next((one.data.rms for one in matrices if one.name in facts.parameters), 0.0)
+    return context.size_read(facts, output) or 0.0
 
 
 def _all_dead(context: Context, facts: LayerFacts) -> bool:

@@ -5,13 +5,11 @@ from typing import Any
 
 from lightning.pytorch import Callback
 
-from backlight.health.diagnosis import Diagnosis
-from backlight.health.integrations.session import Session
-from backlight.watch.records import Measurements
+from backlight.health.integrations.session import Diagnosed, Session
 from backlight.watch.schedule import EVERY
 
 
-class Doctor(Callback):  # type: ignore[misc]
+class Doctor(Diagnosed, Callback):  # type: ignore[misc]
     """Watches the training of a `LightningModule` and diagnoses it at the end.
 
         doctor = Doctor()
@@ -36,16 +34,6 @@ class Doctor(Callback):  # type: ignore[misc]
         self._session = Session(every=every, record_to=record_to, show=show)
         self._monitor = monitor
         self._taken = 0
-
-    @property
-    def measurements(self) -> Measurements | None:
-        """What was measured; None before a training, and where the model could not be watched."""
-        return self._session.measurements
-
-    @property
-    def diagnosis(self) -> Diagnosis | None:
-        """What the checks find in that."""
-        return self._session.diagnosis
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin to watch."""

@@ -92,3 +92,19 @@ class Session:
         """What the checks find in that."""
         seen = self.measurements
         return None if seen is None else diagnose(seen)
+
+
+class Diagnosed:
+    """A callback's results: those of its session."""
+
+    _session: Session
+
+    @property
+    def measurements(self) -> Measurements | None:
+        """What was measured; None before a training, and where the model could not be watched."""
+        return self._session.measurements
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """What the checks find in that."""
+        return self._session.diagnosis

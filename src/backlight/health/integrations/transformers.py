@@ -5,13 +5,11 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from backlight.health.diagnosis import Diagnosis
-from backlight.health.integrations.session import Session
-from backlight.watch.records import Measurements
+from backlight.health.integrations.session import Diagnosed, Session
 from backlight.watch.schedule import EVERY
 
 
-class DoctorCallback(TrainerCallback):  # type: ignore[misc]
+class DoctorCallback(Diagnosed, TrainerCallback):  # type: ignore[misc]
     """Watches the training of a `Trainer` and diagnoses it at the end.
 
         doctor = DoctorCallback()
@@ -29,16 +27,6 @@ class DoctorCallback(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, *, every: int = EVERY, record_to: Any = None, show: Callable[[str], Any] | None = print) -> None:
         self._session = Session(every=every, record_to=record_to, show=show)
-
-    @property
-    def measurements(self) -> Measurements | None:
-        """What was measured; None before a training, and where the model could not be watched."""
-        return self._session.measurements
-
-    @property
-    def diagnosis(self) -> Diagnosis | None:
-        """What the checks find in that."""
-        return self._session.diagnosis
 
     def close(self) -> None:
         """Stop watching: after an exception, which `Trainer` does not tell its callbacks of."""

@@ -149,7 +149,61 @@ class ModuleList(_Sequence):
         return _in_brackets(self._get_name(), [], [_indented(line) for line in lines])
 
 
-class ModuleDict(Module):
+class _ByName(Module):
+    """Parts by name, as in a dict: those that `ModuleDict` and `ParameterDict` hold.
+
+    A subclass defines `_kind`: the table of the module that holds them.
+    """
+
+    layer_kind = Kind("container")
+    _kind: str
+
+    @property
+    def _held(self) -> dict[str, Any]:
+        held: dict[str, Any] = self.__dict__[self._kind]
+        return held
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._held:
+            raise ConfigError(f"the name must be one of {', '.join(self._held) or 'none'}; got {shown(name)}.")
+        return self._held[name]
+
+    def __delitem__(self, name: str) -> None:
+        self.pop(name)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._held
+
+    def keys(self) -> Iterable[str]:
+        """Return the names."""
+        return self._held.keys()
+
+    def values(self) -> Iterable[Any]:
+        """Return the parts."""
+        return self._held.values()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Return the names and the parts."""
+        return self._held.items()
+
+    def pop(self, key: str) -> Any:
+        """Remove the part with a name, and return it."""
+        part = self[key]
+        del self._held[key]
+        return part
+
+    def clear(self) -> None:
+        """Remove all parts."""
+        self._held.clear()
+
+
+class ModuleDict(_ByName):
     """Modules by name, whose parameters belong to the model.
 
     Args:
@@ -159,7 +213,7 @@ class ModuleDict(Module):
         OperandError: something that is not a module.
     """
 
-    layer_kind = Kind("container")
+    _kind = "_modules"
 
     def __init__(self, modules: Any = None) -> None:
         super().__init__()
@@ -174,45 +228,6 @@ class ModuleDict(Module):
 
     def __setitem__(self, name: str, module: Any) -> None:
         self.add_module(name, _module(module, "ModuleDict"))
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._modules:
-            raise ConfigError(f"the name must be one of {', '.join(self._modules) or 'none'}; got {shown(name)}.")
-        return self._modules[name]
-
-    def __delitem__(self, name: str) -> None:
-        self.pop(name)
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._modules
-
-    def keys(self) -> Iterable[str]:
-        """Return the names."""
-        return self._modules.keys()
-
-    def values(self) -> Iterable[Any]:
-        """Return the modules."""
-        return self._modules.values()
-
-    def items(self) -> Iterable[tuple[str, Any]]:
-        """Return the names and the modules."""
-        return self._modules.items()
-
-    def pop(self, key: str) -> Any:
-        """Remove the module with a name, and return it."""
-        module = self[key]
-        del self._modules[key]
-        return module
-
-    def clear(self) -> None:
-        """Remove all modules."""
-        self._modules.clear()
 
 
 class ParameterList(Module):
@@ -258,10 +273,10 @@ class ParameterList(Module):
         return "\n".join(_line(*fact) for fact in facts)
 
 
-class ParameterDict(Module):
+class ParameterDict(_ByName):
     """Parameters by name, which belong to the model. A tensor that is given becomes a parameter."""
 
-    layer_kind = Kind("container")
+    _kind = "_parameters"
 
     def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
         super().__init__()
@@ -270,32 +285,6 @@ class ParameterDict(Module):
 
     def __setitem__(self, name: str, value: Any) -> None:
         self.register_parameter(name, _parameter(value))
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._parameters:
-            raise ConfigError(f"the name must be one of {', '.join(self._parameters) or 'none'}; got {shown(name)}.")
-        return self._parameters[name]
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._parameters
-
-    def keys(self) -> Iterable[str]:
-        """Return the names."""
-        return self._parameters.keys()
-
-    def values(self) -> Iterable[Any]:
-        """Return the parameters."""
-        return self._parameters.values()
-
-    def items(self) -> Iterable[tuple[str, Any]]:
-        """Return the names and the parameters."""
-        return self._parameters.items()
 
     def extra_repr(self) -> str:
         """Return type and size of each parameter."""

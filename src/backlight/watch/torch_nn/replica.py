@@ -16,7 +16,7 @@ from backlight.core import ConfigError, IntArray
 from backlight.watch.replica import Leaf, LossKind, Replica, Rounding, Step
 from backlight.watch.torch_nn.adapter import TorchAdapter
 from backlight.watch.torch_nn.batch import usual_loss
-from backlight.watch.torch_nn.plain import output_of
+from backlight.watch.torch_nn.plain import output_of, tensors_in
 
 _HALF: Final = (torch.bfloat16, torch.float16)
 _DEEPEST: Final = 4
@@ -81,7 +81,7 @@ class TorchReplica(Replica):
         loss = view.loss(view.run(None))
         if loss is None or loss.grad_fn is None:
             return None
-        given = {id(one) for one in _tensors(inputs)} | {id(one) for one in _tensors(targets)}
+        given = {id(one) for one in tensors_in(inputs)} | {id(one) for one in tensors_in(targets)}
         names = {id(one): name for name, one in self.model.named_parameters()}
         held = dict(self._held())
         stepped = self._stepped()
@@ -320,17 +320,6 @@ def _mapped(thing: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     return copy.deepcopy(thing)
 
 
-def _tensors(thing: Any) -> Iterator[torch.Tensor]:
-    if isinstance(thing, torch.Tensor):
-        yield thing
-    elif isinstance(thing, Mapping):
-        for one in thing.values():
-            yield from _tensors(one)
-    elif isinstance(thing, (tuple, list)):
-        for one in thing:
-            yield from _tensors(one)
-
-
 def _place(tensor: torch.Tensor) -> tuple[int, int]:
     return tensor.untyped_storage().data_ptr(), int(tensor.storage_offset())
 
@@ -392,7 +381,7 @@ def _of_loader(loader: Any, most: int) -> tuple[Any, Any]:
     try:
         for pair in loader:
             pairs.append(pair)
-            count += len(next(_tensors(pair)))
+            count += len(next(tensors_in(pair)))
             if count >= most:
                 break
     finally:
