@@ -301,6 +301,22 @@ class TestSwitches:
         with pytest.raises(ConfigError, match="no_grad takes no argument"):
             torch.no_grad(3)
 
+    def test_gradients_are_on_again_in_every_form(self):
+        weight = nn.Parameter(torch.ones(2))
+
+        @torch.enable_grad
+        def bare(x):
+            return x * 2
+
+        @torch.enable_grad()
+        def called(x):
+            return x * 2
+
+        with torch.no_grad():
+            assert bare(weight).requires_grad
+            assert called(weight).requires_grad
+            assert not (weight * 2).requires_grad
+
     def test_what_changes_speed_only_changes_nothing(self):
         net = Net()
         assert torch.compile(net) is net
