@@ -272,6 +272,27 @@ def test_an_output_that_depends_on_the_others() -> None:
     assert "others in its batch" in told.points_to["network"]
 
 
+class Neighbours(nn.Module):
+    """Adds to each row of a table those beside it, by a matrix (N, N) that belongs to the network, or by rule."""
+
+    def __init__(self, around: torch.Tensor, *, held: bool) -> None:
+        super().__init__()
+        self.net = mlp()
+        self.register_buffer("around", around if held else None)
+        self.rule = (lambda n: self.around[:n, :n]) if held else (lambda n: around[:n, :n])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x + self.rule(len(x)) @ x)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_rows_that_belong_together_may_depend_on_each_other(held: bool) -> None:
+    around = torch.diag(torch.ones(31), 1)
+    told = dependence(subject(Neighbours(around, held=held), table()))
+    assert any("an example alone gives something else" in one for one in told.showed)
+    assert ("network" in told.points_to) == (not held)
+
+
 def test_an_output_that_begins_with_zeros_points_nowhere() -> None:
     net = mlp()
     nn.init.zeros_(net[-1].weight)

@@ -40,9 +40,9 @@ def probes_of(run: Run, x: Array, y: Array | None, *, causal: bool | None, tied:
     if not np.array_equal(other, x, equal_nan=True):
         found.append(_input(run, x, other, out))
         found.append(_history(run, x, other))
-        if not tied and _one_target_each(x, y, out):
+        if not tied and one_target_each(x, y, out):
             found.append(_neighbours(run, x, out))
-    if _is_sequence(x, out):
+    if is_sequence(x, out):
         if causal if causal is not None else predicts_next(x, y):
             found += _future(run, x, other, out)
         if y is not None and x.dtype.kind in "iu" and np.array_equal(x, y):
@@ -151,12 +151,13 @@ def _of_places(run: Run, x: Array, other: Array, out: FloatArray) -> Iterator[Pr
         yield _probe("padding", after, out[short])
 
 
-def _one_target_each(x: Array, y: Array | None, out: FloatArray) -> bool:
-    """Return whether the first axis is surely that of the examples: then, and only then, they may not mix."""
+def one_target_each(x: Array, y: Array | None, out: FloatArray) -> bool:
+    """Return whether the first axis is surely that of the examples. Unless they are tied, they may not mix then."""
     return y is not None and y.shape[:1] == x.shape[:1] == out.shape[:1] and y.ndim == 1
 
 
-def _is_sequence(x: Array, out: FloatArray) -> bool:
+def is_sequence(x: Array, out: FloatArray) -> bool:
+    """Return whether there is an output for each place of a sequence."""
     return x.ndim >= 2 and out.ndim >= 3 and out.shape[:2] == x.shape[:2]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from backlight.core import Array, FloatArray
 from backlight.health.trials.subject import Subject, score
 from backlight.watch.adapter import BatchView
-from backlight.watch.probes import predicts_next
+from backlight.watch.probes import is_sequence, one_target_each, predicts_next
 from backlight.watch.replica import Replica
 from backlight.watch.sequences import padding_of
 from backlight.watch.trial import Observation, Part, TrialResult
@@ -55,13 +55,13 @@ class _Network:
 
     @property
     def by_example(self) -> bool:
-        """Whether the first axis is surely that of the examples."""
-        return self.y is not None and self.y.ndim == 1 and self.y.shape[:1] == self.x.shape[:1] == self.out.shape[:1]
+        """Whether the first axis is surely that of the examples, and these do not belong together."""
+        return not self.view.tied and one_target_each(self.x, self.y, self.out)
 
     @property
     def by_place(self) -> bool:
         """Whether there is an output for each place of a sequence."""
-        return self.x.ndim >= 2 and self.out.ndim >= 3 and self.out.shape[:2] == self.x.shape[:2]
+        return is_sequence(self.x, self.out)
 
 
 def dependence(subject: Subject) -> TrialResult:

@@ -108,8 +108,7 @@ def _made(name: str, question: str, trial: Callable[[Subject], TrialResult], sub
     try:
         return trial(subject)
     except Exception as error:  # noqa: BLE001  (whatever a network, a loss or a step raises is what was seen)
-        why = str(error).rstrip(".") if isinstance(error, BacklightError) else f"{type(error).__name__}: {error!s:.160}"
-        return TrialResult(name=name, question=question, not_run=why)
+        return TrialResult(name=name, question=question, not_run=_reason(error))
 
 
 def _framework(framework: str) -> tuple[Callable[..., Replica], Callable[[Any, int], tuple[Any, Any]], Any, Any]:
@@ -130,8 +129,12 @@ def _data(data: Any, rows_of: Callable[[Any, int], tuple[Any, Any]]) -> tuple[tu
     try:
         return rows_of(data, MOST_ROWS), ""
     except Exception as error:  # noqa: BLE001  (a dataset may raise anything)
-        why = str(error).rstrip(".") if isinstance(error, BacklightError) else f"{type(error).__name__}: {error!s:.160}"
-        return None, why
+        return None, _reason(error)
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, as a part of a sentence."""
+    return str(error).rstrip(".") if isinstance(error, BacklightError) else f"{type(error).__name__}: {error!s:.160}"
 
 
 def _touches(
