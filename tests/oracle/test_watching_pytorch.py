@@ -639,3 +639,44 @@ def test_inputs_are_recorded() -> None:
     agrees(given.values, x.detach().numpy())
     std = x.detach().numpy().astype(np.float64).std(0)
     assert given.widest == pytest.approx(std.max() / std[std > 0].min())
+
+
+def test_inputs_of_evaluations_are_measured() -> None:
+    model = nn.Linear(4, 1)
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.01)
+    with watch(model, optimiser=optimiser) as watcher:
+        for step in range(40):
+            optimiser.zero_grad()
+            model(torch.randn(8, 4)).mean().backward()
+            optimiser.step()
+            watcher.step()
+            if step % 10 == 9:
+                model.eval()
+                with torch.no_grad():
+                    model(x := 3 + 2 * torch.randn(64, 4))
+                    model(torch.zeros(3, 4))  # the first of an evaluation is enough
+                model.train()
+    seen = watcher.measurements()
+    assert [(one.step, one.name) for one in seen.evaluation_inputs] == [(step, "0") for step in (10, 20, 30, 40)]
+    last = seen.evaluation_inputs[-1]
+    assert (last.mean, last.std) == (pytest.approx(x.mean().item()), pytest.approx(x.std(correction=0).item()))
+    assert seen.total_steps == 40
+    assert all(record.forward_passes == 1 for record in seen.steps)
+
+
+def test_a_softmax_that_is_a_function_has_the_shape_that_it_reads() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.qkv, self.out = nn.Linear(8, 24), nn.Linear(8, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            q, k, v = self.qkv(x).chunk(3, -1)
+            return self.out((q @ k.transpose(1, 2)).softmax(-1) @ v)
+
+    model = Attention()
+    with watch(model) as watcher:
+        model(torch.randn(4, 10, 8)).sum().backward()
+        watcher.step()
+    softmax = next(one for one in watcher.measurements().layers if one.role == "softmax")
+    assert softmax.reads_shape == (4, 10, 10)

@@ -184,6 +184,60 @@ _TABLE = (
         name="records of a trend", value=12, unit="records", source="a choice: three for each quarter of a training"
     ),
     Threshold(
+        name="targets of a minibatch", value=8, unit="targets",
+        source="fewer are often of one class by chance",
+    ),
+    Threshold(
+        name="mixture of all minibatches", value=0.3, unit="nats",
+        source="the entropy of one class in eleven; with rarer classes, most minibatches have one class by chance",
+    ),
+    Threshold(
+        name="mixture of a minibatch", value=0.25, unit="of that of all",
+        source="a choice: drawn at random, 8 targets of 2 equal classes have 0.9 of it on average",
+    ),
+    Threshold(
+        name="different examples", value=0.25, unit="of the rows",
+        source="drawn with replacement from as many examples as rows, 1 - 1/e = 0.63 of them are different",
+    ),
+    Threshold(
+        name="share of one id", value=0.8, unit="of the ids",
+        source="a choice: the most frequent word of a text has 0.05, the blank among characters 0.2",
+    ),
+    Threshold(
+        name="targets that can be copied", value=0.6, unit="of the targets",
+        source="Devlin et al. 2019, arXiv:1810.04805: of 15% masked ids, a tenth stay, which can be copied",
+    ),
+    Threshold(
+        name="inputs of another scale", value=5, unit="standard deviations, or times",
+        source="a choice: batches of the same data differ by a few percent; pixels of 0 to 255 and of 0 to 1 by 255",
+    ),
+    Threshold(
+        name="loss in evaluation", value=2, unit="times the loss of the minibatches",
+        source="a choice: of the same examples, and without dropout, it is lower, if anything",
+    ),
+    Threshold(
+        name="evaluation near the start", value=0.5, unit="of the first loss",
+        source="a choice: less than half of what was learnt is seen in the evaluation",
+    ),
+    Threshold(
+        name="size of a loss without floor", value=10, unit="times the first loss",
+        source="a choice: below 0 by that much, and falling faster and faster",
+    ),
+    Threshold(
+        name="positions of attention", value=8, unit="positions",
+        source="a choice: with fewer, one may have most of the weight by chance",
+    ),
+    Threshold(
+        name="weight on one position", value=0.7, unit="mean of Σ p²",
+        source="scores of variance 1 give 2.7/T over T positions; a causal mask over 8 that are all alike, 0.34",
+    ),
+    Threshold(
+        name="steps of a fall", value=8, unit="steps", source="a choice: means of fewer losses are mostly noise"
+    ),
+    Threshold(
+        name="fall of a network that learns", value=0.05, unit="of the loss", source="a choice: more than noise leaves",
+    ),
+    Threshold(
         name="step over rounding", value=1.0, unit="half distances between numbers",
         source="rounding to nearest: a smaller step leaves a number of this size as it was",
     ),

@@ -58,6 +58,7 @@ class Capture:
         self.wanted = Wanted()
         self.is_routine = False
         self._latest: Any = None  # what the last call gave, however large
+        self._reads_shape: tuple[int, ...] = ()  # of what the last call read, while the structure is found out
         self.calls: list[Call] = []
         self._held = 1  # numbers of the results that were not routine
         self.clear()
@@ -192,8 +193,9 @@ class Capture:
         self._latest = tensor
         if not self.structure_known:
             self._note_sources(call, args)
-            if layer is not None and not layer.reads_shape:
-                layer.reads_shape = tuple(getattr(first, "shape", ()))
+            self._reads_shape = tuple(getattr(first, "shape", ()))
+            if layer is not None:
+                layer.reads_shape = layer.reads_shape or self._reads_shape
         size = numel(tensor)
         large = size >= LARGE or self._held + size > MOST_HELD
         self._shapes = self._shapes or call.kind.role == "shape"
@@ -255,6 +257,7 @@ class Capture:
             self._occurrences[before, function] += 1
             call.layer = self._layers.function(before, function, self._occurrences[before, function])
             call.layer.settings.update(call.settings)
+            call.layer.reads_shape = call.layer.reads_shape or self._reads_shape
         if not self.structure_known:
             self._name_sources(call, call.layer)
 

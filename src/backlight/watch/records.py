@@ -335,6 +335,10 @@ class InputRecord:
         constant_share: share of features (columns) that are the same in all examples; None for ids.
         widest: largest and smallest standard deviation among the features that vary, their quotient; None for ids.
         digest: equal for inputs whose numbers (of a large one: of some features) are equal; None if it was not taken.
+        different: how many different rows it has; None for ids, for fewer than 8 features, for zeros and ones only, and
+            for an input of more than 8,192 numbers.
+        common_id: of ids (B, T): the most frequent one, not counting padding; None otherwise.
+        common_share: the share of it; likewise.
     """
 
     name: str
@@ -344,6 +348,9 @@ class InputRecord:
     constant_share: float | None = None
     widest: float | None = None
     digest: int | None = None
+    different: int | None = None
+    common_id: int | None = None
+    common_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -491,6 +498,23 @@ class EvaluationPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationInput:
+    """A floating-point tensor that the network was given between steps, without gradients.
+
+    Attributes:
+        step: how many steps had been taken.
+        name: as in `InputRecord`.
+        mean: of its numbers (of a large tensor, of evenly spaced features); nan where one of them is not finite.
+        std: root mean squared distance from the mean.
+    """
+
+    step: int
+    name: str
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SplitFacts:
     """What the parts of the data have in common.
 
@@ -538,10 +562,13 @@ class Relation:
     Attributes:
         examples: how many different ones were seen; half of them were learnt from, the other half predicted.
         beyond_chance: by how many standard errors the better of the two is above guessing.
+        same_as: the column of the inputs that is the target, but for scale and level; None if none is. Of one input per
+            target and of whole numbers it is not asked.
     """
 
     examples: int
     beyond_chance: float
+    same_as: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -578,6 +605,7 @@ class Measurements:
         evaluation: the same batch in evaluation mode, without gradients; of an examination only.
         losses: reported losses, thinned once there are many.
         evaluations: on held-out data, where they were reported.
+        evaluation_inputs: what the network was given between steps, without gradients.
         split: what train and dev have in common, where it was reported.
         probes: of an examination.
         relation: whether targets can be told from inputs; None if too few examples were seen, or not one target each.
@@ -599,6 +627,7 @@ class Measurements:
     evaluation: StepRecord | None = None
     losses: tuple[LossPoint, ...] = ()
     evaluations: tuple[EvaluationPoint, ...] = ()
+    evaluation_inputs: tuple[EvaluationInput, ...] = ()
     split: SplitFacts | None = None
     probes: tuple[Probe, ...] = ()
     relation: Relation | None = None

@@ -1,6 +1,7 @@
 """Whether targets can be told from inputs at all, by what simple models learn from the examples that were seen."""
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,9 @@ _LEAST: Final = 128
 
 _MOST_COLUMNS: Final = 512
 _RIDGE: Final = 0.1
+
+_SAME: Final = 1 - 1e-6
+"""A correlation beyond this is rounding away from 1."""
 
 
 class Examples:
@@ -58,7 +62,35 @@ class Examples:
         if len(usable) < _LEAST:
             return None
         chosen = np.random.default_rng(0).permutation(np.sort(usable))
-        return _compared(columns(x[chosen]), y[chosen])
+        compared = _compared(columns(x[chosen]), y[chosen])
+        return replace(compared, same_as=target_among(x[chosen], y[chosen]))
+
+
+def target_among(x: Array, y: Array) -> int | None:
+    """Return which column or channel of the inputs is the target, but for scale and level; None if none is.
+
+    Args:
+        x: (N, F) numbers; of a sequence, F = K C, with the channels in the last place or the first.
+        y: (N, K) targets.
+    """
+    K = y.shape[1]
+    C, rest = divmod(x.shape[1], K)
+    if x.dtype.kind != "f" or C < 2 or rest:
+        return None  # of ids the target is often one; and an autoencoder is asked for all that it reads
+    channels = x.reshape(len(x), K, C), x.reshape(len(x), C, K).swapaxes(1, 2)
+    for each in channels[: 1 if K == 1 else 2]:
+        same = _correlation(each.astype(np.float64), y.astype(np.float64)[..., None]).min(0) > _SAME
+        if same.any():
+            return int(same.argmax())
+    return None
+
+
+def _correlation(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the size of the correlation over the first axis; 0 for what does not vary."""
+    a, b = a - a.mean(0), b - b.mean(0)
+    size = np.sqrt((a**2).sum(0) * (b**2).sum(0))
+    found: FloatArray = np.abs((a * b).sum(0)) / np.where(size > 0, size, np.inf)
+    return found
 
 
 def columns(x: Array) -> FloatArray:

@@ -30,6 +30,9 @@ STATISTICS_EVERY: Final = 8
 MAPS_EVERY: Final = 10
 """In every this many records, there are maps of the units that are saturated or 0."""
 
+MOST_EVALUATIONS: Final = 32
+"""What is read without gradients is measured at most this many times in a training."""
+
 MOST_RECORDS: Final = 64
 """Records at one spacing: after this many, every other one is kept, after as many again every fourth, and so on."""
 

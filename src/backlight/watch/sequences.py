@@ -48,6 +48,21 @@ def padding_of(ids: Array) -> BoolArray | None:
     return None
 
 
+def most_common(ids: Array) -> tuple[int | None, float | None]:
+    """Return the most frequent id of (B, T) and its share, not counting padding.
+
+    Returns (None, None) for what is not (B, T) ids, or is padding only.
+    """
+    if ids.ndim != 2 or ids.dtype.kind not in "iu":
+        return None, None
+    padding = padding_of(ids)
+    counted = ids.ravel() if padding is None else ids[~padding]
+    if not counted.size:
+        return None, None
+    known, counts = np.unique(counted, return_counts=True)
+    return int(known[counts.argmax()]), float(counts.max() / counts.sum())
+
+
 def padded_share(ids: Array, targets: IntArray) -> float | None:
     """Return which share of the targets that count stands where the sequence is filled up; None if it is not.
 

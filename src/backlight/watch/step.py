@@ -27,6 +27,7 @@ from backlight.watch.records import (
     LossFacts,
     StepRecord,
 )
+from backlight.watch.sequences import most_common
 from backlight.watch.units import DeadUnits
 
 LATER: Final = 1 << 13
@@ -34,6 +35,9 @@ LATER: Final = 1 << 13
 
 MOST_COMPARED: Final = 1 << 18
 """Features of an input are compared on at most this many numbers."""
+
+_TELLING_FEATURES: Final = 8
+"""Rows of fewer numbers may be equal by chance."""
 
 _LAYOUTS = 16
 
@@ -286,10 +290,21 @@ def input_record(name: str, x: Array, shape: tuple[int, ...] | None = None, valu
         measure(values[0], [x.astype(np.float64) if ids else x])
     block, row = values
     constant, widest = (None, None) if ids or x.ndim < 2 or len(x) < 2 else _features(x)
+    common_id, common_share = most_common(x)
+    is_whole = shape is None or math.prod(shape) == x.size
     return InputRecord(
         name=name, shape=shape or x.shape, ids=ids, values=block.spread(row), constant_share=constant, widest=widest,
         digest=zlib.crc32(np.ascontiguousarray(x).tobytes()),
+        different=None if ids or not is_whole else _different_rows(x), common_id=common_id, common_share=common_share,
     )  # fmt: skip
+
+
+def _different_rows(x: Array) -> int | None:
+    """Return how many rows differ, where rows of numbers would not repeat by chance."""
+    rows = x.reshape(len(x), -1)
+    if rows.shape[1] < _TELLING_FEATURES or bool(((rows == 0) | (rows == 1)).all()):
+        return None
+    return len(np.unique(rows, axis=0))
 
 
 def _features(x: Array) -> tuple[float | None, float | None]:

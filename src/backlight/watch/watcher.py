@@ -18,11 +18,20 @@ from backlight.watch.layers import Layers, never_seen
 from backlight.watch.nonfinite import first_nonfinite, locate
 from backlight.watch.parameters import Parameters
 from backlight.watch.passes import Inputs, Passes, input_makers, measurable, named_inputs
-from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, NonFinite, NotMeasured, SplitFacts
+from backlight.watch.records import (
+    EvaluationInput,
+    EvaluationPoint,
+    LossPoint,
+    Measurements,
+    NonFinite,
+    NotMeasured,
+    SplitFacts,
+)
 from backlight.watch.relation import MOST_FEATURES, Examples
 from backlight.watch.schedule import (
     EVERY,
     MAPS_EVERY,
+    MOST_EVALUATIONS,
     STATISTICS_EVERY,
     LossSeries,
     Records,
@@ -31,7 +40,7 @@ from backlight.watch.schedule import (
     is_recorded,
     recorded_before,
 )
-from backlight.watch.step import OutputMeasured, RecordedStep, StepMeasurer
+from backlight.watch.step import LATER, OutputMeasured, RecordedStep, StepMeasurer
 from backlight.watch.stream import SCHEMA, End, Start, Stream, StreamWriter
 from backlight.watch.structure import Structure
 
@@ -86,6 +95,7 @@ class Watcher:
         self._records: Records[RecordedStep] = Records(every)
         self._losses = LossSeries()
         self._evaluations: list[EvaluationPoint] = []
+        self._evaluation_inputs: list[EvaluationInput] = []
         self._split: SplitFacts | None = None
         self._examples = Examples()
         self._first_nonfinite: NonFinite | None = None
@@ -246,13 +256,27 @@ class Watcher:
     # -- in the step ---------------------------------------------------------------------------------------------------
 
     def _on_call(self, args: Any, kwargs: Any) -> None:
-        if self._busy or not self.adapter.is_recording():
+        if self._busy:
+            return
+        if not self.adapter.is_recording():
+            self._on_evaluation_call(args, kwargs)
             return
         if self._stepped and not self._reported:
             self._end_step(None, None)
         self._last_call = args, kwargs
         if self._recording:
             self._on_recorded_call(args, kwargs)
+
+    @_harmless
+    def _on_evaluation_call(self, args: Any, kwargs: Any) -> None:
+        """Measure what is read without gradients: of the first call between two steps, a few times in a training."""
+        known = self._evaluation_inputs
+        if self.adapter.is_transformed() or len(known) >= MOST_EVALUATIONS or (known and known[-1].step == self.taken):
+            return
+        for name, tensor in measurable(self.adapter, named_inputs(self.adapter, args, kwargs)).items():
+            x = self.adapter.features(tensor, -(-math.prod(tensor.shape) // LATER)).astype(np.float64)
+            if x.size:
+                known.append(EvaluationInput(step=self.taken, name=name, mean=float(x.mean()), std=float(x.std())))
 
     @_harmless
     def _on_recorded_call(self, args: Any, kwargs: Any) -> None:
@@ -505,6 +529,7 @@ class Watcher:
             steps=steps,
             losses=self._losses.points(),
             evaluations=tuple(self._evaluations),
+            evaluation_inputs=tuple(self._evaluation_inputs),
             split=self._split,
             relation=self._examples.relation(),
             first_nonfinite=self._first_nonfinite or self._loss_nonfinite,

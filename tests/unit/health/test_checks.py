@@ -15,6 +15,7 @@ from backlight.health.context import Context
 from backlight.health.thresholds import THRESHOLDS, limit
 from backlight.watch.records import (
     BatchStatistics,
+    EvaluationInput,
     EvaluationPoint,
     LossFacts,
     LossPoint,
@@ -135,6 +136,83 @@ def _autoencoder(across: float, narrow: float = 0.01) -> Measurements:
     output = replace(spread(0.8), count=32 * 8)
     seen = make.with_layer(_regression_at(1.0), "fc2", across=narrow)
     return replace(make.with_layer(seen, "out", across=across, units=8, output=output), loss=loss)
+
+
+def _batches(other: float, classes: int = 2, size: int = 32, **changes: Any) -> Measurements:
+    """Minibatches of one class, and of so many targets of another; the class changes at step 100."""
+
+    def targets(record: StepRecord) -> dict[str, object]:
+        usual, rare = (0, 1) if record.step < 100 else (1, 0)
+        counts = [0] * classes
+        counts[usual], counts[rare] = size - int(other), int(other)
+        assert record.logits is not None
+        return {"logits": replace(record.logits, targets=tuple(counts), classes=classes, nats=None), **changes}
+
+    return make.with_records(well(), targets)
+
+
+def _rows(different: float) -> Measurements:
+    return make.with_records(well(), lambda r: {"inputs": (replace(r.inputs[0], different=int(different)),)})
+
+
+def _ids(share: float) -> Measurements:
+    """Ids, of which so many are number 3."""
+    seen = make.with_facts(well(), "fc1", role="embedding", kind="Embedding")
+    return make.with_records(
+        seen, lambda r: {"inputs": (replace(r.inputs[0], ids=True, common_id=3, common_share=share),)}
+    )
+
+
+def _copied(share: float) -> Measurements:
+    return make.with_logits(well(), shifts=(share, 0.1, 0.1))
+
+
+def _evaluated_on(mean: float, std: float = 1.0, name: str = "0") -> Measurements:
+    """Inputs of mean 0 and standard deviation 1 in training, and these in evaluation."""
+    judged = (EvaluationInput(step=s, name=name, mean=mean, std=std) for s in (50, 100, 150))
+    return replace(well(), evaluation_inputs=tuple(judged))
+
+
+def _evaluated_to(train: float, start: float = 2.3) -> Measurements:
+    """A training loss that comes down to 1, and this one on the same data in evaluation."""
+    seen = make.with_losses(well(), start=start, end=1.0)
+    points = (EvaluationPoint(step=s, dev=train, train=train) for s in (50, 100, 150, 200))
+    return replace(seen, evaluations=tuple(points))
+
+
+def _runs_away(end: float, power: float = 3.0) -> Measurements:
+    """A loss that begins at 2, and is minus this in the last quarter's middle."""
+
+    def loss(step: int) -> float:
+        return 2.0 - (end + 2.0) * (step / (0.875 * make.STEPS)) ** power
+
+    losses = tuple(LossPoint(step=step, loss=loss(step)) for step in range(make.STEPS))
+    seen = replace(well(), loss=LossFacts(kind="other", chain=("sub", "mean", "addmm")), losses=losses, evaluations=())
+    return make.with_records(seen, lambda r: {"loss": loss(r.step), "logits": None})
+
+
+def _softmax(together: float, positions: int = 16) -> Measurements:
+    """A softmax over positions, whose weights have this mean of the sum of their squares."""
+    seen = make.with_facts(
+        well(), "act1", role="softmax", kind="softmax", bounded=False, reads_shape=(32, 4, positions, positions)
+    )
+    return make.with_layer(seen, "act1", output=spread(math.sqrt(together / positions)), saturated=None, dead=None)
+
+
+def _lowered(fall: float, at: int = 40) -> Measurements:
+    """A rate that is gone from a step on, and a loss that falls by this share of it until then and stays."""
+
+    def loss(step: int) -> float:
+        return 1.5 - 1.5 * fall * min(step, at) / at
+
+    def changed(record: StepRecord) -> dict[str, object]:
+        assert record.logits is not None
+        nats = loss(record.step)
+        rate = 1e-6 if record.step >= at else 1e-2
+        return {"loss": nats, "lr": (rate,), "logits": replace(record.logits, nats=nats)}
+
+    losses = tuple(LossPoint(step=step, loss=loss(step)) for step in range(make.STEPS))
+    return replace(make.with_records(well(), changed), losses=losses, evaluations=())
 
 
 def _time_first() -> Measurements:
@@ -300,6 +378,20 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
      lambda x: replace(_regression_at(1.1), relation=Relation(examples=500, beyond_chance=x)), 3.1, 2.9),
     ("labels-unrelated", "plateau above guess",
      lambda x: replace(_regression_at(1 + x), relation=Relation(examples=500, beyond_chance=0.0)), 0.26, 0.24),
+    ("not-shuffled", "mixture of a minibatch", _batches, 2, 1),
+    ("not-shuffled", "targets of a minibatch", lambda x: _batches(0, size=int(x)), 7, 8),
+    ("few-examples", "different examples", _rows, 9, 8),
+    ("one-id", "share of one id", _ids, 0.79, 0.81),
+    ("copies-inputs", "targets that can be copied", _copied, 0.59, 0.61),
+    ("evaluation-inputs-differ", "inputs of another scale", _evaluated_on, 4.9, 5.1),
+    ("evaluation-inputs-differ", "inputs of another scale", lambda x: _evaluated_on(0.0, std=1 / x), 4.9, 5.1),
+    ("evaluation-inputs-differ", "inputs of another scale", lambda x: _evaluated_on(0.0, std=x), 4.9, 5.1),
+    ("evaluation-differs", "loss in evaluation", _evaluated_to, 1.95, 2.2),
+    ("evaluation-differs", "evaluation near the start", lambda x: _evaluated_to(4.0, start=x), 8.3, 7.7),
+    ("loss-unbounded", "size of a loss without floor", _runs_away, 19, 22),
+    ("attention-saturated", "weight on one position", _softmax, 0.69, 0.71),
+    ("attention-saturated", "positions of attention", lambda x: _softmax(0.9, positions=int(x)), 7, 8),
+    ("rate-ended", "fall of a network that learns", _lowered, 0.09, 0.13),
     ("adam-epsilon", "faint gradients",
      lambda x: make.with_parameter(make.with_optimiser(well(), eps=1e-16), faint=x), 0.009, 0.011),
 ]  # fmt: skip
@@ -395,6 +487,9 @@ def _broken(direction: str) -> Measurements:
 
 
 THERE: list[tuple[str, Callable[[], Measurements]]] = [
+    ("input-contains-target", lambda: replace(
+        well(), relation=Relation(examples=500, beyond_chance=9.0, same_as=3))),
+    ("not-shuffled", lambda: _batches(0, classes=V)),
     ("loss-flat", lambda: _logged(lambda step: 2.0 + 0.01 * (step % 3))),
     ("loss-flat", lambda: _logged(lambda step: 1.0 if step < 100 else 0.2 if step % 8 else 3.2)),
     ("loss-zeroed", lambda: _logged(lambda step: _falls(step) * (step < 200), math.nan)),
@@ -603,10 +698,21 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
     "a sum that is divided by the targets": lambda: replace(
         well(), loss=LossFacts(kind="cross_entropy", reduction="sum", chain=("div", "nll_loss", "log_softmax", "addmm"))
     ),
+    "minibatches of one class each, in steps of several passes, as of a discriminator": lambda: _batches(
+        0, backward_passes=2
+    ),
+    "a class that is rare, in minibatches that often have none of it": lambda: make.with_logits(
+        well(), targets=(31, 1), classes=2, nats=None
+    ),
+    "a loss that falls below 0 ever more slowly, as of a density": lambda: _runs_away(40, power=0.5),
+    "inputs of another scale that training never saw by that name": lambda: _evaluated_on(100.0, name="1"),
+    "targets that are all read at their places, as an autoencoder's": lambda: make.with_logits(
+        well(), shifts=(1.0, 0.1, 0.1)
+    ),
     "a contrastive loss, whose softmax is of products": lambda: replace(
         make.with_logits(_unrelated(), nats=2.3),
         loss=LossFacts(kind="cross_entropy", reduction="mean", chain=("nll_loss", "log_softmax", "div", "mm", "div")),
-        losses=well().losses,
+        losses=well().losses, evaluations=well().evaluations,
     ),
     "targets that are all alike": lambda: replace(
         make.with_records(well(), lambda r: {"logits": None, "loss": 0.04 + r.loss / 100, "output": spread(0.2),

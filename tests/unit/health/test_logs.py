@@ -74,7 +74,7 @@ def test_a_log_is_read(file: Any, name: str, text: str) -> None:
     assert log.measurements.total_steps == 100
     diagnosis = diagnose(log.measurements)
     assert diagnosis.findings == ()
-    assert str(diagnosis).startswith("No findings: 3 checks on the log of 100 steps found nothing wrong.")
+    assert str(diagnosis).startswith("No findings: 4 checks on the log of 100 steps found nothing wrong.")
     assert {"steps taken", "saturated units", "logged gradient norms", "learning rate too high"} <= {*diagnosis.unknown}
 
 

@@ -160,6 +160,18 @@ def test_an_input_s_features() -> None:
     ids = input_record("1", np.array([[3, 1], [4, 1]]))
     assert (ids.ids, ids.values.low, ids.values.high, ids.values.histogram) == (True, 1, 4, None)
     assert ids.constant_share is None
+    assert ids.different is record.different is None  # four numbers may be equal by chance
+
+
+def test_different_rows_of_an_input_are_counted() -> None:
+    x = np.random.default_rng(2).standard_normal((20, 8)).astype(np.float32)
+    assert input_record("0", x).different == 20
+    again = x[np.arange(20) % 3]
+    assert input_record("0", again).different == 3
+    assert input_record("0", again.reshape(20, 2, 4)).different == 3
+    assert input_record("0", again[:, :7]).different is None
+    assert input_record("0", np.eye(8, dtype=np.float32)).different is None
+    assert input_record("0", again, shape=(20, 800)).different is None  # what was left out may differ
 
 
 def log_softmax(z: np.ndarray) -> np.ndarray:

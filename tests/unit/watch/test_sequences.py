@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from backlight.core import NOT_A_TARGET
-from backlight.watch.relation import Examples
-from backlight.watch.sequences import padded_share, padding_of, shifts_of
+from backlight.watch.relation import Examples, target_among
+from backlight.watch.sequences import most_common, padded_share, padding_of, shifts_of
 
 
 def filled(rng: np.random.Generator, *, n: int = 32, length: int = 12, fill: int = 0) -> np.ndarray:
@@ -75,6 +75,29 @@ def test_targets_of_other_inputs_are_not(rng):
     assert abs(related(x, x[order, :5].argmax(1))) < 4
     assert abs(related(x, x[order, :1])) < 4
     assert abs(related(ids, ids[order, -1])) < 4
+
+
+def test_a_target_among_the_inputs_is_found(rng):
+    x, series = rng.normal(size=(300, 6)), rng.normal(size=(300, 10, 2))
+    assert target_among(x, 3 - 20 * x[:, 4:5]) == 4
+    assert target_among(x, (x[:, :1] > 0).astype(np.int64)) is None
+    assert target_among(x, x[:, :1] + 0.01 * rng.normal(size=(300, 1))) is None
+    assert target_among(x, np.ones((300, 1))) is None
+    flat = series.reshape(300, -1)
+    assert target_among(flat, series[:, :, 1]) == 1
+    assert target_among(series.swapaxes(1, 2).reshape(300, -1), series[:, :, 1]) == 1  # channels first
+    assert target_among(flat, np.roll(series[:, :, 1], -1, axis=1)) is None  # what comes next may be asked
+    assert target_among(flat, flat) is None  # an autoencoder
+    assert target_among(x[:, :1], x[:, :1]) is None
+    ids = rng.integers(0, 5, (300, 6))
+    assert target_among(ids, ids[:, :1]) is None
+
+
+def test_the_most_frequent_id_is_not_padding():
+    ids = np.array([[1, 2, 0, 0, 0], [3, 0, 0, 0, 0], [2, 2, 4, 0, 0]])
+    assert most_common(ids) == (2, 0.5)
+    assert most_common(np.array([[0, 0, 3], [0, 1, 0]])) == (0, pytest.approx(2 / 3))  # 0 stands elsewhere, too
+    assert most_common(np.ones((2, 3))) == most_common(np.arange(3)) == (None, None)
 
 
 def test_what_is_known_by_heart_shows_nothing(rng):

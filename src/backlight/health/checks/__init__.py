@@ -11,10 +11,12 @@ from typing import Final
 
 from backlight.health.check import Check, checks_in
 from backlight.health.checks import (
+    attention,
     axes,
     behaviour,
     clipping,
     data,
+    evaluation,
     finite,
     frozen,
     generalisation,
@@ -23,6 +25,7 @@ from backlight.health.checks import (
     log,
     loop,
     loss,
+    minibatches,
     modes,
     optimiser,
     output,
@@ -34,13 +37,15 @@ from backlight.health.checks import (
     start,
     structure,
     trials,
+    unbounded,
     units,
 )
 from backlight.health.findings import FindingText
 
 _MODULES: Final = (
-    finite, loss, output, axes, labels, places, behaviour, loop, modes, parameters, frozen, clipping, schedule, data,
-    start, units, gradients, optimiser, precision, rate, structure, trials, log, generalisation,
+    finite, loss, unbounded, output, axes, labels, minibatches, places, behaviour, loop, modes, parameters, frozen,
+    clipping, schedule, data,
+    start, attention, units, gradients, optimiser, precision, rate, structure, trials, log, evaluation, generalisation,
 )  # fmt: skip
 
 CHECKS: Final[tuple[Check, ...]] = tuple(one for module in _MODULES for one in checks_in(module))

@@ -136,6 +136,7 @@ INPUTS_REPEAT = FindingText(
     The inputs of recorded steps are compared, number by number. Reported only where the network overfits: the whole
     training data in each step is fine.
     """,
+    explained_by=frozenset({"few-examples"}),
 )
 
 
@@ -177,6 +178,7 @@ LABELS_CONSTANT = FindingText(
     about="""
     Every label so far was of one class. The loss goes to 0 and means nothing.
     """,
+    explained_by=frozenset({"few-examples"}),
 )
 
 

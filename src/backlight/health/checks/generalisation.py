@@ -3,6 +3,7 @@
 from backlight.health.check import check
 from backlight.health.context import Context
 from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText, percent
+from backlight.health.groups import BAD_BATCHES
 from backlight.health.thresholds import limit
 
 DUPLICATES = FindingText(
@@ -68,8 +69,17 @@ OVERFITTING = FindingText(
     The held-out loss was best earlier and has risen since, and the training loss is well below it. Lecture 3.
     """,
     explained_by=frozenset(
-        {"labels-constant", "loss-sign", "learning-rate-too-high", "evaluation-mode", "running-statistics"}
-    ),
+        {
+            "labels-constant",
+            "loss-sign",
+            "learning-rate-too-high",
+            "evaluation-mode",
+            "running-statistics",
+            "evaluation-inputs-differ",
+            "evaluation-differs",
+        }
+    )
+    | BAD_BATCHES,
 )
 
 

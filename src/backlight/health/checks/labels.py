@@ -1,5 +1,7 @@
 """Whether targets of sequences are the ones that they should be."""
 
+import numpy as np
+
 from backlight.health.check import check
 from backlight.health.context import Context, is_changed
 from backlight.health.findings import Case, Evidence, Finding, FindingText, percent
@@ -103,6 +105,91 @@ def padding_counted(context: Context) -> list[Finding] | None:
                 *((Evidence(what=f"loss at step {last.step}", value=last.loss, unit="nats"),) if last.loss else ()),
             ),
             values={"share": f"{percent(share):g}"},
+        )
+    ]
+
+
+COPIES_INPUTS = FindingText(
+    id="copies-inputs",
+    title="Most targets are the ids that the network reads at their places: {share}% of them.",
+    because="The network can copy these, and the loss of the few that it has to predict is lost among them. A low loss "
+    "then says little.",
+    try_this=(
+        (
+            "For masked language modelling, count the loss of the masked places only: labels[~masked] = -100, which "
+            "F.cross_entropy ignores."
+        ),
+        "For predicting the next id, shift the targets by one: x, y = ids[:, :-1], ids[:, 1:].",
+    ),
+    figures=("loss",),
+    about="""
+    Of a masked language model, about 15% of the ids are hidden, and the loss is counted there only: Devlin et al. 2019,
+    arXiv:1810.04805, 3.1. A denoising autoencoder counts all ids on purpose. Then this note can be ignored.
+    """,
+    explained_by=frozenset({"labels-shifted", "padding-counted", "one-id"}),
+)
+
+
+@check("targets that are read", COPIES_INPUTS)
+def copies_inputs(context: Context) -> list[Finding] | None:
+    """Targets most of which stand in the inputs at the same place."""
+    known = [r.logits.shifts for r in context.records if r.logits is not None and r.logits.shifts]
+    if not known or not context.trained:
+        return None
+    same = float(np.median([one[0] for one in known]))
+    following = max(one[1] if len(one) > 1 else 0.0 for one in known)
+    some = limit("targets that can be copied") < same < limit("targets that are ids read")  # of all, others judge
+    if not some or following > limit("targets that are the next ids"):
+        return []
+    return [
+        context.finding(
+            COPIES_INPUTS,
+            severity="note",
+            evidence=(
+                Evidence(what="targets that are the id read at their place", value=percent(same), unit="%"),
+                Evidence(what="targets that are the next id", value=percent(following), unit="%"),
+            ),
+            values={"share": f"{percent(same):g}"},
+        )
+    ]
+
+
+INPUT_CONTAINS_TARGET = FindingText(
+    id="input-contains-target",
+    title="The target is among the inputs: feature {column} is the target itself, but for scale and level.",
+    because="The network reads the answer. The loss is low on training and held-out data alike, and when the network "
+    "is used the answer is not there.",
+    try_this=(
+        "Remove the column: features = table.drop(columns=[target]).",
+        "Of a series, shift the inputs: what is to be forecast for time t may only be read for t + 1.",
+    ),
+    figures=("loss",),
+    about="""
+    Each feature of the first examples, and each channel of a sequence, is compared with the targets. Reported if the
+    correlation is 1 within rounding. Inputs of one feature, inputs that are ids, and targets as large as the whole
+    input, as of an autoencoder, are not judged.
+    """,
+)
+
+
+@check("targets among the inputs", INPUT_CONTAINS_TARGET)
+def input_contains_target(context: Context) -> list[Finding] | None:
+    """A feature that is the target."""
+    relation = context.seen.relation
+    if relation is None:
+        return None
+    if relation.same_as is None:
+        return []
+    return [
+        context.finding(
+            INPUT_CONTAINS_TARGET,
+            severity="warning",
+            where=[f"feature {relation.same_as}"],
+            evidence=(
+                Evidence(what="examples compared", value=relation.examples),
+                Evidence(what="size of the correlation between the feature and the target", value=1.0),
+            ),
+            values={"column": relation.same_as},
         )
     ]
 

@@ -100,7 +100,7 @@ def evaluated_without_normalising(faulty: bool) -> Run:
     "shmsw25/qa-hard-em#14",
     what="the vocabulary is of lower case and the text is not: nearly all ids are the unknown one",
     part="inputs",
-    names={"input-constant"}, says="Nearly all inputs are one id.",
+    names={"input-constant", "one-id"}, says="Nearly all inputs are one id.",
     words=r"one id|same (id|input|token)|unknown|constant",
     also={"not-learning", "labels-unrelated"}, enough=0.8,
 )  # fmt: skip

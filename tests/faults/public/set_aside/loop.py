@@ -66,7 +66,7 @@ def accumulation_never_complete(faulty: bool) -> Run:
     "ostris/ai-toolkit#1034",
     what="the average of the weights is moved away from them, and is what is evaluated and kept",
     part="evaluation",
-    names={"average-diverges", "evaluated-another-net"},
+    names={"average-diverges", "evaluated-another-net", "evaluation-differs"},
     says="The held-out loss is of another net than the one that is trained.",
     words=r"average|EMA|another net", enough=0.8,
 )  # fmt: skip
