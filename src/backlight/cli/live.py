@@ -7,7 +7,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.console import Console
 
-from backlight.cli.output import one_line, table, terminal_may_close, visible
+from backlight.cli.output import one_line, separated, table, terminal_may_close, visible
 from backlight.core import DomainError
 from backlight.model import STREAM_LENGTH
 from backlight.progress import ProgressBar
@@ -126,10 +126,13 @@ def show_samples(run: Run, count: int, out: Console) -> None:
         out.print(f"\nNo samples: {error}", soft_wrap=True)
         return
     texts = [sample.text for sample in found]
-    run.store.save_samples("".join(text + "\n" for text in texts))
+    run.store.save_samples(separated(texts))
     if not texts:
         return
     out.print(f"\n{len(texts)} samples, none of them in the training data:\n")
+    if any("\n" in text for text in texts):
+        out.print(visible(separated(texts)), soft_wrap=True, end="")
+        return
     for line in _columns(texts, out.width):
         out.print(line)
 

@@ -50,7 +50,10 @@ def sample(
         print_json({"run": str(model.run.path), "seed": used, "samples": [_figures(one) for one in found]})
         return
     out = console()
-    for one in found:
+    several_lines = ends and any("\n" in one.text for one in found)
+    for nth, one in enumerate(found):
+        if several_lines and nth:
+            out.print()
         out.print(visible(one.text), soft_wrap=True)
         if probabilities:
             out.print("  " + _spelled(one, prefix, model.vocabulary.label(0)), soft_wrap=True, style="dim")

@@ -46,7 +46,7 @@ SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "
 def train(
     *,
     typed: typer.Context,
-    corpus: CorpusArgument = "names",
+    corpus: CorpusArgument = None,
     model: ModelName = "mlp",
     sizes: Annotated[dict[str, Any], SIZES],
     training: Annotated[dict[str, Any], TRAINING],
@@ -85,7 +85,7 @@ def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
     try:
         with run.store.lock():
             out.print(_heading(run))
-            for warning in [*run.warnings, *_other_file(run.config.corpus)]:
+            for warning in [*run.corpus.notes, *run.warnings, *_other_file(run.config.corpus)]:
                 out.print(one_line(warning), soft_wrap=True)
             result = _counted(run, out) if run.config.train is None else _learnt(run, out)
             show_result(result, out)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,7 +17,21 @@ from backlight.models.ngram import NGram
 from backlight.nn import BatchNorm1d, fold
 from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files
 from backlight.runs.store import SEEN
-from backlight.text import LIST, Corpus, Dataset, Splits, Vocabulary, load_corpus, split_corpus, training_hashes
+from backlight.text import (
+    LIST,
+    Corpus,
+    Dataset,
+    Items,
+    Reading,
+    Source,
+    Splits,
+    Vocabulary,
+    load_corpus,
+    spelling_notes,
+    split_corpus,
+    training_hashes,
+)
+from backlight.text.records.reading import AS_IT_IS
 from backlight.training.config import RunConfig
 from backlight.training.evaluate import SAMPLE_TARGETS, bits, dataset, mean_nll
 from backlight.training.records import FirstLoss
@@ -81,7 +96,8 @@ class Run:
             RunError: the folder exists, or cannot be made.
         """
         if corpus is None:
-            corpus = load_corpus(config.corpus, mode=config.mode, stdin=stdin)
+            corpus = load_corpus(config.files, mode=config.mode, reading=config.reading, stdin=stdin)
+        config = replace(config, reading=corpus.reading, also=corpus.also or None)
         vocabulary = Vocabulary.of(corpus.items)
         # errors in text and settings show here, before anything is written
         splits = split_corpus(corpus, seed=config.split_seed, fractions=config.fractions, duplicates=config.duplicates)
@@ -117,8 +133,10 @@ class Run:
     def corpus(self) -> Corpus:
         """The text. Raises DataError if it cannot be read, and RunError if it has changed since the run was made."""
         items = self.store.load_corpus()
-        source = self.config.corpus if items is None else items
-        corpus = load_corpus(source, mode=self.config.mode, stdin=self._stdin)
+        source, reading = self.config.files, self.config.reading
+        if items is not None:  # they were normalised before they were kept
+            source, reading = items, reading.only_form
+        corpus = load_corpus(source, mode=self.config.mode, reading=reading, stdin=self._stdin)
         if corpus.sha256 != self.store.config["corpus"]["sha256"]:
             given = "standard input" if self.config.corpus == "-" else repr(self.config.corpus)
             raise RunError(
@@ -126,6 +144,24 @@ class Run:
                 "started with. Provide that text, or start a new run."
             )
         return corpus
+
+    def read_alike(self, source: Source | Corpus, given: Reading = AS_IT_IS) -> Corpus:
+        """Return another text, read as the run's own text was, for settings that are not given.
+
+        The column, field or delimiter of the run are used if the text has the same format, by its name and content.
+
+        Args:
+            source: the text.
+            given: settings that take precedence.
+
+        Raises:
+            DataError, ConfigError: see `load_corpus`.
+        """
+        own = self.config.reading
+        return load_corpus(
+            source, mode="items" if self.ends else "text", like=own,
+            reading=replace(given, normalise=given.normalise or own.normalise),
+        )  # fmt: skip
 
     @cached_property
     def splits(self) -> Splits:
@@ -165,7 +201,10 @@ class Run:
     @property
     def warnings(self) -> list[str]:
         """Warnings about an unusual text or model, one line each."""
-        return [one for one in (self._one_character(), self._longer_than_items()) if one is not None]
+        found = [one for one in (self._one_character(), self._longer_than_items()) if one is not None]
+        if self.config.reading.normalise is None:
+            found += spelling_notes(Items.of(self.corpus.items), self.config.source)
+        return found
 
     def _one_character(self) -> str | None:
         if len(self.vocabulary.characters) > 1:
