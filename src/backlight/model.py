@@ -72,7 +72,8 @@ from backlight.runs.store import RESULT, WEIGHTS
 from backlight.runs.strict_json import to_bytes
 from backlight.runs.tensors import encode
 from backlight.sample import Sample, SampleConfig, Score, context_ids, sample_items, score_items
-from backlight.text import CORPORA, Corpus, Mode, Reading, Source, Vocabulary, load_corpus, normalised
+from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, normalised
+from backlight.text.tokenizers import TextVocabulary
 from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, stopped_by
 from backlight.training.run import load_weights
 
@@ -111,9 +112,9 @@ def train(
             called with a `Progress` a few times a second.
         on_evaluation: called with an `Evaluation` after each evaluation on the dev split.
         options: sizes of the model and training settings, by their names on the command line with underscores:
-            `hidden=(200,)`, `lr=0.01`, `eval_interval=100`, `split_seed=7`; and how a file is read into items:
-            `format="csv"`, `column="name"`, `field="title"`, `delimiter="<|endoftext|>"`, `normalise="nfc"`. See
-            `backlight train --help`.
+            `hidden=(200,)`, `lr=0.01`, `eval_interval=100`, `split_seed=7`; and how a file is read into items,
+            `format="csv"`, `column="name"`, `field="title"`, `delimiter="<|endoftext|>"`, `normalise="nfc"`, and into
+            `tokens="words"`. See `backlight train --help`.
 
     Raises:
         ConfigError: an unknown option, or one out of range.
@@ -167,8 +168,8 @@ class Model:
         return self.run.model
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        """The vocabulary, which maps characters to ids and back."""
+    def vocabulary(self) -> TextVocabulary:
+        """The vocabulary, which maps characters, or other tokens, to ids and back."""
         return self.run.vocabulary
 
     @property
@@ -268,7 +269,7 @@ class Model:
             return score_items(model, self.vocabulary, items, ends=self.run.ends)
 
     def log_probs(self, text: str) -> FloatArray:
-        """Return log p of each character of a text, given the characters before it, in nats.
+        """Return log p of each character of a text, or of other tokens, given those before it, in nats.
 
         The sum is `-score([text])[0]`. For a model of items, the last element is for the end of the item.
 

@@ -106,7 +106,7 @@ TRAINING: Final = Group(
     )
 )
 
-_SEED, _SPLIT = (settings_in(RunConfig)[name] for name in ("seed", "split_seed"))
+_SEED, _SPLIT, _TOKENS = (settings_in(RunConfig)[name] for name in ("seed", "split_seed", "tokens"))
 
 Corpus = Annotated[
     list[str] | None,
@@ -131,6 +131,7 @@ DATA: Final = Group(
             "Put all copies of an item in the same split, or leave them where they fall.", show_default="together",
         ),
         *READING.parameters,
+        _option("tokens", str, "Data", _TOKENS[2].help, show_default=_TOKENS[0].default),
     )
 )  # fmt: skip
 

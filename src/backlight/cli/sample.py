@@ -64,7 +64,7 @@ def _figures(one: Sample) -> dict[str, object]:
 
 
 def _spelled(one: Sample, prefix: str, end: str) -> str:
-    """Return each drawn character with its probability under the model."""
-    drawn = [*one.text[len(prefix) :], *([end] if one.ended else [])]
+    """Return each drawn character, or other token, with its probability under the model."""
+    drawn = [*(one.tokens or one.text[len(prefix) :]), *([end] if one.ended else [])]
     shown = (one_line(c) for c in drawn)
     return " ".join(f"{c} {p:.2f}" for c, p in zip(shown, one.probabilities, strict=True))

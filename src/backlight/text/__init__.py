@@ -1,6 +1,6 @@
 """From a text to minibatches: corpora, vocabularies, splits, windows and sequences."""
 
-from backlight.text.batches import Dataset, Sequences, Windows
+from backlight.text.batches import Dataset, Sequences, Windows, targets_per_character
 from backlight.text.corpora import CORPORA, LIST, Corpus, CorpusInfo, Mode, Source, load_corpus
 from backlight.text.describe import CorpusDescription, describe
 from backlight.text.items import Items
@@ -33,5 +33,6 @@ __all__ = [
     "normalised",
     "spelling_notes",
     "split_corpus",
+    "targets_per_character",
     "training_hashes",
 ]

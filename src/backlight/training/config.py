@@ -12,6 +12,8 @@ from backlight.models import MODELS, ModelSpec, model_spec, settings_of
 from backlight.optim import SGD, AdamW, Constant, Optimiser, Schedule, StepDecay, WarmupCosine
 from backlight.text import LIST, Duplicates, Mode, Reading, Source
 from backlight.text.records.reading import AS_IT_IS
+from backlight.text.tokenizers.choosing import check_tokens
+from backlight.text.vocabulary import CHARACTERS
 
 MOST: Final = 1_000_000_000
 """The largest number of steps, examples or threads; a larger one is a typing error."""
@@ -19,7 +21,7 @@ MOST: Final = 1_000_000_000
 _OF_THE_RUN = {"format", "backlight", "created", "parameters"}
 """Entries of `config.json` that are not part of the configuration."""
 
-_IF_GIVEN = ("reading", "also")
+_IF_GIVEN = ("reading", "also", "tokens")
 """Entries of `config.json` that are written only if they are given."""
 
 _REMEDY = "Correct it, or leave it out for the model's default."
@@ -135,6 +137,7 @@ class RunConfig:
         duplicates: "together" puts all copies of an item in the same split; "keep" leaves them where they fall.
         reading: how files are read into items; settings of `Reading` can be given to `of` by name.
         also: paths of further files, whose items follow those of `corpus`.
+        tokens: "characters", "words", "smiles", "bpe:N" or a regular expression: the tokens of the vocabulary.
         watch_every: record every N-th training step for `backlight health`, after the first few; None records nothing.
             Recording does not change the training: results are bit-identical.
 
@@ -153,12 +156,17 @@ class RunConfig:
     duplicates: Duplicates = "together"
     reading: Reading = AS_IT_IS
     also: tuple[str, ...] | None = None
+    tokens: str = setting(
+        "What a model reads and writes one at a time: characters, words, smiles (atoms), bpe:N (byte pairs), or a"
+        " regular expression.", default=CHARACTERS, remedy="Leave it out for characters.",
+    )  # fmt: skip
     watch_every: int | None = setting(
         "Record every N-th step after the first ten.", default=None, at_least=1, remedy="Leave it out."
     )
 
     def __post_init__(self) -> None:
         check_settings(self)
+        check_tokens(self.tokens)
         if self.watch_every is not None and self.train is None:
             raise ConfigError(
                 f"watch_every needs a model that is trained step by step; {self.model} is counted. Leave it out."
@@ -240,7 +248,7 @@ class RunConfig:
         """Return the entries that are written only if given, so that older versions can read the others."""
         reading = {name: value for name, value in asdict(self.reading).items() if value is not None}
         values = {"reading": reading, **{name: getattr(self, name) for name in _IF_GIVEN if name != "reading"}}
-        return {name: value for name, value in values.items() if value}
+        return {name: value for name, value in values.items() if value and value != CHARACTERS}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "RunConfig":

@@ -1,7 +1,7 @@
 """A run: a configuration, a text, a model, and the files that keep them, in a folder or in memory."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -25,13 +25,15 @@ from backlight.text import (
     Reading,
     Source,
     Splits,
-    Vocabulary,
     load_corpus,
     spelling_notes,
     split_corpus,
+    targets_per_character,
     training_hashes,
 )
 from backlight.text.records.reading import AS_IT_IS
+from backlight.text.tokenizers import TextVocabulary, vocabulary_from_json, vocabulary_of
+from backlight.text.vocabulary import CHARACTERS
 from backlight.training.config import RunConfig
 from backlight.training.evaluate import SAMPLE_TARGETS, bits, dataset, mean_nll
 from backlight.training.records import FirstLoss
@@ -60,12 +62,12 @@ class Run:
     Attributes:
         config: the configuration.
         store: the files of the run: a `RunDirectory`, or a `RunStore` in memory.
-        vocabulary: the characters of the text.
+        vocabulary: the characters of the text, or other tokens.
     """
 
     def __init__(self, config: RunConfig, store: RunStore, *, corpus: Corpus | None = None, stdin: Any = None) -> None:
         self.config, self.store = config, store
-        self.vocabulary = Vocabulary.from_json(store.vocabulary)
+        self.vocabulary = vocabulary_from_json(store.vocabulary)
         self._stdin: BinaryIO | None = stdin
         if corpus is not None:
             self.corpus = corpus
@@ -98,9 +100,9 @@ class Run:
         if corpus is None:
             corpus = load_corpus(config.files, mode=config.mode, reading=config.reading, stdin=stdin)
         config = replace(config, reading=corpus.reading, also=corpus.also or None)
-        vocabulary = Vocabulary.of(corpus.items)
         # errors in text and settings show here, before anything is written
         splits = split_corpus(corpus, seed=config.split_seed, fractions=config.fractions, duplicates=config.duplicates)
+        vocabulary = vocabulary_of(config.tokens, splits.train.items, corpus.items)
         model = _built(config, vocabulary)
         _check_batch_size(config, model)
         data = _examples(model, vocabulary, splits, ends=corpus.mode == "items")
@@ -207,13 +209,13 @@ class Run:
         return found
 
     def _one_character(self) -> str | None:
-        if len(self.vocabulary.characters) > 1:
+        if self.vocabulary.size > 2:
             return None
         rest = " but the lengths of the items" if self.ends else ""
-        return f"All characters are {self.vocabulary.characters!r}: there is nothing to learn{rest}."
+        return f"All characters are {self.vocabulary.decode([1])!r}: there is nothing to learn{rest}."
 
     def _longer_than_items(self) -> str | None:
-        if not self.ends or not isinstance(self.model, NeuralModel):
+        if not self.ends or not isinstance(self.model, NeuralModel) or self.config.tokens != CHARACTERS:
             return None
         longest = max(map(len, self.corpus.items))
         # the last target is the end of the longest item; a model of sequences reads a boundary before its characters
@@ -322,7 +324,7 @@ class Run:
             "parameters": self.model.num_parameters(),
             "context": self.model.context,
             "vocabulary_size": self.vocabulary.size,
-            **FirstLoss.of(self.vocabulary.size, self.store.load_metrics()).to_json(),
+            **self.first_of(self.store.load_metrics()).to_json(),
             **nats,
             "dev_bits": bits(nats["dev_nats"]),
             "test_bits": bits(nats["test_nats"]),
@@ -333,6 +335,10 @@ class Run:
         }
         self.store.save_result(result)
         return result
+
+    def first_of(self, metrics: Iterable[Mapping[str, Any]]) -> FirstLoss:
+        """Return the first loss in these metrics of the run, and that of a uniform guess."""
+        return FirstLoss.of(self.vocabulary.size, metrics, per_character=targets_per_character(self.data["dev"]))
 
     def first_loss(self, *, batch_size: int | None = None, weights: dict[str, Array] | None = None) -> Tensor:
         """Return the loss of the first minibatch with its graph: a scalar, in nats per target.
@@ -386,7 +392,7 @@ def load_weights(store: RunStore, model: LanguageModel) -> dict[str, Any]:
     return facts
 
 
-def load_model(where: "str | Path | RunStore") -> tuple[LanguageModel, Vocabulary]:
+def load_model(where: "str | Path | RunStore") -> tuple[LanguageModel, TextVocabulary]:
     """Return the best model of a run, in evaluation mode with batch norms folded, and its vocabulary.
 
     Raises:
@@ -397,7 +403,7 @@ def load_model(where: "str | Path | RunStore") -> tuple[LanguageModel, Vocabular
     return (fold(run.model) if isinstance(run.model, NeuralModel) else run.model), run.vocabulary
 
 
-def _built(config: RunConfig, vocabulary: Vocabulary) -> LanguageModel:
+def _built(config: RunConfig, vocabulary: TextVocabulary) -> LanguageModel:
     """Return the model of a configuration with its initial weights."""
     sizes = config.spec.configure({**config.settings, "vocabulary_size": vocabulary.size})
     try:
@@ -408,7 +414,7 @@ def _built(config: RunConfig, vocabulary: Vocabulary) -> LanguageModel:
         raise ConfigError(f"a model of these sizes does not fit into memory: {sizes}. Choose smaller ones.") from error
 
 
-def _examples(model: LanguageModel, vocabulary: Vocabulary, splits: Splits, *, ends: bool) -> Mapping[str, Dataset]:
+def _examples(model: LanguageModel, vocabulary: TextVocabulary, splits: Splits, *, ends: bool) -> Mapping[str, Dataset]:
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
     return {name: dataset(model, vocabulary, part.items, ends=ends) for name, part in parts.items()}
 
