@@ -51,6 +51,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from html import escape
 from pathlib import Path
@@ -71,7 +72,8 @@ from backlight.runs.store import RESULT, WEIGHTS
 from backlight.runs.strict_json import to_bytes
 from backlight.runs.tensors import encode
 from backlight.sample import Sample, SampleConfig, Score, context_ids, sample_items, score_items
-from backlight.text import CORPORA, Corpus, Mode, Source, Vocabulary, load_corpus
+from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, normalised
+from backlight.text.tokenizers import TextVocabulary
 from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, stopped_by
 from backlight.training.run import load_weights
 
@@ -99,8 +101,8 @@ def train(
     KeyboardInterrupt is raised; with `run`, everything is saved first, and `backlight train --resume` resumes.
 
     Args:
-        data: a list or other iterable of strings; the path of a file; or the name of a corpus, such as "names". To
-            train on one text, put it in a list and set `mode`.
+        data: a list or other iterable of strings; the path of a file or folder, or a list of `Path`; or the name of a
+            corpus, such as "names". To train on one text, put it in a list and set `mode`.
         model: "bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm" or "gpt".
         run: the folder of the run, which every command of `backlight` can use; None keeps it in memory.
         steps: number of training steps; None takes the model's default.
@@ -110,7 +112,9 @@ def train(
             called with a `Progress` a few times a second.
         on_evaluation: called with an `Evaluation` after each evaluation on the dev split.
         options: sizes of the model and training settings, by their names on the command line with underscores:
-            `hidden=(200,)`, `lr=0.01`, `eval_interval=100`, `split_seed=7`. See `backlight train --help`.
+            `hidden=(200,)`, `lr=0.01`, `eval_interval=100`, `split_seed=7`; and how a file is read into items,
+            `format="csv"`, `column="name"`, `field="title"`, `delimiter="<|endoftext|>"`, `normalise="nfc"`, and into
+            `tokens="words"`. See `backlight train --help`.
 
     Raises:
         ConfigError: an unknown option, or one out of range.
@@ -119,8 +123,9 @@ def train(
         RunError: the folder exists already, or cannot be written.
         KeyboardInterrupt: Ctrl-C in a script.
     """
-    corpus = load_corpus(_known(data), mode=mode)
     given = {**options, **({} if steps is None else {"steps": steps})}
+    how = {one.name: given.pop(one.name) for one in fields(Reading) if one.name in given}
+    corpus = load_corpus(_known(data), mode=mode, reading=Reading(**how))
     made = Run.create(RunConfig.of(corpus.name, model=model, seed=seed, mode=mode, **given), run, corpus=corpus)
     if not _finished(made, progress, on_evaluation) and not (hasattr(sys, "ps1") and made.store.has_weights):
         place = made.store.name
@@ -163,8 +168,8 @@ class Model:
         return self.run.model
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        """The vocabulary, which maps characters to ids and back."""
+    def vocabulary(self) -> TextVocabulary:
+        """The vocabulary, which maps characters, or other tokens, to ids and back."""
         return self.run.vocabulary
 
     @property
@@ -232,6 +237,7 @@ class Model:
             raise ConfigError("novel needs a model of items; this one was trained on running text. Leave it out.")
         if seed is not None:
             check_whole("seed", seed, at_least=0)
+        config = replace(config, prefix=self._normal(config.prefix))
         with self._evaluating() as model:
             return sample_items(
                 model, self.vocabulary, count, config=config, rng=np.random.default_rng(seed),
@@ -256,14 +262,14 @@ class Model:
     def scores(self, texts: str | Iterable[str] | Path | Corpus) -> list[Score]:
         """Score as in `score`, and return each `Score` with the nats of each character."""
         if isinstance(texts, Path | Corpus):
-            items: Any = load_corpus(texts, mode=self.run.store.config["corpus"]["mode"]).items
+            items: Any = self.run.read_alike(texts).items
         else:
-            items = [texts] if isinstance(texts, str) else _strings(texts)
+            items = [self._normal(text) for text in ([texts] if isinstance(texts, str) else _strings(texts))]
         with self._evaluating() as model:
             return score_items(model, self.vocabulary, items, ends=self.run.ends)
 
     def log_probs(self, text: str) -> FloatArray:
-        """Return log p of each character of a text, given the characters before it, in nats.
+        """Return log p of each character of a text, or of other tokens, given those before it, in nats.
 
         The sum is `-score([text])[0]`. For a model of items, the last element is for the end of the item.
 
@@ -272,7 +278,7 @@ class Model:
         Raises:
             VocabularyError: a character is not in the vocabulary.
         """
-        self.vocabulary.encode(_string(text))
+        self.vocabulary.encode(self._normal(_string(text)))
         (score,) = self.scores([text])
         return -np.array([nats for _, nats in score.per_character])
 
@@ -292,7 +298,7 @@ class Model:
         if not isinstance(network, NeuralModel):
             raise ConfigError(f"activations needs a network; {self.run.config.model} has no layers. Train a network.")
         outputs: dict[str, Array] = {}
-        x_BT = context_ids(network, self.vocabulary.encode(_string(text)))
+        x_BT = context_ids(network, self.vocabulary.encode(self._normal(_string(text))))
 
         def keep(name: str) -> Callable[[Module, tuple[Any, ...], Tensor], None]:
             return lambda _module, _inputs, out: outputs.__setitem__(name, out.array.copy())
@@ -338,6 +344,10 @@ class Model:
             for module, training in modes:
                 module.training = training
 
+    def _normal(self, text: Any) -> Any:
+        """Return a string in the run's Unicode form; anything else as it is, for the check that follows."""
+        return normalised(text, self.run.config.reading.normalise) if isinstance(text, str) else text
+
     def __repr__(self) -> str:
         parts = [self.run.config.model, f"{self.network.num_parameters():,} parameters", self._learnt()]
         return f"Model({', '.join(parts)})"
@@ -371,7 +381,7 @@ def _finished(
 ) -> bool:
     """Train and show the progress. Returns True, or False after Ctrl-C."""
     console = Console(stderr=True, highlight=False, markup=False, quiet=progress is not True)
-    for warning in run.warnings if progress is True else []:
+    for warning in [*run.corpus.notes, *run.warnings] if progress is True else []:
         console.print(warning, soft_wrap=True)
     steps = run.config.train.steps if run.config.train is not None else 0
     with ProgressBar(console, steps=steps) if progress is True else nullcontext() as bar, ExitStack() as stack:

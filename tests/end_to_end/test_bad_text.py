@@ -64,7 +64,6 @@ def test_odd_text_is_learnt_described_and_scored(shell: Any, tiny: Callable[...,
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        (".", "is a directory"),
         ("no-such.txt", "there is no 'no-such.txt'"),
         ("nmaes", "Did you mean names?"),
         ("names.txt/inside", "there is no"),

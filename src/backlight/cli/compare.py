@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
-from backlight.cli.options import DATA, Corpus, Seed, grouped
+from backlight.cli.options import DATA, Corpus, Seed, grouped, source_of
 from backlight.cli.output import (
     RUNS,
     Json,
@@ -46,7 +46,7 @@ _SHOWN = 24  # characters of a sample
 @grouped
 def compare(
     *,
-    corpus: Corpus = "names",
+    corpus: Corpus = None,
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Train each model for as long as `backlight train` does.")
     ] = False,
@@ -63,10 +63,11 @@ def compare(
 ) -> None:
     """Train every model on the same text and compare them in a table."""
     chosen = [] if models is None else [name.strip() for name in models.split(",")]
-    configs = comparison(corpus, models=chosen, thorough=thorough, steps=steps, seed=seed, **data)
-    stdin = sys.stdin.buffer.read() if corpus == "-" else None
+    name, also = source_of(corpus)
+    configs = comparison(name, also=also, models=chosen, thorough=thorough, steps=steps, seed=seed, **data)
+    stdin = sys.stdin.buffer.read() if name == "-" else None
     heading = _check_text(configs[0], stdin)
-    folder = _new_folder(runs, corpus)
+    folder = _new_folder(runs, name)
     out = console(json_output=json_output)
     show = _Bars(out, configs, heading, jobs=min(jobs or cores(), len(configs)))
     try:
@@ -81,7 +82,7 @@ def compare(
         )
         raise typer.Exit(STOPPED) from None
     found = {
-        "corpus": corpus, "folder": str(folder), "machine": machine(), "seed": seed, "thorough": thorough,
+        "corpus": name, "folder": str(folder), "machine": machine(), "seed": seed, "thorough": thorough,
         "models": rows, "failed": {failure.model: failure.reason for failure in show.failures},
     }  # fmt: skip
     if rows:
@@ -95,7 +96,9 @@ def compare(
 
 def _check_text(config: RunConfig, stdin: bytes | None) -> str:
     """Read and split the text as each model will, and describe it, so that unusable text is reported once."""
-    text = load_corpus(config.corpus, mode=config.mode, stdin=None if stdin is None else BytesIO(stdin))
+    text = load_corpus(
+        config.files, mode=config.mode, reading=config.reading, stdin=None if stdin is None else BytesIO(stdin)
+    )
     split_corpus(text, seed=config.split_seed, fractions=config.fractions, duplicates=config.duplicates)
     size = f"{len(text.items):,} items" if text.mode == "items" else f"{text.characters:,} characters"
     return f"{one_line(config.source)}: {size}"

@@ -1,11 +1,13 @@
 """`backlight data`: list the corpora, and describe a corpus or a file."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from backlight.cli.output import Json, console, print_json, shortened, table
-from backlight.text import CORPORA, Mode, describe, load_corpus
+from backlight.cli.options import READING, grouped, source_of
+from backlight.cli.output import Json, console, one_line, print_json, shortened, table
+from backlight.text import CORPORA, Items, Mode, Reading, describe, load_corpus, spelling_notes
 
 _SHOWN = 60  # characters of an item that are printed
 
@@ -30,20 +32,36 @@ def list_corpora(json_output: Json = False) -> None:
         rows.add_row(info.name, info.kind, info.mode, f"{info.size:,}", info.description)
     out = console(json_output=json_output)
     out.print(rows)
-    out.print("\nAny UTF-8 file works too, with one item per line; so does - for standard input.")
+    out.print(
+        "\nAny UTF-8 file works too: one item per line, CSV, TSV, JSON, FASTA, SMILES, or running text; so does - for"
+        "\nstandard input."
+    )
     if json_output:
         fields = ("name", "kind", "mode", "description", "licence", "size")
         print_json({"corpora": [{name: getattr(info, name) for name in fields} for info in CORPORA.values()]})
 
 
 @app.command("describe", epilog="Example:  backlight data describe names.txt")
+@grouped
 def describe_corpus(
-    source: Annotated[str, typer.Argument(help="A corpus's name, a file, or - for standard input.", metavar="FILE")],
+    *,
+    source: Annotated[
+        list[str],
+        typer.Argument(help="A corpus's name, files or folders, or - for standard input.", metavar="FILE"),
+    ],
     mode: Annotated[Mode | None, typer.Option(help="One item per line, or one stream of text.")] = None,
+    reading: Annotated[dict[str, Any], READING],
     json_output: Json = False,
 ) -> None:
     """Describe a corpus or a file: items, characters, lengths, duplicates, vocabulary."""
-    found = describe(load_corpus(source, mode=mode))
+    name, also = source_of(source)
+    files: Any = [Path(one) for one in (name, *also)] if also else name
+    corpus = load_corpus(files, mode=mode, reading=Reading(**reading))
+    notes = [*corpus.notes, *([] if corpus.reading.normalise else spelling_notes(Items.of(corpus.items), name))]
+    out = console(json_output=json_output)
+    for note in notes:
+        out.print(one_line(note), soft_wrap=True)
+    found = describe(corpus)
     rows = table("what", "how many", text=("what", "how many"))
     for what, figure in (
         ("items", f"{found.items:,} ({found.distinct:,} distinct, {found.duplicates:,} copies)"),
@@ -58,6 +76,6 @@ def describe_corpus(
         ("loss of a uniform guess", f"ln {found.vocabulary_size} = {found.uniform_nats:.4f} nats per character"),
     ):
         rows.add_row(what, figure)
-    console(json_output=json_output).print(rows)
+    out.print(rows)
     if json_output:
-        print_json(found.to_json())
+        print_json({**found.to_json(), "notes": notes})

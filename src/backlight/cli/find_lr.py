@@ -21,7 +21,7 @@ STEPPING = TRAINING.without("steps", "lr", "schedule", "warmup", "ema_decay", "e
 @grouped
 def find_lr(
     *,
-    corpus: Corpus = "names",
+    corpus: Corpus = None,
     model: ModelName = "mlp",
     sizes: Annotated[dict[str, Any], NETWORK_SIZES],
     training: Annotated[dict[str, Any], STEPPING],
@@ -58,7 +58,7 @@ def find_lr(
         _draw(sweep, figure)
         out.print(f"\nThe figure is in {figure}.", soft_wrap=True)
     if json_output:
-        print_json({"model": model, "corpus": corpus, "seed": seed, **sweep.to_json(), "train": train})
+        print_json({"model": model, "corpus": config.corpus, "seed": seed, **sweep.to_json(), "train": train})
 
 
 def _curve(sweep: RateSweep) -> Any:

@@ -1,5 +1,6 @@
 """Print the progress of a training, its result and samples."""
 
+import math
 from types import TracebackType
 from typing import Any, Self
 
@@ -7,11 +8,12 @@ import numpy as np
 from rich.cells import cell_len
 from rich.console import Console
 
-from backlight.cli.output import one_line, table, terminal_may_close, visible
+from backlight.cli.output import one_line, separated, table, terminal_may_close, visible
 from backlight.core import DomainError
 from backlight.model import STREAM_LENGTH
 from backlight.progress import ProgressBar
 from backlight.sample import NotEnoughError, SampleConfig, sample_batch, sample_items
+from backlight.text.vocabulary import CHARACTERS
 from backlight.training import Evaluation, FirstLoss, Progress, Run, Trainer, bits
 
 _SHOWN = 5
@@ -58,7 +60,7 @@ class Live:
 
     def _print(self, record: Evaluation) -> None:
         if record.step == 0:
-            self._first_loss(FirstLoss.of(self.run.vocabulary.size, [record.to_json()]))
+            self._first_loss(self.run.first_of([record.to_json()]))
             self._head()
         train = "-" if record.train_nats is None else _figure(record.train_nats, 4)
         dev, in_bits = _figure(record.dev_nats, 4), _figure(bits(record.dev_nats), 3)
@@ -66,9 +68,8 @@ class Live:
         self.out.print(line, no_wrap=True, overflow="crop")
 
     def _first_loss(self, first: FirstLoss) -> None:
-        V = self.run.vocabulary.size
         self.out.print(
-            f"loss of a uniform guess: ln {V} = {first.expected:.4f} nats; "
+            f"loss of a uniform guess: {uniform(self.run, first)}; "
             f"before training: {_figure(first.measured or 0.0, 4)} nats"
         )
         if first.warning is not None:
@@ -88,6 +89,14 @@ class Live:
         except DomainError:  # the trainer stops if the loss is not finite; a sample does not decide that
             return "none: the model's logits are not finite"
         return "  ".join(one_line(sample.text) for sample in found if sample.text)
+
+
+def uniform(run: Run, first: FirstLoss) -> str:
+    """Return the loss of a uniform guess as a formula: per character, and per token if that is another."""
+    V = run.vocabulary.size
+    if run.config.tokens == CHARACTERS:
+        return f"ln {V} = {first.expected:.4f} nats"
+    return f"ln {V} = {math.log(V):.4f} nats per token, {first.expected:.4f} per character"
 
 
 def show_result(result: dict[str, Any], out: Console) -> None:
@@ -126,10 +135,13 @@ def show_samples(run: Run, count: int, out: Console) -> None:
         out.print(f"\nNo samples: {error}", soft_wrap=True)
         return
     texts = [sample.text for sample in found]
-    run.store.save_samples("".join(text + "\n" for text in texts))
+    run.store.save_samples(separated(texts))
     if not texts:
         return
     out.print(f"\n{len(texts)} samples, none of them in the training data:\n")
+    if any("\n" in text for text in texts):
+        out.print(visible(separated(texts)), soft_wrap=True, end="")
+        return
     for line in _columns(texts, out.width):
         out.print(line)
 

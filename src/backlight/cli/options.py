@@ -8,7 +8,7 @@ A command receives a group of options as one dictionary of those that were given
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -18,7 +18,7 @@ import typer
 from backlight.core import ConfigError
 from backlight.core.settings import fits, settings_in
 from backlight.models import MODELS, model_spec
-from backlight.text import Duplicates, Mode
+from backlight.text import CORPORA, Duplicates, Mode, Reading
 from backlight.training import RunConfig, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -106,12 +106,21 @@ TRAINING: Final = Group(
     )
 )
 
-_SEED, _SPLIT = (settings_in(RunConfig)[name] for name in ("seed", "split_seed"))
+_SEED, _SPLIT, _TOKENS = (settings_in(RunConfig)[name] for name in ("seed", "split_seed", "tokens"))
 
 Corpus = Annotated[
-    str, typer.Argument(help="A corpus's name, a file with one item per line, or - for standard input.", metavar="FILE")
-]
+    list[str] | None,
+    typer.Argument(
+        help="A corpus's name, files or folders with one item per line, or - for standard input. Default: names.",
+        metavar="FILE", show_default=False,
+    ),
+]  # fmt: skip
 Seed = Annotated[int, typer.Option("--seed", help=_SEED[2].help, min=0)]
+
+READING: Final = Group(
+    tuple(_of_setting(name, [hint], "Data", about.help) for name, (_, hint, about) in settings_in(Reading).items())
+)
+"""How a file is read into items."""
 
 DATA: Final = Group(
     (
@@ -121,15 +130,32 @@ DATA: Final = Group(
             "duplicates", Duplicates, "Data",
             "Put all copies of an item in the same split, or leave them where they fall.", show_default="together",
         ),
+        *READING.parameters,
+        _option("tokens", str, "Data", _TOKENS[2].help, show_default=_TOKENS[0].default),
     )
 )  # fmt: skip
 
 
-def run_config(corpus: str, model: str, *groups: Mapping[str, Any], **more: Any) -> RunConfig:
+def source_of(given: Sequence[str] | None) -> tuple[str, tuple[str, ...] | None]:
+    """Return the name of a corpus, or the first of several files and the others.
+
+    Raises:
+        ConfigError: several names of which one is no file.
+    """
+    first, *also = given or ["names"]
+    named = [name for name in (first, *also) if name in {*CORPORA, "-"}]
+    if also and named:
+        raise ConfigError(
+            f"several texts must be files or folders; got {named[0]}. Leave it out, or write ./{named[0]} for a file."
+        )
+    return first, tuple(also) or None
+
+
+def run_config(corpus: Sequence[str] | None, model: str, *groups: Mapping[str, Any], **more: Any) -> RunConfig:
     """Return the configuration that the options describe.
 
     Args:
-        corpus: the name of a corpus, a file, or "-".
+        corpus: the name of a corpus, files, or "-"; None for the default.
         model: the name of a model.
         groups: options by name, as a command receives them; lists may be text, as in "256,128".
         more: further arguments of `RunConfig.of`.
@@ -142,7 +168,8 @@ def run_config(corpus: str, model: str, *groups: Mapping[str, Any], **more: Any)
     for name, value in given.items():
         if isinstance(value, str) and name in known and not fits(value, known[name][1]):
             given[name] = _numbers(name, value)
-    return RunConfig.of(corpus, model=model, **given, **more)
+    name, also = source_of(corpus)
+    return RunConfig.of(name, also=also, model=model, **given, **more)
 
 
 def _numbers(name: str, text: str) -> list[int]:
@@ -154,9 +181,9 @@ def _numbers(name: str, text: str) -> list[int]:
         ) from None
 
 
-def words(corpus: str, model: str, *groups: Mapping[str, Any]) -> list[str]:
+def words(corpus: Sequence[str] | None, model: str, *groups: Mapping[str, Any]) -> list[str]:
     """Return the arguments of a command line that give these options."""
-    spelled = [corpus] + (["--model", model] if model != "mlp" else [])
+    spelled = [*(corpus or ["names"])] + (["--model", model] if model != "mlp" else [])
     for name, value in ((name, value) for group in groups for name, value in group.items()):
         flag = "--" + name.replace("_", "-")
         spelled += [flag] if value is True else [flag, str(value)]

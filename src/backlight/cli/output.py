@@ -8,7 +8,7 @@ import signal
 import stat
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -86,6 +86,12 @@ _DIRECTIONS = {*map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))}  # o
 def visible(text: str) -> str:
     """Return text that is safe to print: control characters other than line feeds are escaped."""
     return "".join(c if c == "\n" else _escaped(c) for c in text)
+
+
+def separated(texts: Sequence[str]) -> str:
+    """Return texts, each on a line; with a blank line between them if one of them has several lines."""
+    apart = "\n\n" if any("\n" in text for text in texts) else "\n"
+    return apart.join(texts) + "\n" if texts else ""
 
 
 def one_line(text: str) -> str:

@@ -50,7 +50,10 @@ def sample(
         print_json({"run": str(model.run.path), "seed": used, "samples": [_figures(one) for one in found]})
         return
     out = console()
-    for one in found:
+    several_lines = ends and any("\n" in one.text for one in found)
+    for nth, one in enumerate(found):
+        if several_lines and nth:
+            out.print()
         out.print(visible(one.text), soft_wrap=True)
         if probabilities:
             out.print("  " + _spelled(one, prefix, model.vocabulary.label(0)), soft_wrap=True, style="dim")
@@ -61,7 +64,7 @@ def _figures(one: Sample) -> dict[str, object]:
 
 
 def _spelled(one: Sample, prefix: str, end: str) -> str:
-    """Return each drawn character with its probability under the model."""
-    drawn = [*one.text[len(prefix) :], *([end] if one.ended else [])]
+    """Return each drawn character, or other token, with its probability under the model."""
+    drawn = [*(one.tokens or one.text[len(prefix) :]), *([end] if one.ended else [])]
     shown = (one_line(c) for c in drawn)
     return " ".join(f"{c} {p:.2f}" for c, p in zip(shown, one.probabilities, strict=True))

@@ -1,21 +1,25 @@
 """`backlight score`: print the negative log-likelihood of each line of a file."""
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from backlight.cli.output import RUNS, Json, RunsFolder, console, open_run, print_json, shortened, table
+from backlight.cli.options import READING, grouped
+from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, shortened, table
 from backlight.model import Model
 from backlight.sample import Score, order
 from backlight.sample.score import Order
-from backlight.text import load_corpus
+from backlight.text import Reading
 from backlight.training import Run, bits
 
 _SHOWN = 200  # characters of an item that are printed; the JSON object has all of them
 
 
+@grouped
 def score(
+    *,
     run: Annotated[Path, typer.Argument(help="A run's folder or name.", metavar="RUN", readable=False)],
     file: Annotated[str, typer.Argument(help="A file, a corpus's name, or - for standard input.", metavar="FILE")],
     sort: Annotated[Order, typer.Option(help="Most surprising first, most typical first, or in file order.")] = "odd",
@@ -23,6 +27,7 @@ def score(
     per_character: Annotated[
         bool, typer.Option("--per-character", help="Also show the nats of each character.")
     ] = False,
+    reading: Annotated[dict[str, Any], READING],
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
@@ -31,24 +36,28 @@ def score(
     The most surprising line, by nats per character, comes first.
     """
     model = Model(Run.open(open_run(run, runs)))
-    corpus = load_corpus(file, mode="items" if model.run.ends else "text")
+    corpus = model.run.read_alike(file, Reading(**reading))
     scores = model.scores(corpus)
     known = [one for one in scores if not one.unknown]
-    if not known:
-        model.vocabulary.encode_items(corpus.items)  # raises an error that names the unknown character
     targets = sum(one.targets for one in known)
-    mean = sum(one.nats for one in known) / targets
+    mean = sum(one.nats for one in known) / targets if targets else None
     shown = order(scores, sort)[:top]
     out = console(json_output=json_output)
+    for note in corpus.notes:
+        out.print(one_line(note), soft_wrap=True)
     rows = table("nats/char", "nats", "item", text=("item",))
     for one in shown:
         rows.add_row(f"{one.nats_per_character:.3f}", f"{one.nats:.2f}", _item(one, spelled=per_character))
     out.print(rows)
-    out.print(f"\n{len(known):,} lines, {targets:,} characters: {mean:.4f} nats = {bits(mean):.4f} bits per character")
+    if mean is not None:
+        out.print(
+            f"\n{len(known):,} lines, {targets:,} characters: {mean:.4f} nats = {bits(mean):.4f} bits per character"
+        )
     if len(known) < len(scores):
         unknown = "".join(sorted({character for one in scores for character in one.unknown}))
+        left_out = "\nNo line can be read: all" if mean is None else "Left out of this mean:"
         out.print(
-            f"Left out of this mean: {len(scores) - len(known):,} with characters that the vocabulary does not have: "
+            f"{left_out} {len(scores) - len(known):,} with characters that the vocabulary does not have: "
             f"{shortened(unknown, 40)}", soft_wrap=True,
         )  # fmt: skip
     if json_output:
@@ -70,6 +79,8 @@ def _item(one: Score, *, spelled: bool) -> str:
 
 def _figures(one: Score, *, spelled: bool) -> dict[str, object]:
     figures: dict[str, object] = {"text": one.text, "nats": one.nats, "nats_per_character": one.nats_per_character}
+    if math.isinf(one.nats):  # both are null in JSON
+        figures["infinite"] = True
     if one.unknown:
         figures["unknown"] = one.unknown
     return {**figures, "per_character": [list(pair) for pair in one.per_character]} if spelled else figures

@@ -1,6 +1,5 @@
 """`backlight train`: train a model on a text, and print losses and samples on the way."""
 
-import math
 import os
 import signal
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from rich.console import Console
 
-from backlight.cli.live import Live, show_result, show_samples
+from backlight.cli.live import Live, show_result, show_samples, uniform
 from backlight.cli.options import DATA, SIZES, TRAINING, ModelName, Seed, grouped, run_config
 from backlight.cli.options import Corpus as CorpusArgument
 from backlight.cli.output import (
@@ -30,6 +29,7 @@ from backlight.cli.output import (
 from backlight.core import ConfigError
 from backlight.runs import new_run_path
 from backlight.text import CORPORA, Corpus
+from backlight.text.vocabulary import CHARACTERS
 from backlight.training import Run, RunConfig, stopped_by
 
 _HEALTH = "Health"
@@ -46,7 +46,7 @@ SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "
 def train(
     *,
     typed: typer.Context,
-    corpus: CorpusArgument = "names",
+    corpus: CorpusArgument = None,
     model: ModelName = "mlp",
     sizes: Annotated[dict[str, Any], SIZES],
     training: Annotated[dict[str, Any], TRAINING],
@@ -85,7 +85,7 @@ def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
     try:
         with run.store.lock():
             out.print(_heading(run))
-            for warning in [*run.warnings, *_other_file(run.config.corpus)]:
+            for warning in [*run.corpus.notes, *run.warnings, *_other_file(run.config.corpus)]:
                 out.print(one_line(warning), soft_wrap=True)
             result = _counted(run, out) if run.config.train is None else _learnt(run, out)
             show_result(result, out)
@@ -98,8 +98,7 @@ def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
 
 
 def _counted(run: Run, out: Console) -> dict[str, Any]:
-    V = run.vocabulary.size
-    out.print(f"loss of a uniform guess: ln {V} = {math.log(V):.4f} nats")
+    out.print(f"loss of a uniform guess: {uniform(run, run.first_of([]))}")
     return run.evaluate(seconds=run.count())
 
 
@@ -135,7 +134,8 @@ def _resume(run: Run) -> str:
 def _heading(run: Run) -> str:
     corpus = run.corpus
     size = f"{len(corpus.items):,} items" if run.ends else f"{corpus.characters:,} characters"
-    return f"{run.config.model} on {one_line(run.config.source)}: {size}, vocabulary {run.vocabulary.size}"
+    tokens = "" if run.config.tokens == CHARACTERS else f" of {one_line(run.config.tokens)}"
+    return f"{run.config.model} on {one_line(run.config.source)}: {size}, vocabulary {run.vocabulary.size}{tokens}"
 
 
 def _other_file(corpus: str) -> list[str]:

@@ -176,7 +176,7 @@ def train_one(
     batches = 1.0 if config.train is None else result["steps"] * config.train.batch_size / len(data)
     drawn = _draw(run, samples) if samples else []
     run.store.save_samples("".join(text + "\n" for text in drawn))
-    return {**result, "characters_per_second": batches * data.targets / result["seconds"], "samples": drawn}
+    return {**result, "characters_per_second": batches * data.characters / result["seconds"], "samples": drawn}
 
 
 def _draw(run: Run, count: int) -> list[str]:

@@ -31,15 +31,17 @@ class EncodedItems:
     """Items of different lengths, concatenated without boundaries between them.
 
     Attributes:
-        ids: (characters,) ids in 1..V-1, in the smallest unsigned dtype that holds the vocabulary.
+        ids: (tokens,) ids in 1..V-1, in the smallest unsigned dtype that holds the vocabulary.
         starts: (items + 1,) int64; item i is `ids[starts[i]:starts[i + 1]]`.
         ends: whether the end of each item is a target: True for a list of items, False for a stream of text, which has
             no end.
+        letters: number of characters in all items; None if each id is one.
     """
 
     ids: IntArray
     starts: IntArray
     ends: bool = True
+    letters: int | None = None
 
     def __len__(self) -> int:
         """Return the number of items."""
@@ -49,6 +51,11 @@ class EncodedItems:
     def targets(self) -> int:
         """Number of targets: every character, and every end if `ends` is set."""
         return len(self.ids) + (len(self) if self.ends else 0)
+
+    @property
+    def characters(self) -> int:
+        """Number of characters, and of ends if `ends` is set: that by which a loss is divided."""
+        return (len(self.ids) if self.letters is None else self.letters) + (len(self) if self.ends else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def _(run: RunData) -> SizedFigure:
     names = ("first axis", "second axis")
     if shares is not None:
         names = (f"first principal axis, {shares[0]:.0%} of the variance", f"second principal axis, {shares[1]:.0%}")
-    marked = {token + 1 for token, character in enumerate(run.vocabulary.characters) if character in _VOWELS}
+    marked = {token for token in range(1, run.vocabulary.size) if run.vocabulary.decode([token]) in _VOWELS}
     if len(marked) < 3:
         marked = set()
     return embedding(points, run.labels, axes_names=names, marked=marked, marked_are="vowels")

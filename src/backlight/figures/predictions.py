@@ -74,8 +74,10 @@ def _(run: RunData) -> SizedFigure:
     """Return the probabilities after the given text, or after half of a text whose next character is known."""
     text, truth = run.text, None
     if not run.given:
-        text = run.text[: max(1, len(run.text) // 2)]
-        truth = int(run.vocabulary.encode(run.text)[len(text)]) if len(text) < len(run.text) else None
+        ids = run.vocabulary.encode(run.text)
+        half = max(1, len(ids) // 2)
+        text = run.vocabulary.decode(ids[:half])
+        truth = int(ids[half]) if half < len(ids) else None
     p = run.probabilities(run.context_of(text))[0]
     return next_character(p, run.labels, after=text, truth=truth)
 

@@ -11,7 +11,7 @@ from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram, NGramConfig
 from backlight.runs import RunDirectory
-from backlight.text import Vocabulary
+from backlight.text.tokenizers import TextVocabulary, vocabulary_from_json
 from backlight.training import Run, RunConfig, load_model
 from backlight.training.run import load_weights
 from backlight.training.run_watcher import load_measurements
@@ -50,9 +50,9 @@ class RunData:
         return RunConfig.from_json(self.run.config)
 
     @cached_property
-    def vocabulary(self) -> Vocabulary:
+    def vocabulary(self) -> TextVocabulary:
         """The run's characters."""
-        return Vocabulary.from_json(self.run.vocabulary)
+        return vocabulary_from_json(self.run.vocabulary)
 
     @cached_property
     def labels(self) -> list[str]:

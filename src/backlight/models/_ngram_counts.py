@@ -162,6 +162,8 @@ def windows(items: EncodedItems, context: int) -> tuple[IntArray, IntArray]:
 
 def rank(keys: IntArray, wanted: IntArray) -> IntArray:
     """Return the index of each wanted key in the sorted `keys`, (N,), (B,) -> (B,); `len(keys)` if it is missing."""
+    if not len(keys):  # no n-gram is so long
+        return np.zeros(len(wanted), np.int64)
     place = np.searchsorted(keys, wanted)
     there = keys[np.minimum(place, len(keys) - 1)] == wanted
     return np.where(there, place, len(keys))

@@ -2,7 +2,7 @@
 
 from backlight.core import VocabularyError
 from backlight.models.protocol import LanguageModel
-from backlight.text import Vocabulary
+from backlight.text.tokenizers import TextVocabulary
 
 MOST_ROWS = 4096
 MOST_TEXTS = 16_384
@@ -22,7 +22,7 @@ def texts_at_once(model: LanguageModel) -> int:
     return min(MOST_TEXTS, max(1, _MOST_LOGITS // model.vocabulary_size))
 
 
-def check_fit(model: LanguageModel, vocabulary: Vocabulary) -> None:
+def check_fit(model: LanguageModel, vocabulary: TextVocabulary) -> None:
     """Check that a model and a vocabulary have the same size.
 
     Raises:

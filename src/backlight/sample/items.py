@@ -11,7 +11,8 @@ from backlight.core.settings import check_whole
 from backlight.models.protocol import LanguageModel
 from backlight.sample._limits import check_fit, texts_at_once
 from backlight.sample.sampler import MOST, Sample, SampleConfig, sample_batch
-from backlight.text import Vocabulary, in_training_set
+from backlight.text import in_training_set
+from backlight.text.tokenizers import TextVocabulary
 
 FEWEST_DRAWS = 1000
 _SMALLEST_ROUND = 64
@@ -38,7 +39,7 @@ class NotEnoughError(BacklightError):
 
 def sample_items(
     model: LanguageModel,
-    vocabulary: Vocabulary,
+    vocabulary: TextVocabulary,
     count: int,
     *,
     config: SampleConfig,

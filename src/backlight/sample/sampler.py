@@ -1,6 +1,7 @@
 """Sampling text from a model, one character at a time, as a batch."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -11,8 +12,10 @@ from backlight.core.settings import check_whole, setting
 from backlight.models.decoding import Decoder, decode
 from backlight.models.protocol import LanguageModel
 from backlight.sample._limits import check_fit, texts_at_once
+from backlight.sample.beginning import Beginning, spelled
 from backlight.sample.filters import Filters, probabilities, rows_without_a_peak
 from backlight.text import Vocabulary
+from backlight.text.tokenizers import TextVocabulary
 
 MOST: Final = 1_000_000
 """The maximum number of texts per call; each takes about 500 bytes."""
@@ -27,7 +30,8 @@ class SampleConfig(Filters):
 
     Args:
         temperature, top_k, top_p: see `Filters`.
-        max_length: maximum number of characters to draw, without the prefix. A longer text is cut off.
+        max_length: maximum number of characters, or other tokens, to draw, without the prefix. A longer text is cut
+            off.
         prefix: the beginning of every text.
 
     Raises:
@@ -54,18 +58,21 @@ class Sample:
         nats: -log p of the drawn characters and the end, given the prefix. p is the model's own probability, at
             temperature 1 and without filters, however the text was drawn.
         ended: whether the end was drawn; False if `max_length` cut the text off.
-        probabilities: the model's own probability of each drawn character, and of the end if it was drawn.
+        probabilities: the model's own probability of each drawn token, and of the end if it was drawn. A token is a
+            character, or what the vocabulary has instead; the first may repeat the end of the prefix.
+        tokens: the label of each drawn token; empty for a vocabulary of characters.
     """
 
     text: str
     nats: float
     ended: bool
     probabilities: tuple[float, ...]
+    tokens: tuple[str, ...] = ()
 
 
 def sample_batch(
     model: LanguageModel,
-    vocabulary: Vocabulary,
+    vocabulary: TextVocabulary,
     count: int,
     *,
     config: SampleConfig,
@@ -95,14 +102,16 @@ def sample_batch(
     """
     check_fit(model, vocabulary)
     check_whole("count", count, at_least=1, at_most=MOST)
-    prefix_ids = _encode_prefix(vocabulary, config.prefix)
+    prefix_ids, rest = _encode_prefix(vocabulary, config.prefix)
+    kept = config.prefix.encode("utf-8", "surrogatepass").removesuffix(rest).decode("utf-8", "surrogatepass")
     size = texts_at_once(model)
     samples: list[Sample] = []
     first = context_ids(model, prefix_ids)
     with np.errstate(over="ignore", invalid="ignore"):  # non-finite logits raise an error below
         for begin in range(0, count, size):
             x_BT = np.tile(first, (min(size, count - begin), 1))
-            samples += _assemble(vocabulary, config.prefix, len(x_BT), _run(model, vocabulary, x_BT, config, rng, ends))
+            steps = _run(model, vocabulary, x_BT, config, rng, ends, rest=rest)
+            samples += _assemble(vocabulary, kept, len(x_BT), steps)
     return samples
 
 
@@ -144,15 +153,18 @@ class _Chances:
 
 def _run(
     model: LanguageModel,
-    vocabulary: Vocabulary,
+    vocabulary: TextVocabulary,
     x_BT: IntArray,
     config: SampleConfig,
     rng: np.random.Generator,
     ends: bool,
+    *,
+    rest: bytes,
 ) -> list[_Drawn]:
-    """Return the characters drawn at each step."""
+    """Return the characters drawn at each step, of which the first must spell `rest`."""
     steps: list[_Drawn] = []
     rows = np.arange(len(x_BT))
+    beginning = Beginning(vocabulary, rest, len(x_BT))
     texts = decode(model, x_BT)
     logits: FloatArray | None = None
     while True:
@@ -160,14 +172,33 @@ def _run(
             logits = texts.logits
             chances = _Chances.of(logits, config, ends=ends)
         _check_possible(vocabulary, texts, chances, ends=ends)
-        ids = draw(chances.sums, texts.which, rng)
+        if beginning.done:
+            ids = draw(chances.sums, texts.which, rng)
+        else:
+            ids = _drawn_within(beginning, texts, config, rng, ends=ends)
         steps.append(_Drawn(rows, ids, chances.log_p[ids, texts.which]))
         on = np.flatnonzero(ids != BOUNDARY)
         if not len(on) or len(steps) == config.max_length:
             return steps
         rows = rows[on]
+        beginning.keep(on)
         texts.keep(on)
         texts.advance(ids[on])
+
+
+def _drawn_within(
+    beginning: Beginning, texts: Decoder, config: SampleConfig, rng: np.random.Generator, *, ends: bool
+) -> IntArray:
+    """Return a token of each text that does not contradict the rest of the prefix, (B,) ids."""
+    chances = _Chances.of(beginning.restricted(texts.logits[texts.which]), config, ends=ends)
+    if chances.dead.any():
+        raise DomainError(
+            f"a model must give the prefix a probability above 0; this one gives {config.prefix[:40]!r} none. Use"
+            " another prefix."
+        )
+    ids = draw(chances.sums, np.arange(len(texts.which)), rng)
+    beginning.take(ids)
+    return ids
 
 
 def draw(sums_VW: FloatArray, which: IntArray, rng: np.random.Generator) -> IntArray:
@@ -222,7 +253,7 @@ def context_ids(model: LanguageModel, ids: IntArray) -> IntArray:
     return start[None, max(len(start) - model.context, 0) :]
 
 
-def _assemble(vocabulary: Vocabulary, prefix: str, count: int, steps: list[_Drawn]) -> list[Sample]:
+def _assemble(vocabulary: TextVocabulary, prefix: str, count: int, steps: list[_Drawn]) -> list[Sample]:
     """Collect the characters of each text from the steps."""
     rows = np.concatenate([step.rows for step in steps])
     by_text = np.argsort(rows, kind="stable")
@@ -234,28 +265,43 @@ def _assemble(vocabulary: Vocabulary, prefix: str, count: int, steps: list[_Draw
     drawn = np.bincount(rows, minlength=count)
     p_to = np.cumsum(drawn).tolist()
     text_to = np.cumsum(drawn - ended).tolist()  # an end is drawn, but no character stands for it
-    characters, p = vocabulary.decode(ids), tuple(np.exp(log_p).tolist())
+    p = tuple(np.exp(log_p).tolist())
+    kept_ids = ids[ids != BOUNDARY]
+    texts = _split(vocabulary, kept_ids, text_to)
     return [
-        Sample(text=prefix + characters[text_from:text_end], nats=of_text, ended=end, probabilities=p[p_from:p_end])
-        for text_from, text_end, p_from, p_end, of_text, end in zip(
-            [0, *text_to], text_to, [0, *p_to], p_to, nats, ended.tolist(), strict=False
+        Sample(
+            text=prefix + text, nats=of_text, ended=end, probabilities=p[p_from:p_end], tokens=labels,
         )
-    ]
+        for (text, labels), p_from, p_end, of_text, end in zip(
+            texts, [0, *p_to], p_to, nats, ended.tolist(), strict=False
+        )
+    ]  # fmt: skip
 
 
-def _encode_prefix(vocabulary: Vocabulary, prefix: str) -> IntArray:
-    for character in prefix:
-        if character not in vocabulary.characters:
-            other = character.swapcase()
-            raise VocabularyError(
-                f"a prefix must consist of characters in the vocabulary; got {character!r} (U+{ord(character):04X}) in "
-                f"{prefix[:40]!r}. "
-                + (f"Try {other!r}." if other in vocabulary.characters else "Remove it, or train on text that has it.")
-            )
-    return vocabulary.encode(prefix)
+def _split(vocabulary: TextVocabulary, ids: IntArray, ends: list[int]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the text of the ids up to each of these places, and the labels of tokens that are not characters."""
+    bounds = list(pairwise([0, *ends]))
+    if isinstance(vocabulary, Vocabulary):  # a character has one id, so all are decoded at once
+        characters = vocabulary.decode(ids)
+        return [(characters[start:end], ()) for start, end in bounds]
+    parts = [ids[start:end].tolist() for start, end in bounds]
+    return [(spelled(vocabulary, part), tuple(map(vocabulary.label, part))) for part in parts]
 
 
-def _check_possible(vocabulary: Vocabulary, texts: Decoder, chances: _Chances, *, ends: bool) -> None:
+def _encode_prefix(vocabulary: TextVocabulary, prefix: str) -> tuple[IntArray, bytes]:
+    unknown = vocabulary.unknown(prefix)
+    if unknown:
+        character = next(character for character in prefix if character in unknown)
+        other = character.swapcase()
+        raise VocabularyError(
+            f"a prefix must consist of characters in the vocabulary; got {character!r} (U+{ord(character):04X}) in "
+            f"{prefix[:40]!r}. "
+            + (f"Try {other!r}." if not vocabulary.unknown(other) else "Remove it, or train on text that has it.")
+        )
+    return vocabulary.begin(prefix)
+
+
+def _check_possible(vocabulary: TextVocabulary, texts: Decoder, chances: _Chances, *, ends: bool) -> None:
     dead = chances.dead[texts.which]
     if not dead.any():
         return

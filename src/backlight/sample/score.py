@@ -20,7 +20,8 @@ from backlight.core import (
 )
 from backlight.models.protocol import LanguageModel
 from backlight.sample._limits import check_fit, rows_at_once
-from backlight.text import Items, Sequences, Vocabulary, Windows
+from backlight.text import Items, Sequences, Windows
+from backlight.text.tokenizers import TextVocabulary
 from backlight.text.vocabulary import visible_label
 
 Order = Literal["odd", "typical", "file"]
@@ -34,9 +35,9 @@ class Score:
         text: the item.
         nats: -log p of the item, including its end if ends are scored; inf for an item with unknown characters, and for
             one that an unsmoothed model gives a probability of 0.
-        targets: number of targets: the characters, and the end if ends are scored.
-        per_character: label and nats of each target, in order. In an item with unknown characters, these have inf and
-            the others nan, since the model cannot read the item.
+        targets: number of characters, and the end if ends are scored.
+        per_character: label and nats of each target, in order: of characters, or of other tokens. In an item with
+            unknown characters, these have inf and the others nan, since the model cannot read the item.
         unknown: the distinct characters that are not in the vocabulary, sorted.
     """
 
@@ -53,7 +54,7 @@ class Score:
 
 
 def score_items(
-    model: LanguageModel, vocabulary: Vocabulary, items: Sequence[str], *, ends: bool = True
+    model: LanguageModel, vocabulary: TextVocabulary, items: Sequence[str], *, ends: bool = True
 ) -> list[Score]:
     """Score each item, in the order given. Each target counts exactly once, as in the dev loss of a run.
 
@@ -82,12 +83,14 @@ def score_items(
     try:
         encoded = vocabulary.encode_items(items, ends=ends)
     except VocabularyError:
-        known = frozenset(vocabulary.characters)
-        readable = [item for item in items if known.issuperset(item)]
+        unknown = [vocabulary.unknown(item) for item in items]
+        if not any(unknown):  # half of a surrogate pair, which no vocabulary can encode
+            raise
+        readable = [item for item, missing in zip(items, unknown, strict=True) if not missing]
         scores = iter(score_items(model, vocabulary, readable, ends=ends) if readable else [])
         return [
-            next(scores) if known.issuperset(item) else _unreadable(vocabulary, item, known, ends=ends)
-            for item in items
+            _unreadable(vocabulary, item, missing, ends=ends) if missing else next(scores)
+            for item, missing in zip(items, unknown, strict=True)
         ]
     with np.errstate(over="ignore", invalid="ignore"):  # nans raise an error below
         targets, nats = (np.concatenate(parts) for parts in zip(*_nll(model, encoded), strict=True))
@@ -103,16 +106,15 @@ def score_items(
     characters = list(zip(map(labels.__getitem__, targets.tolist()), nats.tolist(), strict=True))
     bounds = [0, *np.cumsum(lengths).tolist()]
     return [
-        Score(text=text, nats=total, targets=end - start, per_character=tuple(characters[start:end]))
+        Score(text=text, nats=total, targets=len(text) + ends, per_character=tuple(characters[start:end]))
         for text, total, start, end in zip(items, totals, bounds[:-1], bounds[1:], strict=True)
     ]
 
 
-def _unreadable(vocabulary: Vocabulary, text: str, known: frozenset[str], *, ends: bool) -> Score:
+def _unreadable(vocabulary: TextVocabulary, text: str, unknown: str, *, ends: bool) -> Score:
     """Return the score of an item with characters that are not in the vocabulary."""
-    cost = [(visible_label(c), math.nan if c in known else math.inf) for c in text]
+    cost = [(visible_label(c), math.inf if c in unknown else math.nan) for c in text]
     cost += [(vocabulary.label(BOUNDARY), math.nan)] * ends
-    unknown = "".join(sorted(set(text) - known))
     return Score(text=text, nats=math.inf, targets=len(cost), per_character=tuple(cost), unknown=unknown)
 
 

@@ -27,6 +27,10 @@ class Dataset(Protocol):
     def targets(self) -> int:
         """The number of targets in one pass over all examples."""
 
+    @property
+    def characters(self) -> int:
+        """The number of characters in one pass, and of ends that are targets; `targets` if each id is a character."""
+
     def __len__(self) -> int:
         """Return the number of examples."""
 
@@ -53,6 +57,7 @@ class Windows:
     Attributes:
         context: T.
         targets: N, which is `items.targets`.
+        characters: `items.characters`.
 
     Shape: `x` (size, T) int64, `y` (size,) int64.
     Memory: the ids in their own dtype, with T boundaries before each item, and 4 bytes per target; beyond 64 million
@@ -68,6 +73,7 @@ class Windows:
         _check(items, context, at_least=0)
         self.context = context
         self.targets = items.targets
+        self.characters = items.characters
         lengths = np.diff(items.starts)
         if items.ends:
             lengths = lengths + 1
@@ -117,6 +123,7 @@ class Sequences:
     Attributes:
         context: as given.
         targets: number of targets in one pass, which is `items.targets`.
+        characters: `items.characters`.
 
     Shape: `x` (size, T) int64, `y` (size, T) int64.
     Memory: the ids in their own dtype, with a boundary before each item, and 8 bytes per chunk. From 256 MB on, the ids
@@ -131,6 +138,7 @@ class Sequences:
         _check(items, context, at_least=1)
         self.context = context
         self.targets = items.targets
+        self.characters = items.characters
         lengths = np.diff(items.starts)
         item_starts = items.starts[:-1] + np.arange(len(items))  # the position of each item's boundary
         targets = lengths + 1 if items.ends else lengths
@@ -242,3 +250,8 @@ def _check(items: EncodedItems, context: int, *, at_least: int) -> None:
         raise ConfigError(f"context must be {at_least} or larger; got {context}. Try 3.")
     if items.targets < 1:
         raise DataError(f"a data set needs at least one target; got {len(items)} items without one. Add some text.")
+
+
+def targets_per_character(data: Dataset) -> float:
+    """Return by what a loss per target is multiplied to be one per character; 1 if each id is a character."""
+    return data.targets / data.characters

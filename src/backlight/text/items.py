@@ -100,9 +100,13 @@ class Items(Sequence[str]):
             for start, end in zip(*bounds, strict=True):
                 yield data[start:end]
 
+    def sizes(self) -> IntArray:
+        """Return the number of bytes of each item. Shape: (items,) int64."""
+        return self._ends - self._starts.astype(np.int64)
+
     def lengths(self) -> IntArray:
         """Return the number of characters of each item. Shape: (items,) int64."""
-        sizes = self._ends - self._starts.astype(np.int64)
+        sizes = self.sizes()
         if self._ascii:
             return sizes
         if len(self) == 1:
@@ -113,6 +117,10 @@ class Items(Sequence[str]):
         """Yield the code points of all items, concatenated, in (n,) blocks."""
         for block in self._blocks():
             yield np.frombuffer(block, np.uint8) if self._ascii else code_points(block.decode("utf-8", _SURROGATES))
+
+    def is_ascii(self) -> bool:
+        """Return whether all characters of the block are ASCII."""
+        return self._ascii
 
     def is_blank(self) -> bool:
         """Return whether all items consist of white space only."""

@@ -1,9 +1,11 @@
 """Reading text from a file or a pipe, checking it, and splitting it into items."""
 
 import difflib
+import gzip
 import re
 import stat
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -14,6 +16,7 @@ from backlight.core import BoolArray, DataError, IntArray
 from backlight.text.items import Items
 
 UTF8_MARK = b"\xef\xbb\xbf"
+GZIP_MARK = b"\x1f\x8b"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 LINE_END = re.compile(rb"\r\n|\r|\n")
 LF, CR = 10, 13
@@ -41,7 +44,7 @@ def read_file(source: str, known_names: Iterable[str] = ()) -> bytes:
         DataError: the file is missing, a directory, a device, or not readable.
     """
     try:
-        return _regular(source).read_bytes()
+        return unpacked(_regular(source).read_bytes(), _short(source))
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(
             f"a corpus is a file, '-' or a known name; there is no {_short(source)}. {_remedy(source, known_names)}"
@@ -53,13 +56,29 @@ def read_file(source: str, known_names: Iterable[str] = ()) -> bytes:
         raise DataError(f"a corpus must be readable; {_short(source)}: {reason}. Use another file.") from None
 
 
+def unpacked(content: bytes, name: str) -> bytes:
+    """Return the content of a gzip file, which it is by its first bytes, or any other content as it is.
+
+    Raises:
+        DataError: the gzip file is damaged.
+    """
+    if not content.startswith(GZIP_MARK):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"a gzip file must be complete; {name} is not: {' '.join(str(error).split())}. Restore it."
+        ) from None
+
+
 def _regular(source: str) -> Path:
     if not source or "\0" in source:
         raise DataError(f"a corpus must be a file, '-' or a known name; got {_short(source)}. Give a path.")
     path = Path(source)
     kind = path.stat().st_mode
     if stat.S_ISDIR(kind):
-        raise DataError(f"a corpus must be a file; {source!r} is a directory. Give the path of a file in it.")
+        raise DataError(f"a corpus must be a file here; {source!r} is a directory. Give the path of a file in it.")
     if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
         raise DataError(f"a corpus must be a file or a pipe; {source!r} is a device or a socket. Use a text file.")
     return path
@@ -76,7 +95,7 @@ def read_stream(stream: BinaryIO | None) -> bytes:
             raise DataError("'-' reads standard input; it is closed. Pipe a text in, or give a file.")
         stream = sys.stdin.buffer
     try:
-        return stream.read()
+        return unpacked(stream.read(), "standard input")
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"'-' reads standard input; it failed: {reason}. Pipe a text in, or give a file.") from None

@@ -16,6 +16,9 @@ from backlight.text.storage import new_array
 
 FORMAT = "backlight.vocabulary"
 VERSION = 1
+CHARACTERS = "characters"
+"""The name of a vocabulary of characters, among those of other tokens."""
+
 BOUNDARY_MARKS = (".", "\N{BULLET}", "<boundary>")
 VISIBLE = {" ": "\N{OPEN BOX}", "\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}", "\t": "\N{RIGHTWARDS ARROW TO BAR}"}
 
@@ -110,16 +113,32 @@ class Vocabulary:
 
     def _not_covered(self, items: Sequence[str], starts: IntArray, position: int) -> VocabularyError:
         i = int(np.searchsorted(starts, position, side="right")) - 1
-        offset = position - int(starts[i])
-        character = items[i][offset]
-        if len(items) == 1:
-            where = f"at line {items[i].count(chr(10), 0, offset) + 1}, character {offset + 1}"
-        else:
-            where = f"in item {i + 1} ({_short(items[i])})"
-        return VocabularyError(
-            f"every character must be in the vocabulary of {len(self.characters)} characters; got {character!r}"
-            f" (U+{ord(character):04X}) {where}. Remove it, or train on text that has it."
-        )
+        character = items[i][position - int(starts[i])]
+        return unknown_character(items[i], character, i, len(items), len(self.characters), "characters")
+
+    def begin(self, text: str) -> tuple[IntArray, bytes]:
+        """Return the ids of a text, and no rest; see `TextVocabulary`."""
+        return self.encode(text), b""
+
+    def spelling(self, token: int) -> bytes:
+        """Return a character in UTF-8; that of the boundary is empty.
+
+        Raises:
+            VocabularyError: the id is not in 0..V-1.
+        """
+        return self.decode([token]).encode()
+
+    def unknown(self, text: str) -> str:
+        """Return the distinct characters of a text that are not in the vocabulary, sorted."""
+        return "".join(sorted(set(text) - self._known))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.characters)
+
+    def grown(self, items: Sequence[str]) -> "Vocabulary":
+        """Return this vocabulary with the characters of further texts."""
+        return Vocabulary("".join(sorted({*self.characters, *characters_in(Items.of(items).codes())})))
 
     def decode(self, ids: Iterable[int] | IntArray) -> str:
         """Return the characters of the ids; boundaries are omitted.
@@ -180,6 +199,28 @@ class Vocabulary:
         if not isinstance(characters, str) or values.get("size") != len(characters) + 1:
             raise _unreadable("got a size that is not the number of characters + 1")
         return cls(characters)
+
+
+def unknown_character(item: str, character: str, place: int, items: int, size: int, what: str) -> VocabularyError:
+    """Return the error for a character that is not in a vocabulary.
+
+    Args:
+        item: the text that has it.
+        character: the character.
+        place: the index of the text.
+        items: the number of texts.
+        size: the number of characters or tokens.
+        what: "characters" or "tokens".
+    """
+    offset = item.index(character)
+    if items == 1:
+        where = f"at line {item.count(chr(10), 0, offset) + 1}, character {offset + 1}"
+    else:
+        where = f"in item {place + 1} ({_short(item)})"
+    return VocabularyError(
+        f"every character must be in the vocabulary of {size} {what}; got {character!r}"
+        f" (U+{ord(character):04X}) {where}. Remove it, or train on text that has it."
+    )
 
 
 def visible_label(character: str) -> str:

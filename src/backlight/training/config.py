@@ -1,7 +1,8 @@
 """The configuration of a run, as `config.json` holds it: text, split, model, seed, and training settings."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from backlight.autograd.flat import FlatParameters
@@ -9,13 +10,19 @@ from backlight.core import ConfigError, RunError
 from backlight.core.settings import RENAMED, check_settings, from_json, nearest, setting
 from backlight.models import MODELS, ModelSpec, model_spec, settings_of
 from backlight.optim import SGD, AdamW, Constant, Optimiser, Schedule, StepDecay, WarmupCosine
-from backlight.text import LIST, Duplicates, Mode
+from backlight.text import LIST, Duplicates, Mode, Reading, Source
+from backlight.text.records.reading import AS_IT_IS
+from backlight.text.tokenizers.choosing import check_tokens
+from backlight.text.vocabulary import CHARACTERS
 
 MOST: Final = 1_000_000_000
 """The largest number of steps, examples or threads; a larger one is a typing error."""
 
 _OF_THE_RUN = {"format", "backlight", "created", "parameters"}
 """Entries of `config.json` that are not part of the configuration."""
+
+_IF_GIVEN = ("reading", "also", "tokens")
+"""Entries of `config.json` that are written only if they are given."""
 
 _REMEDY = "Correct it, or leave it out for the model's default."
 
@@ -128,6 +135,9 @@ class RunConfig:
         split_seed: random seed of the split. It is separate from `seed`, so that runs can be compared.
         fractions: fractions of train, dev and test.
         duplicates: "together" puts all copies of an item in the same split; "keep" leaves them where they fall.
+        reading: how files are read into items; settings of `Reading` can be given to `of` by name.
+        also: paths of further files, whose items follow those of `corpus`.
+        tokens: "characters", "words", "smiles", "bpe:N" or a regular expression: the tokens of the vocabulary.
         watch_every: record every N-th training step for `backlight health`, after the first few; None records nothing.
             Recording does not change the training: results are bit-identical.
 
@@ -144,12 +154,19 @@ class RunConfig:
     split_seed: int = setting("Random seed of the split.", default=42, at_least=0, remedy="Try 42.")
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     duplicates: Duplicates = "together"
+    reading: Reading = AS_IT_IS
+    also: tuple[str, ...] | None = None
+    tokens: str = setting(
+        "What a model reads and writes one at a time: characters, words, smiles (atoms), bpe:N (byte pairs), or a"
+        " regular expression.", default=CHARACTERS, remedy="Leave it out for characters.",
+    )  # fmt: skip
     watch_every: int | None = setting(
         "Record every N-th step after the first ten.", default=None, at_least=1, remedy="Leave it out."
     )
 
     def __post_init__(self) -> None:
         check_settings(self)
+        check_tokens(self.tokens)
         if self.watch_every is not None and self.train is None:
             raise ConfigError(
                 f"watch_every needs a model that is trained step by step; {self.model} is counted. Leave it out."
@@ -173,10 +190,15 @@ class RunConfig:
         spec = model_spec(model)
         own = {one.name for one in fields(cls)} - {"corpus", "model", "settings", "train"}
         training = {one.name for one in fields(TrainConfig)}
+        reading = {one.name for one in fields(Reading)}
         for name in options:
-            if name not in {*own, *training, *spec.settings}:
-                raise ConfigError(_unknown(name, spec, [*spec.settings, *sorted(training), *sorted(own)]))
+            if name not in {*own, *training, *reading, *spec.settings}:
+                known = [*spec.settings, *sorted(training), *sorted(own), *sorted(reading)]
+                raise ConfigError(_unknown(name, spec, known))
         trained = {name: value for name, value in options.items() if name in training}
+        read = {name: value for name, value in options.items() if name in reading}
+        if read:
+            options = {**options, "reading": replace(options.get("reading", AS_IT_IS), **read)}
         return cls(
             corpus=corpus,
             model=model,
@@ -188,7 +210,13 @@ class RunConfig:
     @property
     def source(self) -> str:
         """The name of the text, for messages."""
-        return {"-": "standard input", LIST: "a list"}.get(self.corpus, self.corpus)
+        name = {"-": "standard input", LIST: "a list"}.get(self.corpus, self.corpus)
+        return f"{name} and {len(self.also)} more" if self.also else name
+
+    @property
+    def files(self) -> Source:
+        """What `load_corpus` reads: the name of the corpus, or the paths of several files."""
+        return [Path(path) for path in (self.corpus, *self.also)] if self.also else self.corpus
 
     @property
     def spec(self) -> ModelSpec:
@@ -211,9 +239,16 @@ class RunConfig:
             **{
                 name: value
                 for name, value in asdict(self).items()
-                if name not in {"corpus", "model", "settings", "mode"}
+                if name not in {"corpus", "model", "settings", "mode", *_IF_GIVEN}
             },
+            **self._given(),
         }
+
+    def _given(self) -> dict[str, Any]:
+        """Return the entries that are written only if given, so that older versions can read the others."""
+        reading = {name: value for name, value in asdict(self.reading).items() if value is not None}
+        values = {"reading": reading, **{name: getattr(self, name) for name in _IF_GIVEN if name != "reading"}}
+        return {name: value for name, value in values.items() if value and value != CHARACTERS}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "RunConfig":

@@ -12,8 +12,8 @@ from backlight.core import Batch, FloatArray
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
 from backlight.nn import fold, update_bn
-from backlight.text import Dataset, Sequences, Windows
-from backlight.text.vocabulary import Vocabulary
+from backlight.text import Dataset, Sequences, Windows, targets_per_character
+from backlight.text.tokenizers import TextVocabulary
 
 CHUNK_TARGETS = 8_192
 """The number of targets in a sample that represents a whole split."""
@@ -25,7 +25,7 @@ SAMPLE_TARGETS = 500_000
 """A training split with more targets is evaluated on about this many of them, evenly spaced."""
 
 
-def dataset(model: LanguageModel, vocabulary: Vocabulary, items: Sequence[str], *, ends: bool) -> Dataset:
+def dataset(model: LanguageModel, vocabulary: TextVocabulary, items: Sequence[str], *, ends: bool) -> Dataset:
     """Return items as the examples that a model reads.
 
     Args:
@@ -50,7 +50,7 @@ def evenly(data: Dataset, targets: int) -> Batch:
 
 
 def mean_nll(model: LanguageModel, data: Dataset, *, at_most: int | None = None) -> float:
-    """Return the mean negative log-likelihood of the targets, in nats per character.
+    """Return the negative log-likelihood of the targets, in nats per character.
 
     Args:
         model: the model; a network is evaluated in its current mode.
@@ -70,7 +70,7 @@ def mean_nll(model: LanguageModel, data: Dataset, *, at_most: int | None = None)
         targets = int((batch.y >= 0).sum())
         total += evaluator.nats(batch, targets)
         count += targets
-    return total / count
+    return total / count * targets_per_character(data)
 
 
 class _Evaluator:

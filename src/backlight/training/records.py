@@ -12,7 +12,7 @@ class LossRecord:
 
     Attributes:
         step: number of steps taken before it, so 0 for the first minibatch.
-        loss: nats per target.
+        loss: nats per character.
         lr: the learning rate of the step.
     """
 
@@ -57,7 +57,7 @@ class FirstLoss:
     """The loss before the first step, and that of a uniform guess, as lecture 4 compares them.
 
     Attributes:
-        expected: ln V, the loss of equal logits, in nats per character.
+        expected: ln V, the loss of equal logits, times the number of targets per character.
         measured: the loss on the dev split with the initial weights; None if unknown, as for an n-gram model.
     """
 
@@ -67,10 +67,18 @@ class FirstLoss:
     measured: float | None
 
     @classmethod
-    def of(cls, vocabulary_size: int, metrics: Iterable[Mapping[str, Any]]) -> "FirstLoss":
-        """Return the first loss recorded in a run's metrics."""
+    def of(
+        cls, vocabulary_size: int, metrics: Iterable[Mapping[str, Any]], *, per_character: float = 1.0
+    ) -> "FirstLoss":
+        """Return the first loss recorded in a run's metrics.
+
+        Args:
+            vocabulary_size: V.
+            metrics: the records.
+            per_character: number of targets per character.
+        """
         first = (record["dev_nats"] for record in metrics if record.get("step") == 0 and "dev_nats" in record)
-        return cls(expected=math.log(vocabulary_size), measured=next(first, None))
+        return cls(expected=math.log(vocabulary_size) * per_character, measured=next(first, None))
 
     @property
     def warning(self) -> str | None:

@@ -1,7 +1,8 @@
 """A run: a configuration, a text, a model, and the files that keep them, in a folder or in memory."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,7 +17,23 @@ from backlight.models.ngram import NGram
 from backlight.nn import BatchNorm1d, fold
 from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files
 from backlight.runs.store import SEEN
-from backlight.text import LIST, Corpus, Dataset, Splits, Vocabulary, load_corpus, split_corpus, training_hashes
+from backlight.text import (
+    LIST,
+    Corpus,
+    Dataset,
+    Items,
+    Reading,
+    Source,
+    Splits,
+    load_corpus,
+    spelling_notes,
+    split_corpus,
+    targets_per_character,
+    training_hashes,
+)
+from backlight.text.records.reading import AS_IT_IS
+from backlight.text.tokenizers import TextVocabulary, vocabulary_from_json, vocabulary_of
+from backlight.text.vocabulary import CHARACTERS
 from backlight.training.config import RunConfig
 from backlight.training.evaluate import SAMPLE_TARGETS, bits, dataset, mean_nll
 from backlight.training.records import FirstLoss
@@ -45,12 +62,12 @@ class Run:
     Attributes:
         config: the configuration.
         store: the files of the run: a `RunDirectory`, or a `RunStore` in memory.
-        vocabulary: the characters of the text.
+        vocabulary: the characters of the text, or other tokens.
     """
 
     def __init__(self, config: RunConfig, store: RunStore, *, corpus: Corpus | None = None, stdin: Any = None) -> None:
         self.config, self.store = config, store
-        self.vocabulary = Vocabulary.from_json(store.vocabulary)
+        self.vocabulary = vocabulary_from_json(store.vocabulary)
         self._stdin: BinaryIO | None = stdin
         if corpus is not None:
             self.corpus = corpus
@@ -81,10 +98,11 @@ class Run:
             RunError: the folder exists, or cannot be made.
         """
         if corpus is None:
-            corpus = load_corpus(config.corpus, mode=config.mode, stdin=stdin)
-        vocabulary = Vocabulary.of(corpus.items)
+            corpus = load_corpus(config.files, mode=config.mode, reading=config.reading, stdin=stdin)
+        config = replace(config, reading=corpus.reading, also=corpus.also or None)
         # errors in text and settings show here, before anything is written
         splits = split_corpus(corpus, seed=config.split_seed, fractions=config.fractions, duplicates=config.duplicates)
+        vocabulary = vocabulary_of(config.tokens, splits.train.items, corpus.items)
         model = _built(config, vocabulary)
         _check_batch_size(config, model)
         data = _examples(model, vocabulary, splits, ends=corpus.mode == "items")
@@ -117,8 +135,10 @@ class Run:
     def corpus(self) -> Corpus:
         """The text. Raises DataError if it cannot be read, and RunError if it has changed since the run was made."""
         items = self.store.load_corpus()
-        source = self.config.corpus if items is None else items
-        corpus = load_corpus(source, mode=self.config.mode, stdin=self._stdin)
+        source, reading = self.config.files, self.config.reading
+        if items is not None:  # they were normalised before they were kept
+            source, reading = items, reading.only_form
+        corpus = load_corpus(source, mode=self.config.mode, reading=reading, stdin=self._stdin)
         if corpus.sha256 != self.store.config["corpus"]["sha256"]:
             given = "standard input" if self.config.corpus == "-" else repr(self.config.corpus)
             raise RunError(
@@ -126,6 +146,24 @@ class Run:
                 "started with. Provide that text, or start a new run."
             )
         return corpus
+
+    def read_alike(self, source: Source | Corpus, given: Reading = AS_IT_IS) -> Corpus:
+        """Return another text, read as the run's own text was, for settings that are not given.
+
+        The column, field or delimiter of the run are used if the text has the same format, by its name and content.
+
+        Args:
+            source: the text.
+            given: settings that take precedence.
+
+        Raises:
+            DataError, ConfigError: see `load_corpus`.
+        """
+        own = self.config.reading
+        return load_corpus(
+            source, mode="items" if self.ends else "text", like=own,
+            reading=replace(given, normalise=given.normalise or own.normalise),
+        )  # fmt: skip
 
     @cached_property
     def splits(self) -> Splits:
@@ -165,16 +203,19 @@ class Run:
     @property
     def warnings(self) -> list[str]:
         """Warnings about an unusual text or model, one line each."""
-        return [one for one in (self._one_character(), self._longer_than_items()) if one is not None]
+        found = [one for one in (self._one_character(), self._longer_than_items()) if one is not None]
+        if self.config.reading.normalise is None:
+            found += spelling_notes(Items.of(self.corpus.items), self.config.source)
+        return found
 
     def _one_character(self) -> str | None:
-        if len(self.vocabulary.characters) > 1:
+        if self.vocabulary.size > 2:
             return None
         rest = " but the lengths of the items" if self.ends else ""
-        return f"All characters are {self.vocabulary.characters!r}: there is nothing to learn{rest}."
+        return f"All characters are {self.vocabulary.decode([1])!r}: there is nothing to learn{rest}."
 
     def _longer_than_items(self) -> str | None:
-        if not self.ends or not isinstance(self.model, NeuralModel):
+        if not self.ends or not isinstance(self.model, NeuralModel) or self.config.tokens != CHARACTERS:
             return None
         longest = max(map(len, self.corpus.items))
         # the last target is the end of the longest item; a model of sequences reads a boundary before its characters
@@ -283,7 +324,7 @@ class Run:
             "parameters": self.model.num_parameters(),
             "context": self.model.context,
             "vocabulary_size": self.vocabulary.size,
-            **FirstLoss.of(self.vocabulary.size, self.store.load_metrics()).to_json(),
+            **self.first_of(self.store.load_metrics()).to_json(),
             **nats,
             "dev_bits": bits(nats["dev_nats"]),
             "test_bits": bits(nats["test_nats"]),
@@ -294,6 +335,10 @@ class Run:
         }
         self.store.save_result(result)
         return result
+
+    def first_of(self, metrics: Iterable[Mapping[str, Any]]) -> FirstLoss:
+        """Return the first loss in these metrics of the run, and that of a uniform guess."""
+        return FirstLoss.of(self.vocabulary.size, metrics, per_character=targets_per_character(self.data["dev"]))
 
     def first_loss(self, *, batch_size: int | None = None, weights: dict[str, Array] | None = None) -> Tensor:
         """Return the loss of the first minibatch with its graph: a scalar, in nats per target.
@@ -347,7 +392,7 @@ def load_weights(store: RunStore, model: LanguageModel) -> dict[str, Any]:
     return facts
 
 
-def load_model(where: "str | Path | RunStore") -> tuple[LanguageModel, Vocabulary]:
+def load_model(where: "str | Path | RunStore") -> tuple[LanguageModel, TextVocabulary]:
     """Return the best model of a run, in evaluation mode with batch norms folded, and its vocabulary.
 
     Raises:
@@ -358,7 +403,7 @@ def load_model(where: "str | Path | RunStore") -> tuple[LanguageModel, Vocabular
     return (fold(run.model) if isinstance(run.model, NeuralModel) else run.model), run.vocabulary
 
 
-def _built(config: RunConfig, vocabulary: Vocabulary) -> LanguageModel:
+def _built(config: RunConfig, vocabulary: TextVocabulary) -> LanguageModel:
     """Return the model of a configuration with its initial weights."""
     sizes = config.spec.configure({**config.settings, "vocabulary_size": vocabulary.size})
     try:
@@ -369,7 +414,7 @@ def _built(config: RunConfig, vocabulary: Vocabulary) -> LanguageModel:
         raise ConfigError(f"a model of these sizes does not fit into memory: {sizes}. Choose smaller ones.") from error
 
 
-def _examples(model: LanguageModel, vocabulary: Vocabulary, splits: Splits, *, ends: bool) -> Mapping[str, Dataset]:
+def _examples(model: LanguageModel, vocabulary: TextVocabulary, splits: Splits, *, ends: bool) -> Mapping[str, Dataset]:
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
     return {name: dataset(model, vocabulary, part.items, ends=ends) for name, part in parts.items()}
 

@@ -20,7 +20,7 @@ from backlight.models.neural import NeuralModel
 from backlight.nn import former_names
 from backlight.optim import clip_grad_norm, update_ema
 from backlight.runs import RunStore
-from backlight.text import Dataset
+from backlight.text import Dataset, targets_per_character
 from backlight.training.compiled_step import Stepper
 from backlight.training.config import TrainConfig
 from backlight.training.evaluate import CHUNK_TARGETS, evaluation_weights, evenly, mean_nll
@@ -119,7 +119,8 @@ class Trainer:
             )
         self._ema: FloatArray | None = None if self.config.ema_decay is None else self._flat.data.copy()
         self._log_every = max(1, self.config.steps // LOSS_RECORDS)
-        per_example = self.train.targets / len(self.train)
+        self._per_character = targets_per_character(self.train)
+        per_example = self.train.characters / len(self.train)
         self._characters_a_step = self.config.batch_size * per_example
 
     # -- the loop ------------------------------------------------------------------------------------------------------
@@ -173,8 +174,8 @@ class Trainer:
         if self._ema is not None:
             self._update_ema()
         if self.step % self._log_every == 0:
-            self._metrics.append(LossRecord(step=self.step, loss=nats, lr=optimiser.lr).to_json())
-        self._loss_sum += nats
+            self._metrics.append(LossRecord(step=self.step, loss=nats * self._per_character, lr=optimiser.lr).to_json())
+        self._loss_sum += nats * self._per_character
         self._loss_count += 1
         self.step += 1
 
@@ -230,7 +231,9 @@ class Trainer:
             )
             self._metrics.append(record.to_json())
             if self._watcher is not None:
-                self._watcher.evaluation(dev=dev_nats, train=record.train_nats)
+                of_target = 1 / self._per_character  # as the losses that it sees
+                train_nats = None if record.train_nats is None else record.train_nats * of_target
+                self._watcher.evaluation(dev=dev_nats * of_target, train=train_nats)
             self._loss_sum, self._loss_count = 0.0, 0
             self._marked, self._marked_step = now, self.step
             if best:

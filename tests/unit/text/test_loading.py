@@ -141,8 +141,8 @@ def test_what_is_not_text_is_said_in_one_line(write, content, says, mode):
     assert "corpus.txt" in one_line(error)
 
 
-def test_a_directory(tmp_path):
-    with pytest.raises(DataError, match="is a directory") as error:
+def test_a_directory_without_files(tmp_path):
+    with pytest.raises(DataError, match="at least one file") as error:
         load_corpus(str(tmp_path))
     one_line(error)
 

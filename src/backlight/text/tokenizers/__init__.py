@@ -4,6 +4,8 @@ plain/ has the algorithm in a few pages of Python, step by step. The other modul
 """
 
 from backlight.text.tokenizers.bpe import BPETokenizer
+from backlight.text.tokenizers.choosing import vocabulary_from_json, vocabulary_of
+from backlight.text.tokenizers.pattern import PatternVocabulary
 from backlight.text.tokenizers.protocol import TextVocabulary
 from backlight.text.tokenizers.splitting import GPT2, GPT4, PATTERNS, Splitter
 from backlight.text.tokenizers.table import MergeTable
@@ -17,9 +19,12 @@ __all__ = [
     "PATTERNS",
     "BPETokenizer",
     "MergeTable",
+    "PatternVocabulary",
     "Splitter",
     "TextSize",
     "TextVocabulary",
     "TokenVocabulary",
     "shown",
+    "vocabulary_from_json",
+    "vocabulary_of",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from backlight.core import BOUNDARY, EncodedItems, IntArray, VocabularyError
 from backlight.text.items import Items
 from backlight.text.tokenizers.bpe import BPETokenizer
-from backlight.text.tokenizers.splitting import utf8_of
+from backlight.text.tokenizers.splitting import Splitter, utf8_of
 from backlight.text.vocabulary import BOUNDARY_MARKS
 
 END_OF_TEXT: Final = "<|endoftext|>"
@@ -69,7 +69,35 @@ class TokenVocabulary:
             ids, id_ends = self.tokenizer.encoding.encode(texts)
             starts.append(id_ends + starts[-1][-1])
             parts.append((ids + (ids < self._boundary)).astype(dtype))
-        return EncodedItems(np.concatenate(parts), np.concatenate(starts), ends)
+        return EncodedItems(np.concatenate(parts), np.concatenate(starts), ends, int(given.lengths().sum()))
+
+    def begin(self, text: str) -> tuple[IntArray, bytes]:
+        """Return the ids of all pieces of a text but the last, and the last in UTF-8; see `TextVocabulary`.
+
+        Raises:
+            VocabularyError: the text contains the name of a special token, or half of a surrogate pair.
+        """
+        pieces = Splitter(self.tokenizer.table.pattern).split(text)
+        return self.encode("".join(pieces[:-1])), "".join(pieces[-1:]).encode()
+
+    def spelling(self, token: int) -> bytes:
+        """Return the bytes of a token; those of the boundary are empty.
+
+        Raises:
+            VocabularyError: the id is not in 0..V-1.
+        """
+        self._check_range(np.asarray(token))
+        return b"" if token == BOUNDARY else self.tokenizer.token(int(token) - (token <= self._boundary))
+
+    def unknown(self, text: str) -> str:
+        """Return nothing: every text can be encoded, byte by byte."""
+        del text
+        return ""
+
+    def grown(self, items: Sequence[str]) -> "TokenVocabulary":
+        """Return this vocabulary: every text can be encoded, byte by byte."""
+        del items
+        return self
 
     def _refuse_special(self, texts: list[bytes], first: int) -> None:
         for name in self.tokenizer.special_tokens:

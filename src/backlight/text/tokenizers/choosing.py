@@ -1,0 +1,80 @@
+"""The vocabulary that a user names: characters, words, smiles, a pattern, or byte pairs."""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+from backlight.core import ConfigError
+from backlight.text.tokenizers.bpe import BPETokenizer
+from backlight.text.tokenizers.pattern import FORMAT as PATTERN_FORMAT
+from backlight.text.tokenizers.pattern import PATTERNS, PatternVocabulary, compiled
+from backlight.text.tokenizers.protocol import TextVocabulary
+from backlight.text.tokenizers.training import BYTES
+from backlight.text.tokenizers.vocabulary import TokenVocabulary
+from backlight.text.vocabulary import CHARACTERS, Vocabulary
+
+NAMES: Final = (CHARACTERS, *PATTERNS)
+_BPE: Final = re.compile(r"bpe:(\d{1,9})")
+
+
+def check_tokens(tokens: str) -> None:
+    """Check the name of a vocabulary.
+
+    Raises:
+        ConfigError: it is no name, and no regular expression with which a text could be split.
+    """
+    if tokens in NAMES or _BPE.fullmatch(tokens):
+        return
+    if re.fullmatch(r"[\w:-]+", tokens):  # it would match one word only
+        near = get_close_matches(tokens, NAMES, n=1)
+        raise ConfigError(
+            f"tokens must be {', '.join(NAMES)}, bpe:N (N tokens, from {BYTES}) or a regular expression; got"
+            f" {tokens!r}. {f'Did you mean {near[0]}?' if near else 'Choose one of these.'}"
+        )
+    compiled(tokens)
+
+
+def vocabulary_of(tokens: str, train: Sequence[str], whole: Sequence[str]) -> TextVocabulary:
+    """Return the vocabulary of a text.
+
+    Args:
+        tokens: "characters", "words", "smiles", "bpe:N" with N tokens, or a regular expression, whose matches become
+            tokens.
+        train: the items from which tokens of several characters are learnt.
+        whole: all items, whose characters are in the vocabulary.
+
+    Raises:
+        ConfigError: there is no such vocabulary, or the text gives fewer than N tokens.
+        VocabularyError: there is no character.
+    """
+    check_tokens(tokens)
+    if tokens == CHARACTERS:
+        return Vocabulary.of(whole)
+    pairs = _BPE.fullmatch(tokens)
+    if pairs is None:
+        return PatternVocabulary.of(tokens, train, known=whole)
+    size = int(pairs[1])
+    if size < BYTES:
+        raise ConfigError(f"bpe:N has the {BYTES} bytes and merges of them; got {tokens}. Try bpe:{2 * BYTES}.")
+    try:
+        return TokenVocabulary(BPETokenizer.train(train, size))
+    except ConfigError as error:
+        most = re.search(r"vocabulary_size=(\d+) or less", str(error))
+        if most is None:
+            raise
+        raise ConfigError(
+            f"each token needs a pair to merge; this text gives {most[1]} tokens at most; got {tokens}. Use"
+            f" bpe:{most[1]}, or more text."
+        ) from None
+
+
+def vocabulary_from_json(values: Mapping[str, Any]) -> TextVocabulary:
+    """Return the vocabulary that a `to_json` returned.
+
+    Raises:
+        VocabularyError, DataError: the values are damaged, or were written by another version.
+    """
+    if values.get("format") == PATTERN_FORMAT:
+        return PatternVocabulary.from_json(values)
+    return TokenVocabulary.from_json(values) if "model" in values else Vocabulary.from_json(values)
