@@ -106,7 +106,7 @@ def recording(name: str) -> dict[str, Any]:
 
 
 def trains() -> bool:
-    """Return whether a network should be trained; if not, as in tests and checks, `load_pretrained` stands in for it."""
+    """Return whether to train a network; in tests and checks, `load_pretrained` stands in for it."""
     return not (os.environ.get("BACKLIGHT_FAST") or os.environ.get(CHECKING))
 
 

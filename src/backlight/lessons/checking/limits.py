@@ -9,8 +9,10 @@ from typing import Any
 
 try:
     import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+except ImportError:
+    WINDOWS = True
+else:
+    WINDOWS = False
 
 _GRACE = 3
 """Seconds after which the system ends a process that goes on after the exception."""
@@ -22,14 +24,14 @@ class OutOfTimeError(BaseException):
 
 def limit_memory(number: int) -> None:
     """Let this process allocate at most so many bytes; then it gets MemoryError."""
-    if resource is not None:
+    if not WINDOWS:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (number if hard < 0 else min(number, hard), hard))
 
 
 def no_core_files() -> None:
     """Write no memory dump if the process crashes."""
-    if resource is not None:
+    if not WINDOWS:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
@@ -39,7 +41,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
     If the block catches the exception, it is raised again every second, and the system soon ends the process.
     """
-    if resource is None:
+    if WINDOWS:
         yield
         return
     signal.signal(signal.SIGPROF, _out_of_time)

@@ -40,7 +40,8 @@ class _Search:
 
     def of(self, answer: str) -> list[int]:
         defined = definition_of(answer, self.statements)
-        assert defined is not None
+        if defined is None:
+            return []
         end = max(one.index for one in self.statements if one.piece == defined.piece)
         waiting = [(index, end) for index in self._value(answer, end + 1)]
         while waiting:  # not by recursion: a file may have thousands of statements
@@ -52,7 +53,7 @@ class _Search:
         return sorted(self.found)
 
     def _of_statement(self, statement: Statement, time: int) -> Iterator[tuple[int, int]]:
-        """Yield the statements that a statement needs if its functions are called at some time, each with such a time."""
+        """Yield the statements that a statement needs if its functions are called at some time; each with its own."""
         for name in statement.now:
             own = name in statement.defines  # then it need not be defined above
             yield from ((index, statement.index) for index in self._value(name, statement.index, own=own))

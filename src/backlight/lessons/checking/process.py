@@ -209,12 +209,11 @@ def _verdict(facts: dict[str, Any]) -> Verdict:
 
 
 def _read(process: subprocess.Popen[bytes], job: bytes, lines: "queue.Queue[bytes]") -> None:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with suppress(BrokenPipeError):  # then it has ended, and the lines say so
-        process.stdin.write(job)
-        process.stdin.close()
-    for line in process.stdout:
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):  # then it has ended, and the lines say so
+            process.stdin.write(job)
+            process.stdin.close()
+    for line in process.stdout or ():
         lines.put(line)
     lines.put(b"")
 

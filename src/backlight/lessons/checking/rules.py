@@ -7,13 +7,13 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 RULES: Final[dict[str, tuple[str, ...]]] = {
     "autograd": ("1.1", "1.2", "1.3", "1.4", "2.4", "5.1", "5.2", "5.3", "5.4"),
     "layers": ("2.5", "4.4", "5.2", "5.3", "5.4", "6.1", "6.3", "7.1", "7.4"),
 }
-"""What `backlight grade --forbid` forbids, and in which exercises: gradients by autograd; ready-made layers and losses."""
+"""The rules by name, with the exercises where they hold: no gradients by autograd; no ready-made layers and losses."""
 
 _CALLS: Final[dict[str, frozenset[str]]] = {
     "autograd": frozenset({"backward", "grad", "vjp", "jacobian", "vmap", "run_backward", "jacrev", "value_and_grad"}),
@@ -69,7 +69,7 @@ def _imported(node: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _dotted(node: ast.expr) -> tuple[str, list[str]]:
-    """Return the name at the start of a chain of attributes, "" if it does not start with a name; and the attributes."""
+    """Return the name at the start of a chain of attributes, or "" if it starts with none; and the attributes."""
     path: list[str] = []
     while isinstance(node, ast.Attribute):
         path.insert(0, node.attr)
@@ -88,7 +88,7 @@ class Watch:
         self.seen: list[str] = []
         self._forbidden = forbidden_calls(rules, exercise)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> Self:
         if self._forbidden:
             sys.setprofile(self._look)
         return self

@@ -70,21 +70,7 @@ def statements_of(pieces: Sequence[Piece]) -> tuple[list[Statement], list[tuple[
 
 
 def _statement(index: int, piece: int, place: str, node: ast.stmt) -> Statement:
-    table = symtable.symtable(ast.unparse(node), place, "exec")
-    defines, now, later = set[str](), set[str](), set[str]()
-    for symbol in table.get_symbols():
-        if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
-            defines.add(symbol.get_name())
-        if symbol.is_referenced():
-            now.add(symbol.get_name())
-    for inner, delayed in _inner(table):
-        for symbol in inner.get_symbols():
-            if not symbol.is_global():
-                continue
-            if symbol.is_referenced():
-                (later if delayed else now).add(symbol.get_name())
-            if symbol.is_declared_global() and symbol.is_assigned():
-                defines.add(symbol.get_name())
+    defines, now, later = _names(symtable.symtable(ast.unparse(node), place, "exec"))
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         now |= later  # a lambda may be called at once
     if _imports_all(node):
@@ -97,6 +83,23 @@ def _statement(index: int, piece: int, place: str, node: ast.stmt) -> Statement:
         touches=frozenset(_touched(outside)), imported=isinstance(node, ast.Import | ast.ImportFrom),
         may_skip=isinstance(node, ast.If | ast.Try | ast.TryStar | ast.Match),
     )  # fmt: skip
+
+
+def _names(table: symtable.SymbolTable) -> tuple[set[str], set[str], set[str]]:
+    """Return the names that a statement defines, those that it reads when it runs, and those that it reads later."""
+    defines, now, later = set[str](), set[str](), set[str]()
+    for symbol in table.get_symbols():
+        if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
+            defines.add(symbol.get_name())
+        if symbol.is_referenced():
+            now.add(symbol.get_name())
+    for inner, delayed in _inner(table):
+        for symbol in inner.get_symbols():
+            if symbol.is_global() and symbol.is_referenced():
+                (later if delayed else now).add(symbol.get_name())
+            if symbol.is_declared_global() and symbol.is_assigned():
+                defines.add(symbol.get_name())
+    return defines, now, later
 
 
 def _inner(table: symtable.SymbolTable) -> Iterator[tuple[symtable.SymbolTable, bool]]:
@@ -160,10 +163,11 @@ def _only_shows(call: ast.Call) -> bool:
 
 def _arguments(call: ast.Call) -> Iterator[str]:
     for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-        while isinstance(argument, ast.Starred | ast.Subscript | ast.Attribute):
-            argument = argument.value
-        if isinstance(argument, ast.Name):
-            yield argument.id
+        inner = argument
+        while isinstance(inner, ast.Starred | ast.Subscript | ast.Attribute):
+            inner = inner.value
+        if isinstance(inner, ast.Name):
+            yield inner.id
 
 
 def _base(node: ast.expr) -> Iterator[str]:

@@ -11,9 +11,10 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -29,6 +30,7 @@ from backlight.lessons.checking.sources import read_pieces
 from backlight.lessons.checking.statements import Statement, statements_of
 from backlight.lessons.checking.text_of_lessons import is_of_lesson
 from backlight.lessons.exercises import EXERCISES, Exercise, Verdict, grade
+from backlight.lessons.exercises.exercise import Inputs
 from backlight.lessons.exercises.grading import describe_error
 
 _LEAST: Final = 2.0
@@ -202,10 +204,12 @@ def _sentence(text: str) -> str:
 def _seeded(seed: int) -> None:
     """Give every exercise other cases, which depend on the seed."""
     for id_, exercise in list(EXERCISES.items()):
-        key = [seed, *map(int, id_.split("."))]
-        EXERCISES[id_] = replace(
-            exercise, cases=lambda rng, cases=exercise.cases, key=key: cases(np.random.default_rng(key))
-        )
+        EXERCISES[id_] = replace(exercise, cases=partial(_cases, exercise, [seed, *map(int, id_.split("."))]))
+
+
+def _cases(exercise: Exercise, key: list[int], rng: np.random.Generator) -> Sequence[Inputs]:
+    del rng  # that of the course
+    return exercise.cases(np.random.default_rng(key))
 
 
 def _reporter(descriptor: int, number: int) -> Report:
