@@ -55,6 +55,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "runs": ("List, show and compare runs.", ""),
     "lessons": ("List the lessons of the course, read one, or open its notebook.", ""),
     "exercise": ("List, show and check the exercises of the course.", ""),
+    "grade": (
+        "Judge the notebooks and files of a class.",
+        "backlight grade class --seed 7 --forbid autograd",
+    ),
 }
 """The first sentence of each command's help, and an example. A command without an example is a group, which has its
 own. The module of a command has its name."""

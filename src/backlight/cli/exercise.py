@@ -1,27 +1,36 @@
 """`backlight exercise`: show and check the exercises of the course, without a notebook."""
 
 import re
+import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from backlight.cli.output import Json, console, one_line, print_json, table, visible
 
+if TYPE_CHECKING:
+    from backlight.lessons.exercises import Exercise, Verdict
+
 app = typer.Typer(
-    help="List, show and check the exercises of the course.\n\nYour progress is kept in the current folder.",
+    help="List, show and check the exercises of the course.\n\nYour progress is kept in the current folder, and found "
+    "from the folders below it.",
     no_args_is_help=True,
     epilog="Example:  backlight exercise show 1.1",
 )
 
+TimeLimit = Annotated[
+    float, typer.Option("--time-limit", help="Time limit of an answer, in seconds of processor time.", min=0.1)
+]
 Id = Annotated[str, typer.Argument(help="Exercise, as in 1.1.", metavar="ID")]
 
 
 @app.command("list", epilog="Example:  backlight exercise list")
 def list_exercises(json_output: Json = False) -> None:
-    """List the exercises and your progress in this folder."""
+    """List the exercises and your progress."""
     from backlight.lessons.exercises import EXERCISES
-    from backlight.lessons.exercises.progress import ExerciseProgress, load
+    from backlight.lessons.exercises.progress import ExerciseProgress, load, location
 
     noted = load()
     out = console(json_output=json_output)
@@ -35,9 +44,9 @@ def list_exercises(json_output: Json = False) -> None:
                       "hints": so_far.hints, "done": so_far.done})  # fmt: skip
     out.print(rows)
     done = sum(bool(one["done"]) for one in facts)
-    out.print(f"\n{done} of {len(facts)} done in this folder.")
+    out.print(f"\n{done} of {len(facts)} done. Progress is kept in {one_line(str(location()))}", soft_wrap=True)
     if json_output:
-        print_json({"exercises": facts, "done": done})
+        print_json({"exercises": facts, "done": done, "progress": str(location())})
 
 
 @app.command("show", epilog="Example:  backlight exercise show 1.1")
@@ -47,44 +56,95 @@ def show_exercise(id_: Id, json_output: Json = False) -> None:
 
     exercise = find(EXERCISES, id_)
     out = console(json_output=json_output)
-    out.print(f"{exercise.id}  {exercise.title}\n")
-    out.print(_unwrapped(exercise.task))
-    arguments = ", ".join(exercise.inputs()[0])
-    out.print("\nWrite your answer in a file, e.g. answers.py, which may hold answers to many exercises:\n")
-    out.print(f"    def {exercise.answer}({arguments}):\n        ...\n")
+    _print_task(out, exercise)
     out.print("Then:  backlight exercise check answers.py")
     if json_output:
         print_json({"id": exercise.id, "title": exercise.title, "task": exercise.task, "answer": exercise.answer,
                     "arguments": list(exercise.inputs()[0]), "hints": len(exercise.hints)})  # fmt: skip
 
 
+@app.command("next", epilog="Example:  backlight exercise next")
+def next_exercise(json_output: Json = False) -> None:
+    """Show the first exercise that is not done."""
+    from backlight.lessons.exercises import EXERCISES
+    from backlight.lessons.exercises.progress import ExerciseProgress, load
+
+    noted = load()
+    coming = next((id_ for id_ in EXERCISES if not noted.get(id_, ExerciseProgress()).done), None)
+    if coming is not None:
+        show_exercise(coming, json_output)
+        return
+    console(json_output=json_output).print(f"All {len(EXERCISES)} exercises are done.")
+    if json_output:
+        print_json({"id": None})
+
+
 @app.command("check", epilog="Example:  backlight exercise check answers.py")
 def check_exercises(
     file: Annotated[Path, typer.Argument(help="A Python file or a notebook.", metavar="FILE", readable=False)],
     ids: Annotated[list[str] | None, typer.Argument(help="Only these exercises, as in 1.1.", metavar="[ID]...")] = None,
-    time_limit: Annotated[float, typer.Option("--time-limit", help="Time limit in seconds.", min=0.1)] = 60.0,
+    time_limit: TimeLimit = 60.0,
+    output: Annotated[bool, typer.Option("--output", help="Show what the file prints.")] = False,
     json_output: Json = False,
 ) -> None:
-    """Run a file in a separate process and check each answer that it defines; exit code 1 if one is wrong."""
+    """Judge each answer that a file defines; exit code 1 if one is wrong.
+
+    The file is run in a separate process, and of it only what an answer needs.
+    """
     from backlight.lessons.check_file import check_file
     from backlight.lessons.exercises import EXERCISES, find
-    from backlight.lessons.exercises.progress import record_try
 
     for id_ in ids or []:
         find(EXERCISES, id_)
-    answers = check_file(file, ids or [], limit=time_limit, quiet=json_output)
     out = console(json_output=json_output)
-    for verdict in answers.verdicts:
-        record_try(verdict)
-        out.print(visible(str(verdict)))
-    if answers.error:
-        out.print(f"The file did not run to the end: {one_line(answers.error)}")
+    answers = check_file(
+        file, ids or [], limit=time_limit, output=output, on_verdict=lambda verdict: _print_verdict(out, verdict)
+    )
+    untouched = [one.id for one in answers.verdicts if one.state == "unfinished"]
+    for problem in answers.problems:
+        out.print(visible(problem))
+    if untouched:
+        out.print(f"Not filled in yet: {', '.join(untouched)}.")
     right = sum(verdict.right for verdict in answers.verdicts)
-    out.print(f"\n{right} of {len(answers.verdicts)} right.")
+    if answers.verdicts:
+        out.print(f"\n{right} of {len(answers.verdicts)} right.")
     if json_output:
-        print_json({"exercises": [one.to_json() for one in answers.verdicts], "right": right, "error": answers.error})
-    if answers.error or right < len(answers.verdicts):
+        print_json({"exercises": [one.to_json() for one in answers.verdicts], "right": right,
+                    "problems": list(answers.problems)})  # fmt: skip
+    if not answers.verdicts or right < len(answers.verdicts):
         raise typer.Exit(1)
+
+
+@app.command("watch", epilog="Example:  backlight exercise watch answers.py")
+def watch_exercises(
+    file: Annotated[Path, typer.Argument(help="A Python file or a notebook.", metavar="FILE", readable=False)],
+    ids: Annotated[list[str] | None, typer.Argument(help="Only these exercises, as in 1.1.", metavar="[ID]...")] = None,
+    time_limit: TimeLimit = 60.0,
+) -> None:
+    """Judge the next exercise each time that a file is saved. Stop with Ctrl+C.
+
+    Without ID it begins with the first exercise that is not done.
+    """
+    from backlight.lessons.check_file import check_file
+    from backlight.lessons.checking.watching import saves, watch
+    from backlight.lessons.exercises import EXERCISES, find
+    from backlight.lessons.exercises.progress import ExerciseProgress, load
+
+    for id_ in ids or []:
+        find(EXERCISES, id_)
+    noted = load()
+    waiting = ids or [id_ for id_ in EXERCISES if not noted.get(id_, ExerciseProgress()).done]
+    out = console()
+    for event in watch(waiting, saves(file), lambda id_: check_file(file, [id_], limit=time_limit)):
+        if event.kind == "task":
+            _print_task(out, EXERCISES[event.id])
+            out.print(f"Save your answer in {one_line(str(file))}, and it is judged. Stop with Ctrl+C.\n")
+        elif event.kind == "problem":
+            out.print(visible(event.line))
+        elif event.verdict is not None:
+            _print_verdict(out, event.verdict)
+        else:
+            out.print("All exercises are done.")
 
 
 @app.command("hint", epilog="Example:  backlight exercise hint 1.1")
@@ -124,6 +184,23 @@ def reset(
         find(EXERCISES, id_)
     count = forget(id_)
     console().print(f"Progress reset on {count} exercise{'' if count == 1 else 's'}.")
+
+
+def _print_verdict(out: Console, verdict: "Verdict") -> None:
+    """Print a verdict and record the attempt; an exercise that is not filled in is only counted."""
+    from backlight.lessons.exercises.progress import record_try
+
+    if verdict.state != "unfinished":
+        record_try(verdict)
+        out.print(visible(str(verdict)))
+
+
+def _print_task(out: Console, exercise: "Exercise") -> None:
+    out.print(f"{exercise.id}  {exercise.title}\n")
+    out.print(_unwrapped(exercise.task))
+    out.print("\nWrite your answer in a file, e.g. answers.py, which may hold answers to many exercises:\n")
+    out.print(textwrap.indent(exercise.stub, "    "), soft_wrap=True)
+    out.print()
 
 
 def _unwrapped(text: str) -> str:

@@ -26,9 +26,9 @@ def _default(context: typer.Context) -> None:
 
 @app.command("list", epilog="Example:  backlight lessons list")
 def list_lessons(json_output: Json = False) -> None:
-    """List the lessons, what each one teaches, and how many exercises are done in this folder."""
+    """List the lessons, what each one teaches, and how many exercises are done."""
     from backlight.lessons.catalogue import LESSONS
-    from backlight.lessons.exercises.progress import ExerciseProgress, load
+    from backlight.lessons.exercises.progress import ExerciseProgress, load, location
 
     noted = load()
     out = console(json_output=json_output)
@@ -40,6 +40,7 @@ def list_lessons(json_output: Json = False) -> None:
         out.print(f"{lesson.number}  {lesson.title}")
         out.print(Padding(f"After it you can {lesson.able}.", (0, 0, 0, 3)))
         out.print(f"   {done} of {len(lesson.exercises)} exercises done\n")
+    out.print(f"Progress is kept in {one_line(str(location()))}\n", soft_wrap=True)
     out.print("To read one:     backlight lessons read 1")
     out.print("To work on one:  backlight lessons open 1")
     if json_output:

@@ -27,6 +27,9 @@ from backlight.models import MLP, MLPConfig
 RECORD: Final = "BACKLIGHT_RECORD"
 """If this environment variable names a folder, slow cells run, and their results are written to it."""
 
+CHECKING: Final = "BACKLIGHT_CHECKING"
+"""If this environment variable is set, a file is only checked: recordings stand in for all that takes long."""
+
 WEIGHTS: Final = "lesson_6_mlp.safetensors"
 """The file of the weights in the folder `weights`, in float16; scripts/train_lesson_6.py makes it."""
 
@@ -39,13 +42,13 @@ def recorded(name: str, run: Callable[[], Any], *, again: bool = False) -> Any:
     Args:
         name: the name of the recording, such as "lesson_3_longer".
         run: computes the result: numbers, strings, and lists and dictionaries (with strings as keys) of them.
-        again: compute it now, without recording it.
+        again: compute it now, without recording it; not while a file is only checked.
 
     Raises:
         DataError: there is no recording of this name.
     """
     folder = os.environ.get(RECORD)
-    if again or folder:
+    if (again and not os.environ.get(CHECKING)) or folder:
         started = time.perf_counter()
         result = run()
         seconds = time.perf_counter() - started
@@ -100,6 +103,11 @@ def recording(name: str) -> dict[str, Any]:
         raise DataError(f"a recording must exist; there is none called {name!r}. Run the cell with again=True.")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def trains() -> bool:
+    """Return whether to train a network; in tests and checks, `load_pretrained` stands in for it."""
+    return not (os.environ.get("BACKLIGHT_FAST") or os.environ.get(CHECKING))
 
 
 def load_pretrained() -> MLP:

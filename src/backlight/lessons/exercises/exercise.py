@@ -3,6 +3,7 @@
 The task is in the lesson's source, under the exercise's heading. The rest is in this folder.
 """
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from backlight.core import ConfigError
-from backlight.lessons.notebook import passage
+from backlight.lessons.notebook import parse, passage
 
 Inputs = Mapping[str, Any]
 """The inputs of one call, by name."""
@@ -111,6 +112,16 @@ class Exercise:
     def task(self) -> str:
         """The task, in Markdown: the lesson's text under the heading. It names the arguments, with shapes."""
         return passage(_source(self.lesson), self.id)[1]
+
+    @property
+    def stub(self) -> str:
+        """The function that a learner fills in, as the lesson's notebook has it."""
+        cells = (cell.source for cell in parse(_source(self.lesson), student=True) if cell.kind == "code")
+        found = next(source for source in cells if f"def {self.answer}(" in source and f'check("{self.id}"' in source)
+        function = next(
+            one for one in ast.parse(found).body if isinstance(one, ast.FunctionDef) and one.name == self.answer
+        )
+        return ast.get_source_segment(found, function) or ""
 
     @property
     def answer(self) -> str:

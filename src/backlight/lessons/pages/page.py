@@ -67,7 +67,7 @@ def lesson_page(lesson: Lesson, outputs: Sequence[Outputs], *, links: Sequence[s
         f"</p>\n{_contents(cells)}<main>\n{cells}\n</main>\n<footer>{way}</footer>"
     )
     title, walks = f"Lesson {lesson.number}: {lesson.title}", 'class="walk"' in cells
-    return _page(title, body, walks=walks, made_of=made_of(lesson))
+    return html_page(title, body, walks=walks, made_of=made_of(lesson))
 
 
 def course_links(lesson: Lesson, lessons: Mapping[int, Lesson], *, notebooks: str = "../../notebooks") -> list[str]:
@@ -133,7 +133,7 @@ def index_page(lessons: Iterable[Lesson], *, notebooks: str = "../../notebooks")
         "lesson with all outputs; to work on one, open its notebook: <code>backlight lessons open 1</code>. "
         f"Exercises are checked automatically.</p>\n{listed}\n</main>"
     )
-    return _page("Backlight: the course", body)
+    return html_page("Backlight: the course", body)
 
 
 def page_name(lesson: Lesson) -> str:
@@ -147,15 +147,22 @@ def made_of(lesson: Lesson) -> str:
     return f'\n<meta name="made-of" content="{mark(chr(10).join([version("backlight"), *sources]))}">'
 
 
-def _page(title: str, body: str, *, walks: bool = False, made_of: str = "") -> str:
-    if not walks:
-        return _PAGE.format(title=escape(title), style=STYLE, body=body, may="", made_of=made_of)
-    module = asset("stepping.js")
-    script = module.replace(_EXPORT, _MOUNT)
-    sha = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    body += f'\n<script type="module">{script}</script>'
-    style = STYLE + asset("stepping.css")
-    may = f"; script-src 'sha256-{sha}'"
+def html_page(title: str, body: str, *, style: str = "", walks: bool = False, made_of: str = "") -> str:
+    """Return an HTML page that needs no other file.
+
+    Args:
+        title: the title, as text.
+        body: the content, in HTML.
+        style: CSS in addition to that of all pages.
+        walks: whether the content has a graph to step through.
+        made_of: HTML for the head.
+    """
+    style, may = STYLE + style, ""
+    if walks:
+        script = asset("stepping.js").replace(_EXPORT, _MOUNT)
+        sha = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        body += f'\n<script type="module">{script}</script>'
+        style, may = style + asset("stepping.css"), f"; script-src 'sha256-{sha}'"
     return _PAGE.format(title=escape(title), style=style, body=body, may=may, made_of=made_of)
 
 
