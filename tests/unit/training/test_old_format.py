@@ -58,5 +58,9 @@ def test_it_is_continued_to_where_it_would_have_come(old: Path) -> None:
     expected, _ = new.store.load_checkpoint()
     arrays, _ = run.store.load_checkpoint()
     assert arrays.keys() == expected.keys()
+    # the biases of the keys have a gradient of 0, and Adam makes full steps of its rounding: they differ by processor
+    felt = np.sqrt(expected["optimiser.square"]) > 1e-6
+    assert np.count_nonzero(~felt) == run.config.settings["n_embd"]
     for name, array in arrays.items():
-        np.testing.assert_allclose(array, expected[name], rtol=1e-4, atol=1e-6)
+        one, other = (x[felt] if x.shape == felt.shape else x for x in (array, expected[name]))
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
