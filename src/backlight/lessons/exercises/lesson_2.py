@@ -118,6 +118,7 @@ SPLIT = Exercise(
     cases=_lists,
     solution=split,
     use=_facts,
+    properties=True,
     mistakes=(
         wrong("not shuffled", shuffled=False,
               says="The list may be sorted. Then the words of test differ from those of train, and its loss is "

@@ -220,6 +220,7 @@ FIRST_WEIGHTS = Exercise(
     cases=_layers,
     solution=first_weights,
     use=_measured,
+    properties=True,
     rtol=0.05,
     atol=0.02,
     mistakes=(

@@ -240,6 +240,7 @@ BEAT = Exercise(
     cases=_contexts,
     solution=logits_for,
     use=_graded,
+    properties=True,
     mistakes=(
         wrong("impossible characters", _all_zero_counts,
               says="A logit is infinite or not a number. If a character with probability 0 occurs, the loss is "
