@@ -127,6 +127,9 @@ def general(compared: Comparing, part: str) -> Explanation | None:
         return None
     pairs = [(one.ours, one.reference) for one in _all(compared, part)]
     name, message = _of_factor(pairs)
+    if (not name or name == "a constant factor") and not compared.exercise.properties:
+        by_size = _of_sizes(pairs, compared.exercise.inputs())
+        name, message = by_size if by_size[0] else (name, message)
     if not name and not compared.exercise.properties:
         name, message = _of_function(pairs)
     return Explanation(name, message, (part,)) if name else None
@@ -144,6 +147,21 @@ _FUNCTIONS: Final[tuple[tuple[str, Callable[[Array], Array]], ...]] = (
     ("1 divided by it", np.reciprocal), ("1 minus it", lambda x: 1 - x), ("the absolute value", np.abs),
     ("tanh", np.tanh), ("exp of minus it", lambda x: np.exp(-x)),
 )  # fmt: skip
+
+
+def _of_sizes(pairs: Sequence[tuple[Array, Array]], cases: Sequence[Inputs]) -> tuple[str, str]:
+    """Return which length of an input an answer is multiplied or divided by, if it is one in all cases."""
+    factors = [_factor(ours, right) for ours, right in pairs]
+    if len(factors) < 2 or None in factors or len({f"{one:.4g}" for one in factors}) < 2:
+        return _NONE
+    for name, value in cases[0].items():
+        for axis in range(np.ndim(value) if isinstance(value, np.ndarray) else 0):
+            lengths = [case[name].shape[axis] for case in cases[: len(pairs)]]
+            for sign, said in ((1, "multiplied"), (-1, "divided")):
+                if np.allclose(factors, np.power(lengths, float(sign)), rtol=1e-4):  # type: ignore[arg-type]
+                    what = f"{said} by the length of axis {axis} of {name}"
+                    return f"{what}, and should not be", f"Here that is {lengths[0]}."
+    return _NONE
 
 
 def _of_function(pairs: Sequence[tuple[Array, Array]]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import ast
 import itertools
 from collections.abc import Callable, Container, Iterator
+from typing import TypeGuard
 
 from backlight.lessons.exercises.calls import of_call
 from backlight.lessons.exercises.changes import (
@@ -76,7 +77,7 @@ def _of_statement(statement: ast.stmt, words: Words, alike: Alike) -> Iterator[C
     for one, other in _pairs(statement, alike):
         yield change(f"{words.of(one[0].node)} and {words.of(other[0].node)} are swapped", SEEN, *_swapped(one, other))
     yield from _of_complements(statement, change)
-    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name | ast.Subscript):
+    if _computes_one(statement):
         yield from _with_another(statement, words, alike, change)
     match statement:
         case ast.Assign(value=value) | ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Tuple):
@@ -118,9 +119,19 @@ def _of_complements(statement: ast.stmt, change: _Make) -> Iterator[Change]:
                     yield change(f"{name} and 1 - {name} are swapped: {name} is the wrong way round", USUAL, *sets)
 
 
-def _with_another(statement: ast.Assign, words: Words, alike: Alike, change: _Make) -> Iterator[Change]:
+def _computes_one(statement: ast.stmt) -> TypeGuard[ast.Assign | ast.Return]:
+    if isinstance(statement, ast.Return):
+        return not isinstance(statement.value, ast.Tuple | ast.Name)
+    return isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name | ast.Subscript)
+
+
+def _with_another(
+    statement: ast.Assign | ast.Return, words: Words, alike: Alike, change: _Make
+) -> Iterator[Change]:
     """Yield the changes that put one more factor, divisor or term on what a statement computes, or leave it at 0."""
-    value, target = statement.value, ast.unparse(statement.targets[0])
+    value = statement.value
+    target = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else ""
+    assert value is not None
 
     def put(new: ast.expr) -> tuple[ast.stmt, str, None, ast.expr]:
         return statement, "value", None, placed(new, value)
@@ -133,7 +144,7 @@ def _with_another(statement: ast.Assign, words: Words, alike: Alike, change: _Ma
         name = words.of(node)
         yield change(f"there is a factor {name} too many", ODD, put(ast.BinOp(value, ast.Mult(), node)))
         yield change(f"it is divided by {name}, which is one division too many", ODD, put(ast.BinOp(value, ast.Div(), node)))
-        if any(ast.unparse(other) == text for other in alike.get(target, [])):
+        if not target or any(ast.unparse(other) == text for other in alike.get(target, [])):
             yield change(f"{name} is added to it, which should not be", ODD, put(ast.BinOp(value, ast.Add(), node)))
             yield change(f"{name} is subtracted from it, which should not be", ODD, put(ast.BinOp(value, ast.Sub(), node)))
 
