@@ -181,6 +181,35 @@ def walk_back(
     return grad
 
 
+def _depth_first(nodes: Nodes) -> dict[str, float]:
+    """Return what each node gets if it hands on its gradient whenever it receives a share."""
+    grad = {name: 0.0 for name, _ in reversed(nodes)}
+    parents = dict(nodes)
+
+    def back(name: str) -> None:
+        for parent, local in parents[name]:
+            grad[parent] += local * grad[name]
+            back(parent)
+
+    grad[nodes[-1][0]] = 1.0
+    back(nodes[-1][0])
+    return grad
+
+
+def _shares(nodes: Nodes) -> dict[str, float]:
+    """Return the same, but each call hands on only the share that has just arrived, and stores only the last."""
+    grad = {name: 0.0 for name, _ in reversed(nodes)}
+    parents = dict(nodes)
+
+    def back(name: str, share: float) -> None:
+        grad[name] = share
+        for parent, local in parents[name]:
+            back(parent, local * share)
+
+    back(nodes[-1][0], 1.0)
+    return grad
+
+
 WALK = Exercise(
     cases=_graphs,
     solution=walk_back,
@@ -217,35 +246,6 @@ WALK = Exercise(
 
 
 # -- 1.5: gradient descent --------------------------------------------------------------------------------------------
-
-
-def _depth_first(nodes: Nodes) -> dict[str, float]:
-    """Return what each node gets if it hands on its gradient whenever it receives a share."""
-    grad = {name: 0.0 for name, _ in reversed(nodes)}
-    parents = dict(nodes)
-
-    def back(name: str) -> None:
-        for parent, local in parents[name]:
-            grad[parent] += local * grad[name]
-            back(parent)
-
-    grad[nodes[-1][0]] = 1.0
-    back(nodes[-1][0])
-    return grad
-
-
-def _shares(nodes: Nodes) -> dict[str, float]:
-    """Return the same, but each call hands on only the share that has just arrived, and stores only the last."""
-    grad = {name: 0.0 for name, _ in reversed(nodes)}
-    parents = dict(nodes)
-
-    def back(name: str, share: float) -> None:
-        grad[name] = share
-        for parent, local in parents[name]:
-            back(parent, local * share)
-
-    back(nodes[-1][0], 1.0)
-    return grad
 
 
 def _lines(rng: np.random.Generator) -> list[dict[str, Any]]:
