@@ -20,13 +20,20 @@ EXERCISES: Final[dict[str, Exercise]] = {
 """By id, in the order of the lessons."""
 
 
-def given(id: str) -> Inputs:  # noqa: A002  (what everybody calls it)
+def given(id: str, case: int = 1) -> Inputs:  # noqa: A002  (what everybody calls it)
     """Return the inputs of an exercise by name, the same every time.
 
+    Args:
+        id: the exercise, such as "5.2".
+        case: which of the inputs on which a function is tested, from 1; a verdict names the one that it shows.
+
     Raises:
-        ConfigError: there is no such exercise.
+        ConfigError: there is no such exercise, or no such case.
     """
-    return find(EXERCISES, id).inputs()[0]
+    cases = find(EXERCISES, id).inputs()
+    if not 1 <= case <= len(cases):
+        raise ConfigError(f"a case of exercise {id} must be from 1 to {len(cases)}; got {case}")
+    return cases[case - 1]
 
 
 def check(id: str, answer: Any) -> Verdict:  # noqa: A002  (what everybody calls it)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from backlight.lessons.exercises.comparing import Comparing, Mismatch, digits_apart
 from backlight.lessons.exercises.exercise import Exercise, Inputs, call
-from backlight.lessons.exercises.outcomes import InvalidAnswer, Mismatch, Parts, Unfinished, first_mismatch, parts_of
-from backlight.lessons.exercises.recognising import general, recognised
-from backlight.lessons.exercises.verdict import Verdict
+from backlight.lessons.exercises.outcomes import InvalidAnswer, Parts, Unfinished, parts_of
+from backlight.lessons.exercises.recognising import Explanation, explanation
+from backlight.lessons.exercises.running import outcome_of
+from backlight.lessons.exercises.verdict import State, Verdict
 
 _PACKAGE = str(Path(__file__).parents[2])
 
@@ -28,13 +30,14 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
     ]
     try:
         ours = [
-            parts_of(_outcome(exercise, answer, case), exercise.parts, right, in_parts=exercise.in_parts)
+            parts_of(outcome_of(exercise, answer, case), exercise.parts, right, in_parts=exercise.in_parts)
             for case, right in zip(cases, reference, strict=True)
         ]
     except Unfinished:
         return Verdict(id=exercise.id, state="unfinished", lines=_advice(exercise)[1:])
     except InvalidAnswer as error:
-        return Verdict(id=exercise.id, state="invalid", lines=(_capital(str(error)), *_advice(exercise)))
+        lines = (_capital(str(error)), *_advice(exercise))
+        return Verdict(id=exercise.id, state="invalid", mistake=error.name, lines=lines)
     except Exception as error:  # noqa: BLE001  (any error of a learner's code is reported)
         return Verdict(id=exercise.id, state="error", lines=(describe_error(error), *_advice(exercise)))
     return _compared(exercise, ours, reference)
@@ -59,32 +62,21 @@ def _place(frame: traceback.FrameSummary) -> str:
     return "" if frame.name.startswith("<") else f", in {frame.name}"
 
 
-def _outcome(exercise: Exercise, answer: Any, case: Inputs) -> Any:
-    if answer is None or answer is ...:
-        raise Unfinished
-    if not callable(answer):
-        if exercise.use is not call:
-            raise InvalidAnswer(f"pass the function {exercise.answer} itself, not its result.")
-        return answer
-    with np.errstate(all="ignore"):  # an overflow shows in the result
-        return exercise.use(answer, case)
-
-
 def _compared(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Parts]) -> Verdict:
-    largest, exact = 0.0, True
-    for at, (mine, right) in enumerate(zip(ours, reference, strict=True)):
-        close, mismatch = first_mismatch(mine, right, rtol=exercise.rtol, atol=exercise.atol)
-        if mismatch is not None:
-            return _wrong(exercise, ours, reference, mismatch, at, [one.name for one in close])
-        largest = max([largest, *(one.difference for one in close)])
-        exact = exact and all(one.exact for one in close)
+    compared = Comparing(exercise, ours, reference)
+    if compared.mismatches:
+        return _wrong(compared)
     if any(len(mine) < len(right) for mine, right in zip(ours, reference, strict=True)):
         return _partial(exercise, ours, reference[0])
+    pairs = [(mine[name], right[name]) for mine, right in zip(ours, reference, strict=True) for name in right]
     count = f"{len(ours)} inputs" if len(ours) > 1 else "the input"
-    if exact:
+    unseen = tuple(f"A mistake in {name} cannot be seen here: {why}" for name, why in exercise.unseen.items())
+    if all(np.array_equal(mine, right, equal_nan=True) for mine, right in pairs):
         result = "All numbers are identical" if exercise.use is call else "All conditions are met"
-        return Verdict(id=exercise.id, state="exact", lines=(f"{result}, for {count}.",))
-    lines = (f"The largest difference, for {count}, is {largest:.1e}, which is rounding error.",)
+        return Verdict(id=exercise.id, state="exact", lines=(f"{result}, for {count}.", *unseen))
+    largest = max(float(np.nanmax(np.abs(mine - right), initial=0)) for mine, right in pairs)
+    why = "the tolerance allows it" if exercise.properties else "which is rounding error"
+    lines = (f"The largest difference, for {count}, is {largest:.1e}, {why}.", *unseen)
     return Verdict(id=exercise.id, state="close", lines=lines)
 
 
@@ -97,42 +89,94 @@ def _partial(exercise: Exercise, ours: Sequence[Parts], reference: Parts) -> Ver
     return Verdict(id=exercise.id, state="partial", lines=(*lines, _advice(exercise)[1]))
 
 
-def _wrong(
-    exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Parts], mismatch: Mismatch, at: int, right: list[str]
-) -> Verdict:
-    name, message = recognised(exercise, ours, reference, mismatch.part)
-    if not name:
-        name, message = general(mismatch)
-    lines = [f"Right so far: {', '.join(right)}."] if right else []
-    lines.append(_difference(mismatch))
-    inputs = _inputs(exercise.inputs()[at])
-    if inputs:
-        lines.append(f"The inputs are {inputs}.")
-    if name:
-        lines.append(f"Likely mistake: {name}. {message}".strip())
-    state = "shape" if mismatch.comparison is None else "wrong"
-    return Verdict(id=exercise.id, state=state, mistake=name or None, lines=(*lines, *_advice(exercise)))  # type: ignore[arg-type]
+def _wrong(compared: Comparing) -> Verdict:
+    exercise, mismatch = compared.exercise, compared.mismatches[0]
+    found = explanation(compared)
+    before = [name for name in compared.reference[mismatch.case] if name in compared.right]
+    before = before[: _position(compared, mismatch.part)]
+    lines = [f"Right so far: {', '.join(before)}."] if before else []
+    lines.append(_difference(exercise, mismatch))
+    lines += _cases(compared, mismatch)
+    if found:
+        lines.append(f"Likely mistake: {_sentence(found)}")
+        lines += _further(compared, found)
+    state: State = "shape" if mismatch.at is None else "wrong"
+    name = found.name if found else None
+    return Verdict(id=exercise.id, state=state, mistake=name, lines=(*lines, *_advice(exercise)))
 
 
-def _difference(mismatch: Mismatch) -> str:
-    what = mismatch.part
-    if mismatch.comparison is None:
-        return f"{what} has shape {mismatch.ours.shape}; it should have {mismatch.reference.shape}."
-    found = mismatch.comparison
-    where = f" at {found.at if len(found.at) > 1 else found.at[0]}" if found.at else ""
-    if (
-        what.startswith("whether ")
-        and mismatch.ours.ndim == 0
-        and {float(mismatch.ours), float(mismatch.reference)} == {0.0, 1.0}
-    ):
-        ours, right = ("yes" if value else "no" for value in (mismatch.ours, mismatch.reference))
-        return f"{_capital(what)}: {ours}; it should be {right}."
+def _position(compared: Comparing, part: str) -> int:
+    """Return how many parts before this one are right."""
+    names = list(compared.reference[0])
+    return sum(name in compared.right for name in names[: names.index(part)]) if part in names else len(names)
+
+
+def _sentence(found: Explanation) -> str:
+    return f"{found.name}. {found.message}".strip()
+
+
+def _further(compared: Comparing, found: Explanation) -> list[str]:
+    """Return a line for what is wrong besides, if the parts of an answer do not follow from each other."""
+    rest = [name for name in compared.wrong if name not in found.parts]
+    if not rest or compared.exercise.properties or compared.exercise.in_parts:
+        return []
+    other = explanation(compared, rest[0])
+    if other is None:
+        return [f"Also wrong: {', '.join(rest)}."]
+    return [f"Also wrong: {', '.join(rest)}. Likely mistake: {_sentence(other)}"]
+
+
+def _cases(compared: Comparing, mismatch: Mismatch) -> list[str]:
+    """Return lines that say in which cases the answer is wrong, and their inputs as far as they are short."""
+    total, lines = len(compared.ours), list[str]()
+    wrong = {one.case for one in compared.mismatches}
+    if total > 1 and len(wrong) < total:
+        lines.append(
+            f"It is right for {total - len(wrong)} of {total} inputs; this is number {mismatch.case + 1}: "
+            f'given("{compared.exercise.id}", {mismatch.case + 1}).'
+        )
+    inputs = _inputs(compared.exercise.inputs()[mismatch.case])
+    return [*lines, f"The inputs are {inputs}."] if inputs else lines
+
+
+def _difference(exercise: Exercise, mismatch: Mismatch) -> str:
+    what, at = mismatch.part, mismatch.at
+    if what.startswith("the shape of "):
+        ours_, right_ = (tuple(map(int, one)) for one in (mismatch.ours, mismatch.reference))
+        return f"{_start(what)} is {ours_}; it should be {right_}."
+    if at is None:
+        return f"{_start(what)} {_has(what)} shape {mismatch.ours.shape}; it should be {mismatch.reference.shape}."
+    ours, right = float(mismatch.ours[at]), float(mismatch.reference[at])
+    if what in exercise.sentences:
+        return exercise.sentences[what].format(ours=ours, right=right)
+    if what.startswith("whether ") and {ours, right} <= {0.0, 1.0}:
+        said, wanted = ("yes" if value else "no" for value in (ours, right))
+        return f"{_capital(what)}: {said}; it should be {wanted}."
+    shown, wanted = digits_apart(ours, right)
+    if what.startswith("how many "):
+        return f"{_capital(what)}: {shown}; it should be {wanted}."
     if mismatch.ours.ndim == 0:
-        return f"{what} is wrong: it is {found.ours:.6g} and should be {found.reference:.6g}."
-    return (
-        f"{what} is wrong: the largest difference is {found.difference:.2g}{where}, "
-        f"where it is {found.ours:.6g} and should be {found.reference:.6g}."
-    )
+        return f"{_start(what)} {_is(what)} wrong: it is {shown} and should be {wanted}."
+    where = at if len(at) > 1 else at[0]
+    return f"{_start(what)} {_is(what)} wrong, most of all at {where}: {shown}, which should be {wanted}."
+
+
+def _plural(what: str) -> bool:
+    head = what.partition(" of ")[0].partition(" (")[0].partition(" after ")[0]
+    return what.startswith("all ") or (what.startswith("the ") and head.endswith("s") and not head.endswith("ss"))
+
+
+def _is(what: str) -> str:
+    return "are" if _plural(what) else "is"
+
+
+def _has(what: str) -> str:
+    return "have" if _plural(what) else "has"
+
+
+def _start(what: str) -> str:
+    """Return the name of a part at the beginning of a sentence; the name of a variable keeps its small letter."""
+    return _capital(what) if what.startswith(("the ", "how ", "all ")) else what
 
 
 def _inputs(case: Inputs) -> str:

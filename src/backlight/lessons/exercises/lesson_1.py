@@ -181,6 +181,35 @@ def walk_back(
     return grad
 
 
+def _depth_first(nodes: Nodes) -> dict[str, float]:
+    """Return what each node gets if it hands on its gradient whenever it receives a share."""
+    grad = {name: 0.0 for name, _ in reversed(nodes)}
+    parents = dict(nodes)
+
+    def back(name: str) -> None:
+        for parent, local in parents[name]:
+            grad[parent] += local * grad[name]
+            back(parent)
+
+    grad[nodes[-1][0]] = 1.0
+    back(nodes[-1][0])
+    return grad
+
+
+def _shares(nodes: Nodes) -> dict[str, float]:
+    """Return the same, but each call hands on only the share that has just arrived, and stores only the last."""
+    grad = {name: 0.0 for name, _ in reversed(nodes)}
+    parents = dict(nodes)
+
+    def back(name: str, share: float) -> None:
+        grad[name] = share
+        for parent, local in parents[name]:
+            back(parent, local * share)
+
+    back(nodes[-1][0], 1.0)
+    return grad
+
+
 WALK = Exercise(
     cases=_graphs,
     solution=walk_back,
@@ -196,6 +225,11 @@ WALK = Exercise(
         wrong("the output's own gradient is missing", end=0.0,
               says="The backward pass starts at the output, whose derivative with respect to itself is 1. Starting "
                    "from 0, every gradient is 0."),
+        wrong("not in order: shares are handed on twice", _depth_first,
+              says="A node passed its gradient on before it was complete, and then again with the next share. Go through "
+                   "the nodes in reverse order, so that a node is visited once, after all nodes that use it."),
+        wrong("the last path replaces the others", _shares,
+              says="A node that is reached along several paths keeps only the last contribution: add them up."),
         wrong("walked forward", order=1,
               says="A node can pass its gradient on only when it is complete: start at the output and go backward."),
         wrong("local derivative added, not multiplied", step=lambda old, local, above: old + local + above,
@@ -238,6 +272,17 @@ def descend(
     return float(weight.data)
 
 
+def _pair_by_pair(w: float, xs: list[float], ys: list[float], rate: float, steps: int) -> float:
+    for _ in range(steps):
+        for x, y in zip(xs, ys, strict=True):
+            w -= rate * 2 * (w * x - y) * x
+    return w
+
+
+def _once(w: float, xs: list[float], ys: list[float], rate: float, steps: int) -> float:
+    return w - steps * rate * sum(2 * (w * x - y) * x for x, y in zip(xs, ys, strict=True))
+
+
 DESCEND = Exercise(
     cases=_lines,
     solution=descend,
@@ -249,6 +294,11 @@ DESCEND = Exercise(
                                               "subtract it."),
         wrong("mean for sum", lambda **case: descend(**case, share=1 / len(case["xs"])),
               says="The loss of this exercise is the sum over the pairs, not their mean."),
+        wrong("a step after each pair", _pair_by_pair,
+              says="w was moved after each pair. Sum the loss over all pairs first, then take one step."),
+        wrong("the loss is computed once, outside of the loop", _once,
+              says="The graph was made once, so every step uses the gradient at the first w. Compute the loss anew in each "
+                   "step."),
         wrong("zeroed the gradient before using it", after=True,
               says="w never changes: its gradient is 0 when the step is taken. Call zero_grad() before backward(), "
                    "not after it."),
@@ -330,6 +380,10 @@ SOFTMAX = Exercise(
                    "they sum to 1."),
         wrong("divided by the sum of the logits", _divided_by_logits,
               says="The denominator is the sum of the exponentials, not the sum of the logits."),
+        wrong("the losses of all targets added up", lambda logits, target: _mean_of_all(logits, target) * len(logits),
+              says="Only the probability of the target counts. The other logits are already in it, through the sum."),
+        wrong("log to the base 10", lambda logits, target: softmax_nll(logits, target) / math.log(10),
+              says="That is the logarithm to the base 10. The natural logarithm, .log(), gives nats."),
         wrong("mean over all, not the target's", _mean_of_all,
               says="Only the probability of the target counts. The other logits are already in it, through the sum."),
     ),

@@ -8,7 +8,7 @@ import numpy as np
 
 from backlight.core import FloatArray, IntArray
 from backlight.lessons.exercises.exercise import Exercise, Inputs, call, wrong
-from backlight.lessons.exercises.helpers import last_only
+from backlight.lessons.exercises.helpers import last_only, softmax
 
 _WORDS = ["emma", "ava", "mia", "anna", "eve", "mae", "ana", "emmie"]
 
@@ -118,10 +118,13 @@ SPLIT = Exercise(
     cases=_lists,
     solution=split,
     use=_facts,
+    properties=True,
     mistakes=(
         wrong("not shuffled", shuffled=False,
               says="The list may be sorted. Then the words of test differ from those of train, and its loss is "
                    "meaningless."),
+        wrong("the seed is not used", lambda words, seed: split(words, int(np.random.default_rng().integers(2**32))),  # noqa: ARG005
+              says="Two calls with the same seed gave different parts: make the generator from the seed, in the function."),
         wrong("parts overlap", _drawn,
               says="A word in both train and test has already been seen in training: shuffle once, then cut."),
         wrong("dev includes train", from_start=True,
@@ -156,12 +159,12 @@ def _tables(rng: np.random.Generator) -> list[dict[str, Any]]:
 def tune_smoothing(
     train: IntArray, dev: IntArray, ks: list[float], *, sign: float = -1.0, mean: bool = True,
     below: Callable[..., FloatArray] = lambda smoothed, train: smoothed.sum(1, keepdims=True),
-    weights: Callable[..., IntArray] = lambda train, dev: dev,
+    weights: Callable[..., IntArray] | None = lambda train, dev: dev, smoothed_dev: bool = False,
     best: Callable[..., float] = lambda losses, ks: ks[int(np.argmin(losses))],
 ) -> tuple[FloatArray, float]:  # fmt: skip
-    counts = weights(train, dev)
     losses = []
     for k in ks:
+        counts = weights(train, dev) if weights is not None and not smoothed_dev else dev + k
         probs = (train + k) / below(train + k, train)
         nats = sign * (counts * np.log(probs)).sum()
         losses.append(nats / counts.sum() if mean else nats)
@@ -178,6 +181,8 @@ SMOOTHING = Exercise(
                    "Unseen pairs occur only in dev."),
         wrong("divided by column sums", below=lambda smoothed, train: smoothed.sum(0, keepdims=True),
               says="A row is the distribution of the next character, so it must sum to 1: sum over axis 1."),
+        wrong("dev is smoothed, too", weights=None, smoothed_dev=True,
+              says="k was also added to the counts of dev. Dev measures: its counts are taken as they are."),
         wrong("forgot keepdims", below=lambda smoothed, train: smoothed.sum(1),
               says="A sum of shape (V,) broadcasts along the rows, so it divides the columns. Keep the shape (V, 1)."),
         wrong("k is not in the denominator", below=lambda smoothed, train: np.maximum(train.sum(1, keepdims=True), 1),
@@ -277,6 +282,16 @@ CROSS_ENTROPY = Exercise(
         wrong("overflow", _unshifted,
               says="e to the power of 1000 overflows. Softmax does not change if the largest logit of each row is "
                    "subtracted first: then the largest is 0."),
+        wrong("the largest of the whole batch subtracted",
+              lambda logits, targets: _unshifted(logits - logits.max(), targets),
+              says="In a row far below the largest logit of the batch, all exponentials become 0, and log 0 is infinite. "
+                   "Subtract the largest logit of each row: max(1, keepdims=True)."),
+        wrong("softmax taken twice", lambda logits, targets: cross_entropy(softmax(logits), targets),
+              says="The probabilities went through softmax once more, as when F.cross_entropy gets probabilities. Its input "
+                   "is logits."),
+        wrong("every row's loss at every target", lambda logits, targets: cross_entropy(
+                  np.repeat(logits, len(targets), 0), np.tile(targets, len(targets))),
+              says="[:, targets] selects these columns in every row. For one element per row, use [np.arange(N), targets]."),
         wrong("sum for mean", over_rows=np.sum,
               says="That is the total loss over all rows, which grows with the batch size. Take the mean."),
         wrong("no mean", over_rows=lambda nats: nats,
@@ -323,6 +338,10 @@ def ngram_counts(
     return dict(counts)
 
 
+def _in_a_text(text: str, n: int) -> dict[str, int]:
+    return dict(Counter(text[i : i + n] for i in range(len(text) - n + 1)))
+
+
 def _counted(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return the total number of n-grams that an answer counted, of different ones, and the count of each."""
     counts = call(answer, case)
@@ -347,6 +366,9 @@ NGRAM = Exercise(
               says="The end of a word is a prediction, too: a dot follows the last letter."),
         wrong("n dots in front", dots=lambda n: n,
               says="With n dots in front, there is an n-gram of dots only. It predicts a dot where no word ends."),
+        wrong("one text with single dots between the words", lambda words, n: _in_a_text(".".join(["", *words, ""]), n),
+              says="The words were joined into one text, so some n-grams span two words. Count within each word "
+                   "separately, with n - 1 dots before it."),
         wrong("words joined into one text", lambda words, n: ngram_counts([".".join(words)], n),
               says="The words were joined into one text, so some n-grams span two words. Count within each word "
                    "separately."),

@@ -86,6 +86,7 @@ BEAT = Exercise(
     cases=_dev,
     solution=next_logits,
     use=_trial,
+    properties=True,
     mistakes=(
         wrong("evaluated on train", order=6, k=0.001,
               says="The loss is below 2.2 on train but not on dev: the model has overfitted. Choose sizes and steps "
@@ -180,6 +181,7 @@ UNIFORM = Exercise(
     cases=_sizes,
     solution=even_start,
     use=_start,
+    properties=True,
     mistakes=(
         wrong("1 / sqrt(fan-in) for the last layer, too", lambda **case: even_start(**case, of_W2=case["H"] ** -0.5),
               says="That keeps the logits about as large as the inputs, so the first predictions are far from "
@@ -286,11 +288,11 @@ def _writers(rng: np.random.Generator) -> list[dict[str, Any]]:
 def _writer(rng: np.random.Generator, *, V: int, block_size: int, count: int) -> dict[str, Any]:
     weights = rng.normal(0, 0.8, (block_size, V, V))
     numbers = iter(rng.random(5000).tolist())
-    asked = iter(range(5000))
+    asked = iter(range(1000))
 
     def next_logits(contexts: Any) -> FloatArray:
         if next(asked, None) is None:
-            raise RuntimeError("5,000 letters were drawn and the names did not end: a drawn 0 must end a name.")
+            raise RuntimeError("1,000 letters were drawn and the names did not end: a drawn 0 must end a name.")
         ids = as_array(contexts).astype(int)
         logits: FloatArray = np.sum([weights[place][ids[:, place]] for place in range(block_size)], axis=0)
         logits[:, 0] += 4.5 * (ids > 0).mean(1) - 1.5  # the fuller the context, the likelier the end

@@ -220,6 +220,7 @@ FIRST_WEIGHTS = Exercise(
     cases=_layers,
     solution=first_weights,
     use=_measured,
+    properties=True,
     rtol=0.05,
     atol=0.02,
     mistakes=(
@@ -277,7 +278,7 @@ def _batches(rng: np.random.Generator) -> list[dict[str, Any]]:
 
 def batch_norm(
     x: FloatArray, gain: FloatArray, bias: FloatArray, running_mean: FloatArray, running_var: FloatArray,
-    training: bool, momentum: float, eps: float, *, axis: int = 0, ddof: int = 0, kept_ddof: int = 1,
+    training: bool, momentum: float, eps: float, *, axis: int | None = 0, ddof: int = 0, kept_ddof: int = 1,
     by_batch: bool | None = None, moves: bool | None = None, swapped: bool = False,
     below: Callable[..., FloatArray] = lambda var, eps: np.sqrt(var + eps),
 ) -> tuple[FloatArray, FloatArray, FloatArray]:  # fmt: skip
@@ -305,6 +306,8 @@ BATCH_NORM = Exercise(
         wrong("batch statistics after training", by_batch=True,
               says="After training, the result of an example must not depend on the batch: use the running "
                    "statistics."),
+        wrong("over everything, not for each unit", axis=None,
+              says="All units share one mean and one variance. Each unit is a column, and its mean is over axis 0."),
         wrong("over each example, not over the batch", axis=1,
               says="A unit is a column, and its mean is over the examples, axis 0. (A mean over each row is layer "
                    "norm.)"),

@@ -118,6 +118,10 @@ INTERMEDIATES = Exercise(
                    "it."),
         wrong("tanh's slope from its input", scaled=lambda s, d, N: (1 - s.scaled**2) * d.h,
               says="The slope of tanh is 1 minus the square of its output, not of its input."),
+        wrong("tanh's slope from tanh taken twice", scaled=lambda s, d, N: (1 - np.tanh(s.h) ** 2) * d.h,
+              says="h is the output of tanh already: its slope is 1 - h**2."),
+        wrong("rstd for its third power", variance=lambda s, d, N: -0.5 * s.rstd * d.rstd,
+              says="The power falls by one: from -0.5 to -1.5, which is rstd cubed."),
         wrong("forgot ε in the power", variance=lambda s, d, N: -0.5 * s.variance**-1.5 * d.rstd,
               says="The base of the power is variance + 1e-5, also in its slope. It matters for a unit that hardly "
                    "varies."),
@@ -134,6 +138,8 @@ INTERMEDIATES = Exercise(
         "A product Y = X @ W: dX = dY @ W.T, dW = X.T @ dY. A bias: dY.sum(0). For C: np.add.at(dC, x, dvectors).",
         "dvariance = -0.5 * (variance + 1e-5)**-1.5 * drstd; dsquares = dvariance / (N - 1) in every row.",
     ),
+    unseen={"largest": "its gradient is 0 up to rounding, so leaving it out changes nothing.",
+            "b1": "its gradient is 0 up to rounding, since batch norm subtracts it again."},
     look="the figure of all gradients: each has the shape of its array, and is computed from those before it.",
 )  # fmt: skip
 
@@ -164,6 +170,10 @@ def _columns(logits: FloatArray, targets: IntArray) -> FloatArray:
     return pulls / len(targets)
 
 
+def _p_times_rest(probs: FloatArray) -> FloatArray:
+    return probs * (1 - probs)
+
+
 def _unshifted(logits: FloatArray, targets: IntArray) -> FloatArray:
     counts = np.exp(logits)
     probs: FloatArray = counts / counts.sum(1, keepdims=True)
@@ -188,6 +198,20 @@ CROSS_ENTROPY = Exercise(
         wrong("the probabilities are missing", lambda logits, targets: -_onehot(logits, targets) / len(targets),
               says="This raises the target's logit and leaves the others unchanged. But their probabilities must be "
                    "lowered: each row sums to 0."),
+        wrong("p (1 - p), the slope of a sigmoid", lambda logits, targets: _p_times_rest(softmax(logits)) / len(targets),
+              says="That is how a probability changes with its own logit. The loss also depends on the other logits, through "
+                   "the sum, and it is the log of one probability: use the formula for the loss."),
+        wrong("only the target's logit",
+              lambda logits, targets: (softmax(logits) - 1) * _onehot(logits, targets) / len(targets),
+              says="The other logits are in the sum of the softmax, so they have a gradient, too: their probability."),
+        wrong("p (1 - p) at the target only",
+              lambda logits, targets: -_p_times_rest(softmax(logits)) * _onehot(logits, targets) / len(targets),
+              says="That is how the target's probability changes with its own logit. The loss is the log of it, and depends "
+                   "on the other logits, too."),
+        wrong("stopped at the probabilities",
+              lambda logits, targets: -_onehot(logits, targets) / softmax(logits) / len(targets),
+              says="That is the gradient with respect to the probabilities. One more step leads to the logits, through "
+                   "softmax."),
         wrong("1 subtracted in whole columns", _columns,
               says="[:, targets] selects these columns in every row. For one element per row, use [np.arange(N), "
                    "targets]."),
@@ -284,6 +308,7 @@ def _batches(rng: np.random.Generator) -> list[dict[str, Any]]:
     for N, V, steps, lr in ((6, 7, 4, 0.3), (5, 9, 3, 1.0)):
         weights = by_hand.first_weights(V, context=3, embedding=2, hidden=5, rng=rng, dtype=np.float64)
         drawn = [(rng.integers(0, V, (N, 3)), rng.integers(0, V, N)) for _ in range(steps)]
+        weights.W1[:, 0] *= 0.01  # a unit that hardly varies: ε matters there
         cases.append({"weights": weights, "batches": drawn, "lr": lr})
     return cases
 

@@ -88,6 +88,8 @@ SLIDE = Exercise(
         wrong("padded with zeros, not edges", padding="zeros",
               says="That is the usual padding of a convolution layer: zeros on every level. But the tree reads dots "
                    "before a name, whose outputs are not zero on any level."),
+        wrong("padded with vectors of zeros", lambda **case: tree_everywhere(**{**case, "edge": 0 * case["edge"]}),
+              says="Before the text stand dots, whose vector is edge, not zeros."),
         wrong("no padding", padding="none",
               says="Every level shortens the text by its dilation. The missing rows are the first ones, whose "
                    "windows begin before the text: put edges there."),
@@ -240,6 +242,7 @@ BEAT = Exercise(
     cases=_contexts,
     solution=logits_for,
     use=_graded,
+    properties=True,
     mistakes=(
         wrong("impossible characters", _all_zero_counts,
               says="A logit is infinite or not a number. If a character with probability 0 occurs, the loss is "
@@ -291,8 +294,10 @@ BEAT = Exercise(
 
 def _batches(rng: np.random.Generator) -> list[dict[str, Any]]:
     def case(B: int, T: int, C: int, momentum: float) -> dict[str, Any]:
+        x = rng.normal(1.0, 2.0, (B, T, C)) + 2 * rng.normal(size=(T, C))
+        x[:, :, 0] *= 0.01  # a channel that hardly varies: 1e-5 matters there
         return {
-            "x": rng.normal(1.0, 2.0, (B, T, C)) + 2 * rng.normal(size=(T, C)),
+            "x": x,
             "gain": rng.uniform(0.5, 2, C),
             "shift": rng.normal(size=C),
             "running_mean": rng.normal(size=C),
@@ -313,8 +318,8 @@ def batch_norm_3d(
     used_mean, used_var = (running_mean, running_var) if by_running else (mean, var)
     y = gain * (x - used_mean) / (used_var + eps) ** power + shift
     seen_mean, seen_var = x.mean(over, keepdims=keepdims), x.var(over, ddof=less_running, keepdims=keepdims)
-    if over == 2:  # (B, T) and (C,) need not fit
-        return y, np.full_like(running_mean, np.nan), np.full_like(running_var, np.nan)
+    if over == 2:  # (B, T) and (C,) need not fit: only y is wrong
+        seen_mean, seen_var = x.mean((0, 1)), x.var((0, 1), ddof=1)
     m = share(momentum)
     return y, (1 - m) * running_mean + m * seen_mean, (1 - m) * running_var + m * seen_var
 

@@ -69,6 +69,11 @@ HEADS = Exercise(
                    "(heads, D), with the heads first."),
         wrong("heads summed, not concatenated", together=lambda y: y.sum(1),
               says="Each head keeps its own D channels: concatenate the results, which gives C channels again."),
+        wrong("all weights transposed", lambda **case: all_heads(**{**case, **{W: case[W].T for W in ("Wq", "Wk", "Wv")}}),
+              says="nn.Linear keeps its weight transposed and computes x @ W.T. Here it is x @ W."),
+        wrong("the input is added", lambda **case: case["x"] + all_heads(**case),
+              says="The residual connection belongs to the block around the attention. Here only the heads' outputs are "
+                   "returned."),
         wrong("no mask", seen=lambda T: np.ones((T, T)),
               says="Every position reads the whole text, including the letter that it should predict."),
         wrong("sees the future", seen=lambda T: np.triu(np.ones((T, T))),
@@ -170,6 +175,8 @@ ADDITION = Exercise(
         wrong("one too few is masked", extra=-1,
               says="The last digit of the question is a target. It is predicted at the position before it: mask that "
                    "one, too."),
+        wrong("masked with -100", hidden=-100,
+              says="-100 is what PyTorch's cross_entropy ignores by default. In this lesson it is -1."),
         wrong("masked with 0", hidden=0,
               says="0 is a digit, so the model would learn to write zeros there. Use -1 where there is no target."),
     ),
@@ -301,6 +308,22 @@ def rotate(
     return y
 
 
+def _mixed(x: FloatArray, positions: IntArray, base: float) -> FloatArray:
+    """Return neighbours rotated by angles in the order that fits halves."""
+    half = np.asarray(positions)[:, None] * base ** (-2.0 * np.arange(x.shape[1] // 2) / x.shape[1])
+    angle = np.concatenate([half, half], 1)
+    turned = np.stack([-x[:, 1::2], x[:, 0::2]], -1).reshape(x.shape)
+    return x * np.cos(angle) + turned * np.sin(angle)
+
+
+def _mixed_halves(x: FloatArray, positions: IntArray, base: float) -> FloatArray:
+    """Return halves rotated by angles in the order that fits neighbours."""
+    half = np.asarray(positions)[:, None] * base ** (-2.0 * np.arange(x.shape[1] // 2) / x.shape[1])
+    angle = np.repeat(half, 2, 1)
+    first, second = np.split(x, 2, 1)
+    return x * np.cos(angle) + np.concatenate([-second, first], 1) * np.sin(angle)
+
+
 ROTARY = Exercise(
     cases=_placed,
     solution=rotate,
@@ -308,6 +331,11 @@ ROTARY = Exercise(
         wrong("halves for neighbours", halves=True,
               says="Channel i was paired with channel i + D / 2. That is an equally good choice, and some networks "
                    "make it; but here adjacent channels form a pair, x[:, 0::2] and x[:, 1::2]."),
+        wrong("angles of halves, pairs of neighbours", _mixed,
+              says="The cosines and sines were put behind each other, c0 c1 c0 c1, which fits pairs of halves; but "
+                   "neighbours were rotated. For neighbours each angle stands twice in a row, c0 c0 c1 c1."),
+        wrong("neighbours' angles, pairs of halves", _mixed_halves,
+              says="Each angle stands twice in a row, which fits neighbours; but channel i was paired with channel i + D / 2."),
         wrong("rotated in the wrong direction", sign=-1.0,
               says="The minus belongs to the first number of the pair: a cos - b sin, and a sin + b cos."),
         wrong("not a rotation: both have a plus", stretched=True,

@@ -1,13 +1,12 @@
 """The result of an answer as named arrays, and the first one that differs from the reference."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from backlight.autograd import Tensor, Value
-from backlight.core import Array, Comparison, ShapeError, compare
+from backlight.core import Array
 
 Parts = dict[str, Array]
 """Arrays by name, in the order in which they are compared."""
@@ -18,28 +17,20 @@ class Unfinished(Exception):  # noqa: N818  (not an error: a stub that nobody ha
 
 
 class InvalidAnswer(Exception):  # noqa: N818  (what is wrong with the answer, for its writer)
-    """The result cannot be compared with the reference; the message says why, in one line."""
+    """The result cannot be compared with the reference; the message says why, in one line.
+
+    Args:
+        said: the message.
+        name: the name of the mistake, if it has one.
+    """
+
+    def __init__(self, said: str, *, name: str | None = None) -> None:
+        super().__init__(said)
+        self.name = name
 
 
 _ONE = "the answer"
 """The name of an answer without parts."""
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """Where a result first differs from the reference.
-
-    Attributes:
-        part: the name of the part.
-        ours: the learner's array.
-        reference: the right array.
-        comparison: of the two; None if their shapes differ.
-    """
-
-    part: str
-    ours: Array
-    reference: Array
-    comparison: Comparison | None
 
 
 def parts_of(
@@ -79,33 +70,6 @@ def parts_of(
             raise InvalidAnswer(f"the result should have {_listed(reference)}; missing: {', '.join(missing)}.")
         named = {name: named[name] for name in reference}
     return {name: _array(name, part) for name, part in named.items()}
-
-
-def first_mismatch(
-    ours: Parts, reference: Parts, *, rtol: float, atol: float
-) -> tuple[list[Comparison], Mismatch | None]:
-    """Compare two results part by part, up to the first that differs. Parts that are missing are skipped.
-
-    Args:
-        ours: the learner's parts.
-        reference: the right parts; a part has the same shape in both, or it is a mismatch.
-        rtol: relative tolerance.
-        atol: absolute tolerance.
-
-    Returns: the comparisons of the parts before the first mismatch, all close; and the mismatch, or None.
-    """
-    close: list[Comparison] = []
-    for name, right in reference.items():
-        if name not in ours:
-            continue
-        try:
-            comparison = compare(name, ours[name], right, rtol=rtol, atol=atol)
-        except ShapeError:
-            return close, Mismatch(name, ours[name], right, None)
-        if not comparison.close:
-            return close, Mismatch(name, ours[name], right, comparison)
-        close.append(comparison)
-    return close, None
 
 
 def agree(one: Array, other: Array, *, rtol: float, atol: float) -> bool:

@@ -1,67 +1,207 @@
-"""Recognise a mistake: first one that the exercise knows; then one that can happen in any exercise."""
+"""Recognise a mistake: one that the exercise knows, a change of the right answer, or what the numbers alone show."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from backlight.core import Array
-from backlight.lessons.exercises.exercise import Exercise
-from backlight.lessons.exercises.outcomes import InvalidAnswer, Mismatch, Parts, Unfinished, agree, parts_of
+from backlight.lessons.exercises.comparing import Comparing, Mismatch
+from backlight.lessons.exercises.exercise import Exercise, Inputs, Mistake
+from backlight.lessons.exercises.outcomes import InvalidAnswer, Parts, Unfinished, agree, parts_of
+from backlight.lessons.exercises.searching import Found, search
 
 
-def recognised(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Parts], part: str) -> tuple[str, str]:
-    """Return the name and the message of the mistake that explains a part; two empty strings if none does.
+@dataclass(frozen=True)
+class Explanation:
+    """What explains a wrong answer.
 
-    A mistake explains a part if it gives the learner's numbers for this part in every case.
+    Attributes:
+        name: a few words.
+        message: what to think about, in a sentence or two; may be empty.
+        parts: the wrong parts that it explains.
+    """
+
+    name: str
+    message: str
+    parts: tuple[str, ...]
+
+
+def explanation(compared: Comparing, part: str | None = None) -> Explanation | None:
+    """Return what explains a wrong part, and as many of the others as possible; None if nothing does.
+
+    Whatever explains a part gives the learner's numbers for it in every case, and contradicts no part that is right. A
+    mistake that the exercise knows goes before a change of the solution, unless the change explains more.
 
     Args:
-        exercise: the exercise, with its known mistakes.
-        ours: the learner's result for each case.
-        reference: the right result for each case.
-        part: the name of the first part that is wrong.
+        compared: the comparison of an answer that is wrong.
+        part: the part; by default the first that is wrong.
     """
+    exercise, wrong = compared.exercise, compared.wrong
+    first = wrong[0] if part is None else part
+    others = [name for name in wrong if name != first]
+    known = _known(compared, first, others)
+    if known is not None and (len(known.parts) == len(wrong) or exercise.properties or exercise.in_parts):
+        return known
+    right = compared.right if part is None else []
+    changes = search(exercise, compared.ours, [first, *others], right, compared.same)
+    if changes and changes[0].whole:
+        return _of_changes(changes)
+    shown = general(compared, first)
+    if shown is not None and len(wrong) == 1:
+        return shown
+    return known or (_of_changes(changes) if changes and not exercise.properties else None) or shown
+
+
+def _of_changes(found: Sequence[Found]) -> Explanation:
+    """Return the most usual of the changes that explain the most, and another if it is in another line."""
+    best = found[0]
+    alike = [one for one in found if one.explained == best.explained and one.change.rank == best.change.rank]
+    words = best.change.words
+    elsewhere = [one for one in alike if one.change.line != best.change.line]
+    if elsewhere and len({one.change.line for one in alike}) == 2:
+        words = f"{words}; or {elsewhere[0].change.words}"
+    return Explanation(words, "", best.explained)
+
+
+def _known(compared: Comparing, first: str, others: Sequence[str]) -> Explanation | None:
+    """Return the known mistake that explains the most parts."""
+    exercise = compared.exercise
+    best: Explanation | None = None
     for mistake in exercise.mistakes:
-        tried = zip(exercise.inputs(), ours, reference, strict=False)  # an answer that is not a function has one case
-        if all(
-            _same(exercise, mistake.answer, case, mine, right, part)
-            for case, mine, right in tried
-            if part in right and part in mine
-        ):
-            return mistake.name, mistake.message
-    return "", ""
+        explained = _explained(exercise, mistake, compared, first, others)
+        if explained and (best is None or len(explained) > len(best.parts)):
+            best = Explanation(mistake.name, mistake.message, explained)
+            if exercise.properties or exercise.in_parts or len(explained) == 1 + len(others):
+                break
+    return best
 
 
-def general(mismatch: Mismatch) -> tuple[str, str]:
-    """Return the name and the message of a mistake that shows in the numbers alone; two empty strings if none does."""
-    ours, right = mismatch.ours, mismatch.reference
-    if mismatch.comparison is None:
-        return _of_shape(ours, right)
-    if agree(ours, -right, rtol=1e-4, atol=0):
-        return "wrong sign", "Every number has the opposite sign. Which minus is missing, or one too many?"
-    if ours.ndim == 2 and ours.shape[0] == ours.shape[1] and agree(ours, right.T, rtol=1e-4, atol=1e-12):
-        return "transposed", "Rows and columns are swapped."
-    factor = _factor(ours, right)
-    if factor is not None:
-        return _of_factor(factor, right)
-    return "", ""
+def _explained(
+    exercise: Exercise, mistake: Mistake, compared: Comparing, first: str, others: Sequence[str]
+) -> tuple[str, ...]:
+    explained = [first, *others]
+    tried = 0
+    for at, case in enumerate(exercise.inputs()[: len(compared.ours)]):
+        mine, right = compared.ours[at], compared.reference[at]
+        if first not in mine or first not in right:
+            continue
+        theirs = _outcome(exercise, mistake.answer, case, right)
+        if theirs is None:
+            return ()
+        tried += 1
+        explained = [
+            part for part in explained
+            if part not in mine or (part in theirs and compared.same(at, part, mine[part], theirs[part]))
+        ]  # fmt: skip
+        if first not in explained:
+            return ()
+        if not (exercise.properties or exercise.in_parts) and not all(
+            part in theirs and compared.same(at, part, mine[part], theirs[part])
+            for part in compared.right if part in mine
+        ):  # fmt: skip
+            return ()
+    return tuple(explained) if tried else ()
 
 
-def _same(exercise: Exercise, answer: object, case: object, ours: Parts, right: Parts, part: str) -> bool:
+def _outcome(exercise: Exercise, answer: object, case: Inputs, right: Parts) -> Parts | None:
     with np.errstate(all="ignore"):
-        outcome = exercise.use(answer, case)  # type: ignore[arg-type]
+        outcome = exercise.use(answer, case)
     try:
-        theirs = parts_of(outcome, exercise.parts, right)
+        return parts_of(outcome, exercise.parts, right)
     except (InvalidAnswer, Unfinished):
-        return False
-    return agree(ours[part], theirs[part], rtol=exercise.rtol, atol=exercise.atol)
+        return None
 
 
-def _of_shape(ours: Array, right: Array) -> tuple[str, str]:
+def general(compared: Comparing, part: str) -> Explanation | None:
+    """Return a mistake that shows in the numbers of a part alone, in all cases in which it is wrong; None if none does."""
+    places = [one for one in compared.mismatches if one.part == part]
+    if part.startswith("the shape of "):
+        return Explanation(f"wrong shape of {part.removeprefix('the shape of ')}", "", (part,))
+    for kind in (_of_shape, _of_sign, _of_transposition):
+        found = {kind(one) for one in places}
+        if len(found) == 1 and (one := found.pop())[0]:
+            return Explanation(*one, (part,))
+    if any(one.at is None for one in places):
+        return None
+    pairs = [(one.ours, one.reference) for one in _all(compared, part)]
+    name, message = _of_factor(pairs)
+    if (not name or name == "a constant factor") and not compared.exercise.properties:
+        by_size = _of_sizes(pairs, compared.exercise.inputs())
+        name, message = by_size if by_size[0] else (name, message)
+    if not name and not compared.exercise.properties:
+        name, message = _of_function(pairs)
+    return Explanation(name, message, (part,)) if name else None
+
+
+def _all(compared: Comparing, part: str) -> list[Mismatch]:
+    pairs = enumerate(zip(compared.ours, compared.reference, strict=True))
+    return [Mismatch(part, at, mine[part], right[part], ()) for at, (mine, right) in pairs if part in mine]
+
+
+_NONE = ("", "")
+
+_FUNCTIONS: Final[tuple[tuple[str, Callable[[Array], Array]], ...]] = (
+    ("exp", np.exp), ("log", np.log), ("the square", np.square), ("the square root", np.sqrt),
+    ("1 divided by it", np.reciprocal), ("1 minus it", lambda x: 1 - x), ("the absolute value", np.abs),
+    ("tanh", np.tanh), ("exp of minus it", lambda x: np.exp(-x)),
+)  # fmt: skip
+
+
+def _of_sizes(pairs: Sequence[tuple[Array, Array]], cases: Sequence[Inputs]) -> tuple[str, str]:
+    """Return which length of an input an answer is multiplied or divided by, if it is one in all cases."""
+    factors = [_factor(ours, right) for ours, right in pairs]
+    if len(factors) < 2 or None in factors or len({f"{one:.4g}" for one in factors}) < 2:
+        return _NONE
+    for name, value in cases[0].items():
+        for axis in range(np.ndim(value) if isinstance(value, np.ndarray) else 0):
+            lengths = [case[name].shape[axis] for case in cases[: len(pairs)]]
+            for sign, said in ((1, "multiplied"), (-1, "divided")):
+                if np.allclose(factors, np.power(lengths, float(sign)), rtol=1e-4):  # type: ignore[arg-type]
+                    what = f"{said} by the length of axis {axis} of {name}"
+                    return f"{what}, and should not be", f"Here that is {lengths[0]}."
+    return _NONE
+
+
+def _of_function(pairs: Sequence[tuple[Array, Array]]) -> tuple[str, str]:
+    """Return which function of the right numbers an answer is, if it is one in all cases."""
+    if sum(right.size for _, right in pairs) < 2:
+        return _NONE
+    with np.errstate(all="ignore"):
+        for name, function in _FUNCTIONS:
+            if all(agree(ours, function(right), rtol=1e-5, atol=1e-9) for ours, right in pairs):
+                return f"{name} too many", f"Each number of the answer is {name} where it should be the number itself."
+    return _NONE
+
+
+def _of_sign(one: Mismatch) -> tuple[str, str]:
+    if one.at is None or not agree(one.ours, -one.reference, rtol=1e-4, atol=0):
+        return _NONE
+    if one.ours.ndim == 0:
+        return "wrong sign", "It has the opposite sign. Which minus is missing, or one too many?"
+    return "wrong sign", "Every number has the opposite sign. Which minus is missing, or one too many?"
+
+
+def _of_transposition(one: Mismatch) -> tuple[str, str]:
+    ours, right = one.ours, one.reference
+    square = ours.ndim == 2 and ours.shape == right.shape and ours.shape[0] == ours.shape[1]
+    if square and agree(ours, right.T, rtol=1e-4, atol=1e-12):
+        return "transposed", "Rows and columns are swapped."
+    return _NONE
+
+
+def _of_shape(one: Mismatch) -> tuple[str, str]:
+    ours, right = one.ours, one.reference
+    if one.at is not None:
+        return _NONE
     if ours.ndim == 2 and ours.shape == right.shape[::-1]:
         message = "Rows and columns are swapped: a product has its factors in the wrong order, or a .T is wrong."
         return "transposed", message
     if ours.size == right.size:
         return "wrong shape", "The number of elements is right, but the shape is not: check reshape and keepdims."
+    if right.ndim and ours.ndim == 0:
+        return "one number", f"It is a single number, and there should be {right.size}: one for each."
     if _is_broadcast(right.shape, ours.shape):
         message = "It has an extra axis, or an axis is too long: what is broadcast forward is summed backward."
         return "forgot to sum over a broadcast axis", message
@@ -86,13 +226,21 @@ def _factor(ours: Array, right: Array) -> float | None:
     return factor if factor and agree(ours, factor * right, rtol=1e-4, atol=1e-12) else None
 
 
-def _of_factor(factor: float, right: Array) -> tuple[str, str]:
-    if right.size == 1:
-        return "", ""  # one number is always a multiple of another
-    times = f"Every number is {factor:.4g} times what it should be."
-    sizes = [size for size in right.shape if size > 1] + [right.size]
-    if any(np.isclose(factor, size, rtol=1e-4) for size in sizes):
+def _of_factor(pairs: Sequence[tuple[Array, Array]]) -> tuple[str, str]:
+    """Return what a factor is, if there is one in each case: a number of elements, or the same in all."""
+    factors = [_factor(ours, right) for ours, right in pairs]
+    known = [one for one in factors if one is not None]
+    if len(known) < len(factors) or not known or all(f"{one:.4g}" == "1" for one in known):
+        return _NONE
+    if all(right.size == 1 for _, right in pairs) and (len(pairs) == 1 or not np.allclose(known, known[0], rtol=1e-4)):
+        return _NONE  # one number is always a multiple of another
+    each = "It is" if pairs[0][1].size == 1 else "Every number is"
+    times = f"{each} {known[0]:.4g} times what it should be."
+    sizes = [[size for size in right.shape if size > 1] + [right.size] for _, right in pairs]
+    if all(any(np.isclose(one, size, rtol=1e-4) for size in of) for one, of in zip(known, sizes, strict=True)):
         return "sum for mean", f"{times} That is their number: you took a sum instead of a mean."
-    if any(np.isclose(factor, 1 / size, rtol=1e-4) for size in sizes):
+    if all(any(np.isclose(one, 1 / size, rtol=1e-4) for size in of) for one, of in zip(known, sizes, strict=True)):
         return "mean for sum", f"{times} That is 1 divided by their number: you took a mean instead of a sum."
-    return "a constant factor", times
+    if np.allclose(known, known[0], rtol=1e-4):
+        return "a constant factor", times
+    return _NONE

@@ -1,0 +1,20 @@
+"""The right answer to each exercise once more, with one operation a line, for the search for a mistake.
+
+`variants` changes one place at a time (a sign, a factor, an axis, ...) and looks for the change that gives the learner's
+numbers. The variable names, and the comments at the ends of lines, are the words in which the place is described. The
+tests compare each program with the exercise's solution.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from backlight.lessons.exercises.steps import lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7
+
+PROGRAMS: Final[dict[str, Callable[..., Any]]] = {
+    program.__name__: program
+    for lesson in (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7)
+    for program in lesson.PROGRAMS
+}
+"""By the name of the answer."""
+
+__all__ = ["PROGRAMS"]
