@@ -7,7 +7,7 @@ from backlight.autograd.graph import Node, no_grad
 from backlight.autograd.op import OPS, Op
 from backlight.autograd.tensor import Buffer, Parameter, Tensor, as_tensor
 from backlight.autograd.tensor_base import apply, as_array
-from backlight.autograd.value import Value
+from backlight.autograd.number import Value
 
 __all__ = [
     "OPS",

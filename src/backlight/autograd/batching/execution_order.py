@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from backlight.autograd.value import Value
+from backlight.autograd.number import Value
 
 _age = attrgetter("_serial")
 

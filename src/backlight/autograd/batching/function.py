@@ -21,7 +21,7 @@ from backlight.autograd.batching.execution_order import ExecutionOrder, executio
 from backlight.autograd.batching.tracing import Trace, trace
 from backlight.autograd.batching.vectors import Work
 from backlight.autograd.tensor_base import as_array
-from backlight.autograd.value import Value
+from backlight.autograd.number import Value
 from backlight.core import FloatArray, GraphError, OperandError, ShapeError
 from backlight.core.arguments import shown
 

@@ -6,7 +6,8 @@ from numbers import Real
 from typing import Any, NoReturn, cast
 
 from backlight.autograd.graph import next_serial
-from backlight.autograd.value import Number, Value
+from backlight.autograd.number import Value
+from backlight.autograd.value import Number
 from backlight.core import GraphError
 
 Example = Any

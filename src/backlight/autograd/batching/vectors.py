@@ -11,7 +11,7 @@ from backlight.autograd.batching.execution_order import ExecutionOrder, NodeGrou
 from backlight.autograd.op import Op
 from backlight.autograd.ops.arithmetic import Add, Div, Mul, Neg, Pow, PowConstant, Sub
 from backlight.autograd.ops.elementwise import Cos, Exp, Log, ReLU, Sigmoid, Sin, Tanh
-from backlight.autograd.value import Value
+from backlight.autograd.number import Value
 from backlight.core import BoolArray, DomainError, FloatArray, GraphError, IntArray
 
 _OPS: Final[dict[str, type[Op]]] = {
