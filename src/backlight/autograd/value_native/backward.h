@@ -57,10 +57,10 @@ static int propagate(value *node, pass *on) {
             if (node->b) {
                 complete = contribute(node->b, node->by_b, node->grad, on);
                 if (complete < 0 || (complete && push(&on->ready, node->b) < 0)) return -1;
-            } else if (node->more) {
-                for (Py_ssize_t i = 0; i < node->more->count; i++) {
-                    value *parent = node->more->edges[i].parent;
-                    complete = contribute(parent, node->more->edges[i].by, node->grad, on);
+            } else if (node->rare) {
+                for (Py_ssize_t i = 0; i < node->rare->count; i++) {
+                    value *parent = node->rare->edges[i].parent;
+                    complete = contribute(parent, node->rare->edges[i].by, node->grad, on);
                     if (complete < 0 || (complete && push(&on->ready, parent) < 0)) return -1;
                 }
             }

@@ -6,10 +6,40 @@
 #include "ops.h"
 #include "value.h"
 
-static void replace(PyObject **place, PyObject *by) {
-    PyObject *before = *place;
-    *place = Py_XNewRef(by);
-    Py_XDECREF(before);
+static int set_label(PyObject *self, PyObject *given, void *closure) {
+    (void)closure;
+    if (!rare((value *)self, 0)) return -1;
+    replace(&((value *)self)->rare->label, given);
+    return 0;
+}
+
+/* Gives a node the symbol of an op: one of SYMBOLS, or any other. */
+static int set_symbol(value *node, PyObject *symbol) {
+    if (!symbol) return 0;
+    for (int op = 0; op < OTHER; op++) {
+        if (PyUnicode_Compare(symbol, symbols[op]) == 0) {
+            node->op = op;
+            return 0;
+        }
+    }
+    if (!rare(node, 0)) return -1;
+    node->op = OTHER;
+    replace(&node->rare->symbol, symbol);
+    return 0;
+}
+
+/* Makes room for edges, where a node may have rare parts already. */
+static rare_parts *grown(value *node, Py_ssize_t count) {
+    rare_parts *before = node->rare, *parts;
+    node->rare = NULL;
+    parts = rare(node, count);
+    if (parts && before) {
+        parts->label = before->label;
+        parts->exact = before->exact;
+        parts->symbol = before->symbol;
+        PyMem_Free(before);
+    }
+    return parts;
 }
 
 static int value_init(PyObject *self, PyObject *args, PyObject *names) {
@@ -18,40 +48,34 @@ static int value_init(PyObject *self, PyObject *args, PyObject *names) {
     PyObject *data, *children = NULL, *op = NULL, *label = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, names, "O|OUO", keywords, &data, &children, &op, &label)) return -1;
     if (set_number(node, data) < 0) return -1;
-    if (op) replace(&node->op, op);
-    if (label) replace(&node->label, label);
+    if (set_symbol(node, op) < 0 || (label && set_label(self, label, NULL) < 0)) return -1;
     if (!children || node->a) return 0;
     children = PySequence_Tuple(children);
     if (!children) return -1;
     Py_ssize_t count = PyTuple_Size(children);
-    PyObject *given[2] = {NULL, NULL};
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *child = PyTuple_GetItem(children, i);
         if (!is_value(child)) {
             PyErr_Format(PyExc_TypeError, "the parents of a Value must be Values; got %R", child);
-            Py_DECREF(children);
-            return -1;
+            return Py_DECREF(children), -1;
         }
-        if (i < 2) given[i] = child;
     }
-    int failed = 0;
-    if (count) node->a = adopt((value *)given[0]);
-    if (count == 2) node->b = adopt((value *)given[1]);
-    if (count > 2) {
-        PyObject **others = PyMem_Malloc((count - 1) * sizeof *others);
-        for (Py_ssize_t i = 1; others && i < count; i++) others[i - 1] = PyTuple_GetItem(children, i);
-        failed = others ? add_edges(node, others, count - 1) : -1;
-        PyMem_Free(others);
+    if (count > 2 && !grown(node, count - 1)) return Py_DECREF(children), -1;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        value *parent = adopt((value *)PyTuple_GetItem(children, i));
+        *(i == 0 ? &node->a : count == 2 ? &node->b : &node->rare->edges[i - 1].parent) = parent;
     }
+    if (count > 2) node->rare->count = count - 1;
     Py_DECREF(children);
-    return failed;
+    return 0;
 }
 
 static PyObject *value_new(PyTypeObject *type, PyObject *args, PyObject *names) {
     (void)args, (void)names;
-    value *node = (value *)PyType_GenericAlloc(type, 0);
+    if (type == value_type) return (PyObject *)new_node(0, 0, LEAF);
+    value *node = (value *)PyType_GenericAlloc(type, 0); /* a subclass may have a __dict__ */
     if (!node) return NULL;
-    node->op = Py_NewRef(symbols[LEAF]);
+    node->op = LEAF;
     node->serial = serials++;
     return (PyObject *)node;
 }
@@ -91,15 +115,19 @@ static int set_grad(PyObject *self, PyObject *given, void *closure) {
 }
 
 static PyObject *get_label(PyObject *self, void *closure) {
-    value *node = (value *)self;
+    rare_parts *parts = ((value *)self)->rare;
     (void)closure;
-    return Py_NewRef(node->label ? node->label : symbols[LEAF]);
+    return Py_NewRef(parts && parts->label ? parts->label : symbols[LEAF]);
 }
 
-static int set_label(PyObject *self, PyObject *given, void *closure) {
+static PyObject *get_op(PyObject *self, void *closure) {
+    value *node = (value *)self;
     (void)closure;
-    replace(&((value *)self)->label, given);
-    return 0;
+    return Py_NewRef(node->op == OTHER ? node->rare->symbol : symbols[node->op]);
+}
+
+static PyObject *get_serial(PyObject *self, void *closure) {
+    return (void)closure, PyLong_FromUnsignedLongLong(((value *)self)->serial);
 }
 
 static PyObject *get_prev(PyObject *self, void *closure) {
@@ -142,12 +170,11 @@ static PyMethodDef value_methods[] = {
 static PyGetSetDef value_attributes[] = {
     {"data", get_data, set_data, NULL, NULL},    {"grad", get_grad, set_grad, NULL, NULL},
     {"label", get_label, set_label, NULL, NULL}, {"_prev", get_prev, NULL, NULL, NULL},
+    {"_op", get_op, NULL, NULL, NULL},           {"_serial", get_serial, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef value_members[] = {
-    {"_op", T_OBJECT, offsetof(value, op), READONLY, NULL},
-    {"_serial", T_LONGLONG, offsetof(value, serial), READONLY, NULL},
     {"_users", T_INT, offsetof(value, users), READONLY, NULL},
     {"_waits_for", T_INT, offsetof(value, waits_for), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(value, weak), READONLY, NULL},
@@ -196,7 +223,7 @@ static PyObject *set_traced(PyObject *module, PyObject *type) {
 /* unknown() -> a leaf whose number is unknown; every node computed from it is of the class Traced. */
 static PyObject *unknown(PyObject *module, PyObject *none) {
     (void)module, (void)none;
-    return (PyObject *)new_node(1, NAN, symbols[LEAF]);
+    return (PyObject *)new_node(1, NAN, LEAF);
 }
 
 /* made_again(node, grad, derivatives) -> node, for copies. */
@@ -209,7 +236,7 @@ static PyObject *made_again(PyObject *module, PyObject *args) {
     node->grad = grad;
     for (Py_ssize_t i = 0; i < count_parents(node) && i < PyTuple_Size(by); i++) {
         double slope = PyFloat_AsDouble(PyTuple_GetItem(by, i));
-        *(i == 0 ? &node->by_a : node->b ? &node->by_b : &node->more->edges[i - 1].by) = slope;
+        *(i == 0 ? &node->by_a : node->b ? &node->by_b : &node->rare->edges[i - 1].by) = slope;
     }
     return PyErr_Occurred() ? NULL : Py_NewRef((PyObject *)node);
 }

@@ -5,7 +5,7 @@
 #include "value.h"
 
 /* The result and the derivatives by the Python class, for whole numbers and for what is undefined. */
-static PyObject *ask(int op, value *a, value *b, PyObject *symbol) {
+static PyObject *ask(int op, value *a, value *b) {
     PyObject *x = get_number(a), *y = b ? get_number(b) : NULL;
     PyObject *answer = PyObject_CallFunctionObjArgs(ask_rule, symbols[op], x, y, NULL);
     PyObject *node = NULL, *number;
@@ -14,7 +14,7 @@ static PyObject *ask(int op, value *a, value *b, PyObject *symbol) {
     Py_XDECREF(y);
     if (!answer) return NULL;
     if (PyArg_ParseTuple(answer, "Odd", &number, &by_a, &by_b)) {
-        node = made(0, symbol, a, by_a, b, by_b);
+        node = made(0, op, a, by_a, b, by_b);
         if (node && set_number((value *)node, number) < 0) Py_CLEAR(node);
     }
     Py_DECREF(answer);
@@ -31,21 +31,21 @@ static int power(double a, double exponent, double *y, double *slope) {
 
 static PyObject *binary_values(int op, value *a, value *b) {
     double x = a->data, y = b->data, slope;
-    if (a->traced || b->traced) return made(NAN, symbols[op], a, 0, b, 0);
-    if (a->exact && b->exact) return ask(op, a, b, symbols[op]);
+    if (a->traced || b->traced) return made(NAN, op, a, 0, b, 0);
+    if (a->whole && b->whole) return ask(op, a, b);
     switch (op) {
     case ADD:
-        return made(x + y, symbols[op], a, 1, b, 1);
+        return made(x + y, op, a, 1, b, 1);
     case SUB:
-        return made(x - y, symbols[op], a, 1, b, -1);
+        return made(x - y, op, a, 1, b, -1);
     case MUL:
-        return made(x * y, symbols[op], a, y, b, x);
+        return made(x * y, op, a, y, b, x);
     case DIV:
-        if (y == 0) return ask(op, a, b, symbols[op]);
-        return made(x / y, symbols[op], a, 1 / y, b, -(x / y) / y);
+        if (y == 0) return ask(op, a, b);
+        return made(x / y, op, a, 1 / y, b, -(x / y) / y);
     default: /* POW */
-        if (a->exact || b->exact || !power(x, y, &x, &slope)) return ask(op, a, b, symbols[op]);
-        return made(x, symbols[op], a, slope, b, x * log(a->data));
+        if (a->whole || b->whole || !power(x, y, &x, &slope)) return ask(op, a, b);
+        return made(x, op, a, slope, b, x * log(a->data));
     }
 }
 
@@ -70,19 +70,21 @@ static PyObject *constant_power(value *a, PyObject *given) {
     PyObject *symbol = number ? PyUnicode_FromFormat("**%S", number) : NULL;
     PyObject *node = NULL;
     if (symbol) {
-        int ordinary = a->traced || (!a->exact && power(a->data, exponent->data, &y, &slope));
+        int ordinary = a->traced || (!a->whole && power(a->data, exponent->data, &y, &slope));
         if (ordinary) {
-            node = made(y, symbol, a, slope, NULL, 0);
+            node = made(y, OTHER, a, slope, NULL, 0);
         } else {
             PyObject *x = get_number(a), *answer = PyObject_CallFunctionObjArgs(ask_rule, symbols[POW], x, number, Py_True, NULL);
             PyObject *result;
             if (answer && PyArg_ParseTuple(answer, "Odd", &result, &slope, &y)) {
-                node = made(0, symbol, a, slope, NULL, 0);
+                node = made(0, OTHER, a, slope, NULL, 0);
                 if (node && set_number((value *)node, result) < 0) Py_CLEAR(node);
             }
             Py_XDECREF(x);
             Py_XDECREF(answer);
         }
+        if (node && !rare((value *)node, 0)) Py_CLEAR(node);
+        if (node) replace(&((value *)node)->rare->symbol, symbol);
     }
     Py_XDECREF(symbol);
     Py_XDECREF(number);
@@ -98,35 +100,34 @@ static PyObject *value_pow(PyObject *left, PyObject *right, PyObject *modulus) {
 
 static PyObject *unary(int op, value *a) {
     double x = a->data, y;
-    PyObject *symbol = symbols[op];
-    if (a->traced) return made(NAN, symbol, a, 0, NULL, 0);
-    if (a->exact) return ask(op, a, NULL, symbol);
+    if (a->traced) return made(NAN, op, a, 0, NULL, 0);
+    if (a->whole) return ask(op, a, NULL);
     switch (op) {
     case NEG:
-        return made(-x, symbol, a, -1, NULL, 0);
+        return made(-x, op, a, -1, NULL, 0);
     case EXP:
         y = exp(x);
-        return made(y, symbol, a, y, NULL, 0);
+        return made(y, op, a, y, NULL, 0);
     case LOG:
         if (x <= 0) break;
-        return made(log(x), symbol, a, 1 / x, NULL, 0);
+        return made(log(x), op, a, 1 / x, NULL, 0);
     case TANH:
         y = tanh(x);
-        return made(y, symbol, a, 1 - y * y, NULL, 0);
+        return made(y, op, a, 1 - y * y, NULL, 0);
     case RELU: /* nan propagates */
-        return made(x <= 0 ? 0 : x, symbol, a, x <= 0 ? 0 : 1, NULL, 0);
+        return made(x <= 0 ? 0 : x, op, a, x <= 0 ? 0 : 1, NULL, 0);
     case SIGMOID: /* e cannot overflow */
         y = exp(-fabs(x));
         y = (x >= 0 ? 1 : y) / (1 + y);
-        return made(y, symbol, a, y * (1 - y), NULL, 0);
+        return made(y, op, a, y * (1 - y), NULL, 0);
     case SIN:
         if (isinf(x)) break;
-        return made(sin(x), symbol, a, cos(x), NULL, 0);
+        return made(sin(x), op, a, cos(x), NULL, 0);
     case COS:
         if (isinf(x)) break;
-        return made(cos(x), symbol, a, -sin(x), NULL, 0);
+        return made(cos(x), op, a, -sin(x), NULL, 0);
     }
-    return ask(op, a, NULL, symbol);
+    return ask(op, a, NULL);
 }
 
 static PyObject *value_neg(PyObject *a) { return unary(NEG, (value *)a); }
@@ -137,20 +138,6 @@ static PyObject *value_relu(PyObject *a, PyObject *none) { return (void)none, un
 static PyObject *value_sigmoid(PyObject *a, PyObject *none) { return (void)none, unary(SIGMOID, (value *)a); }
 static PyObject *value_sin(PyObject *a, PyObject *none) { return (void)none, unary(SIN, (value *)a); }
 static PyObject *value_cos(PyObject *a, PyObject *none) { return (void)none, unary(COS, (value *)a); }
-
-/* Makes `given` (a tuple of Values) the parents of a node after its first. Returns -1 without memory. */
-static int add_edges(value *node, PyObject *const *given, Py_ssize_t count) {
-    node->more = PyMem_Malloc(sizeof(more_edges) + count * sizeof node->more->edges[0]);
-    if (!node->more) return PyErr_NoMemory(), -1;
-    node->more->count = count;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        value *parent = (value *)given[i];
-        node->more->edges[i].parent = adopt(parent);
-        node->more->edges[i].by = 0;
-        node->traced |= parent->traced;
-    }
-    return 0;
-}
 
 /* dot(weights, inputs, bias), with Values only: bias + the sum of weights times inputs, as one node. */
 static PyObject *dot(PyObject *module, PyObject *args) {
@@ -164,20 +151,19 @@ static PyObject *dot(PyObject *module, PyObject *args) {
         if (!operand || !is_value(operand)) return PyErr_Format(PyExc_TypeError, "dot takes Values"), NULL;
         traced |= ((value *)operand)->traced;
     }
-    value *node = new_node((int)traced, 0, symbols[DOT]);
+    value *node = new_node((int)traced, 0, DOT);
     if (!node) return NULL;
     node->a = adopt((value *)bias);
     node->by_a = 1;
-    node->more = PyMem_Malloc(sizeof(more_edges) + 2 * n * sizeof node->more->edges[0]);
-    if (!node->more) return Py_DECREF(node), PyErr_NoMemory();
-    node->more->count = 2 * n;
+    if (!rare(node, 2 * n)) return Py_DECREF((PyObject *)node), NULL;
+    node->rare->count = 2 * n;
     for (Py_ssize_t i = 0; i < n; i++) {
         value *w = (value *)PyTuple_GetItem(weights, i), *x = (value *)PyTuple_GetItem(inputs, i);
         sum += w->data * x->data;
-        node->more->edges[i].parent = adopt(w);
-        node->more->edges[i].by = x->data;
-        node->more->edges[n + i].parent = adopt(x);
-        node->more->edges[n + i].by = w->data;
+        node->rare->edges[i].parent = adopt(w);
+        node->rare->edges[i].by = x->data;
+        node->rare->edges[n + i].parent = adopt(x);
+        node->rare->edges[n + i].by = w->data;
     }
     node->data = traced ? NAN : sum;
     return (PyObject *)node;
