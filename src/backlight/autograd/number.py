@@ -7,11 +7,13 @@ errors of numbers that an op is undefined for.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from backlight.autograd.graph import Node
 from backlight.autograd.value import Number, real_number
 from backlight.autograd.value import Value as PythonValue
 from backlight.autograd.value_native import compiled
-from backlight.core import OperandError, ShapeError
+from backlight.core import FloatArray, OperandError, ShapeError
 
 _METHODS = {"ReLU": "relu", "neg": "__neg__", "+": "__add__", "-": "__sub__", "*": "__mul__", "/": "__truediv__"}
 
@@ -71,3 +73,21 @@ if TYPE_CHECKING:
     Value = PythonValue
 else:
     Value = PythonValue if compiled is None else _compiled_value()
+
+
+def read_numbers(values: list[Value]) -> FloatArray:
+    """Return the numbers of many Values, (values,) float64."""
+    if compiled is None:
+        return np.array([value.data for value in values], np.float64)
+    numbers = np.empty(len(values))
+    compiled.read(values, numbers)
+    return numbers
+
+
+def add_gradients(values: list[Value], gradients: FloatArray) -> None:
+    """Add gradients, (values,) float64, to those of many Values."""
+    if compiled is None:
+        for value, gradient in zip(values, gradients.tolist(), strict=True):
+            value.grad += gradient
+    else:
+        compiled.add_grads(values, np.ascontiguousarray(gradients))

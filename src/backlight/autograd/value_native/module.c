@@ -4,6 +4,7 @@
 
 #include "backward.h"
 #include "ops.h"
+#include "record.h"
 #include "value.h"
 
 static int set_label(PyObject *self, PyObject *given, void *closure) {
@@ -63,6 +64,7 @@ static int value_init(PyObject *self, PyObject *args, PyObject *names) {
     if (count > 2 && !grown(node, count - 1)) return Py_DECREF(children), -1;
     for (Py_ssize_t i = 0; i < count; i++) {
         value *parent = adopt((value *)PyTuple_GetItem(children, i));
+        node->traced |= parent->traced;
         *(i == 0 ? &node->a : count == 2 ? &node->b : &node->rare->edges[i - 1].parent) = parent;
     }
     if (count > 2) node->rare->count = count - 1;
@@ -241,7 +243,56 @@ static PyObject *made_again(PyObject *module, PyObject *args) {
     return PyErr_Occurred() ? NULL : Py_NewRef((PyObject *)node);
 }
 
+/* read(values, buffer): writes the numbers of a list of Values into a writable buffer of float64. */
+static PyObject *read_numbers(PyObject *module, PyObject *args) {
+    PyObject *values;
+    Py_buffer into;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!w*", &PyList_Type, &values, &into)) return NULL;
+    Py_ssize_t count = PyList_Size(values);
+    int fits = into.len == count * (Py_ssize_t)sizeof(double);
+    for (Py_ssize_t i = 0; fits && i < count; i++) ((double *)into.buf)[i] = ((value *)PyList_GetItem(values, i))->data;
+    PyBuffer_Release(&into);
+    if (!fits) return PyErr_Format(PyExc_ValueError, "a buffer of %zd float64 is needed", count);
+    Py_RETURN_NONE;
+}
+
+/* Visits a list of Values and a buffer of as many float64. */
+static PyObject *with_numbers(PyObject *args, void (*visit)(value *, double)) {
+    PyObject *values;
+    Py_buffer from;
+    if (!PyArg_ParseTuple(args, "O!y*", &PyList_Type, &values, &from)) return NULL;
+    Py_ssize_t count = PyList_Size(values);
+    int fits = from.len == count * (Py_ssize_t)sizeof(double);
+    for (Py_ssize_t i = 0; fits && i < count; i++) visit((value *)PyList_GetItem(values, i), ((double *)from.buf)[i]);
+    PyBuffer_Release(&from);
+    if (!fits) return PyErr_Format(PyExc_ValueError, "a buffer of %zd float64 is needed", count);
+    Py_RETURN_NONE;
+}
+
+static void add_grad(value *node, double by) { node->grad += by; }
+
+static void put_number(value *node, double number) {
+    node->data = number;
+    node->whole = 0;
+}
+
+/* add_grads(values, buffer), write(values, buffer): see the visitors. */
+static PyObject *add_grads(PyObject *module, PyObject *args) { return (void)module, with_numbers(args, add_grad); }
+static PyObject *write_numbers(PyObject *module, PyObject *args) { return (void)module, with_numbers(args, put_number); }
+
+/* next_serial() -> the serial number of the next node. */
+static PyObject *next_serial(PyObject *module, PyObject *none) {
+    (void)module, (void)none;
+    return PyLong_FromUnsignedLongLong(serials);
+}
+
 static PyMethodDef functions[] = {
+    {"read", read_numbers, METH_VARARGS, NULL},
+    {"write", write_numbers, METH_VARARGS, NULL},
+    {"add_grads", add_grads, METH_VARARGS, NULL},
+    {"next_serial", next_serial, METH_NOARGS, NULL},
+    {"record", record, METH_VARARGS, NULL},
     {"made_again", made_again, METH_VARARGS, NULL},
     {"make_value", make_value, METH_VARARGS, NULL},
     {"set_traced", set_traced, METH_O, NULL},
