@@ -26,7 +26,7 @@ age = attrgetter("_serial")
 class Node:
     """A step of a computation: the nodes it was computed from (`_prev`), and its serial number (`_serial`)."""
 
-    __slots__ = ("__weakref__", "_serial", "label")
+    __slots__ = ()  # subclasses have "__weakref__", "_serial" and "label"
 
     _serial: int
     label: str

@@ -29,6 +29,7 @@ class TensorBase(Node):
     """An n-dimensional array in a graph. `Tensor` has the public documentation."""
 
     __slots__ = (
+        "__weakref__",
         "_base",
         "_before",
         "_grad",
@@ -40,9 +41,11 @@ class TensorBase(Node):
         "_prev",
         "_retains_grad",
         "_saved",
+        "_serial",
         "_settings",
         "_unwatched",
         "array",
+        "label",
     )
 
     plain: ClassVar[type["TensorBase"]]

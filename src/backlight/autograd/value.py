@@ -45,7 +45,9 @@ class Value(Node):
     # scan for garbage, building a graph takes a third less time, and the backward pass a quarter less. A node with more
     # parents has the first in `_a` and the others in `_more`. `_users` counts the edges that lead to this node;
     # `_waits_for` belongs to the backward pass.
-    __slots__ = ("_a", "_b", "_by_a", "_by_b", "_more", "_op", "_users", "_waits_for", "data", "grad")
+    __slots__ = (
+        "__weakref__", "_a", "_b", "_by_a", "_by_b", "_more", "_op", "_serial", "_users", "_waits_for", "data", "grad", "label",
+    )  # fmt: skip
 
     data: Number
     grad: Number
@@ -59,7 +61,7 @@ class Value(Node):
     _waits_for: int
 
     def __init__(self, data: Number, _children: "Sequence[Value]" = (), _op: str = "", label: str = "") -> None:
-        self.data = data if type(data) is float else _number(data)
+        self.data = data if type(data) is float else real_number(data)
         self.grad = 0.0
         self.label = label
         self._op = _op
@@ -108,7 +110,7 @@ class Value(Node):
     def __pow__(self, other: "Value | Number") -> "Value":
         a = self.data
         if not isinstance(other, Value):  # a constant exponent: one parent, as in micrograd
-            exponent = _number(other)
+            exponent = real_number(other)
             return _made(_power(a, exponent), f"**{exponent}", self, _slope(a, exponent))
         y = _power(a, other.data)
         if a < 0:
@@ -290,7 +292,7 @@ def _value(number: Value | Number) -> Value:
     return number if isinstance(number, Value) else Value(number)
 
 
-def _number(given: Any) -> Number:
+def real_number(given: Any) -> Number:
     """Return a real number as a Python number. Raises OperandError for anything else."""
     if isinstance(given, (int, float)):
         return given

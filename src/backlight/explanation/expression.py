@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from backlight.autograd.value import Value
+from backlight.autograd.number import Value
 from backlight.core import ConfigError
 from backlight.explanation.parsing import FUNCTIONS, Statement, literal, normal, parse, parts
 

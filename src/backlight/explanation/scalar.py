@@ -6,7 +6,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from backlight.autograd.value import Value
+from backlight.autograd.number import Value
 from backlight.core import DomainError
 from backlight.core.arguments import check_whole
 from backlight.explanation.names import name_nodes, step_at, step_named, value_expression

@@ -7,12 +7,11 @@ example and are computed once.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 
-from backlight.autograd.value import Value
-
-_age = attrgetter("_serial")
+from backlight.autograd.batching.recording import Recording
+from backlight.autograd.number import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +23,14 @@ class NodeGroup:
         nodes: their numbers.
         parents: for each operand of the op, the number of that operand for each of `nodes`.
         shared: whether they are the same for every example.
+        by: of a pick, the number of the input that chooses, counted from 0; else -1.
     """
 
     op: str
     nodes: list[int]
     parents: list[list[int]]
     shared: bool
+    by: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +50,22 @@ class ExecutionOrder:
     outputs: list[int]
 
 
-def execution_order(inputs: Sequence[Value], outputs: Sequence[Value]) -> ExecutionOrder:
-    """Return the groups of the graph of `outputs`, where `inputs` differ from example to example."""
-    given = set(inputs)
-    nodes = [node for node in _ancestry(outputs) if node not in given]
-    leaves = [node for node in nodes if not node._prev]
+def execution_order(recording: Recording) -> ExecutionOrder:
+    """Return the groups of a recorded graph, whose inputs differ from example to example."""
+    leaves, inputs = len(recording.leaves), recording.inputs
     graph = _Graph(
-        ops=[""] * (len(leaves) + len(inputs)),
-        parents=[()] * (len(leaves) + len(inputs)),
-        shared=[True] * len(leaves) + [False] * len(inputs),
+        ops=[""] * (leaves + inputs),
+        parents=[()] * (leaves + inputs),
+        shared=[True] * leaves + [False] * inputs,
     )
-    numbers = {node: number for number, node in enumerate((*leaves, *inputs))}
-    for node in nodes:
-        if node._prev:
-            numbers[node] = graph.add(node._op, tuple(numbers[parent] for parent in node._prev))
-    ends = [numbers[output] for output in outputs]
+    numbers = list(range(leaves + inputs))
+    parents, start = recording.parents.tolist(), 0
+    for op, count, by in zip(recording.ops, recording.counts.tolist(), recording.by.tolist(), strict=True):
+        numbers.append(graph.add(op, tuple(numbers[parent] for parent in parents[start : start + count]), by))
+        start += count
+    ends = [numbers[output] for output in recording.outputs]
     graph.gather_sums(ends)
-    return ExecutionOrder(leaves, len(inputs), graph.steps(), ends)
-
-
-def _ancestry(ends: Sequence[Value]) -> list[Value]:
-    """Return the given nodes and all nodes that they were computed from, oldest first."""
-    visited = set(ends)
-    pending = list(visited)
-    while pending:
-        for parent in pending.pop()._prev:
-            if parent not in visited:
-                visited.add(parent)
-                pending.append(parent)
-    return sorted(visited, key=_age)
+    return ExecutionOrder(recording.leaves, inputs, graph.steps(), ends)
 
 
 @dataclass(slots=True)
@@ -87,8 +75,9 @@ class _Graph:
     ops: list[str]
     parents: list[tuple[int, ...]]
     shared: list[bool]
+    by: dict[int, int] = field(default_factory=dict)
 
-    def add(self, op: str, parents: tuple[int, ...]) -> int:
+    def add(self, op: str, parents: tuple[int, ...], by: int = -1) -> int:
         """Add a node and return its number.
 
         A dot product whose weights are shared and whose inputs are not stays one node: it is a row of a matrix product.
@@ -105,7 +94,9 @@ class _Graph:
                 return total
         self.ops.append(op)
         self.parents.append(parents)
-        self.shared.append(all(self.shared[parent] for parent in parents))
+        self.shared.append(by < 0 and all(self.shared[parent] for parent in parents))
+        if by >= 0:
+            self.by[len(self.ops) - 1] = by
         return len(self.ops) - 1
 
     def gather_sums(self, ends: Sequence[int]) -> None:
@@ -153,6 +144,7 @@ class _Graph:
                 nodes,
                 [list(operand) for operand in zip(*(self.parents[node] for node in nodes), strict=True)],
                 self.shared[nodes[0]],
+                self.by.get(nodes[0], -1),
             )
             for nodes in sorted(groups.values(), key=lambda nodes: levels[nodes[0]])
         ]
@@ -162,4 +154,4 @@ class _Graph:
         parents = self.parents[number]
         if self.ops[number] == "dot":  # neurons with the same inputs are one matrix product
             return "dot", self.shared[parents[0]], parents[1 + len(parents) // 2 :]
-        return self.ops[number], len(parents), tuple(self.shared[parent] for parent in parents)
+        return self.ops[number], self.by.get(number), len(parents), tuple(self.shared[parent] for parent in parents)

@@ -1,6 +1,7 @@
 """The computation of a batched function: each group of nodes is one op on arrays, forward and backward."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from math import isnan
 from operator import methodcaller, truediv
 from typing import Any, Final, Protocol
@@ -8,11 +9,12 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from backlight.autograd.batching.execution_order import ExecutionOrder, NodeGroup
+from backlight.autograd.batching.recording import PICK
 from backlight.autograd.op import Op
 from backlight.autograd.ops.arithmetic import Add, Div, Mul, Neg, Pow, PowConstant, Sub
 from backlight.autograd.ops.elementwise import Cos, Exp, Log, ReLU, Sigmoid, Sin, Tanh
-from backlight.autograd.value import Value
-from backlight.core import BoolArray, DomainError, FloatArray, GraphError, IntArray
+from backlight.autograd.number import Value
+from backlight.core import BoolArray, DomainError, FloatArray, GraphError, IndexingError, IntArray
 
 _OPS: Final[dict[str, type[Op]]] = {
     "+": Add, "-": Sub, "*": Mul, "/": Div, "**": Pow, "neg": Neg, "exp": Exp, "log": Log, "tanh": Tanh, "ReLU": ReLU,
@@ -24,6 +26,9 @@ _MAY_REFUSE: Final[dict[str, Callable[..., Value]]] = {
     "/": truediv, "log": methodcaller("log"), "sin": methodcaller("sin"), "cos": methodcaller("cos"), "**": pow,
 }  # fmt: skip
 """The ops that are undefined for some numbers: a Value raises an error where an array gets inf or nan."""
+
+_READ: Final[dict[str, Callable[..., FloatArray]]] = {"data": np.copy, "max": np.maximum, "min": np.minimum}
+"""The ops that look at numbers."""
 
 Store = tuple[FloatArray, FloatArray]
 """The numbers of the nodes that differ from example to example, (nodes, B), and of the shared ones, (nodes, 1)."""
@@ -126,6 +131,10 @@ def _piece(step: NodeGroup, parents: list[list[Place]], out: _Rows) -> _Piece:
         return _Dot(parents, out)
     if step.op == "sum":
         return _Sum(parents, out)
+    if step.op == PICK:
+        return _Pick(step.by, parents, out)
+    if step.op in _READ:
+        return _Read(step.op, parents, out)
     exponent = step.op.removeprefix("**")
     if step.op in _OPS:
         return _Pointwise(step.op, {}, parents, out)
@@ -185,6 +194,54 @@ class _Sum:
         for count, rows in self._parts:
             own = above.sum(axis=1, keepdims=True) if rows.shared else above
             rows.add(gradients, np.broadcast_to(own, (count, *own.shape)).reshape(-1, own.shape[1]))
+
+
+class _Pick:
+    """One of several nodes for each example: that with the number of an input."""
+
+    def __init__(self, by: int, parents: list[list[Place]], out: _Rows) -> None:
+        self._by = by
+        self._items = [_Rows(places) for places in parents]
+        self._out = out
+        self._chosen: IntArray = np.empty(0, np.int64)
+
+    def forward(self, values: Store) -> None:
+        numbers = values[False][self._by]
+        wrong = ~((numbers >= 0) & (numbers < len(self._items)))
+        if wrong.any():
+            example = int(wrong.argmax())
+            raise IndexingError(
+                f"example {example}: an index must be in 0..{len(self._items) - 1}; got {numbers[example]:g}."
+            )
+        self._chosen = numbers.astype(np.int64)
+        picked = np.empty((len(self._items[0].take(values)), len(numbers)))
+        for item, rows in enumerate(self._items):
+            here = self._chosen == item
+            if here.any():
+                numbers_of_item = rows.take(values)
+                picked[:, here] = numbers_of_item if rows.shared else numbers_of_item[:, here]
+        self._out.put(values, picked)
+
+    def backward(self, gradients: Store) -> None:
+        above = self._out.take(gradients)
+        for item, rows in enumerate(self._items):
+            own = np.where(self._chosen == item, above, 0.0)
+            rows.add(gradients, own.sum(axis=1, keepdims=True) if rows.shared else own)
+
+
+class _Read:
+    """Numbers that were read: `.data`, or max or min of such. No gradient flows through them."""
+
+    def __init__(self, op: str, parents: list[list[Place]], out: _Rows) -> None:
+        self._function = _READ[op]
+        self._parents = [_Rows(places) for places in parents]
+        self._out = out
+
+    def forward(self, values: Store) -> None:
+        self._out.put(values, reduce(self._function, (rows.take(values) for rows in self._parents)))
+
+    def backward(self, gradients: Store) -> None:
+        pass
 
 
 class _Dot:

@@ -12,10 +12,13 @@
 #endif
 
 #ifdef BASELINE
+BASELINE(exp);
 BASELINE(exp2);
 BASELINE(hypot);
+BASELINE(log);
 BASELINE(log2);
 BASELINE(logf);
+BASELINE(pow);
 #endif
 
 #endif

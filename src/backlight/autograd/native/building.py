@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zlib
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 TOKENIZERS = HERE.parents[1] / "text" / "tokenizers" / "native"
 LIBRARY = HERE / "_kernels.so"
+VALUE = HERE.parent / "value_native"
+VALUE_LIBRARY = VALUE / "_values.so"
 
 FLAGS = (
     "-O3",
@@ -31,6 +34,36 @@ def fingerprint() -> int:
     """Return a checksum of the kernels' sources. A library that was built from other sources is not used."""
     sources = sorted(source for folder in (HERE, TOKENIZERS) for source in folder.glob("*.[ch]"))
     return zlib.crc32(b"".join(source.read_bytes() for source in sources)) >> 1
+
+
+def build_value(target: Path = VALUE_LIBRARY) -> None:
+    """Compile the class Value, which needs the headers of Python as well.
+
+    Raises:
+        OSError: there is no compiler, or the system is Windows.
+        subprocess.CalledProcessError: the compiler failed, or Python's headers are missing.
+    """
+    if sys.platform == "win32":
+        raise OSError("the class Value cannot be built in C on Windows yet")
+    sources = sorted(VALUE.glob("*.[ch]"))
+    fingerprint = zlib.crc32(b"".join(source.read_bytes() for source in sources)) >> 1
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    # -ffp-contract=off: the same rounding as in Python
+    flags = ["-O3", "-std=gnu11", "-fPIC", "-fno-math-errno", "-ffp-contract=off", f"-DFINGERPRINT={fingerprint}"]
+    flags += ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
+    headers = [f"-I{path}" for path in {sysconfig.get_path("include"), sysconfig.get_path("platinclude")}]
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "values.so"
+        command = [*compiler, *flags, *headers, "-shared", str(VALUE / "module.c"), "-o", str(made), "-lm"]
+        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+        _replace(target, made)
+
+
+def _replace(target: Path, made: Path) -> None:
+    """Replace a library atomically: one that is loaded must not change."""
+    temporary = target.with_suffix(f".{os.getpid()}")
+    temporary.write_bytes(made.read_bytes())
+    temporary.replace(target)
 
 
 def build(target: Path = LIBRARY) -> None:
@@ -65,14 +98,11 @@ def build(target: Path = LIBRARY) -> None:
         for command, process, message in zip(commands, running, messages, strict=True):
             if process.returncode:
                 raise subprocess.CalledProcessError(process.returncode, command, stderr=message)
-        made = f"{folder}/kernels.so"
+        library = f"{folder}/kernels.so"
         once = [str(HERE / "levels.c"), str(TOKENIZERS / "tokenizers.c")]
-        link = [*compiler, *FLAGS, "-shared", *once, *objects, "-o", made, "-lm"]
+        link = [*compiler, *FLAGS, "-shared", *once, *objects, "-o", library, "-lm"]
         subprocess.run(link, check=True, capture_output=True, text=True)  # noqa: S603
-        # replace the file atomically: a library that is loaded must not change
-        temporary = target.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(Path(made).read_bytes())
-        temporary.replace(target)
+        _replace(target, Path(library))
 
 
 def _target(compiler: list[str]) -> str:
@@ -81,15 +111,21 @@ def _target(compiler: list[str]) -> str:
 
 
 def main() -> int:
-    """Build the kernels and print the result; return 1 if that failed."""
-    try:
-        build()
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(f"the kernels were not built; Backlight will use NumPy: {error}", file=sys.stderr)  # noqa: T201
-        print(getattr(error, "stderr", ""), file=sys.stderr)  # noqa: T201
-        return 1
-    print(f"built {LIBRARY}")  # noqa: T201
-    return 0
+    """Build everything and print the results; return 1 if something failed."""
+    failed = 0
+    for what, instead, make, library in (
+        ("the kernels were", "NumPy", build, LIBRARY),
+        ("the class Value was", "the one in Python", build_value, VALUE_LIBRARY),
+    ):
+        try:
+            make()
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"{what} not built in C; Backlight will use {instead}: {error}", file=sys.stderr)  # noqa: T201
+            print(getattr(error, "stderr", ""), file=sys.stderr)  # noqa: T201
+            failed = 1
+        else:
+            print(f"built {library}")  # noqa: T201
+    return failed
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 
 #include "attention.h"
 #include "baseline.h"
+#include "graphs.h"
 #include "layers.h"
 #include "losses.h"
 #include "measure.h"
@@ -90,3 +91,22 @@ int64_t NAMED(measure_, LEVEL)(const request *requests, int64_t count, const flo
 }
 
 int NAMED(measure_sizes_, LEVEL)(void) { return (int)(1000 * sizeof(request) + sizeof(result)); }
+
+graph *NAMED(graph_new_, LEVEL)(int64_t leaves, int64_t inputs, int64_t nodes, const uint8_t *ops, const double *exponents,
+                                const int64_t *counts, const int64_t *parents, const int64_t *by, int64_t outputs,
+                                const int64_t *ends) {
+    return graph_new(leaves, inputs, nodes, ops, exponents, counts, parents, by, outputs, ends);
+}
+
+int NAMED(graph_forward_, LEVEL)(graph *g, const double *leaves, const double *inputs, int64_t B, double *out) {
+    return graph_forward(g, leaves, inputs, B, out);
+}
+
+void NAMED(graph_backward_, LEVEL)(graph *g, const double *above, double *by_leaves, double *by_inputs) {
+    graph_backward(g, above, by_leaves, by_inputs);
+}
+
+void NAMED(graph_free_, LEVEL)(graph *g) { graph_free(g); }
+
+/* The name of an op of a graph by its code; NULL after the last. */
+const char *NAMED(graph_op_, LEVEL)(int64_t code) { return code < G_OPS ? GRAPH_OPS[code] : 0; }

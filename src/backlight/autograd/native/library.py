@@ -10,10 +10,9 @@ from typing import Any
 from threadpoolctl import threadpool_info
 
 from backlight.autograd.native.building import LIBRARY, fingerprint
+from backlight.autograd.native.graphs import GraphKernels, graph_kernels
+from backlight.autograd.value_native import SWITCH
 from backlight.core import FloatArray
-
-SWITCH = "BACKLIGHT_NATIVE"
-"""The environment variable that turns the kernels off if it is 0."""
 
 SGEMM = (("scipy_cblas_sgemm64_", True), ("cblas_sgemm64_", True), ("scipy_cblas_sgemm", False), ("cblas_sgemm", False))
 """Possible names of the float32 matrix product in BLAS, and whether its integers have 64 bits."""
@@ -28,6 +27,7 @@ class Library:
         kernels: the names of all kernels; a step has the index of its kernel.
         adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All contiguous float32.
         blend: (moved, by, keep, take): see optim/blending.py. Both arrays contiguous float32.
+        graphs: the functions on graphs of single numbers: see graphs.py.
         level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
         blas: the path of the BLAS library; None if the kernels compute all products.
     """
@@ -36,6 +36,7 @@ class Library:
     kernels: tuple[str, ...]
     adamw: Callable[..., None]
     blend: Callable[[FloatArray, FloatArray, float, float], None]
+    graphs: GraphKernels
     level: int
     blas: str | None
 
@@ -71,6 +72,7 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
         kernels=tuple(_names(loaded, level)),
         adamw=_adamw(loaded, level),
         blend=_blend(loaded, level),
+        graphs=graph_kernels(loaded, level),
         level=level,
         blas=path,
     )
