@@ -65,7 +65,7 @@ from backlight.core import Array, ConfigError, DataError, DomainError, FloatArra
 from backlight.core.settings import check_whole
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
-from backlight.nn import Module, fold
+from backlight.nn import Module
 from backlight.progress import ProgressBar
 from backlight.runs import RunDirectory, find_run
 from backlight.runs.store import RESULT, WEIGHTS
@@ -75,7 +75,7 @@ from backlight.sample import Sample, SampleConfig, Score, context_ids, sample_it
 from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, normalised
 from backlight.text.tokenizers import TextVocabulary
 from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, stopped_by
-from backlight.training.run import load_weights
+from backlight.training.run import folded, load_weights, without_counts
 
 STREAM_LENGTH = 500
 """The number of characters that are drawn from a model of running text by default."""
@@ -164,8 +164,8 @@ class Model:
 
     @property
     def network(self) -> LanguageModel:
-        """The network, a `backlight.nn.Module`, or an `NGram`."""
-        return self.run.model
+        """The network, a `backlight.nn.Module`, also of a mixture; or an `NGram`."""
+        return self.run.network or self.run.model
 
     @property
     def vocabulary(self) -> TextVocabulary:
@@ -324,7 +324,7 @@ class Model:
         """
         files = self.run.files()
         _, facts = self.run.store.load_weights()
-        files[WEIGHTS] = encode(self.network.state_dict(), facts)
+        files[WEIGHTS] = encode(without_counts(self.run.model.state_dict()), facts)
         if self.result is not None:
             files[RESULT] = to_bytes({**self.result, "run": str(path)}, indent=2)
         RunDirectory.create(path, files)
@@ -332,14 +332,14 @@ class Model:
     @contextmanager
     def _evaluating(self) -> Iterator[LanguageModel]:
         """Yield the model in evaluation mode with batch norms folded, and restore the training modes afterwards."""
-        network = self.network
-        if not isinstance(network, NeuralModel):
-            yield network
+        network = self.run.network
+        if network is None:
+            yield self.run.model
             return
         modes = [(module, module.training) for _, module in network.named_modules()]
         network.eval()
         try:
-            yield fold(network) if any(True for _ in network.named_buffers()) else network
+            yield folded(self.run.model)
         finally:
             for module, training in modes:
                 module.training = training
@@ -349,7 +349,7 @@ class Model:
         return normalised(text, self.run.config.reading.normalise) if isinstance(text, str) else text
 
     def __repr__(self) -> str:
-        parts = [self.run.config.model, f"{self.network.num_parameters():,} parameters", self._learnt()]
+        parts = [self.run.config.model, f"{self.run.model.num_parameters():,} parameters", self._learnt()]
         return f"Model({', '.join(parts)})"
 
     def _learnt(self) -> str:
@@ -361,8 +361,8 @@ class Model:
         result = self.result or {}
         rows = {
             "model": self.run.config.spec.summary,
-            "parameters": f"{self.network.num_parameters():,}",
-            "context": f"{self.network.context} characters",
+            "parameters": f"{self.run.model.num_parameters():,}",
+            "context": f"{self.run.model.context} characters",
             "trained on": f"{self.run.config.source}, {result.get('steps', 0):,} steps",
             "nats per character": ", ".join(
                 f"{part} {result[f'{part}_nats']:.4f}"

@@ -137,7 +137,9 @@ def _model(
 def _step(run: Run, weights: Any, name: str, batch_size: int | None) -> tuple[TensorExplanation, str, dict[str, Any]]:
     with threadpool_limits(1):  # as in training: the number of threads changes how sums are rounded
         loss = run.first_loss(batch_size=batch_size, weights=weights)
-        named = [*run.model.named_parameters(), ("loss", loss)]  # type: ignore[attr-defined]
+        network = run.network
+        assert network is not None  # noqa: S101  (`first_loss` would have refused)
+        named = [*network.named_parameters(), ("loss", loss)]
         explanation = explained(loss, names=named)
     size = batch_size or (run.config.train.batch_size if run.config.train else 0)
     nats = float(loss.array)

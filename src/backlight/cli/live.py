@@ -74,7 +74,9 @@ class Live:
         )
         if first.warning is not None:
             by = (
-                " Leave out --output-scale, or set it to 0.1." if hasattr(self.run.model.config, "output_scale") else ""
+                " Leave out --output-scale, or set it to 0.1."
+                if hasattr(self.trainer.model.config, "output_scale")
+                else ""
             )
             self.out.print(first.warning + by, style="bold yellow")
 
@@ -84,7 +86,7 @@ class Live:
         config = SampleConfig(max_length=16 if run.ends else 48)
         try:
             found = sample_batch(
-                run.model, run.vocabulary, _SHOWN if run.ends else 1, config=config, rng=rng, ends=run.ends
+                self.trainer.model, run.vocabulary, _SHOWN if run.ends else 1, config=config, rng=rng, ends=run.ends
             )
         except DomainError:  # the trainer stops if the loss is not finite; a sample does not decide that
             return "none: the model's logits are not finite"

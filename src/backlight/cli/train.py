@@ -27,6 +27,7 @@ from backlight.cli.output import (
     shortened,
 )
 from backlight.core import ConfigError
+from backlight.models import Mixture
 from backlight.runs import new_run_path
 from backlight.text import CORPORA, Corpus
 from backlight.text.vocabulary import CHARACTERS
@@ -103,6 +104,7 @@ def _counted(run: Run, out: Console) -> dict[str, Any]:
 
 
 def _learnt(run: Run, out: Console) -> dict[str, Any]:
+    counting = run.count() if isinstance(run.model, Mixture) else 0.0
     trainer = run.trainer()
     if trainer.finished:
         out.print(f"Training is complete: all {trainer.step:,} steps are done. For more steps, start a new run.")
@@ -115,7 +117,12 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
                 soft_wrap=True,
             )
             leave_stopped()
-    result = run.evaluate(steps=trainer.step, seconds=trainer.seconds)
+    result = run.evaluate(steps=trainer.step, seconds=trainer.seconds + counting)
+    if "network_dev_nats" in result:
+        out.print(
+            f"The network alone has a dev loss of {result['network_dev_nats']:.4f}; mixed with the n-gram, "
+            f"{result['dev_nats']:.4f}."
+        )
     if trainer.best_step == 0:
         out.print("No evaluation was better than the first, before training. Try a smaller --lr or more --steps.")
     return result

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class RunData:
     @cached_property
     def batch(self) -> Batch:
         """The first examples that were drawn in training."""
-        return self.trained.data["train"].sample(BATCH, self.trained.batch_rng())
+        return self.trained.network_data["train"].sample(BATCH, self.trained.batch_rng())
 
     @cached_property
     def counts(self) -> IntArray:
@@ -161,10 +161,10 @@ class RunData:
         if self.config.train is None:
             raise NoFigureError(f"it needs a network; this run's model is {self.config.model}")
         self._check_weights()
-        network: Any = Run.open(self.run).model
+        network = Run.open(self.run).network
+        assert network is not None  # noqa: S101  (it has settings of training)
         load_weights(self.run, network)
-        built: NeuralModel = network
-        return built
+        return network
 
     def _check_weights(self) -> None:
         if not self.run.has_weights:

@@ -43,7 +43,7 @@ def _examined(run: RunDirectory) -> Measurements:
     opened = Run.open(run)
     model = _network(opened)
     model.set_rng(np.random.default_rng(opened.config.seed))
-    train = opened.data["train"]
+    train = opened.network_data["train"]
     batch = train.batch(np.linspace(0, len(train) - 1, min(EXAMINED, len(train))).astype(np.int64))
     items = opened.splits.train.items, opened.splits.dev.items
     found = examine_with(adapter_for(model), batch.x, batch.y, loss=None, causal=None)
@@ -68,7 +68,7 @@ def trials_of(run: RunDirectory, *, minutes: float) -> tuple[TrialResult, ...]:
     if run.has_weights:
         load_weights(run, model)
     model.set_rng(np.random.default_rng(opened.config.seed))
-    train = opened.data["train"]
+    train = opened.network_data["train"]
     batch, more = (
         train.batch(np.linspace(0, len(train) - 1, min(count, len(train))).astype(np.int64))
         for count in (EXAMINED, MOST_ROWS)
@@ -81,8 +81,8 @@ def trials_of(run: RunDirectory, *, minutes: float) -> tuple[TrialResult, ...]:
 
 
 def _network(opened: Run) -> NeuralModel:
-    model = opened.model
-    if not isinstance(model, NeuralModel):
+    model = opened.network
+    if model is None:
         raise RunError(
             f"health checks need a neural network; {opened.path} is a {opened.config.model} model, which counts. "
             "Name the run of a network."

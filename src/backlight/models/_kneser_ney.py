@@ -75,9 +75,13 @@ class KneserNey:
 
     def next_probabilities(self, x_BT: IntArray) -> FloatArray:
         """Return p(w | row) for each row of (B, order - 1) ids and every w, (B, V)."""
+        return self.after(self._counts.find(x_BT))
+
+    def after(self, nodes: list[IntArray]) -> FloatArray:
+        """Return p(w | context) for every w, (B, V), given what `NGramCounts.find` returned for B contexts."""
         V = self._counts.vocabulary_size
-        p_BV = np.tile(self._lowest_V, (len(x_BT), 1))
-        for order, node in zip(self._orders, self._counts.find(x_BT)[1:], strict=True):
+        p_BV = np.tile(self._lowest_V, (len(nodes[0]), 1))
+        for order, node in zip(self._orders, nodes[1:], strict=True):
             p_BV *= order.gamma[node][:, None]
             row, entry = row_entries(order.row_starts, node)
             p_BV[row, order.keys[entry] - node[row] * V] += order.discounted[entry]

@@ -9,11 +9,15 @@ An n-gram is a node of level n - 1 and the following id, with the key `node * V 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from backlight.core import BOUNDARY, EncodedItems, IntArray
 from backlight.models._counting import changes, count_packed, fits
+
+UNKNOWN: Final = -1
+"""The id in a context of what is not known, as before the first id of a chunk."""
 
 # Up to this many possible keys per given key, ranking by a table is faster than sorting: 10 million keys take 0.2 s
 # instead of 1.4 s, and the table takes at most 4 * (1 + 8) bytes per key.
@@ -62,11 +66,16 @@ class NGramCounts:
         return len(self.contexts[level - 1]) if level else 1
 
     def find(self, x_BT: IntArray) -> list[IntArray]:
-        """Return the node of the last L ids of each row, (B,), for L = 0..order - 1; `nodes(L)` for unseen ids."""
+        """Return the node of the last L ids of each row, (B,), for L = 0..order - 1; `nodes(L)` for unseen ids.
+
+        An id of `UNKNOWN` is unseen, and so is everything before it.
+        """
+        V = self.vocabulary_size
         found: list[IntArray] = [np.zeros(len(x_BT), np.int64)]
         for back, keys in enumerate(self.contexts, start=1):
+            ids = x_BT[:, -back].astype(np.int64)
             # The key of a child of the unseen node exceeds all others, so the child is unseen too.
-            found.append(rank(keys, found[-1] * self.vocabulary_size + x_BT[:, -back].astype(np.int64)))
+            found.append(rank(keys, np.where(ids == UNKNOWN, self.nodes(back - 1), found[-1]) * V + ids % V))
         return found
 
     def levels(self) -> list[Level]:

@@ -81,6 +81,12 @@ class NeuralModel(Module):
             logits = self(self._whole(x_BT)).array
         return nll_of(logits, y)
 
+    def logits_of_targets(self, x_BT: IntArray, y: IntArray) -> FloatArray:
+        """Return the logits before each target, (N, V), in the order of `y[y != NOT_A_TARGET]`, without a graph."""
+        with no_grad():
+            logits: FloatArray = self(self._whole(x_BT)).array[y != NOT_A_TARGET]
+        return logits
+
     def _whole(self, x_BT: Any) -> IntArray:
         """Return ids (B, T) as an array, checked for a length that the model reads."""
         x = self._ids(x_BT)

@@ -5,6 +5,7 @@ Fitting is one pass of counting, without gradients or settings to tune, which ma
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -123,6 +124,7 @@ class NGram:
             ConfigError: k must be tuned, but there is no `dev`.
             VocabularyError: an id is not in 1..V-1.
         """
+        vars(self).pop("_occurrences", None)
         counts = self._count(train, "train")
         if self.config.smoothing == "kneser-ney":
             self._counts, self._smoothed = counts, KneserNey(counts)
@@ -150,6 +152,24 @@ class NGram:
         self._check_context(x_BT)
         with np.errstate(divide="ignore"):  # log 0 = -inf is right for k = 0
             return np.log(smoothed.next_probabilities(x_BT))
+
+    def log_probabilities(self, x_BT: IntArray) -> tuple[FloatArray, IntArray]:
+        """Return log p(w | row) for every w, (B, V), and how often each row occurs in what was counted, (B,).
+
+        It is for Kneser-Ney. An id of -1 is unknown: the model backs off to what follows it.
+        """
+        counts, smoothed = self._fitted
+        assert isinstance(smoothed, KneserNey)  # noqa: S101
+        nodes = counts.find(x_BT)
+        return np.log(smoothed.after(nodes)), self._occurrences[nodes[-1]]
+
+    @cached_property
+    def _occurrences(self) -> IntArray:
+        """How often each context of `context` ids occurs, (nodes + 1,); the last one, for unseen contexts, is 0."""
+        counts = self._fitted[0]
+        node = counts.keys // self.vocabulary_size
+        nodes = counts.nodes(self.context)
+        return np.bincount(node, weights=counts.counts, minlength=nodes + 1).astype(np.int64)
 
     def nll(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return -log p(y | row) in nats, (B,) float64; 0 where y is `NOT_A_TARGET`, inf only for add-k with k = 0.
@@ -237,6 +257,7 @@ class NGram:
                 f"an n-gram state needs sorted keys that fit V={self.vocabulary_size} and counts above 0; got others. "
                 "The file is damaged or belongs to another vocabulary: train again."
             )
+        vars(self).pop("_occurrences", None)
         self._counts = counts
         self._smoothed = (
             KneserNey(counts, state[extra]) if extra == "discounts" else AddK(counts, float(state[extra][0]))

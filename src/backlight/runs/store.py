@@ -22,6 +22,7 @@ FORMAT = 2
 CONFIG = "config.json"
 VOCABULARY = "vocabulary.json"
 WEIGHTS = "weights.safetensors"
+COUNTS = "counts.safetensors"
 CHECKPOINT = "optimiser.safetensors"
 SEEN = "seen.safetensors"
 CORPUS = "corpus.json"
@@ -30,7 +31,7 @@ HEALTH = "health.jsonl"
 SAMPLES = "samples.txt"
 RESULT = "result.json"
 
-FILES = (CONFIG, VOCABULARY, WEIGHTS, CHECKPOINT, SEEN, CORPUS, METRICS, HEALTH, SAMPLES, RESULT)
+FILES = (CONFIG, VOCABULARY, WEIGHTS, COUNTS, CHECKPOINT, SEEN, CORPUS, METRICS, HEALTH, SAMPLES, RESULT)
 """The files of a run. Other files in its folder (figures, a report) are made from these."""
 
 CHECKSUM = "sha256"
@@ -111,6 +112,11 @@ class RunStore:
         return self.has(WEIGHTS)
 
     @property
+    def has_counts(self) -> bool:
+        """Whether there are the counts of the n-gram that a network is mixed with."""
+        return self.has(COUNTS)
+
+    @property
     def has_checkpoint(self) -> bool:
         """Whether there is a checkpoint to resume from."""
         return self.has(CHECKPOINT)
@@ -125,6 +131,16 @@ class RunStore:
             self._missing(WEIGHTS, "its training stopped before there was a model to use", RESUME)
         # the checkpoint cannot replace them: it has the weights of the last step
         return self._tensors(WEIGHTS)
+
+    def save_counts(self, arrays: Mapping[str, Array]) -> None:
+        """Write `counts.safetensors`, the counts of the n-gram that a network is mixed with: arrays of any shape."""
+        self.write(COUNTS, encode(arrays, {}))
+
+    def load_counts(self) -> dict[str, Array]:
+        """Return the counts of the n-gram that a network is mixed with, arrays of any shape by name."""
+        if not self.has(COUNTS):
+            self._missing(COUNTS, "the n-gram of the mixture was not counted", TRAIN_AGAIN)
+        return self._tensors(COUNTS)[0]
 
     def save_checkpoint(self, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
         """Write `optimiser.safetensors`, the checkpoint: arrays of any shape and metadata, in one file to be atomic."""

@@ -103,8 +103,8 @@ def find_rate(run: Run, *, lowest: float = LOWEST, highest: float = HIGHEST, ste
     Source: Smith 2017, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3, with the
         exponential rise of fastai and lecture 3.
     """
-    config, model = run.config.train, run.model
-    if config is None or not isinstance(model, NeuralModel):
+    config, model = run.config.train, run.network
+    if config is None or model is None:
         raise ConfigError(
             f"a sweep needs a model that is trained step by step; {run.config.model} is counted. Choose another model."
         )
@@ -117,7 +117,7 @@ def find_rate(run: Run, *, lowest: float = LOWEST, highest: float = HIGHEST, ste
         raise ConfigError(f"a sweep needs at least {FEWEST} steps; got {steps}. Leave it out for {STEPS}.")
     rates = np.geomspace(lowest, highest, steps)
     with threadpool_limits(config.threads), np.errstate(over="ignore", invalid="ignore"):
-        losses, ended = _sweep(model, run.data["train"], config, rates, run.batch_rng())
+        losses, ended = _sweep(model, run.network_data["train"], config, rates, run.batch_rng())
     if not losses:
         raise DomainError("the loss must be finite before the first step; it is not. Use smaller initial weights.")
     return read_sweep(

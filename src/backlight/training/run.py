@@ -11,7 +11,8 @@ import numpy as np
 
 from backlight.autograd import Tensor
 from backlight.core import Array, BacklightError, ConfigError, RunError
-from backlight.models import LanguageModel
+from backlight.models import LanguageModel, Mixture
+from backlight.models.mixture import COUNTS, FITTED_CELLS, WEIGHTS
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
 from backlight.nn import BatchNorm1d, fold
@@ -35,7 +36,7 @@ from backlight.text.records.reading import AS_IT_IS
 from backlight.text.tokenizers import TextVocabulary, vocabulary_from_json, vocabulary_of
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training.config import RunConfig
-from backlight.training.evaluate import SAMPLE_TARGETS, bits, dataset, mean_nll
+from backlight.training.evaluate import SAMPLE_TARGETS, bits, dataset, evenly, mean_nll
 from backlight.training.records import FirstLoss
 from backlight.training.trainer import Trainer
 from backlight.watch.records import SplitFacts
@@ -108,7 +109,7 @@ class Run:
         data = _examples(model, vocabulary, splits, ends=corpus.mode == "items")
         whole = config.to_json(
             sizes=model.config, mode=corpus.mode, sha256=corpus.sha256,
-            parameters=model.num_parameters() if isinstance(model, NeuralModel) else None,
+            parameters=None if (network := network_of(model)) is None else network.num_parameters(),
         )  # fmt: skip
         files = new_files(config=whole, vocabulary=vocabulary.to_json())
         if path is None:
@@ -179,9 +180,21 @@ class Run:
         return _examples(self.model, self.vocabulary, self.splits, ends=self.ends)
 
     @cached_property
+    def network_data(self) -> Mapping[str, Dataset]:
+        """The examples that the network reads: `data`, except for a mixture whose n-gram reads longer windows."""
+        if self.network is None or self.network.context == self.model.context:
+            return self.data
+        return _examples(self.network, self.vocabulary, self.splits, ends=self.ends)
+
+    @cached_property
     def model(self) -> LanguageModel:
         """The model, with its initial weights before training, and with the best weights after `evaluate`."""
         return _built(self.config, self.vocabulary)
+
+    @property
+    def network(self) -> NeuralModel | None:
+        """The network that is trained: the model, or the network of a mixture; None for an n-gram model."""
+        return network_of(self.model)
 
     @property
     def path(self) -> Path:
@@ -215,15 +228,16 @@ class Run:
         return f"All characters are {self.vocabulary.decode([1])!r}: there is nothing to learn{rest}."
 
     def _longer_than_items(self) -> str | None:
-        if not self.ends or not isinstance(self.model, NeuralModel) or self.config.tokens != CHARACTERS:
+        network = self.network
+        if not self.ends or network is None or self.config.tokens != CHARACTERS:
             return None
         longest = max(map(len, self.corpus.items))
         # the last target is the end of the longest item; a model of sequences reads a boundary before its characters
-        enough = longest + (self.model.reads == "sequences")
-        if self.model.context <= enough:
+        enough = longest + (network.reads == "sequences")
+        if network.context <= enough:
             return None
         return (
-            f"The context of {self.model.context} is longer than every item: the longest has {longest} characters. "
+            f"The context of {network.context} is longer than every item: the longest has {longest} characters. "
             f"A context of {enough} is enough."
         )
 
@@ -248,11 +262,11 @@ class Run:
         """Return the trainer of a network, restored from the run's checkpoint if it has one."""
         config = self.config
         assert config.train is not None  # noqa: S101  (networks only)
-        assert isinstance(self.model, NeuralModel)  # noqa: S101
+        assert self.network is not None  # noqa: S101
         trainer = Trainer(
-            model=self.model,
-            train=self.data["train"],
-            dev=self.data["dev"],
+            model=self.network,
+            train=self.network_data["train"],
+            dev=self.network_data["dev"],
             config=config.train,
             rng=self.batch_rng(),
             run=self.store,
@@ -270,12 +284,19 @@ class Run:
         return SplitFacts(train=len(train), dev=len(dev), shared=sum(item in known for item in dev))
 
     def count(self) -> float:
-        """Fit an n-gram model by counting, and save it. Returns the time in seconds."""
+        """Fit an n-gram model, or that of a mixture, by counting, and save it. Returns the time in seconds."""
         started = time.perf_counter()
-        assert isinstance(self.model, NGram)  # noqa: S101  (the only model that is counted)
-        parts = (self.splits.train, self.splits.dev)
-        self.model.fit(*(self.vocabulary.encode_items(part.items, ends=self.ends) for part in parts))
-        self.store.save_weights(self.model.state_dict(), {"step": 0})
+        train, dev = (
+            self.vocabulary.encode_items(part.items, ends=self.ends) for part in (self.splits.train, self.splits.dev)
+        )
+        if isinstance(self.model, Mixture):
+            if not self.store.has_counts:
+                self.model.count(train)
+                self.store.save_counts(self.model.ngram.state_dict())
+        else:
+            assert isinstance(self.model, NGram)  # noqa: S101  (the only model that is counted)
+            self.model.fit(train, dev)
+            self.store.save_weights(self.model.state_dict(), {"step": 0})
         return time.perf_counter() - started
 
     def train(self, setup: Callable[[Trainer], Any] | None = None) -> bool:
@@ -292,12 +313,13 @@ class Run:
             if self.config.train is None:
                 self.evaluate(seconds=self.count())
                 return True
+            counting = self.count() if isinstance(self.model, Mixture) else 0.0
             trainer = self.trainer()
             if setup is not None:
                 setup(trainer)
             if not trainer.fit():
                 return False
-            self.evaluate(steps=trainer.step, seconds=trainer.seconds)
+            self.evaluate(steps=trainer.step, seconds=trainer.seconds + counting)
         return True
 
     def evaluate(self, *, steps: int = 0, seconds: float = 0.0) -> dict[str, Any]:
@@ -311,6 +333,11 @@ class Run:
             RunError: there are no weights yet, or they are damaged.
         """
         facts = load_weights(self.store, self.model)
+        parts: dict[str, float] = {}
+        if isinstance(self.model, Mixture):
+            began = time.perf_counter()
+            parts = self._mix(self.model, facts)
+            seconds += time.perf_counter() - began
         with np.errstate(over="ignore", invalid="ignore"):
             nats = {
                 "train_nats": mean_nll(self.model, self.data["train"], at_most=SAMPLE_TARGETS),
@@ -326,6 +353,7 @@ class Run:
             "vocabulary_size": self.vocabulary.size,
             **self.first_of(self.store.load_metrics()).to_json(),
             **nats,
+            **parts,
             "dev_bits": bits(nats["dev_nats"]),
             "test_bits": bits(nats["test_nats"]),
             "steps": steps,
@@ -340,6 +368,13 @@ class Run:
         """Return the first loss in these metrics of the run, and that of a uniform guess."""
         return FirstLoss.of(self.vocabulary.size, metrics, per_character=targets_per_character(self.data["dev"]))
 
+    def _mix(self, mixture: Mixture, facts: dict[str, Any]) -> dict[str, float]:
+        """Fit and save the weights of a mixture. Returns the dev loss of its network."""
+        dev = evenly(self.data["dev"], FITTED_CELLS // self.vocabulary.size)
+        mixture.fit_weights(dev)
+        self.store.save_weights(without_counts(mixture.state_dict()), facts)
+        return {"network_dev_nats": mean_nll(mixture.network, self.network_data["dev"])}
+
     def first_loss(self, *, batch_size: int | None = None, weights: dict[str, Array] | None = None) -> Tensor:
         """Return the loss of the first minibatch with its graph: a scalar, in nats per target.
 
@@ -353,8 +388,8 @@ class Run:
         Raises:
             ConfigError: an n-gram model, which has no gradient.
         """
-        model: Any = self.model
-        if not isinstance(model, NeuralModel) or self.config.train is None:
+        model = self.network
+        if model is None or self.config.train is None:
             raise ConfigError(f"a training step needs a network; {self.config.model} is counted. Choose another model.")
         if weights is not None:
             model.load_state_dict(weights)
@@ -363,7 +398,7 @@ class Run:
         model.set_rng(rng)
         size = self.config.train.batch_size if batch_size is None else batch_size
         with np.errstate(over="ignore", invalid="ignore"):  # the caller may want to examine a non-finite loss
-            return model.loss(self.data["train"].sample(size, rng))
+            return model.loss(self.network_data["train"].sample(size, rng))
 
 
 def load_weights(store: RunStore, model: LanguageModel) -> dict[str, Any]:
@@ -375,8 +410,13 @@ def load_weights(store: RunStore, model: LanguageModel) -> dict[str, Any]:
     arrays, facts = store.load_weights()
     if not isinstance(facts.get("step"), int):
         raise RunError(f"weights must have a step; those of {store.name} have none. Train again, into a new run.")
-    if isinstance(model, NeuralModel):
-        for name, own in model.eval().state_dict().items():
+    if isinstance(model, Mixture):
+        arrays |= {COUNTS + name: array for name, array in store.load_counts().items()}
+    else:
+        arrays.pop(WEIGHTS, None)  # the network of a mixture is loaded alone
+    network = network_of(model)
+    if network is not None:
+        for name, own in network.eval().state_dict().items():
             array = arrays.get(name, own)
             if array.dtype != own.dtype:
                 raise RunError(
@@ -400,7 +440,27 @@ def load_model(where: "str | Path | RunStore") -> tuple[LanguageModel, TextVocab
     """
     run = Run.open(where)
     load_weights(run.store, run.model)
-    return (fold(run.model) if isinstance(run.model, NeuralModel) else run.model), run.vocabulary
+    return folded(run.model), run.vocabulary
+
+
+def folded(model: LanguageModel) -> LanguageModel:
+    """Return the model with its batch norms folded into its layers, for evaluation; without any, the model itself."""
+    network = network_of(model)
+    if network is None or not any(True for _ in network.named_buffers()):
+        return model
+    return model.folded() if isinstance(model, Mixture) else fold(network)
+
+
+def network_of(model: LanguageModel) -> NeuralModel | None:
+    """Return the network of a model: the model, or the network of a mixture; None for an n-gram model."""
+    if isinstance(model, Mixture):
+        return model.network
+    return model if isinstance(model, NeuralModel) else None
+
+
+def without_counts(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the arrays of a model except those of a mixture's counts, which have a file of their own."""
+    return {name: array for name, array in arrays.items() if not name.startswith(COUNTS)}
 
 
 def _built(config: RunConfig, vocabulary: TextVocabulary) -> LanguageModel:
@@ -442,9 +502,10 @@ def _own_text(corpus: Corpus) -> Sequence[str] | None:
 
 def _check_batch_size(config: RunConfig, model: LanguageModel) -> None:
     """Raise ConfigError before a run is made if batch norm would fail at the first step."""
-    if config.train is None or config.train.batch_size > 1 or not isinstance(model, NeuralModel):
+    network = network_of(model)
+    if config.train is None or config.train.batch_size > 1 or network is None:
         return
-    if any(isinstance(module, BatchNorm1d) for _, module in model.named_modules()):
+    if any(isinstance(module, BatchNorm1d) for _, module in network.named_modules()):
         raise ConfigError(
             f"batch_size must be at least 2 for a {config.model} with batch norm, since one example has no variance; "
             f"got {config.train.batch_size}. Choose a larger one."
