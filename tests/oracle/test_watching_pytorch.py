@@ -3,6 +3,7 @@
 What both frameworks have is in `test_watching.py`.
 """
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -680,3 +681,24 @@ def test_a_softmax_that_is_a_function_has_the_shape_that_it_reads() -> None:
         watcher.step()
     softmax = next(one for one in watcher.measurements().layers if one.role == "softmax")
     assert softmax.reads_shape == (4, 10, 10)
+
+
+def test_of_a_large_output_some_rows_of_the_gradient_are_kept() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(4, 32_768)
+    x, y = torch.randn(48, 4), torch.randint(32_768, (48,))
+    kept = []
+    with watch(model) as watcher:
+        for _ in range(2):
+            logits = model(x)
+            logits.register_hook(lambda gradient: kept.append(weakref.ref(gradient)))
+            loss = nn.functional.cross_entropy(logits, y)
+            del logits
+            loss.backward()
+            assert kept.pop()() is None
+            watcher.step(loss)
+    records = watcher.measurements().steps
+    found = [record.logits for record in records]
+    with torch.no_grad():  # 2 ** 20 numbers of 48 x 32,768: every second row
+        expected = nn.functional.cross_entropy(model(x[::2]), y[::2]).item()
+    assert [one.nats for one in found if one is not None] == pytest.approx([expected] * 2, rel=1e-5)

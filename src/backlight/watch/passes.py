@@ -7,10 +7,20 @@ from functools import partial
 from typing import Any
 
 from backlight.watch.adapter import Adapter
-from backlight.watch.calls import Call
+from backlight.watch.calls import Call, numel
 from backlight.watch.graph import LossGraph
+from backlight.watch.notes import MOST_NUMBERS
 from backlight.watch.records import InputRecord, LossFacts
-from backlight.watch.step import LATER, LayersMeasured, OutputMeasured, input_record, output_measured, pass_share
+from backlight.watch.step import (
+    LATER,
+    GradientRows,
+    LayersMeasured,
+    OutputMeasured,
+    class_axis,
+    input_record,
+    output_measured,
+    pass_share,
+)
 
 Inputs = list[tuple[str, Any]]
 """The tensors that a network is given, by place or keyword."""
@@ -67,8 +77,12 @@ class Passes:
             self._outputs.append(tensor)
 
     def take_gradient(self, place: int, is_first: bool, gradient: Any) -> None:
-        """Take in the gradient of an output."""
+        """Take in the gradient of an output. Of a large one, some rows are kept: the rest of it is free again."""
         self.backward += is_first
+        means_classes = self.loss is None or self.loss.kind in {"cross_entropy", "binary_cross_entropy"}
+        if means_classes and numel(gradient) > MOST_NUMBERS:
+            axis = class_axis(gradient.shape) if self.loss is None else self._class_axis
+            gradient = GradientRows.of(self._adapter, gradient, -1 if axis is None else axis)
         self._gradients[place] = gradient
 
     def read_loss(self, loss: Any, *, anew: bool) -> None:

@@ -317,6 +317,32 @@ def _features(x: Array) -> tuple[float | None, float | None]:
     return float(1 - vary.mean()), float(std[vary].max() / std[vary].min()) if vary.any() else None
 
 
+@dataclass(frozen=True, slots=True)
+class GradientRows:
+    """Rows of the gradient by a large output: those that `_rows` takes of the output along the same axis.
+
+    Attributes:
+        rows: (N, V).
+        axis: of the output, with V numbers.
+    """
+
+    rows: Array
+    axis: int
+
+    @classmethod
+    def of(cls, adapter: Adapter, gradient: Any, axis: int) -> "GradientRows":
+        """Take them of a gradient with all axes."""
+        return cls(adapter.rows(gradient, axis, MOST_NUMBERS).copy(), axis % len(gradient.shape))
+
+    def __truediv__(self, scale: float) -> "GradientRows":
+        return GradientRows(self.rows / np.asarray(scale, self.rows.dtype), self.axis)
+
+
+def class_axis(shape: Sequence[int]) -> int:
+    """Return which axis of an output probably has the classes, where no loss has told: 1 of pictures, else the last."""
+    return 1 if len(shape) > 3 else -1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputMeasured:
     """What was measured on the network's own output.
@@ -343,7 +369,7 @@ def output_measured(
     Args:
         adapter: the network and its framework.
         output: the output.
-        gradient: of the loss by it, unscaled, for `measure`; None if none came.
+        gradient: of the loss by it, unscaled, or some rows of that; None if none came.
         at: where the output's measurements stand.
         loss: how the loss was made of it; None if that is not known.
         axis: which axis has the classes; None if none has.
@@ -355,6 +381,8 @@ def output_measured(
     binary = loss.kind == "binary_cross_entropy" and loss.pure
     if binary or (loss.kind == "cross_entropy" and axis is not None):
         return _classes(adapter, output, gradient, at, loss, -1 if axis is None else axis, targets, inputs)
+    if isinstance(gradient, GradientRows):
+        gradient = None  # the kind of loss was not known when it came: in the first recorded step
     if gradient is None and targets is None:
         return OutputMeasured(at=at)
     return _regression(adapter, output, gradient, targets, loss, at)
@@ -366,8 +394,12 @@ def _classes(
 ) -> OutputMeasured:  # fmt: skip
     """Return what an output says about classes."""
     binary = loss.kind == "binary_cross_entropy"
-    x, g = (None if one is None else _rows(adapter, one, axis, binary=binary) for one in (output, gradient))
-    assert x is not None  # noqa: S101  (of the two, the gradient may be None)
+    x = _rows(adapter, output, axis, binary=binary)
+    if isinstance(gradient, GradientRows):
+        same = gradient.axis == axis % len(output.shape)
+        g = gradient.rows.reshape(x.shape) if same and gradient.rows.size == x.size else None
+    else:
+        g = None if gradient is None else _rows(adapter, gradient, axis, binary=binary)
     known = None if targets is None or targets.size != len(x) else targets.reshape(-1)
     ids = None if binary or not loss.pure else _ids_of(adapter, output, axis, len(x), inputs)
     logits = Logits(logits=x, gradient=g, targets=known, rising=_is_rising(loss.chain), ids=ids)
