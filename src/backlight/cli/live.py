@@ -72,7 +72,7 @@ class Live:
             f"loss of a uniform guess: {uniform(self.run, first)}; "
             f"before training: {_figure(first.measured or 0.0, 4)} nats"
         )
-        if first.warning is not None:
+        if first.warning is not None and self.run.config.start is None:
             by = (
                 " Leave out --output-scale, or set it to 0.1." if hasattr(self.run.model.config, "output_scale") else ""
             )

@@ -163,13 +163,24 @@ def run_config(corpus: Sequence[str] | None, model: str, *groups: Mapping[str, A
     Raises:
         ConfigError: an unknown setting, or one out of range.
     """
-    known = settings_in(model_spec(model).config)
-    given = {name: value for group in groups for name, value in group.items()}
-    for name, value in given.items():
-        if isinstance(value, str) and name in known and not fits(value, known[name][1]):
-            given[name] = _numbers(name, value)
+    given = spelled_out(model, {name: value for group in groups for name, value in group.items()})
     name, also = source_of(corpus)
     return RunConfig.of(name, also=also, model=model, **given, **more)
+
+
+def spelled_out(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with lists instead of text for the sizes of a model that are lists, such as "256,128".
+
+    Raises:
+        ConfigError: an unknown model, or a text that is no list.
+    """
+    known = settings_in(model_spec(model).config)
+    return {
+        name: _numbers(name, value)
+        if isinstance(value, str) and name in known and not fits(value, known[name][1])
+        else value
+        for name, value in given.items()
+    }
 
 
 def _numbers(name: str, text: str) -> list[int]:
