@@ -150,9 +150,11 @@ def _facts(run: RunDirectory) -> dict[str, Any]:
     if result is not None:
         figures |= {name: result.get(name) for name in _FIGURES}
     settings: dict[str, Any] = {
-        "corpus": config.corpus, "also": config.also, "tokens": config.tokens, "start": config.start, "mode": config.mode, "duplicates": config.duplicates, "seed": config.seed,
-        "split_seed": config.split_seed, **config.settings,
+        "corpus": config.corpus, "mode": config.mode, "duplicates": config.duplicates, "seed": config.seed,
+        "split_seed": config.split_seed, "tokens": config.tokens, **config.settings,
     }  # fmt: skip
+    given = {"also": config.also, "start": config.start, **asdict(config.reading)}
+    settings |= {name: value for name, value in given.items() if value is not None}
     training = {} if config.train is None else asdict(config.train)
     planned = {"planned_steps" if name == "steps" else name: value for name, value in training.items()}
     return {"run": str(run.path), **figures, "finished": result is not None, **settings, **planned}
@@ -176,6 +178,6 @@ def _shown(value: Any) -> str:
             return f"{value:,}"
         case float():
             return f"{value:.4g}" if abs(value) < 1e-2 or abs(value) >= 100 else f"{value:.4f}"
-        case list():
+        case list() | tuple():
             return ", ".join(map(_shown, value))
     return one_line(str(value))
