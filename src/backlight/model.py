@@ -248,7 +248,7 @@ class Model:
         config = SampleConfig(
             temperature=temperature, top_k=top_k, top_p=top_p, max_length=max_length, prefix=prefix
         )  # fmt: skip
-        return [one.text for one in self.draw(count, config, novel=novel, unique=unique, seed=seed)]
+        return [self.run.composed(one.text) for one in self.draw(count, config, novel=novel, unique=unique, seed=seed)]
 
     def draw(
         self, count: int, config: SampleConfig, *, novel: bool = False, unique: bool = False, seed: int | None = None

@@ -26,6 +26,7 @@ from backlight.text import (
     Source,
     Splits,
     load_corpus,
+    normalised,
     spelling_notes,
     split_corpus,
     targets_per_character,
@@ -244,6 +245,10 @@ class Run:
             f"The context of {self.model.context} is longer than every item: the longest has {longest} characters. "
             f"A context of {enough} is enough."
         )
+
+    def composed(self, text: str) -> str:
+        """Return a sampled text as it is shown: letters and accents that the run has decomposed (NFD) are composed."""
+        return normalised(text, "nfc") if self.config.reading.normalise == "nfd" else text
 
     def batch_rng(self) -> np.random.Generator:
         """Return the random generator of the minibatches, in its initial state."""
