@@ -74,7 +74,7 @@ from backlight.runs.tensors import encode
 from backlight.sample import Sample, SampleConfig, Score, context_ids, sample_items, score_items
 from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, normalised
 from backlight.text.tokenizers import TextVocabulary
-from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, stopped_by
+from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, continued, stopped_by
 from backlight.training.run import folded, load_weights, without_counts
 
 STREAM_LENGTH = 500
@@ -82,9 +82,10 @@ STREAM_LENGTH = 500
 
 
 def train(
-    data: Source | Corpus,
-    model: str = "mlp",
+    data: Source | Corpus | None = None,
+    model: str | None = None,
     *,
+    start: "Model | None" = None,
     run: str | Path | None = None,
     steps: int | None = None,
     seed: int = 1,
@@ -102,8 +103,10 @@ def train(
 
     Args:
         data: a list or other iterable of strings; the path of a file or folder, or a list of `Path`; or the name of a
-            corpus, such as "names". To train on one text, put it in a list and set `mode`.
-        model: "bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm" or "gpt".
+            corpus, such as "names". To train on one text, put it in a list and set `mode`. None is the text of `start`.
+        model: "bigram", "ngram", "mlp" (the default), "wavenet", "rnn", "gru", "lstm" or "gpt".
+        start: a model to go on from, on the same text or on another one. The new model has its sizes and training
+            settings, unless `options` change these, and its vocabulary with the characters that the text adds.
         run: the folder of the run, which every command of `backlight` can use; None keeps it in memory.
         steps: number of training steps; None takes the model's default.
         seed: random seed of the initial weights and the minibatches.
@@ -125,8 +128,14 @@ def train(
     """
     given = {**options, **({} if steps is None else {"steps": steps})}
     how = {one.name: given.pop(one.name) for one in fields(Reading) if one.name in given}
-    corpus = load_corpus(_known(data), mode=mode, reading=Reading(**how))
-    made = Run.create(RunConfig.of(corpus.name, model=model, seed=seed, mode=mode, **given), run, corpus=corpus)
+    if start is not None:
+        made = _gone_on(start, data, model, run, {**given, "seed": seed}, how, mode)
+    elif data is None:
+        raise ConfigError("train needs a text, or a model to go on from; got neither. Pass data or start.")
+    else:
+        corpus = load_corpus(_known(data), mode=mode, reading=Reading(**how))
+        config = RunConfig.of(corpus.name, model=model or "mlp", seed=seed, mode=mode, **given)
+        made = Run.create(config, run, corpus=corpus)
     if not _finished(made, progress, on_evaluation) and not (hasattr(sys, "ps1") and made.store.has_weights):
         place = made.store.name
         kept = f"Everything is saved: backlight train --resume {place}" if run is not None else "Nothing was saved."
@@ -134,6 +143,29 @@ def train(
     for part in ("data", "splits"):  # cached; they are built again if needed
         vars(made).pop(part, None)
     return Model(made)
+
+
+def _gone_on(
+    start: "Model",
+    data: Source | Corpus | None,
+    model: str | None,
+    run: str | Path | None,
+    options: dict[str, Any],
+    how: dict[str, Any],
+    mode: Mode | None,
+) -> Run:
+    """Return a new run with the weights of a model."""
+    if not isinstance(start, Model):
+        raise ConfigError(f"start must be a Model; got {type(start).__name__}. Load it: backlight.load(RUN).")
+    origin = start.run
+    corpus, new_text = origin.corpus, None
+    if data is not None:
+        kept = {"normalise": origin.config.reading.normalise, **how}
+        corpus = load_corpus(_known(data), mode=mode or ("items" if origin.ends else "text"), reading=Reading(**kept))
+        new_text = {"corpus": corpus.name, "also": corpus.also or None, "mode": corpus.mode}
+    changes = {**options, **how, **({} if model is None else {"model": model})}
+    config = continued(origin.config, origin.store.name, new_text=new_text, options=changes)
+    return Run.create(config, run, corpus=corpus, start=origin)
 
 
 def load(path: str | Path) -> "Model":
@@ -216,7 +248,7 @@ class Model:
         config = SampleConfig(
             temperature=temperature, top_k=top_k, top_p=top_p, max_length=max_length, prefix=prefix
         )  # fmt: skip
-        return [one.text for one in self.draw(count, config, novel=novel, unique=unique, seed=seed)]
+        return [self.run.composed(one.text) for one in self.draw(count, config, novel=novel, unique=unique, seed=seed)]
 
     def draw(
         self, count: int, config: SampleConfig, *, novel: bool = False, unique: bool = False, seed: int | None = None
@@ -381,7 +413,7 @@ def _finished(
 ) -> bool:
     """Train and show the progress. Returns True, or False after Ctrl-C."""
     console = Console(stderr=True, highlight=False, markup=False, quiet=progress is not True)
-    for warning in [*run.corpus.notes, *run.warnings] if progress is True else []:
+    for warning in [*run.notes, *run.warnings] if progress is True else []:
         console.print(warning, soft_wrap=True)
     steps = run.config.train.steps if run.config.train is not None else 0
     with ProgressBar(console, steps=steps) if progress is True else nullcontext() as bar, ExitStack() as stack:

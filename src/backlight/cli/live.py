@@ -72,7 +72,7 @@ class Live:
             f"loss of a uniform guess: {uniform(self.run, first)}; "
             f"before training: {_figure(first.measured or 0.0, 4)} nats"
         )
-        if first.warning is not None:
+        if first.warning is not None and self.run.config.start is None:
             by = (
                 " Leave out --output-scale, or set it to 0.1."
                 if hasattr(self.trainer.model.config, "output_scale")
@@ -90,7 +90,7 @@ class Live:
             )
         except DomainError:  # the trainer stops if the loss is not finite; a sample does not decide that
             return "none: the model's logits are not finite"
-        return "  ".join(one_line(sample.text) for sample in found if sample.text)
+        return "  ".join(one_line(run.composed(sample.text)) for sample in found if sample.text)
 
 
 def uniform(run: Run, first: FirstLoss) -> str:
@@ -136,7 +136,7 @@ def show_samples(run: Run, count: int, out: Console) -> None:
     except DomainError as error:  # counts without smoothing may have no next character; the run is valid all the same
         out.print(f"\nNo samples: {error}", soft_wrap=True)
         return
-    texts = [sample.text for sample in found]
+    texts = [run.composed(sample.text) for sample in found]
     run.store.save_samples(separated(texts))
     if not texts:
         return

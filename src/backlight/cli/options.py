@@ -136,13 +136,17 @@ DATA: Final = Group(
 )  # fmt: skip
 
 
-def source_of(given: Sequence[str] | None) -> tuple[str, tuple[str, ...] | None]:
+def _files(given: str | Sequence[str] | None) -> list[str]:
+    return [given] if isinstance(given, str) else [*(given or ["names"])]
+
+
+def source_of(given: str | Sequence[str] | None) -> tuple[str, tuple[str, ...] | None]:
     """Return the name of a corpus, or the first of several files and the others.
 
     Raises:
         ConfigError: several names of which one is no file.
     """
-    first, *also = given or ["names"]
+    first, *also = _files(given)
     named = [name for name in (first, *also) if name in {*CORPORA, "-"}]
     if also and named:
         raise ConfigError(
@@ -151,7 +155,7 @@ def source_of(given: Sequence[str] | None) -> tuple[str, tuple[str, ...] | None]
     return first, tuple(also) or None
 
 
-def run_config(corpus: Sequence[str] | None, model: str, *groups: Mapping[str, Any], **more: Any) -> RunConfig:
+def run_config(corpus: str | Sequence[str] | None, model: str, *groups: Mapping[str, Any], **more: Any) -> RunConfig:
     """Return the configuration that the options describe.
 
     Args:
@@ -163,13 +167,24 @@ def run_config(corpus: Sequence[str] | None, model: str, *groups: Mapping[str, A
     Raises:
         ConfigError: an unknown setting, or one out of range.
     """
-    known = settings_in(model_spec(model).config)
-    given = {name: value for group in groups for name, value in group.items()}
-    for name, value in given.items():
-        if isinstance(value, str) and name in known and not fits(value, known[name][1]):
-            given[name] = _numbers(name, value)
+    given = spelled_out(model, {name: value for group in groups for name, value in group.items()})
     name, also = source_of(corpus)
     return RunConfig.of(name, also=also, model=model, **given, **more)
+
+
+def spelled_out(model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with lists instead of text for the sizes of a model that are lists, such as "256,128".
+
+    Raises:
+        ConfigError: an unknown model, or a text that is no list.
+    """
+    known = settings_in(model_spec(model).config)
+    return {
+        name: _numbers(name, value)
+        if isinstance(value, str) and name in known and not fits(value, known[name][1])
+        else value
+        for name, value in given.items()
+    }
 
 
 def _numbers(name: str, text: str) -> list[int]:
@@ -181,9 +196,9 @@ def _numbers(name: str, text: str) -> list[int]:
         ) from None
 
 
-def words(corpus: Sequence[str] | None, model: str, *groups: Mapping[str, Any]) -> list[str]:
+def words(corpus: str | Sequence[str] | None, model: str, *groups: Mapping[str, Any]) -> list[str]:
     """Return the arguments of a command line that give these options."""
-    spelled = [*(corpus or ["names"])] + (["--model", model] if model != "mlp" else [])
+    spelled = _files(corpus) + (["--model", model] if model != "mlp" else [])
     for name, value in ((name, value) for group in groups for name, value in group.items()):
         flag = "--" + name.replace("_", "-")
         spelled += [flag] if value is True else [flag, str(value)]

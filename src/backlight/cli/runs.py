@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, table
 from backlight.runs import RunDirectory, list_runs
@@ -17,6 +18,9 @@ app = typer.Typer(
 )
 
 Run = Annotated[Path, typer.Argument(help="A run's folder or name.", metavar="RUN", readable=False)]
+
+_ROWS = 21
+"""The number of steps in a table of learning curves, as many as a run has evaluations by default."""
 
 _FIGURES = ("model", "parameters", "context", "steps", "train_nats", "dev_nats", "test_nats", "seconds")
 
@@ -79,16 +83,54 @@ def compare(
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
-    """Compare runs side by side, best dev loss first, with the settings in which they differ."""
-    facts = [_facts(open_run(run, runs)) for run in given]
-    facts.sort(key=lambda one: (one["dev_nats"] is None, one["dev_nats"]))
+    """Compare runs side by side, best dev loss first: results, the settings in which they differ, learning curves."""
+    opened = [open_run(run, runs) for run in given]
+    found = sorted(
+        ((_facts(run), _evaluations(run)) for run in opened),
+        key=lambda one: (one[0]["dev_nats"] is None, one[0]["dev_nats"]),
+    )
+    facts = [one for one, _ in found]
     differing = [key for key in _settings(facts) if len({_shown(one.get(key)) for one in facts}) > 1]
     rows = table("", *(Path(one["run"]).name for one in facts), text=("",))
     for key in (*_FIGURES, *(key for key in differing if key not in _FIGURES)):
         rows.add_row(key, *(_shown(one.get(key)) for one in facts))
-    console(json_output=json_output).print(rows)
+    out = console(json_output=json_output)
+    out.print(rows)
+    curves = {Path(one["run"]).name: _curve(evaluations) for one, evaluations in found if evaluations}
+    if curves:
+        out.print("\nDev loss by step, the best of each run with a *:\n")
+        out.print(_curves(curves))
     if json_output:
-        print_json({"runs": facts, "differing": differing})
+        print_json(
+            {"runs": [{**one, "evaluations": evaluations} for one, evaluations in found], "differing": differing}
+        )
+
+
+def _curve(evaluations: list[dict[str, Any]]) -> dict[int, float]:
+    """Return the dev loss by step."""
+    return {record["step"]: record["dev_nats"] for record in evaluations}
+
+
+def _curves(curves: dict[str, dict[int, float]]) -> Table:
+    """Return a table of the dev losses of several runs, with a row for each of up to about twenty steps.
+
+    A row shows the last evaluation of each run since the row before it.
+    """
+    steps = sorted({step for curve in curves.values() for step in curve})
+    shown = steps
+    if len(steps) > _ROWS:
+        shown = sorted({steps[nth * (len(steps) - 1) // (_ROWS - 1)] for nth in range(_ROWS)})
+    rows = table("step", *curves)
+    before = -1
+    for step in shown:
+        cells = []
+        for curve in curves.values():
+            within = [one for one in curve if before < one <= step]
+            best = min(curve, key=lambda one: curve[one])
+            cells.append(f"{curve[within[-1]]:.4f}{'*' if best in within else ' '}" if within else "- ")
+        rows.add_row(f"{step:,}", *cells)
+        before = step
+    return rows
 
 
 def _facts(run: RunDirectory) -> dict[str, Any]:
@@ -109,8 +151,10 @@ def _facts(run: RunDirectory) -> dict[str, Any]:
         figures |= {name: result.get(name) for name in _FIGURES}
     settings: dict[str, Any] = {
         "corpus": config.corpus, "mode": config.mode, "duplicates": config.duplicates, "seed": config.seed,
-        "split_seed": config.split_seed, **config.settings,
+        "split_seed": config.split_seed, "tokens": config.tokens, **config.settings,
     }  # fmt: skip
+    given = {"also": config.also, "start": config.start, **asdict(config.reading)}
+    settings |= {name: value for name, value in given.items() if value is not None}
     training = {} if config.train is None else asdict(config.train)
     planned = {"planned_steps" if name == "steps" else name: value for name, value in training.items()}
     return {"run": str(run.path), **figures, "finished": result is not None, **settings, **planned}
@@ -134,6 +178,6 @@ def _shown(value: Any) -> str:
             return f"{value:,}"
         case float():
             return f"{value:.4g}" if abs(value) < 1e-2 or abs(value) >= 100 else f"{value:.4f}"
-        case list():
+        case list() | tuple():
             return ", ".join(map(_shown, value))
     return one_line(str(value))

@@ -10,6 +10,7 @@ from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open
 from backlight.core.settings import settings_in
 from backlight.model import STREAM_LENGTH, Model
 from backlight.sample import Sample, SampleConfig
+from backlight.text import normalised
 from backlight.training import Run
 
 _HELP = {name: about.help for name, (_, _, about) in settings_in(SampleConfig).items()}
@@ -44,23 +45,29 @@ def sample(
     ends = model.run.ends
     used = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     length = max_length if max_length is not None else (64 if ends else STREAM_LENGTH)
+    prefix = normalised(prefix, model.run.config.reading.normalise)
     config = SampleConfig(temperature=temperature, top_k=top_k, top_p=top_p, prefix=prefix, max_length=length)
     found = model.draw(count or (20 if ends else 1), config, novel=novel, unique=unique, seed=used)
     if json_output:
-        print_json({"run": str(model.run.path), "seed": used, "samples": [_figures(one) for one in found]})
+        print_json({"run": str(model.run.path), "seed": used, "samples": [_figures(one, model.run) for one in found]})
         return
     out = console()
     several_lines = ends and any("\n" in one.text for one in found)
     for nth, one in enumerate(found):
         if several_lines and nth:
             out.print()
-        out.print(visible(one.text), soft_wrap=True)
+        out.print(visible(model.run.composed(one.text)), soft_wrap=True)
         if probabilities:
             out.print("  " + _spelled(one, prefix, model.vocabulary.label(0)), soft_wrap=True, style="dim")
 
 
-def _figures(one: Sample) -> dict[str, object]:
-    return {"text": one.text, "nats": one.nats, "ended": one.ended, "probabilities": list(one.probabilities)}
+def _figures(one: Sample, run: Run) -> dict[str, object]:
+    return {
+        "text": run.composed(one.text),
+        "nats": one.nats,
+        "ended": one.ended,
+        "probabilities": list(one.probabilities),
+    }
 
 
 def _spelled(one: Sample, prefix: str, end: str) -> str:

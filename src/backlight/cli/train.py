@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from backlight.cli.live import Live, show_result, show_samples, uniform
-from backlight.cli.options import DATA, SIZES, TRAINING, ModelName, Seed, grouped, run_config
+from backlight.cli.options import DATA, SIZES, TRAINING, ModelName, Seed, grouped, run_config, source_of, spelled_out
 from backlight.cli.options import Corpus as CorpusArgument
 from backlight.cli.output import (
     RUNS,
@@ -31,7 +31,8 @@ from backlight.models import Mixture
 from backlight.runs import new_run_path
 from backlight.text import CORPORA, Corpus
 from backlight.text.vocabulary import CHARACTERS
-from backlight.training import Run, RunConfig, stopped_by
+from backlight.training import Run, RunConfig, continued, stopped_by
+from backlight.training.run import load_weights
 
 _HEALTH = "Health"
 _RECORDS = 100
@@ -61,6 +62,15 @@ def train(
         typer.Option(help="Record every N-th step after the first ten.", min=1, rich_help_panel=_HEALTH),
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Resume this run instead.", metavar="RUN", readable=False)] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Go on from the weights of this run, for more steps, at another rate, or on another FILE.",
+            metavar="RUN",
+            readable=False,
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run. Default: like names-mlp-1.")] = None,
     runs: RunsFolder = RUNS,
     samples: Annotated[int, typer.Option(help="Samples to print at the end.", min=0)] = 20,
@@ -70,6 +80,9 @@ def train(
     if resume is not None:
         _nothing_new(typed)
         run = Run.open(open_run(resume, runs))
+    elif start is not None:
+        given = _from_command_line(typed, model=model, seed=seed)
+        run = _going_on(start, runs, name, corpus, {**sizes, **training, **data, **given}, health_every, on=health)
     else:
         config = _watched(run_config(corpus, model, sizes, training, data, seed=seed), every=health_every, on=health)
         run = Run.create(config, _place(runs, name, config))
@@ -81,12 +94,44 @@ def train(
         print_json(result)
 
 
+def _from_command_line(typed: typer.Context, **values: Any) -> dict[str, Any]:
+    """Return those of the values that were given on the command line, and are no defaults."""
+    sources = {name: typed.get_parameter_source(name) for name in values}
+    return {name: values[name] for name, source in sources.items() if source is not None and source.name != "DEFAULT"}
+
+
+def _going_on(
+    start: Path,
+    runs: Path,
+    name: str | None,
+    corpus: list[str] | None,
+    options: dict[str, Any],
+    health_every: int | None,
+    *,
+    on: bool,
+) -> Run:
+    """Return a new run with the weights of another."""
+    origin = Run.open(open_run(start, runs))
+    load_weights(origin.store, origin.model)
+    mode = options.pop("mode", None)
+    new_text = None
+    if corpus:
+        first, also = source_of(corpus)
+        new_text = {"corpus": first, "also": also, "mode": mode or ("items" if origin.ends else "text")}
+    elif mode is not None:
+        raise ConfigError("the text of a run keeps its mode; got --mode. Leave it out, or give a file.")
+    settings = spelled_out(origin.config.model, options)
+    config = continued(origin.config, origin.store.name, new_text=new_text, options=settings)
+    config = _watched(config, every=health_every, on=on)
+    return Run.create(config, _place(runs, name, config), corpus=None if corpus else origin.corpus, start=origin)
+
+
 def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
     """Train to the end, and print losses and samples. Raises typer.Exit with code 130 if training was stopped."""
     try:
         with run.store.lock():
             out.print(_heading(run))
-            for warning in [*run.corpus.notes, *run.warnings, *_other_file(run.config.corpus)]:
+            for warning in [*run.notes, *run.warnings, *_other_file(run.config.corpus)]:
                 out.print(one_line(warning), soft_wrap=True)
             result = _counted(run, out) if run.config.train is None else _learnt(run, out)
             show_result(result, out)

@@ -193,4 +193,4 @@ def _draw(run: Run, count: int) -> list[str]:
         found = error.found
     except DomainError:  # without smoothing, a context may have no counts
         return []
-    return [one.text for one in found]
+    return [run.composed(one.text) for one in found]

@@ -115,7 +115,7 @@ def _(run: RunData) -> SizedFigure:
             smoothed=_smoothed(losses),
             dev_steps=np.array([record["step"] for record in evaluations], np.int64),
             dev=_numbers(evaluations, "dev_nats"),
-            uniform=float(np.log(run.vocabulary.size)),
+            uniform=(run.run.load_result() or {}).get("expected_initial_nats") or float(np.log(run.vocabulary.size)),
         )
     )
 

@@ -6,7 +6,7 @@ Files are written atomically: after a kill, each one is complete, either old or 
 from backlight.runs.atomic import write_atomically
 from backlight.runs.directory import RunDirectory, RunExistsError
 from backlight.runs.listing import RunSummary, find_run, list_runs, new_run_path
-from backlight.runs.store import FORMAT, RunStore, extra_files, new_files
+from backlight.runs.store import FORMAT, RunStore, extra_files, new_files, start_files
 from backlight.runs.strict_json import JSON
 from backlight.runs.tensors import load_tensors, save_tensors
 
@@ -24,5 +24,6 @@ __all__ = [
     "new_files",
     "new_run_path",
     "save_tensors",
+    "start_files",
     "write_atomically",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 from backlight.core import RunError
 from backlight.runs.directory import RunDirectory
 from backlight.runs.failures import cannot_read, shown
+from backlight.runs.locking import is_trained
 from backlight.runs.store import CHECKPOINT, CONFIG, VOCABULARY, WEIGHTS
 
 _LONGEST_SHOWN = 60
@@ -29,7 +30,8 @@ class RunSummary:
         parameters: number of parameters or counts.
         step: the last recorded step.
         dev_nats: the best dev loss, in nats per character.
-        state: "finished" with a result, "stopped" with a checkpoint to resume from, "started" with neither.
+        state: "training" while a process trains it, "finished" with a result, "stopped" with a checkpoint to resume
+            from, "started" with neither.
         problem: why the run cannot be opened; None if it can.
     """
 
@@ -128,6 +130,7 @@ def _summarise(path: Path) -> RunSummary:
     last_step = max((record["step"] for record in records if _number(record.get("step"))), default=None)
     losses = [record["dev_nats"] for record in records if _number(record.get("dev_nats"))]
     unfinished = "stopped" if run.has_checkpoint else "started"
+    state = unfinished if result is None else "finished"
     return RunSummary(
         path=path,
         model=_name(known.get("model")),
@@ -136,7 +139,7 @@ def _summarise(path: Path) -> RunSummary:
         parameters=_number(known.get("parameters")),
         step=last_step if result is None else _number(result.get("steps", last_step)),
         dev_nats=min(losses, default=None) if result is None else _number(result.get("dev_nats")),
-        state=unfinished if result is None else "finished",
+        state="training" if is_trained(path) else state,
     )
 
 

@@ -5,7 +5,7 @@ On Windows, a folder cannot be opened, and an open file can be neither renamed n
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,6 +24,9 @@ _FAR = 2**30
 
 HOLDER = ".lock"
 """The file with the id of the process that trains the run. The folder itself is locked, so deleting it is harmless."""
+
+LOOK_SECONDS = (0.001, 0.005, 0.02)
+"""Pauses in which whoever only looks at a lock lets go of it."""
 
 _PATIENCE_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -90,9 +93,31 @@ def only_trainer(run: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _hold(descriptor: int, run: Path) -> None:
+def is_trained(run: Path) -> bool:
+    """Return whether a process holds the lock of a run, this one or another. False if the system cannot tell.
+
+    The lock is taken for a moment, and not by opening a file for it: a run without a lock file is not being trained.
+    """
+    if not (run / HOLDER).is_file():
+        return False
+    try:
+        descriptor = opened_for_lock(run)
+    except OSError:
+        return False
     try:
         lock(descriptor)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _hold(descriptor: int, run: Path) -> None:
+    try:
+        _lock_within(descriptor, LOOK_SECONDS)
         (run / HOLDER).write_text(f"{os.getpid()}\n", encoding="ascii")
     except BlockingIOError as error:
         raise RunError(
@@ -101,6 +126,16 @@ def _hold(descriptor: int, run: Path) -> None:
         ) from error
     except OSError as error:
         raise cannot_write(run / HOLDER, error, state="the run is unchanged") from error
+
+
+def _lock_within(descriptor: int, seconds: Sequence[float]) -> None:
+    """Lock, trying again after each of some pauses: `is_trained` of another process holds the lock for a moment."""
+    for pause in seconds:
+        with suppress(BlockingIOError):
+            lock(descriptor)
+            return
+        time.sleep(pause)
+    lock(descriptor)
 
 
 def _holder(run: Path) -> str:

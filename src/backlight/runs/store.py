@@ -24,6 +24,7 @@ VOCABULARY = "vocabulary.json"
 WEIGHTS = "weights.safetensors"
 COUNTS = "counts.safetensors"
 CHECKPOINT = "optimiser.safetensors"
+START = "start.safetensors"
 SEEN = "seen.safetensors"
 CORPUS = "corpus.json"
 METRICS = "metrics.jsonl"
@@ -31,7 +32,9 @@ HEALTH = "health.jsonl"
 SAMPLES = "samples.txt"
 RESULT = "result.json"
 
-FILES = (CONFIG, VOCABULARY, WEIGHTS, COUNTS, CHECKPOINT, SEEN, CORPUS, METRICS, HEALTH, SAMPLES, RESULT)
+FILES = (
+    CONFIG, VOCABULARY, WEIGHTS, COUNTS, CHECKPOINT, START, SEEN, CORPUS, METRICS, HEALTH, SAMPLES, RESULT,
+)  # fmt: skip
 """The files of a run. Other files in its folder (figures, a report) are made from these."""
 
 CHECKSUM = "sha256"
@@ -152,6 +155,10 @@ class RunStore:
             self._missing(CHECKPOINT, "there is no checkpoint to resume from", TRAIN_AGAIN)
         return self._tensors(CHECKPOINT)
 
+    def load_start(self) -> dict[str, Array] | None:
+        """Return the initial weights, arrays of any shape by name; None if they are random, from the seed."""
+        return self._tensors(START)[0] if self.has(START) else None
+
     def load_training_hashes(self) -> NDArray[np.uint64]:
         """Return the hashes of the items of the corpus, (N,)."""
         if not self.has(SEEN):
@@ -266,6 +273,16 @@ def new_files(*, config: Mapping[str, JSON], vocabulary: Mapping[str, JSON]) -> 
         CONFIG: to_bytes({**whole, CHECKSUM: config_digest(whole)}, indent=2),
         VOCABULARY: to_bytes(checked_vocabulary, indent=2),
     }
+
+
+def start_files(*, start: Mapping[str, Array], seen: NDArray[np.uint64]) -> dict[str, bytes]:
+    """Return the files of a run that starts with the weights of another.
+
+    Args:
+        start: the initial weights, arrays of any shape.
+        seen: (N,) hashes of the items of both runs.
+    """
+    return {START: encode(start, {}), SEEN: encode({"hashes": seen}, {})}
 
 
 def extra_files(*, seen: NDArray[np.uint64] | None, corpus: Sequence[str] | None) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """Training: from a configuration to a trained model, with records of the losses."""
 
 from backlight.training.config import RunConfig, TrainConfig
+from backlight.training.continuing import continued
 from backlight.training.evaluate import bits, dataset, mean_nll
 from backlight.training.finder import RateSweep, find_rate
 from backlight.training.records import Evaluation, FirstLoss, LossRecord, Progress
@@ -20,6 +21,7 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "bits",
+    "continued",
     "dataset",
     "find_rate",
     "load_model",

@@ -21,7 +21,7 @@ MOST: Final = 1_000_000_000
 _OF_THE_RUN = {"format", "backlight", "created", "parameters"}
 """Entries of `config.json` that are not part of the configuration."""
 
-_IF_GIVEN = ("reading", "also", "tokens")
+_IF_GIVEN = ("reading", "also", "tokens", "start")
 """Entries of `config.json` that are written only if they are given."""
 
 _REMEDY = "Correct it, or leave it out for the model's default."
@@ -138,6 +138,7 @@ class RunConfig:
         reading: how files are read into items; settings of `Reading` can be given to `of` by name.
         also: paths of further files, whose items follow those of `corpus`.
         tokens: "characters", "words", "smiles", "bpe:N" or a regular expression: the tokens of the vocabulary.
+        start: the name of the run whose weights are the initial ones; None for random ones.
         watch_every: record every N-th training step for `backlight health`, after the first few; None records nothing.
             Recording does not change the training: results are bit-identical.
 
@@ -160,6 +161,7 @@ class RunConfig:
         "What a model reads and writes one at a time: characters, words, smiles (atoms), bpe:N (byte pairs), or a"
         " regular expression.", default=CHARACTERS, remedy="Leave it out for characters.",
     )  # fmt: skip
+    start: str | None = None
     watch_every: int | None = setting(
         "Record every N-th step after the first ten.", default=None, at_least=1, remedy="Leave it out."
     )

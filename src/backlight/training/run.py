@@ -16,7 +16,7 @@ from backlight.models.mixture import COUNTS, FITTED_CELLS, WEIGHTS
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
 from backlight.nn import BatchNorm1d, fold
-from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files
+from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files, start_files
 from backlight.runs.store import SEEN
 from backlight.text import (
     LIST,
@@ -27,6 +27,7 @@ from backlight.text import (
     Source,
     Splits,
     load_corpus,
+    normalised,
     spelling_notes,
     split_corpus,
     targets_per_character,
@@ -36,6 +37,7 @@ from backlight.text.records.reading import AS_IT_IS
 from backlight.text.tokenizers import TextVocabulary, vocabulary_from_json, vocabulary_of
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training.config import RunConfig
+from backlight.training.continuing import grown_state, new_places
 from backlight.training.evaluate import SAMPLE_TARGETS, bits, dataset, evenly, mean_nll
 from backlight.training.records import FirstLoss
 from backlight.training.trainer import Trainer
@@ -64,10 +66,12 @@ class Run:
         config: the configuration.
         store: the files of the run: a `RunDirectory`, or a `RunStore` in memory.
         vocabulary: the characters of the text, or other tokens.
+        notes: lines that say how the text was read, and with which weights a new run starts.
     """
 
     def __init__(self, config: RunConfig, store: RunStore, *, corpus: Corpus | None = None, stdin: Any = None) -> None:
         self.config, self.store = config, store
+        self.notes: list[str] = []
         self.vocabulary = vocabulary_from_json(store.vocabulary)
         self._stdin: BinaryIO | None = stdin
         if corpus is not None:
@@ -81,6 +85,7 @@ class Run:
         *,
         corpus: Corpus | None = None,
         stdin: BinaryIO | None = None,
+        start: "Run | None" = None,
     ) -> "Run":
         """Read and split the text, build the model and the examples, and then make the run.
 
@@ -92,6 +97,7 @@ class Run:
                 another process has taken that path; None keeps the run in memory.
             corpus: the text, if it has been read already; otherwise `config.corpus` is read.
             stdin: the stream from which a corpus "-" is read; None is standard input.
+            start: a run whose model has the initial weights. The vocabulary is its own, with what the text needs more.
 
         Raises:
             ConfigError: a setting out of range, or batches of one example for a model with batch norm.
@@ -103,20 +109,30 @@ class Run:
         config = replace(config, reading=corpus.reading, also=corpus.also or None)
         # errors in text and settings show here, before anything is written
         splits = split_corpus(corpus, seed=config.split_seed, fractions=config.fractions, duplicates=config.duplicates)
-        vocabulary = vocabulary_of(config.tokens, splits.train.items, corpus.items)
+        if start is None:
+            vocabulary = vocabulary_of(config.tokens, splits.train.items, corpus.items)
+        else:
+            vocabulary = start.vocabulary.grown(corpus.items)
         model = _built(config, vocabulary)
+        network = network_of(model)
+        notes = [] if start is None or network is None else _go_on(start, network, vocabulary)
         _check_batch_size(config, model)
         data = _examples(model, vocabulary, splits, ends=corpus.mode == "items")
         whole = config.to_json(
             sizes=model.config, mode=corpus.mode, sha256=corpus.sha256,
-            parameters=None if (network := network_of(model)) is None else network.num_parameters(),
+            parameters=None if network is None else network.num_parameters(),
         )  # fmt: skip
         files = new_files(config=whole, vocabulary=vocabulary.to_json())
+        of_start: dict[str, bytes] = {}
+        if start is not None and network is not None:
+            seen = np.union1d(start.training_hashes(), _hashes(corpus))
+            of_start = start_files(start=network.state_dict(), seen=seen)
         if path is None:
-            run = cls(config, RunStore.in_memory(files), corpus=corpus)
+            run = cls(config, RunStore.in_memory({**files, **of_start}), corpus=corpus)
         else:
-            files |= extra_files(seen=_hashes(corpus), corpus=_own_text(corpus))
+            files |= {**extra_files(seen=_hashes(corpus), corpus=_own_text(corpus)), **of_start}
             run = cls(config, _create_folder(path, corpus, files), corpus=corpus)
+        run.notes = [*corpus.notes, *notes]
         vars(run).update(splits=splits, model=model, data=data)
         return run
 
@@ -189,7 +205,11 @@ class Run:
     @cached_property
     def model(self) -> LanguageModel:
         """The model, with its initial weights before training, and with the best weights after `evaluate`."""
-        return _built(self.config, self.vocabulary)
+        model = _built(self.config, self.vocabulary)
+        start, network = self.store.load_start(), network_of(model)
+        if start is not None and network is not None:
+            network.load_state_dict(start)
+        return model
 
     @property
     def network(self) -> NeuralModel | None:
@@ -241,6 +261,10 @@ class Run:
             f"A context of {enough} is enough."
         )
 
+    def composed(self, text: str) -> str:
+        """Return a sampled text as it is shown: letters and accents that the run has decomposed (NFD) are composed."""
+        return normalised(text, "nfc") if self.config.reading.normalise == "nfd" else text
+
     def batch_rng(self) -> np.random.Generator:
         """Return the random generator of the minibatches, in its initial state."""
         return np.random.default_rng([self.config.seed, _BATCHES])
@@ -253,7 +277,7 @@ class Run:
         """Return the content of all files of the run's folder, by name."""
         files = self.store.files()
         if not isinstance(self.store, RunDirectory):  # files that a run in memory does not need
-            files |= extra_files(seen=_hashes(self.corpus), corpus=_own_text(self.corpus))
+            files = {**extra_files(seen=_hashes(self.corpus), corpus=_own_text(self.corpus)), **files}
         return files
 
     # -- training ------------------------------------------------------------------------------------------------------
@@ -472,6 +496,24 @@ def _built(config: RunConfig, vocabulary: TextVocabulary) -> LanguageModel:
         raise
     except (MemoryError, ValueError) as error:  # NumPy's errors for a size that is too large
         raise ConfigError(f"a model of these sizes does not fit into memory: {sizes}. Choose smaller ones.") from error
+
+
+def _go_on(start: Run, network: NeuralModel, vocabulary: TextVocabulary) -> list[str]:
+    """Give a network the weights of a run's network, and return what is said about it."""
+    places = new_places(start.vocabulary, vocabulary)
+    assert start.network is not None  # noqa: S101  (only a network is gone on from)
+    state, larger = grown_state(start.network.state_dict(), network.state_dict(), places)
+    network.load_state_dict(state)
+    result = start.result
+    loss = "" if result is None or result["dev_nats"] is None else f", dev {result['dev_nats']:.4f}"
+    notes = [f"Starts with the weights of {start.store.name}{loss}."]
+    new = sorted(set(range(vocabulary.size)) - set(places.tolist()))
+    if new:
+        shown = " ".join(vocabulary.label(token) for token in new[:10]) + (" ..." if len(new) > 10 else "")
+        notes.append(
+            f"{len(new)} new character{'s' * (len(new) != 1)} ({shown}), with new rows in {', '.join(larger)}."
+        )
+    return notes
 
 
 def _examples(model: LanguageModel, vocabulary: TextVocabulary, splits: Splits, *, ends: bool) -> Mapping[str, Dataset]:

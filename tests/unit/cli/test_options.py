@@ -9,9 +9,10 @@ import typer
 from typer.testing import CliRunner
 
 from backlight.cli.commands import _ALIASES, COMMANDS
-from backlight.cli.options import DATA, NETWORK_SIZES, SIZES, TRAINING, grouped, run_config, words
+from backlight.cli.options import DATA, NETWORK_SIZES, READING, SIZES, TRAINING, grouped, run_config, words
 from backlight.core import ConfigError
 from backlight.models import MODELS
+from backlight.text import Reading
 from backlight.training import RunConfig, TrainConfig
 
 
@@ -69,7 +70,9 @@ def test_every_setting_of_every_model_and_of_training_is_an_option() -> None:
     assert offered == {name for spec in MODELS.values() for name in spec.settings}
     assert {one.name for one in NETWORK_SIZES.parameters} == offered - {"order", "smoothing", "k"}
     assert {one.name for one in TRAINING.parameters} == {one.name for one in fields(TrainConfig)}
-    assert {one.name for one in DATA.parameters} <= {one.name for one in fields(RunConfig)}
+    read = {one.name for one in fields(Reading)}
+    assert {one.name for one in READING.parameters} == read
+    assert read <= {one.name for one in DATA.parameters} <= {one.name for one in fields(RunConfig)} | read
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,8 @@ def test_a_command_line_is_what_it_was_made_of() -> None:
     given = {"hidden": "4,5", "batch_norm": True, "lr": 0.5}
     line = words("a b.txt", "mlp", given)
     assert shlex.join(line) == "'a b.txt' --hidden 4,5 --batch-norm --lr 0.5"
-    assert words("names", "gpt", {}) == ["names", "--model", "gpt"]
+    assert words("names", "gpt", {}) == words(None, "gpt", {}) == ["names", "--model", "gpt"]
+    assert words(["a", "b"], "mlp", {}) == ["a", "b"]
 
 
 def test_old_names_are_other_names_of_options_that_there_are() -> None:

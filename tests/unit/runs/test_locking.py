@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from backlight.runs import RunDirectory, locking, new_files
+from backlight.runs import RunDirectory, list_runs, locking, new_files
 
 
 @pytest.fixture
@@ -61,3 +61,43 @@ def test_what_is_locked_lies_beyond_what_is_read(tmp_path: Path, monkeypatch: py
     with run.lock():
         assert (run.path / ".held").is_file()  # a folder cannot be opened there
     assert locked == [(2**30, 2, 1)]
+
+
+def test_a_run_that_is_trained_is_told_from_a_stopped_one(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run", new_files(config={}, vocabulary={}))
+    assert not locking.is_trained(run.path)
+    with run.lock():
+        assert locking.is_trained(run.path)
+        assert locking.is_trained(run.path)  # looking does not end the lock
+        assert list_runs(tmp_path)[0].state == "training"
+    assert (run.path / locking.HOLDER).exists()
+    assert not locking.is_trained(run.path)
+    assert list_runs(tmp_path)[0].state == "started"
+    assert not locking.is_trained(tmp_path / "missing")
+
+
+def test_a_training_waits_for_one_that_only_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunDirectory.create(tmp_path / "run", new_files(config={}, vocabulary={}))
+    look = locking.opened_for_lock(run.path)
+    locking.lock(look)
+    waited: list[float] = []
+
+    def stop_looking(seconds: float) -> None:
+        waited.append(seconds)
+        os.close(look)
+
+    monkeypatch.setattr(locking.time, "sleep", stop_looking)
+    with run.lock():
+        assert locking.is_trained(run.path)
+    assert waited == [locking.LOOK_SECONDS[0]]
+
+
+def test_without_locks_in_the_file_system_no_run_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunDirectory.create(tmp_path / "run", new_files(config={}, vocabulary={}))
+    (run.path / locking.HOLDER).write_text("1\n")
+
+    def refuse(_: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(locking, "lock", refuse)
+    assert not locking.is_trained(run.path)
