@@ -203,7 +203,7 @@ class _Judging:
             self._restarts_here = (self._restarts_here + 1) % (_PATIENCE + 1)
             return
         place = self._now.get("place", "")
-        message = f"{place}: {reason}." if place else f"{reason[:1].upper()}{reason[1:]}."
+        message = f"{place}, which this needs: {reason}." if place else f"{reason[:1].upper()}{reason[1:]}."
         if place:
             self.ended.setdefault(str(self.first), {})[str(self._now["statement"])] = message
         id_ = self._now["id"]

@@ -110,7 +110,7 @@ class _FileRun:
                 exec(code, self.names)  # noqa: S102  (running it is the purpose)
         except BaseException as error:  # noqa: BLE001  (whatever a learner's code raises costs only its own answers)
             self._restore()
-            self.failed[index] = f"{statement.place}: {self._said(error)}"
+            self.failed[index] = f"{statement.place}, which this needs: {self._said(error)}"
         self._restore()
         return time.process_time() - started
 
