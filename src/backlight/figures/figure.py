@@ -135,7 +135,7 @@ class FigureSpec(Generic[P]):
         return SizedFigure(*size, draw, self._layout, self._shows())
 
     def _shows(self) -> str:
-        """Return what it shows: `about`, or the first line of the docstring, without "Draw" and the shapes of arrays."""
+        """Return what it shows: `about`, or the first line of the docstring, without "Draw" and shapes of arrays."""
         first = (self.__doc__ or "").strip().partition("\n")[0].removeprefix("Draw ").rstrip(".")
         return self.about or re.sub(r" \([A-Z][^)]*\)", "", first)
 
