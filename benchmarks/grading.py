@@ -5,7 +5,7 @@ python benchmarks/grading.py --students 40 --workers 2
 Each notebook has some right answers, some with a changed sign and some that are not filled in. Every student trains a
 network of their own for exercise 3.1; `--trained` of them also do for exercise 6.2, and the others take the weights of
 the lesson. Five files are hostile: their second answer loops, ends the process, crashes the interpreter, sleeps, or
-takes all memory. The script checks that this costs no other answer.
+takes all memory (`--hostile` chooses some). The script checks that this costs no other answer.
 """
 
 import argparse
@@ -63,17 +63,16 @@ def notebook(lesson: Lesson, chance: random.Random, *, trained: bool, hostile: s
     return json.dumps(content).encode(), kinds
 
 
-def make_class(folder: Path, students: int, trained: int, seed: int) -> dict[tuple[str, str], str]:
+def make_class(folder: Path, students: int, trained: int, hostile: list[str], seed: int) -> dict[tuple[str, str], str]:
     """Write the notebooks of a class; return what each answer is, by student and exercise."""
     chance = random.Random(seed)
-    hostile = list(HOSTILE)
     kinds = {}
     for at in range(students):
         name = f"student_{at:02}"
         (folder / name).mkdir(parents=True)
+        does = hostile[at] if at < len(hostile) else ""
         for lesson in LESSONS.values():
-            does = hostile[at // 7] if at % 7 == 3 and at // 7 < len(hostile) else ""
-            content, here = notebook(lesson, chance, trained=at < trained, hostile=does)
+            content, here = notebook(lesson, chance, trained=at >= students - trained, hostile=does)
             (folder / name / lesson.file).write_bytes(content)
             kinds |= {(name, id_): kind for id_, kind in here.items()}
     return kinds
@@ -85,13 +84,14 @@ def main() -> None:
     parser.add_argument("--students", type=int, default=40)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--trained", type=int, default=0)
+    parser.add_argument("--hostile", nargs="*", choices=HOSTILE, default=list(HOSTILE))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--time-limit", type=float, default=60.0)
     parser.add_argument("--keep", type=Path, help="write the class and the results to this folder, which must be new")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         root = asked.keep or Path(temporary)
-        kinds = make_class(root / "class", asked.students, asked.trained, asked.seed)
+        kinds = make_class(root / "class", asked.students, asked.trained, asked.hostile, asked.seed)
         started = time.perf_counter()
         command = [sys.executable, "-m", "backlight", "grade", str(root / "class"), "--to", str(root / "out")]
         limits = ["--workers", str(asked.workers), "--time-limit", str(asked.time_limit)]

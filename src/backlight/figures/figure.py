@@ -13,6 +13,7 @@
 `surprise.of(run)` makes the same from a run, and `surprise.draw(ax, labels, nats)` draws on your own axes.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from inspect import signature
@@ -38,12 +39,14 @@ class SizedFigure:
         height: in inches.
         draw: draws it on an empty matplotlib figure of that size.
         layout: matplotlib's layout engine.
+        about: what it shows, in one line; "" if that is not known.
     """
 
     width: float
     height: float
     draw: Callable[[Figure], None]
     layout: Layout = "constrained"
+    about: str = ""
 
     def with_note(self, note: str) -> "SizedFigure":
         """Return the figure with a line of text below it; the figure itself if the line is empty."""
@@ -126,10 +129,15 @@ class FigureSpec(Generic[P]):
         data = signature(self.draw).bind(None, *args, **kwargs)
         data.apply_defaults()
         if not callable(self._size):
-            return SizedFigure(*self._size, draw, self._layout)
+            return SizedFigure(*self._size, draw, self._layout, self._shows())
         with new_figure():  # a size may depend on the fonts
             size = self._size(**{name: data.arguments[name] for name in signature(self._size).parameters})
-        return SizedFigure(*size, draw, self._layout)
+        return SizedFigure(*size, draw, self._layout, self._shows())
+
+    def _shows(self) -> str:
+        """Return what it shows: `about`, or the first line of the docstring, without "Draw" and shapes of arrays."""
+        first = (self.__doc__ or "").strip().partition("\n")[0].removeprefix("Draw ").rstrip(".")
+        return self.about or re.sub(r" \([A-Z][^)]*\)", "", first)
 
     def from_run(self, data: Callable[[RunData], SizedFigure]) -> Callable[[RunData], SizedFigure]:
         """Declare how the figure is made from a run (a decorator)."""

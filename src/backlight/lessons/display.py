@@ -24,6 +24,9 @@ _WIDEST = 880
 FOR_PAGES: Final = "BACKLIGHT_FOR_PAGES"
 """If this environment variable is set, figures are made for the pages of the course: also for a dark background."""
 
+_UNNAMED: Final = "a figure that illustrates the text above"
+"""The text alternative of a figure without words."""
+
 T = TypeVar("T")
 
 
@@ -33,7 +36,7 @@ class InlineFigure:
 
     Attributes:
         png: the bytes of the file.
-        about: the text alternative, in one line; "" if the figure has no titles and labels.
+        about: the text alternative, in one line: what the figure shows, its titles, and its labels.
         dark: the same on a dark background; None if it was not drawn.
     """
 
@@ -94,11 +97,11 @@ def _inline(what: SizedFigure) -> InlineFigure:
     def draw(drawn: Any) -> None:
         nonlocal about
         what.draw(drawn)
-        about = _about(drawn)
+        about = "; ".join(filter(None, (what.about[:1].upper() + what.about[1:], _about(drawn))))
 
     described = replace(what, draw=draw)
     png = fast(described.to_bytes, lambda: _coarse(described))()
-    return InlineFigure(png, about, what.to_bytes(dark=True) if os.environ.get(FOR_PAGES) else None)
+    return InlineFigure(png, about or _UNNAMED, what.to_bytes(dark=True) if os.environ.get(FOR_PAGES) else None)
 
 
 def _coarse(what: SizedFigure) -> bytes:

@@ -74,7 +74,12 @@ OnVerdict = Callable[[FileResult, Verdict], object]
 
 
 def judge_files(
-    files: Sequence[Path], ids: Sequence[str] = (), *, conditions: Conditions, on_verdict: OnVerdict | None = None
+    files: Sequence[Path],
+    ids: Sequence[str] = (),
+    *,
+    conditions: Conditions,
+    on_verdict: OnVerdict | None = None,
+    stop: threading.Event | None = None,
 ) -> list[FileResult]:
     """Judge the answers in files, in one process that runs them one after the other.
 
@@ -83,9 +88,11 @@ def judge_files(
         ids: judge only these exercises; if empty, all whose answer a file defines.
         conditions: how.
         on_verdict: called with each verdict when it falls.
+        stop: once it is set, the process is ended and the rest is not judged.
     """
     judging = _Judging([path.absolute() for path in files], ids, conditions, on_verdict)
-    while judging.first < len(files):
+    judging.stop = stop or judging.stop
+    while judging.first < len(files) and not judging.stop.is_set():
         judging.run_once()
     return judging.results
 
@@ -97,6 +104,7 @@ class _Judging:
         self.results = [FileResult(path) for path in files]
         self.ids, self.conditions, self.on_verdict = list(ids), conditions, on_verdict
         self.first, self._restarts_here = 0, 0
+        self.stop = threading.Event()
         self.ended: dict[str, dict[str, str]] = {}
         self._now: dict[str, Any] = {}
         self._provisional: dict[str, Verdict] = {}
@@ -122,7 +130,7 @@ class _Judging:
                 reason = self._follow(process, json.dumps(job).encode())
             finally:
                 _end(process)
-        if self.first < len(self.results):
+        if self.first < len(self.results) and not self.stop.is_set():
             self._count_the_end(reason or _ending(process.returncode, self.conditions.limit))
 
     def _follow(self, process: subprocess.Popen[bytes], job: bytes) -> str:
@@ -130,7 +138,7 @@ class _Judging:
         lines: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=_read, args=(process, job, lines), daemon=True).start()
         looks, before = 0, -1.0
-        while True:
+        while not self.stop.is_set():
             try:
                 line = lines.get(timeout=_TICK)
             except queue.Empty:
@@ -148,6 +156,7 @@ class _Judging:
                 return ""
             looks = 0
             self._take(json.loads(line))
+        return ""
 
     def _take(self, event: dict[str, Any]) -> None:
         result = self.results[event["file"]]
@@ -194,7 +203,7 @@ class _Judging:
             self._restarts_here = (self._restarts_here + 1) % (_PATIENCE + 1)
             return
         place = self._now.get("place", "")
-        message = f"{place}: {reason}." if place else f"{reason[:1].upper()}{reason[1:]}."
+        message = f"{place}, which this needs: {reason}." if place else f"{reason[:1].upper()}{reason[1:]}."
         if place:
             self.ended.setdefault(str(self.first), {})[str(self._now["statement"])] = message
         id_ = self._now["id"]

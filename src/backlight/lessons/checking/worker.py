@@ -28,7 +28,6 @@ from backlight.lessons.checking.needs import definition_of, needed
 from backlight.lessons.checking.rules import Watch, breaches
 from backlight.lessons.checking.sources import read_pieces
 from backlight.lessons.checking.statements import Statement, statements_of
-from backlight.lessons.checking.text_of_lessons import is_of_lesson
 from backlight.lessons.exercises import EXERCISES, Exercise, Verdict, grade
 from backlight.lessons.exercises.exercise import Inputs
 from backlight.lessons.exercises.grading import describe_error
@@ -68,9 +67,7 @@ class _FileRun:
                 continue
             if message:
                 self._give(Verdict(id=exercise.id, state="error", lines=(message,)))
-            elif (found := definition_of(exercise.answer, self.statements)) is not None and not is_of_lesson(
-                found.node
-            ):
+            elif self._has(exercise.answer):
                 plans.append((exercise, needed(exercise.answer, self.statements)))
         answers = [exercise for exercise in EXERCISES.values() if self._broken_answer(exercise)]
         for text, message in self.broken:
@@ -83,6 +80,14 @@ class _FileRun:
                 owner = next(one.id for one, other in plans if index in other)
                 left[owner] -= self._run(index, owner, left[owner])
             self._judge(exercise, plan, left[exercise.id])
+
+    def _has(self, answer: str) -> bool:
+        """Return whether the file defines an answer. A library's function of the same name is none."""
+        found = definition_of(answer, self.statements)
+        if found is None or not isinstance(found.node, ast.ImportFrom):
+            return found is not None
+        module = (found.node.module or "").partition(".")[0]
+        return any((self.path.parent / name).exists() for name in (module, f"{module}.py"))
 
     def _broken_answer(self, exercise: Exercise) -> str:
         """Return why an answer could not be read, if it is in a part of the file that is not Python."""
@@ -105,7 +110,7 @@ class _FileRun:
                 exec(code, self.names)  # noqa: S102  (running it is the purpose)
         except BaseException as error:  # noqa: BLE001  (whatever a learner's code raises costs only its own answers)
             self._restore()
-            self.failed[index] = f"{statement.place}: {self._said(error)}"
+            self.failed[index] = f"{statement.place}, which this needs: {self._said(error)}"
         self._restore()
         return time.process_time() - started
 

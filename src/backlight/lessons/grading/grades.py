@@ -2,6 +2,7 @@
 
 import csv
 import io
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -81,20 +82,22 @@ def grade_class(
     Returns: the grades in the order of the students.
     """
     done: dict[str, StudentGrades] = {}
+    stop = threading.Event()
     with ThreadPoolExecutor(workers) as pool:
-        waiting = [pool.submit(_grade, student, ids, conditions) for student in students]
+        waiting = [pool.submit(_grade, student, ids, conditions, stop) for student in students]
         try:
             for one in as_completed(waiting):
                 found = one.result()
                 done[found.student.name] = found
                 on_student(found)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        finally:  # also after Ctrl+C: no process is left
+            stop.set()
+            pool.shutdown(cancel_futures=True)
     return [done[student.name] for student in students]
 
 
-def _grade(student: Student, ids: Sequence[str], conditions: Conditions) -> StudentGrades:
-    results = judge_files(student.files, ids, conditions=conditions) if student.files else []
+def _grade(student: Student, ids: Sequence[str], conditions: Conditions, stop: threading.Event) -> StudentGrades:
+    results = judge_files(student.files, ids, conditions=conditions, stop=stop) if student.files else []
     problems = [
         f"{result.path.name}: {line}" for result in results
         for line in (*([result.refused] if result.refused else []), *result.problems)

@@ -19,7 +19,6 @@ _CELLS: Final = {
 """The class and the word of a state in the table; every other state is "wrong"."""
 
 _STYLE: Final = """
-.wide{overflow-x:auto}
 .grades{border-collapse:collapse;font-size:.85rem}
 .grades th,.grades td{border:1px solid var(--grid);padding:.2em .5em;text-align:center;white-space:nowrap}
 .grades th[scope=row]{text-align:left}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
-from typing import Any
+from typing import Any, Final
 
 from markdown_it import MarkdownIt
 from pygments import highlight
@@ -12,13 +12,27 @@ from pygments.lexers import PythonLexer
 
 from backlight.lessons.notebook import Cell
 
+_NARROW: Final = 40
+"""So many characters of code fit into 390 pixels."""
+
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def text_html(cell: Cell) -> str:
     """Return a text cell as HTML; headings have ids, and short code spans are not broken across lines."""
     html = re.sub(r"<code>([^<]{1,28})</code>", r'<code class="short">\1</code>', _MARKDOWN.render(cell.source))
+    html = html.replace("<table>", f"{_scrolled('a table')}<table>").replace("</table>", "</table></div>")
     return f'<section class="text">{re.sub(r"<(h[1-6])>(.*?)</", _with_id, html)}</section>'
+
+
+def _scrolled(what: str) -> str:
+    """Return the start of a box that scrolls sideways if it is wider than the screen; keys can scroll it, too."""
+    return f'<div class="wide" role="region" aria-label="{what}" tabindex="0">'
+
+
+def _reached(text: str) -> str:
+    """Return the attribute that lets keys scroll a text which may be wider than a telephone."""
+    return ' tabindex="0"' if max(map(len, text.splitlines()), default=0) > _NARROW else ""
 
 
 def _with_id(heading: re.Match[str]) -> str:
@@ -62,7 +76,7 @@ def _output(output: Mapping[str, Any]) -> str:
 
 
 def _printed(text: str) -> str:
-    return f"<pre>{escape(text.rstrip())}</pre>" if text.strip() else ""
+    return f"<pre{_reached(text)}>{escape(text.rstrip())}</pre>" if text.strip() else ""
 
 
 def _image(png: str, about: Mapping[str, Any]) -> str:
@@ -72,4 +86,5 @@ def _image(png: str, about: Mapping[str, Any]) -> str:
 
 
 def _code(source: str) -> str:
-    return f'<pre class="code">{highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()}</pre>'
+    code = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()
+    return f'<pre class="code"{_reached(source)}>{code}</pre>'

@@ -27,7 +27,7 @@ html{scroll-behavior:smooth}
 body{margin:0 auto;max-width:68rem;padding:1.25rem 1.25rem 4rem;background:var(--paper);color:var(--ink);
 font:1rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 a{color:var(--link)}
-a:focus-visible,summary:focus-visible{outline:2px solid var(--link);outline-offset:2px}
+a:focus-visible,summary:focus-visible,[tabindex]:focus-visible{outline:2px solid var(--link);outline-offset:2px}
 h1{font-size:2rem;line-height:1.2;margin:.8em 0 .6em}
 h2{font-size:1.45rem;line-height:1.3;margin:2em 0 .5em}
 h3{font-size:1.15rem;margin:1.6em 0 .4em}
@@ -41,9 +41,9 @@ code,pre{font:.86rem/1.5 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospac
 pre{margin:.6rem 0;overflow-x:auto}
 .text pre,pre.code{background:var(--code);padding:.7em .9em;border-radius:4px;border:1px solid var(--grid)}
 .text pre code{background:none;padding:0}
-.out pre{white-space:pre-wrap}
 .out{margin:.6rem 0 .6rem .9rem;overflow-x:auto}
 .out img,.out picture,.out svg{display:block;max-width:100%;height:auto}
+.wide{overflow-x:auto;max-width:100%}
 .out table,.text table{border-collapse:collapse;font-size:.9rem}
 .text th,.text td{padding:.25em 1.2em .25em 0;border-bottom:1px solid var(--grid);text-align:left}
 details{margin:.6rem 0}
