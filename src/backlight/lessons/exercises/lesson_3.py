@@ -1,6 +1,6 @@
 """Lesson 3: a network that beats a bound, initial weights, direct connections, and sampling with a sliding context."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from backlight.core import FloatArray, IntArray
 from backlight.lessons.exercises.exercise import Exercise, Inputs, call, wrong
+from backlight.lessons.exercises.outcomes import InvalidAnswer, plain
 from backlight.lessons.exercises.helpers import as_array, counted_names, mean_nats, softmax, windows_of
 
 Logits = Callable[[IntArray], FloatArray]
@@ -137,6 +138,8 @@ _NAMES = ("C", "W1", "b1", "W2", "b2")
 def _start(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return properties of initial weights, before and after a first backward pass."""
     weights = call(answer, case)
+    if isinstance(weights, Mapping):
+        weights = [weights[name] for name in _NAMES if name in weights]
     if weights is None or any(one is None for one in weights):
         return None
     weights = [as_array(one) for one in weights]
@@ -310,7 +313,9 @@ def _written(answer: Callable[..., Any], case: Inputs) -> Any:
     names = call(answer, case)
     if names is None:
         return None
-    rows = [[int(id_) for id_ in name] for name in names]
+    if any(isinstance(name, str) for name in names):
+        raise InvalidAnswer("each name should be a list of ids, which are numbers; this is text.")
+    rows = [[int(plain(id_)) for id_ in name] for name in names]
     return {
         "how many names there are": len(rows),
         "how many of them hold a 0": sum(0 in row for row in rows),
