@@ -81,8 +81,10 @@ def _other_function(slot: Slot, called: ast.Attribute, name: str) -> None:
 
 
 def _reduction(slot: Slot, node: ast.Call, name: str) -> None:
-    assert isinstance(node.func, ast.Attribute)
-    _other_function(slot, node.func, name) if name in _OTHERS else None
+    if not isinstance(node.func, ast.Attribute):
+        return
+    if name in _OTHERS:
+        _other_function(slot, node.func, name)
     axis = ast.literal_eval(node.args[0]) if node.args else None
     over = _over(axis)
     for other in _AXES:

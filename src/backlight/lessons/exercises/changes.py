@@ -159,7 +159,9 @@ def _operation(slot: Slot, node: ast.BinOp) -> None:
             slot.put(
                 ast.BinOp(left, ast.Pow(), ast.UnaryOp(ast.USub(), right)), "the exponent has the wrong sign", SEEN
             )
-            slot.put(ast.BinOp(left, ast.Mult(), right), f"it is multiplied by {of(right)}, not raised to a power", SEEN)
+            slot.put(
+                ast.BinOp(left, ast.Mult(), right), f"it is multiplied by {of(right)}, not raised to a power", SEEN
+            )
         case ast.MatMult():
             for name, one in (("left", left), ("right", right)):
                 if not (isinstance(one, ast.Attribute) and one.attr == "T"):
@@ -181,11 +183,14 @@ def _parentheses(slot: Slot, node: ast.BinOp) -> None:
         of, word = slot.words.of, "divisor" if isinstance(node.op, ast.Div) else "factor"
         for alone in terms:
             for keep in (True, False):
-                new = _sum([
-                    (sign, ast.BinOp(term, node.op, factor) if (term is alone[1]) is keep else term)
-                    for sign, term in terms
-                ])
-                what = f"the {word} {of(factor)} applies {'only to' if keep else 'to all but'} {_term(alone[1], of)}: parentheses"
+                new = _sum(
+                    [
+                        (sign, ast.BinOp(term, node.op, factor) if (term is alone[1]) is keep else term)
+                        for sign, term in terms
+                    ]
+                )
+                which = f"{'only to' if keep else 'to all but'} {_term(alone[1], of)}"
+                what = f"the {word} {of(factor)} applies {which}: parentheses"
                 slot.put(new, what, SEEN)
 
 

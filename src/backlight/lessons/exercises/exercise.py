@@ -74,9 +74,9 @@ class Exercise:
             dictionary of them by name, in the order in which they should be compared.
         in_parts: whether a dictionary may be incomplete: the parts that are there are graded, and the missing ones are
             reported as still to come.
-        properties: whether the parts are facts or measurements of an answer, of which many are right, and not its numbers.
+        properties: whether the parts are facts or measurements of an answer, of which many are right, not its numbers.
         sentences: for a part that needs it, what is said if it is wrong, with {ours} and {right}.
-        unseen: parts in which a mistake does not show in the numbers, and why; the verdict on a right answer says so.
+        unseen: what the check cannot see, and why, in a sentence; the verdict on a right answer says so.
         rtol: relative tolerance of a number.
         atol: absolute tolerance, added to the relative one.
         id: "5.2" is the second exercise of lesson 5. It follows from the position in the lesson's list.
@@ -93,7 +93,7 @@ class Exercise:
     in_parts: bool = False
     properties: bool = False
     sentences: Mapping[str, str] = field(default_factory=dict)
-    unseen: Mapping[str, str] = field(default_factory=dict)
+    unseen: str = ""
     rtol: float = 1e-5
     atol: float = 1e-8
     id: str = ""

@@ -125,7 +125,9 @@ def _array(name: str, part: Any) -> Array:
         what = {"c": "complex numbers", "U": "text", "S": "bytes", "M": "dates"}.get(array.dtype.kind, str(array.dtype))
         raise InvalidAnswer(f"the values of {name} should be numbers; this {type(part).__name__} holds {what}.")
     if array.dtype == np.float16:
-        raise InvalidAnswer(f"the values of {name} are in float16, which is too coarse to check. Use float32 or float64.")
+        raise InvalidAnswer(
+            f"the values of {name} are in float16, which is too coarse to check. Use float32 or float64."
+        )
     return array.astype(np.float64)
 
 
@@ -148,6 +150,8 @@ def plain(part: Any) -> Any:
         return float(part.data)
     if isinstance(part, Tensor):
         return part.array
+    if isinstance(part, np.ndarray) and part.dtype.kind == "O":
+        part = part.tolist()
     if isinstance(part, list | tuple):
         return [plain(one) for one in part]
     if not hasattr(part, "detach"):

@@ -97,12 +97,26 @@ def _explained(
         ]  # fmt: skip
         if first not in explained:
             return ()
-        if not (exercise.properties or exercise.in_parts) and not all(
+        if not all(
             part in theirs and compared.same(at, part, mine[part], theirs[part])
-            for part in compared.right if part in mine
+            for part in _binding(compared, first) if part in mine
         ):  # fmt: skip
             return ()
     return tuple(explained) if tried else ()
+
+
+def _binding(compared: Comparing, first: str) -> list[str]:
+    """Return the right parts that a mistake must not contradict.
+
+    All of them, except: of facts, those before the first wrong one, since later ones depend on how good an answer is
+    besides; of a chain that is handed in piece by piece, none, since a known mistake stands for several.
+    """
+    if compared.exercise.in_parts:
+        return []
+    if compared.exercise.properties:
+        names = list(compared.reference[0])
+        return [name for name in names[: names.index(first)] if name in compared.right]
+    return compared.right
 
 
 def _outcome(exercise: Exercise, answer: object, case: Inputs, right: Parts) -> Parts | None:
@@ -115,7 +129,7 @@ def _outcome(exercise: Exercise, answer: object, case: Inputs, right: Parts) -> 
 
 
 def general(compared: Comparing, part: str) -> Explanation | None:
-    """Return a mistake that shows in the numbers of a part alone, in all cases in which it is wrong; None if none does."""
+    """Return a mistake that shows in the numbers of a part alone, wherever it is wrong; None if none does."""
     places = [one for one in compared.mismatches if one.part == part]
     if part.startswith("the shape of "):
         return Explanation(f"wrong shape of {part.removeprefix('the shape of ')}", "", (part,))

@@ -34,7 +34,7 @@ class Found:
 
 
 def fresh_inputs(exercise: Exercise) -> Callable[[], Sequence[Inputs]]:
-    """Return a function that makes the cases anew: by copying, or from the start if they hold functions with a state."""
+    """Return a function that makes the cases anew: by copying, or from the start if they hold functions."""
     cases = exercise.inputs()
     if any(callable(value) for case in cases for value in case.values()):
         return exercise.inputs

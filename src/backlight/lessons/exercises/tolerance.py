@@ -66,4 +66,3 @@ def _rounded(value: Any, rng: np.random.Generator) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_rounded(one, rng) for one in value)
     return value
-
