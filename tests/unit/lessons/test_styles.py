@@ -136,15 +136,15 @@ def test_a_list_for_a_dictionary_is_read_in_the_order_of_the_task():
 
 
 def test_inputs_may_be_changed():
-    for id_ in IDS:
+    for id_ in set(IDS) - BY_VALUES:
         right = getattr(answers, EXERCISES[id_].answer)
 
         def spoils(right=right, **case):
-            result = copy.deepcopy(call(right, case)) if id_ not in BY_VALUES else call(right, case)
+            result = copy.deepcopy(call(right, case))
             for value in case.values():
                 if isinstance(value, np.ndarray):
-                    value *= 0
-                elif isinstance(value, list) and id_ not in BY_VALUES:
+                    value[...] = 0
+                elif isinstance(value, list):
                     value.clear()
             return result
 

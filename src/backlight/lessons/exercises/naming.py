@@ -71,9 +71,7 @@ class Words:
                 return numeral(value) if isinstance(value, int | float) else repr(value)
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 return numeral(-value)
-            case ast.Attribute(value=ast.Name(id=holder), attr=name) if holder in self.holders:
-                return name
-            case ast.Attribute(value=ast.Name(id=module), attr=name) if module in {"np", "math"}:
+            case ast.Attribute(value=ast.Name(id=of), attr=name) if of in {*self.holders, "np", "math"}:
                 return name
             case ast.Attribute(value=ast.Name(), attr="grad"):
                 return "the gradient"

@@ -61,11 +61,7 @@ def parts_of(
     else:
         named = {_ONE: outcome}
     if in_parts and reference is not None:
-        named = {name: named[name] for name in reference if named.get(name) is not None and named[name] is not ...}
-        if not named and isinstance(outcome, Mapping) and not set(outcome) - set(reference):
-            raise Unfinished
-        if not named:
-            raise InvalidAnswer(f"the result should be a dictionary with some of {_listed(reference)}; it has none.")
+        named = _those_there(named, outcome, reference)
     elif reference is not None and list(named) != list(reference):
         missing = [name for name in reference if name not in named]
         if missing:
@@ -84,6 +80,16 @@ def agree(one: Array, other: Array, *, rtol: float, atol: float) -> bool:
         atol: absolute tolerance.
     """
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=rtol, atol=atol, equal_nan=True))
+
+
+def _those_there(named: dict[str, Any], outcome: Any, reference: Mapping[str, Array]) -> dict[str, Any]:
+    """Return the parts that are filled in."""
+    there = {name: named[name] for name in reference if named.get(name) is not None and named[name] is not ...}
+    if not there and isinstance(outcome, Mapping) and not set(outcome) - set(reference):
+        raise Unfinished
+    if not there:
+        raise InvalidAnswer(f"the result should be a dictionary with some of {_listed(reference)}; it has none.")
+    return there
 
 
 def _by_order(named: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
