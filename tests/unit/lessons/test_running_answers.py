@@ -37,8 +37,8 @@ def test_nothing_returned_is_said():
     verdict = graded("1.1", without_return)
     assert (verdict.state, verdict.mistake) == ("invalid", "nothing is returned")
     assert verdict.lines[0] == (
-        "Gradient_by_formula ran to its end and returned None. Is the return missing, or without a value?"
-    ).replace("Gradient", "gradient")
+        "gradient_by_formula ran to its end and returned None. Is the return missing, or without a value?"
+    )
 
 
 def test_printed_for_returned_is_said(capsys):

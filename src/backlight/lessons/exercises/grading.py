@@ -36,7 +36,8 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
     except Unfinished:
         return Verdict(id=exercise.id, state="unfinished", lines=_advice(exercise)[1:])
     except InvalidAnswer as error:
-        lines = (_capital(str(error)), *_advice(exercise))
+        said = str(error) if str(error).startswith(exercise.answer) else _capital(str(error))
+        lines = (said, *_advice(exercise))
         return Verdict(id=exercise.id, state="invalid", mistake=error.name, lines=lines)
     except Exception as error:  # noqa: BLE001  (any error of a learner's code is reported)
         return Verdict(id=exercise.id, state="error", lines=(describe_error(error), *_advice(exercise)))

@@ -54,7 +54,7 @@ def parts_of(
         raise InvalidAnswer(f"the result should be a number or an array; it is {_a(type(outcome).__name__)}.")
     if isinstance(outcome, Mapping):
         named = _by_order(dict(outcome), names)
-    elif not names and reference is not None and list(reference) != [_ONE] and _is_sequence(outcome, len(reference)):
+    elif not (names or in_parts or reference is None) and _is_list_of(outcome, list(reference)):
         named = dict(zip(reference, outcome, strict=True))
     elif names:
         named = _named(outcome, names)
@@ -99,8 +99,9 @@ def _by_order(named: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return named
 
 
-def _is_sequence(outcome: Any, length: int) -> bool:
-    return isinstance(outcome, tuple | list) and len(outcome) == length and not hasattr(outcome, "_asdict")
+def _is_list_of(outcome: Any, names: list[str]) -> bool:
+    several = isinstance(outcome, tuple | list) and not hasattr(outcome, "_asdict")
+    return names != [_ONE] and several and len(outcome) == len(names)
 
 
 def _named(outcome: Any, names: Sequence[str]) -> dict[str, Any]:

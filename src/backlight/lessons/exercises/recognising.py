@@ -28,6 +28,10 @@ class Explanation:
     parts: tuple[str, ...]
 
 
+_PLAIN: Final = {"wrong sign", "transposed", "forgot to sum over a broadcast axis", "summed too much"}
+"""What the numbers or shapes show by themselves: the usual thing, whichever change leads to it."""
+
+
 def explanation(compared: Comparing, part: str | None = None) -> Explanation | None:
     """Return what explains a wrong part, and as many of the others as possible; None if nothing does.
 
@@ -44,11 +48,13 @@ def explanation(compared: Comparing, part: str | None = None) -> Explanation | N
     known = _known(compared, first, others)
     if known is not None and (len(known.parts) == len(wrong) or exercise.properties or exercise.in_parts):
         return known
+    shown = general(compared, first)
+    if shown is not None and shown.name in _PLAIN and (not others or exercise.in_parts):
+        return shown
     right = compared.right if part is None else []
     changes = search(exercise, compared.ours, [first, *others], right, compared.same)
     if changes and changes[0].whole:
         return _of_changes(changes)
-    shown = general(compared, first)
     if shown is not None and len(wrong) == 1:
         return shown
     return known or (_of_changes(changes) if changes and not exercise.properties else None) or shown
