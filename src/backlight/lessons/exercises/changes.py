@@ -5,6 +5,7 @@ A change is a list of assignments to fields of the syntax tree, which can be tak
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +14,7 @@ from backlight.lessons.exercises.naming import Words, numeral
 
 Rank = int
 USUAL, SEEN, RARE, ODD = range(4)
+_TWICE: Final = re.compile(r"\b(term|factor|condition|numerator|divisor|power) the expression with")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Change:
     @property
     def words(self) -> str:
         """The change as a clause."""
-        return f"in {self.quantity}, {self.what}" if self.quantity else self.what
+        what = _TWICE.sub(r"\1 with", self.what)
+        return f"in {self.quantity}, {what}" if self.quantity else what
 
     def applied(self) -> Callable[[], None]:
         """Change the tree, and return a function that changes it back."""

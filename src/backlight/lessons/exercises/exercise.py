@@ -3,12 +3,13 @@
 The task is in the lesson's source, under the exercise's heading. The rest is in this folder.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from inspect import signature
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -119,6 +120,13 @@ class Exercise:
         return passage(_source(self.lesson), self.id)[1]
 
     @property
+    def section(self) -> str:
+        """The heading of the lesson's section before the exercise; empty if it has none."""
+        before, exercise, _ = _source(self.lesson).partition(f"# ### Exercise {self.id}: ")
+        headings = [line.lstrip("# ") for line in before.splitlines() if _HEADING.match(line)]
+        return headings[-1] if exercise and headings else ""
+
+    @property
     def answer(self) -> str:
         """The name under which a learner's file defines the answer."""
         return self.solution.__name__
@@ -133,11 +141,15 @@ class Exercise:
         return self.cases(np.random.default_rng([int(part) for part in self.id.split(".")]))
 
 
+_HEADING: Final = re.compile(r"# ##+ (?!Exercise)")
+
+
 @cache
 def _source(lesson: int) -> str:
+    """Return the source of a lesson; an empty text if there is no such lesson."""
     folder = resources.files("backlight.lessons").joinpath("sources")
-    (file,) = (path for path in folder.iterdir() if path.name.startswith(f"lesson_{lesson}_"))
-    return file.read_text(encoding="utf-8")
+    files = (path for path in folder.iterdir() if path.name.startswith(f"lesson_{lesson}_"))
+    return "".join(file.read_text(encoding="utf-8") for file in files)
 
 
 def find(exercises: Mapping[str, Exercise], id: str) -> Exercise:  # noqa: A002  (what everybody calls it)

@@ -187,7 +187,9 @@ def _inputs(case: Inputs) -> str:
 
 
 def _advice(exercise: Exercise) -> tuple[str, ...]:
-    return (f"To see why: {exercise.look}", f"A hint: backlight exercise hint {exercise.id}")
+    section = f' Lesson {exercise.lesson}, "{exercise.section}".' if exercise.section else ""
+    look = exercise.look if exercise.look.endswith((".", "?")) or not section else f"{exercise.look}."
+    return (f"To see why: {look}{section}", f"A hint: backlight exercise hint {exercise.id}")
 
 
 def _capital(text: str) -> str:

@@ -89,7 +89,12 @@ class Program:
             else:
                 shapes[name] = _kind(value)
         used = {ast.unparse(node) for node in ast.walk(self.function) if isinstance(node, ast.expr)}
-        known = {text: ast.parse(text, mode="eval").body for text in shapes if text in used}
+        held = tuple(f"{holder}." for holder in self.words.holders)
+        known = {
+            text: ast.parse(text, mode="eval").body
+            for text in shapes
+            if text in used or (held and text.startswith(held))
+        }
         return {
             text: [node for other, node in known.items() if other != text and shapes[other] == shapes[text] is not None]
             for text in known

@@ -108,7 +108,7 @@ def _of_kind(statement: ast.stmt, words: Words, change: _Make) -> Iterator[Chang
         case ast.If(test=test):
             for value in (True, False):
                 always = placed(ast.Constant(value), test)
-                what = f"{words.of(test).removeprefix('with ')} is not asked: it is {'always' if value else 'never'} so"
+                what = f"{words.of(test).removeprefix('the expression with ')} is not asked: it is {'always' if value else 'never'} so"
                 yield change(what, SEEN, (statement, "test", None, always))
 
 
@@ -163,7 +163,7 @@ def _with_another(statement: ast.Assign | ast.Return, words: Words, alike: Alike
 def _of_loop(loop: ast.For, iterated: ast.expr, body: list[ast.stmt], words: Words) -> Iterator[Change]:
     target, quantity = words.target(loop)
     forward = isinstance(iterated, ast.Subscript) and isinstance(iterated.slice, ast.Slice) and iterated.slice.step
-    of = words.of(iterated).removeprefix("with ")
+    of = words.of(iterated).removeprefix("the expression with ")
 
     def over(text: str) -> ast.expr:
         new = ast.parse(text.format(ast.unparse(iterated)), mode="eval").body
