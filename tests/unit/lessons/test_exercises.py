@@ -95,7 +95,7 @@ def test_shapes_are_explained():
     W, ids = case["W"], case["ids"]
     verdict = graded("2.4", (W[ids][:, :2], W))
     assert (verdict.state, verdict.mistake) == ("shape", "wrong shape")
-    assert verdict.lines[0] == f"the logits has shape ({len(ids)}, 2); it should have ({len(ids)}, {len(W)})."
+    assert verdict.lines[0] == f"The logits have shape ({len(ids)}, 2); it should be ({len(ids)}, {len(W)})."
 
 
 def test_arguments_may_have_other_names():

@@ -52,7 +52,7 @@ def test_a_model_above_the_bound_is_told_its_loss(encoded):
     model = counted(encoded["train"], 3)
     verdict = graded("3.1", lambda contexts: model.next_logits(contexts[:, -2:]))
     assert verdict.mistake is None
-    assert "the loss on dev (2.2 for all below) is wrong: it is 2.23" in " ".join(verdict.lines)
+    assert "Your loss on dev is 2.23" in " ".join(verdict.lines)
 
 
 def test_wrong_models_by_name(encoded):
@@ -134,7 +134,7 @@ def test_all_the_same_and_shapes():
 
     assert graded("3.2", constant).mistake == "all weights the same"
     four = graded("3.2", lambda **case: start(**case)[:4])
-    assert four.lines[0] == "how many arrays there are is wrong: it is 4 and should be 5."
+    assert four.lines[0] == "How many arrays there are: 4; it should be 5."
     swapped = graded("3.2", lambda **case: [one.T if one.ndim == 2 else one for one in start(**case)])
     assert "the shape of C is wrong" in " ".join(swapped.lines)
 

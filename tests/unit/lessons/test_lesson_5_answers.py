@@ -115,7 +115,7 @@ def test_a_character_that_comes_twice():
     verdict = graded("5.1", last_only)
     assert verdict.mistake == "= for += where an index repeats"
     assert verdict.lines[0].startswith("Right so far: logprobs, probs, ")
-    assert "largest difference" in verdict.lines[1]
+    assert "most of all at" in verdict.lines[1]
 
 
 def first(count, **changed):

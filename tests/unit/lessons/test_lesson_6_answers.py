@@ -122,7 +122,7 @@ def test_a_network_that_was_left_in_training():
 def test_what_is_no_logits():
     assert graded("6.2", probabilities).mistake == "probabilities, not logits"
     verdict = graded("6.2", lambda x: load_pretrained().next_logits(x[:, -6:])[:, 1:])
-    assert "the number of logits per context is wrong: it is 26 and should be 27." in verdict.lines
+    assert "The number of logits per context is wrong: it is 26 and should be 27." in verdict.lines
     assert "pass the function logits_for itself" in graded("6.2", given("6.2")["contexts"]).lines[0].lower()
 
 
@@ -162,7 +162,7 @@ def test_models_that_count():
 def test_how_far_above_the_bound_is_told():
     verdict = graded("6.2", counted("train", "dev", order=2))
     assert (verdict.right, verdict.mistake) == (False, None)
-    assert any("above 2.00 is wrong: it is 0.4" in line and "should be 0" in line for line in verdict.lines)
+    assert any("Your loss on dev is 2.4" in line and "below 2.00" in line for line in verdict.lines)
 
 
 def test_the_check_measures_what_training_measures():

@@ -49,12 +49,20 @@ def test_the_largest_difference_is_told_with_its_place():
     answer = X.copy()
     answer[1, 2] += 0.5
     assert grade(exercise(X), answer).lines[0] == (
-        "the answer is wrong: the largest difference is 0.5 at (1, 2), where it is 37.5 and should be 37."
+        "The answer is wrong, most of all at (1, 2): 37.5, which should be 37."
     )
 
 
+def test_the_place_is_the_one_furthest_beyond_its_bound():
+    """A small number that is off by much of itself, beside a large one that is off by its rounding."""
+    answer = X * (1 + 8e-6)
+    answer[0, 0] += 3e-4
+    assert X.max() * 8e-6 > 3e-4
+    assert grade(exercise(X), answer).lines[0].startswith("The answer is wrong, most of all at (0, 0): 1.0003")
+
+
 def test_a_single_number_has_no_place():
-    assert grade(exercise(np.array(2.0)), 2.5).lines[0] == "the answer is wrong: it is 2.5 and should be 2."
+    assert grade(exercise(np.array(2.0)), 2.5).lines[0] == "The answer is wrong: it is 2.5 and should be 2."
 
 
 def test_rounding_is_close_and_not_exact():

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from backlight.core import RunError
+from backlight.core import ConfigError, RunError
 from backlight.lessons.exercises import lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7
 from backlight.lessons.exercises.exercise import Exercise, Inputs, Mistake, find
 from backlight.lessons.exercises.grading import grade

@@ -23,6 +23,18 @@ def of_call(slot: Slot) -> None:
             _reduction(slot, slot.node, name)
         case ast.Call(func=ast.Attribute(attr=name) as called) if name in _OTHERS:
             _other_function(slot, called, name)
+        case ast.Subscript(value=value, slice=index):
+            _index(slot, value, index)
+    _python_call(slot)
+    match slot.node:
+        case ast.Call(func=ast.Attribute(attr=name), args=[arg]) if name in _UNARY:
+            _without(slot, name, arg, lambda inner: ast.Call(slot.node.func, [inner], []))  # type: ignore[attr-defined]
+        case ast.Call(func=ast.Attribute(value=arg, attr=name), args=[]) if name in _UNARY:
+            _without(slot, name, arg, lambda inner: ast.Call(ast.Attribute(inner, name, ast.Load()), [], []))
+
+
+def _python_call(slot: Slot) -> None:
+    match slot.node:
         case ast.Call(func=ast.Name(id="range"), args=[*args]):
             last = args[-1]
             for more, said in ((1, "goes one further"), (-1, "ends one earlier")):
@@ -36,24 +48,21 @@ def of_call(slot: Slot) -> None:
             )
         case ast.Call(func=ast.Name(id="enumerate"), args=[arg]):
             slot.set("args", [arg, placed(ast.Constant(1), arg)], "the ids begin at 1, not at 0", SEEN)
-        case ast.Call(func=ast.Attribute(attr="where"), args=[condition, chosen, other]):
-            slot.put(chosen, "the mask is missing", USUAL)
-            slot.set("args", [condition, other, chosen], "the mask is the wrong way round", SEEN)
-            said = "the mask is multiplied before the softmax, where 0 is not -inf"
-            slot.put(ast.BinOp(condition, ast.Mult(), chosen), said, USUAL)
-            zero = placed(ast.Constant(0.0), other)
-            slot.set("args", [condition, chosen, zero], "0 stands in place of -inf before the softmax", USUAL)
         case ast.Call(func=ast.Attribute(value=value, attr="zfill")):
             slot.put(value, "the zeros in front are missing: it is not padded", USUAL)
         case ast.Call(func=ast.Attribute(value=value, attr="transpose")):
             slot.put(value, "the axes are not swapped: transpose is missing", SEEN)
-        case ast.Subscript(value=value, slice=index):
-            _index(slot, value, index)
-    match slot.node:
-        case ast.Call(func=ast.Attribute(attr=name), args=[arg]) if name in _UNARY:
-            _without(slot, name, arg, lambda inner: ast.Call(slot.node.func, [inner], []))  # type: ignore[attr-defined]
-        case ast.Call(func=ast.Attribute(value=arg, attr=name), args=[]) if name in _UNARY:
-            _without(slot, name, arg, lambda inner: ast.Call(ast.Attribute(inner, name, ast.Load()), [], []))
+        case ast.Call(func=ast.Attribute(attr="where"), args=[condition, chosen, other]):
+            _mask(slot, condition, chosen, other)
+
+
+def _mask(slot: Slot, condition: ast.expr, chosen: ast.expr, other: ast.expr) -> None:
+    slot.put(chosen, "the mask is missing", USUAL)
+    slot.set("args", [condition, other, chosen], "the mask is the wrong way round", SEEN)
+    said = "the mask is multiplied before the softmax, where 0 is not -inf"
+    slot.put(ast.BinOp(condition, ast.Mult(), chosen), said, USUAL)
+    zero = placed(ast.Constant(0.0), other)
+    slot.set("args", [condition, chosen, zero], "0 stands in place of -inf before the softmax", USUAL)
 
 
 def _on_array(node: ast.Call) -> bool:
@@ -81,8 +90,10 @@ def _other_function(slot: Slot, called: ast.Attribute, name: str) -> None:
 
 
 def _reduction(slot: Slot, node: ast.Call, name: str) -> None:
-    assert isinstance(node.func, ast.Attribute)
-    _other_function(slot, node.func, name) if name in _OTHERS else None
+    if not isinstance(node.func, ast.Attribute):
+        return
+    if name in _OTHERS:
+        _other_function(slot, node.func, name)
     axis = ast.literal_eval(node.args[0]) if node.args else None
     over = _over(axis)
     for other in _AXES:

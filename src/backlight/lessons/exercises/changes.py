@@ -5,6 +5,7 @@ A change is a list of assignments to fields of the syntax tree, which can be tak
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +14,7 @@ from backlight.lessons.exercises.naming import Words, numeral
 
 Rank = int
 USUAL, SEEN, RARE, ODD = range(4)
+_TWICE: Final = re.compile(r"\b(term|factor|condition|numerator|divisor|power) the expression with")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Change:
     @property
     def words(self) -> str:
         """The change as a clause."""
-        return f"in {self.quantity}, {self.what}" if self.quantity else self.what
+        what = _TWICE.sub(r"\1 with", self.what)
+        return f"in {self.quantity}, {what}" if self.quantity else what
 
     def applied(self) -> Callable[[], None]:
         """Change the tree, and return a function that changes it back."""
@@ -159,7 +162,9 @@ def _operation(slot: Slot, node: ast.BinOp) -> None:
             slot.put(
                 ast.BinOp(left, ast.Pow(), ast.UnaryOp(ast.USub(), right)), "the exponent has the wrong sign", SEEN
             )
-            slot.put(ast.BinOp(left, ast.Mult(), right), f"it is multiplied by {of(right)}, not raised to a power", SEEN)
+            slot.put(
+                ast.BinOp(left, ast.Mult(), right), f"it is multiplied by {of(right)}, not raised to a power", SEEN
+            )
         case ast.MatMult():
             for name, one in (("left", left), ("right", right)):
                 if not (isinstance(one, ast.Attribute) and one.attr == "T"):
@@ -181,11 +186,14 @@ def _parentheses(slot: Slot, node: ast.BinOp) -> None:
         of, word = slot.words.of, "divisor" if isinstance(node.op, ast.Div) else "factor"
         for alone in terms:
             for keep in (True, False):
-                new = _sum([
-                    (sign, ast.BinOp(term, node.op, factor) if (term is alone[1]) is keep else term)
-                    for sign, term in terms
-                ])
-                what = f"the {word} {of(factor)} applies {'only to' if keep else 'to all but'} {_term(alone[1], of)}: parentheses"
+                new = _sum(
+                    [
+                        (sign, ast.BinOp(term, node.op, factor) if (term is alone[1]) is keep else term)
+                        for sign, term in terms
+                    ]
+                )
+                which = f"{'only to' if keep else 'to all but'} {_term(alone[1], of)}"
+                what = f"the {word} {of(factor)} applies {which}: parentheses"
                 slot.put(new, what, SEEN)
 
 

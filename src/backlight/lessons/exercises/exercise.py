@@ -4,12 +4,13 @@ The task is in the lesson's source, under the exercise's heading. The rest is in
 """
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from inspect import signature
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -75,9 +76,9 @@ class Exercise:
             dictionary of them by name, in the order in which they should be compared.
         in_parts: whether a dictionary may be incomplete: the parts that are there are graded, and the missing ones are
             reported as still to come.
-        properties: whether the parts are facts or measurements of an answer, of which many are right, and not its numbers.
+        properties: whether the parts are facts or measurements of an answer, of which many are right, not its numbers.
         sentences: for a part that needs it, what is said if it is wrong, with {ours} and {right}.
-        unseen: parts in which a mistake does not show in the numbers, and why; the verdict on a right answer says so.
+        unseen: what the check cannot see, and why, in a sentence; the verdict on a right answer says so.
         rtol: relative tolerance of a number.
         atol: absolute tolerance, added to the relative one.
         id: "5.2" is the second exercise of lesson 5. It follows from the position in the lesson's list.
@@ -94,7 +95,7 @@ class Exercise:
     in_parts: bool = False
     properties: bool = False
     sentences: Mapping[str, str] = field(default_factory=dict)
-    unseen: Mapping[str, str] = field(default_factory=dict)
+    unseen: str = ""
     rtol: float = 1e-5
     atol: float = 1e-8
     id: str = ""
@@ -130,6 +131,13 @@ class Exercise:
         return ast.get_source_segment(found, function) or ""
 
     @property
+    def section(self) -> str:
+        """The heading of the lesson's section before the exercise; empty if it has none."""
+        before, exercise, _ = _source(self.lesson).partition(f"# ### Exercise {self.id}: ")
+        headings = [line.lstrip("# ") for line in before.splitlines() if _HEADING.match(line)]
+        return headings[-1] if exercise and headings else ""
+
+    @property
     def answer(self) -> str:
         """The name under which a learner's file defines the answer."""
         return self.solution.__name__
@@ -144,11 +152,15 @@ class Exercise:
         return self.cases(np.random.default_rng([int(part) for part in self.id.split(".")]))
 
 
+_HEADING: Final = re.compile(r"# ##+ (?!Exercise)")
+
+
 @cache
 def _source(lesson: int) -> str:
+    """Return the source of a lesson; an empty text if there is no such lesson."""
     folder = resources.files("backlight.lessons").joinpath("sources")
-    (file,) = (path for path in folder.iterdir() if path.name.startswith(f"lesson_{lesson}_"))
-    return file.read_text(encoding="utf-8")
+    files = (path for path in folder.iterdir() if path.name.startswith(f"lesson_{lesson}_"))
+    return "".join(file.read_text(encoding="utf-8") for file in files)
 
 
 def find(exercises: Mapping[str, Exercise], id: str) -> Exercise:  # noqa: A002  (what everybody calls it)

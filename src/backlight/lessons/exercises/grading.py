@@ -36,7 +36,8 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
     except Unfinished:
         return Verdict(id=exercise.id, state="unfinished", lines=_advice(exercise)[1:])
     except InvalidAnswer as error:
-        lines = (_capital(str(error)), *_advice(exercise))
+        said = str(error) if str(error).startswith(exercise.answer) else _capital(str(error))
+        lines = (said, *_advice(exercise))
         return Verdict(id=exercise.id, state="invalid", mistake=error.name, lines=lines)
     except Exception as error:  # noqa: BLE001  (any error of a learner's code is reported)
         return Verdict(id=exercise.id, state="error", lines=(describe_error(error), *_advice(exercise)))
@@ -70,7 +71,7 @@ def _compared(exercise: Exercise, ours: Sequence[Parts], reference: Sequence[Par
         return _partial(exercise, ours, reference[0])
     pairs = [(mine[name], right[name]) for mine, right in zip(ours, reference, strict=True) for name in right]
     count = f"{len(ours)} inputs" if len(ours) > 1 else "the input"
-    unseen = tuple(f"A mistake in {name} cannot be seen here: {why}" for name, why in exercise.unseen.items())
+    unseen = (exercise.unseen,) if exercise.unseen else ()
     if all(np.array_equal(mine, right, equal_nan=True) for mine, right in pairs):
         result = "All numbers are identical" if exercise.use is call else "All conditions are met"
         return Verdict(id=exercise.id, state="exact", lines=(f"{result}, for {count}.", *unseen))
@@ -186,7 +187,9 @@ def _inputs(case: Inputs) -> str:
 
 
 def _advice(exercise: Exercise) -> tuple[str, ...]:
-    return (f"To see why: {exercise.look}", f"A hint: backlight exercise hint {exercise.id}")
+    section = f' Lesson {exercise.lesson}, "{exercise.section}".' if exercise.section else ""
+    look = exercise.look if exercise.look.endswith((".", "?")) or not section else f"{exercise.look}."
+    return (f"To see why: {look}{section}", f"A hint: backlight exercise hint {exercise.id}")
 
 
 def _capital(text: str) -> str:

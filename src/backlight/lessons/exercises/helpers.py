@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from backlight.core import FloatArray, IntArray
+from backlight.lessons.exercises.outcomes import plain
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, Windows, load_corpus, split_corpus
 
 
 def as_array(answer: Any) -> FloatArray:
     """Return a tensor of any kind, or a list, as a float64 array of the same shape."""
-    return np.asarray(answer.detach() if hasattr(answer, "detach") else answer, np.float64)
+    return np.asarray(plain(answer), np.float64)
 
 
 def softmax(logits: FloatArray, axis: int = -1) -> FloatArray:

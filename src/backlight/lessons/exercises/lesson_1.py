@@ -1,7 +1,7 @@
 """Lesson 1: derivatives by formula and by finite differences, the backward pass, gradient descent, softmax."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -210,9 +210,21 @@ def _shares(nodes: Nodes) -> dict[str, float]:
     return grad
 
 
+def _walked(answer: Callable[..., Any], case: Inputs) -> Any:
+    """Return an answer's gradients by name; a list is read in the order of the nodes."""
+    names = [name for name, _ in case["nodes"]]
+    grad = call(answer, case)
+    if isinstance(grad, list | tuple) and len(grad) == len(names):
+        grad = dict(zip(names, grad, strict=True))
+    if isinstance(grad, Mapping):
+        return {name: grad[name] for name in reversed(names) if name in grad}
+    return grad
+
+
 WALK = Exercise(
     cases=_graphs,
     solution=walk_back,
+    use=_walked,
     mistakes=(
         wrong("= for += where paths meet", step=lambda old, local, above: local * above,
               says="A node that is used twice receives two contributions: the second must not overwrite the first."),
@@ -226,7 +238,8 @@ WALK = Exercise(
               says="The backward pass starts at the output, whose derivative with respect to itself is 1. Starting "
                    "from 0, every gradient is 0."),
         wrong("not in order: shares are handed on twice", _depth_first,
-              says="A node passed its gradient on before it was complete, and then again with the next share. Go through "
+              says="A node passed its gradient on before it was complete, and then again with the next share. Go "
+                   "through "
                    "the nodes in reverse order, so that a node is visited once, after all nodes that use it."),
         wrong("the last path replaces the others", _shares,
               says="A node that is reached along several paths keeps only the last contribution: add them up."),
@@ -297,7 +310,8 @@ DESCEND = Exercise(
         wrong("a step after each pair", _pair_by_pair,
               says="w was moved after each pair. Sum the loss over all pairs first, then take one step."),
         wrong("the loss is computed once, outside of the loop", _once,
-              says="The graph was made once, so every step uses the gradient at the first w. Compute the loss anew in each "
+              says="The graph was made once, so every step uses the gradient at the first w. Compute the loss anew in "
+                   "each "
                    "step."),
         wrong("zeroed the gradient before using it", after=True,
               says="w never changes: its gradient is 0 when the step is taken. Call zero_grad() before backward(), "

@@ -1,7 +1,7 @@
 """Lesson 2: counting, splitting, smoothing, one-hot and indexing, cross-entropy."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ def _numbers(words: Sequence[str]) -> dict[str, int]:
 
 def _spelled(rng: np.random.Generator) -> list[dict[str, Any]]:
     drawn = ["".join(rng.choice(list("abcd"), rng.integers(1, 7))) for _ in range(30)]
-    return [{"words": words, "stoi": _numbers(words)} for words in (_WORDS, drawn, ["a"])]
+    return [{"words": words, "stoi": _numbers(words)} for words in ([*_WORDS], drawn, ["a"])]
 
 
 def trigram_counts(
@@ -79,6 +79,8 @@ def _facts(answer: Callable[..., Any], case: Inputs) -> Any:
     parts = call(answer, case)
     if parts is None or any(part is None for part in parts):
         return None
+    if isinstance(parts, Mapping):
+        parts = tuple(parts.values())
     if len(parts) != 3:
         return parts
     train, dev, test = ([str(word) for word in part] for part in parts)
@@ -92,7 +94,29 @@ def _facts(answer: Callable[..., Any], case: Inputs) -> Any:
         "how many words are lost": len(set(kept) - {*train, *dev, *test}),
         "whether test has words from both halves of the list": len({word in half for word in test}) == 2,
         "whether the same seed gives the same parts": [train, dev, test] == again,
+        "whether the parts stay the same if Python orders sets in another way": _does_not_ask_the_hash(
+            answer, case, kept
+        ),
+        "whether the list that was passed is unchanged": list(case["words"]) == kept,
     }
+
+
+class _Word(str):
+    """A word whose hash is another one, as it is in another run of Python."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return hash(self[::-1] + "another run")
+
+
+def _does_not_ask_the_hash(answer: Callable[..., Any], case: Inputs, kept: list[str]) -> bool:
+    """Return whether words with other hashes are split in the same way: the order of a set depends on them."""
+    first, second = (
+        [[str(word) for word in part] for part in call(answer, {"words": words, "seed": case["seed"]})]
+        for words in (list(kept), [_Word(word) for word in kept])
+    )
+    return first == second
 
 
 def split(
@@ -114,6 +138,12 @@ def _drawn(words: list[str], seed: int) -> tuple[list[str], list[str], list[str]
     return train, dev, test
 
 
+def _in_place(words: list[str], seed: int) -> tuple[list[str], list[str], list[str]]:
+    parts = split(words, seed)
+    words[:] = [word for part in parts for word in part]
+    return parts
+
+
 SPLIT = Exercise(
     cases=_lists,
     solution=split,
@@ -123,8 +153,17 @@ SPLIT = Exercise(
         wrong("not shuffled", shuffled=False,
               says="The list may be sorted. Then the words of test differ from those of train, and its loss is "
                    "meaningless."),
-        wrong("the seed is not used", lambda words, seed: split(words, int(np.random.default_rng().integers(2**32))),  # noqa: ARG005
-              says="Two calls with the same seed gave different parts: make the generator from the seed, in the function."),
+        wrong("the seed is not used", lambda words, seed: split(words, int(np.random.default_rng().integers(2**32))),
+              says="Two calls with the same seed gave different parts: make the generator from the seed, in the "
+                   "function."),
+        wrong("the order of a set", lambda words, seed: split(list(set(words)), seed),
+              says="A set has no order of its own: Python's differs from run to run, so the same seed gives other "
+                   "parts "
+                   "tomorrow. Shuffle the list, or sort the set first."),
+        wrong("the list that was passed is shuffled", _in_place,
+              says="random.shuffle works in place, so the caller's words are in another order now. Copy the list "
+                   "first: "
+                   "words = list(words)."),
         wrong("parts overlap", _drawn,
               says="A word in both train and test has already been seen in training: shuffle once, then cut."),
         wrong("dev includes train", from_start=True,
@@ -284,14 +323,17 @@ CROSS_ENTROPY = Exercise(
                    "subtracted first: then the largest is 0."),
         wrong("the largest of the whole batch subtracted",
               lambda logits, targets: _unshifted(logits - logits.max(), targets),
-              says="In a row far below the largest logit of the batch, all exponentials become 0, and log 0 is infinite. "
+              says="In a row far below the largest logit of the batch, all exponentials become 0, and log 0 is "
+                   "infinite. "
                    "Subtract the largest logit of each row: max(1, keepdims=True)."),
         wrong("softmax taken twice", lambda logits, targets: cross_entropy(softmax(logits), targets),
-              says="The probabilities went through softmax once more, as when F.cross_entropy gets probabilities. Its input "
+              says="The probabilities went through softmax once more, as when F.cross_entropy gets probabilities. Its "
+                   "input "
                    "is logits."),
         wrong("every row's loss at every target", lambda logits, targets: cross_entropy(
                   np.repeat(logits, len(targets), 0), np.tile(targets, len(targets))),
-              says="[:, targets] selects these columns in every row. For one element per row, use [np.arange(N), targets]."),
+              says="[:, targets] selects these columns in every row. For one element per row, use [np.arange(N), "
+                   "targets]."),
         wrong("sum for mean", over_rows=np.sum,
               says="That is the total loss over all rows, which grows with the batch size. Take the mean."),
         wrong("no mean", over_rows=lambda nats: nats,
@@ -324,7 +366,7 @@ CROSS_ENTROPY = Exercise(
 
 def _orders(rng: np.random.Generator) -> list[dict[str, Any]]:
     drawn = ["".join(rng.choice(list("abc"), rng.integers(1, 6))) for _ in range(20)]
-    return [{"words": _WORDS, "n": 3}, {"words": _WORDS, "n": 1}, {"words": drawn, "n": 2}, {"words": drawn, "n": 5}]
+    return [{"words": list(words), "n": n} for words, n in ((_WORDS, 3), (_WORDS, 1), (drawn, 2), (drawn, 5))]
 
 
 def ngram_counts(
@@ -344,6 +386,7 @@ def _in_a_text(text: str, n: int) -> dict[str, int]:
 
 def _counted(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return the total number of n-grams that an answer counted, of different ones, and the count of each."""
+    right = sorted(ngram_counts(**case))
     counts = call(answer, case)
     if not isinstance(counts, dict):
         return counts
@@ -351,7 +394,7 @@ def _counted(answer: Callable[..., Any], case: Inputs) -> Any:
     return {
         "the total number of n-grams": sum(found.values()),
         "the number of different n-grams": sum(count != 0 for count in found.values()),
-        "the count of each, in alphabetical order": [found.get(key, 0) for key in sorted(ngram_counts(**case))],
+        "the count of each, in alphabetical order": [found.get(key, 0) for key in right],
     }
 
 

@@ -1,6 +1,6 @@
 """Lesson 3: a network that beats a bound, initial weights, direct connections, and sampling with a sliding context."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from backlight.core import FloatArray, IntArray
 from backlight.lessons.exercises.exercise import Exercise, Inputs, call, wrong
 from backlight.lessons.exercises.helpers import as_array, counted_names, mean_nats, softmax, windows_of
+from backlight.lessons.exercises.outcomes import InvalidAnswer, plain
 
 Logits = Callable[[IntArray], FloatArray]
 
@@ -28,6 +29,10 @@ def _examples(part: str) -> tuple[IntArray, IntArray]:
     x, y = windows_of(part, READS)
     order = np.random.default_rng(31).permutation(len(x))
     return x[order], y[order]
+
+
+_LOSS = "the loss on dev"
+"""The bound for all below it."""
 
 
 def _dev(rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -52,6 +57,7 @@ def _trial(answer: Callable[..., Any], case: Inputs) -> Any:
     last, before = few.copy(), few.copy()
     last[:, -1] = few[:, -1] % 26 + 1
     before[:, -2] = few[:, -2] % 26 + 1
+    anything = np.random.default_rng(33).integers(0, 27, few.shape)
     own, alone = as_array(logits_of(few)), as_array(logits_of(few[:300][::-1]))[::-1]
     seen, targets = (rows[:6000] for rows in _examples("train"))
     dev, train = mean_nats(logits, _examples("dev")[1]), mean_nats(as_array(logits_of(seen)), targets)
@@ -60,13 +66,21 @@ def _trial(answer: Callable[..., Any], case: Inputs) -> Any:
         "whether all are finite": bool(np.isfinite(logits).all()),
         "whether they are logits, not probabilities": bool((logits < 0).any() or abs(logits.sum(1) - 1).max() > 1e-3),
         "whether each row is independent of the others": np.allclose(alone, own[:300], atol=1e-3),
+        "whether the contexts count": not np.allclose(as_array(logits_of(anything)), own, atol=1e-3),
         "whether the last character counts": not np.allclose(as_array(logits_of(last)), own, atol=1e-3),
         "whether it predicts, and does not repeat": float((logits.argmax(1) == contexts[:, -1]).mean()) < 0.5,
         "whether the character before the last counts": not np.allclose(as_array(logits_of(before)), own, atol=1e-3),
         "whether dev is new to it": dev > TOO_GOOD and dev > train - 0.1,
         "whether it generalises to dev": dev < max(BOUND, train + 0.1) or train >= BOUND,
-        "the loss on dev (2.2 for all below)": max(dev, BOUND),
+        "whether it is a network, and not counts": not _counted(own),
+        _LOSS: max(dev, BOUND),
     }
+
+
+def _counted(logits: FloatArray) -> bool:
+    """Return whether logits repeat a number within most rows, as those of counts do: a network's are all different."""
+    ordered = np.sort(logits, 1)
+    return bool(((np.diff(ordered, axis=1) < 1e-9).sum(1) > 2).mean() > 0.5)
 
 
 def next_logits(
@@ -85,9 +99,17 @@ def _repeats(ids: IntArray) -> FloatArray:
 BEAT = Exercise(
     cases=_dev,
     solution=next_logits,
+    sentences={_LOSS: "Your loss on dev is {ours:.4g} nats per character; it must be below 2.2."},
     use=_trial,
     properties=True,
     mistakes=(
+        wrong("the same for every context", lambda contexts: np.zeros((len(contexts), 27)),
+              says="Every context gets the same logits. Is the network used at all, or are its weights or logits all "
+                   "0?"),
+        wrong("a counted n-gram model", order=4, k=0.1,
+              says="In most rows several logits are the same number, as in counts with a k added to what never "
+                   "occurred. The "
+                   "task is to train a network."),
         wrong("evaluated on train", order=6, k=0.001,
               says="The loss is below 2.2 on train but not on dev: the model has overfitted. Choose sizes and steps "
                    "by the loss on dev."),
@@ -137,6 +159,8 @@ _NAMES = ("C", "W1", "b1", "W2", "b2")
 def _start(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return properties of initial weights, before and after a first backward pass."""
     weights = call(answer, case)
+    if isinstance(weights, Mapping):
+        weights = [weights[name] for name in _NAMES if name in weights]
     if weights is None or any(one is None for one in weights):
         return None
     weights = [as_array(one) for one in weights]
@@ -310,7 +334,9 @@ def _written(answer: Callable[..., Any], case: Inputs) -> Any:
     names = call(answer, case)
     if names is None:
         return None
-    rows = [[int(id_) for id_ in name] for name in names]
+    if any(isinstance(name, str) for name in names):
+        raise InvalidAnswer("each name should be a list of ids, which are numbers; this is text.")
+    rows = [[int(plain(id_)) for id_ in name] for name in names]
     return {
         "how many names there are": len(rows),
         "how many of them hold a 0": sum(0 in row for row in rows),

@@ -7,6 +7,7 @@ import numpy as np
 
 from backlight.core import FloatArray
 from backlight.lessons.exercises.exercise import Exercise, Inputs, call, wrong
+from backlight.lessons.exercises.helpers import as_array
 
 # -- 4.1: what starts at zero -----------------------------------------------------------------------------------------
 
@@ -83,6 +84,9 @@ FIRST_MOVES = Exercise(
 
 
 def _steps(first: Any) -> Any:
+    names = ("C", "W1", "b1", "W2", "b2")
+    if isinstance(first, list | tuple) and len(first) == len(names):  # in the order of the task
+        first = dict(zip(names, first, strict=True))
     if not isinstance(first, Mapping):
         return first
     return {f"the first step that changes {name}": first[name] for name in _BACK_TO_FRONT if name in first}
@@ -168,8 +172,7 @@ _DEEP = 6
 
 
 def _layers(rng: np.random.Generator) -> list[dict[str, Any]]:
-    del rng
-    return [{"fan_in": 100, "fan_out": 400, "function": function} for function in _GAINS]
+    return [{"fan_in": 100, "fan_out": 400, "function": function, "rng": rng} for function in _GAINS]
 
 
 def first_weights(
@@ -184,16 +187,16 @@ def first_weights(
 def _measured(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return the size of signals in layers that start with an answer's weights."""
     function, fan_in, fan_out = case["function"], case["fan_in"], case["fan_out"]
-    bent, rng = _FUNCTIONS[function], np.random.default_rng(1)
+    bent, rng = _FUNCTIONS[function], case["rng"]
 
     def drawn(fan_in: int) -> Any:
         found = call(answer, {"fan_in": fan_in, "fan_out": fan_out, "function": function, "rng": rng})
-        return found if found is None or found is ... else np.asarray(getattr(found, "array", found), np.float64)
+        return found if found is None or found is ... else as_array(found)
 
     W = drawn(fan_in)
     if W is None or W is ...:
         return None
-    shape = {"the rows of W": len(W), "the columns of W": W.shape[-1]}
+    shape = {"the shape of W": W.shape}
     if W.shape != (fan_in, fan_out):
         return {**shape, **dict.fromkeys(_SIGNALS, np.nan)}
     sums = np.random.default_rng(2).normal(size=(500, fan_in)) @ W

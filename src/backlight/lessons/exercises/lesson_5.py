@@ -138,8 +138,7 @@ INTERMEDIATES = Exercise(
         "A product Y = X @ W: dX = dY @ W.T, dW = X.T @ dY. A bias: dY.sum(0). For C: np.add.at(dC, x, dvectors).",
         "dvariance = -0.5 * (variance + 1e-5)**-1.5 * drstd; dsquares = dvariance / (N - 1) in every row.",
     ),
-    unseen={"largest": "its gradient is 0 up to rounding, so leaving it out changes nothing.",
-            "b1": "its gradient is 0 up to rounding, since batch norm subtracts it again."},
+    unseen="Whether the share of largest was left out cannot be seen here: it is 0 up to rounding.",
     look="the figure of all gradients: each has the shape of its array, and is computed from those before it.",
 )  # fmt: skip
 
@@ -198,15 +197,18 @@ CROSS_ENTROPY = Exercise(
         wrong("the probabilities are missing", lambda logits, targets: -_onehot(logits, targets) / len(targets),
               says="This raises the target's logit and leaves the others unchanged. But their probabilities must be "
                    "lowered: each row sums to 0."),
-        wrong("p (1 - p), the slope of a sigmoid", lambda logits, targets: _p_times_rest(softmax(logits)) / len(targets),
-              says="That is how a probability changes with its own logit. The loss also depends on the other logits, through "
+        wrong("p (1 - p), the slope of a sigmoid",
+              lambda logits, targets: _p_times_rest(softmax(logits)) / len(targets),
+              says="That is how a probability changes with its own logit. The loss also depends on the other logits, "
+                   "through "
                    "the sum, and it is the log of one probability: use the formula for the loss."),
         wrong("only the target's logit",
               lambda logits, targets: (softmax(logits) - 1) * _onehot(logits, targets) / len(targets),
               says="The other logits are in the sum of the softmax, so they have a gradient, too: their probability."),
         wrong("p (1 - p) at the target only",
               lambda logits, targets: -_p_times_rest(softmax(logits)) * _onehot(logits, targets) / len(targets),
-              says="That is how the target's probability changes with its own logit. The loss is the log of it, and depends "
+              says="That is how the target's probability changes with its own logit. The loss is the log of it, and "
+                   "depends "
                    "on the other logits, too."),
         wrong("stopped at the probabilities",
               lambda logits, targets: -_onehot(logits, targets) / softmax(logits) / len(targets),

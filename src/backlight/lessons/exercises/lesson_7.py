@@ -69,10 +69,12 @@ HEADS = Exercise(
                    "(heads, D), with the heads first."),
         wrong("heads summed, not concatenated", together=lambda y: y.sum(1),
               says="Each head keeps its own D channels: concatenate the results, which gives C channels again."),
-        wrong("all weights transposed", lambda **case: all_heads(**{**case, **{W: case[W].T for W in ("Wq", "Wk", "Wv")}}),
+        wrong("all weights transposed",
+              lambda **case: all_heads(**{**case, **{W: case[W].T for W in ("Wq", "Wk", "Wv")}}),
               says="nn.Linear keeps its weight transposed and computes x @ W.T. Here it is x @ W."),
         wrong("the input is added", lambda **case: case["x"] + all_heads(**case),
-              says="The residual connection belongs to the block around the attention. Here only the heads' outputs are "
+              says="The residual connection belongs to the block around the attention. Here only the heads' outputs "
+                   "are "
                    "returned."),
         wrong("no mask", seen=lambda T: np.ones((T, T)),
               says="Every position reads the whole text, including the letter that it should predict."),
@@ -335,7 +337,8 @@ ROTARY = Exercise(
               says="The cosines and sines were put behind each other, c0 c1 c0 c1, which fits pairs of halves; but "
                    "neighbours were rotated. For neighbours each angle stands twice in a row, c0 c0 c1 c1."),
         wrong("neighbours' angles, pairs of halves", _mixed_halves,
-              says="Each angle stands twice in a row, which fits neighbours; but channel i was paired with channel i + D / 2."),
+              says="Each angle stands twice in a row, which fits neighbours; but channel i was paired with channel i "
+                   "+ D / 2."),
         wrong("rotated in the wrong direction", sign=-1.0,
               says="The minus belongs to the first number of the pair: a cos - b sin, and a sin + b cos."),
         wrong("not a rotation: both have a plus", stretched=True,

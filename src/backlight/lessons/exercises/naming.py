@@ -24,15 +24,15 @@ class Words:
     parts: tuple[str, ...] = ()
 
     def of(self, node: ast.expr) -> str:
-        """Return an expression in words: its name if it is a variable, or "with" the variables in it."""
+        """Return an expression in words: its name if it is a variable, or the variables in it."""
         simple = self._simple(node)
         if simple:
             return simple
         inside = list(dict.fromkeys(word for one in ast.walk(node) if (word := self._variable(one))))
         if not inside:
             text = ast.unparse(node)
-            return text if len(text) < 12 else "that is a number"
-        return f"with {' and '.join(inside[:3])}"
+            return text if len(text) < 12 else "a number"
+        return f"the expression with {' and '.join(inside[:3])}"
 
     def target(self, statement: ast.stmt) -> tuple[str, str]:
         """Return what a statement computes, as a name or key and in words; two empty strings if it is unclear."""
@@ -46,7 +46,7 @@ class Words:
             case ast.Return():
                 return "return", "the result"
             case ast.For(iter=iterated):
-                return "for", f"the loop over {self.of(iterated).removeprefix('with ')}"
+                return "for", f"the loop over {self.of(iterated).removeprefix('the expression with ')}"
             case ast.While():
                 return "for", "the loop"
             case ast.If():
@@ -71,9 +71,7 @@ class Words:
                 return numeral(value) if isinstance(value, int | float) else repr(value)
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 return numeral(-value)
-            case ast.Attribute(value=ast.Name(id=holder), attr=name) if holder in self.holders:
-                return name
-            case ast.Attribute(value=ast.Name(id=module), attr=name) if module in {"np", "math"}:
+            case ast.Attribute(value=ast.Name(id=of), attr=name) if of in {*self.holders, "np", "math"}:
                 return name
             case ast.Attribute(value=ast.Name(), attr="grad"):
                 return "the gradient"

@@ -51,19 +51,17 @@ def parts_of(
     if outcome is None or outcome is ...:
         raise Unfinished
     if isinstance(outcome, Mapping) and reference is not None and list(reference) == [_ONE]:
-        raise InvalidAnswer(f"the result should be a number or an array; it is a {type(outcome).__name__}.")
+        raise InvalidAnswer(f"the result should be a number or an array; it is {_a(type(outcome).__name__)}.")
     if isinstance(outcome, Mapping):
-        named = dict(outcome)
+        named = _by_order(dict(outcome), names)
+    elif not (names or in_parts or reference is None) and _is_list_of(outcome, list(reference)):
+        named = dict(zip(reference, outcome, strict=True))
     elif names:
         named = _named(outcome, names)
     else:
         named = {_ONE: outcome}
     if in_parts and reference is not None:
-        named = {name: named[name] for name in reference if named.get(name) is not None and named[name] is not ...}
-        if not named and isinstance(outcome, Mapping) and not set(outcome) - set(reference):
-            raise Unfinished
-        if not named:
-            raise InvalidAnswer(f"the result should be a dictionary with some of {_listed(reference)}; it has none.")
+        named = _those_there(named, outcome, reference)
     elif reference is not None and list(named) != list(reference):
         missing = [name for name in reference if name not in named]
         if missing:
@@ -84,11 +82,35 @@ def agree(one: Array, other: Array, *, rtol: float, atol: float) -> bool:
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=rtol, atol=atol, equal_nan=True))
 
 
+def _those_there(named: dict[str, Any], outcome: Any, reference: Mapping[str, Array]) -> dict[str, Any]:
+    """Return the parts that are filled in."""
+    there = {name: named[name] for name in reference if named.get(name) is not None and named[name] is not ...}
+    if not there and isinstance(outcome, Mapping) and not set(outcome) - set(reference):
+        raise Unfinished
+    if not there:
+        raise InvalidAnswer(f"the result should be a dictionary with some of {_listed(reference)}; it has none.")
+    return there
+
+
+def _by_order(named: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return a dictionary with the names of the parts; one with as many other keys is read in its order."""
+    if names and len(named) == len(names) and not set(named) & set(names):
+        return dict(zip(names, named.values(), strict=True))
+    return named
+
+
+def _is_list_of(outcome: Any, names: list[str]) -> bool:
+    several = isinstance(outcome, tuple | list) and not hasattr(outcome, "_asdict")
+    return names != [_ONE] and several and len(outcome) == len(names)
+
+
 def _named(outcome: Any, names: Sequence[str]) -> dict[str, Any]:
     wanted = f"the result should be a tuple of {len(names)}: {_listed(names)}"
+    if hasattr(outcome, "detach") or isinstance(outcome, Tensor):
+        outcome = np.asarray(plain(outcome))
     if not isinstance(outcome, tuple | list | np.ndarray):
-        raise InvalidAnswer(f"{wanted}; it is a {type(outcome).__name__}.")
-    if isinstance(outcome, np.ndarray) and len(outcome) != len(names):
+        raise InvalidAnswer(f"{wanted}; it is {_a(type(outcome).__name__)}.")
+    if isinstance(outcome, np.ndarray) and (outcome.ndim == 0 or len(outcome) != len(names)):
         raise InvalidAnswer(f"{wanted}; it is one array of shape {outcome.shape}.")
     if len(outcome) != len(names):
         raise InvalidAnswer(f"{wanted}; it has {len(outcome)}.")
@@ -99,25 +121,52 @@ def _array(name: str, part: Any) -> Array:
     if part is None or part is ...:
         raise Unfinished
     try:
-        array = np.asarray(_plain(part))
+        array = np.asarray(plain(part))
     except ValueError:  # rows of different lengths
         raise InvalidAnswer(
             f"the rows of {name} should have equal lengths; those of this {type(part).__name__} do not."
         ) from None
+    if array.dtype.kind == "O":
+        array = _of_objects(name, part, array)
     if array.dtype.kind not in "biuf":
-        raise InvalidAnswer(f"the values of {name} should be numbers; it is a {type(part).__name__}.")
+        what = {"c": "complex numbers", "U": "text", "S": "bytes", "M": "dates"}.get(array.dtype.kind, str(array.dtype))
+        raise InvalidAnswer(f"the values of {name} should be numbers; this {type(part).__name__} holds {what}.")
+    if array.dtype == np.float16:
+        raise InvalidAnswer(
+            f"the values of {name} are in float16, which is too coarse to check. Use float32 or float64."
+        )
     return array.astype(np.float64)
 
 
-def _plain(part: Any) -> Any:
+def _of_objects(name: str, part: Any, array: Array) -> Array:
+    """Return an array of objects, such as Values or tensors of one number, as an array of their numbers."""
+    numbers = np.asarray(plain(array.tolist()))
+    if numbers.dtype.kind == "O":
+        kind = next((type(one).__name__ for one in array.flat if not isinstance(one, int | float)), "object")
+        raise InvalidAnswer(f"the values of {name} should be numbers; this {type(part).__name__} holds {_a(kind)}.")
+    return numbers
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
+
+
+def plain(part: Any) -> Any:
     """Return the numbers of a Value, of a tensor of this package or of PyTorch, or of a list of them."""
     if isinstance(part, Value):
         return float(part.data)
     if isinstance(part, Tensor):
         return part.array
+    if isinstance(part, np.ndarray) and part.dtype.kind == "O":
+        part = part.tolist()
     if isinstance(part, list | tuple):
-        return [_plain(one) for one in part]
-    return part.detach().numpy() if hasattr(part, "detach") else part
+        return [plain(one) for one in part]
+    if not hasattr(part, "detach"):
+        return part
+    part = part.detach()
+    if str(part.dtype) in {"torch.bfloat16", "torch.float16"}:
+        raise InvalidAnswer(f"a tensor of {part.dtype} is too coarse to check. Use float32 or float64.")
+    return part.cpu().numpy() if hasattr(part, "cpu") else part.numpy()
 
 
 def _listed(names: Any) -> str:

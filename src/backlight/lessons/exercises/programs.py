@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from backlight.lessons.exercises.changes import Change
 from backlight.lessons.exercises.naming import Words, comments
 from backlight.lessons.exercises.statements import changes
-from backlight.lessons.exercises.changes import Change
 from backlight.lessons.exercises.steps import PROGRAMS
 
 ROUNDS: Final = 3_000
@@ -71,7 +71,9 @@ class Program:
         for target, one in reversed(steps):
             if target in needed or target in {"if", "for", "return"}:
                 lines.add(one.lineno)
-                needed |= {node.id for node in ast.walk(one) if isinstance(node, ast.Name)} if target in needed else set()
+                needed |= (
+                    {node.id for node in ast.walk(one) if isinstance(node, ast.Name)} if target in needed else set()
+                )
         return frozenset(lines)
 
     def _alike(self, run: Callable[[Callable[..., Any]], Any]) -> dict[str, list[ast.expr]]:
@@ -87,7 +89,12 @@ class Program:
             else:
                 shapes[name] = _kind(value)
         used = {ast.unparse(node) for node in ast.walk(self.function) if isinstance(node, ast.expr)}
-        known = {text: ast.parse(text, mode="eval").body for text in shapes if text in used}
+        held = tuple(f"{holder}." for holder in self.words.holders)
+        known = {
+            text: ast.parse(text, mode="eval").body
+            for text in shapes
+            if text in used or (held and text.startswith(held))
+        }
         return {
             text: [node for other, node in known.items() if other != text and shapes[other] == shapes[text] is not None]
             for text in known
@@ -117,7 +124,7 @@ def _ended(variables: dict[str, Any]) -> None:
 
 
 def _kind(value: Any) -> object:
-    """Return what makes two variables alike: the shape of arrays, the type of others; None for what is never mixed up."""
+    """Return what makes two variables alike: the shape of arrays, the type of others; None if nothing does."""
     if isinstance(value, np.ndarray):
         return ("array", value.shape)
     if isinstance(value, bool | int | float | str):
@@ -151,8 +158,7 @@ def program_of(answer: str, parts: tuple[str, ...]) -> Program | None:
         return None
     source = inspect.getsource(PROGRAMS[answer])
     tree = ast.parse(source)
-    (function,) = tree.body
-    assert isinstance(function, ast.FunctionDef)
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef))
     said, names = comments(source), dict[str, str]()
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.lineno in said:

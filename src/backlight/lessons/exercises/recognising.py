@@ -28,6 +28,10 @@ class Explanation:
     parts: tuple[str, ...]
 
 
+_PLAIN: Final = {"wrong sign", "transposed", "forgot to sum over a broadcast axis", "summed too much"}
+"""What the numbers or shapes show by themselves: the usual thing, whichever change leads to it."""
+
+
 def explanation(compared: Comparing, part: str | None = None) -> Explanation | None:
     """Return what explains a wrong part, and as many of the others as possible; None if nothing does.
 
@@ -44,11 +48,13 @@ def explanation(compared: Comparing, part: str | None = None) -> Explanation | N
     known = _known(compared, first, others)
     if known is not None and (len(known.parts) == len(wrong) or exercise.properties or exercise.in_parts):
         return known
+    shown = general(compared, first)
+    if shown is not None and shown.name in _PLAIN and (not others or exercise.in_parts):
+        return shown
     right = compared.right if part is None else []
     changes = search(exercise, compared.ours, [first, *others], right, compared.same)
     if changes and changes[0].whole:
         return _of_changes(changes)
-    shown = general(compared, first)
     if shown is not None and len(wrong) == 1:
         return shown
     return known or (_of_changes(changes) if changes and not exercise.properties else None) or shown
@@ -97,12 +103,26 @@ def _explained(
         ]  # fmt: skip
         if first not in explained:
             return ()
-        if not (exercise.properties or exercise.in_parts) and not all(
+        if not all(
             part in theirs and compared.same(at, part, mine[part], theirs[part])
-            for part in compared.right if part in mine
+            for part in _binding(compared, first) if part in mine
         ):  # fmt: skip
             return ()
     return tuple(explained) if tried else ()
+
+
+def _binding(compared: Comparing, first: str) -> list[str]:
+    """Return the right parts that a mistake must not contradict.
+
+    All of them, except: of facts, those before the first wrong one, since later ones depend on how good an answer is
+    besides; of a chain that is handed in piece by piece, none, since a known mistake stands for several.
+    """
+    if compared.exercise.in_parts:
+        return []
+    if compared.exercise.properties:
+        names = list(compared.reference[0])
+        return [name for name in names[: names.index(first)] if name in compared.right]
+    return compared.right
 
 
 def _outcome(exercise: Exercise, answer: object, case: Inputs, right: Parts) -> Parts | None:
@@ -115,7 +135,7 @@ def _outcome(exercise: Exercise, answer: object, case: Inputs, right: Parts) -> 
 
 
 def general(compared: Comparing, part: str) -> Explanation | None:
-    """Return a mistake that shows in the numbers of a part alone, in all cases in which it is wrong; None if none does."""
+    """Return a mistake that shows in the numbers of a part alone, wherever it is wrong; None if none does."""
     places = [one for one in compared.mismatches if one.part == part]
     if part.startswith("the shape of "):
         return Explanation(f"wrong shape of {part.removeprefix('the shape of ')}", "", (part,))

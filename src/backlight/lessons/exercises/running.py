@@ -16,12 +16,16 @@ from backlight.lessons.exercises.exercise import Exercise, Inputs, call
 from backlight.lessons.exercises.outcomes import InvalidAnswer, Unfinished
 
 
-class _Copied(io.TextIOBase):
-    """Standard output that also remembers whether something was printed."""
+class _Noticed(io.TextIOBase):
+    """Standard output, with a note whether something was printed."""
 
     def __init__(self) -> None:
         self.out = sys.stdout
         self.printed = False
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.out.encoding
 
     def write(self, text: str) -> int:
         self.printed = self.printed or bool(text.strip())
@@ -29,6 +33,9 @@ class _Copied(io.TextIOBase):
 
     def flush(self) -> None:
         self.out.flush()
+
+    def isatty(self) -> bool:
+        return self.out.isatty()
 
 
 def outcome_of(exercise: Exercise, answer: Any, case: Inputs) -> Any:
@@ -52,11 +59,11 @@ def outcome_of(exercise: Exercise, answer: Any, case: Inputs) -> Any:
         return answer
     if isinstance(answer, type):
         raise InvalidAnswer(f"pass a function; {answer.__name__} is a class.")
-    copied = _Copied()
-    with np.errstate(all="ignore"), contextlib.redirect_stdout(copied):  # an overflow shows in the result
+    noticed = _Noticed()
+    with np.errstate(all="ignore"), contextlib.redirect_stdout(noticed):  # an overflow shows in the result
         outcome = exercise.use(answer, case)
     if outcome is None and not is_stub(answer):
-        raise InvalidAnswer(_without_result(exercise, copied.printed), name="nothing is returned")
+        raise InvalidAnswer(_without_result(exercise, noticed.printed), name="nothing is returned")
     return outcome
 
 

@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from backlight.lessons.exercises.exercise import Exercise, Inputs
 from backlight.lessons.exercises.outcomes import InvalidAnswer, Parts, Unfinished, parts_of
 from backlight.lessons.exercises.programs import program_of
 
-SECONDS: Final = 1.5
+SECONDS = 1.2
 """CPU time after which a search ends. Usual changes are tried first."""
 
 
@@ -34,7 +34,7 @@ class Found:
 
 
 def fresh_inputs(exercise: Exercise) -> Callable[[], Sequence[Inputs]]:
-    """Return a function that makes the cases anew: by copying, or from the start if they hold functions with a state."""
+    """Return a function that makes the cases anew: by copying, or from the start if they hold functions."""
     cases = exercise.inputs()
     if any(callable(value) for case in cases for value in case.values()):
         return exercise.inputs

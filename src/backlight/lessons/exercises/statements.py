@@ -22,6 +22,7 @@ from backlight.lessons.exercises.changes import (
 from backlight.lessons.exercises.naming import Words
 
 Alike = dict[str, list[ast.expr]]
+_Make = Callable[..., Change]
 
 
 def changes(function: ast.FunctionDef, words: Words, alike: Alike, lines: Container[int]) -> Iterator[Change]:
@@ -70,7 +71,7 @@ def _of_statement(statement: ast.stmt, words: Words, alike: Alike) -> Iterator[C
         of_call(slot)
         of_names(slot, alike)
         for what, rank, sets in slot.found:
-            if isinstance(statement, ast.Return) and words.parts and isinstance(slot.parent, ast.Tuple) and words.parts:
+            if isinstance(statement, ast.Return) and words.parts and isinstance(slot.parent, ast.Tuple):
                 yield Change("", f"{words.parts[slot.index or 0]}: {what}", rank, statement.lineno, target, sets)
             else:
                 yield change(what, rank, *sets)
@@ -79,29 +80,36 @@ def _of_statement(statement: ast.stmt, words: Words, alike: Alike) -> Iterator[C
     yield from _of_complements(statement, change)
     if _computes_one(statement):
         yield from _with_another(statement, words, alike, change)
+    yield from _of_kind(statement, words, change)
+
+
+def _of_kind(statement: ast.stmt, words: Words, change: _Make) -> Iterator[Change]:
+    """Yield the changes that a statement's own kind allows: a sign, an order, a loop, a condition."""
+    target, _ = words.target(statement)
     match statement:
         case ast.Assign(value=value) | ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Tuple):
             minus = placed(ast.UnaryOp(ast.USub(), value), value)
             yield change("the sign is wrong", USUAL, (statement, "value", None, minus))
-        case ast.Return(value=ast.Tuple(elts=elements)):
+        case ast.Return(value=ast.Tuple(elts=elements) as returned):
             named = words.parts or [words.of(one) for one in elements]
             for i, j in itertools.combinations(range(len(elements)), 2):
                 said = f"{named[i]} and {named[j]} are returned in the wrong order: they are swapped"
-                sets = ((value_of(statement), "elts", i, elements[j]), (value_of(statement), "elts", j, elements[i]))
+                sets = ((returned, "elts", i, elements[j]), (returned, "elts", j, elements[i]))
                 yield Change("", said, USUAL, statement.lineno, target, sets)
         case ast.AugAssign(op=ast.Add() | ast.Sub() as op):
-            other, said = (ast.Sub(), "subtracted, not added") if isinstance(op, ast.Add) else (ast.Add(), "added, not subtracted")
+            other, said = (
+                (ast.Sub(), "subtracted, not added")
+                if isinstance(op, ast.Add)
+                else (ast.Add(), "added, not subtracted")
+            )
             yield change(f"it is {said}: a wrong sign", USUAL, (statement, "op", None, other))
         case ast.For(iter=iterated, body=body):
             yield from _of_loop(statement, iterated, body, words)
         case ast.If(test=test):
             for value in (True, False):
                 always = placed(ast.Constant(value), test)
-                what = f"{words.of(test).removeprefix('with ')} is not asked: it is {'always' if value else 'never'} so"
+                what = f"{words.of(test).removeprefix('the expression with ')} is not asked: it is {'always' if value else 'never'} so"
                 yield change(what, SEEN, (statement, "test", None, always))
-
-
-_Make = Callable[..., Change]
 
 
 def _of_complements(statement: ast.stmt, change: _Make) -> Iterator[Change]:
@@ -125,13 +133,12 @@ def _computes_one(statement: ast.stmt) -> TypeGuard[ast.Assign | ast.Return]:
     return isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name | ast.Subscript)
 
 
-def _with_another(
-    statement: ast.Assign | ast.Return, words: Words, alike: Alike, change: _Make
-) -> Iterator[Change]:
+def _with_another(statement: ast.Assign | ast.Return, words: Words, alike: Alike, change: _Make) -> Iterator[Change]:
     """Yield the changes that put one more factor, divisor or term on what a statement computes, or leave it at 0."""
     value = statement.value
     target = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else ""
-    assert value is not None
+    if value is None:
+        return
 
     def put(new: ast.expr) -> tuple[ast.stmt, str, None, ast.expr]:
         return statement, "value", None, placed(new, value)
@@ -143,22 +150,20 @@ def _with_another(
             continue
         name = words.of(node)
         yield change(f"there is a factor {name} too many", ODD, put(ast.BinOp(value, ast.Mult(), node)))
-        yield change(f"it is divided by {name}, which is one division too many", ODD, put(ast.BinOp(value, ast.Div(), node)))
+        yield change(
+            f"it is divided by {name}, which is one division too many", ODD, put(ast.BinOp(value, ast.Div(), node))
+        )
         if not target or any(ast.unparse(other) == text for other in alike.get(target, [])):
             yield change(f"{name} is added to it, which should not be", ODD, put(ast.BinOp(value, ast.Add(), node)))
-            yield change(f"{name} is subtracted from it, which should not be", ODD, put(ast.BinOp(value, ast.Sub(), node)))
-
-
-def value_of(statement: ast.Return) -> ast.expr:
-    """Return what a statement returns."""
-    assert statement.value is not None
-    return statement.value
+            yield change(
+                f"{name} is subtracted from it, which should not be", ODD, put(ast.BinOp(value, ast.Sub(), node))
+            )
 
 
 def _of_loop(loop: ast.For, iterated: ast.expr, body: list[ast.stmt], words: Words) -> Iterator[Change]:
     target, quantity = words.target(loop)
     forward = isinstance(iterated, ast.Subscript) and isinstance(iterated.slice, ast.Slice) and iterated.slice.step
-    of = words.of(iterated).removeprefix("with ")
+    of = words.of(iterated).removeprefix("the expression with ")
 
     def over(text: str) -> ast.expr:
         new = ast.parse(text.format(ast.unparse(iterated)), mode="eval").body
@@ -197,7 +202,11 @@ def _without_or_twice(block: list[ast.stmt], place: int) -> Iterator[tuple[str, 
             (new,) = ast.parse(text).body
             for node in ast.walk(new):
                 ast.copy_location(node, statement)
-            yield "only the last of repeated indices counts: += keeps one, np.add.at adds all", USUAL, [*before, new, *after]
+            yield (
+                "only the last of repeated indices counts: += keeps one, np.add.at adds all",
+                USUAL,
+                [*before, new, *after],
+            )
     yield from _moved(block, place)
 
 

@@ -21,8 +21,8 @@ _EPS32: Final = float(np.finfo(np.float32).eps)
 def float32_rounding(exercise: Exercise, reference: Sequence[Parts]) -> list[Parts]:
     """Return for each case how much a right answer that is computed in float32 may differ, by part.
 
-    The solution is evaluated several times in float32, from inputs that are rounded to float32 in random directions. The
-    largest distance from the reference shows the problem's conditioning: a sum that cancels to 0 may be off by the
+    The solution is evaluated several times in float32, from inputs that are rounded to float32 in random directions.
+    The largest distance from the reference shows the problem's conditioning: a sum that cancels to 0 may be off by the
     rounding of its terms, although a relative bound would allow nothing there.
 
     Args:
@@ -66,4 +66,3 @@ def _rounded(value: Any, rng: np.random.Generator) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_rounded(one, rng) for one in value)
     return value
-

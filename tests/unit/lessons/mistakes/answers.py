@@ -1,6 +1,6 @@
-"""A right answer to each exercise, written as a learner might: not in the lesson's way. Mistakes are planted in them."""
+"""A right answer to each exercise, written as a learner might. Mistakes are planted in them."""
 
-# ruff: noqa: N806, ANN001, ANN201, ANN202, D103, PLR0913, PLR0917, E741, B905, PERF401, FURB118, PLW2901, SIM108
+# ruff: noqa: B905, RUF005, RET504, RUF059  (as people write)
 
 import math
 import random
@@ -157,7 +157,7 @@ def write_names(next_logits, draw, block_size, count):
 def first_moves(zero):
     names = ["C", "W1", "b1", "W2", "b2"]
     nonzero = {n: n not in zero for n in names}
-    first = {n: 0 for n in names}
+    first = dict.fromkeys(names, 0)
     for step in range(1, 6):
         h = (nonzero["C"] and nonzero["W1"]) or nonzero["b1"]
         dh = nonzero["W2"]

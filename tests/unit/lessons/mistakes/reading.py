@@ -1,4 +1,9 @@
-"""Wrong answers as edits of right ones: read from a file, planted, and judged."""
+"""Wrong answers as edits of right ones: read from a file, planted, and judged.
+
+`python -m tests.unit.lessons.mistakes.reading FILE...` prints the verdict on each of a file, and how many were named.
+"""
+
+# ruff: noqa: T201
 
 import inspect
 import re

@@ -1,8 +1,8 @@
 """The right answer to each exercise once more, with one operation a line, for the search for a mistake.
 
-`variants` changes one place at a time (a sign, a factor, an axis, ...) and looks for the change that gives the learner's
-numbers. The variable names, and the comments at the ends of lines, are the words in which the place is described. The
-tests compare each program with the exercise's solution.
+`searching` changes one place at a time (a sign, a factor, an axis, ...) and looks for the change that gives the
+learner's numbers. The variable names, and the comments at the ends of lines, are the words in which the place is
+described. The tests compare each program with the exercise's solution.
 """
 
 from collections.abc import Callable

@@ -20,8 +20,8 @@ def first_moves(zero: Any) -> Any:
         moved["b1"] = dh
         moved["W1"] = dh and C
         moved["C"] = dh and W1
-        for name in first:
-            if moved[name] and first[name] == 0:
+        for name, changes in moved.items():
+            if changes and first[name] == 0:
                 first[name] = step
         C = C or moved["C"]
         W1 = W1 or moved["W1"]
