@@ -91,3 +91,24 @@ def add_gradients(values: list[Value], gradients: FloatArray) -> None:
             value.grad += gradient
     else:
         compiled.add_grads(values, np.ascontiguousarray(gradients))
+
+
+def write_numbers(values: list[Value], numbers: FloatArray) -> None:
+    """Set the numbers of many Values from (values,) float64."""
+    if compiled is None:
+        for value, number in zip(values, numbers.tolist(), strict=True):
+            value.data = number
+    else:
+        compiled.write(values, numbers)
+
+
+def take_gradients(values: list[Value]) -> FloatArray:
+    """Return the gradients of many Values, (values,) float64, and set them to 0."""
+    if compiled is not None:
+        gradients = np.empty(len(values))
+        compiled.take_grads(values, gradients)
+        return gradients
+    gradients = np.array([value.grad for value in values], np.float64)
+    for value in values:
+        value.grad = 0.0
+    return gradients
