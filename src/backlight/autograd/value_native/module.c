@@ -49,6 +49,7 @@ static int value_init(PyObject *self, PyObject *args, PyObject *names) {
     PyObject *data, *children = NULL, *op = NULL, *label = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, names, "O|OUO", keywords, &data, &children, &op, &label)) return -1;
     if (set_number(node, data) < 0) return -1;
+    if (Py_TYPE(self) == traced_type) node->traced = 1;
     if (set_symbol(node, op) < 0 || (label && set_label(self, label, NULL) < 0)) return -1;
     if (!children || node->a) return 0;
     children = PySequence_Tuple(children);
@@ -90,11 +91,37 @@ static PyObject *value_repr(PyObject *self) {
     return shown;
 }
 
-static PyObject *value_float(PyObject *self) { return PyFloat_FromDouble(((value *)self)->data); }
+/* watch(callback or None): while a function is traced, what its Values are asked for goes to callback(node, name). Its
+   result is the answer, unless that is NotImplemented. */
+static PyObject *watcher;
+
+static PyObject *watch(PyObject *module, PyObject *callback) {
+    (void)module;
+    replace(&watcher, callback == Py_None ? NULL : callback);
+    Py_RETURN_NONE;
+}
+
+/* The callback's answer, NULL with an error set, or NULL without one: the node answers. */
+static PyObject *watched(PyObject *self, const char *name) {
+    if (!watcher) return NULL;
+    PyObject *answer = PyObject_CallFunction(watcher, "Os", self, name);
+    if (answer != Py_NotImplemented) return answer;
+    Py_DECREF(answer);
+    return NULL;
+}
+
+static PyObject *value_float(PyObject *self) {
+    PyObject *answer = watched(self, "float");
+    return answer || PyErr_Occurred() ? answer : PyFloat_FromDouble(((value *)self)->data);
+}
 
 /* -- attributes ------------------------------------------------------------------------------------------------------ */
 
-static PyObject *get_data(PyObject *self, void *closure) { return (void)closure, get_number((value *)self); }
+static PyObject *get_data(PyObject *self, void *closure) {
+    PyObject *answer = watched(self, "data");
+    (void)closure;
+    return answer || PyErr_Occurred() ? answer : get_number((value *)self);
+}
 
 static int set_data(PyObject *self, PyObject *given, void *closure) {
     (void)closure;
@@ -103,7 +130,9 @@ static int set_data(PyObject *self, PyObject *given, void *closure) {
 }
 
 static PyObject *get_grad(PyObject *self, void *closure) {
-    return (void)closure, PyFloat_FromDouble(((value *)self)->grad);
+    PyObject *answer = watched(self, "grad");
+    (void)closure;
+    return answer || PyErr_Occurred() ? answer : PyFloat_FromDouble(((value *)self)->grad);
 }
 
 static int set_grad(PyObject *self, PyObject *given, void *closure) {
@@ -292,6 +321,7 @@ static PyMethodDef functions[] = {
     {"made_again", made_again, METH_VARARGS, NULL},
     {"make_value", make_value, METH_VARARGS, NULL},
     {"set_traced", set_traced, METH_O, NULL},
+    {"watch", watch, METH_O, NULL},
     {"unknown", unknown, METH_NOARGS, NULL},
     {"dot", dot, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
