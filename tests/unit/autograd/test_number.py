@@ -42,8 +42,8 @@ def test_arithmetic_with_numbers_and_values(op: str) -> None:
     for a in NUMBERS:
         for b in NUMBERS:
             for kind_of_b in ("number", "value"):
-                if kind_of_b == "value" and op.startswith("__r"):
-                    continue
+                if (kind_of_b == "value" and op.startswith("__r")) or ("pow" in op and 10**20 in {a, b}):
+                    continue  # 10²⁰ to the power of 10²⁰ has too many digits
                 ours, reference = (
                     outcome(lambda kind=kind: getattr(kind(a), op)(b if kind_of_b == "number" else kind(b)))
                     for kind in (Value, PythonValue)
