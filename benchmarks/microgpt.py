@@ -1,7 +1,7 @@
 """microgpt: a GPT made of single numbers, against the same script with the class of numbers that it has in CPython.
 
-The script is `tests/oracle/microgpt/names_gpt.py`: the calls of A. Karpathy's microgpt (2026), 4,192 parameters. A step is
-a forward pass, a backward pass and a step of Adam. Backlight's sides are:
+The script is `tests/oracle/microgpt/names_gpt.py`: the calls of A. Karpathy's microgpt (2026), 4,192 parameters. A
+step is a forward pass, a backward pass and a step of Adam. Backlight's sides are:
 
     import changed       `from backlight import Value` in place of the class, and nothing else
     decorator            besides, `@replayed` above the function that returns the loss of a name

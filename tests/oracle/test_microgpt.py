@@ -1,4 +1,4 @@
-"""A GPT made of Values: the same losses, gradients and names as with the class of CPython code, whichever way it is run."""
+"""A GPT made of Values: the same losses, gradients and names as with CPython's own class, whichever way it is run."""
 
 import random
 import subprocess
@@ -55,11 +55,17 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     module = script(tmp_path_factory.mktemp("plain"), plain=True)
     losses = train(module, 7)
     random.seed(7)
-    return {"losses": losses, "weights": [p.data for p in module.parameters], "sampled": [module.sample(0.5), module.sample(2)]}
+    return {
+        "losses": losses,
+        "weights": [p.data for p in module.parameters],
+        "sampled": [module.sample(0.5), module.sample(2)],
+    }
 
 
 @pytest.mark.parametrize("way", ["import changed", "replayed", "replayed and ScalarAdam"])
-def test_losses_weights_and_names_are_those_of_cpythons_class(way: str, oracle: dict[str, object], tmp_path: Path) -> None:
+def test_losses_weights_and_names_are_those_of_cpythons_class(
+    way: str, oracle: dict[str, object], tmp_path: Path
+) -> None:
     module = script(tmp_path)
     if way != "import changed":
         module.name_loss = replayed(module.name_loss)

@@ -6,8 +6,6 @@ It prints the loss of every step and then ten new names. The tests run it with B
 `plain_value.py` in its place.
 """
 
-# ruff: noqa: INP001, T201
-
 import random
 import sys
 

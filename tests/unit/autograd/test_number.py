@@ -1,5 +1,7 @@
 """The class Value in C: bit by bit what the class in Python computes, and as safe."""
 
+# ruff: noqa: B023  (the functions are called at once)
+
 import copy
 import gc
 import math
@@ -18,7 +20,18 @@ pytestmark = pytest.mark.skipif(compiled is None, reason="Value was not compiled
 
 NUMBERS = [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -3.25, 1e-300, 1e300, math.inf, -math.inf, math.nan, 0, 1, -2, 7, 10**20]
 UNARY = ["exp", "log", "tanh", "relu", "sigmoid", "sin", "cos", "__neg__"]
-BINARY = ["__add__", "__sub__", "__mul__", "__truediv__", "__pow__", "__radd__", "__rsub__", "__rmul__", "__rtruediv__", "__rpow__"]
+BINARY = [
+    "__add__",
+    "__sub__",
+    "__mul__",
+    "__truediv__",
+    "__pow__",
+    "__radd__",
+    "__rsub__",
+    "__rmul__",
+    "__rtruediv__",
+    "__rpow__",
+]
 
 
 def outcome(make: Any) -> Any:
@@ -125,9 +138,9 @@ def test_copies_are_graphs_of_their_own(again: Any) -> None:
     end = (a * a).tanh() + Value.dot([a, a], [1.0, a], a) ** 2
     end.backward()
     made = again(end)
-    assert [(node.data, node.grad, node._op, node.label, [by for _, by in node.edges()]) for node in made.ancestry()] == [
-        (node.data, node.grad, node._op, node.label, [by for _, by in node.edges()]) for node in end.ancestry()
-    ]
+    assert [
+        (node.data, node.grad, node._op, node.label, [by for _, by in node.edges()]) for node in made.ancestry()
+    ] == [(node.data, node.grad, node._op, node.label, [by for _, by in node.edges()]) for node in end.ancestry()]
     before = a.grad
     made.backward()
     assert a.grad == before

@@ -89,8 +89,8 @@ def trace(function: Callable[..., Any], shapes: Sequence[tuple[int, ...]], picke
 def _tracing(made: Trace) -> Iterator[None]:
     """Watch what a function does with numbers while it is traced.
 
-    `max` and `min` are those of this module: they decide nothing that the graph does not have. What is read from a Value,
-    parameters included, becomes a node, since it will be another number the next time.
+    `max` and `min` are those of this module: they decide nothing that the graph does not have. What is read from a
+    Value, parameters included, becomes a node, since it will be another number the next time.
     """
     before = _running.trace, builtins.max, builtins.min
     _running.trace = made
@@ -175,7 +175,7 @@ class _Unknown(Value):
         return _traced("data", self)
 
     @data.setter
-    def data(self, number: Any) -> None:
+    def data(self, _: Any) -> None:
         _refuse("sets .data")
 
     @property
@@ -201,8 +201,8 @@ class _Unknown(Value):
         items = subscripted(_getframe(1))
         if not isinstance(items, (list, tuple)):
             raise GraphError(
-                "a batched function can use an argument as an index of a list only, as in table[token]; this one uses it "
-                f"with {type(items).__name__}. Give the list a name, and index it on a line of its own."
+                "a batched function can use an argument as an index of a list only, as in table[token]; this one uses "
+                f"it with {type(items).__name__}. Give the list a name, and index it on a line of its own."
             )
         made.choices.append(Choice(by=place, items=items))
         return number

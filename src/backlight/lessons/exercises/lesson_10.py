@@ -32,16 +32,17 @@ RMSNORM = Exercise(
     solution=rmsnorm,
     mistakes=(
         wrong("sum for mean", over=lambda n: 1.0,
-              says="This divides by the length of the vector. Divide the sum of the squares by their number first: it is "
-                   "the *mean* of the squares."),
+              says="This divides by the length of the vector. Divide the sum of the squares by their number first: it "
+                   "is the *mean* of the squares."),
         wrong("no root", power=-1.0,
               says="The square root is missing: divide by the root of the mean square, as with ** -0.5."),
         wrong("multiplied, not divided", power=0.5,
               says="The vector is multiplied by the root. Divide by it: ** -0.5 instead of ** 0.5."),
-        wrong("the mean is subtracted", lambda x: rmsnorm(x + [], centred=True) if len(x) > 1 else rmsnorm(x),
+        wrong("the mean is subtracted", lambda x: rmsnorm(x, centred=True) if len(x) > 1 else rmsnorm(x),
               says="That is layer norm. RMSNorm subtracts no mean."),
         wrong("1e-5 is missing", eps=0.0,
-              says="Without the 1e-5 a vector of small numbers is scaled up to size 1, and one of zeros is divided by 0."),
+              says="Without the 1e-5 a vector of small numbers is scaled up to size 1, and one of zeros is divided by "
+                   "0."),
         wrong("1e-5 is added outside the root", outside=True,
               says="The 1e-5 belongs below the root, to the mean of the squares."),
     ),
@@ -95,7 +96,8 @@ QUERY = Exercise(
         wrong("the gradients of the scores are left out", unweighted=True,
               says="The chain rule has two factors: the local derivative, a key, times the gradient of the score."),
         wrong("multiplied by the query", times_query=True,
-              says="The derivative of query[j] * key[j] with respect to query[j] is key[j]: the query itself drops out."),
+              says="The derivative of query[j] * key[j] with respect to query[j] is key[j]: the query itself drops "
+                   "out."),
     ),
     hints=(
         "How does score t change if query[j] grows by a little? By keys[t][j] / D**0.5.",

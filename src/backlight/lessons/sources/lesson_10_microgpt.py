@@ -5,8 +5,8 @@
 #
 # Lesson 1 built a network of single numbers, and lesson 7 a GPT of arrays. This lesson joins the two: a GPT whose every
 # weight, product and sum is a `Value` of lesson 1. It is the network of A. Karpathy's
-# [microgpt](https://karpathy.github.io/2026/02/12/microgpt/) (2026): 4,192 parameters, one name a step. Nothing in it is
-# new, so everything can be seen: any weight, and every path by which the loss reaches it.
+# [microgpt](https://karpathy.github.io/2026/02/12/microgpt/) (2026): 4,192 parameters, one name a step. Nothing in it
+# is new, so everything can be seen: any weight, and every path by which the loss reaches it.
 
 # %%
 import random
@@ -71,8 +71,8 @@ def softmax(logits):
 #
 # ### Exercise 10.1: RMSNorm
 #
-# Write `rmsnorm(x)` for a list `x` of n numbers or Values. Return a list of n: each element of `x` divided by
-# the square root of (the mean of the squares of all elements, plus 1e-5). Use only `+`, `*`, `/` and `**`, so that it works
+# Write `rmsnorm(x)` for a list `x` of n numbers or Values. Return a list of n: each element of `x` divided by the
+# square root of (the mean of the squares of all elements, plus 1e-5). Use only `+`, `*`, `/` and `**`, so that it works
 # with Values.
 
 
@@ -92,8 +92,8 @@ check("10.1", rmsnorm)
 # ## The network
 #
 # `gpt` reads one letter, at one position. It appends the key and the value of this position to the lists, so that later
-# positions can read them: nobody can read what comes later, since it is not there yet. This is the mask of lesson 7, and
-# the cache that makes sampling fast, in one.
+# positions can read them: nobody can read what comes later, since it is not there yet. This is the mask of lesson 7,
+# and the cache that makes sampling fast, in one.
 
 
 # %%
@@ -133,9 +133,9 @@ print(f"loss {loss.data:.4f}, from a graph of {len(loss.ancestry()):,} numbers")
 # %% [markdown]
 # ## From the loss to one weight of a query
 #
-# The chain rule says how the loss depends on any of these numbers. Take the first weight of the query. It was used once at
-# each position, so its gradient is a sum over positions. For each of them, `explain` gives the local derivative, which is
-# the number that the weight was multiplied by, and the gradient that arrives at the product:
+# The chain rule says how the loss depends on any of these numbers. Take the first weight of the query. It was used once
+# at each position, so its gradient is a sum over positions. For each of them, `explain` gives the local derivative,
+# which is the number that the weight was multiplied by, and the gradient that arrives at the product:
 
 # %%
 weight = weights["query"][0][0]
@@ -146,8 +146,8 @@ for position, path in enumerate(reversed(step.contributions)):
 print(f"gradient of the weight: {step.grad:.7f}")
 
 # %% [markdown]
-# At position 0 the gradient is 0. There is only one key to read, its attention is 1 whatever the score, and so the query
-# does not matter. Now walk back from the weight to the loss, at each number along the path that carries the most:
+# At position 0 the gradient is 0. There is only one key to read, its attention is 1 whatever the score, and so the
+# query does not matter. Now walk back from the weight to the loss, at each number along the path that carries the most:
 
 # %%
 walk, here = [], step
@@ -160,14 +160,14 @@ for number, path in walk[:8]:
 print(f"... and after {len(walk)} steps the loss itself, whose gradient is {here.grad:g}")
 
 # %% [markdown]
-# The weight is multiplied by an input; the product joins a sum, the query; that is multiplied by a key, and joins the sum
-# that is the score. Each of these steps is the chain rule of lesson 1.
+# The weight is multiplied by an input; the product joins a sum, the query; that is multiplied by a key, and joins the
+# sum that is the score. Each of these steps is the chain rule of lesson 1.
 #
 # ### Exercise 10.2: the gradient of a query
 #
 # One head, one position. `query` is a list of D numbers, `keys` a list of T keys of D numbers each, and the scores are
-# `sum(query[j] * keys[t][j] for j in range(D)) / D**0.5`. `dscores` is a list of T numbers: the gradients of the scores.
-# Write `query_gradient(query, keys, dscores)`, which returns the gradient of the query: a list of D numbers.
+# `sum(query[j] * keys[t][j] for j in range(D)) / D**0.5`. `dscores` is a list of T numbers: the gradients of the
+# scores. Write `query_gradient(query, keys, dscores)`, which returns the gradient of the query: a list of D numbers.
 
 
 # %%
@@ -185,18 +185,18 @@ check("10.2", query_gradient)
 # ## Training
 #
 # A graph of 35,000 numbers for three letters is slow to make again for each name. But names of the same length have the
-# same graph, with other letters. `@replayed` runs `name_loss` once with unknown numbers and records the graph. From then
-# on the recording is run, in C if there was a compiler at installation. The letter chooses a row of `weights["letter"]`,
-# and the recording chooses likewise.
+# same graph, with other letters. `@replayed` runs `name_loss` once with unknown numbers and records the graph. From
+# then on the recording is run, in C if there was a compiler at installation. The letter chooses a row of
+# `weights["letter"]`, and the recording chooses likewise.
 #
 # The optimiser is Adam, which lesson 7 used for tensors.
 #
 # ### Exercise 10.3: one step of Adam
 #
-# Write `adam_step(p, grad, m, v, t, lr)` for one number `p` and its gradient, where `t` counts steps from 1. With β₁ = 0.85
-# and β₂ = 0.99: m becomes β₁ m + (1 - β₁) grad, and v becomes β₂ v + (1 - β₂) grad². Both begin at 0, and so are too small at
-# first: m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) correct this. Then p becomes p - lr m̂ / (√v̂ + 1e-8). Return the
-# new `p, m, v`: m and v without the correction.
+# Write `adam_step(p, grad, m, v, t, lr)` for one number `p` and its gradient, where `t` counts steps from 1. With β₁ =
+# 0.85 and β₂ = 0.99: m becomes β₁ m + (1 - β₁) grad, and v becomes β₂ v + (1 - β₂) grad². Both begin at 0, and so are
+# too small at first: m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) correct this. Then p becomes p - lr m̂ / (√v̂ + 1e-8).
+# Return the new `p, m, v`: m and v without the correction.
 
 
 # %%
@@ -241,5 +241,18 @@ print(", ".join(sample(0.5) for _ in range(10)))
 
 # %% [markdown]
 # A thousand names are few, and the network is small; lesson 7's reads the same text with arrays, and is trained on
-# thousands of names at once. It computes nothing else. A matrix product is the sums of `linear`, the mask is that the list of
-# keys ends at the present, and `backward` of a tensor is the walk from above, for many numbers at a time.
+# thousands of names at once. It computes nothing else. A matrix product is the sums of `linear`, the mask is that the
+# list of keys ends at the present, and `backward` of a tensor is the walk from above, for many numbers at a time.
+
+# %% [markdown]
+# ## What you can now do
+#
+# - write a GPT with nothing but numbers that record how they were computed
+# - say which paths lead from the loss to a weight, and follow one of them by hand
+# - compute the gradient of a query, and a step of Adam
+# - run a graph of single numbers again and again, without making it anew
+#
+# **Sources.** Andrej Karpathy, [microgpt](https://karpathy.github.io/2026/02/12/microgpt/) (2026), whose network and
+# settings these are, and [The spelled-out intro to neural networks and
+# backpropagation](https://www.youtube.com/watch?v=VMj-3S1tku0). Zhang & Sennrich 2019, [Root Mean Square Layer
+# Normalization](https://arxiv.org/abs/1910.07467); Kingma & Ba 2015, [Adam](https://arxiv.org/abs/1412.6980).
