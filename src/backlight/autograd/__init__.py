@@ -4,10 +4,10 @@ from backlight.autograd.batching import Batched, Replay, Replayed, batched, repl
 from backlight.autograd.functional import cat, cross_entropy, embed, hinge, linear, mse, one_hot, stack, where
 from backlight.autograd.gradcheck import gradcheck
 from backlight.autograd.graph import Node, no_grad
+from backlight.autograd.number import Value
 from backlight.autograd.op import OPS, Op
 from backlight.autograd.tensor import Buffer, Parameter, Tensor, as_tensor
 from backlight.autograd.tensor_base import apply, as_array
-from backlight.autograd.number import Value
 
 __all__ = [
     "OPS",

@@ -1,7 +1,7 @@
 """`Value`, in C if that was compiled at installation, in Python otherwise: the same class to its users.
 
-`value.py` is the class in Python. The C (`value_native`) asks it for whatever is rare: results of whole numbers, and the
-errors of numbers that an op is undefined for.
+`value.py` is the class in Python. The C (`value_native`) asks it for whatever is rare: results of whole numbers, and
+the errors of numbers that an op is undefined for.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from backlight.core import FloatArray, OperandError, ShapeError
 _METHODS = {"ReLU": "relu", "neg": "__neg__", "+": "__add__", "-": "__sub__", "*": "__mul__", "/": "__truediv__"}
 
 
-def _by_rule(op: str, a: Number, b: Number | None = None, constant: bool = False) -> tuple[Number, float, float]:  # noqa: FBT001, FBT002
+def _by_rule(op: str, a: Number, b: Number | None = None, constant: bool = False) -> tuple[Number, float, float]:
     """Return the result of an op and its derivatives with respect to a and b, from the class in Python.
 
     Args:
@@ -56,7 +56,9 @@ def _reduce(self: "Value") -> tuple[Any, ...]:
 
 
 def _made_again(kind: Any, data: Number, grad: float, label: str, op: str, edges: Any) -> Any:
-    return compiled.made_again(kind(data, tuple(parent for parent, _ in edges), op, label), grad, tuple(by for _, by in edges))
+    return compiled.made_again(
+        kind(data, tuple(parent for parent, _ in edges), op, label), grad, tuple(by for _, by in edges)
+    )
 
 
 def _compiled_value() -> type[PythonValue]:
@@ -91,3 +93,24 @@ def add_gradients(values: list[Value], gradients: FloatArray) -> None:
             value.grad += gradient
     else:
         compiled.add_grads(values, np.ascontiguousarray(gradients))
+
+
+def write_numbers(values: list[Value], numbers: FloatArray) -> None:
+    """Set the numbers of many Values from (values,) float64."""
+    if compiled is None:
+        for value, number in zip(values, numbers.tolist(), strict=True):
+            value.data = number
+    else:
+        compiled.write(values, numbers)
+
+
+def take_gradients(values: list[Value]) -> FloatArray:
+    """Return the gradients of many Values, (values,) float64, and set them to 0."""
+    if compiled is not None:
+        gradients = np.empty(len(values))
+        compiled.take_grads(values, gradients)
+        return gradients
+    gradients = np.array([value.grad for value in values], np.float64)
+    for value in values:
+        value.grad = 0.0
+    return gradients

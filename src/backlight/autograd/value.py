@@ -46,7 +46,8 @@ class Value(Node):
     # parents has the first in `_a` and the others in `_more`. `_users` counts the edges that lead to this node;
     # `_waits_for` belongs to the backward pass.
     __slots__ = (
-        "__weakref__", "_a", "_b", "_by_a", "_by_b", "_more", "_op", "_serial", "_users", "_waits_for", "data", "grad", "label",
+        "__weakref__", "_a", "_b", "_by_a", "_by_b", "_more", "_op", "_serial", "_users", "_waits_for", "data", "grad",
+        "label",
     )  # fmt: skip
 
     data: Number

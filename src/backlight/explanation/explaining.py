@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, overload
 
 from backlight.autograd import as_array
-from backlight.autograd.tensor import Tensor
 from backlight.autograd.number import Value
+from backlight.autograd.tensor import Tensor
 from backlight.core import GraphError, OperandError
 from backlight.core.arguments import shown
 from backlight.explanation.arrays import TensorExplanation, explain_tensor

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from backlight.autograd.tensor import Tensor
 from backlight.autograd.number import Value
+from backlight.autograd.tensor import Tensor
 from backlight.explanation.arrays import norm, picture_of, steps_of
 from backlight.explanation.numbers import shape, short
 from backlight.explanation.scalar import with_own_gradients

@@ -32,7 +32,7 @@ class Lesson:
     """One lesson of the course.
 
     Attributes:
-        number: 1 to 7.
+        number: 1 to 7, and 10.
         name: the stem of its files, such as "lesson_1_micrograd".
         title: a few words.
         able: what you can do after it, in a line that continues "you can".
@@ -112,6 +112,12 @@ LESSONS: Final[dict[int, Lesson]] = {
             name="lesson_7_gpt",
             title="Letters that read each other: attention, and a GPT",
             able="write self-attention for all heads at once, train a GPT, and train it on a task of your own",
+        ),
+        Lesson(
+            number=10,
+            name="lesson_10_microgpt",
+            title="A GPT made of single numbers: microgpt, and the way from its loss to one weight",
+            able="follow a gradient through a whole GPT by hand, and run a graph of single numbers at the speed of C",
         ),
     )
 }

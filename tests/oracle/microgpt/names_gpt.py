@@ -6,8 +6,6 @@ It prints the loss of every step and then ten new names. The tests run it with B
 `plain_value.py` in its place.
 """
 
-# ruff: noqa: INP001, T201
-
 import random
 import sys
 
@@ -90,10 +88,9 @@ def name_loss(tokens):
 
 
 m, v = [0.0] * len(parameters), [0.0] * len(parameters)
-for step in range(STEPS):
-    tokens = [END, *[letters.index(letter) for letter in names[step % len(names)]], END]
-    loss = name_loss(tokens)
-    loss.backward()
+
+
+def adam(step):
     rate = RATE * (1 - step / STEPS)
     for i, p in enumerate(parameters):
         m[i] = BETA_1 * m[i] + (1 - BETA_1) * p.grad
@@ -102,15 +99,29 @@ for step in range(STEPS):
         v_hat = v[i] / (1 - BETA_2 ** (step + 1))
         p.data -= rate * m_hat / (v_hat**0.5 + EPSILON)
         p.grad = 0
-    print(repr(loss.data))
 
-for _ in range(10):
+
+def tokens_of(name):
+    return [END, *[letters.index(letter) for letter in name], END]
+
+
+def sample(temperature):
     keys, values = [[] for _ in range(LAYERS)], [[] for _ in range(LAYERS)]
     token, name = END, ""
     for position in range(BLOCK):
-        probabilities = softmax([logit / 0.5 for logit in gpt(token, position, keys, values)])
+        probabilities = softmax([logit / temperature for logit in gpt(token, position, keys, values)])
         token = random.choices(range(END + 1), weights=[p.data for p in probabilities])[0]
         if token == END:
             break
         name += letters[token]
-    print(name)
+    return name
+
+
+if __name__ == "__main__":
+    for step in range(STEPS):
+        loss = name_loss(tokens_of(names[step % len(names)]))
+        loss.backward()
+        adam(step)
+        print(repr(loss.data))
+    for _ in range(10):
+        print(sample(0.5))

@@ -3,8 +3,6 @@
 The algorithm is that of A. Karpathy's microgpt (2026), in our words. The search uses a list instead of recursion.
 """
 
-# ruff: noqa: INP001
-
 import math
 
 

@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from backlight.autograd import Value, batched
+from backlight.autograd.native import library
 from backlight.core import DomainError, GraphError, ShapeError
 from backlight.nn.scalar import MLP, Neuron
+
+
+@pytest.fixture(params=["in C", "in NumPy"], autouse=True)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the recorded graph by both engines."""
+    if request.param == "in NumPy":
+        monkeypatch.setattr("backlight.autograd.batching.function.library", lambda: None)
+    elif library() is None:
+        pytest.skip("there are no kernels")
 
 
 def example_by_example(function: Callable[..., Any], columns: list[Any], weights: Any = None) -> tuple[Any, list[Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from backlight.autograd import Node, Tensor, Value
+from backlight.autograd.value import Value as PythonValue
 from backlight.core import BacklightError, DomainError, OperandError, ShapeError
 
 Number = float | int
@@ -156,8 +157,8 @@ def test_a_second_backward_adds_to_the_leaves_only() -> None:
 
 
 def test_a_walk_that_was_stopped_leaves_nobody_waiting() -> None:
-    """As Ctrl-C would stop it: between the paths that meet in b."""
-    a = Value(2.0)
+    """As Ctrl-C would stop it: between the paths that meet in b. The pass in C cannot be stopped."""
+    a = PythonValue(2.0)
     b = a * 3.0
     c = b.tanh()
     end = c + b * c

@@ -8,7 +8,6 @@ example and are computed once.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 from backlight.autograd.batching.recording import Recording
 from backlight.autograd.number import Value

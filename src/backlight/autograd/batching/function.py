@@ -22,8 +22,8 @@ from backlight.autograd.batching.recording import Recording, record
 from backlight.autograd.batching.vectors import Work
 from backlight.autograd.native.graphs import FINE, CompiledGraph
 from backlight.autograd.native.library import library
-from backlight.autograd.tensor_base import as_array
 from backlight.autograd.number import Value, add_gradients, read_numbers
+from backlight.autograd.tensor_base import as_array
 from backlight.core import FloatArray, GraphError, OperandError, ShapeError
 from backlight.core.arguments import shown
 
@@ -62,7 +62,8 @@ class Batched:
         Raises:
             ShapeError: the columns have different lengths, or are empty.
             IndexingError: an index is out of range.
-            GraphError: the function decides by the data of an argument, does not return Values, or is not deterministic.
+            GraphError: the function decides by the data of an argument, does not return Values, or is not
+                deterministic.
             DomainError: an op is undefined for the numbers of an example.
         """
         arrays = [as_array(column, np.float64) for column in columns]

@@ -1,8 +1,8 @@
 """The graph of a function of one example, in which an argument may choose an item of a list, as in `table[token]`.
 
-A trace shows one choice: the item for one number. So a function with whole numbers as arguments is traced several times,
-with different numbers. The traces must have the same nodes. Where a parent differs, it was chosen, and it must be the item
-of a list that was indexed: then the graph gets a node `pick`, whose parents are all items of the list.
+A trace shows one choice: the item for one number. So a function with whole numbers as arguments is traced several
+times, with different numbers. The traces must have the same nodes. Where a parent differs, it was chosen, and it must
+be the item of a list that was indexed: then the graph gets a node `pick`, whose parents are all items of the list.
 """
 
 from collections.abc import Callable, Sequence
@@ -67,8 +67,8 @@ def record(function: Callable[..., Any], shapes: Sequence[tuple[int, ...]], pick
         except _UnequalError as error:
             if last:
                 raise GraphError(
-                    f"a batched function must do the same for every example; this one {error}. Choose with table[index] "
-                    "only, and draw no random numbers."
+                    f"a batched function must do the same for every example; this one {error}. Choose with "
+                    "table[index] only, and draw no random numbers."
                 ) from None
             made = trace(function, shapes, picked)  # the first call may have made Values that it keeps
     raise AssertionError
@@ -89,7 +89,10 @@ def _variations(made: Trace) -> list[list[int | None]]:
         digits += 1
     first = [number if number is None else (number + 1) % sizes.get(i, 1) for i, number in enumerate(made.picked)]
     return [first] + [
-        [number if number is None else i // base**digit % base % sizes.get(i, 1) for i, number in enumerate(made.picked)]
+        [
+            number if number is None else i // base**digit % base % sizes.get(i, 1)
+            for i, number in enumerate(made.picked)
+        ]
         for digit in range(digits)
     ]
 
@@ -108,6 +111,12 @@ class _Graph:
         self.trace = made
         ends = [*made.outputs, *(item for choice in made.choices for item in _flat(choice.items))]
         self.places, self.ops, self.counts, self.parents, self.leaves, self.old = _recorded(ends, made.start)
+
+    def same_as(self, other: "_Graph") -> bool:
+        """Return whether the nodes have the same places, ops and numbers of parents."""
+        return self.ops == other.ops and all(
+            map(np.array_equal, (self.places, self.counts), (other.places, other.counts))
+        )
 
     def place(self, node: Value) -> int:
         """Return the place of a node, negative if it is older than the trace."""
@@ -153,10 +162,8 @@ def _merged(graphs: list[_Graph]) -> Recording:
         _UnequalError: they differ in more than the items that were chosen.
     """
     first = graphs[0]
-    for other in graphs[1:]:
-        same = np.array_equal(first.places, other.places) and np.array_equal(first.counts, other.counts)
-        if not same or first.ops != other.ops:
-            raise _UnequalError("computes something else for other numbers")
+    if not all(map(first.same_as, graphs[1:])):
+        raise _UnequalError("computes something else for other numbers")
     old = {id(node): node for graph in graphs for node in graph.old}
     order = {key: -1 - i for i, key in enumerate(old)}
     edges = [_edges(graph, order) for graph in graphs]  # with the same number for the same older node in all traces
@@ -174,7 +181,9 @@ def _merged(graphs: list[_Graph]) -> Recording:
     of_old = np.array([made.number[key] for key in reversed(old)], np.int64)  # at -1 is the first of `old`, and so on
 
     # the number of each node of the trace: those without parents have theirs, the others follow in their order
-    size = 1 + max([first.place(node) for node in (*first.trace.inputs, *first.trace.outputs)] + first.places[-1:].tolist())
+    size = 1 + max(
+        [first.place(node) for node in (*first.trace.inputs, *first.trace.outputs)] + first.places[-1:].tolist()
+    )
     of_place = np.full(size, -1, np.int64)
     for node in (*first.leaves, *first.trace.inputs):
         of_place[first.place(node)] = made.number[id(node)]

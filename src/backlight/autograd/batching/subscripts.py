@@ -2,6 +2,7 @@
 
 import ast
 import linecache
+from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -12,8 +13,8 @@ _READABLE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.JoinedStr
 def subscripted(frame: FrameType) -> Any:
     """Return the object that a frame is indexing at present, as in `state["wte"][token]`; None if it cannot be told.
 
-    Python tells the index nothing of the list. But an instruction knows its expression in the source, and the part before
-    the brackets is evaluated once more if it consists of names, attributes, indices and constants.
+    Python tells the index nothing of the list. But an instruction knows its expression in the source, and the part
+    before the brackets is evaluated once more if it consists of names, attributes, indices and constants.
 
     Args:
         frame: the frame whose present instruction is the indexing.
@@ -30,14 +31,13 @@ def subscripted(frame: FrameType) -> Any:
 
 def _expression(frame: FrameType) -> ast.expr | None:
     """Return the expression of a frame's present instruction; None if the source is not known."""
-    for place, (line, end_line, column, end_column) in enumerate(frame.f_code.co_positions()):
-        if place * 2 == frame.f_lasti:
-            break
-    else:
-        return None
+    positions = islice(frame.f_code.co_positions(), frame.f_lasti // 2, None)  # one for each two bytes of code
+    line, end_line, column, end_column = next(positions)
     if line is None or end_line is None or column is None or end_column is None:
         return None
-    lines = [linecache.getline(frame.f_code.co_filename, number, frame.f_globals) for number in range(line, end_line + 1)]
+    lines = [
+        linecache.getline(frame.f_code.co_filename, number, frame.f_globals) for number in range(line, end_line + 1)
+    ]
     lines[-1] = lines[-1].encode()[:end_column].decode()  # columns count the bytes of UTF-8
     lines[0] = lines[0].encode()[column:].decode()
     try:

@@ -87,14 +87,53 @@ def trace(function: Callable[..., Any], shapes: Sequence[tuple[int, ...]], picke
 
 @contextmanager
 def _tracing(made: Trace) -> Iterator[None]:
-    """Use `max` and `min` of this module while a function is traced; they decide nothing, and so may look at numbers."""
+    """Watch what a function does with numbers while it is traced.
+
+    `max` and `min` are those of this module: they decide nothing that the graph does not have. What is read from a
+    Value, parameters included, becomes a node, since it will be another number the next time.
+    """
     before = _running.trace, builtins.max, builtins.min
     _running.trace = made
     builtins.max, builtins.min = _largest, _smallest  # type: ignore[assignment]
     try:
-        yield
+        with _reads_in_python() if compiled is None else _reads_in_c():
+            yield
     finally:
         _running.trace, builtins.max, builtins.min = before  # type: ignore[assignment]
+
+
+@contextmanager
+def _reads_in_c() -> Iterator[None]:
+    compiled.watch(_on_read)
+    try:
+        yield
+    finally:
+        compiled.watch(None)
+
+
+@contextmanager
+def _reads_in_python() -> Iterator[None]:
+    slot: Any = Value.__dict__["data"]
+
+    def read(node: Value) -> Any:
+        inside = _getframe(1).f_globals["__name__"].startswith("backlight.autograd.")
+        answer = NotImplemented if inside else _on_read(node, "data")
+        return slot.__get__(node) if answer is NotImplemented else answer
+
+    Value.data = property(read, slot.__set__)  # type: ignore[assignment, misc]
+    try:
+        yield
+    finally:
+        Value.data = slot  # type: ignore[misc]
+
+
+def _on_read(node: Value, name: str) -> Any:
+    """Answer for a Value whose `data`, `grad` or float is asked for while this thread traces."""
+    if _running.trace is None:
+        return NotImplemented
+    if name == "data":
+        return _traced("data", node)
+    return _refuse("converts a Value to float" if name == "float" else "reads .grad")
 
 
 def _largest(*numbers: Any, **settings: Any) -> Any:
@@ -136,7 +175,7 @@ class _Unknown(Value):
         return _traced("data", self)
 
     @data.setter
-    def data(self, number: Any) -> None:
+    def data(self, _: Any) -> None:
         _refuse("sets .data")
 
     @property
@@ -162,8 +201,8 @@ class _Unknown(Value):
         items = subscripted(_getframe(1))
         if not isinstance(items, (list, tuple)):
             raise GraphError(
-                "a batched function can use an argument as an index of a list only, as in table[token]; this one uses it "
-                f"with {type(items).__name__}. Give the list a name, and index it on a line of its own."
+                "a batched function can use an argument as an index of a list only, as in table[token]; this one uses "
+                f"it with {type(items).__name__}. Give the list a name, and index it on a line of its own."
             )
         made.choices.append(Choice(by=place, items=items))
         return number

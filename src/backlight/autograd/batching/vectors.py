@@ -10,10 +10,10 @@ import numpy as np
 
 from backlight.autograd.batching.execution_order import ExecutionOrder, NodeGroup
 from backlight.autograd.batching.recording import PICK
+from backlight.autograd.number import Value
 from backlight.autograd.op import Op
 from backlight.autograd.ops.arithmetic import Add, Div, Mul, Neg, Pow, PowConstant, Sub
 from backlight.autograd.ops.elementwise import Cos, Exp, Log, ReLU, Sigmoid, Sin, Tanh
-from backlight.autograd.number import Value
 from backlight.core import BoolArray, DomainError, FloatArray, GraphError, IndexingError, IntArray
 
 _OPS: Final[dict[str, type[Op]]] = {

@@ -37,7 +37,7 @@ def _load() -> Any:
         return None
     sources = sorted(_HERE.glob("*.[ch]"))
     fingerprint = zlib.crc32(b"".join(source.read_bytes() for source in sources)) >> 1
-    return loaded if loaded.FINGERPRINT == fingerprint else None
+    return loaded if fingerprint == loaded.FINGERPRINT else None
 
 
 compiled: Final[Any] = _load()

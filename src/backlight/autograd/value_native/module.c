@@ -49,6 +49,7 @@ static int value_init(PyObject *self, PyObject *args, PyObject *names) {
     PyObject *data, *children = NULL, *op = NULL, *label = NULL;
     if (!PyArg_ParseTupleAndKeywords(args, names, "O|OUO", keywords, &data, &children, &op, &label)) return -1;
     if (set_number(node, data) < 0) return -1;
+    if (Py_TYPE(self) == traced_type) node->traced = 1;
     if (set_symbol(node, op) < 0 || (label && set_label(self, label, NULL) < 0)) return -1;
     if (!children || node->a) return 0;
     children = PySequence_Tuple(children);
@@ -90,11 +91,37 @@ static PyObject *value_repr(PyObject *self) {
     return shown;
 }
 
-static PyObject *value_float(PyObject *self) { return PyFloat_FromDouble(((value *)self)->data); }
+/* watch(callback or None): while a function is traced, what its Values are asked for goes to callback(node, name). Its
+   result is the answer, unless that is NotImplemented. */
+static PyObject *watcher;
+
+static PyObject *watch(PyObject *module, PyObject *callback) {
+    (void)module;
+    replace(&watcher, callback == Py_None ? NULL : callback);
+    Py_RETURN_NONE;
+}
+
+/* The callback's answer, NULL with an error set, or NULL without one: the node answers. */
+static PyObject *watched(PyObject *self, const char *name) {
+    if (!watcher) return NULL;
+    PyObject *answer = PyObject_CallFunction(watcher, "Os", self, name);
+    if (answer != Py_NotImplemented) return answer;
+    Py_DECREF(answer);
+    return NULL;
+}
+
+static PyObject *value_float(PyObject *self) {
+    PyObject *answer = watched(self, "float");
+    return answer || PyErr_Occurred() ? answer : PyFloat_FromDouble(((value *)self)->data);
+}
 
 /* -- attributes ------------------------------------------------------------------------------------------------------ */
 
-static PyObject *get_data(PyObject *self, void *closure) { return (void)closure, get_number((value *)self); }
+static PyObject *get_data(PyObject *self, void *closure) {
+    PyObject *answer = watched(self, "data");
+    (void)closure;
+    return answer || PyErr_Occurred() ? answer : get_number((value *)self);
+}
 
 static int set_data(PyObject *self, PyObject *given, void *closure) {
     (void)closure;
@@ -103,7 +130,9 @@ static int set_data(PyObject *self, PyObject *given, void *closure) {
 }
 
 static PyObject *get_grad(PyObject *self, void *closure) {
-    return (void)closure, PyFloat_FromDouble(((value *)self)->grad);
+    PyObject *answer = watched(self, "grad");
+    (void)closure;
+    return answer || PyErr_Occurred() ? answer : PyFloat_FromDouble(((value *)self)->grad);
 }
 
 static int set_grad(PyObject *self, PyObject *given, void *closure) {
@@ -243,43 +272,38 @@ static PyObject *made_again(PyObject *module, PyObject *args) {
     return PyErr_Occurred() ? NULL : Py_NewRef((PyObject *)node);
 }
 
-/* read(values, buffer): writes the numbers of a list of Values into a writable buffer of float64. */
-static PyObject *read_numbers(PyObject *module, PyObject *args) {
+/* Visits a list of Values and a writable buffer of as many float64. */
+static PyObject *with_numbers(PyObject *args, void (*visit)(value *, double *)) {
     PyObject *values;
-    Py_buffer into;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "O!w*", &PyList_Type, &values, &into)) return NULL;
+    Py_buffer numbers;
+    if (!PyArg_ParseTuple(args, "O!w*", &PyList_Type, &values, &numbers)) return NULL;
     Py_ssize_t count = PyList_Size(values);
-    int fits = into.len == count * (Py_ssize_t)sizeof(double);
-    for (Py_ssize_t i = 0; fits && i < count; i++) ((double *)into.buf)[i] = ((value *)PyList_GetItem(values, i))->data;
-    PyBuffer_Release(&into);
-    if (!fits) return PyErr_Format(PyExc_ValueError, "a buffer of %zd float64 is needed", count);
+    int fits = numbers.len == count * (Py_ssize_t)sizeof(double);
+    for (Py_ssize_t i = 0; fits && i < count; i++) {
+        PyObject *node = PyList_GetItem(values, i);
+        fits = is_value(node);
+        if (fits) visit((value *)node, (double *)numbers.buf + i);
+    }
+    PyBuffer_Release(&numbers);
+    if (!fits) return PyErr_Format(PyExc_ValueError, "a list of %zd Values and as many float64 are needed", count);
     Py_RETURN_NONE;
 }
 
-/* Visits a list of Values and a buffer of as many float64. */
-static PyObject *with_numbers(PyObject *args, void (*visit)(value *, double)) {
-    PyObject *values;
-    Py_buffer from;
-    if (!PyArg_ParseTuple(args, "O!y*", &PyList_Type, &values, &from)) return NULL;
-    Py_ssize_t count = PyList_Size(values);
-    int fits = from.len == count * (Py_ssize_t)sizeof(double);
-    for (Py_ssize_t i = 0; fits && i < count; i++) visit((value *)PyList_GetItem(values, i), ((double *)from.buf)[i]);
-    PyBuffer_Release(&from);
-    if (!fits) return PyErr_Format(PyExc_ValueError, "a buffer of %zd float64 is needed", count);
-    Py_RETURN_NONE;
-}
+static void get_one(value *node, double *number) { *number = node->data; }
+static void add_one(value *node, double *number) { node->grad += *number; }
+static void take_one(value *node, double *number) { *number = node->grad, node->grad = 0; }
 
-static void add_grad(value *node, double by) { node->grad += by; }
-
-static void put_number(value *node, double number) {
-    node->data = number;
+static void put_one(value *node, double *number) {
+    node->data = *number;
     node->whole = 0;
 }
 
-/* add_grads(values, buffer), write(values, buffer): see the visitors. */
-static PyObject *add_grads(PyObject *module, PyObject *args) { return (void)module, with_numbers(args, add_grad); }
-static PyObject *write_numbers(PyObject *module, PyObject *args) { return (void)module, with_numbers(args, put_number); }
+/* read: the numbers of the Values into the buffer; write: the other way round; add_grads: the buffer to the gradients;
+   take_grads: the gradients into the buffer, and 0 in their place. */
+static PyObject *read_numbers(PyObject *module, PyObject *args) { return (void)module, with_numbers(args, get_one); }
+static PyObject *write_numbers(PyObject *module, PyObject *args) { return (void)module, with_numbers(args, put_one); }
+static PyObject *add_grads(PyObject *module, PyObject *args) { return (void)module, with_numbers(args, add_one); }
+static PyObject *take_grads(PyObject *module, PyObject *args) { return (void)module, with_numbers(args, take_one); }
 
 /* next_serial() -> the serial number of the next node. */
 static PyObject *next_serial(PyObject *module, PyObject *none) {
@@ -291,11 +315,13 @@ static PyMethodDef functions[] = {
     {"read", read_numbers, METH_VARARGS, NULL},
     {"write", write_numbers, METH_VARARGS, NULL},
     {"add_grads", add_grads, METH_VARARGS, NULL},
+    {"take_grads", take_grads, METH_VARARGS, NULL},
     {"next_serial", next_serial, METH_NOARGS, NULL},
     {"record", record, METH_VARARGS, NULL},
     {"made_again", made_again, METH_VARARGS, NULL},
     {"make_value", make_value, METH_VARARGS, NULL},
     {"set_traced", set_traced, METH_O, NULL},
+    {"watch", watch, METH_O, NULL},
     {"unknown", unknown, METH_NOARGS, NULL},
     {"dot", dot, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -4,17 +4,35 @@ from dataclasses import replace
 from typing import Any, Final
 
 from backlight.core import ConfigError, RunError
-from backlight.lessons.exercises import lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7
+from backlight.lessons.exercises import (
+    lesson_1,
+    lesson_2,
+    lesson_3,
+    lesson_4,
+    lesson_5,
+    lesson_6,
+    lesson_7,
+    lesson_10,
+)
 from backlight.lessons.exercises.exercise import Exercise, Inputs, Mistake, find
 from backlight.lessons.exercises.grading import grade
 from backlight.lessons.exercises.progress import record_try
 from backlight.lessons.exercises.verdict import Verdict
 
-_LESSONS = (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7)
+_LESSONS = {
+    1: lesson_1,
+    2: lesson_2,
+    3: lesson_3,
+    4: lesson_4,
+    5: lesson_5,
+    6: lesson_6,
+    7: lesson_7,
+    10: lesson_10,
+}
 
 EXERCISES: Final[dict[str, Exercise]] = {
     f"{number}.{place}": replace(exercise, id=f"{number}.{place}")
-    for number, lesson in enumerate(_LESSONS, 1)
+    for number, lesson in _LESSONS.items()
     for place, exercise in enumerate(lesson.EXERCISES, 1)
 }
 """By id, in the order of the lessons."""

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import io
 import json
+import linecache
 import os
 import pprint
 import subprocess
@@ -95,6 +96,7 @@ def main(asked: str, written: str) -> None:
 
 def _run(source: str, place: str, names: dict[str, Any]) -> Outputs:
     """Run a cell, and return its outputs; the last is the value of its last line, as in a notebook."""
+    linecache.cache[place] = len(source), None, source.splitlines(keepends=True), place  # as a notebook has it
     tree = ast.parse(source)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     printed, warned = io.StringIO(), io.StringIO()
