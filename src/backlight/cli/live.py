@@ -7,9 +7,8 @@ import numpy as np
 from rich.cells import cell_len
 from rich.console import Console
 
-from backlight.cli.output import one_line, table, terminal_may_close, visible
+from backlight.cli.output import marked, one_line, table, terminal_may_close, visible
 from backlight.core import DomainError
-from backlight.model import STREAM_LENGTH
 from backlight.progress import ProgressBar
 from backlight.sample import NotEnoughError, SampleConfig, sample_batch, sample_items
 from backlight.training import Evaluation, FirstLoss, Progress, Run, Trainer, bits
@@ -113,21 +112,22 @@ def show_samples(run: Run, count: int, out: Console) -> None:
     rng = np.random.default_rng([run.config.seed, _SAMPLES])
     model, vocabulary = run.model, run.vocabulary
     if not run.ends:
-        config = SampleConfig(max_length=STREAM_LENGTH)
+        config = SampleConfig(max_length=run.sample_length)
         (stream,) = sample_batch(model, vocabulary, 1, config=config, rng=rng, ends=False)
         run.store.save_samples(stream.text + "\n")
         out.print("\n" + visible(stream.text), soft_wrap=True)
         return
     known = run.training_hashes()
+    config = SampleConfig(max_length=run.sample_length)
     try:
-        found = sample_items(model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=known, unique=True)
+        found = sample_items(model, vocabulary, count, config=config, rng=rng, novel_to=known, unique=True)
     except NotEnoughError as error:
         found = error.found
         out.print(f"\nOnly {len(found)} of {count} samples: all other draws of {error.draws:,} were known or repeated.")
     except DomainError as error:  # counts without smoothing may have no next character; the run is valid all the same
         out.print(f"\nNo samples: {error}", soft_wrap=True)
         return
-    texts = [sample.text for sample in found]
+    texts = [marked(sample, ends=True) for sample in found]
     run.store.save_samples("".join(text + "\n" for text in texts))
     if not texts:
         return

@@ -23,7 +23,7 @@ def texts_at_once(model: LanguageModel) -> int:
 
 
 def check_fit(model: LanguageModel, vocabulary: Vocabulary) -> None:
-    """Check that a model and a vocabulary have the same size.
+    """SampleCheck that a model and a vocabulary have the same size.
 
     Raises:
         VocabularyError: they do not.

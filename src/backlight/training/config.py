@@ -14,7 +14,7 @@ from backlight.text import LIST, Duplicates, Mode
 MOST: Final = 1_000_000_000
 """The largest number of steps, examples or threads; a larger one is a typing error."""
 
-_OF_THE_RUN = {"format", "backlight", "created", "parameters"}
+_OF_THE_RUN = {"format", "backlight", "created", "parameters", "longest"}
 """Entries of `config.json` that are not part of the configuration."""
 
 _REMEDY = "Correct it, or leave it out for the model's default."
@@ -195,7 +195,9 @@ class RunConfig:
         """The model's entry in the table of models."""
         return model_spec(self.model)
 
-    def to_json(self, *, sizes: Any, mode: Mode, sha256: str, parameters: int | None) -> dict[str, Any]:
+    def to_json(
+        self, *, sizes: Any, mode: Mode, sha256: str, parameters: int | None, longest: int | None = None
+    ) -> dict[str, Any]:
         """Return the content of `config.json`, from which `from_json` restores the configuration.
 
         Args:
@@ -203,11 +205,13 @@ class RunConfig:
             mode: the mode in which the text was read.
             sha256: the checksum of the text.
             parameters: number of parameters of the network; None for an n-gram model.
+            longest: number of characters of the longest item; None for a stream of text.
         """
         return {
             "corpus": {"name": self.corpus, "mode": mode, "sha256": sha256},
             "model": {"name": self.model, "settings": settings_of(sizes)},
             "parameters": parameters,
+            "longest": longest,
             **{
                 name: value
                 for name, value in asdict(self).items()

@@ -17,12 +17,18 @@ from backlight.models.ngram import NGram
 from backlight.nn import BatchNorm1d, fold
 from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files
 from backlight.runs.store import SEEN
-from backlight.text import LIST, Corpus, Dataset, Splits, Vocabulary, load_corpus, split_corpus, training_hashes
+from backlight.text import LIST, Corpus, Dataset, Items, Splits, Vocabulary, load_corpus, split_corpus, training_hashes
 from backlight.training.config import RunConfig
 from backlight.training.evaluate import SAMPLE_TARGETS, bits, dataset, evenly, mean_nll
 from backlight.training.records import FirstLoss
 from backlight.training.trainer import Trainer
 from backlight.watch.records import SplitFacts
+
+STREAM_LENGTH = 500
+"""The number of characters of a sample of running text, by default."""
+
+SHORTEST, UNKNOWN_LENGTH = 16, 64
+"""Maximum numbers of characters of a sample: that of very short items, and that of a run of unknown lengths."""
 
 _INIT, _BATCHES = 0, 1
 """Independent random streams of a run: for the initial weights and for the minibatches."""
@@ -92,6 +98,7 @@ class Run:
         whole = config.to_json(
             sizes=model.config, mode=corpus.mode, sha256=corpus.sha256,
             parameters=None if (network := network_of(model)) is None else network.num_parameters(),
+            longest=int(Items.of(corpus.items).lengths().max()) if corpus.mode == "items" else None,
         )  # fmt: skip
         files = new_files(config=whole, vocabulary=vocabulary.to_json())
         if path is None:
@@ -169,6 +176,19 @@ class Run:
     def ends(self) -> bool:
         """Whether the ends of items are targets: True for a list of items, False for a stream of text."""
         return bool(self.store.config["corpus"]["mode"] == "items")
+
+    @property
+    def sample_length(self) -> int:
+        """The maximum number of characters of a sample by default: half as many again as the longest item has.
+
+        For a stream of text it is 500.
+        """
+        if not self.ends:
+            return STREAM_LENGTH
+        longest = self.store.config.get("longest")
+        if not isinstance(longest, int):  # a run of an earlier version
+            return UNKNOWN_LENGTH
+        return max(longest + longest // 2, SHORTEST)
 
     @property
     def result(self) -> dict[str, Any] | None:
