@@ -73,9 +73,9 @@ from backlight.runs.strict_json import to_bytes
 from backlight.runs.tensors import encode
 from backlight.sample import (
     Avoids,
-    SampleCheck,
     Distant,
     Sample,
+    SampleCheck,
     SampleConfig,
     Score,
     Valid,

@@ -58,6 +58,12 @@ class Live:
     def _print(self, record: Evaluation) -> None:
         if record.step == 0:
             self._first_loss(FirstLoss.of(self.run.vocabulary.size, [record.to_json()]))
+            if self.trainer.dev_targets is not None:
+                self.out.print(
+                    f"dev below: {self.trainer.dev_targets:,} of its {self.trainer.dev.targets:,} targets, evenly "
+                    "spaced; the result is of all.",
+                    soft_wrap=True,
+                )
             self._head()
         train = "-" if record.train_nats is None else _figure(record.train_nats, 4)
         dev, in_bits = _figure(record.dev_nats, 4), _figure(bits(record.dev_nats), 3)

@@ -14,6 +14,9 @@ from backlight.text import LIST, Duplicates, Mode
 MOST: Final = 1_000_000_000
 """The largest number of steps, examples or threads; a larger one is a typing error."""
 
+PATIENCE: Final = 8
+"""Evaluations without improvement, of twenty in a run, after which training ends by default: the rest would overfit."""
+
 _OF_THE_RUN = {"format", "backlight", "created", "parameters", "longest"}
 """Entries of `config.json` that are not part of the configuration."""
 
@@ -36,7 +39,7 @@ class TrainConfig:
         grad_clip: maximum global norm of the gradient; None does not clip.
         ema_decay: decay of an exponential moving average of the weights, which is evaluated and saved in their place.
             0.999 averages over about the last thousand steps. None does not average.
-        eval_interval: steps between evaluations on the whole dev split; None is a twentieth of all steps.
+        eval_interval: steps between evaluations on the dev split; None is a twentieth of all steps.
         patience: stop after this many consecutive evaluations without improvement; None trains to the end.
         threads: number of BLAS threads. It is part of the configuration since it changes how sums are rounded.
 
@@ -80,7 +83,7 @@ class TrainConfig:
 
     @classmethod
     def of(cls, model: str, **changes: Any) -> "TrainConfig":
-        """Return a model's default training settings, with some of them changed.
+        """Return a model's default training settings, with some of them changed, and `PATIENCE`.
 
         Raises:
             ConfigError: an n-gram model, an unknown setting, or one out of range.
@@ -89,7 +92,7 @@ class TrainConfig:
         if spec.train is None:
             given = f"; got {', '.join(changes)}. Leave them out." if changes else ". Choose another model."
             raise ConfigError(f"{model} is counted, not trained step by step{given}")
-        return cls(**{**spec.train, **changes})
+        return cls(**{"patience": PATIENCE, **spec.train, **changes})
 
     @property
     def interval(self) -> int:
