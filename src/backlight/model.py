@@ -49,7 +49,8 @@ Train a layer in a loop of your own:
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import fields, replace
 from difflib import get_close_matches
@@ -71,13 +72,24 @@ from backlight.runs import RunDirectory, find_run
 from backlight.runs.store import RESULT, WEIGHTS
 from backlight.runs.strict_json import to_bytes
 from backlight.runs.tensors import encode
-from backlight.sample import Sample, SampleConfig, Score, context_ids, sample_items, score_items
+from backlight.sample import (
+    Avoids,
+    Distant,
+    Sample,
+    SampleCheck,
+    SampleConfig,
+    Score,
+    Valid,
+    ValidByCommand,
+    context_ids,
+    sample_items,
+    score_items,
+)
 from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, normalised
 from backlight.text.tokenizers import TextVocabulary
 from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, continued, stopped_by
 from backlight.training.run import folded, load_weights, without_counts
 
-STREAM_LENGTH = 500
 """The number of characters that are drawn from a model of running text by default."""
 
 
@@ -221,6 +233,14 @@ class Model:
         top_k: int | None = None,
         top_p: float | None = None,
         max_length: int | None = None,
+        min_length: int = 0,
+        contains: str = "",
+        ends_with: str = "",
+        template: str = "",
+        pattern: str = "",
+        avoid: Iterable[str] | Path = (),
+        min_distance: int | None = None,
+        valid: str | Callable[[str], object] | None = None,
         novel: bool = False,
         unique: bool = False,
         seed: int | None = None,
@@ -233,7 +253,19 @@ class Model:
             temperature: below 1 is more conservative, above 1 more diverse, 0 is greedy.
             top_k: sample from the K most likely characters only.
             top_p: sample from the fewest characters whose total probability reaches P.
-            max_length: maximum number of characters to draw; None is 64, or 500 for running text.
+            max_length: maximum number of characters to draw; None is half as many again as the longest item has, or
+                500 for running text. A longer sample is cut off; but with one of the next five, each sample ends
+                before.
+            min_length: minimum number of characters.
+            contains: text that each sample contains.
+            ends_with: text that each sample ends with.
+            template: the characters of each sample, where `?` stands for any, as in "ma??a".
+            pattern: regular expression that each sample matches as a whole.
+            avoid: words that no sample contains, in upper or lower case; a `Path` is a file with a word on each line.
+            min_distance: 2 leaves out samples that one insertion, deletion or replacement of a character turns into an
+                item of the training data.
+            valid: a function of a text that returns whether it is valid; or a command that reads items on standard
+                input, one per line, and prints the valid ones.
             novel: leave out items in the training data, including its held-out parts.
             unique: leave out duplicates.
             seed: random seed; None gives different samples each time.
@@ -241,17 +273,51 @@ class Model:
         Raises:
             ConfigError: a setting out of range, or `novel` for running text.
             VocabularyError: a character of the prefix is not in the vocabulary.
-            NotEnoughError: too few new or distinct items in 50 times as many draws; its `found` has them.
+            NotEnoughError: too few items that meet all this in 50 times as many draws; its `found` has them.
         """
-        if max_length is None:
-            max_length = SampleConfig().max_length if self.run.ends else STREAM_LENGTH
         config = SampleConfig(
-            temperature=temperature, top_k=top_k, top_p=top_p, max_length=max_length, prefix=prefix
+            temperature=temperature, top_k=top_k, top_p=top_p, prefix=prefix,
+            max_length=self.run.sample_length if max_length is None else max_length,
+            min_length=min_length, contains=contains, ends_with=ends_with, template=template, pattern=pattern,
         )  # fmt: skip
-        return [self.run.composed(one.text) for one in self.draw(count, config, novel=novel, unique=unique, seed=seed)]
+        checks = self.checks(avoid=avoid, min_distance=min_distance, valid=valid)
+        found = self.draw(count, config, novel=novel, unique=unique, checks=checks, seed=seed)
+        return [self.run.composed(one.text) for one in found]
+
+    def checks(
+        self,
+        *,
+        avoid: Iterable[str] | Path = (),
+        min_distance: int | None = None,
+        valid: str | Callable[[str], object] | None = None,
+    ) -> list[SampleCheck]:
+        """Return the checks that `sample` makes of its results, for `draw`; see there.
+
+        Raises:
+            ConfigError: a setting out of range, or a check of running text.
+            DataError: a file cannot be read.
+            RunError: the training text, which `min_distance` needs, has changed.
+        """
+        words = load_corpus(avoid, mode="items").items if isinstance(avoid, Path) else list(avoid)
+        made: list[SampleCheck] = [Avoids.of(words)] if words else []
+        if min_distance is not None:
+            made.append(Distant(self.run.corpus.items, min_distance))
+        if valid is not None:
+            made.append(ValidByCommand(valid) if isinstance(valid, str) else Valid(valid))
+        if made and not self.run.ends:
+            raise ConfigError("checks of samples need a model of items; this one was trained on running text.")
+        return made
 
     def draw(
-        self, count: int, config: SampleConfig, *, novel: bool = False, unique: bool = False, seed: int | None = None
+        self,
+        count: int,
+        config: SampleConfig,
+        *,
+        novel: bool = False,
+        unique: bool = False,
+        checks: Sequence[SampleCheck] = (),
+        seed: int | None = None,
+        tally: Counter[str] | None = None,
     ) -> list[Sample]:
         """Sample as in `sample`, and return each `Sample` with the probabilities of its characters.
 
@@ -260,7 +326,9 @@ class Model:
             config: how to sample.
             novel: leave out items in the training data, including its held-out parts.
             unique: leave out duplicates.
+            checks: what each sample must pass.
             seed: random seed; None gives different samples each time.
+            tally: counts the draws, as "drawn", and those left out, by their reason.
 
         Raises:
             ConfigError, VocabularyError, NotEnoughError: see `sample`.
@@ -273,7 +341,8 @@ class Model:
         with self._evaluating() as model:
             return sample_items(
                 model, self.vocabulary, count, config=config, rng=np.random.default_rng(seed),
-                novel_to=self.run.training_hashes() if novel else None, unique=unique, ends=self.run.ends,
+                novel_to=self.run.training_hashes() if novel else None, unique=unique, checks=checks,
+                ends=self.run.ends, tally=tally,
             )  # fmt: skip
 
     def score(self, texts: str | Iterable[str] | Path | Corpus) -> FloatArray:

@@ -8,9 +8,8 @@ import numpy as np
 from rich.cells import cell_len
 from rich.console import Console
 
-from backlight.cli.output import one_line, separated, table, terminal_may_close, visible
+from backlight.cli.output import marked, one_line, separated, table, terminal_may_close, visible
 from backlight.core import DomainError
-from backlight.model import STREAM_LENGTH
 from backlight.progress import ProgressBar
 from backlight.sample import NotEnoughError, SampleConfig, sample_batch, sample_items
 from backlight.text.vocabulary import CHARACTERS
@@ -61,6 +60,12 @@ class Live:
     def _print(self, record: Evaluation) -> None:
         if record.step == 0:
             self._first_loss(self.run.first_of([record.to_json()]))
+            if self.trainer.dev_targets is not None:
+                self.out.print(
+                    f"dev below: {self.trainer.dev_targets:,} of its {self.trainer.dev.targets:,} targets, evenly "
+                    "spaced; the result is of all.",
+                    soft_wrap=True,
+                )
             self._head()
         train = "-" if record.train_nats is None else _figure(record.train_nats, 4)
         dev, in_bits = _figure(record.dev_nats, 4), _figure(bits(record.dev_nats), 3)
@@ -122,21 +127,22 @@ def show_samples(run: Run, count: int, out: Console) -> None:
     rng = np.random.default_rng([run.config.seed, _SAMPLES])
     model, vocabulary = run.model, run.vocabulary
     if not run.ends:
-        config = SampleConfig(max_length=STREAM_LENGTH)
+        config = SampleConfig(max_length=run.sample_length)
         (stream,) = sample_batch(model, vocabulary, 1, config=config, rng=rng, ends=False)
         run.store.save_samples(stream.text + "\n")
         out.print("\n" + visible(stream.text), soft_wrap=True)
         return
     known = run.training_hashes()
+    config = SampleConfig(max_length=run.sample_length)
     try:
-        found = sample_items(model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=known, unique=True)
+        found = sample_items(model, vocabulary, count, config=config, rng=rng, novel_to=known, unique=True)
     except NotEnoughError as error:
         found = error.found
         out.print(f"\nOnly {len(found)} of {count} samples: all other draws of {error.draws:,} were known or repeated.")
     except DomainError as error:  # counts without smoothing may have no next character; the run is valid all the same
         out.print(f"\nNo samples: {error}", soft_wrap=True)
         return
-    texts = [run.composed(sample.text) for sample in found]
+    texts = [run.composed(marked(sample, ends=True)) for sample in found]
     run.store.save_samples(separated(texts))
     if not texts:
         return

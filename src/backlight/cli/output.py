@@ -20,6 +20,7 @@ from rich.table import Table
 from backlight.core import RunError
 from backlight.runs import RunDirectory, find_run, list_runs
 from backlight.runs.strict_json import plain
+from backlight.sample import Sample
 
 RUNS = Path("runs")
 """Default folder of the runs."""
@@ -94,6 +95,15 @@ def separated(texts: Sequence[str]) -> str:
     return apart.join(texts) + "\n" if texts else ""
 
 
+CUT = "\N{HORIZONTAL ELLIPSIS}"
+"""The mark of a sample that was cut off."""
+
+
+def marked(sample: Sample, *, ends: bool) -> str:
+    """Return the text of a sample, with a mark if it is an item that was cut off. Running text has no end."""
+    return sample.text if sample.ended or not ends else sample.text + CUT
+
+
 def one_line(text: str) -> str:
     """Return text that is safe to print, on one line: control characters are escaped."""
     return "".join(map(_escaped, text))
@@ -101,7 +111,7 @@ def one_line(text: str) -> str:
 
 def shortened(text: str, most: int) -> str:
     """Return text that is safe to print, on one line, cut after `most` characters."""
-    return one_line(text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}")
+    return one_line(text if len(text) <= most else text[: most - 1] + CUT)
 
 
 def _escaped(character: str) -> str:

@@ -1,19 +1,33 @@
 """`backlight sample`: sample new items from a trained model."""
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, visible
+from backlight.cli.output import (
+    RUNS,
+    Json,
+    RunsFolder,
+    console,
+    marked,
+    one_line,
+    open_run,
+    print_json,
+    visible,
+)
+from backlight.cli.saving import write_samples, writer
 from backlight.core.settings import settings_in
-from backlight.model import STREAM_LENGTH, Model
+from backlight.model import Model
 from backlight.sample import Sample, SampleConfig
 from backlight.text import normalised
 from backlight.training import Run
 
 _HELP = {name: about.help for name, (_, _, about) in settings_in(SampleConfig).items()}
+_SHAPE, _LEFT_OUT = "Conditions that every sample meets", "Samples to leave out"
 
 
 def sample(
@@ -27,47 +41,97 @@ def sample(
     temperature: Annotated[float, typer.Option(help=_HELP["temperature"])] = 1.0,
     top_k: Annotated[int | None, typer.Option(help=_HELP["top_k"])] = None,
     top_p: Annotated[float | None, typer.Option(help=_HELP["top_p"])] = None,
-    prefix: Annotated[str, typer.Option(help=_HELP["prefix"])] = "",
     max_length: Annotated[
-        int | None, typer.Option(help=f"{_HELP['max_length']} Default: 64, or {STREAM_LENGTH} of running text.")
+        int | None,
+        typer.Option(help=f"{_HELP['max_length']} Default: half as many again as the longest item has."),
     ] = None,
-    novel: Annotated[bool, typer.Option("--novel", help="Leave out items in the training data.")] = False,
-    unique: Annotated[bool, typer.Option("--unique", help="Leave out duplicates.")] = False,
+    prefix: Annotated[str, typer.Option(help=_HELP["prefix"], rich_help_panel=_SHAPE)] = "",
+    min_length: Annotated[int, typer.Option(help=_HELP["min_length"], rich_help_panel=_SHAPE)] = 0,
+    contains: Annotated[str, typer.Option(help=_HELP["contains"], rich_help_panel=_SHAPE)] = "",
+    ends_with: Annotated[str, typer.Option(help=_HELP["ends_with"], rich_help_panel=_SHAPE)] = "",
+    template: Annotated[str, typer.Option(help=_HELP["template"], rich_help_panel=_SHAPE)] = "",
+    pattern: Annotated[str, typer.Option(help=_HELP["pattern"], rich_help_panel=_SHAPE)] = "",
+    novel: Annotated[
+        bool, typer.Option("--novel", help="Leave out items in the training data.", rich_help_panel=_LEFT_OUT)
+    ] = False,
+    unique: Annotated[bool, typer.Option("--unique", help="Leave out duplicates.", rich_help_panel=_LEFT_OUT)] = False,
+    min_distance: Annotated[
+        int | None,
+        typer.Option(
+            help="2 leaves out what one inserted, deleted or replaced character turns into an item of the training "
+            "data; 1 is --novel.",
+            rich_help_panel=_LEFT_OUT,
+        ),
+    ] = None,
+    avoid: Annotated[
+        Path | None,
+        typer.Option(help="Leave out samples with a word of this file, one word a line.", rich_help_panel=_LEFT_OUT),
+    ] = None,
+    valid: Annotated[
+        str | None,
+        typer.Option(
+            help="Keep what this command prints again: it reads samples on standard input, one a line.",
+            metavar="COMMAND", rich_help_panel=_LEFT_OUT,
+        ),
+    ] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Show each character's probability.")] = False,
     seed: Annotated[
         int | None, typer.Option(help="Random seed; omit it for different samples each time.", min=0)
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the samples to this file: .txt, .csv or .jsonl.", readable=False)
+    ] = None,
     runs: RunsFolder = RUNS,
     json_output: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Sample new items from a trained model."""
+    if out is not None:
+        writer(out)  # an error shows before anything is drawn
     model = Model(Run.open(open_run(run, runs)))
     ends = model.run.ends
     used = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-    length = max_length if max_length is not None else (64 if ends else STREAM_LENGTH)
-    prefix = normalised(prefix, model.run.config.reading.normalise)
-    config = SampleConfig(temperature=temperature, top_k=top_k, top_p=top_p, prefix=prefix, max_length=length)
-    found = model.draw(count or (20 if ends else 1), config, novel=novel, unique=unique, seed=used)
+    form = model.run.config.reading.normalise
+    config = SampleConfig(
+        temperature=temperature, top_k=top_k, top_p=top_p, prefix=normalised(prefix, form),
+        max_length=model.run.sample_length if max_length is None else max_length,
+        min_length=min_length, contains=normalised(contains, form), ends_with=normalised(ends_with, form), template=template, pattern=pattern,
+    )  # fmt: skip
+    checks = model.checks(avoid=() if avoid is None else avoid, min_distance=min_distance, valid=valid)
+    tally: Counter[str] = Counter()
+    found = model.draw(
+        count or (20 if ends else 1), config, novel=novel, unique=unique, checks=checks, seed=used, tally=tally
+    )
+    found = [replace(one, text=model.run.composed(one.text)) for one in found]
+    if checks:
+        console(json_output=True).print(_told(tally), soft_wrap=True)
+    if out is not None:
+        write_samples(out, found, ends=ends)
+        console(json_output=json_output).print(f"{len(found):,} samples are in {one_line(str(out))}.", soft_wrap=True)
     if json_output:
-        print_json({"run": str(model.run.path), "seed": used, "samples": [_figures(one, model.run) for one in found]})
+        left_out = {reason: number for reason, number in tally.items() if reason != "drawn"}
+        figures = {"run": str(model.run.path), "seed": used, "drawn": tally["drawn"], "left_out": left_out}
+        print_json({**figures, "samples": [_figures(one) for one in found]})
         return
-    out = console()
+    lines = console()
     several_lines = ends and any("\n" in one.text for one in found)
-    for nth, one in enumerate(found):
+    for nth, one in enumerate(found if out is None else ()):
         if several_lines and nth:
-            out.print()
-        out.print(visible(model.run.composed(one.text)), soft_wrap=True)
+            lines.print()
+        lines.print(visible(marked(one, ends=ends)), soft_wrap=True)
         if probabilities:
-            out.print("  " + _spelled(one, prefix, model.vocabulary.label(0)), soft_wrap=True, style="dim")
+            lines.print("  " + _spelled(one, prefix, model.vocabulary.label(0)), soft_wrap=True, style="dim")
 
 
-def _figures(one: Sample, run: Run) -> dict[str, object]:
-    return {
-        "text": run.composed(one.text),
-        "nats": one.nats,
-        "ended": one.ended,
-        "probabilities": list(one.probabilities),
-    }
+def _told(tally: Counter[str]) -> str:
+    """Return how many of the draws were kept, and why the others were not."""
+    reasons = {reason: number for reason, number in tally.items() if reason != "drawn"}
+    drawn, kept = tally["drawn"], tally["drawn"] - sum(reasons.values())
+    told = "; ".join(f"{number:,} {reason}" for reason, number in reasons.items() if number)
+    return f"{kept:,} of {drawn:,} draws pass ({kept / drawn:.1%}){f': {told}' if told else ''}."
+
+
+def _figures(one: Sample) -> dict[str, object]:
+    return {"text": one.text, "nats": one.nats, "ended": one.ended, "probabilities": list(one.probabilities)}
 
 
 def _spelled(one: Sample, prefix: str, end: str) -> str:

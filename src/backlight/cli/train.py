@@ -152,7 +152,8 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
     counting = run.count() if isinstance(run.model, Mixture) else 0.0
     trainer = run.trainer()
     if trainer.finished:
-        out.print(f"Training is complete: all {trainer.step:,} steps are done. For more steps, start a new run.")
+        done = "it stopped early" if trainer.step < trainer.config.steps else f"all {trainer.step:,} steps are done"
+        out.print(f"Training is complete: {done}. For more steps, start a new run.")
     else:
         with stopped_by(trainer, *SIGNALS, also=hang_up), Live(out, trainer, run):
             finished = trainer.fit()
@@ -162,6 +163,12 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
                 soft_wrap=True,
             )
             leave_stopped()
+    if trainer.out_of_patience and trainer.step < trainer.config.steps:
+        out.print(
+            f"Stopped early: dev did not improve in the last {trainer.config.patience} evaluations. Kept: step "
+            f"{trainer.best_step:,}. To train on, set a higher --patience.",
+            soft_wrap=True,
+        )
     result = run.evaluate(steps=trainer.step, seconds=trainer.seconds + counting)
     if "network_dev_nats" in result:
         out.print(
@@ -169,7 +176,11 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
             f"{result['dev_nats']:.4f}."
         )
     if trainer.best_step == 0:
-        out.print("No evaluation was better than the first, before training. Try a smaller --lr or more --steps.")
+        out.print(
+            "Warning: no evaluation was better than the first, so the weights are those before training, and samples "
+            "are noise. With few items, use --model ngram; otherwise try a smaller --lr.",
+            style="bold yellow", soft_wrap=True,
+        )  # fmt: skip
     return result
 
 

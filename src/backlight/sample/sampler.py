@@ -7,13 +7,14 @@ from typing import Final
 import numpy as np
 
 from backlight.autograd.ops.softmax import shifted_log_softmax
-from backlight.core import BOUNDARY, BoolArray, DomainError, FloatArray, IntArray, VocabularyError
+from backlight.core import BOUNDARY, BoolArray, ConfigError, DomainError, FloatArray, IntArray, VocabularyError
 from backlight.core.settings import check_whole, setting
 from backlight.models.decoding import Decoder, decode
 from backlight.models.protocol import LanguageModel
 from backlight.sample._limits import check_fit, texts_at_once
 from backlight.sample.beginning import Beginning, spelled
 from backlight.sample.filters import Filters, probabilities, rows_without_a_peak
+from backlight.sample.shape import ESTIMATED_FROM, Follows, Lookahead, Shape, guide
 from backlight.text import Vocabulary
 from backlight.text.tokenizers import TextVocabulary
 
@@ -25,13 +26,14 @@ MOST_CHARACTERS: Final = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleConfig(Filters):
+class SampleConfig(Filters, Shape):
     """How to sample.
 
     Args:
         temperature, top_k, top_p: see `Filters`.
+        min_length, contains, ends_with, template, pattern: see `Shape`. They need a vocabulary of characters.
         max_length: maximum number of characters, or other tokens, to draw, without the prefix. A longer text is cut
-            off.
+            off; but with a condition on its shape, each text ends before.
         prefix: the beginning of every text.
 
     Raises:
@@ -78,6 +80,7 @@ def sample_batch(
     config: SampleConfig,
     rng: np.random.Generator,
     ends: bool = True,
+    guided: Lookahead | None = None,
 ) -> list[Sample]:
     """Sample `count` texts as a batch, one character per step. Texts that have ended leave the batch.
 
@@ -94,9 +97,10 @@ def sample_batch(
         rng: the random generator.
         ends: False for a model of running text, which has no end: the boundary is never drawn, and every text has
             `max_length` characters.
+        guided: what `guide_of` returned for the same model and `config`, to use it again.
 
     Raises:
-        ConfigError: `count` is out of range.
+        ConfigError: `count` is out of range, or no text can meet the conditions.
         VocabularyError: a character of the prefix is not in the vocabulary, or the vocabulary has another size.
         DomainError: the model gives no character a probability above 0: it is unsmoothed or has diverged.
     """
@@ -105,14 +109,50 @@ def sample_batch(
     prefix_ids, rest = _encode_prefix(vocabulary, config.prefix)
     kept = config.prefix.encode("utf-8", "surrogatepass").removesuffix(rest).decode("utf-8", "surrogatepass")
     size = texts_at_once(model)
+    if guided is None:
+        guided = guide_of(model, vocabulary, config=config, rng=rng, ends=ends)
     samples: list[Sample] = []
     first = context_ids(model, prefix_ids)
     with np.errstate(over="ignore", invalid="ignore"):  # non-finite logits raise an error below
         for begin in range(0, count, size):
             x_BT = np.tile(first, (min(size, count - begin), 1))
-            steps = _run(model, vocabulary, x_BT, config, rng, ends, rest=rest)
+            steps = _run(model, vocabulary, x_BT, config, rng, ends, rest=rest, guided=guided)
             samples += _assemble(vocabulary, kept, len(x_BT), steps)
     return samples
+
+
+def guide_of(
+    model: LanguageModel,
+    vocabulary: TextVocabulary,
+    *,
+    config: SampleConfig,
+    rng: np.random.Generator,
+    ends: bool = True,
+) -> Lookahead | None:
+    """Return what leads samples to the conditions on their shape, from samples without them; None without conditions.
+
+    Raises:
+        VocabularyError, ConfigError: the conditions are not valid, no text can meet them, or the model has no ends.
+    """
+    if not config.asks:
+        return None
+    if not ends:
+        raise ConfigError(
+            "conditions on samples need a model of items; this one was trained on running text. Leave them out."
+        )
+    if not isinstance(vocabulary, Vocabulary):
+        raise ConfigError(
+            "conditions on samples need a model of characters; this one has other tokens. Leave them out, or train "
+            "with --tokens characters."
+        )
+    plain = SampleConfig(max_length=config.max_length)
+    prefix_ids, _ = _encode_prefix(vocabulary, config.prefix)
+    x_BT = np.tile(context_ids(model, prefix_ids), (ESTIMATED_FROM, 1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = _run(model, vocabulary, x_BT, plain, rng, ends)
+    rows, ids = (np.concatenate([getattr(step, name) for step in steps]) for name in ("rows", "ids"))
+    follows = Follows.of(ids[np.argsort(rows, kind="stable")], vocabulary.size)
+    return guide(config, vocabulary, prefix=config.prefix, most=config.max_length, follows=follows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +199,13 @@ def _run(
     rng: np.random.Generator,
     ends: bool,
     *,
-    rest: bytes,
+    rest: bytes = b"",
+    guided: Lookahead | None = None,
 ) -> list[_Drawn]:
     """Return the characters drawn at each step, of which the first must spell `rest`."""
     steps: list[_Drawn] = []
+    states: IntArray = np.zeros(len(x_BT), np.int64)
+    most = config.max_length + (guided is not None)  # the end of a text of full length is drawn too
     rows = np.arange(len(x_BT))
     beginning = Beginning(vocabulary, rest, len(x_BT))
     texts = decode(model, x_BT)
@@ -172,16 +215,20 @@ def _run(
             logits = texts.logits
             chances = _Chances.of(logits, config, ends=ends)
         _check_possible(vocabulary, texts, chances, ends=ends)
-        if beginning.done:
+        if guided is not None:
+            ids = _draw_guided(chances, texts.which, guided.log_factors(len(steps), states), config, rng)
+        elif beginning.done:
             ids = draw(chances.sums, texts.which, rng)
         else:
             ids = _drawn_within(beginning, texts, config, rng, ends=ends)
         steps.append(_Drawn(rows, ids, chances.log_p[ids, texts.which]))
         on = np.flatnonzero(ids != BOUNDARY)
-        if not len(on) or len(steps) == config.max_length:
+        if not len(on) or len(steps) == most:
             return steps
         rows = rows[on]
         beginning.keep(on)
+        if guided is not None:
+            states = guided.after(states[on], ids[on])
         texts.keep(on)
         texts.advance(ids[on])
 
@@ -216,6 +263,20 @@ def draw(sums_VW: FloatArray, which: IntArray, rng: np.random.Generator) -> IntA
     sums_VB = sums_VW.take(which, axis=1)
     ids: IntArray = np.count_nonzero(sums_VB <= rng.random(len(which)) * sums_VB[-1], axis=0)
     return ids
+
+
+def _draw_guided(
+    chances: _Chances, which: IntArray, log_f_BV: FloatArray, config: SampleConfig, rng: np.random.Generator
+) -> IntArray:
+    """Draw one id for each text from the model's distribution times f; temperature and filters apply to the product."""
+    log_q_BV = chances.log_p.T[which] + log_f_BV
+    if len(rows_without_a_peak(log_q_BV)):
+        raise DomainError(
+            "a model must give everything that can meet the conditions a probability above 0; this one gives 0 where "
+            "there is no other way. Train with smoothing, or ask for less."
+        )
+    p_BV = _to_draw_from(log_q_BV, config)
+    return draw(_running_sums(np.ascontiguousarray(p_BV.T)), np.arange(len(which)), rng)
 
 
 def _running_sums(p_VW: FloatArray) -> FloatArray:

@@ -18,7 +18,10 @@ from backlight.text.vocabulary import CHARACTERS
 MOST: Final = 1_000_000_000
 """The largest number of steps, examples or threads; a larger one is a typing error."""
 
-_OF_THE_RUN = {"format", "backlight", "created", "parameters"}
+PATIENCE: Final = 8
+"""Evaluations without improvement, of twenty in a run, after which training ends by default: the rest would overfit."""
+
+_OF_THE_RUN = {"format", "backlight", "created", "parameters", "longest"}
 """Entries of `config.json` that are not part of the configuration."""
 
 _IF_GIVEN = ("reading", "also", "tokens", "start")
@@ -43,7 +46,7 @@ class TrainConfig:
         grad_clip: maximum global norm of the gradient; None does not clip.
         ema_decay: decay of an exponential moving average of the weights, which is evaluated and saved in their place.
             0.999 averages over about the last thousand steps. None does not average.
-        eval_interval: steps between evaluations on the whole dev split; None is a twentieth of all steps.
+        eval_interval: steps between evaluations on the dev split; None is a twentieth of all steps.
         patience: stop after this many consecutive evaluations without improvement; None trains to the end.
         threads: number of BLAS threads. It is part of the configuration since it changes how sums are rounded.
 
@@ -87,7 +90,7 @@ class TrainConfig:
 
     @classmethod
     def of(cls, model: str, **changes: Any) -> "TrainConfig":
-        """Return a model's default training settings, with some of them changed.
+        """Return a model's default training settings, with some of them changed, and `PATIENCE`.
 
         Raises:
             ConfigError: an n-gram model, an unknown setting, or one out of range.
@@ -96,7 +99,7 @@ class TrainConfig:
         if spec.train is None:
             given = f"; got {', '.join(changes)}. Leave them out." if changes else ". Choose another model."
             raise ConfigError(f"{model} is counted, not trained step by step{given}")
-        return cls(**{**spec.train, **changes})
+        return cls(**{"patience": PATIENCE, **spec.train, **changes})
 
     @property
     def interval(self) -> int:
@@ -225,7 +228,9 @@ class RunConfig:
         """The model's entry in the table of models."""
         return model_spec(self.model)
 
-    def to_json(self, *, sizes: Any, mode: Mode, sha256: str, parameters: int | None) -> dict[str, Any]:
+    def to_json(
+        self, *, sizes: Any, mode: Mode, sha256: str, parameters: int | None, longest: int | None = None
+    ) -> dict[str, Any]:
         """Return the content of `config.json`, from which `from_json` restores the configuration.
 
         Args:
@@ -233,11 +238,13 @@ class RunConfig:
             mode: the mode in which the text was read.
             sha256: the checksum of the text.
             parameters: number of parameters of the network; None for an n-gram model.
+            longest: number of characters of the longest item; None for a stream of text.
         """
         return {
             "corpus": {"name": self.corpus, "mode": mode, "sha256": sha256},
             "model": {"name": self.model, "settings": settings_of(sizes)},
             "parameters": parameters,
+            "longest": longest,
             **{
                 name: value
                 for name, value in asdict(self).items()

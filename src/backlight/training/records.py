@@ -27,7 +27,7 @@ class LossRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The loss on the whole dev split.
+    """The loss on the dev split, or on evenly spaced targets of a large one (`Trainer.dev_targets`).
 
     Attributes:
         step: number of steps taken.

@@ -43,6 +43,12 @@ from backlight.training.records import FirstLoss
 from backlight.training.trainer import Trainer
 from backlight.watch.records import SplitFacts
 
+STREAM_LENGTH = 500
+"""The number of characters of a sample of running text, by default."""
+
+SHORTEST, UNKNOWN_LENGTH = 16, 64
+"""Maximum numbers of characters of a sample: that of very short items, and that of a run of unknown lengths."""
+
 _INIT, _BATCHES = 0, 1
 """Independent random streams of a run: for the initial weights and for the minibatches."""
 
@@ -121,6 +127,7 @@ class Run:
         whole = config.to_json(
             sizes=model.config, mode=corpus.mode, sha256=corpus.sha256,
             parameters=None if network is None else network.num_parameters(),
+            longest=int(Items.of(corpus.items).lengths().max()) if corpus.mode == "items" else None,
         )  # fmt: skip
         files = new_files(config=whole, vocabulary=vocabulary.to_json())
         of_start: dict[str, bytes] = {}
@@ -227,6 +234,19 @@ class Run:
     def ends(self) -> bool:
         """Whether the ends of items are targets: True for a list of items, False for a stream of text."""
         return bool(self.store.config["corpus"]["mode"] == "items")
+
+    @property
+    def sample_length(self) -> int:
+        """The maximum number of characters of a sample by default: half as many again as the longest item has.
+
+        For a stream of text it is 500.
+        """
+        if not self.ends:
+            return STREAM_LENGTH
+        longest = self.store.config.get("longest")
+        if not isinstance(longest, int):  # a run of an earlier version
+            return UNKNOWN_LENGTH
+        return max(longest + longest // 2, SHORTEST)
 
     @property
     def result(self) -> dict[str, Any] | None:

