@@ -278,7 +278,8 @@ class Model:
         config = SampleConfig(
             temperature=temperature, top_k=top_k, top_p=top_p, prefix=prefix,
             max_length=self.run.sample_length if max_length is None else max_length,
-            min_length=min_length, contains=contains, ends_with=ends_with, template=template, pattern=pattern,
+            min_length=min_length, contains=self._normal(contains), ends_with=self._normal(ends_with),
+            template=template, pattern=pattern,
         )  # fmt: skip
         checks = self.checks(avoid=avoid, min_distance=min_distance, valid=valid)
         found = self.draw(count, config, novel=novel, unique=unique, checks=checks, seed=seed)

@@ -94,7 +94,8 @@ def sample(
     config = SampleConfig(
         temperature=temperature, top_k=top_k, top_p=top_p, prefix=normalised(prefix, form),
         max_length=model.run.sample_length if max_length is None else max_length,
-        min_length=min_length, contains=normalised(contains, form), ends_with=normalised(ends_with, form), template=template, pattern=pattern,
+        min_length=min_length, contains=normalised(contains, form),
+        ends_with=normalised(ends_with, form), template=template, pattern=pattern,
     )  # fmt: skip
     checks = model.checks(avoid=() if avoid is None else avoid, min_distance=min_distance, valid=valid)
     tally: Counter[str] = Counter()
