@@ -43,7 +43,9 @@ def frozen_untrained(context: Context) -> list[Finding] | None:
     return [
         context.finding(
             FROZEN_UNTRAINED,
-            severity="note" if context.learns else "warning",
+            severity="warning"
+            if context.trained and not context.learns
+            else "note",  # features may be random on purpose
             where=[one.name for one in fresh[:6]],
             evidence=(
                 Evidence(what=f"least number of {fresh[0].name}", value=fresh[0].data.low, expected=f"{-bound:.3g}"),
