@@ -98,10 +98,8 @@ def grade_class(
 
 def _grade(student: Student, ids: Sequence[str], conditions: Conditions, stop: threading.Event) -> StudentGrades:
     results = judge_files(student.files, ids, conditions=conditions, stop=stop) if student.files else []
-    problems = [
-        f"{result.path.name}: {line}" for result in results
-        for line in (*([result.refused] if result.refused else []), *result.problems)
-    ]  # fmt: skip
+    problems = [result.refused for result in results if result.refused]
+    problems += [f"{result.path.name}: {line}" for result in results for line in result.problems]
     noted: dict[str, ExerciseProgress] | None = None
     if student.progress is not None:
         try:
