@@ -76,7 +76,7 @@ def test_the_list(shell: Any) -> None:
     shell.works("exercise", "check", "answers.py")
     (shell.folder / "below").mkdir()
     listed = replace(shell, folder=shell.folder / "below").works("lessons").out
-    assert str(shell.folder / "backlight-progress.json") in listed
+    assert f"Progress is kept in {Path('..', 'backlight-progress.json')}\n" in listed
     assert "1 of 6 exercises done" in listed
     for lesson in LESSONS.values():
         assert lesson.title in listed

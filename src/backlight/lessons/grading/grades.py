@@ -42,6 +42,12 @@ class Grade:
         return self.verdict is not None and self.verdict.right
 
     @property
+    def message(self) -> str:
+        """What is wrong, in a line; "" if nothing is."""
+        lines = self.verdict.lines if self.verdict is not None and not self.verdict.right else ()
+        return next((line for line in lines if not line.startswith("Right so far")), "")
+
+    @property
     def state(self) -> str:
         """The state of the verdict, or "missing"."""
         return self.verdict.state if self.verdict is not None else "missing"
@@ -152,7 +158,7 @@ def _row(grade: Grade) -> tuple[str, ...]:
         grade.student, grade.exercise, grade.state, (verdict.mistake if verdict else None) or "",
         str(progress.tries) if progress else "", str(progress.hints) if progress else "",
         grade.file.name if grade.file else "",
-        verdict.lines[0] if verdict and verdict.lines and not verdict.right else "",
+        grade.message,
     )  # fmt: skip
 
 
