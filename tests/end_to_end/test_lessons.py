@@ -76,7 +76,7 @@ def test_the_list(shell: Any) -> None:
     shell.works("exercise", "check", "answers.py")
     (shell.folder / "below").mkdir()
     listed = replace(shell, folder=shell.folder / "below").works("lessons").out
-    assert str(shell.folder / "backlight-progress.json") in listed
+    assert f"Progress is kept in {Path('..', 'backlight-progress.json')}\n" in listed
     assert "1 of 6 exercises done" in listed
     for lesson in LESSONS.values():
         assert lesson.title in listed
@@ -255,7 +255,7 @@ def test_grading_a_class(shell: Any) -> None:
     shell.write("class/cem/bad.ipynb", "{")
     said = shell.works("grade", "class", "--to", "out").out
     assert "ana: 1 of 1 right" in said
-    assert "bad.ipynb: a notebook must be JSON with cells" in said
+    assert "a notebook must be JSON with cells; bad.ipynb is not." in said
     lines = (shell.folder / "out" / "grades.csv").read_text(encoding="utf-8-sig").splitlines()
     rows = [line.split(",")[:6] for line in lines]
     assert rows[0] == ["student", "exercise", "state", "mistake", "tries", "hints"]

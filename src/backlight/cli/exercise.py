@@ -1,5 +1,6 @@
 """`backlight exercise`: show and check the exercises of the course, without a notebook."""
 
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -44,7 +45,9 @@ def list_exercises(json_output: Json = False) -> None:
                       "hints": so_far.hints, "done": so_far.done})  # fmt: skip
     out.print(rows)
     done = sum(bool(one["done"]) for one in facts)
-    out.print(f"\n{done} of {len(facts)} done. Progress is kept in {one_line(str(location()))}", soft_wrap=True)
+    out.print(
+        f"\n{done} of {len(facts)} done. Progress is kept in {one_line(os.path.relpath(location()))}", soft_wrap=True
+    )
     if json_output:
         print_json({"exercises": facts, "done": done, "progress": str(location())})
 

@@ -32,7 +32,10 @@ def grade(
     workers: Annotated[int, typer.Option("--workers", help="How many students are judged at once.", min=1, max=64)] = 2,
     json_output: Json = False,
 ) -> None:
-    """Judge the notebooks and files of a class; write a table of the grades, and a page of the mistakes."""
+    """Judge the notebooks and files of a class.
+
+    Write a table of the grades, grades.csv, and a page of the mistakes, grades.html.
+    """
     from backlight.core import ConfigError
     from backlight.lessons.checking.process import Conditions
     from backlight.lessons.checking.rules import RULES

@@ -1,5 +1,6 @@
 """`backlight lessons`: list the lessons of the course, read one as a page, or open its notebook."""
 
+import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -40,7 +41,7 @@ def list_lessons(json_output: Json = False) -> None:
         out.print(f"{lesson.number}  {lesson.title}")
         out.print(Padding(f"After it you can {lesson.able}.", (0, 0, 0, 3)))
         out.print(f"   {done} of {len(lesson.exercises)} exercises done\n")
-    out.print(f"Progress is kept in {one_line(str(location()))}\n", soft_wrap=True)
+    out.print(f"Progress is kept in {one_line(os.path.relpath(location()))}\n", soft_wrap=True)
     out.print("To read one:     backlight lessons read 1")
     out.print("To work on one:  backlight lessons open 1")
     if json_output:

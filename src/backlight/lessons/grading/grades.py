@@ -42,6 +42,12 @@ class Grade:
         return self.verdict is not None and self.verdict.right
 
     @property
+    def message(self) -> str:
+        """What is wrong, in a line; "" if nothing is."""
+        lines = self.verdict.lines if self.verdict is not None and not self.verdict.right else ()
+        return next((line for line in lines if not line.startswith("Right so far")), "")
+
+    @property
     def state(self) -> str:
         """The state of the verdict, or "missing"."""
         return self.verdict.state if self.verdict is not None else "missing"
@@ -98,10 +104,8 @@ def grade_class(
 
 def _grade(student: Student, ids: Sequence[str], conditions: Conditions, stop: threading.Event) -> StudentGrades:
     results = judge_files(student.files, ids, conditions=conditions, stop=stop) if student.files else []
-    problems = [
-        f"{result.path.name}: {line}" for result in results
-        for line in (*([result.refused] if result.refused else []), *result.problems)
-    ]  # fmt: skip
+    problems = [result.refused for result in results if result.refused]
+    problems += [f"{result.path.name}: {line}" for result in results for line in result.problems]
     noted: dict[str, ExerciseProgress] | None = None
     if student.progress is not None:
         try:
@@ -154,7 +158,7 @@ def _row(grade: Grade) -> tuple[str, ...]:
         grade.student, grade.exercise, grade.state, (verdict.mistake if verdict else None) or "",
         str(progress.tries) if progress else "", str(progress.hints) if progress else "",
         grade.file.name if grade.file else "",
-        verdict.lines[0] if verdict and verdict.lines and not verdict.right else "",
+        grade.message,
     )  # fmt: skip
 
 

@@ -78,10 +78,7 @@ def _mistake(exercise: Exercise, name: str, grades: Sequence[Grade]) -> str:
     if name:
         said = next((one.message for one in exercise.mistakes if one.name == name), "")
         return f'<div class="mistake"><b>{escape(name)}</b>, {count}: {who}<br>{escape(said)}</div>'
-    lines = "".join(
-        f"<li>{escape(one.student)}: {escape(one.verdict.lines[0] if one.verdict and one.verdict.lines else '')}</li>"
-        for one in grades
-    )
+    lines = "".join(f"<li>{escape(one.student)}: {escape(one.message)}</li>" for one in grades)
     return f'<div class="mistake"><b>no known mistake</b>, {count}:<ul>{lines}</ul></div>'
 
 
