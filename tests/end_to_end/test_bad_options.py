@@ -41,7 +41,8 @@ FIND_LR = [
 WRONG_USAGE = [
     "train --steps many", "train --lr big", "train --seed -1", "train --split-seed -1", "train --samples -1",
     "train --optimiser adam", "train --schedule linear", "train -k x", "train --duplicates drop", "train --mode lines",
-    "train --no-such-option", "train a b", "sample --count 0", "sample --count -3", "sample --seed -1", "score net",
+    "train --no-such-option", "train --format x",
+    "sample --count 0", "sample --count -3", "sample --seed -1", "score net",
     "score net names.txt --top 0", "score net names.txt --sort best", "data describe", "runs compare", "learn", "",
     "data forget", "runs show", "find-lr --lr 0.1", "find-lr --schedule constant", "find-lr --k 1", "find-lr --to high",
 ]  # fmt: skip

@@ -166,7 +166,9 @@ def test_a_vocabulary_that_does_not_cover_the_file(runs: Any) -> None:
     assert "Left out of this mean: 1 with characters that the vocabulary does not have: Zë" in found.err
     assert "inf inf Zoë" in " ".join(found.err.split())
     runs.write("others", "Zoë\n")
-    runs.refused("score", "net", "others", says="got 'Z' (U+005A)")
+    found = runs("score", "net", "others", "--json")
+    assert (found.json["lines"], found.json["unreadable"], found.json["nats_per_character"]) == (0, 1, None)
+    assert "No line can be read: all 1 with characters that the vocabulary does not have: Zë" in found.err
     runs.write("others", "emma\nZoë\n")
     runs.refused("score", "stream", "others", says="got 'Z' (U+005A) at line 2")
     runs.refused(

@@ -72,7 +72,7 @@ def test_a_run_goes_on_and_curves_are_compared(shell: Shell) -> None:
     (shell.folder / "more.txt").write_text("zoë\nnoël\nrené\nana\nbo\n")
     out = shell.works("train", "more.txt", "--from", "first", "--steps", "4", "--name", "second", "--samples", "0").out
     assert "Starts with the weights of runs/first, dev " in out
-    assert "2 new characters (é ë), with new rows in embedding.weight, " in out
+    assert "3 new characters (z é ë), with new rows in embedding.weight, " in out
     assert "The initial loss should be" not in out
     compared = shell.works("runs", "compare", "first", "second").out
     assert "Dev loss by step" in compared

@@ -39,6 +39,8 @@ def score(
     corpus = model.run.read_alike(file, Reading(**reading))
     scores = model.scores(corpus)
     known = [one for one in scores if not one.unknown]
+    if not known and not model.run.ends:
+        model.vocabulary.encode_items(corpus.items)  # raises an error that names the place of the unknown character
     targets = sum(one.targets for one in known)
     mean = sum(one.nats for one in known) / targets if targets else None
     shown = order(scores, sort)[:top]
