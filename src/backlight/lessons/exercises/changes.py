@@ -120,6 +120,8 @@ def of_expression(slot: Slot) -> None:
                 rest = [value for value in values if value is not one]
                 new = rest[0] if len(rest) == 1 else ast.BoolOp(op, rest)
                 slot.put(new, f"the condition {slot.words.of(one)} is missing", USUAL)
+        case ast.Name(id="N") | ast.Call(func=ast.Name(id="len")):
+            _count_or_one_less(slot, slot.node)
         case ast.Attribute(value=value, attr="T"):
             slot.put(value, f"{slot.words.of(value)} is not transposed", USUAL)
 
@@ -136,6 +138,7 @@ def _operation(slot: Slot, node: ast.BinOp) -> None:
             slot.put(right, f"{_term(left, of)} is missing", USUAL)
             slot.put(left, f"{_term(right, of)} is missing", USUAL)
             slot.set("op", ast.Sub(), f"{of(right)} is subtracted, not added: a wrong sign", USUAL)
+            _around_more(slot, left, right)
             slot.put(ast.BinOp(left, ast.Add(), node), f"{of(left)} is added twice", RARE)
             slot.put(ast.BinOp(node, ast.Add(), right), f"{of(right)} is added twice", RARE)
         case ast.Sub():
@@ -173,6 +176,20 @@ def _operation(slot: Slot, node: ast.BinOp) -> None:
             slot.put(ast.BinOp(right, ast.MatMult(), left), "the product has its factors in the wrong order", SEEN)
             slot.put(left, f"the product with {of(right)} is missing", USUAL)
             slot.put(right, f"the product with {of(left)} is missing", SEEN)
+
+
+def _around_more(slot: Slot, left: ast.expr, right: ast.expr) -> None:
+    """Note the changes in which a factor or divisor of one term of a sum applies to the whole sum."""
+    for product, other in ((left, right), (right, left)):
+        if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult | ast.Div):
+            inner = ast.BinOp(product.right, ast.Add(), other)
+            if isinstance(product.op, ast.Mult):
+                what = f"the factor {slot.words.of(product.left)} also applies to {slot.words.of(other)}: parentheses"
+                slot.put(ast.BinOp(product.left, ast.Mult(), inner), what, SEEN)
+            whole = ast.BinOp(ast.BinOp(product.left, ast.Add(), other), product.op, product.right)
+            word = "factor" if isinstance(product.op, ast.Mult) else "divisor"
+            what = f"the {word} {slot.words.of(product.right)} also applies to {slot.words.of(other)}: parentheses"
+            slot.put(whole, what, SEEN)
 
 
 def _parentheses(slot: Slot, node: ast.BinOp) -> None:
@@ -239,6 +256,31 @@ def _near(value: float) -> list[float]:
         more.append(value / 2 if isinstance(value, float) else value // 2)
     found: list[float] = []
     return [found.append(one) or one for one in more if one != value and one not in found]  # type: ignore[func-returns-value]
+
+
+def _count_or_one_less(slot: Slot, node: ast.expr) -> None:
+    """Note the changes of a number of rows by one: N - 1 for N."""
+    text = ast.unparse(node)
+    for op, sign in ((ast.Sub(), "-"), (ast.Add(), "+")):
+        slot.put(ast.BinOp(node, op, ast.Constant(1)), f"{text} {sign} 1 stands in place of {text}", SEEN)
+
+
+def of_terms(slot: Slot, alike: Mapping[str, list[ast.expr]]) -> None:
+    """Note the changes that put one more factor or divisor on one term of a sum.
+
+    Args:
+        slot: an expression.
+        alike: the variables are its keys.
+    """
+    if not (isinstance(slot.node, ast.BinOp) and isinstance(slot.node.op, ast.Add | ast.Sub)):
+        return
+    for name in ("left", "right"):
+        term = getattr(slot.node, name)
+        for text in alike:
+            other = ast.parse(text, mode="eval").body
+            said = f"{_term(term, slot.words.of)} has {{}} {slot.words.of(other)} too many"
+            slot.set(name, placed(ast.BinOp(term, ast.Mult(), other), term), said.format("a factor"), ODD)
+            slot.set(name, placed(ast.BinOp(term, ast.Div(), other), term), said.format("a division by"), ODD)
 
 
 def of_names(slot: Slot, alike: Mapping[str, list[ast.expr]]) -> None:

@@ -17,6 +17,7 @@ from backlight.lessons.exercises.changes import (
     expressions,
     of_expression,
     of_names,
+    of_terms,
     placed,
 )
 from backlight.lessons.exercises.naming import Words
@@ -70,6 +71,7 @@ def _of_statement(statement: ast.stmt, words: Words, alike: Alike) -> Iterator[C
         of_expression(slot)
         of_call(slot)
         of_names(slot, alike)
+        of_terms(slot, alike)
         for what, rank, sets in slot.found:
             if isinstance(statement, ast.Return) and words.parts and isinstance(slot.parent, ast.Tuple):
                 yield Change("", f"{words.parts[slot.index or 0]}: {what}", rank, statement.lineno, target, sets)
@@ -108,7 +110,8 @@ def _of_kind(statement: ast.stmt, words: Words, change: _Make) -> Iterator[Chang
         case ast.If(test=test):
             for value in (True, False):
                 always = placed(ast.Constant(value), test)
-                what = f"{words.of(test).removeprefix('the expression with ')} is not asked: it is {'always' if value else 'never'} so"
+                condition = words.of(test).removeprefix("the expression with ")
+                what = f"{condition} is not asked: it is {'always' if value else 'never'} so"
                 yield change(what, SEEN, (statement, "test", None, always))
 
 
