@@ -191,8 +191,8 @@ def _start(answer: Callable[..., Any], case: Inputs) -> Any:
 
 
 def even_start(
-    V: int, T: int, E: int, H: int, seed: int, *, of_W1: float | None = None, of_W2: float = 0.01, of_b2: float = 0.0, of_b1: float = 0.0,
-    flat: float | None = None,
+    V: int, T: int, E: int, H: int, seed: int, *, of_W1: float | None = None, of_W2: float = 0.01, of_b2: float = 0.0,
+    of_b1: float = 0.0, flat: float | None = None,
 ) -> list[FloatArray]:  # fmt: skip
     rng = np.random.default_rng(seed)
     W1 = rng.normal(size=(T * E, H)) * ((T * E) ** -0.5 if of_W1 is None else of_W1)
