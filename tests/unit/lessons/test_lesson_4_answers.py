@@ -193,7 +193,11 @@ def test_batch_norm_in_another_style():
         ("(var + eps) ** 0.5", "(var ** 0.5 + eps)", "eps is outside the square root"),
         ("(var + eps) ** 0.5", "(var + eps)", "divided by the variance"),
         ("running_mean += momentum", "running_mean += 0", "the running statistics are never updated"),
-        ("(x - mean)", "(x - torch.tensor(running_mean))", None),
+        (
+            "(x - mean)",
+            "(x - torch.tensor(running_mean))",
+            "in x minus the mean, the running mean is used in place of the mean that is subtracted",
+        ),
     ],
 )
 def test_batch_norm_gone_wrong(old, new, mistake):
