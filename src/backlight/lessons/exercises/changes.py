@@ -244,6 +244,7 @@ def _constant(slot: Slot, value: object) -> None:
     elif isinstance(value, int | float):
         for new in _near(value):
             rank = USUAL if new == 0 and 0 < value < 0.01 else SEEN
+            rank = ODD if isinstance(slot.parent, ast.Dict | ast.Tuple) else rank
             slot.put(ast.Constant(new), f"{numeral(new)} stands in place of {numeral(value)}", rank)
 
 
