@@ -50,7 +50,12 @@ class Change:
             place, key = (vars(node), name) if index is None else (getattr(node, name), index)
             before.append((place, key, place[key]))
             place[key] = new
-        return lambda: [place.__setitem__(key, old) for place, key, old in reversed(before)] and None
+
+        def back() -> None:
+            for place, key, old in reversed(before):
+                place[key] = old
+
+        return back
 
 
 @dataclass
@@ -239,8 +244,8 @@ def _constant(slot: Slot, value: object) -> None:
     if isinstance(value, bool):
         slot.put(ast.Constant(not value), f"{not value} stands in place of {value}", RARE)
     elif isinstance(value, str):
-        for new in ("", value + value, value[:-1]) if value else ():
-            slot.put(ast.Constant(new), f"{new!r} stands in place of {value!r}", SEEN)
+        for text in ("", value + value, value[:-1]) if value else ():
+            slot.put(ast.Constant(text), f"{text!r} stands in place of {value!r}", SEEN)
     elif isinstance(value, int | float):
         for new in _near(value):
             rank = USUAL if new == 0 and 0 < value < 0.01 else SEEN
@@ -252,11 +257,10 @@ def _near(value: float) -> list[float]:
     """Return numbers that somebody may have written for a number."""
     if 0 < value < 0.01:
         return [0, value * 10, value / 10, value / 1000]
-    more = [value + 1, value - 1, 2 * value, -value, 0, 1]
+    more: list[float] = [value + 1, value - 1, 2 * value, -value, 0, 1]
     if isinstance(value, float) or value % 2 == 0:
         more.append(value / 2 if isinstance(value, float) else value // 2)
-    found: list[float] = []
-    return [found.append(one) or one for one in more if one != value and one not in found]  # type: ignore[func-returns-value]
+    return [one for one in dict.fromkeys(more) if one != value]
 
 
 def _count_or_one_less(slot: Slot, node: ast.expr) -> None:

@@ -108,10 +108,10 @@ def _of_kind(statement: ast.stmt, words: Words, change: _Make) -> Iterator[Chang
         case ast.For(iter=iterated, body=body):
             yield from _of_loop(statement, iterated, body, words)
         case ast.If(test=test):
-            for value in (True, False):
-                always = placed(ast.Constant(value), test)
+            for asked in (True, False):
+                always = placed(ast.Constant(asked), test)
                 condition = words.of(test).removeprefix("the expression with ")
-                what = f"{condition} is not asked: it is {'always' if value else 'never'} so"
+                what = f"{condition} is not asked: it is {'always' if asked else 'never'} so"
                 yield change(what, SEEN, (statement, "test", None, always))
 
 
@@ -121,7 +121,7 @@ def _of_complements(statement: ast.stmt, change: _Make) -> Iterator[Change]:
     for one in slots:
         match one.node:
             case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub(), right=ast.Name(id=name) as variable):
-                sets = [(one.parent, one.name, one.index, variable)]
+                sets: list[tuple[object, str, int | None, object]] = [(one.parent, one.name, one.index, variable)]
                 sets += [
                     (slot.parent, slot.name, slot.index, one.node) for slot in slots
                     if isinstance(slot.node, ast.Name) and slot.node.id == name and slot.parent is not one.node
@@ -262,6 +262,5 @@ def _pairs(statement: ast.stmt, alike: Alike) -> Iterator[tuple[list[Slot], list
 
 
 def _swapped(one: list[Slot], other: list[Slot]) -> list[tuple[object, str, int | None, object]]:
-    return [(slot.parent, slot.name, slot.index, other[0].node) for slot in one] + [
-        (slot.parent, slot.name, slot.index, one[0].node) for slot in other
-    ]
+    places = [(slot, other[0].node) for slot in one] + [(slot, one[0].node) for slot in other]
+    return [(slot.parent, slot.name, slot.index, node) for slot, node in places]
