@@ -258,8 +258,10 @@ def _near(value: float) -> list[float]:
     if 0 < value < 0.01:
         return [0, value * 10, value / 10, value / 1000]
     more: list[float] = [value + 1, value - 1, 2 * value, -value, 0, 1]
-    if isinstance(value, float) or value % 2 == 0:
-        more.append(value / 2 if isinstance(value, float) else value // 2)
+    if value % 2 == 0:
+        more.append(int(value) // 2)
+    elif value != int(value):
+        more.append(value / 2)
     return [one for one in dict.fromkeys(more) if one != value]
 
 

@@ -44,7 +44,7 @@ def explanation(compared: Comparing, part: str | None = None) -> Explanation | N
     """
     exercise, wrong = compared.exercise, compared.wrong
     first = wrong[0] if part is None else part
-    others = [name for name in wrong if name != first]
+    others = [name for name in wrong if name != first] if part is None else []
     known = _known(compared, first, others)
     if known is not None:
         return known
