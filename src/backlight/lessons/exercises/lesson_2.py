@@ -297,6 +297,7 @@ def _scores(rng: np.random.Generator) -> list[dict[str, Any]]:
         {"logits": rng.normal(0, 2, (4, 5)), "targets": np.array([1, 0, 4, 4])},
         {"logits": rng.normal(0, 1, (6, 6)), "targets": rng.integers(0, 6, 6)},
         {"logits": np.array([[1000.0, 1001.0, 0.0], [-1000.0, -1001.0, -999.0]]), "targets": np.array([0, 1])},
+        {"logits": np.array([[1000.0, 1001.0, 0.0]]), "targets": np.array([0])},
     ]
 
 
