@@ -319,6 +319,11 @@ CROSS_ENTROPY = Exercise(
     cases=_scores,
     solution=cross_entropy,
     mistakes=(
+        wrong("overflow in the sum",
+              lambda logits, targets: np.mean(np.log(np.exp(logits).sum(1)) - logits[range(len(targets)), targets]),
+              says="e to the power of 1000 overflows, and the log of the sum is infinite. Subtract the largest "
+                   "logit of "
+                   "each row first: then the largest is 0."),
         wrong("overflow", _unshifted,
               says="e to the power of 1000 overflows. Softmax does not change if the largest logit of each row is "
                    "subtracted first: then the largest is 0."),
