@@ -29,7 +29,7 @@ def counted(items, order, k=0.1):
 
 
 def test_a_model_below_the_bound_in_other_styles(encoded):
-    model = counted(encoded["train"], 4)
+    model = NGram(NGramConfig(vocabulary_size=27, order=4, smoothing="kneser-ney")).fit(encoded["train"])
 
     def by_rows(ctx):
         return [model.next_logits(row[None, -3:])[0].tolist() for row in ctx]
@@ -46,6 +46,11 @@ def test_a_model_below_the_bound_in_other_styles(encoded):
         assert graded("3.1", answer).right
     assert by_rows(given("3.1")["contexts"][:3])
     assert graded("3.1", lambda contexts: model.next_logits(contexts[:, -3:]).astype(np.float32)).right
+
+
+def test_counts_are_not_a_network(encoded):
+    model = counted(encoded["train"], 4)
+    assert graded("3.1", lambda contexts: model.next_logits(contexts[:, -3:])).mistake == "a counted n-gram model"
 
 
 def test_a_model_above_the_bound_is_told_its_loss(encoded):
@@ -136,7 +141,7 @@ def test_all_the_same_and_shapes():
     four = graded("3.2", lambda **case: start(**case)[:4])
     assert four.lines[0] == "How many arrays there are: 4; it should be 5."
     swapped = graded("3.2", lambda **case: [one.T if one.ndim == 2 else one for one in start(**case)])
-    assert "the shape of C is wrong" in " ".join(swapped.lines)
+    assert "The shape of C is (10, 27); it should be (27, 10)." in swapped.lines
 
 
 # -- 3.3 ---------------------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def test_first_moves_as_learners_write_them():
     verdict = graded("4.1", one_look)
     assert verdict.mistake == "only the first step"
     assert "the first step that changes b2" in verdict.lines[0]
-    assert graded("4.1", without_w2).mistake == "the backward pass through W2 is ignored"
+    assert graded("4.1", without_w2).mistake == "the backward pass through W2 is ignored for b1"
     assert "missing" in graded("4.1", lambda zero: {"b2": 1}).lines[0]
     assert graded("4.1", lambda zero: dict.fromkeys(("C", "W1", "b1", "W2", "b2"))).state == "unfinished"
 
@@ -192,8 +192,12 @@ def test_batch_norm_in_another_style():
         ("if training", "if True", "batch statistics after training"),
         ("(var + eps) ** 0.5", "(var ** 0.5 + eps)", "eps is outside the square root"),
         ("(var + eps) ** 0.5", "(var + eps)", "divided by the variance"),
-        ("running_mean += momentum", "running_mean += 0", "the running statistics are never updated"),
-        ("(x - mean)", "(x - torch.tensor(running_mean))", None),
+        ("running_mean += momentum", "running_mean += 0", "in the running mean, this step is left out"),
+        (
+            "(x - mean)",
+            "(x - torch.tensor(running_mean))",
+            "in x minus the mean, the running mean is used in place of the mean that is subtracted",
+        ),
     ],
 )
 def test_batch_norm_gone_wrong(old, new, mistake):

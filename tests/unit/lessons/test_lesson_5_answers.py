@@ -237,7 +237,8 @@ def test_batch_norm_with_mistakes():
         return dx, dy * normal, dy
 
     verdict = graded("5.3", unsummed)
-    assert verdict.mistake == "forgot to sum over a broadcast axis"
+    assert verdict.mistake == "in dgain, the sum over axis 0 is missing"
+    assert "Also wrong: dshift. Likely mistake: forgot to sum over a broadcast axis." in " ".join(verdict.lines)
     assert verdict.lines[0] == "Right so far: dx."
 
 

@@ -1,7 +1,7 @@
 """Wrong answers that are no mistake of the exercise's own list: named rightly, or placed at the right line.
 
-A third of the answers in the files, since a search takes a second. `python -m tests.unit.lessons.mistakes.reading FILE...`
-tries all of them.
+A third of the answers in two files, since a search takes a second.
+`python -m tests.unit.lessons.mistakes.reading FILE...` tries all of them.
 """
 
 import pytest

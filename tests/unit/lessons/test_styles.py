@@ -136,7 +136,7 @@ def test_a_list_for_a_dictionary_is_read_in_the_order_of_the_task():
 
 
 def test_inputs_may_be_changed():
-    for id_ in set(IDS) - BY_VALUES:
+    for id_ in set(IDS) - BY_VALUES - {"2.2"}:  # there the list must stay as it is
         right = getattr(answers, EXERCISES[id_].answer)
 
         def spoils(right=right, **case):

@@ -50,7 +50,12 @@ class Change:
             place, key = (vars(node), name) if index is None else (getattr(node, name), index)
             before.append((place, key, place[key]))
             place[key] = new
-        return lambda: [place.__setitem__(key, old) for place, key, old in reversed(before)] and None
+
+        def back() -> None:
+            for place, key, old in reversed(before):
+                place[key] = old
+
+        return back
 
 
 @dataclass
@@ -120,6 +125,8 @@ def of_expression(slot: Slot) -> None:
                 rest = [value for value in values if value is not one]
                 new = rest[0] if len(rest) == 1 else ast.BoolOp(op, rest)
                 slot.put(new, f"the condition {slot.words.of(one)} is missing", USUAL)
+        case ast.Name(id="N") | ast.Call(func=ast.Name(id="len")):
+            _count_or_one_less(slot, slot.node)
         case ast.Attribute(value=value, attr="T"):
             slot.put(value, f"{slot.words.of(value)} is not transposed", USUAL)
 
@@ -136,6 +143,7 @@ def _operation(slot: Slot, node: ast.BinOp) -> None:
             slot.put(right, f"{_term(left, of)} is missing", USUAL)
             slot.put(left, f"{_term(right, of)} is missing", USUAL)
             slot.set("op", ast.Sub(), f"{of(right)} is subtracted, not added: a wrong sign", USUAL)
+            _around_more(slot, left, right)
             slot.put(ast.BinOp(left, ast.Add(), node), f"{of(left)} is added twice", RARE)
             slot.put(ast.BinOp(node, ast.Add(), right), f"{of(right)} is added twice", RARE)
         case ast.Sub():
@@ -173,6 +181,20 @@ def _operation(slot: Slot, node: ast.BinOp) -> None:
             slot.put(ast.BinOp(right, ast.MatMult(), left), "the product has its factors in the wrong order", SEEN)
             slot.put(left, f"the product with {of(right)} is missing", USUAL)
             slot.put(right, f"the product with {of(left)} is missing", SEEN)
+
+
+def _around_more(slot: Slot, left: ast.expr, right: ast.expr) -> None:
+    """Note the changes in which a factor or divisor of one term of a sum applies to the whole sum."""
+    for product, other in ((left, right), (right, left)):
+        if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult | ast.Div):
+            inner = ast.BinOp(product.right, ast.Add(), other)
+            if isinstance(product.op, ast.Mult):
+                what = f"the factor {slot.words.of(product.left)} also applies to {slot.words.of(other)}: parentheses"
+                slot.put(ast.BinOp(product.left, ast.Mult(), inner), what, SEEN)
+            whole = ast.BinOp(ast.BinOp(product.left, ast.Add(), other), product.op, product.right)
+            word = "factor" if isinstance(product.op, ast.Mult) else "divisor"
+            what = f"the {word} {slot.words.of(product.right)} also applies to {slot.words.of(other)}: parentheses"
+            slot.put(whole, what, SEEN)
 
 
 def _parentheses(slot: Slot, node: ast.BinOp) -> None:
@@ -222,11 +244,12 @@ def _constant(slot: Slot, value: object) -> None:
     if isinstance(value, bool):
         slot.put(ast.Constant(not value), f"{not value} stands in place of {value}", RARE)
     elif isinstance(value, str):
-        for new in ("", value + value, value[:-1]) if value else ():
-            slot.put(ast.Constant(new), f"{new!r} stands in place of {value!r}", SEEN)
+        for text in ("", value + value, value[:-1]) if value else ():
+            slot.put(ast.Constant(text), f"{text!r} stands in place of {value!r}", SEEN)
     elif isinstance(value, int | float):
         for new in _near(value):
             rank = USUAL if new == 0 and 0 < value < 0.01 else SEEN
+            rank = ODD if isinstance(slot.parent, ast.Dict | ast.Tuple) else rank
             slot.put(ast.Constant(new), f"{numeral(new)} stands in place of {numeral(value)}", rank)
 
 
@@ -234,11 +257,37 @@ def _near(value: float) -> list[float]:
     """Return numbers that somebody may have written for a number."""
     if 0 < value < 0.01:
         return [0, value * 10, value / 10, value / 1000]
-    more = [value + 1, value - 1, 2 * value, -value, 0, 1]
-    if isinstance(value, float) or value % 2 == 0:
-        more.append(value / 2 if isinstance(value, float) else value // 2)
-    found: list[float] = []
-    return [found.append(one) or one for one in more if one != value and one not in found]  # type: ignore[func-returns-value]
+    more: list[float] = [value + 1, value - 1, 2 * value, -value, 0, 1]
+    if value % 2 == 0:
+        more.append(int(value) // 2)
+    elif value != int(value):
+        more.append(value / 2)
+    return [one for one in dict.fromkeys(more) if one != value]
+
+
+def _count_or_one_less(slot: Slot, node: ast.expr) -> None:
+    """Note the changes of a number of rows by one: N - 1 for N."""
+    text = ast.unparse(node)
+    for op, sign in ((ast.Sub(), "-"), (ast.Add(), "+")):
+        slot.put(ast.BinOp(node, op, ast.Constant(1)), f"{text} {sign} 1 stands in place of {text}", SEEN)
+
+
+def of_terms(slot: Slot, alike: Mapping[str, list[ast.expr]]) -> None:
+    """Note the changes that put one more factor or divisor on one term of a sum.
+
+    Args:
+        slot: an expression.
+        alike: the variables are its keys.
+    """
+    if not (isinstance(slot.node, ast.BinOp) and isinstance(slot.node.op, ast.Add | ast.Sub)):
+        return
+    for name in ("left", "right"):
+        term = getattr(slot.node, name)
+        for text in alike:
+            other = ast.parse(text, mode="eval").body
+            said = f"{_term(term, slot.words.of)} has {{}} {slot.words.of(other)} too many"
+            slot.set(name, placed(ast.BinOp(term, ast.Mult(), other), term), said.format("a factor"), ODD)
+            slot.set(name, placed(ast.BinOp(term, ast.Div(), other), term), said.format("a division by"), ODD)
 
 
 def of_names(slot: Slot, alike: Mapping[str, list[ast.expr]]) -> None:

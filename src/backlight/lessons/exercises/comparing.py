@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Comparing:
         names = list(dict.fromkeys(name for parts in self.reference for name in parts))
         found = [(name, at, self._place(at, name)) for name in names for at in range(len(self.ours))]
         return [
-            Mismatch(name, at, self.ours[at][name], self.reference[at][name], where if where is not True else None)
+            Mismatch(name, at, self.ours[at][name], self.reference[at][name], None if where == "shape" else where)
             for name, at, where in found if where is not None
         ]  # fmt: skip
 
@@ -80,13 +81,13 @@ class Comparing:
     def _bound(self, reference: Array, rounding: Array | float) -> Array:
         return allowed(reference, rounding, rtol=self.exercise.rtol, atol=self.exercise.atol)
 
-    def _place(self, at: int, part: str) -> tuple[int, ...] | bool | None:
-        """Return where a part is wrong: an index, True if it is the shape, None if nowhere."""
+    def _place(self, at: int, part: str) -> tuple[int, ...] | Literal["shape"] | None:
+        """Return where a part is wrong: an index, "shape" if it is the shape, None if nowhere."""
         if part not in self.ours[at] or part not in self.reference[at]:
             return None
         mine, right = self.ours[at][part], self.reference[at][part]
         if mine.shape != right.shape:
-            return True
+            return "shape"
         if _close(mine, right, self._bound(right, 0.0)).all():
             return None
         bound = self._bound(right, self.rounding[at][part])

@@ -196,20 +196,6 @@ def _depth_first(nodes: Nodes) -> dict[str, float]:
     return grad
 
 
-def _shares(nodes: Nodes) -> dict[str, float]:
-    """Return the same, but each call hands on only the share that has just arrived, and stores only the last."""
-    grad = {name: 0.0 for name, _ in reversed(nodes)}
-    parents = dict(nodes)
-
-    def back(name: str, share: float) -> None:
-        grad[name] = share
-        for parent, local in parents[name]:
-            back(parent, local * share)
-
-    back(nodes[-1][0], 1.0)
-    return grad
-
-
 def _walked(answer: Callable[..., Any], case: Inputs) -> Any:
     """Return an answer's gradients by name; a list is read in the order of the nodes."""
     names = [name for name, _ in case["nodes"]]
@@ -241,8 +227,6 @@ WALK = Exercise(
               says="A node passed its gradient on before it was complete, and then again with the next share. Go "
                    "through "
                    "the nodes in reverse order, so that a node is visited once, after all nodes that use it."),
-        wrong("the last path replaces the others", _shares,
-              says="A node that is reached along several paths keeps only the last contribution: add them up."),
         wrong("walked forward", order=1,
               says="A node can pass its gradient on only when it is complete: start at the output and go backward."),
         wrong("local derivative added, not multiplied", step=lambda old, local, above: old + local + above,

@@ -297,6 +297,7 @@ def _scores(rng: np.random.Generator) -> list[dict[str, Any]]:
         {"logits": rng.normal(0, 2, (4, 5)), "targets": np.array([1, 0, 4, 4])},
         {"logits": rng.normal(0, 1, (6, 6)), "targets": rng.integers(0, 6, 6)},
         {"logits": np.array([[1000.0, 1001.0, 0.0], [-1000.0, -1001.0, -999.0]]), "targets": np.array([0, 1])},
+        {"logits": np.array([[1000.0, 1001.0, 0.0]]), "targets": np.array([0])},
     ]
 
 
@@ -318,6 +319,11 @@ CROSS_ENTROPY = Exercise(
     cases=_scores,
     solution=cross_entropy,
     mistakes=(
+        wrong("overflow in the sum",
+              lambda logits, targets: np.mean(np.log(np.exp(logits).sum(1)) - logits[range(len(targets)), targets]),
+              says="e to the power of 1000 overflows, and the log of the sum is infinite. Subtract the largest "
+                   "logit of "
+                   "each row first: then the largest is 0."),
         wrong("overflow", _unshifted,
               says="e to the power of 1000 overflows. Softmax does not change if the largest logit of each row is "
                    "subtracted first: then the largest is 0."),

@@ -72,8 +72,8 @@ def _trial(answer: Callable[..., Any], case: Inputs) -> Any:
         "whether the character before the last counts": not np.allclose(as_array(logits_of(before)), own, atol=1e-3),
         "whether dev is new to it": dev > TOO_GOOD and dev > train - 0.1,
         "whether it generalises to dev": dev < max(BOUND, train + 0.1) or train >= BOUND,
-        "whether it is a network, and not counts": not _counted(own),
         _LOSS: max(dev, BOUND),
+        "whether it is a network, and not counts": not _counted(own),
     }
 
 
@@ -180,6 +180,7 @@ def _start(answer: Callable[..., Any], case: Inputs) -> Any:
         "how many arrays there are": 5,
         **shapes,
         "whether the hidden units depend on the context": bool(h.std(0).mean() > 0.02),
+        "whether b1 leaves most tanhs within 0.99": bool((np.abs(np.tanh(b1)) < 0.99).mean() >= 0.75),
         "whether no two hidden units are the same": len(np.unique(h.round(6), axis=1).T) == H,
         "whether three quarters of the tanhs are within 0.99": bool((np.abs(h) < 0.99).mean() >= 0.75),
         "whether b2 prefers no character": bool(b2.std() < 0.05),
@@ -191,14 +192,15 @@ def _start(answer: Callable[..., Any], case: Inputs) -> Any:
 
 def even_start(
     V: int, T: int, E: int, H: int, seed: int, *, of_W1: float | None = None, of_W2: float = 0.01, of_b2: float = 0.0,
-    flat: float | None = None,
+    of_b1: float = 0.0, flat: float | None = None,
 ) -> list[FloatArray]:  # fmt: skip
     rng = np.random.default_rng(seed)
     W1 = rng.normal(size=(T * E, H)) * ((T * E) ** -0.5 if of_W1 is None else of_W1)
     W2 = rng.normal(size=(H, V)) * of_W2
     if flat is not None:
         W1, W2 = np.full_like(W1, flat), np.full_like(W2, flat)
-    return [rng.normal(size=(V, E)), W1, np.zeros(H), W2, rng.normal(size=V) * of_b2]
+    C, b2 = rng.normal(size=(V, E)), rng.normal(size=V) * of_b2
+    return [C, W1, rng.normal(size=H) * of_b1, W2, b2]
 
 
 UNIFORM = Exercise(
@@ -218,6 +220,8 @@ UNIFORM = Exercise(
                    "Make W2 small, but not 0."),
         wrong("b2 is not scaled", of_b2=1.0,
               says="b2 adds the same random preferences to the logits in every context. It can start at 0."),
+        wrong("b1 is too large", of_b1=10.0,
+              says="b1 alone pushes the sums far from 0, where tanh is flat. It can start at 0."),
         wrong("W1 is too large", of_W1=1.0,
               says="Each hidden unit sums T * E products, so the sums are far from 0 and tanh is near 1 or -1, where "
                    "its slope is 0. Divide W1 by the square root of T * E."),

@@ -63,6 +63,8 @@ FIRST_MOVES = Exercise(
         wrong("the backward pass through W2 is ignored", products=_inputs_only,
               says="The gradients of the earlier parameters pass through W2 and are multiplied by it. What if W2 is "
                    "0?"),
+        wrong("the backward pass through W2 is ignored for b1", lambda zero: {**first_moves(zero), "b1": 1},
+              says="b1's gradient passes through W2, too, and is multiplied by it. What if W2 is 0?"),
         wrong("the inputs of the weights are ignored", products=_way_back_only,
               says="The gradient of a matrix is its input times the gradient from above. The input of W2 is h, and "
                    "that of W1 are rows of C. What if these are 0?"),

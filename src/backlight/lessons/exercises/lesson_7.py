@@ -315,7 +315,8 @@ def _mixed(x: FloatArray, positions: IntArray, base: float) -> FloatArray:
     half = np.asarray(positions)[:, None] * base ** (-2.0 * np.arange(x.shape[1] // 2) / x.shape[1])
     angle = np.concatenate([half, half], 1)
     turned = np.stack([-x[:, 1::2], x[:, 0::2]], -1).reshape(x.shape)
-    return x * np.cos(angle) + turned * np.sin(angle)
+    y: FloatArray = x * np.cos(angle) + turned * np.sin(angle)
+    return y
 
 
 def _mixed_halves(x: FloatArray, positions: IntArray, base: float) -> FloatArray:
@@ -323,7 +324,8 @@ def _mixed_halves(x: FloatArray, positions: IntArray, base: float) -> FloatArray
     half = np.asarray(positions)[:, None] * base ** (-2.0 * np.arange(x.shape[1] // 2) / x.shape[1])
     angle = np.repeat(half, 2, 1)
     first, second = np.split(x, 2, 1)
-    return x * np.cos(angle) + np.concatenate([-second, first], 1) * np.sin(angle)
+    y: FloatArray = x * np.cos(angle) + np.concatenate([-second, first], 1) * np.sin(angle)
+    return y
 
 
 ROTARY = Exercise(

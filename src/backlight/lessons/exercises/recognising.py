@@ -36,7 +36,7 @@ def explanation(compared: Comparing, part: str | None = None) -> Explanation | N
     """Return what explains a wrong part, and as many of the others as possible; None if nothing does.
 
     Whatever explains a part gives the learner's numbers for it in every case, and contradicts no part that is right. A
-    mistake that the exercise knows goes before a change of the solution, unless the change explains more.
+    mistake that the exercise knows goes before a change of the solution, since its message teaches more.
 
     Args:
         compared: the comparison of an answer that is wrong.
@@ -44,9 +44,9 @@ def explanation(compared: Comparing, part: str | None = None) -> Explanation | N
     """
     exercise, wrong = compared.exercise, compared.wrong
     first = wrong[0] if part is None else part
-    others = [name for name in wrong if name != first]
+    others = [name for name in wrong if name != first] if part is None else []
     known = _known(compared, first, others)
-    if known is not None and (len(known.parts) == len(wrong) or exercise.properties or exercise.in_parts):
+    if known is not None:
         return known
     shown = general(compared, first)
     if shown is not None and shown.name in _PLAIN and (not others or exercise.in_parts):
@@ -57,7 +57,7 @@ def explanation(compared: Comparing, part: str | None = None) -> Explanation | N
         return _of_changes(changes)
     if shown is not None and len(wrong) == 1:
         return shown
-    return known or (_of_changes(changes) if changes and not exercise.properties else None) or shown
+    return (_of_changes(changes) if changes and not exercise.properties else None) or shown
 
 
 def _of_changes(found: Sequence[Found]) -> Explanation:
@@ -220,6 +220,10 @@ def _of_shape(one: Mismatch) -> tuple[str, str]:
         return "transposed", message
     if ours.size == right.size:
         return "wrong shape", "The number of elements is right, but the shape is not: check reshape and keepdims."
+    if ours.ndim == right.ndim == 1 and ours.size < right.size:
+        return "too few numbers", f"There are {ours.size} of {right.size}: one for each is returned, not only some."
+    if ours.ndim == right.ndim == 1 and ours.size > right.size > 1:
+        return "too many numbers", f"There are {ours.size}, and there should be {right.size}."
     if right.ndim and ours.ndim == 0:
         return "one number", f"It is a single number, and there should be {right.size}: one for each."
     if _is_broadcast(right.shape, ours.shape):

@@ -17,6 +17,7 @@ from backlight.lessons.exercises.changes import (
     expressions,
     of_expression,
     of_names,
+    of_terms,
     placed,
 )
 from backlight.lessons.exercises.naming import Words
@@ -70,6 +71,7 @@ def _of_statement(statement: ast.stmt, words: Words, alike: Alike) -> Iterator[C
         of_expression(slot)
         of_call(slot)
         of_names(slot, alike)
+        of_terms(slot, alike)
         for what, rank, sets in slot.found:
             if isinstance(statement, ast.Return) and words.parts and isinstance(slot.parent, ast.Tuple):
                 yield Change("", f"{words.parts[slot.index or 0]}: {what}", rank, statement.lineno, target, sets)
@@ -106,9 +108,10 @@ def _of_kind(statement: ast.stmt, words: Words, change: _Make) -> Iterator[Chang
         case ast.For(iter=iterated, body=body):
             yield from _of_loop(statement, iterated, body, words)
         case ast.If(test=test):
-            for value in (True, False):
-                always = placed(ast.Constant(value), test)
-                what = f"{words.of(test).removeprefix('the expression with ')} is not asked: it is {'always' if value else 'never'} so"
+            for asked in (True, False):
+                always = placed(ast.Constant(asked), test)
+                condition = words.of(test).removeprefix("the expression with ")
+                what = f"{condition} is not asked: it is {'always' if asked else 'never'} so"
                 yield change(what, SEEN, (statement, "test", None, always))
 
 
@@ -118,7 +121,7 @@ def _of_complements(statement: ast.stmt, change: _Make) -> Iterator[Change]:
     for one in slots:
         match one.node:
             case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub(), right=ast.Name(id=name) as variable):
-                sets = [(one.parent, one.name, one.index, variable)]
+                sets: list[tuple[object, str, int | None, object]] = [(one.parent, one.name, one.index, variable)]
                 sets += [
                     (slot.parent, slot.name, slot.index, one.node) for slot in slots
                     if isinstance(slot.node, ast.Name) and slot.node.id == name and slot.parent is not one.node
@@ -259,6 +262,5 @@ def _pairs(statement: ast.stmt, alike: Alike) -> Iterator[tuple[list[Slot], list
 
 
 def _swapped(one: list[Slot], other: list[Slot]) -> list[tuple[object, str, int | None, object]]:
-    return [(slot.parent, slot.name, slot.index, other[0].node) for slot in one] + [
-        (slot.parent, slot.name, slot.index, one[0].node) for slot in other
-    ]
+    places = [(slot, other[0].node) for slot in one] + [(slot, one[0].node) for slot in other]
+    return [(slot.parent, slot.name, slot.index, node) for slot, node in places]
