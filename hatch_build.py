@@ -27,6 +27,14 @@ class KernelsHook(BuildHookInterface):
         building = module_from_spec(spec)
         spec.loader.exec_module(building)
         try:
+            building.build_value()
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.app.display_warning(f"the class Value will be the one in Python: {error}")
+        else:
+            if version == "standard":
+                home = "backlight/autograd/value_native/_values.so"
+                build_data["force_include"][str(building.VALUE_LIBRARY)] = home
+        try:
             building.build()
         except (OSError, subprocess.CalledProcessError) as error:
             self.app.display_warning(f"without compiled kernels, NumPy does all the work: {error}")
@@ -38,7 +46,11 @@ class KernelsHook(BuildHookInterface):
 
 
 def _platform_tag() -> str:
-    """Return the machine's tag: any Python 3 does, since the kernels know nothing of Python."""
+    """Return the machine's tag: any Python 3 does.
+
+    The kernels know nothing of Python. The class Value uses the interface that is the same in every CPython from 3.11 on;
+    another Python does not load it, and uses the class in Python.
+    """
     # a Python for macOS may be for two processors, where the compiler builds for one
     name = get_platform().replace("universal2", platform.machine())
     return name.replace("-", "_").replace(".", "_")
