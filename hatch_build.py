@@ -48,8 +48,8 @@ class KernelsHook(BuildHookInterface):
 def _platform_tag() -> str:
     """Return the machine's tag: any Python 3 does.
 
-    The kernels know nothing of Python. The class Value uses the interface that is the same in every CPython from 3.11 on;
-    another Python does not load it, and uses the class in Python.
+    The kernels know nothing of Python. The class Value uses the interface that is the same in every CPython from 3.11
+    on; another Python does not load it, and uses the class in Python.
     """
     # a Python for macOS may be for two processors, where the compiler builds for one
     name = get_platform().replace("universal2", platform.machine())

@@ -3,11 +3,7 @@
 # ruff: noqa: ARG005, B002, PLC3002, SIM300, FURB110  (expressions as a user may write them, with inputs to spare)
 
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +18,10 @@ from backlight.core import DomainError, GraphError, ShapeError
 from backlight.nn.scalar import MLP, Neuron
 
 
-@pytest.fixture(params=["in C", "in NumPy"], autouse=True)
+@pytest.fixture(params=["kernels", "numpy"], autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the recorded graph by both engines."""
-    if request.param == "in NumPy":
+    if request.param == "numpy":
         monkeypatch.setattr("backlight.autograd.batching.function.library", lambda: None)
     elif library() is None:
         pytest.skip("there are no kernels")
@@ -398,16 +394,3 @@ def test_what_is_shared_says_so_without_an_example() -> None:
     w.data = 0.0
     with pytest.raises(DomainError, match=r"^log needs a number above 0; got 0\.0"):
         run([1.0])
-
-
-def test_unknown_numbers_in_python_do_what_those_in_c_do() -> None:
-    """These tests once more without the compiled class, in another process."""
-    if os.environ.get("BACKLIGHT_NATIVE") == "0":
-        return
-    environment = {key: value for key, value in os.environ.items() if key != "BACKLIGHT_NO_SKIPS"}
-    tests = [__file__, str(Path(__file__).with_name("test_recording.py"))]
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", "not in_C and not random"],
-        env={**environment, "BACKLIGHT_NATIVE": "0"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stdout[-2000:]

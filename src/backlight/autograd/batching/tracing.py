@@ -113,18 +113,28 @@ def _reads_in_c() -> Iterator[None]:
 
 @contextmanager
 def _reads_in_python() -> Iterator[None]:
-    slot: Any = Value.__dict__["data"]
-
-    def read(node: Value) -> Any:
-        inside = _getframe(1).f_globals["__name__"].startswith("backlight.autograd.")
-        answer = NotImplemented if inside else _on_read(node, "data")
-        return slot.__get__(node) if answer is NotImplemented else answer
-
-    Value.data = property(read, slot.__set__)  # type: ignore[assignment, misc]
+    kind: Any = Value
+    slots, to_float = {name: kind.__dict__[name] for name in ("data", "grad")}, kind.__float__
+    for name, slot in slots.items():
+        setattr(kind, name, property(_reader(name, slot.__get__), slot.__set__))
+    kind.__float__ = _reader("float", to_float)
     try:
         yield
     finally:
-        Value.data = slot  # type: ignore[misc]
+        kind.__float__ = to_float
+        for name, slot in slots.items():
+            setattr(kind, name, slot)
+
+
+def _reader(name: str, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a method that asks `_on_read`, unless the engine itself reads."""
+
+    def read(node: Any) -> Any:
+        inside = _getframe(1).f_globals["__name__"].startswith("backlight.autograd.")
+        answer = NotImplemented if inside else _on_read(node, name)
+        return plain(node) if answer is NotImplemented else answer
+
+    return read
 
 
 def _on_read(node: Value, name: str) -> Any:
