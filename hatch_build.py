@@ -26,23 +26,21 @@ class KernelsHook(BuildHookInterface):
         spec = spec_from_file_location("building", SCRIPT)
         building = module_from_spec(spec)
         spec.loader.exec_module(building)
-        try:
-            building.build_value()
-        except (OSError, subprocess.CalledProcessError) as error:
-            self.app.display_warning(f"the class Value will be the one in Python: {error}")
-        else:
+        parts = {
+            "without compiled kernels, NumPy does all the work": (building.build, building.LIBRARY),
+            "the class Value is the one in Python": (building.build_value, building.VALUE_LIBRARY),
+        }
+        for instead, (build, library) in parts.items():
+            try:
+                build()
+            except (OSError, subprocess.CalledProcessError) as error:
+                self.app.display_warning(f"{instead}: {error}")
+                continue
             if version == "standard":
-                home = "backlight/autograd/value_native/_values.so"
-                build_data["force_include"][str(building.VALUE_LIBRARY)] = home
-        try:
-            building.build()
-        except (OSError, subprocess.CalledProcessError) as error:
-            self.app.display_warning(f"without compiled kernels, NumPy does all the work: {error}")
-            return
-        if version == "standard":
-            build_data["force_include"][str(building.LIBRARY)] = "backlight/autograd/native/_kernels.so"
-            build_data["pure_python"] = False
-            build_data["tag"] = f"py3-none-{_platform_tag()}"
+                place = Path("backlight", library.relative_to(SCRIPT.parents[2]))
+                build_data["force_include"][str(library)] = str(place)
+                build_data["pure_python"] = False
+                build_data["tag"] = f"py3-none-{_platform_tag()}"
 
 
 def _platform_tag() -> str:

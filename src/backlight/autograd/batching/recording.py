@@ -13,7 +13,8 @@ import numpy as np
 
 from backlight.autograd.batching.tracing import Choice, Trace, trace
 from backlight.autograd.graph import age
-from backlight.autograd.number import Value, compiled
+from backlight.autograd.number import Value
+from backlight.autograd.value_native import compiled
 from backlight.core import GraphError, IntArray
 
 PICK = "pick"

@@ -11,8 +11,9 @@ from typing import Any, NoReturn, cast
 
 from backlight.autograd.batching.subscripts import subscripted
 from backlight.autograd.graph import next_serial
-from backlight.autograd.number import Value, compiled
+from backlight.autograd.number import Value
 from backlight.autograd.value import Number
+from backlight.autograd.value_native import compiled
 from backlight.core import GraphError
 
 Example = Any
@@ -92,23 +93,28 @@ def _tracing(made: Trace) -> Iterator[None]:
     `max` and `min` are those of this module: they decide nothing that the graph does not have. What is read from a
     Value, parameters included, becomes a node, since it will be another number the next time.
     """
-    before = _running.trace, builtins.max, builtins.min
-    _running.trace = made
-    builtins.max, builtins.min = _largest, _smallest  # type: ignore[assignment]
-    try:
-        with _reads_in_python() if compiled is None else _reads_in_c():
-            yield
-    finally:
-        _running.trace, builtins.max, builtins.min = before  # type: ignore[assignment]
+    with _ONE_AT_A_TIME:
+        before = _running.trace, builtins.max, builtins.min
+        _running.trace = made
+        builtins.max, builtins.min = _largest, _smallest
+        try:
+            with _reads_in_python() if compiled is None else _reads_in_c(nested=before[0] is not None):
+                yield
+        finally:
+            _running.trace, builtins.max, builtins.min = before
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Held while a function is traced: `builtins` belongs to all threads. Theirs get Python's `max` and `min` from it."""
 
 
 @contextmanager
-def _reads_in_c() -> Iterator[None]:
+def _reads_in_c(*, nested: bool) -> Iterator[None]:
     compiled.watch(_on_read)
     try:
         yield
     finally:
-        compiled.watch(None)
+        compiled.watch(_on_read if nested else None)
 
 
 @contextmanager
@@ -180,7 +186,7 @@ class _Unknown(Value):
         return f"Traced({self._op or 'input'})"
 
     @property
-    def data(self) -> Any:  # type: ignore[override]
+    def data(self) -> Any:
         """The number, through which no gradient flows."""
         return _traced("data", self)
 
