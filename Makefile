@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-KERNELS := $(wildcard src/backlight/autograd/native/*.[ch] src/backlight/text/tokenizers/native/*.[ch]) # compiled at installation, if there is a compiler
+KERNELS := $(wildcard src/backlight/autograd/native/*.[ch] src/backlight/autograd/value_native/*.[ch] src/backlight/text/tokenizers/native/*.[ch]) # compiled at installation, if there is a compiler
 
 .PHONY: train test lint fix bench docs notebooks course site dist clean
 

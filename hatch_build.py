@@ -26,19 +26,29 @@ class KernelsHook(BuildHookInterface):
         spec = spec_from_file_location("building", SCRIPT)
         building = module_from_spec(spec)
         spec.loader.exec_module(building)
-        try:
-            building.build()
-        except (OSError, subprocess.CalledProcessError) as error:
-            self.app.display_warning(f"without compiled kernels, NumPy does all the work: {error}")
-            return
-        if version == "standard":
-            build_data["force_include"][str(building.LIBRARY)] = "backlight/autograd/native/_kernels.so"
-            build_data["pure_python"] = False
-            build_data["tag"] = f"py3-none-{_platform_tag()}"
+        parts = {
+            "without compiled kernels, NumPy does all the work": (building.build, building.LIBRARY),
+            "the class Value is the one in Python": (building.build_value, building.VALUE_LIBRARY),
+        }
+        for instead, (build, library) in parts.items():
+            try:
+                build()
+            except (OSError, subprocess.CalledProcessError) as error:
+                self.app.display_warning(f"{instead}: {error}")
+                continue
+            if version == "standard":
+                place = Path("backlight", library.relative_to(SCRIPT.parents[2]))
+                build_data["force_include"][str(library)] = str(place)
+                build_data["pure_python"] = False
+                build_data["tag"] = f"py3-none-{_platform_tag()}"
 
 
 def _platform_tag() -> str:
-    """Return the machine's tag: any Python 3 does, since the kernels know nothing of Python."""
+    """Return the machine's tag: any Python 3 does.
+
+    The kernels know nothing of Python. The class Value uses the interface that is the same in every CPython from 3.11
+    on; another Python does not load it, and uses the class in Python.
+    """
     # a Python for macOS may be for two processors, where the compiler builds for one
     name = get_platform().replace("universal2", platform.machine())
     return name.replace("-", "_").replace(".", "_")

@@ -200,8 +200,12 @@ def run_bug(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts) -> 
     copy = copies.get()
     started = time.perf_counter()
     path = copy / PACKAGE / bug.file
-    library = copy / PACKAGE / "autograd" / "native" / "_kernels.so"
-    unchanged, kernels = path.stat(), library.read_bytes()
+    folder = copy / PACKAGE / "autograd"
+    libraries = {
+        library: library.read_bytes()
+        for library in (folder / "native" / "_kernels.so", folder / "value_native" / "_values.so")
+    }
+    unchanged = path.stat()
     source = path.read_text(encoding="utf-8")
     by = None
     try:
@@ -219,8 +223,9 @@ def run_bug(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts) -> 
         path.write_text(source, encoding="utf-8")
         os.utime(path, ns=(unchanged.st_atime_ns, unchanged.st_mtime_ns))
         if bug.is_kernel:
-            library.unlink(missing_ok=True)
-            library.write_bytes(kernels)
+            for library, built in libraries.items():
+                library.unlink(missing_ok=True)
+                library.write_bytes(built)
         copies.put(copy)
     seconds = round(time.perf_counter() - started, 1)
     return Verdict(key=verdicts.key(bug), name=bug.name, file=bug.file, by=by, seconds=seconds)

@@ -116,3 +116,15 @@ def test_without_a_compiler_everything_is_the_same(oracle: dict[str, object], tm
         capture_output=True, text=True, check=True, env={"BACKLIGHT_NATIVE": "0", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert_allclose([float(loss) for loss in run.stdout.strip("[]\n").split(",")], oracle["losses"][:3], rtol=1e-12)  # type: ignore[index]
+
+
+def test_functions_are_recorded_likewise_without_a_compiler() -> None:
+    """The tests of recording once more, with the class in Python."""
+    folder = Path(__file__).parents[1] / "unit" / "autograd"
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(folder / "test_recording.py"),
+         str(folder / "test_batched.py"), "-k", "numpy and (ops or refused or index or data or keeps)"],
+        env={"BACKLIGHT_NATIVE": "0", "PATH": "/usr/bin:/bin", "HOME": str(folder)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-3000:]

@@ -68,7 +68,8 @@ def _compiled_value() -> type[PythonValue]:
     made.dot = staticmethod(_dot)
     _dot.__doc__ = PythonValue.dot.__doc__
     made.__reduce__ = _reduce
-    return made
+    kind: type[PythonValue] = made
+    return kind
 
 
 if TYPE_CHECKING:

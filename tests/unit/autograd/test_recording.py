@@ -14,10 +14,10 @@ from backlight.autograd.native import library
 from backlight.core import GraphError, IndexingError, OperandError
 
 
-@pytest.fixture(params=["in C", "in NumPy"], autouse=True)
+@pytest.fixture(params=["kernels", "numpy"], autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the recorded graph by both engines."""
-    if request.param == "in NumPy":
+    if request.param == "numpy":
         monkeypatch.setattr("backlight.autograd.batching.function.library", lambda: None)
     elif library() is None:
         pytest.skip("there are no kernels")

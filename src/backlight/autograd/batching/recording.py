@@ -13,7 +13,8 @@ import numpy as np
 
 from backlight.autograd.batching.tracing import Choice, Trace, trace
 from backlight.autograd.graph import age
-from backlight.autograd.number import Value, compiled
+from backlight.autograd.number import Value
+from backlight.autograd.value_native import compiled
 from backlight.core import GraphError, IntArray
 
 PICK = "pick"
@@ -59,9 +60,9 @@ def record(function: Callable[..., Any], shapes: Sequence[tuple[int, ...]], pick
     """
     made = trace(function, shapes, picked)
     if not made.choices:
-        return _merged([_Graph(made)])
+        return _merged([_TracedGraph(made)])
     for last in (False, True):
-        graphs = [_Graph(made), *(_Graph(trace(function, shapes, other)) for other in _variations(made))]
+        graphs = [_TracedGraph(made), *(_TracedGraph(trace(function, shapes, other)) for other in _variations(made))]
         try:
             return _merged(graphs)
         except _UnequalError as error:
@@ -97,7 +98,7 @@ def _variations(made: Trace) -> list[list[int | None]]:
     ]
 
 
-class _Graph:
+class _TracedGraph:
     """The nodes of one trace, oldest first, by their places: serial numbers counted from the start of the trace.
 
     Attributes:
@@ -112,7 +113,7 @@ class _Graph:
         ends = [*made.outputs, *(item for choice in made.choices for item in _flat(choice.items))]
         self.places, self.ops, self.counts, self.parents, self.leaves, self.old = _recorded(ends, made.start)
 
-    def same_as(self, other: "_Graph") -> bool:
+    def same_as(self, other: "_TracedGraph") -> bool:
         """Return whether the nodes have the same places, ops and numbers of parents."""
         return self.ops == other.ops and all(
             map(np.array_equal, (self.places, self.counts), (other.places, other.counts))
@@ -133,7 +134,7 @@ def _flat(items: Any) -> list[Value]:
 def _recorded(
     ends: list[Value], start: int
 ) -> tuple[IntArray, list[str], IntArray, IntArray, list[Value], list[Value]]:
-    """Return the attributes of a `_Graph`: see there."""
+    """Return the attributes of a `_TracedGraph`: see there."""
     if compiled is not None:
         places, ops, counts, parents, leaves, old = compiled.record(ends, start)
         arrays = [np.frombuffer(array, np.int64) for array in (places, counts, parents)]
@@ -155,7 +156,7 @@ def _recorded(
     return arrays[0], [node._op for node in new], arrays[1], arrays[2], [node for node in new if not node._prev], old
 
 
-def _merged(graphs: list[_Graph]) -> Recording:
+def _merged(graphs: list[_TracedGraph]) -> Recording:
     """Return one recording of all traces of a function.
 
     Raises:
@@ -241,7 +242,7 @@ def _merged(graphs: list[_Graph]) -> Recording:
     )  # fmt: skip
 
 
-def _edges(graph: _Graph, order: dict[int, int]) -> IntArray:
+def _edges(graph: _TracedGraph, order: dict[int, int]) -> IntArray:
     """Return the parents of all nodes of a graph, with the numbers `order` for older nodes."""
     own = np.array([order[id(node)] for node in graph.old] or [0], np.int64)
     older = graph.parents < 0
@@ -268,7 +269,7 @@ class _Numbers:
 class _Finder:
     """Finds the choice that explains why a parent differs between traces."""
 
-    def __init__(self, graphs: list[_Graph], order: dict[int, int]) -> None:
+    def __init__(self, graphs: list[_TracedGraph], order: dict[int, int]) -> None:
         self._order = order
         self._columns: dict[tuple[int, ...], tuple[int, tuple[int, ...]] | None] = {}
         if len({len(graph.trace.choices) for graph in graphs}) > 1:
@@ -276,7 +277,7 @@ class _Finder:
         for choices in zip(*(graph.trace.choices for graph in graphs), strict=True):
             self._add(graphs, choices)
 
-    def _add(self, graphs: list[_Graph], choices: tuple[Choice, ...]) -> None:
+    def _add(self, graphs: list[_TracedGraph], choices: tuple[Choice, ...]) -> None:
         by = choices[0].by
         tables = [
             [[self._place(graph, value) for value in _flat(item)] for item in choice.items]
@@ -291,7 +292,7 @@ class _Finder:
             if self._columns.setdefault(seen, column) != column:
                 self._columns[seen] = None
 
-    def _place(self, graph: _Graph, node: Value) -> int:
+    def _place(self, graph: _TracedGraph, node: Value) -> int:
         place = graph.place(node)
         return place if place >= 0 else self._order[id(node)]
 

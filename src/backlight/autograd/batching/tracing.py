@@ -11,8 +11,9 @@ from typing import Any, NoReturn, cast
 
 from backlight.autograd.batching.subscripts import subscripted
 from backlight.autograd.graph import next_serial
-from backlight.autograd.number import Value, compiled
+from backlight.autograd.number import Value
 from backlight.autograd.value import Number
+from backlight.autograd.value_native import compiled
 from backlight.core import GraphError
 
 Example = Any
@@ -92,39 +93,54 @@ def _tracing(made: Trace) -> Iterator[None]:
     `max` and `min` are those of this module: they decide nothing that the graph does not have. What is read from a
     Value, parameters included, becomes a node, since it will be another number the next time.
     """
-    before = _running.trace, builtins.max, builtins.min
-    _running.trace = made
-    builtins.max, builtins.min = _largest, _smallest  # type: ignore[assignment]
-    try:
-        with _reads_in_python() if compiled is None else _reads_in_c():
-            yield
-    finally:
-        _running.trace, builtins.max, builtins.min = before  # type: ignore[assignment]
+    with _ONE_AT_A_TIME:
+        before = _running.trace, builtins.max, builtins.min
+        _running.trace = made
+        builtins.max, builtins.min = _largest, _smallest
+        try:
+            with _reads_in_python() if compiled is None else _reads_in_c(nested=before[0] is not None):
+                yield
+        finally:
+            _running.trace, builtins.max, builtins.min = before
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Held while a function is traced: `builtins` belongs to all threads. Theirs get Python's `max` and `min` from it."""
 
 
 @contextmanager
-def _reads_in_c() -> Iterator[None]:
+def _reads_in_c(*, nested: bool) -> Iterator[None]:
     compiled.watch(_on_read)
     try:
         yield
     finally:
-        compiled.watch(None)
+        compiled.watch(_on_read if nested else None)
 
 
 @contextmanager
 def _reads_in_python() -> Iterator[None]:
-    slot: Any = Value.__dict__["data"]
-
-    def read(node: Value) -> Any:
-        inside = _getframe(1).f_globals["__name__"].startswith("backlight.autograd.")
-        answer = NotImplemented if inside else _on_read(node, "data")
-        return slot.__get__(node) if answer is NotImplemented else answer
-
-    Value.data = property(read, slot.__set__)  # type: ignore[assignment, misc]
+    kind: Any = Value
+    slots, to_float = {name: kind.__dict__[name] for name in ("data", "grad")}, kind.__float__
+    for name, slot in slots.items():
+        setattr(kind, name, property(_reader(name, slot.__get__), slot.__set__))
+    kind.__float__ = _reader("float", to_float)
     try:
         yield
     finally:
-        Value.data = slot  # type: ignore[misc]
+        kind.__float__ = to_float
+        for name, slot in slots.items():
+            setattr(kind, name, slot)
+
+
+def _reader(name: str, plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a method that asks `_on_read`, unless the engine itself reads."""
+
+    def read(node: Any) -> Any:
+        inside = _getframe(1).f_globals["__name__"].startswith("backlight.autograd.")
+        answer = NotImplemented if inside else _on_read(node, name)
+        return plain(node) if answer is NotImplemented else answer
+
+    return read
 
 
 def _on_read(node: Value, name: str) -> Any:
@@ -170,7 +186,7 @@ class _Unknown(Value):
         return f"Traced({self._op or 'input'})"
 
     @property
-    def data(self) -> Any:  # type: ignore[override]
+    def data(self) -> Any:
         """The number, through which no gradient flows."""
         return _traced("data", self)
 

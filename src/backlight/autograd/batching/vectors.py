@@ -134,7 +134,7 @@ def _piece(step: NodeGroup, parents: list[list[Place]], out: _Rows) -> _Piece:
     if step.op == PICK:
         return _Pick(step.by, parents, out)
     if step.op in _READ:
-        return _Read(step.op, parents, out)
+        return _Reading(step.op, parents, out)
     exponent = step.op.removeprefix("**")
     if step.op in _OPS:
         return _Pointwise(step.op, {}, parents, out)
@@ -229,7 +229,7 @@ class _Pick:
             rows.add(gradients, own.sum(axis=1, keepdims=True) if rows.shared else own)
 
 
-class _Read:
+class _Reading:
     """Numbers that were read: `.data`, or max or min of such. No gradient flows through them."""
 
     def __init__(self, op: str, parents: list[list[Place]], out: _Rows) -> None:

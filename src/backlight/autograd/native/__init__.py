@@ -13,7 +13,8 @@ kernels.c and an entry in `LOWERINGS`.
 """
 
 from backlight.autograd.native.emitting import UnsuitableError
-from backlight.autograd.native.library import SWITCH, library
+from backlight.autograd.native.library import library
 from backlight.autograd.native.program import Program
+from backlight.autograd.value_native import SWITCH
 
 __all__ = ["SWITCH", "Program", "UnsuitableError", "library"]

@@ -10,6 +10,8 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include "../native/baseline.h"
+
 #include <math.h>
 #include <stdint.h>
 
