@@ -52,6 +52,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import fields
 from difflib import get_close_matches
 from html import escape
 from pathlib import Path
@@ -85,7 +86,7 @@ from backlight.sample import (
     score_items,
 )
 from backlight.text import CORPORA, Corpus, Mode, Source, Vocabulary, load_corpus
-from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, stopped_by
+from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, choose, stopped_by
 from backlight.training.run import folded, load_weights, without_counts
 
 """The number of characters that are drawn from a model of running text by default."""
@@ -93,10 +94,11 @@ from backlight.training.run import folded, load_weights, without_counts
 
 def train(
     data: Source | Corpus,
-    model: str = "mlp",
+    model: str = "auto",
     *,
     run: str | Path | None = None,
     steps: int | None = None,
+    minutes: float | None = None,
     seed: int = 1,
     mode: Mode | None = None,
     progress: bool | Callable[[Progress], None] | None = True,
@@ -113,9 +115,12 @@ def train(
     Args:
         data: a list or other iterable of strings; the path of a file; or the name of a corpus, such as "names". To
             train on one text, put it in a list and set `mode`.
-        model: "bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm" or "gpt".
+        model: "bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm" or "gpt"; a network mixed with the n-gram, as in
+            "gru+ngram"; or "auto", which compares some of them on held-out items, and is "mlp" if sizes or settings of
+            training are given.
         run: the folder of the run, which every command of `backlight` can use; None keeps it in memory.
         steps: number of training steps; None takes the model's default.
+        minutes: the time for "auto", as estimated; None is 1.
         seed: random seed of the initial weights and the minibatches.
         mode: "items" (one item per line) or "text" (one stream); None for the default of the corpus.
         progress: True shows a progress bar, in a terminal or a notebook; None or False shows nothing; a function is
@@ -133,7 +138,19 @@ def train(
     """
     corpus = load_corpus(_known(data), mode=mode)
     given = {**options, **({} if steps is None else {"steps": steps})}
-    made = Run.create(RunConfig.of(corpus.name, model=model, seed=seed, mode=mode, **given), run, corpus=corpus)
+    of_run = {field.name for field in fields(RunConfig)}
+    if model == "auto" and of_run.issuperset(given):
+        base = RunConfig.of(corpus.name, model="ngram", seed=seed, mode=mode, **given)
+        say = _console(progress).print
+        choice = choose(base, corpus, minutes=minutes, say=say)
+        for line in choice.lines:
+            say(line, soft_wrap=True)
+        config = choice.config
+    elif minutes is not None:
+        raise ConfigError('minutes is for model "auto" without sizes and settings of training. Leave it out.')
+    else:
+        config = RunConfig.of(corpus.name, model="mlp" if model == "auto" else model, seed=seed, mode=mode, **given)
+    made = Run.create(config, run, corpus=corpus)
     if not _finished(made, progress, on_evaluation) and not (hasattr(sys, "ps1") and made.store.has_weights):
         place = made.store.name
         kept = f"Everything is saved: backlight train --resume {place}" if run is not None else "Nothing was saved."
@@ -439,7 +456,7 @@ def _finished(
     run: Run, progress: bool | Callable[[Progress], None] | None, on_evaluation: Callable[[Evaluation], None] | None
 ) -> bool:
     """Train and show the progress. Returns True, or False after Ctrl-C."""
-    console = Console(stderr=True, highlight=False, markup=False, quiet=progress is not True)
+    console = _console(progress)
     for warning in run.warnings if progress is True else []:
         console.print(warning, soft_wrap=True)
     steps = run.config.train.steps if run.config.train is not None else 0
@@ -457,6 +474,11 @@ def _finished(
     if not finished and hasattr(sys, "ps1"):
         console.print("Training was stopped: the model has the weights of the best evaluation so far.", soft_wrap=True)
     return finished
+
+
+def _console(progress: Any) -> Console:
+    """Return the console for what is shown with `progress=True`; otherwise it prints nothing."""
+    return Console(stderr=True, highlight=False, markup=False, quiet=progress is not True)
 
 
 def _known(data: Source | Corpus) -> Source | Corpus:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from backlight.cli.live import Live, show_result, show_samples
-from backlight.cli.options import DATA, SIZES, TRAINING, ModelName, Seed, grouped, run_config
+from backlight.cli.options import DATA, SIZES, TRAINING, Seed, grouped, run_config
 from backlight.cli.options import Corpus as CorpusArgument
 from backlight.cli.output import (
     RUNS,
@@ -28,10 +28,12 @@ from backlight.cli.output import (
     shortened,
 )
 from backlight.core import ConfigError
-from backlight.models import Mixture
+from backlight.models import MODELS, Mixture
 from backlight.runs import new_run_path
 from backlight.text import CORPORA, Corpus
-from backlight.training import Run, RunConfig, stopped_by
+from backlight.training import MINUTES, Run, RunConfig, choose, stopped_by
+
+AUTO: Final = "auto"
 
 _HEALTH = "Health"
 _RECORDS = 100
@@ -48,7 +50,18 @@ def train(
     *,
     typed: typer.Context,
     corpus: CorpusArgument = "names",
-    model: ModelName = "mlp",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            help=f"One of {', '.join(MODELS)}; a network mixed with the n-gram, as in gru+ngram; or auto, which compares "
+            "some of them. Default: auto; mlp if sizes or settings of training are given.",
+            show_default=False,
+        ),
+    ] = AUTO,
+    minutes: Annotated[
+        float | None, typer.Option(help=f"Time for auto to train, as estimated. Default: {MINUTES:g}.")
+    ] = None,
     sizes: Annotated[dict[str, Any], SIZES],
     training: Annotated[dict[str, Any], TRAINING],
     seed: Seed = 1,
@@ -67,18 +80,42 @@ def train(
     json_output: Json = False,
 ) -> None:
     """Train a model on a list of items and print new ones."""
+    out = console(json_output=json_output)
     if resume is not None:
         _nothing_new(typed)
         run = Run.open(open_run(resume, runs))
     else:
-        config = _watched(run_config(corpus, model, sizes, training, data, seed=seed), every=health_every, on=health)
-        run = Run.create(config, _place(runs, name, config))
-    out = console(json_output=json_output)
+        given = bool(sizes or training or health or health_every)
+        if minutes is not None and (given or model != AUTO):
+            raise ConfigError(
+                "--minutes is for --model auto, without sizes and settings of training. Leave it out, or set --steps."
+            )
+        if model == AUTO and not given:
+            run = _chosen(run_config(corpus, "ngram", data, seed=seed), minutes, runs, name, out)
+        else:
+            named = "mlp" if model == AUTO else model
+            config = _watched(
+                run_config(corpus, named, sizes, training, data, seed=seed), every=health_every, on=health
+            )
+            run = Run.create(config, _place(runs, name, config))
     result = _train(run, samples, out)
     sample = command("sample", called(run.path))
     out.print(f"\nThe run is in {one_line(str(run.path))}. More samples:  {sample}", soft_wrap=True)
     if json_output:
         print_json(result)
+
+
+def _chosen(base: RunConfig, minutes: float | None, runs: Path, name: str | None, out: Console) -> Run:
+    """Return the run of the model that `choose` takes for a text, and say why."""
+    read = Run.create(base)
+    try:
+        choice = choose(base, read.corpus, minutes=minutes, say=lambda line: out.print(line, style="dim"))
+    except KeyboardInterrupt:
+        out.print("\nStopped before a model was chosen; nothing was saved.")
+        leave_stopped()
+    for line in choice.lines:
+        out.print(one_line(line), soft_wrap=True)
+    return Run.create(choice.config, _place(runs, name, choice.config), corpus=read.corpus)
 
 
 def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Training: from a configuration to a trained model, with records of the losses."""
 
+from backlight.training.choosing import MINUTES, Choice, choose
 from backlight.training.config import RunConfig, TrainConfig
 from backlight.training.evaluate import bits, dataset, mean_nll
 from backlight.training.finder import RateSweep, find_rate
@@ -9,6 +10,8 @@ from backlight.training.signals import stopped_by
 from backlight.training.trainer import DivergenceError, Trainer
 
 __all__ = [
+    "MINUTES",
+    "Choice",
     "DivergenceError",
     "Evaluation",
     "FirstLoss",
@@ -20,6 +23,7 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "bits",
+    "choose",
     "dataset",
     "find_rate",
     "load_model",
