@@ -54,8 +54,8 @@ def train(
         str,
         typer.Option(
             "--model",
-            help=f"One of {', '.join(MODELS)}; a network mixed with the n-gram, as in gru+ngram; or auto, which compares "
-            "some of them. Default: auto; mlp if sizes or settings of training are given.",
+            help=f"One of {', '.join(MODELS)}; a network mixed with the n-gram, as in gru+ngram; or auto, which "
+            "compares some of them. Default: auto; mlp if sizes or settings of training are given.",
             show_default=False,
         ),
     ] = AUTO,

@@ -160,15 +160,15 @@ def _timed(
     """Return a configuration with as many steps as the time allows, by the number of operations."""
     default = TrainConfig.of(model)
     spec = model_spec(model)
-    built = spec.build(spec.configure({**settings, "vocabulary_size": facts.vocabulary}), np.random.default_rng(0))
+    built = spec.build(spec.configure({**sizes, "vocabulary_size": facts.vocabulary}), np.random.default_rng(0))
     assert isinstance(built, Mixture)  # noqa: S101
     network = built.network
-    positions = 1.0 if network.reads == "windows" else min(settings["context"], facts.targets / facts.examples)
+    positions = 1.0 if network.reads == "windows" else min(sizes["context"], facts.targets / facts.examples)
     operations = 6 * network.num_parameters() * default.batch_size * positions  # 2 forward and 4 backward, per weight
     steps = max(FEWEST_STEPS, int(seconds * SPEED / operations))
     interval = steps if trial else max(steps // 20, FEWEST_STEPS)
     train = replace(default, steps=steps, warmup=min(default.warmup, steps // 10), eval_interval=interval)
-    return replace(base, model=model, settings=settings, train=train)
+    return replace(base, model=model, settings=sizes, train=train)
 
 
 def _few(base: RunConfig, facts: Facts, splits: Splits, vocabulary: Vocabulary) -> Choice:
@@ -216,6 +216,6 @@ def _cost(config: RunConfig, seconds: float) -> str:
     if config.train is None:
         return "Counting takes a moment. With --minutes 10, networks are trained for longer before they are compared."
     return (
-        f"{config.train.steps:,} steps, about {max(seconds, 1):.0f} seconds on one core. To do better: --minutes 10, or "
-        "your own --model and sizes."
+        f"{config.train.steps:,} steps, about {max(seconds, 1):.0f} seconds on one core. To do better: --minutes 10, "
+        "or your own --model and sizes."
     )
