@@ -115,9 +115,9 @@ def train(
     Args:
         data: a list or other iterable of strings; the path of a file; or the name of a corpus, such as "names". To
             train on one text, put it in a list and set `mode`.
-        model: "bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm" or "gpt"; a network mixed with the n-gram, as
-            in "gru+ngram"; or "auto", which compares some of them on held-out items, and is "mlp" if sizes or settings of
-            training are given.
+        model: "bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm" or "gpt"; a network mixed with the n-gram,
+            as in "gru+ngram"; or "auto", which compares some of them on held-out items, and is "mlp" if sizes or
+            settings of training are given.
         run: the folder of the run, which every command of `backlight` can use; None keeps it in memory.
         steps: number of training steps; None takes the model's default.
         minutes: the time for "auto", as estimated; None is 1.

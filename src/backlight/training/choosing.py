@@ -155,7 +155,7 @@ def _networks(base: RunConfig, facts: Facts, seconds: float, *, trial: bool) -> 
 
 
 def _timed(
-    base: RunConfig, facts: Facts, model: str, settings: dict[str, Any], seconds: float, *, trial: bool
+    base: RunConfig, facts: Facts, model: str, sizes: dict[str, Any], seconds: float, *, trial: bool
 ) -> RunConfig:
     """Return a configuration with as many steps as the time allows, by the number of operations."""
     default = TrainConfig.of(model)
