@@ -87,7 +87,7 @@ from backlight.sample import (
 )
 from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, normalised
 from backlight.text.tokenizers import TextVocabulary
-from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, continued, stopped_by
+from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, choose, continued, stopped_by
 from backlight.training.run import folded, load_weights, without_counts
 
 """The number of characters that are drawn from a model of running text by default."""
@@ -100,6 +100,7 @@ def train(
     start: "Model | None" = None,
     run: str | Path | None = None,
     steps: int | None = None,
+    minutes: float | None = None,
     seed: int = 1,
     mode: Mode | None = None,
     progress: bool | Callable[[Progress], None] | None = True,
@@ -116,11 +117,14 @@ def train(
     Args:
         data: a list or other iterable of strings; the path of a file or folder, or a list of `Path`; or the name of a
             corpus, such as "names". To train on one text, put it in a list and set `mode`. None is the text of `start`.
-        model: "bigram", "ngram", "mlp" (the default), "wavenet", "rnn", "gru", "lstm" or "gpt".
+        model: "bigram", "ngram", "mlp" (the default), "wavenet", "rnn", "gru", "lstm" or "gpt"; a network mixed with
+            the n-gram, as in "gru+ngram"; or "auto", which compares some of them on held-out items and chooses sizes
+            and steps.
         start: a model to go on from, on the same text or on another one. The new model has its sizes and training
             settings, unless `options` change these, and its vocabulary with the characters that the text adds.
         run: the folder of the run, which every command of `backlight` can use; None keeps it in memory.
         steps: number of training steps; None takes the model's default.
+        minutes: the time for "auto", as estimated; None is 1.
         seed: random seed of the initial weights and the minibatches.
         mode: "items" (one item per line) or "text" (one stream); None for the default of the corpus.
         progress: True shows a progress bar, in a terminal or a notebook; None or False shows nothing; a function is
@@ -140,13 +144,18 @@ def train(
     """
     given = {**options, **({} if steps is None else {"steps": steps})}
     how = {one.name: given.pop(one.name) for one in fields(Reading) if one.name in given}
+    if minutes is not None and model != "auto":
+        raise ConfigError('minutes is for model "auto". Leave it out, or set steps.')
     if start is not None:
         made = _gone_on(start, data, model, run, {**given, "seed": seed}, how, mode)
     elif data is None:
         raise ConfigError("train needs a text, or a model to go on from; got neither. Pass data or start.")
     else:
         corpus = load_corpus(_known(data), mode=mode, reading=Reading(**how))
-        config = RunConfig.of(corpus.name, model=model or "mlp", seed=seed, mode=mode, **given)
+        if model == "auto":
+            config = _chosen(corpus, minutes, progress, {**given, "seed": seed, "mode": mode})
+        else:
+            config = RunConfig.of(corpus.name, model=model or "mlp", seed=seed, mode=mode, **given)
         made = Run.create(config, run, corpus=corpus)
     if not _finished(made, progress, on_evaluation) and not (hasattr(sys, "ps1") and made.store.has_weights):
         place = made.store.name
@@ -155,6 +164,26 @@ def train(
     for part in ("data", "splits"):  # cached; they are built again if needed
         vars(made).pop(part, None)
     return Model(made)
+
+
+def _chosen(
+    corpus: Corpus,
+    minutes: float | None,
+    progress: bool | Callable[[Progress], None] | None,
+    given: dict[str, Any],
+) -> RunConfig:
+    """Return the configuration that `choose` takes for a text, and say why if progress is shown."""
+    more = sorted(given.keys() - {field.name for field in fields(RunConfig)})
+    if more:
+        raise ConfigError(
+            f'model "auto" chooses the sizes and the settings of training; got {", ".join(more)}. Leave them out, or '
+            "name a model."
+        )
+    say = _console(progress).print
+    choice = choose(RunConfig.of(corpus.name, model="ngram", **given), corpus, minutes=minutes, say=say)
+    for line in choice.lines:
+        say(line, soft_wrap=True)
+    return choice.config
 
 
 def _gone_on(
@@ -482,7 +511,7 @@ def _finished(
     run: Run, progress: bool | Callable[[Progress], None] | None, on_evaluation: Callable[[Evaluation], None] | None
 ) -> bool:
     """Train and show the progress. Returns True, or False after Ctrl-C."""
-    console = Console(stderr=True, highlight=False, markup=False, quiet=progress is not True)
+    console = _console(progress)
     for warning in [*run.notes, *run.warnings] if progress is True else []:
         console.print(warning, soft_wrap=True)
     steps = run.config.train.steps if run.config.train is not None else 0
@@ -500,6 +529,11 @@ def _finished(
     if not finished and hasattr(sys, "ps1"):
         console.print("Training was stopped: the model has the weights of the best evaluation so far.", soft_wrap=True)
     return finished
+
+
+def _console(progress: Any) -> Console:
+    """Return the console for what is shown with `progress=True`; otherwise it prints nothing."""
+    return Console(stderr=True, highlight=False, markup=False, quiet=progress is not True)
 
 
 def _known(data: Source | Corpus) -> Source | Corpus:

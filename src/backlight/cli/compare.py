@@ -51,7 +51,7 @@ def compare(
         bool, typer.Option("--thorough", help="Train each model for as long as `backlight train` does.")
     ] = False,
     models: Annotated[
-        str | None, typer.Option("--models", help=f"Only these models, as in mlp,gpt. All: {', '.join(MODELS)}.")
+        str | None, typer.Option("--models", help=f"Only these models, as in mlp,gru+ngram. All: {', '.join(MODELS)}.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Training steps of every network, instead of its default.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Models to train in parallel. Default: one per core.", min=1)] = None,

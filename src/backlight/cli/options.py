@@ -95,7 +95,10 @@ def _first(owners: Mapping[str, tuple[Any, str]]) -> str:
     return next(iter(owners.values()))[1].removesuffix(".")
 
 
-ModelName = Annotated[str, typer.Option("--model", help=f"One of {', '.join(MODELS)}.")]
+ModelName = Annotated[
+    str,
+    typer.Option("--model", help=f"One of {', '.join(MODELS)}; or mixed with the n-gram, as in gru+ngram."),
+]
 
 SIZES: Final = size_options(counted=True)
 NETWORK_SIZES: Final = size_options(counted=False)

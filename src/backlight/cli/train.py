@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from backlight.cli.live import Live, show_result, show_samples, uniform
-from backlight.cli.options import DATA, SIZES, TRAINING, ModelName, Seed, grouped, run_config, source_of, spelled_out
+from backlight.cli.options import DATA, SIZES, TRAINING, Seed, grouped, run_config, source_of, spelled_out
 from backlight.cli.options import Corpus as CorpusArgument
 from backlight.cli.output import (
     RUNS,
@@ -27,12 +27,14 @@ from backlight.cli.output import (
     shortened,
 )
 from backlight.core import ConfigError
-from backlight.models import Mixture
+from backlight.models import MODELS, Mixture
 from backlight.runs import new_run_path
 from backlight.text import CORPORA, Corpus
 from backlight.text.vocabulary import CHARACTERS
-from backlight.training import Run, RunConfig, continued, stopped_by
+from backlight.training import MINUTES, Run, RunConfig, choose, continued, stopped_by
 from backlight.training.run import load_weights
+
+AUTO: Final = "auto"
 
 _HEALTH = "Health"
 _RECORDS = 100
@@ -49,7 +51,17 @@ def train(
     *,
     typed: typer.Context,
     corpus: CorpusArgument = None,
-    model: ModelName = "mlp",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            help=f"One of {', '.join(MODELS)}; a network mixed with the n-gram, as in gru+ngram; or auto, which "
+            "compares some of them on held-out items and chooses sizes and steps.",
+        ),
+    ] = "mlp",
+    minutes: Annotated[
+        float | None, typer.Option(help=f"Time for auto to train, as estimated. Default: {MINUTES:g}.")
+    ] = None,
     sizes: Annotated[dict[str, Any], SIZES],
     training: Annotated[dict[str, Any], TRAINING],
     seed: Seed = 1,
@@ -77,6 +89,7 @@ def train(
     json_output: Json = False,
 ) -> None:
     """Train a model on a list of items and print new ones."""
+    out = console(json_output=json_output)
     if resume is not None:
         _nothing_new(typed)
         run = Run.open(open_run(resume, runs))
@@ -84,9 +97,20 @@ def train(
         given = _from_command_line(typed, model=model, seed=seed)
         run = _going_on(start, runs, name, corpus, {**sizes, **training, **data, **given}, health_every, on=health)
     else:
-        config = _watched(run_config(corpus, model, sizes, training, data, seed=seed), every=health_every, on=health)
-        run = Run.create(config, _place(runs, name, config))
-    out = console(json_output=json_output)
+        if minutes is not None and model != AUTO:
+            raise ConfigError("--minutes is for --model auto. Leave it out, or set --steps.")
+        if model == AUTO:
+            if sizes or training or health or health_every:
+                raise ConfigError(
+                    "--model auto chooses the sizes and the settings of training; got some. Leave them out, or name a "
+                    "model."
+                )
+            run = _chosen(run_config(corpus, "ngram", {}, {}, data, seed=seed), minutes, runs, name, out)
+        else:
+            config = _watched(
+                run_config(corpus, model, sizes, training, data, seed=seed), every=health_every, on=health
+            )
+            run = Run.create(config, _place(runs, name, config))
     result = _train(run, samples, out)
     sample = command("sample", called(run.path))
     out.print(f"\nThe run is in {one_line(str(run.path))}. More samples:  {sample}", soft_wrap=True)
@@ -124,6 +148,19 @@ def _going_on(
     config = continued(origin.config, origin.store.name, new_text=new_text, options=settings)
     config = _watched(config, every=health_every, on=on)
     return Run.create(config, _place(runs, name, config), corpus=None if corpus else origin.corpus, start=origin)
+
+
+def _chosen(base: RunConfig, minutes: float | None, runs: Path, name: str | None, out: Console) -> Run:
+    """Return the run of the model that `choose` takes for a text, and say why."""
+    read = Run.create(base)
+    try:
+        choice = choose(read.config, read.corpus, minutes=minutes, say=lambda line: out.print(line, style="dim"))
+    except KeyboardInterrupt:
+        out.print("\nStopped before a model was chosen; nothing was saved.")
+        leave_stopped()
+    for line in choice.lines:
+        out.print(one_line(line), soft_wrap=True)
+    return Run.create(choice.config, _place(runs, name, choice.config), corpus=read.corpus)
 
 
 def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:

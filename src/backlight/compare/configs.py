@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from backlight.core import ConfigError
-from backlight.models import MODELS
+from backlight.models import MODELS, mixtures, model_spec
 from backlight.training import RunConfig
 
 PATIENCE: Final = 6
@@ -22,7 +22,7 @@ def comparison(
 
     Args:
         corpus: a corpus's name, a path, or "-" for standard input.
-        models: names of models; all if empty. The result is in the order of `MODELS`.
+        models: names of models; all of `MODELS` if empty, in its order. Mixtures, as in "gru+ngram", come last.
         thorough: train each model for as long as `backlight train` does.
         steps: training steps of every network, instead of its default.
         options: further options of `RunConfig.of`, such as `seed` and `split_seed`.
@@ -30,14 +30,16 @@ def comparison(
     Raises:
         ConfigError: an unknown model, or an option out of range.
     """
-    unknown = [model for model in models if model not in MODELS]
+    known = [*MODELS, *mixtures()]
+    unknown = [model for model in models if model not in known]
     if unknown:
         given = ", ".join(name or "an empty name" for name in unknown)
-        raise ConfigError(f"the models are {', '.join(MODELS)}; got {given}. Name one or more of them.")
+        raise ConfigError(f"the models are {', '.join(known)}; got {given}. Name one or more of them.")
     configs = []
-    for name, spec in MODELS.items():
+    for name in known if models else MODELS:
         if models and name not in models:
             continue
+        spec = model_spec(name)
         own = {} if thorough else {**spec.quick, **spec.quick_settings}
         if not spec.counted:
             own |= {"patience": PATIENCE, **({} if steps is None else {"steps": steps})}

@@ -1,5 +1,6 @@
 """Training: from a configuration to a trained model, with records of the losses."""
 
+from backlight.training.choosing import MINUTES, Choice, choose
 from backlight.training.config import RunConfig, TrainConfig
 from backlight.training.continuing import continued
 from backlight.training.evaluate import bits, dataset, mean_nll
@@ -10,6 +11,8 @@ from backlight.training.signals import stopped_by
 from backlight.training.trainer import DivergenceError, Trainer
 
 __all__ = [
+    "MINUTES",
+    "Choice",
     "DivergenceError",
     "Evaluation",
     "FirstLoss",
@@ -21,6 +24,7 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "bits",
+    "choose",
     "continued",
     "dataset",
     "find_rate",

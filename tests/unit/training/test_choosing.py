@@ -1,0 +1,81 @@
+"""The choice of a model: what it depends on, and that it is the best of what was tried."""
+
+import numpy as np
+import pytest
+
+import backlight
+from backlight.core import ConfigError
+from backlight.text import load_corpus
+from backlight.training import Run, RunConfig, choose
+from backlight.training import choosing as module
+
+FEW = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "harper", "evelyn", "abigail", "liam", "noah"]
+SYLLABLES = ["ka", "lo", "mi", "ten", "ra", "su", "vel", "o", "an", "dri", "ko", "pa"]
+
+
+def words(count: int) -> list[str]:
+    rng = np.random.default_rng(0)
+    return ["".join(rng.choice(SYLLABLES, rng.integers(2, 5))) for _ in range(count)]
+
+
+def test_few_items_get_an_n_gram_chosen_by_folds() -> None:
+    corpus = load_corpus(FEW)
+    choice = choose(RunConfig.of(corpus.name, model="ngram"), corpus)
+    assert choice.config.model == "ngram"
+    assert choice.config.settings["order"] in module.ORDERS
+    assert "12 different items" in choice.lines[0]
+    assert "These are few" in choice.lines[1]
+    assert choose(RunConfig.of(corpus.name, model="ngram"), corpus) == choice
+
+
+def test_few_items_train_to_new_samples_in_one_call() -> None:
+    model = backlight.train(FEW, progress=None)
+    assert model.run.config.model == "ngram"
+    found = model.sample(20, novel=True, unique=True, seed=1)
+    assert not set(found) & set(FEW)
+
+
+def test_the_best_of_the_trials_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = load_corpus(words(700))
+    monkeypatch.setattr(module, "FEWEST_STEPS", 20)
+    losses: dict[str, float] = {}
+    train = Run.train
+
+    def noted(run: Run) -> bool:
+        done = train(run)
+        assert run.result is not None
+        losses[run.config.model] = run.result["dev_nats"]
+        return done
+
+    monkeypatch.setattr(Run, "train", noted)
+    said: list[str] = []
+    base = RunConfig.of(corpus.name, model="ngram", seed=5, split_seed=7)
+    choice = choose(base, corpus, minutes=0.01, say=said.append)
+    assert list(losses) == ["ngram", "mlp+ngram", "gru+ngram"]
+    assert choice.config.model == min(losses, key=losses.__getitem__)
+    assert (choice.config.seed, choice.config.split_seed) == (5, 7)
+    assert said == [f"Trying {name} ..." for name in losses]
+    for name, loss in losses.items():
+        assert f"{name} {loss:.4f}" in choice.lines[1]
+
+
+def test_longer_time_and_longer_items_change_the_training() -> None:
+    corpus = load_corpus([word * 12 for word in words(400)])
+    base = RunConfig.of(corpus.name, model="ngram")
+    run = Run.create(base, corpus=corpus)
+    facts = module.Facts.of(corpus, run.splits, run.vocabulary)
+    (gru,) = module._networks(base, facts, 10.0, trial=False)  # items are too long for a network of windows
+    (longer,) = module._networks(base, facts, 40.0, trial=False)
+    assert gru.model == "gru+ngram"
+    assert gru.settings["context"] == min(facts.longest + 1, module.LONGEST_CONTEXT)
+    assert gru.train is not None
+    assert longer.train is not None
+    assert longer.train.steps == pytest.approx(4 * gru.train.steps, rel=0.02)
+
+
+def test_minutes_are_for_the_choice_only() -> None:
+    with pytest.raises(ConfigError, match='minutes is for model "auto"'):
+        backlight.train(FEW, model="mlp", minutes=2)
+    with pytest.raises(ConfigError, match="minutes must be above 0; got -1"):
+        backlight.train(words(700), minutes=-1, progress=None)
+    assert backlight.train(FEW, steps=3, progress=None).run.config.model == "mlp"
