@@ -88,7 +88,7 @@ def transcript(folder: Path, *arguments: str) -> str:
 
 def typed(word: str) -> str:
     """Return a word as a person would type it in a shell."""
-    return f'"{word}"' if set(word) & set(" *()") else word
+    return f'"{word}"' if set(word) & set(" *()?|[]+") else word
 
 
 def train(folder: Path) -> str:
@@ -99,6 +99,28 @@ def train(folder: Path) -> str:
 def sample(folder: Path) -> str:
     """Draw more samples."""
     return transcript(folder, "sample", "names-mlp-1", "-n", "5", "--prefix", "mar", "--novel", "--seed", "7")
+
+
+def shaped(folder: Path) -> str:
+    """Draw samples that meet conditions."""
+    conditions = (("--template", "ma??a"), ("--contains", "ann", "--ends-with", "a"), ("--pattern", "(jo|ca)[a-z]+son"))
+    drawn = (("names-mlp-1", "-n", "4", *one, "--novel", "--seed", "7") for one in conditions)
+    return "\n\n".join(transcript(folder, "sample", *arguments) for arguments in drawn)
+
+
+def table(folder: Path) -> str:
+    """Train on a column of a table."""
+    names = load_corpus("names").items[:2000]
+    rows = [f"{place},{name},{len(name)}" for place, name in enumerate(names, 1)]
+    (folder / "ranking.csv").write_text("\n".join(["rank,name,letters", *rows]) + "\n", encoding="utf-8")
+    described = transcript(folder, "data", "describe", "ranking.csv", "--column", "name")
+    trained = ("train", "ranking.csv", "--column", "name", "--model", "ngram", "--samples", "5")
+    return f"{described}\n\n{transcript(folder, *trained)}"
+
+
+def mixed(folder: Path) -> str:
+    """Train a network mixed with the n-gram."""
+    return transcript(folder, "train", "names", "--model", "mlp+ngram", "--samples", "0")
 
 
 def score(folder: Path) -> str:
@@ -188,7 +210,7 @@ def picture() -> None:
 
 
 SECTIONS: tuple[Callable[[Path], str], ...] = (
-    train, sample, score, compare, counted, explain, health, lessons, python, value,
+    train, sample, shaped, table, mixed, score, compare, counted, explain, health, lessons, python, value,
 )  # fmt: skip
 
 

@@ -1,15 +1,11 @@
 """The configurations of the models that are compared."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from backlight.core import ConfigError
 from backlight.models import MODELS, mixtures, model_spec
 from backlight.training import RunConfig
-
-PATIENCE: Final = 6
-"""Evaluations without improvement, of twenty in a run, after which training ends, so that no model spends its budget on
-overfitting a short text."""
 
 
 def comparison(
@@ -42,6 +38,6 @@ def comparison(
         spec = model_spec(name)
         own = {} if thorough else {**spec.quick, **spec.quick_settings}
         if not spec.counted:
-            own |= {"patience": PATIENCE, **({} if steps is None else {"steps": steps})}
+            own |= {} if steps is None else {"steps": steps}
         configs.append(RunConfig.of(corpus, model=name, **own, **options))
     return configs

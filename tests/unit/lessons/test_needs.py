@@ -9,7 +9,7 @@ import pytest
 from backlight.core import DataError
 from backlight.lessons.checking.needs import needed
 from backlight.lessons.checking.sources import Piece, read_pieces
-from backlight.lessons.checking.statements import Statement, statements_of
+from backlight.lessons.checking.statements import TopLevelStatement, statements_of
 
 
 def pieces_of(folder: Path, *cells: str) -> list[Piece]:
@@ -19,7 +19,7 @@ def pieces_of(folder: Path, *cells: str) -> list[Piece]:
     return read_pieces(path)
 
 
-def run(statements: list[Statement], indices: list[int]) -> dict:
+def run(statements: list[TopLevelStatement], indices: list[int]) -> dict:
     names: dict = {}
     for index in indices:
         code = compile(ast.unparse(statements[index].node), "cell", "exec")

@@ -29,7 +29,7 @@ def test_few_items_get_an_n_gram_chosen_by_folds() -> None:
 
 
 def test_few_items_train_to_new_samples_in_one_call() -> None:
-    model = backlight.train(FEW, progress=None)
+    model = backlight.train(FEW, "auto", progress=None)
     assert model.run.config.model == "ngram"
     found = model.sample(20, novel=True, unique=True, seed=1)
     assert not set(found) & set(FEW)
@@ -77,5 +77,8 @@ def test_minutes_are_for_the_choice_only() -> None:
     with pytest.raises(ConfigError, match='minutes is for model "auto"'):
         backlight.train(FEW, model="mlp", minutes=2)
     with pytest.raises(ConfigError, match="minutes must be above 0; got -1"):
-        backlight.train(words(700), minutes=-1, progress=None)
-    assert backlight.train(FEW, steps=3, progress=None).run.config.model == "mlp"
+        backlight.train(words(700), "auto", minutes=-1, progress=None)
+    with pytest.raises(ConfigError, match="auto.* chooses the sizes .*; got steps"):
+        backlight.train(FEW, "auto", steps=3, progress=None)
+    with pytest.raises(ConfigError, match="compares models of characters; got tokens words"):
+        backlight.train(words(700), "auto", tokens="words", progress=None)

@@ -243,7 +243,7 @@ def test_patience_ends_after_so_many_evaluations_without_a_new_best(make: Make) 
 
 
 def test_the_average_soon_forgets_the_first_weights(make: Make) -> None:
-    """Against the formula in float64: a_n = d a_(n-1) + (1 - d) w_n with d = min(decay, (n - 1) / n)."""
+    """Against the formula in float64: a_n = d a_(n-1) + (1 - d) w_n with d = min(decay, (n - 1) / (n + 4))."""
     run = make("run", ema_decay=0.9, eval_interval=1)
     loop = run.trainer()
     walked: list[Array] = []
@@ -257,8 +257,6 @@ def test_the_average_soon_forgets_the_first_weights(make: Make) -> None:
         decay = min(0.9, (n - 1) / (n + 4))
         average = decay * average + (1 - decay) * weights
         np.testing.assert_allclose(evaluated[n], average, rtol=1e-4, atol=1e-6)
-        if n <= 10:
-            np.testing.assert_allclose(average, np.mean(walked[1 : n + 1], axis=0), rtol=1e-9, atol=1e-12)
     assert not np.allclose(evaluated[-1], walked[-1], rtol=1e-4, atol=1e-6)
 
 

@@ -23,7 +23,8 @@ VOCABULARY = Vocabulary.of(["abcde"])
 def test_steps_of_all_sizes(name: str, sizes: list[tuple[int, bool]], seed: int) -> None:
     """Each step from the same weights, so that rounding does not grow from step to step."""
     ours, plain = (kind(LADDER[name](np.random.default_rng(1)).train()) for kind in (Stepper, by_graph))
-    least = 2 if any(isinstance(module, BatchNorm1d) for _, module in plain.model.named_modules()) else 1
+    # of two rows, a batch norm leaves the signs, whose gradients are rounding
+    least = 3 if any(isinstance(module, BatchNorm1d) for _, module in plain.model.named_modules()) else 1
     rng = np.random.default_rng(seed)
     optimiser = SGD(plain.model.parameters(), 0.05)
     for size, padded in sizes:

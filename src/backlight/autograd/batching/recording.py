@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backlight.autograd.batching.tracing import Choice, Trace, trace
+from backlight.autograd.batching.tracing import Trace, TracedChoice, trace
 from backlight.autograd.graph import age
 from backlight.autograd.number import Value
 from backlight.autograd.value_native import compiled
@@ -277,7 +277,7 @@ class _Finder:
         for choices in zip(*(graph.trace.choices for graph in graphs), strict=True):
             self._add(graphs, choices)
 
-    def _add(self, graphs: list[_TracedGraph], choices: tuple[Choice, ...]) -> None:
+    def _add(self, graphs: list[_TracedGraph], choices: tuple[TracedChoice, ...]) -> None:
         by = choices[0].by
         tables = [
             [[self._place(graph, value) for value in _flat(item)] for item in choice.items]

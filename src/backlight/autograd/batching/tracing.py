@@ -21,7 +21,7 @@ Example = Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class TracedChoice:
     """A place where the function took an item of a list by an argument, as in `table[token]`.
 
     Attributes:
@@ -51,7 +51,7 @@ class Trace:
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     single: bool = False
-    choices: list[Choice] = field(default_factory=list)
+    choices: list[TracedChoice] = field(default_factory=list)
 
 
 class _Running(threading.local):
@@ -220,7 +220,7 @@ class _Unknown(Value):
                 "a batched function can use an argument as an index of a list only, as in table[token]; this one uses "
                 f"it with {type(items).__name__}. Give the list a name, and index it on a line of its own."
             )
-        made.choices.append(Choice(by=place, items=items))
+        made.choices.append(TracedChoice(by=place, items=items))
         return number
 
     def __lt__(self, other: object) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 _GUARDED = ("numpy", "backlight", "builtins", "math", "cmath", "random", "json", "inspect", "copy", "itertools", "os")
 
 
-class Guard:
+class ModuleGuard:
     """The functions and classes of some modules, as they were when the guard was made."""
 
     def __init__(self) -> None:

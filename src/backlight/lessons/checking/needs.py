@@ -11,17 +11,17 @@ import builtins
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from backlight.lessons.checking.statements import STAR, Statement
+from backlight.lessons.checking.statements import STAR, TopLevelStatement
 
 _BUILT_IN: Final = {*dir(builtins), "__file__", "__name__", "__doc__"}
 
 
-def definition_of(name: str, statements: Sequence[Statement]) -> Statement | None:
+def definition_of(name: str, statements: Sequence[TopLevelStatement]) -> TopLevelStatement | None:
     """Return the last statement that defines a name; None if there is none."""
     return next((one for one in reversed(statements) if name in one.defines), None)
 
 
-def needed(answer: str, statements: Sequence[Statement], *, wide: bool = False) -> list[int]:
+def needed(answer: str, statements: Sequence[TopLevelStatement], *, wide: bool = False) -> list[int]:
     """Return the indices of the statements that an answer needs, in order.
 
     Args:
@@ -33,7 +33,7 @@ def needed(answer: str, statements: Sequence[Statement], *, wide: bool = False) 
 
 
 class _Search:
-    def __init__(self, statements: Sequence[Statement], *, wide: bool) -> None:
+    def __init__(self, statements: Sequence[TopLevelStatement], *, wide: bool) -> None:
         self.statements, self.wide = statements, wide
         self.seen: set[tuple[int, int]] = set()
         self.found: set[int] = set()
@@ -52,7 +52,7 @@ class _Search:
                 waiting += self._of_statement(self.statements[index], time)
         return sorted(self.found)
 
-    def _of_statement(self, statement: Statement, time: int) -> Iterator[tuple[int, int]]:
+    def _of_statement(self, statement: TopLevelStatement, time: int) -> Iterator[tuple[int, int]]:
         """Yield the statements that a statement needs if its functions are called at some time; each with its own."""
         for name in statement.now:
             own = name in statement.defines  # then it need not be defined above
@@ -73,7 +73,7 @@ class _Search:
             found += self._value(name, first, own=True)
         return [first, *found]
 
-    def _may_change(self, statement: Statement, name: str, defined: int) -> bool:
+    def _may_change(self, statement: TopLevelStatement, name: str, defined: int) -> bool:
         if self.statements[defined].imported:
             return name in statement.changes and name not in statement.through
         return name in statement.changes or (self.wide and name in statement.touches)

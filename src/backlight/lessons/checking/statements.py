@@ -21,7 +21,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 @dataclass(frozen=True)
-class Statement:
+class TopLevelStatement:
     """A top-level statement.
 
     Attributes:
@@ -53,9 +53,9 @@ class Statement:
     may_skip: bool
 
 
-def statements_of(pieces: Sequence[Piece]) -> tuple[list[Statement], list[tuple[str, str]]]:
+def statements_of(pieces: Sequence[Piece]) -> tuple[list[TopLevelStatement], list[tuple[str, str]]]:
     """Return the top-level statements of a file, in order, and those that cannot be compiled, each with a message."""
-    made: list[Statement] = []
+    made: list[TopLevelStatement] = []
     broken = [one for piece in pieces for one in piece.broken]
     for at, piece in enumerate(pieces):
         for node in piece.statements:
@@ -69,7 +69,7 @@ def statements_of(pieces: Sequence[Piece]) -> tuple[list[Statement], list[tuple[
     return made, broken
 
 
-def _statement(index: int, piece: int, place: str, node: ast.stmt) -> Statement:
+def _statement(index: int, piece: int, place: str, node: ast.stmt) -> TopLevelStatement:
     defines, now, later = _names(symtable.symtable(ast.unparse(node), place, "exec"))
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         now |= later  # a lambda may be called at once
@@ -77,7 +77,7 @@ def _statement(index: int, piece: int, place: str, node: ast.stmt) -> Statement:
         defines.add(STAR)
     outside = list(_outside_functions(node))
     now |= {one.target.id for one in outside if isinstance(one, ast.AugAssign) and isinstance(one.target, ast.Name)}
-    return Statement(
+    return TopLevelStatement(
         index=index, piece=piece, place=place, node=node, defines=frozenset(defines), now=frozenset(now),
         later=frozenset(later), changes=frozenset(_changed(outside)), through=frozenset(_through(outside)),
         touches=frozenset(_touched(outside)), imported=isinstance(node, ast.Import | ast.ImportFrom),

@@ -22,12 +22,12 @@ from typing import Any, Final
 import numpy as np
 
 from backlight.core import DataError
-from backlight.lessons.checking.guard import Guard
+from backlight.lessons.checking.guard import ModuleGuard
 from backlight.lessons.checking.limits import OutOfTimeError, at_most, limit_memory, no_core_files
 from backlight.lessons.checking.needs import definition_of, needed
 from backlight.lessons.checking.rules import Watch, breaches
 from backlight.lessons.checking.sources import read_pieces
-from backlight.lessons.checking.statements import Statement, statements_of
+from backlight.lessons.checking.statements import TopLevelStatement, statements_of
 from backlight.lessons.exercises import EXERCISES, Exercise, Verdict, grade
 from backlight.lessons.exercises.exercise import Inputs
 from backlight.lessons.exercises.grading import describe_error
@@ -41,7 +41,7 @@ Report = Callable[..., None]
 class _FileRun:
     """One file: its statements, which of them have run, and the namespace in which they run."""
 
-    def __init__(self, job: Mapping[str, Any], number: int, report: Report, guard: Guard) -> None:
+    def __init__(self, job: Mapping[str, Any], number: int, report: Report, guard: ModuleGuard) -> None:
         self.path = Path(job["files"][number])
         self.limit = float(job["limit"])
         self.forbidden: list[str] = job["forbid"]
@@ -198,7 +198,7 @@ def _defines(text: str, name: str) -> bool:
     return re.search(rf"^(?:async +)?(?:def +)?{name}\b *[(=:]", text, re.MULTILINE) is not None
 
 
-def _file_of(statement: Statement) -> str:
+def _file_of(statement: TopLevelStatement) -> str:
     return statement.place.split(" of ", 1)[1]
 
 
@@ -242,7 +242,7 @@ def main() -> None:
         limit_memory(job["memory"])
     if job["seed"] is not None:
         _seeded(job["seed"])
-    path, guard = list(sys.path), Guard()
+    path, guard = list(sys.path), ModuleGuard()
     for number in range(job["first"], len(job["files"])):
         report = _reporter(descriptor, number)
         report("begins")

@@ -10,7 +10,7 @@ import numpy as np
 from backlight.lessons.exercises.comparing import Comparing, Mismatch, digits_apart
 from backlight.lessons.exercises.exercise import Exercise, Inputs, call
 from backlight.lessons.exercises.outcomes import InvalidAnswer, Parts, Unfinished, parts_of
-from backlight.lessons.exercises.recognising import Explanation, explanation
+from backlight.lessons.exercises.recognising import LikelyMistake, explanation
 from backlight.lessons.exercises.running import outcome_of
 from backlight.lessons.exercises.verdict import State, Verdict
 
@@ -112,11 +112,11 @@ def _position(compared: Comparing, part: str) -> int:
     return sum(name in compared.right for name in names[: names.index(part)]) if part in names else len(names)
 
 
-def _sentence(found: Explanation) -> str:
+def _sentence(found: LikelyMistake) -> str:
     return f"{found.name}. {found.message}".strip()
 
 
-def _further(compared: Comparing, found: Explanation) -> list[str]:
+def _further(compared: Comparing, found: LikelyMistake) -> list[str]:
     """Return a line for what is wrong besides, if the parts of an answer do not follow from each other."""
     rest = [name for name in compared.wrong if name not in found.parts]
     if not rest or compared.exercise.properties or compared.exercise.in_parts:

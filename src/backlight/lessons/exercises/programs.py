@@ -23,7 +23,7 @@ class TooLong(Exception):  # noqa: N818  (of a changed program: nobody sees it)
 
 
 @dataclass(frozen=True)
-class Program:
+class StepProgram:
     """A right answer in single steps.
 
     Attributes:
@@ -147,7 +147,7 @@ def _counter() -> Callable[[], None]:
 
 
 @cache
-def program_of(answer: str, parts: tuple[str, ...]) -> Program | None:
+def program_of(answer: str, parts: tuple[str, ...]) -> StepProgram | None:
     """Return the program of an answer; None if it has none.
 
     Args:
@@ -172,7 +172,7 @@ def program_of(answer: str, parts: tuple[str, ...]) -> Program | None:
         if isinstance(node, ast.While | ast.For):
             node.body.insert(0, _call("_round()", node))
     function.body.insert(-1, _call("_end(locals())", function.body[-1]))
-    return Program(tree, function, words, PROGRAMS[answer])
+    return StepProgram(tree, function, words, PROGRAMS[answer])
 
 
 def _call(text: str, at: ast.stmt) -> ast.stmt:

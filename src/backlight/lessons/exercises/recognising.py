@@ -10,11 +10,11 @@ from backlight.core import Array
 from backlight.lessons.exercises.comparing import Comparing, Mismatch
 from backlight.lessons.exercises.exercise import Exercise, Inputs, Mistake
 from backlight.lessons.exercises.outcomes import InvalidAnswer, Parts, Unfinished, agree, parts_of
-from backlight.lessons.exercises.searching import Found, search
+from backlight.lessons.exercises.searching import ChangeFound, search
 
 
 @dataclass(frozen=True)
-class Explanation:
+class LikelyMistake:
     """What explains a wrong answer.
 
     Attributes:
@@ -32,7 +32,7 @@ _PLAIN: Final = {"wrong sign", "transposed", "forgot to sum over a broadcast axi
 """What the numbers or shapes show by themselves: the usual thing, whichever change leads to it."""
 
 
-def explanation(compared: Comparing, part: str | None = None) -> Explanation | None:
+def explanation(compared: Comparing, part: str | None = None) -> LikelyMistake | None:
     """Return what explains a wrong part, and as many of the others as possible; None if nothing does.
 
     Whatever explains a part gives the learner's numbers for it in every case, and contradicts no part that is right. A
@@ -60,7 +60,7 @@ def explanation(compared: Comparing, part: str | None = None) -> Explanation | N
     return (_of_changes(changes) if changes and not exercise.properties else None) or shown
 
 
-def _of_changes(found: Sequence[Found]) -> Explanation:
+def _of_changes(found: Sequence[ChangeFound]) -> LikelyMistake:
     """Return the most usual of the changes that explain the most, and another if it is in another line."""
     best = found[0]
     alike = [one for one in found if one.explained == best.explained and one.change.rank == best.change.rank]
@@ -68,17 +68,17 @@ def _of_changes(found: Sequence[Found]) -> Explanation:
     elsewhere = [one for one in alike if one.change.line != best.change.line]
     if elsewhere and len({one.change.line for one in alike}) == 2:
         words = f"{words}; or {elsewhere[0].change.words}"
-    return Explanation(words, "", best.explained)
+    return LikelyMistake(words, "", best.explained)
 
 
-def _known(compared: Comparing, first: str, others: Sequence[str]) -> Explanation | None:
+def _known(compared: Comparing, first: str, others: Sequence[str]) -> LikelyMistake | None:
     """Return the known mistake that explains the most parts."""
     exercise = compared.exercise
-    best: Explanation | None = None
+    best: LikelyMistake | None = None
     for mistake in exercise.mistakes:
         explained = _explained(exercise, mistake, compared, first, others)
         if explained and (best is None or len(explained) > len(best.parts)):
-            best = Explanation(mistake.name, mistake.message, explained)
+            best = LikelyMistake(mistake.name, mistake.message, explained)
             if exercise.properties or exercise.in_parts or len(explained) == 1 + len(others):
                 break
     return best
@@ -134,15 +134,15 @@ def _outcome(exercise: Exercise, answer: object, case: Inputs, right: Parts) -> 
         return None
 
 
-def general(compared: Comparing, part: str) -> Explanation | None:
+def general(compared: Comparing, part: str) -> LikelyMistake | None:
     """Return a mistake that shows in the numbers of a part alone, wherever it is wrong; None if none does."""
     places = [one for one in compared.mismatches if one.part == part]
     if part.startswith("the shape of "):
-        return Explanation(f"wrong shape of {part.removeprefix('the shape of ')}", "", (part,))
+        return LikelyMistake(f"wrong shape of {part.removeprefix('the shape of ')}", "", (part,))
     for kind in (_of_shape, _of_sign, _of_transposition):
         found = {kind(one) for one in places}
         if len(found) == 1 and (one := found.pop())[0]:
-            return Explanation(*one, (part,))
+            return LikelyMistake(*one, (part,))
     if any(one.at is None for one in places):
         return None
     pairs = [(one.ours, one.reference) for one in _all(compared, part)]
@@ -152,7 +152,7 @@ def general(compared: Comparing, part: str) -> Explanation | None:
         name, message = by_size if by_size[0] else (name, message)
     if not name and not compared.exercise.properties:
         name, message = _of_function(pairs)
-    return Explanation(name, message, (part,)) if name else None
+    return LikelyMistake(name, message, (part,)) if name else None
 
 
 def _all(compared: Comparing, part: str) -> list[Mismatch]:

@@ -19,7 +19,7 @@ SECONDS = 1.2
 
 
 @dataclass(frozen=True)
-class Found:
+class ChangeFound:
     """A change that explains an answer.
 
     Attributes:
@@ -43,7 +43,7 @@ def fresh_inputs(exercise: Exercise) -> Callable[[], Sequence[Inputs]]:
 
 def search(
     exercise: Exercise, ours: Sequence[Parts], wrong: Sequence[str], right: Sequence[str], same: "Same"
-) -> list[Found]:
+) -> list[ChangeFound]:
     """Return the changes that explain the first wrong part, those that explain the most first.
 
     A change must give the learner's numbers of that part in every case, and none that differ from the learner's where
@@ -60,7 +60,7 @@ def search(
     if program is None:
         return []
     fresh = fresh_inputs(exercise)
-    found: list[Found] = []
+    found: list[ChangeFound] = []
     whole = all(bool(np.all(part == np.round(part))) for parts in ours for part in parts.values())
     others = [program.lines(part) for part in right if not program.words.gradients]
 
@@ -86,7 +86,7 @@ def search(
                 back()
             one = _explained(exercise, changed, fresh, ours, wrong, right, same)
             if one is not None:
-                found.append(Found(change, *one))
+                found.append(ChangeFound(change, *one))
     return sorted(found, key=lambda one: (not one.whole, -len(one.explained), one.change.rank))
 
 

@@ -398,3 +398,27 @@ def rotate(x, positions, base):
             out[t, 2 * i] = a * math.cos(angle) - b * math.sin(angle)
             out[t, 2 * i + 1] = a * math.sin(angle) + b * math.cos(angle)
     return out
+
+
+def rmsnorm(x):
+    mean = sum(number * number for number in x) / len(x)
+    scale = (mean + 1e-5) ** -0.5
+    return [number * scale for number in x]
+
+
+def query_gradient(query, keys, dscores):
+    D = len(query)
+    dquery = [0.0] * D
+    for key, d in zip(keys, dscores):
+        for j in range(D):
+            dquery[j] += d * key[j] / math.sqrt(D)
+    return dquery
+
+
+def adam_step(p, grad, m, v, t, lr):
+    m = 0.85 * m + (1 - 0.85) * grad
+    v = 0.99 * v + (1 - 0.99) * grad**2
+    m_hat = m / (1 - 0.85**t)
+    v_hat = v / (1 - 0.99**t)
+    p = p - lr * m_hat / (v_hat**0.5 + 1e-8)
+    return p, m, v
