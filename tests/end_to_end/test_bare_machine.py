@@ -38,7 +38,7 @@ def test_no_compiler(tmp_path):
         env={**os.environ, "CC": str(tmp_path / "cc")}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.startswith("the kernels were not built; Backlight will use NumPy: ")
+    assert done.stderr.startswith("the kernels were not built in C; Backlight will use NumPy: ")
     assert (target.read_bytes() if target.exists() else None) == before
 
 

@@ -214,8 +214,8 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
         )
     if trainer.best_step == 0:
         out.print(
-            "Warning: no evaluation was better than the first, so the weights are those before training, and samples "
-            "are noise. With few items, use --model ngram; otherwise try a smaller --lr.",
+            "No evaluation was better than the first, before training, so its weights are kept, and samples are noise. "
+            "With few items, use --model ngram; otherwise try a smaller --lr.",
             style="bold yellow", soft_wrap=True,
         )  # fmt: skip
     return result
