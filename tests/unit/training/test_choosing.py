@@ -78,7 +78,7 @@ def test_minutes_are_for_the_choice_only() -> None:
         backlight.train(FEW, model="mlp", minutes=2)
     with pytest.raises(ConfigError, match="minutes must be above 0; got -1"):
         backlight.train(words(700), "auto", minutes=-1, progress=None)
-    with pytest.raises(ConfigError, match="auto.* chooses the sizes .*; got steps"):
+    with pytest.raises(ConfigError, match=r"auto.* chooses the sizes .*; got steps"):
         backlight.train(FEW, "auto", steps=3, progress=None)
     with pytest.raises(ConfigError, match="compares models of characters; got tokens words"):
         backlight.train(words(700), "auto", tokens="words", progress=None)
