@@ -73,7 +73,7 @@ def test_a_log_alone(shell: Any) -> None:
     log_of(shell.folder)
     result = shell.works("health", "--log", "log.csv", "--column", "loss=my_loss")
     assert "400 rows of csv: loss from 'my_loss', lr from 'lr', step from 'step'." in result.out
-    assert "No findings: 4 checks on the log of 400 steps" in result.out
+    assert "No findings: 5 checks on the log of 400 steps" in result.out
     assert "Not checked" in result.out
     assert "saturated units" in result.out
     shell.refused("health", "--log", "log.csv", says="Choose one: --column loss=NAME")
