@@ -63,8 +63,7 @@ class Live:
             if self.trainer.dev_targets is not None:
                 self.out.print(
                     f"dev below: {self.trainer.dev_targets:,} of its {self.trainer.dev.targets:,} targets, evenly "
-                    "spaced; the result is of all.",
-                    soft_wrap=True,
+                    "spaced; the result is of all."
                 )
             self._head()
         train = "-" if record.train_nats is None else _figure(record.train_nats, 4)

@@ -204,7 +204,6 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
         out.print(
             f"Stopped early: dev did not improve in the last {trainer.config.patience} evaluations. Kept: step "
             f"{trainer.best_step:,}. To train on, set a higher --patience.",
-            soft_wrap=True,
         )
     result = run.evaluate(steps=trainer.step, seconds=trainer.seconds + counting)
     if "network_dev_nats" in result:
@@ -216,8 +215,8 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
         out.print(
             "No evaluation was better than the first, before training, so its weights are kept, and samples are noise. "
             "With few items, use --model ngram; otherwise try a smaller --lr.",
-            style="bold yellow", soft_wrap=True,
-        )  # fmt: skip
+            style="bold yellow",
+        )
     return result
 
 

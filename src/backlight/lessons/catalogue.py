@@ -116,7 +116,7 @@ LESSONS: Final[dict[int, Lesson]] = {
         Lesson(
             number=10,
             name="lesson_10_microgpt",
-            title="A GPT made of single numbers: microgpt, and the way from its loss to one weight",
+            title="A GPT made of single numbers: microgpt, from its loss to one weight",
             able="follow a gradient through a whole GPT by hand, and run a graph of single numbers at the speed of C",
         ),
     )

@@ -6,6 +6,7 @@ they come, and starts another one for the answers that remain.
 
 import ast
 import json
+import linecache
 import os
 import re
 import sys
@@ -50,7 +51,10 @@ class _FileRun:
         self.done: set[str] = set(job["done"].get(str(number), ()))
         self.wanted = [EXERCISES[id_] for id_ in job["ids"] or EXERCISES]
         self.changed: set[str] = set()
-        self.statements, self.broken = statements_of(read_pieces(self.path))
+        pieces = read_pieces(self.path)
+        for one in pieces:  # as a notebook does: what reads the source of a function finds it
+            linecache.cache[one.place] = len(one.source), None, one.source.splitlines(keepends=True), one.place
+        self.statements, self.broken = statements_of(pieces)
         self._start_anew()
 
     def _start_anew(self) -> None:
