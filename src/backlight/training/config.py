@@ -19,7 +19,8 @@ MOST: Final = 1_000_000_000
 """The largest number of steps, examples or threads; a larger one is a typing error."""
 
 PATIENCE: Final = 8
-"""Evaluations without improvement, of twenty in a run, after which training ends by default: the rest would overfit."""
+PATIENT_FOR: Final = 0.4
+"""Training ends by default after 8 evaluations and this share of its steps without improvement: more would overfit."""
 
 _OF_THE_RUN = {"format", "backlight", "created", "parameters", "longest"}
 """Entries of `config.json` that are not part of the configuration."""
@@ -90,7 +91,7 @@ class TrainConfig:
 
     @classmethod
     def of(cls, model: str, **changes: Any) -> "TrainConfig":
-        """Return a model's default training settings, with some of them changed, and `PATIENCE`.
+        """Return a model's default training settings, with some of them changed, and a patience.
 
         Raises:
             ConfigError: an n-gram model, an unknown setting, or one out of range.
@@ -99,7 +100,10 @@ class TrainConfig:
         if spec.train is None:
             given = f"; got {', '.join(changes)}. Leave them out." if changes else ". Choose another model."
             raise ConfigError(f"{model} is counted, not trained step by step{given}")
-        return cls(**{"patience": PATIENCE, **spec.train, **changes})
+        made = cls(**{**spec.train, **changes})
+        if "patience" in changes:
+            return made
+        return replace(made, patience=max(PATIENCE, round(PATIENT_FOR * made.steps / made.interval)))
 
     @property
     def interval(self) -> int:
