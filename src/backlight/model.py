@@ -90,8 +90,6 @@ from backlight.text.tokenizers import TextVocabulary
 from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, choose, continued, stopped_by
 from backlight.training.run import folded, load_weights, without_counts
 
-"""The number of characters that are drawn from a model of running text by default."""
-
 
 def train(
     data: Source | Corpus | None = None,

@@ -11,6 +11,7 @@ import numpy as np
 
 from backlight.core import BOUNDARY, EncodedItems, IntArray, VocabularyError
 from backlight.text.codepoints import CODE_POINTS, characters_in, code_points
+from backlight.text.ids import check_range, checked_ids
 from backlight.text.items import Items
 from backlight.text.storage import new_array
 
@@ -149,12 +150,7 @@ class Vocabulary:
         Raises:
             VocabularyError: ids are not whole numbers, or not in 0..V-1.
         """
-        given = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
-        if not given.size:
-            return ""
-        if given.dtype.kind not in "iu":
-            raise VocabularyError(f"ids must be whole numbers; got {given.dtype}. Convert them with .astype(int).")
-        self._check_range(given)
+        given = checked_ids(ids, self.size)
         characters = self._codes[given[given != BOUNDARY]]
         text: str = characters.astype("<u4").tobytes().decode("utf-32-le")
         return text
@@ -168,17 +164,10 @@ class Vocabulary:
         Raises:
             VocabularyError: the id is not in 0..V-1.
         """
-        self._check_range(np.asarray(token))
+        check_range(np.asarray(token), self.size)
         if token == BOUNDARY:
             return next(mark for mark in BOUNDARY_MARKS if len(mark) > 1 or mark not in self.characters)
         return visible_label(self.characters[token - 1])
-
-    def _check_range(self, ids: IntArray) -> None:
-        if ids.min() < 0 or ids.max() >= self.size:
-            wrong = ids.min() if ids.min() < 0 else ids.max()
-            raise VocabularyError(
-                f"ids must be in 0..{self.size - 1}; got {wrong}. Do the ids come from another vocabulary?"
-            )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON, from which `from_json` restores the vocabulary."""

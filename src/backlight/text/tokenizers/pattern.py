@@ -12,6 +12,7 @@ import numpy as np
 
 from backlight.core import BOUNDARY, ConfigError, EncodedItems, IntArray, VocabularyError
 from backlight.text.codepoints import characters_in
+from backlight.text.ids import check_range, checked_ids
 from backlight.text.items import Items
 from backlight.text.tokenizers.visible import shown
 from backlight.text.vocabulary import BOUNDARY_MARKS, unknown_character
@@ -162,7 +163,7 @@ class PatternVocabulary:
         Raises:
             VocabularyError: the id is not in 0..V-1.
         """
-        self._check_range(np.asarray(token))
+        check_range(np.asarray(token), self.size)
         return b"" if token == BOUNDARY else self.tokens[token - 1].encode()
 
     def unknown(self, text: str) -> str:
@@ -178,12 +179,7 @@ class PatternVocabulary:
         Raises:
             VocabularyError: ids are not whole numbers, or not in 0..V-1.
         """
-        given = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
-        if not given.size:
-            return ""
-        if given.dtype.kind not in "iu":
-            raise VocabularyError(f"ids must be whole numbers; got {given.dtype}. Convert them with .astype(int).")
-        self._check_range(given)
+        given = checked_ids(ids, self.size)
         return "".join(self.tokens[token - 1] for token in given.tolist() if token != BOUNDARY)
 
     def label(self, token: int) -> str:
@@ -192,19 +188,12 @@ class PatternVocabulary:
         Raises:
             VocabularyError: the id is not in 0..V-1.
         """
-        self._check_range(np.asarray(token))
+        check_range(np.asarray(token), self.size)
         return BOUNDARY_MARKS[-1] if token == BOUNDARY else shown(self.tokens[token - 1].encode())
 
     def grown(self, items: Sequence[str]) -> "PatternVocabulary":
         """Return this vocabulary with the characters of further texts."""
         return replace(self, tokens=tuple(sorted({*self.tokens, *characters_in(Items.of(items).codes())})))
-
-    def _check_range(self, ids: IntArray) -> None:
-        if ids.min() < 0 or ids.max() >= self.size:
-            wrong = ids.min() if ids.min() < 0 else ids.max()
-            raise VocabularyError(
-                f"ids must be in 0..{self.size - 1}; got {wrong}. Do the ids come from another vocabulary?"
-            )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON, from which `from_json` restores the vocabulary."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from backlight.core import BOUNDARY, EncodedItems, IntArray, VocabularyError
+from backlight.text.ids import check_range, checked_ids
 from backlight.text.items import Items
 from backlight.text.tokenizers.bpe import BPETokenizer
 from backlight.text.tokenizers.splitting import Splitter, utf8_of
@@ -86,7 +87,7 @@ class TokenVocabulary:
         Raises:
             VocabularyError: the id is not in 0..V-1.
         """
-        self._check_range(np.asarray(token))
+        check_range(np.asarray(token), self.size)
         return b"" if token == BOUNDARY else self.tokenizer.token(int(token) - (token <= self._boundary))
 
     def unknown(self, text: str) -> str:
@@ -118,12 +119,7 @@ class TokenVocabulary:
         Raises:
             VocabularyError: ids are not whole numbers, or not in 0..V-1.
         """
-        given = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids))
-        if not given.size:
-            return ""
-        if given.dtype.kind not in "iu":
-            raise VocabularyError(f"ids must be whole numbers; got {given.dtype}. Convert them with .astype(int).")
-        self._check_range(given)
+        given = checked_ids(ids, self.size)
         kept = given[given != BOUNDARY].astype(np.int64)
         return self.tokenizer.decode(kept - (kept <= self._boundary))
 
@@ -133,17 +129,10 @@ class TokenVocabulary:
         Raises:
             VocabularyError: the id is not in 0..V-1.
         """
-        self._check_range(np.asarray(token))
+        check_range(np.asarray(token), self.size)
         if token == BOUNDARY:
             return BOUNDARY_MARKS[-1]
         return self.tokenizer.label(int(token) - (token <= self._boundary))
-
-    def _check_range(self, ids: IntArray) -> None:
-        if ids.min() < 0 or ids.max() >= self.size:
-            wrong = ids.min() if ids.min() < 0 else ids.max()
-            raise VocabularyError(
-                f"ids must be in 0..{self.size - 1}; got {wrong}. Do the ids come from another vocabulary?"
-            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the tokenizer's `tokenizer.json`."""
