@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 KERNELS := $(wildcard src/backlight/autograd/native/*.[ch] src/backlight/autograd/value_native/*.[ch] src/backlight/text/tokenizers/native/*.[ch]) # compiled at installation, if there is a compiler
 
+export PYTHONDONTWRITEBYTECODE := # some containers set it: every command that a test starts would compile all modules anew
+
 .PHONY: train test lint fix bench docs notebooks course site dist clean
 
 train: .venv/.installed ## learn 32,257 names and print new ones

@@ -1,5 +1,6 @@
 """The real command in a process of its own, in a folder of its own."""
 
+import atexit
 import json
 import os
 import shutil
@@ -7,12 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.end_to_end.forking import ForkServer
 
 COMMAND = Path(sys.executable).with_name("backlight")
+TIMEOUT = 120
 
 NAMES = [
     "emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "harper", "evelyn", "abigail",
@@ -48,19 +52,33 @@ class Shell:
     def __call__(
         self, *words: object, stdin: bytes | None = None, env: dict[str, str] | None = None, **options: Any
     ) -> Result:
+        code, *streams = self._run(list(map(str, words)), stdin, self.environment(env), options)
+        out, err = ((stream or b"").decode(errors="replace") for stream in streams)
+        assert "Traceback" not in out + err
+        assert "Warning" not in out + err
+        return Result(code, out, err)
+
+    def _run(
+        self, words: list[str], stdin: bytes | None, environment: dict[str, str], options: dict[str, Any]
+    ) -> tuple[int, bytes | None, bytes | None]:
+        words = [str(self.command), *words]
+        server = fork_server() if stdin is None and not options and self.command == COMMAND else None
+        if server and server.can_run(environment):
+            try:
+                return server.run(words, self.folder, TIMEOUT)
+            except subprocess.TimeoutExpired:
+                fork_server.cache_clear()
+                raise
         done = subprocess.run(
-            [COMMAND, *map(str, words)],
+            words,
             input=b"" if stdin is None else stdin,
             cwd=self.folder,
-            env=self.environment(env),
-            timeout=120,
+            env=environment,
+            timeout=TIMEOUT,
             check=False,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
-        out, err = ((stream or b"").decode(errors="replace") for stream in (done.stdout, done.stderr))
-        assert "Traceback" not in out + err
-        assert "Warning" not in out + err
-        return Result(done.returncode, out, err)
+        return done.returncode, done.stdout, done.stderr
 
     def works(self, *words: object, **options: Any) -> Result:
         """Run a command that can do what it is asked."""
@@ -120,6 +138,16 @@ class Shell:
     def environment(more: dict[str, str] | None = None) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "FORCE_COLOR"}}
         return {**kept, "OMP_NUM_THREADS": "1", **(more or {})}
+
+
+@cache
+def fork_server() -> ForkServer | None:
+    """Return the process that starts the commands of this process's tests, or None where processes cannot fork."""
+    if not hasattr(os, "fork"):
+        return None
+    server = ForkServer(Shell.environment())
+    atexit.register(server.close)
+    return server
 
 
 @pytest.fixture
