@@ -5,6 +5,10 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+# Before NumPy and PyTorch are loaded. pytest runs a process on each core: with two threads in each of two of them they
+# wait for one another most of the time, and a training of a small network takes four times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from hypothesis import settings
