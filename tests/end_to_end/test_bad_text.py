@@ -22,7 +22,7 @@ UNFIT: dict[str, tuple[bytes, str]] = {
     "NUL bytes": (b"emma\n\0\0\nava", "NUL byte at byte 5 (line 2)"),
     "Latin-1": ("emma\nzoë\nrené\n".encode("latin-1"), "the byte 0xeb at byte 7 (line 2)"),
     "cut off in a character": (NAMES + "é".encode()[:1], "the byte 0xc3"),
-    "half of a surrogate pair": (NAMES + b"\xed\xa0\x80\n", "must be UTF-8"),
+    "a lone surrogate": (NAMES + b"\xed\xa0\x80\n", "must be UTF-8"),
     "UTF-16": ("emma\nava\nmia\n".encode("utf-16"), "UTF-16"),
 }
 

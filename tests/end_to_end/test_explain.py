@@ -94,7 +94,7 @@ def test_a_sum_of_ten_thousand_terms(shell: Any) -> None:
         (["x", "--at", "x=1", "--batch-size", "3"], "an expression has no minibatch and no model sizes; got"),
         ([" + ".join(f"x{i}" for i in range(99)), "--at", ",".join(f"x{i}=1" for i in range(99)), "--figure", "a.png"],
          "a figure can have at most 60 nodes; got 197"),
-        (["--model", "ngram", "names.txt"], "a training step needs a network; ngram is counted"),
+        (["--model", "ngram", "names.txt"], "a training step needs a network; ngram counts n-grams"),
         (["--model", "mlp", "x*y"], "there is no 'x*y'"),
         (["--model", "mlp", "names.txt", "--at", "x=1"], "got --at"),
         (["--model", "wavenet", "names.txt", "--batch-size", "1"], "batch_size must be at least 2"),

@@ -15,7 +15,12 @@ import pytest
 import backlight
 from backlight import models, nn
 from backlight.autograd import Op, ops
+from backlight.cli.commands import COMMANDS
 from backlight.gradcheck import layer_cases, op_cases
+from backlight.health import checks
+from backlight.health.check import checks_in
+from backlight.lessons.catalogue import LESSONS
+from backlight.lessons.exercises import EXERCISES
 from backlight.nn.kind import OTHER
 
 SOURCE = Path(backlight.__file__).parent
@@ -116,3 +121,34 @@ def test_an_op_is_exported_and_checked(op: type[Op]) -> None:
 def test_a_network_has_its_form_in_pytorch(model: type) -> None:
     torch_side = pytest.importorskip("backlight.pytorch")
     assert model in torch_side.TORCH_MODULES, f"add {model.__name__} to MODELS in pytorch/models.py"
+
+
+def in_folder(package: ModuleType) -> Iterator[ModuleType]:
+    """Import and yield every module of a package."""
+    for one in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        yield importlib.import_module(one.name)
+
+
+def test_every_file_of_checks_is_listed() -> None:
+    for module in in_folder(checks):
+        for check in checks_in(module):
+            place = f"add {module.__name__.rpartition('.')[2]} to _MODULES of health/checks/__init__.py"
+            assert check in checks.CHECKS, f"{check.name!r} is never run: {place}"
+
+
+def test_every_command_is_listed() -> None:
+    for module in in_folder(importlib.import_module("backlight.cli")):
+        name = module.__name__.rpartition(".")[2]
+        if name != "app" and (hasattr(module, "app") or hasattr(module, name)):
+            assert name.replace("_", "-") in COMMANDS, f"list cli/{name}.py in COMMANDS of cli/commands.py"
+
+
+def test_every_lesson_and_its_exercises_are_listed() -> None:
+    folder = SOURCE / "lessons"
+    assert {lesson.name for lesson in LESSONS.values()} == {
+        path.stem for path in (folder / "sources").glob("lesson_*.py")
+    }, "LESSONS of lessons/catalogue.py lists every file of lessons/sources"
+    with_exercises = {f"lesson_{exercise.lesson}" for exercise in EXERCISES.values()}
+    assert with_exercises == {path.stem for path in (folder / "exercises").glob("lesson_*.py")}, (
+        "_LESSONS of lessons/exercises/__init__.py lists every file lesson_N.py beside it"
+    )

@@ -56,7 +56,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "lessons": ("List the lessons of the course, read one, or open its notebook.", ""),
     "exercise": ("List, show and check the exercises of the course.", ""),
     "grade": (
-        "Judge the notebooks and files of a class.",
+        "Grade the notebooks and files of a class.",
         "backlight grade class --seed 7 --forbid autograd",
     ),
 }

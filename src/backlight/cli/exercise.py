@@ -54,7 +54,7 @@ def list_exercises(json_output: Json = False) -> None:
 
 @app.command("show", epilog="Example:  backlight exercise show 1.1")
 def show_exercise(id_: Id, json_output: Json = False) -> None:
-    """Show the task of an exercise, and the function that answers it."""
+    """Show the task of an exercise and the signature of the function to write."""
     from backlight.lessons.exercises import EXERCISES, find
 
     exercise = find(EXERCISES, id_)
@@ -90,9 +90,9 @@ def check_exercises(
     output: Annotated[bool, typer.Option("--output", help="Show what the file prints.")] = False,
     json_output: Json = False,
 ) -> None:
-    """Judge each answer that a file defines; exit code 1 if one is wrong.
+    """Check each answer that a file defines; exit code 1 if one is wrong.
 
-    The file is run in a separate process, and of it only what an answer needs.
+    Only the statements that an answer needs are run, in a separate process.
     """
     from backlight.lessons.check_file import check_file
     from backlight.lessons.exercises import EXERCISES, find
@@ -124,9 +124,9 @@ def watch_exercises(
     ids: Annotated[list[str] | None, typer.Argument(help="Only these exercises, as in 1.1.", metavar="[ID]...")] = None,
     time_limit: TimeLimit = 60.0,
 ) -> None:
-    """Judge the next exercise each time that a file is saved. Stop with Ctrl+C.
+    """Check the next exercise each time that a file is saved. Stop with Ctrl+C.
 
-    Without ID it begins with the first exercise that is not done.
+    Without an ID, it starts with the first unfinished exercise.
     """
     from backlight.lessons.check_file import check_file
     from backlight.lessons.checking.watching import saves, watch
@@ -141,7 +141,7 @@ def watch_exercises(
     for event in watch(waiting, saves(file), lambda id_: check_file(file, [id_], limit=time_limit)):
         if event.kind == "task":
             _print_task(out, EXERCISES[event.id])
-            out.print(f"Save your answer in {one_line(str(file))}, and it is judged. Stop with Ctrl+C.\n")
+            out.print(f"Save your answer in {one_line(str(file))}, and it is checked. Stop with Ctrl+C.\n")
         elif event.kind == "problem":
             out.print(visible(event.line))
         elif event.verdict is not None:

@@ -44,7 +44,9 @@ def explain(
     run: Annotated[
         Path | None, typer.Option(help="Explain a step with the weights of this run.", metavar="RUN", readable=False)
     ] = None,
-    walk: Annotated[bool, typer.Option("--walk", help="Step through the backward pass, a node per key press.")] = False,
+    walk: Annotated[
+        bool, typer.Option("--walk", help="Step through the backward pass, one node per key press.")
+    ] = False,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the graph to a .png or .svg file.", metavar="FILE", readable=False)
     ] = None,

@@ -1,4 +1,4 @@
-"""`backlight grade`: judge the work of a class."""
+"""`backlight grade`: grade the work of a class."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ def grade(
     ] = None,
     to: Annotated[Path, typer.Option("--to", help="Folder for grades.csv and grades.html.", readable=False)] = Path(),
     seed: Annotated[
-        int | None, typer.Option("--seed", help="Judge on other inputs, made from this number.", min=0)
+        int | None, typer.Option("--seed", help="Random seed of the inputs that answers are checked on.", min=0)
     ] = None,
     forbid: Annotated[
         list[str] | None,
@@ -29,10 +29,12 @@ def grade(
         float, typer.Option("--time-limit", help="Time limit of an answer, in seconds of processor time.", min=0.1)
     ] = 60.0,
     memory: Annotated[float, typer.Option("--memory", help="Memory limit of a student, in GiB.", min=0.5)] = 4.0,
-    workers: Annotated[int, typer.Option("--workers", help="How many students are judged at once.", min=1, max=64)] = 2,
+    workers: Annotated[
+        int, typer.Option("--workers", help="Number of students who are graded at the same time.", min=1, max=64)
+    ] = 2,
     json_output: Json = False,
 ) -> None:
-    """Judge the notebooks and files of a class.
+    """Grade the notebooks and files of a class.
 
     Write a table of the grades, grades.csv, and a page of the mistakes, grades.html.
     """

@@ -47,10 +47,10 @@ def health(
         str | None, typer.Option("--about", help="Explain the finding with this id.", metavar="ID")
     ] = None,
     trials: Annotated[
-        bool, typer.Option("--trials", help="Also make experiments on copies of the run's network.")
+        bool, typer.Option("--trials", help="Also run experiments on copies of the run's network.")
     ] = False,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help="How long the trials may take. Default: 1.")
+        float | None, typer.Option("--minutes", help="Time limit of the trials, in minutes. Default: 1.")
     ] = None,
     log: Annotated[
         Path | None,
@@ -64,7 +64,7 @@ def health(
     ] = None,
     format: Annotated[  # noqa: A002  (the option's name)
         str | None,
-        typer.Option("--format", help="Of the log: csv, jsonl, tensorboard, trainer_state or lightning."),
+        typer.Option("--format", help="Format of the log: csv, jsonl, tensorboard, trainer_state or lightning."),
     ] = None,
     column: Annotated[
         list[str] | None,

@@ -43,7 +43,7 @@ def sample(
     top_p: Annotated[float | None, typer.Option(help=_HELP["top_p"])] = None,
     max_length: Annotated[
         int | None,
-        typer.Option(help=f"{_HELP['max_length']} Default: half as many again as the longest item has."),
+        typer.Option(help=f"{_HELP['max_length']} Default: 1.5 times the length of the longest training item."),
     ] = None,
     prefix: Annotated[str, typer.Option(help=_HELP["prefix"], rich_help_panel=_SHAPE)] = "",
     min_length: Annotated[int, typer.Option(help=_HELP["min_length"], rich_help_panel=_SHAPE)] = 0,
@@ -58,19 +58,19 @@ def sample(
     min_distance: Annotated[
         int | None,
         typer.Option(
-            help="2 leaves out what one inserted, deleted or replaced character turns into an item of the training "
-            "data; 1 is --novel.",
+            help="Least edit distance (characters inserted, deleted or replaced) to every training item; 1 is the same "
+            "as --novel.",
             rich_help_panel=_LEFT_OUT,
         ),
     ] = None,
     avoid: Annotated[
         Path | None,
-        typer.Option(help="Leave out samples with a word of this file, one word a line.", rich_help_panel=_LEFT_OUT),
+        typer.Option(help="Leave out samples that contain a word of this file.", rich_help_panel=_LEFT_OUT),
     ] = None,
     valid: Annotated[
         str | None,
         typer.Option(
-            help="Keep what this command prints again: it reads samples on standard input, one a line.",
+            help="Keep only samples that this command prints; it reads all of them from standard input.",
             metavar="COMMAND", rich_help_panel=_LEFT_OUT,
         ),
     ] = None,

@@ -60,7 +60,8 @@ def train(
         ),
     ] = "mlp",
     minutes: Annotated[
-        float | None, typer.Option(help=f"Time for auto to train, as estimated. Default: {MINUTES:g}.")
+        float | None,
+        typer.Option(help=f"With --model auto: estimated time to train, in minutes. Default: {MINUTES:g}."),
     ] = None,
     sizes: Annotated[dict[str, Any], SIZES],
     training: Annotated[dict[str, Any], TRAINING],
@@ -73,12 +74,14 @@ def train(
         int | None,
         typer.Option(help="Record every N-th step after the first ten.", min=1, rich_help_panel=_HEALTH),
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Resume this run instead.", metavar="RUN", readable=False)] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue this interrupted run; without FILE.", metavar="RUN", readable=False)
+    ] = None,
     start: Annotated[
         Path | None,
         typer.Option(
             "--from",
-            help="Go on from the weights of this run, for more steps, at another rate, or on another FILE.",
+            help="Start from the weights of this run: more steps, another learning rate, or another FILE.",
             metavar="RUN",
             readable=False,
         ),
@@ -250,7 +253,7 @@ def _watched(config: RunConfig, *, every: int | None, on: bool) -> RunConfig:
         return config
     if config.train is None:
         raise ConfigError(
-            f"--health needs a model that is trained step by step; {config.model} is counted. Leave --health out."
+            f"--health needs a model that is trained step by step; {config.model} counts n-grams. Leave --health out."
         )
     return replace(config, watch_every=every or max(1, config.train.steps // _RECORDS))
 

@@ -160,7 +160,7 @@ class FindingText:
     @property
     def lessons(self) -> list[int]:
         """The lessons of the course on this; they have the lectures' numbers."""
-        return sorted({int(number) for number in re.findall(r"\b[Ll]ecture (\d)", self.about)})
+        return sorted({int(number) for number in re.findall(r"\b[Ll]ecture (\d+)", self.about)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,9 @@ class MLPConfig(ModelConfig):
     direct: bool = setting("Also connect the embeddings directly to the logits.", default=False)
     batch_norm: bool = setting("Use batch norm in each hidden layer.", default=False)
     output_scale: float = setting(
-        "Scale of the output layer's initial weights; 1 is overconfident.", default=0.1, at_least=0
+        "Scale of the output layer's initial weights; near 1, the first predictions are overconfident.",
+        default=0.1,
+        at_least=0,
     )
 
 

@@ -46,7 +46,9 @@ class RecurrentConfig(ModelConfig):
     hidden: tuple[int, ...] = _hidden(192)
     dropout: float = setting("Dropout probability.", default=0.2, at_least=0, below=1)
     output_scale: float = setting(
-        "Scale of the output layer's initial weights; 1 is overconfident.", default=0.1, at_least=0
+        "Scale of the output layer's initial weights; near 1, the first predictions are overconfident.",
+        default=0.1,
+        at_least=0,
     )
 
 

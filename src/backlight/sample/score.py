@@ -84,7 +84,7 @@ def score_items(
         encoded = vocabulary.encode_items(items, ends=ends)
     except VocabularyError:
         unknown = [vocabulary.unknown(item) for item in items]
-        if not any(unknown):  # half of a surrogate pair, which no vocabulary can encode
+        if not any(unknown):  # a lone surrogate, which no vocabulary can encode
             raise
         readable = [item for item, missing in zip(items, unknown, strict=True) if not missing]
         scores = iter(score_items(model, vocabulary, readable, ends=ends) if readable else [])

@@ -99,7 +99,7 @@ class TrainConfig:
         spec = model_spec(model)
         if spec.train is None:
             given = f"; got {', '.join(changes)}. Leave them out." if changes else ". Choose another model."
-            raise ConfigError(f"{model} is counted, not trained step by step{given}")
+            raise ConfigError(f"{model} counts n-grams and is not trained step by step{given}")
         made = cls(**{**spec.train, **changes})
         if "patience" in changes:
             return made
@@ -178,10 +178,10 @@ class RunConfig:
         check_tokens(self.tokens)
         if self.watch_every is not None and self.train is None:
             raise ConfigError(
-                f"watch_every needs a model that is trained step by step; {self.model} is counted. Leave it out."
+                f"watch_every needs a model that is trained step by step; {self.model} counts n-grams. Leave it out."
             )
         if self.spec.counted != (self.train is None):
-            needed = "is counted and takes no" if self.spec.counted else "needs a"
+            needed = "counts n-grams and takes no" if self.spec.counted else "needs a"
             raise ConfigError(f"model {self.model} {needed} TrainConfig; got {self.train}. Use RunConfig.of().")
 
     @classmethod

@@ -29,8 +29,8 @@ def continued(
     """
     if config.train is None:
         raise ConfigError(
-            f"only a network can go on from its weights; {name} is {config.model}, which is counted. Count both texts:"
-            f" backlight train FILE FILE --model {config.model}."
+            f"only a network can go on from its weights; {name} is {config.model}, which counts n-grams. Count both"
+            f" texts: backlight train FILE FILE --model {config.model}."
         )
     training = {one.name for one in fields(TrainConfig)}
     reading = {one.name for one in fields(Reading)}

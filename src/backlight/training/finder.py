@@ -106,7 +106,7 @@ def find_rate(run: Run, *, lowest: float = LOWEST, highest: float = HIGHEST, ste
     config, model = run.config.train, run.network
     if config is None or model is None:
         raise ConfigError(
-            f"a sweep needs a model that is trained step by step; {run.config.model} is counted. Choose another model."
+            f"a sweep needs a model that is trained step by step; {run.config.model} counts n-grams. Choose another."
         )
     if not (0 < lowest < highest < math.inf):
         raise ConfigError(

@@ -434,7 +434,7 @@ class Run:
         """
         model = self.network
         if model is None or self.config.train is None:
-            raise ConfigError(f"a training step needs a network; {self.config.model} is counted. Choose another model.")
+            raise ConfigError(f"a training step needs a network; {self.config.model} counts n-grams. Choose another.")
         if weights is not None:
             model.load_state_dict(weights)
         model.train()

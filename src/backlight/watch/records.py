@@ -303,9 +303,8 @@ class ParameterRecord:
         gradient: as the optimiser found it, divided by a gradient scaler's scale; None if there was none. A sparse
             gradient counts as a dense one.
         grad_to_data: std of the gradient / std of the data, as in lecture 4. nan where the data has no spread.
-        update_to_data: std of the step's change / std of the data before it; None if the change was not seen. Of a
-        large
-            parameter, the change of evenly spaced numbers.
+        update_to_data: std of the step's change / std of the data before it; None if the change was not seen. For a
+            large parameter, the change of evenly spaced numbers.
         moved: whether any number changed in the step; None likewise, or if the change is not finite.
         identical_units: of a weight matrix: whether all output units have the same weights, which no gradient can
             ever tell apart; None otherwise.
@@ -534,9 +533,9 @@ class Probe:
     """An experiment on a network: something was changed, and its effect on the output was measured.
 
     Attributes:
-        name: "future": the last ids of each sequence are changed, which may not change earlier logits (`expected` is
+        name: "future": the last ids of each sequence are changed, which must not change earlier logits (`expected` is
             then that nothing changes). "neighbours": the other examples of a batch are changed in evaluation mode,
-            which may not change the output of the one that stays. "input": an input is changed, which must change the
+            which must not change the output of the one that stays. "input": an input is changed, which must change the
             output. "modes": the same batch in training and in evaluation mode; "repeat": the same batch twice in
             evaluation mode; "history": the same batch again, after another one. Of ids (B, T): "order": their places
             are permuted; "content": all that is not padding is changed; "padding": one place less of padding; "own":

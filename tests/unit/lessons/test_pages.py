@@ -100,6 +100,12 @@ def test_links():
     assert 'id="A-heading"' in page
 
 
+def test_numbers_of_lessons_may_have_a_gap():
+    lessons = {n: tiny(n) for n in (7, 10)}
+    assert "lesson_10_tiny.html" in "".join(course_links(lessons[7], lessons))
+    assert "lesson_7_tiny.html" in "".join(course_links(lessons[10], lessons))
+
+
 def test_a_page_without_a_walk_has_no_script_and_may_have_none():
     page = lesson_page(tiny(), [[], []])
     assert "<script" not in page

@@ -189,11 +189,11 @@ def test_a_wrong_value_is_named_and_not_its_surroundings() -> None:
 def test_networks_need_a_training_and_counts_take_none() -> None:
     with pytest.raises(ConfigError, match="model mlp needs a TrainConfig; got None"):
         RunConfig(corpus="names", model="mlp", settings={}, train=None)
-    with pytest.raises(ConfigError, match="model ngram is counted and takes no TrainConfig"):
+    with pytest.raises(ConfigError, match="model ngram counts n-grams and takes no TrainConfig"):
         RunConfig(corpus="names", model="ngram", settings={}, train=TrainConfig(**BASIS))
     with pytest.raises(ConfigError, match="seed must be 0 or more; got -1"):
         RunConfig(corpus="names", model="ngram", settings={}, train=None, seed=-1)
-    with pytest.raises(ConfigError, match="ngram is counted, not trained step by step; got steps"):
+    with pytest.raises(ConfigError, match="ngram counts n-grams and is not trained step by step; got steps"):
         RunConfig.of("names", model="ngram", steps=3)
 
 

@@ -149,7 +149,7 @@ def test_a_sweep_that_is_none(make: Callable[..., Run], changes: dict[str, Any],
 
 
 def test_what_is_counted_has_no_rate(names: Any) -> None:
-    with pytest.raises(ConfigError, match="ngram is counted"):
+    with pytest.raises(ConfigError, match="ngram counts n-grams"):
         find_rate(Run.create(RunConfig.of(str(names), model="ngram")))
 
 

@@ -33,5 +33,5 @@ def test_other_batches_and_other_weights(make: Callable[..., Run]) -> None:
 
 def test_a_counted_model_has_no_step(make: Callable[..., Run]) -> None:
     run = make("counted", config={"model": "ngram", "settings": {}, "train": None})
-    with pytest.raises(ConfigError, match="needs a network; ngram is counted"):
+    with pytest.raises(ConfigError, match="needs a network; ngram counts n-grams"):
         run.first_loss()

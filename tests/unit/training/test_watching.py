@@ -162,7 +162,7 @@ def test_a_damaged_file_is_said_in_one_line(make: Make, line: str) -> None:
 def test_watching_is_for_what_is_trained(make: Make) -> None:
     with pytest.raises(ConfigError, match="1 or more"):
         make("never", config={"watch_every": 0})
-    with pytest.raises(ConfigError, match="watch_every needs a model that is trained step by step; ngram is counted"):
+    with pytest.raises(ConfigError, match="needs a model that is trained step by step; ngram counts n-grams"):
         make("counted", config={"model": "ngram", "settings": {}, "train": None, "watch_every": 1})
 
 

@@ -69,7 +69,7 @@ EXAMPLES_MIXED = FindingText(
     ),
     figures=("activations",),
     about="""
-    The other examples of a batch are replaced, in evaluation mode. The output for the first one may not change. A.
+    The other examples of a batch are replaced, in evaluation mode. The output for the first one must not change. A.
     Karpathy's "A Recipe for Training Neural Networks" calls it "use backprop to chart dependencies".
     """,
     explained_by=frozenset({"random-in-evaluation", "state-carried-over"}),
@@ -225,7 +225,7 @@ RANDOM_IN_EVALUATION = FindingText(
     ),
     figures=("loss",),
     about="""
-    The same batch twice, in evaluation mode. The output may not change.
+    The same batch twice, in evaluation mode. The output must not change.
     """,
 )
 

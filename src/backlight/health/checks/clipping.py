@@ -54,7 +54,7 @@ CLIPPED_SCALED = FindingText(
 
 CLIPPED_SHORT = FindingText(
     id="clip-too-short",
-    title="Every gradient is clipped, to a norm of {norm}, and little is learnt: a {part}th of it is left.",
+    title="Every gradient is clipped, to a norm of {norm}, and little is learnt: only 1/{part} of it is left.",
     because="Where the clip acts in every step, all steps have one length, however large the gradient is; here one "
     "that is too short to get anywhere.",
     try_this=(

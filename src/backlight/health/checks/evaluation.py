@@ -12,7 +12,7 @@ from backlight.watch.records import EvaluationInput, InputRecord
 
 EVALUATION_INPUTS_DIFFER = FindingText(
     id="evaluation-inputs-differ",
-    title="In evaluation the network is given inputs of another scale than in training.",
+    title="In evaluation, the inputs are on a different scale from those in training.",
     because="It learns from the one and is judged by the other. The held-out loss says nothing about what "
     "was learnt, and looks like overfitting.",
     try_this=(

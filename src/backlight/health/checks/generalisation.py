@@ -58,7 +58,7 @@ OVERFITTING = FindingText(
             ours="Keep the weights of step {step}, or stop when the held-out loss has not fallen for a while: "
             "--patience 5.",
         ),
-        "More data, or more of it by augmentation.",
+        "Add data, or augment it.",
         Advice(
             torch="Dropout of 0.1 to 0.5, AdamW with weight_decay=0.1, or a smaller network.",
             ours="--dropout 0.2, --weight-decay 0.1, or a smaller network.",
@@ -187,7 +187,7 @@ NOT_LEARNING = FindingText(
             "order, and something in the network, the loss or the loop keeps it from being learnt.",
             try_this=(
                 (
-                    "Call backlight.health.examine(model, x, y): it tries what the output depends on, which shows "
+                    "Call backlight.health.examine(model, x, y): it tests what the output depends on, which shows "
                     "masks, axes and positions that are wrong."
                 ),
             ),

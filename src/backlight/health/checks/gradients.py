@@ -88,7 +88,7 @@ EXPLODING_GRADIENTS = FindingText(
     try_this=(
         Advice(
             torch="torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) between backward() and step().",
-            ours="clip_grad_norm(parameters, 1.0) before the step, or --clip 1.",
+            ours="clip_grad_norm(parameters, 1.0) before the step, or --grad-clip 1.",
         ),
         "Smaller initial weights (gain / sqrt(fan_in)), or a norm in each layer.",
     ),

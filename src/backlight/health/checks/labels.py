@@ -69,7 +69,7 @@ PADDING_COUNTED = FindingText(
     id="padding-counted",
     title="The loss counts the padding: {share}% of the targets stand where the inputs are filled up.",
     because="What follows padding is padding, which is learnt at once. The loss then says little about real targets, "
-    "and most of the gradient goes into what nobody asks.",
+    "and most of the gradient is spent on padding.",
     try_this=(
         (
             "Leave these targets out: y.masked_fill(x == pad, -100), as F.cross_entropy ignores -100; or "
@@ -123,7 +123,7 @@ COPIES_INPUTS = FindingText(
     ),
     figures=("loss",),
     about="""
-    Of a masked language model, about 15% of the ids are hidden, and the loss is counted there only: Devlin et al. 2019,
+    In a masked language model, about 15% of the ids are hidden, and the loss is counted there only: Devlin et al. 2019,
     arXiv:1810.04805, 3.1. A denoising autoencoder counts all ids on purpose. Then this note can be ignored.
     """,
     explained_by=frozenset({"labels-shifted", "padding-counted", "one-id"}),
@@ -161,7 +161,7 @@ INPUT_CONTAINS_TARGET = FindingText(
     "is used the answer is not there.",
     try_this=(
         "Remove the column: features = table.drop(columns=[target]).",
-        "Of a series, shift the inputs: what is to be forecast for time t may only be read for t + 1.",
+        "For a time series, shift the inputs: what is to be forecast for time t may only be read for t + 1.",
     ),
     figures=("loss",),
     about="""

@@ -15,7 +15,7 @@ LOSS_ROSE = FindingText(
     because="Each step is meant to lower it. Steps that are too long raise it, and so does a change in the data.",
     try_this=(
         "A learning rate a tenth as high, a warm-up, or gradients clipped to a norm of 1.",
-        "If this is the loss of a policy or of an adversary, which may rise: nothing.",
+        "If this is the loss of a policy or of an adversary, it may rise, and no action is needed.",
         "To learn which layer it comes from, train some hundred steps under backlight.health.watch.",
     ),
     figures=("loss",),
@@ -33,7 +33,7 @@ LOSS_FLAT = FindingText(
     "this. A network that was trained before, and one trained by rewards, may stay where it is.",
     try_this=(
         "Train some hundred steps under backlight.health.watch: it sees gradients, updates and outputs.",
-        "Call backlight.health.examine(model, x, y, trials=True): it tries what keeps the network from learning.",
+        "Call backlight.health.examine(model, x, y, trials=True): its experiments narrow down the cause.",
     ),
     figures=("loss",),
     about="""

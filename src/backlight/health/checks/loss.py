@@ -55,7 +55,7 @@ def loss_sign(context: Context) -> list[Finding] | None:
 
 NO_GRAPH = FindingText(
     id="no-graph",
-    title="The network's output has no graph: nothing goes backward from the loss.",
+    title="The network's output has no grad_fn: the loss cannot be backpropagated.",
     because="No parameter gets a gradient, so none can learn. A loss that is made to require a gradient hides "
     "PyTorch's error and changes nothing.",
     try_this=(

@@ -10,8 +10,8 @@ from backlight.health.thresholds import limit
 
 NOT_SHUFFLED = FindingText(
     id="not-shuffled",
-    title="The minibatches are not mixed: most of them have targets of one class, and the class changes from time to "
-    "time.",
+    title="The minibatches are not shuffled: most of them have targets of one class, and the class changes from time "
+    "to time.",
     because="Each step then makes one class more likely for every input, and the next class undoes it. The loss jumps "
     "whenever the class changes, and little is learnt about the inputs.",
     try_this=(

@@ -65,8 +65,8 @@ def loss_of_probabilities(context: Context) -> list[Finding] | None:
 SIGMOID_TWICE = FindingText(
     id="sigmoid-twice",
     title="Two sigmoids: the loss takes one itself, and is given the result of another.",
-    because="Numbers between 0 and 1 become probabilities between 0.5 and 0.73: no answer can be a sure yes, and none "
-    "can be a no. The loss cannot fall below about 0.3 for a yes and 0.69 for a no.",
+    because="Numbers between 0 and 1 become probabilities between 0.5 and 0.73: the network can predict neither class "
+    "confidently. The loss cannot fall below about 0.3 for a yes and 0.69 for a no.",
     try_this=(
         "Return the logits: drop nn.Sigmoid (or .sigmoid()) before nn.BCEWithLogitsLoss.",
         "For probabilities at inference: model(x).sigmoid().",

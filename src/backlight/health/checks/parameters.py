@@ -12,7 +12,7 @@ NOT_REACHED = FindingText(
     id="not-reached-by-gradient",
     title="The gradient does not reach {parameters}: the graph is cut.",
     because="Their layers compute, but between them and the loss something left the graph. They keep their initial "
-    "values, and everything after them learns to live with it.",
+    "values, and later layers adapt to them.",
     try_this=(
         (
             "Look between these layers and the next for .detach(), .data, .item(), .numpy(), torch.no_grad() or a "
@@ -57,7 +57,7 @@ def not_reached(context: Context) -> list[Finding] | None:
 
 NOT_IN_OPTIMISER = FindingText(
     id="not-in-optimiser",
-    title="{parameters} with a gradient that no optimiser steps.",
+    title="{parameters} have gradients but are in no optimiser.",
     because="These layers keep their initial, random weights. The rest of the network learns around them, so the loss "
     "falls and nothing looks broken.",
     try_this=(
@@ -78,7 +78,7 @@ NOT_IN_OPTIMISER = FindingText(
     """,
     cases={
         "replaced": Case(
-            title="{parameters} replaced at step {step}: the optimiser still has the old ones.",
+            title="{parameters} were replaced at step {step}: the optimiser still has the old ones.",
             because="The optimiser steps the tensors that it was given. Those that stand in their place now get "
             "gradients, and nobody steps them.",
             try_this=(

@@ -94,7 +94,7 @@ def no_positions(context: Context) -> list[Finding] | None:
 
 READS_PADDING = FindingText(
     id="reads-padding",
-    title="The output depends on the padding: with less of it the answer is another.",
+    title="The output depends on the padding: it changes with the amount of padding.",
     because="The answer for one sequence then depends on how long the others of its batch are, and a mean over a short "
     "sequence is mostly one over padding.",
     try_this=(
@@ -103,7 +103,7 @@ READS_PADDING = FindingText(
     ),
     figures=("attention",),
     about="""
-    One place less of padding changes the output. For a convolution or a fixed length that can be meant.
+    Removing one padding token changes the output. For a convolution or a fixed length this may be intended.
     """,
 )
 
@@ -130,7 +130,7 @@ def reads_padding(context: Context) -> list[Finding] | None:
 
 STATE_CARRIED_OVER = FindingText(
     id="state-carried-over",
-    title="The network keeps a state from call to call: the same batch has another output after other batches.",
+    title="The network keeps a state from call to call: the same batch gives another output after other batches.",
     because="What it answers depends on what it read before. That is right where batches follow on each other, as the "
     "windows of one text do; examples that do not belong together must each begin anew.",
     try_this=(

@@ -14,7 +14,7 @@ from backlight.health.thresholds import limit
 TOO_HIGH = FindingText(
     id="learning-rate-too-high",
     title="The learning rate is too high: each step throws the weights far away.",
-    because="The gradient points downhill only near by. A step across the valley lands higher than it began, and "
+    because="The gradient describes the loss only near the weights. A step that is too long raises the loss, and "
     "drives units to where they saturate or die.",
     try_this=(
         Advice(
@@ -24,7 +24,7 @@ TOO_HIGH = FindingText(
         Advice(torch="A warm-up over the first steps.", ours="A warm-up over the first steps: --warmup 200."),
         Advice(
             torch="torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) before optimizer.step().",
-            ours="clip_grad_norm(parameters, 1.0) before the step, or --clip 1.",
+            ours="clip_grad_norm(parameters, 1.0) before the step, or --grad-clip 1.",
         ),
     ),
     figures=("loss", "update-to-data"),

@@ -12,7 +12,7 @@ _IS_LINEAR = frozenset({"shape", "dropout", "batch_norm"})
 
 UNREGISTERED = FindingText(
     id="unregistered-layers",
-    title="The output depends on {count} that the module does not know, as of layers in a Python list.",
+    title="The output depends on {count} not registered in the module, such as those of layers in a Python list.",
     because="Only modules and parameters that are attributes of the module are found by parameters(), to(device), "
     "state_dict() and train(): the others are never stepped, moved or saved.",
     try_this=(
@@ -41,8 +41,8 @@ def unregistered_layers(context: Context) -> list[Finding] | None:
             UNREGISTERED,
             severity="serious",
             evidence=(
-                Evidence(what="parameters that the output depends on and the module has not", value=loss.foreign),
-                Evidence(what="parameters that it has", value=len(own)),
+                Evidence(what="unregistered parameters that the output depends on", value=loss.foreign),
+                Evidence(what="registered parameters", value=len(own)),
             ),
             values={"count": several(loss.foreign, "parameter")},
         )

@@ -13,7 +13,7 @@ NOT_SAVED = FindingText(
     "with persistent=False begins anew in the process that loads the file.",
     try_this=(
         "self.register_buffer('mean', torch.zeros(n)) for what is not learnt, nn.Parameter for what is.",
-        "If it is meant to begin anew, as the state of a sequence is, nothing.",
+        "If it is meant to begin anew, as the state of a sequence is, no action is needed.",
     ),
     figures=("loss",),
     about="""

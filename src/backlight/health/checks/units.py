@@ -22,7 +22,7 @@ SATURATED_UNITS = FindingText(
             torch="Or a norm before the activation: nn.BatchNorm1d(units) or nn.LayerNorm(units).",
             ours="Or a norm before the activation: BatchNorm1d(units), or --batch-norm for an mlp.",
         ),
-        "If it came with training, a smaller learning rate.",
+        "If it developed during training, lower the learning rate.",
     ),
     figures=("activations", "saturation"),
     about="""

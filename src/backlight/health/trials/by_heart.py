@@ -1,4 +1,4 @@
-"""Can eight examples be learnt by heart: with the user's own step, with fresh weights, with Adam, with another loss?"""
+"""Can eight examples be overfitted: with the user's own step, with fresh weights, with Adam, with another loss?"""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from backlight.health.trials.subject import STEPS, Rightness, Subject, score
 from backlight.watch.replica import Replica
 from backlight.watch.trial import Observation, Part, TrialResult
 
-QUESTION: Final = "Can the network learn eight examples by heart?"
+QUESTION: Final = "Can the network overfit eight examples?"
 _EVERY: Final = 25
 _RIGHT, _MOST, _ERROR, _FALL, _STILL = 0.99, 0.75, 0.05, 0.9, 0.02
 

@@ -78,7 +78,8 @@ def course_links(lesson: Lesson, lessons: Mapping[int, Lesson], *, notebooks: st
         lessons: all lessons that have pages, by number.
         notebooks: the path of the notebooks, relative to the page.
     """
-    before, after = lessons.get(lesson.number - 1), lessons.get(lesson.number + 1)
+    before = lessons.get(max((number for number in lessons if number < lesson.number), default=0))
+    after = lessons.get(min((number for number in lessons if number > lesson.number), default=0))
     return [
         f'<a href="{INDEX}">The course</a>',
         *([f'<a rel="prev" href="{page_name(before)}">◂ Lesson {before.number}</a>'] if before else []),

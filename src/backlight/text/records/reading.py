@@ -45,7 +45,9 @@ class Reading:
     )
     field: str | None = setting("Field of the JSON objects, as in title or meta.title.", default=None, remedy=_REMEDY)
     delimiter: str | None = setting(
-        "Mark between items, as in '<|endoftext|>'; or the character between columns.", default=None, remedy=_REMEDY
+        "Separator between items, such as '<|endoftext|>', or between columns.",
+        default=None,
+        remedy=_REMEDY,
     )
     normalise: Literal["nfc", "nfd", "none"] | None = setting(
         "Unicode form to convert the text to: nfc, nfd or none.", default=None, remedy=_REMEDY

@@ -55,7 +55,7 @@ class BPETokenizer:
 
         Raises:
             ConfigError: the size is below 256 plus the special tokens, or larger than the text provides.
-            VocabularyError: a text contains half of a surrogate pair.
+            VocabularyError: a text contains a lone surrogate.
         """
         least = BYTES + len(set(special_tokens))
         if not isinstance(vocabulary_size, int | np.integer) or not least <= vocabulary_size <= LARGEST_ID + 1:
@@ -170,7 +170,7 @@ class BPETokenizer:
             (tokens,) int64.
 
         Raises:
-            VocabularyError: the text contains a disallowed special token, or half of a surrogate pair.
+            VocabularyError: the text contains a disallowed special token, or a lone surrogate.
         """
         allowed = self._names(allowed_special)
         refused = self._names(disallowed_special) - (allowed if disallowed_special == "all" else set())
@@ -195,7 +195,7 @@ class BPETokenizer:
         """Return the ids of a text without special tokens. Shape: (tokens,) int64.
 
         Raises:
-            VocabularyError: the text contains half of a surrogate pair.
+            VocabularyError: the text contains a lone surrogate.
         """
         return self.encoding.encode([utf8(text)])[0].astype(np.int64)
 
@@ -203,7 +203,7 @@ class BPETokenizer:
         """Return the ids of each text, without special tokens. Shapes: (tokens,) int64 each.
 
         Raises:
-            VocabularyError: a text contains half of a surrogate pair.
+            VocabularyError: a text contains a lone surrogate.
         """
         ids, ends = self.encoding.encode([utf8(text) for text in texts])
         return np.split(ids.astype(np.int64), ends[:-1]) if len(texts) else []

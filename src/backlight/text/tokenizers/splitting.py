@@ -84,7 +84,7 @@ class Splitter:
 
         Raises:
             DataError: `text` is not a string.
-            VocabularyError: it contains half of a surrogate pair, which has no UTF-8.
+            VocabularyError: it contains a lone surrogate, which has no UTF-8.
         """
         _check_is_text(text)
         if self.pattern is None or not text:
@@ -112,7 +112,7 @@ def utf8(text: str) -> bytes:
 
     Raises:
         DataError: `text` is not a string.
-        VocabularyError: it contains half of a surrogate pair, which has no UTF-8.
+        VocabularyError: it contains a lone surrogate, which has no UTF-8.
     """
     _check_is_text(text)
     try:
@@ -120,7 +120,7 @@ def utf8(text: str) -> bytes:
     except UnicodeEncodeError as error:
         code = ord(text[error.start])
         raise VocabularyError(
-            f"a text must be valid Unicode; got half of a surrogate pair (U+{code:04X}) at character"
+            f"a text must be valid Unicode; got a lone surrogate (U+{code:04X}) at character"
             f" {error.start + 1}. Decode the text as UTF-8."
         ) from None
 
@@ -134,7 +134,7 @@ def utf8_of(texts: Iterable[str]) -> Iterator[bytes]:
     """Yield the UTF-8 of each text; `Items` are not decoded to strings first.
 
     Raises:
-        VocabularyError: a text contains half of a surrogate pair, which has no UTF-8.
+        VocabularyError: a text contains a lone surrogate, which has no UTF-8.
     """
     if not isinstance(texts, Items):
         yield from map(utf8, texts)

@@ -40,7 +40,7 @@ def learn_merges(texts: Iterable[str], count: int, splitter: Splitter) -> list[P
         splitter: splits each text into pieces.
 
     Raises:
-        VocabularyError: a text contains half of a surrogate pair.
+        VocabularyError: a text contains a lone surrogate.
         DataError: there are more than 4 GiB of distinct pieces.
     """
     return (_learn_natively if native.available() else _learn_in_python)(texts, count, splitter)
