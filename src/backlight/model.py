@@ -64,6 +64,8 @@ from rich.console import Console
 from backlight.autograd import Tensor, no_grad
 from backlight.core import Array, ConfigError, DataError, DomainError, FloatArray
 from backlight.core.settings import check_whole
+from backlight.export import Exported
+from backlight.export import export as export_run
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
 from backlight.nn import Module
@@ -457,6 +459,26 @@ class Model:
         if self.result is not None:
             files[RESULT] = to_bytes({**self.result, "run": str(path)}, indent=2)
         RunDirectory.create(path, files)
+
+    def export(self, path: str | Path | None = None, *, to: str, numbers: str | None = None) -> Exported:
+        """Write the model for another program, which must compute the same logits; otherwise nothing is written.
+
+        Args:
+            path: the file or folder to make; None takes a name in the current folder.
+            to: "hf" for a Hugging Face folder, "onnx", "gguf", or "torch" for a folder that PyTorch alone needs.
+            numbers: "f32", or in a GGUF also "f16"; None is "f32".
+
+        Raises:
+            ExportError: the format has no form of this model, a package is missing, or the other program computes
+                other logits.
+            RunError: `path` exists already, or cannot be written.
+        """
+        modes = [] if self.run.network is None else [(m, m.training) for _, m in self.run.network.named_modules()]
+        try:
+            return export_run(self.run, path, to=to, numbers=numbers)
+        finally:
+            for module, training in modes:
+                module.training = training
 
     @contextmanager
     def _evaluating(self) -> Iterator[LanguageModel]:

@@ -27,6 +27,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Print the negative log-likelihood of each line of a file.",
         "backlight score names-mlp-1 names.txt --top 20",
     ),
+    "export": (
+        "Write a model for another program, and check it with that program.",
+        "backlight export names-gpt-1 --to hf",
+    ),
     "figures": (
         "Draw the figures of a run: all of them, or only those named.",
         "backlight figures names-mlp-1 loss embedding --dark",

@@ -39,6 +39,12 @@ class TokenVocabulary:
         return self.tokenizer.special_tokens.get(END_OF_TEXT, self.tokenizer.size)
 
     @property
+    def order(self) -> IntArray:
+        """The id of each of the tokenizer's tokens, and last that of the boundary if no token is. Shape: (V,)."""
+        b = self._boundary
+        return np.concatenate([np.arange(1, b + 1), [BOUNDARY], np.arange(b + 1, self.size)])
+
+    @property
     def size(self) -> int:
         """V, the number of tokens, and the boundary if no token is."""
         return self.tokenizer.size + (self._boundary == self.tokenizer.size)
