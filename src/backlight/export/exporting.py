@@ -11,7 +11,7 @@ import numpy as np
 
 from backlight.core import ExportError, FloatArray
 from backlight.core.settings import nearest
-from backlight.export.subject import Subject
+from backlight.export.exportable import Exportable
 from backlight.runs.atomic import placed_atomically
 from backlight.training import Run
 
@@ -99,7 +99,7 @@ def export(run: Run, path: str | Path | None = None, *, to: str, numbers: str | 
     if numbers not in form.bound:
         raise ExportError(f"{to} has the types {', '.join(form.bound)}; got {numbers!r}. Choose one of these.")
     _check_installed(to, form)
-    subject = Subject.of(run, target=to)
+    subject = Exportable.of(run, target=to)
     module: Any = import_module(f"backlight.export.{form.module}")
     write: Callable[..., None] = module.write
     place = Path(path) if path is not None else Path(subject.name + form.ending)
@@ -125,7 +125,7 @@ def _check_installed(to: str, form: Format) -> None:
         )
 
 
-def _compared(subject: Subject, theirs: FloatArray, place: Path, reader: str, bound: float) -> Exported:
+def _compared(subject: Exportable, theirs: FloatArray, place: Path, reader: str, bound: float) -> Exported:
     ours = subject.logits
     if theirs.shape != ours.shape:
         raise ExportError(

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from backlight.core import Array, ExportError, FloatArray, IntArray
-from backlight.export.subject import Subject, logits_of
+from backlight.export.exportable import Exportable, logits_of
 from backlight.models import GPT
 from backlight.text.tokenizers import TokenVocabulary
 from backlight.text.tokenizers.formats.byte_characters import to_characters
@@ -43,16 +43,16 @@ def gguf_names(n_layer: int, *, tied: bool) -> dict[str, str]:
     return names if tied else {**names, "output.weight": "output.weight"}
 
 
-def write(subject: Subject, place: Path, *, numbers: str) -> None:
+def write(subject: Exportable, place: Path, *, numbers: str) -> None:
     """Write the file, with matrices of float32 or float16.
 
     Raises:
         ExportError: the model is no GPT, or its tokens have no merges.
     """
-    import gguf
-
     network = subject.gpt("GGUF")
     tokens, merges = _tokens(subject)
+    import gguf
+
     config, boundary = network.config, int(subject.places[0])
     writer = gguf.GGUFWriter(place, "gpt2")
     writer.add_name(subject.name)
@@ -99,7 +99,7 @@ def _is_linear(name: str) -> bool:
     return name.endswith(".weight") and "norm" not in name and not name.startswith(("token_embd", "position"))
 
 
-def _tokens(subject: Subject) -> tuple[list[str], list[str]]:
+def _tokens(subject: Exportable) -> tuple[list[str], list[str]]:
     """Return the tokens in the order of the file, and the merges, with bytes as characters."""
     vocabulary = subject.vocabulary
     match vocabulary:
@@ -120,7 +120,7 @@ def _tokens(subject: Subject) -> tuple[list[str], list[str]]:
     return spellings, [f"{to_characters(left)} {to_characters(right)}" for left, right in merges]
 
 
-def _special_tokens(subject: Subject) -> Iterable[str]:
+def _special_tokens(subject: Exportable) -> Iterable[str]:
     vocabulary = subject.vocabulary
     return vocabulary.tokenizer.special_tokens if isinstance(vocabulary, TokenVocabulary) else ()
 
@@ -131,7 +131,7 @@ def character_merges(characters: Iterable[str]) -> list[tuple[bytes, bytes]]:
     return [(part[:-1], part[-1:]) for part in sorted(parts, key=lambda part: (len(part), part))]
 
 
-def read_logits(subject: Subject, place: Path) -> FloatArray:
+def read_logits(subject: Exportable, place: Path) -> FloatArray:
     """Return the logits of the examples, computed by our network from the values that `gguf` reads in the file.
 
     Raises:

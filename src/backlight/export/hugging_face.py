@@ -19,8 +19,8 @@ import numpy as np
 from safetensors.numpy import save
 
 from backlight.core import Array, ExportError, FloatArray, IntArray
+from backlight.export.exportable import Exportable
 from backlight.export.model_card import model_card
-from backlight.export.subject import Subject
 from backlight.export.tokenizer_json import tokenizer_json
 from backlight.models import GPT
 from backlight.models.gpt2_names import EMBEDDING, OUTPUT, gpt2_names
@@ -29,7 +29,7 @@ from backlight.text.tokenizers.vocabulary import END_OF_TEXT
 _ROWS = 64
 
 
-def write(subject: Subject, place: Path) -> None:
+def write(subject: Exportable, place: Path) -> None:
     """Write the folder.
 
     Raises:
@@ -95,7 +95,7 @@ def config_json(network: GPT, boundary: int) -> dict[str, Any]:
     }
 
 
-def _generation_config(subject: Subject, network: GPT, boundary: int) -> dict[str, Any]:
+def _generation_config(subject: Exportable, network: GPT, boundary: int) -> dict[str, Any]:
     ends: dict[str, Any] = {"eos_token_id": boundary, "pad_token_id": boundary}
     goes_on: dict[str, Any] = {"suppress_tokens": [boundary], "pad_token_id": boundary}
     return {
@@ -108,7 +108,7 @@ def _generation_config(subject: Subject, network: GPT, boundary: int) -> dict[st
     }
 
 
-def read_logits(subject: Subject, place: Path) -> FloatArray:
+def read_logits(subject: Exportable, place: Path) -> FloatArray:
     """Return the logits of the examples, computed by `transformers` from the folder.
 
     Raises:
@@ -127,7 +127,7 @@ def read_logits(subject: Subject, place: Path) -> FloatArray:
     return np.concatenate(parts)
 
 
-def check_ids(subject: Subject, encode: Any, decode: Any, reader: str) -> None:
+def check_ids(subject: Exportable, encode: Any, decode: Any, reader: str) -> None:
     """Check that another tokenizer encodes the texts to our ids, after a boundary, and decodes them.
 
     Args:

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from backlight.export.subject import Subject
+from backlight.export.exportable import Exportable
 from backlight.text import CORPORA
 from backlight.text.vocabulary import CHARACTERS
 
@@ -30,7 +30,7 @@ its errors and biases, and a sample may be an item of that text.
 """
 
 
-def model_card(subject: Subject) -> str:
+def model_card(subject: Exportable) -> str:
     """Return the text of a model card in Markdown, with the metadata that Hugging Face reads at its beginning."""
     run, network = subject.run, subject.network
     corpus = CORPORA.get(run.config.corpus)
@@ -50,13 +50,13 @@ def model_card(subject: Subject) -> str:
     return "\n\n".join(part.rstrip("\n") for part in parts if part) + "\n"
 
 
-def _tokens(subject: Subject) -> str:
+def _tokens(subject: Exportable) -> str:
     tokens = subject.run.config.tokens
     kind = "the matches of a pattern, or characters" if len(tokens) > 40 else tokens
     return f"The vocabulary has {subject.vocabulary.size:,} tokens with the boundary: {kind}."
 
 
-def _text(subject: Subject) -> str:
+def _text(subject: Exportable) -> str:
     run = subject.run
     return f"{run.config.source} ({'items, one a line' if run.ends else 'running text'})"
 
@@ -70,7 +70,7 @@ def _losses(result: dict[str, Any] | None, tokens: str) -> str:
     return f"## Losses\n\nNats per character{per}.\n\n| text | loss |\n|---|---|\n" + "\n".join(rows)
 
 
-def _drawn(subject: Subject) -> str:
+def _drawn(subject: Exportable) -> str:
     if subject.run.ends:
         return "Drawn at temperature 1, none left out: " + ", ".join(
             f"`{json.dumps(one, ensure_ascii=False)[1:-1]}`" for one in subject.samples if "`" not in one

@@ -8,8 +8,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from backlight.core import ExportError, FloatArray
+from backlight.export.exportable import Exportable
 from backlight.export.onnx_graph import IDS, LOGITS, graph_of
-from backlight.export.subject import Subject
 from backlight.runs.store import version
 
 _OPERATORS = 20
@@ -20,7 +20,7 @@ _LARGEST = 2_000_000_000
 _ROWS = 256
 
 
-def write(subject: Subject, place: Path) -> None:
+def write(subject: Exportable, place: Path) -> None:
     """Write the file. The ids are our own: 0 is the boundary.
 
     Raises:
@@ -52,7 +52,7 @@ def write(subject: Subject, place: Path) -> None:
     place.write_bytes(model.SerializeToString())
 
 
-def _how_it_is_read(subject: Subject) -> dict[str, str]:
+def _how_it_is_read(subject: Exportable) -> dict[str, str]:
     network = subject.network
     return {
         "boundary": "0",
@@ -62,7 +62,7 @@ def _how_it_is_read(subject: Subject) -> dict[str, str]:
     }
 
 
-def read_logits(subject: Subject, place: Path) -> FloatArray:
+def read_logits(subject: Exportable, place: Path) -> FloatArray:
     """Return the logits of the examples, computed by onnxruntime from the file."""
     import onnxruntime
 

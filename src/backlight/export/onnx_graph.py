@@ -1,7 +1,7 @@
 """The networks as ONNX graphs, layer by layer, with the operators of operator set 20.
 
-`Graph` collects the nodes and the weights, and its methods stand for one layer each. Values are named by numbers. Sizes
-of a batch and, for models of sequences, of time are read from the ids when the graph runs.
+`OnnxGraph` collects the nodes and the weights, and its methods stand for one layer each. Values are named by numbers.
+Sizes of a batch and, for models of sequences, of time are read from the ids when the graph runs.
 """
 
 import math
@@ -40,7 +40,7 @@ _GATES: Final = {RNN: ("RNN", (0,)), GRU: ("GRU", (1, 0, 2)), LSTM: ("LSTM", (0,
 GRU: z, r, n, and ours r, z, n. LSTM: i, o, f, g, and ours i, f, g, o."""
 
 
-class Graph:
+class OnnxGraph:
     """The nodes and weights of a graph that maps `ids`, (batch, time) int64, to `logits`.
 
     Attributes:
@@ -144,20 +144,20 @@ def _biases(layer: RNN | GRU | LSTM) -> list[Array]:
     return found if len(found) == 2 else [found[0], np.zeros_like(found[0])]
 
 
-def _flatten_consecutive(graph: Graph, layer: FlattenConsecutive, x: str) -> str:
+def _flatten_consecutive(graph: OnnxGraph, layer: FlattenConsecutive, x: str) -> str:
     channels = graph.node("Mul", graph.node("Shape", x, start=2), graph.whole(layer.n))
     shape = graph.node("Concat", graph.whole(0, -1), channels, axis=0)
     y: str = graph.node("Reshape", x, shape)
     return y
 
 
-_LAYERS: Final[dict[type[Module], Callable[[Graph, Any, str], str]]] = {
-    Linear: Graph.linear,
-    Embedding: Graph.embedding,
-    LayerNorm: Graph.layer_norm,
-    RNN: Graph.recurrent,
-    GRU: Graph.recurrent,
-    LSTM: Graph.recurrent,
+_LAYERS: Final[dict[type[Module], Callable[[OnnxGraph, Any, str], str]]] = {
+    Linear: OnnxGraph.linear,
+    Embedding: OnnxGraph.embedding,
+    LayerNorm: OnnxGraph.layer_norm,
+    RNN: OnnxGraph.recurrent,
+    GRU: OnnxGraph.recurrent,
+    LSTM: OnnxGraph.recurrent,
     Tanh: lambda graph, _, x: graph.node("Tanh", x),
     GELU: lambda graph, _, x: graph.node("Gelu", x, approximate="tanh"),
     FlattenConsecutive: _flatten_consecutive,
@@ -167,31 +167,31 @@ _LAYERS: Final[dict[type[Module], Callable[[Graph, Any, str], str]]] = {
 # -- models ----------------------------------------------------------------------------------------------------------
 
 
-def _bigram(graph: Graph, network: Bigram) -> str:
+def _bigram(graph: OnnxGraph, network: Bigram) -> str:
     last = graph.node("Gather", IDS, graph.constant(np.int64(-1)), axis=1)
     return graph.embedding(network.table, last)
 
 
-def _mlp(graph: Graph, network: MLP) -> str:
+def _mlp(graph: OnnxGraph, network: MLP) -> str:
     vectors = graph.node("Flatten", graph.embedding(network.embedding, IDS), axis=1)
     logits = graph.apply(network.output, graph.apply(network.hidden, vectors))
     return logits if network.direct is None else graph.node("Add", logits, graph.apply(network.direct, vectors))
 
 
-def _wavenet(graph: Graph, network: WaveNet) -> str:
+def _wavenet(graph: OnnxGraph, network: WaveNet) -> str:
     joined = graph.apply(network.hidden, graph.embedding(network.embedding, IDS))
     one_left = graph.node("Squeeze", joined, graph.whole(1))
     return graph.apply(network.output, one_left)
 
 
-def _recurrent(graph: Graph, network: RecurrentModel) -> str:
+def _recurrent(graph: OnnxGraph, network: RecurrentModel) -> str:
     h = graph.embedding(network.embedding, IDS)
     for layer in network.layers:
         h = graph.apply(layer, h)
     return graph.apply(network.output, h)
 
 
-def _gpt(graph: Graph, network: GPT) -> str:
+def _gpt(graph: OnnxGraph, network: GPT) -> str:
     time = graph.node("Shape", IDS, start=1, end=2)
     zero, one = graph.constant(np.int64(0)), graph.constant(np.int64(1))
     positions = graph.node("Range", zero, graph.node("Squeeze", time), one)
@@ -211,12 +211,12 @@ def _gpt(graph: Graph, network: GPT) -> str:
     return y
 
 
-_MODELS: Final[dict[type[NeuralModel], Callable[[Graph, Any], str]]] = {
+_MODELS: Final[dict[type[NeuralModel], Callable[[OnnxGraph, Any], str]]] = {
     Bigram: _bigram, MLP: _mlp, WaveNet: _wavenet, RecurrentModel: _recurrent, GPT: _gpt,
 }  # fmt: skip
 
 
-def graph_of(network: NeuralModel) -> Graph:
+def graph_of(network: NeuralModel) -> OnnxGraph:
     """Return the graph of a network in evaluation mode, with batch norms folded.
 
     Raises:
@@ -224,7 +224,7 @@ def graph_of(network: NeuralModel) -> Graph:
     """
     for kind, build in _MODELS.items():
         if isinstance(network, kind):
-            graph = Graph()
+            graph = OnnxGraph()
             graph.nodes.append(helper.make_node("Identity", [build(graph, network)], [LOGITS]))
             return graph
     raise ExportError(f"ONNX has no form of {type(network).__name__} here. Export one of Backlight's own networks.")

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from backlight.core import ExportError, FloatArray
-from backlight.export.subject import Subject
+from backlight.export.exportable import Exportable
 from backlight.models import settings_of
 
 _ROWS = 256
 _NETWORKS = {"bigram", "mlp", "wavenet", "rnn", "gru", "lstm", "gpt"}
 
 
-def write(subject: Subject, place: Path) -> None:
+def write(subject: Exportable, place: Path) -> None:
     """Write the folder. Batch norms stay layers of their own, so that training can go on.
 
     Raises:
@@ -45,7 +45,7 @@ def write(subject: Subject, place: Path) -> None:
     (place / "model.py").write_bytes(source)
 
 
-def read_logits(subject: Subject, place: Path) -> FloatArray:
+def read_logits(subject: Exportable, place: Path) -> FloatArray:
     """Return the logits of the examples, computed by the folder's own `model.py`."""
     import torch
 

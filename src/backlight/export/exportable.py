@@ -27,7 +27,7 @@ _LONGEST: Final = 2_000
 
 
 @dataclass(frozen=True)
-class Subject:
+class Exportable:
     """A trained network to export.
 
     Attributes:
@@ -49,7 +49,7 @@ class Subject:
     samples: list[str]
 
     @classmethod
-    def of(cls, run: Run, *, target: str) -> "Subject":
+    def of(cls, run: Run, *, target: str) -> "Exportable":
         """Return the network of a run whose weights are loaded, with held-out examples.
 
         If the text of the run cannot be read, the examples are drawn from the model.
