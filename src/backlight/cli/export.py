@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json
-from backlight.model import Model
-from backlight.training import Run
+from backlight.cli.opening import open_model
+from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, print_json
 
 
 def export(
@@ -30,7 +29,7 @@ def export(
 
     The other program reads what was written and must compute the same logits; otherwise nothing is left.
     """
-    model = Model(Run.open(open_run(run, runs)))
+    model = open_model(run, runs)
     made = model.export(out, to=to, numbers=numbers)
     out_console = console(json_output=json_output)
     texts = "held-out text" if made.held_out else "text drawn from the model, since that of the run cannot be read"
