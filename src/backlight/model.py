@@ -64,9 +64,12 @@ from rich.console import Console
 from backlight.autograd import Tensor, no_grad
 from backlight.core import Array, ConfigError, DataError, DomainError, FloatArray
 from backlight.core.settings import check_whole
+from backlight.export import Exported
+from backlight.export import export as export_run
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
 from backlight.nn import Module
+from backlight.pretrained import is_pretrained, read_pretrained
 from backlight.progress import ProgressBar
 from backlight.runs import RunDirectory, find_run
 from backlight.runs.store import RESULT, WEIGHTS
@@ -88,7 +91,7 @@ from backlight.sample import (
 from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, normalised
 from backlight.text.tokenizers import TextVocabulary
 from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, choose, continued, stopped_by
-from backlight.training.run import folded, load_weights, without_counts
+from backlight.training.run import PRETRAINED, folded, without_counts
 
 
 def train(
@@ -197,8 +200,9 @@ def _gone_on(
     if not isinstance(start, Model):
         raise ConfigError(f"start must be a Model; got {type(start).__name__}. Load it: backlight.load(RUN).")
     origin = start.run
-    corpus, new_text = origin.corpus, None
-    if data is not None:
+    if data is None:
+        corpus, new_text = origin.corpus, None
+    else:
         kept = {"normalise": origin.config.reading.normalise, **how}
         corpus = load_corpus(_known(data), mode=mode or ("items" if origin.ends else "text"), reading=Reading(**kept))
         new_text = {"corpus": corpus.name, "also": corpus.also or None, "mode": corpus.mode}
@@ -211,12 +215,14 @@ def load(path: str | Path) -> "Model":
     """Load the model of a run.
 
     Args:
-        path: the folder of the run, made by `Model.save`, by `train` or by a command; or its name in `runs`.
+        path: the folder of the run, made by `Model.save`, by `train` or by a command; or its name in `runs`; or a
+            Hugging Face folder of a GPT-2, with `config.json`, safetensors files and a tokenizer.
 
     Raises:
         RunError: there is no run, it is damaged, or it has no weights yet.
+        DataError: the folder is of another architecture, incomplete, or damaged.
     """
-    return Model(Run.open(find_run(path)))
+    return Model(read_pretrained(path) if is_pretrained(path) else Run.open(find_run(path)))
 
 
 class Model:
@@ -231,7 +237,7 @@ class Model:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        load_weights(run.store, run.model)
+        self._facts = run.load_weights()
 
     @property
     def network(self) -> LanguageModel:
@@ -452,11 +458,30 @@ class Model:
             RunError: `path` exists already, or cannot be written.
         """
         files = self.run.files()
-        _, facts = self.run.store.load_weights()
-        files[WEIGHTS] = encode(without_counts(self.run.model.state_dict()), facts)
+        files[WEIGHTS] = encode(without_counts(self.run.model.state_dict()), self._facts)
         if self.result is not None:
             files[RESULT] = to_bytes({**self.result, "run": str(path)}, indent=2)
         RunDirectory.create(path, files)
+
+    def export(self, path: str | Path | None = None, *, to: str, numbers: str | None = None) -> Exported:
+        """Write the model for another program, which must compute the same logits; otherwise nothing is written.
+
+        Args:
+            path: the file or folder to make; None takes a name in the current folder.
+            to: "hf" for a Hugging Face folder, "onnx", "gguf", or "torch" for a folder that PyTorch alone needs.
+            numbers: "f32", or in a GGUF also "f16"; None is "f32".
+
+        Raises:
+            ExportError: the format has no form of this model, a package is missing, or the other program computes
+                other logits.
+            RunError: `path` exists already, or cannot be written.
+        """
+        modes = [] if self.run.network is None else [(m, m.training) for _, m in self.run.network.named_modules()]
+        try:
+            return export_run(self.run, path, to=to, numbers=numbers)
+        finally:
+            for module, training in modes:
+                module.training = training
 
     @contextmanager
     def _evaluating(self) -> Iterator[LanguageModel]:
@@ -483,6 +508,8 @@ class Model:
 
     def _learnt(self) -> str:
         result = self.result
+        if self.run.config.corpus == PRETRAINED:
+            return "trained elsewhere"
         losses = "training was stopped" if result is None else f"dev {result['dev_nats']:.4f} nats per character"
         return f"trained on {self.run.config.source}: {losses}"
 

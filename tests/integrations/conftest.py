@@ -1,9 +1,10 @@
-"""Tests with transformers, Lightning and Accelerate. Where they are not installed nothing is collected: `.ci/run` runs
-these tests in an environment of their own."""
+"""Tests with transformers, Lightning, Accelerate, ONNX and GGUF. Where they are not installed nothing is collected:
+`.ci/run` runs these tests in an environment of their own."""
 
 from importlib.util import find_spec
 
-MISSING = [name for name in ("transformers", "lightning", "accelerate") if find_spec(name) is None]
+_NEEDED = ("transformers", "lightning", "accelerate", "onnx", "onnxruntime", "gguf")
+MISSING = [name for name in _NEEDED if find_spec(name) is None]
 
 collect_ignore_glob = ["test_*.py"] if MISSING else []
 

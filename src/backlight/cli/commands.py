@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, Final
 
 import typer
@@ -26,6 +27,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "score": (
         "Print the negative log-likelihood of each line of a file.",
         "backlight score names-mlp-1 names.txt --top 20",
+    ),
+    "export": (
+        "Write a model for another program, and check it with that program.",
+        "backlight export names-gpt-1 --to hf",
+    ),
+    "import": (
+        "Make a run of a GPT-2 that was trained elsewhere.",
+        "backlight import gpt2 --name gpt2",
     ),
     "figures": (
         "Draw the figures of a run: all of them, or only those named.",
@@ -61,7 +70,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 """The first sentence of each command's help, and an example. A command without an example is a group, which has its
-own. The module of a command has its name."""
+own. The module of a command has its name, and a keyword an underscore after it."""
 
 
 _ALIASES: Final = {
@@ -115,11 +124,12 @@ def list_all(app: typer.Typer) -> None:
 
 def whole(name: str) -> Any:
     """Import a command and return it."""
-    module = import_module(f"backlight.cli.{name.replace('-', '_')}")
+    called = name.replace("-", "_") + "_" * iskeyword(name)
+    module = import_module(f"backlight.cli.{called}")
     host = typer.Typer(pretty_exceptions_enable=False)
     example = COMMANDS[name][1]
     if example:
-        host.command(name, epilog=f"Example:  {example}")(getattr(module, name.replace("-", "_")))
+        host.command(name, epilog=f"Example:  {example}")(getattr(module, called))
     else:
         host.add_typer(module.app, name=name)
     return typer.main.get_group(host).commands[name]

@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from backlight.cli.opening import open_model
 from backlight.cli.output import (
     RUNS,
     Json,
@@ -15,16 +16,13 @@ from backlight.cli.output import (
     console,
     marked,
     one_line,
-    open_run,
     print_json,
     visible,
 )
 from backlight.cli.saving import write_samples, writer
 from backlight.core.settings import settings_in
-from backlight.model import Model
 from backlight.sample import Sample, SampleConfig
 from backlight.text import normalised
-from backlight.training import Run
 
 _HELP = {name: about.help for name, (_, _, about) in settings_in(SampleConfig).items()}
 _SHAPE, _LEFT_OUT = "Conditions that every sample meets", "Samples to leave out"
@@ -87,7 +85,7 @@ def sample(
     """Sample new items from a trained model."""
     if out is not None:
         writer(out)  # an error shows before anything is drawn
-    model = Model(Run.open(open_run(run, runs)))
+    model = open_model(run, runs)
     ends = model.run.ends
     used = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     form = model.run.config.reading.normalise

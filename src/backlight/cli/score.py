@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from backlight.cli.opening import open_model
 from backlight.cli.options import READING, grouped
-from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, shortened, table
-from backlight.model import Model
+from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, print_json, shortened, table
 from backlight.sample import Score, order
 from backlight.sample.score import Order
 from backlight.text import Reading
-from backlight.training import Run, bits
+from backlight.training import bits
 
 _SHOWN = 200  # characters of an item that are printed; the JSON object has all of them
 
@@ -35,7 +35,7 @@ def score(
 
     The most surprising line, by nats per character, comes first.
     """
-    model = Model(Run.open(open_run(run, runs)))
+    model = open_model(run, runs)
     corpus = model.run.read_alike(file, Reading(**reading))
     scores = model.scores(corpus)
     known = [one for one in scores if not one.unknown]

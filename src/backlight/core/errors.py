@@ -37,6 +37,10 @@ class RunError(BacklightError):
     """A run cannot be written, read or resumed."""
 
 
+class ExportError(BacklightError):
+    """A model cannot be exported, or the exported file does not compute what the model computes."""
+
+
 class OperandError(BacklightError, TypeError):
     """An operand has a type that cannot be used, such as a string instead of a number."""
 

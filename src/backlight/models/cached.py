@@ -29,6 +29,9 @@ class CachedModel(Protocol):
     def caches(self, rows: int) -> list[KeyValueCache]:
         """Return the key-value cache of each block for this many texts, as `step` needs them."""
 
+    def begin(self, x_BT: IntArray, caches: list[KeyValueCache]) -> FloatArray:
+        """Read the beginning of each text, (B, T) ids, add it to the empty caches, and return (B, V) logits."""
+
     def step(self, ids: IntArray, caches: list[KeyValueCache]) -> FloatArray:
         """Read the next character of each text, (B,) ids, add it to the caches, and return (B, V) logits."""
 
@@ -57,8 +60,9 @@ class CachedDecoder(Decoder):
         self._caches = model.caches(self._room)
         for cache in self._caches:
             cache.width = self._width
-        for ids in self.x_WT.T:
-            self.logits = model.step(ids, self._caches)
+        # one position is a step; the matrix products of several are larger, and so faster
+        begin = model.begin if self.x_WT.shape[1] > 1 else lambda x, caches: model.step(x[:, 0], caches)
+        self.logits = begin(self.x_WT, self._caches)
 
     def advance(self, ids: IntArray) -> None:
         """Append a character to each text, (B,) ids, and update the logits."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from backlight.nn import (
     Sequential,
 )
 from backlight.nn.decode_step import KeyValueCache, in_columns
+
+_LOGITS: Final = 1 << 22
+"""The number of logits that are computed at a time when texts are scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +101,11 @@ class Block(Module):
         x = x + self.dropout(self.attention(self.first_norm(x), places))
         return x + self.mlp(self.second_norm(x))
 
+    def begin(self, x: Tensor, cache: KeyValueCache) -> Tensor:
+        """Return `forward(x)` for the first positions of each text, (B, T, C), and add them to the empty cache."""
+        x = x + self.attention.begin(self.first_norm(x), cache)
+        return x + self.mlp(self.second_norm(x))
+
     def step(self, x_CB: Array, cache: KeyValueCache) -> None:
         """Apply the block in place to the next position of each text, (C, B), as in evaluation mode."""
         x_CB += self.attention.step(in_columns(self.first_norm, x_CB), cache)
@@ -159,9 +167,15 @@ class GPT(NeuralModel):
         x = self._whole(x_BT)
         needed = PackedBatch.by_sequence(x, y)
         with no_grad():
-            read = self._blocks(self._vectors(needed.of(x), needed.positions), needed.attended)
-            logits = self._logits(read).array
-        return needed.spread(nll_of(logits, needed.of(y)))
+            read = self._blocks(self._vectors(needed.of(x), needed.positions), needed.attended).array
+            read_NC, targets_N = read.reshape(-1, read.shape[-1]), needed.of(y).reshape(-1)
+            size = max(1, _LOGITS // self.vocabulary_size)  # not all logits at once: GPT-2 has 50,257 a position
+            parts = [
+                nll_of(self._logits(Tensor(read_NC[at : at + size])).array, targets_N[at : at + size])
+                for at in range(0, len(read_NC), size)
+            ]
+        nll = np.concatenate(parts) if parts else np.zeros(0, read.dtype)
+        return needed.spread(nll if needed.places is not None else nll.reshape(x.shape))
 
     def next_logits(self, x_BT: IntArray) -> FloatArray:
         """Return (B, V) logits of the character that follows each row of (B, T) ids, without a graph."""
@@ -175,6 +189,17 @@ class GPT(NeuralModel):
     def caches(self, rows: int) -> list[KeyValueCache]:
         """Return the key-value cache of each block for this many texts, as `step` needs them."""
         return [block.attention.cache(rows, self.context) for block in self.blocks]
+
+    def begin(self, x_BT: IntArray, caches: list[KeyValueCache]) -> FloatArray:
+        """Read the beginning of each text in one pass, (B, T) ids, and return (B, V) logits.
+
+        The positions are added to the empty caches. The network is in evaluation mode, and there is no graph.
+        """
+        with no_grad():
+            x = self._vectors(x_BT, np.arange(x_BT.shape[1]))
+            for block, cache in zip(self.blocks, caches, strict=True):
+                x = block.begin(x, cache)
+            return self._logits(x[:, -1]).array
 
     def step(self, ids: IntArray, caches: list[KeyValueCache]) -> FloatArray:
         """Read the next character of each text, (B,) ids, add it to the caches, and return (B, V) logits.

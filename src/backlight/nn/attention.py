@@ -3,7 +3,7 @@
 import numpy as np
 
 from backlight.autograd import Tensor, apply
-from backlight.autograd.ops.attention import CausalAttention, PackedIndex
+from backlight.autograd.ops.attention import CausalAttention, PackedIndex, split_heads
 from backlight.autograd.tensor_base import Operand
 from backlight.core import Array, ConfigError, ShapeError
 from backlight.core.arguments import check_number, check_rng, check_share, check_whole
@@ -76,6 +76,16 @@ class CausalSelfAttention(Module):
         keep = self.rng if self.training and self.dropout else None
         y = apply(CausalAttention, self.qkv(x), heads=self.num_heads, places=places, keep=keep, p=self.dropout)
         return self.output(y)
+
+    def begin(self, x_BTC: Tensor, cache: KeyValueCache) -> Tensor:
+        """Return the output (B, T, C) for the first positions of each text, which are added to the empty cache.
+
+        Outside the graph, and in evaluation mode.
+        """
+        qkv = self.qkv(x_BTC).array
+        _, k, v = split_heads(qkv, self.num_heads)
+        cache.fill(k, v)
+        return self.output(Tensor(CausalAttention.forward(qkv, heads=self.num_heads)[0]))
 
     def step(self, x_CB: Array, cache: KeyValueCache) -> Array:
         """Return the output (C, B) for one more position of each text, which is added to the cache.

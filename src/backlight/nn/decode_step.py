@@ -113,6 +113,13 @@ class KeyValueCache:
         y += np.einsum("thb,thd->hdb", p[:common], self._values[:common, ..., 0])
         return y.reshape(H * D, B)
 
+    def fill(self, keys: Array, values: Array) -> None:
+        """Add the first positions of each text to an empty cache: (B, H, T, D) keys and values."""
+        T = keys.shape[2]
+        self._keys[:T, ..., : self.width] = keys.transpose(2, 1, 3, 0)
+        self._values[:T, ..., : self.width] = values.transpose(2, 1, 3, 0)
+        self.length = T
+
     def part(self, columns: IntArray) -> None:
         """Append copies of these columns (N,) to those in use, when equal texts continue in different ways."""
         if self.width == 1:

@@ -67,6 +67,30 @@ def create_folder_atomically(path: Path, files: dict[str, bytes]) -> None:
         raise cannot_write(path, error, state="no run was made") from error
 
 
+@contextmanager
+def placed_atomically(path: Path) -> Iterator[Path]:
+    """Context manager that yields a temporary path, and moves what is made there to `path`, unless the block raises.
+
+    Args:
+        path: the file or folder to make. Missing parent folders are made.
+
+    Raises:
+        RunError: `path` exists, or cannot be made; nothing is left of it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
+        with _temporary(path.parent) as temporary:
+            _check_free(path)
+            yield temporary
+            _check_free(path)
+            temporary.rename(path)
+    except OSError as error:
+        if error.errno is None:  # not of the operating system, but of a library
+            raise
+        raise cannot_write(path, error, state="nothing was written") from error
+
+
 def sweep(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder, but not those of running processes.
 
@@ -104,6 +128,11 @@ def _check_regular(path: Path) -> None:
     kind = path.stat().st_mode
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # reading a folder raises an error anyway
         raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def _check_free(path: Path) -> None:
+    if os.path.lexists(path):  # a file would be replaced
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from backlight.autograd import Tensor
-from backlight.core import Array, BacklightError, ConfigError, RunError
+from backlight.core import Array, BacklightError, ConfigError, DataError, RunError
 from backlight.models import LanguageModel, Mixture
 from backlight.models.mixture import COUNTS, FITTED_CELLS, WEIGHTS
 from backlight.models.neural import NeuralModel
@@ -48,6 +48,9 @@ STREAM_LENGTH = 500
 
 SHORTEST, UNKNOWN_LENGTH = 16, 64
 """Maximum numbers of characters of a sample: that of very short items, and that of a run of unknown lengths."""
+
+PRETRAINED = "(pretrained)"
+"""The name of the text of a model that was trained elsewhere."""
 
 _INIT, _BATCHES = 0, 1
 """Independent random streams of a run: for the initial weights and for the minibatches."""
@@ -158,6 +161,11 @@ class Run:
     @cached_property
     def corpus(self) -> Corpus:
         """The text. Raises DataError if it cannot be read, and RunError if it has changed since the run was made."""
+        if self.config.corpus == PRETRAINED:
+            raise DataError(
+                "the text that pretrained weights were trained on is not known, and this needs it. Give a text, or "
+                "train on one first: backlight train FILE --from RUN."
+            )
         items = self.store.load_corpus()
         source, reading = self.config.files, self.config.reading
         if items is not None:  # they were normalised before they were kept
@@ -284,6 +292,14 @@ class Run:
     def composed(self, text: str) -> str:
         """Return a sampled text as it is shown: letters and accents that the run has decomposed (NFD) are composed."""
         return normalised(text, "nfc") if self.config.reading.normalise == "nfd" else text
+
+    def load_weights(self) -> dict[str, Any]:
+        """Give the model its best weights, in evaluation mode, and return their metadata.
+
+        Raises:
+            RunError: there are no weights yet, or they are damaged or not of this model.
+        """
+        return load_weights(self.store, self.model)
 
     def batch_rng(self) -> np.random.Generator:
         """Return the random generator of the minibatches, in its initial state."""

@@ -61,7 +61,8 @@ def test_texts_left_out_never_come_back(rng):
 
 def test_texts_that_are_the_same_are_read_once(rng, monkeypatch):
     model = gpt(rng)
-    asked, step = [], model.step
+    asked, step, begin = [], model.step, model.begin
+    monkeypatch.setattr(model, "begin", lambda x, caches: (asked.append(x.tolist()), begin(x, caches))[1])
     monkeypatch.setattr(model, "step", lambda ids, caches: (asked.append(ids.tolist()), step(ids, caches))[1])
     texts = model.decoder(np.array([[0, 2]] * 6))
     texts.advance(np.array([3, 1, 1, 3, 3, 4]))
@@ -70,7 +71,7 @@ def test_texts_that_are_the_same_are_read_once(rng, monkeypatch):
     texts.keep(np.array([0, 1, 2, 3]))
     texts.advance(np.array([0, 1, 2, 3]))  # each in its own way from here, without the one that has ended
     texts.advance(np.array([4, 3, 2, 1]))
-    assert asked == [[0], [2], [1, 3, 4], [1, 1, 2, 2], [1, 2, 0, 3], [3, 2, 4, 1]]
+    assert asked == [[[0, 2]], [1, 3, 4], [1, 1, 2, 2], [1, 2, 0, 3], [3, 2, 4, 1]]
     x = np.array([[0, 2, 3, 1, 0, 4], [0, 2, 1, 1, 1, 3], [0, 2, 1, 2, 2, 2], [0, 2, 3, 1, 3, 1]])
     assert_array_equal(texts.x_WT[texts.which], x)
     assert_allclose(texts.logits[texts.which], model.next_logits(x), rtol=0, atol=1e-5)

@@ -39,6 +39,12 @@ class TokenVocabulary:
         return self.tokenizer.special_tokens.get(END_OF_TEXT, self.tokenizer.size)
 
     @property
+    def order(self) -> IntArray:
+        """The id of each of the tokenizer's tokens, and last that of the boundary if no token is. Shape: (V,)."""
+        b = self._boundary
+        return np.concatenate([np.arange(1, b + 1), [BOUNDARY], np.arange(b + 1, self.size)])
+
+    @property
     def size(self) -> int:
         """V, the number of tokens, and the boundary if no token is."""
         return self.tokenizer.size + (self._boundary == self.tokenizer.size)
@@ -87,8 +93,20 @@ class TokenVocabulary:
         Raises:
             VocabularyError: the id is not in 0..V-1.
         """
+        if 0 <= token < self.size:  # a check of whole arrays takes 10 us, for 50,000 tokens
+            spelling = self._spellings[token]
+            if spelling is not None:
+                return spelling
         check_range(np.asarray(token), self.size)
-        return b"" if token == BOUNDARY else self.tokenizer.token(int(token) - (token <= self._boundary))
+        return self.tokenizer.token(int(self.order.argsort()[token]))  # raises: no token has this id
+
+    @cached_property
+    def _spellings(self) -> list[bytes | None]:
+        """The bytes of each id; None for an id without a token."""
+        tokens = [*self.tokenizer.table.tokens, b""]
+        spellings = [tokens[i] for i in np.argsort(self.order).tolist()]
+        spellings[BOUNDARY] = b""
+        return spellings
 
     def unknown(self, text: str) -> str:
         """Return nothing: every text can be encoded, byte by byte."""

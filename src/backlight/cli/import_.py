@@ -1,0 +1,46 @@
+"""`backlight import`: make a run of a model that was trained elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backlight.cli.output import RUNS, Json, RunsFolder, called, console, one_line, print_json
+from backlight.model import Model
+from backlight.pretrained import read_pretrained
+
+
+def import_(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder with a GPT-2: config.json, safetensors files and a tokenizer.",
+            metavar="FOLDER",
+            readable=False,
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="Name of the run. Default: that of the folder.")] = None,
+    runs: RunsFolder = RUNS,
+    json_output: Json = False,
+) -> None:
+    """Make a run of a GPT-2 that was trained elsewhere.
+
+    Every command takes the run, and training goes on from it with `backlight train FILE --from NAME`. To look at the
+    model only, `sample`, `score` and `export` take the folder itself.
+    """
+    model = Model(read_pretrained(folder))
+    place = runs / (name or folder.resolve().name)
+    model.save(place)
+    out = console(json_output=json_output)
+    for note in model.run.notes:
+        out.print(one_line(note), soft_wrap=True)
+    sizes = model.network.config
+    out.print(
+        f"A gpt with {model.network.num_parameters():,} parameters, {sizes.n_layer} layers, context {sizes.context} "
+        f"and {sizes.vocabulary_size:,} tokens.",
+        soft_wrap=True,
+    )
+    run = called(place)
+    out.print(f"The run is in {place}. Try:  backlight sample {run} --prefix 'The '", soft_wrap=True)
+    if json_output:
+        print_json({"run": str(place), "parameters": model.network.num_parameters()})
