@@ -124,10 +124,12 @@ class Page:
 
     def click(self, selector: str) -> None:
         """Click on the middle of an element."""
-        script = f"(() => {{ const at = document.querySelector({json.dumps(selector)}); at.scrollIntoView({{block: 'center'}});"
-        x, y = self.run(
-            script + " const r = at.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
-        )
+        x, y = self.run(f"""(() => {{
+          const target = document.querySelector({json.dumps(selector)});
+          target.scrollIntoView({{ block: "center" }});
+          const box = target.getBoundingClientRect();
+          return [box.x + box.width / 2, box.y + box.height / 2];
+        }})()""")
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 

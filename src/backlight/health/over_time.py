@@ -37,9 +37,8 @@ def over_time(seen: Measurements, *, looks: int = LOOKS) -> list[tuple[int, Diag
 
     shown = {*places}
     for before, after in pairwise(places):
-        old = _findings(at(before))
-        if old != _findings(at(after)):
-            shown.add(_first_change(before, after, lambda place, old=old: _findings(at(place)) != old))
+        if _findings(at(before)) != _findings(at(after)):
+            shown.add(_first_change(before, after, lambda place: _findings(at(place))))
     return [(stops[place], at(place)) for place in sorted(shown)]
 
 
@@ -57,11 +56,12 @@ def as_of(seen: Measurements, step: int) -> Measurements:
     )
 
 
-def _first_change(before: int, after: int, changed: Callable[[int], bool]) -> int:
-    """Return the first place after `before` where something has changed, which it has at `after`, by halving."""
+def _first_change(before: int, after: int, findings: Callable[[int], Sequence[tuple[str, str]]]) -> int:
+    """Return a place at which the findings are no longer those at `before`, as at `after`, found by halving."""
+    old = findings(before)
     while after - before > 1:
         middle = (before + after) // 2
-        before, after = (before, middle) if changed(middle) else (middle, after)
+        before, after = (middle, after) if findings(middle) == old else (before, middle)
     return after
 
 

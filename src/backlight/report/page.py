@@ -90,7 +90,7 @@ def html_page(
     """
     return _PAGE.format(
         title=escape(title),
-        policy=viewer.policy,
+        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {viewer.policy}",
         style=viewer.style + STYLE,
         facts=_facts(facts),
         verdict="healthy" if not diagnosis.findings else "unhealthy",
@@ -107,7 +107,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {policy}">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <title>{title}: health report</title>

@@ -1,7 +1,7 @@
 """The files of the viewer, and how a page refers to its modules.
 
-The modules import each other by names such as "backlight/plot.js", which an import map in the page resolves: to files of
-a server, or to data inside a self-contained page, where a relative import would lead nowhere.
+The modules import each other by names such as "backlight/plot.js", which an import map in the page resolves: to files
+of a server, or to data inside a self-contained page, where a relative import would lead nowhere.
 """
 
 import base64

@@ -16,7 +16,7 @@ from backlight.watch.records_json import to_json
 VERSION: Final = 1
 """The version of the messages, which is raised when an older viewer could no longer draw them."""
 
-State = Literal["training", "paused", "stopped", "finished", "waiting"]
+State = Literal["training", "paused", "stopped", "finished", "waiting", "watched"]
 
 
 def hello(
@@ -71,6 +71,11 @@ def state(state: State, step: int, about: str = "") -> bytes:
         about: a sentence for the reader, such as the reason for which it stopped.
     """
     return _encoded({"type": "state", "state": state, "step": step, "about": about})
+
+
+def problem(text: str) -> bytes:
+    """Return a message about something that keeps the host from sending more."""
+    return _encoded({"type": "problem", "text": text})
 
 
 def joined(messages: Iterable[bytes]) -> bytes:

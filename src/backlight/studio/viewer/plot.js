@@ -108,8 +108,7 @@ export class Plot {
       line(context, colours.muted, left, y, left + width, y);
       context.setLineDash([]);
       context.fillStyle = colours.muted;
-      context.textAlign = "left";
-      context.fillText(label, left + 6, y - 9);
+      context.fillText(label, left + width - 4, y - 9);
     }
     this.stepAxis(area);
   }

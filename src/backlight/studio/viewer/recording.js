@@ -84,13 +84,22 @@ const MESSAGES = {
     seen(recording, message.step);
   },
   diagnosis(recording, message) {
-    recording.diagnoses = recording.diagnoses.filter((one) => one.step < message.step);
-    recording.diagnoses.push(message);
+    const before = recording.diagnoses.filter((one) => one.step < message.step);
+    // of several with the same findings, the first and the last are enough
+    if (before.length > 1 && [before.at(-1), before.at(-2)].every((one) => found(one) === found(message))) before.pop();
+    recording.diagnoses = [...before, message];
   },
   state(recording, message) {
     recording.state = message;
   },
+  problem(recording, message) {
+    recording.problem = message.text;
+  },
 };
+
+function found(diagnosis) {
+  return diagnosis.findings.map((one) => `${one.severity} ${one.id}`).join();
+}
 
 function seen(recording, step) {
   recording.lastStep = Math.max(recording.lastStep, step);
