@@ -5,14 +5,14 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.end_to_end.browsing import found_browser
 
-SLOW = 60
+SLOW = 30
 """Seconds after which something that should have happened is given up."""
 
 
@@ -33,7 +33,9 @@ class Browser:
         )  # fmt: skip
         port_file = folder / "profile" / "DevToolsActivePort"
         port, path = until(lambda: port_file.exists() and port_file.read_text().split())
-        self._devtools = self._connect(f"ws://127.0.0.1:{port}{path}", max_size=None, compression=None)
+        self._open = ExitStack()
+        devtools = self._connect(f"ws://127.0.0.1:{port}{path}", max_size=None, compression=None)
+        self._devtools = self._open.enter_context(devtools)
         self._port = port
         self._last = 0
 
@@ -65,7 +67,7 @@ class Browser:
 
     def close(self) -> None:
         """End the browser."""
-        self._devtools.close()
+        self._open.close()
         self._process.terminate()
         self._process.wait(SLOW)
 
@@ -110,8 +112,8 @@ class Page:
         return found["result"].get("value")
 
     def until(self, script: str) -> Any:
-        """Return the value of an expression once it is truthy."""
-        return until(lambda: self.run(script), script)
+        """Return the value of an expression once it is truthy; True for an element."""
+        return until(lambda: self.run(f"((found) => (found instanceof Node ? true : found))({script})"), script)
 
     def press(self, key: str) -> None:
         """Press and release a key."""

@@ -24,7 +24,10 @@ def report(
     ] = None,
     runs: RunsFolder = RUNS,
 ) -> None:
-    """Write the whole recording of a training as one HTML file: curves, samples, layers and findings over time."""
+    """Write the whole recording of a training as one HTML file.
+
+    The page has curves, samples, layers and findings over the whole training, and needs no network.
+    """
     from backlight.report import write_report
 
     to = console()

@@ -23,15 +23,18 @@ def studio(
             readable=False,
         ),
     ] = None,
-    port: Annotated[int, typer.Option(help="Port on this machine; 0 for any that is free.", min=0, max=65535)] = 0,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port on this machine; 0 for any that is free. Default: as last time.", min=0, max=65535),
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     runs: RunsFolder = RUNS,
 ) -> None:
-    """Watch trainings on a live page, start them, pause them and change their learning rate."""
+    """Watch trainings on a live page, start them and pause them."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise ConfigError(f"the live page needs {', '.join(missing)}. Install: pip install 'backlight[studio]'")
-    from backlight.studio.recording import Recording
+    from backlight.studio.recording import RunRecording
     from backlight.studio.server.app import Studio
     from backlight.studio.server.serving import serve
 
@@ -39,7 +42,7 @@ def studio(
     if run is not None:
         is_record = run.is_file() and not (runs / run).exists()
         given = run if is_record else find_run(run, runs).path
-        Recording(given)  # says what is wrong with it before there is a page
+        RunRecording(given)  # says what is wrong with it before there is a page
     out = console()
 
     def ready(address: str) -> None:

@@ -39,7 +39,7 @@ class LineIndex:
         """
         try:
             file = self.path.open("rb")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return self._identity is None
         with file:
             found = os.fstat(file.fileno())

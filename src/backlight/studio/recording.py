@@ -8,7 +8,7 @@ from backlight.runs import RunDirectory
 from backlight.runs.locking import is_trained
 from backlight.runs.store import HEALTH, SAMPLED
 from backlight.studio import messages
-from backlight.studio.doctor import Doctor
+from backlight.studio.live_diagnosis import LiveDiagnosis
 from backlight.studio.line_index import LineIndex
 from backlight.studio.messages import State
 from backlight.studio.metrics import Metrics
@@ -29,7 +29,7 @@ class Lines(Protocol):
         """Return the lines from one on, thinned if they are many."""
 
 
-class Recording:
+class RunRecording:
     """A training as messages.
 
     Args:
@@ -52,7 +52,7 @@ class Recording:
         self._lines: Lines = LineIndex(stream) if is_watched or self.run is None else Metrics(self.run)
         self._is_watched = is_watched
         self._sampled = LineIndex(self.path / SAMPLED)
-        self._doctor = Doctor(self.path.name)
+        self._doctor = LiveDiagnosis(self.path.name)
         self._told = (0, 0)
         self._state = b""
 

@@ -84,7 +84,7 @@ class Studio:
 
 
 def application(studio: Studio) -> Starlette:
-    """Return the server's application, to be put behind a `Guard`."""
+    """Return the server's application, to be put behind a `OnlyOwnPages`."""
     routes = Routes(studio)
     return Starlette(
         routes=[

@@ -13,7 +13,7 @@ from typing import Final
 
 from backlight.core import BacklightError
 from backlight.studio import messages
-from backlight.studio.recording import Recording
+from backlight.studio.recording import RunRecording
 
 POLL_SECONDS: Final = 0.2
 WAITING: Final = 32
@@ -70,7 +70,7 @@ class Feed:
     """
 
     def __init__(self, path: Path) -> None:
-        self.recording = Recording(path)
+        self.recording = RunRecording(path)
         self.recording.news()
         self.pages: set[Page] = set()
         self._tasks: list[asyncio.Task[None]] = []

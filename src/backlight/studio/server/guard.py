@@ -24,7 +24,7 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
-class Guard:
+class OnlyOwnPages:
     """Lets requests through that come from a page of the server.
 
     Args:

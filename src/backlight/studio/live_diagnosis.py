@@ -14,7 +14,7 @@ REST: Final = 20
 """After a look, the doctor rests for this many times the seconds that it took, so that it costs at most 5 %."""
 
 
-class Doctor:
+class LiveDiagnosis:
     """What the doctor says of a training as it goes on.
 
     Args:
