@@ -24,7 +24,8 @@ def test_a_report_opens_in_silence(browser: str, tmp_path: Path, kind: str) -> N
     assert visit.console == []
     assert visit.asked == set()
     assert ("No findings" in visit.dom) == (kind == "well")
-    assert visit.dom.count("<figure") >= 3
+    assert visit.dom.count('<section class="panel') >= 8
+    assert "<canvas" in visit.dom
 
 
 def test_a_page_that_asks_and_complains_would_be_noticed(browser: str, tmp_path: Path) -> None:

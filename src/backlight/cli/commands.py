@@ -44,6 +44,14 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Diagnose a run: what is wrong, where, why, and what to try.",
         "backlight health names-mlp-1 --report",
     ),
+    "report": (
+        "Write the whole recording of a training as one HTML file.",
+        "backlight report names-mlp-1",
+    ),
+    "studio": (
+        "Watch trainings on a live page, start them and pause them.",
+        "backlight studio names-mlp-1 --open",
+    ),
     "find-lr": (
         "Find a learning rate by a short sweep from low to high rates.",
         "backlight find-lr names.txt --model gru",

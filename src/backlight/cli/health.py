@@ -1,7 +1,7 @@
 """`backlight health`: diagnose a run from what was recorded while it was trained, or any training from its log."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,7 +93,7 @@ def health(
         return
     _check_options(run, log=log, report=report, trials=trials, format=format, column=column, minutes=minutes)
     out = console(json_output=json_output)
-    read = _of_run(run, runs, out) if log is None else _of_log(log, format, column or [], out)
+    read = read_of_run(run, runs, out) if log is None else _of_log(log, format, column or [], out)
     if trials:
         tried = _tried(run, runs, 1.0 if minutes is None else minutes)
         read = replace(read, measured=replace(read.measured, trials=tried))
@@ -102,7 +102,7 @@ def health(
     if report:
         from backlight.report import write_report
 
-        write_report(read.measured, read.page, title=read.path.name, facts=read.facts)
+        write_report(read.measured, read.page, title=read.path.name, facts=read.facts, samples=read.samples)
         out.print(f"\nThe report is {one_line(str(read.page))}", soft_wrap=True)
     failed = wanted is not None and any(_is_as_bad(one.severity, wanted) for one in diagnosis.findings)
     if json_output:
@@ -112,14 +112,24 @@ def health(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Read:
-    """What is diagnosed: its measurements, its path, where its report is written, facts for that, a log's columns."""
+class Read:
+    """What is diagnosed.
+
+    Attributes:
+        measured: its measurements.
+        path: the run, record or log.
+        page: where its report is written.
+        facts: more for the report.
+        columns: of a log: the column that each quantity was read from.
+        samples: what the model wrote on the way, as pairs of a number of steps and texts.
+    """
 
     measured: Measurements
     path: Path
     page: Path
     facts: list[tuple[str, str]] = field(default_factory=list)
     columns: Mapping[str, str] = field(default_factory=dict)
+    samples: Sequence[tuple[int, Sequence[str]]] = ()
 
 
 def _print(measured: Measurements, diagnosis: Diagnosis, out: Console) -> None:
@@ -135,7 +145,7 @@ def _print(measured: Measurements, diagnosis: Diagnosis, out: Console) -> None:
 
 
 def _as_output(
-    read: _Read, diagnosis: Diagnosis, *, report: bool, wanted: Severity | None, failed: bool
+    read: Read, diagnosis: Diagnosis, *, report: bool, wanted: Severity | None, failed: bool
 ) -> HealthOutput:  # fmt: skip
     measured = read.measured
     return HealthOutput(
@@ -172,7 +182,7 @@ def _check_options(
         raise ConfigError(f"{what}, and a log has none. Leave it out, or train under backlight.health.watch.")
 
 
-def _of_log(path: Path, format: str | None, column: list[str], out: Console) -> _Read:  # noqa: A002
+def _of_log(path: Path, format: str | None, column: list[str], out: Console) -> Read:  # noqa: A002
     """Read a log, and say in one line which columns were read."""
     chosen = {}
     for one in column:
@@ -185,21 +195,21 @@ def _of_log(path: Path, format: str | None, column: list[str], out: Console) -> 
     found = ", ".join(f"{quantity} from {name!r}" for quantity, name in log.columns.items())
     out.print(one_line(f"{log.rows:,} rows of {log.format}: {found}."), soft_wrap=True)
     columns = {str(quantity): name for quantity, name in log.columns.items()}
-    return _Read(measured=log.measurements, path=path, page=path, columns=columns)
+    return Read(measured=log.measurements, path=path, page=path, columns=columns)
 
 
-def _of_run(run: Path | None, runs: Path, out: Console) -> _Read:
-    """Read a run or a record."""
+def read_of_run(run: Path | None, runs: Path, out: Console) -> Read:
+    """Read a run or a record, and print its path."""
     if run is not None and run.is_file() and not os.path.lexists(runs / run):
-        read = _Read(measured=read_stream(run), path=run, page=run.with_name(f"{run.name}.html"))
+        read = Read(measured=read_stream(run), path=run, page=run.with_name(f"{run.name}.html"))
     else:
         from backlight.health.of_run import measurements_of
 
         opened = open_run(run, runs)
         corpus, seed = shortened(str(opened.config["corpus"]["name"]), 60), str(opened.config["seed"])
-        read = _Read(
+        read = Read(
             measured=measurements_of(opened), path=opened.path, page=opened.path / "report.html",
-            facts=[("corpus", corpus), ("seed", seed)],
+            facts=[("corpus", corpus), ("seed", seed)], samples=opened.load_sampled(),
         )  # fmt: skip
     out.print(one_line(str(read.path)), style="bold", soft_wrap=True)
     return read

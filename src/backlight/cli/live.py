@@ -12,12 +12,12 @@ from backlight.cli.output import marked, one_line, separated, table, terminal_ma
 from backlight.core import DomainError
 from backlight.progress import ProgressBar
 from backlight.sample import NotEnoughError, SampleConfig, sample_batch, sample_items
+from backlight.sample.during import keep_samples, samples_at
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training import Evaluation, FirstLoss, Progress, Run, Trainer, bits
 
-_SHOWN = 5
-_SAMPLES, _STREAM = 2, 3
-"""Separate random streams, so that printing samples does not change the training."""
+_SAMPLES = 2
+"""A separate random stream, so that printing samples does not change the training."""
 
 
 class Live:
@@ -32,8 +32,10 @@ class Live:
     def __init__(self, out: Console, trainer: Trainer, run: Run) -> None:
         self.out, self.run, self.trainer = out, run, trainer
         self.bar = ProgressBar(out, steps=trainer.config.steps, step=trainer.step)
+        run.store.cut_sampled(trainer.step)
         trainer.on_evaluation = self._evaluated
         trainer.on_progress = self._moved
+        trainer.on_pause = self._paused
 
     def __enter__(self) -> Self:
         if self.trainer.step:
@@ -52,6 +54,10 @@ class Live:
     def _moved(self, progress: Progress) -> None:
         with terminal_may_close(self.trainer.request_stop):
             self.bar.update(progress)
+
+    def _paused(self, step: int | None) -> None:
+        with terminal_may_close(self.trainer.request_stop):
+            self.out.print("Training goes on." if step is None else f"Paused at step {step:,} from another process.")
 
     def _evaluated(self, record: Evaluation) -> None:
         with terminal_may_close(self.trainer.request_stop):
@@ -85,16 +91,10 @@ class Live:
             self.out.print(first.warning + by, style="bold yellow")
 
     def _samples(self, step: int) -> str:
-        run = self.run
-        rng = np.random.default_rng([run.config.seed, _STREAM, step])
-        config = SampleConfig(max_length=16 if run.ends else 48)
-        try:
-            found = sample_batch(
-                self.trainer.model, run.vocabulary, _SHOWN if run.ends else 1, config=config, rng=rng, ends=run.ends
-            )
-        except DomainError:  # the trainer stops if the loss is not finite; a sample does not decide that
+        found = samples_at(self.run, self.trainer.model, step)
+        if found is None:
             return "none: the model's logits are not finite"
-        return "  ".join(one_line(run.composed(sample.text)) for sample in found if sample.text)
+        return "  ".join(one_line(text) for text in keep_samples(self.run, step, found))
 
 
 def uniform(run: Run, first: FirstLoss) -> str:

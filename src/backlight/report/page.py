@@ -1,32 +1,47 @@
 """The report: one self-contained HTML file, for screens in a light or dark theme and for print."""
 
-import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
+from typing import Final
 
-from backlight.figures import FIGURES, NoFigureError
-from backlight.health import Diagnosis, Evidence, Finding, diagnose
+from backlight.health import Diagnosis, Evidence, Finding
 from backlight.health.explained import explained, lessons_on
 from backlight.health.findings import number
+from backlight.health.over_time import over_time
 from backlight.health.text import details, summary
 from backlight.report.style import STYLE
 from backlight.runs.atomic import write_atomically
+from backlight.studio.embedded import EmbeddedViewer, embedded
+from backlight.studio.measured import measured_messages
 from backlight.watch.records import Measurements
 
 _NAMES = 12
 """The maximum number of layer or parameter names that a finding shows."""
 
+_PANELS: Final = {
+    "loss": "Loss", "activations": "Layers", "preactivations": "Layers", "activation-gradients": "Layers",
+    "weight-gradients": "Gradients of the weights", "gradient-to-data": "Gradient to data",
+    "update-to-data": "Update to data", "saturation": "Units", "dead-units": "Units",
+}  # fmt: skip
+"""The panel of the viewer that shows what a figure shows."""
 
-def report(measured: Measurements, *, title: str, facts: Sequence[tuple[str, str]] = ()) -> str:
-    """Return the health report of a watched or examined network as one HTML page, with all its figures.
+
+def report(
+    measured: Measurements,
+    *,
+    title: str,
+    facts: Sequence[tuple[str, str]] = (),
+    samples: Sequence[tuple[int, Sequence[str]]] = (),
+) -> str:
+    """Return the health report of a watched or examined network as one HTML page, with its whole recording.
 
     Args:
         measured: measurements of a watcher or of `examine`, for a network of this package or of PyTorch.
         title: the name of the network.
         facts: more about the network, as pairs of a name and a value.
+        samples: what the model wrote on the way, as pairs of a number of steps and texts.
     """
     known = [
         ("network", measured.model),
@@ -34,10 +49,19 @@ def report(measured: Measurements, *, title: str, facts: Sequence[tuple[str, str
         ("steps", f"{measured.total_steps:,}"),
         ("recorded steps", f"{len(measured.steps):,}"),
     ]
-    return html_page(diagnose(measured), figure_images(measured), title=title, facts=[*facts, *known])
+    history = over_time(measured)
+    viewer = embedded(measured_messages(measured, history, title=title, samples=samples))
+    return html_page(history[-1][1], viewer, title=title, facts=[*facts, *known])
 
 
-def write_report(measured: Measurements, path: Path, *, title: str, facts: Sequence[tuple[str, str]] = ()) -> None:
+def write_report(
+    measured: Measurements,
+    path: Path,
+    *,
+    title: str,
+    facts: Sequence[tuple[str, str]] = (),
+    samples: Sequence[tuple[int, Sequence[str]]] = (),
+) -> None:
     """Write the page of `report` to a file; an old file of that name is replaced in one step.
 
     Args:
@@ -45,62 +69,34 @@ def write_report(measured: Measurements, path: Path, *, title: str, facts: Seque
         path: the file.
         title: the name of the network.
         facts: more about the network, as pairs of a name and a value.
+        samples: what the model wrote on the way, as pairs of a number of steps and texts.
 
     Raises:
         RunError: the file cannot be written.
     """
-    write_atomically(path, report(measured, title=title, facts=facts).encode())
-
-
-@dataclass(frozen=True)
-class FigureImages:
-    """A figure as the bytes of two PNG files.
-
-    Attributes:
-        about: what it shows, in one line.
-        light: the PNG file for a light background.
-        dark: the PNG file for a dark background.
-    """
-
-    about: str
-    light: bytes
-    dark: bytes
-
-
-def figure_images(measured: Measurements) -> dict[str, FigureImages]:
-    """Return every figure that can be drawn from the measurements, by name, in the order of the lectures."""
-    drawn = {}
-    for name, spec in FIGURES.items():
-        try:
-            figure = spec.of(measured)
-        except NoFigureError:  # for example, a network without tanh has no saturation map
-            continue
-        drawn[name] = FigureImages(spec.about, figure.to_bytes(), figure.to_bytes(dark=True))
-    return drawn
+    write_atomically(path, report(measured, title=title, facts=facts, samples=samples).encode())
 
 
 def html_page(
-    diagnosis: Diagnosis, images: Mapping[str, FigureImages], *, title: str, facts: Sequence[tuple[str, str]] = ()
+    diagnosis: Diagnosis, viewer: EmbeddedViewer, *, title: str, facts: Sequence[tuple[str, str]] = ()
 ) -> str:
     """Return a diagnosis as a self-contained page.
 
     Args:
         diagnosis: the findings.
-        images: figures by name; each is shown once, with the first finding that refers to it.
+        viewer: the recording that they are about.
         title: the name of the network.
         facts: more about the network, as pairs of a name and a value.
     """
-    left = dict(images)
-    findings = "\n".join(_finding(place, one, left) for place, one in enumerate(diagnosis.findings, 1))
-    others = "\n".join(_figure(name, image) for name, image in left.items())
     return _PAGE.format(
         title=escape(title),
-        style=STYLE,
+        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {viewer.policy}",
+        style=viewer.style + STYLE,
         facts=_facts(facts),
         verdict="healthy" if not diagnosis.findings else "unhealthy",
         summary=escape(summary(diagnosis)),
-        findings=findings,
-        others=f"<h2>{'Further figures' if findings else 'Figures'}</h2>\n{others}" if others else "",
+        findings="\n".join(_finding(place, one) for place, one in enumerate(diagnosis.findings, 1)),
+        viewer=viewer.body,
         checked="".join(f"<p>{escape(label)}: {escape(names)}.</p>\n" for label, names in details(diagnosis)),
     )
 
@@ -111,7 +107,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <title>{title}: health report</title>
@@ -126,8 +122,8 @@ _PAGE = """<!doctype html>
 </header>
 <main>
 {findings}
-{others}
 </main>
+{viewer}
 <footer>
 {checked}
 </footer>
@@ -141,10 +137,7 @@ def _facts(facts: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="facts">{cells}</dl>' if cells else ""
 
 
-def _finding(place: int, finding: Finding, left: dict[str, FigureImages]) -> str:
-    """Return a finding with its figures, which are removed from `left`."""
-    names = [name for name in finding.figures if name in left]
-    shown = "\n".join(_figure(name, left.pop(name)) for name in names)
+def _finding(place: int, finding: Finding) -> str:
     more = len(finding.where) - _NAMES
     where = ", ".join(f"<code>{escape(name)}</code>" for name in finding.where[:_NAMES])
     where += f" and {more} more" if more > 0 else ""
@@ -158,7 +151,7 @@ def _finding(place: int, finding: Finding, left: dict[str, FigureImages]) -> str
 <h3>Try</h3>
 <ul>{steps}</ul>
 {_more(finding)}
-{shown}
+{_panels(finding.figures)}
 </section>"""
 
 
@@ -193,16 +186,8 @@ def _measured(evidence: Evidence) -> str:
     return number(evidence.value) + unit
 
 
-def _figure(name: str, image: FigureImages) -> str:
-    about = escape(image.about)
-    return f"""<figure id="figure-{escape(name)}">
-<picture>
-<source media="(prefers-color-scheme: dark)" srcset="{_data(image.dark)}">
-<img src="{_data(image.light)}" alt="{about}">
-</picture>
-<figcaption>{about[:1].upper()}{about[1:]}</figcaption>
-</figure>"""
-
-
-def _data(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+def _panels(figures: Iterable[str]) -> str:
+    """Return links to the panels of the viewer that show a finding."""
+    names = dict.fromkeys(_PANELS[one] for one in figures if one in _PANELS)
+    links = ", ".join(f'<a href="#panel-{name.lower().replace(" ", "-")}">{escape(name)}</a>' for name in names)
+    return f'<p class="see">Shown below: {links}</p>' if links else ""

@@ -20,7 +20,7 @@ STYLE: Final = (
     ":root{" + _ON_LIGHT + "}\n@media (prefers-color-scheme: dark){:root{" + _ON_DARK + "}}\n"
     """
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:60rem;padding:2rem 1.25rem 4rem;background:var(--paper);color:var(--ink);
+body{margin:0 auto;max-width:90rem;padding:2rem 1.25rem 4rem;background:var(--paper);color:var(--ink);
 font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 h1{font-size:2rem;line-height:1.2;margin:.1em 0 .6em;overflow-wrap:anywhere}
 h2{font-size:1.3rem;line-height:1.3;margin:.1em 0 .5em;overflow-wrap:anywhere}
@@ -42,14 +42,15 @@ background:color-mix(in srgb,var(--grid) 45%,transparent)}
 .finding.note .severity{color:var(--note)}
 .where,summary{color:var(--muted)}
 summary{font-size:.9rem;cursor:pointer}
-table{border-collapse:collapse;margin:.8em 0;max-width:100%}
+a{color:var(--note)}
+table{display:block;overflow-x:auto;border-collapse:collapse;margin:.8em 0;max-width:100%}
 th,td{text-align:left;vertical-align:top;padding:.25em 1.2em .25em 0;border-bottom:1px solid var(--grid)}
 th{font-size:.8rem;font-weight:600;color:var(--muted)}
 .number{white-space:nowrap;font-variant-numeric:tabular-nums;font-weight:600}
-figure{margin:1.4rem 0}
-figure img{display:block;width:100%;height:auto}
-figcaption{font-size:.85rem;color:var(--muted);margin-top:.3em}
+
 footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--grid);font-size:.85rem;color:var(--muted)}
-@media print{.finding,figure{break-inside:avoid}}
+.see{font-size:.9rem}
+.backlight-viewer{margin-top:2.5rem}
+@media print{.finding{break-inside:avoid}}
 """
 )

@@ -13,6 +13,7 @@ from backlight.runs.locking import only_trainer
 from backlight.runs.store import (
     CHECKSUM,
     CONFIG,
+    CONTROL,
     FORMAT,
     TRAIN_AGAIN,
     VOCABULARY,
@@ -123,6 +124,15 @@ class RunDirectory(RunStore):
                 file.write(data)
         except OSError as error:
             raise cannot_write(self.path / name, error, state="its old content is unchanged") from error
+
+    def control(self) -> tuple[object, bytes] | None:
+        """Return what other processes ask of the training, and a mark that changes with each request."""
+        path = self.path / CONTROL
+        try:
+            found = path.stat()
+            return (found.st_mtime_ns, found.st_ino, found.st_size), path.read_bytes()
+        except OSError:  # none is there, or it cannot be read: then it asks for nothing
+            return None
 
     def _place(self, name: str) -> str:
         return shown(self.path / name)

@@ -30,10 +30,14 @@ CORPUS = "corpus.json"
 METRICS = "metrics.jsonl"
 HEALTH = "health.jsonl"
 SAMPLES = "samples.txt"
+SAMPLED = "samples.jsonl"
+CONTROL, STATE = "control.json", "state.json"
+CHANGES = "changes.jsonl"
 RESULT = "result.json"
 
 FILES = (
-    CONFIG, VOCABULARY, WEIGHTS, COUNTS, CHECKPOINT, START, SEEN, CORPUS, METRICS, HEALTH, SAMPLES, RESULT,
+    CONFIG, VOCABULARY, WEIGHTS, COUNTS, CHECKPOINT, START, SEEN, CORPUS, METRICS, HEALTH, SAMPLES, SAMPLED, CHANGES,
+    RESULT,
 )  # fmt: skip
 """The files of a run. Other files in its folder (figures, a report) are made from these."""
 
@@ -187,6 +191,50 @@ class RunStore:
     def load_health(self) -> bytes:
         """Return the record stream; it is empty if the network was not watched."""
         return self.read(HEALTH, remedy="Delete it to continue without it") if self.has(HEALTH) else b""
+
+    def append_sampled(self, step: int, texts: Sequence[str]) -> None:
+        """Append what the model writes after `step` steps to `samples.jsonl`: a message of the viewer's."""
+        self.append(SAMPLED, to_bytes({"type": "samples", "step": step, "samples": list(texts)}))
+
+    def load_sampled(self) -> list[tuple[int, list[str]]]:
+        """Return what the model wrote on the way: pairs of a number of steps and texts."""
+        found = [self._sampled(number, line) for number, line in enumerate(self._whole_lines(SAMPLED), 1)]
+        return [(one["step"], one["samples"]) for one in found]
+
+    def cut_sampled(self, step: int) -> None:
+        """Remove what was sampled after more than `step` steps, which a resumed training will sample again."""
+        lines = self._whole_lines(SAMPLED)
+        kept = [line for number, line in enumerate(lines, 1) if self._sampled(number, line)["step"] <= step]
+        if len(kept) < len(lines):
+            self.write(SAMPLED, b"".join(line + b"\n" for line in kept))
+
+    def _sampled(self, number: int, line: bytes) -> dict[str, Any]:
+        remedy = "Delete it to continue without it"
+        found = parse_object(line, self._place(SAMPLED), remedy=remedy, where=f"line {number}: ")
+        texts = found.get("samples")
+        if (
+            type(found.get("step")) is not int
+            or not isinstance(texts, list)
+            or not all(type(one) is str for one in texts)
+        ):
+            raise damaged(self._place(SAMPLED), f"line {number}: it has no step and samples", remedy=remedy)
+        return found
+
+    def append_change(self, change: Mapping[str, JSON]) -> None:
+        """Append a change that was made while the run was trained, such as of the learning rate, to `changes.jsonl`."""
+        self.append(CHANGES, to_bytes(change))
+
+    def control(self) -> tuple[object, bytes] | None:
+        """Return what other processes ask of the training, `control.json`, with a mark of its version.
+
+        None if nobody asked anything, as always of a run in memory.
+        """
+        return None
+
+    def _whole_lines(self, name: str) -> list[bytes]:
+        """Return the lines of a file that only grows, but for a last one that was not written to its end."""
+        data = self.read(name, remedy="Delete it to continue without it") if self.has(name) else b""
+        return data[: data.rfind(b"\n") + 1].splitlines()
 
     def save_samples(self, text: str) -> None:
         """Write `samples.txt`."""

@@ -23,6 +23,7 @@ from backlight.runs import RunStore
 from backlight.text import Dataset, targets_per_character
 from backlight.training.compiled_step import Stepper
 from backlight.training.config import TrainConfig
+from backlight.training.control import Control
 from backlight.training.evaluate import CHUNK_TARGETS, evaluation_weights, evenly, mean_nll
 from backlight.training.records import Evaluation, LossRecord, Progress
 from backlight.training.run_watcher import RunWatcher
@@ -43,6 +44,9 @@ FEWEST_DEV_TARGETS = 25_000
 """With this many targets, a loss is known to about 0.01 nats, and the difference of two models far better."""
 
 PROGRESS_SECONDS = 0.1
+PAUSE_SECONDS = 0.02
+"""How often a training that is paused looks whether to go on."""
+
 SAVE_SECONDS = 30.0
 """The longest time between two checkpoints."""
 
@@ -74,6 +78,7 @@ class _State:
     loss_sum: float
     loss_count: int
     seconds: float
+    lr: float | None = None
 
 
 @dataclass
@@ -92,6 +97,7 @@ class Trainer:
         split: the overlap of train and dev, which is recorded too.
         on_progress: called a few times a second.
         on_evaluation: called after each evaluation, while the network has the weights that were evaluated.
+        on_pause: called with the step at which another process has asked for a pause; with None when training goes on.
     """
 
     model: NeuralModel
@@ -104,6 +110,7 @@ class Trainer:
     split: SplitFacts | None = None
     on_progress: Callable[[Progress], None] = _nothing
     on_evaluation: Callable[[Evaluation], None] = _nothing
+    on_pause: Callable[[int | None], None] = _nothing
 
     def __post_init__(self) -> None:
         self.step = 0
@@ -115,7 +122,10 @@ class Trainer:
         self._started = time.perf_counter()
         self._flat = self.model.flat()
         self._optimiser = self.config.build(self._flat)
+        self.lr = self.config.lr
         self._rate = self.config.rate()
+        self._control = Control(self.run)
+        self._pause_at: int | None = None
         self.model.set_rng(self.rng)
         self._stepper = Stepper(self.model)
         self._watcher: RunWatcher | None = None
@@ -166,10 +176,12 @@ class Trainer:
                 self._train_step()
                 if self.step % self.config.interval == 0 or self.step == self.config.steps:
                     self._evaluate()
+                self._report()
+                if self._pause_at is not None and self.step >= self._pause_at and not self.finished:
+                    self._pause()
                 if self._stop and not self.finished:
                     self.save()
                     return False
-                self._report()
         return True
 
     def _train_step(self) -> None:
@@ -219,6 +231,38 @@ class Trainer:
             f"{self._rate(max(self.step - 1, 0)):.2g}: {_described(first, self.model)}. {kept} "
             "Try a smaller learning rate (backlight find-lr finds one), or grad_clip 1."
         )
+
+    # -- what other processes ask ----------------------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        """Do what other processes ask."""
+        request = self._control.news()
+        if request is None:
+            return
+        self._pause_at, self._stop = request.pause_at, self._stop or request.stop
+        if request.lr is not None and request.lr != self.lr:
+            self._set_lr(request.lr)
+            self.run.append_change({"step": self.step, "lr": self.lr})
+            self.save()
+
+    def _set_lr(self, lr: float) -> None:
+        self.lr = lr
+        self._rate = replace(self.config, lr=lr).rate()
+
+    def _pause(self) -> None:
+        """Save, and wait until another process asks for more steps."""
+        began = time.perf_counter()
+        self.save()
+        self._control.tell(paused=True, step=self.step)
+        self.on_pause(self.step)
+        while not self._stop and self._pause_at is not None and self.step >= self._pause_at:
+            time.sleep(PAUSE_SECONDS)
+            self._obey()
+        waited = time.perf_counter() - began
+        self._started, self._marked = self._started + waited, self._marked + waited
+        self._control.tell(paused=False, step=self.step)
+        if not self._stop:
+            self.on_pause(None)
 
     @property
     def out_of_patience(self) -> bool:
@@ -279,7 +323,7 @@ class Trainer:
             arrays |= {f"watch.{name}": array for name, array in self._watcher.state_dict().items()}
         state = _State(
             step=self.step, rng=self.rng.bit_generator.state, best=self._best, loss_sum=self._loss_sum,
-            loss_count=self._loss_count, seconds=self._elapsed(),
+            loss_count=self._loss_count, seconds=self._elapsed(), lr=None if self.lr == self.config.lr else self.lr,
         )  # fmt: skip
         self.run.save_checkpoint(arrays, asdict(state))
         self._saved = time.perf_counter()
@@ -327,6 +371,8 @@ class Trainer:
         self.rng.bit_generator.state = state.rng
         self.step, self._best, self._seconds_before = state.step, state.best, state.seconds
         self._loss_sum, self._loss_count = state.loss_sum, state.loss_count
+        if state.lr is not None:
+            self._set_lr(state.lr)
 
     @property
     def best_step(self) -> int:
@@ -348,6 +394,7 @@ class Trainer:
         if now - self._shown < PROGRESS_SECONDS:
             return
         self._shown = now
+        self._obey()
         taken = self.step - self._first_step
         seconds_a_step = (now - self._started) / taken
         self.on_progress(

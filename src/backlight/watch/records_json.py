@@ -84,6 +84,8 @@ def _built(hint: Any, value: Any, where: str) -> Any:
     if origin in {Union, UnionType}:
         return _one_of(arguments, value, where)
     if origin is tuple and isinstance(value, list | tuple):
+        if arguments[0] is int and {*map(type, value)} <= {int}:  # counts of histograms: most of what a file holds
+            return tuple(value)
         return tuple(_built(arguments[0], one, where) for one in value)
     if origin is Mapping and isinstance(value, Mapping):
         return {key: _built(arguments[1], one, where) for key, one in value.items()}

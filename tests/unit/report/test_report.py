@@ -1,20 +1,23 @@
 """The health report as a page: complete, safe to open, and asking nobody for anything."""
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.unit.health import records as make
 from tests.unit.health.records import well
 
-from backlight.figures import FIGURES
 from backlight.health import diagnose, explained
-from backlight.report import FigureImages, figure_images, html_page, report, write_report
+from backlight.report import report, write_report
 from backlight.report.style import _ON_DARK, _ON_LIGHT
-from backlight.watch.records import Measurements
+from backlight.watch.records import Measurements, NonFinite
+from backlight.watch.stream import line_of, records_of
+from backlight.watch.stream_reader import parse
 
 VOID = {"meta", "link", "img", "source", "br"}
 
@@ -27,12 +30,14 @@ class Strict(HTMLParser):
         self.open: list[str] = []
         self.asks: list[str] = []
         self.ids: list[str] = []
+        self.scripts: list[str | None] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = dict(attrs)
+        self.scripts += [named.get("type")] if tag == "script" else []
         self.asks += [value or "" for name, value in attrs if name in {"src", "srcset", "href", "data", "action"}]
         self.ids += [named["id"] or ""] if "id" in named else []
-        assert tag not in {"script", "iframe", "object", "form", "base"}
+        assert tag not in {"iframe", "object", "form", "base"}
         if tag not in VOID:
             self.open.append(tag)
 
@@ -54,50 +59,65 @@ def faulty() -> Measurements:
     return replace(seen, model="<b>&amp;")
 
 
-def test_findings_stand_first_each_with_its_numbers_and_figures() -> None:
-    drawn = {name: FigureImages(name, b"light", b"dark") for name in FIGURES}
-    page = html_page(diagnose(faulty()), drawn, title="mine")
+def test_findings_stand_first_each_with_its_numbers_and_the_panels_that_show_it() -> None:
+    page = report(faulty(), title="mine")
     assert "saturated-units" in (ids := parsed(page).ids)
     (finding,) = [one for one in diagnose(faulty()).findings if one.id == "saturated-units"]
     for text in (finding.title, finding.because, *finding.try_this, *(one.what for one in finding.evidence)):
         assert text.replace("'", "&#x27;").replace(">", "&gt;") in page
     section = page[page.index('id="saturated-units"') : page.index("</section>", page.index('id="saturated-units"'))]
-    assert 'id="figure-activations"' in section
+    assert '<a href="#panel-layers">Layers</a>' in section
     assert explained("saturated-units").split("\n\n")[0][:40] in section
     assert "Lesson 4: <code>backlight lessons open 4</code>" in section
-    assert len(ids) == len(set(ids))  # so each figure stands once
-    assert set(drawn) == {one.removeprefix("figure-") for one in ids if one.startswith("figure-")}
+    assert len(ids) == len(set(ids))
+    assert page.index('id="saturated-units"') < page.index('id="viewer"')
+
+
+def recording_of(page: str) -> list[dict[str, Any]]:
+    """Return the messages inside a page."""
+    inside = re.search(r'<script type="application/json" id="recording">(.*?)</script>', page, re.DOTALL)
+    assert inside is not None
+    found: list[dict[str, Any]] = json.loads(inside[1], parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    return found
+
+
+def test_the_whole_recording_is_in_the_page() -> None:
+    seen = replace(well(), first_nonfinite=NonFinite(where="fc", direction="forward", step=3))
+    page = report(seen, title="mine", samples=[(0, ["xq"]), (10, ["</script><b>emma"])])
+    messages = recording_of(page)
+    assert [one["type"] for one in messages[:2]] == ["hello", "records"]
+    lines = "\n".join(json.dumps(one) for one in messages[1]["records"]) + "\n"
+    again = parse(lines.encode(), "the page")
+    assert again == parse(stream(seen), "what was measured")
+    assert [one["samples"] for one in messages if one["type"] == "samples"] == [["xq"], ["</script><b>emma"]]
+
+
+def stream(seen: Measurements) -> bytes:
+    return b"".join(line_of(*one) for one in records_of(seen))
 
 
 def test_a_healthy_network_has_no_findings_and_has_its_figures() -> None:
     page = report(well(), title="mine")
     assert "No findings" in page
     assert '<p class="summary healthy">' in page
-    assert 'id="figure-loss"' in page
+    assert {"loss", "step"} <= {one["type"] for one in recording_of(page)[1]["records"]}
 
 
-def test_a_page_asks_nobody_and_runs_nothing() -> None:
+def test_a_page_asks_nobody_and_runs_only_what_it_allows() -> None:
     for page in (report(well(), title="mine"), report(faulty(), title="mine")):
-        assert all(ask.startswith("data:") for ask in parsed(page).asks)
-        assert "default-src 'none'" in page
+        found = parsed(page)
+        assert all(ask.startswith(("data:", "#panel-")) for ask in found.asks)
+        assert found.scripts == ["application/json", "importmap", "module"]
+        policy = page[page.index("default-src") : page.index('">', page.index("default-src"))]
+        assert "default-src 'none'" in policy
+        assert "'unsafe-inline'" not in policy.split("script-src")[1]
         assert not re.search(r"url\(|@import|javascript:|https?://", page)
 
 
-def test_the_figures_are_those_that_the_measurements_can_have() -> None:
-    drawn = figure_images(well())
-    assert {"loss", "gradient-to-data", "update-to-data"} <= set(drawn)
-    assert "saturation" not in drawn  # no maps of units were taken
-    assert all(one.light.startswith(b"\x89PNG") and one.light != one.dark for one in drawn.values())
-
-
 def test_names_cannot_break_out() -> None:
-    images = FigureImages('about "this"', b"light", b"dark")
-    page = html_page(
-        diagnose(faulty()), {"loss": images}, title="<script>alert(1)</script>", facts=[("<i>", "</dl><script>")]
-    )
-    parsed(page)
+    page = report(faulty(), title="<script>alert(1)</script>", facts=[("<i>", "</dl><script>")])
+    assert len(parsed(page).scripts) == 3
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert 'alt="about &quot;this&quot;"' in page
 
 
 @pytest.mark.parametrize("colours", [_ON_LIGHT, _ON_DARK], ids=["light", "dark"])

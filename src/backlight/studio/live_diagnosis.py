@@ -1,0 +1,62 @@
+"""The doctor of a training that goes on: it looks again when there is something new, but not all the time."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from backlight.health.diagnosis import Diagnosis, diagnose
+from backlight.health.over_time import over_time
+from backlight.studio import messages
+from backlight.studio.line_index import thinned
+from backlight.watch.stream_reader import parse
+
+REST: Final = 20
+"""After a look, the doctor rests for this many times the seconds that it took, so that it costs at most 5 %."""
+
+
+class LiveDiagnosis:
+    """What the doctor says of a training as it goes on.
+
+    Args:
+        name: what to call the recording in a message.
+
+    Attributes:
+        told: the messages so far: of diagnoses with the same findings, the first and the last.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.told: list[bytes] = []
+        self._name = name
+        self._lines: list[bytes] = []
+        self._new: list[bytes] = []
+        self._said: list[Diagnosis] = []
+        self._rested = 0.0
+
+    def take(self, lines: Sequence[bytes]) -> None:
+        """Take in new lines of the record stream."""
+        self._new += lines
+
+    def look(self) -> list[bytes]:
+        """Return what the doctor says now; nothing if there is nothing new, or it rests.
+
+        Raises:
+            DataError: a line is damaged.
+        """
+        began = time.monotonic()
+        if not self._new or began < self._rested:
+            return []
+        self._lines, self._new = thinned([*self._lines, *self._new]), []
+        seen = parse(b"".join(line.rstrip() + b"\n" for line in self._lines), self._name)
+        history = over_time(seen) if not self.told else [(seen.total_steps, diagnose(seen))]
+        found = [self._tell(step, one) for step, one in history]
+        self._rested = time.monotonic() + REST * (time.monotonic() - began)
+        return found
+
+    def _tell(self, step: int, diagnosis: Diagnosis) -> bytes:
+        message = messages.diagnosis(step, diagnosis)
+        if len(self._said) > 1 and self._said[-2].findings == self._said[-1].findings == diagnosis.findings:
+            self.told.pop()
+            self._said.pop()
+        self.told.append(message)
+        self._said.append(diagnosis)
+        return message

@@ -1,0 +1,144 @@
+"""The files of a training that may still go on, as messages for a viewer: all so far, and what is new."""
+
+from pathlib import Path
+from typing import Protocol
+
+from backlight.core import DataError, RunError
+from backlight.runs import RunDirectory
+from backlight.runs.locking import is_trained
+from backlight.runs.store import HEALTH, SAMPLED
+from backlight.studio import messages
+from backlight.studio.live_diagnosis import LiveDiagnosis
+from backlight.studio.line_index import LineIndex
+from backlight.studio.messages import State
+from backlight.studio.metrics import Metrics
+from backlight.training.control import paused_at
+
+
+class Lines(Protocol):
+    """Lines of a record stream that grows."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def grow(self) -> bool:
+        """Take in what is new. Return False if the lines so far have changed: then start anew."""
+
+    def lines(self, since: int = 0) -> list[bytes]:
+        """Return the lines from one on, thinned if they are many."""
+
+
+class RunRecording:
+    """A training as messages.
+
+    Args:
+        path: the folder of a run, or a file written by `watch(..., record_to=FILE)`.
+
+    Raises:
+        RunError, DataError: it is neither.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run = RunDirectory.open(path) if path.is_dir() else None
+        if self.run is None:
+            _check_stream(path)
+        self._begin()
+
+    def _begin(self) -> None:
+        is_watched = self.run is None or self.run.has(HEALTH)
+        stream = self.path if self.run is None else self.path / HEALTH
+        self._lines: Lines = LineIndex(stream) if is_watched or self.run is None else Metrics(self.run)
+        self._is_watched = is_watched
+        self._sampled = LineIndex(self.path / SAMPLED)
+        self._doctor = LiveDiagnosis(self.path.name)
+        self._told = (0, 0)
+        self._state = b""
+
+    def news(self) -> list[bytes] | None:
+        """Return the messages about what is new since the last call; None if the page must start anew, with `whole`.
+
+        Raises:
+            BacklightError: a file is damaged.
+            OSError: a file cannot be read.
+        """
+        if not self._grow():
+            self._begin()
+            self.news()
+            return None
+        lines, sampled = self._told
+        self._told = self._lines.count, self._sampled.count
+        found = []
+        if new := self._lines.lines(lines) if self._lines.count > lines else []:
+            found.append(messages.records(new))
+            self._doctor.take(new)
+        if self._sampled.count > sampled:
+            found += self._sampled.lines(sampled)
+        state = self.state()
+        if state != self._state:
+            self._state = state
+            found.append(state)
+        return found
+
+    def diagnose(self) -> list[bytes]:
+        """Return what the doctor says of what `news` returned, if it is time to look; it may take a second.
+
+        Nothing for a training that is not watched: only its losses are known.
+
+        Raises:
+            DataError: a line of the record stream is damaged.
+        """
+        return self._doctor.look() if self._is_watched else []
+
+    def _grow(self) -> bool:
+        if self.run is not None and not self._is_watched and self.run.has(HEALTH):
+            return False  # the training has begun, and it is watched
+        return self._lines.grow() and self._sampled.grow()
+
+    def whole(self) -> list[bytes]:
+        """Return all messages so far, for a page that begins.
+
+        Raises:
+            BacklightError: a file is damaged.
+            OSError: a file cannot be read.
+        """
+        stream = messages.records(self._lines.lines())
+        return [self._hello(), stream, *self._sampled.lines(), *self._doctor.told, self._state]
+
+    def _hello(self) -> bytes:
+        if self.run is None:
+            return messages.hello(title=self.path.name, live=True)
+        config = self.run.config
+        train = config.get("train") or {}
+        facts = {
+            "model": config["model"]["name"], "text": config["corpus"]["name"],
+            "parameters": f"{config['parameters']:,}" if config.get("parameters") else None,
+            "learning rate": f"{train['lr']:g}" if "lr" in train else None, "seed": str(config["seed"]),
+        }  # fmt: skip
+        given = [(name, str(value)) for name, value in facts.items() if value is not None]
+        return messages.hello(title=self.path.name, facts=given, total_steps=train.get("steps"), live=True)
+
+    def state(self) -> bytes:
+        """Return the message about the process that trains."""
+        if self.run is None:
+            return messages.state("watched", 0)
+        if is_trained(self.path):
+            step = paused_at(self.run)
+            return messages.state("training", 0) if step is None else messages.state("paused", step)
+        state: State = "finished" if self.run.load_result() else "stopped" if self.run.has_checkpoint else "waiting"
+        return messages.state(state, 0)
+
+
+def _check_stream(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            first = file.read(16)
+    except FileNotFoundError as error:
+        raise RunError(f"there is no run and no record stream at {path}. Correct the path.") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from error
+    if first and not first.startswith(b'{"type":"start"'[: len(first)]):
+        raise DataError(
+            f"a record stream begins with a line of type start; {path} begins otherwise. Name another file."
+        )

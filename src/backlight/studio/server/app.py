@@ -1,0 +1,244 @@
+"""The routes of the server: the page, the viewer's files, the list of runs, a socket of records, and what pages ask."""
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request as WebRequest
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from backlight.core import BacklightError, RunError
+from backlight.models import MODELS
+from backlight.runs import RunDirectory, list_runs
+from backlight.runs.locking import is_trained
+from backlight.studio.assets import allowed, asset, import_map, names
+from backlight.studio.messages import joined, problem
+from backlight.studio.server.feeds import Feed, Feeds, Page
+from backlight.studio.server.guard import HEADERS, policy
+from backlight.studio.server.trainings import MOST_TEXT, Trainings, Wish
+from backlight.training.control import Request, ask
+
+MOST_SOCKETS: Final = 32
+"""Pages that may be open at the same time."""
+
+_MOST_BODY: Final = 4 * MOST_TEXT
+_START: Final = 'import "backlight/studio.js";'
+_KINDS: Final = {"js": "text/javascript", "css": "text/css"}
+
+
+@dataclass
+class Studio:
+    """What the server shows.
+
+    Attributes:
+        runs: the folder of the runs; only runs in it can be looked at, and `given`.
+        given: a run or a record stream that was named when the server was started; None if none was.
+    """
+
+    runs: Path
+    given: Path | None = None
+    feeds: Feeds = field(default_factory=Feeds)
+
+    def path(self, name: str) -> Path:
+        """Return the path of a run by the name that `listing` gives it.
+
+        Raises:
+            RunError: it is not in the list.
+        """
+        if self.given is not None and name == self.given.name:
+            return self.given
+        found = {one.path.name: one.path for one in list_runs(self.runs)}.get(name)
+        if found is None:
+            raise RunError(f"there is no run {name!r:.60} in {self.runs}. Choose one of the list.")
+        return found
+
+    def run(self, name: str) -> RunDirectory:
+        """Return a run by its name.
+
+        Raises:
+            RunError: there is none, or it is a record stream, whose training cannot be asked anything.
+        """
+        path = self.path(name)
+        if not path.is_dir():
+            raise RunError(
+                f"only a run of Backlight can be paused or stopped; {path.name} is a record of another loop."
+            )
+        return RunDirectory.open(path)
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Return the runs, the newest first."""
+        runs = [
+            {"name": one.path.name, "model": one.model, "text": one.corpus, "state": one.state, "step": one.step}
+            for one in reversed(list_runs(self.runs)) if one.problem is None
+        ]  # fmt: skip
+        names_of_runs = {one["name"] for one in runs}
+        if self.given is not None and self.given.name not in names_of_runs:
+            runs.insert(0, {"name": self.given.name, "model": None, "text": None, "state": "watched", "step": None})
+        return runs
+
+
+def application(studio: Studio) -> Starlette:
+    """Return the server's application, to be put behind a `OnlyOwnPages`."""
+    routes = Routes(studio)
+    return Starlette(
+        routes=[
+            Route("/", routes.page),
+            Route("/viewer/{name}", routes.file),
+            Route("/runs", routes.runs),
+            Route("/start", routes.start, methods=["POST"]),
+            Route("/runs/{name}/control", routes.control, methods=["POST"]),
+            Route("/runs/{name}/resume", routes.resume, methods=["POST"]),
+            WebSocketRoute("/runs/{name}/records", routes.records),
+        ],
+        exception_handlers={BacklightError: _refused},
+    )
+
+
+class Routes:
+    """What the server answers.
+
+    Args:
+        studio: what it shows.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._trainings = Trainings(studio.runs)
+        self._sockets = 0
+
+    async def page(self, request: WebRequest) -> Response:
+        """Return the page."""
+        del request
+        modules = import_map(lambda name: f"./viewer/{name}")
+        html = _PAGE.format(modules=modules, start=_START)
+        return HTMLResponse(html, headers=policy(f"{allowed(modules)} {allowed(_START)}"))
+
+    async def file(self, request: WebRequest) -> Response:
+        """Return a file of the viewer."""
+        name = request.path_params["name"]
+        if name not in names():
+            return PlainTextResponse("The viewer has no such file.\n", status_code=404, headers=HEADERS)
+        return Response(asset(name), media_type=_KINDS[name.rpartition(".")[2]], headers=HEADERS)
+
+    async def runs(self, request: WebRequest) -> Response:
+        """Return the runs, and what a training may be."""
+        del request
+        given = self._studio.given
+        found = await asyncio.to_thread(self._studio.listing)
+        models = [
+            {"name": one.name, "steps": None if one.train is None else one.train.get("steps"),
+             "lr": None if one.train is None else one.train.get("lr")}
+            for one in MODELS.values()
+        ]  # fmt: skip
+        values = {"runs": found, "given": given and given.name, "models": models, "most_text": MOST_TEXT}
+        return JSONResponse(values, headers=HEADERS)
+
+    async def start(self, request: WebRequest) -> Response:
+        """Start a training."""
+        wish = Wish.from_json(await _body(request, _MOST_BODY))
+        if wish.start is not None:
+            origin = self._studio.run(wish.start)
+            wish = replace(wish, start=str(origin.path), model=origin.config["model"]["name"])
+        path = await asyncio.to_thread(self._trainings.start, wish)
+        return JSONResponse({"name": path.name}, headers=HEADERS)
+
+    async def control(self, request: WebRequest) -> Response:
+        """Ask something of a training that goes on."""
+        run = self._studio.run(request.path_params["name"])
+        wanted = Request.from_json(await _body(request, 1_000))
+        if not is_trained(run.path):
+            raise RunError(f"{run.path.name} is not being trained, so it cannot be asked anything. Resume it first.")
+        ask(run, wanted)
+        return JSONResponse({}, headers=HEADERS)
+
+    async def resume(self, request: WebRequest) -> Response:
+        """Go on with a training that was stopped."""
+        run = self._studio.run(request.path_params["name"])
+        if is_trained(run.path):
+            raise RunError(f"{run.path.name} is being trained already. Pause or stop it first.")
+        await asyncio.to_thread(self._trainings.resume, run.path)
+        return JSONResponse({}, headers=HEADERS)
+
+    async def records(self, socket: WebSocket) -> None:
+        """Send the messages of a training to a page, until it leaves."""
+        if self._sockets >= MOST_SOCKETS:
+            await socket.close(1013, f"At most {MOST_SOCKETS} pages may be open. Close one.")
+            return
+        self._sockets += 1
+        try:
+            await self._send(socket)
+        finally:
+            self._sockets -= 1
+
+    async def _send(self, socket: WebSocket) -> None:
+        await socket.accept()
+        try:
+            path = await asyncio.to_thread(self._studio.path, socket.path_params["name"])
+            feed, page = await self._studio.feeds.open(path)
+        except (BacklightError, OSError) as error:
+            await socket.send_text(joined([problem(str(error))]).decode())
+            await socket.close()
+            return
+        sending = asyncio.create_task(_all(socket, feed, page))
+        try:
+            while (await socket.receive())["type"] != "websocket.disconnect":
+                pass  # a page has nothing to say here
+        finally:
+            sending.cancel()
+            self._studio.feeds.close(feed, page)
+
+
+async def _all(socket: WebSocket, feed: Feed, page: Page) -> None:
+    """Send a page its messages as they come. A page that does not take them is let go of by uvicorn's pings."""
+    with suppress(WebSocketDisconnect):
+        while True:
+            await socket.send_text((await page.take(feed.whole)).decode())
+
+
+async def _body(request: WebRequest, most: int) -> Any:
+    """Return the body of a request, which is JSON.
+
+    Raises:
+        RunError: it is too long, or no JSON.
+    """
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > most:
+            raise RunError(f"a page may send {most:,} bytes; it sends more. Train on the file by a command instead.")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"a request must be JSON; {error}.") from error
+
+
+async def _refused(request: WebRequest, error: Exception) -> Response:
+    del request
+    return JSONResponse({"problem": str(error)}, status_code=400, headers=HEADERS)
+
+
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="./viewer/viewer.css">
+<link rel="stylesheet" href="./viewer/studio.css">
+<title>Backlight</title>
+<script type="importmap">{modules}</script>
+<script type="module">{start}</script>
+</head>
+<body class="backlight-page">
+<header id="head"></header>
+<main id="viewer"></main>
+</body>
+</html>
+"""

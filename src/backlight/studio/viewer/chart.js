@@ -1,0 +1,53 @@
+// A panel with a plot of curves and their legend.
+
+import { coloursOf } from "backlight/colours.js";
+import { drawCurve } from "backlight/curves.js";
+import { panel } from "backlight/dom.js";
+import { Legend, valueAt } from "backlight/legend.js";
+import { shown } from "backlight/numbers.js";
+import { Plot } from "backlight/plot.js";
+
+/**
+ * @typedef {Object} Chart
+ * @property {import("backlight/curves.js").Curve[]} curves in the order in which they are drawn
+ * @property {[number, number] | null} range null if there is nothing to draw
+ * @property {{value: number, label: string}[]} [guides]
+ */
+
+export class ChartPanel {
+  /**
+   * @param {import("backlight/moment.js").Moment} moment
+   * @param {Object} options
+   * @param {string} options.title
+   * @param {string} options.about what is drawn, and how it should look
+   * @param {boolean} [options.wide] whether it takes a whole row
+   * @param {boolean} [options.log]
+   * @param {number} [options.height]
+   * @param {(value: number) => string} [options.format] of values
+   * @param {(value: number) => string} [options.tick] of labels on the axis
+   * @param {(colours: Object<string, any>) => Chart} options.chart
+   */
+  constructor(moment, { title, about, wide = false, log = false, height, format = shown, tick, chart }) {
+    this.moment = moment;
+    this.options = { log, format, tick, chart };
+    Object.assign(this, panel(title, about, { wide }));
+    this.legend = new Legend(this.body);
+    this.plot = new Plot(this.body, moment, { label: title, height });
+  }
+
+  update() {
+    const { chart, format, tick, log } = this.options;
+    const { curves, range, guides } = chart(coloursOf(this.root));
+    this.root.hidden = range === null;
+    if (range === null) return;
+    this.legend.show(curves, this.moment.step, format);
+    this.plot.draw({
+      range, guides, log, tick,
+      draw: (area) => curves.forEach((curve) => drawCurve(area, curve)),
+      readout: (step) => curves.map((curve) => {
+        const value = valueAt(curve, step);
+        return `${curve.name} ${value === null ? "–" : format(value)}`;
+      }),
+    });
+  }
+}

@@ -1,0 +1,236 @@
+"""The viewer and the live page in a real browser: drawn, moved, and used to start, pause and change a training."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("starlette", reason="needs the extra [studio]")
+
+from tests.end_to_end.driving import Browser, Page, until
+from tests.unit.health import records as make
+from tests.unit.health.records import well
+
+from backlight.report import write_report
+from backlight.watch.stream import write_stream
+
+MOVE = """(() => { const slider = document.querySelector('.timeline input'); slider.focus(); return slider.max; })()"""
+WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    made = Browser(tmp_path_factory.mktemp("browser"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def report_of_a_sick_network(tmp_path_factory: pytest.TempPathFactory) -> str:
+    seen = make.with_layer(make.stuck(well()), "act1", saturated=0.9)
+    page = tmp_path_factory.mktemp("report") / "report.html"
+    samples = [(0, ["xq"]), (100, ["<script>alert(1)</script>"])]
+    write_report(seen, page, title="my net", samples=samples)
+    return page.as_uri()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False), (2560, True)])
+def test_a_report_is_drawn_in_every_size_and_theme(
+    browser: Browser, report_of_a_sick_network: str, width: int, *, dark: bool
+) -> None:
+    with browser.page(report_of_a_sick_network, width=width, dark=dark) as page:
+        page.until("document.querySelectorAll('.panel:not([hidden]) canvas').length > 5")
+        page.settle()
+        assert not page.run(WIDER)
+        inked = page.run("""[...document.querySelectorAll('.panel:not([hidden]) .plot canvas')].map((canvas) => {
+          const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+          let count = 0;
+          for (let at = 3; at < data.length; at += 4) count += data[at] > 0;
+          return count;
+        })""")
+        assert min(inked) > 500, "every plot is drawn"
+        assert (page.console, page.asked) == ([], [report_of_a_sick_network])
+
+
+def test_the_slider_shows_an_earlier_step_by_keyboard(browser: Browser, report_of_a_sick_network: str) -> None:
+    with browser.page(report_of_a_sick_network) as page:
+        last = int(page.until(MOVE))
+        sampled = "document.querySelector('.samples').textContent"
+        assert page.until(sampled) == "<script>alert(1)</script>", "shown as text"
+        page.press("Home")
+        page.settle()
+        assert page.run("document.querySelector('.timeline input').getAttribute('aria-valuetext')").startswith(
+            "step 0 "
+        )
+        assert page.run(sampled) == "xq"
+        page.press("ArrowRight")
+        page.settle()
+        assert 0 < int(page.run("document.querySelector('.timeline input').value")) < last
+        page.press("End")
+        page.settle()
+        assert page.run("document.querySelector('.timeline button[aria-pressed=true]').textContent") == "Latest"
+        box = page.run("""(() => {
+          const plot = document.querySelector(".plot canvas");
+          plot.scrollIntoView();
+          return [plot.getBoundingClientRect().x, plot.getBoundingClientRect().y];
+        })()""")
+        page.move_to(box[0] + 300, box[1] + 60)
+        page.settle()
+        assert re.match(r"step [\d,]+", page.run("document.querySelector('.readout:not([hidden])').textContent"))
+        assert page.console == []
+
+
+# -- the live page -----------------------------------------------------------------------------------------------------
+
+
+class Server:
+    """`backlight studio` in a process of its own."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "backlight", "studio", *words], cwd=folder, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        said = ""
+        while not (found := re.search(r"http://127\.0\.0\.1:(\d+)/\S+/", said)):
+            line = self._process.stdout.readline()
+            assert line, said
+            said += line
+        self.address, self.port = found[0], found[1]
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=30)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def text(page: Page, selector: str) -> str:
+    return str(page.run(f"document.querySelector({json.dumps(selector)})?.textContent ?? ''"))
+
+
+def press_button(page: Page, name: str) -> None:
+    find = (
+        f"[...document.querySelectorAll('button')].find((one) => one.textContent === {json.dumps(name)} && !one.hidden"
+    )
+    page.until(f"Boolean({find} && one.offsetParent))")
+    page.run(f"{find}).click()")
+
+
+def step_of(state: str) -> int:
+    return int(re.search(r"step ([\d,]+)", state)[1].replace(",", ""))  # type: ignore[index]
+
+
+def test_a_training_from_the_page_and_back(browser: Browser, folder: Path) -> None:
+    """Start on pasted text, pause, one step, another rate, run to a step, stop, resume: all from the page."""
+    server = Server(folder)
+    try:
+        with browser.page(server.address, width=390) as page:
+            page.until("document.querySelector('form.start:not([hidden])')")
+            page.run(
+                "document.querySelector('textarea').value = 'emma\\nolivia\\n<script>alert(1)</script>\\n'.repeat(40)"
+            )
+            page.run("""(() => {
+              const set = (label, value) => {
+                const field = document.querySelector(`[aria-label="${label}"]`);
+                field.value = value;
+                field.dispatchEvent(new Event("change"));
+              };
+              set("model", "bigram"); set("steps", "1000000");
+            })()""")
+            press_button(page, "Train")
+            page.until("document.querySelector('.state').dataset.state === 'training'")
+            page.until("document.querySelector('.samples').children.length > 0")
+            press_button(page, "Pause")
+            page.until("document.querySelector('.state').dataset.state === 'paused'")
+            page.settle()
+            before = step_of(text(page, ".state"))
+            press_button(page, "One step")
+            page.until(f"/step {before + 1:,} /.test(document.querySelector('.state').textContent)")
+            page.run("document.querySelector('[aria-label=\"new peak learning rate\"]').value = '0.25'")
+            press_button(page, "Set learning rate")
+            changes = folder / "runs" / "pasted-bigram-1" / "changes.jsonl"
+            until(changes.exists)
+            assert json.loads(changes.read_text()) == {"step": before + 1, "lr": 0.25}
+            page.run("document.querySelector('[aria-label=\"step to run to\"]').value = '0.5'")
+            press_button(page, "Run to step")
+            assert "number of steps" in page.until("document.querySelector('.controls .said').textContent")
+            page.run(f"document.querySelector('[aria-label=\"step to run to\"]').value = '{before + 50}'")
+            press_button(page, "Run to step")
+            page.until(f"/step {before + 50:,} /.test(document.querySelector('.state').textContent)")
+            press_button(page, "Stop")
+            page.until("document.querySelector('.state').dataset.state === 'stopped'")
+            press_button(page, "Resume")
+            page.until("document.querySelector('.state').dataset.state === 'training'")
+            assert not page.run(WIDER)
+            assert page.console == [] or all("400" in line for line in page.console), page.console
+            assert {address.split("/")[2] for address in page.asked} == {f"127.0.0.1:{server.port}"}
+        with browser.page(server.address, dark=True) as page:  # the page was closed, and the training went on
+            page.until("document.querySelector('.state').dataset.state === 'training'")
+            assert page.until("document.querySelectorAll('.panel:not([hidden]) canvas').length") > 3
+            press_button(page, "Stop")
+            page.until("document.querySelector('.state').dataset.state === 'stopped'")
+            assert page.console == []
+    finally:
+        server.end()
+
+
+def test_a_page_follows_any_record_and_comes_back_with_the_server(browser: Browser, folder: Path) -> None:
+    record = folder / "other.jsonl"
+    write_stream(well(), record)
+    lines = record.read_bytes().splitlines(keepends=True)
+    record.write_bytes(b"".join(lines[:60]))
+    server = Server(folder, "other.jsonl")
+    try:
+        with browser.page(server.address) as page:
+            page.until("document.querySelectorAll('.panel:not([hidden]) canvas').length > 3")
+            before = step_of(text(page, ".state"))
+            with record.open("ab") as file:
+                file.write(b"".join(lines[60:90]) + b'{"type":"loss","step":150,"loss":"NaN"}\n')
+            page.until(f"!/step {before:,}$/.test(document.querySelector('.state').textContent)")
+            page.until("document.querySelector('.legend .alarm')")
+            server.end()
+            page.until("!document.querySelector('.lost').hidden")
+            with record.open("ab") as file:
+                file.write(b'{"type":"loss","step":777,"loss":1}\n')
+            again, server = server.address, Server(folder, "other.jsonl")
+            assert server.address == again
+            page.until("document.querySelector('.lost').hidden")
+            page.until("/step 778$/.test(document.querySelector('.state').textContent)")
+    finally:
+        server.end()
+
+
+def test_a_file_that_is_too_large_is_refused_in_the_page(browser: Browser, folder: Path) -> None:
+    server = Server(folder)
+    try:
+        with browser.page(server.address) as page:
+            page.until("document.querySelector('form.start:not([hidden])')")
+            page.run("""(() => {
+              const file = new File(["x"], "huge.txt");
+              Object.defineProperty(file, "size", { value: 1e9 });
+              const drop = new Event("drop", { bubbles: true, cancelable: true });
+              drop.dataTransfer = { files: [file], getData: () => "" };
+              document.querySelector("form.start").dispatchEvent(drop);
+            })()""")
+            said = page.until("document.querySelector('.start .said').textContent")
+            assert "huge.txt has 1,000 MB; a page takes at most 20 MB" in said
+            press_button(page, "Train")
+            assert "empty" in page.until("document.querySelector('.start .said').textContent")
+    finally:
+        server.end()
+
+
+def test_what_is_missing_is_said_in_one_line(folder: Path) -> None:
+    words: Any = [sys.executable, "-m", "backlight", "studio", "nothing"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
