@@ -512,7 +512,7 @@ def _finished(
     console = _console(progress)
     for warning in [*run.notes, *run.warnings] if progress is True else []:
         console.print(warning, soft_wrap=True)
-    steps = run.config.train.steps if run.config.train is not None else 0
+    steps = run.config.train.steps if run.config.train is not None else 1
     with ProgressBar(console, steps=steps) if progress is True else nullcontext() as bar, ExitStack() as stack:
 
         def setup(trainer: Trainer) -> None:
@@ -523,7 +523,7 @@ def _finished(
             if on_evaluation is not None:
                 trainer.on_evaluation = on_evaluation
 
-        finished = run.train(setup)
+        finished = run.train(setup) if bar is None else run.train(setup, on_count=bar.counted)
     if not finished and hasattr(sys, "ps1"):
         console.print("Training was stopped: the model has the weights of the best evaluation so far.", soft_wrap=True)
     return finished

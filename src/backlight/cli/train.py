@@ -28,6 +28,7 @@ from backlight.cli.output import (
 )
 from backlight.core import ConfigError
 from backlight.models import MODELS, Mixture
+from backlight.progress import ProgressBar
 from backlight.runs import new_run_path
 from backlight.text import CORPORA, Corpus
 from backlight.text.vocabulary import CHARACTERS
@@ -182,11 +183,17 @@ def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
 
 def _counted(run: Run, out: Console) -> dict[str, Any]:
     out.print(f"loss of a uniform guess: {uniform(run, run.first_of([]))}")
-    return run.evaluate(seconds=run.count())
+    return run.evaluate(seconds=_counting(run, out))
+
+
+def _counting(run: Run, out: Console) -> float:
+    """Count the n-grams, with a progress bar for a long text. Returns the seconds."""
+    with ProgressBar(out, steps=1) as bar:
+        return run.count(bar.counted)
 
 
 def _learnt(run: Run, out: Console) -> dict[str, Any]:
-    counting = run.count() if isinstance(run.model, Mixture) else 0.0
+    counting = _counting(run, out) if isinstance(run.model, Mixture) else 0.0
     trainer = run.trainer()
     if trainer.finished:
         done = "it stopped early" if trainer.step < trainer.config.steps else f"all {trainer.step:,} steps are done"

@@ -10,11 +10,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from backlight.autograd import Tensor
-from backlight.core import Array, BacklightError, ConfigError, RunError
+from backlight.core import Array, BacklightError, ConfigError, EncodedItems, RunError
 from backlight.models import LanguageModel, Mixture
 from backlight.models.mixture import COUNTS, FITTED_CELLS, WEIGHTS
 from backlight.models.neural import NeuralModel
-from backlight.models.ngram import NGram
+from backlight.models.ngram import NGram, no_report
 from backlight.nn import BatchNorm1d, fold
 from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files, start_files
 from backlight.runs.store import SEEN
@@ -23,6 +23,7 @@ from backlight.text import (
     Corpus,
     Dataset,
     Items,
+    Part,
     Reading,
     Source,
     Splits,
@@ -123,7 +124,8 @@ class Run:
         network = network_of(model)
         notes = [] if start is None or network is None else _go_on(start, network, vocabulary)
         _check_batch_size(config, model)
-        data = _examples(model, vocabulary, splits, ends=corpus.mode == "items")
+        # an n-gram model is counted and evaluated without examples
+        data = {} if isinstance(model, NGram) else _examples(model, vocabulary, splits, ends=corpus.mode == "items")
         whole = config.to_json(
             sizes=model.config, mode=corpus.mode, sha256=corpus.sha256,
             parameters=None if network is None else network.num_parameters(),
@@ -140,7 +142,7 @@ class Run:
             files |= {**extra_files(seen=_hashes(corpus), corpus=_own_text(corpus)), **of_start}
             run = cls(config, _create_folder(path, corpus, files), corpus=corpus)
         run.notes = [*corpus.notes, *notes]
-        vars(run).update(splits=splits, model=model, data=data)
+        vars(run).update(splits=splits, model=model, **({"data": data} if data else {}))
         return run
 
     @classmethod
@@ -327,27 +329,35 @@ class Run:
         known = set(train)
         return SplitFacts(train=len(train), dev=len(dev), shared=sum(item in known for item in dev))
 
-    def count(self) -> float:
-        """Fit an n-gram model, or that of a mixture, by counting, and save it. Returns the time in seconds."""
+    def count(self, on_progress: Callable[[float], None] = no_report) -> float:
+        """Fit an n-gram model, or that of a mixture, by counting, and save it. Returns the time in seconds.
+
+        Args:
+            on_progress: called with the share of the text that is counted, while a long one is counted.
+        """
         started = time.perf_counter()
-        train, dev = (
-            self.vocabulary.encode_items(part.items, ends=self.ends) for part in (self.splits.train, self.splits.dev)
-        )
         if isinstance(self.model, Mixture):
             if not self.store.has_counts:
-                self.model.count(train)
+                self.model.count(self._encoded(self.splits.train), on_progress=on_progress)
                 self.store.save_counts(self.model.ngram.state_dict())
         else:
             assert isinstance(self.model, NGram)  # noqa: S101  (the only model that is counted)
-            self.model.fit(train, dev)
+            dev = self._encoded(self.splits.dev) if self.model.config.smoothing == "add-k" else None
+            self.model.fit(self._encoded(self.splits.train), dev, on_progress=on_progress)
             self.store.save_weights(self.model.state_dict(), {"step": 0})
         return time.perf_counter() - started
 
-    def train(self, setup: Callable[[Trainer], Any] | None = None) -> bool:
+    def _encoded(self, part: Part) -> EncodedItems:
+        return self.vocabulary.encode_items(part.items, ends=self.ends)
+
+    def train(
+        self, setup: Callable[[Trainer], Any] | None = None, *, on_count: Callable[[float], None] = no_report
+    ) -> bool:
         """Train to the end and evaluate. Returns True, or False if `Trainer.request_stop` was called.
 
         Args:
             setup: called with the trainer before it starts, to set its callbacks; not called for an n-gram model.
+            on_count: called with the share of the text whose n-grams are counted, if it is long.
 
         Raises:
             DivergenceError: the loss became infinite or nan.
@@ -355,9 +365,9 @@ class Run:
         """
         with self.store.lock():
             if self.config.train is None:
-                self.evaluate(seconds=self.count())
+                self.evaluate(seconds=self.count(on_count))
                 return True
-            counting = self.count() if isinstance(self.model, Mixture) else 0.0
+            counting = self.count(on_count) if isinstance(self.model, Mixture) else 0.0
             trainer = self.trainer()
             if setup is not None:
                 setup(trainer)
@@ -383,11 +393,7 @@ class Run:
             parts = self._mix(self.model, facts)
             seconds += time.perf_counter() - began
         with np.errstate(over="ignore", invalid="ignore"):
-            nats = {
-                "train_nats": mean_nll(self.model, self.data["train"], at_most=SAMPLE_TARGETS),
-                "dev_nats": mean_nll(self.model, self.data["dev"]),
-                "test_nats": mean_nll(self.model, self.data["test"]),
-            }
+            nats = self._counted_nats(self.model) if isinstance(self.model, NGram) else self._nats()
         result = {
             "run": str(self.path) if isinstance(self.store, RunDirectory) else None,
             "model": self.config.model,
@@ -410,7 +416,26 @@ class Run:
 
     def first_of(self, metrics: Iterable[Mapping[str, Any]]) -> FirstLoss:
         """Return the first loss in these metrics of the run, and that of a uniform guess."""
-        return FirstLoss.of(self.vocabulary.size, metrics, per_character=targets_per_character(self.data["dev"]))
+        per_character = 1.0 if self.config.tokens == CHARACTERS else targets_per_character(self.data["dev"])
+        return FirstLoss.of(self.vocabulary.size, metrics, per_character=per_character)
+
+    def _nats(self) -> dict[str, float]:
+        """Return the losses of the three parts: of a large training split, that of a sample."""
+        return {
+            "train_nats": mean_nll(self.model, self.data["train"], at_most=SAMPLE_TARGETS),
+            "dev_nats": mean_nll(self.model, self.data["dev"]),
+            "test_nats": mean_nll(self.model, self.data["test"]),
+        }
+
+    def _counted_nats(self, model: NGram) -> dict[str, float]:
+        """Return the losses of the three parts, each n-gram looked up once."""
+        train = Items.of(self.splits.train.items)
+        characters = int(train.lengths().sum()) + (len(train) if self.ends else 0)
+        nats = {"train_nats": model.mean_nats() * model.targets / characters}
+        for name, part in (("dev_nats", self.splits.dev), ("test_nats", self.splits.test)):
+            encoded = self._encoded(part)
+            nats[name] = model.mean_nats(encoded) * encoded.targets / encoded.characters
+        return nats
 
     def _mix(self, mixture: Mixture, facts: dict[str, Any]) -> dict[str, float]:
         """Fit and save the weights of a mixture. Returns the dev loss of its network."""
