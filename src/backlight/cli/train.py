@@ -213,6 +213,10 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
             f"{trainer.best_step:,}. To train on, set a higher --patience.",
         )
     result = run.evaluate(steps=trainer.step, seconds=trainer.seconds + counting)
+    sampled = {part: most for part in ("dev", "test") if (most := run.result_targets(part)) is not None}
+    if sampled:
+        shown = ", ".join(f"{part} {most:,} of {run.data[part].targets:,}" for part, most in sampled.items())
+        out.print(f"The losses below are of evenly spaced targets: {shown}.")
     if "network_dev_nats" in result:
         out.print(
             f"The network alone has a dev loss of {result['network_dev_nats']:.4f}; mixed with the n-gram, "

@@ -34,14 +34,23 @@ from backlight.text import (
     targets_per_character,
     training_hashes,
 )
+from backlight.text.labels import mark_of, spelled, split
 from backlight.text.records.reading import AS_IT_IS
 from backlight.text.tokenizers import TextVocabulary, vocabulary_from_json, vocabulary_of
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training.config import RunConfig
 from backlight.training.continuing import grown_state, new_places
-from backlight.training.evaluate import SAMPLE_TARGETS, bits, dataset, evenly, mean_nll
+from backlight.training.evaluate import (
+    FEWEST_IN_RESULT,
+    SAMPLE_TARGETS,
+    SHARE_OF_RESULT,
+    bits,
+    dataset,
+    evenly,
+    mean_nll,
+)
 from backlight.training.records import FirstLoss
-from backlight.training.trainer import Trainer
+from backlight.training.trainer import LARGE, Trainer
 from backlight.watch.records import SplitFacts
 
 STREAM_LENGTH = 500
@@ -114,6 +123,10 @@ class Run:
         if corpus is None:
             corpus = load_corpus(config.files, mode=config.mode, reading=config.reading, stdin=stdin)
         config = replace(config, reading=corpus.reading, also=corpus.also or None)
+        if corpus.reading.labels is not None and config.tokens != CHARACTERS:
+            raise ConfigError(
+                f"labels are for models of characters; got tokens {config.tokens}. Leave out label, or tokens."
+            )
         # errors in text and settings show here, before anything is written
         splits = split_corpus(corpus, seed=config.split_seed, fractions=config.fractions, duplicates=config.duplicates)
         if start is None:
@@ -283,9 +296,27 @@ class Run:
             f"A context of {enough} is enough."
         )
 
-    def composed(self, text: str) -> str:
-        """Return a sampled text as it is shown: letters and accents that the run has decomposed (NFD) are composed."""
+    def composed(self, text: str, *, label: str | None = None) -> str:
+        """Return a sampled text as it is shown: letters and accents that the run has decomposed (NFD) are composed.
+
+        A label is shown before its text, as in "IT: Milano", unless it is the one that was asked for.
+        """
+        labels = self.config.reading.labels
+        text = split(text, labels)[1] if label is not None else spelled(text, labels)
         return normalised(text, "nfc") if self.config.reading.normalise == "nfd" else text
+
+    @property
+    def labels(self) -> int:
+        """The number of labels of the items; 0 if they have none."""
+        return len(self.config.reading.labels or ())
+
+    def mark(self, label: str | None) -> str:
+        """Return the character that precedes items with this label; nothing for None.
+
+        Raises:
+            ConfigError: the run has no such label.
+        """
+        return "" if label is None else mark_of(label, self.config.reading.labels)
 
     def batch_rng(self) -> np.random.Generator:
         """Return the random generator of the minibatches, in its initial state."""
@@ -420,12 +451,22 @@ class Run:
         return FirstLoss.of(self.vocabulary.size, metrics, per_character=per_character)
 
     def _nats(self) -> dict[str, float]:
-        """Return the losses of the three parts: of a large training split, that of a sample."""
+        """Return the losses of the three parts: of a large one, that of a sample."""
         return {
-            "train_nats": mean_nll(self.model, self.data["train"], at_most=SAMPLE_TARGETS),
-            "dev_nats": mean_nll(self.model, self.data["dev"]),
-            "test_nats": mean_nll(self.model, self.data["test"]),
+            f"{part}_nats": mean_nll(self.model, self.data[part], at_most=self.result_targets(part))
+            for part in ("train", "dev", "test")
         }
+
+    def result_targets(self, part: str) -> int | None:
+        """Return the number of targets of "train", "dev" or "test" that are evaluated at the end; None for all.
+
+        Of a large text, all would take longer than the training. An n-gram model is always evaluated on all.
+        """
+        if self.config.train is None:
+            return None
+        large, fewest = (SAMPLE_TARGETS, FEWEST_IN_RESULT) if part == "train" else (LARGE, LARGE)
+        most = max(fewest, int(SHARE_OF_RESULT * self.config.train.trained_on(self.data["train"])))
+        return most if self.data[part].targets > max(large, most) else None
 
     def _counted_nats(self, model: NGram) -> dict[str, float]:
         """Return the losses of the three parts, each n-gram looked up once."""
@@ -442,7 +483,8 @@ class Run:
         dev = evenly(self.data["dev"], FITTED_CELLS // self.vocabulary.size)
         mixture.fit_weights(dev)
         self.store.save_weights(without_counts(mixture.state_dict()), facts)
-        return {"network_dev_nats": mean_nll(mixture.network, self.network_data["dev"])}
+        at_most = self.result_targets("dev")
+        return {"network_dev_nats": mean_nll(mixture.network, self.network_data["dev"], at_most=at_most)}
 
     def first_loss(self, *, batch_size: int | None = None, weights: dict[str, Array] | None = None) -> Tensor:
         """Return the loss of the first minibatch with its graph: a scalar, in nats per target.
