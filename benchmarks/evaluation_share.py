@@ -31,7 +31,10 @@ def measure(config: RunConfig) -> tuple[float, float, dict[str, Any]]:
 
     began = time.process_time()
     run = Run.create(config)
-    with patch.object(Trainer, "_evaluate", timed(Trainer._evaluate)), patch.object(Run, "evaluate", timed(Run.evaluate)):
+    with (
+        patch.object(Trainer, "_evaluate", timed(Trainer._evaluate)),
+        patch.object(Run, "evaluate", timed(Run.evaluate)),
+    ):
         run.train()
     assert run.result is not None
     return inside, time.process_time() - began, run.result

@@ -24,8 +24,8 @@ def sampled(file: str, minutes: float, count: int) -> list[str]:
     result = model.result or {}
     print(
         f"{model.run.config.model} {dict(model.run.config.settings)}: dev {result['dev_nats']:.4f}, test "
-        f"{result['test_nats']:.4f}; {time.perf_counter() - wall:.0f} s, {time.process_time() - cpu:.0f} s of processor "
-        "time, with reading, trials and evaluation",
+        f"{result['test_nats']:.4f}; {time.perf_counter() - wall:.0f} s, {time.process_time() - cpu:.0f} s of "
+        "processor time, with reading, trials and evaluation",
         flush=True,
     )
     return model.sample(count, temperature=TEMPERATURE, seed=1)
@@ -41,7 +41,8 @@ def judged(samples: list[str], known: list[str], rdkit: Any) -> str:
     novel = sum(one not in training for one in different)
     return (
         f"{len(samples):,} samples at temperature {TEMPERATURE:g}: {len(valid) / len(samples):.1%} valid, "
-        f"{len(different) / max(len(valid), 1):.1%} of these unique, {novel / max(len(different), 1):.1%} of those novel"
+        f"{len(different) / max(len(valid), 1):.1%} of these unique, {novel / max(len(different), 1):.1%} of those "
+        "novel"
     )
 
 

@@ -302,9 +302,7 @@ class NGram:
             raise ConfigError("an NGram needs counts before it is used; got none. Call fit or load_state_dict first.")
         return self._counts, self._smoothed
 
-    def _count(
-        self, items: EncodedItems, name: str, on_progress: Callable[[float], None] = no_report
-    ) -> NGramCounts:
+    def _count(self, items: EncodedItems, name: str, on_progress: Callable[[float], None] = no_report) -> NGramCounts:
         if not items.targets:
             raise DataError(
                 f"{name} needs at least one character; got {len(items)} items without any. Give it more text."

@@ -89,7 +89,7 @@ class Template:
 
 @dataclass(frozen=True)
 class AfterLabel:
-    """A condition that a text begins with one of the characters of labels, and has no other of them; see `text/labels.py`.
+    """A condition that a text begins with the character of a label, and has no other of them; see `text/labels.py`.
 
     Args:
         labels: number of labels.

@@ -68,9 +68,7 @@ class Shape:
     @property
     def asks(self) -> bool:
         """Whether there is any condition."""
-        return bool(
-            self.min_length or self.contains or self.ends_with or self.template or self.pattern or self.labels
-        )
+        return bool(self.min_length or self.contains or self.ends_with or self.template or self.pattern or self.labels)
 
     def conditions(self, vocabulary: Vocabulary) -> list[Condition]:
         """Return the conditions, except the length.

@@ -60,9 +60,9 @@ class Windows:
         characters: `items.characters`.
 
     Shape: `x` (size, T) int64, `y` (size,) int64.
-    Memory: the ids in their own dtype, with T boundaries before each item, and 4 bytes per target; for one item or
-        beyond 64 million targets, 16 bytes per item instead, with which a window takes slightly longer to find. From 256 MB on, the ids
-        are in a temporary file that is mapped into memory.
+    Memory: the ids in their own dtype, with T boundaries before each item, and 4 bytes per target; for one item, or
+        beyond 64 million targets, 16 bytes per item instead, with which a window takes slightly longer to find. From
+        256 MB on, the ids are in a temporary file that is mapped into memory.
 
     Raises:
         DataError: there is no target.

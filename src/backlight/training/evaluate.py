@@ -22,7 +22,7 @@ BATCH_TARGETS = 1_024
 """The number of targets evaluated at a time: enough for large matrix products, few enough to stay in the cache."""
 
 SAMPLE_TARGETS = 500_000
-"""A training split with more targets is evaluated on a sample, evenly spaced, as dev and test with more than `LARGE`."""
+"""A training split with more targets is evaluated on a sample, evenly spaced; dev and test with more than `LARGE`."""
 
 FEWEST_IN_RESULT, SHARE_OF_RESULT = 50_000, 0.05
 """The sample of the training split for the result: this many targets, or this share of those in all minibatches."""

@@ -44,7 +44,7 @@ FEWEST_DEV_TARGETS = 25_000
 
 LARGE = 125_000
 SHARE_OF_LARGE, FEWEST_OF_LARGE = 0.15, 8_000
-"""A dev split with more targets is sampled more sparsely, so that evaluation takes a tenth of the time, with the end."""
+"""A dev split with more targets is sampled more sparsely, so that all evaluation takes a tenth of the time."""
 
 PROGRESS_SECONDS = 0.1
 SAVE_SECONDS = 30.0

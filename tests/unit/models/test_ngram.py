@@ -453,9 +453,9 @@ def test_loaded_discounts_are_used_not_estimated_again():
 def test_the_mean_of_distinct_n_grams_is_that_of_all_targets(smoothing, k, ends, rng):
     train, dev = (encode(random_items(rng, V=5, items=n), ends=ends) for n in (80, 40))
     model = NGram(NGramConfig(vocabulary_size=5, order=3, smoothing=smoothing, k=k)).fit(train, dev)
-    for given, items in ((None, train), (dev, dev)):
+    for asked, items in ((None, train), (dev, dev)):
         every = model.nll(*_ngram_counts.windows(items, model.context))
-        assert model.mean_nats(given) == pytest.approx(every.mean(), rel=1e-12)
+        assert model.mean_nats(asked) == pytest.approx(every.mean(), rel=1e-12)
     assert model.targets == train.targets
 
 

@@ -8,7 +8,7 @@ import pytest
 import backlight
 from backlight.core import ConfigError, DataError
 from backlight.text import Reading, load_corpus
-from backlight.text.labels import FIRST, mark_of, marked, split, spelled
+from backlight.text.labels import FIRST, mark_of, marked, spelled, split
 
 ITALIAN = ["milano", "roma", "torino", "verona", "genova", "bologna", "palermo", "pisa", "siena", "modena"]
 GERMAN = ["berlin", "bremen", "neuburg", "hamburg", "freiburg", "dortmund", "essen", "bonn", "ulm", "trier"]
@@ -17,7 +17,9 @@ GERMAN = ["berlin", "bremen", "neuburg", "hamburg", "freiburg", "dortmund", "ess
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "places.csv"
-    rows = [f"{name},{label},{nth}" for label, names in (("IT", ITALIAN), ("DE", GERMAN)) for nth, name in enumerate(names)]
+    rows = [
+        f"{name},{label},{nth}" for label, names in (("IT", ITALIAN), ("DE", GERMAN)) for nth, name in enumerate(names)
+    ]
     path.write_text("name,country,rank\n" + "\n".join([*rows, "atlantis,,3"]) + "\n")
     return path
 
@@ -64,7 +66,10 @@ def test_conditions_hold_for_the_text_after_the_label(table: Path, label: str | 
     model = backlight.train(table, "ngram", column="name", label="country", order=3, progress=None)
 
     def sampled(**conditions: str | int) -> list[str]:
-        return [text.removeprefix("IT: ").removeprefix("DE: ") for text in model.sample(20, label=label, seed=1, **conditions)]
+        return [
+            text.removeprefix("IT: ").removeprefix("DE: ")
+            for text in model.sample(20, label=label, seed=1, **conditions)
+        ]
 
     assert all(len(text) == 5 and text[1] == "e" for text in sampled(template="?e???"))
     assert all(set(text) <= set("berlinmo") and text for text in sampled(pattern="[berlinmo]+"))
