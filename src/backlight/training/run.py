@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from backlight.autograd import Tensor
 from backlight.core import Array, BacklightError, ConfigError, EncodedItems, RunError
@@ -419,12 +420,14 @@ class Run:
         """
         facts = load_weights(self.store, self.model)
         parts: dict[str, float] = {}
-        if isinstance(self.model, Mixture):
-            began = time.perf_counter()
-            parts = self._mix(self.model, facts)
-            seconds += time.perf_counter() - began
-        with np.errstate(over="ignore", invalid="ignore"):
-            nats = self._counted_nats(self.model) if isinstance(self.model, NGram) else self._nats()
+        # on as many threads as the training: more cost processor time, and time on a busy machine, for small products
+        with threadpool_limits(None if self.config.train is None else self.config.train.threads):
+            if isinstance(self.model, Mixture):
+                began = time.perf_counter()
+                parts = self._mix(self.model, facts)
+                seconds += time.perf_counter() - began
+            with np.errstate(over="ignore", invalid="ignore"):
+                nats = self._counted_nats(self.model) if isinstance(self.model, NGram) else self._nats()
         result = {
             "run": str(self.path) if isinstance(self.store, RunDirectory) else None,
             "model": self.config.model,
