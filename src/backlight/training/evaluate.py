@@ -24,8 +24,8 @@ BATCH_TARGETS = 1_024
 SAMPLE_TARGETS = 500_000
 """A training split with more targets is evaluated on a sample, evenly spaced; dev and test with more than `LARGE`."""
 
-FEWEST_IN_RESULT, SHARE_OF_RESULT = 50_000, 0.05
-"""The sample of the training split for the result: this many targets, or this share of those in all minibatches."""
+FEWEST_IN_RESULT, FEWEST_HELD_OUT, SHARE_OF_RESULT = 50_000, 100_000, 0.04
+"""The samples for the result: so many targets of train, of dev and test, or this share of those in all minibatches."""
 
 
 def dataset(model: LanguageModel, vocabulary: TextVocabulary, items: Sequence[str], *, ends: bool) -> Dataset:

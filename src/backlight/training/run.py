@@ -15,7 +15,7 @@ from backlight.core import Array, BacklightError, ConfigError, EncodedItems, Run
 from backlight.models import LanguageModel, Mixture
 from backlight.models.mixture import COUNTS, FITTED_CELLS, WEIGHTS
 from backlight.models.neural import NeuralModel
-from backlight.models.ngram import NGram, no_report
+from backlight.models.ngram import NGram
 from backlight.nn import BatchNorm1d, fold
 from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files, start_files
 from backlight.runs.store import SEEN
@@ -42,6 +42,7 @@ from backlight.text.vocabulary import CHARACTERS
 from backlight.training.config import RunConfig
 from backlight.training.continuing import grown_state, new_places
 from backlight.training.evaluate import (
+    FEWEST_HELD_OUT,
     FEWEST_IN_RESULT,
     SAMPLE_TARGETS,
     SHARE_OF_RESULT,
@@ -361,7 +362,7 @@ class Run:
         known = set(train)
         return SplitFacts(train=len(train), dev=len(dev), shared=sum(item in known for item in dev))
 
-    def count(self, on_progress: Callable[[float], None] = no_report) -> float:
+    def count(self, on_progress: Callable[[float], None] = lambda _: None) -> float:
         """Fit an n-gram model, or that of a mixture, by counting, and save it. Returns the time in seconds.
 
         Args:
@@ -383,7 +384,7 @@ class Run:
         return self.vocabulary.encode_items(part.items, ends=self.ends)
 
     def train(
-        self, setup: Callable[[Trainer], Any] | None = None, *, on_count: Callable[[float], None] = no_report
+        self, setup: Callable[[Trainer], Any] | None = None, *, on_count: Callable[[float], None] = lambda _: None
     ) -> bool:
         """Train to the end and evaluate. Returns True, or False if `Trainer.request_stop` was called.
 
@@ -467,7 +468,7 @@ class Run:
         """
         if self.config.train is None:
             return None
-        large, fewest = (SAMPLE_TARGETS, FEWEST_IN_RESULT) if part == "train" else (LARGE, LARGE)
+        large, fewest = (SAMPLE_TARGETS, FEWEST_IN_RESULT) if part == "train" else (LARGE, FEWEST_HELD_OUT)
         most = max(fewest, int(SHARE_OF_RESULT * self.config.train.trained_on(self.data["train"])))
         return most if self.data[part].targets > max(large, most) else None
 

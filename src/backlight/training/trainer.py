@@ -43,7 +43,7 @@ FEWEST_DEV_TARGETS = 25_000
 """With this many targets, a loss is known to about 0.01 nats, and the difference of two models far better."""
 
 LARGE = 125_000
-SHARE_OF_LARGE, FEWEST_OF_LARGE = 0.15, 8_000
+SHARE_OF_LARGE, FEWEST_OF_LARGE = 0.1, 8_000
 """A dev split with more targets is sampled more sparsely, so that all evaluation takes a tenth of the time."""
 
 PROGRESS_SECONDS = 0.1

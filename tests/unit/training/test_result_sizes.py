@@ -21,7 +21,7 @@ def test_a_small_text_is_evaluated_whole(run: Run) -> None:
 
 
 def test_a_large_text_is_sampled(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("LARGE", 20), ("SAMPLE_TARGETS", 100), ("FEWEST_IN_RESULT", 40)):
+    for name, value in (("LARGE", 22), ("FEWEST_HELD_OUT", 20), ("SAMPLE_TARGETS", 100), ("FEWEST_IN_RESULT", 40)):
         monkeypatch.setattr(module, name, value)
     assert [run.result_targets(part) for part in ("train", "dev", "test")] == [40, 20, 20]
     seen: list[int | None] = []
@@ -38,9 +38,10 @@ def test_a_large_text_is_sampled(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_longer_training_evaluates_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LARGE", 20)
-    config = RunConfig.of("(list)", model="mlp", steps=150, batch_size=8, hidden=[8])
+    monkeypatch.setattr(module, "FEWEST_HELD_OUT", 20)
+    config = RunConfig.of("(list)", model="mlp", steps=250, batch_size=8, hidden=[8])
     run = Run.create(config, corpus=module.load_corpus(ITEMS))
-    assert run.result_targets("dev") is None  # a twentieth of 1,200 targets is more than dev has
+    assert run.result_targets("dev") is None  # a share of 2,000 targets is more than dev has
     assert run.data["dev"].targets > 20
 
 
