@@ -1,12 +1,13 @@
 """Make the numbers, transcripts and figures of README.md and the guides, by running the commands that they show.
 
-    python scripts/make_docs.py
+    python scripts/make_docs.py [NAME ...]
 
 In each of `PAGES`, the text between `<!-- begin NAME -->` and `<!-- end NAME -->` is replaced by the result of the
-function NAME of this script.
+function NAME of this script. With names, only these are made, and no picture.
 """
 
 import json
+import lzma
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 from backlight.figures import bigram_counts, new_figure
@@ -118,6 +120,21 @@ def table(folder: Path) -> str:
     return f"{described}\n\n{transcript(folder, *trained)}"
 
 
+def labelled(folder: Path) -> str:
+    """Train on a column of a table with labels, and sample by label."""
+    packed = resources.files("backlight.text").joinpath("data", "names.tsv.xz").read_bytes()
+    (folder / "births.tsv").write_bytes(lzma.decompress(packed))
+    columns = ("--column", "name", "--label", "sex")
+    trained = transcript(folder, "train", "births.tsv", *columns, "--model", "ngram", "--samples", "5")
+    drawn = (
+        transcript(folder, "sample", "births-ngram-1", "-n", "5", "--label", sex, "--novel", "--seed", "7")
+        for sex in "FM"
+    )
+    (folder / "one.txt").write_text("elizabeth\n", encoding="utf-8")
+    scored = (transcript(folder, "score", "births-ngram-1", "one.txt", "--label", sex) for sex in "FM")
+    return "\n\n".join([trained, *drawn, *scored])
+
+
 def mixed(folder: Path) -> str:
     """Train a network mixed with the n-gram."""
     return transcript(folder, "train", "names", "--model", "mlp+ngram", "--samples", "0")
@@ -210,17 +227,21 @@ def picture() -> None:
 
 
 SECTIONS: tuple[Callable[[Path], str], ...] = (
-    train, sample, shaped, table, mixed, score, compare, counted, explain, health, lessons, python, value,
+    train, sample, shaped, table, labelled, mixed, score, compare, counted, explain, health, lessons, python, value,
 )  # fmt: skip
 
 
 def main() -> None:
     """Fill the sections of all pages."""
     texts = {page: page.read_text(encoding="utf-8") for page in PAGES}
-    picture()
+    wanted = sys.argv[1:]
+    if not wanted:
+        picture()
     with tempfile.TemporaryDirectory() as folder:
         for section in SECTIONS:
             name = section.__name__
+            if wanted and name not in wanted:
+                continue
             print(f"{name} ...", flush=True)
             pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
             places = [page for page, text in texts.items() for _ in pattern.findall(text)]

@@ -84,11 +84,13 @@ from backlight.sample import (
     Score,
     Valid,
     ValidByCommand,
+    WithoutLabels,
     context_ids,
     sample_items,
     score_items,
 )
 from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, normalised
+from backlight.text.labels import spelled, split
 from backlight.text.tokenizers import TextVocabulary
 from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, choose, continued, stopped_by
 from backlight.training.run import PRETRAINED, folded, without_counts
@@ -276,6 +278,7 @@ class Model:
         valid: str | Callable[[str], object] | None = None,
         novel: bool = False,
         unique: bool = False,
+        label: str | None = None,
         seed: int | None = None,
     ) -> list[str]:
         """Sample new items, or pieces of text from a model of running text.
@@ -301,10 +304,12 @@ class Model:
                 input, one per line, and prints the valid ones.
             novel: leave out items in the training data, including its held-out parts.
             unique: leave out duplicates.
+            label: the label of all samples, of a model that was trained with labels; None samples labels too, and
+                shows each before its text, as in "IT: Milano".
             seed: random seed; None gives different samples each time.
 
         Raises:
-            ConfigError: a setting out of range, or `novel` for running text.
+            ConfigError: a setting out of range, an unknown label, or `novel` for running text.
             VocabularyError: a character of the prefix is not in the vocabulary.
             NotEnoughError: too few items that meet all this in 50 times as many draws; its `found` has them.
         """
@@ -315,8 +320,8 @@ class Model:
             template=template, pattern=pattern,
         )  # fmt: skip
         checks = self.checks(avoid=avoid, min_distance=min_distance, valid=valid)
-        found = self.draw(count, config, novel=novel, unique=unique, checks=checks, seed=seed)
-        return [self.run.composed(one.text) for one in found]
+        found = self.draw(count, config, novel=novel, unique=unique, checks=checks, label=label, seed=seed)
+        return [self.run.composed(one.text, label=label) for one in found]
 
     def checks(
         self,
@@ -335,12 +340,15 @@ class Model:
         words = load_corpus(avoid, mode="items").items if isinstance(avoid, Path) else list(avoid)
         made: list[SampleCheck] = [Avoids.of(words)] if words else []
         if min_distance is not None:
-            made.append(Distant(self.run.corpus.items, min_distance))
+            labels = self.run.config.reading.labels
+            items = self.run.corpus.items
+            made.append(Distant(items if labels is None else [split(one, labels)[1] for one in items], min_distance))
         if valid is not None:
             made.append(ValidByCommand(valid) if isinstance(valid, str) else Valid(valid))
         if made and not self.run.ends:
             raise ConfigError("checks of samples need a model of items; this one was trained on running text.")
-        return made
+        labels = self.run.config.reading.labels
+        return made if labels is None else [WithoutLabels(one, labels) for one in made]
 
     def draw(
         self,
@@ -350,6 +358,7 @@ class Model:
         novel: bool = False,
         unique: bool = False,
         checks: Sequence[SampleCheck] = (),
+        label: str | None = None,
         seed: int | None = None,
         tally: Counter[str] | None = None,
     ) -> list[Sample]:
@@ -361,6 +370,7 @@ class Model:
             novel: leave out items in the training data, including its held-out parts.
             unique: leave out duplicates.
             checks: what each sample must pass.
+            label: the label of all samples; the text of each begins with its character.
             seed: random seed; None gives different samples each time.
             tally: counts the draws, as "drawn", and those left out, by their reason.
 
@@ -372,6 +382,10 @@ class Model:
         if seed is not None:
             check_whole("seed", seed, at_least=0)
         config = replace(config, prefix=self._normal(config.prefix))
+        if self.run.config.reading.labels is not None:
+            config = replace(_after_label(config, self.run.mark(label)), labels=self.run.labels)
+        else:
+            self.run.mark(label)  # raises an error for a label
         with self._evaluating() as model:
             return sample_items(
                 model, self.vocabulary, count, config=config, rng=np.random.default_rng(seed),
@@ -379,29 +393,40 @@ class Model:
                 ends=self.run.ends, tally=tally,
             )  # fmt: skip
 
-    def score(self, texts: str | Iterable[str] | Path | Corpus) -> FloatArray:
+    def score(self, texts: str | Iterable[str] | Path | Corpus, *, label: str | None = None) -> FloatArray:
         """Return the negative log-likelihood of each text in nats, including its end for a model of items.
 
         For a text with a character that is not in the vocabulary, it is infinite.
 
         Args:
             texts: strings; a single string is one text; a `Path` is a file, whose lines are scored.
+            label: the label of all texts, of a model that was trained with labels; that of a table with a column of
+                labels is read. Its own nats, -log p(label), are part of the score.
 
         Shape: (texts,) float64
 
         Raises:
             DataError: there is no text, or one is not a string.
         """
-        return np.array([one.nats for one in self.scores(texts)])
+        return np.array([one.nats for one in self.scores(texts, label=label)])
 
-    def scores(self, texts: str | Iterable[str] | Path | Corpus) -> list[Score]:
+    def scores(self, texts: str | Iterable[str] | Path | Corpus, *, label: str | None = None) -> list[Score]:
         """Score as in `score`, and return each `Score` with the nats of each character."""
         if isinstance(texts, Path | Corpus):
             items: Any = self.run.read_alike(texts).items
         else:
             items = [self._normal(text) for text in ([texts] if isinstance(texts, str) else _strings(texts))]
+        labels = self.run.config.reading.labels
+        mark = self.run.mark(label)
+        items = [mark + item for item in items] if mark else items
+        if labels is not None and items and any(split(item, labels)[0] is None for item in items):
+            raise ConfigError(
+                "a text must have a label, since the model was trained with labels; got one without. Set label, on the "
+                "command line --label, or give a table with their column."
+            )
         with self._evaluating() as model:
-            return score_items(model, self.vocabulary, items, ends=self.run.ends)
+            found = score_items(model, self.vocabulary, items, ends=self.run.ends)
+        return found if labels is None else [_with_label(one, labels) for one in found]
 
     def log_probs(self, text: str) -> FloatArray:
         """Return log p of each character of a text, or of other tokens, given those before it, in nats.
@@ -539,7 +564,7 @@ def _finished(
     console = _console(progress)
     for warning in [*run.notes, *run.warnings] if progress is True else []:
         console.print(warning, soft_wrap=True)
-    steps = run.config.train.steps if run.config.train is not None else 0
+    steps = run.config.train.steps if run.config.train is not None else 1
     with ProgressBar(console, steps=steps) if progress is True else nullcontext() as bar, ExitStack() as stack:
 
         def setup(trainer: Trainer) -> None:
@@ -550,7 +575,7 @@ def _finished(
             if on_evaluation is not None:
                 trainer.on_evaluation = on_evaluation
 
-        finished = run.train(setup)
+        finished = run.train(setup) if bar is None else run.train(setup, on_count=bar.counted)
     if not finished and hasattr(sys, "ps1"):
         console.print("Training was stopped: the model has the weights of the best evaluation so far.", soft_wrap=True)
     return finished
@@ -571,6 +596,24 @@ def _known(data: Source | Corpus) -> Source | Corpus:
         f"{data[:40]!r}. {f'Did you mean {near[0]}? ' if near else ''}To train on a text, put it in a list: "
         '[text], with mode="text" if it is one stream.'
     )
+
+
+def _after_label(config: SampleConfig, mark: str) -> SampleConfig:
+    """Return the settings for texts that begin with a label: this one, or any if there is none."""
+    return replace(
+        config,
+        prefix=mark + config.prefix if mark else config.prefix,
+        min_length=config.min_length + 1 if config.min_length else 0,
+        template=f"{mark or '?'}{config.template}" if config.template else "",
+        pattern=f".(?:{config.pattern})" if config.pattern else "",
+    )
+
+
+def _with_label(score: Score, labels: Sequence[str]) -> Score:
+    """Return a score with the label in words."""
+    label, _ = split(score.text, labels)
+    (_, nats), *rest = score.per_character
+    return replace(score, text=spelled(score.text, labels), per_character=((label or "", nats), *rest))
 
 
 def _strings(texts: Any) -> list[Any]:

@@ -16,7 +16,7 @@ class ProgressBar:
 
     Args:
         console: where to show the bar; if it is neither a terminal nor a notebook, nothing is shown.
-        steps: total number of steps.
+        steps: total number of steps; of a model that is counted, any number above 0.
         step: number of steps already taken.
     """
 
@@ -42,6 +42,15 @@ class ProgressBar:
         if self._display is not None:
             self._display.update(_html(""))
 
+    def counted(self, share: float) -> None:
+        """Show the share of a text whose n-grams are counted."""
+        text = f"counting n-grams: {share:.0%}"
+        if self._notebook:
+            self._show(share, 1, text)
+        else:
+            total = self._bar.tasks[self._task].total or 0
+            self._bar.update(self._task, completed=share * total, text=text, refresh=True)
+
     def update(self, progress: Progress) -> None:
         """Update the bar."""
         minutes, seconds = divmod(round(progress.seconds_left), 60)
@@ -50,14 +59,13 @@ class ProgressBar:
             f"loss {progress.loss:.3f}{dev}  {progress.characters_per_second:,.0f} char/s  {minutes}:{seconds:02d} left"
         )
         if self._notebook:
-            self._show(progress, text)
+            self._show(progress.step, progress.steps, f"step {progress.step:,} of {progress.steps:,}  {text}")
         else:
             self._bar.update(self._task, completed=progress.step, text=text, refresh=True)
 
-    def _show(self, progress: Progress, text: str) -> None:
+    def _show(self, done: float, of: int, text: str) -> None:
         # rich's own bar needs ipywidgets, and shows nothing without them
-        bar = f'<progress value="{progress.step}" max="{progress.steps}"></progress>'
-        shown = _html(f"{bar} step {progress.step:,} of {progress.steps:,}  {escape(text)}")
+        shown = _html(f'<progress value="{done:g}" max="{of}"></progress> {escape(text)}')
         if self._display is None:
             from IPython.display import display
 

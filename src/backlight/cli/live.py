@@ -69,7 +69,7 @@ class Live:
             if self.trainer.dev_targets is not None:
                 self.out.print(
                     f"dev below: {self.trainer.dev_targets:,} of its {self.trainer.dev.targets:,} targets, evenly "
-                    "spaced; the result is of all."
+                    "spaced."
                 )
             self._head()
         train = "-" if record.train_nats is None else _figure(record.train_nats, 4)
@@ -132,7 +132,7 @@ def show_samples(run: Run, count: int, out: Console) -> None:
         out.print("\n" + visible(stream.text), soft_wrap=True)
         return
     known = run.training_hashes()
-    config = SampleConfig(max_length=run.sample_length)
+    config = SampleConfig(max_length=run.sample_length, labels=run.labels)
     try:
         found = sample_items(model, vocabulary, count, config=config, rng=rng, novel_to=known, unique=True)
     except NotEnoughError as error:

@@ -23,6 +23,8 @@ from backlight.cli.saving import write_samples, writer
 from backlight.core.settings import settings_in
 from backlight.sample import Sample, SampleConfig
 from backlight.text import normalised
+from backlight.text.labels import split
+from backlight.training import Run
 
 _HELP = {name: about.help for name, (_, _, about) in settings_in(SampleConfig).items()}
 _SHAPE, _LEFT_OUT = "Conditions that every sample meets", "Samples to leave out"
@@ -42,6 +44,10 @@ def sample(
     max_length: Annotated[
         int | None,
         typer.Option(help=f"{_HELP['max_length']} Default: 1.5 times the length of the longest training item."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="Label of all samples, of a model trained with --label.", rich_help_panel=_SHAPE),
     ] = None,
     prefix: Annotated[str, typer.Option(help=_HELP["prefix"], rich_help_panel=_SHAPE)] = "",
     min_length: Annotated[int, typer.Option(help=_HELP["min_length"], rich_help_panel=_SHAPE)] = 0,
@@ -98,9 +104,11 @@ def sample(
     checks = model.checks(avoid=() if avoid is None else avoid, min_distance=min_distance, valid=valid)
     tally: Counter[str] = Counter()
     found = model.draw(
-        count or (20 if ends else 1), config, novel=novel, unique=unique, checks=checks, seed=used, tally=tally
-    )
-    found = [replace(one, text=model.run.composed(one.text)) for one in found]
+        count or (20 if ends else 1), config, novel=novel, unique=unique, checks=checks, label=label, seed=used,
+        tally=tally,
+    )  # fmt: skip
+    drawn = found
+    found = [replace(one, text=model.run.composed(one.text, label=label)) for one in drawn]
     if checks:
         console(json_output=True).print(_told(tally), soft_wrap=True)
     if out is not None:
@@ -118,7 +126,7 @@ def sample(
             lines.print()
         lines.print(visible(marked(one, ends=ends)), soft_wrap=True)
         if probabilities:
-            lines.print("  " + _spelled(one, prefix, model.vocabulary.label(0)), soft_wrap=True, style="dim")
+            lines.print("  " + _spelled(drawn[nth], prefix, label, model.run), soft_wrap=True, style="dim")
 
 
 def _told(tally: Counter[str]) -> str:
@@ -133,8 +141,9 @@ def _figures(one: Sample) -> dict[str, object]:
     return {"text": one.text, "nats": one.nats, "ended": one.ended, "probabilities": list(one.probabilities)}
 
 
-def _spelled(one: Sample, prefix: str, end: str) -> str:
-    """Return each drawn character, or other token, with its probability under the model."""
-    drawn = [*(one.tokens or one.text[len(prefix) :]), *([end] if one.ended else [])]
-    shown = (one_line(c) for c in drawn)
+def _spelled(one: Sample, prefix: str, label: str | None, run: Run) -> str:
+    """Return each drawn character, or other token, or label, with its probability under the model."""
+    begin = len(prefix) + (label is not None)
+    drawn = [*(one.tokens or one.text[begin:]), *([run.vocabulary.label(0)] if one.ended else [])]
+    shown = (one_line(split(c, run.config.reading.labels)[0] or c) for c in drawn)
     return " ".join(f"{c} {p:.2f}" for c, p in zip(shown, one.probabilities, strict=True))

@@ -27,7 +27,10 @@ def score(
     per_character: Annotated[
         bool, typer.Option("--per-character", help="Also show the nats of each character.")
     ] = False,
-    reading: Annotated[dict[str, Any], READING],
+    label: Annotated[
+        str | None, typer.Option(help="Label of all lines, for a model trained with --label.", metavar="VALUE")
+    ] = None,
+    reading: Annotated[dict[str, Any], READING.without("label")],
     runs: RunsFolder = RUNS,
     json_output: Json = False,
 ) -> None:
@@ -37,7 +40,7 @@ def score(
     """
     model = open_model(run, runs)
     corpus = model.run.read_alike(file, Reading(**reading))
-    scores = model.scores(corpus)
+    scores = model.scores(corpus, label=label)
     known = [one for one in scores if not one.unknown]
     if not known and not model.run.ends:
         model.vocabulary.encode_items(corpus.items)  # raises an error that names the place of the unknown character

@@ -28,6 +28,7 @@ from backlight.cli.output import (
 )
 from backlight.core import ConfigError
 from backlight.models import MODELS, Mixture
+from backlight.progress import ProgressBar
 from backlight.runs import new_run_path
 from backlight.text import CORPORA, Corpus
 from backlight.text.vocabulary import CHARACTERS
@@ -185,11 +186,17 @@ def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
 
 def _counted(run: Run, out: Console) -> dict[str, Any]:
     out.print(f"loss of a uniform guess: {uniform(run, run.first_of([]))}")
-    return run.evaluate(seconds=run.count())
+    return run.evaluate(seconds=_counting(run, out))
+
+
+def _counting(run: Run, out: Console) -> float:
+    """Count the n-grams, with a progress bar for a long text. Returns the seconds."""
+    with ProgressBar(out, steps=1) as bar:
+        return run.count(bar.counted)
 
 
 def _learnt(run: Run, out: Console) -> dict[str, Any]:
-    counting = run.count() if isinstance(run.model, Mixture) else 0.0
+    counting = _counting(run, out) if isinstance(run.model, Mixture) else 0.0
     trainer = run.trainer()
     if trainer.finished:
         done = "it stopped early" if trainer.step < trainer.config.steps else f"all {trainer.step:,} steps are done"
@@ -209,6 +216,10 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
             f"{trainer.best_step:,}. To train on, set a higher --patience.",
         )
     result = run.evaluate(steps=trainer.step, seconds=trainer.seconds + counting)
+    sampled = {part: most for part in ("dev", "test") if (most := run.result_targets(part)) is not None}
+    if sampled:
+        shown = ", ".join(f"{part} {most:,} of {run.data[part].targets:,}" for part, most in sampled.items())
+        out.print(f"The losses below are of evenly spaced targets: {shown}.")
     if "network_dev_nats" in result:
         out.print(
             f"The network alone has a dev loss of {result['network_dev_nats']:.4f}; mixed with the n-gram, "

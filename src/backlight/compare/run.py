@@ -187,8 +187,9 @@ def _draw(run: Run, count: int) -> list[str]:
         config = SampleConfig(max_length=_STREAM_LENGTH)
         return [one.text for one in sample_batch(model, vocabulary, count, config=config, rng=rng, ends=False)]
     known = run.training_hashes()
+    config = SampleConfig(labels=run.labels)
     try:
-        found = sample_items(model, vocabulary, count, config=SampleConfig(), rng=rng, novel_to=known, unique=True)
+        found = sample_items(model, vocabulary, count, config=config, rng=rng, novel_to=known, unique=True)
     except NotEnoughError as error:
         found = error.found
     except DomainError:  # without smoothing, a context may have no counts

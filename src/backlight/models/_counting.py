@@ -4,7 +4,7 @@ With V ids, the n-gram of the ids x₁ .. xₜ and the following id y is the num
 newest id of the context first. Sorted, these numbers are in the order of a trie of contexts from the newest id back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -20,7 +20,7 @@ Sorting takes 4 ns each where NumPy uses AVX-512, and 40 ns elsewhere."""
 _BLOCK = 1 << 18
 """The number of ids in a block, few enough to stay in the cache."""
 
-_RUN = 1 << 24
+_RUN = 1 << 21
 """The number of n-grams that are sorted at a time."""
 
 
@@ -29,13 +29,16 @@ def fits(vocabulary_size: int, order: int) -> bool:
     return bool(vocabulary_size**order < 2**63)
 
 
-def count_packed(items: EncodedItems, *, vocabulary_size: int, order: int) -> tuple[IntArray, IntArray]:
+def count_packed(
+    items: EncodedItems, *, vocabulary_size: int, order: int, on_progress: Callable[[float], None]
+) -> tuple[IntArray, IntArray]:
     """Return the distinct n-grams that end in a target, packed and sorted, and the count of each.
 
     Args:
         items: the texts.
         vocabulary_size: V.
         order: n; V**n must fit into 63 bits.
+        on_progress: called between blocks with the share of the text that is counted.
 
     Shape: (n-grams,) int64 each
     """
@@ -43,8 +46,12 @@ def count_packed(items: EncodedItems, *, vocabulary_size: int, order: int) -> tu
     dtype = np.int32 if V**order < 2**31 else np.int64
     numbers = items.targets + order * len(items)
     tallied = _Table(V**order) if V**order <= max(_IN_CACHE, min(numbers * 2, _TABLE)) else _Runs(dtype, numbers)
+    counted = 0
     for stream in _streams(items, order - 1):
+        if counted:
+            on_progress(counted / numbers)
         tallied.add(_packed(stream, V, order, dtype))
+        counted += len(stream)
     keys, counts = tallied.result()
     # A boundary is a target only if ends are targets and the context does not itself end in a boundary (padding).
     head = int(np.searchsorted(keys, V ** (order - 1))) if items.ends else len(keys)
@@ -150,10 +157,12 @@ class _Runs:
 
     def _merge(self) -> None:
         keys = np.concatenate([run[0] for run in self._runs])
+        counts = np.concatenate([run[1] for run in self._runs])
+        self._runs = []  # with many distinct n-grams, this is where counting takes the most memory
         by_key = np.argsort(keys, kind="stable")  # a stable sort is fast on concatenated sorted runs
-        keys = keys[by_key]
+        keys, counts = keys[by_key], counts[by_key]
+        del by_key
         first = np.flatnonzero(changes(keys))
-        counts = np.concatenate([run[1] for run in self._runs])[by_key]
         self._runs = [(keys[first], np.add.reduceat(counts, first))]
 
     def result(self) -> tuple[IntArray, IntArray]:

@@ -65,10 +65,11 @@ class KneserNey:
         self.discounts_NK = discounts_NK
         self.ngrams = sum(len(level.keys) for level in levels)
         V = counts.vocabulary_size
-        orders = [
-            _order(level, nodes=counts.nodes(above), vocabulary_size=V, discounts=discounts_NK[above])
-            for above, level in enumerate(levels)
-        ]
+        orders: list[_Order] = []
+        while levels:  # a level's counts are not needed any more once its order is made
+            above = len(orders)
+            nodes = counts.nodes(above)
+            orders.append(_order(levels.pop(0), nodes=nodes, vocabulary_size=V, discounts=discounts_NK[above]))
         lowest, self._orders = orders[0], orders[1:]
         self._lowest_V = np.full(V, lowest.gamma[0] / V)
         self._lowest_V[lowest.keys] += lowest.discounted[:-1]
@@ -97,9 +98,13 @@ class KneserNey:
 
 
 def modified_levels(counts: NGramCounts) -> list[Level]:
-    """Return the n-grams of orders 1..n with the counts that Kneser-Ney uses; see the module's docstring."""
+    """Return the n-grams of orders 1..n with the counts that Kneser-Ney uses, without extensions.
+
+    See the module's docstring.
+    """
     levels = counts.levels()
     V = counts.vocabulary_size
+    unknown = np.zeros(0, np.int64)
     starts_item = [np.zeros(1, np.bool_), *(keys % V == BOUNDARY for keys in counts.contexts)]
     for above, level in enumerate(levels):
         node = level.keys // V
@@ -108,7 +113,7 @@ def modified_levels(counts: NGramCounts) -> list[Level]:
         used = ~(at_start & starts_item[above - 1][counts.contexts[above - 1] // V][node]) if above else ~at_start
         highest = above == len(levels) - 1
         modified = level.counts if highest else np.where(at_start, level.counts, level.extensions)
-        levels[above] = Level(keys=level.keys[used], counts=modified[used], extensions=level.extensions[used])
+        levels[above] = Level(keys=level.keys[used], counts=modified[used], extensions=unknown)
     return levels
 
 

@@ -8,6 +8,7 @@ through its shorter contexts, which backing off needs.
 An n-gram is a node of level n - 1 and the following id, with the key `node * V + next`; these keys are sorted too.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,10 +96,10 @@ class NGramCounts:
             found.append(Level(keys=keys, counts=counts, extensions=np.diff(first, append=len(shorter))))
         return found[::-1]
 
-    def context_ids(self, level: int) -> IntArray:
-        """Return the ids of each context of `level` ids, (nodes, level), in reading order."""
-        ids = np.empty((self.nodes(level), level), np.int64)
-        node = np.arange(self.nodes(level))
+    def context_ids(self, level: int, node: IntArray | None = None) -> IntArray:
+        """Return the ids of these contexts of `level` ids, or of all, (nodes, level), in reading order."""
+        node = np.arange(self.nodes(level)) if node is None else node
+        ids = np.empty((len(node), level), np.int64)
         for above in range(level, 0, -1):
             node, ids[:, level - above] = np.divmod(self.contexts[above - 1][node], self.vocabulary_size)
         return ids
@@ -113,18 +114,25 @@ class NGramCounts:
         return self.counts.dtype == np.int64 and self.counts.shape == self.keys.shape and bool((self.counts > 0).all())
 
 
-def count_ngrams(items: EncodedItems, *, vocabulary_size: int, order: int) -> NGramCounts:
+def no_report(_: float) -> None:
+    """Do nothing with a report."""
+
+
+def count_ngrams(
+    items: EncodedItems, *, vocabulary_size: int, order: int, on_progress: Callable[[float], None] = no_report
+) -> NGramCounts:
     """Count the n-grams that end in a target: each character and, if `items.ends`, each end of an item.
 
     Args:
         items: the texts.
         vocabulary_size: V.
         order: n.
+        on_progress: called with the share of the work that is done, while a long text is counted.
     """
     if not fits(vocabulary_size, order):
-        return _count_by_rank(items, vocabulary_size=vocabulary_size, order=order)
+        return _count_by_rank(items, vocabulary_size, order, on_progress)
     V = vocabulary_size
-    ngrams, counts = count_packed(items, vocabulary_size=V, order=order)
+    ngrams, counts = count_packed(items, vocabulary_size=V, order=order, on_progress=on_progress)
     # The n-grams of one context are contiguous, and so are contexts with the same last ids. So the nodes of a level
     # begin where the leading digits change, and the number of a node is the number of changes before it.
     prefixes, following = np.divmod(ngrams, V)
@@ -138,7 +146,9 @@ def count_ngrams(items: EncodedItems, *, vocabulary_size: int, order: int) -> NG
     return NGramCounts(vocabulary_size=V, contexts=tuple(contexts[::-1]), keys=keys, counts=counts)
 
 
-def _count_by_rank(items: EncodedItems, *, vocabulary_size: int, order: int) -> NGramCounts:
+def _count_by_rank(
+    items: EncodedItems, vocabulary_size: int, order: int, on_progress: Callable[[float], None]
+) -> NGramCounts:
     """Count n-grams that do not fit into 63 bits, by ranking the contexts of each length, from the newest id back."""
     x_BT, y = windows(items, order - 1)
     node: IntArray = np.zeros(len(y), np.int64)
@@ -148,6 +158,7 @@ def _count_by_rank(items: EncodedItems, *, vocabulary_size: int, order: int) -> 
         keys, node = _unique(node * vocabulary_size + x_BT[:, -back], nodes * vocabulary_size)
         nodes = len(keys)
         contexts.append(keys)
+        on_progress(back / order)
     keys, counts = _unique_counts(node * vocabulary_size + y, nodes * vocabulary_size)
     return NGramCounts(vocabulary_size=vocabulary_size, contexts=tuple(contexts), keys=keys, counts=counts)
 

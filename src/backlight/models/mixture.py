@@ -4,7 +4,7 @@ The two err in different places, so together they predict better than either. Co
 are fitted in closed form on held-out text, so a mixture costs hardly more than its network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import make_dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from backlight.autograd.ops.softmax import shifted_log_softmax
 from backlight.core import BOUNDARY, NOT_A_TARGET, Array, Batch, EncodedItems, FloatArray, IntArray, RunError
 from backlight.core.settings import setting
 from backlight.models._mixing import HALVES, fit_weights, mixed
-from backlight.models._ngram_counts import UNKNOWN
+from backlight.models._ngram_counts import UNKNOWN, no_report
 from backlight.models.decoding import Decoder, decode
 from backlight.models.neural import NeuralModel, nll_of
 from backlight.models.ngram import MAX_ORDER, NGram, NGramConfig
@@ -82,9 +82,9 @@ class Mixture:
         """Return the number of parameters of the network and of n-grams."""
         return self.network.num_parameters() + self.ngram.num_parameters()
 
-    def count(self, train: EncodedItems) -> None:
-        """Count the n-grams of these items."""
-        self.ngram.fit(train)
+    def count(self, train: EncodedItems, *, on_progress: Callable[[float], None] = no_report) -> None:
+        """Count the n-grams of these items; `on_progress` gets the share that is counted, if they are many."""
+        self.ngram.fit(train, on_progress=on_progress)
 
     def fit_weights(self, dev: Batch) -> None:
         """Fit the weights to a batch of held-out targets, with the network in evaluation mode."""

@@ -4,6 +4,7 @@ Fitting is one pass of counting, without gradients or settings to tune, which ma
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -25,11 +26,13 @@ from backlight.core import (
 from backlight.core.settings import setting
 from backlight.models._add_k import AddK, tune_k
 from backlight.models._kneser_ney import KneserNey
-from backlight.models._ngram_counts import NGramCounts, count_ngrams
+from backlight.models._ngram_counts import NGramCounts, count_ngrams, no_report
 from backlight.models.spec import ModelConfig, ModelSpec
 
 MAX_ORDER = 6
 _DENSE_CELLS = 1 << 26
+_BLOCK = 1 << 16
+"""The number of n-grams whose losses are computed at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,12 +115,19 @@ class NGram:
         smoothed = self._fitted[1]
         return smoothed.discounts_NK if isinstance(smoothed, KneserNey) else None
 
-    def fit(self, train: EncodedItems, dev: EncodedItems | None = None) -> "NGram":
+    def fit(
+        self,
+        train: EncodedItems,
+        dev: EncodedItems | None = None,
+        *,
+        on_progress: Callable[[float], None] = no_report,
+    ) -> "NGram":
         """Count the n-grams of `train`, and tune k on `dev` if the configuration has no k. Returns this model.
 
         Args:
             train: the items to count. The end of a stream (`ends` False) is not counted.
             dev: other items, needed only to tune k.
+            on_progress: called with the share of `train` that is counted, if it is long.
 
         Raises:
             DataError: `train` or `dev` has no target.
@@ -125,7 +135,8 @@ class NGram:
             VocabularyError: an id is not in 1..V-1.
         """
         vars(self).pop("_occurrences", None)
-        counts = self._count(train, "train")
+        counts = self._count(train, "train", on_progress)
+        del train  # if the caller keeps no reference, its memory is free for what follows
         if self.config.smoothing == "kneser-ney":
             self._counts, self._smoothed = counts, KneserNey(counts)
             return self
@@ -136,6 +147,11 @@ class NGram:
             k = tune_k(counts, self._count(dev, "dev"))
         self._counts, self._smoothed = counts, AddK(counts, k)
         return self
+
+    @property
+    def targets(self) -> int:
+        """Number of targets that were counted."""
+        return int(self._fitted[0].counts.sum())
 
     def num_parameters(self) -> int:
         """Return the number of distinct n-grams with a count above 0."""
@@ -191,6 +207,23 @@ class NGram:
         with np.errstate(divide="ignore"):
             nats[target] = 0.0 - np.log(smoothed.target_probabilities(x_BT, y))  # 0.0 - x gives 0, not -0, for p = 1
         return nats
+
+    def mean_nats(self, items: EncodedItems | None = None) -> float:
+        """Return the mean of -log p over the targets of these items, in nats; of the items that were counted, if None.
+
+        Each n-gram is looked up once, however often it occurs, which is far faster than `nll` of every target.
+
+        Raises:
+            DataError: the items have no target.
+            VocabularyError: an id is not in 1..V-1.
+        """
+        counted = self._fitted[0] if items is None else self._count(items, "items")
+        total = 0.0
+        for begin in range(0, len(counted.keys), _BLOCK):
+            node, y = np.divmod(counted.keys[begin : begin + _BLOCK], self.vocabulary_size)
+            nats = self.nll(counted.context_ids(self.context, node), y)
+            total += float(nats @ counted.counts[begin : begin + _BLOCK])
+        return total / float(counted.counts.sum())
 
     def counts(self, order: int | None = None) -> IntArray:
         """Return the counts of all n-grams of `order` as a dense array with the shape (V,) * order, oldest id first.
@@ -269,13 +302,15 @@ class NGram:
             raise ConfigError("an NGram needs counts before it is used; got none. Call fit or load_state_dict first.")
         return self._counts, self._smoothed
 
-    def _count(self, items: EncodedItems, name: str) -> NGramCounts:
+    def _count(self, items: EncodedItems, name: str, on_progress: Callable[[float], None] = no_report) -> NGramCounts:
         if not items.targets:
             raise DataError(
                 f"{name} needs at least one character; got {len(items)} items without any. Give it more text."
             )
         self._check_ids(items.ids, name, lowest=1)
-        return count_ngrams(items, vocabulary_size=self.vocabulary_size, order=self.config.order)
+        return count_ngrams(
+            items, vocabulary_size=self.vocabulary_size, order=self.config.order, on_progress=on_progress
+        )
 
     def _check_context(self, x_BT: IntArray) -> None:
         if x_BT.ndim != 2 or x_BT.shape[1] != self.context:

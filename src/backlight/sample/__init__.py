@@ -1,6 +1,6 @@
 """Sampling text from a model, and scoring text with it."""
 
-from backlight.sample.checks import Avoids, Distant, SampleCheck, Valid, ValidByCommand
+from backlight.sample.checks import Avoids, Distant, SampleCheck, Valid, ValidByCommand, WithoutLabels
 from backlight.sample.filters import probabilities
 from backlight.sample.items import NotEnoughError, sample_items
 from backlight.sample.sampler import Sample, SampleConfig, context_ids, sample_batch
@@ -16,6 +16,7 @@ __all__ = [
     "Score",
     "Valid",
     "ValidByCommand",
+    "WithoutLabels",
     "context_ids",
     "order",
     "probabilities",

@@ -9,6 +9,7 @@ import numpy as np
 
 from backlight.core import BOUNDARY, BoolArray, ConfigError, IntArray
 from backlight.text import Vocabulary
+from backlight.text.labels import FIRST
 
 MOST_STATES: Final = 20_000
 """The largest number of states, each of which takes 4 bytes for each id."""
@@ -84,6 +85,27 @@ class Template:
     def accepts(self, state: int) -> bool:
         """Return whether the text is as long as the template."""
         return state == len(self.characters)
+
+
+@dataclass(frozen=True)
+class AfterLabel:
+    """A condition that a text begins with the character of a label, and has no other of them; see `text/labels.py`.
+
+    Args:
+        labels: number of labels.
+    """
+
+    labels: int
+    start: bool = False
+
+    def step(self, state: bool, character: str) -> bool | None:
+        """Return the state after one more character: True after the label; None if it may not be here."""
+        is_label = FIRST <= ord(character) < FIRST + self.labels
+        return None if state == is_label else True
+
+    def accepts(self, state: bool) -> bool:
+        """Return whether the text has its label."""
+        return state
 
 
 @dataclass(frozen=True, kw_only=True)

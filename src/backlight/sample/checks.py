@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from backlight.core import ConfigError
+from backlight.text.labels import split
 
 MOST_DISTANCE = 2
 
@@ -19,6 +20,28 @@ class SampleCheck(Protocol):
 
     def passes(self, texts: Sequence[str]) -> list[bool]:
         """Return for each text whether it passes."""
+
+
+@dataclass(frozen=True)
+class WithoutLabels:
+    """A check of the texts without their labels.
+
+    Args:
+        check: the check.
+        labels: the labels of the model; see `backlight.text.labels`.
+    """
+
+    check: SampleCheck
+    labels: Sequence[str]
+
+    @property
+    def reason(self) -> str:
+        """Why a sample does not pass."""
+        return self.check.reason
+
+    def passes(self, texts: Sequence[str]) -> list[bool]:
+        """Return for each text whether it passes."""
+        return self.check.passes([split(text, self.labels)[1] for text in texts])
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def samples_at(run: Run, model: LanguageModel, step: int) -> Sequence[Sample] | 
         step: how many steps have been taken.
     """
     rng = np.random.default_rng([run.config.seed, _STREAM, step])
-    config = SampleConfig(max_length=_ITEM_LENGTH if run.ends else _TEXT_LENGTH)
+    config = SampleConfig(max_length=_ITEM_LENGTH if run.ends else _TEXT_LENGTH, labels=run.labels)
     try:
         return sample_batch(model, run.vocabulary, _ITEMS if run.ends else 1, config=config, rng=rng, ends=run.ends)
     except DomainError:  # the trainer stops if the loss is not finite; a sample does not decide that

@@ -19,7 +19,7 @@ import numpy as np
 
 from backlight.core import BOUNDARY, ConfigError, FloatArray, IntArray, VocabularyError
 from backlight.core.settings import check_settings, setting
-from backlight.sample._automaton import DEAD, Automaton, Condition, Occurs, Template
+from backlight.sample._automaton import DEAD, AfterLabel, Automaton, Condition, Occurs, Template
 from backlight.sample._pattern import Pattern
 from backlight.text import Vocabulary
 
@@ -49,6 +49,7 @@ class Shape:
         ends_with: text that it ends with.
         template: its characters, one by one, where `?` stands for any.
         pattern: a regular expression that it matches as a whole.
+        labels: number of labels of the model, of which each sample has one at its beginning, and nowhere else.
 
     Raises:
         ConfigError: a setting out of range.
@@ -59,6 +60,7 @@ class Shape:
     ends_with: str = setting("Text that each sample ends with.", default="")
     template: str = setting("Characters of each sample, where ? stands for any, as in ma??a.", default="")
     pattern: str = setting("Regular expression that each sample matches.", default="")
+    labels: int = 0
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -66,7 +68,7 @@ class Shape:
     @property
     def asks(self) -> bool:
         """Whether there is any condition."""
-        return bool(self.min_length or self.contains or self.ends_with or self.template or self.pattern)
+        return bool(self.min_length or self.contains or self.ends_with or self.template or self.pattern or self.labels)
 
     def conditions(self, vocabulary: Vocabulary) -> list[Condition]:
         """Return the conditions, except the length.
@@ -75,7 +77,7 @@ class Shape:
             VocabularyError: a character is not in the vocabulary.
             ConfigError: the pattern is not valid.
         """
-        found: list[Condition] = []
+        found: list[Condition] = [AfterLabel(self.labels)] if self.labels else []
         for name, text, at_end in (("contains", self.contains, False), ("ends_with", self.ends_with, True)):
             if text:
                 _check_known(name, text, vocabulary)

@@ -60,9 +60,9 @@ class Windows:
         characters: `items.characters`.
 
     Shape: `x` (size, T) int64, `y` (size,) int64.
-    Memory: the ids in their own dtype, with T boundaries before each item, and 4 bytes per target; beyond 64 million
-        targets, 16 bytes per item instead, with which a window takes slightly longer to find. From 256 MB on, the ids
-        are in a temporary file that is mapped into memory.
+    Memory: the ids in their own dtype, with T boundaries before each item, and 4 bytes per target; for one item, or
+        beyond 64 million targets, 16 bytes per item instead, with which a window takes slightly longer to find. From
+        256 MB on, the ids are in a temporary file that is mapped into memory.
 
     Raises:
         DataError: there is no target.
@@ -83,7 +83,8 @@ class Windows:
         stream = _spread(items, pads, len(items.ids) + pad * (len(items) + 1))
         # The window of the target at position p starts at p - T.
         first = items.starts[:-1] + pads - context
-        self._first = _expand(first, lengths, _places(stream)) if items.targets <= LISTED else _Runs(first, lengths)
+        listed = items.targets <= LISTED and len(items) > 1
+        self._first = _expand(first, lengths, _places(stream)) if listed else _Runs(first, lengths)
         self._windows = sliding_window_view(stream, context + 1)
 
     def __len__(self) -> int:

@@ -23,6 +23,9 @@ LF, CR = 10, 13
 BLOCK = 1 << 24
 """The number of bytes that are processed at a time."""
 
+DECODED = 1 << 20
+"""The number of bytes that are decoded at a time: few, since C's allocator keeps large blocks that were freed."""
+
 # The characters that `str.strip` removes, by their length in bytes.
 SPACE = np.zeros(256, np.bool_)
 SPACE[list(b"\t\n\v\f\r\x1c\x1d\x1e\x1f ")] = True
@@ -136,8 +139,8 @@ def _decode(body: bytes) -> None:
         return
     begin = 0
     while begin < len(body):
-        end = min(begin + BLOCK, len(body))
-        while end < len(body) and body[end] & 0xC0 == 0x80 and end < begin + BLOCK + 4:  # do not cut a character
+        end = min(begin + DECODED, len(body))
+        while end < len(body) and body[end] & 0xC0 == 0x80 and end < begin + DECODED + 4:  # do not cut a character
             end += 1
         try:
             body[begin:end].decode("utf-8")

@@ -12,7 +12,9 @@ import numpy as np
 
 from backlight.core import ConfigError
 from backlight.models import Mixture, NGram, NGramConfig, model_spec
-from backlight.text import Corpus, Items, Splits, Vocabulary, split_corpus
+from backlight.text import Corpus, Items, Splits, split_corpus
+from backlight.text.tokenizers import TextVocabulary, vocabulary_of
+from backlight.text.tokenizers.choosing import looks_like_smiles
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training.config import RunConfig, TrainConfig
 from backlight.training.evaluate import dataset, mean_nll
@@ -37,6 +39,10 @@ TRIAL: Final = 0.1
 """The share of the time that each trial takes."""
 
 FEWEST_STEPS: Final = 100
+
+EVALUATIONS: Final = 10
+"""With so many evaluations, they take about a tenth of the time."""
+
 LONGEST_CONTEXT: Final = 128
 SHORT_ITEMS: Final = 20
 """A network of windows is tried if most items are no longer than this: it does not know where it is in a longer one."""
@@ -68,7 +74,7 @@ class Facts:
     vocabulary: int
 
     @classmethod
-    def of(cls, corpus: Corpus, splits: Splits, vocabulary: Vocabulary) -> "Facts":
+    def of(cls, corpus: Corpus, splits: Splits, vocabulary: TextVocabulary) -> "Facts":
         """Return the facts of a text."""
         ends = corpus.mode == "items"
         lengths = Items.of(corpus.items).lengths()
@@ -114,16 +120,17 @@ def choose(
         say: called with what is being done, one line each.
 
     Raises:
-        ConfigError: `minutes` is not above 0, or the tokens are not characters.
+        ConfigError: `minutes` is not above 0.
         DataError: the text is too short to be split.
     """
     minutes = MINUTES if minutes is None else minutes
     if not 0 < minutes < 1e6:
         raise ConfigError(f"minutes must be above 0; got {minutes}. Try {MINUTES:g}.")
-    if base.tokens != CHARACTERS:
-        raise ConfigError(f"model auto compares models of characters; got tokens {base.tokens}. Name a model.")
-    vocabulary = Vocabulary.of(corpus.items)
+    if base.tokens == CHARACTERS and corpus.mode == "items" and looks_like_smiles(corpus.items):
+        say("The items look like SMILES: atoms such as Cl and [nH] are one token each (--tokens smiles).")
+        base = replace(base, tokens="smiles")
     splits = split_corpus(corpus, seed=base.split_seed, fractions=base.fractions, duplicates=base.duplicates)
+    vocabulary = vocabulary_of(base.tokens, splits.train.items, corpus.items)
     facts = Facts.of(corpus, splits, vocabulary)
     if facts.targets < FEW_TARGETS:
         return _few(base, facts, splits, vocabulary)
@@ -169,12 +176,12 @@ def _timed(
     positions = 1.0 if network.reads == "windows" else min(sizes["context"], facts.targets / facts.examples)
     operations = 6 * network.num_parameters() * default.batch_size * positions  # 2 forward and 4 backward, per weight
     steps = max(FEWEST_STEPS, int(seconds * SPEED / operations))
-    interval = steps if trial else max(steps // 20, FEWEST_STEPS)
+    interval = steps if trial else max(steps // EVALUATIONS, FEWEST_STEPS)
     train = replace(default, steps=steps, warmup=min(default.warmup, steps // 10), eval_interval=interval)
     return replace(base, model=model, settings=sizes, train=train)
 
 
-def _few(base: RunConfig, facts: Facts, splits: Splits, vocabulary: Vocabulary) -> Choice:
+def _few(base: RunConfig, facts: Facts, splits: Splits, vocabulary: TextVocabulary) -> Choice:
     """Choose the order of an n-gram by folds of train and dev: a dev split of a few items decides nothing."""
     items = [*splits.train.items, *splits.dev.items]
     losses = {order: _folded_nats(items, order, vocabulary, ends=facts.ends) for order in ORDERS}
@@ -189,7 +196,7 @@ def _few(base: RunConfig, facts: Facts, splits: Splits, vocabulary: Vocabulary) 
     return Choice(replace(base, settings={"order": order}), lines)
 
 
-def _folded_nats(items: Sequence[str], order: int, vocabulary: Vocabulary, *, ends: bool) -> float:
+def _folded_nats(items: Sequence[str], order: int, vocabulary: TextVocabulary, *, ends: bool) -> float:
     """Return the mean loss of each part of the items under the n-grams of the others."""
     if not ends:  # two blocks of running text are no folds: the second is judged by the first
         parts = [([items[0]], [items[1]])]

@@ -10,7 +10,7 @@ from backlight.core import ConfigError, RunError
 from backlight.core.settings import RENAMED, check_settings, from_json, nearest, setting
 from backlight.models import MODELS, ModelSpec, model_spec, settings_of
 from backlight.optim import SGD, AdamW, Constant, Optimiser, Schedule, StepDecay, WarmupCosine
-from backlight.text import LIST, Duplicates, Mode, Reading, Source
+from backlight.text import LIST, Dataset, Duplicates, Mode, Reading, Source
 from backlight.text.records.reading import AS_IT_IS
 from backlight.text.tokenizers.choosing import check_tokens
 from backlight.text.vocabulary import CHARACTERS
@@ -109,6 +109,10 @@ class TrainConfig:
     def interval(self) -> int:
         """Number of steps from one evaluation to the next."""
         return self.eval_interval or max(1, self.steps // 20)
+
+    def trained_on(self, train: Dataset) -> int:
+        """Return the number of targets in all minibatches together."""
+        return int(self.steps * self.batch_size * train.targets / len(train))
 
     def rate(self) -> Schedule:
         """Return the learning rate as a function of the step."""

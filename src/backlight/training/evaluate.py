@@ -22,7 +22,10 @@ BATCH_TARGETS = 1_024
 """The number of targets evaluated at a time: enough for large matrix products, few enough to stay in the cache."""
 
 SAMPLE_TARGETS = 500_000
-"""A training split with more targets is evaluated on about this many of them, evenly spaced."""
+"""A training split with more targets is evaluated on a sample, evenly spaced; dev and test with more than `LARGE`."""
+
+FEWEST_IN_RESULT, FEWEST_HELD_OUT, SHARE_OF_RESULT = 50_000, 100_000, 0.04
+"""The samples for the result: so many targets of train, of dev and test, or this share of those in all minibatches."""
 
 
 def dataset(model: LanguageModel, vocabulary: TextVocabulary, items: Sequence[str], *, ends: bool) -> Dataset:

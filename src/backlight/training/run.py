@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from backlight.autograd import Tensor
-from backlight.core import Array, BacklightError, ConfigError, DataError, RunError
+from backlight.core import Array, BacklightError, ConfigError, DataError, EncodedItems, RunError
 from backlight.models import LanguageModel, Mixture
 from backlight.models.mixture import COUNTS, FITTED_CELLS, WEIGHTS
 from backlight.models.neural import NeuralModel
@@ -23,6 +24,7 @@ from backlight.text import (
     Corpus,
     Dataset,
     Items,
+    Part,
     Reading,
     Source,
     Splits,
@@ -33,14 +35,24 @@ from backlight.text import (
     targets_per_character,
     training_hashes,
 )
+from backlight.text.labels import mark_of, spelled, split
 from backlight.text.records.reading import AS_IT_IS
 from backlight.text.tokenizers import TextVocabulary, vocabulary_from_json, vocabulary_of
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training.config import RunConfig
 from backlight.training.continuing import grown_state, new_places
-from backlight.training.evaluate import SAMPLE_TARGETS, bits, dataset, evenly, mean_nll
+from backlight.training.evaluate import (
+    FEWEST_HELD_OUT,
+    FEWEST_IN_RESULT,
+    SAMPLE_TARGETS,
+    SHARE_OF_RESULT,
+    bits,
+    dataset,
+    evenly,
+    mean_nll,
+)
 from backlight.training.records import FirstLoss
-from backlight.training.trainer import Trainer
+from backlight.training.trainer import LARGE, Trainer
 from backlight.watch.records import SplitFacts
 
 STREAM_LENGTH = 500
@@ -116,6 +128,10 @@ class Run:
         if corpus is None:
             corpus = load_corpus(config.files, mode=config.mode, reading=config.reading, stdin=stdin)
         config = replace(config, reading=corpus.reading, also=corpus.also or None)
+        if corpus.reading.labels is not None and config.tokens != CHARACTERS:
+            raise ConfigError(
+                f"labels are for models of characters; got tokens {config.tokens}. Leave out label, or tokens."
+            )
         # errors in text and settings show here, before anything is written
         splits = split_corpus(corpus, seed=config.split_seed, fractions=config.fractions, duplicates=config.duplicates)
         if start is None:
@@ -126,7 +142,8 @@ class Run:
         network = network_of(model)
         notes = [] if start is None or network is None else _go_on(start, network, vocabulary)
         _check_batch_size(config, model)
-        data = _examples(model, vocabulary, splits, ends=corpus.mode == "items")
+        # an n-gram model is counted and evaluated without examples
+        data = {} if isinstance(model, NGram) else _examples(model, vocabulary, splits, ends=corpus.mode == "items")
         whole = config.to_json(
             sizes=model.config, mode=corpus.mode, sha256=corpus.sha256,
             parameters=None if network is None else network.num_parameters(),
@@ -143,7 +160,7 @@ class Run:
             files |= {**extra_files(seen=_hashes(corpus), corpus=_own_text(corpus)), **of_start}
             run = cls(config, _create_folder(path, corpus, files), corpus=corpus)
         run.notes = [*corpus.notes, *notes]
-        vars(run).update(splits=splits, model=model, data=data)
+        vars(run).update(splits=splits, model=model, **({"data": data} if data else {}))
         return run
 
     @classmethod
@@ -289,8 +306,13 @@ class Run:
             f"A context of {enough} is enough."
         )
 
-    def composed(self, text: str) -> str:
-        """Return a sampled text as it is shown: letters and accents that the run has decomposed (NFD) are composed."""
+    def composed(self, text: str, *, label: str | None = None) -> str:
+        """Return a sampled text as it is shown: letters and accents that the run has decomposed (NFD) are composed.
+
+        A label is shown before its text, as in "IT: Milano", unless it is the one that was asked for.
+        """
+        labels = self.config.reading.labels
+        text = split(text, labels)[1] if label is not None else spelled(text, labels)
         return normalised(text, "nfc") if self.config.reading.normalise == "nfd" else text
 
     def load_weights(self) -> dict[str, Any]:
@@ -300,6 +322,19 @@ class Run:
             RunError: there are no weights yet, or they are damaged or not of this model.
         """
         return load_weights(self.store, self.model)
+
+    @property
+    def labels(self) -> int:
+        """The number of labels of the items; 0 if they have none."""
+        return len(self.config.reading.labels or ())
+
+    def mark(self, label: str | None) -> str:
+        """Return the character that precedes items with this label; nothing for None.
+
+        Raises:
+            ConfigError: the run has no such label.
+        """
+        return "" if label is None else mark_of(label, self.config.reading.labels)
 
     def batch_rng(self) -> np.random.Generator:
         """Return the random generator of the minibatches, in its initial state."""
@@ -343,27 +378,35 @@ class Run:
         known = set(train)
         return SplitFacts(train=len(train), dev=len(dev), shared=sum(item in known for item in dev))
 
-    def count(self) -> float:
-        """Fit an n-gram model, or that of a mixture, by counting, and save it. Returns the time in seconds."""
+    def count(self, on_progress: Callable[[float], None] = lambda _: None) -> float:
+        """Fit an n-gram model, or that of a mixture, by counting, and save it. Returns the time in seconds.
+
+        Args:
+            on_progress: called with the share of the text that is counted, while a long one is counted.
+        """
         started = time.perf_counter()
-        train, dev = (
-            self.vocabulary.encode_items(part.items, ends=self.ends) for part in (self.splits.train, self.splits.dev)
-        )
         if isinstance(self.model, Mixture):
             if not self.store.has_counts:
-                self.model.count(train)
+                self.model.count(self._encoded(self.splits.train), on_progress=on_progress)
                 self.store.save_counts(self.model.ngram.state_dict())
         else:
             assert isinstance(self.model, NGram)  # noqa: S101  (the only model that is counted)
-            self.model.fit(train, dev)
+            dev = self._encoded(self.splits.dev) if self.model.config.smoothing == "add-k" else None
+            self.model.fit(self._encoded(self.splits.train), dev, on_progress=on_progress)
             self.store.save_weights(self.model.state_dict(), {"step": 0})
         return time.perf_counter() - started
 
-    def train(self, setup: Callable[[Trainer], Any] | None = None) -> bool:
+    def _encoded(self, part: Part) -> EncodedItems:
+        return self.vocabulary.encode_items(part.items, ends=self.ends)
+
+    def train(
+        self, setup: Callable[[Trainer], Any] | None = None, *, on_count: Callable[[float], None] = lambda _: None
+    ) -> bool:
         """Train to the end and evaluate. Returns True, or False if `Trainer.request_stop` was called.
 
         Args:
             setup: called with the trainer before it starts, to set its callbacks; not called for an n-gram model.
+            on_count: called with the share of the text whose n-grams are counted, if it is long.
 
         Raises:
             DivergenceError: the loss became infinite or nan.
@@ -371,9 +414,9 @@ class Run:
         """
         with self.store.lock():
             if self.config.train is None:
-                self.evaluate(seconds=self.count())
+                self.evaluate(seconds=self.count(on_count))
                 return True
-            counting = self.count() if isinstance(self.model, Mixture) else 0.0
+            counting = self.count(on_count) if isinstance(self.model, Mixture) else 0.0
             trainer = self.trainer()
             if setup is not None:
                 setup(trainer)
@@ -394,16 +437,14 @@ class Run:
         """
         facts = load_weights(self.store, self.model)
         parts: dict[str, float] = {}
-        if isinstance(self.model, Mixture):
-            began = time.perf_counter()
-            parts = self._mix(self.model, facts)
-            seconds += time.perf_counter() - began
-        with np.errstate(over="ignore", invalid="ignore"):
-            nats = {
-                "train_nats": mean_nll(self.model, self.data["train"], at_most=SAMPLE_TARGETS),
-                "dev_nats": mean_nll(self.model, self.data["dev"]),
-                "test_nats": mean_nll(self.model, self.data["test"]),
-            }
+        # on as many threads as the training: more cost processor time, and time on a busy machine, for small products
+        with threadpool_limits(None if self.config.train is None else self.config.train.threads):
+            if isinstance(self.model, Mixture):
+                began = time.perf_counter()
+                parts = self._mix(self.model, facts)
+                seconds += time.perf_counter() - began
+            with np.errstate(over="ignore", invalid="ignore"):
+                nats = self._counted_nats(self.model) if isinstance(self.model, NGram) else self._nats()
         result = {
             "run": str(self.path) if isinstance(self.store, RunDirectory) else None,
             "model": self.config.model,
@@ -426,14 +467,44 @@ class Run:
 
     def first_of(self, metrics: Iterable[Mapping[str, Any]]) -> FirstLoss:
         """Return the first loss in these metrics of the run, and that of a uniform guess."""
-        return FirstLoss.of(self.vocabulary.size, metrics, per_character=targets_per_character(self.data["dev"]))
+        per_character = 1.0 if self.config.tokens == CHARACTERS else targets_per_character(self.data["dev"])
+        return FirstLoss.of(self.vocabulary.size, metrics, per_character=per_character)
+
+    def _nats(self) -> dict[str, float]:
+        """Return the losses of the three parts: of a large one, that of a sample."""
+        return {
+            f"{part}_nats": mean_nll(self.model, self.data[part], at_most=self.result_targets(part))
+            for part in ("train", "dev", "test")
+        }
+
+    def result_targets(self, part: str) -> int | None:
+        """Return the number of targets of "train", "dev" or "test" that are evaluated at the end; None for all.
+
+        Of a large text, all would take longer than the training. An n-gram model is always evaluated on all.
+        """
+        if self.config.train is None:
+            return None
+        large, fewest = (SAMPLE_TARGETS, FEWEST_IN_RESULT) if part == "train" else (LARGE, FEWEST_HELD_OUT)
+        most = max(fewest, int(SHARE_OF_RESULT * self.config.train.trained_on(self.data["train"])))
+        return most if self.data[part].targets > max(large, most) else None
+
+    def _counted_nats(self, model: NGram) -> dict[str, float]:
+        """Return the losses of the three parts, each n-gram looked up once."""
+        train = Items.of(self.splits.train.items)
+        characters = int(train.lengths().sum()) + (len(train) if self.ends else 0)
+        nats = {"train_nats": model.mean_nats() * model.targets / characters}
+        for name, part in (("dev_nats", self.splits.dev), ("test_nats", self.splits.test)):
+            encoded = self._encoded(part)
+            nats[name] = model.mean_nats(encoded) * encoded.targets / encoded.characters
+        return nats
 
     def _mix(self, mixture: Mixture, facts: dict[str, Any]) -> dict[str, float]:
         """Fit and save the weights of a mixture. Returns the dev loss of its network."""
         dev = evenly(self.data["dev"], FITTED_CELLS // self.vocabulary.size)
         mixture.fit_weights(dev)
         self.store.save_weights(without_counts(mixture.state_dict()), facts)
-        return {"network_dev_nats": mean_nll(mixture.network, self.network_data["dev"])}
+        at_most = self.result_targets("dev")
+        return {"network_dev_nats": mean_nll(mixture.network, self.network_data["dev"], at_most=at_most)}
 
     def first_loss(self, *, batch_size: int | None = None, weights: dict[str, Array] | None = None) -> Tensor:
         """Return the loss of the first minibatch with its graph: a scalar, in nats per target.

@@ -258,7 +258,7 @@ def test_ranks_and_numbers_count_alike(cells, order, rng, monkeypatch):
     monkeypatch.setattr(_ngram_counts, "_TABLE_CELLS_PER_KEY", cells)
     for ends in (True, False):
         items = encode(random_items(rng, V=5, items=100), ends=ends)
-        ranked = arrays_of(_ngram_counts._count_by_rank(items, vocabulary_size=5, order=order))
+        ranked = arrays_of(_ngram_counts._count_by_rank(items, 5, order, _ngram_counts.no_report))
         numbered = arrays_of(_ngram_counts.count_ngrams(items, vocabulary_size=5, order=order))
         for mine, reference in zip(numbered, ranked, strict=True):
             assert mine.dtype == reference.dtype == np.int64
@@ -446,3 +446,31 @@ def test_loaded_discounts_are_used_not_estimated_again():
     model.load_state_dict(state)
     assert_array_equal(model.discounts, state["discounts"])
     assert not np.allclose(model.next_logits(np.array([[1]])), before)
+
+
+@pytest.mark.parametrize(("smoothing", "k"), SMOOTHINGS)
+@pytest.mark.parametrize("ends", [True, False])
+def test_the_mean_of_distinct_n_grams_is_that_of_all_targets(smoothing, k, ends, rng):
+    train, dev = (encode(random_items(rng, V=5, items=n), ends=ends) for n in (80, 40))
+    model = NGram(NGramConfig(vocabulary_size=5, order=3, smoothing=smoothing, k=k)).fit(train, dev)
+    for asked, items in ((None, train), (dev, dev)):
+        every = model.nll(*_ngram_counts.windows(items, model.context))
+        assert model.mean_nats(asked) == pytest.approx(every.mean(), rel=1e-12)
+    assert model.targets == train.targets
+
+
+@pytest.mark.parametrize(("V", "order"), [(5, 3), (1 << 20, 6)], ids=["packed", "ranked"])
+def test_a_long_count_reports_its_share(V, order, rng, monkeypatch):
+    monkeypatch.setattr(_counting, "_BLOCK", 16)
+    told: list[float] = []
+    items = encode(random_items(rng, V=5, items=100))
+    NGram(NGramConfig(vocabulary_size=V, order=order)).fit(items, on_progress=told.append)
+    assert len(told) > 4
+    assert told == sorted(told)
+    assert 0 < told[0] < told[-1] < 1
+
+
+def test_a_short_count_reports_nothing(rng):
+    told: list[float] = []
+    NGram(NGramConfig(vocabulary_size=5, order=3)).fit(encode(random_items(rng, V=5, items=9)), on_progress=told.append)
+    assert not told

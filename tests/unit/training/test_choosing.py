@@ -10,6 +10,7 @@ from backlight.training import Run, RunConfig, choose
 from backlight.training import choosing as module
 
 FEW = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "harper", "evelyn", "abigail", "liam", "noah"]
+SMILES_ENDS = ["", "N", "O", "C(=O)O", "C(N)=O", "[N+](=O)[O-]", "S(N)(=O)=O"]
 SYLLABLES = ["ka", "lo", "mi", "ten", "ra", "su", "vel", "o", "an", "dri", "ko", "pa"]
 
 
@@ -80,5 +81,20 @@ def test_minutes_are_for_the_choice_only() -> None:
         backlight.train(words(700), "auto", minutes=-1, progress=None)
     with pytest.raises(ConfigError, match=r"auto.* chooses the sizes .*; got steps"):
         backlight.train(FEW, "auto", steps=3, progress=None)
-    with pytest.raises(ConfigError, match="compares models of characters; got tokens words"):
-        backlight.train(words(700), "auto", tokens="words", progress=None)
+
+
+def test_molecules_get_atoms_as_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEWEST_STEPS", 2)
+    molecules = [f"Cc1ccc({group})cc1{end}" for group in ("Cl", "Br", "OC", "N(C)C", "C#N") for end in SMILES_ENDS]
+    said: list[str] = []
+    corpus = load_corpus(molecules)
+    choice = choose(RunConfig.of(corpus.name, model="ngram"), corpus, minutes=1e-6, say=said.append)
+    assert choice.config.tokens == "smiles"
+    assert "The items look like SMILES" in said[0]
+
+
+def test_words_as_tokens_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEWEST_STEPS", 2)
+    corpus = load_corpus([f"{a} and {b}" for a in SYLLABLES for b in SYLLABLES])
+    choice = choose(RunConfig.of(corpus.name, model="ngram", tokens="words"), corpus, minutes=1e-6)
+    assert choice.config.tokens == "words"

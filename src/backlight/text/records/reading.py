@@ -27,10 +27,12 @@ class Reading:
             one item; "text", one stream.
         column: the name of a column, or its number, from 1.
         header: "yes" if the first row of a table has the names of its columns, "no" if it has data.
+        label: the name or number of another column, whose values are the labels of the items; see `text/labels.py`.
         field: the name of a field of JSON objects; with points for a field of a field, as in "meta.title".
         delimiter: the mark between items, such as `<|endoftext|>`; or the character between columns. `\n` and `\t` can
             be written with a backslash.
         normalise: "nfc" or "nfd", the form of Unicode to which the text is converted; "none" converts nothing.
+        labels: all labels, in the order of their characters; they come from the table.
 
     Raises:
         ConfigError: a setting of the wrong type, or one that the format does not have.
@@ -43,6 +45,9 @@ class Reading:
     header: Literal["yes", "no"] | None = setting(
         "Whether the first row of a table names the columns.", default=None, remedy=_REMEDY
     )
+    label: int | str | None = setting(
+        "Column of a table with the label of each item, to sample by.", default=None, remedy=_REMEDY
+    )
     field: str | None = setting("Field of the JSON objects, as in title or meta.title.", default=None, remedy=_REMEDY)
     delimiter: str | None = setting(
         "Separator between items, such as '<|endoftext|>', or between columns.",
@@ -52,17 +57,20 @@ class Reading:
     normalise: Literal["nfc", "nfd", "none"] | None = setting(
         "Unicode form to convert the text to: nfc, nfd or none.", default=None, remedy=_REMEDY
     )
+    labels: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_settings(self)
-        if isinstance(self.column, int):
-            object.__setattr__(self, "column", str(self.column))
+        for name in ("column", "label"):
+            if isinstance(getattr(self, name), int):
+                object.__setattr__(self, name, str(getattr(self, name)))
         if self.delimiter is not None:
             for written, meant in _ESCAPES.items():
                 object.__setattr__(self, "delimiter", self.delimiter.replace(written, meant))
             if not self.delimiter:
                 raise ConfigError("delimiter must have a character; got an empty one. Leave it out.")
         self._check_owner("column", self.column, TABLES)
+        self._check_owner("label", self.label, TABLES)
         self._check_owner("header", self.header, TABLES)
         self._check_owner("field", self.field, JSONS)
         self._check_owner("delimiter", self.delimiter, (*TABLES, "delimited"))
@@ -71,8 +79,8 @@ class Reading:
                 f"the delimiter of a table must be one character; got {self.delimiter!r}. For text between marks, use"
                 " format 'delimited'."
             )
-        if self.field is not None and (self.column is not None or self.header is not None):
-            raise ConfigError("field is for JSON, column and header are for tables; got both. Leave one out.")
+        if self.field is not None and (self.column, self.label, self.header) != (None, None, None):
+            raise ConfigError("field is for JSON; column, label and header are for tables; got both. Leave one out.")
 
     def _check_owner(self, name: str, value: object, formats: tuple[str, ...]) -> None:
         if value is not None and self.format is not None and self.format not in formats:
@@ -84,7 +92,7 @@ class Reading:
     @property
     def is_table(self) -> bool:
         """Whether the settings ask for a table."""
-        return self.format in TABLES or self.column is not None or self.header is not None
+        return self.format in TABLES or (self.column, self.label, self.header) != (None, None, None)
 
     @property
     def only_form(self) -> "Reading":

@@ -12,6 +12,7 @@ from typing import Final
 
 from backlight.core import ConfigError, DataError
 from backlight.text.items import Items
+from backlight.text.labels import marked
 from backlight.text.records.columns import has_header, likely, text_columns
 from backlight.text.records.gathered import Gathered, counted
 from backlight.text.records.reading import Reading
@@ -43,23 +44,49 @@ def read_table(body: bytes, name: str, reading: Reading) -> tuple[Items, str, Re
         sample = list(islice(rows, SAMPLED))
         if not sample:
             raise DataError(f"a table needs a row; {name} has none. Use a file with text in it.")
-        header, column = _layout(sample, name, reading)
+        header, column, label = _layout(sample, name, reading)
         names = sample[0] if header else []
         if header and len(sample) == 1:
             raise DataError(f"a table needs a row below its header; {name} has only the header. Add some rows.")
-        found = Gathered()
-        for row in chain(sample[header:], rows):
+        body_rows = chain(sample[header:], rows)
+        found, labels = _labelled(body_rows, column, label, name, reading) if label is not None else (Gathered(), None)
+        for row in body_rows:
             found.add(row[column])
     title = repr(names[column].strip()) if header else str(column + 1)
     items = found.items(name, f"text in column {title}")
     kind = _NAMES.get(delimiter, f"CSV with {delimiter!r}")
     without = "" if header else ", no header"
     text = f"{kind}, column {title} of {len(sample[0])}{without}, {counted(items, found.blank)}"
+    if label is not None and labels is not None:
+        shown = ", ".join(labels[:_MOST_SHOWN]) + (", ..." if len(labels) > _MOST_SHOWN else "")
+        text += f", {len(labels):,} labels of column {_title(names, label)} ({shown})"
+        reading = replace(reading, label=_title(names, label), labels=tuple(labels))
     used = replace(
         reading, format="tsv" if delimiter == "\t" else "csv", delimiter=delimiter, header="yes" if header else "no",
-        column=names[column].strip() if header and _unique(names, column) else str(column + 1),
+        column=_title(names, column),
     )  # fmt: skip
     return items, text, used
+
+
+def _labelled(
+    rows: Iterator[list[str]], column: int, label: int, name: str, reading: Reading
+) -> tuple[Gathered, list[str]]:
+    """Return the items, each after the character of its label, and the labels. Items without a label are left out."""
+    pairs = [(row[column].strip(), row[label].strip()) for row in rows]
+    whole = [(text, of) for text, of in pairs if text and of]
+    if not whole:
+        raise DataError(f"a corpus needs at least one item with a label; {name} has none. Choose another --label.")
+    texts, labels = marked([text for text, _ in whole], [of for _, of in whole], reading.labels or (), name)
+    found = Gathered()
+    found.blank = len(pairs) - len(whole)
+    for text in texts:
+        found.add(text)
+    return found, labels
+
+
+def _title(names: list[str], column: int) -> str:
+    """Return the name of a column if it has one of its own, or its number."""
+    return names[column].strip() if names and _unique(names, column) else str(column + 1)
 
 
 def sampled_rows(body: bytes, delimiter: str) -> list[list[str]]:
@@ -80,13 +107,15 @@ def _delimiter(body: bytes) -> str:
     return max(by_width, key=lambda d: by_width[d]) if by_width and max(by_width.values()) > 1 else ","
 
 
-def _layout(sample: list[list[str]], name: str, reading: Reading) -> tuple[bool, int]:
-    """Return whether there is a header, and the column."""
-    width, wanted = len(sample[0]), reading.column
+def _layout(sample: list[list[str]], name: str, reading: Reading) -> tuple[bool, int, int | None]:
+    """Return whether there is a header, the column of the items, and that of the labels."""
+    width, label = len(sample[0]), None
     names = [cell.strip() for cell in sample[0]]
     header = has_header(sample) if reading.header is None else reading.header == "yes"
-    if wanted is None:
-        candidates = text_columns(sample[header:], width) or list(range(width))
+    if reading.label is not None:
+        header, label = _column("label", str(reading.label), sample, name, reading, header=header)
+    if reading.column is None:
+        candidates = [nth for nth in text_columns(sample[header:], width) if nth != label] or list(range(width))
         column = likely(names if header else [""] * width, candidates)
         if column is None:
             raise DataError(
@@ -94,15 +123,25 @@ def _layout(sample: list[list[str]], name: str, reading: Reading) -> tuple[bool,
                 f" --column {_example(names, candidates) if header else candidates[0] + 1}, in Python column=."
                 f" {_AS_LINES}"
             )
-        return header, column
-    wanted = str(wanted)
+        return header, column, label
+    header, column = _column("column", str(reading.column), sample, name, reading, header=header)
+    if column == label:
+        raise ConfigError(f"column and label must be two columns; got {names[column]!r} for both. Choose another.")
+    return header, column, label
+
+
+def _column(
+    what: str, wanted: str, sample: list[list[str]], name: str, reading: Reading, *, header: bool
+) -> tuple[bool, int]:
+    """Return whether there is a header, and the column of this name or number."""
+    names, width = [cell.strip() for cell in sample[0]], len(sample[0])
     if wanted in names and reading.header != "no":
         return True, names.index(wanted)
     if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= width:
         return header, int(wanted) - 1
     near = get_close_matches(wanted, names, n=1) if header else []
     raise ConfigError(
-        f"column must be the name of a column or a number from 1 to {width}; {name} has {_listed(sample, header)}; got"
+        f"{what} must be the name of a column or a number from 1 to {width}; {name} has {_listed(sample, header)}; got"
         f" {wanted!r}. {f'Did you mean {near[0]!r}?' if near else 'Choose one of these.'}"
     )
 

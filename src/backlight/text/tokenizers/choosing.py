@@ -35,6 +35,26 @@ def check_tokens(tokens: str) -> None:
     compiled(tokens)
 
 
+_SMILES: Final = re.compile(r"(?:\[[A-Za-z0-9@+:*#-]+\]|Br|Cl|[BCNOPSFIbcnops*]|[-=#$:/\\.()]|%\d\d|\d)+")
+_SIGNS_OF_SMILES: Final = re.compile(r"[\d()=#\[]")
+_LOOKED_AT: Final = 500
+_NEARLY_ALL: Final = 0.95
+
+
+def looks_like_smiles(items: Sequence[str]) -> bool:
+    """Return whether nearly all of some items are molecules in SMILES: atoms, with brackets and rings that close."""
+    some = [items[nth] for nth in range(0, len(items), max(1, len(items) // _LOOKED_AT))]
+    return sum(map(_is_smiles, some)) >= _NEARLY_ALL * len(some)
+
+
+def _is_smiles(item: str) -> bool:
+    if not (_SMILES.fullmatch(item) and _SIGNS_OF_SMILES.search(item)) or item.count("(") != item.count(")"):
+        return False
+    bare = re.sub(r"\[[^\]]*\]", "", item)
+    rings = re.findall(r"%\d\d|\d", bare)
+    return bool(re.search("[A-Za-z]", bare)) and all(rings.count(ring) % 2 == 0 for ring in set(rings))
+
+
 def vocabulary_of(tokens: str, train: Sequence[str], whole: Sequence[str]) -> TextVocabulary:
     """Return the vocabulary of a text.
 
