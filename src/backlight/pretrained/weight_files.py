@@ -151,5 +151,6 @@ def pickle_refused(path: Path) -> DataError:
     """Return the error for a file that only pickle can read."""
     return DataError(
         f"{path.name} is written with pickle, which runs any code that a file contains, so it is not read. Convert it "
-        "where you trust it: safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'model.safetensors')."
+        "where you trust it: w = torch.load(FILE, weights_only=True); "
+        "safetensors.torch.save_file({n: t.clone() for n, t in w.items()}, 'model.safetensors')."
     )
