@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from backlight.cli.output import RUNS, Json, RunsFolder, called, console, one_line, print_json
+from backlight.cli.output import RUNS, Json, RunsFolder, called, console, named, one_line, print_json
 from backlight.model import Model
 from backlight.pretrained import read_pretrained
+from backlight.runs.directory import check_free
 
 
 def import_(
@@ -28,8 +29,9 @@ def import_(
     Every command takes the run, and training goes on from it with `backlight train FILE --from NAME`. To look at the
     model only, `sample`, `score` and `export` take the folder itself.
     """
+    place = runs / folder.resolve().name if name is None else named(runs, name)
+    check_free(place)  # before half a gigabyte is read
     model = Model(read_pretrained(folder))
-    place = runs / (name or folder.resolve().name)
     model.save(place)
     out = console(json_output=json_output)
     for note in model.run.notes:

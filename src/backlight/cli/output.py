@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from backlight.core import RunError
+from backlight.core import ConfigError, RunError
 from backlight.runs import RunDirectory, find_run, list_runs
 from backlight.runs.strict_json import plain
 from backlight.sample import Sample
@@ -129,6 +129,24 @@ def called(path: Path, *, name: bool = True) -> str:
     """Return how a command line refers to a run: by its name in the default folder, otherwise by its path."""
     text = path.name if name and path.parent == RUNS else str(path)
     return f".{os.sep}{text}" if text.startswith("-") else text
+
+
+_LONGEST_NAME = 255  # what file systems allow
+
+
+def named(runs: Path, name: str) -> Path:
+    """Return the path of a new run that a user has named.
+
+    Raises:
+        ConfigError: it is not the name of one folder.
+    """
+    visible = name.isprintable() and name == name.strip()
+    if not name or not visible or "/" in name or name[0] in ".-" or len(os.fsencode(name)) > _LONGEST_NAME:
+        raise ConfigError(
+            f"--name must be the name of one folder in {runs}, printable, without a . or - at its start, and at most "
+            f"{_LONGEST_NAME} bytes long; got {shortened(repr(name), 60)}. Choose another; --runs sets the folder."
+        )
+    return runs / name
 
 
 def open_run(given: Path | None, root: Path) -> RunDirectory:

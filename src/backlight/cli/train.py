@@ -21,10 +21,10 @@ from backlight.cli.output import (
     command,
     console,
     hang_up,
+    named,
     one_line,
     open_run,
     print_json,
-    shortened,
 )
 from backlight.core import ConfigError
 from backlight.models import MODELS, Mixture
@@ -40,7 +40,6 @@ AUTO: Final = "auto"
 _HEALTH = "Health"
 _RECORDS = 100
 
-_LONGEST_NAME = 255  # what file systems allow
 
 STOPPED: Final = 130
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -285,10 +284,4 @@ def _nothing_new(typed: typer.Context) -> None:
 def _place(runs: Path, name: str | None, config: RunConfig) -> Path | Callable[[Corpus], Path]:
     if name is None:
         return lambda found: new_run_path(runs, found.name, config.model)
-    visible = name.isprintable() and name == name.strip()
-    if not name or not visible or "/" in name or name[0] in ".-" or len(os.fsencode(name)) > _LONGEST_NAME:
-        raise ConfigError(
-            f"--name must be the name of one folder in {runs}, printable, without a . or - at its start, and at most "
-            f"{_LONGEST_NAME} bytes long; got {shortened(repr(name), 60)}. Choose another; --runs sets the folder."
-        )
-    return runs / name
+    return named(runs, name)

@@ -22,6 +22,7 @@ TARGETS: Final = 1_000
 
 SAMPLES: Final = 20
 
+_SAMPLE_LENGTH: Final = 200
 _TEXTS: Final = 200
 _LONGEST: Final = 2_000
 
@@ -132,7 +133,7 @@ def _network(run: Run, target: str) -> NeuralModel:
 
 
 def _samples(run: Run, network: NeuralModel) -> list[str]:
-    config = SampleConfig(max_length=min(run.sample_length, 500))
+    config = SampleConfig(max_length=min(run.sample_length, _SAMPLE_LENGTH))
     count = SAMPLES if run.ends else 1
     found = sample_batch(network, run.vocabulary, count, config=config, rng=np.random.default_rng(1), ends=run.ends)
     return [run.composed(one.text) for one in found]

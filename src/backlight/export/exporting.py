@@ -107,7 +107,7 @@ def export(run: Run, path: str | Path | None = None, *, to: str, numbers: str | 
     with placed_atomically(place) as temporary:
         write(subject, temporary, **settings)
         theirs: FloatArray = module.read_logits(subject, temporary)
-        return _compared(subject, theirs, place, form.reader, form.bound[numbers])
+        return _compared(subject, theirs, place, form, numbers)
 
 
 def _format(to: str) -> Format:
@@ -125,7 +125,8 @@ def _check_installed(to: str, form: Format) -> None:
         )
 
 
-def _compared(subject: Exportable, theirs: FloatArray, place: Path, reader: str, bound: float) -> Exported:
+def _compared(subject: Exportable, theirs: FloatArray, place: Path, form: Format, numbers: str) -> Exported:
+    reader, bound = form.reader, form.bound[numbers]
     ours = subject.logits
     if theirs.shape != ours.shape:
         raise ExportError(
@@ -137,7 +138,7 @@ def _compared(subject: Exportable, theirs: FloatArray, place: Path, reader: str,
     if not difference <= accepted:  # also a nan
         raise ExportError(
             f"{reader} must compute the model's logits up to {accepted:.2g}; they differ by {difference:.2g}. Nothing "
-            "was written. Please report this."
+            f"was written. {'Use --type f32.' if numbers == 'f16' else 'Please report this.'}"
         )
     positions = int(np.prod(ours.shape[:-1]))
     return Exported(place, reader, difference, largest, accepted, positions, subject.held_out)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from backlight.export.exportable import Exportable
 from backlight.text import CORPORA
 from backlight.text.vocabulary import CHARACTERS
+from backlight.training.run import PRETRAINED
 
 _LOSSES: Final = {"train_nats": "training text", "dev_nats": "dev split", "test_nats": "test split"}
 _USE: Final = """\
@@ -34,13 +35,13 @@ def model_card(subject: Exportable) -> str:
     """Return the text of a model card in Markdown, with the metadata that Hugging Face reads at its beginning."""
     run, network = subject.run, subject.network
     corpus = CORPORA.get(run.config.corpus)
-    licence = corpus.licence if corpus else "not known to Backlight: that of your own text"
+    licence = corpus.licence if corpus else "that of the text, which Backlight does not know"
     described = f"{corpus.description}. " if corpus else ""
     end = "an item ends with it" if run.ends else "running text has no end, so it is never generated"
     parts = [
         "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags: [backlight, gpt2]\n---",
         f"# {subject.name}",
-        f"A GPT with {network.num_parameters():,} parameters, trained with Backlight on {_text(subject)}.",
+        f"A GPT with {network.num_parameters():,} parameters, {_trained(subject)}.",
         f"## Data\n\n{described}Licence: {licence}. {_tokens(subject)}",
         _losses(run.result, run.config.tokens),
         f"## Samples\n\n{_drawn(subject)}",
@@ -54,6 +55,13 @@ def _tokens(subject: Exportable) -> str:
     tokens = subject.run.config.tokens
     kind = "the matches of a pattern, or characters" if len(tokens) > 40 else tokens
     return f"The vocabulary has {subject.vocabulary.size:,} tokens with the boundary: {kind}."
+
+
+def _trained(subject: Exportable) -> str:
+    if subject.run.config.corpus == PRETRAINED:
+        return "trained elsewhere, and read and written by Backlight"
+    start = subject.run.config.start
+    return f"trained with Backlight on {_text(subject)}" + (f", from the weights of {start}" if start else "")
 
 
 def _text(subject: Exportable) -> str:

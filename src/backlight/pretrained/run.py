@@ -107,6 +107,10 @@ def read_pretrained(path: str | Path) -> PretrainedRun:
         raise DataError(
             f"a model is a folder with {CONFIG} and a tokenizer; {shown(folder)} is a file. Give its folder."
         )
+    if not folder.is_dir():
+        raise DataError(
+            f"a model is a folder with {CONFIG} and a tokenizer; there is no {shown(folder)}. Check the path."
+        )
     sizes = read_config(folder)
     files = WeightFiles.of(folder)
     vocabulary = _vocabulary(folder)

@@ -21,7 +21,12 @@ INDEX: Final = "model.safetensors.index.json"
 PICKLED: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 """Endings of files that PyTorch writes with pickle."""
 
-_DTYPES: Final = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+_DTYPES: Final[dict[str, np.dtype[Any]]] = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),
+}
 _PART: Final = 1 << 20
 """About as many numbers are read at a time."""
 
@@ -146,5 +151,6 @@ def pickle_refused(path: Path) -> DataError:
     """Return the error for a file that only pickle can read."""
     return DataError(
         f"{path.name} is written with pickle, which runs any code that a file contains, so it is not read. Convert it "
-        "where you trust it: safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'model.safetensors')."
+        "where you trust it: w = torch.load(FILE, weights_only=True); "
+        "safetensors.torch.save_file({n: t.clone() for n, t in w.items()}, 'model.safetensors')."
     )

@@ -57,17 +57,11 @@ class RunDirectory(RunStore):
             RunError: the folder cannot be made.
         """
         path = Path(path)
-        taken = RunExistsError(
-            f"a new run needs a new folder; {shown(path)} exists already. "
-            "Choose another name, resume that run, or delete it."
-        )
-        if os.path.lexists(path):
-            raise taken
+        check_free(path)
         try:
             create_folder_atomically(path, files)
-        except RunError as error:
-            if os.path.lexists(path):  # another process has made it meanwhile
-                raise taken from error
+        except RunError:
+            check_free(path)  # another process has made it meanwhile
             raise
         return cls.open(path)
 
@@ -136,6 +130,15 @@ class RunDirectory(RunStore):
 
     def _place(self, name: str) -> str:
         return shown(self.path / name)
+
+
+def check_free(path: Path) -> None:
+    """Raise RunExistsError if the path of a new run exists."""
+    if os.path.lexists(path):
+        raise RunExistsError(
+            f"a new run needs a new folder; {shown(path)} exists already. "
+            "Choose another name, resume that run, or delete it."
+        )
 
 
 def _read_config(path: Path) -> dict[str, Any]:

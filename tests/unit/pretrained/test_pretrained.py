@@ -11,7 +11,7 @@ from tests.unit.pretrained.folders import TOKENIZER, VOCABULARY, V, network, wri
 
 import backlight
 from backlight.core import BacklightError, ConfigError, DataError, VocabularyError
-from backlight.pretrained import is_pretrained, weight_files
+from backlight.pretrained import is_pretrained, read_pretrained, weight_files
 
 TEXT = "she sells sea shells, naïvely"
 
@@ -204,6 +204,11 @@ def test_a_damaged_index(index, tmp_path):
     (tmp_path / "model.safetensors.index.json").write_text(index)
     with pytest.raises(DataError, match="must name the file of each tensor"):
         backlight.load(tmp_path)
+
+
+def test_a_path_without_anything():
+    with pytest.raises(DataError, match="there is no nowhere"):
+        read_pretrained("nowhere")
 
 
 @pytest.mark.parametrize(("name", "says"), [("ckpt.pt", "written with pickle"), ("m.safetensors", "Give its folder")])
