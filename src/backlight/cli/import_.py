@@ -26,8 +26,8 @@ def import_(
 ) -> None:
     """Make a run of a GPT-2 that was trained elsewhere.
 
-    Every command takes the run, and training goes on from it with `backlight train FILE --from NAME`. To look at the
-    model only, `sample`, `score` and `export` take the folder itself.
+    Training goes on from the run with `backlight train FILE --from NAME`. What needs the text that the model was
+    trained on, such as `health`, is refused. To use the model as it is, `sample`, `score` and `export` take the folder.
     """
     place = runs / folder.resolve().name if name is None else named(runs, name)
     check_free(place)  # before half a gigabyte is read

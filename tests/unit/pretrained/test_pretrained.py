@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 from tests.unit.pretrained.folders import TOKENIZER, VOCABULARY, V, network, write_hugging_face, write_nanogpt
 
 import backlight
-from backlight.core import BacklightError, ConfigError, DataError, VocabularyError
+from backlight.core import NOT_A_TARGET, BacklightError, ConfigError, DataError, VocabularyError
+from backlight.models import gpt
 from backlight.pretrained import is_pretrained, read_pretrained, weight_files
 
 TEXT = "she sells sea shells, naïvely"
@@ -78,6 +79,16 @@ def test_the_model_scores_samples_and_shows_its_layers(tmp_path):
     assert model.activations(text)["blocks.0.attention.output"].shape == (1, 12, 8)
     assert model.result is None
     assert "trained elsewhere" in repr(model)
+
+
+def test_a_text_is_scored_the_same_in_parts(monkeypatch):
+    made, rng = network(), np.random.default_rng(1)
+    x, y = rng.integers(0, V, (2, 12)), rng.integers(0, V, (2, 12))
+    y[1, 7:] = NOT_A_TARGET
+    whole = made.nll(x, y)
+    monkeypatch.setattr(gpt, "_LOGITS", 5 * V)
+    assert_allclose(made.nll(x, y), whole, rtol=1e-5)
+    assert_allclose(made.nll(x[:1], y[:1]), whole[:1], rtol=1e-5)
 
 
 def test_it_is_saved_as_a_run_and_training_goes_on(tmp_path):
