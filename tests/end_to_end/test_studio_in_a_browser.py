@@ -179,6 +179,12 @@ def test_a_training_from_the_page_and_back(browser: Browser, folder: Path) -> No
             assert page.until("document.querySelectorAll('.panel:not([hidden]) canvas').length") > 3
             press_button(page, "Stop")
             page.until("document.querySelector('.state').dataset.state === 'stopped'")
+            press_button(page, "Branch")
+            page.until("document.querySelector('.bar select').value === 'pasted-bigram-1-bigram-1'")
+            page.until("document.querySelector('.state').dataset.state === 'training'")
+            press_button(page, "Stop")
+            page.until("document.querySelector('.state').dataset.state === 'stopped'")
+            assert json.loads((folder / "runs" / "pasted-bigram-1-bigram-1" / "config.json").read_text())["start"]
             assert page.console == []
     finally:
         server.end()
