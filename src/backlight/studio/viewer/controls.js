@@ -17,7 +17,7 @@ export class Controls {
     this.pause = button("Pause", () => this.control({ pause_at: 0 }));
     this.goOn = button("Go on", () => this.control({ pause_at: null }));
     this.step = button("One step", () => this.control({ pause_at: this.paused + 1 }));
-    this.to = element("input", { type: "number", min: 1, step: 1, "aria-label": "step to run to" });
+    this.to = element("input", { type: "number", min: 1, step: 1, placeholder: "step", "aria-label": "step to run to" });
     this.runTo = button("Run to step", () => this.control({ pause_at: Number(this.to.value) }));
     this.lr = element("input", { type: "number", min: 0, step: "any", "aria-label": "new peak learning rate" });
     this.setLr = button("Set learning rate", () => this.control({ pause_at: this.isPaused ? this.paused : null, lr: this.given(this.lr) }));
