@@ -11,8 +11,8 @@ from backlight.studio import messages
 from backlight.studio.line_index import thinned
 from backlight.watch.stream_reader import parse
 
-REST: Final = 20
-"""After a look, the doctor rests for this many times the seconds that it took, so that it costs at most 5 %."""
+REST: Final = 40
+"""After a look, the doctor rests for this many times the seconds that it took, so that it costs about 2 %."""
 
 MOST_TOLD: Final = 400
 """Diagnoses that are kept; of more, every second goes that has the same findings as the one before it."""
