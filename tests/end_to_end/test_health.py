@@ -15,7 +15,8 @@ def test_a_healthy_run_with_a_record(shell: Any) -> None:
     assert result.json["watched"] is True
     assert "No findings: " in result.err
     page = (shell.folder / "runs" / "healthy" / "report.html").read_text(encoding="utf-8")
-    assert 'id="figure-update-to-data"' in page
+    assert '"update_to_data":' in page  # the recording is inside, and so are the samples
+    assert '"type":"samples","step":0' in page
     shell.works("figures", "healthy", "update-to-data")
     again = shell("health", "runs/healthy/health.jsonl", "--report", "--json")  # the record alone, as a file
     assert again.json["checked"] == result.json["checked"]

@@ -1,6 +1,5 @@
 """`backlight health`: diagnose a run from what was recorded while it was trained, or any training from its log."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -200,7 +199,7 @@ def _of_log(path: Path, format: str | None, column: list[str], out: Console) -> 
 
 def read_of_run(run: Path | None, runs: Path, out: Console) -> Read:
     """Read a run or a record, and print its path."""
-    if run is not None and run.is_file() and not os.path.lexists(runs / run):
+    if run is not None and run.is_file() and not (runs / run).is_dir():
         read = Read(measured=read_stream(run), path=run, page=run.with_name(f"{run.name}.html"))
     else:
         from backlight.health.of_run import measurements_of
@@ -217,7 +216,7 @@ def read_of_run(run: Path | None, runs: Path, out: Console) -> Read:
 
 def _tried(run: Path | None, runs: Path, minutes: float) -> tuple[Any, ...]:
     """Return what trials on a run's network show."""
-    if run is not None and run.is_file() and not os.path.lexists(runs / run):
+    if run is not None and run.is_file() and not (runs / run).is_dir():
         raise ConfigError(
             "--trials needs a network, and a record has none; got a file. Name a run, or call "
             "backlight.health.examine(model, x, y, trials=True)."

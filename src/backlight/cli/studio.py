@@ -40,7 +40,7 @@ def studio(
 
     given = None
     if run is not None:
-        is_record = run.is_file() and not (runs / run).exists()
+        is_record = run.is_file() and not (runs / run).is_dir()
         given = run if is_record else find_run(run, runs).path
         RunRecording(given)  # says what is wrong with it before there is a page
     out = console()

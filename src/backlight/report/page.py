@@ -122,8 +122,8 @@ _PAGE = """<!doctype html>
 </header>
 <main>
 {findings}
-</main>
 {viewer}
+</main>
 <footer>
 {checked}
 </footer>
@@ -171,7 +171,7 @@ def _evidence(evidence: Sequence[Evidence]) -> str:
     if not evidence:
         return ""
     expects = any(one.expected for one in evidence)
-    head = "<tr><th>measured</th><th></th>" + ("<th>expected</th>" if expects else "") + "</tr>"
+    head = "<tr><th>measured</th><th>value</th>" + ("<th>expected</th>" if expects else "") + "</tr>"
     rows = "".join(
         f'<tr><td>{escape(one.what)}</td><td class="number">{escape(_measured(one))}</td>'
         + (f"<td>{escape(one.expected)}</td>" if expects else "")

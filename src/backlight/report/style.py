@@ -26,7 +26,7 @@ h1{font-size:2rem;line-height:1.2;margin:.1em 0 .6em;overflow-wrap:anywhere}
 h2{font-size:1.3rem;line-height:1.3;margin:.1em 0 .5em;overflow-wrap:anywhere}
 h3{font-size:1rem;margin:1em 0 .2em}
 p,ul{margin:.5em 0;max-width:46rem}
-ul{padding-left:1.3em}
+ul{padding-left:1.3em;overflow-wrap:anywhere}
 code{font:.92em/1.4 ui-monospace,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 .kind,.severity{margin:0;font-size:.8rem;font-weight:600;letter-spacing:.08em;text-transform:uppercase;color:var(--muted)}
 .facts{display:flex;flex-wrap:wrap;gap:.4rem 2rem;margin:0 0 1.2em}

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from backlight.health.diagnosis import Diagnosis, diagnose
@@ -10,8 +11,11 @@ from backlight.studio import messages
 from backlight.studio.line_index import thinned
 from backlight.watch.stream_reader import parse
 
-REST: Final = 20
-"""After a look, the doctor rests for this many times the seconds that it took, so that it costs at most 5 %."""
+REST: Final = 40
+"""After a look, the doctor rests for this many times the seconds that it took, so that it costs about 2 %."""
+
+MOST_TOLD: Final = 400
+"""Diagnoses that are kept; of more, every second goes that has the same findings as the one before it."""
 
 
 class LiveDiagnosis:
@@ -21,7 +25,7 @@ class LiveDiagnosis:
         name: what to call the recording in a message.
 
     Attributes:
-        told: the messages so far: of diagnoses with the same findings, the first and the last.
+        told: the messages so far, thinned where the findings stay the same.
     """
 
     def __init__(self, name: str) -> None:
@@ -54,9 +58,11 @@ class LiveDiagnosis:
 
     def _tell(self, step: int, diagnosis: Diagnosis) -> bytes:
         message = messages.diagnosis(step, diagnosis)
-        if len(self._said) > 1 and self._said[-2].findings == self._said[-1].findings == diagnosis.findings:
-            self.told.pop()
-            self._said.pop()
         self.told.append(message)
         self._said.append(diagnosis)
+        if len(self.told) > MOST_TOLD:
+            changed = [one.findings != before.findings for before, one in pairwise(self._said)]
+            kept = [place for place in range(len(self.told)) if place % 2 == 0 or changed[place - 1]]
+            self.told = [self.told[place] for place in kept]
+            self._said = [self._said[place] for place in kept]
         return message

@@ -8,8 +8,8 @@ from backlight.runs import RunDirectory
 from backlight.runs.locking import is_trained
 from backlight.runs.store import HEALTH, SAMPLED
 from backlight.studio import messages
-from backlight.studio.live_diagnosis import LiveDiagnosis
 from backlight.studio.line_index import LineIndex
+from backlight.studio.live_diagnosis import LiveDiagnosis
 from backlight.studio.messages import State
 from backlight.studio.metrics import Metrics
 from backlight.training.control import paused_at

@@ -237,7 +237,7 @@ class Trainer:
             "Try a smaller learning rate (backlight find-lr finds one), or grad_clip 1."
         )
 
-    # -- what other processes ask ----------------------------------------------------------------------------------------
+    # -- what other processes ask --------------------------------------------------------------------------------------
 
     def _obey(self) -> None:
         """Do what other processes ask."""

@@ -63,8 +63,8 @@ def test_a_file_that_does_not_only_grow_is_noticed(tmp_path: Path, how: str) -> 
 
 def test_long_recordings_are_thinned_by_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_index, "MOST_BYTES", {"step": 1_000})
-    steps = [b'{"type":"step","step":%d,"x":"%s"}' % (step, b"x" * 60) for step in range(101)]
-    lines = [b'{"type":"start"}', *steps, b'{"type":"end","step":101}']
+    steps = [b'{"type":"step","step":%d,"x":"%s"}' % (step, b"x" * 60) for step in range(98)]
+    lines = [b'{"type":"start"}', *steps, b'{"type":"end","step":98}']
     path = tmp_path / "stream.jsonl"
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     index = LineIndex(path)
@@ -91,6 +91,15 @@ def test_findings_are_found_at_the_step_where_they_became_true() -> None:
         one.id for one in dict(history)[at[0]].findings
     ]
     assert history[-1][1].findings == diagnose(seen).findings
+
+
+def test_nothing_of_the_future_is_known_at_a_step() -> None:
+    seen = well()
+    step = seen.evaluations[1].step
+    before = as_of(seen, step)
+    assert (before.total_steps, before.evaluations) == (step, seen.evaluations[:2])
+    assert before.losses == tuple(one for one in seen.losses if one.step < step) != seen.losses
+    assert max(one.step for one in before.steps) < step
 
 
 def test_the_viewer_is_small_and_asks_nobody() -> None:

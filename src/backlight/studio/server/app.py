@@ -207,11 +207,14 @@ async def _body(request: WebRequest, most: int) -> Any:
     Raises:
         RunError: it is too long, or no JSON.
     """
-    data = b""
+    too_long = RunError(f"a page may send {most:,} bytes; it sends more. Train on the file by a command instead.")
+    if int(request.headers.get("content-length", 0)) > most:
+        raise too_long
+    data = bytearray()
     async for part in request.stream():
         data += part
         if len(data) > most:
-            raise RunError(f"a page may send {most:,} bytes; it sends more. Train on the file by a command instead.")
+            raise too_long
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:

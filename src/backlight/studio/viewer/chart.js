@@ -35,12 +35,22 @@ export class ChartPanel {
     this.plot = new Plot(this.body, moment, { label: title, height });
   }
 
+  /** Draw the curves again if they have changed, and otherwise only what depends on the shown step. */
   update() {
+    const { version } = this.moment.recording;
+    if (version !== this.version) {
+      this.version = version;
+      this.draw();
+    } else this.plot.mark();
+    if (!this.root.hidden) this.legend.show(this.curves, this.moment.step, this.options.format);
+  }
+
+  draw() {
     const { chart, format, tick, log } = this.options;
     const { curves, range, guides } = chart(coloursOf(this.root));
+    this.curves = curves;
     this.root.hidden = range === null;
     if (range === null) return;
-    this.legend.show(curves, this.moment.step, format);
     this.plot.draw({
       range, guides, log, tick,
       draw: (area) => curves.forEach((curve) => drawCurve(area, curve)),

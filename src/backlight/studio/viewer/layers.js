@@ -22,7 +22,7 @@ export class LayersPanel {
   }
 
   update() {
-    const { records, network } = this.moment.recording;
+    const { records, network, version } = this.moment.recording;
     const kind = this.kind.value;
     const measured = network.layers.map((one) => one.name).filter((name) => records.some((record) => record.layers.get(name)?.[kind]?.histogram));
     this.root.hidden = records.length === 0 || network.layers.length === 0;
@@ -30,9 +30,12 @@ export class LayersPanel {
     this.choice.hidden = measured.length <= AT_FIRST;
     const names = this.all.checked ? measured : telling(network.layers, measured);
     if (names.join("\n") !== [...this.rows.keys()].join("\n")) this.build(names);
+    const drawn = `${version} ${kind} ${names.length} ${this.body.clientWidth}`;
+    const isNew = drawn !== this.drawn;
+    this.drawn = drawn;
     const colours = coloursOf(this.root);
     const record = this.moment.recording.recordAt(this.moment.step);
-    for (const [name, row] of this.rows) this.draw(name, row, record, kind, colours);
+    for (const [name, row] of this.rows) this.draw(name, row, record, kind, colours, isNew);
   }
 
   build(names) {
@@ -43,7 +46,9 @@ export class LayersPanel {
       const { kind } = this.moment.recording.network.layers.find((one) => one.name === name);
       const head = element("div", { class: "layer-name" }, element("b", { text: name }), ` ${kind} `, facts);
       strip.addEventListener("click", (event) => this.choose(event, strip));
-      return [name, { facts, strip, bars, root: element("div", { class: "layer" }, head, strip, bars) }];
+      const now = element("i", { "aria-hidden": "true" });
+      const box = element("div", { class: "strip-box" }, strip, now);
+      return [name, { facts, strip, now, bars, reach: 1, root: element("div", { class: "layer" }, head, box, bars) }];
     }));
     this.body.replaceChildren(...[...this.rows.values()].map((row) => row.root));
   }
@@ -53,10 +58,17 @@ export class LayersPanel {
     this.moment.choose(((event.clientX - left) / width) * this.moment.recording.lastStep);
   }
 
-  draw(name, { facts, strip, bars }, record, kind, colours) {
+  draw(name, row, record, kind, colours, isNew) {
+    const { facts, strip, now, bars } = row;
     const { records, lastStep } = this.moment.recording;
-    const reach = reachOf(records, name, kind);
-    drawStrip(strip, records, (one) => one.layers.get(name)?.[kind]?.histogram, { reach, last: Math.max(1, lastStep), step: this.moment.follows ? null : this.moment.step, colours });
+    const last = Math.max(1, lastStep);
+    if (isNew) {
+      row.reach = reachOf(records, name, kind);
+      drawStrip(strip, records, (one) => one.layers.get(name)?.[kind]?.histogram, { reach: row.reach, last, colours });
+    }
+    const { reach } = row;
+    now.hidden = this.moment.follows;
+    now.style.left = `${(100 * this.moment.step) / last}%`;
     const layer = record?.layers.get(name);
     const spread = layer?.[kind];
     drawBars(bars, spread?.histogram, reach, colours);
@@ -105,8 +117,8 @@ function prepared(canvas) {
 }
 
 /** Draw histograms over the steps, one column of pixels each or more; what was not measured stays empty. */
-function drawStrip(canvas, records, histogramOf, { reach, last, step, colours }) {
-  const { context, width, height, sharp } = prepared(canvas);
+function drawStrip(canvas, records, histogramOf, { reach, last, colours }) {
+  const { context, width, height } = prepared(canvas);
   const image = context.createImageData(width, height);
   const [from, to] = [channels(colours.paper), channels(colours.blue)];
   const seen = records.filter(histogramOf);
@@ -124,9 +136,6 @@ function drawStrip(canvas, records, histogramOf, { reach, last, step, colours })
     }
   });
   context.putImageData(image, 0, 0);
-  if (step === null) return;
-  context.fillStyle = colours.ink;
-  context.fillRect((step / last) * width, 0, Math.max(1, sharp), height);
 }
 
 /** Return the shares of a histogram by rows of pixels, from the largest value down to the smallest. */

@@ -24,6 +24,7 @@ export class Legend {
     for (const curve of curves) {
       const { key, value } = this.items.get(curve.name);
       key.style.background = curve.colour;
+      key.style.opacity = curve.alpha ?? 1;
       const found = valueAt(curve, step);
       say(value, found === null ? "–" : format(found));
       value.classList.toggle("alarm", found !== null && !Number.isFinite(found));

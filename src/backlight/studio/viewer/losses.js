@@ -3,7 +3,7 @@
 import { ChartPanel } from "backlight/chart.js";
 import { lastUpTo } from "backlight/columns.js";
 import { rangeOf, smoothed } from "backlight/curves.js";
-import { element } from "backlight/dom.js";
+import { element, say } from "backlight/dom.js";
 import { counted, shown } from "backlight/numbers.js";
 
 const RECENT = 0.1; // the axis follows what comes after this share of the steps
@@ -18,7 +18,7 @@ export class LossPanel extends ChartPanel {
       height: 280,
       chart: (colours) => this.chart(colours),
     });
-    this.all = element("input", { type: "checkbox", onchange: () => this.update() });
+    this.all = element("input", { type: "checkbox", onchange: () => this.draw() });
     this.head.append(element("label", { class: "choice" }, this.all, "show all values"));
     this.smooth = { length: -1, values: new Float64Array(0) };
     this.best = element("p", { class: "about", role: "status" });
@@ -35,7 +35,7 @@ export class LossPanel extends ChartPanel {
     const curves = [minibatch, smooth];
     if (losses.length === 0) curves.splice(0, 2, train);
     if (evaluations.length) curves.push(dev);
-    this.tellBest(dev);
+    this.dev = dev;
     const guides = classes ? [{ value: Math.log(classes), label: `equal guesses, ln ${classes} = ${shown(Math.log(classes))}` }] : [];
     const everything = rangeOf(curves);
     const recent = rangeOf(curves.filter((one) => one !== minibatch), RECENT * lastStep);
@@ -50,15 +50,18 @@ export class LossPanel extends ChartPanel {
     return this.smooth.values;
   }
 
+  update() {
+    super.update();
+    this.tellBest(this.dev);
+  }
+
   tellBest({ steps, values, length }) {
     let best = -1;
     for (let row = 0; row <= lastUpTo(steps, length, this.moment.step); row += 1) {
       if (best < 0 || values[row] < values[best]) best = row;
     }
     const text = best < 0 ? "" : `Best held-out loss so far: ${shown(values[best])} at step ${counted(steps[best])}.`;
-    if (this.best) {
-      this.best.hidden = !text;
-      if (this.best.textContent !== text) this.best.textContent = text;
-    }
+    this.best.hidden = !text;
+    say(this.best, text);
   }
 }

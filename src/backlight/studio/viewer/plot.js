@@ -38,8 +38,9 @@ export class Plot {
     this.moment = moment;
     this.label = label;
     this.canvas = element("canvas", { role: "img", "aria-label": label });
+    this.overlay = element("canvas", { class: "overlay", "aria-hidden": "true" });
     this.readout = element("div", { class: "readout", hidden: true });
-    this.root = element("div", { class: "plot" }, this.canvas, this.readout);
+    this.root = element("div", { class: "plot" }, this.canvas, this.overlay, this.readout);
     this.root.style.height = `${height}px`;
     host.append(this.root);
     this.drawn = null;
@@ -54,14 +55,7 @@ export class Plot {
     this.drawn = drawn;
     const { clientWidth: width, clientHeight: height } = this.root;
     if (!width || !height) return;
-    const sharp = window.devicePixelRatio || 1;
-    if (this.canvas.width !== Math.round(width * sharp) || this.canvas.height !== Math.round(height * sharp)) {
-      this.canvas.width = Math.round(width * sharp);
-      this.canvas.height = Math.round(height * sharp);
-    }
-    const context = this.canvas.getContext("2d");
-    context.setTransform(sharp, 0, 0, sharp, 0, 0);
-    context.clearRect(0, 0, width, height);
+    const context = cleared(this.canvas, width, height);
     context.font = FONT;
     const area = this.area(context, width, height);
     this.axes(area);
@@ -71,8 +65,8 @@ export class Plot {
     context.clip();
     drawn.draw(area);
     context.restore();
-    this.marks(area);
-    this.tell();
+    this.shown = { area, width, height };
+    this.mark();
   }
 
   area(context, width, height) {
@@ -124,8 +118,11 @@ export class Plot {
     line(context, colours.muted, left, top + height + 0.5, left + width, top + height + 0.5);
   }
 
-  /** Draw the lines of the shown step and of the step under the pointer. */
-  marks({ context, colours, top, height, x }) {
+  /** Draw the lines of the shown step and of the step under the pointer, over what is drawn. */
+  mark() {
+    if (!this.shown) return;
+    const { area: { colours, top, height, x } } = this.shown;
+    const context = cleared(this.overlay, this.shown.width, this.shown.height);
     const { step, hover, follows } = this.moment;
     if (!follows) line(context, colours.ink, x(step), top, x(step), top + height);
     if (hover !== null) {
@@ -133,6 +130,7 @@ export class Plot {
       line(context, colours.muted, x(hover), top, x(hover), top + height);
       context.setLineDash([]);
     }
+    this.tell();
   }
 
   /** Write the values at the step under the pointer beside it, and those at the shown step for screen readers. */
@@ -159,6 +157,17 @@ export class Plot {
     const share = (event.clientX - left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
     return Math.round(Math.max(0, Math.min(1, share)) * this.moment.recording.lastStep);
   }
+}
+
+/** Make a canvas as sharp as the screen, clear it, and return its context in CSS pixels. */
+function cleared(canvas, width, height) {
+  const sharp = window.devicePixelRatio || 1;
+  const [across, down] = [Math.round(width * sharp), Math.round(height * sharp)];
+  if (canvas.width !== across || canvas.height !== down) Object.assign(canvas, { width: across, height: down });
+  const context = canvas.getContext("2d");
+  context.setTransform(sharp, 0, 0, sharp, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
 }
 
 function line(context, colour, fromX, fromY, toX, toY) {

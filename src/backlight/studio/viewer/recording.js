@@ -7,11 +7,13 @@ import { number } from "backlight/numbers.js";
 
 export const VERSION = 1;
 const MOST_POINTS = 200_000; // rows of losses
+const MOST_DIAGNOSES = 400;
 const MOST_CELLS = 60_000; // records of a layer in a step, each with two histograms
 
 export class Recording {
   constructor() {
     this.listeners = new Set();
+    this.version = 0; // rises with everything that changes what is drawn
     this.clear();
   }
 
@@ -45,6 +47,12 @@ export class Recording {
     for (const message of messages) {
       if (Object.hasOwn(MESSAGES, message.type)) MESSAGES[message.type](this, message);
     }
+    this.redraw();
+  }
+
+  /** Let everything be drawn again. */
+  redraw() {
+    this.version += 1;
     for (const act of this.listeners) act();
   }
 
@@ -84,10 +92,10 @@ const MESSAGES = {
     seen(recording, message.step);
   },
   diagnosis(recording, message) {
-    const before = recording.diagnoses.filter((one) => one.step < message.step);
-    // of several with the same findings, the first and the last are enough
-    if (before.length > 1 && [before.at(-1), before.at(-2)].every((one) => found(one) === found(message))) before.pop();
-    recording.diagnoses = [...before, message];
+    recording.diagnoses = [...recording.diagnoses.filter((one) => one.step < message.step), message];
+    if (recording.diagnoses.length > MOST_DIAGNOSES) {
+      recording.diagnoses = recording.diagnoses.filter((one, place, all) => place % 2 === 0 || found(one) !== found(all[place - 1]));
+    }
   },
   state(recording, message) {
     recording.state = message;

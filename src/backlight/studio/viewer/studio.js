@@ -24,11 +24,12 @@ class Studio {
     this.pill = element("span", { class: "state", role: "status" });
     this.lost = element("p", { class: "lost", role: "alert", hidden: true, text: "The server does not answer. This page goes on when it is back." });
     this.facts = element("dl", { class: "facts" });
-    this.controls = new Controls(this.viewer, () => this.name);
-    this.form = new StartForm(async (name) => {
+    const begin = async (name) => {
       await this.list();
       this.open(name);
-    });
+    };
+    this.controls = new Controls(this.viewer, () => this.name, begin);
+    this.form = new StartForm(begin);
     head.append(
       element("div", { class: "bar" }, element("h1", { text: "Backlight" }), this.choice, this.pill, this.start),
       this.lost, this.form.root, this.facts, this.controls.root,

@@ -31,7 +31,7 @@ export class Viewer {
     const later = () => this.later();
     this.recording.listen(later);
     this.moment.listen(later);
-    onTheme(later);
+    onTheme(() => this.recording.redraw());
     this.later();
   }
 

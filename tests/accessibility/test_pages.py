@@ -1,0 +1,46 @@
+"""axe-core on each page, in both themes, at two widths: no serious issue, and no moderate one."""
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.end_to_end.driving import Browser, Page
+from tests.end_to_end.test_studio_in_a_browser import Server
+from tests.unit.health import records as make
+from tests.unit.health.records import well
+
+from backlight.report import write_report
+from backlight.watch.stream import write_stream
+
+PANELS = "document.querySelectorAll('.panel:not([hidden]) canvas').length > 3"
+
+
+def issues(page: Page) -> list[str]:
+    page.run(Path(os.environ["BACKLIGHT_AXE"]).read_text(encoding="utf-8") + ";0")
+    found: list[str] = page.run("""axe.run().then(({ violations }) => violations
+      .filter(({ impact }) => impact !== "minor")
+      .map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes[0].html}`))""")
+    return found
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False)])
+def test_no_page_has_an_issue(tmp_path: Path, width: int, *, dark: bool) -> None:
+    sick = make.with_layer(make.stuck(well()), "act1", saturated=0.9)
+    write_report(sick, tmp_path / "report.html", title="my net", samples=[(0, ["emma"])])
+    write_stream(sick, tmp_path / "record.jsonl")
+    browser, server = Browser(tmp_path), Server(tmp_path, "record.jsonl")
+    try:
+        for address in ((tmp_path / "report.html").as_uri(), server.address):
+            with browser.page(address, width=width, dark=dark) as page:
+                page.until(PANELS)
+                if address == server.address:
+                    page.run(
+                        "[...document.querySelectorAll('button')].find((b) => b.textContent === 'New training').click()"
+                    )
+                page.settle()
+                assert issues(page) == []
+                page.run("document.querySelector('h1').insertAdjacentHTML('afterend', '<button></button>')")
+                assert any("button-name" in one for one in issues(page)), "an issue would be noticed"
+    finally:
+        server.end()
+        browser.close()
