@@ -54,7 +54,7 @@ def continued(
             f"{name} has labels, so a text on which it goes on needs some too. Give a table, and its column: --label."
         )
     # the labels of the other run keep their characters
-    own_form = {"normalise": config.reading.normalise, "labels": config.reading.labels}
+    own_form = {"normalise": config.reading.normalise, "labels": config.reading.labels if "label" in read else None}
     text = {} if new_text is None else {**new_text, "reading": replace(AS_IT_IS, **{**own_form, **read})}
     return replace(
         config, **text, start=name,

@@ -99,6 +99,8 @@ def test_what_is_wrong_about_a_label_is_one_line(table: Path) -> None:
         backlight.train(table, "ngram", column="name", label="name", progress=None)
     with pytest.raises(ConfigError, match="label must be the name of a column"):
         backlight.train(table, "ngram", column="name", label="land", progress=None)
+    with pytest.raises(ConfigError, match="labels come from a column"):
+        backlight.train(table, "ngram", column="name", labels=("DE", "IT"), progress=None)
     with pytest.raises(ConfigError, match="field is for JSON"):
         Reading(field="name", label="country")
     with pytest.raises(DataError, match=r"at most 1,000 different ones; that of t\.csv has 1,001"):
