@@ -205,7 +205,8 @@ def _gone_on(
     if data is None:
         corpus, new_text = origin.corpus, None
     else:
-        kept = {"normalise": origin.config.reading.normalise, **how}
+        own = origin.config.reading
+        kept = {"normalise": own.normalise, "labels": own.labels if "label" in how else None, **how}
         corpus = load_corpus(_known(data), mode=mode or ("items" if origin.ends else "text"), reading=Reading(**kept))
         new_text = {"corpus": corpus.name, "also": corpus.also or None, "mode": corpus.mode}
     changes = {**options, **how, **({} if model is None else {"model": model})}

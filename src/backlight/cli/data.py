@@ -8,6 +8,7 @@ import typer
 from backlight.cli.options import READING, grouped, source_of
 from backlight.cli.output import Json, console, one_line, print_json, shortened, table
 from backlight.text import CORPORA, Items, Mode, Reading, describe, load_corpus, spelling_notes
+from backlight.text.labels import spelled, split
 
 _SHOWN = 60  # characters of an item that are printed
 
@@ -61,7 +62,7 @@ def describe_corpus(
     out = console(json_output=json_output)
     for note in notes:
         out.print(one_line(note), soft_wrap=True)
-    found = describe(corpus)
+    found, labels = describe(corpus), corpus.reading.labels
     rows = table("what", "how many", text=("what", "how many"))
     for what, figure in (
         ("items", f"{found.items:,} ({found.distinct:,} distinct, {found.duplicates:,} copies)"),
@@ -70,9 +71,9 @@ def describe_corpus(
             "lengths",
             f"{found.shortest} to {found.longest}, mean {found.mean_length:.1f}, median {found.median_length:g}",
         ),
-        ("longest", ", ".join(shortened(item, _SHOWN) for item in found.longest_items)),
+        ("longest", ", ".join(shortened(spelled(item, labels), _SHOWN) for item in found.longest_items)),
         ("vocabulary", f"{found.vocabulary_size}, including the boundary"),
-        ("most frequent", "  ".join(f"{character!r} {count:,}" for character, count in found.counts[:8])),
+        ("most frequent", "  ".join(f"{split(one, labels)[0] or one!r} {count:,}" for one, count in found.counts[:8])),
         ("loss of a uniform guess", f"ln {found.vocabulary_size} = {found.uniform_nats:.4f} nats per character"),
     ):
         rows.add_row(what, figure)

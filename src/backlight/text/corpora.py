@@ -232,11 +232,15 @@ def _from_files(
         sha.update(content if len(paths) == 1 else len(content).to_bytes(8, "little") + content)
         where = "standard input" if path == "-" else repr(path)
         found.append(read_items(checked(content, where), path, where, wanted, like))
-        if found[-1].reading.labels is not None:  # the same label is the same character in all files
-            wanted = replace(wanted, labels=found[-1].reading.labels)
+        labels = found[-1].reading.labels
+        if labels is not None and wanted.label is not None:  # the same label is the same character in all files
+            wanted = replace(wanted, labels=labels)
+        elif labels is not None:
+            like = replace(like, labels=labels)
     parts = [normalised_items(one.items, reading.normalise) for one in found]
     items = joined(parts) if mode != "text" or len(parts) == 1 else one_stream(part[0] for part in parts)
-    readings = {replace(one.reading, labels=found[-1].reading.labels) for one in found}
+    labels = found[-1].reading.labels
+    readings = {replace(one.reading, labels=labels) if one.reading.label is not None else one.reading for one in found}
     return Corpus(
         sources[0], mode or "items", items, None, sha.hexdigest(),
         reading=readings.pop() if len(readings) == 1 else reading,

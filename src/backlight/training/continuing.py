@@ -49,7 +49,12 @@ def continued(
     read = {option: value for option, value in options.items() if option in reading}
     if new_text is None and read:
         raise ConfigError(f"the text of {name} is read as before; got {', '.join(read)}. Leave it out, or give a file.")
-    own_form = {"normalise": config.reading.normalise}
+    if config.reading.labels is not None and new_text is not None and "label" not in read:
+        raise ConfigError(
+            f"{name} has labels, so a text on which it goes on needs some too. Give a table, and its column: --label."
+        )
+    # the labels of the other run keep their characters
+    own_form = {"normalise": config.reading.normalise, "labels": config.reading.labels if "label" in read else None}
     text = {} if new_text is None else {**new_text, "reading": replace(AS_IT_IS, **{**own_form, **read})}
     return replace(
         config, **text, start=name,

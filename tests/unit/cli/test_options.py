@@ -70,7 +70,7 @@ def test_every_setting_of_every_model_and_of_training_is_an_option() -> None:
     assert offered == {name for spec in MODELS.values() for name in spec.settings}
     assert {one.name for one in NETWORK_SIZES.parameters} == offered - {"order", "smoothing", "k"}
     assert {one.name for one in TRAINING.parameters} == {one.name for one in fields(TrainConfig)}
-    read = {one.name for one in fields(Reading)} - {"labels"}  # which are those of the column `label`
+    read = {one.name for one in fields(Reading)} - {"labels"}  # which come from the table
     assert {one.name for one in READING.parameters} == read
     assert read <= {one.name for one in DATA.parameters} <= {one.name for one in fields(RunConfig)} | read
 

@@ -99,6 +99,8 @@ def test_what_is_wrong_about_a_label_is_one_line(table: Path) -> None:
         backlight.train(table, "ngram", column="name", label="name", progress=None)
     with pytest.raises(ConfigError, match="label must be the name of a column"):
         backlight.train(table, "ngram", column="name", label="land", progress=None)
+    with pytest.raises(ConfigError, match="labels come from a column"):
+        backlight.train(table, "ngram", column="name", labels=("DE", "IT"), progress=None)
     with pytest.raises(ConfigError, match="field is for JSON"):
         Reading(field="name", label="country")
     with pytest.raises(DataError, match=r"at most 1,000 different ones; that of t\.csv has 1,001"):
@@ -106,3 +108,15 @@ def test_what_is_wrong_about_a_label_is_one_line(table: Path) -> None:
     with pytest.raises(DataError, match=r"from U\+F0000 on"):
         marked([chr(FIRST)], ["a"], (), "t.csv")
     assert mark_of("IT", ("DE", "IT")) == chr(FIRST + 1)
+
+
+def test_a_run_that_goes_on_keeps_the_characters_of_its_labels(table: Path, tmp_path: Path) -> None:
+    other = tmp_path / "more.csv"
+    other.write_text("name,country,rank\nwien,AT,1\nbari,IT,2\nlinz,AT,2\nmainz,DE,7\n")
+    how = {"column": "name", "label": "country"}
+    first = backlight.train(table, "mlp", steps=2, hidden=[8], progress=None, **how)
+    second = backlight.train(other, start=first, steps=1, progress=None, **how)
+    assert second.run.config.reading.labels == ("DE", "IT", "AT")
+    assert second.score("bari", label="IT").shape == (1,)
+    with pytest.raises(ConfigError, match="has labels, so a text on which it goes on needs some too"):
+        backlight.train(other, start=first, steps=1, column="name", progress=None)

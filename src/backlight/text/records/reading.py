@@ -69,6 +69,8 @@ class Reading:
                 object.__setattr__(self, "delimiter", self.delimiter.replace(written, meant))
             if not self.delimiter:
                 raise ConfigError("delimiter must have a character; got an empty one. Leave it out.")
+        if self.labels is not None and self.label is None:
+            raise ConfigError("labels come from a column of a table; got labels without it. Name the column: label.")
         self._check_owner("column", self.column, TABLES)
         self._check_owner("label", self.label, TABLES)
         self._check_owner("header", self.header, TABLES)
