@@ -72,7 +72,7 @@ from backlight.nn import Module
 from backlight.pretrained import is_pretrained, read_pretrained
 from backlight.progress import ProgressBar
 from backlight.runs import RunDirectory, find_run
-from backlight.runs.store import RESULT, WEIGHTS
+from backlight.runs.store import PRETRAINED, RESULT, WEIGHTS
 from backlight.runs.strict_json import to_bytes
 from backlight.runs.tensors import encode
 from backlight.sample import (
@@ -93,7 +93,7 @@ from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, 
 from backlight.text.labels import spelled, split
 from backlight.text.tokenizers import TextVocabulary
 from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, choose, continued, stopped_by
-from backlight.training.run import PRETRAINED, folded, without_counts
+from backlight.training.run import folded, without_counts
 
 
 def train(

@@ -4,9 +4,9 @@ import json
 from typing import Any, Final
 
 from backlight.export.exportable import Exportable
+from backlight.runs.store import PRETRAINED
 from backlight.text import CORPORA
 from backlight.text.vocabulary import CHARACTERS
-from backlight.training.run import PRETRAINED
 
 _LOSSES: Final = {"train_nats": "training text", "dev_nats": "dev split", "test_nats": "test split"}
 _USE: Final = """\

@@ -24,11 +24,10 @@ from backlight.pretrained.weight_files import INDEX, ONE, PICKLED, WeightFiles, 
 from backlight.pretrained.weights import gpt_with_weights
 from backlight.runs import RunStore, extra_files, new_files
 from backlight.runs.failures import shown
-from backlight.runs.store import VOCABULARY
+from backlight.runs.store import PRETRAINED, VOCABULARY
 from backlight.text.tokenizers import BPETokenizer, TokenVocabulary
 from backlight.text.tokenizers.vocabulary import END_OF_TEXT
 from backlight.training import Run, RunConfig
-from backlight.training.run import PRETRAINED
 
 _FINE_TUNING: Final = {
     "steps": 200, "batch_size": 4, "lr": 1e-4, "warmup": 20, "weight_decay": 0.1, "grad_clip": 1.0,

@@ -12,7 +12,7 @@ from backlight.core import RunError
 from backlight.runs.directory import RunDirectory
 from backlight.runs.failures import cannot_read, shown
 from backlight.runs.locking import is_trained
-from backlight.runs.store import CHECKPOINT, CONFIG, VOCABULARY, WEIGHTS
+from backlight.runs.store import CHECKPOINT, CONFIG, PRETRAINED, VOCABULARY, WEIGHTS
 
 _LONGEST_SHOWN = 60
 _LONGEST_NAME = 40  # characters of a corpus in a folder's name; with four bytes each, file systems still accept it
@@ -31,7 +31,7 @@ class RunSummary:
         step: the last recorded step.
         dev_nats: the best dev loss, in nats per character.
         state: "training" while a process trains it, "finished" with a result, "stopped" with a checkpoint to resume
-            from, "started" with neither.
+            from, "imported" if the model was trained elsewhere, "started" with none of these.
         problem: why the run cannot be opened; None if it can.
     """
 
@@ -129,12 +129,13 @@ def _summarise(path: Path) -> RunSummary:
     known = {**run.config, **(result or {})}
     last_step = max((record["step"] for record in records if _number(record.get("step"))), default=None)
     losses = [record["dev_nats"] for record in records if _number(record.get("dev_nats"))]
-    unfinished = "stopped" if run.has_checkpoint else "started"
+    corpus = _name(known.get("corpus"))
+    unfinished = "stopped" if run.has_checkpoint else "imported" if corpus == PRETRAINED else "started"
     state = unfinished if result is None else "finished"
     return RunSummary(
         path=path,
         model=_name(known.get("model")),
-        corpus=_name(known.get("corpus")),
+        corpus=corpus,
         created=_name(run.config.get("created")),
         parameters=_number(known.get("parameters")),
         step=last_step if result is None else _number(result.get("steps", last_step)),

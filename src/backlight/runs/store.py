@@ -35,6 +35,9 @@ CONTROL, STATE = "control.json", "state.json"
 CHANGES = "changes.jsonl"
 RESULT = "result.json"
 
+PRETRAINED = "(pretrained)"
+"""The name of the text of a model that was trained elsewhere."""
+
 FILES = (
     CONFIG, VOCABULARY, WEIGHTS, COUNTS, CHECKPOINT, START, SEEN, CORPUS, METRICS, HEALTH, SAMPLES, SAMPLED, CHANGES,
     RESULT,

@@ -18,7 +18,7 @@ from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
 from backlight.nn import BatchNorm1d, fold
 from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files, start_files
-from backlight.runs.store import SEEN
+from backlight.runs.store import PRETRAINED, SEEN
 from backlight.text import (
     LIST,
     Corpus,
@@ -60,9 +60,6 @@ STREAM_LENGTH = 500
 
 SHORTEST, UNKNOWN_LENGTH = 16, 64
 """Maximum numbers of characters of a sample: that of very short items, and that of a run of unknown lengths."""
-
-PRETRAINED = "(pretrained)"
-"""The name of the text of a model that was trained elsewhere."""
 
 _INIT, _BATCHES = 0, 1
 """Independent random streams of a run: for the initial weights and for the minibatches."""

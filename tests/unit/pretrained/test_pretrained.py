@@ -13,6 +13,7 @@ import backlight
 from backlight.core import NOT_A_TARGET, BacklightError, ConfigError, DataError, VocabularyError
 from backlight.models import gpt
 from backlight.pretrained import is_pretrained, read_pretrained, weight_files
+from backlight.runs import list_runs
 
 TEXT = "she sells sea shells, naïvely"
 
@@ -95,6 +96,7 @@ def test_it_is_saved_as_a_run_and_training_goes_on(tmp_path):
     write_hugging_face(tmp_path / "gpt2", network())
     model = backlight.load(tmp_path / "gpt2")
     model.save(tmp_path / "run")
+    assert {run.path.name: run.state for run in list_runs(tmp_path)}["run"] == "imported"
     again = backlight.load(tmp_path / "run")
     for name, array in state(model).items():
         assert_array_equal(state(again)[name], array)
