@@ -32,7 +32,7 @@ export class RecordSocket {
       if (socket !== this.socket) return;
       this.pause = FIRST_PAUSE;
       this.onLink(true);
-      this.onMessages(JSON.parse(event.data));
+      this.onMessages(parsed(event.data));
     });
     socket.addEventListener("close", (event) => {
       if (socket !== this.socket || event.code === 1000) return;
@@ -40,6 +40,15 @@ export class RecordSocket {
       this.timer = setTimeout(() => this.connect(address), this.pause);
       this.pause = Math.min(LONGEST_PAUSE, 2 * this.pause);
     });
+  }
+}
+
+/** Return the messages of a text; lines of a file are sent as they are, so one that is damaged shows here. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return [{ type: "problem", text: `A line of the recording is damaged, and what came with it is not shown: ${error.message}` }];
   }
 }
 
