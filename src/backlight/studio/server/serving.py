@@ -1,6 +1,5 @@
 """Serving: a socket that is bound to this machine only, a token that nobody can guess, and uvicorn."""
 
-import os
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -13,14 +12,13 @@ from backlight.studio.server.app import Studio, application
 from backlight.studio.server.guard import OnlyOwnPages
 
 _HOST: Final = "127.0.0.1"
-_NICE: Final = 5
 _MOST_CONNECTIONS: Final = 128
 _MOST_MESSAGE: Final = 1_000
 """Bytes of a message from a page over its socket, which has nothing to say there."""
 
 
 def serve(studio: Studio, *, port: int | None, ready: Callable[[str], None]) -> None:
-    """Serve pages until the process is interrupted. Trainings have the processor first.
+    """Serve pages until the process is interrupted.
 
     Args:
         studio: what is shown.
@@ -37,8 +35,6 @@ def serve(studio: Studio, *, port: int | None, ready: Callable[[str], None]) -> 
         _bind(listening, before.port if port is None else port, exactly=port is not None)
         address = Address(port=listening.getsockname()[1], token=before.token)
         remember(studio.runs, address)
-        if hasattr(os, "nice"):
-            os.nice(_NICE)
         app = OnlyOwnPages(application(studio), token=address.token, port=address.port)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", ws_max_size=_MOST_MESSAGE,

@@ -27,9 +27,10 @@ export function logTicks(low, high, most) {
   const first = Math.ceil(Math.log10(low) - 1e-9);
   const last = Math.floor(Math.log10(high) + 1e-9);
   const every = Math.max(1, Math.ceil((last - first + 1) / Math.max(most, 1)));
+  const plain = first >= -3 && last <= 3; // one notation for all labels of an axis
   const ticks = [];
   for (let power = first; power <= last; power += 1) {
-    if (power % every === 0) ticks.push({ value: 10 ** power, label: powerOfTen(power) });
+    if (power % every === 0) ticks.push({ value: 10 ** power, label: plain ? String(Number((10 ** power).toPrecision(1))) : powerOfTen(power) });
   }
   if (ticks.length > 1) return ticks;
   for (let power = first - 1; power <= last; power += 1) {
@@ -42,7 +43,7 @@ export function logTicks(low, high, most) {
 }
 
 function powerOfTen(power) {
-  if (power >= -2 && power <= 3) return String(10 ** power).slice(0, 5);
+  if (power === 0) return "1";
   return `10${String(power).replace(/./g, (digit) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(digit)])}`;
 }
 

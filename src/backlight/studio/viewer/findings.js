@@ -7,7 +7,7 @@ export class FindingsPanel {
   /** @param {import("backlight/moment.js").Moment} moment */
   constructor(moment) {
     this.moment = moment;
-    Object.assign(this, panel("Findings", "What `backlight health` says of the training up to the step shown."));
+    Object.assign(this, panel("Findings", "What backlight health says of the training up to the step shown."));
     this.summary = element("p", { role: "status" });
     this.list = element("ol", { class: "findings" });
     this.body.append(this.summary, this.list);
