@@ -10,6 +10,7 @@ refused, as tiktoken does; they never become the token.
 
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -80,13 +81,16 @@ class PretrainedRun(Run):
 
 
 def is_pretrained(path: str | Path) -> bool:
-    """Return whether a path is a model of another program, or a file of one: not a run."""
+    """Return whether a path is a model of another program, or a file of one: not a run, and nothing unreadable."""
     place = Path(path)
-    if place.is_file():
+    if os.path.isfile(place):  # noqa: PTH113  unlike Path.is_file, False for names that are too long or forbidden
         return place.suffix in {*PICKLED, ".safetensors"}
-    if not place.is_dir() or (place / VOCABULARY).exists():
+    try:
+        names = set(os.listdir(place))  # noqa: PTH208  names, not paths
+    except OSError:
         return False
-    names = {entry.name for entry in place.iterdir()}
+    if VOCABULARY in names:
+        return False
     return bool({ONE, INDEX} & names) or any(Path(name).suffix in PICKLED for name in names)
 
 

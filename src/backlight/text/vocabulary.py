@@ -51,7 +51,7 @@ class Vocabulary:
         for character in self.characters:
             if unicodedata.category(character) == "Cs":
                 raise VocabularyError(
-                    f"a vocabulary must have whole characters; got half of a surrogate pair (U+{ord(character):04X})."
+                    f"a vocabulary must have whole characters; got a lone surrogate (U+{ord(character):04X})."
                     " Decode the text as UTF-8."
                 )
 

@@ -53,7 +53,7 @@ class TokenVocabulary:
         """Return the ids of a text, without boundaries. Shape: (tokens,) int64.
 
         Raises:
-            VocabularyError: the text contains the name of a special token, or half of a surrogate pair.
+            VocabularyError: the text contains the name of a special token, or a lone surrogate.
         """
         return self.encode_items([text]).ids.astype(np.int64)
 
@@ -65,7 +65,7 @@ class TokenVocabulary:
             ends: whether the end of each item is a target; False for a stream of text.
 
         Raises:
-            VocabularyError: an item contains the name of a special token, or half of a surrogate pair.
+            VocabularyError: an item contains the name of a special token, or a lone surrogate.
         """
         given = Items.of(items)
         dtype = np.min_scalar_type(self.size - 1)
@@ -82,7 +82,7 @@ class TokenVocabulary:
         """Return the ids of all pieces of a text but the last, and the last in UTF-8; see `TextVocabulary`.
 
         Raises:
-            VocabularyError: the text contains the name of a special token, or half of a surrogate pair.
+            VocabularyError: the text contains the name of a special token, or a lone surrogate.
         """
         pieces = Splitter(self.tokenizer.table.pattern).split(text)
         return self.encode("".join(pieces[:-1])), "".join(pieces[-1:]).encode()
