@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# transformers 5.24.0 (with gguf 0.19.0, torch 2.13.0): a GPT-2 in GGUF loads only if its context is the default one.
+# transformers 5.24.0 (with accelerate 1.15.0, gguf 0.19.0, torch 2.13.0): a GPT-2 in GGUF loads only if its context is the default one.
 #
 # `from_pretrained(folder, gguf_file=...)` stores the file's `gpt2.context_length` as `config.n_ctx`, a name that GPT-2's model
 # code does not read. `n_positions`, which sizes the position embeddings, stays at its default of 1024. So a file whose context is
-# 64 or 2048 is refused for its position embeddings; the norms' epsilon and all other sizes are taken from it.
-# Why it surprises: the guess was that all sizes of the file arrive or none does, and the context is in the configuration, printed
+# 64 or 2048 is refused for its position embeddings; width, layers, heads and the norms' epsilon are taken from it.
+# Why it surprises: the guess was that the sizes of the file arrive or none does, and the context is in the configuration, printed
 # beside the others. Every GPT-2 of OpenAI has a context of 1024, so the usual files all load.
 # Seen: n_positions 1024 for each file; 1024 loads with equal logits, 64 and 2048 raise RuntimeError, and load if
 # `config=` says n_positions.
@@ -12,7 +12,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --no-compile --disable-pip-version-check torch==2.13.0 transformers==5.24.0 gguf==0.19.0 numpy==2.4.6
+"$folder/venv/bin/pip" install --quiet --no-compile --disable-pip-version-check torch==2.13.0 transformers==5.24.0 accelerate==1.15.0 gguf==0.19.0 numpy==2.4.6
 
 cat >"$folder/look.py" <<'PYTHON'
 import re
