@@ -340,15 +340,14 @@ class Model:
         """
         words = load_corpus(avoid, mode="items").items if isinstance(avoid, Path) else list(avoid)
         made: list[SampleCheck] = [Avoids.of(words)] if words else []
+        labels = self.run.config.reading.labels
         if min_distance is not None:
-            labels = self.run.config.reading.labels
             items = self.run.corpus.items
             made.append(Distant(items if labels is None else [split(one, labels)[1] for one in items], min_distance))
         if valid is not None:
             made.append(ValidByCommand(valid) if isinstance(valid, str) else Valid(valid))
         if made and not self.run.ends:
             raise ConfigError("checks of samples need a model of items; this one was trained on running text.")
-        labels = self.run.config.reading.labels
         return made if labels is None else [WithoutLabels(one, labels) for one in made]
 
     def draw(

@@ -8,7 +8,19 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from backlight.cli.output import RUNS, Json, RunsFolder, command, console, one_line, open_run, print_json, shortened
+from backlight.cli.output import (
+    RUNS,
+    Json,
+    Recording,
+    RunsFolder,
+    command,
+    console,
+    is_record,
+    one_line,
+    open_run,
+    print_json,
+    shortened,
+)
 from backlight.core import ConfigError
 from backlight.health.diagnosis import Diagnosis, diagnose
 from backlight.health.explained import explained, lessons_on
@@ -30,14 +42,7 @@ _FAILED = 2
 
 
 def health(
-    run: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A run's folder or name, or a file written by watch(..., record_to=FILE). Default: the newest run.",
-            metavar="RUN",
-            readable=False,
-        ),
-    ] = None,
+    run: Recording = None,
     report: Annotated[
         bool,
         typer.Option("--report", help="Also write a page with figures: report.html in the run's folder, or FILE.html."),
@@ -199,7 +204,7 @@ def _of_log(path: Path, format: str | None, column: list[str], out: Console) -> 
 
 def read_of_run(run: Path | None, runs: Path, out: Console) -> Read:
     """Read a run or a record, and print its path."""
-    if run is not None and run.is_file() and not (runs / run).is_dir():
+    if is_record(run, runs):
         read = Read(measured=read_stream(run), path=run, page=run.with_name(f"{run.name}.html"))
     else:
         from backlight.health.of_run import measurements_of
@@ -216,7 +221,7 @@ def read_of_run(run: Path | None, runs: Path, out: Console) -> Read:
 
 def _tried(run: Path | None, runs: Path, minutes: float) -> tuple[Any, ...]:
     """Return what trials on a run's network show."""
-    if run is not None and run.is_file() and not (runs / run).is_dir():
+    if is_record(run, runs):
         raise ConfigError(
             "--trials needs a network, and a record has none; got a file. Name a run, or call "
             "backlight.health.examine(model, x, y, trials=True)."

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 import typer
 from rich.console import Console
@@ -26,6 +26,14 @@ RUNS = Path("runs")
 """Default folder of the runs."""
 
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.", readable=False)]
+Recording = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A run's folder or name, or a file written by watch(..., record_to=FILE). Default: the newest run.",
+        metavar="RUN",
+        readable=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the results as one JSON object on the last line.")]
 
 _NARROWEST = 60
@@ -147,6 +155,14 @@ def named(runs: Path, name: str) -> Path:
             f"{_LONGEST_NAME} bytes long; got {shortened(repr(name), 60)}. Choose another; --runs sets the folder."
         )
     return runs / name
+
+
+def is_record(given: Path | None, root: Path) -> TypeGuard[Path]:
+    """Return whether this is a file of its own, such as of `watch(..., record_to=FILE)`, and not a run of `root`."""
+    if given is None:
+        return False
+    # unlike Path.is_file, False for names that are too long or forbidden
+    return os.path.isfile(given) and not os.path.isdir(root / given)  # noqa: PTH112, PTH113
 
 
 def open_run(given: Path | None, root: Path) -> RunDirectory:

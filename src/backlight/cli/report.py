@@ -6,18 +6,11 @@ from typing import Annotated
 import typer
 
 from backlight.cli.health import read_of_run
-from backlight.cli.output import RUNS, RunsFolder, console, one_line
+from backlight.cli.output import RUNS, Recording, RunsFolder, console, one_line
 
 
 def report(
-    run: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A run's folder or name, or a file written by watch(..., record_to=FILE). Default: the newest run.",
-            metavar="RUN",
-            readable=False,
-        ),
-    ] = None,
+    run: Recording = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="The file to write. Default: report.html in the run's folder.", metavar="FILE"),

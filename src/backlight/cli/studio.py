@@ -2,12 +2,11 @@
 
 import webbrowser
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from backlight.cli.output import RUNS, RunsFolder, console, one_line
+from backlight.cli.output import RUNS, Recording, RunsFolder, console, is_record, one_line
 from backlight.core import ConfigError
 from backlight.runs import find_run
 
@@ -15,14 +14,7 @@ _NEEDED: Final = ("starlette", "uvicorn", "websockets")
 
 
 def studio(
-    run: Annotated[
-        Path | None,
-        typer.Argument(
-            help="A run's folder or name, or a file written by watch(..., record_to=FILE). Default: the newest run.",
-            metavar="RUN",
-            readable=False,
-        ),
-    ] = None,
+    run: Recording = None,
     port: Annotated[
         int | None,
         typer.Option(help="Port on this machine; 0 for any that is free. Default: as last time.", min=0, max=65535),
@@ -40,8 +32,7 @@ def studio(
 
     given = None
     if run is not None:
-        is_record = run.is_file() and not (runs / run).is_dir()
-        given = run if is_record else find_run(run, runs).path
+        given = run if is_record(run, runs) else find_run(run, runs).path
         RunRecording(given)  # says what is wrong with it before there is a page
     out = console()
 

@@ -119,14 +119,13 @@ class RunDirectory(RunStore):
         except OSError as error:
             raise cannot_write(self.path / name, error, state="its old content is unchanged") from error
 
-    def control(self) -> tuple[object, bytes] | None:
-        """Return what other processes ask of the training, and a mark that changes with each request."""
-        path = self.path / CONTROL
+    def control_version(self) -> object:
+        """Return the date, number and size of `control.json`; None if there is none."""
         try:
-            found = path.stat()
-            return (found.st_mtime_ns, found.st_ino, found.st_size), path.read_bytes()
-        except OSError:  # none is there, or it cannot be read: then it asks for nothing
+            found = (self.path / CONTROL).stat()
+        except OSError:  # none is there, or its folder cannot be read: then it asks for nothing
             return None
+        return found.st_mtime_ns, found.st_ino, found.st_size
 
     def _place(self, name: str) -> str:
         return shown(self.path / name)

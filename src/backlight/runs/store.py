@@ -227,8 +227,8 @@ class RunStore:
         """Append a change that was made while the run was trained, such as of the learning rate, to `changes.jsonl`."""
         self.append(CHANGES, to_bytes(change))
 
-    def control(self) -> tuple[object, bytes] | None:
-        """Return what other processes ask of the training, `control.json`, with a mark of its version.
+    def control_version(self) -> object:
+        """Return what changes with each request of other processes, the file `control.json`.
 
         None if nobody asked anything, as always of a run in memory.
         """

@@ -15,6 +15,8 @@ from backlight.runs import RunStore
 from backlight.runs.store import CONTROL, STATE
 from backlight.runs.strict_json import parse_object, to_bytes
 
+_AGAIN = "Ask again"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -72,20 +74,19 @@ class Control:
 
     def __init__(self, run: RunStore) -> None:
         self._run = run
-        found = run.control()
-        self._seen = None if found is None else found[0]
+        self._seen = run.control_version()
 
     def news(self) -> Request | None:
         """Return a request that was not returned before; None if there is none.
 
         A file that holds no request asks for nothing: no training ends for what another process has written.
         """
-        found = self._run.control()
-        if found is None or found[0] == self._seen:
+        version = self._run.control_version()
+        if version is None or version == self._seen:
             return None
-        self._seen = found[0]
+        self._seen = version
         with suppress(RunError):
-            return Request.from_json(parse_object(found[1], CONTROL, remedy="Ask again"))
+            return Request.from_json(parse_object(self._run.read(CONTROL, remedy=_AGAIN), CONTROL, remedy=_AGAIN))
         return None
 
     def tell(self, *, paused: bool, step: int) -> None:
