@@ -93,7 +93,7 @@ from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, 
 from backlight.text.labels import spelled, split
 from backlight.text.tokenizers import TextVocabulary
 from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, choose, continued, stopped_by
-from backlight.training.run import folded, without_counts
+from backlight.training.weights import folded, without_counts
 
 
 def train(

@@ -33,7 +33,7 @@ from backlight.runs import new_run_path
 from backlight.text import CORPORA, Corpus
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training import MINUTES, Run, RunConfig, choose, continued, stopped_by
-from backlight.training.run import load_weights
+from backlight.training.weights import load_weights
 
 AUTO: Final = "auto"
 

@@ -3,8 +3,9 @@
 import pytest
 from threadpoolctl import threadpool_info
 
+from backlight.text import load_corpus
 from backlight.training import Run, RunConfig
-from backlight.training import run as module
+from backlight.training import result as module
 
 ITEMS = [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in "lmnrst"]
 
@@ -12,7 +13,7 @@ ITEMS = [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in "lmnrst"]
 @pytest.fixture
 def run() -> Run:
     config = RunConfig.of("(list)", model="mlp", steps=2, batch_size=8, eval_interval=2, hidden=[8])
-    return Run.create(config, corpus=module.load_corpus(ITEMS))
+    return Run.create(config, corpus=load_corpus(ITEMS))
 
 
 def test_a_small_text_is_evaluated_whole(run: Run) -> None:
@@ -40,7 +41,7 @@ def test_a_longer_training_evaluates_more(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(module, "LARGE", 20)
     monkeypatch.setattr(module, "FEWEST_HELD_OUT", 20)
     config = RunConfig.of("(list)", model="mlp", steps=250, batch_size=8, hidden=[8])
-    run = Run.create(config, corpus=module.load_corpus(ITEMS))
+    run = Run.create(config, corpus=load_corpus(ITEMS))
     assert run.result_targets("dev") is None  # a share of 2,000 targets is more than dev has
     assert run.data["dev"].targets > 20
 
