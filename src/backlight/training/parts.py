@@ -35,6 +35,8 @@ from backlight.text.tokenizers import vocabulary_from_json
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training.building import BATCHES, built, examples
 from backlight.training.config import RunConfig
+from backlight.training.engine import EngineConfig
+from backlight.training.group import ALONE, Group
 from backlight.training.records import FirstLoss
 from backlight.training.weights import load_weights, network_of
 
@@ -58,11 +60,15 @@ class RunParts:
         config: the configuration.
         store: the files of the run: a `RunDirectory`, or a `RunStore` in memory.
         vocabulary: the characters of the text, or other tokens.
+        engine: what computes its training and its result. It may be changed, since it is no part of the configuration.
+        group: the processes that train it together.
         notes: lines that say how the text was read, and with which weights a new run starts.
     """
 
     def __init__(self, config: RunConfig, store: RunStore, *, corpus: Corpus | None = None, stdin: Any = None) -> None:
         self.config, self.store = config, store
+        self.engine = EngineConfig()
+        self.group: Group = ALONE
         self.notes: list[str] = []
         self.vocabulary = vocabulary_from_json(store.vocabulary)
         self._stdin: BinaryIO | None = stdin

@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from backlight.models import Mixture
 from backlight.models.mixture import FITTED_CELLS
+from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
 from backlight.runs import RunDirectory
 from backlight.text import Items
@@ -16,6 +17,7 @@ from backlight.training.evaluate import (
     FEWEST_IN_RESULT,
     SAMPLE_TARGETS,
     SHARE_OF_RESULT,
+    Evaluator,
     bits,
     evenly,
     mean_nll,
@@ -69,10 +71,22 @@ def evaluate(run: RunParts, *, steps: int = 0, seconds: float = 0.0) -> dict[str
 
 def _nats(run: RunParts) -> dict[str, float]:
     """Return the losses of the three parts: of a large one, that of a sample."""
+    evaluator = _evaluator(run)
     return {
-        f"{part}_nats": mean_nll(run.model, run.data[part], at_most=result_targets(run, part))
+        f"{part}_nats": mean_nll(
+            run.model, run.data[part], at_most=result_targets(run, part), evaluator=evaluator, group=run.group
+        )
         for part in ("train", "dev", "test")
     }
+
+
+def _evaluator(run: RunParts) -> Evaluator | None:
+    """Return what computes the losses: None for compiled kernels, which a mixture always needs."""
+    if run.engine.engine != "torch" or not isinstance(run.model, NeuralModel):
+        return None
+    from backlight.training.torch_engine import torch_evaluator
+
+    return torch_evaluator(run.engine, run.model, run.group)
 
 
 def result_targets(run: RunParts, part: str) -> int | None:

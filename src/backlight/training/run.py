@@ -142,6 +142,8 @@ class Run(RunParts):
             run=self.store,
             watch_every=config.watch_every,
             split=self._split_facts() if config.watch_every is not None and self.ends else None,
+            engine=self.engine,
+            group=self.group,
         )
         if self.store.has_checkpoint:
             trainer.restore()

@@ -27,8 +27,8 @@ def test_a_large_text_is_sampled(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     assert [run.result_targets(part) for part in ("train", "dev", "test")] == [40, 20, 20]
     seen: list[int | None] = []
 
-    def noted(model: object, data: object, at_most: int | None = None) -> float:
-        del model, data
+    def noted(model: object, data: object, at_most: int | None = None, **more: object) -> float:
+        del model, data, more
         seen.append(at_most)
         return 1.0
 
@@ -49,8 +49,8 @@ def test_a_longer_training_evaluates_more(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_result_is_evaluated_on_the_threads_of_the_training(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
 
-    def noted(model: object, data: object, at_most: object = None) -> float:
-        del model, data, at_most
+    def noted(model: object, data: object, **more: object) -> float:
+        del model, data, more
         threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
         return 1.0
 
