@@ -1,4 +1,4 @@
-"""A model that PyTorch trains: its PyTorch form, its optimiser and its averaged weights, copied from Backlight's and back."""
+"""A model that PyTorch trains: its PyTorch form, its optimiser and its averaged weights, from Backlight and back."""
 
 from typing import Any
 

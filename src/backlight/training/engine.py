@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 from backlight.core import Batch, ConfigError
 from backlight.core.settings import check_settings, setting
 from backlight.models import LanguageModel
-from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm, update_ema
 from backlight.training.compiled_step import Stepper
 from backlight.training.config import MOST, TrainConfig
@@ -152,12 +151,3 @@ class NativeEngine:
     def evaluator(self, model: LanguageModel) -> Evaluator:
         """Return what computes losses with compiled kernels."""
         return NativeEvaluator(model)
-
-
-def check_engine(engine: EngineConfig, model: NeuralModel | None, name: str) -> None:
-    """Raise ConfigError if an engine other than the native one is asked for, and the model counts n-grams."""
-    if model is None and engine.engine != "native":
-        raise ConfigError(
-            f"the engine {engine.engine} trains networks; {name} counts n-grams, which needs none. Leave engine out, "
-            "or choose another model."
-        )

@@ -1,6 +1,7 @@
 """The processes that train a model together: what they add up, and which of them writes."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -21,15 +22,18 @@ class Group(Protocol):
         """Return the sum of each number over all processes; of a single process, the numbers themselves.
 
         Raises:
-            RunError: a process of the group has ended.
+            ProcessEndedError: another process of the group has ended.
         """
 
     def from_first(self, make: Callable[[], T]) -> T:
         """Return what `make` returns in the process of rank 0, the only one that calls it. An error of it ends all.
 
         Raises:
-            RunError: a process of the group has ended.
+            ProcessEndedError: another process of the group has ended.
         """
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a context manager in which the end of another process raises a ProcessEndedError."""
 
 
 class Alone:
@@ -44,6 +48,10 @@ class Alone:
     def from_first(self, make: Callable[[], T]) -> T:
         """Return `make()`."""
         return make()
+
+    def together(self) -> AbstractContextManager[None]:
+        """Return a context manager that does nothing."""
+        return nullcontext()
 
 
 ALONE = Alone()

@@ -38,6 +38,7 @@ def evaluate(run: RunParts, *, steps: int = 0, seconds: float = 0.0) -> dict[str
     Raises:
         RunError: there are no weights yet, or they are damaged.
     """
+    run.group.from_first(lambda: None)  # the weights are written
     facts = load_weights(run.store, run.model)
     parts: dict[str, float] = {}
     # on as many threads as the training: more cost processor time, and time on a busy machine, for small products

@@ -21,6 +21,9 @@ from backlight.training import result
 from backlight.training.building import built, check_batch_size, examples
 from backlight.training.config import RunConfig
 from backlight.training.continuing import grown_state, new_places
+from backlight.training.engine import EngineConfig
+from backlight.training.engines import check_engine
+from backlight.training.group import ALONE, Group
 from backlight.training.parts import RunParts, hashes_of, own_text
 from backlight.training.trainer import Trainer
 from backlight.training.weights import folded, load_weights, network_of
@@ -58,6 +61,8 @@ class Run(RunParts):
         corpus: Corpus | None = None,
         stdin: BinaryIO | None = None,
         start: "Run | None" = None,
+        engine: EngineConfig | None = None,
+        group: Group = ALONE,
     ) -> "Run":
         """Read and split the text, build the model and the examples, and then make the run.
 
@@ -69,6 +74,8 @@ class Run(RunParts):
                 another process has taken that path; None keeps the run in memory.
             corpus: the text, if it has been read already; otherwise `config.corpus` is read.
             stdin: the stream from which a corpus "-" is read; None is standard input.
+            engine: what will compute its training; None is Backlight's own. It is no part of the configuration.
+            group: the processes that will train it together.
             start: a run whose model has the initial weights. The vocabulary is its own, with what the text needs more.
 
         Raises:
@@ -93,6 +100,8 @@ class Run(RunParts):
         network = network_of(model)
         notes = [] if start is None or network is None else _go_on(start, network, vocabulary)
         check_batch_size(config, model)
+        engine = engine or EngineConfig()
+        check_engine(engine, network, group)
         # an n-gram model is counted and evaluated without examples
         data = {} if isinstance(model, NGram) else examples(model, vocabulary, splits, ends=corpus.mode == "items")
         whole = config.to_json(
@@ -110,6 +119,7 @@ class Run(RunParts):
         else:
             files |= {**extra_files(seen=hashes_of(corpus), corpus=own_text(corpus)), **of_start}
             run = cls(config, _create_folder(path, corpus, files), corpus=corpus)
+        run.engine, run.group = engine, group
         run.notes = [*corpus.notes, *notes]
         vars(run).update(splits=splits, model=model, **({"data": data} if data else {}))
         return run

@@ -2,7 +2,7 @@
 
 What is trained is the model's form in `backlight.pytorch`. First weights, minibatches, learning rates, weight decay,
 clipping and averaging are those of the other engines, up to rounding. Only the masks of dropout are other random
-numbers: PyTorch's attention draws its own. Of the generator of the minibatches, as many numbers are skipped as the other
+numbers: PyTorch's attention draws its own. Of the generator of the minibatches, as many numbers are skipped as other
 engines draw masks, so that all read the same data in the same order.
 """
 
@@ -17,6 +17,7 @@ from backlight.core import Batch, ConfigError
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
 from backlight.nn import BatchNorm1d
+from backlight.pytorch import TORCH_MODULES
 from backlight.pytorch.stepping import TorchEvaluator, device_of, threads
 from backlight.pytorch.torch_training import TorchTraining
 from backlight.training.config import TrainConfig
@@ -50,7 +51,7 @@ class TorchEngine:
         group: Group,
     ) -> None:  # fmt: skip
         self._state, self._config, self._rng, self._seed, self._group = state, config, rng, seed, group
-        _check_parts(engine, state.model, group)
+        check_torch_engine(engine, state.model, group)
         self.device = device_of(engine.device, rank=group.rank)
         self._training = TorchTraining(
             state.model, state.optimiser, state.ema, device=self.device, most=engine.micro_batch_size,
@@ -121,8 +122,20 @@ def skip(rng: np.random.Generator, count: int) -> None:
         rng.random(dtype=np.float32)
 
 
-def _check_parts(engine: EngineConfig, model: NeuralModel, group: Group) -> None:
-    """Raise ConfigError if a model with batch norms would be given a part of a minibatch at a time."""
+def check_torch_engine(engine: EngineConfig, model: NeuralModel, group: Group) -> None:
+    """Check a model and a device.
+
+    Raises:
+        ConfigError: there is no such device, PyTorch has no form of the model, or the model has batch norms and would
+            be given a part of a minibatch at a time.
+    """
+    device_of(engine.device, rank=group.rank)
+    own = {type(module).__name__ for _, module in model.named_modules() if type(module) not in TORCH_MODULES}
+    if own:
+        raise ConfigError(
+            f"the torch engine trains models of Backlight's layers; got {', '.join(sorted(own))}. Add an entry to "
+            "backlight.pytorch.TORCH_MODULES, or leave engine out."
+        )
     if group.size == 1 and engine.micro_batch_size is None:
         return
     if any(isinstance(module, BatchNorm1d) for _, module in model.named_modules()):

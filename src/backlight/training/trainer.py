@@ -120,7 +120,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.step = 0
-        self._stop = False
+        self._stop = self._agreed_stop = False  # asked of this process; known to all of the group
         self._best = _Best()
         self._metrics: list[dict[str, Any]] = []
         self._loss_sum, self._loss_count, self._last_lr = 0.0, 0, self.config.lr
@@ -177,9 +177,12 @@ class Trainer:
         """
         self._started = self._marked = self._shown = self._saved = time.perf_counter()
         self._first_step = self._marked_step = self.step
+        if self.engine.engine != "native":
+            with_whom = {"engine": self.engine.engine, "processes": self.group.size}
+            self.run.append_change({"step": self.step, **with_whom})
         # NumPy need not warn of overflow: each loss is checked
         quietly = np.errstate(over="ignore", invalid="ignore")
-        with self._engine.running(), quietly, self._watcher or nullcontext():
+        with self.group.together(), self._engine.running(), quietly, self._watcher or nullcontext():
             if self.step == 0 and self._best.dev_nats is None:
                 self._evaluate()
             while not self.finished:
@@ -189,7 +192,7 @@ class Trainer:
                 self._report()
                 if self._pause_at is not None and self.step >= self._pause_at and not self.finished:
                     self._pause()
-                if self._stop and not self.finished:
+                if (self._stop if self.group.size == 1 else self._agreed_stop) and not self.finished:
                     self.save()
                     return False
         return True
@@ -258,7 +261,7 @@ class Trainer:
 
     def _agree(self, *, stop: bool, lr: float) -> None:
         """Do what was asked of one process of the group, in all of them at the same step."""
-        self._stop = self._stop or stop
+        self._agreed_stop = stop
         if lr:
             self._asked_lr = 0.0
             self._change_lr(lr)
@@ -327,7 +330,7 @@ class Trainer:
                 self._watcher.evaluation(dev=dev_nats * of_target, train=train_nats)
             self._loss_sum, self._loss_count = 0.0, 0
             self._marked, self._marked_step = now, self.step
-            if best:
+            if best and self.group.rank == 0:
                 self.run.save_weights(self.model.state_dict(), {"step": self.step, "dev_nats": dev_nats})
             self.on_evaluation(record)
         self.save()
@@ -338,6 +341,8 @@ class Trainer:
         Raises:
             RunError: a file cannot be written.
         """
+        if self.group.rank:
+            return
         self.run.save_metrics(self._metrics)
         self._engine.pull()
         arrays = self._state.arrays()
