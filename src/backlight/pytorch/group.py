@@ -107,8 +107,7 @@ def start_group(processes: int, arguments: Sequence[str]) -> list[int]:
         elastic_launch(config, sys.executable)("-m", "backlight", *arguments)
     except ChildFailedError as error:
         first = error.get_first_failure()[1]
-        others = [one.exitcode for one in error.failures.values() if one is not first[1]]
-        return [first[1].exitcode, *others] if isinstance(first, tuple) else [first.exitcode, *others]
+        return [first.exitcode, *(one.exitcode for one in error.failures.values() if one is not first)]
     except SignalException as error:
         return [-int(error.sigval)]
     return []

@@ -1,8 +1,9 @@
 """Training steps of a model's PyTorch form: loss and gradients of a minibatch, in parts and by several processes."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -15,6 +16,14 @@ from backlight.pytorch.weight_map import copy_weights
 
 CPU_TARGETS, GPU_TARGETS = 1_024, 65_536
 """Targets that are evaluated at a time: on a CPU, what stays in its cache."""
+
+
+_BUFFERS_STAY: Final = {
+    "forward_sync_buffers"
+    if "forward_sync_buffers" in inspect.signature(torch.nn.parallel.DistributedDataParallel).parameters
+    else "broadcast_buffers": False  # its name before PyTorch 2.13
+}
+"""No buffer changes in training: without batch norms, there are only constants."""
 
 
 def device_of(name: str, *, rank: int = 0) -> torch.device:
@@ -93,8 +102,9 @@ class LossSteps:
         self._device, self._most, self._rank, self._size = device, most, rank, size
         self._model: Any = module
         if size > 1:
-            ids = [device] if device.type == "cuda" else None
-            self._model = torch.nn.parallel.DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False)
+            self._model = torch.nn.parallel.DistributedDataParallel(
+                module, device_ids=[device] if device.type == "cuda" else None, **_BUFFERS_STAY
+            )
 
     def rows(self, examples: int) -> list[tuple[int, int]]:
         """Return start and end of each part that this process computes of a minibatch of so many examples."""

@@ -70,10 +70,16 @@ class Engine(Protocol):
         calls_modules: whether a step calls the network's modules, and so their hooks, without being asked.
     """
 
-    end: Any
-    adapter: Adapter
     optimiser: Any
     calls_modules: bool
+
+    @property
+    def end(self) -> Any:
+        """See the class."""
+
+    @property
+    def adapter(self) -> Adapter:
+        """See the class."""
 
     def running(self) -> AbstractContextManager[Any]:
         """Return the context manager in which the engine computes, on as many threads as configured."""
@@ -112,7 +118,12 @@ class NativeEngine:
         self._state, self._config = state, config
         self._stepper = Stepper(state.model, native=native)
         self.optimiser = state.optimiser
-        self.adapter: Adapter = BacklightAdapter(state.model)
+        self._adapter = BacklightAdapter(state.model)
+
+    @property
+    def adapter(self) -> Adapter:
+        """Shows the network to whatever records its training."""
+        return self._adapter
 
     @property
     def end(self) -> Any:

@@ -8,6 +8,7 @@ engines draw masks, so that all read the same data in the same order.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from backlight.training.engine import EngineConfig
 from backlight.training.evaluate import Evaluator, NativeEvaluator
 from backlight.training.group import Group
 from backlight.training.state import TrainState
-from backlight.watch.torch_nn import adapter_for as torch_adapter_for
+from backlight.watch.adapter import Adapter
 
 
 class TorchEngine:
@@ -57,9 +58,17 @@ class TorchEngine:
             state.model, state.optimiser, state.ema, device=self.device, most=engine.micro_batch_size,
             rank=group.rank, size=group.size,
         )  # fmt: skip
-        self.adapter = torch_adapter_for(self._training.module)
         self.optimiser = self._training.optimiser
         self._evaluator: TorchEvaluator | None = None
+
+    @cached_property
+    def adapter(self) -> Adapter:
+        """Shows the network to whatever records its training."""
+        from backlight.watch.torch_nn import (
+            adapter_for,  # seconds, for which a training that is not recorded need not wait
+        )
+
+        return adapter_for(self._training.module)
 
     @property
     def end(self) -> Any:
