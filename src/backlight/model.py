@@ -56,7 +56,7 @@ from dataclasses import fields, replace
 from difflib import get_close_matches
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
@@ -92,8 +92,18 @@ from backlight.sample import (
 from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus, normalised
 from backlight.text.labels import spelled, split
 from backlight.text.tokenizers import TextVocabulary
-from backlight.training import Evaluation, Progress, Run, RunConfig, Trainer, choose, continued, stopped_by
-from backlight.training.run import folded, without_counts
+from backlight.training import (
+    EngineConfig,
+    Evaluation,
+    Progress,
+    Run,
+    RunConfig,
+    Trainer,
+    choose,
+    continued,
+    stopped_by,
+)
+from backlight.training.weights import folded, without_counts
 
 
 def train(
@@ -106,6 +116,9 @@ def train(
     minutes: float | None = None,
     seed: int = 1,
     mode: Mode | None = None,
+    engine: Literal["native", "graph", "torch"] = "native",
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    micro_batch_size: int | None = None,
     progress: bool | Callable[[Progress], None] | None = True,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     **options: Any,
@@ -130,6 +143,10 @@ def train(
         minutes: the time for "auto", as estimated; None is 1.
         seed: random seed of the initial weights and the minibatches.
         mode: "items" (one item per line) or "text" (one stream); None for the default of the corpus.
+        engine: what computes the training: "native", compiled kernels; "graph", the graph of tensors; or "torch".
+        device: the device of the engine "torch"; "auto" takes a GPU if there is one.
+        micro_batch_size: the engine "torch" computes at most this many examples at a time, and adds up their gradients;
+            None computes a minibatch at once.
         progress: True shows a progress bar, in a terminal or a notebook; None or False shows nothing; a function is
             called with a `Progress` a few times a second.
         on_evaluation: called with an `Evaluation` after each evaluation on the dev split.
@@ -149,8 +166,9 @@ def train(
     how = {one.name: given.pop(one.name) for one in fields(Reading) if one.name in given}
     if minutes is not None and model != "auto":
         raise ConfigError('minutes is for model "auto". Leave it out, or set steps.')
+    computed = EngineConfig(engine=engine, device=device, micro_batch_size=micro_batch_size)
     if start is not None:
-        made = _gone_on(start, data, model, run, {**given, "seed": seed}, how, mode)
+        made = _gone_on(start, data, model, run, {**given, "seed": seed}, how, mode, computed)
     elif data is None:
         raise ConfigError("train needs a text, or a model to go on from; got neither. Pass data or start.")
     else:
@@ -159,7 +177,7 @@ def train(
             config = _chosen(corpus, minutes, progress, {**given, "seed": seed, "mode": mode})
         else:
             config = RunConfig.of(corpus.name, model=model or "mlp", seed=seed, mode=mode, **given)
-        made = Run.create(config, run, corpus=corpus)
+        made = Run.create(config, run, corpus=corpus, engine=computed)
     if not _finished(made, progress, on_evaluation) and not (hasattr(sys, "ps1") and made.store.has_weights):
         place = made.store.name
         kept = f"Everything is saved: backlight train --resume {place}" if run is not None else "Nothing was saved."
@@ -197,6 +215,7 @@ def _gone_on(
     options: dict[str, Any],
     how: dict[str, Any],
     mode: Mode | None,
+    engine: EngineConfig,
 ) -> Run:
     """Return a new run with the weights of a model."""
     if not isinstance(start, Model):
@@ -211,7 +230,7 @@ def _gone_on(
         new_text = {"corpus": corpus.name, "also": corpus.also or None, "mode": corpus.mode}
     changes = {**options, **how, **({} if model is None else {"model": model})}
     config = continued(origin.config, origin.store.name, new_text=new_text, options=changes)
-    return Run.create(config, run, corpus=corpus, start=origin)
+    return Run.create(config, run, corpus=corpus, start=origin, engine=engine)
 
 
 def load(path: str | Path) -> "Model":

@@ -29,7 +29,8 @@ from backlight.cli.output import (
     shortened,
     table,
 )
-from backlight.cli.train import SIGNALS, STOPPED
+from backlight.cli.processes import STOPPED
+from backlight.cli.train import SIGNALS
 from backlight.compare import Failure, as_markdown, compare_models, comparison
 from backlight.core.machine import cores, machine
 from backlight.models import MODELS

@@ -19,7 +19,7 @@ from backlight.core import ConfigError
 from backlight.core.settings import fits, settings_in
 from backlight.models import MODELS, model_spec
 from backlight.text import CORPORA, Duplicates, Mode, Reading
-from backlight.training import RunConfig, TrainConfig
+from backlight.training import EngineConfig, RunConfig, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -110,6 +110,17 @@ TRAINING: Final = Group(
 )
 
 _SEED, _SPLIT, _TOKENS = (settings_in(RunConfig)[name] for name in ("seed", "split_seed", "tokens"))
+
+ENGINE: Final = Group(
+    (
+        *[
+            _of_setting(name, [hint], "Engine", about.help)
+            for name, (_, hint, about) in settings_in(EngineConfig).items()
+        ],
+        _option("devices", int, "Engine", "With --engine torch: train in this many processes of this machine.", min=1),
+    )
+)
+"""What computes a training: the fields of `EngineConfig`, and the number of processes."""
 
 Corpus = Annotated[
     list[str] | None,

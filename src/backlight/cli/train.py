@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 
 from backlight.cli.live import Live, show_result, show_samples, uniform
-from backlight.cli.options import DATA, SIZES, TRAINING, Seed, grouped, run_config, source_of, spelled_out
+from backlight.cli.options import DATA, ENGINE, SIZES, TRAINING, Seed, grouped, run_config, source_of, spelled_out
 from backlight.cli.options import Corpus as CorpusArgument
 from backlight.cli.output import (
     RUNS,
@@ -26,14 +27,15 @@ from backlight.cli.output import (
     open_run,
     print_json,
 )
-from backlight.core import ConfigError
+from backlight.cli.processes import STOPPED, begun_before, first_speaks, group_of, made_together
+from backlight.core import ConfigError, ProcessEndedError, RunError
 from backlight.models import MODELS, Mixture
 from backlight.progress import ProgressBar
 from backlight.runs import new_run_path
 from backlight.text import CORPORA, Corpus
 from backlight.text.vocabulary import CHARACTERS
-from backlight.training import MINUTES, Run, RunConfig, choose, continued, stopped_by
-from backlight.training.run import load_weights
+from backlight.training import MINUTES, EngineConfig, Run, RunConfig, choose, continued, stopped_by
+from backlight.training.weights import load_weights
 
 AUTO: Final = "auto"
 
@@ -41,7 +43,6 @@ _HEALTH = "Health"
 _RECORDS = 100
 
 
-STOPPED: Final = 130
 SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that save and stop: Ctrl-C, `kill`, and a closed terminal."""
 
@@ -89,35 +90,47 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the run. Default: like names-mlp-1.")] = None,
     runs: RunsFolder = RUNS,
     samples: Annotated[int, typer.Option(help="Samples to print at the end.", min=0)] = 20,
+    engine: Annotated[dict[str, Any], ENGINE],
     json_output: Json = False,
 ) -> None:
     """Train a model on a list of items and print new ones."""
     out = console(json_output=json_output)
-    if resume is not None:
-        _nothing_new(typed)
-        run = Run.open(open_run(resume, runs))
-    elif start is not None:
-        given = _from_command_line(typed, model=model, seed=seed)
-        run = _going_on(start, runs, name, corpus, {**sizes, **training, **data, **given}, health_every, on=health)
-    else:
-        if minutes is not None and model != AUTO:
-            raise ConfigError("--minutes is for --model auto. Leave it out, or set --steps.")
-        if model == AUTO:
-            if sizes or training or health or health_every:
-                raise ConfigError(
-                    "--model auto chooses the sizes and the settings of training; got some. Leave them out, or name a "
-                    "model."
-                )
-            run = _chosen(run_config(corpus, "ngram", {}, {}, data, seed=seed), minutes, runs, name, out)
-        else:
-            config = _watched(
-                run_config(corpus, model, sizes, training, data, seed=seed), every=health_every, on=health
-            )
-            run = Run.create(config, _place(runs, name, config))
-    result = _train(run, samples, out)
+    devices = engine.pop("devices", None)
+    with first_speaks():
+        computed = EngineConfig(**engine)
+        group = group_of(computed, devices, corpus or [])
+        out.quiet = group.rank > 0
+
+        def make() -> Run:
+            if resume is not None:
+                _nothing_new(typed)
+                return Run.open(open_run(resume, runs))
+            return begun_before(name and named(runs, name)) or new()
+
+        def new() -> Run:
+            by = {"engine": computed, "group": group}
+            if start is not None:
+                given = _from_command_line(typed, model=model, seed=seed)
+                options = {**sizes, **training, **data, **given}
+                return _going_on(start, runs, name, corpus, options, health_every, on=health, by=by)
+            if minutes is not None and model != AUTO:
+                raise ConfigError("--minutes is for --model auto. Leave it out, or set --steps.")
+            if model == AUTO:
+                if sizes or training or health or health_every:
+                    raise ConfigError(
+                        "--model auto chooses the sizes and the settings of training; got some. Leave them out, or "
+                        "name a model."
+                    )
+                return _chosen(run_config(corpus, "ngram", {}, {}, data, seed=seed), minutes, runs, name, out, by)
+            config = run_config(corpus, model, sizes, training, data, seed=seed)
+            config = _watched(config, every=health_every, on=health)
+            return Run.create(config, _place(runs, name, config), **by)
+
+        run = made_together(group, computed, make)
+        result = _train(run, samples, out)
     sample = command("sample", called(run.path))
     out.print(f"\nThe run is in {one_line(str(run.path))}. More samples:  {sample}", soft_wrap=True)
-    if json_output:
+    if json_output and not group.rank:
         print_json(result)
 
 
@@ -136,6 +149,7 @@ def _going_on(
     health_every: int | None,
     *,
     on: bool,
+    by: dict[str, Any],
 ) -> Run:
     """Return a new run with the weights of another."""
     origin = Run.open(open_run(start, runs))
@@ -150,10 +164,12 @@ def _going_on(
     settings = spelled_out(origin.config.model, options)
     config = continued(origin.config, origin.store.name, new_text=new_text, options=settings)
     config = _watched(config, every=health_every, on=on)
-    return Run.create(config, _place(runs, name, config), corpus=None if corpus else origin.corpus, start=origin)
+    return Run.create(config, _place(runs, name, config), corpus=None if corpus else origin.corpus, start=origin, **by)
 
 
-def _chosen(base: RunConfig, minutes: float | None, runs: Path, name: str | None, out: Console) -> Run:
+def _chosen(
+    base: RunConfig, minutes: float | None, runs: Path, name: str | None, out: Console, by: dict[str, Any]
+) -> Run:
     """Return the run of the model that `choose` takes for a text, and say why."""
     read = Run.create(base)
     try:
@@ -163,7 +179,7 @@ def _chosen(base: RunConfig, minutes: float | None, runs: Path, name: str | None
         leave_stopped()
     for line in choice.lines:
         out.print(one_line(line), soft_wrap=True)
-    return Run.create(choice.config, _place(runs, name, choice.config), corpus=read.corpus)
+    return Run.create(choice.config, _place(runs, name, choice.config), corpus=read.corpus, **by)
 
 
 def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
@@ -175,8 +191,10 @@ def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
                 out.print(one_line(warning), soft_wrap=True)
             result = _counted(run, out) if run.config.train is None else _learnt(run, out)
             show_result(result, out)
-            if samples:
+            if samples and not run.group.rank:
                 show_samples(run, samples, out)
+    except ProcessEndedError as error:
+        raise RunError(f"{error}; the run is saved up to its last checkpoint. Resume it: {_resume(run)}") from error
     except KeyboardInterrupt:
         out.print(f"\nStopped; the run is saved up to its last checkpoint. Resume:\n  {_resume(run)}", soft_wrap=True)
         leave_stopped()
@@ -201,7 +219,8 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
         done = "it stopped early" if trainer.step < trainer.config.steps else f"all {trainer.step:,} steps are done"
         out.print(f"Training is complete: {done}. For more steps, start a new run.")
     else:
-        with stopped_by(trainer, *SIGNALS, also=hang_up), Live(out, trainer, run):
+        shown = nullcontext() if run.group.rank else Live(out, trainer, run)
+        with stopped_by(trainer, *SIGNALS, also=hang_up), shown:
             finished = trainer.fit()
         if not finished:
             out.print(
@@ -240,7 +259,12 @@ def leave_stopped() -> NoReturn:
 
 
 def _resume(run: Run) -> str:
-    return command("train", "--resume", called(run.path, name=False))
+    engine, processes = run.engine, run.group.size
+    given = [] if engine.engine == "native" else ["--engine", engine.engine]
+    given += [] if engine.device == "auto" else ["--device", engine.device]
+    given += [] if engine.micro_batch_size is None else ["--micro-batch-size", engine.micro_batch_size]
+    given += ["--devices", processes] if processes > 1 else []
+    return command("train", "--resume", called(run.path, name=False), *given)
 
 
 def _heading(run: Run) -> str:
@@ -272,7 +296,7 @@ def _nothing_new(typed: typer.Context) -> None:
     """Refuse options that would change a resumed run."""
     given = [
         name for name in typed.params
-        if name not in {"resume", "runs", "samples", "json_output"}
+        if name not in {"resume", "runs", "samples", "json_output", *(one.name for one in ENGINE.parameters)}
         and (source := typed.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
     ]  # fmt: skip
     if given:

@@ -37,6 +37,10 @@ class RunError(BacklightError):
     """A run cannot be written, read or resumed."""
 
 
+class ProcessEndedError(RunError):
+    """Another process of the group that trains a model has ended, so this one cannot go on."""
+
+
 class ExportError(BacklightError):
     """A model cannot be exported, or the exported file does not compute what the model computes."""
 

@@ -15,7 +15,7 @@ from backlight.text import Dataset, Items
 from backlight.text.tokenizers import TextVocabulary, TokenVocabulary
 from backlight.training import Run
 from backlight.training.evaluate import dataset, evenly
-from backlight.training.run import folded
+from backlight.training.weights import folded
 
 TARGETS: Final = 1_000
 """About as many predictions are compared."""

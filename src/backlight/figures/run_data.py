@@ -13,8 +13,8 @@ from backlight.models.ngram import NGram, NGramConfig
 from backlight.runs import RunDirectory
 from backlight.text.tokenizers import TextVocabulary, vocabulary_from_json
 from backlight.training import Run, RunConfig, load_model
-from backlight.training.run import load_weights
 from backlight.training.run_watcher import load_measurements
+from backlight.training.weights import load_weights
 from backlight.watch.api import watch
 from backlight.watch.records import Measurements
 

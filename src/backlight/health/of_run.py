@@ -11,8 +11,8 @@ from backlight.health.trials.subject import MOST_ROWS
 from backlight.models.neural import NeuralModel
 from backlight.runs import RunDirectory
 from backlight.training import Run
-from backlight.training.run import load_weights
 from backlight.training.run_watcher import load_measurements, with_losses
+from backlight.training.weights import load_weights
 from backlight.watch.api import adapter_for, compare_splits
 from backlight.watch.examine import examine_with
 from backlight.watch.records import Measurements, NonFinite

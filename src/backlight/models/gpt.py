@@ -152,6 +152,15 @@ class GPT(NeuralModel):
         needed = PackedBatch.by_sequence(batch.x, batch.y)
         return needed.of(batch.x), needed.positions, needed.attended, needed.of(batch.y)
 
+    def masks_drawn(self, batch: Batch) -> int:
+        """Return how many random numbers dropout draws for a batch: for the embeddings, and in each block."""
+        if not self.config.dropout:
+            return 0
+        ids, _, places, _ = self.inputs(batch)
+        B, T = ids.shape if places is None else places.shape
+        L, H, C = self.config.n_layer, self.config.n_head, self.config.n_embd
+        return int(ids.size * C * (1 + 2 * L) + L * B * H * T * T)
+
     def kind(self, inputs: tuple[Any, ...]) -> Hashable:
         """Return the shape of a batch without padding; None for one with padding, whose size is among the inputs."""
         ids, _, places, _ = inputs

@@ -56,6 +56,14 @@ class NeuralModel(Module):
         """Return the inputs of `loss_of` for a batch: arrays, or None."""
         return batch.x, batch.y
 
+    def masks_drawn(self, batch: Batch) -> int:
+        """Return how many random numbers (float32) `loss` draws for a batch in training; 0 without dropout.
+
+        An engine that draws its masks elsewhere skips as many, so that all engines train on the same minibatches.
+        """
+        del batch
+        return 0
+
     def kind(self, inputs: tuple[Any, ...]) -> Hashable:
         """Return a key for what determines the ops of `loss_of` and their settings: the shapes of its inputs."""
         return tuple(array.shape for array in inputs)

@@ -116,6 +116,13 @@ class RecurrentModel(NeuralModel):
         needed = PackedBatch.by_step(batch.x, batch.y)
         return needed.of(batch.x), needed.counts, needed.of(batch.y)
 
+    def masks_drawn(self, batch: Batch) -> int:
+        """Return how many random numbers dropout draws for a batch: for the embeddings and the output of each layer."""
+        if not self.config.dropout:
+            return 0
+        ids, _, _ = self.inputs(batch)
+        return len(ids) * (self.config.embedding + sum(self.config.hidden))
+
     def kind(self, inputs: tuple[Any, ...]) -> Hashable:
         """Return None: the graph is the same for all inputs, since the batch sizes are among them."""
         del inputs

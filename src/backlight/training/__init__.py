@@ -3,6 +3,7 @@
 from backlight.training.choosing import MINUTES, Choice, choose
 from backlight.training.config import RunConfig, TrainConfig
 from backlight.training.continuing import continued
+from backlight.training.engine import EngineConfig
 from backlight.training.evaluate import bits, dataset, mean_nll
 from backlight.training.finder import RateSweep, find_rate
 from backlight.training.records import Evaluation, FirstLoss, LossRecord, Progress
@@ -14,6 +15,7 @@ __all__ = [
     "MINUTES",
     "Choice",
     "DivergenceError",
+    "EngineConfig",
     "Evaluation",
     "FirstLoss",
     "LossRecord",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from backlight.models.neural import NeuralModel
 from backlight.nn import fold, update_bn
 from backlight.text import Dataset, Sequences, Windows, targets_per_character
 from backlight.text.tokenizers import TextVocabulary
+from backlight.training.group import ALONE, Group
 
 CHUNK_TARGETS = 8_192
 """The number of targets in a sample that represents a whole split."""
@@ -52,32 +54,62 @@ def evenly(data: Dataset, targets: int) -> Batch:
     return data.batch(np.linspace(0, len(data) - 1, size).astype(np.int64))
 
 
-def mean_nll(model: LanguageModel, data: Dataset, *, at_most: int | None = None) -> float:
+class Evaluator(Protocol):
+    """Computes the losses of a model with its present weights.
+
+    Attributes:
+        batch_targets: the number of targets that it is given at a time.
+    """
+
+    batch_targets: int
+
+    def nats(self, batch: Batch, targets: int) -> float:
+        """Return the sum of -log p over the `targets` targets of a batch."""
+
+
+def mean_nll(
+    model: LanguageModel,
+    data: Dataset,
+    *,
+    at_most: int | None = None,
+    evaluator: Evaluator | None = None,
+    group: Group = ALONE,
+) -> float:
     """Return the negative log-likelihood of the targets, in nats per character.
 
     Args:
         model: the model; a network is evaluated in its current mode.
         data: the examples.
         at_most: evaluate about this many evenly spaced targets if there are more; None evaluates all.
+        evaluator: computes the losses of the model; None uses compiled kernels if possible.
+        group: the processes that share the batches out, and all return the loss of all.
     """
+    evaluator = evaluator or NativeEvaluator(model)
     per_example = max(1, data.targets // len(data))
-    rows = max(1, BATCH_TARGETS // per_example)
-    if at_most is None or data.targets <= at_most:
-        batches = data.chunks(rows)
-    else:
+    rows = max(1, evaluator.batch_targets // per_example)
+    chosen = None
+    if at_most is not None and data.targets > at_most:
         chosen = np.linspace(0, len(data) - 1, max(1, at_most // per_example)).astype(np.int64)
-        batches = (data.batch(chosen[i : i + rows]) for i in range(0, len(chosen), rows))
+    examples = len(data) if chosen is None else len(chosen)
     total, count = 0.0, 0
-    evaluator = _Evaluator(model)
-    for batch in batches:
+    for start in range(group.rank * rows, examples, group.size * rows):
+        end = min(start + rows, examples)
+        batch = data.batch(np.arange(start, end) if chosen is None else chosen[start:end])
         targets = int((batch.y >= 0).sum())
         total += evaluator.nats(batch, targets)
         count += targets
-    return total / count * targets_per_character(data)
+    total, counted = group.sum(total, count)
+    return total / counted * targets_per_character(data)
 
 
-class _Evaluator:
-    """Sums nats over batches. From the second batch of a kind on, it uses compiled kernels if possible."""
+class NativeEvaluator:
+    """Sums nats over batches. From the second batch of a kind on, it uses compiled kernels if possible.
+
+    Args:
+        model: the model.
+    """
+
+    batch_targets = BATCH_TARGETS
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model

@@ -6,10 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from backlight.core import Array, DataError, RunError
-from backlight.nn import Module
-from backlight.optim.optimiser import Optimiser
 from backlight.runs import RunStore
-from backlight.watch.backlight_nn import BacklightAdapter
+from backlight.training.engine import Engine
 from backlight.watch.passes import named_inputs
 from backlight.watch.records import EvaluationPoint, LossPoint, Measurements, NonFinite, SplitFacts
 from backlight.watch.stream import line_of, network_of, records_of
@@ -20,21 +18,19 @@ from backlight.watch.watcher import Watcher
 class RunWatcher(Watcher):
     """Watches the training of a run. Recording does not change the training: results are bit-identical.
 
-    Its hooks are attached during recorded steps only. All other steps and the evaluations are computed by compiled
-    programs, which call no modules and so no hooks.
+    Of Backlight's own network, hooks are attached during recorded steps only. All other steps and the evaluations are
+    computed by compiled programs, which call no modules and so no hooks. A network of PyTorch's is watched as anywhere.
 
     Args:
-        model: the network.
-        optimiser: the optimiser of the network.
+        engine: what computes the steps.
         every: record every N-th step after the first few.
         split: the overlap of train and dev; None if it is not known.
         run: the run that stores the stream.
     """
 
-    def __init__(
-        self, model: Module, *, optimiser: Optimiser, every: int, split: SplitFacts | None, run: RunStore
-    ) -> None:
-        super().__init__(BacklightAdapter(model), optimisers=[optimiser], every=every, stream=_RunStream(run))
+    def __init__(self, engine: Engine, *, every: int, split: SplitFacts | None, run: RunStore) -> None:
+        super().__init__(engine.adapter, optimisers=[engine.optimiser], every=every, stream=_RunStream(run))
+        self._calls_modules = engine.calls_modules
         self._run = run
         self._split = split
         self._resumed = False
@@ -42,10 +38,15 @@ class RunWatcher(Watcher):
     # -- in a step -----------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._optimisers.attach()
+        if self._calls_modules:
+            super()._start()
+        else:
+            self._optimisers.attach()
 
     def _attach(self) -> None:
-        """Do nothing: hooks are attached when a recorded step begins."""
+        """Do nothing for Backlight's own network: its hooks are attached when a recorded step begins."""
+        if self._calls_modules:
+            super()._attach()
 
     def before_step(self, *inputs: Array) -> None:
         """Report that a training step begins.
@@ -53,13 +54,13 @@ class RunWatcher(Watcher):
         Args:
             inputs: the ids that the network reads, (B, T).
         """
-        if self._recording:
+        if self._recording and not self._calls_modules:
             self._passes.inputs[0] = named_inputs(self.adapter, inputs, {})
             self._capture.attach()
 
     def before_backward(self) -> None:
         """Report that the backward pass begins. Gradients of an earlier pass, which checks a program, are dropped."""
-        if self._recording:
+        if self._recording and not self._calls_modules:
             self._capture.forget_gradients()
             self._left_over = None
 
@@ -71,7 +72,8 @@ class RunWatcher(Watcher):
             loss: the loss with its graph; None if there is no graph.
         """
         self._reported = True
-        self._capture.detach()
+        if not self._calls_modules:
+            self._capture.detach()
         self._end_step(loss, nats)
 
     def locate(self, run: Callable[[], Any] | None = None) -> NonFinite:

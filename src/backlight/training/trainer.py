@@ -8,31 +8,28 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from backlight.core import Array, BacklightError, Batch, FloatArray, RunError
+from backlight.core import Array, BacklightError, Batch, RunError
 from backlight.core.settings import from_json
 from backlight.models.neural import NeuralModel
-from backlight.nn import former_names
-from backlight.optim import clip_grad_norm, update_ema
 from backlight.runs import RunStore
 from backlight.text import Dataset, targets_per_character
-from backlight.training.compiled_step import Stepper
 from backlight.training.config import TrainConfig
 from backlight.training.control import Control
+from backlight.training.engine import EngineConfig
+from backlight.training.engines import engine_of
 from backlight.training.evaluate import CHUNK_TARGETS, evaluation_weights, evenly, mean_nll
+from backlight.training.group import ALONE, Group
 from backlight.training.records import Evaluation, LossRecord, Progress
 from backlight.training.run_watcher import RunWatcher
+from backlight.training.state import TrainState
 from backlight.watch.backlight_nn import BacklightAdapter
 from backlight.watch.records import NonFinite, SplitFacts
 from backlight.watch.watcher import Watcher
-
-RENAMED_ARRAYS = {"average": "ema"}
-"""Arrays of a checkpoint by their names in Backlight 0.1."""
 
 LOSS_RECORDS = 500
 """A run keeps about this many minibatch losses."""
@@ -73,7 +70,7 @@ class _Best:
 
 
 @dataclass(kw_only=True)
-class _State:
+class _Facts:
     """The contents of a checkpoint, without its arrays."""
 
     step: int
@@ -99,6 +96,9 @@ class Trainer:
         watch_every: record every N-th step for `backlight health`, after the first few; None records nothing.
             Recording does not change the training: results are bit-identical.
         split: the overlap of train and dev, which is recorded too.
+        engine: what computes the steps.
+        group: the processes that train together. All have a `Trainer` of the same arguments, but for their `run`: only
+            that of rank 0 writes. They draw the same minibatches, and each computes its share.
         on_progress: called a few times a second.
         on_evaluation: called after each evaluation, while the network has the weights that were evaluated.
         on_pause: called with the step at which another process has asked for a pause; with None when training goes on.
@@ -112,37 +112,42 @@ class Trainer:
     run: RunStore
     watch_every: int | None = None
     split: SplitFacts | None = None
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    group: Group = ALONE
     on_progress: Callable[[Progress], None] = _nothing
     on_evaluation: Callable[[Evaluation], None] = _nothing
     on_pause: Callable[[int | None], None] = _nothing
 
     def __post_init__(self) -> None:
         self.step = 0
-        self._stop = False
+        self._stop = self._agreed_stop = False  # asked of this process; known to all of the group
         self._best = _Best()
         self._metrics: list[dict[str, Any]] = []
-        self._loss_sum, self._loss_count = 0.0, 0
+        self._loss_sum, self._loss_count, self._last_lr = 0.0, 0, self.config.lr
         self._seconds_before = 0.0  # before the run was resumed
         self._started = time.perf_counter()
-        self._flat = self.model.flat()
-        self._optimiser = self.config.build(self._flat)
+        self._state = TrainState(self.model, self.config)
         self.lr = self.config.lr
         self._rate = self.config.rate()
         self._control = Control(self.run)
         self._pause_at: int | None = None
+        self._asked_lr = 0.0  # by another process, of the group's next step; 0 for nothing
         self.model.set_rng(self.rng)
-        self._stepper = Stepper(self.model)
+        self._engine = engine_of(
+            self.engine, self._state, self.config, rng=self.rng, seed=self._seed(), group=self.group
+        )
         self._watcher: RunWatcher | None = None
-        if self.watch_every is not None:
-            self._watcher = RunWatcher(
-                self.model, optimiser=self._optimiser, every=self.watch_every, split=self.split, run=self.run
-            )
-        self._ema: FloatArray | None = None if self.config.ema_decay is None else self._flat.data.copy()
+        if self.watch_every is not None and self.group.rank == 0:
+            self._watcher = RunWatcher(self._engine, every=self.watch_every, split=self.split, run=self.run)
         self.dev_targets = self._dev_targets()
         self._log_every = max(1, self.config.steps // LOSS_RECORDS)
         self._per_character = targets_per_character(self.train)
         per_example = self.train.characters / len(self.train)
         self._characters_a_step = self.config.batch_size * per_example
+
+    def _seed(self) -> int:
+        seed = self.run.config.get("seed")
+        return seed if isinstance(seed, int) else 0
 
     def _dev_targets(self) -> int | None:
         """Return the number of dev targets of an evaluation; None for all of them.
@@ -172,9 +177,12 @@ class Trainer:
         """
         self._started = self._marked = self._shown = self._saved = time.perf_counter()
         self._first_step = self._marked_step = self.step
+        if self.engine.engine != "native":
+            with_whom = {"engine": self.engine.engine, "processes": self.group.size}
+            self.run.append_change({"step": self.step, **with_whom})
         # NumPy need not warn of overflow: each loss is checked
         quietly = np.errstate(over="ignore", invalid="ignore")
-        with threadpool_limits(self.config.threads), quietly, self._watcher or nullcontext():
+        with self.group.together(), self._engine.running(), quietly, self._watcher or nullcontext():
             if self.step == 0 and self._best.dev_nats is None:
                 self._evaluate()
             while not self.finished:
@@ -184,46 +192,45 @@ class Trainer:
                 self._report()
                 if self._pause_at is not None and self.step >= self._pause_at and not self.finished:
                     self._pause()
-                if self._stop and not self.finished:
+                if (self._stop if self.group.size == 1 else self._agreed_stop) and not self.finished:
                     self.save()
                     return False
         return True
 
     def _train_step(self) -> None:
         batch = self.train.sample(self.config.batch_size, self.rng)
-        optimiser = self._optimiser
+        engine = self._engine
         if self._watcher is not None:
             self._watcher.before_step(batch.x)
-        nats = self._stepper.forward(batch)
-        optimiser.lr = self._rate(self.step)
+        nats, stops, lr = self.group.sum(engine.forward(batch, self.step), float(self._stop), self._asked_lr)
+        self._agree(stop=stops > 0, lr=lr)
         if not math.isfinite(nats):
             self._diverged(nats, batch)
         if self._watcher is not None:
             self._watcher.before_backward()
-        self._stepper.backward()
-        if self.config.grad_clip is not None:
-            clip_grad_norm(self._flat, self.config.grad_clip)
-        optimiser.step()
+        engine.backward()
+        lr = self._rate(self.step)
+        engine.update(lr, self._ema_decay())
         if self._watcher is not None:
-            self._watcher.after_step(nats, self._stepper.end)
-        if self._ema is not None:
-            self._update_ema()
+            self._watcher.after_step(nats, engine.end)
         if self.step % self._log_every == 0:
-            self._metrics.append(LossRecord(step=self.step, loss=nats * self._per_character, lr=optimiser.lr).to_json())
+            self._metrics.append(LossRecord(step=self.step, loss=nats * self._per_character, lr=lr).to_json())
         self._loss_sum += nats * self._per_character
         self._loss_count += 1
+        self._last_lr = lr
         self.step += 1
 
-    def _update_ema(self) -> None:
-        assert self._ema is not None  # noqa: S101  (only called with an average)
-        assert self.config.ema_decay is not None  # noqa: S101
+    def _ema_decay(self) -> float | None:
+        if self.config.ema_decay is None:
+            return None
         # at first the mean of about the last fifth of the steps so far, which soon forgets the first weights
-        decay = min(self.config.ema_decay, self.step / (self.step + 5))
-        update_ema(self._ema, self._flat.data, decay)
+        return min(self.config.ema_decay, self.step / (self.step + 5))
 
     def _diverged(self, nats: float, batch: Batch) -> None:
         self.run.save_metrics(self._metrics)
-        first = (self._watcher or Watcher(BacklightAdapter(self.model))).locate(lambda: self.model.loss(batch))
+        self._engine.pull()
+        own = self._watcher if self._watcher is not None and not self._engine.calls_modules else None
+        first = (own or Watcher(BacklightAdapter(self.model))).locate(lambda: self.model.loss(batch))
         if self._watcher is not None:
             self._watcher.note_nonfinite(first)
         kept = (
@@ -246,9 +253,22 @@ class Trainer:
             return
         self._pause_at, self._stop = request.pause_at, self._stop or request.stop
         if request.lr is not None and request.lr != self.lr:
-            self._set_lr(request.lr)
-            self.run.append_change({"step": self.step, "lr": self.lr})
-            self.save()
+            if self.group.size == 1:
+                self._change_lr(request.lr)
+                self.save()
+            else:
+                self._asked_lr = request.lr
+
+    def _agree(self, *, stop: bool, lr: float) -> None:
+        """Do what was asked of one process of the group, in all of them at the same step."""
+        self._agreed_stop = stop
+        if lr:
+            self._asked_lr = 0.0
+            self._change_lr(lr)
+
+    def _change_lr(self, lr: float) -> None:
+        self._set_lr(lr)
+        self.run.append_change({"step": self.step, "lr": self.lr})
 
     def _set_lr(self, lr: float) -> None:
         self.lr = lr
@@ -282,8 +302,11 @@ class Trainer:
     # -- evaluating and saving -----------------------------------------------------------------------------------------
 
     def _evaluate(self) -> None:
-        with evaluation_weights(self.model, self._flat, self._ema, self.train):
-            dev_nats = mean_nll(self.model, self.dev, at_most=self.dev_targets)
+        state = self._state
+        self._engine.pull()
+        with evaluation_weights(self.model, state.flat, state.ema, self.train):
+            evaluator = self._engine.evaluator(self.model)
+            dev_nats = mean_nll(self.model, self.dev, at_most=self.dev_targets, evaluator=evaluator, group=self.group)
             now = time.perf_counter()
             if not math.isfinite(dev_nats):
                 self._diverged(dev_nats, evenly(self.dev, CHUNK_TARGETS))
@@ -296,7 +319,7 @@ class Trainer:
                 train_nats=self._loss_sum / self._loss_count if self._loss_count else None,
                 dev_nats=dev_nats,
                 best=best,
-                lr=self._optimiser.lr,
+                lr=self._last_lr,
                 seconds=self._elapsed(),
                 characters_per_second=pace,
             )
@@ -307,7 +330,7 @@ class Trainer:
                 self._watcher.evaluation(dev=dev_nats * of_target, train=train_nats)
             self._loss_sum, self._loss_count = 0.0, 0
             self._marked, self._marked_step = now, self.step
-            if best:
+            if best and self.group.rank == 0:
                 self.run.save_weights(self.model.state_dict(), {"step": self.step, "dev_nats": dev_nats})
             self.on_evaluation(record)
         self.save()
@@ -318,19 +341,18 @@ class Trainer:
         Raises:
             RunError: a file cannot be written.
         """
+        if self.group.rank:
+            return
         self.run.save_metrics(self._metrics)
-        arrays: dict[str, Array] = {"parameters": self._flat.data}
-        if self._ema is not None:
-            arrays["ema"] = self._ema
-        arrays |= {f"buffer.{name}": buffer.array for name, buffer in self.model.named_buffers()}
-        arrays |= {f"optimiser.{name}": array for name, array in self._optimiser.state_dict().items()}
+        self._engine.pull()
+        arrays = self._state.arrays()
         if self._watcher is not None:
             arrays |= {f"watch.{name}": array for name, array in self._watcher.state_dict().items()}
-        state = _State(
+        facts = _Facts(
             step=self.step, rng=self.rng.bit_generator.state, best=self._best, loss_sum=self._loss_sum,
             loss_count=self._loss_count, seconds=self._elapsed(), lr=None if self.lr == self.config.lr else self.lr,
         )  # fmt: skip
-        self.run.save_checkpoint(arrays, asdict(state))
+        self.run.save_checkpoint(arrays, asdict(facts))
         self._saved = time.perf_counter()
 
     def restore(self) -> None:
@@ -355,24 +377,11 @@ class Trainer:
             self._watcher.restore(self.step, watched)
 
     def _restore(self, arrays: dict[str, Array], facts: dict[str, Any]) -> None:
-        state = from_json(_State, facts)
+        state = from_json(_Facts, facts)
         if not 0 <= state.step <= self.config.steps:
             raise RunError(f"its step is {state.step}, of {self.config.steps}")
-        buffers = {f"buffer.{former}": f"buffer.{name}" for former, name in former_names(self.model).items()}
-        renamed = RENAMED_ARRAYS | buffers
-        arrays = {renamed.get(name, name): array for name, array in arrays.items()}
-        own = {"parameters": self._flat.data}
-        if self._ema is not None:
-            own["ema"] = self._ema
-        own |= {f"buffer.{name}": buffer.array for name, buffer in self.model.named_buffers()}
-        for name, array in own.items():
-            saved = arrays.pop(name)
-            if saved.shape != array.shape or saved.dtype != array.dtype:
-                raise RunError(
-                    f"{name} must be {array.dtype} of shape {array.shape}; it is {saved.dtype} of shape {saved.shape}"
-                )
-            array[...] = saved
-        self._optimiser.load_state_dict({name.removeprefix("optimiser."): array for name, array in arrays.items()})
+        self._state.load(arrays)
+        self._engine.push()
         self.rng.bit_generator.state = state.rng
         self.step, self._best, self._seconds_before = state.step, state.best, state.seconds
         self._loss_sum, self._loss_count = state.loss_sum, state.loss_count

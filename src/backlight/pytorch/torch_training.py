@@ -1,0 +1,102 @@
+"""A model that PyTorch trains: its PyTorch form, its optimiser and its averaged weights, from Backlight and back."""
+
+from typing import Any
+
+import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from backlight.core import Batch, FloatArray
+from backlight.models.neural import NeuralModel
+from backlight.optim.optimiser import Optimiser
+from backlight.pytorch.building import to_torch
+from backlight.pytorch.optimisers import by_name, copy_state_from_torch, copy_state_to_torch, torch_optimiser
+from backlight.pytorch.stepping import LossSteps
+from backlight.pytorch.weight_map import copy_weights, tensors_of, weight_map
+
+
+class TorchTraining:
+    """Trains the PyTorch form of a model.
+
+    Args:
+        model: the model, with the weights to begin with.
+        optimiser: its optimiser, whose settings PyTorch's has.
+        ema: (P,) the averaged parameters; None if there are none.
+        device: the device.
+        most: the largest number of examples computed at a time; None for all.
+        rank: the number of this process.
+        size: the number of processes.
+
+    Attributes:
+        module: the model's PyTorch form, on the device.
+        optimiser: PyTorch's optimiser.
+        steps: computes loss and gradients.
+    """
+
+    def __init__(
+        self, model: NeuralModel, optimiser: Optimiser, ema: FloatArray | None, *, device: torch.device,
+        most: int | None = None, rank: int = 0, size: int = 1,
+    ) -> None:  # fmt: skip
+        self._ours, self._our_optimiser, self._our_ema = model, optimiser, ema
+        self.device = device
+        self.module = to_torch(model).to(device).train()
+        tensors = tensors_of(self.module)
+        names = {name for name, _ in model.named_parameters()}
+        self._links = [link for link in weight_map(self.module) if link.ours in names]
+        self._parameters: list[Any] = [tensors[link.theirs] for link in self._links]
+        self.optimiser = torch_optimiser(optimiser, self._parameters)
+        self._taken = 0
+        self._ema = None if ema is None else [one.detach().clone() for one in self._parameters]
+        self.steps = LossSteps(self.module, device, most=most, rank=rank, size=size)
+
+    def forward(self, batch: Batch, seed: int | None) -> float:
+        """Clear the gradients, and return this process's share of the loss of a minibatch, in nats per target.
+
+        Args:
+            batch: ids and targets of the whole minibatch.
+            seed: the seed of the masks of dropout; None draws none. PyTorch's global generators are left as they were.
+        """
+        self.optimiser.zero_grad(set_to_none=True)
+        if seed is None:
+            return self.steps.forward(batch)
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            return self.steps.forward(batch)
+
+    def update(self, lr: float, *, max_norm: float | None, ema_decay: float | None) -> None:
+        """Clip the gradients, step the optimiser, and update the average.
+
+        Args:
+            lr: the learning rate.
+            max_norm: the largest norm of the gradient; None clips nothing.
+            ema_decay: the decay of the average; None if there is none.
+        """
+        if max_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self._parameters, max_norm)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        self.optimiser.step()
+        self._taken += 1
+        if self._ema is not None and ema_decay is not None:
+            get_ema_multi_avg_fn(ema_decay)(self._ema, self._parameters, 0)
+
+    def pull(self) -> None:
+        """Copy weights, buffers, averages and the optimiser's state into Backlight's."""
+        tensors = tensors_of(self.module)
+        own = {**dict(self._ours.named_parameters()), **dict(self._ours.named_buffers())}
+        for link in weight_map(self.module):
+            own[link.ours].array[...] = link.to_ours(tensors[link.theirs])
+        copy_state_from_torch(self.optimiser, self._our_optimiser, self._links, self._parameters, self._taken)
+        if self._ema is not None and self._our_ema is not None:
+            views = by_name(self._our_optimiser.flat, [link.ours for link in self._links], self._our_ema)
+            for link, average in zip(self._links, self._ema, strict=True):
+                views[link.ours][...] = link.to_ours(average)
+
+    def push(self) -> None:
+        """Copy weights, buffers, averages and the optimiser's state from Backlight's."""
+        copy_weights(self._ours, self.module)
+        copy_state_to_torch(self._our_optimiser, self.optimiser, self._links, self._parameters)
+        self._taken = self._our_optimiser.steps
+        if self._ema is not None and self._our_ema is not None:
+            views = by_name(self._our_optimiser.flat, [link.ours for link in self._links], self._our_ema)
+            for link, average in zip(self._links, self._ema, strict=True):
+                average.copy_(link.to_theirs(views[link.ours]))
