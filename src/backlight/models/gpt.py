@@ -27,6 +27,7 @@ from backlight.nn import (
     PositionalEmbedding,
     Sequential,
 )
+from backlight.nn.compact import compact_numbers
 from backlight.nn.decode_step import KeyValueCache, in_columns, in_rows
 
 _LOGITS: Final = 1 << 22
@@ -142,6 +143,10 @@ class GPT(NeuralModel):
         self.norm = LayerNorm(C)
         # small weights, tied or not, make the initial logits nearly equal and the initial loss ln V
         self.output = None if config.tie_weights else Linear(C, config.vocabulary_size, bias=False, scale=0.1, rng=rng)
+
+    def num_parameters(self) -> int:
+        """Return the number of learnt numbers, also of those kept in 8 or 16 bits."""
+        return super().num_parameters() + compact_numbers(self)
 
     def forward(self, x: IntArray) -> Tensor:
         """Return (B, T, V) logits of the character that follows each position of (B, T) ids."""

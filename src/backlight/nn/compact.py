@@ -4,8 +4,8 @@
 weights of one output, is q s with whole numbers q from -127 to 127 and one scale s. All sums are those of float32 or
 more exact ones. Such a layer cannot be trained.
 
-Products with one vector are computed by a kernel (autograd/native/compact.h), which also rounds the vector to 16 bits if
-the weights have 8. Otherwise some rows at a time are made float32 again, and NumPy multiplies.
+Products with one vector are computed by a kernel (autograd/native/compact.h), which also rounds the vector to 16 bits
+if the weights have 8. Otherwise some rows at a time are made float32 again, and NumPy multiplies.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,11 @@ Weights = Literal["float32", "bfloat16", "float16", "int8"]
 WEIGHTS: Final[tuple[str, ...]] = get_args(Weights)
 """The types in which weights can be kept, by the bytes of a number."""
 
-_DTYPES: Final = {"int8": np.dtype(np.int8), "bfloat16": np.dtype(np.uint16), "float16": np.dtype(np.float16)}
+_DTYPES: Final[dict[str, np.dtype[Any]]] = {
+    "int8": np.dtype(np.int8),
+    "bfloat16": np.dtype(np.uint16),
+    "float16": np.dtype(np.float16),
+}
 _PADDING: Final = 64
 _AT_ONCE: Final = 1 << 18
 """About as many weights are made float32 at a time: 1 MB, which stays in the cache."""
@@ -63,7 +67,7 @@ class CompactMatrix:
         Raises:
             ConfigError: a number is too large for float16.
         """
-        O, I = w_OI.shape  # noqa: E741
+        O, I = w_OI.shape
         padded = -(-I // _PADDING) * _PADDING
         place = np.empty(cls.bytes_of(w_OI.shape, weights), np.uint8) if place is None else place
         made = cls(weights, I, place.view(_DTYPES[weights]).reshape(O, padded), np.ones(O, np.float32))
@@ -267,6 +271,22 @@ def _made(part: Any, weights: str, places: dict[int, Array]) -> Any:
     if isinstance(part, Embedding):
         return CompactEmbedding(part, weights, places[id(part)])
     return part
+
+
+def compact_numbers(network: Module) -> int:
+    """Return how many weights of a network are kept in 8 or 16 bits."""
+    return sum(one.shape[0] * one.shape[1] for one in _matrices(network))
+
+
+def weight_bytes(network: Module) -> int:
+    """Return the memory that the weights of a network take."""
+    wide = sum(parameter.array.nbytes for parameter in network.parameters())
+    return wide + sum(one.stored.nbytes + one.scales.nbytes for one in _matrices(network))
+
+
+def _matrices(network: Module) -> Iterator[CompactMatrix]:
+    layers = (one for _, one in network.named_modules())
+    yield from (one.matrix for one in layers if isinstance(one, CompactLinear | CompactEmbedding))
 
 
 def check_weights(weights: Any) -> None:

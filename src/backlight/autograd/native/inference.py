@@ -37,7 +37,7 @@ class InferenceKernels:
 
     def compact_product(self, weights: str, stored: Array, scales: Array, x: Array, bias: Array | None) -> Array:
         """Return W x + bias, (O,), for a matrix as a `CompactMatrix` stores it and x (I,)."""
-        (O, padded), terms = stored.shape, x.size  # noqa: E741
+        (O, padded), terms = stored.shape, x.size
         y, room = np.empty(O, np.float32), np.empty(padded, np.float32)
         addresses = map(_at, (stored, scales, x, bias, y, room))
         self._call["compact_product"](_KINDS[weights], O, terms, padded, *addresses)
