@@ -66,9 +66,10 @@ from backlight.core import Array, ConfigError, DataError, DomainError, FloatArra
 from backlight.core.settings import check_whole
 from backlight.export import Exported
 from backlight.export import export as export_run
-from backlight.models import LanguageModel
+from backlight.models import GPT, LanguageModel
 from backlight.models.neural import NeuralModel
 from backlight.nn import Module
+from backlight.nn.compact import Weights, check_weights, compact
 from backlight.pretrained import is_pretrained, read_pretrained
 from backlight.progress import ProgressBar
 from backlight.runs import RunDirectory, find_run
@@ -220,6 +221,7 @@ def _gone_on(
     """Return a new run with the weights of a model."""
     if not isinstance(start, Model):
         raise ConfigError(f"start must be a Model; got {type(start).__name__}. Load it: backlight.load(RUN).")
+    start._check_float32("trained")
     origin = start.run
     if data is None:
         corpus, new_text = origin.corpus, None
@@ -233,18 +235,23 @@ def _gone_on(
     return Run.create(config, run, corpus=corpus, start=origin, engine=engine)
 
 
-def load(path: str | Path) -> "Model":
+def load(path: str | Path, *, weights: Weights = "float32") -> "Model":
     """Load the model of a run.
 
     Args:
         path: the folder of the run, made by `Model.save`, by `train` or by a command; or its name in `runs`; or a
             Hugging Face folder of a GPT-2, with `config.json`, safetensors files and a tokenizer.
+        weights: the type in which a `gpt` keeps its weights: "float32"; or "bfloat16", "float16" or "int8", which take
+            less memory and generate faster, with other rounding (`docs/elsewhere.md` has the loss). Such a model
+            samples and scores, and cannot be trained, saved or exported.
 
     Raises:
+        ConfigError: another type, or one of 8 or 16 bits for another model than a `gpt`.
         RunError: there is no run, it is damaged, or it has no weights yet.
         DataError: the folder is of another architecture, incomplete, or damaged.
     """
-    return Model(read_pretrained(path) if is_pretrained(path) else Run.open(find_run(path)))
+    check_weights(weights)
+    return Model(read_pretrained(path) if is_pretrained(path) else Run.open(find_run(path)), weights)
 
 
 class Model:
@@ -252,14 +259,24 @@ class Model:
 
     Args:
         run: the run of the model, whose best weights are loaded.
+        weights: the type in which they are kept: see `load`.
 
     Attributes:
         run: the run of the model.
+        weights: the type in which its weights are kept.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, weights: Weights = "float32") -> None:
         self.run = run
+        self.weights = weights
         self._facts = run.load_weights()
+        if weights != "float32":
+            if not isinstance(run.network, GPT):
+                raise ConfigError(
+                    f"weights can be kept in 8 or 16 bits by a gpt; this model is a {run.config.model}. Leave weights "
+                    "out."
+                )
+            compact(run.network, weights)
 
     @property
     def network(self) -> LanguageModel:
@@ -500,7 +517,9 @@ class Model:
 
         Raises:
             RunError: `path` exists already, or cannot be written.
+            ConfigError: the weights are kept in 8 or 16 bits.
         """
+        self._check_float32("saved")
         files = self.run.files()
         files[WEIGHTS] = encode(without_counts(self.run.model.state_dict()), self._facts)
         if self.result is not None:
@@ -520,6 +539,7 @@ class Model:
                 other logits.
             RunError: `path` exists already, or cannot be written.
         """
+        self._check_float32("exported")
         modes = [] if self.run.network is None else [(m, m.training) for _, m in self.run.network.named_modules()]
         try:
             return export_run(self.run, path, to=to, numbers=numbers)
@@ -542,12 +562,19 @@ class Model:
             for module, training in modes:
                 module.training = training
 
+    def _check_float32(self, what: str) -> None:
+        if self.weights != "float32":
+            raise ConfigError(
+                f"a model with weights in {self.weights} cannot be {what}: they are rounded. Load it without weights."
+            )
+
     def _normal(self, text: Any) -> Any:
         """Return a string in the run's Unicode form; anything else as it is, for the check that follows."""
         return normalised(text, self.run.config.reading.normalise) if isinstance(text, str) else text
 
     def __repr__(self) -> str:
-        parts = [self.run.config.model, f"{self.run.model.num_parameters():,} parameters", self._learnt()]
+        kept = "" if self.weights == "float32" else f" in {self.weights}"
+        parts = [self.run.config.model, f"{self.run.model.num_parameters():,} parameters{kept}", self._learnt()]
         return f"Model({', '.join(parts)})"
 
     def _learnt(self) -> str:

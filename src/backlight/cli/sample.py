@@ -21,6 +21,7 @@ from backlight.cli.output import (
 )
 from backlight.cli.saving import write_samples, writer
 from backlight.core.settings import settings_in
+from backlight.nn.compact import Weights
 from backlight.sample import Sample, SampleConfig
 from backlight.text import normalised
 from backlight.text.labels import split
@@ -79,6 +80,9 @@ def sample(
         ),
     ] = None,
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Show each character's probability.")] = False,
+    weights: Annotated[
+        Weights, typer.Option(help="Type in which a gpt keeps its weights: fewer bits take less memory and time.")
+    ] = "float32",
     seed: Annotated[
         int | None, typer.Option(help="Random seed; omit it for different samples each time.", min=0)
     ] = None,
@@ -91,7 +95,7 @@ def sample(
     """Sample new items from a trained model."""
     if out is not None:
         writer(out)  # an error shows before anything is drawn
-    model = open_model(run, runs)
+    model = open_model(run, runs, weights)
     ends = model.run.ends
     used = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     form = model.run.config.reading.normalise

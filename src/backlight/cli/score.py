@@ -9,6 +9,7 @@ import typer
 from backlight.cli.opening import open_model
 from backlight.cli.options import READING, grouped
 from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, print_json, shortened, table
+from backlight.nn.compact import Weights
 from backlight.sample import Score, order
 from backlight.sample.score import Order
 from backlight.text import Reading
@@ -30,6 +31,9 @@ def score(
     label: Annotated[
         str | None, typer.Option(help="Label of all lines, for a model trained with --label.", metavar="VALUE")
     ] = None,
+    weights: Annotated[
+        Weights, typer.Option(help="Type in which a gpt keeps its weights: fewer bits take less memory and time.")
+    ] = "float32",
     reading: Annotated[dict[str, Any], READING.without("label")],
     runs: RunsFolder = RUNS,
     json_output: Json = False,
@@ -38,7 +42,7 @@ def score(
 
     The most surprising line, by nats per character, comes first.
     """
-    model = open_model(run, runs)
+    model = open_model(run, runs, weights)
     corpus = model.run.read_alike(file, Reading(**reading))
     scores = model.scores(corpus, label=label)
     known = [one for one in scores if not one.unknown]

@@ -27,7 +27,8 @@ from backlight.nn import (
     PositionalEmbedding,
     Sequential,
 )
-from backlight.nn.decode_step import KeyValueCache, in_columns
+from backlight.nn.compact import compact_numbers
+from backlight.nn.decode_step import KeyValueCache, in_columns, in_rows
 
 _LOGITS: Final = 1 << 22
 """The number of logits that are computed at a time when texts are scored."""
@@ -101,10 +102,10 @@ class Block(Module):
         x = x + self.dropout(self.attention(self.first_norm(x), places))
         return x + self.mlp(self.second_norm(x))
 
-    def begin(self, x: Tensor, cache: KeyValueCache) -> Tensor:
-        """Return `forward(x)` for the first positions of each text, (B, T, C), and add them to the empty cache."""
-        x = x + self.attention.begin(self.first_norm(x), cache)
-        return x + self.mlp(self.second_norm(x))
+    def begin(self, x_BTC: Array, cache: KeyValueCache) -> None:
+        """Apply the block in place to the first positions of each text, (B, T, C), and add them to the empty cache."""
+        x_BTC += self.attention.begin(in_rows(self.first_norm, x_BTC), cache)
+        x_BTC += in_rows(self.mlp, in_rows(self.second_norm, x_BTC))
 
     def step(self, x_CB: Array, cache: KeyValueCache) -> None:
         """Apply the block in place to the next position of each text, (C, B), as in evaluation mode."""
@@ -142,6 +143,10 @@ class GPT(NeuralModel):
         self.norm = LayerNorm(C)
         # small weights, tied or not, make the initial logits nearly equal and the initial loss ln V
         self.output = None if config.tie_weights else Linear(C, config.vocabulary_size, bias=False, scale=0.1, rng=rng)
+
+    def num_parameters(self) -> int:
+        """Return the number of learnt numbers, also of those kept in 8 or 16 bits."""
+        return super().num_parameters() + compact_numbers(self)
 
     def forward(self, x: IntArray) -> Tensor:
         """Return (B, T, V) logits of the character that follows each position of (B, T) ids."""
@@ -204,11 +209,10 @@ class GPT(NeuralModel):
 
         The positions are added to the empty caches. The network is in evaluation mode, and there is no graph.
         """
-        with no_grad():
-            x = self._vectors(x_BT, np.arange(x_BT.shape[1]))
-            for block, cache in zip(self.blocks, caches, strict=True):
-                x = block.begin(x, cache)
-            return self._logits(x[:, -1]).array
+        x_BTC = self.token.vectors(x_BT) + self.position.weight.array[: x_BT.shape[1]]
+        for block, cache in zip(self.blocks, caches, strict=True):
+            block.begin(x_BTC, cache)
+        return self._next_logits(np.ascontiguousarray(x_BTC[:, -1].T))
 
     def step(self, ids: IntArray, caches: list[KeyValueCache]) -> FloatArray:
         """Read the next character of each text, (B,) ids, add it to the caches, and return (B, V) logits.
@@ -216,12 +220,15 @@ class GPT(NeuralModel):
         It computes as in evaluation mode, without a graph.
         """
         at = self.position.weight.array[caches[0].length]
-        x_CB = np.ascontiguousarray((self.token.weight.array[ids] + at).T)
+        x_CB = np.ascontiguousarray((self.token.vectors(ids) + at).T)
         for block, cache in zip(self.blocks, caches, strict=True):
             block.step(x_CB, cache)
+        return self._next_logits(x_CB)
+
+    def _next_logits(self, x_CB: Array) -> FloatArray:
+        """Return (B, V) logits for what the blocks computed of one position of each text."""
         x_CB = in_columns(self.norm, x_CB)
-        output_VC = self.token.weight.array if self.output is None else self.output.weight.array.T
-        logits_VB: FloatArray = output_VC @ x_CB
+        logits_VB = self.token.transposed_columns(x_CB) if self.output is None else in_columns(self.output, x_CB)
         return logits_VB.T
 
     def _read_whole(self, x_BT: IntArray) -> Tensor:
@@ -238,7 +245,7 @@ class GPT(NeuralModel):
 
     def _logits(self, x: Tensor) -> Tensor:
         x = self.norm(x)
-        return x @ self.token.weight.T if self.output is None else self.output(x)
+        return self.token.transposed(x) if self.output is None else self.output(x)
 
 
 SPEC = ModelSpec(

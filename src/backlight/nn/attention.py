@@ -7,7 +7,7 @@ from backlight.autograd.ops.attention import CausalAttention, PackedIndex, split
 from backlight.autograd.tensor_base import Operand
 from backlight.core import Array, ConfigError, ShapeError
 from backlight.core.arguments import check_number, check_rng, check_share, check_whole
-from backlight.nn.decode_step import KeyValueCache, in_columns
+from backlight.nn.decode_step import KeyValueCache, attention_in_rows, in_columns, in_rows
 from backlight.nn.kind import Kind
 from backlight.nn.layers import Linear
 from backlight.nn.module import Module, as_input
@@ -66,7 +66,7 @@ class CausalSelfAttention(Module):
             x: (B, T, C); with `places`, the rows (N, C) of a packed batch of sequences of different lengths.
             places: the positions of those rows in (B, T).
         """
-        x = as_input(x, self.qkv.weight)
+        x = as_input(x, self.qkv.dtype)
         axes = 3 if places is None else 2
         if x.array.ndim != axes or x.array.shape[-1] != self.embed_dim:
             wanted = f"(B, T, {self.embed_dim})" if places is None else f"(N, {self.embed_dim}) with places"
@@ -77,15 +77,15 @@ class CausalSelfAttention(Module):
         y = apply(CausalAttention, self.qkv(x), heads=self.num_heads, places=places, keep=keep, p=self.dropout)
         return self.output(y)
 
-    def begin(self, x_BTC: Tensor, cache: KeyValueCache) -> Tensor:
+    def begin(self, x_BTC: Array, cache: KeyValueCache) -> Array:
         """Return the output (B, T, C) for the first positions of each text, which are added to the empty cache.
 
         Outside the graph, and in evaluation mode.
         """
-        qkv = self.qkv(x_BTC).array
+        qkv = in_rows(self.qkv, x_BTC)
         _, k, v = split_heads(qkv, self.num_heads)
         cache.fill(k, v)
-        return self.output(Tensor(CausalAttention.forward(qkv, heads=self.num_heads)[0]))
+        return in_rows(self.output, attention_in_rows(qkv, self.num_heads))
 
     def step(self, x_CB: Array, cache: KeyValueCache) -> Array:
         """Return the output (C, B) for one more position of each text, which is added to the cache.
@@ -100,9 +100,7 @@ class CausalSelfAttention(Module):
 
     def cache(self, rows: int, context: int) -> KeyValueCache:
         """Return an empty cache for `context` positions of `rows` texts."""
-        return KeyValueCache(
-            rows, self.num_heads, context, self.embed_dim // self.num_heads, self.qkv.weight.array.dtype
-        )
+        return KeyValueCache(rows, self.num_heads, context, self.embed_dim // self.num_heads, self.qkv.dtype)
 
     def extra_repr(self) -> str:
         """Return the number of channels and of heads."""

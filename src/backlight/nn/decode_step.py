@@ -1,8 +1,10 @@
-"""Decoding: the layers' forward passes for one more position of many texts, and the key-value cache of attention.
+"""Decoding: the layers' forward passes without a graph, and the key-value cache of attention.
 
 In a decoding step, each text has one position. The texts are along the last axis, (C, B), so that sums over channels
-and products of queries with keys run over contiguous rows. There is no graph. With the layers themselves, a step of the
-default GPT takes 1.3 times as long (1.5 times for a single text). Tests compare the two.
+and products of queries with keys run over contiguous rows. With the layers themselves, a step of the default GPT takes
+1.3 times as long (1.5 times for a single text). The beginning of a text is read in rows, (B, T, C). Kernels compute
+what is between the products of a beginning and of a single text, if there are kernels. Tests compare all of these with
+the layers.
 """
 
 import math
@@ -11,8 +13,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from backlight.autograd import ops
+from backlight.autograd.native import library
+from backlight.autograd.native.inference import InferenceKernels
+from backlight.autograd.ops.attention import CausalAttention
 from backlight.core import Array, ConfigError, IntArray
 from backlight.nn.activations import GELU
+from backlight.nn.compact import CompactLinear
 from backlight.nn.dropout import Dropout
 from backlight.nn.layers import Linear, Sequential
 from backlight.nn.module import Module
@@ -24,19 +30,18 @@ def in_columns(layer: Module, x_CB: Array) -> Array:
 
     Args:
         layer: a linear layer, a layer norm, a GELU, a dropout, or a `Sequential` of these.
-        x_CB: (C, B), one position of each text.
+        x_CB: (C, B), one position of each text. A GELU overwrites it.
 
     Raises:
         ConfigError: another kind of layer.
     """
     match layer:
-        case Linear():
-            return _linear(layer, x_CB)
+        case Linear() | CompactLinear():
+            return layer.in_columns(x_CB)
         case LayerNorm():
             return _layer_norm(layer, x_CB)
         case GELU():
-            y_CB: Array = ops.GELU.forward(x_CB)[0]
-            return y_CB
+            return _gelu(x_CB)
         case Dropout():
             return x_CB
         case Sequential():
@@ -46,16 +51,62 @@ def in_columns(layer: Module, x_CB: Array) -> Array:
     raise ConfigError(f"decoding supports Linear, LayerNorm, GELU and Dropout; got {type(layer).__name__}.")
 
 
-def _linear(layer: Linear, x_IB: Array) -> Array:
-    """Return Wᵀ x + b, (O, B)."""
-    y_OB: Array = layer.weight.array.T @ x_IB
-    if layer.bias is not None:
-        y_OB += layer.bias.array[:, None]
-    return y_OB
+def in_rows(layer: Module, x: Array) -> Array:
+    """Return the output (..., C') of a layer in evaluation mode for rows (..., C), without a graph.
+
+    Args:
+        layer: as for `in_columns`.
+        x: (..., C). A GELU overwrites it.
+
+    Raises:
+        ConfigError: another kind of layer.
+    """
+    match layer:
+        case Linear() | CompactLinear():
+            return layer.in_rows(x)
+        case LayerNorm():
+            kernels = _kernels(x)
+            if kernels is not None:
+                return kernels.layer_norm(x, layer.weight.array, layer.bias.array, layer.eps)
+            y: Array = ops.LayerNorm.forward(x, layer.weight.array, layer.bias.array, eps=layer.eps)[0]
+            return y
+        case GELU():
+            return _gelu(x)
+        case Dropout():
+            return x
+        case Sequential():
+            for part in layer.layers:
+                x = in_rows(part, x)
+            return x
+    raise ConfigError(f"decoding supports Linear, LayerNorm, GELU and Dropout; got {type(layer).__name__}.")
+
+
+def attention_in_rows(qkv_BTC: Array, heads: int) -> Array:
+    """Return the output (B, T, C) of causal attention, for queries, keys and values (B, T, 3C), without a graph."""
+    kernels = _kernels(qkv_BTC)
+    if kernels is not None:
+        return kernels.attention(qkv_BTC, heads)
+    y: Array = CausalAttention.forward(qkv_BTC, heads=heads)[0]
+    return y
+
+
+def _kernels(x: Array) -> InferenceKernels | None:
+    """Return the kernels that can read x; None if there are none."""
+    found = library()
+    return None if found is None or x.dtype != np.float32 or not x.flags.c_contiguous else found.inference
+
+
+def _gelu(x: Array) -> Array:
+    kernels = _kernels(x)
+    y: Array = ops.GELU.forward(x)[0] if kernels is None else kernels.gelu(x)
+    return y
 
 
 def _layer_norm(layer: LayerNorm, x_CB: Array) -> Array:
     """Return gain x̂ + bias, (C, B), where x̂ is x minus its column's mean, divided by its column's deviation."""
+    kernels = _kernels(x_CB) if x_CB.shape[1] == 1 else None
+    if kernels is not None:
+        return kernels.layer_norm(x_CB, layer.weight.array, layer.bias.array, layer.eps)
     (C,) = layer.normalized_shape
     y_CB: Array = x_CB - np.add.reduce(x_CB, axis=0) / C
     variance_B = np.einsum("cb,cb->b", y_CB, y_CB) / C
@@ -102,6 +153,10 @@ class KeyValueCache:
         q, k, v = qkv_CB.reshape(3, H, D, B)
         self._keys[t, ..., :B], self._values[t, ..., :B] = k, v
         self.length = t + 1
+        kernels = _kernels(q) if self._keys.shape[3] == 1 else None
+        if kernels is not None:  # one text, so that keys and values are contiguous
+            y_HD = kernels.decode_attention(self._keys[: t + 1, ..., 0], self._values[: t + 1, ..., 0], q)
+            return y_HD.reshape(H * D, 1)
         p = np.empty((t + 1, H, B), q.dtype)
         np.matmul(self._keys[:common, ..., 0].transpose(1, 0, 2), q, out=p[:common].transpose(1, 0, 2))
         np.einsum("thdb,hdb->thb", self._keys[common : t + 1, ..., :B], q, out=p[common:])

@@ -8,7 +8,7 @@ import numpy as np
 
 from backlight.autograd import Buffer, Parameter, Tensor, apply, as_array, as_tensor, embed, ops
 from backlight.autograd.tensor_base import Operand
-from backlight.core import IndexingError, OperandError, ShapeError
+from backlight.core import Array, IndexingError, IntArray, OperandError, ShapeError
 from backlight.core.arguments import check_flag, check_number, check_rng, check_whole, shown
 from backlight.nn import init
 from backlight.nn.kind import Kind
@@ -54,6 +54,25 @@ class Linear(Module):
         first = init.kaiming_normal(in_features, out_features, rng=rng, nonlinearity=nonlinearity)
         self.weight = Parameter(first * np.float32(scale))
         self.bias = Parameter(np.zeros(out_features, np.float32)) if bias else None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the weights."""
+        return self.weight.array.dtype
+
+    def in_columns(self, x_IB: Array) -> Array:
+        """Return Wᵀ x + b, (O, B), for columns (I, B), outside the graph."""
+        y_OB: Array = self.weight.array.T @ x_IB
+        if self.bias is not None:
+            y_OB += self.bias.array[:, None]
+        return y_OB
+
+    def in_rows(self, x: Array) -> Array:
+        """Return x W + b, (..., O), outside the graph."""
+        y: Array = x.reshape(-1, self.in_features) @ self.weight.array
+        if self.bias is not None:
+            y += self.bias.array
+        return y.reshape(*x.shape[:-1], self.out_features)
 
     def forward(self, x: Operand) -> Tensor:
         """Return x W + b, (..., O)."""
@@ -108,6 +127,19 @@ class Embedding(Module):
     def forward(self, x: Operand) -> Tensor:
         """Return the vectors of the ids, (..., E)."""
         return embed(x, self.weight)
+
+    def vectors(self, ids: IntArray) -> Array:
+        """Return the vectors of the ids, (..., E), outside the graph."""
+        return self.weight.array[ids]
+
+    def transposed(self, x: Tensor) -> Tensor:
+        """Return x Wᵀ, (..., V): the output layer that is tied to this embedding."""
+        return x @ self.weight.T
+
+    def transposed_columns(self, x_EB: Array) -> Array:
+        """Return W x, (V, B), for columns (E, B), outside the graph."""
+        y_VB: Array = self.weight.array @ x_EB
+        return y_VB
 
     def extra_repr(self) -> str:
         """Return the number of ids and the length of a vector."""

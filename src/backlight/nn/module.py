@@ -217,14 +217,15 @@ def _inside(name: str, part: Any) -> Iterator[tuple[str, Module | Parameter | Bu
             yield from _inside(f"{name}.{key}", item)
 
 
-def as_input(x: Operand, weight: Tensor) -> Tensor:
+def as_input(x: Operand, weight: "Tensor | np.dtype[Any]") -> Tensor:
     """Return a layer's input as a tensor of its shape. An array or a list gets the dtype of the layer's weights.
 
     Raises:
         GraphError: a tensor of integers or booleans.
     """
     if not isinstance(x, Tensor):
-        return Tensor._holding(as_array(x, weight.array.dtype))
+        dtype = weight.array.dtype if isinstance(weight, Tensor) else weight
+        return Tensor._holding(as_array(x, dtype))
     if x.array.dtype.kind != "f":
         raise GraphError(f"a layer needs floating-point numbers; got {x.array.dtype}. Call .float() first.")
     return x

@@ -9,6 +9,8 @@
 
 #include "attention.h"
 #include "baseline.h"
+#include "compact.h"
+#include "decoding.h"
 #include "graphs.h"
 #include "layers.h"
 #include "losses.h"
@@ -79,6 +81,34 @@ void NAMED(adamw_, LEVEL)(int64_t size, float *data, const float *grad, float *m
 void NAMED(blend_, LEVEL)(int64_t size, float *moved, const float *by, float keep, float take) {
     blend(size, moved, by, keep, take);
 }
+
+void NAMED(compact_product_, LEVEL)(int64_t kind, int64_t rows, int64_t terms, int64_t padded, const void *w,
+                                    const float *scales, const float *x, const float *bias, float *y, void *room) {
+    compact_product(kind, rows, terms, padded, w, scales, x, bias, y, room);
+}
+
+void NAMED(compact_widen_, LEVEL)(int64_t kind, int64_t rows, int64_t terms, int64_t padded, const void *w,
+                                  const float *scales, float *to) {
+    compact_widen(kind, rows, terms, padded, w, scales, to);
+}
+
+void NAMED(decode_attention_, LEVEL)(int64_t T, int64_t H, int64_t D, const float *keys, const float *values,
+                                     const float *q, float *y, float *room) {
+    decode_attention(T, H, D, keys, values, q, y, room);
+}
+
+void NAMED(rows_attention_, LEVEL)(int64_t T, int64_t H, int64_t D, const float *qkv, float *y, float *room) {
+    rows_attention(T, H, D, qkv, y, room);
+}
+
+int64_t NAMED(rows_attention_room_, LEVEL)(int64_t T) { return WIDTH(T) * T + 2 * LANES * TERMS; }
+
+void NAMED(rows_norm_, LEVEL)(int64_t rows, int64_t C, const float *x, const float *gain, const float *bias, float eps,
+                              float *y) {
+    rows_norm(rows, C, x, gain, bias, eps, y);
+}
+
+void NAMED(rows_gelu_, LEVEL)(int64_t n, const float *x, float *y) { rows_gelu(n, x, y); }
 
 void NAMED(use_blas_, LEVEL)(void *sgemm, int wide) {
     blas = sgemm;

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_info
 
 from backlight.autograd.native.building import LIBRARY, fingerprint
 from backlight.autograd.native.graphs import GraphKernels, graph_kernels
+from backlight.autograd.native.inference import InferenceKernels
 from backlight.autograd.value_native import SWITCH
 from backlight.core import FloatArray
 
@@ -27,6 +28,7 @@ class Library:
         kernels: the names of all kernels; a step has the index of its kernel.
         adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All contiguous float32.
         blend: (moved, by, keep, take): see optim/blending.py. Both arrays contiguous float32.
+        inference: the functions of compact.h and decoding.h: see inference.py.
         graphs: the functions on graphs of single numbers: see graphs.py.
         level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
         blas: the path of the BLAS library; None if the kernels compute all products.
@@ -36,6 +38,7 @@ class Library:
     kernels: tuple[str, ...]
     adamw: Callable[..., None]
     blend: Callable[[FloatArray, FloatArray, float, float], None]
+    inference: InferenceKernels
     graphs: GraphKernels
     level: int
     blas: str | None
@@ -72,6 +75,7 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
         kernels=tuple(_names(loaded, level)),
         adamw=_adamw(loaded, level),
         blend=_blend(loaded, level),
+        inference=InferenceKernels(loaded, level),
         graphs=graph_kernels(loaded, level),
         level=level,
         blas=path,
