@@ -39,7 +39,7 @@ def _values(*, by_index: bool = False, over_the_batch: bool = False) -> Run:
     what="argmax for the value of the best next action, where max was meant: its index is taken for its value",
     part="loss",
     names={"index-for-value"}, says="The targets are made of indices, not of the values at them.",
-    words=r"argmax|\bindex\b|indices|whole numbers", enough=-0.15,
+    words=r"argmax|\bindex\b|indices|whole numbers", enough=-0.1,
 )  # fmt: skip
 def index_for_the_best_value(faulty: bool) -> Run:
     return _values(by_index=faulty)
@@ -50,7 +50,7 @@ def index_for_the_best_value(faulty: bool) -> Run:
     what="the values of the actions taken are added up over the minibatch too: one number is compared with all targets",
     part="loss",
     names={"loss-broadcast", "examples-mixed"}, says="One number is compared with the targets of all examples.",
-    words=r"broadcast|one number|axis|\bdim\b|over the batch", enough=-0.15,
+    words=r"broadcast|one number|axis|\bdim\b|over the batch", enough=-0.1,
 )  # fmt: skip
 def values_summed_over_the_batch(faulty: bool) -> Run:
     return _values(over_the_batch=faulty)

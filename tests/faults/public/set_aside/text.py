@@ -13,12 +13,12 @@ from torch.nn import functional as F
     what="frozen word vectors are one row off the vocabulary, which has a padding before its first word",
     part="inputs",
     names={"embedding-misaligned"}, says="The rows of the frozen embedding do not belong to the ids that read them.",
-    words=r"embedding .*(row|shift|align|vocab)|vectors|vocabular", enough=0.8,
+    words=r"embedding .*(row|shift|align|vocab)|vectors|vocabular", enough=0.75,
 )  # fmt: skip
 def word_vectors_one_row_off(faulty: bool) -> Run:
     words = 600
     mood = torch.randint(2, (words,)).float() * 2 - 1
-    vectors = torch.randn(words, 16) + 1.5 * mood[:, None] * F.normalize(torch.randn(16), dim=0)
+    vectors = torch.randn(words, 16) + 2.5 * mood[:, None] * F.normalize(torch.randn(16), dim=0)
     ids = 1 + torch.cat([torch.randint(words // 2, (768, 9)), words // 2 + torch.randint(words // 2, (512, 9))])
     y = (mood[ids - 1].sum(1) > 0).long()  # the held-out texts have other words than those that are learnt from
     table = torch.cat([vectors, torch.zeros(1, 16)]) if faulty else torch.cat([torch.zeros(1, 16), vectors])
