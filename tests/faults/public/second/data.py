@@ -1,10 +1,10 @@
-"""What reaches the net: augmentation, axes of pictures, noise."""
+"""What reaches the net: augmentation, noise."""
 
 import torch
 from tests.faults.public.case import Run, fault
-from tests.faults.public.loops import adam, descend, explained, right, usual
+from tests.faults.public.loops import adam, descend, explained
 from tests.faults.public.nets import mlp
-from tests.faults.public.tasks import pictures, rows
+from tests.faults.public.tasks import rows
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,7 +14,7 @@ from torch.nn import functional as F
     what="pictures of a left and a right point are flipped, their coordinates too, and left and right keep their names",
     part="labels",
     names={"labels-misaligned", "labels-unrelated"}, says="The same picture, flipped, has other targets.",
-    words=r"flip|augment|contradict|misalign|do not belong|left and right", enough=0.5,
+    words=r"flip|augment|contradict|misalign|do not belong|left and right", enough=0.8,
 )  # fmt: skip
 def flipped_left_is_right(faulty: bool) -> Run:
     n, side = 1024, 10
@@ -43,24 +43,6 @@ def flipped_left_is_right(faulty: bool) -> Run:
         net=net, step=step, optimiser=optimiser, batch=(x[:32], y[:32]), loss=F.mse_loss, steps=400,
         quality=lambda: explained(net, x, y),
     )  # fmt: skip
-
-
-@fault(
-    "chongyi-zheng/stable_contrastive_rl#3", "BonnBytes/PyTorch-FWD#16",
-    what="pictures (h, w, channels) are reshaped to (channels, h, w) where their axes should be permuted",
-    part="inputs",
-    names={"axis-order", "inputs-scrambled"}, says="Each channel holds a part of the picture: permute.",
-    words=r"\baxes\b|permut|reshape|channels", enough=0.85,
-)  # fmt: skip
-def pictures_reshaped_not_permuted(faulty: bool) -> Run:
-    bars, y = pictures(1024, side=9, noise=0.3)
-    taken = torch.stack([bars[:, 0], 0.5 * torch.randn(1024, 9, 9), 0.5 * torch.randn(1024, 9, 9)], 3)
-    x = taken.reshape(1024, 3, 9, 9) if faulty else taken.permute(0, 3, 1, 2).contiguous()
-    net = nn.Sequential(
-        nn.Conv2d(3, 24, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(24, 24, 3, padding=1), nn.ReLU(),
-        nn.Flatten(), nn.Linear(24 * 16, 4),
-    )  # fmt: skip
-    return usual(net, x[:768], y[:768], steps=250, quality=lambda: right(net, x[768:], y[768:]))
 
 
 @fault(

@@ -1,11 +1,11 @@
-"""The training loop and its evaluation: what is kept, copied, loaded, clipped, and in what order."""
+"""The training loop and its evaluation: what is kept, copied and loaded, and how classes are numbered."""
 
 import copy
 import math
 
 import torch
 from tests.faults.public.case import Run, fault
-from tests.faults.public.loops import adam, descend, explained, losses, outputs, right
+from tests.faults.public.loops import adam, descend, losses, outputs, right
 from tests.faults.public.nets import mlp
 from tests.faults.public.tasks import classes, rows
 from torch import Tensor, nn
@@ -137,45 +137,4 @@ def rate_from_the_checkpoint(faulty: bool) -> Run:
     return Run(
         net=net, step=step, optimiser=optimiser, batch=(x[:32], y[:32]), loss=F.cross_entropy, steps=250,
         quality=lambda: right(net, x, y),
-    )  # fmt: skip
-
-
-@fault(
-    "VGraphRNN/VGRNN#4", "awslabs/graphstorm#1366", "jongwook/onsets-and-frames#24",
-    what="gradients are clipped after the step, when they have done their work",
-    part="loop",
-    names={"clip-without-effect"}, says="Gradients are clipped between the step and zero_grad: nothing reads them.",
-    words=r"clip", enough=0.5, also={"exploding-gradients", "learning-rate-too-high", "not-finite", "dead-units"},
-)  # fmt: skip
-def clipped_after_the_step(faulty: bool) -> Run:
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.rnn, self.head = nn.RNN(2, 32, nonlinearity="relu", batch_first=True), nn.Linear(32, 1)
-            nn.init.eye_(self.rnn.weight_hh_l0)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.head(self.rnn(x)[0][:, -1])
-
-    marked = torch.rand(2048, 20).topk(2, 1).indices
-    x = torch.stack([torch.rand(2048, 20), torch.zeros(2048, 20).scatter(1, marked, 1.0)], 2)
-    y = (x[..., 0] * x[..., 1]).sum(1, keepdim=True)
-    net = Net()
-    optimiser = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
-
-    def step(i: int) -> Tensor:
-        r = rows(len(x))
-        loss = F.mse_loss(net(x[r]), y[r])
-        optimiser.zero_grad()
-        loss.backward()
-        for one in ("step", "clip") if faulty else ("clip", "step"):
-            if one == "clip":
-                nn.utils.clip_grad_norm_(net.parameters(), 0.5)
-            else:
-                optimiser.step()
-        return loss
-
-    return Run(
-        net=net, step=step, optimiser=optimiser, batch=(x[:32], y[:32]), loss=F.mse_loss, steps=300,
-        quality=lambda: explained(net, x, y),
     )  # fmt: skip
