@@ -16,7 +16,7 @@ from torch.nn import functional as F
     part="inputs",
     names={"inputs-repeat", "input-constant", "duplicates"},
     says="All inputs of a minibatch are the same, and their targets are not.",
-    words=r"same (input|example|state)|identical|cop(y|ies)|repeat|constant", enough=-0.25,
+    words=r"same (input|example|state)|identical|cop(y|ies)|repeat|constant", enough=-0.1,
     also={"input-ignored", "not-learning", "output-constant"},
 )  # fmt: skip
 def memory_of_one_array(faulty: bool) -> Run:

@@ -1,4 +1,4 @@
-"""Sequences: masks, paddings and the order of rows."""
+"""Sequences: what a mask hides, and the order of rows."""
 
 import torch
 from tests.faults.public.case import Run, fault
@@ -6,7 +6,6 @@ from tests.faults.public.loops import adam, outputs, usual
 from tests.faults.public.nets import Block, TinyGPT, over_time
 from tests.faults.public.tasks import chain, padded
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 def _next_ids(net: nn.Module, ids: Tensor) -> Tensor:
@@ -62,30 +61,3 @@ def sorted_and_not_put_back(faulty: bool) -> Run:
     net = Net()
     y = x.gather(1, lengths[:, None] - 1)[:, 0] - 1
     return usual(net, x, y, optimiser=adam(net, 1e-2), steps=250)
-
-
-@fault(
-    "maxim5/time-series-machine-learning#12", "peustr/wavenet#1",
-    what="convolutions of a net that tells what comes next are padded on both sides: they see it",
-    part="network",
-    names={"sees-the-future"}, says="Outputs depend on later positions.", words=r"future|later position|pad|causal",
-    enough=0.75,
-)  # fmt: skip
-def convolution_padded_on_both_sides(faulty: bool) -> Run:
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.embed, self.head = nn.Embedding(12, 32), nn.Linear(32, 12)
-            self.convolutions = nn.ModuleList([nn.Conv1d(32, 32, 3, dilation=d) for d in (1, 2)])
-
-        def forward(self, ids: Tensor) -> Tensor:
-            x = self.embed(ids).transpose(1, 2)
-            for d, one in zip((1, 2), self.convolutions, strict=True):
-                x = x + one(F.pad(x, (d, d) if faulty else (2 * d, 0))).relu()
-            return self.head(x.transpose(1, 2))
-
-    ids, net = chain(512, 96), Net()
-    return usual(
-        net, ids[:, :-1], ids[:, 1:], over_time, optimiser=adam(net, 5e-3), size=16, steps=200,
-        quality=lambda: _next_ids(net, ids),
-    )  # fmt: skip

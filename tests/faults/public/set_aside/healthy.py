@@ -58,7 +58,7 @@ def chain_of_labels() -> Run:
     y = torch.randint(kinds, (1024, length))
     for t in range(1, length):  # a label is mostly the next one or the same
         y[:, t] = torch.where(torch.rand(1024) < 0.9, (y[:, t - 1] + torch.randint(2, (1024,))) % kinds, y[:, t])
-    x = F.one_hot(y, kinds) + 0.8 * torch.randn(1024, length, kinds)
+    x = F.one_hot(y, kinds) + 0.55 * torch.randn(1024, length, kinds)
 
     class Net(nn.Module):
         def __init__(self) -> None:

@@ -66,7 +66,7 @@ def class_zero_is_background(faulty: bool) -> Run:
     what="the first half of a net hands an argmax, made one-hot, to the second: no gradient comes back through it",
     part="network",
     names={"not-reached-by-gradient"}, says="The layers before the argmax get no gradient.",
-    words=r"argmax|one[- ]hot|(no|without) gradient|differentia", enough=0.8,
+    words=r"argmax|one[- ]hot|(no|without) gradient|differentia", enough=0.6,
 )  # fmt: skip
 def choice_by_argmax(faulty: bool) -> Run:
     class Net(nn.Module):
@@ -89,7 +89,7 @@ def choice_by_argmax(faulty: bool) -> Run:
     what="F.dropout without training=self.training: half of the units are dropped in evaluation too",
     part="network",
     names={"random-in-evaluation"}, says="In evaluation mode, the same input gives different outputs.",
-    words=r"dropout|random|evaluation", enough=0.8,
+    words=r"dropout|random|evaluation", enough=0.87,
 )  # fmt: skip
 def dropout_that_stays(faulty: bool) -> Run:
     class Net(nn.Module):
