@@ -1,65 +1,56 @@
-"""Reinforcement learning: target networks and exploration."""
+"""Values of actions: what is taken for a value, and along which axis values are added up."""
 
 import torch
 from tests.faults.public.case import Run, fault
 from tests.faults.public.loops import adam, descend, outputs
-from tests.faults.public.nets import mlp, values
+from tests.faults.public.nets import values
 from tests.faults.public.reports.agents import GAMMA, corridor
 from tests.faults.public.tasks import rows
 from torch import Tensor
 from torch.nn import functional as F
 
 
-@fault(
-    "thesouther/MARL#8", "ageron/handson-ml2#89", "shakedzy/tic_tac_toe#1",
-    what="the target network is updated from itself: it keeps its first weights",
-    part="loss",
-    names={"target-network-fixed"}, says="The targets come from a network that never changes.",
-    words=r"target net|targets? .*never change", enough=-0.25,
-)  # fmt: skip
-def target_network_fixed(faulty: bool) -> Run:
+def _values(*, by_index: bool = False, over_the_batch: bool = False) -> Run:
     state, action, reward, after, done = corridor()
     net, target = values(6, 2), values(6, 2)
+    target.load_state_dict(net.state_dict())
     optimiser = adam(net)
 
     def step(i: int) -> Tensor:
         r = rows(4096, 64)
         with torch.no_grad():
-            wanted = reward[r] + GAMMA * target(after[r]).max(1).values * (1 - done[r])
-        loss = descend(F.mse_loss(net(state[r]).gather(1, action[r, None])[:, 0], wanted), optimiser)
+            later = target(after[r])
+            best = later.argmax(1).float() if by_index else later.max(1).values
+            wanted = reward[r] + GAMMA * best * (1 - done[r])
+        taken = net(state[r]) * F.one_hot(action[r], 2)
+        loss = descend(F.mse_loss(taken.sum() if over_the_batch else taken.sum(1), wanted), optimiser)
         if i % 20 == 19:
-            target.load_state_dict((target if faulty else net).state_dict())
+            target.load_state_dict(net.state_dict())
         return loss
 
-    def quality() -> Tensor:
+    def quality() -> Tensor:  # minus the error of the best action's value
         return -(outputs(net, torch.eye(6)).max(1).values - GAMMA ** torch.arange(5, -1, -1)).abs().mean()
 
-    return Run(net=net, step=step, optimiser=optimiser, steps=800, quality=quality)
+    return Run(net=net, step=step, optimiser=optimiser, steps=600, quality=quality)
 
 
 @fault(
-    "nebuly-ai/optimate#250", "PKU-Alignment/omnisafe#133", "google-deepmind/open_spiel#962",
-    what="the entropy of the policy is added to the loss where it should be taken away: it stops to explore",
+    "llSourcell/Game-AI#7",
+    what="argmax for the value of the best next action, where max was meant: its index is taken for its value",
     part="loss",
-    names={"output-constant", "policy-collapsed"},
-    says="The net chooses one action for all inputs, and is sure of it from early on.",
-    words=r"entropy|one (action|class|answer)|collapse|explor", also={"saturated-units"}, enough=0.8,
+    names={"index-for-value"}, says="The targets are made of indices, not of the values at them.",
+    words=r"argmax|\bindex\b|indices|whole numbers", enough=-0.1,
 )  # fmt: skip
-def entropy_of_wrong_sign(faulty: bool) -> Run:
-    x = torch.randn(1024, 8)
-    best = x[:, :4].argmax(1)
-    net = mlp(8, 4, 32)
-    optimiser = adam(net, 5e-3)
+def index_for_the_best_value(faulty: bool) -> Run:
+    return _values(by_index=faulty)
 
-    def step(i: int) -> Tensor:
-        r = rows(1024, 64)
-        chosen = torch.distributions.Categorical(logits=net(x[r]))
-        action = chosen.sample()
-        reward = (action == best[r]).float()
-        policy = -(chosen.log_prob(action) * (reward - reward.mean())).mean()
-        return descend(policy + (1 if faulty else -1) * 0.5 * chosen.entropy().mean(), optimiser)
 
-    def quality() -> Tensor:
-        return (outputs(net, x).argmax(1) == best).float().mean()
-
-    return Run(net=net, step=step, optimiser=optimiser, steps=500, quality=quality)
+@fault(
+    "simoninithomas/Deep_reinforcement_learning_Course#68",
+    what="the values of the actions taken are added up over the minibatch too: one number is compared with all targets",
+    part="loss",
+    names={"loss-broadcast", "examples-mixed"}, says="One number is compared with the targets of all examples.",
+    words=r"broadcast|one number|axis|\bdim\b|over the batch", enough=-0.1,
+)  # fmt: skip
+def values_summed_over_the_batch(faulty: bool) -> Run:
+    return _values(over_the_batch=faulty)

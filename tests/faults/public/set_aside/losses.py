@@ -1,153 +1,106 @@
-"""Losses: terms that vanish, terms of the wrong sign, what is not given what it wants."""
+"""Losses and labels: pairs of views, a class for nothing, a choice in the middle of the net, dropout that stays."""
 
 import torch
 from tests.faults.public.case import Run, fault
 from tests.faults.public.loops import adam, descend, outputs, right, usual
-from tests.faults.public.nets import VAE, kl, mlp, pixelwise
-from tests.faults.public.reports.losses import embedded_classes, neighbours
-from tests.faults.public.tasks import blobs, rows
+from tests.faults.public.nets import mlp
+from tests.faults.public.reports.losses import neighbours
+from tests.faults.public.tasks import classes, rows
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 @fault(
-    "adambielski/siamese-triplet#3",
-    what="the hardest negatives are chosen with the wrong comparison: the farthest, which cost nothing",
-    part="loss",
-    names={"loss-term-zero"}, says="The negatives add nothing to the loss: they are far beyond the margin.",
-    words=r"negatives?|margin|collapse|term .*(0|zero|nothing)", also={"output-constant"}, enough=0.95,
+    "open-mmlab/mmselfsup#159",
+    what="contrastive views lie one half after the other, and their pairs are numbered as if they took turns",
+    part="labels",
+    names={"pairs-misaligned", "labels-misaligned", "labels-unrelated"},
+    says="Pairs that should agree are views of different examples.",
+    words=r"pairs|views|misalign|do not belong|unrelated", enough=0.8, also={"not-learning"},
 )  # fmt: skip
-def farthest_negatives(faulty: bool) -> Run:
-    x, y = embedded_classes()
-    net = mlp(10, 8)
-
-    def loss(z: Tensor, y: Tensor) -> Tensor:
-        distance = (z[:, None] - z).square().sum(2).add(1e-6).sqrt()
-        alike = y[:, None] == y
-        pulled = distance[alike].square().mean()
-        others = distance[~alike]
-        chosen = others.topk(int(alike.sum()), largest=faulty).values
-        return pulled + (1 - chosen).relu().square().mean()
-
-    return usual(net, x, y, loss, size=64, steps=400, quality=lambda: neighbours(net, x, y))
-
-
-@fault(
-    "jakeret/tf_unet#15", "ScrollPrize/villa#1644",
-    what="the Dice loss is given logits, not probabilities",
-    part="loss",
-    names={"loss-of-logits"}, says="The Dice loss wants probabilities and is given numbers outside of 0 to 1.",
-    words=r"sigmoid|probabilit|outside of 0", enough=0.75,
-)  # fmt: skip
-def dice_of_logits(faulty: bool) -> Run:
-    x, y = blobs()
-    net = pixelwise()
-
-    def dice(p: Tensor, y: Tensor) -> Tensor:
-        return 2 * (p * y).sum() / (p.sum() + y.sum() + 1e-5)
-
-    def loss(out: Tensor, y: Tensor) -> Tensor:
-        return 1 - dice(out[:, 0] if faulty else out[:, 0].sigmoid(), y)
-
-    def quality() -> Tensor:
-        return dice((outputs(net, x)[:, 0] > 0).float(), y)
-
-    return usual(net, x, y, loss, optimiser=adam(net, 3e-3), steps=200, quality=quality)
-
-
-@fault(
-    "dev4488/VAE_gumble_softmax#1", "FluxML/model-zoo#147",
-    what="the KL of a VAE has a minus too many: latents run away from the prior",
-    part="loss",
-    names={"loss-unbounded", "loss-sign", "loss-terms"},
-    says="The loss falls without bound: a term of it has the wrong sign.",
-    words=r"sign|without (a )?bound|unbounded|minus", enough=-20.0,
-)  # fmt: skip
-def kl_of_wrong_sign(faulty: bool) -> Run:
-    x = torch.tanh(torch.randn(1024, 3) @ torch.randn(3, 64))
-    net = VAE()
-
-    def loss(out: tuple[Tensor, Tensor, Tensor], x: Tensor, sign: float | None = None) -> Tensor:
-        again, mean, logvar = out
-        return (again - x).square().sum(1).mean() + (sign or (-1 if faulty else 1)) * kl(mean, logvar)
-
-    return usual(net, x, x, loss, size=64, steps=400, quality=lambda: -float(loss(outputs(net, x), x, 1.0)))
-
-
-@fault(
-    "zou-longkun/GAST#3",
-    what="the gradient of the domain classifier is not reversed: features keep what tells the domains apart",
-    part="loss",
-    names={"adversary-helped"}, says="The adversary's loss falls with the net's: its gradient is not reversed.",
-    words=r"revers|advers|domain", enough=0.8,
-)  # fmt: skip
-def gradient_not_reversed(faulty: bool) -> Run:
-    class Turn(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x: Tensor) -> Tensor:
-            return x.clone()
-
-        @staticmethod
-        def backward(ctx, grad: Tensor) -> Tensor:
-            return grad if faulty else -grad
-
-    def made(shifted: bool, n: int = 2048) -> tuple[Tensor, Tensor]:
-        y = torch.randint(2, (n,))
-        true = (2.0 * y - 1)[:, None] * 0.8 + torch.randn(n, 4)
-        easy = (2.0 * y - 1)[:, None] * 2 + 0.3 * torch.randn(n, 2)  # there, all of it is one value
-        return torch.cat([true, torch.full((n, 2), 3.0) + 0.3 * torch.randn(n, 2) if shifted else easy], 1), y
-
-    (x, y), (target, answers) = made(False), made(True)
-    body, head, domain = (
-        nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 8), nn.ReLU()),
-        nn.Linear(8, 2),
-        mlp(8, 1, 32),
-    )
-    net = nn.ModuleDict({"body": body, "head": head, "domain": domain})
+def pairs_numbered_otherwise(faulty: bool) -> Run:
+    y = torch.randint(6, (1024,))
+    core = torch.randn(6, 6)[y] * 1.2 + 0.3 * torch.randn(1024, 6)
+    net = mlp(18, 16)
     optimiser = adam(net)
-    bce = F.binary_cross_entropy_with_logits
+
+    def view(r: Tensor) -> Tensor:  # the last numbers are different in each view, and larger
+        return torch.cat([core[r] + 0.2 * torch.randn(len(r), 6), 2.5 * torch.randn(len(r), 12)], 1)
 
     def step(i: int) -> Tensor:
-        a, b = rows(2048, 64), rows(2048, 64)
-        z = body(torch.cat([x[a], target[b]]))
-        told = domain(Turn.apply(z))[:, 0]
-        where = torch.cat([torch.zeros(64), torch.ones(64)])
-        return descend(F.cross_entropy(head(z[:64]), y[a]) + bce(told, where), optimiser)
+        r = rows(1024, 64)
+        z = F.normalize(net(torch.cat([view(r), view(r)])), dim=1)
+        likeness = (z @ z.T / 0.2).masked_fill(torch.eye(128).bool(), -1e9)
+        places = torch.arange(128)
+        return descend(F.cross_entropy(likeness, places ^ 1 if faulty else (places + 64) % 128), optimiser)
 
     return Run(
-        net=net, step=step, optimiser=optimiser, steps=600,
-        quality=lambda: right(nn.Sequential(body, head), target, answers),
+        net=net, step=step, optimiser=optimiser, steps=400,
+        quality=lambda: neighbours(net, view(torch.arange(1024)), y),
     )  # fmt: skip
 
 
 @fault(
-    "andylolu2/jax-vqvae-gpt#2",
-    what="the codebook's loss is taken after the straight-through step: the codes get no gradient",
-    part="loss",
-    names={"not-reached-by-gradient"}, words=r"codebook|straight|detach|codes", enough=0.8,
+    "pytorch/vision#1952", "microsoft/computervision-recipes#315",
+    what="objects are numbered from 0 for a detector whose 0 is the background: the first kind is never found",
+    part="labels",
+    names={"class-never-a-target"}, says="The last output is never a target, and class 0 is two things.",
+    words=r"background|never (a |the )?(target|label)|(output|class) .*(never|no label)", enough=0.8,
+    also={"unused-layer"},
 )  # fmt: skip
-def codes_never_learn(faulty: bool) -> Run:
+def class_zero_is_background(faulty: bool) -> Run:
+    x, kind = classes(2048, kinds=4)  # what is seen in a box: nothing (0) or one of three kinds
+    thing = kind > 0
+    y = torch.where(thing, kind - 1, 0) if faulty else kind
+    net = mlp(20, 4)
+
+    def quality() -> Tensor:  # a box whose best class is 0 is dropped
+        found = outputs(net, x).argmax(1)
+        return ((found == y) & (found > 0))[thing].float().mean()
+
+    return usual(net, x, y, quality=quality)
+
+
+@fault(
+    "pytorch/pytorch#1339", "lanlan96/ARM3D#1",
+    what="the first half of a net hands an argmax, made one-hot, to the second: no gradient comes back through it",
+    part="network",
+    names={"not-reached-by-gradient"}, says="The layers before the argmax get no gradient.",
+    words=r"argmax|one[- ]hot|(no|without) gradient|differentia", enough=0.6,
+)  # fmt: skip
+def choice_by_argmax(faulty: bool) -> Run:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.encode, self.decode = mlp(16, 4, 32), mlp(4, 16, 32)
-            self.codes = nn.Parameter(torch.randn(16, 4) * 0.3)
+            self.choose, self.read = mlp(20, 8, 32), mlp(8, 5, 32)
 
-        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-            z = self.encode(x)
-            code = self.codes[torch.cdist(z, self.codes).argmin(1)]
-            through = z + (code - z).detach()
-            pulled = F.mse_loss(through if faulty else code, z.detach())
-            return self.decode(through), pulled + F.mse_loss(z, code.detach())
+        def forward(self, x: Tensor) -> Tensor:
+            shares = self.choose(x).softmax(1)
+            chosen = F.one_hot(shares.argmax(1), 8).float()
+            return self.read(chosen if faulty else chosen + shares - shares.detach())
 
-    y = torch.randint(8, (1024,))
-    x = torch.randn(8, 16)[y] + 0.1 * torch.randn(1024, 16)
+    x, y = classes()
     net = Net()
+    return usual(net, x, y, optimiser=adam(net, 5e-3), steps=500)
 
-    def loss(out: tuple[Tensor, Tensor], x: Tensor) -> Tensor:
-        return F.mse_loss(out[0], x) + out[1]
 
-    def quality() -> Tensor:
-        return 1 - (outputs(net, x)[0] - x).square().mean() / x.var(0).mean()
+@fault(
+    "delip/PyTorchNLPBook#28", "Coderx7/SimpleNet#2", "rixwew/pytorch-fm#21",
+    what="F.dropout without training=self.training: half of the units are dropped in evaluation too",
+    part="network",
+    names={"random-in-evaluation"}, says="In evaluation mode, the same input gives different outputs.",
+    words=r"dropout|random|evaluation", enough=0.87,
+)  # fmt: skip
+def dropout_that_stays(faulty: bool) -> Run:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.head = nn.Linear(20, 32), nn.Linear(32, 32), nn.Linear(32, 5)
 
-    return usual(net, x, x, loss, size=64, optimiser=adam(net, 5e-3), steps=500, quality=quality)
+        def forward(self, x: Tensor) -> Tensor:
+            h = F.dropout(self.first(x).relu(), 0.5, faulty or self.training)
+            return self.head(F.dropout(self.second(h).relu(), 0.5, faulty or self.training))
+
+    x, y = classes()
+    net = Net()
+    return usual(net, x, y, steps=500, quality=lambda: right(net, x, y))
