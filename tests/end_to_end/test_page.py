@@ -4,7 +4,7 @@ from typing import Any
 
 
 def test_a_model_as_a_page(runs: Any) -> None:
-    said = runs.works("page", "net")
+    said = runs.works("page", "net").out
     assert "The page is runs/net/page.html" in said
     whole = (runs.folder / "runs" / "net" / "page.html").read_text(encoding="utf-8")
     assert "<title>net: a model in a page</title>" in whole
