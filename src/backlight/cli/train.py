@@ -74,6 +74,14 @@ def train(
         int | None,
         typer.Option(help="Record every N-th step after the first ten.", min=1, rich_help_panel=_HEALTH),
     ] = None,
+    line: Annotated[
+        str | None,
+        typer.Option(
+            help="Also record what the network makes of this line, in place of a held-out one.",
+            metavar="TEXT",
+            rich_help_panel=_HEALTH,
+        ),
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue this interrupted run; without FILE.", metavar="RUN", readable=False)
     ] = None,
@@ -98,12 +106,13 @@ def train(
         run = Run.open(open_run(resume, runs))
     elif start is not None:
         given = _from_command_line(typed, model=model, seed=seed)
-        run = _going_on(start, runs, name, corpus, {**sizes, **training, **data, **given}, health_every, on=health)
+        options = {**sizes, **training, **data, **given}
+        run = _going_on(start, runs, name, corpus, options, health_every, on=health, line=line)
     else:
         if minutes is not None and model != AUTO:
             raise ConfigError("--minutes is for --model auto. Leave it out, or set --steps.")
         if model == AUTO:
-            if sizes or training or health or health_every:
+            if sizes or training or health or health_every or line is not None:
                 raise ConfigError(
                     "--model auto chooses the sizes and the settings of training; got some. Leave them out, or name a "
                     "model."
@@ -111,7 +120,7 @@ def train(
             run = _chosen(run_config(corpus, "ngram", {}, {}, data, seed=seed), minutes, runs, name, out)
         else:
             config = _watched(
-                run_config(corpus, model, sizes, training, data, seed=seed), every=health_every, on=health
+                run_config(corpus, model, sizes, training, data, seed=seed), every=health_every, on=health, line=line
             )
             run = Run.create(config, _place(runs, name, config))
     result = _train(run, samples, out)
@@ -136,6 +145,7 @@ def _going_on(
     health_every: int | None,
     *,
     on: bool,
+    line: str | None,
 ) -> Run:
     """Return a new run with the weights of another."""
     origin = Run.open(open_run(start, runs))
@@ -149,7 +159,7 @@ def _going_on(
         raise ConfigError("the text of a run keeps its mode; got --mode. Leave it out, or give a file.")
     settings = spelled_out(origin.config.model, options)
     config = continued(origin.config, origin.store.name, new_text=new_text, options=settings)
-    config = _watched(config, every=health_every, on=on)
+    config = _watched(config, every=health_every, on=on, line=line)
     return Run.create(config, _place(runs, name, config), corpus=None if corpus else origin.corpus, start=origin)
 
 
@@ -257,15 +267,16 @@ def _other_file(corpus: str) -> list[str]:
     return [f"Reading the corpus named {corpus}. To read the file of that name, write ./{corpus}."]
 
 
-def _watched(config: RunConfig, *, every: int | None, on: bool) -> RunConfig:
+def _watched(config: RunConfig, *, every: int | None, on: bool, line: str | None) -> RunConfig:
     """Return the configuration, with recording if asked for: about a hundred steps, or every N-th step."""
-    if every is None and not on:
+    if every is None and not on and line is None:
         return config
     if config.train is None:
         raise ConfigError(
-            f"--health needs a model that is trained step by step; {config.model} counts n-grams. Leave --health out."
+            f"--health and --line need a model that is trained step by step; {config.model} counts n-grams. Leave them "
+            "out."
         )
-    return replace(config, watch_every=every or max(1, config.train.steps // _RECORDS))
+    return replace(config, watch_every=every or max(1, config.train.steps // _RECORDS), line=line)
 
 
 def _nothing_new(typed: typer.Context) -> None:

@@ -51,6 +51,7 @@ from backlight.training.evaluate import (
     evenly,
     mean_nll,
 )
+from backlight.training.line import LONGEST, WatchedLine
 from backlight.training.records import FirstLoss
 from backlight.training.trainer import LARGE, Trainer
 from backlight.watch.records import SplitFacts
@@ -135,6 +136,7 @@ class Run:
             vocabulary = vocabulary_of(config.tokens, splits.train.items, corpus.items)
         else:
             vocabulary = start.vocabulary.grown(corpus.items)
+        vocabulary.encode(normalised(config.line or "", config.reading.normalise))  # raises an error if it cannot
         model = _built(config, vocabulary)
         network = network_of(model)
         notes = [] if start is None or network is None else _go_on(start, network, vocabulary)
@@ -364,10 +366,20 @@ class Run:
             run=self.store,
             watch_every=config.watch_every,
             split=self._split_facts() if config.watch_every is not None and self.ends else None,
+            line=self._line(self.network) if config.watch_every is not None else None,
         )
         if self.store.has_checkpoint:
             trainer.restore()
         return trainer
+
+    def _line(self, network: NeuralModel) -> WatchedLine:
+        """Return the line of text that is given, or the first held-out one."""
+        given = self.config.line
+        if given is not None:
+            text = normalised(given, self.config.reading.normalise)
+        else:
+            text = next((one for one in self.splits.dev.items if one), "")[:LONGEST]
+        return WatchedLine(network, self.vocabulary, self.vocabulary.encode(text), self.ends)
 
     def _split_facts(self) -> SplitFacts:
         """Return the sizes of train and dev, and how many dev items are also in train."""

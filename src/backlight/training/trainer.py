@@ -25,6 +25,7 @@ from backlight.training.compiled_step import Stepper
 from backlight.training.config import TrainConfig
 from backlight.training.control import Control
 from backlight.training.evaluate import CHUNK_TARGETS, evaluation_weights, evenly, mean_nll
+from backlight.training.line import WatchedLine
 from backlight.training.records import Evaluation, LossRecord, Progress
 from backlight.training.run_watcher import RunWatcher
 from backlight.watch.backlight_nn import BacklightAdapter
@@ -99,6 +100,7 @@ class Trainer:
         watch_every: record every N-th step for `backlight health`, after the first few; None records nothing.
             Recording does not change the training: results are bit-identical.
         split: the overlap of train and dev, which is recorded too.
+        line: a line of text; what the network makes of it is recorded at each evaluation, if steps are.
         on_progress: called a few times a second.
         on_evaluation: called after each evaluation, while the network has the weights that were evaluated.
         on_pause: called with the step at which another process has asked for a pause; with None when training goes on.
@@ -112,6 +114,7 @@ class Trainer:
     run: RunStore
     watch_every: int | None = None
     split: SplitFacts | None = None
+    line: WatchedLine | None = None
     on_progress: Callable[[Progress], None] = _nothing
     on_evaluation: Callable[[Evaluation], None] = _nothing
     on_pause: Callable[[int | None], None] = _nothing
@@ -305,6 +308,8 @@ class Trainer:
                 of_target = 1 / self._per_character  # as the losses that it sees
                 train_nats = None if record.train_nats is None else record.train_nats * of_target
                 self._watcher.evaluation(dev=dev_nats * of_target, train=train_nats)
+                if self.line is not None:
+                    self._watcher.text(self.line.record(self.step))
             self._loss_sum, self._loss_count = 0.0, 0
             self._marked, self._marked_step = now, self.step
             if best:

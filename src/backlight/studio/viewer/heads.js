@@ -4,7 +4,7 @@ import { channels, coloursOf } from "backlight/colours.js";
 import { element, say } from "backlight/dom.js";
 import { percent } from "backlight/numbers.js";
 
-const CELL = 14; // pixels, at most
+const CELL = 10; // pixels, at most
 
 export class Heads {
   constructor() {
@@ -62,7 +62,7 @@ export class Heads {
 
 function paint(canvas, rows, marked, colours) {
   const count = rows.length;
-  const cell = Math.max(2, Math.min(CELL, Math.floor(168 / count)));
+  const cell = Math.max(2, Math.min(CELL, Math.floor(132 / count)));
   Object.assign(canvas, { width: count * cell, height: count * cell });
   const context = canvas.getContext("2d");
   const [from, to] = [channels(colours.paper), channels(colours.blue)];
