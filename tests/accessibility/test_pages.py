@@ -9,6 +9,8 @@ from tests.end_to_end.test_studio_in_a_browser import Server
 from tests.unit.health import records as make
 from tests.unit.health.records import well
 
+import backlight
+from backlight.page import write_page
 from backlight.report import write_report
 from backlight.watch.stream import write_stream
 
@@ -27,10 +29,11 @@ def issues(page: Page) -> list[str]:
 def test_no_page_has_an_issue(tmp_path: Path, width: int, *, dark: bool) -> None:
     sick = make.with_layer(make.stuck(well()), "act1", saturated=0.9)
     write_report(sick, tmp_path / "report.html", title="my net", samples=[(0, ["emma"])])
+    write_page(backlight.train(["emma", "olivia", "ava", "mia"], "gpt", steps=2, progress=None), tmp_path / "page.html")
     write_stream(sick, tmp_path / "record.jsonl")
     browser, server = Browser(tmp_path), Server(tmp_path, "record.jsonl")
     try:
-        for address in ((tmp_path / "report.html").as_uri(), server.address):
+        for address in (*(tmp_path.joinpath(name).as_uri() for name in ("report.html", "page.html")), server.address):
             with browser.page(address, width=width, dark=dark) as page:
                 page.until(PANELS)
                 if address == server.address:

@@ -117,8 +117,9 @@ class Page:
 
     def press(self, key: str) -> None:
         """Press and release a key."""
+        typed = {"text": "\r", "windowsVirtualKeyCode": 13} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, **typed)
 
     def move_to(self, x: float, y: float) -> None:
         """Move the pointer."""

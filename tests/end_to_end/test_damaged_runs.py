@@ -209,5 +209,5 @@ def test_what_is_no_run(runs: Any) -> None:
     (runs.folder / "folder").mkdir()
     runs.refused("sample", "folder", says="has none")
     runs.refused("sample", "names.txt", says="is a file or in a file")
-    for command in ("sample", "health", "report", "studio"):
+    for command in ("sample", "health", "report", "page", "studio"):
         runs.refused(command, "x" * 5000, says="there is no 'xxx")

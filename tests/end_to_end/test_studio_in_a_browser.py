@@ -5,8 +5,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="needs the extra [studio]")
@@ -16,6 +18,7 @@ from tests.unit.health import records as make
 from tests.unit.health.records import well
 
 from backlight.report import write_report
+from backlight.watch.records import AttentionRecord, EmbeddingRecord, TextRecord
 from backlight.watch.stream import write_stream
 
 MOVE = """(() => { const slider = document.querySelector('.timeline input'); slider.focus(); return slider.max; })()"""
@@ -91,6 +94,55 @@ def test_the_slider_shows_an_earlier_step_by_keyboard(browser: Browser, report_o
         page.move_to(box[0] + 300, box[1] + 60)
         page.settle()
         assert re.match(r"step [\d,]+", page.run("document.querySelector('.readout:not([hidden])').textContent"))
+        assert page.console == []
+
+
+def test_what_the_network_makes_of_a_line_moves_with_the_slider(browser: Browser, tmp_path: Path) -> None:
+    triangle = np.array([255, 0, 255, 51, 102, 102])
+    vectors = {0: [[1, 1, 0], [-1, 0, 0], [0, -1, 0]], 100: [[0, 1, 0], [0, -1, 1], [1, 0, 0]]}
+    texts = [
+        TextRecord(
+            step=step, read=(".", "<b>", "a"), targets=("<b>", "a", "."), nats=(step / 100, 2.0, 3.0),
+            attention=(AttentionRecord(heads=1, weights=triangle.astype(np.uint8).tobytes().hex()),),
+            embedding=EmbeddingRecord(
+                tokens=("a", "<b>", "c"), width=3, scale=0.5,
+                values=(np.array(vector) * 127 + 128).astype(np.uint8).tobytes().hex(),
+            ),
+        )
+        for step, vector in vectors.items()
+    ]  # fmt: skip
+    write_report(replace(well(), texts=tuple(texts)), tmp_path / "report.html", title="my net")
+    with browser.page((tmp_path / "report.html").as_uri()) as page:
+        page.until("document.querySelector('.line button')")
+        chosen = "document.querySelector('.line button[aria-pressed=true]').getAttribute('aria-label')"
+        assert page.run(chosen) == "<b>: 1.00 nats"
+        page.run("document.querySelectorAll('.line button')[2].click()")
+        page.settle()
+        assert "“a” (place 3) reads “<b>” (place 2) 40 %, “a” (place 3) 40 %, “.” (place 1) 20 %" in page.run(
+            "document.querySelector('.heads + p').textContent"
+        )
+        page.run("document.querySelectorAll('.line button')[0].click()")
+        beside = "document.querySelector('.embeddings').getAttribute('aria-label')"
+        assert "at step 100: a is nearest to c" in page.run(beside)
+        page.until(MOVE)
+        page.press("Home")
+        page.settle()
+        assert page.run(chosen) == "<b>: 0 nats"
+        assert "at step 0: a is nearest to c" not in page.run(beside)
+        places = """(async () => {
+          const { principal, vectorsOf } = await import("backlight/embeddings.js");
+          const text = JSON.parse(document.querySelector("#recording").textContent).flatMap((one) => one.records ?? [])
+            .filter((one) => one.type === "text").at(-1);
+          const vectors = vectorsOf(text.embedding);
+          const { axes, share } = principal(vectors);
+          return [vectors.map((one) => [...one]), axes.map((one) => [...one]), share];
+        })()"""
+        found, axes, share = page.run(places)
+        expected = np.array(vectors[100]) * 0.5
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        _, sizes, right = np.linalg.svd(expected - expected.mean(0))
+        np.testing.assert_allclose(np.abs(np.sum(np.array(axes) * right[:2], 1)), 1, atol=1e-6)
+        assert share == pytest.approx(np.sum(sizes[:2] ** 2) / np.sum(sizes**2))
         assert page.console == []
 
 

@@ -48,6 +48,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Write the whole recording of a training as one HTML file.",
         "backlight report names-mlp-1",
     ),
+    "page": (
+        "Write a trained model as one HTML file, in which it runs in any browser.",
+        "backlight page names-gpt-1",
+    ),
     "studio": (
         "Watch trainings on a live page, start them and pause them.",
         "backlight studio names-mlp-1 --open",

@@ -75,6 +75,14 @@ def train(
         int | None,
         typer.Option(help="Record every N-th step after the first ten.", min=1, rich_help_panel=_HEALTH),
     ] = None,
+    line: Annotated[
+        str | None,
+        typer.Option(
+            help="Also record what the network makes of this line, in place of a held-out one.",
+            metavar="TEXT",
+            rich_help_panel=_HEALTH,
+        ),
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue this interrupted run; without FILE.", metavar="RUN", readable=False)
     ] = None,
@@ -112,18 +120,18 @@ def train(
             if start is not None:
                 given = _from_command_line(typed, model=model, seed=seed)
                 options = {**sizes, **training, **data, **given}
-                return _going_on(start, runs, name, corpus, options, health_every, on=health, by=by)
+                return _going_on(start, runs, name, corpus, options, health_every, on=health, line=line, by=by)
             if minutes is not None and model != AUTO:
                 raise ConfigError("--minutes is for --model auto. Leave it out, or set --steps.")
             if model == AUTO:
-                if sizes or training or health or health_every:
+                if sizes or training or health or health_every or line is not None:
                     raise ConfigError(
                         "--model auto chooses the sizes and the settings of training; got some. Leave them out, or "
                         "name a model."
                     )
                 return _chosen(run_config(corpus, "ngram", {}, {}, data, seed=seed), minutes, runs, name, out, by)
             config = run_config(corpus, model, sizes, training, data, seed=seed)
-            config = _watched(config, every=health_every, on=health)
+            config = _watched(config, every=health_every, on=health, line=line)
             return Run.create(config, _place(runs, name, config), **by)
 
         run = made_together(group, computed, make)
@@ -149,6 +157,7 @@ def _going_on(
     health_every: int | None,
     *,
     on: bool,
+    line: str | None,
     by: dict[str, Any],
 ) -> Run:
     """Return a new run with the weights of another."""
@@ -163,7 +172,7 @@ def _going_on(
         raise ConfigError("the text of a run keeps its mode; got --mode. Leave it out, or give a file.")
     settings = spelled_out(origin.config.model, options)
     config = continued(origin.config, origin.store.name, new_text=new_text, options=settings)
-    config = _watched(config, every=health_every, on=on)
+    config = _watched(config, every=health_every, on=on, line=line)
     return Run.create(config, _place(runs, name, config), corpus=None if corpus else origin.corpus, start=origin, **by)
 
 
@@ -281,15 +290,16 @@ def _other_file(corpus: str) -> list[str]:
     return [f"Reading the corpus named {corpus}. To read the file of that name, write ./{corpus}."]
 
 
-def _watched(config: RunConfig, *, every: int | None, on: bool) -> RunConfig:
+def _watched(config: RunConfig, *, every: int | None, on: bool, line: str | None) -> RunConfig:
     """Return the configuration, with recording if asked for: about a hundred steps, or every N-th step."""
-    if every is None and not on:
+    if every is None and not on and line is None:
         return config
     if config.train is None:
         raise ConfigError(
-            f"--health needs a model that is trained step by step; {config.model} counts n-grams. Leave --health out."
+            f"--health and --line need a model that is trained step by step; {config.model} counts n-grams. Leave them "
+            "out."
         )
-    return replace(config, watch_every=every or max(1, config.train.steps // _RECORDS))
+    return replace(config, watch_every=every or max(1, config.train.steps // _RECORDS), line=line)
 
 
 def _nothing_new(typed: typer.Context) -> None:

@@ -1,21 +1,20 @@
 """The attention weights of a GPT: for each head, how much each position reads of the positions before it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from backlight.autograd import no_grad
-from backlight.autograd.ops.attention import causal_weights, split_heads
-from backlight.core import FloatArray, IntArray, ShapeError
+from backlight.core import FloatArray, ShapeError
 from backlight.figures.figure import Size, SizedFigure, figure, whole
 from backlight.figures.letters import letter_ticks, write_title
 from backlight.figures.run_data import NoFigureError, RunData
 from backlight.figures.style import palette
-from backlight.models.gpt import GPT
+from backlight.models.gpt import GPT, attention_weights
+
+__all__ = ["attention", "attention_weights", "draw_heads"]
 
 
 def _side(layers: Mapping[str, FloatArray]) -> tuple[int, float]:
@@ -58,21 +57,6 @@ def _(run: RunData) -> SizedFigure:
     x = run.context_of(run.text)
     layers = {f"block {number}": p for number, p in enumerate(attention_weights(network, x), 1)}
     return attention(layers, [run.labels[token] for token in x[0].tolist()])
-
-
-def attention_weights(network: GPT, x_BT: IntArray) -> list[FloatArray]:
-    """Return the attention weights (H, T, T) of each block for the first row of ids (B, T).
-
-    A row is the position that reads, a column the position that is read.
-    """
-    found = []
-    with no_grad():
-        x: Any = network.token(x_BT) + network.position(np.arange(x_BT.shape[1]))
-        for block in network.blocks:
-            q, k, _ = split_heads(block.attention.qkv(block.first_norm(x)).array, block.attention.num_heads)
-            found.append(causal_weights(q, k)[0].swapaxes(-1, -2))
-            x = block(x)
-    return found
 
 
 def draw_heads(axes: Sequence[Axes], weights: FloatArray, labels: Sequence[str], *, name: str = "") -> None:

@@ -40,6 +40,17 @@ class AddK:
         c_BV[row, self._counts.keys[entry] - node[row] * V] = self._counts.counts[entry]
         return _add_k(c_BV, self._totals[node][:, None], self.k, V)
 
+    def level(self) -> tuple[FloatArray, IntArray, IntArray, FloatArray]:
+        """Return weights, bounds of rows, ids and shares, as in `backlight.models._tables`, of the highest order.
+
+        For k = 0 everything is 0 after an unseen context.
+        """
+        V = self._counts.vocabulary_size
+        node, ids = np.divmod(self._counts.keys, V)
+        whole = self._totals + self.k * V
+        whole[whole == 0] = 1.0
+        return self.k * V / whole, self._row_starts, ids, self._counts.counts / whole[node]
+
     def target_probabilities(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return p(y | row) for each row and its target y, (B,): bit-identical to `next_probabilities` at y."""
         return _add_k(*self.target_counts(x_BT, y), self.k, self._counts.vocabulary_size)

@@ -33,7 +33,7 @@ _FALLBACK = (0.5, 1.0, 1.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
+class Order:
     """The terms of the formula for one order.
 
     Attributes:
@@ -55,6 +55,10 @@ class KneserNey:
     Args:
         counts: the n-gram counts.
         discounts_NK: (order, 3) D1, D2 and D3+ of each order; None estimates them from the counts.
+
+    Attributes:
+        lowest_V: (V,) the probabilities of the first order.
+        orders: the terms of the orders above it.
     """
 
     def __init__(self, counts: NGramCounts, discounts_NK: FloatArray | None = None):
@@ -65,14 +69,14 @@ class KneserNey:
         self.discounts_NK = discounts_NK
         self.ngrams = sum(len(level.keys) for level in levels)
         V = counts.vocabulary_size
-        orders: list[_Order] = []
+        orders: list[Order] = []
         while levels:  # a level's counts are not needed any more once its order is made
             above = len(orders)
             nodes = counts.nodes(above)
             orders.append(_order(levels.pop(0), nodes=nodes, vocabulary_size=V, discounts=discounts_NK[above]))
-        lowest, self._orders = orders[0], orders[1:]
-        self._lowest_V = np.full(V, lowest.gamma[0] / V)
-        self._lowest_V[lowest.keys] += lowest.discounted[:-1]
+        lowest, self.orders = orders[0], tuple(orders[1:])
+        self.lowest_V = np.full(V, lowest.gamma[0] / V)
+        self.lowest_V[lowest.keys] += lowest.discounted[:-1]
 
     def next_probabilities(self, x_BT: IntArray) -> FloatArray:
         """Return p(w | row) for each row of (B, order - 1) ids and every w, (B, V)."""
@@ -81,8 +85,8 @@ class KneserNey:
     def after(self, nodes: list[IntArray]) -> FloatArray:
         """Return p(w | context) for every w, (B, V), given what `NGramCounts.find` returned for B contexts."""
         V = self._counts.vocabulary_size
-        p_BV = np.tile(self._lowest_V, (len(nodes[0]), 1))
-        for order, node in zip(self._orders, nodes[1:], strict=True):
+        p_BV = np.tile(self.lowest_V, (len(nodes[0]), 1))
+        for order, node in zip(self.orders, nodes[1:], strict=True):
             p_BV *= order.gamma[node][:, None]
             row, entry = row_entries(order.row_starts, node)
             p_BV[row, order.keys[entry] - node[row] * V] += order.discounted[entry]
@@ -90,8 +94,8 @@ class KneserNey:
 
     def target_probabilities(self, x_BT: IntArray, y: IntArray) -> FloatArray:
         """Return p(y | row) for each row and its target y, (B,): bit-identical to `next_probabilities` at y."""
-        p = self._lowest_V[y]
-        for order, node in zip(self._orders, self._counts.find(x_BT)[1:], strict=True):
+        p = self.lowest_V[y]
+        for order, node in zip(self.orders, self._counts.find(x_BT)[1:], strict=True):
             ngram = rank(order.keys, node * self._counts.vocabulary_size + y)
             p = order.gamma[node] * p + order.discounted[ngram]
         return p
@@ -139,14 +143,14 @@ def estimate_discounts(counts: IntArray) -> tuple[float, float, float]:
     return (D1, D2, D3) if 0 < D1 < 1 and 0 < D2 < 2 and 0 < D3 < 3 else _FALLBACK
 
 
-def _order(level: Level, *, nodes: int, vocabulary_size: int, discounts: Array) -> _Order:
+def _order(level: Level, *, nodes: int, vocabulary_size: int, discounts: Array) -> Order:
     node = level.keys // vocabulary_size
     D = np.array([0.0, *discounts])[np.minimum(level.counts, 3)]
     # Sums of whole numbers are exact in float64, so a loaded model is bit-identical.
     total = np.bincount(node, weights=level.counts, minlength=nodes + 1)
     taken = np.bincount(node, weights=D, minlength=nodes + 1)
     gamma = np.divide(taken, total, out=np.ones(nodes + 1), where=total > 0)
-    return _Order(
+    return Order(
         keys=level.keys,
         discounted=np.append((level.counts - D) / total[node], 0.0),
         gamma=gamma,

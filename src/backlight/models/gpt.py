@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from backlight.autograd import Tensor, cross_entropy, no_grad
-from backlight.autograd.ops.attention import PackedIndex
+from backlight.autograd.ops.attention import PackedIndex, causal_weights, split_heads
 from backlight.core import Array, Batch, ConfigError, FloatArray, IntArray
 from backlight.core.settings import setting
 from backlight.models._packed import PackedBatch
@@ -246,6 +246,21 @@ class GPT(NeuralModel):
     def _logits(self, x: Tensor) -> Tensor:
         x = self.norm(x)
         return self.token.transposed(x) if self.output is None else self.output(x)
+
+
+def attention_weights(network: GPT, x_BT: IntArray) -> list[FloatArray]:
+    """Return the attention weights (H, T, T) of each block for the first row of ids (B, T).
+
+    A row is the position that reads, a column the position that is read.
+    """
+    found = []
+    with no_grad():
+        x: Any = network.token(x_BT) + network.position(np.arange(x_BT.shape[1]))
+        for block in network.blocks:
+            q, k, _ = split_heads(block.attention.qkv(block.first_norm(x)).array, block.attention.num_heads)
+            found.append(causal_weights(q, k)[0].swapaxes(-1, -2))
+            x = block(x)
+    return found
 
 
 SPEC = ModelSpec(

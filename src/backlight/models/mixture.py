@@ -136,6 +136,15 @@ class Mixture:
         self.network.load_state_dict(own)
         self.weights_K2 = weights
 
+    def tables(self) -> dict[str, Array]:
+        """Return the arrays beside those of the network from which another program computes the mixture.
+
+        `weights` (K, 2) and, for each context of the n-gram's highest level and for unseen ones, its `buckets`,
+        (nodes + 1,); and the arrays of `NGram.tables`, whose names begin with `ngram.`.
+        """
+        counts = {COUNTS + name: array for name, array in self.ngram.tables().items()}
+        return {"weights": self.weights_K2, "buckets": _bucket(self.ngram.occurrences), **counts}
+
     def _for_network(self, x_BT: IntArray) -> IntArray:
         return x_BT[:, x_BT.shape[1] - self.network.context :] if self.reads == "windows" else x_BT
 

@@ -27,6 +27,7 @@ from backlight.core.settings import setting
 from backlight.models._add_k import AddK, tune_k
 from backlight.models._kneser_ney import KneserNey
 from backlight.models._ngram_counts import NGramCounts, count_ngrams, no_report
+from backlight.models._tables import tables
 from backlight.models.spec import ModelConfig, ModelSpec
 
 MAX_ORDER = 6
@@ -134,7 +135,7 @@ class NGram:
             ConfigError: k must be tuned, but there is no `dev`.
             VocabularyError: an id is not in 1..V-1.
         """
-        vars(self).pop("_occurrences", None)
+        vars(self).pop("occurrences", None)
         counts = self._count(train, "train", on_progress)
         del train  # if the caller keeps no reference, its memory is free for what follows
         if self.config.smoothing == "kneser-ney":
@@ -177,10 +178,10 @@ class NGram:
         counts, smoothed = self._fitted
         assert isinstance(smoothed, KneserNey)  # noqa: S101
         nodes = counts.find(x_BT)
-        return np.log(smoothed.after(nodes)), self._occurrences[nodes[-1]]
+        return np.log(smoothed.after(nodes)), self.occurrences[nodes[-1]]
 
     @cached_property
-    def _occurrences(self) -> IntArray:
+    def occurrences(self) -> IntArray:
         """How often each context of `context` ids occurs, (nodes + 1,); the last one, for unseen contexts, is 0."""
         counts = self._fitted[0]
         node = counts.keys // self.vocabulary_size
@@ -253,6 +254,10 @@ class NGram:
         dense[(*before.T, following)] = level.counts
         return dense
 
+    def tables(self) -> dict[str, Array]:
+        """Return arrays, of the shapes that `_tables.py` lists, from which another program computes probabilities."""
+        return tables(*self._fitted)
+
     def state_dict(self) -> dict[str, Array]:
         """Return the counts, and k or the discounts, by name.
 
@@ -290,7 +295,7 @@ class NGram:
                 f"an n-gram state needs sorted keys that fit V={self.vocabulary_size} and counts above 0; got others. "
                 "The file is damaged or belongs to another vocabulary: train again."
             )
-        vars(self).pop("_occurrences", None)
+        vars(self).pop("occurrences", None)
         self._counts = counts
         self._smoothed = (
             KneserNey(counts, state[extra]) if extra == "discounts" else AddK(counts, float(state[extra][0]))

@@ -1,4 +1,4 @@
-"""The files of the viewer, and how a page refers to its modules.
+"""The files of pages, and how a page refers to its modules.
 
 The modules import each other by names such as "backlight/plot.js", which an import map in the page resolves: to files
 of a server, or to data inside a self-contained page, where a relative import would lead nowhere.
@@ -7,40 +7,79 @@ of a server, or to data inside a self-contained page, where a relative import wo
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Final
 
-_FOLDER = resources.files("backlight.studio").joinpath("viewer")
-
-
-@cache
-def asset(name: str) -> bytes:
-    """Return the content of a file of the viewer."""
-    return _FOLDER.joinpath(name).read_bytes()
+_IMPORTED: Final = re.compile(r'(?:from|import) "backlight/([\w.]+)"')
 
 
-@cache
-def names() -> frozenset[str]:
-    """Return the names of the viewer's files."""
-    return frozenset(one.name for one in _FOLDER.iterdir() if one.name.endswith((".js", ".css")))
+@dataclass(frozen=True)
+class Assets:
+    """Modules and style sheets, whose names are unique.
 
-
-def import_map(address: Callable[[str], str]) -> str:
-    """Return the import map of a page, as JSON for a script element.
-
-    Args:
-        address: from the name of a module's file to its URL.
+    Attributes:
+        folders: pairs of a package and a folder in it.
     """
-    modules = sorted(name for name in names() if name.endswith(".js"))
-    return json.dumps({"imports": {f"backlight/{name}": address(name) for name in modules}}, separators=(",", ":"))
+
+    folders: tuple[tuple[str, str], ...]
+
+    def content(self, name: str) -> bytes:
+        """Return the content of a file."""
+        return _files(self.folders)[name]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all files."""
+        return frozenset(_files(self.folders))
+
+    def modules(self, script: str) -> list[str]:
+        """Return the names of the modules that a script imports, also those that these import, sorted."""
+        found: set[str] = set()
+        waiting = list(_imports(script))
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += _imports(self.content(name).decode())
+        return sorted(found)
+
+    def import_map(self, script: str, address: Callable[[str], str]) -> str:
+        """Return the import map of a page that begins with a script, as JSON for a script element.
+
+        Args:
+            script: the script.
+            address: from the name of a module's file to its URL.
+        """
+        addresses = {f"backlight/{name}": address(name) for name in self.modules(script)}
+        return json.dumps({"imports": addresses}, separators=(",", ":"))
+
+    def data_address(self, name: str) -> str:
+        """Return a module as a data URL, for a page that has everything inside."""
+        return "data:text/javascript;base64," + base64.b64encode(self.content(name)).decode()
 
 
-def data_address(name: str) -> str:
-    """Return a module as a data URL, for a page that has everything inside."""
-    return "data:text/javascript;base64," + base64.b64encode(asset(name)).decode()
+VIEWER: Final = Assets((("backlight.studio", "viewer"),))
+"""The viewer, and the live page around it."""
 
 
 def allowed(script: str) -> str:
     """Return the entry of a Content-Security-Policy that allows one inline script, by its hash."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+@cache
+def _files(folders: tuple[tuple[str, str], ...]) -> dict[str, bytes]:
+    return {
+        one.name: one.read_bytes()
+        for package, folder in folders
+        for one in resources.files(package).joinpath(folder).iterdir()
+        if one.name.endswith((".js", ".css"))
+    }
+
+
+def _imports(script: str) -> Iterator[str]:
+    return (match[1] for match in _IMPORTED.finditer(script))

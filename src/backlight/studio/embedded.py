@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from backlight.studio.assets import allowed, asset, data_address, import_map
+from backlight.studio.assets import VIEWER, allowed
 from backlight.studio.messages import joined
 
 _START: Final = 'import "backlight/embedded.js";'
@@ -31,12 +31,12 @@ def embedded(messages: Iterable[bytes]) -> EmbeddedViewer:
     Args:
         messages: see `backlight.studio.messages`.
     """
-    modules = import_map(data_address)
+    modules = VIEWER.import_map(_START, VIEWER.data_address)
     recording = joined(messages).decode().replace("<", "\\u003c")  # so that no text in it can end the script element
     body = f"""<div id="viewer"><noscript><p>The curves of this page are drawn by JavaScript.</p></noscript></div>
 <script type="application/json" id="recording">{recording}</script>
 <script type="importmap">{modules}</script>
 <script type="module">{_START}</script>"""
     return EmbeddedViewer(
-        policy=f"{allowed(modules)} {allowed(_START)} data:", style=asset("viewer.css").decode(), body=body
+        policy=f"{allowed(modules)} {allowed(_START)} data:", style=VIEWER.content("viewer.css").decode(), body=body
     )

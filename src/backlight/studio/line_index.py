@@ -11,7 +11,7 @@ from typing import Final
 _CHUNK: Final = 16 * 2**20
 _PREFIX: Final = b'{"type":"'
 
-MOST_BYTES: Final = {"step": 6_000_000, "loss": 2_500_000, "samples": 500_000}
+MOST_BYTES: Final = {"step": 6_000_000, "loss": 2_500_000, "text": 2_000_000, "samples": 500_000}
 """Of lines of these types, at most about this many bytes go to a viewer: evenly spaced ones, and the latest."""
 
 

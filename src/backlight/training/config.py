@@ -25,7 +25,7 @@ PATIENT_FOR: Final = 0.4
 _OF_THE_RUN = {"format", "backlight", "created", "parameters", "longest"}
 """Entries of `config.json` that are not part of the configuration."""
 
-_IF_GIVEN = ("reading", "also", "tokens", "start")
+_IF_GIVEN = ("reading", "also", "tokens", "start", "line")
 """Entries of `config.json` that are written only if they are given."""
 
 _REMEDY = "Correct it, or leave it out for the model's default."
@@ -152,6 +152,8 @@ class RunConfig:
         start: the name of the run whose weights are the initial ones; None for random ones.
         watch_every: record every N-th training step for `backlight health`, after the first few; None records nothing.
             Recording does not change the training: results are bit-identical.
+        line: a line of text of which the nats of each character, and what attention reads, are recorded at each
+            evaluation, if steps are; None for the first held-out item.
 
     Raises:
         ConfigError: an entry of the wrong type or out of range, or `train` for an n-gram model.
@@ -176,6 +178,7 @@ class RunConfig:
     watch_every: int | None = setting(
         "Record every N-th step after the first ten.", default=None, at_least=1, remedy="Leave it out."
     )
+    line: str | None = setting("A line of text to watch the network on.", default=None)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -183,6 +186,11 @@ class RunConfig:
         if self.watch_every is not None and self.train is None:
             raise ConfigError(
                 f"watch_every needs a model that is trained step by step; {self.model} counts n-grams. Leave it out."
+            )
+        if self.line is not None and self.watch_every is None:
+            raise ConfigError(
+                f"a line is recorded where steps are; got line {self.line[:40]!r} without watch_every. Set it, or leave"
+                " the line out."
             )
         if self.spec.counted != (self.train is None):
             needed = "counts n-grams and takes no" if self.spec.counted else "needs a"

@@ -14,7 +14,7 @@ from backlight.models import LanguageModel, Mixture
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
 from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files, start_files
-from backlight.text import Corpus, Items, load_corpus, split_corpus
+from backlight.text import Corpus, Items, load_corpus, normalised, split_corpus
 from backlight.text.tokenizers import TextVocabulary, vocabulary_of
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training import result
@@ -24,6 +24,7 @@ from backlight.training.continuing import grown_state, new_places
 from backlight.training.engine import EngineConfig
 from backlight.training.engines import check_engine
 from backlight.training.group import ALONE, Group
+from backlight.training.line import LONGEST, WatchedLine
 from backlight.training.parts import RunParts, hashes_of, own_text
 from backlight.training.trainer import Trainer
 from backlight.training.weights import folded, load_weights, network_of
@@ -96,6 +97,7 @@ class Run(RunParts):
             vocabulary = vocabulary_of(config.tokens, splits.train.items, corpus.items)
         else:
             vocabulary = start.vocabulary.grown(corpus.items)
+        vocabulary.encode(normalised(config.line or "", config.reading.normalise))  # raises an error if it cannot
         model = built(config, vocabulary)
         network = network_of(model)
         notes = [] if start is None or network is None else _go_on(start, network, vocabulary)
@@ -154,10 +156,20 @@ class Run(RunParts):
             split=self._split_facts() if config.watch_every is not None and self.ends else None,
             engine=self.engine,
             group=self.group,
+            line=self._line(self.network) if config.watch_every is not None else None,
         )
         if self.store.has_checkpoint:
             trainer.restore()
         return trainer
+
+    def _line(self, network: NeuralModel) -> WatchedLine:
+        """Return the line of text that is given, or the first held-out one."""
+        given = self.config.line
+        if given is not None:
+            text = normalised(given, self.config.reading.normalise)
+        else:
+            text = next((one for one in self.splits.dev.items if one), "")[:LONGEST]
+        return WatchedLine(network, self.vocabulary, self.vocabulary.encode(text), self.ends)
 
     def _split_facts(self) -> SplitFacts:
         """Return the sizes of train and dev, and how many dev items are also in train."""

@@ -24,6 +24,7 @@ from backlight.training.engine import EngineConfig
 from backlight.training.engines import engine_of
 from backlight.training.evaluate import CHUNK_TARGETS, evaluation_weights, evenly, mean_nll
 from backlight.training.group import ALONE, Group
+from backlight.training.line import WatchedLine
 from backlight.training.records import Evaluation, LossRecord, Progress
 from backlight.training.run_watcher import RunWatcher
 from backlight.training.state import TrainState
@@ -99,6 +100,7 @@ class Trainer:
         engine: what computes the steps.
         group: the processes that train together. All have a `Trainer` of the same arguments, but for their `run`: only
             that of rank 0 writes. They draw the same minibatches, and each computes its share.
+        line: a line of text; what the network makes of it is recorded at each evaluation, if steps are.
         on_progress: called a few times a second.
         on_evaluation: called after each evaluation, while the network has the weights that were evaluated.
         on_pause: called with the step at which another process has asked for a pause; with None when training goes on.
@@ -114,6 +116,7 @@ class Trainer:
     split: SplitFacts | None = None
     engine: EngineConfig = field(default_factory=EngineConfig)
     group: Group = ALONE
+    line: WatchedLine | None = None
     on_progress: Callable[[Progress], None] = _nothing
     on_evaluation: Callable[[Evaluation], None] = _nothing
     on_pause: Callable[[int | None], None] = _nothing
@@ -328,6 +331,8 @@ class Trainer:
                 of_target = 1 / self._per_character  # as the losses that it sees
                 train_nats = None if record.train_nats is None else record.train_nats * of_target
                 self._watcher.evaluation(dev=dev_nats * of_target, train=train_nats)
+                if self.line is not None:
+                    self._watcher.text(self.line.record(self.step))
             self._loss_sum, self._loss_count = 0.0, 0
             self._marked, self._marked_step = now, self.step
             if best and self.group.rank == 0:

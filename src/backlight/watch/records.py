@@ -586,6 +586,58 @@ class NotMeasured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionRecord:
+    """The attention weights of a layer: how much each position reads of itself and of those before it.
+
+    Attributes:
+        heads: how many.
+        weights: of each head, and in it of each position that reads, in 255ths: 2 hexadecimal digits each.
+    """
+
+    heads: int
+    weights: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingRecord:
+    """Vectors of tokens.
+
+    Attributes:
+        tokens: what they stand for.
+        width: length of a vector, E.
+        scale: what a number of 127 stands for.
+        values: the numbers of each vector, divided by the scale and multiplied by 127, plus 128: 2 hexadecimal digits
+            each.
+    """
+
+    tokens: tuple[str, ...]
+    width: int
+    scale: float
+    values: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRecord:
+    """What a language model makes of one text, in evaluation mode, and where its embeddings are.
+
+    Attributes:
+        step: how many steps had been taken.
+        read: what stands at each position that the network reads: the boundary, and the text.
+        targets: what it predicts there.
+        nats: -log p of each target.
+        attention: of each layer, first to last; empty if the network has none.
+        embedding: of some tokens, those of the text first; None if the network has none.
+    """
+
+    step: int
+    read: tuple[str, ...]
+    targets: tuple[str, ...]
+    nats: tuple[float, ...]
+    attention: tuple[AttentionRecord, ...] = ()
+    embedding: EmbeddingRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
     """Everything that was measured on one network.
 
@@ -604,6 +656,7 @@ class Measurements:
         evaluation: the same batch in evaluation mode, without gradients; of an examination only.
         losses: reported losses, thinned once there are many.
         evaluations: on held-out data, where they were reported.
+        texts: what a language model made of one text at each evaluation, where it was asked.
         evaluation_inputs: what the network was given between steps, without gradients.
         split: what train and dev have in common, where it was reported.
         probes: of an examination.
@@ -626,6 +679,7 @@ class Measurements:
     evaluation: StepRecord | None = None
     losses: tuple[LossPoint, ...] = ()
     evaluations: tuple[EvaluationPoint, ...] = ()
+    texts: tuple[TextRecord, ...] = ()
     evaluation_inputs: tuple[EvaluationInput, ...] = ()
     split: SplitFacts | None = None
     probes: tuple[Probe, ...] = ()

@@ -27,12 +27,13 @@ from backlight.watch.records import (
     Probe,
     SplitFacts,
     StepRecord,
+    TextRecord,
 )
 from backlight.watch.records_json import to_json
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """The version of the lines, which is raised when an older reader could no longer read them. Version 1 had no types: a
-line of facts and then a line for each step, all written anew at each save."""
+line of facts and then a line for each step, all written anew at each save. Version 2 had no lines of type text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ TYPES: Final = MappingProxyType({
     "step": StepRecord,
     "loss": LossPoint,
     "evaluation": EvaluationPoint,
+    "text": TextRecord,
     "not_finite": NonFinite,
     "not_measured": NotMeasured,
     "evaluation_mode": StepRecord,
@@ -205,7 +207,8 @@ def records_of(seen: Measurements) -> Iterator[tuple[str, Any]]:
     timed = [
         *((one.step, 0, "step", one) for one in seen.steps),
         *((one.step, 1, "loss", one) for one in seen.losses),
-        *((one.step, -1, "evaluation", one) for one in seen.evaluations),
+        *((one.step, -2, "evaluation", one) for one in seen.evaluations),
+        *((one.step, -1, "text", one) for one in seen.texts),
         *((one.step or 0, 2, "not_measured", one) for one in seen.not_measured),
     ]
     if seen.first_nonfinite is not None:

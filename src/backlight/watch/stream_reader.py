@@ -4,12 +4,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from backlight.core import DataError
 from backlight.watch.records import Measurements, StepRecord
 from backlight.watch.records_json import from_json
 from backlight.watch.stream import SCHEMA, TYPES, Network, Start
+
+_BETWEEN: Final = frozenset({"evaluation", "text"})
+"""Lines about the network as it is after so many steps; other lines are about a step."""
 
 
 def read_stream(path: Path) -> Measurements:
@@ -61,7 +64,7 @@ def kept_bytes(data: bytes, step: int, name: str) -> int:
     end = 0
     for line in _lines(data, name):
         at = line.values.get("step")
-        if line.type == "end" or (isinstance(at, int) and (at > step if line.type == "evaluation" else at >= step)):
+        if line.type == "end" or (isinstance(at, int) and (at > step if line.type in _BETWEEN else at >= step)):
             return end
         end = line.end
     return end
@@ -84,6 +87,7 @@ def _assembled(records: dict[str, list[Any]], total: int) -> Measurements:
         evaluation=_last(records["evaluation_mode"]),
         losses=tuple(records["loss"]),
         evaluations=tuple(records["evaluation"]),
+        texts=tuple(records["text"]),
         split=_last(records["split"]),
         probes=tuple(records["probe"]),
         first_nonfinite=records["not_finite"][-1] if records["not_finite"] else None,
@@ -98,7 +102,7 @@ def _last(found: list[Any]) -> Any:
 def _steps_taken(type_: str, record: Any) -> int:
     if type_ in {"step", "loss"}:
         return int(record.step) + 1
-    return int(record.step) if type_ in {"evaluation", "end"} else 0
+    return int(record.step) if type_ in {*_BETWEEN, "end"} else 0
 
 
 @dataclass(frozen=True, slots=True)

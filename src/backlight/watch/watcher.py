@@ -26,6 +26,7 @@ from backlight.watch.records import (
     NonFinite,
     NotMeasured,
     SplitFacts,
+    TextRecord,
 )
 from backlight.watch.relation import MOST_FEATURES, Examples
 from backlight.watch.schedule import (
@@ -95,6 +96,7 @@ class Watcher:
         self._records: Records[RecordedStep] = Records(every)
         self._losses = LossSeries()
         self._evaluations: list[EvaluationPoint] = []
+        self._texts: list[TextRecord] = []
         self._evaluation_inputs: list[EvaluationInput] = []
         self._split: SplitFacts | None = None
         self._examples = Examples()
@@ -513,6 +515,11 @@ class Watcher:
         self._evaluations.append(point)
         self._writer.write("evaluation", point)
 
+    def text(self, record: TextRecord) -> None:
+        """Report what a language model makes of one text."""
+        self._texts.append(record)
+        self._writer.write("text", record)
+
     def split(self, facts: SplitFacts) -> None:
         """Report what the training data and the held-out data have in common; see `backlight.health.compare_splits`."""
         self._split = facts
@@ -529,6 +536,7 @@ class Watcher:
             steps=steps,
             losses=self._losses.points(),
             evaluations=tuple(self._evaluations),
+            texts=tuple(self._texts),
             evaluation_inputs=tuple(self._evaluation_inputs),
             split=self._split,
             relation=self._examples.relation(),

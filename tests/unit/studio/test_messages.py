@@ -14,7 +14,7 @@ from backlight.health.diagnosis import diagnose
 from backlight.health.findings import Evidence
 from backlight.health.over_time import as_of, over_time
 from backlight.studio import line_index, messages
-from backlight.studio.assets import asset, names
+from backlight.studio.assets import VIEWER
 from backlight.studio.line_index import LineIndex, spaced, thinned
 
 
@@ -103,16 +103,16 @@ def test_nothing_of_the_future_is_known_at_a_step() -> None:
 
 
 def test_the_viewer_is_small_and_asks_nobody() -> None:
-    assert sum(len(asset(name)) for name in names()) < 500_000
-    for name in names():
-        text = asset(name).decode()
+    assert sum(len(VIEWER.content(name)) for name in VIEWER.names) < 500_000
+    for name in VIEWER.names:
+        text = VIEWER.content(name).decode()
         assert "http://" not in text
         assert "https://" not in text
         assert "innerHTML" not in text, "texts of a run are shown as text"
 
 
 def test_the_viewer_has_the_colours_of_the_figures() -> None:
-    light, dark = asset("viewer.css").decode().split("@media (prefers-color-scheme: dark)", 1)
+    light, dark = VIEWER.content("viewer.css").decode().split("@media (prefers-color-scheme: dark)", 1)
     for css, palette in ((light, LIGHT), (dark, DARK)):
         for name in ("paper", "ink", "muted", "grid", "blue", "orange", "green", "purple", "alarm"):
             assert f"--{name}: {getattr(palette, name)};" in css

@@ -17,7 +17,7 @@ from backlight.core import BacklightError, RunError
 from backlight.models import MODELS
 from backlight.runs import RunDirectory, list_runs
 from backlight.runs.locking import is_trained
-from backlight.studio.assets import allowed, asset, import_map, names
+from backlight.studio.assets import VIEWER, allowed
 from backlight.studio.messages import joined, problem
 from backlight.studio.server.feeds import Feed, Feeds, Page
 from backlight.studio.server.guard import HEADERS, policy
@@ -115,16 +115,16 @@ class Routes:
     async def page(self, request: WebRequest) -> Response:
         """Return the page."""
         del request
-        modules = import_map(lambda name: f"./viewer/{name}")
+        modules = VIEWER.import_map(_START, lambda name: f"./viewer/{name}")
         html = _PAGE.format(modules=modules, start=_START)
         return HTMLResponse(html, headers=policy(f"{allowed(modules)} {allowed(_START)}"))
 
     async def file(self, request: WebRequest) -> Response:
         """Return a file of the viewer."""
         name = request.path_params["name"]
-        if name not in names():
+        if name not in VIEWER.names:
             return PlainTextResponse("The viewer has no such file.\n", status_code=404, headers=HEADERS)
-        return Response(asset(name), media_type=_KINDS[name.rpartition(".")[2]], headers=HEADERS)
+        return Response(VIEWER.content(name), media_type=_KINDS[name.rpartition(".")[2]], headers=HEADERS)
 
     async def runs(self, request: WebRequest) -> Response:
         """Return the runs, and what a training may be."""

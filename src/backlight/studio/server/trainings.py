@@ -35,6 +35,7 @@ class Wish:
         model: a name in the table of models.
         steps, lr: of the training; None for the model's default.
         start: the run whose weights it begins with; None for random ones.
+        line: a line of text to watch the network on; None for a held-out one.
     """
 
     text: str = ""
@@ -43,6 +44,7 @@ class Wish:
     steps: int | None = None
     lr: float | None = None
     start: str | None = None
+    line: str | None = None
 
     @classmethod
     def from_json(cls, values: Any) -> "Wish":
@@ -95,7 +97,8 @@ class Trainings:
         words += ["--model", wish.model] if wish.start is None else ["--from", wish.start]
         for option, value in (("--steps", wish.steps), ("--lr", wish.lr)):
             words += [] if value is None else [option, str(value)]
-        words += [] if MODELS[wish.model].counted else ["--health"]
+        if not MODELS[wish.model].counted:
+            words += ["--health"] if wish.line is None else ["--line", wish.line]
         self._run(["train", *words], path.exists)
         return path
 

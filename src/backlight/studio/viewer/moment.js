@@ -44,8 +44,8 @@ export class Moment {
   }
 
   stops() {
-    const { records, evaluations, samples, losses, lastStep } = this.recording;
-    const steps = new Set([0, lastStep, ...records.map((one) => one.step), ...samples.map((one) => one.step)]);
+    const { records, evaluations, samples, texts, losses, lastStep } = this.recording;
+    const steps = new Set([0, lastStep, ...[records, samples, texts].flatMap((list) => list.map((one) => one.step))]);
     const add = (columns) => {
       const column = columns.column("step");
       const every = Math.max(1, Math.floor(columns.length / 400));

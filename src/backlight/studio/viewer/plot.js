@@ -1,6 +1,7 @@
 // A plot over the steps of a training: canvas, axes, the line of the shown step, and the readout under the pointer.
 
 import { linearTicks, logTicks } from "backlight/axis.js";
+import { cleared } from "backlight/canvas.js";
 import { coloursOf } from "backlight/colours.js";
 import { element } from "backlight/dom.js";
 import { counted } from "backlight/numbers.js";
@@ -157,17 +158,6 @@ export class Plot {
     const share = (event.clientX - left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
     return Math.round(Math.max(0, Math.min(1, share)) * this.moment.recording.lastStep);
   }
-}
-
-/** Make a canvas as sharp as the screen, clear it, and return its context in CSS pixels. */
-function cleared(canvas, width, height) {
-  const sharp = window.devicePixelRatio || 1;
-  const [across, down] = [Math.round(width * sharp), Math.round(height * sharp)];
-  if (canvas.width !== across || canvas.height !== down) Object.assign(canvas, { width: across, height: down });
-  const context = canvas.getContext("2d");
-  context.setTransform(sharp, 0, 0, sharp, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return context;
 }
 
 function line(context, colour, fromX, fromY, toX, toY) {

@@ -8,6 +8,7 @@ import { number } from "backlight/numbers.js";
 export const VERSION = 1;
 const MOST_POINTS = 200_000; // rows of losses
 const MOST_DIAGNOSES = 400;
+const MOST_TEXTS = 1_000;
 const MOST_CELLS = 60_000; // records of a layer in a step, each with two histograms
 
 export class Recording {
@@ -30,6 +31,7 @@ export class Recording {
     this.network = { layers: [], parameters: [] };
     this.classes = null;
     this.records = []; // of recorded steps
+    this.texts = []; // what the network made of one line
     this.samples = [];
     this.diagnoses = [];
     this.notFinite = [];
@@ -59,6 +61,10 @@ export class Recording {
   /** Return the record of the last recorded step up to this one; null before the first. */
   recordAt(step) {
     return upTo(this.records, step);
+  }
+
+  textAt(step) {
+    return upTo(this.texts, step);
   }
 
   samplesAt(step) {
@@ -127,6 +133,11 @@ const RECORDS = {
   evaluation(recording, record) {
     recording.evaluations.add(record.step, number(record.dev));
     if (record.train !== undefined) recording.means.add(record.step, number(record.train));
+    seen(recording, record.step);
+  },
+  text(recording, record) {
+    recording.texts.push({ ...record, nats: record.nats.map(number), attention: record.attention ?? [], embedding: record.embedding ?? null });
+    if (recording.texts.length > MOST_TEXTS) recording.texts = recording.texts.filter((_, place, all) => place % 2 === 0 || place === all.length - 1);
     seen(recording, record.step);
   },
   step(recording, record) {

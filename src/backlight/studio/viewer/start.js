@@ -15,13 +15,14 @@ export class StartForm {
     this.model = element("select", { "aria-label": "model", onchange: () => this.hint() });
     this.steps = element("input", { type: "number", min: 1, step: 1, "aria-label": "steps" });
     this.lr = element("input", { type: "number", min: 0, step: "any", "aria-label": "learning rate" });
+    this.line = element("input", { "aria-label": "a line to watch it on", placeholder: "a held-out one", maxlength: 200 });
     this.file = element("input", { type: "file", "aria-label": "a file of text", onchange: () => this.take(this.file.files[0]) });
     this.go = element("button", { type: "submit", text: "Train" });
     this.said = element("p", { class: "said", role: "alert", hidden: true });
     const field = (label, input) => element("label", {}, element("span", { text: label }), input);
     this.root = element("form", { class: "start", hidden: true, onsubmit: (event) => this.submit(event) },
       this.text,
-      element("div", { class: "fields" }, field("file", this.file), field("model", this.model), field("steps", this.steps), field("learning rate", this.lr), this.go),
+      element("div", { class: "fields" }, field("file", this.file), field("model", this.model), field("steps", this.steps), field("learning rate", this.lr), field("a line to watch it on", this.line), this.go),
       this.said);
     this.root.addEventListener("dragover", (event) => event.preventDefault());
     this.root.addEventListener("drop", (event) => {
@@ -49,7 +50,7 @@ export class StartForm {
     const { steps, lr } = this.models.get(this.model.value);
     this.steps.placeholder = steps ?? "counted";
     this.lr.placeholder = lr ?? "counted";
-    this.steps.disabled = this.lr.disabled = steps === null;
+    this.steps.disabled = this.lr.disabled = this.line.disabled = steps === null;
   }
 
   async take(file) {
@@ -70,7 +71,7 @@ export class StartForm {
     this.go.disabled = true;
     try {
       const number = (input) => (input.value === "" || input.disabled ? null : Number(input.value));
-      const { name } = await ask("./start", { text: this.text.value, name: this.name, model: this.model.value, steps: number(this.steps), lr: number(this.lr) });
+      const { name } = await ask("./start", { text: this.text.value, name: this.name, model: this.model.value, steps: number(this.steps), lr: number(this.lr), line: this.line.disabled ? null : this.line.value || null });
       this.toggle(false);
       await this.onStart(name);
     } catch (error) {

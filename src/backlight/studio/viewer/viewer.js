@@ -3,10 +3,12 @@
 import { deadUnits, gradientRatios, gradientSizes, learningRate, saturatedUnits, updateRatios } from "backlight/by_layer.js";
 import { onTheme } from "backlight/colours.js";
 import { element, say } from "backlight/dom.js";
+import { EmbeddingsPanel } from "backlight/embeddings.js";
 import { FindingsPanel } from "backlight/findings.js";
 import { LayersPanel } from "backlight/layers.js";
 import { LossPanel } from "backlight/losses.js";
 import { Moment } from "backlight/moment.js";
+import { AttentionPanel, OwnLinePanel } from "backlight/own_line.js";
 import { Recording } from "backlight/recording.js";
 import { SamplesPanel } from "backlight/samples.js";
 import { Timeline } from "backlight/timeline.js";
@@ -18,8 +20,10 @@ export class Viewer {
     this.recording = new Recording();
     this.moment = new Moment(this.recording);
     const timeline = new Timeline(this.moment);
+    const ownLine = new OwnLinePanel(this.moment);
     this.panels = [
-      new LossPanel(this.moment), new SamplesPanel(this.moment), new FindingsPanel(this.moment),
+      new LossPanel(this.moment), new SamplesPanel(this.moment), ownLine, new AttentionPanel(this.moment, ownLine.line),
+      new EmbeddingsPanel(this.moment), new FindingsPanel(this.moment),
       updateRatios(this.moment), gradientSizes(this.moment), gradientRatios(this.moment), saturatedUnits(this.moment), deadUnits(this.moment),
       learningRate(this.moment), new LayersPanel(this.moment), new UnitMapsPanel(this.moment),
     ];
