@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from backlight.autograd import Tensor
 from backlight.core import Array, BacklightError, ConfigError, DataError, EncodedItems, RunError
+from backlight.core.threads import limit_threads
 from backlight.models import LanguageModel, Mixture
 from backlight.models.mixture import COUNTS, FITTED_CELLS, WEIGHTS
 from backlight.models.neural import NeuralModel
@@ -435,7 +435,7 @@ class Run:
         facts = load_weights(self.store, self.model)
         parts: dict[str, float] = {}
         # on as many threads as the training: more cost processor time, and time on a busy machine, for small products
-        with threadpool_limits(None if self.config.train is None else self.config.train.threads):
+        with limit_threads(None if self.config.train is None else self.config.train.threads):
             if isinstance(self.model, Mixture):
                 began = time.perf_counter()
                 parts = self._mix(self.model, facts)

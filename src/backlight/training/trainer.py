@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from backlight.core import Array, BacklightError, Batch, FloatArray, RunError
 from backlight.core.settings import from_json
+from backlight.core.threads import limit_threads
 from backlight.models.neural import NeuralModel
 from backlight.nn import former_names
 from backlight.optim import clip_grad_norm, update_ema
@@ -174,7 +174,7 @@ class Trainer:
         self._first_step = self._marked_step = self.step
         # NumPy need not warn of overflow: each loss is checked
         quietly = np.errstate(over="ignore", invalid="ignore")
-        with threadpool_limits(self.config.threads), quietly, self._watcher or nullcontext():
+        with limit_threads(self.config.threads), quietly, self._watcher or nullcontext():
             if self.step == 0 and self._best.dev_nats is None:
                 self._evaluate()
             while not self.finished:
