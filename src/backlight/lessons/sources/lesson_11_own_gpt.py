@@ -173,11 +173,12 @@ print("the gradient of W, for the sum of row @ W:", (walk_back(nodes) or {}).get
 # Write `gpt_gradients(weights, steps, x, y, heads)`: the gradients of the loss, in a dictionary with the names of
 # `weights`. `weights` is a dictionary with `token` (V, C), `position` (T, C), `gain1`, `shift1` (C,), `Wq`, `Wk`, `Wv`
 # (C, C), `gain2`, `shift2` (C,), `W1` (C, H), `b1` (H,), `W2` (H, C), `b2` (C,), `W3` (C, V) and `b3` (V,). `steps` has
-# the results of the forward pass above: `steps.vectors` (B, T, C), `steps.logits` (B, T, V) and so on. `x` (B, T) holds
-# ids, and `y` (B, T) the targets; where a name has ended `y` is -1, and the position does not count. The loss is the
-# cross-entropy, averaged over the positions that count: `steps.logits[y >= 0]` are their rows. Build the list of nodes
-# and let `walk_back` walk it. `cross_entropy_backward` and `batch_norm_backward` take rows (N, C), so reshape before
-# and after. Beware of what is used twice: `vectors` and `after1`.
+# the results of the forward pass above: `vectors`, `normal1`, `scaled1`, `read`, `after1`, `normal2`, `scaled2` and
+# `after2` (B, T, C), `rstd1` and `rstd2` (C,), `hidden` (B, T, H) and `logits` (B, T, V). `x` (B, T) holds ids, and `y`
+# (B, T) the targets; where a name has ended `y` is -1, and the position does not count. The loss is the cross-entropy,
+# averaged over the positions that count: `steps.logits[y >= 0]` are their rows. Build the list of nodes and let
+# `walk_back` walk it. `cross_entropy_backward` and `batch_norm_backward` take rows (N, C), so reshape before and after.
+# Beware of what is used twice: `vectors` and `after1`.
 
 
 # %%
