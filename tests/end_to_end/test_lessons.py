@@ -60,15 +60,15 @@ def executed(lesson: Any, folder: Path, *, student: bool) -> list[str]:
 @pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda one: one.name)
 def test_with_the_solutions_every_check_passes(lesson: Any, tmp_path: Path) -> None:
     verdicts = executed(lesson, tmp_path, student=False)
-    assert [verdict.split(" is right")[0] for verdict in verdicts] == [one.id for one in lesson.exercises]
+    assert [verdict.split(" is right")[0] for verdict in verdicts] == [one.id for one in lesson.checked]
     noted = json.loads((tmp_path / "backlight-progress.json").read_text())["exercises"]
-    assert noted == {one.id: {"tries": 1, "hints": 0, "done": True} for one in lesson.exercises}
+    assert noted == {one.id: {"tries": 1, "hints": 0, "done": True} for one in lesson.checked}
 
 
 @pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda one: one.name)
 def test_without_them_it_runs_to_its_end_and_each_says_not_yet(lesson: Any, tmp_path: Path) -> None:
     verdicts = executed(lesson, tmp_path, student=True)
-    assert [verdict.split(": not yet")[0] for verdict in verdicts] == [one.id for one in lesson.exercises]
+    assert [verdict.split(": not yet")[0] for verdict in verdicts] == [one.id for one in lesson.checked]
     assert not list(tmp_path.iterdir())
 
 
@@ -97,7 +97,7 @@ def test_opening_never_overwrites_what_was_worked_on(shell: Any) -> None:
     path.write_text("mine")
     says = shell.refused("lessons", "open", "2", "course", says="is not overwritten")
     assert "backlight lessons open 2 DIR" in says
-    shell.refused("lessons", "open", "9", says="a lesson must be one of 1, 2, 3, 4, 5, 6, 7, 10; got 9")
+    shell.refused("lessons", "open", "9", says="a lesson must be one of 1, 2, 3, 4, 5, 6, 7, 10, 11; got 9")
     shell.write("file", "")
     shell.refused("lessons", "open", "1", "file", says="the folder of a lesson must be writable")
 
@@ -115,7 +115,7 @@ def test_reading_a_lesson_makes_its_page_once(shell: Any) -> None:
     made = page.stat().st_mtime_ns
     assert shell("lessons", "read", "1", "pages", "--json", env=environment).json["new"] is False
     assert page.stat().st_mtime_ns == made
-    shell.refused("lessons", "read", "9", says="a lesson must be one of 1, 2, 3, 4, 5, 6, 7, 10; got 9")
+    shell.refused("lessons", "read", "9", says="a lesson must be one of 1, 2, 3, 4, 5, 6, 7, 10, 11; got 9")
     shell.write("file", "")
     shell.refused("lessons", "read", "1", "file", says="backlight lessons read 1 DIR")
 

@@ -90,24 +90,41 @@ def open_lesson(
     folder: Annotated[
         Path, typer.Argument(help="Folder for the notebook. Default: this folder.", metavar="DIR", readable=False)
     ] = Path(),
+    system: Annotated[
+        str | None,
+        typer.Option("--for", help="Write the notebook for a grading system: nbgrader or otter.", metavar="SYSTEM"),
+    ] = None,
     json_output: Json = False,
 ) -> None:
-    """Write a lesson's notebook to work on. A notebook with your work is never overwritten."""
+    """Write a lesson's notebook to work on. A notebook with your work is never overwritten.
+
+    With --for, each check is a test of its own, in the form of nbgrader or of Otter.
+    """
     from importlib.util import find_spec
 
     from backlight.lessons.catalogue import lesson
     from backlight.lessons.catalogue import open_lesson as opened_in
+    from backlight.lessons.grading.forms import notebook_for
 
     chosen = lesson(number)
-    opened = opened_in(chosen, folder)
+    opened = opened_in(chosen, folder, None if system is None else notebook_for(chosen, system))
     out = console(json_output=json_output)
     path = one_line(str(opened.path))
     out.print(f"Lesson {number} is in {path}" if opened.new else f"{path} exists already, unchanged.")
-    if find_spec("notebook") or find_spec("jupyterlab"):
+    if system is not None:
+        out.print(_NEXT[system].format(path=path), soft_wrap=True)
+    elif find_spec("notebook") or find_spec("jupyterlab"):
         out.print(f"Open it:  jupyter lab {path}", soft_wrap=True)
     else:
         out.print("It needs Jupyter, which is not installed here:  pip install 'backlight[notebook]'")
         out.print(f"Then:  jupyter lab {path}", soft_wrap=True)
-    out.print(f"Check your answers:  {command('exercise', 'check', opened.path)}", soft_wrap=True)
+    if system is None:
+        out.print(f"Check your answers:  {command('exercise', 'check', opened.path)}", soft_wrap=True)
     if json_output:
         print_json({"lesson": number, "path": str(opened.path), "new": opened.new})
+
+
+_NEXT = {
+    "nbgrader": "Put it into source/ASSIGNMENT of an nbgrader course; then:  nbgrader generate_assignment ASSIGNMENT",
+    "otter": "Make the students' notebook and the autograder of it:  otter assign {path} DIR",
+}

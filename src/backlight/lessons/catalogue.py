@@ -32,16 +32,18 @@ class Lesson:
     """One lesson of the course.
 
     Attributes:
-        number: 1 to 7, and 10.
+        number: 1 to 7, 10 and 11.
         name: the stem of its files, such as "lesson_1_micrograd".
         title: a few words.
         able: what you can do after it, in a line that continues "you can".
+        carries: exercises of earlier lessons whose answers it uses; its notebook checks them again.
     """
 
     number: int
     name: str
     title: str
     able: str
+    carries: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -52,6 +54,11 @@ class Lesson:
     def exercises(self) -> list[Exercise]:
         """Its exercises, in order."""
         return [exercise for exercise in EXERCISES.values() if exercise.lesson == self.number]
+
+    @property
+    def checked(self) -> list[Exercise]:
+        """The exercises that its notebook checks: those that it carries, then its own."""
+        return [*(EXERCISES[id_] for id_ in self.carries), *self.exercises]
 
     def cells(self, *, student: bool) -> list[Cell]:
         """Return the cells of its source, with the solutions or, for a student, with stubs in their place."""
@@ -119,6 +126,13 @@ LESSONS: Final[dict[int, Lesson]] = {
             title="A GPT made of single numbers: microgpt, from its loss to one weight",
             able="follow a gradient through a whole GPT by hand, and run a graph of single numbers at the speed of C",
         ),
+        Lesson(
+            number=11,
+            name="lesson_11_own_gpt",
+            title="Your own GPT: the functions that you wrote, put together and trained",
+            able="differentiate attention, and train a GPT with nothing but your own backward passes",
+            carries=("1.4", "4.4", "5.2", "5.3", "7.1"),
+        ),
     )
 }
 """The lessons by number."""
@@ -150,13 +164,18 @@ class Opened:
     new: bool
 
 
-def open_lesson(lesson: Lesson, folder: Path) -> Opened:
+def open_lesson(lesson: Lesson, folder: Path, content: bytes | None = None) -> Opened:
     """Write a lesson's student notebook into a folder, which is created if necessary.
+
+    Args:
+        lesson: the lesson.
+        folder: the folder.
+        content: the notebook; by default the lesson's own.
 
     Raises:
         RunError: a file of that name has different content, or the folder cannot be written.
     """
-    path, content = folder / lesson.file, lesson.notebook()
+    path, content = folder / lesson.file, content or lesson.notebook()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         there = path.is_symlink() or path.exists()

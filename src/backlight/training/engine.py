@@ -9,10 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from threadpoolctl import threadpool_limits
-
 from backlight.core import Batch, ConfigError
 from backlight.core.settings import check_settings, setting
+from backlight.core.threads import limit_threads
 from backlight.models import LanguageModel
 from backlight.optim import clip_grad_norm, update_ema
 from backlight.training.compiled_step import Stepper
@@ -132,7 +131,7 @@ class NativeEngine:
 
     def running(self) -> AbstractContextManager[Any]:
         """Return the limit of BLAS threads."""
-        limits: AbstractContextManager[Any] = threadpool_limits(self._config.threads)
+        limits: AbstractContextManager[Any] = limit_threads(self._config.threads)
         return limits
 
     def forward(self, batch: Batch, step: int) -> float:

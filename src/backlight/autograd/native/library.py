@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from threadpoolctl import threadpool_info
-
 from backlight.autograd.native.building import LIBRARY, fingerprint
 from backlight.autograd.native.graphs import GraphKernels, graph_kernels
 from backlight.autograd.native.inference import InferenceKernels
 from backlight.autograd.value_native import SWITCH
 from backlight.core import FloatArray
+from backlight.core.threads import blas_libraries
 
 SGEMM = (("scipy_cblas_sgemm64_", True), ("cblas_sgemm64_", True), ("scipy_cblas_sgemm", False), ("cblas_sgemm", False))
 """Possible names of the float32 matrix product in BLAS, and whether its integers have 64 bits."""
@@ -119,12 +118,12 @@ def _blend(loaded: ctypes.CDLL, level: int) -> Callable[[FloatArray, FloatArray,
 
 def blas_threads() -> int:
     """Return the number of threads that NumPy's BLAS may use at present."""
-    return max((info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"), default=1)
+    return max((info["num_threads"] for info in blas_libraries()), default=1)
 
 
 def _sgemm() -> tuple[str | None, Any, bool]:
     """Return the float32 matrix product of NumPy's BLAS: path, address, and whether its integers have 64 bits."""
-    paths = [info["filepath"] for info in threadpool_info() if info["user_api"] == "blas"]
+    paths = [info["filepath"] for info in blas_libraries()]
     for path in sorted(paths, key=lambda path: "numpy" not in path):
         blas = ctypes.CDLL(path)
         for name, wide in SGEMM:

@@ -10,8 +10,8 @@ from types import FrameType
 from typing import Any, Final, Self
 
 RULES: Final[dict[str, tuple[str, ...]]] = {
-    "autograd": ("1.1", "1.2", "1.3", "1.4", "2.4", "5.1", "5.2", "5.3", "5.4"),
-    "layers": ("2.5", "4.4", "5.2", "5.3", "5.4", "6.1", "6.3", "7.1", "7.4"),
+    "autograd": ("1.1", "1.2", "1.3", "1.4", "2.4", "5.1", "5.2", "5.3", "5.4", "11.1", "11.2"),
+    "layers": ("2.5", "4.4", "5.2", "5.3", "5.4", "6.1", "6.3", "7.1", "7.4", "11.1"),
 }
 """The rules by name, with the exercises where they hold: no gradients by autograd; no ready-made layers and losses."""
 

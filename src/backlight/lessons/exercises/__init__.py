@@ -13,6 +13,7 @@ from backlight.lessons.exercises import (
     lesson_6,
     lesson_7,
     lesson_10,
+    lesson_11,
 )
 from backlight.lessons.exercises.exercise import Exercise, Inputs, Mistake, find
 from backlight.lessons.exercises.grading import grade
@@ -28,6 +29,7 @@ _LESSONS = {
     6: lesson_6,
     7: lesson_7,
     10: lesson_10,
+    11: lesson_11,
 }
 
 EXERCISES: Final[dict[str, Exercise]] = {

@@ -181,7 +181,7 @@ def _solved(lesson: Lesson, cell: Cell) -> str:
     """Return the id of the exercise that a cell solves; "" for none."""
     if not cell.solved:
         return ""
-    return next((one.id for one in lesson.exercises if f'check("{one.id}"' in cell.source), str(lesson.number))
+    return next((one.id for one in lesson.checked if f'check("{one.id}"' in cell.source), str(lesson.number))
 
 
 def _contents(cells: str) -> str:

@@ -422,3 +422,57 @@ def adam_step(p, grad, m, v, t, lr):
     v_hat = v / (1 - 0.99**t)
     p = p - lr * m_hat / (v_hat**0.5 + 1e-8)
     return p, m, v
+
+
+def all_heads_backward(dy, x, Wq, Wk, Wv, heads):
+    x, dy = np.asarray(x), np.asarray(dy)
+    B, T, C = x.shape
+    D = C // heads
+    dx, dWq, dWk, dWv = np.zeros_like(x), np.zeros_like(Wq), np.zeros_like(Wk), np.zeros_like(Wv)
+    seen = np.tril(np.ones((T, T), bool))
+    for b in range(B):
+        for h in range(heads):
+            part = slice(h * D, (h + 1) * D)
+            q, k, v = x[b] @ Wq[:, part], x[b] @ Wk[:, part], x[b] @ Wv[:, part]
+            w = np.exp(np.where(seen, q @ k.T / math.sqrt(D), -np.inf))
+            w = w / w.sum(1, keepdims=True)
+            d = dy[b, :, part]
+            dw = d @ v.T
+            ds = w * (dw - (w * dw).sum(1, keepdims=True)) / math.sqrt(D)
+            dq, dk, dv = ds @ k, ds.T @ q, w.T @ d
+            dx[b] += dq @ Wq[:, part].T + dk @ Wk[:, part].T + dv @ Wv[:, part].T
+            dWq[:, part] += x[b].T @ dq
+            dWk[:, part] += x[b].T @ dk
+            dWv[:, part] += x[b].T @ dv
+    return dx, dWq, dWk, dWv
+
+
+def gpt_gradients(weights, steps, x, y, heads):
+    x, y = np.asarray(x), np.asarray(y)
+    B, T, C = steps.vectors.shape
+    d, kept = {}, y >= 0
+    dlogits = np.zeros_like(steps.logits)
+    dlogits[kept] = cross_entropy_backward(steps.logits[kept], y[kept])
+    d["W3"] = np.einsum("btc,btv->cv", steps.after2, dlogits)
+    d["b3"] = dlogits.sum((0, 1))
+    dafter2 = dlogits @ weights["W3"].T
+    d["W2"] = np.einsum("bth,btc->hc", steps.hidden, dafter2)
+    d["b2"] = dafter2.sum((0, 1))
+    dsums = (1 - steps.hidden**2) * (dafter2 @ weights["W2"].T)
+    d["W1"] = np.einsum("btc,bth->ch", steps.scaled2, dsums)
+    d["b1"] = dsums.sum((0, 1))
+    dx, d["gain2"], d["shift2"] = batch_norm_backward(
+        (dsums @ weights["W1"].T).reshape(-1, C), steps.normal2.reshape(-1, C), steps.rstd2, weights["gain2"]
+    )
+    dafter1 = dafter2 + dx.reshape(B, T, C)
+    dscaled1, d["Wq"], d["Wk"], d["Wv"] = all_heads_backward(
+        dafter1, steps.scaled1, weights["Wq"], weights["Wk"], weights["Wv"], heads
+    )
+    dx, d["gain1"], d["shift1"] = batch_norm_backward(
+        dscaled1.reshape(-1, C), steps.normal1.reshape(-1, C), steps.rstd1, weights["gain1"]
+    )
+    dvectors = dafter1 + dx.reshape(B, T, C)
+    d["position"] = dvectors.sum(0)
+    d["token"] = np.zeros_like(weights["token"])
+    np.add.at(d["token"], x, dvectors)
+    return d
