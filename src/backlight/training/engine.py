@@ -131,8 +131,7 @@ class NativeEngine:
 
     def running(self) -> AbstractContextManager[Any]:
         """Return the limit of BLAS threads."""
-        limits: AbstractContextManager[Any] = limit_threads(self._config.threads)
-        return limits
+        return limit_threads(self._config.threads)
 
     def forward(self, batch: Batch, step: int) -> float:
         """Return the loss of a batch, in nats per target."""

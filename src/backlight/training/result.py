@@ -4,8 +4,8 @@ import time
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from backlight.core.threads import limit_threads
 from backlight.models import Mixture
 from backlight.models.mixture import FITTED_CELLS
 from backlight.models.neural import NeuralModel
@@ -42,7 +42,7 @@ def evaluate(run: RunParts, *, steps: int = 0, seconds: float = 0.0) -> dict[str
     facts = load_weights(run.store, run.model)
     parts: dict[str, float] = {}
     # on as many threads as the training: more cost processor time, and time on a busy machine, for small products
-    with threadpool_limits(None if run.config.train is None else run.config.train.threads):
+    with limit_threads(None if run.config.train is None else run.config.train.threads):
         if isinstance(run.model, Mixture):
             began = time.perf_counter()
             parts = _mix(run, run.model, facts)

@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from backlight.core import Batch, ConfigError
+from backlight.core.threads import limit_threads
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
 from backlight.nn import BatchNorm1d
@@ -78,7 +78,7 @@ class TorchEngine:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Compute on as many threads of the CPU as configured."""
-        with threadpool_limits(self._config.threads), threads(self._config.threads):
+        with limit_threads(self._config.threads), threads(self._config.threads):
             yield
 
     def forward(self, batch: Batch, step: int) -> float:
