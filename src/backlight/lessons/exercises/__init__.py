@@ -12,6 +12,7 @@ from backlight.lessons.exercises import (
     lesson_5,
     lesson_6,
     lesson_7,
+    lesson_8,
     lesson_10,
 )
 from backlight.lessons.exercises.exercise import Exercise, Inputs, Mistake, find
@@ -27,6 +28,7 @@ _LESSONS = {
     5: lesson_5,
     6: lesson_6,
     7: lesson_7,
+    8: lesson_8,
     10: lesson_10,
 }
 
