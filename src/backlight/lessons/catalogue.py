@@ -32,7 +32,7 @@ class Lesson:
     """One lesson of the course.
 
     Attributes:
-        number: 1 to 7, 10 and 11.
+        number: 1 to 8, 10 and 11.
         name: the stem of its files, such as "lesson_1_micrograd".
         title: a few words.
         able: what you can do after it, in a line that continues "you can".
@@ -119,6 +119,12 @@ LESSONS: Final[dict[int, Lesson]] = {
             name="lesson_7_gpt",
             title="Letters that read each other: attention, and a GPT",
             able="write self-attention for all heads at once, train a GPT, and train it on a task of your own",
+        ),
+        Lesson(
+            number=8,
+            name="lesson_8_tokens",
+            title="Tokens: byte-pair encoding, and how losses compare",
+            able="build a tokenizer, say what each of its rules is for, and compare models that cut texts differently",
         ),
         Lesson(
             number=10,

@@ -12,6 +12,7 @@ from backlight.lessons.exercises import (
     lesson_5,
     lesson_6,
     lesson_7,
+    lesson_8,
     lesson_10,
     lesson_11,
 )
@@ -28,6 +29,7 @@ _LESSONS = {
     5: lesson_5,
     6: lesson_6,
     7: lesson_7,
+    8: lesson_8,
     10: lesson_10,
     11: lesson_11,
 }
