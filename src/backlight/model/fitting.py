@@ -1,0 +1,198 @@
+"""`train`: a model from a text, or from another model."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from dataclasses import fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from backlight.core import ConfigError, DataError
+from backlight.model.model import Model
+from backlight.progress import ProgressBar
+from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus
+from backlight.training import (
+    EngineConfig,
+    Evaluation,
+    Progress,
+    Run,
+    RunConfig,
+    Trainer,
+    choose,
+    continued,
+    stopped_by,
+)
+
+
+def train(
+    data: Source | Corpus | None = None,
+    model: str | None = None,
+    *,
+    start: Model | None = None,
+    run: str | Path | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    seed: int = 1,
+    mode: Mode | None = None,
+    engine: Literal["native", "graph", "torch"] = "native",
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+    micro_batch_size: int | None = None,
+    progress: bool | Callable[[Progress], None] | None = True,
+    on_evaluation: Callable[[Evaluation], None] | None = None,
+    **options: Any,
+) -> Model:
+    """Train a model, and return it with the weights of its best evaluation on held-out text.
+
+    A tenth of the items is held out to select the best weights (dev), and another tenth for the final report (test).
+
+    Ctrl-C: at a prompt or in a notebook, training stops and the best model so far is returned. In a script,
+    KeyboardInterrupt is raised; with `run`, everything is saved first, and `backlight train --resume` resumes.
+
+    Args:
+        data: a list or other iterable of strings; the path of a file or folder, or a list of `Path`; or the name of a
+            corpus, such as "names". To train on one text, put it in a list and set `mode`. None is the text of `start`.
+        model: "bigram", "ngram", "mlp" (the default), "wavenet", "rnn", "gru", "lstm" or "gpt"; a network mixed with
+            the n-gram, as in "gru+ngram"; or "auto", which compares some of them on held-out items and chooses sizes
+            and steps.
+        start: a model to go on from, on the same text or on another one. The new model has its sizes and training
+            settings, unless `options` change these, and its vocabulary with the characters that the text adds.
+        run: the folder of the run, which every command of `backlight` can use; None keeps it in memory.
+        steps: number of training steps; None takes the model's default.
+        minutes: the time for "auto", as estimated; None is 1.
+        seed: random seed of the initial weights and the minibatches.
+        mode: "items" (one item per line) or "text" (one stream); None for the default of the corpus.
+        engine: what computes the training: "native", compiled kernels; "graph", the graph of tensors; or "torch".
+        device: the device of the engine "torch"; "auto" takes a GPU if there is one.
+        micro_batch_size: the engine "torch" computes at most this many examples at a time, and adds up their gradients;
+            None computes a minibatch at once.
+        progress: True shows a progress bar, in a terminal or a notebook; None or False shows nothing; a function is
+            called with a `Progress` a few times a second.
+        on_evaluation: called with an `Evaluation` after each evaluation on the dev split.
+        options: sizes of the model and training settings, by their names on the command line with underscores:
+            `hidden=(200,)`, `lr=0.01`, `eval_interval=100`, `split_seed=7`; and how a file is read into items,
+            `format="csv"`, `column="name"`, `field="title"`, `delimiter="<|endoftext|>"`, `normalise="nfc"`, and into
+            `tokens="words"`. See `backlight train --help`.
+
+    Raises:
+        ConfigError: an unknown option, or one out of range.
+        DataError: the text cannot be read, or is too short to be split.
+        DivergenceError: the loss became infinite or nan.
+        RunError: the folder exists already, or cannot be written.
+        KeyboardInterrupt: Ctrl-C in a script.
+    """
+    given = {**options, **({} if steps is None else {"steps": steps})}
+    how = {one.name: given.pop(one.name) for one in fields(Reading) if one.name in given}
+    if minutes is not None and model != "auto":
+        raise ConfigError('minutes is for model "auto". Leave it out, or set steps.')
+    computed = EngineConfig(engine=engine, device=device, micro_batch_size=micro_batch_size)
+    if start is not None:
+        made = _gone_on(start, data, model, run, {**given, "seed": seed}, how, mode, computed)
+    elif data is None:
+        raise ConfigError("train needs a text, or a model to go on from; got neither. Pass data or start.")
+    else:
+        corpus = load_corpus(_known(data), mode=mode, reading=Reading(**how))
+        if model == "auto":
+            config = _chosen(corpus, minutes, progress, {**given, "seed": seed, "mode": mode})
+        else:
+            config = RunConfig.of(corpus.name, model=model or "mlp", seed=seed, mode=mode, **given)
+        made = Run.create(config, run, corpus=corpus, engine=computed)
+    if not _finished(made, progress, on_evaluation) and not (hasattr(sys, "ps1") and made.store.has_weights):
+        place = made.store.name
+        kept = f"Everything is saved: backlight train --resume {place}" if run is not None else "Nothing was saved."
+        raise KeyboardInterrupt(f"training was stopped. {kept}")
+    for part in ("data", "splits"):  # cached; they are built again if needed
+        vars(made).pop(part, None)
+    return Model(made)
+
+
+def _chosen(
+    corpus: Corpus,
+    minutes: float | None,
+    progress: bool | Callable[[Progress], None] | None,
+    given: dict[str, Any],
+) -> RunConfig:
+    """Return the configuration that `choose` takes for a text, and say why if progress is shown."""
+    more = sorted(given.keys() - {field.name for field in fields(RunConfig)})
+    if more:
+        raise ConfigError(
+            f'model "auto" chooses the sizes and the settings of training; got {", ".join(more)}. Leave them out, or '
+            "name a model."
+        )
+    say = _console(progress).print
+    choice = choose(RunConfig.of(corpus.name, model="ngram", **given), corpus, minutes=minutes, say=say)
+    for line in choice.lines:
+        say(line, soft_wrap=True)
+    return choice.config
+
+
+def _gone_on(
+    start: Model,
+    data: Source | Corpus | None,
+    model: str | None,
+    run: str | Path | None,
+    options: dict[str, Any],
+    how: dict[str, Any],
+    mode: Mode | None,
+    engine: EngineConfig,
+) -> Run:
+    """Return a new run with the weights of a model."""
+    if not isinstance(start, Model):
+        raise ConfigError(f"start must be a Model; got {type(start).__name__}. Load it: backlight.load(RUN).")
+    start.check_float32("trained")
+    origin = start.run
+    if data is None:
+        corpus, new_text = origin.corpus, None
+    else:
+        own = origin.config.reading
+        kept = {"normalise": own.normalise, "labels": own.labels if "label" in how else None, **how}
+        corpus = load_corpus(_known(data), mode=mode or ("items" if origin.ends else "text"), reading=Reading(**kept))
+        new_text = {"corpus": corpus.name, "also": corpus.also or None, "mode": corpus.mode}
+    changes = {**options, **how, **({} if model is None else {"model": model})}
+    config = continued(origin.config, origin.store.name, new_text=new_text, options=changes)
+    return Run.create(config, run, corpus=corpus, start=origin, engine=engine)
+
+
+def _finished(
+    run: Run, progress: bool | Callable[[Progress], None] | None, on_evaluation: Callable[[Evaluation], None] | None
+) -> bool:
+    """Train and show the progress. Returns True, or False after Ctrl-C."""
+    console = _console(progress)
+    for warning in [*run.notes, *run.warnings] if progress is True else []:
+        console.print(warning, soft_wrap=True)
+    steps = run.config.train.steps if run.config.train is not None else 1
+    with ProgressBar(console, steps=steps) if progress is True else nullcontext() as bar, ExitStack() as stack:
+
+        def setup(trainer: Trainer) -> None:
+            stack.enter_context(stopped_by(trainer, signal.SIGINT))
+            report = progress if bar is None else bar.update
+            if callable(report):
+                trainer.on_progress = report
+            if on_evaluation is not None:
+                trainer.on_evaluation = on_evaluation
+
+        finished = run.train(setup) if bar is None else run.train(setup, on_count=bar.counted)
+    if not finished and hasattr(sys, "ps1"):
+        console.print("Training was stopped: the model has the weights of the best evaluation so far.", soft_wrap=True)
+    return finished
+
+
+def _console(progress: Any) -> Console:
+    """Return the console for what is shown with `progress=True`; otherwise it prints nothing."""
+    return Console(stderr=True, highlight=False, markup=False, quiet=progress is not True)
+
+
+def _known(data: Source | Corpus) -> Source | Corpus:
+    """Return `data`. Raises DataError for a string that is neither a corpus nor a file."""
+    if not isinstance(data, str) or data in CORPORA or data == "-" or os.path.lexists(data):
+        return data
+    near = get_close_matches(data[:60], CORPORA, n=1)
+    raise DataError(
+        f"data must be a path, the name of a corpus ({', '.join(CORPORA)}) or a list of strings; there is no file "
+        f"{data[:40]!r}. {f'Did you mean {near[0]}? ' if near else ''}To train on a text, put it in a list: "
+        '[text], with mode="text" if it is one stream.'
+    )
