@@ -155,6 +155,13 @@ def _rows(different: float) -> Measurements:
     return make.with_records(well(), lambda r: {"inputs": (replace(r.inputs[0], different=int(different)),)})
 
 
+def _alike(constant: float) -> Measurements:
+    """Inputs of zeros and ones, of which so many features are the same in all rows."""
+    return make.with_records(
+        well(), lambda r: {"inputs": (replace(r.inputs[0], shape=(64, 6), different=None, constant_share=constant),)}
+    )
+
+
 def _ids(share: float) -> Measurements:
     """Ids, of which so many are number 3."""
     seen = make.with_facts(well(), "fc1", role="embedding", kind="Embedding")
@@ -381,6 +388,7 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
     ("not-shuffled", "mixture of a minibatch", _batches, 2, 1),
     ("not-shuffled", "targets of a minibatch", lambda x: _batches(0, size=int(x)), 7, 8),
     ("few-examples", "different examples", _rows, 9, 8),
+    ("few-examples", "different examples", _alike, 0.99, 1.0),
     ("one-id", "share of one id", _ids, 0.79, 0.81),
     ("copies-inputs", "targets that can be copied", _copied, 0.59, 0.61),
     ("evaluation-inputs-differ", "inputs of another scale", _evaluated_on, 4.9, 5.1),

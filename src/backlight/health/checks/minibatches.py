@@ -1,12 +1,18 @@
 """How minibatches are drawn: whether they are mixed, and of enough different examples."""
 
+import math
+
 import numpy as np
 
 from backlight.core import FloatArray, IntArray
 from backlight.health.check import check
 from backlight.health.context import Context
-from backlight.health.findings import Evidence, Finding, FindingText, percent
+from backlight.health.findings import Case, Evidence, Finding, FindingText, percent
 from backlight.health.thresholds import limit
+from backlight.watch.records import InputRecord
+
+_WHOLE = 8_192
+"""Inputs of more numbers are recorded by some of their features only: these may be the same where others are not."""
 
 NOT_SHUFFLED = FindingText(
     id="not-shuffled",
@@ -72,8 +78,22 @@ FEW_EXAMPLES = FindingText(
     about="""
     The rows of an input are compared, number by number. Drawn with replacement from as many examples as the minibatch
     has rows, 63% are different; reported below 25%. Inputs of fewer than 8 features, or of zeros and ones only, repeat
-    by nature and are not judged.
+    by nature; of these, minibatches of a single example are reported.
     """,
+    cases={
+        "one": Case(
+            title="All examples of a minibatch are the same one.",
+            because="The network is shown one example in each step, with the targets of others: it can learn no more "
+            "than their mean.",
+            try_this=(
+                (
+                    "Store copies: memory.append(state.copy()). An environment or a reader may hand out one array "
+                    "again and again, and change it in between: all that is stored is then its last contents."
+                ),
+                "Print a minibatch as the network reads it, and the indices that it was drawn by.",
+            ),
+        ),
+    },
 )
 
 
@@ -81,8 +101,8 @@ FEW_EXAMPLES = FindingText(
 def few_examples(context: Context) -> list[Finding] | None:
     """Minibatches whose rows are copies of each other."""
     known = [
-        (one.shape[0], one.different) for record in context.records for one in record.inputs
-        if one.different is not None and one.shape[0] >= limit("targets of a minibatch")
+        (one.shape[0], different) for record in context.records for one in record.inputs
+        if (different := _different(one)) is not None and one.shape[0] >= limit("targets of a minibatch")
     ]  # fmt: skip
     if not context.trained or len(known) < limit("records of a trend"):
         return None
@@ -100,8 +120,16 @@ def few_examples(context: Context) -> list[Finding] | None:
                 Evidence(what="recorded minibatches", value=len(known)),
             ),
             values={"rows": rows, "different": different},
+            cases=("one",) if different == 1 else (),
         )
     ]
+
+
+def _different(one: InputRecord) -> int | None:
+    """Return how many rows differ; where rows repeat by nature, 1 if all are equal, and else all of them."""
+    if one.different is not None or one.constant_share is None or math.prod(one.shape) > _WHOLE:
+        return one.different
+    return 1 if one.constant_share == 1 else one.shape[0]
 
 
 ONE_ID = FindingText(
