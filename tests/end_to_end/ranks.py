@@ -1,7 +1,7 @@
 """Groups of processes that train together, as `torchrun` starts them, but forked from one that has imported PyTorch.
 
-Each process is told its number by the variables that `torchrun` sets, and then is the command `backlight`. It notes which
-rows of data it reads, and may kill itself at a given step.
+Each process is told its number by the variables that `torchrun` sets, and then is the command `backlight`. It notes
+which rows of data it reads, and may kill itself at a given step.
 """
 
 import json
@@ -119,7 +119,7 @@ def _become(task: dict[str, Any], rank: int, port: int) -> None:
         code: Any = 0
     except SystemExit as ended:
         code = ended.code
-    except BaseException:
+    except BaseException:  # noqa: BLE001
         sys.excepthook(*sys.exc_info())  # a traceback is in the process's standard error
         code = 70
     sys.stdout.flush()

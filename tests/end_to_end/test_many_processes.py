@@ -11,8 +11,9 @@ pytest.importorskip("torch")
 
 BATCH = 9  # in parts of 3 and 2 for four processes, and these in parts of 2
 TRAIN = (
-    "train", "names.txt", "--model", "gpt", "--n-embd", 8, "--n-layer", 1, "--n-head", 2, "--context", 6, "--dropout", 0,
-    "--lr", 0.002, "--batch-size", BATCH, "--eval-interval", 20, "--ema-decay", 0.9, "--grad-clip", 1, "--samples", 3,
+    "train", "names.txt", "--model", "gpt", "--n-embd", 8, "--n-layer", 1, "--n-head", 2, "--context", 6,
+    "--dropout", 0, "--lr", 0.002, "--batch-size", BATCH, "--eval-interval", 20, "--ema-decay", 0.9, "--grad-clip", 1,
+    "--samples", 3,
     "--engine", "torch", "--device", "cpu",
 )  # fmt: skip
 RESUME = ("train", "--resume", "run", "--engine", "torch", "--device", "cpu", "--samples", 3)
