@@ -4,8 +4,13 @@ Each process is told its number by the variables that `torchrun` sets, and then 
 which rows of data it reads, and may kill itself at a given step.
 """
 
+import contextlib
+import gc
+import importlib
+import io
 import json
 import os
+import pkgutil
 import signal
 import socket
 import subprocess
@@ -81,8 +86,16 @@ def _serve() -> None:
     """Fork a group for each line of standard input, and write the exit codes of its processes."""
     import torch
 
+    import backlight.cli.app
+
+    for package in ("backlight.cli", "backlight.training", "backlight.pytorch", "backlight.sample"):
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__, package + "."):
+            importlib.import_module(module.name)
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+        backlight.cli.app.app(["train", "--steps", "many"])  # the first option that is parsed makes typer import more
     torch.set_num_threads(1)
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # the first optimiser imports much
+    gc.freeze()
     for line in sys.stdin:
         task = json.loads(line)
         with socket.socket() as free:
