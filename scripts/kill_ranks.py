@@ -4,8 +4,8 @@
 
 Each trial starts a training in 2, 3 or 4 processes. One of them kills itself with SIGKILL at a random step, before or
 after its forward pass or before its update. The run is resumed in 1, 2 or 4 processes, of which one is killed too in
-every second trial, and resumed again, to its end. Of each step, the last processes that computed it count. Their rows of
-data must be those of an uninterrupted training in one process: none is missing, and none is there twice.
+every second trial, and resumed again, to its end. Of each step, the last processes that computed it count. Their rows
+of data must be those of an uninterrupted training in one process: none is missing, and none is there twice.
 """
 
 import argparse

@@ -1,11 +1,16 @@
 """Groups of processes that train together, as `torchrun` starts them, but forked from one that has imported PyTorch.
 
-Each process is told its number by the variables that `torchrun` sets, and then is the command `backlight`. It notes which
-rows of data it reads, and may kill itself at a given step.
+Each process is told its number by the variables that `torchrun` sets, and then is the command `backlight`. It notes
+which rows of data it reads, and may kill itself at a given step.
 """
 
+import contextlib
+import gc
+import importlib
+import io
 import json
 import os
+import pkgutil
 import signal
 import socket
 import subprocess
@@ -81,8 +86,16 @@ def _serve() -> None:
     """Fork a group for each line of standard input, and write the exit codes of its processes."""
     import torch
 
+    import backlight.cli.app
+
+    for package in ("backlight.cli", "backlight.training", "backlight.pytorch", "backlight.sample"):
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__, package + "."):
+            importlib.import_module(module.name)
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
+        backlight.cli.app.app(["train", "--steps", "many"])  # the first option that is parsed makes typer import more
     torch.set_num_threads(1)
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # the first optimiser imports much
+    gc.freeze()
     for line in sys.stdin:
         task = json.loads(line)
         with socket.socket() as free:
@@ -119,7 +132,7 @@ def _become(task: dict[str, Any], rank: int, port: int) -> None:
         code: Any = 0
     except SystemExit as ended:
         code = ended.code
-    except BaseException:
+    except BaseException:  # noqa: BLE001
         sys.excepthook(*sys.exc_info())  # a traceback is in the process's standard error
         code = 70
     sys.stdout.flush()

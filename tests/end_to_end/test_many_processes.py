@@ -11,8 +11,9 @@ pytest.importorskip("torch")
 
 BATCH = 9  # in parts of 3 and 2 for four processes, and these in parts of 2
 TRAIN = (
-    "train", "names.txt", "--model", "gpt", "--n-embd", 8, "--n-layer", 1, "--n-head", 2, "--context", 6, "--dropout", 0,
-    "--lr", 0.002, "--batch-size", BATCH, "--eval-interval", 20, "--ema-decay", 0.9, "--grad-clip", 1, "--samples", 3,
+    "train", "names.txt", "--model", "gpt", "--n-embd", 8, "--n-layer", 1, "--n-head", 2, "--context", 6,
+    "--dropout", 0, "--lr", 0.002, "--batch-size", BATCH, "--eval-interval", 20, "--ema-decay", 0.9, "--grad-clip", 1,
+    "--samples", 3,
     "--engine", "torch", "--device", "cpu",
 )  # fmt: skip
 RESUME = ("train", "--resume", "run", "--engine", "torch", "--device", "cpu", "--samples", 3)
@@ -77,8 +78,9 @@ def test_fewer_examples_than_processes(server: RankServer, folder: Path) -> None
 def test_a_killed_process_ends_the_group_and_the_run_resumes(
     server: RankServer, folder: Path, size: int, rank: int, where: str, then: int
 ) -> None:
-    whole = server.train([*TRAIN, "--steps", 60, "--name", "whole"], 1, folder)
-    killed = server.train([*TRAIN, "--steps", 60, "--name", "run"], size, folder, kill=(rank, 47, where))
+    words = [*TRAIN, "--steps", 20, "--eval-interval", 7, "--name"]
+    whole = server.train([*words, "whole"], 1, folder)
+    killed = server.train([*words, "run"], size, folder, kill=(rank, 16, where))
     assert killed.codes == [-9 if one == rank else 1 for one in range(size)]
     lines = [line for err in killed.err for line in err.splitlines()]
     if rank:  # what the first process says; if that is killed, `--devices` says it
@@ -89,7 +91,7 @@ def test_a_killed_process_ends_the_group_and_the_run_resumes(
         assert not lines
     resumed = server.train(RESUME, then, folder)
     assert resumed.codes == [0] * then, resumed.err
-    assert min(resumed.read) == 40  # its last checkpoint
+    assert min(resumed.read) == 14  # its last checkpoint
     assert read(killed) | read(resumed) == read(whole)
     assert losses(folder, "run") == pytest.approx(losses(folder, "whole"), abs=1e-4)
 
@@ -99,7 +101,7 @@ def test_errors_are_one_line_of_the_first_process(server: RankServer, folder: Pa
         "several processes train with the engine torch": ["train", "names.txt"],
         "batch norm needs the statistics": ["train", "names.txt", "--engine", "torch", "--model", "wavenet"],
         "cannot share standard input": ["train", "-", "--engine", "torch"],
-        "there is no run": ["train", "--resume", "none", "--engine", "torch"],
+        "there is no 'none'": ["train", "--resume", "none", "--engine", "torch"],
     }
     for message, words in cases.items():
         group = server.train([*words, "--samples", 0], 2, folder)

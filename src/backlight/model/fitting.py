@@ -89,6 +89,10 @@ def train(
     how = {one.name: given.pop(one.name) for one in fields(Reading) if one.name in given}
     if minutes is not None and model != "auto":
         raise ConfigError('minutes is for model "auto". Leave it out, or set steps.')
+    if engine == "torch" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(
+            "train computes in one process; got a group of several. Start the command: torchrun -m backlight train."
+        )
     computed = EngineConfig(engine=engine, device=device, micro_batch_size=micro_batch_size)
     if start is not None:
         made = _gone_on(start, data, model, run, {**given, "seed": seed}, how, mode, computed)
