@@ -8,11 +8,20 @@ described. The tests compare each program with the exercise's solution.
 from collections.abc import Callable
 from typing import Any, Final
 
-from backlight.lessons.exercises.steps import lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7
+from backlight.lessons.exercises.steps import (
+    lesson_1,
+    lesson_2,
+    lesson_3,
+    lesson_4,
+    lesson_5,
+    lesson_6,
+    lesson_7,
+    lesson_8,
+)
 
 PROGRAMS: Final[dict[str, Callable[..., Any]]] = {
     program.__name__: program
-    for lesson in (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7)
+    for lesson in (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7, lesson_8)
     for program in lesson.PROGRAMS
 }
 """By the name of the answer."""
