@@ -18,6 +18,7 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
+import backlight
 from backlight.figures import bigram_counts, new_figure
 from backlight.models import NGram, NGramConfig
 from backlight.text import Vocabulary, load_corpus
@@ -154,6 +155,20 @@ def compare(folder: Path) -> str:
     return (made / "comparison.md").read_text(encoding="utf-8").rstrip()
 
 
+def byte_pairs(folder: Path) -> str:
+    """Train a GPT of about 200,000 parameters on characters and one on byte pairs; return their losses as a table."""
+    del folder
+    rows = ["| tokens | parameters | n_embd | train | dev | test | seconds |", "|---|---|---|---|---|---|---|"]
+    for tokens, n_embd in (("characters", 64), ("bpe:512", 56)):  # rows of 512 tokens leave less for the blocks
+        result = backlight.train(
+            "names", model="gpt", tokens=tokens, n_embd=n_embd, steps=6_000, dropout=0.03, progress=None
+        ).result
+        assert result is not None
+        losses = " | ".join(f"{result[part]:.4f}" for part in ("train_nats", "dev_nats", "test_nats"))
+        rows.append(f"| {tokens} | {result['parameters']:,} | {n_embd} | {losses} | {result['seconds']:.0f} |")
+    return "\n".join(rows)
+
+
 def counted(folder: Path) -> str:
     """Fit n-gram models of each order and smoothing, and return their losses as a table."""
     rows = ["| model | parameters | context | train | dev | test | seconds |", "|---|---|---|---|---|---|---|"]
@@ -227,7 +242,8 @@ def picture() -> None:
 
 
 SECTIONS: tuple[Callable[[Path], str], ...] = (
-    train, sample, shaped, table, labelled, mixed, score, compare, counted, explain, health, lessons, python, value,
+    train, sample, shaped, table, labelled, mixed, score, compare, byte_pairs, counted, explain, health, lessons,
+    python, value,
 )  # fmt: skip
 
 

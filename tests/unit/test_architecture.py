@@ -89,7 +89,9 @@ def own_classes(package: ModuleType, base: type) -> list[type]:
     return [one for one in found if not any(issubclass(other, one) and other is not one for other in found)]
 
 
-LAYERS = [layer for layer in own_classes(nn, nn.Module) if layer is not nn.Module]
+UNTRAINED = "backlight.nn.compact"
+"""Its layers have no gradient that could be checked: `tests/unit/nn/test_compact.py` tests what they compute."""
+LAYERS = [one for one in own_classes(nn, nn.Module) if one is not nn.Module and one.__module__ != UNTRAINED]
 OPERATIONS = own_classes(ops, Op)
 CASED = {type(case.layer(np.random.default_rng(0))) for case in layer_cases.CASES}
 

@@ -105,6 +105,7 @@ def test_other_styles(id, answer):  # noqa: A002
     [
         ("8.1", counted_with_ties_to_the_last, "the last of the most frequent pairs"),
         ("8.1", lambda ids: min(pairwise(ids), key=[*pairwise(ids)].count), "the rarest pair"),
+        ("8.1", lambda ids: counted_in_a_dictionary(ids[:-1]), None),
         ("8.2", merged_without_the_end, None),
         ("8.2", merged_from_the_end, "from right to left"),
         ("8.3", encoded_in_text_order, "in the order of the text"),

@@ -16,6 +16,7 @@ def _sequences(rng: np.random.Generator) -> list[dict[str, Any]]:
     return [
         {"ids": [5, 9, 2, 4, 7, 5, 9, 2]},  # a tie of (5, 9) and (9, 2)
         {"ids": rng.integers(0, 4, 40).tolist()},
+        {"ids": [3, 4, 1, 2, 5, 1, 2]},  # the last pair decides
         {"ids": [9, 5, 2, 9, 5, 2, 7]},  # a tie in which the first pair is not the smallest
         {"ids": [8, 2, 6, 3, 3, 3, 6, 2, 9, 6, 2]},  # (3, 3) overlaps, and ties with (6, 2)
         {"ids": [1, 2, 1, 2, 3, 2, 3, 2, 2, 3, 4, 4]},

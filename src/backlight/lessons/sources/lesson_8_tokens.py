@@ -258,7 +258,8 @@ for size in (256, 512, 1024):
 # By the loss per token, the bytes would win. By bits per byte they lose: a pair of tokens spans more text than a pair
 # of bytes. `backlight train FILE --tokens bpe:512` trains any network on tokens, and its losses are per character, so
 # that they compare with those of characters.
-#
+
+# %% [markdown]
 # ## What you can now do
 #
 # - train byte-pair encoding by hand, and say why ties and the order of merges must be fixed
