@@ -110,7 +110,9 @@ def trained(place: Path, way: str, steps: int) -> tuple[float, float | None, flo
                 page.until("document.querySelector('.where-now')?.textContent.startsWith('step')")
                 page.run(_FRAMES)
                 began = time.perf_counter()
-                training.wait()
+                while training.poll() is None:
+                    page.run("0")  # takes in what the browser tells
+                    time.sleep(0.5)
                 rate = page.run("window.frames_drawn") / (time.perf_counter() - began)
         _, said = training.communicate()
         if server is not None and used is not None:
