@@ -1,11 +1,12 @@
 """axe-core on each page, in both themes, at two widths: no serious issue, and no moderate one."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.end_to_end.driving import Browser, Page
-from tests.end_to_end.test_studio_in_a_browser import Server
+from tests.end_to_end.test_studio_in_a_browser import Server, texts
 from tests.unit.health import records as make
 from tests.unit.health.records import well
 
@@ -27,7 +28,7 @@ def issues(page: Page) -> list[str]:
 
 @pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False)])
 def test_no_page_has_an_issue(tmp_path: Path, width: int, *, dark: bool) -> None:
-    sick = make.with_layer(make.stuck(well()), "act1", saturated=0.9)
+    sick = replace(make.with_layer(make.stuck(well()), "act1", saturated=0.9), texts=texts())
     write_report(sick, tmp_path / "report.html", title="my net", samples=[(0, ["emma"])])
     write_page(backlight.train(["emma", "olivia", "ava", "mia"], "gpt", steps=2, progress=None), tmp_path / "page.html")
     write_stream(sick, tmp_path / "record.jsonl")

@@ -97,10 +97,13 @@ def test_the_slider_shows_an_earlier_step_by_keyboard(browser: Browser, report_o
         assert page.console == []
 
 
-def test_what_the_network_makes_of_a_line_moves_with_the_slider(browser: Browser, tmp_path: Path) -> None:
+VECTORS = {0: [[1, 1, 0], [-1, 0, 0], [0, -1, 0]], 100: [[0, 1, 0], [0, -1, 1], [1, 0, 0]]}
+
+
+def texts() -> tuple[TextRecord, ...]:
+    """Return what a network makes of a line at two steps."""
     triangle = np.array([255, 0, 255, 51, 102, 102])
-    vectors = {0: [[1, 1, 0], [-1, 0, 0], [0, -1, 0]], 100: [[0, 1, 0], [0, -1, 1], [1, 0, 0]]}
-    texts = [
+    return tuple(
         TextRecord(
             step=step, read=(".", "<b>", "a"), targets=("<b>", "a", "."), nats=(step / 100, 2.0, 3.0),
             attention=(AttentionRecord(heads=1, weights=triangle.astype(np.uint8).tobytes().hex()),),
@@ -109,9 +112,12 @@ def test_what_the_network_makes_of_a_line_moves_with_the_slider(browser: Browser
                 values=(np.array(vector) * 127 + 128).astype(np.uint8).tobytes().hex(),
             ),
         )
-        for step, vector in vectors.items()
-    ]  # fmt: skip
-    write_report(replace(well(), texts=tuple(texts)), tmp_path / "report.html", title="my net")
+        for step, vector in VECTORS.items()
+    )  # fmt: skip
+
+
+def test_what_the_network_makes_of_a_line_moves_with_the_slider(browser: Browser, tmp_path: Path) -> None:
+    write_report(replace(well(), texts=texts()), tmp_path / "report.html", title="my net")
     with browser.page((tmp_path / "report.html").as_uri()) as page:
         page.until("document.querySelector('.line button')")
         chosen = "document.querySelector('.line button[aria-pressed=true]').getAttribute('aria-label')"
@@ -138,7 +144,7 @@ def test_what_the_network_makes_of_a_line_moves_with_the_slider(browser: Browser
           return [vectors.map((one) => [...one]), axes.map((one) => [...one]), share];
         })()"""
         found, axes, share = page.run(places)
-        expected = np.array(vectors[100]) * 0.5
+        expected = np.array(VECTORS[100]) * 0.5
         np.testing.assert_allclose(found, expected, atol=1e-12)
         _, sizes, right = np.linalg.svd(expected - expected.mean(0))
         np.testing.assert_allclose(np.abs(np.sum(np.array(axes) * right[:2], 1)), 1, atol=1e-6)

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
+from backlight.core import IntArray
+
+_LINE_FEED: Final = ord("\n")
 _CHUNK: Final = 16 * 2**20
 _PREFIX: Final = b'{"type":"'
 
@@ -29,6 +34,7 @@ class LineIndex:
     size: int = 0
     count: int = 0
     _identity: tuple[int, int] | None = None
+    _size_seen: int = -1
     _types: dict[str, "_Places"] = field(default_factory=dict)
 
     def grow(self) -> bool:
@@ -38,6 +44,8 @@ class LineIndex:
             OSError: the file cannot be read.
         """
         try:
+            if self._unchanged():
+                return True
             file = self.path.open("rb")
         except (FileNotFoundError, NotADirectoryError):
             return self._identity is None
@@ -46,6 +54,7 @@ class LineIndex:
             if self._identity not in {None, (found.st_dev, found.st_ino)} or found.st_size < self.size:
                 return False
             self._identity = (found.st_dev, found.st_ino)
+            self._size_seen = found.st_size
             rest = b""
             file.seek(self.size)
             while chunk := file.read(_CHUNK):
@@ -53,26 +62,38 @@ class LineIndex:
                 rest = rest[self._add(rest) :]
         return True
 
+    def _unchanged(self) -> bool:
+        """Return whether the file is as it was when it was read last."""
+        found = self.path.stat()
+        return self._identity == (found.st_dev, found.st_ino) and found.st_size == self._size_seen
+
     def _add(self, data: bytes) -> int:
         """Note the whole lines of what follows, and return how many bytes they have."""
-        begin = 0
-        while (end := data.find(b"\n", begin)) >= 0:
-            places = self._types.setdefault(_type_of(data, begin), _Places())
-            places.offsets.append(self.size + begin)
-            places.lengths.append(end - begin)
-            places.orders.append(self.count)
-            self.count += 1
-            begin = end + 1
-        self.size += begin
-        return begin
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_FEED)
+        if not len(ends):
+            return 0
+        begins = np.concatenate([[0], ends[:-1] + 1])
+        lengths, orders = ends - begins, self.count + np.arange(len(ends))
+        numbers: dict[str, int] = {}
+        kinds = [numbers.setdefault(_type_of(data, begin), len(numbers)) for begin in begins.tolist()]
+        for kind, number in numbers.items():
+            rows = np.flatnonzero(np.array(kinds) == number)
+            self._types.setdefault(kind, _Places()).add(self.size + begins[rows], lengths[rows], orders[rows])
+        self.count += len(ends)
+        self.size += int(ends[-1]) + 1
+        return int(ends[-1]) + 1
 
-    def lines(self, since: int = 0) -> list[bytes]:
+    def lines(self, since: int = 0, *, share: float = 1.0) -> list[bytes]:
         """Return the lines from the `since`-th on, without their ends, those of some types thinned (`MOST_BYTES`).
+
+        Args:
+            since: the number of a line.
+            share: of `MOST_BYTES`, how much is taken.
 
         Raises:
             OSError: the file cannot be read.
         """
-        chosen = sorted(one for kind, places in self._types.items() for one in places.since(since, kind))
+        chosen = sorted(one for kind, places in self._types.items() for one in places.since(since, kind, share))
         if not chosen:
             return []
         found = []
@@ -91,10 +112,16 @@ class _Places:
     lengths: "array[int]" = field(default_factory=lambda: array("q"))
     orders: "array[int]" = field(default_factory=lambda: array("q"))
 
-    def since(self, order: int, kind: str) -> Iterator[tuple[int, int]]:
+    def add(self, offsets: IntArray, lengths: IntArray, orders: IntArray) -> None:
+        """Add lines, (N,) each."""
+        for column, new in ((self.offsets, offsets), (self.lengths, lengths), (self.orders, orders)):
+            column.frombytes(new.astype(np.int64).tobytes())
+
+    def since(self, order: int, kind: str, share: float) -> Iterator[tuple[int, int]]:
         """Yield offset and length of the lines that a viewer gets, from a place among all lines on."""
         first = bisect_left(self.orders, order)
-        for at in spaced(self.lengths[first:], MOST_BYTES.get(kind)):
+        most = MOST_BYTES.get(kind)
+        for at in spaced(self.lengths[first:], None if most is None else int(share * most)):
             yield self.offsets[first + at], self.lengths[first + at]
 
 

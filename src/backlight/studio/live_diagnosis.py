@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from itertools import pairwise
+from threading import Lock
 from typing import Final
 
 from backlight.health.diagnosis import Diagnosis, diagnose
@@ -33,12 +34,14 @@ class LiveDiagnosis:
         self._name = name
         self._lines: list[bytes] = []
         self._new: list[bytes] = []
+        self._taking = Lock()  # lines come from another thread than the one that looks
         self._said: list[Diagnosis] = []
         self._rested = 0.0
 
     def take(self, lines: Sequence[bytes]) -> None:
         """Take in new lines of the record stream."""
-        self._new += lines
+        with self._taking:
+            self._new += lines
 
     def look(self) -> list[bytes]:
         """Return what the doctor says now; nothing if there is nothing new, or it rests.
@@ -49,7 +52,9 @@ class LiveDiagnosis:
         began = time.monotonic()
         if not self._new or began < self._rested:
             return []
-        self._lines, self._new = thinned([*self._lines, *self._new]), []
+        with self._taking:
+            new, self._new = self._new, []
+        self._lines = thinned([*self._lines, *new])
         seen = parse(b"".join(line.rstrip() + b"\n" for line in self._lines), self._name)
         history = over_time(seen) if not self.told else [(seen.total_steps, diagnose(seen))]
         found = [self._tell(step, one) for step, one in history]

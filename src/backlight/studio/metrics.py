@@ -36,8 +36,9 @@ class Metrics:
         self._lines = lines
         return True
 
-    def lines(self, since: int = 0) -> list[bytes]:
-        """Return the lines from one on."""
+    def lines(self, since: int = 0, *, share: float = 1.0) -> list[bytes]:
+        """Return the lines from one on; they are few, so none is left out."""
+        del share
         return self._lines[since:]
 
 

@@ -25,8 +25,8 @@ class Lines(Protocol):
     def grow(self) -> bool:
         """Take in what is new. Return False if the lines so far have changed: then start anew."""
 
-    def lines(self, since: int = 0) -> list[bytes]:
-        """Return the lines from one on, thinned if they are many."""
+    def lines(self, since: int = 0, *, share: float = 1.0) -> list[bytes]:
+        """Return the lines from one on, thinned if they are many, to a share of what a page gets at most."""
 
 
 class RunRecording:
@@ -53,8 +53,10 @@ class RunRecording:
         self._is_watched = is_watched
         self._sampled = LineIndex(self.path / SAMPLED)
         self._doctor = LiveDiagnosis(self.path.name)
+        self._stream = stream
         self._told = (0, 0)
         self._state = b""
+        self._signs: object = None
 
     def news(self) -> list[bytes] | None:
         """Return the messages about what is new since the last call; None if the page must start anew, with `whole`.
@@ -63,6 +65,9 @@ class RunRecording:
             BacklightError: a file is damaged.
             OSError: a file cannot be read.
         """
+        signs = self._read_signs()
+        if signs == self._signs:
+            return []
         if not self._grow():
             self._begin()
             self.news()
@@ -79,7 +84,16 @@ class RunRecording:
         if state != self._state:
             self._state = state
             found.append(state)
+        self._signs = signs
         return found
+
+    def _read_signs(self) -> object:
+        """Return what changes with everything that `news` tells: dates and sizes of files, and who trains.
+
+        The folder's date changes with the files that are replaced as a whole.
+        """
+        trained = self.run is not None and is_trained(self.path)
+        return trained, [_sign(one) for one in (self.path, self._stream, self.path / SAMPLED)]
 
     def diagnose(self) -> list[bytes]:
         """Return what the doctor says of what `news` returned, if it is time to look; it may take a second.
@@ -96,14 +110,17 @@ class RunRecording:
             return False  # the training has begun, and it is watched
         return self._lines.grow() and self._sampled.grow()
 
-    def whole(self) -> list[bytes]:
+    def whole(self, *, share: float = 1.0) -> list[bytes]:
         """Return all messages so far, for a page that begins.
+
+        Args:
+            share: of what a page gets of a long recording at most, how much is taken.
 
         Raises:
             BacklightError: a file is damaged.
             OSError: a file cannot be read.
         """
-        stream = messages.records(self._lines.lines())
+        stream = messages.records(self._lines.lines(share=share))
         return [self._hello(), stream, *self._sampled.lines(), *self._doctor.told, self._state]
 
     def _hello(self) -> bytes:
@@ -128,6 +145,14 @@ class RunRecording:
             return messages.state("training", 0) if step is None else messages.state("paused", step)
         state: State = "finished" if self.run.load_result() else "stopped" if self.run.has_checkpoint else "waiting"
         return messages.state(state, 0)
+
+
+def _sign(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _check_stream(path: Path) -> None:

@@ -18,10 +18,12 @@ from starlette.websockets import WebSocketDisconnect
 import backlight
 from backlight.core import BacklightError, RunError
 from backlight.runs import RunDirectory
+from backlight.studio import line_index
 from backlight.studio.recording import RunRecording
 from backlight.studio.server import app as server
+from backlight.studio.server import feeds
 from backlight.studio.server.app import Studio, application
-from backlight.studio.server.feeds import Feed, Page
+from backlight.studio.server.feeds import Feed
 from backlight.studio.server.guard import OnlyOwnPages
 from backlight.studio.server.trainings import Wish
 from backlight.training import Run, RunConfig, Trainer, trainer
@@ -201,26 +203,54 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_stalled_page_keeps_little_and_then_gets_everything(runs: Path) -> None:
-    async def stalled() -> tuple[bytes, bytes, bytes]:
-        page = Page()
-        first = await page.take(lambda: [b'"whole"'])
+    async def stalled() -> None:
+        feed = Feed(runs / "small")
+        page = feed.open()
+        assert json.loads(await feed.take(page))[0]["type"] == "hello"
         page.put([b'"news"'])
-        second = await page.take(lambda: [b'"whole"'])
+        assert await feed.take(page) == b'["news"]'
         for _ in range(1_000):
             page.put([b'"x"'])
         assert len(page._waiting) <= 32
-        return first, second, await page.take(lambda: [b'"whole"'])
+        assert json.loads(await feed.take(page))[0]["type"] == "hello"
+        feed.close(page)
+        assert feed._tasks == [], "nobody looks, nothing runs"
 
-    assert asyncio.run(stalled()) == (b'["whole"]', b'["news"]', b'["whole"]')
+    asyncio.run(stalled())
 
-    async def feed() -> None:
-        found = Feed(runs / "small")
-        page = found.open()
-        assert await page.take(found.whole)
-        found.close(page)
-        assert found._tasks == [], "nobody looks, nothing runs"
 
-    asyncio.run(feed())
+def test_a_long_recording_comes_as_an_overview_first(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "LONG_BYTES", 100)
+    monkeypatch.setitem(line_index.MOST_BYTES, "step", 10_000)
+
+    async def opened() -> list[int]:
+        feed = Feed(runs / "small")
+        page = feed.open()
+        page.put([b'"it is in what follows"'])
+        found = [json.loads(await feed.take(page)) for _ in range(2)]
+        feed.close(page)
+        assert [one[0]["type"] for one in found] == ["hello", "hello"], "the page forgets the overview"
+        return [sum(record["type"] == "step" for record in one[1]["records"]) for one in found]
+
+    few, more = asyncio.run(opened())
+    assert 1 < few < more
+
+
+def test_files_are_read_again_only_if_they_have_changed(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = RunRecording(runs / "small")
+    assert recording.news()
+    with monkeypatch.context() as broken:
+        broken.setattr(line_index.LineIndex, "grow", None)
+        assert recording.news() == []
+    with (runs / "small" / "samples.jsonl").open("ab") as file:
+        file.write(b'{"type":"samples","step":30,"samples":["new"]}\n')
+    assert [json.loads(one)["samples"] for one in recording.news() or []] == [["new"]]
+    (runs / "small" / "result.json").unlink()
+    assert [json.loads(one)["state"] for one in recording.news() or []] == ["stopped"]
+    (runs / "small" / "health.jsonl").write_bytes(b"what\n" * 1_000)
+    recording.news()
+    with pytest.raises(BacklightError):
+        recording.diagnose()
 
 
 # -- what a training is asked ------------------------------------------------------------------------------------------

@@ -198,7 +198,7 @@ async def _all(socket: WebSocket, feed: Feed, page: Page) -> None:
     """Send a page its messages as they come. A page that does not take them is let go of by uvicorn's pings."""
     with suppress(WebSocketDisconnect):
         while True:
-            await socket.send_text((await page.take(feed.whole)).decode())
+            await socket.send_text((await feed.take(page)).decode())
 
 
 async def _body(request: WebRequest, most: int) -> Any:
