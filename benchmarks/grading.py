@@ -32,6 +32,8 @@ HOSTILE = {
 
 HOSTILE_ID = "1.2"
 
+COURSE = [lesson for lesson in LESSONS.values() if lesson.number <= 7]
+
 
 def notebook(lesson: Lesson, chance: random.Random, *, trained: bool, hostile: str) -> tuple[bytes, dict[str, str]]:
     """Return a student's notebook, and what each of its answers is: right, changed, stub or hostile."""
@@ -71,7 +73,7 @@ def make_class(folder: Path, students: int, trained: int, hostile: list[str], se
         name = f"student_{at:02}"
         (folder / name).mkdir(parents=True)
         does = hostile[at] if at < len(hostile) else ""
-        for lesson in LESSONS.values():
+        for lesson in COURSE:
             content, here = notebook(lesson, chance, trained=at >= students - trained, hostile=does)
             (folder / name / lesson.file).write_bytes(content)
             kinds |= {(name, id_): kind for id_, kind in here.items()}

@@ -19,11 +19,16 @@ _BADGE: Final = (
 )
 
 _INSTALL: Final = """\
-# installs Backlight if it is missing, as on Colab
+# installs Backlight if it is missing, as on Colab; in a browser, from the site of the course
 try:
     import backlight
 except ImportError:
-    %pip install --quiet "backlight @ git+https://github.com/{repository}"\
+    import sys
+
+    if sys.platform == "emscripten":
+        %pip install --quiet backlight
+    else:
+        %pip install --quiet "backlight @ git+https://github.com/{repository}"\
 """
 
 

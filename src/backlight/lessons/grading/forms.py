@@ -5,6 +5,7 @@ In both, the check of each exercise becomes a test of its own, worth one point. 
 grade.
 """
 
+import ast
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from backlight.core import ConfigError
 from backlight.lessons.catalogue import REPOSITORY, Lesson
 
 _CHECK: Final = re.compile(r'\n*^check\("(?P<id>[\d.]+)", (?P<answer>\w+)\)$', re.MULTILINE)
+_HERE: Final = "# your code here"
 _JSON = dict[str, Any]
 
 
@@ -58,6 +60,19 @@ def _split(cells: list[_JSON]) -> Iterator[tuple[_JSON, str, re.Match[str] | Non
         yield cell, text if found is None else text[: found.start()], found
 
 
+def _with_region(text: str, name: str) -> str:
+    """Return a cell in which nbgrader's marks are around what a student replaces; without them it clears all of it."""
+    function = next(one for one in ast.parse(text).body if isinstance(one, ast.FunctionDef) and one.name == name)
+    lines, first, last = text.splitlines(), function.body[0].lineno - 1, function.end_lineno
+    marked = [i for i in range(function.lineno, len(lines)) if lines[i].strip() == _HERE]
+    begin = marked[0] if marked and marked[0] < len(lines) else first
+    last = max(last or 0, begin + 1)
+    indent = " " * function.body[0].col_offset
+    return "\n".join([
+        *lines[:begin], f"{indent}### BEGIN SOLUTION", *lines[begin:last], f"{indent}### END SOLUTION", *lines[last:],
+    ])  # fmt: skip
+
+
 def _for_nbgrader(cells: list[_JSON]) -> list[_JSON]:
     made = []
     for cell, text, check in _split(cells):
@@ -65,7 +80,10 @@ def _for_nbgrader(cells: list[_JSON]) -> list[_JSON]:
             made.append(cell)
             continue
         name = "exercise_" + check["id"].replace(".", "_")
-        answer, test = _code(cell, "answer", text), _code(cell, "test", _test(check["id"], check["answer"]))
+        answer, test = (
+            _code(cell, "answer", _with_region(text, check["answer"])),
+            _code(cell, "test", _test(check["id"], check["answer"])),
+        )
         common = {"schema_version": 3, "cell_type": "code", "task": False}
         answer["metadata"]["nbgrader"] = {
             **common, "grade_id": name, "solution": True, "grade": False, "locked": False,
