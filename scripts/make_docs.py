@@ -26,6 +26,7 @@ from backlight.text import Vocabulary, load_corpus
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "course" / "README.md"]
 IMAGES = ROOT / "docs" / "images"
+MOLECULES = ROOT.parent / "shared" / "data" / "molecules_moses_50k.smi"
 BACKLIGHT = str(Path(sys.executable).with_name("backlight"))
 
 PYTHON = """\
@@ -136,6 +137,24 @@ def labelled(folder: Path) -> str:
     return "\n\n".join([trained, *drawn, *scored])
 
 
+def column(folder: Path) -> str:
+    """Train on the names of a table with labels, and sample one label."""
+    packed = resources.files("backlight.text").joinpath("data", "names.tsv.xz").read_bytes()
+    (folder / "births.tsv").write_bytes(lzma.decompress(packed))
+    options = ("--column", "name", "--label", "sex", "--model", "ngram", "--name", "births", "--samples", "5")
+    drawn = transcript(folder, "sample", "births", "-n", "5", "--label", "M", "--novel", "--seed", "7")
+    return "\n\n".join([transcript(folder, "train", "births.tsv", *options), drawn])
+
+
+def molecules(folder: Path) -> str:
+    """Train on molecules in SMILES, by atoms."""
+    if not MOLECULES.is_file():
+        sys.exit(f"the section molecules needs {MOLECULES}: 50,000 rows of the MOSES benchmark, one SMILES a line.")
+    shutil.copyfile(MOLECULES, folder / "molecules.smi")
+    chosen = ("--model", "auto", "--minutes", "3", "--samples", "5")
+    return transcript(folder, "train", "molecules.smi", *chosen)
+
+
 def mixed(folder: Path) -> str:
     """Train a network mixed with the n-gram."""
     return transcript(folder, "train", "names", "--model", "mlp+ngram", "--samples", "0")
@@ -242,8 +261,8 @@ def picture() -> None:
 
 
 SECTIONS: tuple[Callable[[Path], str], ...] = (
-    train, sample, shaped, table, labelled, mixed, score, compare, byte_pairs, counted, explain, health, lessons,
-    python, value,
+    train, sample, shaped, table, labelled, column, molecules, mixed, score, compare, byte_pairs, counted, explain,
+    health, lessons, python, value,
 )  # fmt: skip
 
 
