@@ -49,7 +49,7 @@ class Encoding:
                 return self._native.encode(self._rule, texts)
         pieces, counts = self._split(texts)
         with self._lock:
-            ids, ends = self._native.encode(native.Rule.of(native.WHOLE), pieces)
+            ids, ends = self._native.encode(native.SplitRule.of(native.WHOLE), pieces)
         return ids, np.concatenate([np.zeros(1, np.int64), ends])[np.cumsum(counts, dtype=np.int64)]
 
     def _in_python(self, texts: Sequence[bytes], known: "_Pieces") -> tuple[IntArray, IntArray]:

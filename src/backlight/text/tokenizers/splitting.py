@@ -75,9 +75,9 @@ class Splitter:
                 compiled(self.pattern)  # raises ConfigError if it cannot be used
 
     @property
-    def rule(self) -> native.Rule | None:
+    def rule(self) -> native.SplitRule | None:
         """The pattern for the C kernels; None if they do not implement it."""
-        return native.Rule.of(*_RULES[self.pattern]) if self.pattern in _RULES else None
+        return native.SplitRule.of(*_RULES[self.pattern]) if self.pattern in _RULES else None
 
     def split(self, text: str) -> list[str]:
         """Return the pieces of a text, in order. Text between matches is a piece too, so joined, they are the text.

@@ -51,7 +51,7 @@ def _learn_natively(texts: Iterable[str], count: int, splitter: Splitter) -> lis
     rule = splitter.rule
     raw = utf8_of(texts) if rule is not None else (utf8(piece) for text in texts for piece in splitter.split(text))
     for block in _blocks(raw):
-        trainer.add(rule or native.Rule.of(native.WHOLE), block)
+        trainer.add(rule or native.SplitRule.of(native.WHOLE), block)
     trainer.start(count)
     merges: list[Pair] = []
     while len(merges) < count:

@@ -47,13 +47,13 @@ def available() -> bool:
     return library() is not None
 
 
-class Rule(ctypes.Structure):
+class SplitRule(ctypes.Structure):
     """A splitting rule, as splitting.h declares it."""
 
     _fields_ = (("classes", _POINTER), ("pattern", _I32), ("digits", _I32), ("tail", _I32))
 
     @classmethod
-    def of(cls, pattern: int, digits: int = 0, tail: bool = False) -> "Rule":
+    def of(cls, pattern: int, digits: int = 0, tail: bool = False) -> "SplitRule":
         """Return a rule.
 
         Args:
@@ -65,7 +65,7 @@ class Rule(ctypes.Structure):
         return cls(character_classes().ctypes.data, pattern, digits, tail)
 
 
-def split(rule: Rule, data: bytes) -> list[str]:
+def split(rule: SplitRule, data: bytes) -> list[str]:
     """Return the pieces of a text in UTF-8."""
     ends = np.empty(len(data), np.int64)
     count = _kernels().bpe_split(ctypes.byref(rule), data, len(data), ends.ctypes.data)
@@ -80,7 +80,7 @@ class Trainer:
         self._made = _checked(_kernels().bpe_trainer())
         weakref.finalize(self, _kernels().bpe_trainer_free, self._made)
 
-    def add(self, rule: Rule, texts: Sequence[bytes]) -> None:
+    def add(self, rule: SplitRule, texts: Sequence[bytes]) -> None:
         """Split texts and count their pieces.
 
         Raises:
@@ -116,7 +116,7 @@ class Encoder:
         )
         weakref.finalize(self, _kernels().bpe_encoder_free, self._made)
 
-    def encode(self, rule: Rule, texts: Sequence[bytes]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    def encode(self, rule: SplitRule, texts: Sequence[bytes]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the ids of all texts, concatenated, and where the ids of each end. Shapes: (ids,), (texts,)."""
         data, ends = _joined(texts)
         ids, id_ends = np.empty(len(data) + 2, np.int32), np.empty(len(ends), np.int64)
