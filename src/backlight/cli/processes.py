@@ -14,7 +14,7 @@ from backlight.runs import RunDirectory
 from backlight.runs.following import FollowedRun
 from backlight.training import EngineConfig, Run
 from backlight.training.engines import check_engine
-from backlight.training.group import ALONE, Group
+from backlight.training.group import ALONE, ProcessGroup
 
 STOPPED = 130
 
@@ -29,7 +29,7 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def group_of(engine: EngineConfig, devices: int | None, files: Sequence[str]) -> Group:
+def group_of(engine: EngineConfig, devices: int | None, files: Sequence[str]) -> ProcessGroup:
     """Return the group of this process. If `devices` asks for more processes, start them, and exit when they end.
 
     Args:
@@ -67,7 +67,7 @@ def _start(count: int) -> NoReturn:
     raise typer.Exit(max((code for code in codes if code > 0), default=1 if codes else 0))
 
 
-def made_together(group: Group, engine: EngineConfig, make: Callable[[], Run]) -> Run:
+def made_together(group: ProcessGroup, engine: EngineConfig, make: Callable[[], Run]) -> Run:
     """Return the run that the first process makes or opens, in each process of a group.
 
     Raises:
