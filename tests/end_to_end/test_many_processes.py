@@ -49,11 +49,12 @@ def read(group: Ended) -> dict[int, list[int]]:
 
 
 def test_1_2_and_4_processes_have_the_same_losses(server: RankServer, folder: Path) -> None:
-    one = server.train([*TRAIN, "--steps", 200, "--name", "one"], 1, folder)
+    words = [*TRAIN, "--steps", 200, "--eval-interval", 100, "--name"]
+    one = server.train([*words, "one"], 1, folder)
     assert one.codes == [0], one.err
     for size, more in ((2, ()), (4, ("--micro-batch-size", 2))):
         name = f"of-{size}"
-        group = server.train([*TRAIN, "--steps", 200, "--name", name, *more], size, folder)
+        group = server.train([*words, name, *more], size, folder)
         assert group.codes == [0] * size, group.err
         assert group.out[1:] == [""] * (size - 1)
         assert losses(folder, name) == pytest.approx(losses(folder, "one"), abs=1e-4)

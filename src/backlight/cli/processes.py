@@ -14,12 +14,12 @@ from backlight.runs import RunDirectory
 from backlight.runs.following import FollowedRun
 from backlight.training import EngineConfig, Run
 from backlight.training.engines import check_engine
-from backlight.training.group import ALONE, Group
+from backlight.training.group import ALONE, ProcessGroup
 
 STOPPED = 130
 
 
-def processes() -> int:
+def process_count() -> int:
     """Return the number of processes in the group that `torchrun` has started this one in; 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
@@ -29,7 +29,7 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def group_of(engine: EngineConfig, devices: int | None, files: Sequence[str]) -> Group:
+def group_of(engine: EngineConfig, devices: int | None, files: Sequence[str]) -> ProcessGroup:
     """Return the group of this process. If `devices` asks for more processes, start them, and exit when they end.
 
     Args:
@@ -41,14 +41,14 @@ def group_of(engine: EngineConfig, devices: int | None, files: Sequence[str]) ->
         ConfigError: several processes without the torch engine, or with a text on standard input.
         RunError: a process of the group was ended by a signal.
     """
-    wanted = max(processes(), devices or 1)
+    wanted = max(process_count(), devices or 1)
     if wanted > 1 and engine.engine != "torch":
         raise ConfigError(
             f"several processes train with the engine torch; got {wanted} with {engine.engine}. Add --engine torch."
         )
     if wanted > 1 and "-" in files:
         raise ConfigError("several processes cannot share standard input; got - as the text. Give a file.")
-    if processes() > 1:
+    if process_count() > 1:
         from backlight.pytorch.group import TorchGroup
 
         return TorchGroup(engine.device)
@@ -67,7 +67,7 @@ def _start(count: int) -> NoReturn:
     raise typer.Exit(max((code for code in codes if code > 0), default=1 if codes else 0))
 
 
-def made_together(group: Group, engine: EngineConfig, make: Callable[[], Run]) -> Run:
+def made_together(group: ProcessGroup, engine: EngineConfig, make: Callable[[], Run]) -> Run:
     """Return the run that the first process makes or opens, in each process of a group.
 
     Raises:

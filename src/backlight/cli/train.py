@@ -113,10 +113,10 @@ def train(
             if resume is not None:
                 _nothing_new(typed)
                 return Run.open(open_run(resume, runs))
-            return begun_before(name and named(runs, name)) or new()
+            return begun_before(None if name is None else named(runs, name)) or new()
 
         def new() -> Run:
-            by = {"engine": computed, "group": group}
+            by: dict[str, Any] = {"engine": computed, "group": group}
             if start is not None:
                 given = _from_command_line(typed, model=model, seed=seed)
                 options = {**sizes, **training, **data, **given}
@@ -228,8 +228,8 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
         done = "it stopped early" if trainer.step < trainer.config.steps else f"all {trainer.step:,} steps are done"
         out.print(f"Training is complete: {done}. For more steps, start a new run.")
     else:
-        shown = nullcontext() if run.group.rank else Live(out, trainer, run)
-        with stopped_by(trainer, *SIGNALS, also=hang_up), shown:
+        printed = nullcontext() if run.group.rank else Live(out, trainer, run)
+        with stopped_by(trainer, *SIGNALS, also=hang_up), printed:
             finished = trainer.fit()
         if not finished:
             out.print(
@@ -269,7 +269,7 @@ def leave_stopped() -> NoReturn:
 
 def _resume(run: Run) -> str:
     engine, processes = run.engine, run.group.size
-    given = [] if engine.engine == "native" else ["--engine", engine.engine]
+    given: list[object] = [] if engine.engine == "native" else ["--engine", engine.engine]
     given += [] if engine.device == "auto" else ["--device", engine.device]
     given += [] if engine.micro_batch_size is None else ["--micro-batch-size", engine.micro_batch_size]
     given += ["--devices", processes] if processes > 1 else []

@@ -121,7 +121,7 @@ class RecurrentModel(NeuralModel):
         if not self.config.dropout:
             return 0
         ids, _, _ = self.inputs(batch)
-        return len(ids) * (self.config.embedding + sum(self.config.hidden))
+        return int(len(ids) * (self.config.embedding + sum(self.config.hidden)))
 
     def kind(self, inputs: tuple[Any, ...]) -> Hashable:
         """Return None: the graph is the same for all inputs, since the batch sizes are among them."""

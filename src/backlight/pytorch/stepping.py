@@ -18,7 +18,7 @@ CPU_TARGETS, GPU_TARGETS = 1_024, 65_536
 """Targets that are evaluated at a time: on a CPU, what stays in its cache."""
 
 
-_BUFFERS_STAY: Final = {
+_BUFFERS_STAY: Final[dict[str, Any]] = {
     "forward_sync_buffers"
     if "forward_sync_buffers" in inspect.signature(torch.nn.parallel.DistributedDataParallel).parameters
     else "broadcast_buffers": False  # its name before PyTorch 2.13
@@ -98,7 +98,7 @@ class LossSteps:
     def __init__(
         self, module: torch.nn.Module, device: torch.device, *, most: int | None = None, rank: int = 0, size: int = 1
     ) -> None:
-        self.end: torch.Tensor | None = None
+        self.end: Any = None
         self._device, self._most, self._rank, self._size = device, most, rank, size
         self._model: Any = module
         if size > 1:
@@ -131,7 +131,7 @@ class LossSteps:
                 loss = loss if is_whole else loss / targets
                 total = loss.detach() if total is None else total + loss.detach()
                 if not is_last:
-                    (loss * self._size).backward()
+                    torch.autograd.backward(loss * self._size)
             self.end = loss
         assert total is not None  # noqa: S101  (there is a part at least)
         return float(total)
@@ -139,7 +139,7 @@ class LossSteps:
     def backward(self) -> None:
         """Add the gradient of the last part, and sum over the processes."""
         assert self.end is not None  # noqa: S101  (forward was called)
-        (self.end if self._size == 1 else self.end * self._size).backward()
+        torch.autograd.backward(self.end if self._size == 1 else self.end * self._size)
 
 
 class TorchEvaluator:

@@ -77,7 +77,8 @@ class TorchTraining:
         self.optimiser.step()
         self._taken += 1
         if self._ema is not None and ema_decay is not None:
-            get_ema_multi_avg_fn(ema_decay)(self._ema, self._parameters, 0)
+            average: Any = get_ema_multi_avg_fn
+            average(ema_decay)(self._ema, self._parameters, 0)
 
     def pull(self) -> None:
         """Copy weights, buffers, averages and the optimiser's state into Backlight's."""

@@ -6,11 +6,11 @@ from backlight.core import ConfigError
 from backlight.models.neural import NeuralModel
 from backlight.training.config import TrainConfig
 from backlight.training.engine import Engine, EngineConfig, NativeEngine
-from backlight.training.group import Group
+from backlight.training.group import ProcessGroup
 from backlight.training.state import TrainState
 
 
-def check_engine(engine: EngineConfig, network: NeuralModel | None, group: Group) -> None:
+def check_engine(engine: EngineConfig, network: NeuralModel | None, group: ProcessGroup) -> None:
     """Check that an engine can train a network, before anything is written.
 
     Args:
@@ -35,7 +35,13 @@ def check_engine(engine: EngineConfig, network: NeuralModel | None, group: Group
 
 
 def engine_of(
-    engine: EngineConfig, state: TrainState, config: TrainConfig, *, rng: np.random.Generator, seed: int, group: Group
+    engine: EngineConfig,
+    state: TrainState,
+    config: TrainConfig,
+    *,
+    rng: np.random.Generator,
+    seed: int,
+    group: ProcessGroup,
 ) -> Engine:
     """Return the engine of a configuration. PyTorch is imported only for its own.
 

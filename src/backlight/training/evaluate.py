@@ -15,7 +15,7 @@ from backlight.models.neural import NeuralModel
 from backlight.nn import fold, update_bn
 from backlight.text import Dataset, Sequences, Windows, targets_per_character
 from backlight.text.tokenizers import TextVocabulary
-from backlight.training.group import ALONE, Group
+from backlight.training.group import ALONE, ProcessGroup
 
 CHUNK_TARGETS = 8_192
 """The number of targets in a sample that represents a whole split."""
@@ -73,7 +73,7 @@ def mean_nll(
     *,
     at_most: int | None = None,
     evaluator: Evaluator | None = None,
-    group: Group = ALONE,
+    group: ProcessGroup = ALONE,
 ) -> float:
     """Return the negative log-likelihood of the targets, in nats per character.
 

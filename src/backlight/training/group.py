@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Group(Protocol):
+class ProcessGroup(Protocol):
     """The processes of a training. The one of rank 0 writes the run folder, and prints.
 
     Attributes:

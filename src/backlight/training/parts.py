@@ -36,7 +36,7 @@ from backlight.text.vocabulary import CHARACTERS
 from backlight.training.building import BATCHES, built, examples
 from backlight.training.config import RunConfig
 from backlight.training.engine import EngineConfig
-from backlight.training.group import ALONE, Group
+from backlight.training.group import ALONE, ProcessGroup
 from backlight.training.records import FirstLoss
 from backlight.training.weights import load_weights, network_of
 
@@ -68,7 +68,7 @@ class RunParts:
     def __init__(self, config: RunConfig, store: RunStore, *, corpus: Corpus | None = None, stdin: Any = None) -> None:
         self.config, self.store = config, store
         self.engine = EngineConfig()
-        self.group: Group = ALONE
+        self.group: ProcessGroup = ALONE
         self.notes: list[str] = []
         self.vocabulary = vocabulary_from_json(store.vocabulary)
         self._stdin: BinaryIO | None = stdin

@@ -23,7 +23,7 @@ from backlight.training.config import RunConfig
 from backlight.training.continuing import grown_state, new_places
 from backlight.training.engine import EngineConfig
 from backlight.training.engines import check_engine
-from backlight.training.group import ALONE, Group
+from backlight.training.group import ALONE, ProcessGroup
 from backlight.training.line import LONGEST, WatchedLine
 from backlight.training.parts import RunParts, hashes_of, own_text
 from backlight.training.trainer import Trainer
@@ -63,7 +63,7 @@ class Run(RunParts):
         stdin: BinaryIO | None = None,
         start: "Run | None" = None,
         engine: EngineConfig | None = None,
-        group: Group = ALONE,
+        group: ProcessGroup = ALONE,
     ) -> "Run":
         """Read and split the text, build the model and the examples, and then make the run.
 

@@ -24,7 +24,7 @@ from backlight.pytorch.torch_training import TorchTraining
 from backlight.training.config import TrainConfig
 from backlight.training.engine import EngineConfig
 from backlight.training.evaluate import Evaluator, NativeEvaluator
-from backlight.training.group import Group
+from backlight.training.group import ProcessGroup
 from backlight.training.state import TrainState
 from backlight.watch.adapter import Adapter
 
@@ -49,7 +49,7 @@ class TorchEngine:
 
     def __init__(
         self, engine: EngineConfig, state: TrainState, config: TrainConfig, *, rng: np.random.Generator, seed: int,
-        group: Group,
+        group: ProcessGroup,
     ) -> None:  # fmt: skip
         self._state, self._config, self._rng, self._seed, self._group = state, config, rng, seed, group
         check_torch_engine(engine, state.model, group)
@@ -111,7 +111,7 @@ class TorchEngine:
         return self._evaluator.load(self._state.model) if model is self._state.model else NativeEvaluator(model)
 
 
-def torch_evaluator(engine: EngineConfig, model: NeuralModel, group: Group) -> Evaluator:
+def torch_evaluator(engine: EngineConfig, model: NeuralModel, group: ProcessGroup) -> Evaluator:
     """Return what computes losses with the present weights of a network, on the device of an engine."""
     return TorchEvaluator(model, device_of(engine.device, rank=group.rank))
 
@@ -131,7 +131,7 @@ def skip(rng: np.random.Generator, count: int) -> None:
         rng.random(dtype=np.float32)
 
 
-def check_torch_engine(engine: EngineConfig, model: NeuralModel, group: Group) -> None:
+def check_torch_engine(engine: EngineConfig, model: NeuralModel, group: ProcessGroup) -> None:
     """Check a model and a device.
 
     Raises:

@@ -23,7 +23,7 @@ from backlight.training.control import Control
 from backlight.training.engine import EngineConfig
 from backlight.training.engines import engine_of
 from backlight.training.evaluate import CHUNK_TARGETS, evaluation_weights, evenly, mean_nll
-from backlight.training.group import ALONE, Group
+from backlight.training.group import ALONE, ProcessGroup
 from backlight.training.line import WatchedLine
 from backlight.training.records import Evaluation, LossRecord, Progress
 from backlight.training.run_watcher import RunWatcher
@@ -115,7 +115,7 @@ class Trainer:
     watch_every: int | None = None
     split: SplitFacts | None = None
     engine: EngineConfig = field(default_factory=EngineConfig)
-    group: Group = ALONE
+    group: ProcessGroup = ALONE
     line: WatchedLine | None = None
     on_progress: Callable[[Progress], None] = _nothing
     on_evaluation: Callable[[Evaluation], None] = _nothing
