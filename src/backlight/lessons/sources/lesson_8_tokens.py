@@ -184,18 +184,19 @@ sentence = "the cat, the cat. the cat! the cat? 12345 cats"
 cuts = {}
 for pattern in ("gpt2", "gpt4"):
     pieces = PiecesTokenizer(pattern)
-    pieces.train(sentence, 256 + 5)
+    pieces.train(sentence, 256 + 10)
     print(f"{pattern} splits {pieces.splitter.split(sentence)}")
     print(f"     and learns {pieces.tokens[256:]}")
-    cuts[f"{pattern}, 5 merges"] = [pieces.tokens[i].decode() for i in pieces.encode(sentence)]
+    cuts[f"{pattern}, 10 merges"] = [pieces.tokens[i].decode() for i in pieces.encode(sentence)]
 whole = BasicTokenizer()
-whole.train(sentence, 256 + 5)
-cuts["no pieces, 5 merges"] = [whole.tokens[i].decode() for i in whole.encode(sentence)]
+whole.train(sentence, 256 + 10)
+cuts["no pieces, 10 merges"] = [whole.tokens[i].decode() for i in whole.encode(sentence)]
 show(cut_texts(cuts))
 
 # %% [markdown]
-# Each box is a token. Without pieces, the five merges go into one phrase that this sentence repeats. `backlight tokens
-# TEXT` shows any text in this way, with the merges that made each token.
+# Each box is a token. Without pieces, the last merges build a single token of four words, which helps nowhere else, and
+# the later cats have other tokens than the first ones. GPT-2's pieces keep words apart, and GPT-4's also keep the
+# digits in groups. `backlight tokens TEXT` shows any text in this way, with the merges that made each token.
 #
 # ## Special tokens
 #
