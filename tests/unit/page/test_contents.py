@@ -63,7 +63,8 @@ def test_batch_norms_are_folded_and_arrays_are_aligned() -> None:
 
 
 def test_a_text_cannot_end_the_element_that_it_stands_in(tmp_path: Path) -> None:
-    items = ["</script><img src=x>", "<b>a</b>", "a</script>", "b"] * 5
-    model = backlight.train(items, "ngram", tokens="words", progress=None)
+    items = ["[</script>]C", "C[</script>]", "[</script>]CC", "CC"] * 5
+    model = backlight.train(items, "ngram", tokens="smiles", progress=None)
+    assert "[</script>]" in model.vocabulary.to_json()["tokens"]
     write_page(model, tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8").count("</script>") == 4
