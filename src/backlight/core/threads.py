@@ -14,7 +14,8 @@ def limit_threads(count: int | None) -> AbstractContextManager[object]:
         return nullcontext()
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(count)
+    limits: AbstractContextManager[object] = threadpool_limits(count)
+    return limits
 
 
 def blas_libraries() -> list[dict[str, Any]]:

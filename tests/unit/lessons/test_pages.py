@@ -152,7 +152,7 @@ def test_a_page_tells_another_text_by_its_mark():
 def test_what_is_wide_scrolls_and_keys_can_reach_it():
     source = SOURCE.replace("# ## A heading", "# | a | b |\n# |---|---|\n# | 1 | 2 |\n#\n# ## A heading")
     page = lesson_page(replace(tiny(), source=source), [[printed("x" * 60 + "\n")], [printed("short\n")]])
-    assert page.count('<div class="wide" role="region" aria-label="a table" tabindex="0"><table>') == 1
+    assert page.count('<div class="wide" role="group" aria-label="a table" tabindex="0"><table>') == 1
     assert page.count("</table></div>") == 1
     assert f'<pre tabindex="0">{"x" * 60}</pre>' in page
     assert "<pre>short</pre>" in page

@@ -125,3 +125,8 @@ def test_every_program_in_single_steps_is_right():
     for exercise in EXERCISES.values():
         if exercise.answer in PROGRAMS:
             assert graded(exercise.id, PROGRAMS[exercise.answer]).right, exercise.id
+
+
+def test_weights_that_are_indexed_by_a_name():
+    verdict = graded("5.4", lambda weights, batches, lr: weights["C"])
+    assert verdict.lines[1] == 'weights has attributes: weights.C in place of weights["C"].'

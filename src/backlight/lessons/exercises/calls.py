@@ -63,6 +63,12 @@ def _mask(slot: Slot, condition: ast.expr, chosen: ast.expr, other: ast.expr) ->
     slot.put(ast.BinOp(condition, ast.Mult(), chosen), said, USUAL)
     zero = placed(ast.Constant(0.0), other)
     slot.set("args", [condition, chosen, zero], "0 stands in place of -inf before the softmax", USUAL)
+    before = f"np.tril({ast.unparse(condition)}, -1)"
+    next_too = f"({ast.unparse(condition)}) | np.eye(*{ast.unparse(chosen)}.shape[-2:], k=1, dtype=bool)"
+    for text, said in ((before, "a position does not read itself"), (next_too, "a position reads the next one, too")):
+        moved = placed(ast.parse(text, mode="eval").body, condition)
+        for hidden in (other, placed(ast.Constant(-1e9), other)):  # they differ where a whole row is hidden
+            slot.set("args", [moved, chosen, hidden], f"the mask is shifted by one: {said}", SEEN)
 
 
 def _on_array(node: ast.Call) -> bool:

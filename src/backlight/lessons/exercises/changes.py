@@ -165,6 +165,9 @@ def _operation(slot: Slot, node: ast.BinOp) -> None:
             slot.put(ast.BinOp(right, ast.Div(), left), "the quotient is upside down", SEEN)
             slot.put(ast.BinOp(node, ast.Div(), right), f"it is divided by {of(right)} twice", SEEN)
             slot.put(ast.BinOp(ast.Constant(1), ast.Div(), right), f"the numerator {of(left)} is missing", RARE)
+            log = ast.Attribute(ast.Name("np", ast.Load()), "log", ast.Load())
+            slot.put(ast.Call(log, [node], []), "its log is taken", SEEN)
+            _mean_of_all(slot, left, right)
         case ast.Pow():
             slot.put(left, f"the power {of(right)} is missing", USUAL)
             slot.put(
@@ -181,6 +184,14 @@ def _operation(slot: Slot, node: ast.BinOp) -> None:
             slot.put(ast.BinOp(right, ast.MatMult(), left), "the product has its factors in the wrong order", SEEN)
             slot.put(left, f"the product with {of(right)} is missing", USUAL)
             slot.put(right, f"the product with {of(left)} is missing", SEEN)
+
+
+def _mean_of_all(slot: Slot, left: ast.expr, right: ast.expr) -> None:
+    match left:
+        case ast.Call(func=ast.Attribute(value=value, attr="sum"), args=[]):
+            mean = ast.Call(ast.Attribute(value, "mean", ast.Load()), [], [])
+            said = f"the mean over all numbers is taken, not their sum divided by {slot.words.of(right)}"
+            slot.put(mean, said, USUAL)
 
 
 def _around_more(slot: Slot, left: ast.expr, right: ast.expr) -> None:

@@ -40,7 +40,11 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
         lines = (said, *_advice(exercise))
         return Verdict(id=exercise.id, state="invalid", mistake=error.name, lines=lines)
     except Exception as error:  # noqa: BLE001  (any error of a learner's code is reported)
-        return Verdict(id=exercise.id, state="error", lines=(describe_error(error), *_advice(exercise)))
+        return Verdict(
+            id=exercise.id,
+            state="error",
+            lines=(describe_error(error), *_by_attribute(error, cases[0]), *_advice(exercise)),
+        )
     return _compared(exercise, ours, reference)
 
 
@@ -57,6 +61,14 @@ def describe_error(error: BaseException) -> str:
         return f"{kind} in line {error.lineno}: {error.msg}."
     where = f" in line {frames[-1].lineno}{_place(frames[-1])}" if frames else ""
     return f"{kind}{where}: {said}" if said else f"{kind}{where}."
+
+
+def _by_attribute(error: Exception, case: Inputs) -> tuple[str, ...]:
+    """Return a line for a named tuple that was indexed by a name."""
+    if not isinstance(error, TypeError) or "tuple indices must be integers" not in str(error):
+        return ()
+    named = [(name, value._fields[0]) for name, value in case.items() if hasattr(value, "_fields")]
+    return tuple(f'{name} has attributes: {name}.{field} in place of {name}["{field}"].' for name, field in named[:1])
 
 
 def _place(frame: traceback.FrameSummary) -> str:

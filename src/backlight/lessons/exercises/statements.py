@@ -36,6 +36,28 @@ def changes(function: ast.FunctionDef, words: Words, alike: Alike, lines: Contai
         lines: the numbers of the lines to change.
     """
     yield from _of_block(function, function.body, words, alike, lines)
+    yield from _of_axes(function, words, lines)
+
+
+def _of_axes(function: ast.FunctionDef, words: Words, lines: Container[int]) -> Iterator[Change]:
+    """Yield the change of the axis in all reductions at once: whoever mistakes one axis mistakes it in each line."""
+    places: dict[int, list[tuple[ast.stmt, ast.Call]]] = {}
+    for statement in ast.walk(function):
+        if not isinstance(statement, ast.Assign) or statement.lineno not in lines:
+            continue
+        for node in ast.walk(statement.value):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr="sum" | "mean" | "max" | "var"), args=[ast.Constant(value=int(axis))]
+                ):
+                    places.setdefault(axis, []).append((statement, node))
+    for axis, found in places.items():
+        if len(found) > 1 and axis in {0, 1}:
+            first, _ = found[-1]
+            target, quantity = words.target(first)
+            what = f"and wherever there is an axis, it is axis {1 - axis}, not {axis}"
+            sets = tuple((call.args[0], "value", None, 1 - axis) for _, call in found)
+            yield Change(quantity, what, USUAL, first.lineno, target, sets)
 
 
 def _of_block(

@@ -27,7 +27,7 @@ def text_html(cell: Cell) -> str:
 
 def _scrolled(what: str) -> str:
     """Return the start of a box that scrolls sideways if it is wider than the screen; keys can scroll it, too."""
-    return f'<div class="wide" role="region" aria-label="{what}" tabindex="0">'
+    return f'<div class="wide" role="group" aria-label="{what}" tabindex="0">'
 
 
 def _reached(text: str) -> str:
@@ -69,7 +69,9 @@ def _output(output: Mapping[str, Any]) -> str:
         return _printed(output["text"])
     data, metadata = output["data"], output.get("metadata", {})
     if "text/html" in data:
-        return str(data["text/html"])
+        html = str(data["text/html"])
+        still = "<input" not in html and re.search("<(svg|table|pre)", html)
+        return f"{_scrolled('output')}{html}</div>" if still else html
     if "image/png" in data:
         return _image(data["image/png"], metadata.get("image/png", {}))
     return _printed(data.get("text/plain", ""))

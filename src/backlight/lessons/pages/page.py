@@ -60,11 +60,14 @@ def lesson_page(lesson: Lesson, outputs: Sequence[Outputs], *, links: Sequence[s
     """
     cells = "\n".join(_cells(lesson, outputs))
     listed = "\n".join(links)
-    way = f'<nav class="way">{listed}</nav>' if links else ""
+    above, below = (
+        f'<nav class="way" aria-label="{where}">{listed}</nav>' if links else ""
+        for where in ("The course", "The course, from the end of the page")
+    )
     body = (
-        f'{way}\n<p class="about">This page shows the lesson with all outputs; the solutions are collapsed. '
+        f'<header>{above}\n<p class="about">This page shows the lesson with all outputs; the solutions are collapsed. '
         f"To work on it, open the notebook: <code>backlight lessons open {lesson.number}</code>."
-        f"</p>\n{_contents(cells)}<main>\n{cells}\n</main>\n<footer>{way}</footer>"
+        f"</p></header>\n{_contents(cells)}<main>\n{cells}\n</main>\n<footer>{below}</footer>"
     )
     title, walks = f"Lesson {lesson.number}: {lesson.title}", 'class="walk"' in cells
     return html_page(title, body, walks=walks, made_of=made_of(lesson))

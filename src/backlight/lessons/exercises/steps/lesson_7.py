@@ -17,7 +17,7 @@ def all_heads(x: Any, Wq: Any, Wk: Any, Wv: Any, heads: Any) -> Any:
     scores = q @ k.transpose(0, 1, 3, 2) / np.sqrt(D)
     seen = np.tril(np.ones((T, T)))  # the mask
     masked = np.where(seen == 1, scores, -np.inf)  # the masked scores
-    counts = np.exp(masked)  # the exponentials
+    counts = np.exp(masked - masked.max(-1, keepdims=True))  # the exponentials
     weights = counts / counts.sum(-1, keepdims=True)  # the weights
     y = weights @ v  # the heads' outputs
     return y.transpose(0, 2, 1, 3).reshape(B, T, C)
