@@ -226,10 +226,13 @@ def test_a_long_recording_comes_as_an_overview_first(runs: Path, monkeypatch: py
     async def opened() -> list[int]:
         feed = Feed(runs / "small")
         page = feed.open()
-        page.put([b'"it is in what follows"'])
-        found = [json.loads(await feed.take(page)) for _ in range(2)]
+        async with asyncio.timeout(30):  # without an end, if nothing follows
+            found = [json.loads(await feed.take(page))]
+            page.put([b'"it is in what follows"'])
+            found.append(json.loads(await feed.take(page)))
         feed.close(page)
         assert [one[0]["type"] for one in found] == ["hello", "hello"], "the page forgets the overview"
+        assert page.take() == [], "what was told before is in what it got"
         return [sum(record["type"] == "step" for record in one[1]["records"]) for one in found]
 
     few, more = asyncio.run(opened())
