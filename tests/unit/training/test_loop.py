@@ -248,10 +248,10 @@ def test_the_average_soon_forgets_the_first_weights(make: Make) -> None:
     loop = run.trainer()
     walked: list[Array] = []
     evaluated: list[Array] = []
-    before_each_step(loop, lambda: walked.append(loop._flat.data.astype(np.float64)))
-    loop.on_evaluation = lambda _: evaluated.append(loop._flat.data.copy())
+    before_each_step(loop, lambda: walked.append(loop._state.flat.data.astype(np.float64)))
+    loop.on_evaluation = lambda _: evaluated.append(loop._state.flat.data.copy())
     loop.fit()
-    walked.append(loop._flat.data.astype(np.float64))
+    walked.append(loop._state.flat.data.astype(np.float64))
     average = walked[0]
     for n, weights in enumerate(walked[1:], 1):
         decay = min(0.9, (n - 1) / (n + 4))
@@ -306,7 +306,7 @@ def test_divergence_keeps_the_best_and_the_last_good_checkpoint(make: Make, step
 
     def spoil() -> None:
         if loop.step == step:
-            loop._flat.data[-1] = bad
+            loop._state.flat.data[-1] = bad
 
     before_each_step(loop, spoil)
     with pytest.raises(DivergenceError, match=rf"the loss must stay finite; it became (nan|inf) at step {step} "):

@@ -21,6 +21,7 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 def text_html(cell: Cell) -> str:
     """Return a text cell as HTML; headings have ids, and short code spans are not broken across lines."""
     html = re.sub(r"<code>([^<]{1,28})</code>", r'<code class="short">\1</code>', _MARKDOWN.render(cell.source))
+    html = html.replace("<pre>", '<pre tabindex="0">')
     html = html.replace("<table>", f"{_scrolled('a table')}<table>").replace("</table>", "</table></div>")
     return f'<section class="text">{re.sub(r"<(h[1-6])>(.*?)</", _with_id, html)}</section>'
 
