@@ -14,7 +14,7 @@ from backlight.text import Vocabulary
 from backlight.text.labels import split
 from backlight.text.tokenizers import TextVocabulary
 from backlight.text.tokenizers.pattern import PATTERNS, PatternVocabulary
-from backlight.training.run import folded, network_of
+from backlight.training.weights import folded, network_of
 
 MOST_BYTES: Final = 8_000_000
 """Bytes of a model's arrays. A larger one would make a page that opens and answers slowly."""
