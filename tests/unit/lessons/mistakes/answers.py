@@ -476,3 +476,31 @@ def gpt_gradients(weights, steps, x, y, heads):
     d["token"] = np.zeros_like(weights["token"])
     np.add.at(d["token"], x, dvectors)
     return d
+
+
+def most_frequent_pair(ids):
+    counts = {}
+    for i in range(len(ids) - 1):
+        pair = ids[i], ids[i + 1]
+        counts[pair] = counts.get(pair, 0) + 1
+    return max(counts, key=counts.get)
+
+
+def merge_pair(ids, left, right, token):
+    merged = []
+    for id_ in ids:
+        if merged and merged[-1] == ("left", left) and id_ == right:
+            merged[-1] = ("whole", token)
+        else:
+            merged.append(("left" if id_ == left else "other", id_))
+    return [id_ for _, id_ in merged]
+
+
+def apply_merges(ids, merges):
+    for number, (left, right) in enumerate(merges):
+        ids = merge_pair(ids, left, right, 256 + number)
+    return list(ids)
+
+
+def bits_per_byte(nats, lengths):
+    return sum(nats) / sum(lengths) / math.log(2)
