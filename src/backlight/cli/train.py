@@ -295,9 +295,9 @@ def _watched(config: RunConfig, *, every: int | None, on: bool, line: str | None
     if every is None and not on and line is None:
         return config
     if config.train is None:
+        given = "--health" if on or every is not None else "--line"
         raise ConfigError(
-            f"--health and --line need a model that is trained step by step; {config.model} counts n-grams. Leave them "
-            "out."
+            f"{given} needs a model that is trained step by step; {config.model} counts n-grams. Leave {given} out."
         )
     return replace(config, watch_every=every or max(1, config.train.steps // _RECORDS), line=line)
 
