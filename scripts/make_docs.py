@@ -142,8 +142,8 @@ def column(folder: Path) -> str:
     packed = resources.files("backlight.text").joinpath("data", "names.tsv.xz").read_bytes()
     (folder / "births.tsv").write_bytes(lzma.decompress(packed))
     options = ("--column", "name", "--label", "sex", "--model", "ngram", "--name", "births", "--samples", "5")
-    drawn = transcript(folder, "sample", "births", "-n", "5", "--label", "M", "--novel", "--seed", "7")
-    return "\n\n".join([transcript(folder, "train", "births.tsv", *options), drawn])
+    trained = transcript(folder, "train", "births.tsv", *options)
+    return f"{trained}\n\n{transcript(folder, 'sample', 'births', '-n', '5', '--label', 'M', '--novel', '--seed', '7')}"
 
 
 def molecules(folder: Path) -> str:
