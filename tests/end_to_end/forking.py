@@ -22,7 +22,7 @@ import atexit, contextlib, gc, importlib, io, json, os, pkgutil, socket, sys
 import backlight.cli, backlight.cli.commands
 for package in ("backlight.cli", "backlight.training", "backlight.health.checks"):
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__, package + "."):
-        if not module.name.endswith(".torch_engine"): # PyTorch is not everywhere, and a command imports it when it needs it
+        if not module.name.endswith(".torch_engine"): # it needs PyTorch, which is not everywhere
             importlib.import_module(module.name)
 import backlight.figures, backlight.compare, backlight.explanation, backlight.health.of_run, backlight.sample
 with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
