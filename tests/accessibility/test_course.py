@@ -14,6 +14,14 @@ from backlight.lessons.pages.page import INDEX, page_name
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 WORDLESS = "[...document.querySelectorAll('img, svg[role=img]')].filter((one) => !(one.alt || one.ariaLabel)).length"
 
+SPOILED = """
+(() => {
+  const wide = document.createElement("p");
+  wide.style.cssText = "display: block; width: 3000px; max-width: none; height: 9px";
+  document.documentElement.append(wide, document.createElement("img"));
+})()
+"""
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
@@ -29,12 +37,12 @@ def visited(browser: Browser, path: Path) -> None:
             assert issues(page) == []
             assert page.run(WIDER) == 0
             assert page.run(WORDLESS) == 0
-            page.run("document.body.insertAdjacentHTML('beforeend', '<img src=x><p style=width:3000px>')")
+            page.run(SPOILED)
             assert page.run(WIDER) > 0, "it would be noticed"
             assert page.run(WORDLESS) == 1, "it would be noticed"
 
 
-@pytest.mark.parametrize("number", LESSONS)
+@pytest.mark.parametrize("number", [1, 5, 8, 11])  # all kinds of content: steppers, text boxes, tables, the newest
 def test_no_lesson_has_an_issue(number: int, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKLIGHT_FAST", "1")
     script().write_pages(tmp_path, LESSONS, [number])
