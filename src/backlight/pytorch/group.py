@@ -14,6 +14,8 @@ from typing import Any, Final, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from backlight.core import BacklightError, ProcessEndedError
 from backlight.pytorch.stepping import device_of
@@ -40,7 +42,11 @@ class TorchGroup:
         if self._device.type == "cuda":
             torch.cuda.set_device(self._device)
         with self.together():
-            dist.init_process_group("nccl" if self._device.type == "cuda" else "gloo")
+            store, rank, size = next(rendezvous("env://"))
+            # a group that is started again may get the store of the one before, with addresses of ended processes
+            own = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+            backend = "nccl" if self._device.type == "cuda" else "gloo"
+            dist.init_process_group(backend, store=own, rank=rank, world_size=size)
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
     def sum(self, *numbers: float) -> tuple[float, ...]:

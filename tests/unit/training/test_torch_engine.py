@@ -204,3 +204,29 @@ def test_what_it_lacks_is_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match=message):
         backlight.train(names, run=tmp_path / "run", progress=None, **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_group_that_is_started_again_does_not_see_what_the_one_before_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch 2.13's torchrun has one store for all attempts, in which gloo finds the addresses of ended processes."""
+    from torch import distributed
+
+    from backlight.pytorch.group import TorchGroup
+
+    agent = distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    of_torchrun = {
+        "TORCHELASTIC_USE_AGENT_STORE": "True", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(agent.port), "RANK": "0",
+        "WORLD_SIZE": "2",
+    }  # fmt: skip
+    stores: list[Any] = []
+    monkeypatch.setattr(distributed, "init_process_group", lambda *_, store, **__: stores.append(store))
+    monkeypatch.setattr(distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(distributed, "get_world_size", lambda: 2)
+    for name, value in of_torchrun.items():
+        monkeypatch.setenv(name, value)
+    for attempt in ("0", "1"):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", attempt)
+        TorchGroup("cpu")
+    first, second = stores
+    first.set("address", "of a process that has ended")
+    assert first.check(["address"])
+    assert not second.check(["address"])
