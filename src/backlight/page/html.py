@@ -6,11 +6,12 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from backlight.core import html
 from backlight.model import Model
 from backlight.page.contents import Contents
 from backlight.runs import RunDirectory, write_atomically
 from backlight.runs.strict_json import plain
-from backlight.studio.assets import VIEWER, Assets, allowed
+from backlight.studio.assets import VIEWER, Assets
 
 _ASSETS: Final = Assets((*VIEWER.folders, ("backlight.page", "scripts")))
 _START: Final = 'import { open } from "backlight/page.js"; open();'
@@ -36,16 +37,19 @@ def page(model: Model) -> str:
     contents = Contents.of(model)
     modules = _ASSETS.import_map(_START, _ASSETS.data_address)
     facts = json.dumps(plain(contents.facts), allow_nan=False, separators=(",", ":"))
-    return _PAGE.format(
+    body = _BODY.format(
         title=escape(name_of(model)),
-        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed(modules)} "
-        f"{allowed(_START)} data:",
-        style=_ASSETS.content("viewer.css").decode() + _ASSETS.content("page.css").decode(),
-        about="".join(f"<div><dt>{escape(what)}</dt><dd>{escape(value)}</dd></div>" for what, value in _about(model)),
+        about=html.facts(_about(model)),
         facts=facts.replace("<", "\\u003c"),  # so that no text in it can end the script element
         arrays=base64.b64encode(contents.arrays).decode(),
         modules=modules,
         start=_START,
+    )
+    return html.document(
+        f"{name_of(model)}: a model in a page",
+        style=_ASSETS.content("viewer.css").decode() + _ASSETS.content("page.css").decode(),
+        body=body,
+        scripts=f"{html.allowed(modules)} {html.allowed(_START)} data:",
     )
 
 
@@ -68,22 +72,11 @@ def _about(model: Model) -> list[tuple[str, str]]:
     return [(what, value) for what, value in found if value is not None]
 
 
-_PAGE: Final = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>{title}: a model in a page</title>
-<style>{style}</style>
-</head>
-<body class="backlight-page">
+_BODY: Final = """<body class="backlight-page">
 <header>
 <p class="kind">A trained model</p>
 <h1>{title}</h1>
-<dl class="facts">{about}</dl>
+{about}
 </header>
 <main id="model"><noscript><p>The model of this page is computed by JavaScript.</p></noscript></main>
 <footer>
@@ -94,6 +87,4 @@ _PAGE: Final = """<!doctype html>
 <script type="text/plain" id="arrays">{arrays}</script>
 <script type="importmap">{modules}</script>
 <script type="module">{start}</script>
-</body>
-</html>
-"""
+</body>"""

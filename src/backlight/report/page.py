@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from backlight.core import html
 from backlight.health import Diagnosis, Evidence, Finding
 from backlight.health.explained import explained, lessons_on
 from backlight.health.findings import number
@@ -88,32 +89,19 @@ def html_page(
         title: the name of the network.
         facts: more about the network, as pairs of a name and a value.
     """
-    return _PAGE.format(
+    body = _BODY.format(
         title=escape(title),
-        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {viewer.policy}",
-        style=viewer.style + STYLE,
-        facts=_facts(facts),
+        facts=html.facts(facts),
         verdict="healthy" if not diagnosis.findings else "unhealthy",
         summary=escape(summary(diagnosis)),
         findings="\n".join(_finding(place, one) for place, one in enumerate(diagnosis.findings, 1)),
         viewer=viewer.body,
         checked="".join(f"<p>{escape(label)}: {escape(names)}.</p>\n" for label, names in details(diagnosis)),
     )
+    return html.document(f"{title}: health report", style=viewer.style + STYLE, body=body, scripts=viewer.policy)
 
 
-# the page loads nothing: it must be safe to open and work offline
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>{title}: health report</title>
-<style>{style}</style>
-</head>
-<body>
+_BODY = """<body>
 <header>
 <p class="kind">Health report</p>
 <h1>{title}</h1>
@@ -127,14 +115,7 @@ _PAGE = """<!doctype html>
 <footer>
 {checked}
 </footer>
-</body>
-</html>
-"""
-
-
-def _facts(facts: Iterable[tuple[str, str]]) -> str:
-    cells = "".join(f"<div><dt>{escape(what)}</dt><dd>{escape(value)}</dd></div>" for what, value in facts)
-    return f'<dl class="facts">{cells}</dl>' if cells else ""
+</body>"""
 
 
 def _finding(place: int, finding: Finding) -> str:

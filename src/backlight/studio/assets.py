@@ -5,7 +5,6 @@ of a server, or to data inside a self-contained page, where a relative import wo
 """
 
 import base64
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -64,11 +63,6 @@ class Assets:
 
 VIEWER: Final = Assets((("backlight.studio", "viewer"),))
 """The viewer, and the live page around it."""
-
-
-def allowed(script: str) -> str:
-    """Return the entry of a Content-Security-Policy that allows one inline script, by its hash."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 @cache

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from backlight.studio.assets import VIEWER, allowed
+from backlight.core.html import allowed
+from backlight.studio.assets import VIEWER
 from backlight.studio.messages import joined
 
 _START: Final = 'import "backlight/embedded.js";'

@@ -1,14 +1,12 @@
 """The page around a lesson's cells, and the index of the course."""
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
-from backlight.core import RunError
+from backlight.core import RunError, html
 from backlight.lessons.catalogue import Lesson
 from backlight.lessons.display import FOR_PAGES
 from backlight.lessons.notebook import Cell
@@ -31,23 +29,6 @@ for (const data of document.querySelectorAll("script.walk")) {
 }
 """
 _EXPORT = "export default { render };"
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'{may}">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">{made_of}
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
 
 
 def lesson_page(lesson: Lesson, outputs: Sequence[Outputs], *, links: Sequence[str] = ()) -> str:
@@ -161,13 +142,12 @@ def html_page(title: str, body: str, *, style: str = "", walks: bool = False, ma
         walks: whether the content has a graph to step through.
         made_of: HTML for the head.
     """
-    style, may = STYLE + style, ""
+    style, scripts = STYLE + style, ""
     if walks:
         script = asset("stepping.js").replace(_EXPORT, _MOUNT)
-        sha = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         body += f'\n<script type="module">{script}</script>'
-        style, may = style + asset("stepping.css"), f"; script-src 'sha256-{sha}'"
-    return _PAGE.format(title=escape(title), style=style, body=body, may=may, made_of=made_of)
+        style, scripts = style + asset("stepping.css"), html.allowed(script)
+    return html.document(title, style=style, body=f"<body>\n{body}\n</body>", scripts=scripts, head=made_of)
 
 
 def _cells(lesson: Lesson, outputs: Sequence[Outputs]) -> Iterator[str]:

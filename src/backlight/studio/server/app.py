@@ -14,10 +14,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from backlight.core import BacklightError, RunError
+from backlight.core.html import allowed
 from backlight.models import MODELS
 from backlight.runs import RunDirectory, list_runs
 from backlight.runs.locking import is_trained
-from backlight.studio.assets import VIEWER, allowed
+from backlight.studio.assets import VIEWER
 from backlight.studio.messages import joined, problem
 from backlight.studio.server.feeds import Feed, Feeds, Page
 from backlight.studio.server.guard import HEADERS, policy
