@@ -6,6 +6,7 @@ Shakespeare: 65 characters, context 64, 128 channels, 4 layers of 4 heads, batch
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from benchmarks.wavenet_step import seconds_of_products
 LR = 1e-3
 DECAY = 0.1
 SAME_FOR = 20
+STEPS = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,19 @@ def workloads() -> list[Workload]:
     ]  # fmt: skip
 
 
+def both_sides(work: Workload) -> tuple[GPT, TorchGPT, list[dict[str, Any]]]:
+    """Return Backlight's GPT of a workload, PyTorch's with the same weights, and parameter groups of the latter."""
+    size = work.config
+    model = GPT(size, rng=np.random.default_rng(1))
+    module = TorchGPT(size.vocabulary_size, size.context, size.n_embd, size.n_layer, size.n_head, size.dropout)
+    take_weights(module, model)
+    groups = [
+        {"params": [p for p in module.parameters() if p.ndim >= 2], "weight_decay": DECAY},
+        {"params": [p for p in module.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return model, module, groups
+
+
 def measure(work: Workload, count: int, *, compile_it: bool) -> Comparison:
     """Compare Backlight with PyTorch.
 
@@ -79,17 +94,10 @@ def measure(work: Workload, count: int, *, compile_it: bool) -> Comparison:
         count: the number of threads.
         compile_it: whether to use `torch.compile`.
     """
-    model = GPT(work.config, rng=np.random.default_rng(1))
+    model, module, groups = both_sides(work)
     data = work.data()
     whole = data.batch(np.arange(len(data)))
-    rows = np.random.default_rng(2).integers(0, len(data), (5_000, work.batch))
-    size = work.config
-    module = TorchGPT(size.vocabulary_size, size.context, size.n_embd, size.n_layer, size.n_head, size.dropout)
-    take_weights(module, model)
-    groups = [
-        {"params": [p for p in module.parameters() if p.ndim >= 2], "weight_decay": DECAY},
-        {"params": [p for p in module.parameters() if p.ndim < 2], "weight_decay": 0.0},
-    ]
+    rows = np.random.default_rng(2).integers(0, len(data), (STEPS, work.batch))
     our_losses: list[float] = []
     their_losses: list[float] = []
     with threads(count):

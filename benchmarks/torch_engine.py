@@ -5,14 +5,12 @@ import os
 import numpy as np
 import torch
 
-from backlight.models import GPT
 from backlight.training import EngineConfig, TrainConfig
 from backlight.training.group import ALONE
 from backlight.training.state import TrainState
 from backlight.training.torch_engine import TorchEngine
-from benchmarks.gpt_step import DECAY, LR, SAME_FOR, Workload, workloads
+from benchmarks.gpt_step import DECAY, LR, SAME_FOR, STEPS, Workload, both_sides, workloads
 from benchmarks.harness import Comparison, compare, save
-from benchmarks.peers.torch_gpt import TorchGPT, take_weights
 from benchmarks.steps import check_losses, threads, torch_step
 
 AT_LEAST = 0.97
@@ -25,18 +23,11 @@ def measure(work: Workload, count: int) -> Comparison:
         work: the workload.
         count: the number of threads.
     """
-    model = GPT(work.config, rng=np.random.default_rng(1))
+    model, module, groups = both_sides(work)
     data = work.data()
     whole = data.batch(np.arange(len(data)))
-    rows = np.random.default_rng(2).integers(0, len(data), (5_000, work.batch))
-    size = work.config
-    module = TorchGPT(size.vocabulary_size, size.context, size.n_embd, size.n_layer, size.n_head, size.dropout)
-    take_weights(module, model)
-    groups = [
-        {"params": [p for p in module.parameters() if p.ndim >= 2], "weight_decay": DECAY},
-        {"params": [p for p in module.parameters() if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    config = TrainConfig(steps=5_000, batch_size=work.batch, lr=LR, weight_decay=DECAY, threads=count)
+    rows = np.random.default_rng(2).integers(0, len(data), (STEPS, work.batch))
+    config = TrainConfig(steps=STEPS, batch_size=work.batch, lr=LR, weight_decay=DECAY, threads=count)
     engine = TorchEngine(
         EngineConfig(engine="torch", device="cpu"), TrainState(model, config), config, rng=np.random.default_rng(3),
         seed=1, group=ALONE,

@@ -27,7 +27,8 @@ export class Bigram {
   }
 }
 
-export class MLP {
+/** A network with hidden layers; its `logits` are of what follows a window of ids. */
+class HiddenLayers {
   constructor({ context }, arrays) {
     this.context = context;
     this.arrays = arrays;
@@ -37,7 +38,9 @@ export class MLP {
   reader() {
     return new WindowReader(this.context, (ids) => this.logits(ids));
   }
+}
 
+export class MLP extends HiddenLayers {
   logits(ids) {
     const { arrays } = this;
     const joined = concatenated(ids.map((id) => row(arrays.get("embedding.weight"), id)));
@@ -48,17 +51,7 @@ export class MLP {
   }
 }
 
-export class WaveNet {
-  constructor({ context }, arrays) {
-    this.context = context;
-    this.arrays = arrays;
-    this.layers = hiddenLayers(arrays);
-  }
-
-  reader() {
-    return new WindowReader(this.context, (ids) => this.logits(ids));
-  }
-
+export class WaveNet extends HiddenLayers {
   logits(ids) {
     const { arrays } = this;
     let vectors = ids.map((id) => row(arrays.get("embedding.weight"), id));
