@@ -14,19 +14,14 @@ from backlight.runs import RunDirectory
 from backlight.runs.following import FollowedRun
 from backlight.training import EngineConfig, Run
 from backlight.training.engines import check_engine
-from backlight.training.group import ALONE, ProcessGroup
+from backlight.training.group import ALONE, ProcessGroup, process_count
 
 STOPPED = 130
 
 
-def process_count() -> int:
-    """Return the number of processes in the group that `torchrun` has started this one in; 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 def is_first() -> bool:
-    """Return whether this is the process of its group that writes and prints."""
-    return os.environ.get("RANK", "0") == "0"
+    """Return whether this is the process of its group that writes and prints; one alone always is."""
+    return process_count() == 1 or os.environ.get("RANK", "0") == "0"
 
 
 def group_of(engine: EngineConfig, devices: int | None, files: Sequence[str]) -> ProcessGroup:

@@ -27,6 +27,7 @@ from backlight.training import (
     continued,
     stopped_by,
 )
+from backlight.training.group import process_count
 
 
 def train(
@@ -89,7 +90,7 @@ def train(
     how = {one.name: given.pop(one.name) for one in fields(Reading) if one.name in given}
     if minutes is not None and model != "auto":
         raise ConfigError('minutes is for model "auto". Leave it out, or set steps.')
-    if engine == "torch" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if engine == "torch" and process_count() > 1:
         raise ConfigError(
             "train computes in one process; got a group of several. Start the command: torchrun -m backlight train."
         )

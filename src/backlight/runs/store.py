@@ -224,7 +224,7 @@ class RunStore:
         return found
 
     def append_change(self, change: Mapping[str, JSON]) -> None:
-        """Append a change that was made while the run was trained, such as the learning rate, to `changes.jsonl`."""
+        """Append a change that was made while the run was trained, such as a new learning rate, to `changes.jsonl`."""
         self.append(CHANGES, to_bytes(change))
 
     def control_version(self) -> object:

@@ -1,10 +1,16 @@
 """The processes that train a model together: what they add up, and which of them writes."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+def process_count() -> int:
+    """Return the number of processes in the group that `torchrun` has started this one in; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 class ProcessGroup(Protocol):

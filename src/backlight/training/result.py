@@ -119,4 +119,5 @@ def _mix(run: RunParts, mixture: Mixture, facts: dict[str, Any]) -> dict[str, fl
     mixture.fit_weights(dev)
     run.store.save_weights(without_counts(mixture.state_dict()), facts)
     at_most = result_targets(run, "dev")
-    return {"network_dev_nats": mean_nll(mixture.network, run.network_data["dev"], at_most=at_most)}
+    data = run.network_data["dev"]
+    return {"network_dev_nats": mean_nll(mixture.network, data, at_most=at_most, group=run.group)}

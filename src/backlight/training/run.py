@@ -38,19 +38,7 @@ class Run(RunParts):
         run.train()
         run.result["dev_nats"]
 
-    The text, splits, examples and model are read or built when they are first used.
-
-    Args:
-        config: the configuration.
-        store: the files of the run.
-        corpus: the text, if it has been read already.
-        stdin: the stream from which a corpus "-" is read; None is standard input.
-
-    Attributes:
-        config: the configuration.
-        store: the files of the run: a `RunDirectory`, or a `RunStore` in memory.
-        vocabulary: the characters of the text, or other tokens.
-        notes: lines that say how the text was read, and with which weights a new run starts.
+    Its arguments and attributes are those of `RunParts`.
     """
 
     @classmethod

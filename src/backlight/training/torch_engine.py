@@ -60,13 +60,13 @@ class TorchEngine:
         )  # fmt: skip
         self.optimiser = self._training.optimiser
         self._evaluator: TorchEvaluator | None = None
+        self._is_ahead = False  # of the run's state
 
     @cached_property
     def adapter(self) -> Adapter:
         """Shows the network to whatever records its training."""
-        from backlight.watch.torch_nn import (
-            adapter_for,  # seconds, for which a training that is not recorded need not wait
-        )
+        # takes seconds, for which a training that is not recorded need not wait
+        from backlight.watch.torch_nn import adapter_for
 
         return adapter_for(self._training.module)
 
@@ -95,14 +95,18 @@ class TorchEngine:
     def update(self, lr: float, ema_decay: float | None) -> None:
         """Clip the gradients, step the optimiser, and update the average."""
         self._training.update(lr, max_norm=self._config.grad_clip, ema_decay=ema_decay)
+        self._is_ahead = True
 
     def pull(self) -> None:
-        """Bring the run's state up to date."""
-        self._training.pull()
+        """Bring the run's state up to date, if a step was taken since: an evaluation and its checkpoint both ask."""
+        if self._is_ahead:
+            self._training.pull()
+            self._is_ahead = False
 
     def push(self) -> None:
         """Take over the run's state."""
         self._training.push()
+        self._is_ahead = False
 
     def evaluator(self, model: LanguageModel) -> Evaluator:
         """Return what computes losses with the present weights of the network, on the device."""
