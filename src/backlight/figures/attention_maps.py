@@ -14,8 +14,6 @@ from backlight.figures.run_data import NoFigureError, RunData
 from backlight.figures.style import palette
 from backlight.models.gpt import GPT, attention_weights
 
-__all__ = ["attention", "attention_weights", "draw_heads"]
-
 
 def _side(layers: Mapping[str, FloatArray]) -> tuple[int, float]:
     """Return the number of heads in a row, and the side of the square that each gets, in inches."""

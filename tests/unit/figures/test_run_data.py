@@ -17,9 +17,9 @@ from backlight import figures
 from backlight.autograd.ops.attention import CausalAttention
 from backlight.core import VocabularyError
 from backlight.figures import DARK_STYLE, FIGURES, STYLE, NoFigureError, RunData, SizedFigure, counts
-from backlight.figures.attention_maps import attention_weights
 from backlight.figures.embeddings import principal_plane
 from backlight.figures.losses import running_mean
+from backlight.models.gpt import attention_weights
 from backlight.runs import RunDirectory
 from backlight.sample import score_items
 from backlight.training import Run, RunConfig, TrainConfig, load_model

@@ -12,6 +12,7 @@ from backlight.lessons.exercises.helpers import as_array, encoded_names, last_on
 from backlight.lessons.exercises.lesson_7 import all_heads
 from backlight.lessons.own_gpt import first_weights, forward
 from backlight.lessons.recorded import load_pretrained
+from backlight.models.by_hand import batch_norm_backward
 from backlight.text import Sequences
 
 # -- 11.1: back through attention -------------------------------------------------------------------------------------
@@ -127,9 +128,7 @@ def _rows(array: FloatArray) -> FloatArray:
 
 def _norm_back(dy: FloatArray, normal: FloatArray, rstd: FloatArray, gain: FloatArray) -> FloatArray:
     """Return the gradient of batch norm's input (B, T, C)."""
-    d, z = _rows(dy * gain), _rows(normal)
-    dx: FloatArray = rstd * (d - d.mean(0) - z * (d * z).sum(0) / (len(d) - 1))
-    return dx.reshape(dy.shape)
+    return batch_norm_backward(_rows(dy), _rows(normal), rstd, gain)[0].reshape(dy.shape)
 
 
 def gpt_gradients(

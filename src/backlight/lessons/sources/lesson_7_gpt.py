@@ -18,12 +18,12 @@ import backlight.torchlike as torch
 import backlight.torchlike.nn.functional as F
 from backlight import figures
 from backlight.core import Batch
-from backlight.figures.attention_maps import attention_weights
 from backlight.lessons import check
 from backlight.lessons.display import fast, show
 from backlight.lessons.figures.gpt import named_curves, score_tables
 from backlight.lessons.recorded import recorded
 from backlight.models import GPT, GPTConfig
+from backlight.models.gpt import attention_weights
 from backlight.optim import AdamW, WarmupCosine, clip_grad_norm
 from backlight.text import Sequences, Vocabulary, load_corpus, split_corpus
 from backlight.training import mean_nll
