@@ -12,7 +12,7 @@ from backlight.lessons.exercises.helpers import as_array, encoded_names, last_on
 from backlight.lessons.exercises.lesson_7 import all_heads
 from backlight.lessons.own_gpt import first_weights, forward
 from backlight.lessons.recorded import load_pretrained
-from backlight.models.by_hand import batch_norm_backward
+from backlight.models import by_hand
 from backlight.text import Sequences
 
 # -- 11.1: back through attention -------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def _rows(array: FloatArray) -> FloatArray:
 
 def _norm_back(dy: FloatArray, normal: FloatArray, rstd: FloatArray, gain: FloatArray) -> FloatArray:
     """Return the gradient of batch norm's input (B, T, C)."""
-    return batch_norm_backward(_rows(dy), _rows(normal), rstd, gain)[0].reshape(dy.shape)
+    return by_hand.batch_norm_backward(_rows(dy), _rows(normal), rstd, gain)[0].reshape(dy.shape)
 
 
 def gpt_gradients(
