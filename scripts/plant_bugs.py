@@ -3,13 +3,14 @@
     python scripts/plant_bugs.py [--jobs 2] [--only WORD ...] [--shard 1/4] [--list]
 
 The bugs are in `tests/planted_bugs`. Each is planted in a copy of the package in a temporary folder, never in the
-checkout. Three sets of tests run until one test fails: tests that caught this bug, or bugs in the same file, before;
-those of the bug's group; all of tests/unit and tests/oracle. A run that reaches its time limit counts as caught, since
-the suite would not have passed. The unchanged copy must pass first.
+checkout. Two sets of tests run until one test fails: tests that caught this bug, or bugs in the same file, before, and
+those of the bug's group. Then all of tests/unit and tests/oracle run for each bug that survived. Tests must pass on the
+unchanged copy first. A run that reaches its limit of processor time counts as caught, since the suite would not have
+passed.
 
 Results are saved in build/planted_bugs.jsonl. An interrupted run continues where it stopped, as long as package and
-tests are unchanged; so does the next shard. When every bug has a result, docs/planted_bugs.md is written. Exits with 1
-if fewer than 95 % were caught, or if a bug is stale.
+tests are unchanged; so does the next shard. When every bug has a result, docs/planted_bugs.md is written, and again
+after each survivor. Exits with 1 if fewer than 95 % were caught, or if a bug is stale.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import multiprocessing
 import os
 import queue
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -42,7 +44,8 @@ VERDICTS = ROOT / "build" / "planted_bugs.jsonl"
 PACKAGE = Path("src", "backlight")
 EVERYTHING = ("tests/unit", "tests/oracle")
 ENOUGH = 0.95
-LIMIT_SECONDS, LIMIT_SECONDS_EVERYTHING = 300, 1800
+LIMIT_SECONDS, LIMIT_SECONDS_EVERYTHING = 300, 3600  # of the processor, for each process
+WAITING = 6  # a run may last this many times longer by the clock, since other programs may be running
 LIKELY = 3  # this many of the tests that caught bugs in the same file run first
 
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-r", "fE", "--tb=no", "--hypothesis-seed=0")
@@ -56,19 +59,25 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "COLUMNS": "400"}  # wide, so that pytest
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The result for a bug: `by` is the first test that failed, or None if all passed."""
+    """The result for a bug.
+
+    `by` is the first test that failed, or None if all passed: those of the bug's group, or, with `everything`, all of
+    tests/unit and tests/oracle.
+    """
 
     key: str
     name: str
     file: str
     by: str | None
     seconds: float
+    everything: bool = False
 
 
 class Verdicts:
     """All results so far, in a file to which results are appended."""
 
     def __init__(self, bugs: list[Bug], state: str) -> None:
+        self.bugs = bugs
         self._state = state
         self._writing = threading.Lock()
         self.all: list[Verdict] = []
@@ -77,6 +86,11 @@ class Verdicts:
             self.all = [Verdict(**json.loads(line)) for line in lines]
         keys = {self.key(bug): bug for bug in bugs}
         self.current = {keys[verdict.key]: verdict for verdict in self.all if verdict.key in keys}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every bug has a result."""
+        return len(self.current) == len(self.bugs)
 
     def key(self, bug: Bug) -> str:
         """Return a hash of the bug and of the state of package and tests, for which a result is valid."""
@@ -90,6 +104,8 @@ class Verdicts:
             VERDICTS.parent.mkdir(exist_ok=True)
             with VERDICTS.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(verdict)) + "\n")
+            if self.complete:
+                PAGE.write_text(page(self), encoding="utf-8")
 
     def likely_tests(self, bug: Bug) -> tuple[str, ...]:
         """Return the tests that caught this bug before, or most other bugs in its file."""
@@ -128,8 +144,9 @@ def build_kernels(copy: Path) -> None:
     subprocess.run([sys.executable, str(script)], capture_output=True, check=True)
 
 
-def run_pytest(copy: Path, tests: tuple[str, ...], output: Path, *, write_bytecode: bool) -> None:
+def run_pytest(copy: Path, tests: tuple[str, ...], output: Path, limit: int, *, write_bytecode: bool) -> None:
     """Run pytest on the copy, in this process, which was forked for it."""
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     os.setsid()  # so that the process can be killed together with those that its tests start
     os.chdir(copy)
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -151,29 +168,31 @@ def run_pytest(copy: Path, tests: tuple[str, ...], output: Path, *, write_byteco
     sys.exit(pytest.main([*PYTEST, *tests]))
 
 
-def first_failure(copy: Path, tests: tuple[str, ...], limit: float, *, write_bytecode: bool = False) -> str | None:
+def first_failure(copy: Path, tests: tuple[str, ...], limit: int, *, write_bytecode: bool = False) -> str | None:
     """Run tests on the copy. Return the first one that failed, or how the run ended otherwise; None if all passed.
 
     Args:
         copy: the copy of the repository.
         tests: paths of tests, as for pytest.
-        limit: time limit in seconds.
+        limit: limit of processor time in seconds.
         write_bytecode: whether Python may write bytecode into the copy.
 
     Raises:
         ValueError: one of the tests does not exist.
     """
     output = copy.parent / f"{copy.name}.txt"
-    run = FORKS.Process(target=run_pytest, args=(copy, tests, output), kwargs={"write_bytecode": write_bytecode})
+    run = FORKS.Process(target=run_pytest, args=(copy, tests, output, limit), kwargs={"write_bytecode": write_bytecode})
     run.start()
-    run.join(limit)
+    run.join(WAITING * limit)
     in_time = not run.is_alive()
     with contextlib.suppress(ProcessLookupError):
         os.killpg(run.pid, signal.SIGKILL)
     run.join()
     shutil.rmtree(copy / ".hypothesis", ignore_errors=True)  # do not replay failures of other bugs
     if not in_time:
-        return f"(no end after {limit:.0f} s)"
+        return f"(no end after {WAITING * limit} s)"
+    if run.exitcode in {-signal.SIGXCPU, -signal.SIGKILL}:
+        return f"(no end after {limit} s of processor time)"
     if run.exitcode in {PASSED, NO_TESTS}:
         return None
     if run.exitcode < 0:
@@ -189,13 +208,23 @@ def first_failure(copy: Path, tests: tuple[str, ...], limit: float, *, write_byt
     sys.exit(f"pytest could not run {' '.join(tests)} (exit code {run.exitcode}):\n{text[-2000:]}")
 
 
-def run_bug(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts) -> Verdict:
-    """Plant a bug in a free copy, run the tests, and remove it again.
+def own_failure(bug: Bug, copy: Path, verdicts: Verdicts) -> str | None:
+    """Run the tests that are likely to fail, then those of the bug's group. Return as `first_failure`."""
+    if likely := verdicts.likely_tests(bug):
+        with contextlib.suppress(ValueError):  # a test that has been renamed
+            if by := first_failure(copy, likely, LIMIT_SECONDS):
+                return by
+    return first_failure(copy, bug.tests, LIMIT_SECONDS)
+
+
+def run_bug(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts, *, everything: bool) -> Verdict:
+    """Plant a bug in a free copy, run tests, and remove it again.
 
     Args:
         bug: the bug.
         copies: the copies that are free.
         verdicts: earlier results, which say which tests to run first.
+        everything: whether all of tests/unit and tests/oracle run, or the tests of the bug's group.
     """
     copy = copies.get()
     started = time.perf_counter()
@@ -214,11 +243,10 @@ def run_bug(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts) -> 
         os.utime(path, ns=(unchanged.st_atime_ns, unchanged.st_mtime_ns + 10**10))
         if bug.is_kernel:
             build_kernels(copy)
-        if likely := verdicts.likely_tests(bug):
-            with contextlib.suppress(ValueError):  # a test that has been renamed
-                by = first_failure(copy, likely, LIMIT_SECONDS)
-        by = by or first_failure(copy, bug.tests, LIMIT_SECONDS)
-        by = by or first_failure(copy, EVERYTHING, LIMIT_SECONDS_EVERYTHING)
+        if everything:
+            by = first_failure(copy, EVERYTHING, LIMIT_SECONDS_EVERYTHING)
+        else:
+            by = own_failure(bug, copy, verdicts)
     finally:
         path.write_text(source, encoding="utf-8")
         os.utime(path, ns=(unchanged.st_atime_ns, unchanged.st_mtime_ns))
@@ -228,46 +256,56 @@ def run_bug(bug: Bug, copies: "queue.SimpleQueue[Path]", verdicts: Verdicts) -> 
                 library.write_bytes(built)
         copies.put(copy)
     seconds = round(time.perf_counter() - started, 1)
-    return Verdict(key=verdicts.key(bug), name=bug.name, file=bug.file, by=by, seconds=seconds)
+    return Verdict(key=verdicts.key(bug), name=bug.name, file=bug.file, by=by, seconds=seconds, everything=everything)
 
 
 def run_all(bugs: list[Bug], verdicts: Verdicts, jobs: int, *, everything: bool) -> None:
-    """Run the tests for every bug, `jobs` bugs at a time, and print each result.
+    """Run tests for every bug, `jobs` bugs at a time, and print each result.
 
     Args:
         bugs: the bugs.
         verdicts: where results are added.
         jobs: how many bugs run at a time.
-        everything: whether the whole suite must pass on the unchanged copy, or only the bugs' own tests.
+        everything: whether all of tests/unit and tests/oracle run for each bug, or the tests of its group.
     """
-    with tempfile.TemporaryDirectory(prefix="planted_bugs_") as name:
+    with tempfile.TemporaryDirectory(prefix="planted_bugs_") as name, ThreadPoolExecutor(jobs) as pool:
         folder = Path(name).resolve()
         copy = make_copy(folder)
         for bug in bugs:
             bug.plant((copy / PACKAGE / bug.file).read_text(encoding="utf-8"))
-        tests = EVERYTHING if everything else tuple(dict.fromkeys(test for bug in bugs for test in bug.tests))
-        failed = first_failure(copy, tests, LIMIT_SECONDS_EVERYTHING, write_bytecode=True)
-        if failed is not None:
-            sys.exit(f"the suite must pass before bugs are planted; {failed} fails.")
-        print(f"without a bug: passed. Now {len(bugs)} bugs, {jobs} at a time.", flush=True)
         copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
         copies.put(copy)
         for job in range(1, jobs):
             copies.put(Path(shutil.copytree(copy, folder / str(job))))
+
+        def fails_without_a_bug(tests: tuple[str, ...]) -> str | None:
+            free = copies.get()
+            failed = first_failure(free, tests, LIMIT_SECONDS_EVERYTHING, write_bytecode=True)
+            copies.put(free)
+            return failed
+
+        if not everything:
+            used = dict.fromkeys(test for bug in bugs for test in bug.tests)
+            tests = [(test,) for test in used if not any(str(parent) in used for parent in Path(test).parents)]
+            if failed := next(filter(None, pool.map(fails_without_a_bug, tests)), None):
+                sys.exit(f"the tests must pass before bugs are planted; {failed} fails.")
+            print(f"without a bug: passed. Now {len(bugs)} bugs, {jobs} at a time.", flush=True)
         width = max(len(bug.name) for bug in bugs)
 
         def report(bug: Bug) -> None:
-            verdict = run_bug(bug, copies, verdicts)
-            verdicts.add(bug, verdict)
+            verdict = run_bug(bug, copies, verdicts, everything=everything)
             by = verdict.by or "SURVIVED"
             print(f"{bug.name:{width}}  {bug.file:28}  {verdict.seconds:4.0f} s  {by}", flush=True)
+            if everything and verdict.by and verdict.by[0] != "(" and fails_without_a_bug((verdict.by,)):
+                sys.exit(f"the tests must pass before bugs are planted; {verdict.by} fails.")
+            verdicts.add(bug, verdict)
 
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(report, bugs))
+        list(pool.map(report, bugs))
 
 
-def page(verdicts: dict[Bug, Verdict]) -> str:
+def page(results: Verdicts) -> str:
     """Return docs/planted_bugs.md."""
+    verdicts = {bug: results.current[bug] for bug in results.bugs}
     survivors = [bug for bug, verdict in verdicts.items() if verdict.by is None]
     caught = len(verdicts) - len(survivors)
     git = ["git", "-C", str(ROOT), "log", "-1", "--format=%h"]
@@ -277,7 +315,8 @@ def page(verdicts: dict[Bug, Verdict]) -> str:
         "# Planted bugs",
         "",
         "How many bugs does the test suite catch? The bugs of `tests/planted_bugs` are planted in a copy of the",
-        "package one at a time, and the suite runs until a test fails. Generated by `python scripts/plant_bugs.py`.",
+        "package one at a time, and the tests of the bug's group run until one fails; if none does, all of",
+        "`tests/unit` and `tests/oracle` run. Generated by `python scripts/plant_bugs.py`.",
         "",
         "The bugs are plausible mistakes, written by hand, each a change in one place. Tools that mutate every line,",
         "such as mutmut, would make tens of thousands of changes here, many of them without any effect, and need days.",
@@ -291,7 +330,11 @@ def page(verdicts: dict[Bug, Verdict]) -> str:
         own = [verdict for bug, verdict in verdicts.items() if bug.group == group]
         lines.append(f"| {group} | {len(own)} | {sum(verdict.by is not None for verdict in own)} |")
     lines += ["", "## Survivors", ""]
-    lines += [f"- `{bug.file}`: {bug.name}" for bug in survivors] or ["None."]
+    for bug in survivors:
+        only = "" if verdicts[bug].everything else " (the tests of its group only; the others have not run)"
+        lines.append(f"- `{bug.file}`: {bug.name}{only}")
+    if not survivors:
+        lines.append("None.")
     return "\n".join(lines) + "\n"
 
 
@@ -323,13 +366,18 @@ def main() -> int:
     waiting = [bug for bug in wanted if bug not in verdicts.current]
     print(f"{len(wanted) - len(waiting)} of {len(wanted)} bugs already have a result.")
     started = time.perf_counter()
+    jobs = max(1, options.jobs)
     if waiting:
-        run_all(waiting, verdicts, max(1, options.jobs), everything=not options.only)
+        run_all(waiting, verdicts, jobs, everything=False)
+    current = verdicts.current
+    if survivors := [bug for bug in wanted if current[bug].by is None and not current[bug].everything]:
+        print(f"{len(survivors)} bugs survived the tests of their groups; now all tests.", flush=True)
+        run_all(survivors, verdicts, jobs, everything=True)
     caught = sum(verdicts.current[bug].by is not None for bug in wanted)
     seconds = time.perf_counter() - started
     print(f"planted {len(wanted)}, caught {caught}, survived {len(wanted) - caught}, in {seconds:.0f} s")
-    if len(verdicts.current) == len(bugs):
-        PAGE.write_text(page({bug: verdicts.current[bug] for bug in bugs}), encoding="utf-8")
+    if verdicts.complete:
+        PAGE.write_text(page(verdicts), encoding="utf-8")
         print(f"wrote {PAGE.relative_to(ROOT)}")
     return 0 if caught >= ENOUGH * len(wanted) else 1
 
