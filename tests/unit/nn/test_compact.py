@@ -80,6 +80,14 @@ def test_sums_of_int8_are_exact_and_do_not_overflow(rng):
 
 @pytest.mark.usefixtures("_kernels")
 @pytest.mark.parametrize("weights", NARROW)
+def test_what_new_memory_holds_does_not_count(weights, monkeypatch):
+    made = CompactMatrix.of(np.ones((3, 70), "f4"), weights)
+    monkeypatch.setattr(np, "empty", lambda shape, dtype=float: np.full(shape, np.nan, dtype))
+    assert_allclose(made.times_columns(np.ones((70, 1), "f4")), np.full((3, 1), 70), rtol=1e-6)
+
+
+@pytest.mark.usefixtures("_kernels")
+@pytest.mark.parametrize("weights", NARROW)
 def test_what_is_no_number_stays_none(weights):
     made = CompactMatrix.of(np.ones((3, 70), "f4"), weights)
     for strange in (np.nan, np.inf):
