@@ -1,5 +1,7 @@
 """What PyTorch's graph tells of a loss: its kind, where the classes are, which reshapes stand for an exchange."""
 
+import copy
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -7,7 +9,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402, N812
 
-from backlight.health import examine  # noqa: E402
+from backlight.health import examine, watch  # noqa: E402
 from backlight.watch.records import LossFacts, StepRecord  # noqa: E402
 
 B, C, T = 8, 3, 5
@@ -154,3 +156,84 @@ def test_an_output_without_a_graph():
 
     assert "no-graph" in {one.id for one in examine(Cut(), torch.randn(B, 4), CLASSES).findings}
     assert not linear(F.cross_entropy, CLASSES)[1].detached
+
+
+@pytest.mark.parametrize(
+    ("compared", "loss"),
+    [
+        (B, lambda out, y: F.mse_loss(out.sum(), y)),
+        (B, lambda out, y: (out.mean() - y).pow(2).mean()),
+        (B, lambda out, y: F.smooth_l1_loss(y, out.sum(1).mean())),
+        (0, lambda out, y: F.mse_loss(out.sum(1), y)),
+        (0, lambda out, y: F.mse_loss(out.sum(), y.sum())),
+        (0, lambda out, y: torch.stack([F.mse_loss(one.sum(), other) for one, other in zip(out, y)]).mean()),  # noqa: B905
+        (0, lambda out, y: (out / out.norm() - y[:, None]).pow(2).mean()),
+        (0, lambda out, y: (out - out.mean()).pow(2).mean() * y.mean()),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_one_number_that_is_compared_with_many(compared, loss):
+    assert linear(loss, torch.randn(B))[0].compared == compared
+
+
+@pytest.mark.parametrize(("axis", "count"), [(1, 0), (2, 1), (-1, 1), (0, 0)])
+def test_softmaxes_of_one_number(axis, count):
+    class Pooling(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.score, self.head = nn.Linear(4, 1), nn.Linear(4, C)
+
+        def forward(self, x):
+            return self.head((self.score(x).softmax(axis) * x).sum(1))
+
+    facts, _ = seen(Pooling(), torch.randn(B, T, 4), CLASSES, F.cross_entropy)
+    assert facts.single_softmaxes == count
+
+
+def test_choices_of_a_loss_that_compares_examples():
+    def loss(out, y):
+        z = F.normalize(out, dim=1)
+        return F.cross_entropy(z @ z.T / 0.2, y)
+
+    assert linear(loss, torch.arange(B))[0].choices == B
+    assert linear(F.mse_loss, SOFT)[0].choices is None
+
+
+@pytest.mark.parametrize("stepped", [True, False])
+def test_weights_of_the_loss_that_nobody_steps(stepped):
+    torch.manual_seed(0)
+    net, centres, scale = nn.Linear(4, C), nn.Parameter(torch.randn(C, C)), nn.Parameter(torch.tensor(2.0))
+    given = [*net.parameters(), scale, *([centres] if stepped else [])]
+    optimiser = torch.optim.SGD(given, 0.1)
+    with watch(net) as watcher:
+        for _ in range(30):
+            loss = F.cross_entropy(net(torch.randn(B, 4)) @ centres * scale, CLASSES)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            watcher.step(loss)
+    facts = watcher.measurements().loss
+    assert facts is not None
+    assert facts.unstepped == (() if stepped else ((C, C),))
+
+
+@pytest.mark.parametrize("keep", [lambda net: net.state_dict(), lambda net: copy.deepcopy(net.state_dict())])
+def test_weights_that_are_restored_by_reference(keep):
+    net = nn.Sequential(nn.Linear(4, C), nn.BatchNorm1d(C))
+    optimiser = torch.optim.SGD(net.parameters(), 0.1)
+    net.load_state_dict(net.state_dict())
+    with watch(net) as watcher:
+        for _ in range(3):
+            best = keep(net)
+            loss = F.cross_entropy(net(torch.randn(B, 4)), CLASSES)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            watcher.step(loss)
+        copied = copy.deepcopy(net)
+        net.load_state_dict(best)
+        copied.load_state_dict(copied.state_dict())
+    shared = best["0.weight"].data_ptr() == net[0].weight.data_ptr()
+    assert watcher.measurements().restored_itself == (3 if shared else None)
+    assert not net._load_state_dict_pre_hooks
+    assert not copied._load_state_dict_pre_hooks

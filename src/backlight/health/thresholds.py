@@ -57,6 +57,9 @@ _TABLE = (
         source="a choice: what is left moves too little to matter",
     ),
     Threshold(
+        name="learnt well", value=0.5, unit="of the loss of guessing", source="a choice: far better than guessing",
+    ),
+    Threshold(
         name="right on average", value=0.5, unit="of the targets",
         source="a choice: a network that has learnt little is never right for many classes",
     ),
@@ -68,6 +71,11 @@ _TABLE = (
     Threshold(
         name="first loss over ln V", value=1.5, unit="times",
         source=f"{_LECTURE}: ln V is expected; PyTorch's default initial weights come to 1.25 of it on small networks",
+    ),
+    Threshold(
+        name="first loss far over ln V", value=3, unit="times",
+        source=f"{_LECTURE}: 27 nats in place of 3.3 are 8 times; of a network that was trained before, for other "
+        "labels, the first loss came to 2.7 of it",
     ),
     # -- the first step
     Threshold(
@@ -94,6 +102,10 @@ _TABLE = (
     Threshold(
         name="gradient decay", value=1e-3, unit="first layer over last",
         source="Glorot & Bengio 2010, figure 7: a factor of 1 is right; and measured (docs/faults.md)",
+    ),
+    Threshold(
+        name="gradient decay before any step", value=1e-4, unit="first layer over last",
+        source="Adam divides by the gradient's size: a network with 6e-4 learnt well (docs/faults.md)",
     ),
     Threshold(
         name="gradient burst", value=100, unit="times the median norm",
@@ -194,6 +206,13 @@ _TABLE = (
     Threshold(
         name="mixture of a minibatch", value=0.25, unit="of that of all",
         source="a choice: drawn at random, 8 targets of 2 equal classes have 0.9 of it on average",
+    ),
+    Threshold(
+        name="classes to count", value=20, unit="classes", source="a choice: of hundreds, some are rare in any data",
+    ),
+    Threshold(
+        name="targets for each class", value=50, unit="targets",
+        source="a class of a tenth of the usual share is missing from so many by chance in 1% of cases: exp(-5)",
     ),
     Threshold(
         name="different examples", value=0.25, unit="of the rows",

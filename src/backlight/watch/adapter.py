@@ -274,6 +274,15 @@ class Adapter(Tensors, Graph):
         """Let `capture.on_module` see each call of a layer's module."""
 
     @abstractmethod
+    def is_parameter(self, tensor: Any) -> bool:
+        """Return whether a tensor is meant to be trained, and no input that a gradient is asked for."""
+
+    def hook_load(self, hook: Callable[[], None]) -> Remove:
+        """Call `hook()` when the model is given its own parameters to load."""
+        del hook
+        return lambda: None
+
+    @abstractmethod
     def hook_call(self, hook: Callable[[Any, Any], None], module: Any = None) -> Remove:
         """Call `hook(args, kwargs)` when the model is called, or this module of it."""
 

@@ -1,5 +1,6 @@
 """What the graph shows of a network: how the loss was made, what it depends on, what lies between two layers."""
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -63,6 +64,14 @@ class Graph(ABC):
     def reshape(self, node: Any) -> tuple[Sequence[int], Sequence[int]] | None:
         """Return the shapes before and after a reshape; None for a node of another op."""
 
+    @abstractmethod
+    def shape(self, node: Any) -> Sequence[int] | None:
+        """Return the shape of a node's result; None if that is not known."""
+
+    @abstractmethod
+    def softmax_axis(self, node: Any) -> int | None:
+        """Return the axis that a softmax or a log-softmax is taken over; None for a node of another op."""
+
     def breaking(self, node: Any) -> str:
         """Return the name of a node's op if it, or its slope, is not finite at 0 or below; else an empty text."""
         del node
@@ -85,6 +94,8 @@ PRODUCTS: Final = frozenset({
 })  # fmt: skip
 NO_LOGARITHMS: Final = PRODUCTS | {"softmax", "sigmoid"}
 """Ops whose results are no logarithms of probabilities: an `nll_loss` of them is no cross-entropy."""
+
+_COMPARES: Final = frozenset({"sub", "rsub", "mse", "mse_loss", "l1_loss", "smoothl1_loss", "huber_loss"})
 
 _CORES: Final = {
     "cross_entropy": ("nll_loss", "cross_entropy", "log_softmax"),
@@ -150,17 +161,18 @@ class LossGraph:
         outputs: the tensors that the network returned.
 
     Attributes:
-        reached: ids of the leaves that the loss depends on.
+        reached: the leaves that the loss depends on, by their ids.
         output: the tensor that the loss was made of; None if that is not known.
         chain: the nodes from the loss down to the output: a shortest way.
     """
 
     def __init__(self, graph: Graph, loss: Any, outputs: Sequence[Any]) -> None:
         self._graph = graph
-        self.reached: set[int] = set()
+        self.reached: dict[int, Any] = {}
         self.chain: list[Any] = []
         self.output: Any = None
         self._ops: Counter[str] = Counter()
+        self._single_softmaxes = 0
         self._exchanges: dict[Any, tuple[Sequence[int], Sequence[int]]] = {}
         self._above: dict[Any, Any] = {}  # a node to the one that it was reached from
         self._outputs = {node: one for one in outputs if (node := graph.node(one)) is not None}
@@ -179,9 +191,11 @@ class LossGraph:
                 self._end_at(node, self._outputs[node])
             leaf = graph.leaf(node)
             if leaf is not None:
-                self.reached.add(id(leaf))
+                self.reached[id(leaf)] = leaf
                 continue
-            self._ops[graph.op_name(node)] += 1
+            name = graph.op_name(node)
+            self._ops[name] += 1
+            self._single_softmaxes += "log" not in name and self._choices(node) == 1
             shapes = graph.reshape(node)
             if shapes is not None and len(self._exchanges) < MOST_EXCHANGES and moves_axes(*shapes):
                 self._exchanges[node] = shapes
@@ -214,6 +228,9 @@ class LossGraph:
             classes=self.output.shape[axis] if kind == "cross_entropy" and axis is not None else None,
             ops=dict(self._ops),
             softmax_axis=axis if kind == "cross_entropy" else None,
+            compared=self._compared(names),
+            choices=next((n for node in self.chain if (n := self._choices(node)) is not None), None),
+            single_softmaxes=self._single_softmaxes,
             output_shape=() if self.output is None else tuple(self.output.shape),
             exchanges=tuple(
                 Reshape(before=tuple(before), after=tuple(after), in_loss=node in self.chain[:-1])
@@ -226,6 +243,23 @@ class LossGraph:
         if self.output is None or not self.output.shape:
             return None
         return self._graph.class_axis(self.chain, self._names(), self.output.shape)
+
+    def _choices(self, node: Any) -> int | None:
+        """Return how many numbers a softmax or log-softmax chooses between; None for a node of another op."""
+        axis, shape = self._graph.softmax_axis(node), self._graph.shape(node)
+        return None if axis is None or not shape else shape[axis]
+
+    def _compared(self, names: Sequence[str]) -> int:
+        """Return how many numbers are compared with one that was made of the whole output; 0 if none are."""
+        sizes = [math.prod(self._graph.shape(node) or ()) for node in self.chain]
+        if not sizes or sizes[-1] < 2:
+            return 0
+        one = max((at for at, size in enumerate(sizes) if size == 1), default=0)  # where all has become one number
+        many = next((at for at in range(one - 1, -1, -1) if sizes[at] > 1), None)  # and where it is several again
+        if many is None:
+            return 0
+        compares = names[many - 1] if names[many] == "expand" and many else names[many]
+        return sizes[many] if compares in _COMPARES else 0
 
     def below(self) -> dict[int, Any]:
         """Return the leaves that the output depends on, by their id."""

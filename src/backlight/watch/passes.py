@@ -10,6 +10,7 @@ from backlight.watch.adapter import Adapter
 from backlight.watch.calls import Call, numel
 from backlight.watch.graph import LossGraph
 from backlight.watch.notes import MOST_NUMBERS
+from backlight.watch.others import Others
 from backlight.watch.records import InputRecord, LossFacts
 from backlight.watch.step import (
     LATER,
@@ -38,12 +39,14 @@ class Passes:
         detached: see `StepRecord`.
         loss: how the loss is made of the output, by the first graph that was read; None before.
         reached: ids of the parameters that it depends on; None likewise.
+        others: the parameters that it depends on and the network does not have; None likewise.
     """
 
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
         self.loss: LossFacts | None = None
         self.reached: set[int] | None = None
+        self.others: Others | None = None
         self._class_axis: int | None = None
         self._place: int | None = None  # of the output that the loss was made of, among all
         self.clear()
@@ -59,7 +62,7 @@ class Passes:
 
     def forget_loss(self) -> None:
         """Read the next loss anew: the network has changed."""
-        self.loss = self.reached = self._class_axis = self._place = None
+        self.loss = self.reached = self.others = self._class_axis = self._place = None
 
     def take_output(self, result: Any, hook: Callable[[int, bool, Any], None]) -> None:
         """Take in what the network returned; `hook(place, is_first, gradient)` is called when a gradient arrives."""
@@ -85,11 +88,12 @@ class Passes:
             gradient = GradientRows.of(self._adapter, gradient, -1 if axis is None else axis)
         self._gradients[place] = gradient
 
-    def read_loss(self, loss: Any, *, anew: bool) -> None:
+    def read_loss(self, loss: Any, step: int, *, anew: bool) -> None:
         """Read the graph of a loss that has one, if it was not read before, or if it holds the targets.
 
         Args:
             loss: the loss.
+            step: how many steps had been taken.
             anew: whether to read it once more.
         """
         if not (anew or self.loss is None or self._adapter.holds_targets) or self._adapter.node(loss) is None:
@@ -97,7 +101,8 @@ class Passes:
         graph = self._graph = LossGraph(self._adapter, loss, self._outputs)
         if self.loss is None:
             facts = replace(graph.facts(), foreign=self._foreign(graph))
-            self.loss, self.reached, self._class_axis = facts, graph.reached, graph.class_axis()
+            self.loss, self.reached, self._class_axis = facts, set(graph.reached), graph.class_axis()
+            self.others = Others(self._adapter, graph.reached.values(), step)
         if graph.output is not None:
             self._place = next((at for at, one in enumerate(self._outputs) if one is graph.output), None)
 

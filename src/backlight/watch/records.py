@@ -210,6 +210,12 @@ class LossFacts:
         foreign: how many parameters the network's output depends on that are none of the network's, its inputs having
             no graph of their own.
         exchanges: reshapes below the loss that stand where axes were to change places (see `views.moves_axes`).
+        compared: how many numbers the loss compares one number with, which was made of the whole output; 0 if it does
+            no such thing.
+        choices: how many numbers the loss's log-softmax chooses between, if it takes one.
+        single_softmaxes: how many softmaxes below the loss have one number to choose from.
+        unstepped: shapes of the parameters that the loss depends on, that are none of the network's, and that nothing
+            has changed since the first recorded step.
     """
 
     kind: str
@@ -222,6 +228,10 @@ class LossFacts:
     output_shape: tuple[int, ...] = ()
     foreign: int = 0
     exchanges: tuple[Reshape, ...] = ()
+    compared: int = 0
+    choices: int | None = None
+    single_softmaxes: int = 0
+    unstepped: tuple[tuple[int, ...], ...] = ()
 
 
 # -- one recorded step -------------------------------------------------------------------------------------------------
@@ -652,6 +662,7 @@ class Measurements:
         parameters: in the model's order.
         optimiser: None if none was given.
         loss: None if no loss was reported, or it was a plain number.
+        restored_itself: the step at which the network was given its own parameters to load; None if it never was.
         steps: the records. An examination has one, of training mode.
         evaluation: the same batch in evaluation mode, without gradients; of an examination only.
         losses: reported losses, thinned once there are many.
@@ -675,6 +686,7 @@ class Measurements:
     parameters: tuple[ParameterFacts, ...] = ()
     optimiser: OptimiserFacts | None = None
     loss: LossFacts | None = None
+    restored_itself: int | None = None
     steps: tuple[StepRecord, ...] = ()
     evaluation: StepRecord | None = None
     losses: tuple[LossPoint, ...] = ()

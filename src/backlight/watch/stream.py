@@ -31,9 +31,10 @@ from backlight.watch.records import (
 )
 from backlight.watch.records_json import to_json
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """The version of the lines, which is raised when an older reader could no longer read them. Version 1 had no types: a
-line of facts and then a line for each step, all written anew at each save. Version 2 had no lines of type text."""
+line of facts and then a line for each step, all written anew at each save. Version 2 had no lines of type text, and
+version 3 knew less of the loss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Network:
 
     Attributes:
         step: the step that it was found out in.
-        layers, parameters, optimiser, loss: see `Measurements`.
+        layers, parameters, optimiser, loss, restored_itself: see `Measurements`.
     """
 
     step: int
@@ -66,6 +67,7 @@ class Network:
     parameters: tuple[ParameterFacts, ...] = ()
     optimiser: OptimiserFacts | None = None
     loss: LossFacts | None = None
+    restored_itself: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,4 +226,7 @@ def records_of(seen: Measurements) -> Iterator[tuple[str, Any]]:
 
 def network_of(seen: Measurements, step: int) -> Network:
     """Return what is known of a network besides its steps, as a line's record."""
-    return Network(step=step, layers=seen.layers, parameters=seen.parameters, optimiser=seen.optimiser, loss=seen.loss)
+    return Network(
+        step=step, layers=seen.layers, parameters=seen.parameters, optimiser=seen.optimiser, loss=seen.loss,
+        restored_itself=seen.restored_itself,
+    )  # fmt: skip

@@ -83,6 +83,7 @@ def _assembled(records: dict[str, list[Any]], total: int) -> Measurements:
         parameters=network.parameters,
         optimiser=network.optimiser,
         loss=network.loss,
+        restored_itself=network.restored_itself,
         steps=tuple(records["step"]),
         evaluation=_last(records["evaluation_mode"]),
         losses=tuple(records["loss"]),

@@ -108,6 +108,8 @@ class Watcher:
         self._remove_call: Remove = _nothing
         self._remove_return: Remove = _nothing
         self._remove_part: Remove = _nothing
+        self._remove_load: Remove = _nothing
+        self._restored_itself: int | None = None
         self._last_call: tuple[Any, Any] | None = None
         self._watching = self._recording = False
         self._stepped: list[Any] = []  # the optimisers that have stepped since a step of the training began
@@ -139,6 +141,7 @@ class Watcher:
             self._end_step(None, None)
         self._watching = self._recording = False
         self._remove_call()
+        self._remove_load()
         self._remove_part()
         self._detach()
         self._optimisers.detach()
@@ -147,12 +150,15 @@ class Watcher:
         self._last_call = None
         if self._first_nonfinite is None:
             self.note_nonfinite(self._loss_nonfinite)
+        if self._restored_itself is not None:  # after the last recorded step, as a rule
+            self._writer.write_network(self.facts(), self.taken)
         self._writer.write("end", End(step=self.taken))
         self._writer.close()
 
     def _start(self) -> None:
         """Attach what watches all steps."""
         self._remove_call = self.adapter.hook_call(self._on_call)
+        self._remove_load = self.adapter.hook_load(self._on_load)
         self._optimisers.attach()
 
     def _begin_stream(self) -> None:
@@ -279,6 +285,10 @@ class Watcher:
             x = self.adapter.features(tensor, -(-math.prod(tensor.shape) // LATER)).astype(np.float64)
             if x.size:
                 known.append(EvaluationInput(step=self.taken, name=name, mean=float(x.mean()), std=float(x.std())))
+
+    def _on_load(self) -> None:
+        if self.taken or self._stepped:  # before the first step there is nothing to restore
+            self._restored_itself = self.taken
 
     @_harmless
     def _on_recorded_call(self, args: Any, kwargs: Any) -> None:
@@ -451,7 +461,7 @@ class Watcher:
         adapter, parameters, passes = self.adapter, self._parameters, self._passes
         is_new = not self._capture.structure_known
         calls = self._capture.finish()
-        passes.read_loss(loss, anew=is_new)
+        passes.read_loss(loss, self.taken, anew=is_new)
         self._rates = self._rates or self._optimisers.rates()
         parameters.read_gradients()
         if parameters.remembered:
@@ -548,6 +558,9 @@ class Watcher:
         """Return what is known of the network besides its steps."""
         optimiser = self._optimisers.facts()
         groups = None if optimiser is None else self._optimisers.group_of()
+        loss, others = self._passes.loss, self._passes.others
+        if loss is not None and others is not None:
+            loss = replace(loss, unstepped=others.unstepped(self.taken))
         return Measurements(
             framework=self.adapter.framework,
             source="watch",
@@ -555,5 +568,6 @@ class Watcher:
             layers=self._layers.facts(),
             parameters=self._parameters.facts(groups, self._passes.reached),
             optimiser=optimiser,
-            loss=self._passes.loss,
+            loss=loss,
+            restored_itself=self._restored_itself,
         )

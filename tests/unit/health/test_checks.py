@@ -400,9 +400,33 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
     ("attention-saturated", "weight on one position", _softmax, 0.69, 0.71),
     ("attention-saturated", "positions of attention", lambda x: _softmax(0.9, positions=int(x)), 7, 8),
     ("rate-ended", "fall of a network that learns", _lowered, 0.09, 0.13),
+    ("held-out-unrelated", "learnt well", lambda x: _held_out(2.6, x * math.log(V)), 0.51, 0.49),
+    ("class-never-a-target", "classes to count", lambda x: _never(int(x), each=60), 21, 20),
+    ("class-never-a-target", "targets for each class", lambda x: _never(10, each=x), 40, 60),
     ("adam-epsilon", "faint gradients",
      lambda x: make.with_parameter(make.with_optimiser(well(), eps=1e-16), faint=x), 0.009, 0.011),
 ]  # fmt: skip
+
+
+def _never(classes: int, *, each: float) -> Measurements:
+    """Targets of all classes but the last, so many for each class on average."""
+    seen = well()
+    of_a_class = each * classes / len(seen.steps) / (classes - 1)
+    return make.with_logits(seen, classes=classes, targets=(round(of_a_class),) * (classes - 1) + (0,))
+
+
+@pytest.mark.parametrize(
+    ("found", "seen", "note", "more"),
+    [
+        ("overconfident-start", lambda x: _start(x * math.log(V)), 2.9, 3.1),
+        ("vanishing-gradients", lambda x: replace(_gradients(x), source="examine", losses=()), 1.1e-4, 0.9e-4),
+    ],
+    ids=["overconfident-start", "vanishing-gradients"],
+)
+def test_what_is_slight_is_a_note(found: str, seen: Seen, note: float, more: float):
+    severities = [{one.id: one.severity for one in diagnose(seen(x)).findings}[found] for x in (note, more)]
+    assert severities[0] == "note"
+    assert severities[1] != "note"
 
 
 @pytest.mark.parametrize(
@@ -527,6 +551,14 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
         make.with_logits(well(), shifts=(1.0, 0.1, 0.1)), probes=(Probe(name="own", changed=0.5, scale=1.0),))),
     ("single-output", _scalar),
     ("loss-broadcast", _broadcast),
+    ("loss-broadcast", lambda: replace(well(), loss=replace(_loss(), kind="other", compared=32, output_shape=(32, 2)))),
+    ("loss-of-probabilities", lambda: _chain(("neg", "mean", "sigmoid", "mul", "addmm"), kind="other")),
+    ("softmax-of-one", lambda: replace(well(), loss=replace(_loss(), single_softmaxes=1))),
+    ("class-never-a-target", lambda: make.with_logits(well(), targets=(16, 16, 16, 16, 16, 16, 16, 16, 16, 0))),
+    ("held-out-unrelated", lambda: _held_out(2.6)),
+    ("best-not-kept", lambda: replace(well(), restored_itself=150)),
+    ("not-in-optimiser", lambda: replace(well(), loss=replace(_loss(), unstepped=((5, 16),)))),
+    ("not-learning", lambda: _likenesses(math.log(127))),
     ("labels-constant", lambda: make.with_logits(well(), targets=(0, 0, 32, 0, 0, 0, 0, 0, 0, 0))),
     ("labels-unrelated", _unrelated),
     ("gradients-not-zeroed", _never_reset),
@@ -569,6 +601,19 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("accumulation-not-averaged", lambda: make.with_records(
         make.with_parameter(make.stuck(well()), update_to_data=2.0), backward_passes=16, pass_share=1.0)),
 ]  # fmt: skip
+
+
+def _held_out(dev: float, train: float = 0.1, told: float = 9.0) -> Measurements:
+    """Evaluations that all come to the same, of a network whose targets can be told from its inputs so well."""
+    points = tuple(EvaluationPoint(step=step, dev=dev, train=train) for step in (50, 100, 150, 200))
+    return replace(well(), evaluations=points, relation=Relation(examples=500, beyond_chance=told))
+
+
+def _likenesses(loss: float) -> Measurements:
+    """Losses of 128 choices between examples, of which no class is known."""
+    seen = make.with_parameter(make.with_losses(well(), start=5.1, end=loss), update_to_data=1e-3)
+    seen = make.with_records(seen, logits=None)
+    return replace(seen, loss=LossFacts(kind="other", pure=False, choices=128, chain=("nll_loss", "log_softmax", "mm")))
 
 
 def _faint(*names: str) -> Measurements:
@@ -676,6 +721,7 @@ def test_what_is_there_is_found(found: str, seen: Callable[[], Measurements]):
 
 
 HEALTHY: dict[str, Callable[[], Measurements]] = {
+    "likenesses that are learnt": lambda: _likenesses(math.log(100)),
     "vanishing gradients in a network that learns": lambda: make.with_layer(well(), "fc1", gradient=spread(1e-9)),
     "long steps in a network that learns": lambda: make.with_parameter(well(), update_to_data=5.0),
     "short steps in a network that learns": lambda: make.with_parameter(well(), update_to_data=1e-7),
@@ -911,6 +957,14 @@ def test_last_resorts_are_silent_where_something_serious_was_found():
     seen = make.with_records(_unrelated(), lambda r: {"inputs": (replace(r.inputs[0], values=spread(100.0)),)})
     assert ids(_unrelated()) == {"labels-unrelated"}
     assert ids(seen) == {"input-scale"}
+
+
+def test_a_held_out_loss_that_rises_is_overfitting_and_one_that_never_fell_is_not():
+    better_once = EvaluationPoint(step=20, dev=2.2, train=1.0)
+    seen = _held_out(2.6)
+    assert ids(replace(seen, evaluations=(better_once, *seen.evaluations))) == {"overfitting"}
+    assert ids(seen) == {"held-out-unrelated"}
+    assert "held-out-unrelated" not in ids(_held_out(2.6, told=1.0))  # learnt by heart
 
 
 def test_every_check_has_found_something_here():

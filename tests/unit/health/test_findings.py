@@ -33,11 +33,12 @@ NOT_PLANTED = {
     "tie-broken": "costs memory and little else in networks as small as the suite's",
     **dict.fromkeys(
         (
-            "attention-saturated", "axes-exchanged", "batch-first", "copies-inputs", "evaluation-differs",
-            "evaluation-inputs-differ", "few-examples", "frozen-untrained", "input-contains-target", "inputs-drift",
+            "attention-saturated", "axes-exchanged", "batch-first", "best-not-kept", "class-never-a-target",
+            "copies-inputs", "evaluation-differs", "evaluation-inputs-differ", "few-examples", "frozen-untrained",
+            "held-out-unrelated", "input-contains-target", "inputs-drift",
             "inputs-repeat", "labels-shifted", "logits-bounded", "loss-of-probabilities", "loss-unbounded",
             "mask-inverted", "no-graph", "no-positions", "not-shuffled", "one-id", "output-constant", "output-range",
-            "padding-counted", "reads-padding", "sigmoid-twice", "softmax-axis", "state-carried-over",
+            "padding-counted", "reads-padding", "sigmoid-twice", "softmax-axis", "softmax-of-one", "state-carried-over",
             "targets-outside-range", "unregistered-layers", "updates-rounded-away",
         ),
         "is trained as a public report, in tests/faults/public",

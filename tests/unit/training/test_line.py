@@ -100,6 +100,6 @@ def test_a_stream_with_texts_is_read_again_and_cut_where_a_training_goes_on(tmp_
 def test_a_stream_of_version_2_can_be_read(tmp_path: Path) -> None:
     run = run_of("mlp", tmp_path / "run")
     run.train()
-    lines = (tmp_path / "run" / HEALTH).read_bytes().replace(b'"schema":3', b'"schema":2').splitlines(keepends=True)
+    lines = (tmp_path / "run" / HEALTH).read_bytes().replace(b'"schema":4', b'"schema":2').splitlines(keepends=True)
     seen = parse(b"".join(line for line in lines if b'"type":"text"' not in line), "it")
     assert (seen.texts, len(seen.evaluations)) == ((), 3)

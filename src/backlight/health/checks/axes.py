@@ -56,6 +56,46 @@ def axes_exchanged(context: Context) -> list[Finding] | None:
     ]
 
 
+SOFTMAX_OF_ONE = FindingText(
+    id="softmax-of-one",
+    title="A softmax has one number to choose from, and is always 1.",
+    because="exp(z) / exp(z) is 1 whatever z is. If these are the weights of an attention, everything is added up with "
+    "a weight of 1, and what computes the scores gets no gradient.",
+    try_this=(
+        "Take it over the axis of the choices: scores (B, T, 1).softmax(dim=1), not dim=-1.",
+        "If there is one choice only, as the first position of a sequence has, nothing is wrong.",
+    ),
+    figures=("attention",),
+    about="""
+    Scores of shape (B, T, 1), as from a Linear(C, 1), have their T choices in axis 1. A softmax over the last axis has
+    one number. It is read from the graph of the first recorded loss, where a sequence may be of length 1.
+    """,
+)
+
+
+@check("choices of each softmax", SOFTMAX_OF_ONE)
+def softmax_of_one(context: Context) -> list[Finding] | None:
+    """A softmax below the loss over an axis of one number."""
+    loss = context.seen.loss
+    if loss is None or not loss.chain:
+        return None
+    if not loss.single_softmaxes:
+        return []
+    return [
+        context.finding(
+            SOFTMAX_OF_ONE,
+            severity="note" if context.learns else "warning",
+            where=[one.name for one in context.called("softmax")[-1:]],
+            evidence=(
+                Evidence(
+                    what="softmaxes over one number in the graph of the loss", value=loss.single_softmaxes, expected="0"
+                ),
+                Evidence(what="softmaxes in all", value=loss.ops.get("softmax", 0)),
+            ),
+        )
+    ]
+
+
 BATCH_FIRST = FindingText(
     id="batch-first",
     title="{layer} runs along the batch: it takes (time, batch, features) and is given (batch, time, features).",

@@ -71,6 +71,86 @@ def _of_scale(context: Context, name: str, mean: float, std: float, other: Evalu
     )
 
 
+HELD_OUT_UNRELATED = FindingText(
+    id="held-out-unrelated",
+    title="On held-out data the network is worse than guessing from the first evaluation to the last.",
+    because="In the training data the labels can be told from the inputs, and the network has learnt to. Overfitting "
+    "begins with a held-out loss that falls. Here it never does: held-out labels mean something else, or held-out "
+    "inputs are prepared in another way.",
+    try_this=(
+        (
+            "Compare how classes are numbered in both parts: train_set.class_to_idx == test_set.class_to_idx. Folders "
+            "that are listed in another order, or classes that are missing from one part, change the numbers."
+        ),
+        "Evaluate on the training data by the same function: its loss should be that of the training.",
+        "Print 20 held-out pairs as the network gets them, decoded: is each label that of its own input?",
+    ),
+    figures=("loss",),
+    about="""
+    The held-out loss is above that of guessing, the entropy of the labels, in every evaluation, while the loss on the
+    training data falls far below it and a linear model or the nearest neighbour tells these labels from these inputs.
+    """,
+    explained_by=frozenset(
+        {"evaluation-inputs-differ", "evaluation-mode", "running-statistics", "random-in-evaluation"}
+    ),
+)
+
+
+@check("held-out labels", HELD_OUT_UNRELATED)
+def held_out_unrelated(context: Context) -> list[Finding] | None:
+    """A held-out loss that is never better than guessing, of a network that learns what can be learnt."""
+    points, progress, relation = context.held_out, context.progress, context.seen.relation
+    if progress is None or progress.guess is None or relation is None:
+        return None
+    if len(points) < limit("evaluations for a verdict"):
+        return None
+    is_told = relation.beyond_chance > limit("targets told from inputs")
+    least = min(one.dev for one in points)
+    if not (is_told and least > progress.guess and context.training_loss < limit("learnt well") * progress.guess):
+        return []
+    return [
+        context.finding(
+            HELD_OUT_UNRELATED,
+            severity="serious",
+            evidence=(
+                Evidence(what="lowest held-out loss", value=least, expected=f"below {progress.guess:.3g}, guessing"),
+                Evidence(what="held-out loss at the end", value=points[-1].dev),
+                Evidence(what="loss on the training data at the end", value=context.training_loss),
+                Evidence(
+                    what="a linear model or the nearest neighbour on the training data, above guessing",
+                    value=relation.beyond_chance, unit="standard errors",
+                ),
+            ),
+        )
+    ]  # fmt: skip
+
+
+BEST_NOT_KEPT = FindingText(
+    id="best-not-kept",
+    title="load_state_dict() was given the network's own parameters: nothing was restored.",
+    because="state_dict() returns the parameters themselves, not copies. What was kept as the best state has changed "
+    "with every step since, so the network is as it was before.",
+    try_this=(
+        "best = copy.deepcopy(model.state_dict()), or torch.save(model.state_dict(), path) and torch.load(path).",
+    ),
+    figures=("loss",),
+    about="""
+    The memory of what load_state_dict() is given is compared with that of the parameters. `best = model.state_dict()`
+    keeps no weights: it is a dictionary of the same tensors.
+    """,
+)
+
+
+@check("restored weights", BEST_NOT_KEPT)
+def best_not_kept(context: Context) -> list[Finding] | None:
+    """A network that is given its own parameters to load, after steps that have changed them."""
+    step = context.seen.restored_itself
+    if step is None:
+        is_seen = context.seen.source == "watch" and context.seen.framework == "torch"
+        return [] if is_seen and context.records else None
+    return [context.finding(BEST_NOT_KEPT, severity="warning", evidence=(Evidence(what="loaded at step", value=step),))]
+
+
 EVALUATION_DIFFERS = FindingText(
     id="evaluation-differs",
     title="The training data has a much higher loss in evaluation than in the training steps.",

@@ -1,5 +1,7 @@
 """Whether what is learnt holds for new data; and what is left when nothing else explains a bad loss."""
 
+import math
+
 from backlight.health.check import check
 from backlight.health.context import Context
 from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText, percent
@@ -77,6 +79,7 @@ OVERFITTING = FindingText(
             "running-statistics",
             "evaluation-inputs-differ",
             "evaluation-differs",
+            "held-out-unrelated",
         }
     )
     | BAD_BATCHES,
@@ -204,13 +207,16 @@ def not_learning(context: Context) -> list[Finding] | None:
         return None
     if context.seen.source == "log":
         return None  # what the loss is, and whether the network was new, is not known
-    if context.loss_kind == "other" and context.labels is None:
+    at_chance = _at_chance(context, progress.late)
+    if context.loss_kind == "other" and context.labels is None and not at_chance:
         return None  # a custom loss, such as a reward or an adversary's, may stay where it is
-    if progress.learns:
+    if progress.learns and not at_chance:
         return []
-    if context.still_falls or (context.way is not None and 0 < context.way < limit("way to go")):
+    is_early = context.way is not None and 0 < context.way < limit("way to go")
+    if context.still_falls or (is_early and at_chance is None):
         return []
-    guess = () if progress.guess is None else (Evidence(what="loss of guessing", value=progress.guess),)
+    chance = progress.guess if at_chance is None else at_chance
+    guess = () if chance is None else (Evidence(what="loss of guessing", value=chance),)
     relation = context.seen.relation
     is_told = relation is not None and relation.beyond_chance > limit("targets told from inputs")
     return [
@@ -234,3 +240,15 @@ def not_learning(context: Context) -> list[Finding] | None:
             ),
         )
     ]
+
+
+def _at_chance(context: Context, loss: float) -> float | None:
+    """Return ln n, if a loss whose softmax chooses between n other numbers than the logits stays at it; else None.
+
+    Of the likenesses of examples to one another, that to itself is often left out: ln(n - 1).
+    """
+    seen = context.seen.loss
+    n = 0 if seen is None or context.labels is not None else seen.choices or 0
+    within = limit("plateau at guess")
+    is_at = n > 2 and (1 - within) * math.log(n - 1) < loss < (1 + within) * math.log(n)
+    return math.log(n) if is_at else None

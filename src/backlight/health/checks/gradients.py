@@ -66,10 +66,11 @@ def vanishing_gradients(context: Context) -> list[Finding] | None:
     if context.learns or not ratio < limit("gradient decay"):
         return []
     factor = ratio ** (1 / (len(sizes) - 1)) if ratio > 0 else 0.0
+    may_learn = not context.trained and ratio > limit("gradient decay before any step")
     return [
         context.finding(
             VANISHING_GRADIENTS,
-            severity="serious",
+            severity="note" if may_learn else "serious",
             where=[name for name, size in sizes.items() if size < limit("gradient decay") ** 0.5 * sizes[last]],
             evidence=(
                 Evidence(what=f"gradient at {first} over gradient at {last} (rms)", value=ratio, expected="near 1"),

@@ -204,3 +204,48 @@ def _copies(context: Context) -> bool:
     if progress is None or not progress.long_enough or not progress.guess:
         return False
     return progress.late < limit("loss of a copy") * progress.guess
+
+
+NEVER_A_TARGET = FindingText(
+    id="class-never-a-target",
+    title="{classes} of the {total} classes {are} never a target.",
+    because="The network learns never to predict what it is never asked for, and its output for it is of no use. Often "
+    "the labels begin at another number than the network's classes do.",
+    try_this=(
+        (
+            "Compare how labels are numbered with what each output means. Detectors often have the background as class "
+            "0: objects then begin at 1."
+        ),
+        "Give the network as many outputs as there are labels.",
+    ),
+    figures=("loss",),
+    about="""
+    Targets are counted over all recorded steps. Only for up to 20 classes, and with 50 targets seen for each of them: a
+    rare class may be missing by chance. A note: a class may be there for later.
+    """,
+)
+
+
+@check("classes that occur", NEVER_A_TARGET)
+def never_a_target(context: Context) -> list[Finding] | None:
+    """Outputs of a classifier that no label asks for."""
+    counts = context.labels
+    if counts is None or not 2 < len(counts) <= limit("classes to count"):
+        return None
+    if counts.sum() < limit("targets for each class") * len(counts):
+        return None
+    missing = np.flatnonzero(counts == 0)
+    if not len(missing) or len(missing) > len(counts) - 2:
+        return []  # with one class alone, `labels_constant` has more to say
+    return [
+        context.finding(
+            NEVER_A_TARGET,
+            severity="note",
+            where=() if context.output_layer is None else (context.output_layer,),
+            evidence=(
+                *(Evidence(what=f"targets of class {k}", value=0) for k in missing[:3]),
+                Evidence(what="targets seen", value=int(counts.sum())),
+            ),
+            values={"classes": len(missing), "total": len(counts), "are": "is" if len(missing) == 1 else "are"},
+        )
+    ]

@@ -4,7 +4,7 @@ import math
 
 from backlight.health.check import check
 from backlight.health.context import Context
-from backlight.health.findings import Advice, Evidence, Finding, FindingText
+from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText
 from backlight.health.thresholds import limit
 from backlight.watch.records import LogitsRecord, StepRecord
 
@@ -208,14 +208,38 @@ LOSS_BROADCAST = FindingText(
     figures=("loss",),
     about="""
     Outputs of shape (N, 1) minus targets of shape (N,) make (N, N) differences. The gradient then pulls every output to
-    the same number, though the loss shows that the targets differ.
+    the same number, though the loss shows that the targets differ. Or the output is made one number on the way to the
+    loss, as by a sum() without dim, and that is compared with every target, which the loss's graph shows.
     """,
+    cases={
+        "one": Case(
+            title="The whole output is made one number, which is compared with each of {compared} targets.",
+            because="A sum() or mean() without dim goes over the batch too. One number cannot be right for several "
+            "targets: it comes to their mean, and no example gets an answer of its own.",
+            try_this=("Name the axis: output.sum(dim=1), one number for each example.",),
+        )
+    },
 )
 
 
 @check("shapes of outputs and targets", LOSS_BROADCAST)
 def loss_broadcast(context: Context) -> list[Finding] | None:
-    """A squared error of all outputs with all targets, since (N, 1) and (N,) were broadcast to (N, N)."""
+    """A difference of all outputs, or of one number made of them, and each target, by broadcasting."""
+    graph = context.seen.loss
+    if graph is not None and graph.compared:
+        return [
+            context.finding(
+                LOSS_BROADCAST,
+                severity="serious",
+                cases=("one",),
+                evidence=(
+                    Evidence(what="numbers that the network returned", value=math.prod(graph.output_shape)),
+                    Evidence(what="numbers of it that are compared", value=1, expected="one for each target"),
+                    Evidence(what="targets", value=graph.compared),
+                ),
+                values={"compared": graph.compared},
+            )
+        ]
     known = [(r, loss) for r, loss in context.losses if r.target_std is not None and r.output is not None]
     if context.loss_kind != "mse" or not known:
         return None

@@ -6,11 +6,12 @@ import numpy as np
 
 from backlight.health.check import check
 from backlight.health.context import Context, late
-from backlight.health.findings import Evidence, Finding, FindingText, percent
+from backlight.health.findings import Case, Evidence, Finding, FindingText, percent
 from backlight.health.thresholds import limit
 from backlight.watch.graph import NO_LOGARITHMS
 
 _SCALES = frozenset({"mean", "sum", "div", "mul", "neg"})
+_ADDS_UP = frozenset({"mean", "sum", "neg", "gather", "index", "select"})
 
 LOSS_OF_PROBABILITIES = FindingText(
     id="loss-of-probabilities",
@@ -28,8 +29,23 @@ LOSS_OF_PROBABILITIES = FindingText(
     figures=("loss",),
     about="""
     nll_loss and kl_div take logarithms of probabilities: they only pick them out, or weigh them. Given probabilities or
-    logits they compute something else without a word. Lecture 2 derives the likelihood and its logarithm.
+    logits they compute something else without a word. So does a mean of sigmoids or softmaxes, which is a note: some
+    losses are meant to be that. Lecture 2 derives the likelihood and its logarithm.
     """,
+    cases={
+        "mean": Case(
+            title="The loss is a mean of probabilities, without their logarithms.",
+            because="Its slope vanishes where the answer is most wrong, since the {given} is flat there, and a "
+            "confident mistake costs no more than 1. A likelihood has the logarithm of each probability.",
+            try_this=(
+                (
+                    "F.logsigmoid(score) in place of score.sigmoid().log() or score.sigmoid(), log_softmax in place of "
+                    "softmax."
+                ),
+                "If it is meant, as in a share of pairs in the right order, nothing is wrong.",
+            ),
+        )
+    },
 )
 
 
@@ -39,6 +55,16 @@ def loss_of_probabilities(context: Context) -> list[Finding] | None:
     chain = context.chain
     if not chain:
         return None
+    if (squash := next((op for op in chain if op not in _ADDS_UP), "")) in {"sigmoid", "softmax"}:
+        return [
+            context.finding(
+                LOSS_OF_PROBABILITIES,
+                severity="note" if context.learns else "warning",
+                cases=("mean",),
+                evidence=[Evidence(what=f"loss at step {r.step}", value=value) for r, value in context.losses[-1:]],
+                values={"loss": "The loss", "given": squash},
+            )
+        ]
     at = next((place for place, op in enumerate(chain) if op.startswith("nll_loss")), None)
     loss = "nll_loss"
     if at is None and context.seen.framework == "torch":

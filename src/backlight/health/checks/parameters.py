@@ -1,5 +1,7 @@
 """Whether all parameters that are to learn can: in the graph, in the optimiser, not frozen."""
 
+import math
+
 import numpy as np
 
 from backlight.health.check import check
@@ -90,6 +92,18 @@ NOT_IN_OPTIMISER = FindingText(
                 ),
             ),
         ),
+        "beside": Case(
+            title="The loss has {count} of its own, which get gradients and are never changed.",
+            because="They are no parameters of the network, so model.parameters() does not have them. They keep their "
+            "initial, random numbers, and what they should have learnt is missing.",
+            try_this=(
+                "Give them to the optimiser too: list(model.parameters()) + list(criterion.parameters()).",
+                (
+                    "Those of a fixed network, such as one that compares pictures: requires_grad_(False) saves their "
+                    "gradients."
+                ),
+            ),
+        ),
     },
 )
 
@@ -97,6 +111,30 @@ NOT_IN_OPTIMISER = FindingText(
 @check("parameters missing from the optimiser", NOT_IN_OPTIMISER)
 def not_in_optimiser(context: Context) -> list[Finding] | None:
     """Parameters that get gradients and are not stepped, while others are."""
+    found = _in_no_optimiser(context)
+    return found or _beside(context) or found
+
+
+def _beside(context: Context) -> list[Finding]:
+    """Return a note on parameters that the loss depends on, that the network does not have, and that nobody steps."""
+    shapes = () if context.seen.loss is None else context.seen.loss.unstepped
+    if not shapes:
+        return []
+    return [
+        context.finding(
+            NOT_IN_OPTIMISER,
+            severity="note",
+            cases=("beside",),
+            evidence=(
+                Evidence(what="parameters that are not the network's and have not changed", value=len(shapes)),
+                Evidence(what="numbers in them", value=sum(map(math.prod, shapes))),
+            ),
+            values={"count": "a parameter" if len(shapes) == 1 else f"{len(shapes)} parameters"},
+        )
+    ]
+
+
+def _in_no_optimiser(context: Context) -> list[Finding] | None:
     missing = [one for one in context.seen.parameters if one.requires_grad and _left_alone(context, one)]
     known = [one for one in context.seen.parameters if one.in_optimiser is not None or context.histories[one.name]]
     if not context.trained or not known:

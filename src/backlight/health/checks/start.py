@@ -38,8 +38,8 @@ OVERCONFIDENT_START = FindingText(
     figures=("loss",),
     about="""
     An untrained network knows nothing, so its first loss ought to be ln V: 3.30 for 27 classes. A larger one is a
-    confident guess, from a last layer whose weights are too large, and the first thousand steps unlearn it. Lecture 4,
-    "fixing the initial loss".
+    confident guess, from a last layer whose weights are too large, and the first steps unlearn it: the first thousand
+    where it is many times as large. Up to three times as large it is a note. Lecture 4, "fixing the initial loss".
     """,
     explained_by=frozenset({"input-scale", "exploding-signal"}),
 )
@@ -58,10 +58,11 @@ def overconfident_start(context: Context) -> list[Finding] | None:
     nats, V = first.logits.nats, first.logits.classes
     if not nats > limit("first loss over ln V") * math.log(V):
         return []
+    is_slight = nats < limit("first loss far over ln V") * math.log(V)
     return [
         context.finding(
             OVERCONFIDENT_START,
-            severity="warning" if context.learns else "serious",
+            severity="note" if is_slight else "warning" if context.learns else "serious",
             where=() if context.output_layer is None else (context.output_layer,),
             evidence=(
                 Evidence(

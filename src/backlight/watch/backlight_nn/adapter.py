@@ -117,6 +117,9 @@ class BacklightAdapter(BacklightTensors, BacklightGraph, Adapter):
     def is_recording(self) -> bool:
         return recording.on
 
+    def is_parameter(self, tensor: Any) -> bool:
+        return isinstance(tensor, Parameter)
+
     def hook_layer(self, layer: WatchedLayer, capture: CallTaker) -> Remove:
         remove: Remove = layer.module.register_forward_hook(Hook(_on_layer, layer, capture))
         return remove

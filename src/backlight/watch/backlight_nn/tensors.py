@@ -64,7 +64,7 @@ class BacklightTensors(Tensors):
         )
 
     def rows(self, tensor: Any, axis: int, most: int, *, spaced: bool = True) -> Array:
-        rows = np.moveaxis(self.values(tensor), axis, -1)
+        rows = np.moveaxis(np.atleast_1d(self.values(tensor)), axis, -1)
         rows = rows.reshape(-1, rows.shape[-1])
         return np.array(rows[:: max(1, -(-rows.size // most))] if spaced else rows[:most])
 
@@ -101,6 +101,12 @@ class BacklightGraph(Graph):
     def reduction(self, nodes: Sequence[Any], names: Sequence[str]) -> str | None:
         own = next((node._settings.get("reduction", "mean") for node in nodes if self.op_name(node) in _LOSSES), None)
         return own or next((name for name in names if name in {"mean", "sum"}), None)
+
+    def shape(self, node: Any) -> Sequence[int] | None:
+        return node.shape  # type: ignore[no-any-return]
+
+    def softmax_axis(self, node: Any) -> int | None:
+        return node._settings.get("axis", -1) if self.op_name(node) in {"softmax", "log_softmax"} else None
 
     def class_axis(self, nodes: Sequence[Any], names: Sequence[str], shape: Sequence[int]) -> int | None:
         return len(shape) - 1

@@ -2,6 +2,7 @@
 
 import math
 import random
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from torch.utils.hooks import RemovableHandle
 
 from backlight.core import ConfigError
 from backlight.nn.kind import OTHER, Kind
@@ -22,7 +24,7 @@ from backlight.watch.torch_nn.functions import FunctionWatch
 from backlight.watch.torch_nn.graph import TorchGraph
 from backlight.watch.torch_nn.operations import OperationWatch
 from backlight.watch.torch_nn.optimisers import TorchOptimisers
-from backlight.watch.torch_nn.plain import output_of, tensors_in
+from backlight.watch.torch_nn.plain import output_of, tensors_in, why_not_measured
 from backlight.watch.torch_nn.tensors import TorchTensors
 
 _SETTINGS: Final = (
@@ -187,6 +189,14 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
     def is_transformed(self) -> bool:
         return _is_compiling() or _transformations() is not None or torch._C._get_tracing_state() is not None
 
+    def is_parameter(self, tensor: Any) -> bool:
+        return isinstance(tensor, torch.nn.Parameter)
+
+    def hook_load(self, hook: Callable[[], None]) -> Remove:
+        table = self.model._load_state_dict_pre_hooks
+        handle = RemovableHandle(table)  # PyTorch's own method would wrap the hook, and it would not be known in copies
+        return marked(handle, table, hook=Hook(_on_load, hook, weakref.ref(self.model)))
+
     def hook_layer(self, layer: WatchedLayer, capture: CallTaker) -> Remove:
         return layer.module.register_forward_hook(Hook(_on_layer, layer, capture)).remove  # type: ignore[no-any-return]
 
@@ -349,6 +359,20 @@ def _on_return(hook: Callable[[Any], None], module: torch.nn.Module, args: Any, 
     del module, args
     if not _is_compiling():
         hook(output)
+
+
+def _on_load(
+    hook: Callable[[], None], model: "weakref.ref[torch.nn.Module]", state: Mapping[str, Any], *args: Any
+) -> None:
+    del args
+    own = [] if (known := model()) is None else list(known.named_parameters(remove_duplicate=False))
+    plain = [(state.get(name), one) for name, one in own if why_not_measured(one) is None]
+    if plain and all(isinstance(given, torch.Tensor) and _same_memory(given, one) for given, one in plain):
+        hook()
+
+
+def _same_memory(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return why_not_measured(a) is None and a.data_ptr() == b.data_ptr()
 
 
 def _on_accumulated(hook: Callable[[Any], None], parameter: torch.Tensor) -> None:

@@ -82,6 +82,13 @@ class TorchGraph(Graph):
         saved = next((_REDUCTIONS[one] for one in own if one in _REDUCTIONS), None)
         return saved or next((name for name in names if name in {"mean", "sum"}), None)
 
+    def shape(self, node: Any) -> Sequence[int] | None:
+        known = getattr(node, "_input_metadata", None)
+        return tuple(known[0].shape) if known and not known[0].is_nested_tensor else None
+
+    def softmax_axis(self, node: Any) -> int | None:
+        return _signed(node._saved_dim) if op_name(node) in {"softmax", "log_softmax"} else None
+
     def class_axis(self, nodes: Sequence[Any], names: Sequence[str], shape: Sequence[int]) -> int | None:
         if "log_softmax" not in names:
             return len(shape) - 1
