@@ -6,7 +6,8 @@ import torch
 from numpy.testing import assert_allclose
 
 from backlight.autograd import Parameter
-from backlight.optim import SGD, AdamW, StepDecay, WarmupCosine, clip_grad_norm
+from backlight.optim import SGD, AdamW, Muon, StepDecay, WarmupCosine, clip_grad_norm
+from backlight.optim.muon import COEFFICIENTS, orthogonalised
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-13}
 SHAPES = [(5, 3), (3,), (), (7, 1, 2), (1,)]
@@ -97,6 +98,46 @@ def test_learning_rate_set_before_each_step_matches_torch(case, rng):
         optimiser.step()
         reference.step()
     assert_same(ours, theirs)
+
+
+# -- Muon --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (4, 9), (9, 4), (1, 5)])
+def test_each_singular_value_goes_through_the_polynomial(shape, rng):
+    u, s, vt = np.linalg.svd(rng.standard_normal(shape), full_matrices=False)
+    a, b, c = COEFFICIENTS
+    wanted = s / np.sqrt((s**2).sum())
+    for _ in range(5):
+        wanted = a * wanted + b * wanted**3 + c * wanted**5
+    assert_allclose(orthogonalised(u * s @ vt), u * wanted @ vt, rtol=1e-9, atol=1e-12)
+
+
+def test_muon_is_pytorchs_but_for_bfloat16(rng):
+    """PyTorch runs the Newton-Schulz iteration in bfloat16, and has matrices as (out, in)."""
+    shapes = [(8, 6), (6, 8), (3,), (8, 5)]
+    numbers = [rng.standard_normal(shape) for shape in shapes]
+    ours = [Parameter(np.array(array)) for array in numbers]
+    theirs = [torch.nn.Parameter(torch.tensor(array.T.copy())) for array in numbers]
+    optimiser = Muon(ours, ours[:2], lr=0.02, weight_decay=0.1)
+    references = [
+        torch.optim.Muon(theirs[:2], lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(theirs[2:], lr=0.02, weight_decay=0.1),
+    ]
+    for _ in range(20):
+        for mine, reference in zip(ours, theirs, strict=True):
+            gradient = rng.standard_normal(mine.shape)
+            mine.grad, reference.grad = gradient, torch.tensor(gradient.T.copy())
+        optimiser.step()
+        for reference in references:
+            reference.step()
+    for place, (mine, reference) in enumerate(zip(ours, theirs, strict=True)):
+        by_adamw = place >= 2
+        close = (
+            TIGHT if by_adamw else {"rtol": 0, "atol": 0.02 * 20 * 0.02}
+        )  # 2 % of the way, which is 20 steps of 0.02
+        assert_allclose(mine.detach().numpy(), reference.detach().numpy().T, **close)
+        assert np.abs(mine.detach().numpy() - numbers[place]).max() > 0.1
 
 
 # -- clipping ----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from backlight.autograd.flat import FlatParameters
 from backlight.core import RunError
 from backlight.health.trials import run_trials
 from backlight.health.trials.subject import MOST_ROWS
@@ -74,7 +73,7 @@ def trials_of(run: RunDirectory, *, minutes: float) -> tuple[TrialResult, ...]:
         for count in (EXAMINED, MOST_ROWS)
     )
     settings = opened.config.train
-    optimiser = None if settings is None else settings.build(FlatParameters.of(model.parameters()))
+    optimiser = None if settings is None else settings.build(model)
     return run_trials(
         adapter_for(model), batch.x, batch.y, optimiser=optimiser, data=more, kind="cross_entropy", minutes=minutes
     )

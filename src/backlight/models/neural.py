@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from backlight.autograd import Tensor, as_array, cross_entropy, no_grad
+from backlight.autograd import Parameter, Tensor, as_array, cross_entropy, no_grad
 from backlight.autograd.ops.softmax import shifted_log_softmax
 from backlight.core import NOT_A_TARGET, Batch, FloatArray, IntArray, OperandError, ShapeError
 from backlight.core.arguments import shown
 from backlight.models.protocol import Reads
-from backlight.nn import Module
+from backlight.nn import Embedding, Module
 
 
 class NeuralModel(Module):
@@ -51,6 +51,17 @@ class NeuralModel(Module):
                 "Make a batch of a single text with ids[None]."
             )
         return ids
+
+    def hidden_matrices(self) -> list[Parameter]:
+        """Return the weight matrices of hidden layers: those that neither look up a row nor have an axis of characters.
+
+        Each has two axes, in and out.
+        """
+        tables = {id(one.weight) for _, one in self.named_modules() if isinstance(one, Embedding)}
+        return [
+            one for one in self.parameters()
+            if one.array.ndim == 2 and id(one) not in tables and self.vocabulary_size not in one.array.shape
+        ]  # fmt: skip
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         """Return the inputs of `loss_of` for a batch: arrays, or None."""

@@ -3,6 +3,7 @@
 from backlight.optim.adamw import AdamW
 from backlight.optim.blending import update_ema
 from backlight.optim.clipping import clip_grad_norm
+from backlight.optim.muon import Muon
 from backlight.optim.optimiser import Optimiser
 from backlight.optim.scalars import ScalarAdam
 from backlight.optim.schedules import Constant, Schedule, StepDecay, WarmupCosine
@@ -12,6 +13,7 @@ __all__ = [
     "SGD",
     "AdamW",
     "Constant",
+    "Muon",
     "Optimiser",
     "ScalarAdam",
     "Schedule",

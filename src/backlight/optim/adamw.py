@@ -60,11 +60,20 @@ class AdamW(Optimiser):
             unbias_2, rate = 1 / math.sqrt(1 - beta_2**self.steps), self.lr / (1 - beta_1**self.steps)
             decay = self.lr * self.weight_decay
             numbers = (beta_1, 1 - beta_1, beta_2, 1 - beta_2, unbias_2, self.eps, rate, decay)
-            kernels.adamw(data, grad, self.mean, self.square, self._decaying, np.array(numbers, np.float32))
+            for here in self._spans():
+                decaying = None if self._decaying is None else self._decaying[here]
+                kernels.adamw(
+                    data[here], grad[here], self.mean[here], self.square[here], decaying, np.array(numbers, np.float32)
+                )
             return
-        for start in range(0, data.size, BLOCK):
-            here = slice(start, start + BLOCK)
-            self._update_block(data[here], grad[here], self.mean[here], self.square[here], here)
+        for span in self._spans():
+            for start in range(span.start, span.stop, BLOCK):
+                here = slice(start, min(start + BLOCK, span.stop))
+                self._update_block(data[here], grad[here], self.mean[here], self.square[here], here)
+
+    def _spans(self) -> list[slice]:
+        """Return which parts of the flat array are stepped so."""
+        return [slice(0, self.flat.data.size)]
 
     def _update_block(
         self, data: FloatArray, grad: FloatArray, mean: FloatArray, square: FloatArray, here: slice

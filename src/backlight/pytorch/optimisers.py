@@ -1,4 +1,4 @@
-"""PyTorch's optimiser for one of Backlight's, and the conversion of its state both ways."""
+"""PyTorch's optimisers for one of Backlight's, and the conversion of its state both ways."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,12 +7,14 @@ import torch
 
 from backlight.autograd.flat import FlatParameters
 from backlight.core import ConfigError, FloatArray
-from backlight.optim import SGD, AdamW
+from backlight.optim import SGD, AdamW, Muon
 from backlight.optim.optimiser import Optimiser
 from backlight.pytorch.weight_map import Link
 
 BUFFERS: Final[Mapping[str, str]] = {"mean": "exp_avg", "square": "exp_avg_sq", "velocity": "momentum_buffer"}
 """PyTorch's names of the arrays in an optimiser's state."""
+
+MUON_BUFFERS: Final[Mapping[str, str]] = {"mean": "momentum_buffer"}
 
 
 def by_name(flat: FlatParameters, names: list[str], array: FloatArray) -> dict[str, FloatArray]:
@@ -25,45 +27,80 @@ def by_name(flat: FlatParameters, names: list[str], array: FloatArray) -> dict[s
     return views
 
 
-def torch_optimiser(ours: Optimiser, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    """Return PyTorch's optimiser with the settings of Backlight's, without its state.
+def torch_optimisers(ours: Optimiser, parameters: list[torch.nn.Parameter]) -> list[torch.optim.Optimizer]:
+    """Return PyTorch's optimisers with the settings of Backlight's, without its state: of Muon two, of others one.
 
     Weight decay applies to the same parameters. AdamW is fused where this version of PyTorch has that for the device.
 
     Args:
-        ours: an `AdamW` or `SGD`.
+        ours: an `AdamW`, `Muon` or `SGD`.
         parameters: PyTorch's parameters, in the order of Backlight's.
 
     Raises:
-        ConfigError: another kind of optimiser.
+        ConfigError: another kind of optimiser, or a version of PyTorch that does not have it.
     """
-    decays = [tensor.array.ndim >= 2 or ours._decaying is None for tensor in ours.flat.tensors]
-    groups: list[dict[str, Any]] = [
-        {
-            "params": [one for one, own in zip(parameters, decays, strict=True) if own is decayed],
-            "weight_decay": ours.weight_decay if decayed else 0.0,
-        }
-        for decayed in (True, False)
-        if decayed in decays
-    ]
     match ours:
+        case Muon():
+            hidden = {id(tensor) for tensor, _ in ours.matrices}
+            is_hidden = [id(tensor) in hidden for tensor in ours.flat.tensors]
+            rest = [one for one, hides in zip(parameters, is_hidden, strict=True) if not hides]
+            matrices = [one for one, hides in zip(parameters, is_hidden, strict=True) if hides]
+            made = [_muon(ours, matrices)] if matrices else []
+            return made + ([_adamw(ours, _groups(ours, parameters, rest))] if rest else [])
         case AdamW():
-            settings: dict[str, Any] = {"lr": ours.lr, "betas": ours.betas, "eps": ours.eps}
-            try:
-                return torch.optim.AdamW(groups, fused=True, **settings)
-            except RuntimeError:  # not on this device in this version
-                return torch.optim.AdamW(groups, **settings)
+            return [_adamw(ours, _groups(ours, parameters, parameters))]
         case SGD():
-            return torch.optim.SGD(groups, lr=ours.lr, momentum=ours.momentum, nesterov=ours.nesterov)
-    raise ConfigError(f"the torch engine has AdamW and SGD; got {type(ours).__name__}. Choose one of them.")
+            groups = _groups(ours, parameters, parameters)
+            return [torch.optim.SGD(groups, lr=ours.lr, momentum=ours.momentum, nesterov=ours.nesterov)]
+    raise ConfigError(f"the torch engine has AdamW, Muon and SGD; got {type(ours).__name__}. Choose one of them.")
+
+
+def _groups(
+    ours: Optimiser, parameters: list[torch.nn.Parameter], some: list[torch.nn.Parameter]
+) -> list[dict[str, Any]]:
+    """Return some of the parameters in groups: those that decay, and those that do not."""
+    chosen = {id(one) for one in some}
+    decays = [tensor.array.ndim >= 2 or ours._decaying is None for tensor in ours.flat.tensors]
+    groups = []
+    for decayed in (True, False):
+        own = [p for p, is_own in zip(parameters, decays, strict=True) if is_own is decayed and id(p) in chosen]
+        if own:
+            groups.append({"params": own, "weight_decay": ours.weight_decay if decayed else 0.0})
+    return groups
+
+
+def _adamw(ours: AdamW, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    settings: dict[str, Any] = {"lr": ours.lr, "betas": ours.betas, "eps": ours.eps}
+    try:
+        return torch.optim.AdamW(groups, fused=True, **settings)
+    except RuntimeError:  # not on this device in this version
+        return torch.optim.AdamW(groups, **settings)
+
+
+def _muon(ours: Muon, matrices: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    if not hasattr(torch.optim, "Muon"):
+        raise ConfigError(
+            f"PyTorch has Muon from version 2.9 on; this is {torch.__version__}. Upgrade PyTorch, or choose adamw."
+        )
+    made: torch.optim.Optimizer = torch.optim.Muon(
+        matrices, lr=ours.lr, weight_decay=ours.weight_decay, momentum=ours.momentum, adjust_lr_fn="match_rms_adamw"
+    )
+    return made
+
+
+def _names(ours: Optimiser, theirs: torch.optim.Optimizer) -> Mapping[str, str]:
+    """Return the attributes of Backlight's optimiser that PyTorch's has, each with its name there."""
+    if isinstance(ours, Muon) and not isinstance(theirs, torch.optim.AdamW):
+        return MUON_BUFFERS
+    return {name: BUFFERS[name] for name in ours.buffers}
 
 
 def copy_state_to_torch(ours: Optimiser, theirs: torch.optim.Optimizer, links: list[Link], order: list[Any]) -> None:
-    """Give PyTorch's optimiser the state of Backlight's.
+    """Give one of PyTorch's optimisers the state of Backlight's.
 
     Args:
         ours: the optimiser with the state.
-        theirs: the result of `torch_optimiser`.
+        theirs: one of the results of `torch_optimisers`.
         links: the links of the parameters, in Backlight's order.
         order: PyTorch's parameters, in that order.
     """
@@ -71,11 +108,12 @@ def copy_state_to_torch(ours: Optimiser, theirs: torch.optim.Optimizer, links: l
         theirs.state.clear()
         return
     names = [link.ours for link in links]
-    arrays = {BUFFERS[name]: by_name(ours.flat, names, getattr(ours, name)) for name in ours.buffers}
+    arrays = {their: by_name(ours.flat, names, getattr(ours, own)) for own, their in _names(ours, theirs).items()}
+    counts = isinstance(theirs, torch.optim.AdamW)
     states = {
         id(parameter): {
-            **({"step": torch.tensor(float(ours.steps))} if isinstance(ours, AdamW) else {}),
-            **{theirs_name: link.to_theirs(views[link.ours]) for theirs_name, views in arrays.items()},
+            **({"step": torch.tensor(float(ours.steps))} if counts else {}),  # one for each: it is counted in place
+            **{name: link.to_theirs(views[link.ours]) for name, views in arrays.items()},
         }
         for link, parameter in zip(links, order, strict=True)
     }
@@ -85,22 +123,20 @@ def copy_state_to_torch(ours: Optimiser, theirs: torch.optim.Optimizer, links: l
     theirs.load_state_dict(whole)  # moves the tensors to the device, and to the place where a fused step reads them
 
 
-def copy_state_from_torch(
-    theirs: torch.optim.Optimizer, ours: Optimiser, links: list[Link], order: list[Any], steps: int
-) -> None:
-    """Give Backlight's optimiser the state of PyTorch's; see `copy_state_to_torch`.
+def copy_state_from_torch(theirs: torch.optim.Optimizer, ours: Optimiser, links: list[Link], order: list[Any]) -> None:
+    """Give Backlight's optimiser the state of one of PyTorch's; see `copy_state_to_torch`.
 
     Args:
         theirs: the optimiser with the state.
         ours: the optimiser that receives it.
         links: the links of the parameters, in Backlight's order.
         order: PyTorch's parameters, in that order.
-        steps: the number of steps taken.
     """
-    ours.steps = steps
     names = [link.ours for link in links]
-    for name in ours.buffers:
-        views = by_name(ours.flat, names, getattr(ours, name))
+    held = {id(one) for group in theirs.param_groups for one in group["params"]}
+    for own, their in _names(ours, theirs).items():
+        views = by_name(ours.flat, names, getattr(ours, own))
         for link, parameter in zip(links, order, strict=True):
-            tensor = theirs.state.get(parameter, {}).get(BUFFERS[name])
-            views[link.ours][...] = 0 if tensor is None else link.to_ours(tensor)
+            if id(parameter) in held:
+                tensor = theirs.state.get(parameter, {}).get(their)
+                views[link.ours][...] = 0 if tensor is None else link.to_ours(tensor)

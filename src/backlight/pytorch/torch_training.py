@@ -9,7 +9,7 @@ from backlight.core import Batch, FloatArray
 from backlight.models.neural import NeuralModel
 from backlight.optim.optimiser import Optimiser
 from backlight.pytorch.building import to_torch
-from backlight.pytorch.optimisers import by_name, copy_state_from_torch, copy_state_to_torch, torch_optimiser
+from backlight.pytorch.optimisers import by_name, copy_state_from_torch, copy_state_to_torch, torch_optimisers
 from backlight.pytorch.stepping import LossSteps
 from backlight.pytorch.weight_map import copy_weights, tensors_of, weight_map
 
@@ -28,7 +28,7 @@ class TorchTraining:
 
     Attributes:
         module: the model's PyTorch form, on the device.
-        optimiser: PyTorch's optimiser.
+        optimisers: PyTorch's optimisers.
         steps: computes loss and gradients.
     """
 
@@ -43,7 +43,7 @@ class TorchTraining:
         names = {name for name, _ in model.named_parameters()}
         self._links = [link for link in weight_map(self.module) if link.ours in names]
         self._parameters: list[Any] = [tensors[link.theirs] for link in self._links]
-        self.optimiser = torch_optimiser(optimiser, self._parameters)
+        self.optimisers = torch_optimisers(optimiser, self._parameters)
         self._taken = 0
         self._ema = None if ema is None else [one.detach().clone() for one in self._parameters]
         self.steps = LossSteps(self.module, device, most=most, rank=rank, size=size)
@@ -55,7 +55,8 @@ class TorchTraining:
             batch: ids and targets of the whole minibatch.
             seed: the seed of the masks of dropout; None draws none. PyTorch's global generators are left as they were.
         """
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
         if seed is None:
             return self.steps.forward(batch)
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
@@ -72,9 +73,10 @@ class TorchTraining:
         """
         if max_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._parameters, max_norm)
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = lr
+            optimiser.step()
         self._taken += 1
         if self._ema is not None and ema_decay is not None:
             average: Any = get_ema_multi_avg_fn
@@ -86,7 +88,9 @@ class TorchTraining:
         own = {**dict(self._ours.named_parameters()), **dict(self._ours.named_buffers())}
         for link in weight_map(self.module):
             own[link.ours].array[...] = link.to_ours(tensors[link.theirs])
-        copy_state_from_torch(self.optimiser, self._our_optimiser, self._links, self._parameters, self._taken)
+        self._our_optimiser.steps = self._taken
+        for optimiser in self.optimisers:
+            copy_state_from_torch(optimiser, self._our_optimiser, self._links, self._parameters)
         if self._ema is not None and self._our_ema is not None:
             views = by_name(self._our_optimiser.flat, [link.ours for link in self._links], self._our_ema)
             for link, average in zip(self._links, self._ema, strict=True):
@@ -95,7 +99,8 @@ class TorchTraining:
     def push(self) -> None:
         """Copy weights, buffers, averages and the optimiser's state from Backlight's."""
         copy_weights(self._ours, self.module)
-        copy_state_to_torch(self._our_optimiser, self.optimiser, self._links, self._parameters)
+        for optimiser in self.optimisers:
+            copy_state_to_torch(self._our_optimiser, optimiser, self._links, self._parameters)
         self._taken = self._our_optimiser.steps
         if self._ema is not None and self._our_ema is not None:
             views = by_name(self._our_optimiser.flat, [link.ours for link in self._links], self._our_ema)

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from backlight.autograd.flat import FlatParameters
 from backlight.core import ConfigError, RunError
 from backlight.core.settings import RENAMED, check_settings, from_json, nearest, setting
 from backlight.models import MODELS, ModelSpec, model_spec, settings_of
-from backlight.optim import SGD, AdamW, Constant, Optimiser, Schedule, StepDecay, WarmupCosine
+from backlight.models.neural import NeuralModel
+from backlight.optim import SGD, AdamW, Constant, Muon, Optimiser, Schedule, StepDecay, WarmupCosine
 from backlight.text import LIST, Dataset, Duplicates, Mode, Reading, Source
 from backlight.text.records.reading import AS_IT_IS
 from backlight.text.tokenizers.choosing import check_tokens
@@ -38,7 +38,7 @@ class TrainConfig:
     Args:
         steps: number of minibatches.
         batch_size: examples in each minibatch, drawn with replacement.
-        optimiser: "adamw" or "sgd".
+        optimiser: "adamw"; "sgd"; or "muon", which is Muon for the matrices of hidden layers and AdamW for the rest.
         lr: peak learning rate.
         schedule: "cosine" decays to 0 after a linear warm-up; "step" divides by 10 for the last quarter; "constant".
         warmup: linear warm-up steps of the cosine schedule; at least one step runs at the peak rate.
@@ -58,7 +58,9 @@ class TrainConfig:
     steps: int = setting("Training steps.", at_least=1, at_most=MOST, remedy=_REMEDY)
     batch_size: int = setting("Examples in each minibatch.", at_least=1, at_most=MOST, remedy=_REMEDY)
     lr: float = setting("Peak learning rate.", at_least=0, remedy=_REMEDY)
-    optimiser: Literal["adamw", "sgd"] = setting("Optimiser.", default="adamw", remedy=_REMEDY)
+    optimiser: Literal["adamw", "sgd", "muon"] = setting(
+        "Optimiser. muon: Muon for the matrices of hidden layers, AdamW for the rest.", default="adamw", remedy=_REMEDY
+    )
     schedule: Literal["cosine", "step", "constant"] = setting(
         "Learning-rate schedule.", default="cosine", remedy=_REMEDY
     )
@@ -124,12 +126,16 @@ class TrainConfig:
             case "constant":
                 return Constant(lr=self.lr)
 
-    def build(self, parameters: FlatParameters) -> Optimiser:
-        """Return the optimiser for these parameters."""
+    def build(self, model: NeuralModel) -> Optimiser:
+        """Return the optimiser for a model, whose parameters are moved into one flat array."""
+        parameters, decay = model.flat(), self.weight_decay
         if self.optimiser == "sgd":
-            return SGD(parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay, decay_vectors=False)
-        # β₂ = 0.99: with 0.999, second moments average over 1,000 steps, too many for runs of a few thousand
-        return AdamW(parameters, self.lr, betas=(0.9, 0.99), weight_decay=self.weight_decay, decay_vectors=False)
+            return SGD(parameters, self.lr, momentum=self.momentum, weight_decay=decay, decay_vectors=False)
+        betas = 0.9, 0.99  # with 0.999, second moments average over 1,000 steps, too many for runs of a few thousand
+        if self.optimiser == "muon":
+            hidden = model.hidden_matrices()
+            return Muon(parameters, hidden, self.lr, betas=betas, weight_decay=decay, decay_vectors=False)
+        return AdamW(parameters, self.lr, betas=betas, weight_decay=decay, decay_vectors=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ engine is in `torch_engine.py`. An engine may hold weights of its own: `pull` br
 them, and `push` does the opposite.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -65,12 +66,15 @@ class Engine(Protocol):
     Attributes:
         end: the loss of the last batch with its graph, to be recorded; None if there is none.
         adapter: shows the network to whatever records its training.
-        optimiser: the optimiser that steps it.
+        optimisers: those that step it.
         calls_modules: whether a step calls the network's modules, and so their hooks, without being asked.
     """
 
-    optimiser: Any
     calls_modules: bool
+
+    @property
+    def optimisers(self) -> Sequence[Any]:
+        """See the class."""
 
     @property
     def end(self) -> Any:
@@ -116,7 +120,8 @@ class NativeEngine:
     def __init__(self, state: TrainState, config: TrainConfig, *, native: bool = True) -> None:
         self._state, self._config = state, config
         self._stepper = Stepper(state.model, native=native)
-        self.optimiser = state.optimiser
+        self._optimiser = state.optimiser
+        self.optimisers = [state.optimiser]
         self._adapter = BacklightAdapter(state.model)
 
     @property
@@ -146,8 +151,8 @@ class NativeEngine:
         """Clip the gradients, step the optimiser, and update the average."""
         if self._config.grad_clip is not None:
             clip_grad_norm(self._state.flat, self._config.grad_clip)
-        self.optimiser.lr = lr
-        self.optimiser.step()
+        self._optimiser.lr = lr
+        self._optimiser.step()
         if self._state.ema is not None and ema_decay is not None:
             update_ema(self._state.ema, self._state.flat.data, ema_decay)
 

@@ -131,7 +131,7 @@ def _sweep(
     """Return the loss before each step, until it diverges, and why the sweep ended."""
     before = model.state_dict()
     flat = model.flat()
-    optimiser, stepper = config.build(flat), Stepper(model)
+    optimiser, stepper = config.build(model), Stepper(model)
     model.set_rng(rng)
     probe = evenly(train, PROBE)
     targets = np.count_nonzero(probe.y != NOT_A_TARGET)

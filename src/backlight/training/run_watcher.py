@@ -29,7 +29,7 @@ class RunWatcher(Watcher):
     """
 
     def __init__(self, engine: Engine, *, every: int, split: SplitFacts | None, run: RunStore) -> None:
-        super().__init__(engine.adapter, optimisers=[engine.optimiser], every=every, stream=_RunStream(run))
+        super().__init__(engine.adapter, optimisers=engine.optimisers, every=every, stream=_RunStream(run))
         self._calls_modules = engine.calls_modules
         self._run = run
         self._split = split

@@ -28,7 +28,7 @@ class TrainState:
     def __init__(self, model: NeuralModel, config: TrainConfig) -> None:
         self.model = model
         self.flat = model.flat()
-        self.optimiser = config.build(self.flat)
+        self.optimiser = config.build(model)
         self.ema: FloatArray | None = None if config.ema_decay is None else self.flat.data.copy()
 
     def _own(self) -> dict[str, Array]:

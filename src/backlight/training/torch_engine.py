@@ -58,7 +58,7 @@ class TorchEngine:
             state.model, state.optimiser, state.ema, device=self.device, most=engine.micro_batch_size,
             rank=group.rank, size=group.size,
         )  # fmt: skip
-        self.optimiser = self._training.optimiser
+        self.optimisers = self._training.optimisers
         self._evaluator: TorchEvaluator | None = None
         self._is_ahead = False  # of the run's state
 

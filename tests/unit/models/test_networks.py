@@ -77,3 +77,16 @@ def test_weights_that_version_0_1_saved_are_loaded(kind, rng):
     model.load_state_dict({old.get(name, name): array for name, array in state.items()})
     for name, array in model.state_dict().items():
         assert_array_equal(array, state[name])
+
+
+def test_hidden_matrices_are_neither_tables_nor_logits():
+    for model in LADDER:
+        network = LADDER[model](np.random.default_rng(1))
+        hidden = {id(one) for one in network.hidden_matrices()}
+        chosen = {name for name, one in network.named_parameters() if id(one) in hidden}
+        assert not any("embedding" in name or name.startswith("output") or name.endswith("bias") for name in chosen)
+        left = {name for name, one in network.named_parameters() if len(one.shape) == 2} - chosen
+        assert all(
+            "embedding" in name or network.vocabulary_size in dict(network.named_parameters())[name].shape
+            for name in left
+        ), left

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from backlight.autograd import Parameter
 from backlight.autograd.native import library
 from backlight.core import ConfigError
-from backlight.optim import SGD, AdamW
+from backlight.optim import SGD, AdamW, Muon
 
 
 def with_gradient(numbers, gradient):
@@ -21,6 +21,7 @@ MAKERS = {
     "sgd, momentum": lambda p: SGD(p, lr=0.1, momentum=0.9),
     "sgd, nesterov": lambda p: SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
     "adamw": lambda p: AdamW(p, lr=0.1),
+    "muon": lambda p: Muon(p, [one for one in p if len(one.shape) == 2][:1], lr=0.1),
     "adamw, sparing vectors": lambda p: AdamW(p, lr=0.1, weight_decay=0.01, decay_vectors=False),
 }
 
@@ -191,3 +192,44 @@ def test_the_kernel_of_adamw_takes_numpys_steps(settings, rng, monkeypatch):
         both.append([optimiser.flat.data, optimiser.mean, optimiser.square])
     for mine, numpys in zip(*both, strict=True):
         assert_allclose(mine, numpys, rtol=1e-5, atol=1e-7)
+
+
+# -- Muon --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_of_muon_turns_as_far_in_each_direction():
+    """The gradient is a rotation of singular values 100 and 0.01; the step's are about as long."""
+    angle = np.array([[0.6, -0.8], [0.8, 0.6]])
+    p = with_gradient(np.zeros((2, 2)), angle @ np.diag([100.0, 1.0]))
+    Muon([p], [p], lr=0.1, weight_decay=0.0).step()
+    turned = -angle.T @ p.detach().numpy() / (0.1 * 0.2 * 2**0.5)
+    assert_allclose(turned, np.diag(np.diag(turned)), atol=1e-6)
+    assert np.all((np.diag(turned) > 0.6) & (np.diag(turned) < 1.3))
+
+
+def test_what_muon_is_not_for():
+    matrix, vector = with_gradient(np.ones((2, 2)), np.ones((2, 2))), with_gradient([1.0], [1.0])
+    with pytest.raises(ConfigError, match=r"^Muon is for matrices, with two axes; got a tensor of shape \(1,\)\.$"):
+        Muon([matrix, vector], [vector])
+    with pytest.raises(ConfigError, match=r"^matrices must be among the parameters; got another tensor"):
+        Muon([vector], [matrix])
+    with pytest.raises(ConfigError, match=r"^momentum must be below 1, .* got 1\.0\.$"):
+        Muon([matrix], [matrix], momentum=1.0)
+
+
+def test_muon_leaves_the_rest_to_adamw(rng):
+    shapes = [(3, 4), (4,), (4, 5), (5, 2), (2,)]
+    numbers, gradients = ([rng.standard_normal(shape) for shape in shapes] for _ in range(2))
+
+    def stepped(make):
+        own = [with_gradient(*pair) for pair in zip(numbers, gradients, strict=True)]
+        optimiser = make(own)
+        for _ in range(3):
+            optimiser.step()
+        return [one.detach().numpy() for one in own]
+
+    adamw = stepped(lambda p: AdamW(p, lr=0.1))
+    for chosen in ([0], [2], [3], [0, 2], [2, 3], [0, 2, 3]):
+        muon = stepped(lambda p, chosen=chosen: Muon(p, [p[k] for k in chosen], lr=0.1))
+        for place, (one, other) in enumerate(zip(muon, adamw, strict=True)):
+            assert np.array_equal(one, other) == (place not in chosen)
