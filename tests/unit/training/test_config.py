@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backlight.autograd.flat import FlatParameters
 from backlight.core import BacklightError, ConfigError, RunError
 from backlight.core.settings import from_json
 from backlight.models import MODELS, model_spec
-from backlight.nn import Linear
-from backlight.optim import SGD, AdamW
+from backlight.models.mlp import MLP, MLPConfig
+from backlight.optim import SGD, AdamW, Muon
 from backlight.training import Run, RunConfig, TrainConfig
 
 BASIS: dict[str, Any] = {"steps": 100, "batch_size": 4, "lr": 0.1}
@@ -35,7 +34,7 @@ NAN, INF = float("nan"), float("inf")
         ({"momentum": 0.9}, "momentum is a setting of sgd; got momentum 0.9 with adamw"),
         *(({"ema_decay": value}, "ema_decay must be above 0 and below 1") for value in (0.0, 1.0, -1.0, NAN)),
         *(({"grad_clip": value}, "grad_clip must be above 0") for value in (0.0, -1.0, NAN)),
-        ({"optimiser": "adam"}, "optimiser must be one of adamw, sgd; got 'adam'"),
+        ({"optimiser": "adam"}, "optimiser must be one of adamw, sgd, muon; got 'adam'"),
         ({"schedule": "linear"}, "schedule must be one of cosine, step, constant; got 'linear'"),
         ({"steps": "many"}, "steps must be a whole number; got 'many'"),
         ({"steps": 1e4}, "steps must be a whole number; got 10000.0"),
@@ -79,13 +78,17 @@ def test_schedules_have_their_shape() -> None:
 
 
 def test_optimisers_get_their_settings() -> None:
-    flat = FlatParameters.of(Linear(2, 3, rng=np.random.default_rng(0)).parameters())
-    sgd = TrainConfig(**BASIS, optimiser="sgd", momentum=0.5, weight_decay=0.1).build(flat)
+    model = MLP(MLPConfig(vocabulary_size=7, context=2, embedding=3, hidden=(5, 4)), rng=np.random.default_rng(0))
+    sgd = TrainConfig(**BASIS, optimiser="sgd", momentum=0.5, weight_decay=0.1).build(model)
     assert isinstance(sgd, SGD)
     assert (sgd.lr, sgd.momentum, sgd.weight_decay) == (0.1, 0.5, 0.1)
-    adamw = TrainConfig(**BASIS, weight_decay=0.2).build(flat)
-    assert isinstance(adamw, AdamW)
+    adamw = TrainConfig(**BASIS, weight_decay=0.2).build(model)
+    assert type(adamw) is AdamW
     assert (adamw.lr, adamw.weight_decay) == (0.1, 0.2)
+    muon = TrainConfig(**BASIS, optimiser="muon", weight_decay=0.2).build(model)
+    assert isinstance(muon, Muon)
+    assert (muon.lr, muon.weight_decay) == (0.1, 0.2)
+    assert [one.shape for one, _ in muon.matrices] == [(6, 5), (5, 4)]
 
 
 TRAINING = st.builds(
