@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backlight.autograd import Parameter
-from backlight.autograd.flat import FlatParameters
+from backlight.models.mlp import MLP, MLPConfig
 from backlight.training import TrainConfig
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd", "muon"])
 def test_weight_decay_pulls_matrices_and_leaves_biases_alone(optimiser):
-    matrix, bias = Parameter(np.ones((2, 2), np.float32)), Parameter(np.ones(2, np.float32))
-    flat = FlatParameters.of([matrix, bias])
+    model = MLP(MLPConfig(vocabulary_size=7, context=2, embedding=3, hidden=(5, 4)), rng=np.random.default_rng(0))
+    for one in model.parameters():
+        one.array[...] = 1
     config = TrainConfig(steps=10, batch_size=1, lr=0.1, optimiser=optimiser, weight_decay=0.5)
-    config.build(flat).step()  # no gradient: whatever moves was pulled
-    assert (matrix.array < 1).all()
-    assert (bias.array == 1).all()
+    config.build(model).step()  # no gradient: whatever moves was pulled
+    for one in model.parameters():
+        assert (one.array == (1 if one.array.ndim < 2 else np.float32(0.95))).all()
 
 
 def test_no_step_is_longer_than_lr_times_clip(make: Callable[..., Any]) -> None:
