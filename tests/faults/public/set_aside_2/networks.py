@@ -3,8 +3,8 @@
 import torch
 from tests.faults.public.case import Run, fault
 from tests.faults.public.loops import adam, descend, explained, losses, outputs, right, usual
-from tests.faults.public.nets import mlp
-from tests.faults.public.tasks import curve, rows
+from tests.faults.public.nets import cnn, mlp
+from tests.faults.public.tasks import curve, pictures, rows
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -42,32 +42,31 @@ def backward_direction_at_the_end(faulty: bool) -> Run:
     part="network",
     names={"pretrained-weights-lost", "weights-at-their-first-values"},
     says="No layer has the weights that were loaded: all have those of a new net.",
-    words=r"pre-?trained|loaded|new net|initiali[sz]", enough=0.8, also={"overfitting"},
+    words=r"pre-?trained|loaded|new net|initiali[sz]", enough=0.73, also={"overfitting"},
 )  # fmt: skip
 def initialised_after_loading(faulty: bool) -> Run:
-    def signs(n: int) -> tuple[Tensor, Tensor]:
-        x = torch.randn(n, 4)
-        return x, (x * x.roll(-1, 1) > 0).float()
+    x, kinds = pictures(1024, noise=0.6)
+    before = cnn()
+    before(x[:1])
+    optimiser = adam(before)
+    for _ in range(200):
+        r = rows(1024)
+        descend(F.cross_entropy(before(x[r]), kinds[r]), optimiser)
 
-    before = mlp(4, 4)
-    optimiser = adam(before, 5e-3)
-    for _ in range(1000):
-        x, many = signs(128)
-        descend(F.binary_cross_entropy_with_logits(before(x), many), optimiser)
-
-    (x, both), (held, wanted) = signs(32), signs(512)
-    y, answers = ((one[:, :3].sum(1) >= 2).long() for one in (both, wanted))
-    net = mlp(4, 2)
-    net.load_state_dict({name: one for name, one in before.state_dict().items() if name[0] != "4"}, strict=False)
+    (x, few), (held, many) = pictures(10, noise=0.6), pictures(256, noise=0.6)
+    y, answers = (((one == 0) | (one == 3)).long() for one in (few, many))  # another question about such pictures
+    net = cnn(2)
+    net(x[:1])
+    net.load_state_dict({name: one for name, one in before.state_dict().items() if name[0] != "6"}, strict=False)
 
     def first_weights(module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(module.bias)
 
-    (net if faulty else net[4]).apply(first_weights)
+    (net if faulty else net[6]).apply(first_weights)
     return usual(
-        net, x, y, optimiser=adam(net, 1e-3), steps=150, quality=lambda: right(net, held, answers),
+        net, x, y, size=10, optimiser=adam(net, 1e-3), steps=100, quality=lambda: right(net, held, answers),
         evaluate=lambda: losses(net, F.cross_entropy, (held, answers), (x, y)),
     )  # fmt: skip
 
@@ -121,11 +120,11 @@ def clipped_after_the_step(faulty: bool) -> Run:
 )  # fmt: skip
 def places_in_pixels(faulty: bool) -> Run:
     n, side = 1024, 12
-    pictures = torch.randn(n, 1, side, side)
-    smooth = F.avg_pool2d(pictures, 3, stride=1, padding=1) * 3
+    shown = torch.randn(n, 1, side, side)
+    smooth = F.avg_pool2d(shown, 3, stride=1, padding=1) * 3
     places = torch.randint(side, (n, 2))  # columns and rows
     wanted = smooth[torch.arange(n), 0, places[:, 1], places[:, 0]][:, None]
-    together = torch.cat([pictures.flatten(1), places.float()], 1)
+    together = torch.cat([shown.flatten(1), places.float()], 1)
 
     class Net(nn.Module):
         def __init__(self) -> None:
