@@ -12,11 +12,12 @@ import torch
 from backlight.health import Finding
 
 HERE = Path(__file__).parent
-FOLDERS = ("handed", "situations", "reports", "healthy", "second")
+FOLDERS = ("handed", "situations", "reports", "healthy", "second", "set_aside")
 PARTS = ("inputs", "labels", "loss", "network", "loop", "evaluation")
-SECOND, SET_ASIDE = "second", "set_aside"
-"""Two halves of a second collection. Whoever improves the doctor reads the first one only: the last score is made with
-both. The cases that were set aside of the first collection have been read since, and are in `reports` and `healthy`."""
+SET_ASIDE = "set_aside_2"
+"""Whoever improves the doctor does not read these; the last score is made with them too. The cases that were set aside
+before have been read since: those of the first collection are in `reports` and `healthy`, those of the second in
+`set_aside`."""
 
 
 KNOWN = frozenset({

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from tests.faults.public.case import FOLDERS, HERE, PARTS, SECOND, SET_ASIDE, Case, cases
+from tests.faults.public.case import FOLDERS, HERE, PARTS, SET_ASIDE, Case, cases
 from tests.faults.public.running import Outcome, apart, quality_of
 from tests.faults.public.scoring import as_markdown, verdict
 
@@ -46,12 +46,9 @@ def test_a_fault_has_a_source_and_a_finding_that_would_name_it(case: Case):
     assert case.folder == "situations" or (case.reports and case.part in PARTS)
 
 
-def test_half_of_the_second_collection_is_set_aside():
-    for faulty, least in ((True, 10), (False, 5)):
-        kept = sum(one.faulty == faulty for one in ALL if one.folder == SECOND)
-        aside = sum(one.faulty == faulty for one in ALL if one.folder == SET_ASIDE)
-        assert min(kept, aside) >= least
-        assert abs(kept - aside) <= 2
+def test_faults_and_healthy_runs_are_set_aside():
+    aside = [one.faulty for one in ALL if one.folder == SET_ASIDE]
+    assert (sum(aside), len(aside) - sum(aside)) == (14, 8)
 
 
 def test_nothing_is_read_from_the_cases_that_are_set_aside():
