@@ -697,6 +697,14 @@ def _whole(q: FloatArray, k: FloatArray, v: FloatArray, size: int) -> FloatArray
     return softmax(np.where(np.tril(np.ones((T, T))) > 0, q @ k.T / D**0.5, -np.inf)) @ v
 
 
+def _without_maximum(q: FloatArray, k: FloatArray, v: FloatArray, size: int) -> FloatArray:
+    T, D = q.shape
+    del size
+    counts = np.where(np.tril(np.ones((T, T))) > 0, np.exp(q @ k.T / D**0.5), 0.0)
+    read: FloatArray = counts / counts.sum(1, keepdims=True) @ v
+    return read
+
+
 def _separately(
     scores: FloatArray, v: FloatArray, largest: FloatArray, total: FloatArray, read: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -735,6 +743,9 @@ BLOCKS = Exercise(
         wrong("not in blocks", _whole,
               says="The table of all scores is in memory at once. Cut the queries and the keys into blocks of size "
                    "rows, and go through them in two loops."),
+        wrong("not in blocks, and no maximum is subtracted", _without_maximum,
+              says="The table of all scores is in memory at once, and large scores overflow in exp. Cut the queries and "
+                   "the keys into blocks of size rows, and call add_block for each."),
         wrong("blocks of the future are computed", skipped=False,
               says="Blocks whose keys all come after the queries are computed, and then hidden. Skip them: that is half "
                    "of the work."),

@@ -48,13 +48,14 @@ class _Watched(np.ndarray[Any, Any]):
 
     def __array_ufunc__(self, ufunc: Any, method: Any, *inputs: Any, **settings: Any) -> Any:
         watched = next((one.products for one in inputs if isinstance(one, _Watched)), None)
-        if "out" in settings:
-            settings["out"] = tuple(map(_plain, settings["out"]))
+        out = settings.get("out")
+        if out is not None:
+            settings["out"] = tuple(map(_plain, out))
         result = getattr(ufunc, method)(*map(_plain, inputs), **settings)
-        if watched is None:
-            return result
-        if ufunc is np.matmul:
+        if ufunc is np.matmul and watched is not None:
             watched.note(inputs[0], result)
+        if out is not None or watched is None:
+            return out[0] if out is not None and len(out) == 1 else result
         return watched.watched(result) if isinstance(result, np.ndarray) else result
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
