@@ -1,6 +1,6 @@
 """Lesson 9 beside PyTorch; its answers as learners write them: other styles pass, and slips are told by their names."""
 
-# ruff: noqa: ARG001, ARG005, E741  (answers as learners write them)
+# ruff: noqa: ARG001, ARG005  (answers as learners write them)
 
 import math
 
@@ -13,12 +13,12 @@ from tests.unit.lessons.mistakes import answers
 from torch.nn import functional as F  # noqa: N812  (its usual name)
 
 from backlight.lessons.exercises import EXERCISES, given
-from backlight.lessons.exercises.products import Products
+from backlight.lessons.exercises.gpt2.products import Products
 from backlight.optim import WarmupCosine
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-12}
 
-# -- the solutions beside other programs --------------------------------------------------------------------------------
+# -- the solutions beside other programs -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("case", [1, 2, 3, 4, 5])
@@ -71,7 +71,7 @@ def test_products_of_rows_are_seen():
     assert type(out) is np.ndarray
 
 
-# -- 9.1 and 9.2 --------------------------------------------------------------------------------------------------------
+# -- 9.1 and 9.2 -------------------------------------------------------------------------------------------------------
 
 
 def in_lists(state):
@@ -110,7 +110,7 @@ def conv1d(name, array):
     return any(part in name for part in ("c_attn.weight", "c_proj.weight", "c_fc.weight"))
 
 
-# -- 9.4 to 9.7 ---------------------------------------------------------------------------------------------------------
+# -- 9.4 to 9.7 --------------------------------------------------------------------------------------------------------
 
 
 def accumulated(loss_and_gradient, batches, *, each=lambda y, batches: 1.0, end=lambda batches: 1.0, fresh=False):
@@ -198,7 +198,8 @@ def test_other_styles(id, answer):  # noqa: A002
                                              "lm_head.weight": rng.normal(0, 0.02, shapes["lm_head.weight"])},
          "the tied matrix is drawn twice"),
         ("9.3", lambda shapes, tied: (list(shapes), []), "everything decays"),
-        ("9.3", lambda shapes, tied: ([n for n in shapes if len(shapes[n]) > 1], [n for n in shapes if len(shapes[n]) < 2]),
+        ("9.3", lambda shapes, tied: ([n for n in shapes if len(shapes[n]) > 1],
+                                      [n for n in shapes if len(shapes[n]) < 2]),
          "the tied matrix is there twice"),
         ("9.4", accumulated, "not divided by the number of micro-batches"),
         ("9.4", lambda *case: accumulated(*case, each=lambda y, batches: 1 / len(batches)), "the mean of the means"),

@@ -54,16 +54,16 @@ print(f"{sum(map(math.prod, smallest.values())):,} numbers in {len(smallest)} ar
 
 # %% [markdown]
 # wte holds a vector for each token, and wpe one for each position. ln_1, ln_2 and ln_f are layer norms, whose weight is
-# the gain. c_attn makes queries, keys and values at once, side by side, and c_proj is the projection back to the stream;
-# c_fc and c_proj are the two layers of the MLP. There is no output layer in the file, because it has no weights of its
-# own: the logits are the products of the last vector with the *embedding* of each token. The two are **tied**. That
-# saves 38.6 million numbers, and is reasonable: tokens with similar embeddings should also get similar logits.
+# the gain. c_attn makes queries, keys and values at once, side by side, and c_proj is the projection back to the
+# stream; c_fc and c_proj are the two layers of the MLP. There is no output layer in the file, because it has no weights
+# of its own: the logits are the products of the last vector with the *embedding* of each token. The two are **tied**.
+# That saves 38.6 million numbers, and is reasonable: tokens with similar embeddings should also get similar logits.
 #
 # Two things in such a file are traps. First, GPT-2 was written in TensorFlow, and Hugging Face kept its layout in a
-# layer called `Conv1D`: it stores the weight of a linear layer as (inputs, outputs). PyTorch's `nn.Linear` has (outputs,
-# inputs), and so have the lecture's model and nanoGPT. Second, there are arrays in the file that are not weights. Each
-# block also saves its causal mask, as `h.0.attn.bias` with the shape (1, 1, 1024, 1024), and older files have the number
-# that it hides with, `h.0.attn.masked_bias`.
+# layer called `Conv1D`: it stores the weight of a linear layer as (inputs, outputs). PyTorch's `nn.Linear` has
+# (outputs, inputs), and so have the lecture's model and nanoGPT. Second, there are arrays in the file that are not
+# weights. Each block also saves its causal mask, as `h.0.attn.bias` with the shape (1, 1, 1024, 1024), and older files
+# have the number that it hides with, `h.0.attn.masked_bias`.
 #
 # ### Exercise 9.1: weights from a file of GPT-2
 #
@@ -97,9 +97,9 @@ def from_gpt2(state):
 check("9.1", from_gpt2)
 
 # %% [markdown]
-# Why not transpose whatever does not fit? Because one of the four, attn.c_proj, is square. Untransposed it has the right
-# shape, and everything runs. Only the results are wrong. So a loaded model is always compared with another program. This
-# is all of GPT-2 as a function of the model's dictionary, for one text of T ids:
+# Why not transpose whatever does not fit? Because one of the four, attn.c_proj, is square. Untransposed it has the
+# right shape, and everything runs. Only the results are wrong. So a loaded model is always compared with another
+# program. This is all of GPT-2 as a function of the model's dictionary, for one text of T ids:
 
 
 # %%
@@ -140,8 +140,8 @@ def gpt2_logits(model, ids, layers, heads):
 
 # %% [markdown]
 # GELU is the nonlinearity, a smooth ReLU, here with the approximation by a tanh that GPT-2 was trained with. The other
-# program is the package's GPT, which stores its linear layers as the file does. Give it random weights, write them under
-# GPT-2's names, and load that "file":
+# program is the package's GPT, which stores its linear layers as the file does. Give it random weights, write them
+# under GPT-2's names, and load that "file":
 
 # %%
 sizes = {"vocabulary_size": 50, "context": 16, "n_embd": 32, "n_layer": 2, "n_head": 4}
@@ -166,11 +166,11 @@ if model is not None:
 #
 # ## First weights
 #
-# GPT-2 starts with all matrices drawn from a normal distribution with a standard deviation of 0.02, with biases of 0 and
-# gains of 1. There is one exception. In a block two layers write to the residual stream, the projection of attention and
-# that of the MLP, both called c_proj. So after all layers the stream is a sum of 2 * layers contributions. If they are
-# independent and of size 1, the sum has a size of √(2 * layers), and it grows with the depth of the network. If each is
-# made smaller by that factor from the start, the sum has size 1 for any depth:
+# GPT-2 starts with all matrices drawn from a normal distribution with a standard deviation of 0.02, with biases of 0
+# and gains of 1. There is one exception. In a block two layers write to the residual stream, the projection of
+# attention and that of the MLP, both called c_proj. So after all layers the stream is a sum of 2 * layers
+# contributions. If they are independent and of size 1, the sum has a size of √(2 * layers), and it grows with the depth
+# of the network. If each is made smaller by that factor from the start, the sum has size 1 for any depth:
 
 # %%
 curves = {}
@@ -251,8 +251,8 @@ if first is not None:
 #
 # Write `decay_groups(shapes, tied)`. `shapes` is a dictionary with the shape of each array of a model, by name. `tied`
 # is a dictionary with the second names of arrays: its keys are names of `shapes`, and its values the first names of the
-# same arrays, as `{"lm_head.weight": "transformer.wte.weight"}`. Return two lists of names: those that decay, which have
-# two axes or more, and all others. A tied array is in a list once, under its first name.
+# same arrays, as `{"lm_head.weight": "transformer.wte.weight"}`. Return two lists of names: those that decay, which
+# have two axes or more, and all others. A tied array is in a list once, under its first name.
 
 
 # %%
@@ -395,10 +395,10 @@ show(named_curves(curves, over="step", of="learning rate"))
 # %% [markdown]
 # ## Attention in blocks
 #
-# Attention makes a table of T times T scores for each head, and softmax makes another. For the smallest GPT-2 with
-# T = 1024 these are 12.6 million numbers in each layer, for one text. On a GPU they are written to the device's main
-# memory and read back, and that takes longer than the arithmetic. FlashAttention never stores the table. It goes
-# through the keys in blocks, and keeps only what is needed to continue.
+# Attention makes a table of T times T scores for each head, and softmax makes another. For the smallest GPT-2 with T =
+# 1024 these are 12.6 million numbers in each layer, for one text. On a GPU they are written to the device's main memory
+# and read back, and that takes longer than the arithmetic. FlashAttention never stores the table. It goes through the
+# keys in blocks, and keeps only what is needed to continue.
 #
 # What is needed? The output of a query is Σ exp(s) v / Σ exp(s) over the keys: two sums, to which blocks can be added
 # one after another. The difficulty is that exp(s) may overflow, so softmax first subtracts the largest score of the row
@@ -423,10 +423,10 @@ print(f"read / total is {read / total:.6f}; softmax of the whole row gives {soft
 # ### Exercise 9.6: one more block
 #
 # Write `add_block(scores, v, largest, total, read)` for R queries and a block of S keys. `scores` is an array (R, S),
-# with -inf where a query may not read a key, and `v` (S, D) has the values. `largest` (R,), `total` (R,) and `read`
-# (R, D) hold what was computed from earlier blocks: for each query the largest score, the sum of exp(score - largest),
-# and the sum of exp(score - largest) times the value. Before the first block they are -inf, 0 and 0. Return the three
-# with this block included. Nothing is divided by `total` yet. `np.maximum(a, b)` is the larger of two arrays, number by
+# with -inf where a query may not read a key, and `v` (S, D) has the values. `largest` (R,), `total` (R,) and `read` (R,
+# D) hold what was computed from earlier blocks: for each query the largest score, the sum of exp(score - largest), and
+# the sum of exp(score - largest) times the value. Before the first block they are -inf, 0 and 0. Return the three with
+# this block included. Nothing is divided by `total` yet. `np.maximum(a, b)` is the larger of two arrays, number by
 # number, and `scores.max(1)` the largest of each row.
 
 
@@ -514,9 +514,7 @@ if attention_in_blocks(q[:4], k[:4], v[:4], 2) is not None:
 # %%
 def put_into(model, weights):
     names = gpt2_names(model.config.n_layer, tied=True)
-    model.load_state_dict(
-        {ours: (weights[name].T if ".c_" in name else weights[name]) for ours, name in names.items()}
-    )
+    model.load_state_dict({ours: (weights[name].T if ".c_" in name else weights[name]) for ours, name in names.items()})
 
 
 def trained(model, updates, rows, micro_batches, highest, every):
@@ -569,14 +567,35 @@ print(f"{large['parameters']:,} parameters, dev {large['bits']:.3f} bits per byt
 show(named_curves({"dev": (at, bits)}, over="update", of="bits per byte"))
 
 # %% [markdown]
-# Lesson 7's network, which read single characters, ended at 2.614 bits per byte.
+# RESULT
 #
+# ## And the large one
+#
+# From here to the real GPT-2 there is nothing new to learn about the network, only about machines. The lecture computes
+# in bfloat16 on a GPU, which halves what is moved; compiles the model; rounds the vocabulary up to 50,304, a multiple
+# of 128, because odd sizes are slow; divides each batch among eight processes, whose gradients are averaged as those of
+# your micro-batches are; and reads ten billion tokens of web pages. It then asks the model to choose the likeliest end
+# of each of ten thousand short stories (HellaSwag), since a loss alone says little about what a model can do.
+#
+# In the package, `backlight import FOLDER` reads GPT-2's published files from a folder and checks every name and shape;
+# `backlight sample` and `backlight score` use it, and `backlight train letters.txt --from RUN` fine-tunes it.
+# `backlight train --model gpt --engine torch` trains on a GPU, with `--micro-batch-size` for what you wrote in 9.4, and
+# `--devices` for several processes.
+
+# %% [markdown]
 # ## What you can now do
 #
-# - load GPT-2's weights into a model of your own, and prove that they arrived
+# - load GPT-2's weights into a model of your own, and check that they are in the right places
 # - say why its projections start smaller, and what a first loss should be
 # - put each array into the right group of the optimiser
-# - compute the gradient of a batch that does not fit, also if its parts differ in size
-# - write attention that never stores its table of scores
+# - compute the gradient of a batch that does not fit, also when its parts differ in size
+# - write a schedule without an error at its seams
+# - write attention that never stores its table of scores, and say why the result is the same
 #
-# **Sources.** Andrej Karpathy, [Let's reproduce GPT-2 (124M)](https://www.youtube.com/watch?v=l8pRSuU81PU) (2024).
+# **Sources.** Andrej Karpathy, [Let's reproduce GPT-2 (124M)](https://www.youtube.com/watch?v=l8pRSuU81PU) (2024), and
+# [build-nanogpt](https://github.com/karpathy/build-nanogpt). The papers: Radford et al. 2019, Language Models are
+# Unsupervised Multitask Learners ([GPT-2](https://github.com/openai/gpt-2)), section 2.3 for the first weights; Press &
+# Wolf 2017, [Using the Output Embedding to Improve Language Models](https://arxiv.org/abs/1608.05859); Loshchilov &
+# Hutter 2017, [SGDR](https://arxiv.org/abs/1608.03983), and 2019, [Decoupled Weight Decay
+# Regularization](https://arxiv.org/abs/1711.05101); Milakov & Gimelshein 2018, [Online normalizer calculation for
+# softmax](https://arxiv.org/abs/1805.02867); Dao et al. 2022, [FlashAttention](https://arxiv.org/abs/2205.14135).

@@ -1,6 +1,6 @@
 """A right answer to each exercise, written as a learner might. Mistakes are planted in them."""
 
-# ruff: noqa: B905, RUF005, RET504, RUF059  (as people write)
+# ruff: noqa: B905, PIE810, RUF005, RET504, RUF059  (as people write)
 
 import math
 import random

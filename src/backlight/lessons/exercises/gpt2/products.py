@@ -59,7 +59,7 @@ class _Watched(np.ndarray[Any, Any]):
         return watched.watched(result) if isinstance(result, np.ndarray) else result
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        result = super().__array_function__(func, types, args, kwargs)  # type: ignore[misc]
+        result = super().__array_function__(func, types, args, kwargs)
         if func.__name__ in _PRODUCTS and self.products is not None:
             self.products.note(args[0], result)
         return result
