@@ -190,6 +190,9 @@ RATE = Exercise(
         wrong("divided by warmup + 1", longer=1,
               says="This is nanoGPT's form, in which the last step of the warm-up stays below the highest rate. In the "
                    "lecture's it reaches it: divide by warmup."),
+        wrong("divided by warmup - 1", longer=-1,
+              says="Step 0 has the rate highest * 1 / warmup, so step number warmup - 1, the last of the warm-up, has the "
+                   "highest: divide by warmup."),
         wrong("the warm-up begins at the lowest rate", start=lambda lowest: lowest,
               says="The warm-up rises in proportion to the number of steps, from almost nothing. lowest is for the end "
                    "of the training only."),
@@ -236,6 +239,8 @@ RATE = Exercise(
               says="The angle goes from 0 to π, half a turn: multiply the share by π."),
         wrong("degrees", turn=180.0,
               says="math.cos takes radians: half a turn is π, not 180."),
+        wrong("a quarter of a turn", turn=math.pi / 2,
+              says="With π / 2 the cosine ends at 0, and half of 1 + cos at 1/2. Half a turn, π, takes it down to -1."),
         wrong("a whole turn", turn=2 * math.pi,
               says="With 2 π the cosine comes back up at the end. Half a turn, π, goes down once."),
         wrong("a sine", shape=math.sin,

@@ -115,6 +115,10 @@ FILE = Exercise(
         wrong("the tied head is missing", head=None,
               says="The file has no lm_head.weight, because the output layer has the embedding's weights. The model "
                    "has a name for it: the same array as transformer.wte.weight."),
+        wrong("the embedding is missing", lambda state: {
+                  name: array for name, array in from_gpt2(state).items() if name != _EMBEDDING},
+              says="transformer.wte.weight is not there. The array is in the dictionary twice, under this name and as "
+                   "lm_head.weight."),
         wrong("the head is transposed", head_of=np.transpose,
               says="lm_head.weight is (V, C), a linear layer's (outputs, inputs): exactly the embedding, not its "
                    "transpose."),
