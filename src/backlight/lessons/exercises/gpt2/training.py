@@ -191,8 +191,8 @@ RATE = Exercise(
               says="This is nanoGPT's form, in which the last step of the warm-up stays below the highest rate. In the "
                    "lecture's it reaches it: divide by warmup."),
         wrong("divided by warmup - 1", longer=-1,
-              says="Step 0 has the rate highest * 1 / warmup, so step number warmup - 1, the last of the warm-up, has the "
-                   "highest: divide by warmup."),
+              says="Step 0 has the rate highest * 1 / warmup, so step number warmup - 1, the last of the warm-up, has "
+                   "the highest: divide by warmup."),
         wrong("the warm-up begins at the lowest rate", start=lambda lowest: lowest,
               says="The warm-up rises in proportion to the number of steps, from almost nothing. lowest is for the end "
                    "of the training only."),
