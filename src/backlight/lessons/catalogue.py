@@ -37,7 +37,7 @@ class Lesson:
     """One lesson of the course.
 
     Attributes:
-        number: 1 to 8, 10 and 11.
+        number: 1 to 11.
         name: the stem of its files, such as "lesson_1_micrograd".
         title: a few words.
         able: what you can do after it, in a line that continues "you can".
@@ -130,6 +130,12 @@ LESSONS: Final[dict[int, Lesson]] = {
             name="lesson_8_tokens",
             title="Tokens: byte-pair encoding, and how losses compare",
             able="build a tokenizer, say what each of its rules is for, and compare models that cut texts differently",
+        ),
+        Lesson(
+            number=9,
+            name="lesson_9_gpt2",
+            title="GPT-2 at small scale: its weights, its training, attention in blocks",
+            able="load GPT-2's weights, start and train such a network as it was, and compute attention in blocks",
         ),
         Lesson(
             number=10,

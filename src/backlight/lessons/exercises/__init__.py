@@ -13,6 +13,7 @@ from backlight.lessons.exercises import (
     lesson_6,
     lesson_7,
     lesson_8,
+    lesson_9,
     lesson_10,
     lesson_11,
 )
@@ -30,6 +31,7 @@ _LESSONS = {
     6: lesson_6,
     7: lesson_7,
     8: lesson_8,
+    9: lesson_9,
     10: lesson_10,
     11: lesson_11,
 }

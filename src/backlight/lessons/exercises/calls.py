@@ -8,7 +8,7 @@ from backlight.lessons.exercises.changes import ODD, RARE, SEEN, USUAL, Slot, pl
 
 _REDUCTIONS: Final = {"sum", "mean", "var", "max", "min", "argmax", "argmin"}
 _OTHERS: Final[dict[str, tuple[str, ...]]] = {
-    "sum": ("mean", "max"), "mean": ("sum", "max"), "var": ("std",), "max": ("min",), "argmax": ("argmin",),
+    "sum": ("mean", "max"), "mean": ("sum", "max"), "var": ("std",), "max": ("min", "mean"), "argmax": ("argmin",),
     "argmin": ("argmax",), "cos": ("sin",), "sin": ("cos",), "tril": ("triu",), "log": ("log2", "log10"),
     "zeros_like": ("ones_like",), "zeros": ("ones",),
 }  # fmt: skip

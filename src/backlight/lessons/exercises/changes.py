@@ -118,6 +118,9 @@ def of_expression(slot: Slot) -> None:
             _constant(slot, value)
         case ast.Compare(ops=[op]) if type(op) in _OPPOSITE:
             slot.set("ops", [_OPPOSITE[type(op)]()], "the condition is the opposite", RARE)
+        case ast.Compare(ops=[op]) if type(op) in _NEIGHBOURS:
+            near, text = _NEIGHBOURS[type(op)]
+            slot.set("ops", [near()], f"{text}: it is shifted by one", SEEN)
         case ast.BoolOp(op=op, values=values):
             other, said = (ast.Or(), "or") if isinstance(op, ast.And) else (ast.And(), "and")
             slot.set("op", other, f"{said} stands in place of {'and' if said == 'or' else 'or'}", SEEN)
@@ -132,6 +135,10 @@ def of_expression(slot: Slot) -> None:
 
 
 _OPPOSITE: Final = {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.In: ast.NotIn, ast.NotIn: ast.In}
+_NEIGHBOURS: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], str]]] = {
+    ast.Lt: (ast.LtE, "<= stands in place of <"), ast.LtE: (ast.Lt, "< stands in place of <="),
+    ast.Gt: (ast.GtE, ">= stands in place of >"), ast.GtE: (ast.Gt, "> stands in place of >="),
+}  # fmt: skip
 
 
 def _operation(slot: Slot, node: ast.BinOp) -> None:

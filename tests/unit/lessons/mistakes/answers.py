@@ -1,6 +1,6 @@
 """A right answer to each exercise, written as a learner might. Mistakes are planted in them."""
 
-# ruff: noqa: B905, RUF005, RET504, RUF059  (as people write)
+# ruff: noqa: B905, PIE810, RUF005, RET504, RUF059  (as people write)
 
 import math
 import random
@@ -504,3 +504,97 @@ def apply_merges(ids, merges):
 
 def bits_per_byte(nats, lengths):
     return sum(nats) / sum(lengths) / math.log(2)
+
+
+def from_gpt2(state):
+    turned = ["attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight"]
+    model = {}
+    for name in state:
+        if name.endswith(".attn.bias") or name.endswith(".attn.masked_bias"):
+            continue
+        array = np.asarray(state[name])
+        if any(name.endswith(end) for end in turned):
+            array = np.transpose(array).copy()
+        model["transformer." + name] = array
+    model["lm_head.weight"] = model["transformer.wte.weight"].copy()
+    return model
+
+
+def gpt2_weights(shapes, layers, rng):
+    weights = {}
+    for name, shape in shapes.items():
+        if name == "lm_head.weight":
+            continue
+        if "bias" in name:
+            weights[name] = np.zeros(shape)
+        elif "ln_" in name:
+            weights[name] = np.ones(shape)
+        else:
+            std = 0.02
+            if "c_proj" in name:
+                std *= (2 * layers) ** -0.5
+            weights[name] = std * rng.standard_normal(shape)
+    weights["lm_head.weight"] = weights["transformer.wte.weight"].copy()
+    return weights
+
+
+def decay_groups(shapes, tied):
+    decay, rest = [], []
+    for name, shape in shapes.items():
+        if name in tied:
+            continue
+        if len(shape) > 1:
+            decay.append(name)
+        else:
+            rest.append(name)
+    return decay, rest
+
+
+def accumulate(loss_and_gradient, batches):
+    count = sum(np.count_nonzero(y != -1) for x, y in batches)
+    loss, grad = 0.0, 0.0
+    for x, y in batches:
+        one, d = loss_and_gradient(x, y)
+        share = np.count_nonzero(y != -1) / count
+        loss += one * share
+        grad = grad + d * share
+    return loss, grad
+
+
+def rate_at(step, highest, lowest, warmup, steps):
+    if step < warmup:
+        return highest * (step + 1) / warmup
+    if step > steps:
+        return lowest
+    ratio = (step - warmup) / (steps - warmup)
+    coeff = 0.5 * (1.0 + math.cos(math.pi * ratio))
+    return lowest + coeff * (highest - lowest)
+
+
+def add_block(scores, v, largest, total, read):
+    new, sums, mixed = np.array(largest), np.array(total), np.array(read)
+    for r in range(len(scores)):
+        m = max(largest[r], scores[r].max())
+        old = math.exp(largest[r] - m)
+        p = np.exp(scores[r] - m)
+        new[r] = m
+        sums[r] = old * total[r] + p.sum()
+        mixed[r] = old * read[r] + p @ v
+    return new, sums, mixed
+
+
+def attention_in_blocks(q, k, v, size):
+    q, k, v = np.asarray(q), np.asarray(k), np.asarray(v)
+    T, D = q.shape
+    out = []
+    for i in range(0, T, size):
+        Q = q[i : i + size]
+        m, l, acc = np.full(len(Q), -np.inf), np.zeros(len(Q)), np.zeros((len(Q), D))
+        for j in range(0, i + size, size):
+            K, V = k[j : j + size], v[j : j + size]
+            S = Q @ K.T / math.sqrt(D)
+            if j == i:
+                S = np.where(np.tril(np.ones(S.shape)) == 1, S, -np.inf)
+            m, l, acc = add_block(S, V, m, l, acc)
+        out.append(acc / l[:, None])
+    return np.concatenate(out)

@@ -17,11 +17,14 @@ from backlight.lessons.exercises.steps import (
     lesson_6,
     lesson_7,
     lesson_8,
+    lesson_9,
     lesson_10,
     lesson_11,
 )
 
-_LESSONS = (lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7, lesson_8, lesson_10, lesson_11)
+_LESSONS = (
+    lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7, lesson_8, lesson_9, lesson_10, lesson_11,
+)  # fmt: skip
 
 PROGRAMS: Final[dict[str, Callable[..., Any]]] = {
     program.__name__: program for lesson in _LESSONS for program in lesson.PROGRAMS
