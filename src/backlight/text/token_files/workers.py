@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -44,8 +45,9 @@ def in_order(
             setup(*arguments)
         yield from map(function, tasks)
         return
-    # a process that is forked would have locks of threads that it does not have
-    context = multiprocessing.get_context("spawn")
+    # a copy of this process starts at once, but would have the locks of threads that it does not have
+    is_safe = sys.platform == "linux" and threading.active_count() == 1
+    context = multiprocessing.get_context("fork" if is_safe else "spawn")
     pool = ProcessPoolExecutor(processes, context, _begin, (setup, arguments))
     waiting: deque[Future[Result]] = deque()
     try:

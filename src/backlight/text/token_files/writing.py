@@ -222,8 +222,8 @@ def _characters(block: Block) -> str:
 _state: dict[str, Any] = {}
 """What `_prepare` keeps for `_encode`."""
 
-Encoded = tuple[tuple[IntArray, Tally], tuple[IntArray, Tally]]
-"""The ids of train and val, and what they are."""
+Encoded = tuple[tuple[bytes, Tally], tuple[bytes, Tally]]
+"""The ids of train and val as a file has them, and what they are."""
 
 
 def _prepare(vocabulary: TextVocabulary, val: float, seed: int, dtype: np.dtype[Any]) -> None:
@@ -250,7 +250,7 @@ def _encoded(block: Block, *, vocabulary: TextVocabulary, val: float, seed: int,
         out = hashes < int(val * 2**32)
     chosen = np.repeat(out, np.diff(ends, prepend=0))
     return tuple(  # type: ignore[return-value]
-        (ids[chosen == part].astype(dtype), _tally(texts, out == part, begins=begins)) for part in (False, True)
+        (ids[chosen == part].astype(dtype).tobytes(), _tally(texts, out == part, begins=begins)) for part in (False, True)
     )
 
 
@@ -299,16 +299,17 @@ class _Shards:
         self._file: BinaryIO | None = None
         self._count = 0
 
-    def write(self, ids: IntArray, tally: Tally) -> None:
+    def write(self, ids: bytes, tally: Tally) -> None:
         """Append ids, and count what they are."""
         self.tally.add(tally)
-        self.tally.tokens += len(ids)
-        while len(ids):
+        self.tally.tokens += len(ids) // self._dtype.itemsize
+        left = memoryview(ids)
+        while left:
             file = self._file or self._begin()
-            here = ids if self._most is None else ids[: self._most - self._count]
-            file.write(here.tobytes())
-            self._count += len(here)
-            ids = ids[len(here) :]
+            here = left if self._most is None else left[: (self._most - self._count) * self._dtype.itemsize]
+            file.write(here)
+            self._count += len(here) // self._dtype.itemsize
+            left = left[len(here) :]
             if self._count == self._most:
                 self.close()
 
