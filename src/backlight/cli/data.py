@@ -12,8 +12,9 @@ from backlight.runs.atomic import placed_atomically
 from backlight.text import CORPORA, Items, Mode, Reading, describe, load_corpus, spelling_notes
 from backlight.text.labels import spelled, split
 from backlight.text.records.reading import END_OF_TEXT
-from backlight.text.token_files.folder import PARTS, TokenFiles, are_token_files
+from backlight.text.token_files.folder import PARTS, TokenFiles
 from backlight.text.token_files.folder import Part as TokenPart
+from backlight.text.token_files.names import are_token_files
 from backlight.text.token_files.writing import Encoding, encode_files
 
 _SHOWN = 60  # characters of an item that are printed
@@ -111,7 +112,7 @@ def encode(
     printed = console(json_output=json_output)
     printed.print(
         f"{one_line(str(out))}: {about['vocabulary_size']:,} tokens of {one_line(how.tokens)}, end token "
-        f"{about['end_token']}, as {about['dtype']} in the layout of {'nanoGPT' if how.layout == 'nanogpt' else 'llm.c'}",
+        f"{about['end_token']}, as {about['dtype']} in the layout {how.layout}",
         soft_wrap=True,
     )
     rows = table("part", "files", "tokens", "documents", "characters", "bytes", text=("part",))

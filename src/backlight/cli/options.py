@@ -142,9 +142,7 @@ READING: Final = Group(
 """How a file is read into items."""
 
 ENCODING: Final = Group(
-    tuple(
-        _of_setting(name, [hint], "Encoding", about.help) for name, (_, hint, about) in settings_in(Encoding).items()
-    )
+    tuple(_of_setting(name, [hint], "Encoding", about.help) for name, (_, hint, about) in settings_in(Encoding).items())
 )
 """How texts are written as token files."""
 

@@ -16,6 +16,7 @@ from backlight.core import ConfigError, DataError
 from backlight.model.model import Model
 from backlight.progress import ProgressBar
 from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus
+from backlight.text.token_files.names import are_token_files
 from backlight.training import (
     EngineConfig,
     Evaluation,
@@ -99,6 +100,9 @@ def train(
         made = _gone_on(start, data, model, run, {**given, "seed": seed}, how, mode, computed)
     elif data is None:
         raise ConfigError("train needs a text, or a model to go on from; got neither. Pass data or start.")
+    elif isinstance(data, str | Path) and data not in CORPORA and are_token_files(data):
+        config = RunConfig.of(str(data), model=model or "mlp", seed=seed, mode=mode, **given, **how)
+        made = Run.create(config, run, engine=computed)
     else:
         corpus = load_corpus(_known(data), mode=mode, reading=Reading(**how))
         if model == "auto":

@@ -73,7 +73,7 @@ def source_of(path: str, name: str, reading: Reading) -> Source:
 
     Args:
         path: the file, which is not compressed.
-        name: its name as given, which may have a suffix.
+        name: its path as given, of which the suffix may tell the format.
         reading: the settings: `format`, `field`, `column` and `delimiter`.
 
     Raises:
@@ -82,13 +82,16 @@ def source_of(path: str, name: str, reading: Reading) -> Source:
     """
     with open(path, "rb") as file:  # noqa: PTH123
         head = file.read(HEAD)
+    suffix = SUFFIXES.get(Path(name.casefold().removesuffix(".gz")).suffix)
+    name = repr(name)
     if head.startswith(PARQUET):
         if reading.field is not None or reading.delimiter is not None:
             raise ConfigError(f"{name} is Parquet; its texts are in a column. Use --column in place of the others.")
         return Source(path, name, "parquet", _column(path, name, reading.column))
     if reading.column is not None:
         raise ConfigError(f"a column is for Parquet; {name} is another format. Leave --column out.")
-    suffix = SUFFIXES.get(Path(name.casefold().removesuffix(".gz")).suffix)
+    if suffix == "json" and not head.lstrip().startswith(b"["):
+        suffix = "jsonl"
     kind = reading.format or ("jsonl" if reading.field is not None else suffix)
     if kind is None and (reading.delimiter is not None or END_OF_TEXT.encode() in head):
         kind = "delimited"
@@ -244,7 +247,7 @@ def _records(body: bytes, block: Block) -> Iterator[str]:
         if not isinstance(text, str):
             what = f"the field {field!r}" if field else "each line"
             raise DataError(
-                f"{what} must be a text; in {_place(block, number)} it is {type(text).__name__}. Choose another --field."
+                f"{what} must be a text; in {_place(block, number)} it is {type(text).__name__}. Choose another."
             )
         yield text
 

@@ -12,7 +12,8 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from backlight.core import BOUNDARY, DataError, IntArray, VocabularyError
-from backlight.text.token_files.format import SUFFIXES, UINT16, UINT32, TokenFile
+from backlight.text.token_files.format import UINT16, UINT32, TokenFile
+from backlight.text.token_files.names import ABOUT, is_shard
 from backlight.text.token_files.sequences import Counts
 from backlight.text.token_files.stream import TokenStream
 from backlight.text.tokenizers.bpe import BPETokenizer
@@ -22,25 +23,12 @@ from backlight.text.tokenizers.protocol import TextVocabulary
 from backlight.text.tokenizers.vocabulary import TokenVocabulary
 from backlight.text.vocabulary import CHARACTERS, Vocabulary
 
-ABOUT: Final = "tokens.json"
 TOKENIZER, CHARACTERS_FILE = "tokenizer.json", "characters.json"
 FORMAT: Final = "backlight.tokens"
 VERSION: Final = 1
 PARTS: Final = ("train", "val")
 Part = Literal["train", "dev", "test"]
 _SAMPLE: Final = 1 << 16
-
-
-def are_token_files(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path is a token file, or a folder that has some for training: by the names, not the content."""
-    place = Path(path)
-    if os.path.isfile(place):  # noqa: PTH113  unlike Path.is_file, False for names that are too long or forbidden
-        return place.suffix in SUFFIXES
-    try:
-        names = set(os.listdir(place))  # noqa: PTH208  names, not paths
-    except (OSError, ValueError):
-        return False
-    return ABOUT in names or any(_is_shard(name, "train") for name in names)
 
 
 class TokenFiles:
@@ -53,7 +41,7 @@ class TokenFiles:
         path: a folder or a file.
         fractions: fractions of train, dev and test, where there is no val.
         tokens: the name of a tokenizer, "gpt2", for files that have none beside them.
-        vocabulary: the vocabulary, if it is known already; otherwise that of the tokenizer is read.
+        own: the vocabulary of files that have no tokenizer beside them.
 
     Attributes:
         path: as given.
@@ -67,7 +55,7 @@ class TokenFiles:
 
     def __init__(
         self, path: str, *, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1), tokens: str | None = None,
-        vocabulary: TextVocabulary | None = None,
+        own: TextVocabulary | None = None,
     ) -> None:  # fmt: skip
         self.path = path
         place = Path(path)
@@ -75,14 +63,14 @@ class TokenFiles:
         self._about = _about(self._folder) if place.is_dir() else {}
         self._files = {part: self._open(part) for part in PARTS} if place.is_dir() else {"train": [_file(place)]}
         self.parts = self._parts(fractions)
-        self.vocabulary = vocabulary or self._vocabulary(tokens)
+        self.vocabulary = self._vocabulary(tokens, own)
         self.tokens = _name_of(self.vocabulary)
 
     def _open(self, part: str) -> list[TokenFile]:
         if self._about:
             dtype = UINT32 if self._about["dtype"] == "uint32" else UINT16
             return [_listed(self._folder, shard, dtype) for shard in self._about[part]["shards"]]
-        names = sorted(one for one in os.listdir(self._folder) if _is_shard(one, part))  # noqa: PTH208
+        names = sorted(one for one in os.listdir(self._folder) if is_shard(one, part))  # noqa: PTH208
         return [_file(self._folder / name) for name in names]
 
     def _parts(self, fractions: tuple[float, float, float]) -> dict[Part, TokenStream]:
@@ -100,14 +88,16 @@ class TokenFiles:
             )
         return dict(zip(("train", "dev", "test"), found, strict=True))
 
-    def _vocabulary(self, tokens: str | None) -> TextVocabulary:
-        own = vocabulary_in(self._folder)
-        if own is not None:
+    def _vocabulary(self, tokens: str | None, own: TextVocabulary | None) -> TextVocabulary:
+        beside = vocabulary_in(self._folder)
+        if beside is not None:
             if tokens is not None:
                 raise DataError(
                     f"token files must be read with the tokenizer beside them; got {tokens}, and {str(self._folder)!r} "
                     "has its own. Leave tokens out."
                 )
+            return beside
+        if own is not None:
             return own
         if tokens is not None:
             return TokenVocabulary(BPETokenizer.load(tokens))
@@ -209,11 +199,6 @@ def _name_of(vocabulary: TextVocabulary) -> str:
     if isinstance(vocabulary, TokenVocabulary):
         return f"bpe:{vocabulary.tokenizer.size}"
     return NUMBERS if isinstance(vocabulary, NumberVocabulary) else CHARACTERS
-
-
-def _is_shard(name: str, part: str) -> bool:
-    place = Path(name)
-    return place.suffix in SUFFIXES and part in place.stem and not name.startswith(".")
 
 
 def _file(path: Path) -> TokenFile:

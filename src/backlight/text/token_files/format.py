@@ -20,14 +20,14 @@ Layout = Literal["llm.c", "nanogpt"]
 HEADER: Final = 256
 """The number of int32 in a header of llm.c."""
 
-UINT16, UINT32 = np.dtype("<u2"), np.dtype("<u4")
-KINDS: Final = {(20240520, 1): UINT16, (20240801, 7): UINT32}
+UINT16: Final[np.dtype[Any]] = np.dtype("<u2")
+UINT32: Final[np.dtype[Any]] = np.dtype("<u4")
+KINDS: Final[dict[tuple[int, int], np.dtype[Any]]] = {(20240520, 1): UINT16, (20240801, 7): UINT32}
 """The dtype by magic number and version."""
 
 QUESTIONS: Final = 20240522
 """The magic number of llm.c's files of questions with four answers, which are no running text."""
 
-SUFFIXES: Final = (".bin", ".npy")
 _LOOKED_AT: Final = 1 << 16
 
 

@@ -75,7 +75,7 @@ class TokenSequences:
 
     def __len__(self) -> int:
         """Return the number of consecutive examples."""
-        return -(-self.targets // self._width)
+        return (self.targets + self._width - 1) // self._width
 
     def batch(self, rows: IntArray) -> Batch:
         """Return the consecutive examples with indices `rows`, (size,) in 0..len-1."""
@@ -121,4 +121,4 @@ class TokenSequences:
             row, column = np.unravel_index(int(found.argmax()), found.shape)
             raise self._stream.too_large(int(starts[row] + column), int(found.max()), len(self._places))
         ids = self._places[found]
-        return Batch(np.ascontiguousarray(ids[:, :-1]), np.ascontiguousarray(ids[:, 1:]))
+        return Batch(ids[:, :-1].copy(), ids[:, 1:].copy())  # apart from each other, since `batch` writes to both

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-from backlight.core import BOUNDARY, ConfigError, DataError, IntArray
+from backlight.core import ConfigError, DataError, IntArray
 from backlight.core.settings import check_settings, setting
 from backlight.text.codepoints import characters_in
 from backlight.text.corpora import CORPORA, load_corpus
@@ -24,7 +24,6 @@ from backlight.text.reading import GZIP_MARK
 from backlight.text.records.reading import AS_IT_IS, END_OF_TEXT, Reading
 from backlight.text.token_files.documents import Block, blocks_of, documents, sampled, source_of
 from backlight.text.token_files.folder import (
-    ABOUT,
     CHARACTERS_FILE,
     FORMAT,
     PARTS,
@@ -34,6 +33,7 @@ from backlight.text.token_files.folder import (
     vocabulary_in,
 )
 from backlight.text.token_files.format import HEADER, UINT16, UINT32, Layout, header
+from backlight.text.token_files.names import ABOUT
 from backlight.text.token_files.workers import in_order
 from backlight.text.tokenizers.bpe import BPETokenizer
 from backlight.text.tokenizers.choosing import pairs_of
@@ -176,7 +176,7 @@ def _plain_files(sources: Sequence[str], scratch: Path) -> Iterator[tuple[str, s
             continue
         for path in files_in(source):
             try:
-                yield _unpacked(path, scratch), repr(path)
+                yield _unpacked(path, scratch), path
             except FileNotFoundError:
                 raise DataError(f"a text is a file or a folder; there is no {path!r}. Check the path.") from None
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -250,7 +250,8 @@ def _encoded(block: Block, *, vocabulary: TextVocabulary, val: float, seed: int,
         out = hashes < int(val * 2**32)
     chosen = np.repeat(out, np.diff(ends, prepend=0))
     return tuple(  # type: ignore[return-value]
-        (ids[chosen == part].astype(dtype).tobytes(), _tally(texts, out == part, begins=begins)) for part in (False, True)
+        (ids[chosen == part].astype(dtype).tobytes(), _tally(texts, out == part, begins=begins))
+        for part in (False, True)
     )
 
 
