@@ -14,7 +14,7 @@ from backlight.text.records.reading import AS_IT_IS
 from backlight.text.token_files.folder import TokenFiles
 from backlight.text.token_files.names import are_token_files
 from backlight.text.tokenizers import TextVocabulary, vocabulary_of
-from backlight.text.tokenizers.choosing import TOKENIZERS
+from backlight.text.tokenizers.formats.files import NAMES as TOKENIZERS
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training.building import examples, token_examples
 from backlight.training.config import RunConfig
@@ -120,13 +120,14 @@ def _of_token_files(config: RunConfig, start: "Run | None") -> Material:
     named = config.tokens if config.tokens in TOKENIZERS else None
     if start is None and config.tokens not in {CHARACTERS, *TOKENIZERS}:
         raise ConfigError(f"token files have their tokens already; got --tokens {config.tokens}. Leave it out.")
-    files = TokenFiles(config.corpus, fractions=config.fractions, tokens=named, own=start and start.vocabulary)
+    own = None if start is None else start.vocabulary
+    files = TokenFiles(config.corpus, fractions=config.fractions, tokens=named, own=own)
     if start is not None and files.vocabulary.to_json() != start.vocabulary.to_json():
         raise VocabularyError(
             f"a model goes on with its own tokens; {start.store.name} has {start.vocabulary.size:,} others than "
             f"{config.corpus!r}. Encode the text with its tokenizer."
         )
-    counts = {part: [of.targets, of.characters, of.bytes] for part, of in files.counts.items()}
+    counts: dict[str, Any] = {part: [of.targets, of.characters, of.bytes] for part, of in files.counts.items()}
     return Material(
         config=replace(config, mode="text", tokens=files.tokens, token_counts=counts), name=config.corpus,
         vocabulary=files.vocabulary, mode="text", sha256=files.checksum(), parts={"token_files": files},

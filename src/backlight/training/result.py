@@ -85,8 +85,9 @@ def _nats(run: RunParts) -> dict[str, float]:
 def _of_token_files(run: RunParts, nats: dict[str, float]) -> dict[str, float]:
     """Return the losses of dev and test in nats per token of token files, and in bits per byte if those are known."""
     found: dict[str, float] = {}
-    for part in ("dev", "test") if run.config.token_counts is not None else ():
-        targets, characters, bytes_ = run.config.token_counts[part]
+    counts = run.config.token_counts or {}
+    for part in ("dev", "test") if counts else ():
+        targets, characters, bytes_ = counts[part]
         whole = nats[f"{part}_nats"] * characters
         found[f"{part}_nats_per_token"] = whole / targets
         if bytes_:

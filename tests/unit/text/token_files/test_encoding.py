@@ -142,7 +142,7 @@ def test_a_lone_surrogate_of_json_becomes_the_replacement_character(tmp_path: Pa
     assert read_back(tmp_path / "out") == ["a\ufffdb"]
 
 
-WRONG = {
+WRONG: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "bytes.txt": (b"caf\xe9\n", {}, "0xe9 at byte 3"),
     "nul.txt": (b"a\0b", {}, "NUL byte at byte 1"),
     "blank.jsonl": (b'{"text": " "}\n', {"field": "text"}, "none that is not blank"),

@@ -154,7 +154,8 @@ def test_a_wrong_folder_is_refused(text: str, tmp_path: Path) -> None:
     last.unlink()
     with pytest.raises(DataError, match="there is no"):
         TokenFiles(str(out))
-    for damage in ({"version": 9}, {"dtype": "int8"}, {"train": {}}):
+    wrong: list[dict[str, Any]] = [{"version": 9}, {"dtype": "int8"}, {"train": {}}]
+    for damage in wrong:
         (out / "tokens.json").write_text(json.dumps({**about, **damage}))
         with pytest.raises(DataError, match="this version of Backlight"):
             TokenFiles(str(out))
