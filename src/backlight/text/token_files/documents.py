@@ -97,7 +97,7 @@ def source_of(path: str, name: str, reading: Reading) -> Source:
         kind = "delimited"
     match kind or "text":
         case "jsonl":
-            return Source(path, name, "jsonl", reading.field or _field(head, name))
+            return Source(path, name, "jsonl", _field(path, name, reading.field))
         case "delimited":
             return Source(path, name, "delimited", reading.delimiter or END_OF_TEXT)
         case "text" | "files":
@@ -222,10 +222,11 @@ def _read(block: Block) -> bytes:
 # -- JSON lines --------------------------------------------------------------------------------------------------------
 
 
-def _field(head: bytes, name: str) -> str:
-    """Return the field that has the texts; nothing if the lines are strings."""
-    whole = head[: head.rfind(b"\n") + 1] or head
-    used = read_json(whole.removeprefix(UTF8_MARK), name, Reading(format="jsonl"))[2]
+def _field(path: str, name: str, given: str | None) -> str:
+    """Return the field that has the texts, which the first records have; nothing if they are strings."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        records = file.read(HEAD) + file.readline()  # whole lines, however long
+    used = read_json(records.removeprefix(UTF8_MARK), name, Reading(format="jsonl", field=given))[2]
     return used.field or ""
 
 

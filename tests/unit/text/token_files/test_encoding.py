@@ -145,9 +145,11 @@ def test_a_lone_surrogate_of_json_becomes_the_replacement_character(tmp_path: Pa
 WRONG: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "bytes.txt": (b"caf\xe9\n", {}, "0xe9 at byte 3"),
     "nul.txt": (b"a\0b", {}, "NUL byte at byte 1"),
-    "blank.jsonl": (b'{"text": " "}\n', {"field": "text"}, "none that is not blank"),
-    "number.jsonl": (b'{"text": "a"}\n{"text": 1}\n', {"field": "text"}, "line 2 of 'number.jsonl' it is int"),
+    "blank.txt": (b"", {}, "none that is not blank"),
+    "number.jsonl": (b'{"text": "a"}\n{"text": 1}\n', {"field": "text"}, "is a number at line 2"),
+    "late.jsonl": (b'{"text": "a"}\n' * 9_000 + b'{"text": 1}\n', {}, "in line 9,001 of 'late.jsonl' it is int"),
     "broken.jsonl": (b'{"text": "a"}\n\n{"text": \n', {"field": "text"}, "line 3 of 'broken.jsonl' is not"),
+    "field.jsonl": (b'{"text": "a"}\n', {"field": "txt"}, "Did you mean 'text'?"),
     "table.csv": (b"a,b\n1,2\n", {}, "is csv"),
     "column.txt": (b"text", {"column": "text"}, "a column is for Parquet"),
     "cut.gz": (gzip.compress(b"text" * 100)[:-9], {}, "must be complete"),
@@ -190,8 +192,12 @@ def test_results_are_in_order_and_a_process_that_dies_is_noticed() -> None:
 def test_blocks_end_where_documents_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "BLOCK", 1_000)
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps({"text": one}) for one in DOCUMENTS))
+    with (tmp_path / "a.jsonl").open("r+") as file:  # a first line that is longer than what is looked at
+        rest = file.read()
+        file.seek(0)
+        file.write(json.dumps({"text": "x" * 100_000}) + "\n" + rest)
     source = source_of(str(tmp_path / "a.jsonl"), "a.jsonl", Reading())
     assert (source.kind, source.setting) == ("jsonl", "text")
     blocks = list(blocks_of(source, 0.1))
     assert [one.start for one in blocks[1:]] == [one.stop for one in blocks[:-1]]
-    assert [raw.decode() for one in blocks for raw in documents(one)] == DOCUMENTS
+    assert [raw.decode() for one in blocks for raw in documents(one)] == ["x" * 100_000, *DOCUMENTS]
