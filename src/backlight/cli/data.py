@@ -15,7 +15,7 @@ from backlight.text.records.reading import END_OF_TEXT
 from backlight.text.token_files.folder import PARTS, TokenFiles
 from backlight.text.token_files.folder import Part as TokenPart
 from backlight.text.token_files.names import are_token_files
-from backlight.text.token_files.writing import Encoding, encode_files
+from backlight.text.token_files.writing import EncodeConfig, encode_files
 
 _SHOWN = 60  # characters of an item that are printed
 
@@ -105,7 +105,7 @@ def encode(
     json_output: Json = False,
 ) -> None:
     """Encode texts as token files, which nanoGPT, llm.c and `backlight train FOLDER` read."""
-    how = Encoding(**encoding)
+    how = EncodeConfig(**encoding)
     with placed_atomically(out) as folder:
         folder.mkdir()
         about = encode_files(sources, folder, how, Reading(**reading))

@@ -19,7 +19,7 @@ from backlight.core import ConfigError
 from backlight.core.settings import fits, settings_in
 from backlight.models import MODELS, model_spec
 from backlight.text import CORPORA, Duplicates, Mode, Reading
-from backlight.text.token_files.writing import Encoding
+from backlight.text.token_files.writing import EncodeConfig
 from backlight.training import EngineConfig, RunConfig, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -142,7 +142,10 @@ READING: Final = Group(
 """How a file is read into items."""
 
 ENCODING: Final = Group(
-    tuple(_of_setting(name, [hint], "Encoding", about.help) for name, (_, hint, about) in settings_in(Encoding).items())
+    tuple(
+        _of_setting(name, [hint], "Encoding", about.help)
+        for name, (_, hint, about) in settings_in(EncodeConfig).items()
+    )
 )
 """How texts are written as token files."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -18,10 +18,7 @@ from backlight.text.tokenizers.formats.files import NAMES as TOKENIZERS
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training.building import examples, token_examples
 from backlight.training.config import RunConfig
-from backlight.training.parts import hashes_of, own_text
-
-if TYPE_CHECKING:
-    from backlight.training.run import Run
+from backlight.training.parts import RunParts, hashes_of, own_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +68,7 @@ class Material:
 
 
 def material(
-    config: RunConfig, corpus: Corpus | None, *, stdin: BinaryIO | None = None, start: "Run | None" = None
+    config: RunConfig, corpus: Corpus | None, *, stdin: BinaryIO | None = None, start: RunParts | None = None
 ) -> Material:
     """Read the data of a new run.
 
@@ -91,7 +88,7 @@ def material(
     )
 
 
-def _of_text(config: RunConfig, corpus: Corpus, start: "Run | None") -> Material:
+def _of_text(config: RunConfig, corpus: Corpus, start: RunParts | None) -> Material:
     config = replace(config, reading=corpus.reading, also=corpus.also or None, token_counts=None)
     if corpus.reading.labels is not None and config.tokens != CHARACTERS:
         raise ConfigError(
@@ -111,7 +108,7 @@ def _of_text(config: RunConfig, corpus: Corpus, start: "Run | None") -> Material
     )  # fmt: skip
 
 
-def _of_token_files(config: RunConfig, start: "Run | None") -> Material:
+def _of_token_files(config: RunConfig, start: RunParts | None) -> Material:
     if config.also or config.mode == "items" or config.reading != AS_IT_IS:
         raise ConfigError(
             "token files are one folder, or one file, of running text; got more files, or a setting of how a text is "

@@ -12,7 +12,7 @@ from backlight.core import BacklightError, ConfigError, DataError, RunError
 from backlight.models import model_spec
 from backlight.models.gpt import GPT
 from backlight.nn import Linear
-from backlight.text.token_files.writing import Encoding, encode_files
+from backlight.text.token_files.writing import EncodeConfig, encode_files
 from backlight.training import EngineConfig, Run, RunConfig
 from backlight.training.presets import PRESETS, preset_line, preset_named
 from backlight.training.trainer import Trainer
@@ -30,7 +30,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "text.txt").write_text(TEXT, encoding="utf-8")
     for name, tokens in (("characters", "characters"), ("pairs", "bpe:300")):
         (place / name).mkdir()
-        encode_files([str(place / "text.txt")], place / name, Encoding(tokens=tokens, val=0.3))
+        encode_files([str(place / "text.txt")], place / name, EncodeConfig(tokens=tokens, val=0.3))
     (place / "theirs").mkdir()
     for part in ("train", "val"):  # without what is beside them
         (place / "theirs" / f"{part}.bin").write_bytes((place / "pairs" / f"{part}_000000.bin").read_bytes()[1024:])

@@ -48,7 +48,7 @@ _COPIED: Final = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Encoding:
+class EncodeConfig:
     """How texts are written as token files.
 
     Args:
@@ -98,7 +98,7 @@ class Tally:
 
 
 def encode_files(
-    sources: Sequence[str], folder: Path, encoding: Encoding, reading: Reading = AS_IT_IS
+    sources: Sequence[str], folder: Path, encoding: EncodeConfig, reading: Reading = AS_IT_IS
 ) -> dict[str, Any]:
     """Write files as token files into an empty folder, and return what `tokens.json` says.
 
@@ -144,7 +144,7 @@ def encode_files(
 
 
 def _finish(
-    folder: Path, vocabulary: TextVocabulary, encoding: Encoding, dtype: np.dtype[Any], tallies: dict[str, Tally]
+    folder: Path, vocabulary: TextVocabulary, encoding: EncodeConfig, dtype: np.dtype[Any], tallies: dict[str, Tally]
 ) -> dict[str, Any]:
     """Write the tokenizer and `tokens.json`."""
     if isinstance(vocabulary, TokenVocabulary):
@@ -200,7 +200,7 @@ def _unpacked(path: str, scratch: Path) -> str:
 # -- the vocabulary ----------------------------------------------------------------------------------------------------
 
 
-def _vocabulary(encoding: Encoding, blocks: list[Block]) -> TextVocabulary:
+def _vocabulary(encoding: EncodeConfig, blocks: list[Block]) -> TextVocabulary:
     tokens = encoding.tokens
     if tokens == CHARACTERS:
         return Vocabulary("".join(sorted(set().union(*in_order(_characters, blocks, encoding.processes)))))
@@ -292,7 +292,7 @@ class _Shards:
         tally: what was written.
     """
 
-    def __init__(self, folder: Path, part: str, encoding: Encoding, dtype: np.dtype[Any]) -> None:
+    def __init__(self, folder: Path, part: str, encoding: EncodeConfig, dtype: np.dtype[Any]) -> None:
         self.tally = Tally()
         self._folder, self._part, self._dtype = folder, part, dtype
         self._has_header = encoding.layout == "llm.c"

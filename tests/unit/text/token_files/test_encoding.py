@@ -17,7 +17,7 @@ from backlight.text.token_files import documents as reading
 from backlight.text.token_files.documents import blocks_of, documents, source_of
 from backlight.text.token_files.folder import TokenFiles
 from backlight.text.token_files.workers import in_order
-from backlight.text.token_files.writing import Encoding, encode_files
+from backlight.text.token_files.writing import EncodeConfig, encode_files
 from backlight.text.tokenizers import BPETokenizer
 
 HAN = "\u4e2d\u6587"
@@ -32,7 +32,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def encoded(sources: list[Path], folder: Path, how: Reading | None = None, **settings: Any) -> dict[str, Any]:
     folder.mkdir()
-    return encode_files([str(one) for one in sources], folder, Encoding(**settings), how or Reading())
+    return encode_files([str(one) for one in sources], folder, EncodeConfig(**settings), how or Reading())
 
 
 def read_back(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from backlight.core import ConfigError, DataError
 from backlight.text.token_files.folder import TokenFiles
 from backlight.text.token_files.format import TokenFile, header
-from backlight.text.token_files.writing import Encoding, encode_files
+from backlight.text.token_files.writing import EncodeConfig, encode_files
 from backlight.text.tokenizers import BPETokenizer
 
 TEXT = "To be, or not to be:\nthat is the question.\n" * 40
@@ -35,7 +35,7 @@ def text(tmp_path: Path) -> str:
 
 def encoded(sources: list[str], folder: Path, **settings: Any) -> dict[str, Any]:
     folder.mkdir()
-    return encode_files(sources, folder, Encoding(**settings))
+    return encode_files(sources, folder, EncodeConfig(**settings))
 
 
 def test_nanogpt_reads_its_layout(text: str, tmp_path: Path) -> None:
