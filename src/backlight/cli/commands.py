@@ -72,7 +72,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Show a text as tokens, with the merges that produced them.",
         "backlight tokens 'she sells sea shells' --train names.txt --size 300",
     ),
-    "data": ("List the corpora, or describe a corpus or a file.", ""),
+    "data": ("List the corpora, describe a corpus or a file, or encode texts as token files.", ""),
     "runs": ("List, show and compare runs.", ""),
     "lessons": ("List the lessons of the course, read one, or open its notebook.", ""),
     "exercise": ("List, show and check the exercises of the course.", ""),

@@ -1,19 +1,26 @@
-"""`backlight data`: list the corpora, and describe a corpus or a file."""
+"""`backlight data`: list the corpora, describe a corpus or a file, and encode texts as token files."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from backlight.cli.options import READING, grouped, source_of
-from backlight.cli.output import Json, console, one_line, print_json, shortened, table
+from backlight.cli.options import ENCODING, READING, grouped, source_of
+from backlight.cli.output import Json, command, console, one_line, print_json, shortened, table, visible
+from backlight.core import DataError
+from backlight.runs.atomic import placed_atomically
 from backlight.text import CORPORA, Items, Mode, Reading, describe, load_corpus, spelling_notes
 from backlight.text.labels import spelled, split
+from backlight.text.records.reading import END_OF_TEXT
+from backlight.text.token_files.folder import PARTS, TokenFiles
+from backlight.text.token_files.folder import Part as TokenPart
+from backlight.text.token_files.names import are_token_files
+from backlight.text.token_files.writing import EncodeConfig, encode_files
 
 _SHOWN = 60  # characters of an item that are printed
 
 app = typer.Typer(
-    help="List the corpora, or describe a corpus or a file.",
+    help="List the corpora, describe a corpus or a file, or encode texts as token files.",
     no_args_is_help=False,
     epilog="Example:  backlight data describe names.txt",
 )
@@ -80,3 +87,60 @@ def describe_corpus(
     out.print(rows)
     if json_output:
         print_json({**found.to_json(), "notes": notes})
+
+
+@app.command("encode", epilog="Example:  backlight data encode texts.jsonl --field text --tokens gpt2 --out tokens")
+@grouped
+def encode(
+    *,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="A corpus's name, or files or folders: text, JSON lines or Parquet, also as .gz.", metavar="FILE"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to make.", metavar="FOLDER")],
+    encoding: Annotated[dict[str, Any], ENCODING],
+    reading: Annotated[dict[str, Any], READING.only("format", "field", "column", "delimiter")],
+    json_output: Json = False,
+) -> None:
+    """Encode texts as token files, which nanoGPT, llm.c and `backlight train FOLDER` read."""
+    how = EncodeConfig(**encoding)
+    with placed_atomically(out) as folder:
+        folder.mkdir()
+        about = encode_files(sources, folder, how, Reading(**reading))
+    printed = console(json_output=json_output)
+    printed.print(
+        f"{one_line(str(out))}: {about['vocabulary_size']:,} tokens of {one_line(how.tokens)}, end token "
+        f"{about['end_token']}, as {about['dtype']} in the layout {how.layout}",
+        soft_wrap=True,
+    )
+    rows = table("part", "files", "tokens", "documents", "characters", "bytes", text=("part",))
+    for part in PARTS:
+        of = about[part]
+        rows.add_row(part, str(len(of["shards"])), *(f"{of[name]:,}" for name in _COUNTED))
+    printed.print(rows)
+    printed.print(f"\nTrain on it:  {command('train', out, '--model', 'gpt')}", soft_wrap=True)
+    if json_output:
+        print_json(about)
+
+
+@app.command("decode", epilog="Example:  backlight data decode tokens --part dev")
+def decode(
+    *,
+    source: Annotated[str, typer.Argument(help="A folder of token files, or one file.", metavar="FOLDER")],
+    part: Annotated[TokenPart, typer.Option(help="train, dev or test.")] = "train",
+    count: Annotated[int, typer.Option(help="How many tokens to print, from the first.", min=1)] = 200,
+    tokens: Annotated[str | None, typer.Option(help="gpt2, if there is no tokenizer beside the files.")] = None,
+) -> None:
+    """Print the text of the first tokens of a part, with <|endoftext|> between documents."""
+    if not are_token_files(source):
+        raise DataError(f"decode reads token files; {source!r} is none. Make some: backlight data encode.")
+    files = TokenFiles(source, tokens=tokens)
+    printed = console()
+    printed.print(files.note, style="dim", soft_wrap=True)
+    between = f"\n{END_OF_TEXT}\n"
+    printed.print(visible(between.join(files.documents(part, count))), soft_wrap=True)
+
+
+_COUNTED = ("tokens", "documents", "characters", "bytes")

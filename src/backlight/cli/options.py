@@ -19,6 +19,7 @@ from backlight.core import ConfigError
 from backlight.core.settings import fits, settings_in
 from backlight.models import MODELS, model_spec
 from backlight.text import CORPORA, Duplicates, Mode, Reading
+from backlight.text.token_files.writing import EncodeConfig
 from backlight.training import EngineConfig, RunConfig, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -35,6 +36,10 @@ class Group:
     def without(self, *names: str) -> "Group":
         """Return the group without some of its options."""
         return Group(tuple(one for one in self.parameters if one.name not in names))
+
+    def only(self, *names: str) -> "Group":
+        """Return the group with some of its options only."""
+        return Group(tuple(one for one in self.parameters if one.name in names))
 
 
 def grouped(command: Command) -> Command:
@@ -135,6 +140,14 @@ READING: Final = Group(
     tuple(_of_setting(name, [hint], "Data", about.help) for name, (_, hint, about) in settings_in(Reading).items())
 )
 """How a file is read into items."""
+
+ENCODING: Final = Group(
+    tuple(
+        _of_setting(name, [hint], "Encoding", about.help)
+        for name, (_, hint, about) in settings_in(EncodeConfig).items()
+    )
+)
+"""How texts are written as token files."""
 
 DATA: Final = Group(
     (

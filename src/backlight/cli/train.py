@@ -32,9 +32,10 @@ from backlight.core import ConfigError, ProcessEndedError, RunError
 from backlight.models import MODELS, Mixture
 from backlight.progress import ProgressBar
 from backlight.runs import new_run_path
-from backlight.text import CORPORA, Corpus
+from backlight.text import CORPORA
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training import MINUTES, EngineConfig, Run, RunConfig, choose, continued, stopped_by
+from backlight.training.presets import preset_line, preset_named
 from backlight.training.weights import load_weights
 
 AUTO: Final = "auto"
@@ -60,6 +61,13 @@ def train(
             "compares some of them on held-out items and chooses sizes and steps.",
         ),
     ] = "mlp",
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Sizes and settings of a lecture: shakespeare-gpt (7), gpt2-124m (9). Other options take precedence.",
+            metavar="NAME",
+        ),
+    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(help=f"With --model auto: estimated time to train, in minutes. Default: {MINUTES:g}."),
@@ -105,9 +113,16 @@ def train(
     out = console(json_output=json_output)
     devices = engine.pop("devices", None)
     with first_speaks():
+        options, said = {**sizes, **training, **data}, ""
+        if preset is not None and not (resume or start):
+            said = preset_line(preset, {**options, **engine})
+            own = _from_command_line(typed, model=model).get("model")
+            model, corpus, options, engine = _of_preset(preset, corpus, options, engine, model=own)
         computed = EngineConfig(**engine)
         group = group_of(computed, devices, corpus or [])
         out.quiet = group.rank > 0
+        if said:
+            out.print(said, soft_wrap=True)
 
         def make() -> Run:
             if resume is not None:
@@ -118,19 +133,14 @@ def train(
         def new() -> Run:
             by: dict[str, Any] = {"engine": computed, "group": group}
             if start is not None:
-                given = _from_command_line(typed, model=model, seed=seed)
-                options = {**sizes, **training, **data, **given}
-                return _going_on(start, runs, name, corpus, options, health_every, on=health, line=line, by=by)
+                given = _from_command_line(typed, model=model, seed=seed, preset=preset)
+                return _going_on(start, runs, name, corpus, options | given, health_every, on=health, line=line, by=by)
             if minutes is not None and model != AUTO:
                 raise ConfigError("--minutes is for --model auto. Leave it out, or set --steps.")
             if model == AUTO:
-                if sizes or training or health or health_every or line is not None:
-                    raise ConfigError(
-                        "--model auto chooses the sizes and the settings of training; got some. Leave them out, or "
-                        "name a model."
-                    )
+                _nothing_chosen(sizes, training, health, health_every, line)
                 return _chosen(run_config(corpus, "ngram", {}, {}, data, seed=seed), minutes, runs, name, out, by)
-            config = run_config(corpus, model, sizes, training, data, seed=seed)
+            config = run_config(corpus, model, options, seed=seed)
             config = _watched(config, every=health_every, on=health, line=line)
             return Run.create(config, _place(runs, name, config), **by)
 
@@ -146,6 +156,29 @@ def _from_command_line(typed: typer.Context, **values: Any) -> dict[str, Any]:
     """Return those of the values that were given on the command line, and are no defaults."""
     sources = {name: typed.get_parameter_source(name) for name in values}
     return {name: values[name] for name, source in sources.items() if source is not None and source.name != "DEFAULT"}
+
+
+def _of_preset(
+    name: str, corpus: list[str] | None, options: dict[str, Any], engine: dict[str, Any], *, model: str | None
+) -> tuple[str, list[str], dict[str, Any], dict[str, Any]]:
+    """Return model, files, options and engine of a preset; what is given takes precedence.
+
+    Args:
+        name: the name of the preset.
+        corpus: the files that are given.
+        options: the options that are given.
+        engine: the fields of `EngineConfig` that are given.
+        model: the model that is given; None for that of the preset.
+    """
+    preset = preset_named(name)
+    if model not in {None, preset.model}:
+        raise ConfigError(f"the preset {name} is of a {preset.model}; got --model {model}. Leave --model out.")
+    if corpus is None and preset.corpus is None:
+        raise ConfigError(
+            f"the preset {name} has no text of its own. Give files, or token files that backlight data encode made."
+        )
+    files = corpus or [str(preset.corpus)]
+    return preset.model, files, {**preset.options_for(files[0]), **options}, preset.engine_with(engine)
 
 
 def _going_on(
@@ -173,7 +206,17 @@ def _going_on(
     settings = spelled_out(origin.config.model, options)
     config = continued(origin.config, origin.store.name, new_text=new_text, options=settings)
     config = _watched(config, every=health_every, on=on, line=line)
-    return Run.create(config, _place(runs, name, config), corpus=None if corpus else origin.corpus, start=origin, **by)
+    # token files are read again; a text is not
+    own = None if corpus or origin.config.token_counts is not None else origin.corpus
+    return Run.create(config, _place(runs, name, config), corpus=own, start=origin, **by)
+
+
+def _nothing_chosen(*given: Any) -> None:
+    """Refuse settings that --model auto chooses."""
+    if any(given):
+        raise ConfigError(
+            "--model auto chooses the sizes and the settings of training; got some. Leave them out, or name a model."
+        )
 
 
 def _chosen(
@@ -200,6 +243,8 @@ def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
                 out.print(one_line(warning), soft_wrap=True)
             result = _counted(run, out) if run.config.train is None else _learnt(run, out)
             show_result(result, out)
+            if run.token_files is not None:
+                out.print(_per_token(result), soft_wrap=True)
             if samples and not run.group.rank:
                 show_samples(run, samples, out)
     except ProcessEndedError as error:
@@ -208,6 +253,17 @@ def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
         out.print(f"\nStopped; the run is saved up to its last checkpoint. Resume:\n  {_resume(run)}", soft_wrap=True)
         leave_stopped()
     return result
+
+
+def _per_token(result: dict[str, Any]) -> str:
+    """Return the losses of token files in a line; those of the table are per character if the tokenizer is known."""
+    known = "dev_bits_per_byte" in result
+    of = (
+        f"{part} {result[f'{part}_nats_per_token']:.4f} nats per token"
+        + (f", {result[f'{part}_bits_per_byte']:.4f} bits per byte" if known else "")
+        for part in ("dev", "test")
+    )
+    return f"{'; '.join(of)}. The table has nats per {'character' if known else 'token'}."
 
 
 def _counted(run: Run, out: Console) -> dict[str, Any]:
@@ -277,10 +333,16 @@ def _resume(run: Run) -> str:
 
 
 def _heading(run: Run) -> str:
-    corpus = run.corpus
-    size = f"{len(corpus.items):,} items" if run.ends else f"{corpus.characters:,} characters"
     tokens = "" if run.config.tokens == CHARACTERS else f" of {one_line(run.config.tokens)}"
-    return f"{run.config.model} on {one_line(run.config.source)}: {size}, vocabulary {run.vocabulary.size}{tokens}"
+    return (
+        f"{run.config.model} on {one_line(run.config.source)}: {_size(run)}, vocabulary {run.vocabulary.size}{tokens}"
+    )
+
+
+def _size(run: Run) -> str:
+    if run.token_files is not None:
+        return f"{sum(map(len, run.token_files.parts.values())):,} tokens"
+    return f"{len(run.corpus.items):,} items" if run.ends else f"{run.corpus.characters:,} characters"
 
 
 def _other_file(corpus: str) -> list[str]:
@@ -315,7 +377,7 @@ def _nothing_new(typed: typer.Context) -> None:
         )
 
 
-def _place(runs: Path, name: str | None, config: RunConfig) -> Path | Callable[[Corpus], Path]:
+def _place(runs: Path, name: str | None, config: RunConfig) -> Path | Callable[[str], Path]:
     if name is None:
-        return lambda found: new_run_path(runs, found.name, config.model)
+        return lambda text: new_run_path(runs, text, config.model)
     return named(runs, name)

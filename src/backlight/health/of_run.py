@@ -44,9 +44,9 @@ def _examined(run: RunDirectory) -> Measurements:
     model.set_rng(np.random.default_rng(opened.config.seed))
     train = opened.network_data["train"]
     batch = train.batch(np.linspace(0, len(train) - 1, min(EXAMINED, len(train))).astype(np.int64))
-    items = opened.splits.train.items, opened.splits.dev.items
+    split = compare_splits(opened.splits.train.items, opened.splits.dev.items) if opened.ends else None
     found = examine_with(adapter_for(model), batch.x, batch.y, loss=None, causal=None)
-    return with_losses(replace(found, split=compare_splits(*items) if opened.ends else None), run)
+    return with_losses(replace(found, split=split), run)
 
 
 def trials_of(run: RunDirectory, *, minutes: float) -> tuple[TrialResult, ...]:

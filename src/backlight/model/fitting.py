@@ -16,6 +16,7 @@ from backlight.core import ConfigError, DataError
 from backlight.model.model import Model
 from backlight.progress import ProgressBar
 from backlight.text import CORPORA, Corpus, Mode, Reading, Source, load_corpus
+from backlight.text.token_files.names import are_token_files
 from backlight.training import (
     EngineConfig,
     Evaluation,
@@ -99,6 +100,9 @@ def train(
         made = _gone_on(start, data, model, run, {**given, "seed": seed}, how, mode, computed)
     elif data is None:
         raise ConfigError("train needs a text, or a model to go on from; got neither. Pass data or start.")
+    elif model != "auto" and _has_tokens(data):
+        config = RunConfig.of(str(data), model=model or "mlp", seed=seed, mode=mode, **given, **how)
+        made = Run.create(config, run, engine=computed)
     else:
         corpus = load_corpus(_known(data), mode=mode, reading=Reading(**how))
         if model == "auto":
@@ -150,8 +154,12 @@ def _gone_on(
         raise ConfigError(f"start must be a Model; got {type(start).__name__}. Load it: backlight.load(RUN).")
     start.check_float32("trained")
     origin = start.run
+    corpus: Corpus | None = None
+    new_text: dict[str, Any] | None = None
     if data is None:
-        corpus, new_text = origin.corpus, None
+        corpus = None if origin.config.token_counts is not None else origin.corpus
+    elif _has_tokens(data):
+        new_text = {"corpus": str(data), "also": None, "mode": "text"}
     else:
         own = origin.config.reading
         kept = {"normalise": own.normalise, "labels": own.labels if "label" in how else None, **how}
@@ -189,6 +197,11 @@ def _finished(
 def _console(progress: Any) -> Console:
     """Return the console for what is shown with `progress=True`; otherwise it prints nothing."""
     return Console(stderr=True, highlight=False, markup=False, quiet=progress is not True)
+
+
+def _has_tokens(data: Any) -> bool:
+    """Return whether `data` is the path of token files."""
+    return isinstance(data, str | Path) and data not in CORPORA and are_token_files(data)
 
 
 def _known(data: Source | Corpus) -> Source | Corpus:

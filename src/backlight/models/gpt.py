@@ -3,7 +3,7 @@
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -33,6 +33,8 @@ from backlight.nn.decode_step import KeyValueCache, in_columns, in_rows
 _LOGITS: Final = 1 << 22
 """The number of logits that are computed at a time when texts are scored."""
 
+_GPT2_STD: Final = 0.02
+
 
 @dataclass(frozen=True, kw_only=True)
 class GPTConfig(ModelConfig):
@@ -47,6 +49,8 @@ class GPTConfig(ModelConfig):
         dropout: dropout probability of embeddings, attention weights and what blocks add. A high one helps if training
             reads each character many times; 0 is best if it reads each one once or twice.
         tie_weights: whether the output layer shares its weights with the character embedding, as in GPT-2.
+        init: the first weights of linear layers: "kaiming", with a small output layer; or "gpt2", all normal with a
+            standard deviation of 0.02. In both, what a block adds is scaled by 1 / √(2 n_layer).
 
     Raises:
         ConfigError: a size out of range, or an `n_embd` that is not a multiple of `n_head`.
@@ -58,6 +62,9 @@ class GPTConfig(ModelConfig):
     n_head: int = setting("Attention heads.", default=4, at_least=1, at_most=MOST)
     dropout: float = setting("Dropout probability.", default=0.05, at_least=0, below=1)
     tie_weights: bool = setting("Share input and output embeddings.", default=False)
+    init: Literal["kaiming", "gpt2"] = setting(
+        "First weights: kaiming, or gpt2 (normal, 0.02).", default="kaiming", remedy="Leave it out for kaiming."
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -142,7 +149,20 @@ class GPT(NeuralModel):
         self.blocks = [Block(config, rng=rng) for _ in range(config.n_layer)]
         self.norm = LayerNorm(C)
         # small weights, tied or not, make the initial logits nearly equal and the initial loss ln V
-        self.output = None if config.tie_weights else Linear(C, config.vocabulary_size, bias=False, scale=0.1, rng=rng)
+        small = 0.1 if config.init == "kaiming" else 1.0
+        V = config.vocabulary_size
+        self.output = None if config.tie_weights else Linear(C, V, bias=False, scale=small, rng=rng)
+        if config.init == "gpt2":
+            self._scale_as_gpt2()
+
+    def _scale_as_gpt2(self) -> None:
+        """Give the first weights of linear layers a standard deviation of 0.02, and those that add less in proportion.
+
+        Source: GPT-2's model.py, and Radford et al. 2019, section 2.3, for the weights of residual layers.
+        """
+        for _, module in self.named_modules():
+            if isinstance(module, Linear):  # 1 / √inputs so far
+                module.weight.array *= np.float32(_GPT2_STD * math.sqrt(module.in_features))
 
     def num_parameters(self) -> int:
         """Return the number of learnt numbers, also of those kept in 8 or 16 bits."""

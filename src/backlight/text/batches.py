@@ -17,7 +17,7 @@ BLOCK = 1 << 20
 
 
 class Dataset(Protocol):
-    """A set of examples, as the training loop uses it: `Windows` or `Sequences`."""
+    """A set of examples, as the training loop uses it: `Windows`, `Sequences`, or `TokenSequences` of token files."""
 
     @property
     def context(self) -> int:
@@ -39,6 +39,9 @@ class Dataset(Protocol):
 
     def sample(self, size: int, rng: np.random.Generator) -> Batch:
         """Return `size` examples drawn with replacement."""
+
+    def minibatch(self, step: int, size: int, rng: np.random.Generator) -> Batch:
+        """Return the `size` examples of a training step, counted from 0: a sample, or those whose turn it is."""
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """Yield every example once, in order, `size` at a time; the last batch may be shorter."""
@@ -99,6 +102,11 @@ class Windows:
     def sample(self, size: int, rng: np.random.Generator) -> Batch:
         """Return `size` examples, drawn uniformly with replacement."""
         return self.batch(_draw(self.targets, size, rng))
+
+    def minibatch(self, step: int, size: int, rng: np.random.Generator) -> Batch:
+        """Return a sample, whatever the step."""
+        del step
+        return self.sample(size, rng)
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """Yield every example once, in order, `size` at a time; the last batch may be shorter."""
@@ -178,6 +186,11 @@ class Sequences:
         places = self.targets - len(self._positions) + 1
         windows = self._windows[_draw(places, size, rng)]
         return Batch(windows[:, :-1].astype(np.int64, order="C"), windows[:, 1:].astype(np.int64, order="C"))
+
+    def minibatch(self, step: int, size: int, rng: np.random.Generator) -> Batch:
+        """Return a sample, whatever the step."""
+        del step
+        return self.sample(size, rng)
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """Yield every example once, in order, `size` at a time; the last batch may be shorter."""

@@ -18,6 +18,7 @@ from backlight.text.normalising import normalised_items
 from backlight.text.reading import checked, lines_of, read_file, read_stream, stream_of
 from backlight.text.records.reader import read_items
 from backlight.text.records.reading import AS_IT_IS, Reading
+from backlight.text.token_files.names import are_token_files
 
 Mode = Literal["items", "text"]
 """`items`: one item per line, each with a beginning and an end. `text`: one stream, without an end."""
@@ -227,6 +228,10 @@ def _from_files(
     paths = [path for source in sources for path in ([source] if source == "-" else files_in(source))]
     wanted = replace(reading, format="text") if mode == "text" else reading
     sha, found = hashlib.sha256(), []
+    if are_token_files(sources[0]):
+        raise DataError(
+            f"this needs a text; {sources[0]!r} has token files, for backlight train --model gpt. Give the text."
+        )
     for path in paths:
         content = read_stream(stdin) if path == "-" else read_file(path, CORPORA)
         sha.update(content if len(paths) == 1 else len(content).to_bytes(8, "little") + content)

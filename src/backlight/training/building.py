@@ -4,10 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backlight.core import BacklightError, ConfigError
+from backlight.core import BacklightError, ConfigError, RunError
+from backlight.core.settings import fits
 from backlight.models import LanguageModel
 from backlight.nn import BatchNorm1d
 from backlight.text import Dataset, Splits
+from backlight.text.token_files.folder import TokenFiles
+from backlight.text.token_files.sequences import Counts, TokenSequences
 from backlight.text.tokenizers import TextVocabulary
 from backlight.training.config import RunConfig
 from backlight.training.evaluate import dataset
@@ -32,6 +35,34 @@ def examples(model: LanguageModel, vocabulary: TextVocabulary, splits: Splits, *
     """Return the three parts of a text as the examples that a model reads, by their names; see `dataset`."""
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
     return {name: dataset(model, vocabulary, part.items, ends=ends) for name, part in parts.items()}
+
+
+def token_examples(files: TokenFiles, config: RunConfig, context: int) -> Mapping[str, Dataset]:
+    """Return the three parts of token files as examples, by their names.
+
+    Args:
+        files: the files.
+        config: the configuration, with what is counted in them.
+        context: the number of tokens of an example.
+
+    Raises:
+        RunError: the counts are damaged, or of other files.
+    """
+    counts = {part: _counts(config, part, len(stream) - 1) for part, stream in files.parts.items()}
+    return {
+        part: TokenSequences(stream, files.places, context, counts=counts[part], seed=config.seed)
+        for part, stream in files.parts.items()
+    }
+
+
+def _counts(config: RunConfig, part: str, targets: int) -> Counts:
+    given = (config.token_counts or {}).get(part)
+    if not isinstance(given, list) or not fits(tuple(given), tuple[int, int, int]) or given[0] != targets:
+        raise RunError(
+            f"config.json must count the {targets:,} targets of {part} in the token files; it has {given}. Restore it, "
+            "or train again."
+        )
+    return Counts(*given)
 
 
 def check_batch_size(config: RunConfig, model: LanguageModel) -> None:

@@ -25,7 +25,7 @@ PATIENT_FOR: Final = 0.4
 _OF_THE_RUN = {"format", "backlight", "created", "parameters", "longest"}
 """Entries of `config.json` that are not part of the configuration."""
 
-_IF_GIVEN = ("reading", "also", "tokens", "start", "line")
+_IF_GIVEN = ("reading", "also", "tokens", "start", "line", "token_counts")
 """Entries of `config.json` that are written only if they are given."""
 
 _REMEDY = "Correct it, or leave it out for the model's default."
@@ -42,6 +42,9 @@ class TrainConfig:
         lr: peak learning rate.
         schedule: "cosine" decays to 0 after a linear warm-up; "step" divides by 10 for the last quarter; "constant".
         warmup: linear warm-up steps of the cosine schedule; at least one step runs at the peak rate.
+        final_lr: last learning rate of the cosine schedule, as a fraction of `lr`.
+        beta2: decay rate of AdamW's mean of squared gradients. 0.99 suits runs of a few thousand steps: with 0.999 it
+            is a mean over about a thousand.
         momentum: momentum of SGD.
         weight_decay: decoupled weight decay of weight matrices; biases and gains are not decayed.
         grad_clip: maximum global norm of the gradient; None does not clip.
@@ -65,6 +68,12 @@ class TrainConfig:
         "Learning-rate schedule.", default="cosine", remedy=_REMEDY
     )
     warmup: int = setting("Linear warm-up steps.", default=0, at_least=0, at_most=MOST, remedy=_REMEDY)
+    final_lr: float = setting(
+        "Last rate of the cosine schedule, as a fraction of lr.", default=0.0, at_least=0, at_most=1, remedy="Try 0.1."
+    )
+    beta2: float = setting(
+        "AdamW's decay rate of squared gradients.", default=0.99, at_least=0, below=1, remedy="Try 0.95."
+    )
     momentum: float = setting("SGD momentum.", default=0.0, at_least=0, below=1, remedy="Try 0.9.")
     weight_decay: float = setting("Decoupled weight decay.", default=0.0, at_least=0, remedy=_REMEDY)
     grad_clip: float | None = setting(
@@ -120,7 +129,8 @@ class TrainConfig:
         """Return the learning rate as a function of the step."""
         match self.schedule:
             case "cosine":
-                return WarmupCosine(lr=self.lr, steps=self.steps, warmup=min(self.warmup, self.steps - 1))
+                warmup = min(self.warmup, self.steps - 1)
+                return WarmupCosine(lr=self.lr, steps=self.steps, warmup=warmup, final=self.final_lr)
             case "step":
                 return StepDecay(lr=self.lr, at=(self.steps * 3 // 4,))
             case "constant":
@@ -131,7 +141,7 @@ class TrainConfig:
         parameters, decay = model.flat(), self.weight_decay
         if self.optimiser == "sgd":
             return SGD(parameters, self.lr, momentum=self.momentum, weight_decay=decay, decay_vectors=False)
-        betas = 0.9, 0.99  # with 0.999, second moments average over 1,000 steps, too many for runs of a few thousand
+        betas = 0.9, self.beta2
         if self.optimiser == "muon":
             hidden = model.hidden_matrices()
             return Muon(parameters, hidden, self.lr, betas=betas, weight_decay=decay, decay_vectors=False)
@@ -160,6 +170,7 @@ class RunConfig:
             Recording does not change the training: results are bit-identical.
         line: a line of text of which the nats of each character, and what attention reads, are recorded at each
             evaluation, if steps are; None for the first held-out item.
+        token_counts: of token files, the targets, characters and bytes of "train", "dev" and "test"; None for a text.
 
     Raises:
         ConfigError: an entry of the wrong type or out of range, or `train` for an n-gram model.
@@ -185,6 +196,7 @@ class RunConfig:
         "Record every N-th step after the first ten.", default=None, at_least=1, remedy="Leave it out."
     )
     line: str | None = setting("A line of text to watch the network on.", default=None)
+    token_counts: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check_settings(self)

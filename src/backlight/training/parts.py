@@ -31,9 +31,10 @@ from backlight.text import (
 )
 from backlight.text.labels import mark_of, spelled, split
 from backlight.text.records.reading import AS_IT_IS
+from backlight.text.token_files.folder import TokenFiles
 from backlight.text.tokenizers import vocabulary_from_json
 from backlight.text.vocabulary import CHARACTERS
-from backlight.training.building import BATCHES, built, examples
+from backlight.training.building import BATCHES, built, examples, token_examples
 from backlight.training.config import RunConfig
 from backlight.training.engine import EngineConfig
 from backlight.training.group import ALONE, ProcessGroup
@@ -83,6 +84,11 @@ class RunParts:
                 "the text that pretrained weights were trained on is not known, and this needs it. Give a text, or "
                 "train on one first: backlight train FILE --from RUN."
             )
+        if self.config.token_counts is not None:
+            raise DataError(
+                f"the text of token files is not kept, and this needs it; {self.store.name} was trained on "
+                f"{self.config.corpus!r}. Give a text."
+            )
         items = self.store.load_corpus()
         source, reading = self.config.files, self.config.reading
         if items is not None:  # they were normalised before they were kept
@@ -95,6 +101,24 @@ class RunParts:
                 "started with. Provide that text, or start a new run."
             )
         return corpus
+
+    @cached_property
+    def token_files(self) -> TokenFiles | None:
+        """The token files that it is trained on; None if that is a text.
+
+        Raises:
+            DataError: they cannot be read.
+            RunError: they have changed since the run was made.
+        """
+        if self.config.token_counts is None:
+            return None
+        files = TokenFiles(self.config.corpus, fractions=self.config.fractions, own=self.vocabulary)
+        if files.checksum() != self.store.config["corpus"]["sha256"]:
+            raise RunError(
+                f"a run must continue with the token files it began with; those of {self.config.corpus!r} are not what "
+                f"{self.store.name} was started with. Provide them, or start a new run."
+            )
+        return files
 
     def read_alike(self, source: Source | Corpus, given: Reading = AS_IT_IS) -> Corpus:
         """Return another text, read as the run's own text was, for settings that are not given.
@@ -125,6 +149,8 @@ class RunParts:
     @cached_property
     def data(self) -> Mapping[str, Dataset]:
         """The examples that the model reads, for "train", "dev" and "test"."""
+        if self.token_files is not None:
+            return token_examples(self.token_files, self.config, self.model.context)
         return examples(self.model, self.vocabulary, self.splits, ends=self.ends)
 
     @cached_property
@@ -182,7 +208,7 @@ class RunParts:
     def warnings(self) -> list[str]:
         """Warnings about an unusual text or model, one line each."""
         found = [one for one in (self._one_character(), self._longer_than_items()) if one is not None]
-        if self.config.reading.normalise is None:
+        if self.config.reading.normalise is None and self.config.token_counts is None:
             found += spelling_notes(Items.of(self.corpus.items), self.config.source)
         return found
 
@@ -242,14 +268,24 @@ class RunParts:
 
     def training_hashes(self) -> Any:
         """Return the hashes of the text's items, to check whether a sample is new. Shape: (N,) uint64."""
-        return self.store.load_training_hashes() if self.store.has(SEEN) else hashes_of(self.corpus)
+        return self.store.load_training_hashes() if self.store.has(SEEN) else self._hashes()
+
+    def _hashes(self) -> Any:
+        return np.zeros(0, np.uint64) if self.config.token_counts is not None else hashes_of(self.corpus)
 
     def files(self) -> dict[str, bytes]:
         """Return the content of all files of the run's folder, by name."""
         files = self.store.files()
         if not isinstance(self.store, RunDirectory):  # files that a run in memory does not need
-            files = {**extra_files(seen=hashes_of(self.corpus), corpus=own_text(self.corpus)), **files}
+            own = None if self.config.token_counts is not None else own_text(self.corpus)
+            files = {**extra_files(seen=self._hashes(), corpus=own), **files}
         return files
+
+    def held_out_text(self) -> str:
+        """Return the first dev item that is not empty, or the first dev document of token files with a tokenizer."""
+        if self.token_files is None:
+            return next((one for one in self.splits.dev.items if one), "")
+        return next(iter(self.token_files.documents("dev", STREAM_LENGTH)), "") if self.token_files.known else ""
 
     def encoded(self, part: Part) -> EncodedItems:
         """Return the items of a part as ids."""

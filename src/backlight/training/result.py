@@ -61,6 +61,7 @@ def evaluate(run: RunParts, *, steps: int = 0, seconds: float = 0.0) -> dict[str
         **parts,
         "dev_bits": bits(nats["dev_nats"]),
         "test_bits": bits(nats["test_nats"]),
+        **_of_token_files(run, nats),
         "steps": steps,
         "best_step": facts["step"],
         "seconds": seconds,
@@ -79,6 +80,19 @@ def _nats(run: RunParts) -> dict[str, float]:
         )
         for part in ("train", "dev", "test")
     }
+
+
+def _of_token_files(run: RunParts, nats: dict[str, float]) -> dict[str, float]:
+    """Return the losses of dev and test in nats per token of token files, and in bits per byte if those are known."""
+    found: dict[str, float] = {}
+    counts = run.config.token_counts or {}
+    for part in ("dev", "test") if counts else ():
+        targets, characters, bytes_ = counts[part]
+        whole = nats[f"{part}_nats"] * characters
+        found[f"{part}_nats_per_token"] = whole / targets
+        if bytes_:
+            found[f"{part}_bits_per_byte"] = bits(whole / bytes_)
+    return found
 
 
 def _evaluator(run: RunParts) -> Evaluator | None:

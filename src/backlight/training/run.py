@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,18 +13,18 @@ from backlight.models import LanguageModel, Mixture
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
 from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files, start_files
-from backlight.text import Corpus, Items, load_corpus, normalised, split_corpus
-from backlight.text.tokenizers import TextVocabulary, vocabulary_of
-from backlight.text.vocabulary import CHARACTERS
+from backlight.text import Corpus, normalised
+from backlight.text.tokenizers import TextVocabulary
 from backlight.training import result
-from backlight.training.building import built, check_batch_size, examples
+from backlight.training.building import built, check_batch_size
 from backlight.training.config import RunConfig
 from backlight.training.continuing import grown_state, new_places
 from backlight.training.engine import EngineConfig
 from backlight.training.engines import check_engine
 from backlight.training.group import ALONE, ProcessGroup
 from backlight.training.line import LONGEST, WatchedLine
-from backlight.training.parts import RunParts, hashes_of, own_text
+from backlight.training.material import material
+from backlight.training.parts import RunParts
 from backlight.training.trainer import Trainer
 from backlight.training.weights import folded, load_weights, network_of
 from backlight.watch.records import SplitFacts
@@ -45,7 +44,7 @@ class Run(RunParts):
     def create(
         cls,
         config: RunConfig,
-        path: str | Path | Callable[[Corpus], Path] | None = None,
+        path: str | Path | Callable[[str], Path] | None = None,
         *,
         corpus: Corpus | None = None,
         stdin: BinaryIO | None = None,
@@ -59,8 +58,8 @@ class Run(RunParts):
 
         Args:
             config: the configuration.
-            path: the folder to make; or a function that returns its path once the text is read, and is called again if
-                another process has taken that path; None keeps the run in memory.
+            path: the folder to make; or a function that returns its path for the name of the text once that is read,
+                and is called again if another process has taken that path; None keeps the run in memory.
             corpus: the text, if it has been read already; otherwise `config.corpus` is read.
             stdin: the stream from which a corpus "-" is read; None is standard input.
             engine: what will compute its training; None is Backlight's own. It is no part of the configuration.
@@ -72,19 +71,8 @@ class Run(RunParts):
             DataError: the text cannot be read, or is too short to be split.
             RunError: the folder exists, or cannot be made.
         """
-        if corpus is None:
-            corpus = load_corpus(config.files, mode=config.mode, reading=config.reading, stdin=stdin)
-        config = replace(config, reading=corpus.reading, also=corpus.also or None)
-        if corpus.reading.labels is not None and config.tokens != CHARACTERS:
-            raise ConfigError(
-                f"labels are for models of characters; got tokens {config.tokens}. Leave out label, or tokens."
-            )
-        # errors in text and settings show here, before anything is written
-        splits = split_corpus(corpus, seed=config.split_seed, fractions=config.fractions, duplicates=config.duplicates)
-        if start is None:
-            vocabulary = vocabulary_of(config.tokens, splits.train.items, corpus.items)
-        else:
-            vocabulary = start.vocabulary.grown(corpus.items)
+        read = material(config, corpus, stdin=stdin, start=start)
+        config, vocabulary = read.config, read.vocabulary
         vocabulary.encode(normalised(config.line or "", config.reading.normalise))  # raises an error if it cannot
         model = built(config, vocabulary)
         network = network_of(model)
@@ -93,25 +81,24 @@ class Run(RunParts):
         engine = engine or EngineConfig()
         check_engine(engine, network, group)
         # an n-gram model is counted and evaluated without examples
-        data = {} if isinstance(model, NGram) else examples(model, vocabulary, splits, ends=corpus.mode == "items")
+        data = {} if isinstance(model, NGram) and "splits" in read.parts else read.examples(model)
         whole = config.to_json(
-            sizes=model.config, mode=corpus.mode, sha256=corpus.sha256,
-            parameters=None if network is None else network.num_parameters(),
-            longest=int(Items.of(corpus.items).lengths().max()) if corpus.mode == "items" else None,
+            sizes=model.config, mode=read.mode, sha256=read.sha256,
+            parameters=None if network is None else network.num_parameters(), longest=read.longest,
         )  # fmt: skip
         files = new_files(config=whole, vocabulary=vocabulary.to_json())
         of_start: dict[str, bytes] = {}
         if start is not None and network is not None:
-            seen = np.union1d(start.training_hashes(), hashes_of(corpus))
+            seen = np.union1d(start.training_hashes(), read.seen)
             of_start = start_files(start=network.state_dict(), seen=seen)
         if path is None:
-            run = cls(config, RunStore.in_memory({**files, **of_start}), corpus=corpus)
+            run = cls(config, RunStore.in_memory({**files, **of_start}))
         else:
-            files |= {**extra_files(seen=hashes_of(corpus), corpus=own_text(corpus)), **of_start}
-            run = cls(config, _create_folder(path, corpus, files), corpus=corpus)
+            files |= {**extra_files(seen=read.seen, corpus=read.own), **of_start}
+            run = cls(config, _create_folder(path, read.name, files))
         run.engine, run.group = engine, group
-        run.notes = [*corpus.notes, *notes]
-        vars(run).update(splits=splits, model=model, **({"data": data} if data else {}))
+        run.notes = [*read.notes, *notes]
+        vars(run).update(read.parts, model=model, **({"data": data} if data else {}))
         return run
 
     @classmethod
@@ -153,10 +140,7 @@ class Run(RunParts):
     def _line(self, network: NeuralModel) -> WatchedLine:
         """Return the line of text that is given, or the first held-out one."""
         given = self.config.line
-        if given is not None:
-            text = normalised(given, self.config.reading.normalise)
-        else:
-            text = next((one for one in self.splits.dev.items if one), "")[:LONGEST]
+        text = self.held_out_text()[:LONGEST] if given is None else normalised(given, self.config.reading.normalise)
         return WatchedLine(network, self.vocabulary, self.vocabulary.encode(text), self.ends)
 
     def _split_facts(self) -> SplitFacts:
@@ -248,7 +232,7 @@ class Run(RunParts):
         model.set_rng(rng)
         size = self.config.train.batch_size if batch_size is None else batch_size
         with np.errstate(over="ignore", invalid="ignore"):  # the caller may want to examine a non-finite loss
-            return model.loss(self.network_data["train"].sample(size, rng))
+            return model.loss(self.network_data["train"].minibatch(0, size, rng))
 
 
 def load_model(where: "str | Path | RunStore") -> tuple[LanguageModel, TextVocabulary]:
@@ -280,13 +264,11 @@ def _go_on(start: Run, network: NeuralModel, vocabulary: TextVocabulary) -> list
     return notes
 
 
-def _create_folder(
-    path: str | Path | Callable[[Corpus], Path], corpus: Corpus, files: dict[str, bytes]
-) -> RunDirectory:
+def _create_folder(path: str | Path | Callable[[str], Path], text: str, files: dict[str, bytes]) -> RunDirectory:
     if not callable(path):
         return RunDirectory.create(path, files)
     while True:
         try:
-            return RunDirectory.create(path(corpus), files)
+            return RunDirectory.create(path(text), files)
         except RunExistsError:  # another process has just taken this name; the next call returns another
             continue

@@ -201,7 +201,7 @@ class Trainer:
         return True
 
     def _train_step(self) -> None:
-        batch = self.train.sample(self.config.batch_size, self.rng)
+        batch = self.train.minibatch(self.step, self.config.batch_size, self.rng)
         engine = self._engine
         if self._watcher is not None:
             self._watcher.before_step(batch.x)

@@ -7,6 +7,10 @@ from typing import Any, Final
 
 from backlight.core import ConfigError
 from backlight.text.tokenizers.bpe import BPETokenizer
+from backlight.text.tokenizers.formats.files import NAMES as TOKENIZERS
+from backlight.text.tokenizers.numbers import FORMAT as NUMBERS_FORMAT
+from backlight.text.tokenizers.numbers import NAME as NUMBERS
+from backlight.text.tokenizers.numbers import NumberVocabulary
 from backlight.text.tokenizers.pattern import FORMAT as PATTERN_FORMAT
 from backlight.text.tokenizers.pattern import PATTERNS, PatternVocabulary, compiled
 from backlight.text.tokenizers.protocol import TextVocabulary
@@ -14,7 +18,7 @@ from backlight.text.tokenizers.training import BYTES
 from backlight.text.tokenizers.vocabulary import TokenVocabulary
 from backlight.text.vocabulary import CHARACTERS, Vocabulary
 
-NAMES: Final = (CHARACTERS, *PATTERNS)
+NAMES: Final = (CHARACTERS, *PATTERNS, *TOKENIZERS)
 _BPE: Final = re.compile(r"bpe:(\d{1,9})")
 
 
@@ -24,7 +28,7 @@ def check_tokens(tokens: str) -> None:
     Raises:
         ConfigError: it is no name, and no regular expression with which a text could be split.
     """
-    if tokens in NAMES or _BPE.fullmatch(tokens):
+    if tokens in {*NAMES, NUMBERS} or _BPE.fullmatch(tokens):
         return
     if re.fullmatch(r"[\w:-]+", tokens):  # it would match one word only
         near = get_close_matches(tokens, NAMES, n=1)
@@ -33,6 +37,20 @@ def check_tokens(tokens: str) -> None:
             f" {tokens!r}. {f'Did you mean {near[0]}?' if near else 'Choose one of these.'}"
         )
     compiled(tokens)
+
+
+def pairs_of(tokens: str) -> int | None:
+    """Return N of "bpe:N"; None for another name.
+
+    Raises:
+        ConfigError: N is less than the number of bytes.
+    """
+    pairs = _BPE.fullmatch(tokens)
+    if pairs is None:
+        return None
+    if int(pairs[1]) < BYTES:
+        raise ConfigError(f"bpe:N has the {BYTES} bytes and merges of them; got {tokens}. Try bpe:{2 * BYTES}.")
+    return int(pairs[1])
 
 
 _SMILES: Final = re.compile(r"(?:\[[A-Za-z0-9@+:*#-]+\]|Br|Cl|[BCNOPSFIbcnops*]|[-=#$:/\\.()]|%\d\d|\d)+")
@@ -59,8 +77,8 @@ def vocabulary_of(tokens: str, train: Sequence[str], whole: Sequence[str]) -> Te
     """Return the vocabulary of a text.
 
     Args:
-        tokens: "characters", "words", "smiles", "bpe:N" with N tokens, or a regular expression, whose matches become
-            tokens.
+        tokens: "characters", "words", "smiles", "bpe:N" with N tokens, "gpt2" with those of GPT-2, or a regular
+            expression, whose matches become tokens.
         train: the items from which tokens of several characters are learnt.
         whole: all items, whose characters are in the vocabulary.
 
@@ -71,12 +89,13 @@ def vocabulary_of(tokens: str, train: Sequence[str], whole: Sequence[str]) -> Te
     check_tokens(tokens)
     if tokens == CHARACTERS:
         return Vocabulary.of(whole)
-    pairs = _BPE.fullmatch(tokens)
-    if pairs is None:
+    if tokens in TOKENIZERS:
+        return TokenVocabulary(BPETokenizer.load(tokens))
+    if tokens == NUMBERS:
+        raise ConfigError(f"tokens {NUMBERS} are of token files without a tokenizer; got a text. Choose another.")
+    size = pairs_of(tokens)
+    if size is None:
         return PatternVocabulary.of(tokens, train, known=whole)
-    size = int(pairs[1])
-    if size < BYTES:
-        raise ConfigError(f"bpe:N has the {BYTES} bytes and merges of them; got {tokens}. Try bpe:{2 * BYTES}.")
     try:
         return TokenVocabulary(BPETokenizer.train(train, size))
     except ConfigError as error:
@@ -97,4 +116,6 @@ def vocabulary_from_json(values: Mapping[str, Any]) -> TextVocabulary:
     """
     if values.get("format") == PATTERN_FORMAT:
         return PatternVocabulary.from_json(values)
+    if values.get("format") == NUMBERS_FORMAT:
+        return NumberVocabulary.from_json(values)
     return TokenVocabulary.from_json(values) if "model" in values else Vocabulary.from_json(values)
