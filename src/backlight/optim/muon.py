@@ -52,10 +52,11 @@ class Muon(AdamW):
         for tensor in self.flat.tensors:
             places[id(tensor)] = slice(start, start := start + tensor.array.size)
         for one in matrices:
+            shape = one.array.shape
             if id(one) not in places:
-                raise ConfigError(f"matrices must be among the parameters; got another tensor of shape {one.array.shape}.")
-            if one.array.ndim != 2:
-                raise ConfigError(f"Muon is for matrices, with two axes; got a tensor of shape {one.array.shape}.")
+                raise ConfigError(f"matrices must be among the parameters; got another tensor of shape {shape}.")
+            if len(shape) != 2:
+                raise ConfigError(f"Muon is for matrices, with two axes; got a tensor of shape {shape}.")
         self.matrices = [(one, places[id(one)]) for one in matrices]
 
     def _spans(self) -> list[slice]:
