@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,11 @@ from backlight.lessons.worlds.html import ASSETS
 ENGINE = """(async () => {
   const engine = await import("backlight/engine.js");
   const given = %s;
-  const made = Object.fromEntries(Object.entries(given.arrays).map(([name, { shape, data }]) => [name, new engine.Tensor(...shape, data)]));
+  const each = (things, act) => Object.fromEntries(Object.entries(things).map(([name, one]) => [name, act(one)]));
+  const made = each(given.arrays, ({ shape, data }) => new engine.Tensor(...shape, data));
   const loss = (%s)(engine, made, given);
   engine.backward(loss);
-  return { loss: loss.data[0], ...Object.fromEntries(Object.entries(made).map(([name, one]) => [name, [...one.grad]])) };
+  return { loss: loss.data[0], ...each(made, (one) => [...one.grad]) };
 })()"""
 
 

@@ -77,20 +77,21 @@ WORLDS: Final[dict[str, World]] = {
                     lesson=1,
                     section="A network that learns",
                     task="Play until the two moons are separated. Then pull a weight, and see the boundary follow.",
-                    settings={"points": "moons", "layers": [8, 8]},
+                    settings={"points": "moons", "layers": 2, "units": 6},
                 ),
                 Start(
                     lesson=3,
                     section="Two losses show what is wrong",
-                    task="Few noisy points and a large network: play, and see the held-out loss rise while the other falls.",
-                    settings={"points": "noisy", "layers": [16, 16], "rate": 1},
+                    task="Few noisy points and a large network: play, and see the held-out loss rise while the other "
+                    "falls.",
+                    settings={"points": "noisy", "layers": 2, "units": 16, "rate": 1},
                 ),
                 Start(
                     lesson=4,
                     section="Batch normalisation",
-                    task="The first weights are 8 times too large, so that most units are saturated. Switch batch norm on, "
-                    "and compare.",
-                    settings={"points": "spirals", "layers": [8, 8, 8], "scale": 8, "rate": 0.3},
+                    task="The first weights are 8 times too large, so that units are saturated. Play; then switch "
+                    "batch norm on, and play again.",
+                    settings={"points": "spirals", "layers": 3, "units": 8, "scale": 8, "rate": 0.3},
                 ),
             ),
         ),

@@ -58,7 +58,7 @@ export class Loop {
 
   turn() {
     if (!this.running) return;
-    const end = performance.now() + 10;
+    const end = performance.now() + 20;
     while (this.running && performance.now() < end) this.running = this.step();
     this.draw();
     if (this.running) setTimeout(() => requestAnimationFrame(() => this.turn()), this.pause);
