@@ -24,16 +24,14 @@ ENGINE = """(async () => {
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     folder = tmp_path_factory.mktemp("engine")
     modules = ASSETS.import_map('import "backlight/training.js";', ASSETS.data_address)
     body = f'<body><script type="importmap">{modules}</script></body>'
     scripts = f"{html.allowed(modules)} data:"
     (folder / "page.html").write_text(html.document("engine", style="", body=body, scripts=scripts), encoding="utf-8")
-    browser = Browser(folder)
     with browser.page((folder / "page.html").as_uri()) as opened:
         yield opened
-    browser.close()
 
 
 def in_the_page(page: Page, script: str, arrays: dict[str, Array], **given: Any) -> dict[str, Any]:

@@ -2,9 +2,15 @@
 
 /** Return the softmax of numbers, of which one is finite. */
 export function softmax(values) {
-  const highest = values.reduce((most, one) => Math.max(most, one), -Infinity);
-  const found = Float64Array.from(values, (one) => Math.exp(one - highest));
-  const sum = found.reduce((total, one) => total + one, 0);
-  for (let at = 0; at < found.length; at += 1) found[at] /= sum;
+  const count = values.length;
+  let highest = -Infinity;
+  for (let at = 0; at < count; at += 1) highest = Math.max(highest, values[at]);
+  const found = new Float64Array(count);
+  let sum = 0;
+  for (let at = 0; at < count; at += 1) {
+    found[at] = Math.exp(values[at] - highest);
+    sum += found[at];
+  }
+  for (let at = 0; at < count; at += 1) found[at] /= sum;
   return found;
 }

@@ -85,8 +85,10 @@ export function linear(x, weight, bias = null) {
 
 /** Return f(x) for each number; the slope is a function of x and of f(x). */
 function elementwise(x, f, slope) {
-  const y = x.data.map(f);
-  return new Tensor(x.rows, x.columns, y, [x], (grad) => grad.forEach((one, at) => { x.grad[at] += one * slope(x.data[at], y[at]); }));
+  const y = x.data.map((one) => f(one));
+  return new Tensor(x.rows, x.columns, y, [x], (grad) => {
+    for (let at = 0; at < grad.length; at += 1) x.grad[at] += grad[at] * slope(x.data[at], y[at]);
+  });
 }
 
 export const tanh = (x) => elementwise(x, Math.tanh, (_, y) => 1 - y * y);
@@ -179,27 +181,36 @@ export function attention(q, k, v, length) {
   const y = new Float64Array(q.rows * E);
   const weights = Array.from({ length: q.rows }, (_, t) => {
     const first = t - (t % length);
-    const shares = softmax(Float64Array.from({ length: t - first + 1 }, (__, at) => factor * dot(q.row(t), k.row(first + at))));
-    shares.forEach((share, at) => v.row(first + at).forEach((one, e) => { y[t * E + e] += share * one; }));
+    const scores = new Float64Array(t - first + 1);
+    for (let s = first; s <= t; s += 1) {
+      for (let d = 0; d < D; d += 1) scores[s - first] += factor * q.data[t * D + d] * k.data[s * D + d];
+    }
+    const shares = softmax(scores);
+    for (let s = first; s <= t; s += 1) {
+      for (let e = 0; e < E; e += 1) y[t * E + e] += shares[s - first] * v.data[s * E + e];
+    }
     return shares;
   });
   const out = new Tensor(q.rows, E, y, [q, k, v], (grad) => {
-    weights.forEach((shares, t) => {
+    for (let t = 0; t < q.rows; t += 1) {
       const first = t - (t % length);
-      const above = grad.subarray(t * E, (t + 1) * E);
-      const dShares = shares.map((share, at) => {
-        above.forEach((one, e) => { v.grad[(first + at) * E + e] += share * one; });
-        return dot(above, v.row(first + at));
-      });
-      const mean = dot(shares, dShares);
-      shares.forEach((share, at) => {
-        const dScore = share * (dShares[at] - mean) * factor; // softmax: dx = y (dy − Σ y dy)
-        for (let d = 0; d < D; d += 1) {
-          q.grad[t * D + d] += dScore * k.data[(first + at) * D + d];
-          k.grad[(first + at) * D + d] += dScore * q.data[t * D + d];
+      const shares = weights[t];
+      const dShares = new Float64Array(shares.length);
+      for (let s = first; s <= t; s += 1) {
+        for (let e = 0; e < E; e += 1) {
+          v.grad[s * E + e] += shares[s - first] * grad[t * E + e];
+          dShares[s - first] += grad[t * E + e] * v.data[s * E + e];
         }
-      });
-    });
+      }
+      const mean = dot(shares, dShares);
+      for (let s = first; s <= t; s += 1) {
+        const dScore = shares[s - first] * (dShares[s - first] - mean) * factor; // softmax: dx = y (dy − Σ y dy)
+        for (let d = 0; d < D; d += 1) {
+          q.grad[t * D + d] += dScore * k.data[s * D + d];
+          k.grad[s * D + d] += dScore * q.data[t * D + d];
+        }
+      }
+    }
   });
   out.weights = weights;
   return out;
