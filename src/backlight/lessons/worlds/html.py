@@ -7,10 +7,11 @@ from typing import Final
 
 from backlight.core import RunError, html
 from backlight.lessons.worlds.catalogue import WORLDS, World
+from backlight.lessons.worlds.graphs import graphs
 from backlight.runs.atomic import write_atomically
 from backlight.studio.assets import VIEWER, Assets
 
-ASSETS: Final = Assets((*VIEWER.folders, ("backlight.lessons.worlds", "scripts")))
+ASSETS: Final = Assets((*VIEWER.folders, ("backlight.lessons.worlds", "scripts"), ("backlight.lessons", "stepping")))
 """The modules and style sheets of the worlds."""
 
 
@@ -41,7 +42,9 @@ def page(world: World) -> str:
     """Return a world as a page."""
     start = f'import {{ open }} from "backlight/{world.name}.js"; open();'
     modules = ASSETS.import_map(start, ASSETS.data_address)
-    facts = json.dumps({one.anchor: one.settings for one in world.starts}, ensure_ascii=False)
+    data = _data("starts", {one.anchor: one.settings for one in world.starts})
+    if world.name == "graph":
+        data += _data("graphs", graphs())
     body = _BODY.format(
         title=escape(world.title),
         able=escape(world.able),
@@ -50,16 +53,22 @@ def page(world: World) -> str:
             f"{escape(one.task)}</li>"
             for one in world.starts
         ),
-        facts=facts.replace("<", "\\u003c"),  # so that no text in it can end the script element
+        data=data,
         modules=modules,
         start=start,
     )
     return html.document(
         f"{world.title}: a small world",
-        style=ASSETS.content("viewer.css").decode() + ASSETS.content("worlds.css").decode(),
+        style="".join(ASSETS.content(name).decode() for name in ("viewer.css", "worlds.css", "stepping.css")),
         body=body,
         scripts=f"{html.allowed(modules)} {html.allowed(start)} data:",
     )
+
+
+def _data(id_: str, values: object) -> str:
+    """Return values as JSON in a script element, which no text in them can end."""
+    text = json.dumps(values, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    return f'<script type="application/json" id="{id_}">{text}</script>'
 
 
 _BODY: Final = """<body class="backlight-page">
@@ -71,7 +80,7 @@ _BODY: Final = """<body class="backlight-page">
 </header>
 <main id="world"><noscript><p>This world is computed and drawn by JavaScript.</p></noscript></main>
 <footer><p>Everything is computed in this page, which loads nothing.</p></footer>
-<script type="application/json" id="starts">{facts}</script>
+{data}
 <script type="importmap">{modules}</script>
 <script type="module">{start}</script>
 </body>"""
