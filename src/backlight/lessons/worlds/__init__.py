@@ -4,6 +4,6 @@
 gradients; a test compares them with Backlight's.
 """
 
-from backlight.lessons.worlds.catalogue import WORLDS, Start, World, world
+from backlight.lessons.worlds.catalogue import WORLDS, LessonStart, World, world
 
-__all__ = ["WORLDS", "Start", "World", "world"]
+__all__ = ["WORLDS", "LessonStart", "World", "world"]

@@ -1,16 +1,13 @@
 """The small worlds, and where each begins for a lesson."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from backlight.core import ConfigError
 
-COMMAND: Final = re.compile(r"backlight worlds (\w+)(?: # from lesson (\d+))?")
-
 
 @dataclass(frozen=True, kw_only=True)
-class Start:
+class LessonStart:
     """Settings with which a world begins for a section of a lesson.
 
     Attributes:
@@ -45,12 +42,26 @@ class World:
     name: str
     title: str
     able: str
-    starts: tuple[Start, ...]
+    starts: tuple[LessonStart, ...]
 
     @property
     def file(self) -> str:
         """The file name of its page."""
         return f"world_{self.name}.html"
+
+    def start(self, lesson: int) -> LessonStart:
+        """Return where it begins for a lesson.
+
+        Raises:
+            ConfigError: it belongs to other lessons.
+        """
+        for one in self.starts:
+            if one.lesson == lesson:
+                return one
+        numbers = ", ".join(str(one.lesson) for one in self.starts)
+        raise ConfigError(
+            f"the lesson of the world {self.name} must be one of {numbers}; got {lesson}. See: backlight worlds"
+        )
 
 
 WORLDS: Final[dict[str, World]] = {
@@ -61,7 +72,7 @@ WORLDS: Final[dict[str, World]] = {
             title="A graph of single numbers",
             able="step through its values and gradients, forward and backward, and guess each number first",
             starts=(
-                Start(
+                LessonStart(
                     lesson=1,
                     section="The idea: local derivative times the gradient from above",
                     task="Choose “Guess first”, and say each number before you see it.",
@@ -73,20 +84,20 @@ WORLDS: Final[dict[str, World]] = {
             title="Points in the plane",
             able="watch a small network separate points, pull each of its weights, and bring points of your own",
             starts=(
-                Start(
+                LessonStart(
                     lesson=1,
                     section="A network that learns",
                     task="Play until the two moons are separated. Then pull a weight, and see the boundary follow.",
                     settings={"points": "moons", "layers": 2, "units": 6},
                 ),
-                Start(
+                LessonStart(
                     lesson=3,
                     section="Two losses show what is wrong",
                     task="Few noisy points and a large network: play, and see the held-out loss rise while the other "
                     "falls.",
                     settings={"points": "noisy", "layers": 2, "units": 16, "rate": 1},
                 ),
-                Start(
+                LessonStart(
                     lesson=4,
                     section="Batch normalisation",
                     task="The first weights are 8 times too large, so that units are saturated. Play; then switch "
@@ -100,7 +111,7 @@ WORLDS: Final[dict[str, World]] = {
             title="Attention, number by number",
             able="follow one head from query and key to the weighted sum on your own text, and change the temperature",
             starts=(
-                Start(
+                LessonStart(
                     lesson=7,
                     section="Self-attention",
                     task="Step from the query to the next character, and check one score by hand.",
