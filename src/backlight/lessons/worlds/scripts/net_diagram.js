@@ -9,6 +9,7 @@ import { mixed, paintCells } from "backlight/plane_map.js";
 export const CELLS = 14; // on each side of a unit's square
 const SVG = "http://www.w3.org/2000/svg";
 const MOST = 100; // how far a number can be pulled
+const TALLEST = 480; // pixels
 const PIXEL = 0.02; // how much one pixel pulls
 
 /** @typedef {{tensor: import("backlight/engine.js").Tensor, at: number, name: string}} Place a number of the network */
@@ -71,7 +72,7 @@ export class NetDiagram {
     const width = this.box.clientWidth;
     if (!this.units || !width) return;
     const most = Math.max(...this.units.map((layer) => layer.length));
-    const side = Math.max(12, Math.min(34, Math.floor(width / (this.units.length * 2.2))));
+    const side = Math.max(12, Math.min(34, Math.floor(width / (this.units.length * 2.2)), Math.floor(TALLEST / most) - 8));
     const height = most * (side + 8) + 12;
     this.box.style.height = `${height}px`;
     const centre = (layer, unit) => [
