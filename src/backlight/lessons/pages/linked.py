@@ -10,20 +10,18 @@ _NAMED: Final = re.compile(r"backlight worlds (\w+) --lesson (\d+)")
 
 
 def linked(html: str) -> str:
-    """Return the HTML of a text in which each command that opens a world is a link to the world's page."""
-    return re.sub(rf"<code>{_NAMED.pattern}</code>", _link, html)
-
-
-def worlds_of(lesson: Lesson) -> list[World]:
-    """Return the worlds that the texts of a lesson name, each once.
+    """Return the HTML of a text in which each command that opens a world is a link to the world's page.
 
     Raises:
         ConfigError: there is no world of such a name, or it does not belong to the lesson.
     """
-    found = [named for cell in lesson.cells(student=True) for named in _NAMED.finditer(cell.source)]
-    for named in found:
-        world(named[1]).start(int(named[2]))
-    return [world(name) for name in dict.fromkeys(named[1] for named in found)]
+    return re.sub(rf"<code>{_NAMED.pattern}</code>", _link, html)
+
+
+def worlds_of(lesson: Lesson) -> list[World]:
+    """Return the worlds that the texts of a lesson name, each once. Raises ConfigError if there is no such world."""
+    found = (named[1] for cell in lesson.cells(student=True) for named in _NAMED.finditer(cell.source))
+    return [world(name) for name in dict.fromkeys(found)]
 
 
 def _link(named: re.Match[str]) -> str:

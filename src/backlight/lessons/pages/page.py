@@ -102,9 +102,9 @@ def write_page(
             f"the folder of a page must be writable; got {folder}: {error.strerror}. Choose another: "
             f"backlight lessons read {lesson.number} DIR"
         ) from error
+    page = lesson_page(lesson, run_lesson(lesson, environment={FOR_PAGES: "1"}, on_cell=on_cell))
     for one in worlds_of(lesson):
         write_world(one, folder)
-    page = lesson_page(lesson, run_lesson(lesson, environment={FOR_PAGES: "1"}, on_cell=on_cell))
     write_atomically(path, page.encode())
     return path, True
 
