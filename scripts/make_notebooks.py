@@ -19,6 +19,7 @@ from backlight.lessons.display import FOR_PAGES
 from backlight.lessons.pages.page import INDEX, course_links, index_page, lesson_page, page_name
 from backlight.lessons.pages.running import run_lesson
 from backlight.lessons.recorded import RECORD, mark, names_in, work_in
+from backlight.lessons.worlds.html import write_worlds
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -59,7 +60,7 @@ def record(lesson: Lesson) -> None:
 
 
 def write_pages(folder: Path, lessons: Mapping[int, Lesson], numbers: Iterable[int]) -> None:
-    """Run lessons and write a page for each, and the index of all lessons.
+    """Run lessons and write a page for each, the index of all lessons, and the small worlds.
 
     Args:
         folder: is created if necessary.
@@ -75,6 +76,7 @@ def write_pages(folder: Path, lessons: Mapping[int, Lesson], numbers: Iterable[i
         links = course_links(lesson, lessons, notebooks=notebooks)
         path.write_text(lesson_page(lesson, outputs, links=links), encoding="utf-8")
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+    write_worlds(folder)
     (folder / INDEX).write_text(index_page(lessons.values(), notebooks=notebooks), encoding="utf-8")
 
 

@@ -14,6 +14,9 @@ import sys
 from pathlib import Path
 from posixpath import dirname, join, normpath, relpath
 
+from backlight.lessons.worlds import WORLDS
+from backlight.lessons.worlds.html import write_worlds
+
 ROOT = Path(__file__).parents[1]
 CONFIG = Path(__file__).with_name("site.yml")
 BUILD = ROOT / "build"
@@ -66,8 +69,10 @@ def add_page(path: str) -> None:
 
     write(place, "")  # so that a page that links back to it does not add it again
     text = LINK.sub(turned, (ROOT / path).read_text(encoding="utf-8"))
-    if path == "docs/course/README.md" and (SOURCE / "course/index.html").exists():
-        text += "\n[Open the lessons](course/index.html)\n"
+    if path == "docs/course/README.md":
+        text += "\n" + "".join(f"- [{one.title}](course/{one.file})\n" for one in WORLDS.values())
+        if (SOURCE / "course/index.html").exists():
+            text += "\n[Open the lessons](course/index.html)\n"
     write(place, text)
 
 
@@ -119,6 +124,7 @@ def main() -> int:
     """Write the sources, and build the site from them."""
     shutil.rmtree(SOURCE, ignore_errors=True)
     shutil.copytree(ROOT / "docs", SOURCE, ignore=shutil.ignore_patterns("*.md"))
+    write_worlds(SOURCE / "course")
     for path in [*TOP, *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md")))]:
         add_page(path)
     write_reference()

@@ -11,10 +11,12 @@ from tests.unit.health import records as make
 from tests.unit.health.records import well
 
 import backlight
+from backlight.lessons.worlds.html import write_worlds
 from backlight.page import write_page
 from backlight.report import write_report
 from backlight.watch.stream import write_stream
 
+STEPPED = "[...document.querySelectorAll('button')].find((one) => /^(One step|▸)$/.test(one.textContent)).click()"
 PANELS = "document.querySelectorAll('.panel:not([hidden]) canvas').length > 3"
 
 
@@ -47,4 +49,22 @@ def test_no_page_has_an_issue(tmp_path: Path, width: int, *, dark: bool) -> None
                 assert any("button-name" in one for one in issues(page)), "an issue would be noticed"
     finally:
         server.end()
+        browser.close()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False)])
+def test_no_world_has_an_issue(tmp_path: Path, width: int, *, dark: bool) -> None:
+    browser = Browser(tmp_path)
+    try:
+        for path in write_worlds(tmp_path / "worlds"):
+            with browser.page(path.as_uri(), width=width, dark=dark) as page:
+                page.until("document.querySelector('#world').children.length")
+                page.settle()
+                for act in (STEPPED, "document.querySelector('.guessing input')?.click()", STEPPED):
+                    page.run(f"{act}, 0")
+                page.settle()
+                assert issues(page) == []
+                page.run("document.querySelector('h1').insertAdjacentHTML('afterend', '<button></button>')")
+                assert any("button-name" in one for one in issues(page)), "an issue would be noticed"
+    finally:
         browser.close()

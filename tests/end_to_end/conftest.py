@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.end_to_end.driving import Browser
 from tests.end_to_end.forking import ForkServer
 
 COMMAND = Path(sys.executable).with_name("backlight")
@@ -174,6 +175,14 @@ def runs(shell: Shell, trained: Path) -> Shell:
     """A folder with `names.txt` and runs of its own: `net`, `counted` and `stream`."""
     shutil.copytree(trained / "runs", shell.folder / "runs")
     return shell
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium."""
+    made = Browser(tmp_path_factory.mktemp("browser"))
+    yield made
+    made.close()
 
 
 @pytest.fixture

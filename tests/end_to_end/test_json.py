@@ -18,6 +18,8 @@ COMMANDS = {
     "sample stream": {"run", "seed", "samples"},
     "score net names.txt": {"run", "lines", "characters", "nats_per_character", "scores"},
     "train --resume net": {"run", "model", "dev_nats"},
+    "worlds": {"worlds"},
+    "worlds graph pages --lesson 1": {"world", "path"},
     "explain x*x --at x=3": {"expression", "end", "value", "gradients", "steps"},
     "explain --run net": {"model", "corpus", "batch_size", "seed", "loss_nats", "end", "steps"},
     "find-lr names.txt --hidden 4": {"model", "rates", "losses", "smoothed", "suggestion", "reason", "steps", "train"},

@@ -118,7 +118,7 @@ def test_the_slider_moves_the_walk(widget: Any, tmp_path: Path) -> None:
     assert saved[:4] == [3, 4, 4, 0], "the kernel is told"
     assert told[-1]["did"] == "0", "nobody listens any more"
     controls = re.findall(r"<(?:input|button)[^>]*>", seen.dom)
-    assert len(controls) == 4
+    assert len(controls) == 5
     assert all("data-lm-suppress-shortcuts" in one for one in controls), "Jupyter leaves the keys to them"
     assert "<b>end" not in seen.dom.split("</script>")[-1]
 

@@ -75,6 +75,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "data": ("List the corpora, describe a corpus or a file, or encode texts as token files.", ""),
     "runs": ("List, show and compare runs.", ""),
     "lessons": ("List the lessons of the course, read one, or open its notebook.", ""),
+    "worlds": (
+        "Open a small world of a lesson in the browser, or list them.",
+        "backlight worlds plane",
+    ),
     "exercise": ("List, show and check the exercises of the course.", ""),
     "grade": (
         "Grade the notebooks and files of a class.",

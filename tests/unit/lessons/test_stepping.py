@@ -50,6 +50,42 @@ def test_what_a_step_says(end):
     assert step["grads"][step["to"][1]] == slope + "…", "the box says so too"
 
 
+def test_the_forward_pass_comes_first_if_asked_for(end):
+    backward = Walk(explain(end)).steps
+    steps = Walk(explain(end), forward=True).steps
+    made = [step for step in explain(end).steps if step.inputs]
+    assert len(steps) == 1 + len(made) + len(backward)
+    names = [step.name for step in explain(end).steps]
+    assert dict(zip(names, steps[0]["values"], strict=True)) == {**dict.fromkeys(names, "?"), "a": "2", "b": "-3"}
+    assert len(steps[0]["hidden"]) == sum(len(step.inputs) for step in made)
+    seen = [sum(text == "?" for text in step["values"]) for step in steps]
+    assert seen == [*range(len(made), -1, -1), *[0] * len(backward)], "one more at each step, then all"
+    for step in steps[1 : 1 + len(made)]:
+        place = step["node"]
+        assert step["values"][place] == short(explain(end).steps[place].data)
+        assert all(
+            steps[0]["values"][at] != "?" or step["values"][at] != "?" for at in explain(end).steps[place].inputs
+        )
+        assert step["guess"]["answer"] == explain(end).steps[place].data
+        assert set(step["grads"]) == {"?"}
+    assert steps[len(made)]["hidden"] == []
+    assert [{**one, "values": 0, "hidden": 0} for one in backward] == [
+        {**one, "values": 0, "hidden": 0} for one in steps[1 + len(made) :]
+    ]
+
+
+def test_a_step_back_is_asked_about(end):
+    steps = Walk(explain(end)).steps
+    assert steps[0]["guess"] is None
+    assert (steps[1]["guess"]["ask"], steps[1]["guess"]["answer"]) == ("What is the gradient of <d>, the end?", 1.0)
+    for step in steps[2:]:
+        to, _, _, product, _ = step["rows"][0]
+        assert step["guess"]["ask"].endswith(f"What does {to} receive?")
+        assert step["guess"]["shown"] == product == short(step["guess"]["answer"])
+    infinite = Walk(explain(Value(1e308, label="a") * 1e308), forward=True).steps
+    assert infinite[1]["guess"] is None, "nobody guesses infinity"
+
+
 def test_an_explanation_brings_its_names():
     net = MLP(2, [2, 1], activation="tanh", rng=np.random.default_rng(0))
     loss = (net([0.5, 1.0]) - 1.0) ** 2

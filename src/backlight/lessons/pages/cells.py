@@ -11,6 +11,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from backlight.lessons.notebook import Cell
+from backlight.lessons.pages.linked import linked
 
 _NARROW: Final = 40
 """So many characters of code fit into 390 pixels."""
@@ -20,7 +21,7 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 def text_html(cell: Cell) -> str:
     """Return a text cell as HTML; headings have ids, and short code spans are not broken across lines."""
-    html = re.sub(r"<code>([^<]{1,28})</code>", r'<code class="short">\1</code>', _MARKDOWN.render(cell.source))
+    html = re.sub(r"<code>([^<]{1,28})</code>", r'<code class="short">\1</code>', linked(_MARKDOWN.render(cell.source)))
     html = html.replace("<pre>", '<pre tabindex="0">')
     html = html.replace("<table>", f"{_scrolled('a table')}<table>").replace("</table>", "</table></div>")
     return f'<section class="text">{re.sub(r"<(h[1-6])>(.*?)</", _with_id, html)}</section>'

@@ -11,10 +11,13 @@ from backlight.lessons.catalogue import Lesson
 from backlight.lessons.display import FOR_PAGES
 from backlight.lessons.notebook import Cell
 from backlight.lessons.pages.cells import code_html, outputs_html, text_html
+from backlight.lessons.pages.linked import worlds_of
 from backlight.lessons.pages.running import OnCell, Outputs, run_lesson
 from backlight.lessons.pages.style import STYLE
 from backlight.lessons.recorded import mark
 from backlight.lessons.stepping.walk import asset
+from backlight.lessons.worlds import WORLDS
+from backlight.lessons.worlds.html import write_world
 from backlight.runs.atomic import write_atomically
 
 INDEX = "index.html"
@@ -75,7 +78,7 @@ def course_links(lesson: Lesson, lessons: Mapping[int, Lesson], *, notebooks: st
 def write_page(
     lesson: Lesson, folder: Path, *, again: bool = False, on_cell: OnCell | None = None
 ) -> tuple[Path, bool]:
-    """Write a lesson's page into a folder, unless an up-to-date page is already there.
+    """Write a lesson's page into a folder, unless an up-to-date page is already there, and the worlds it leads to.
 
     Args:
         lesson: the lesson.
@@ -100,6 +103,8 @@ def write_page(
             f"backlight lessons read {lesson.number} DIR"
         ) from error
     page = lesson_page(lesson, run_lesson(lesson, environment={FOR_PAGES: "1"}, on_cell=on_cell))
+    for one in worlds_of(lesson):
+        write_world(one, folder)
     write_atomically(path, page.encode())
     return path, True
 
@@ -116,7 +121,7 @@ def index_page(lessons: Iterable[Lesson], *, notebooks: str = "../../notebooks")
         "<main>\n<h1>Backlight: the course</h1>\n"
         '<p class="about">Neural networks written by hand, from a single derivative to a GPT. Every page shows a '
         "lesson with all outputs; to work on one, open its notebook: <code>backlight lessons open 1</code>. "
-        f"Exercises are checked automatically.</p>\n{listed}\n</main>"
+        f"Exercises are checked automatically.</p>\n{listed}\n{_worlds()}</main>"
     )
     return html_page("Backlight: the course", body)
 
@@ -172,6 +177,16 @@ def _contents(cells: str) -> str:
     found = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', cells)
     items = "".join(f'<li><a href="#{id_}">{heading}</a></li>' for id_, heading in found)
     return f'<nav class="contents" aria-label="In this lesson"><ul>{items}</ul></nav>\n' if items else ""
+
+
+def _worlds() -> str:
+    """Return links to the small worlds, whose pages are beside the index."""
+    listed = "".join(
+        f'<li><a href="{one.file}">{escape(one.title)}</a>: {escape(one.able)}</li>' for one in WORLDS.values()
+    )
+    return (
+        f'<section class="entry">\n<h2>Small worlds</h2>\n<p>Pages to play with:</p>\n<ul>{listed}</ul>\n</section>\n'
+    )
 
 
 def _entry(lesson: Lesson, notebooks: str) -> str:

@@ -180,7 +180,9 @@ for place in range(len(story.steps)):
 # And here is the computation itself, one box at a time. Use the slider, the arrow keys or *Play* to go from the start,
 # where no gradient is known, to the end, where all of them are. At each step one box passes its gradient back along its
 # incoming arrows. What each parent receives is the number on the arrow times the gradient of the box. Before you move
-# on, predict what the next boxes will receive. (Where there is no slider, as on paper, you see the final state.)
+# on, predict what the next boxes will receive; with *Guess first* you are asked for a number before you see it. (Where
+# there is no slider, as on paper, you see the final state.) A page with more graphs, which steps through the values as
+# well: `backlight worlds graph --lesson 1`
 
 # %%
 stepping(L)
@@ -402,6 +404,9 @@ show(decision_map(lambda x, y: net([x, y]).data, points))
 show(loss_curve(history, of="mean squared error"))
 
 # %% [markdown]
+# A page in which such a network learns while you watch, and in which you can pull each of its weights and add points
+# of your own: `backlight worlds plane --lesson 1`
+#
 # A neuron, a layer and an MLP take a few lines each, in `backlight/nn/scalar.py`. They hold Values and compute with
 # them; `backward()` needs no special case for any of them.
 

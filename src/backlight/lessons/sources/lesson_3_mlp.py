@@ -301,6 +301,8 @@ show(train_dev_losses(curves))
 # - **Train far below dev**: it has memorised names. It *overfits*. Give it more text, make it smaller, or stop where
 #   dev is lowest.
 #
+# A network of points in the plane that overfits while you watch: `backlight worlds plane --lesson 3`
+#
 # Dev is the loss that counts, and settings are chosen by it. But the best of many runs is partly luck, valid only for
 # these particular names. That is why there is a third part, test, to be used once.
 #

@@ -263,6 +263,9 @@ for scale in (0.01, 5.0, 0.3):
 # With batch norm the initial scale hardly matters. For a single layer you can derive the right scale, and then there is
 # little to gain. For fifty layers of several kinds you cannot.
 #
+# A network of three layers whose weights are 8 times too large, with batch norm to switch on and off:
+# `backlight worlds plane --lesson 4`
+#
 # ### The price: examples are no longer independent
 #
 # What the network predicts for one example now depends on the other examples in the batch. Here is one example in six

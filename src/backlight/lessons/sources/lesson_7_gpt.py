@@ -119,6 +119,9 @@ show(figures.attention({"set by hand": weights.numpy()[None]}, list(line.replace
 # letter can only read itself, and the space, whose query is zero, reads all letters equally. In a trained network
 # nobody sets this: the three matrices start from random numbers, and the gradient finds what is worth reading.
 #
+# A head that is trained on your own text, and whose numbers you follow step by step from the query to the weighted sum:
+# `backlight worlds attention --lesson 7`
+#
 # Queries and keys here come from the same text: *self*-attention. If the queries come from another text, as when a
 # translation reads the original, it is *cross*-attention: the same formula, without a mask. Does the order of keys and
 # values matter? Shuffle them:

@@ -63,20 +63,25 @@ function render({ model, el }) {
   const on = button("▸", "one step forward", () => go(at() + 1));
   const play = button("Play", "", () => (timer ? stop() : start()));
   play.classList.add("play");
+  const guessing = element("input");
+  guessing.type = "checkbox";
+  const guessed = element("label", "guessing");
+  guessed.append(guessing, "Guess first");
   const ends = element("div", "ends");
-  ends.append(element("span", "", "no gradient is known yet"), element("span", "", "all gradients known"));
-  for (const one of [slider, back, on, play]) {
+  ends.append(element("span", "", steps[0].values ? "nothing is computed yet" : "no gradient is known yet"), element("span", "", "all gradients known"));
+  for (const one of [slider, back, on, play, guessing]) {
     one.dataset.lmSuppressShortcuts = "true"; // Jupyter would use an arrow key to select another cell
   }
   const along = element("div", "along");
   along.append(slider, ends);
   const controls = element("div", "controls");
-  controls.append(back, along, on, play);
+  controls.append(back, along, on, play, guessed);
   const graph = element("div", "graph");
   graph.innerHTML = model.get("drawing"); // made and escaped by Python
   const below = element("div", "below");
   below.setAttribute("aria-live", "polite");
-  root.append(controls, graph, below);
+  const asked = element("div", "asked");
+  root.append(controls, asked, graph, below);
   el.append(root);
 
   const part = (name, tag = "") => graph.querySelector(`${tag}[data-part="${name}"]`);
@@ -88,10 +93,42 @@ function render({ model, el }) {
 
   function go(step) {
     stop();
-    move(step);
+    if (guessing.checked && step === at() + 1 && steps[step]?.guess) ask(step);
+    else move(step);
+  }
+
+  /** Ask for a number of a step before it is shown. */
+  function ask(step) {
+    const { guess } = steps[step];
+    const form = element("form", "guess");
+    const input = element("input");
+    Object.assign(input, { type: "text", inputMode: "decimal", autocomplete: "off" });
+    const reply = element("span", "reply");
+    reply.setAttribute("role", "status");
+    const label = element("label", "", `${guess.ask} `);
+    label.append(input);
+    const show = (text) => {
+      move(step);
+      asked.replaceChildren(element("p", "reply", text));
+      on.focus();
+    };
+    const check = element("button", "", "Check");
+    check.type = "submit";
+    form.append(label, check, button("Show it", "", () => show(`It is ${guess.shown}.`)), reply);
+    for (const one of form.querySelectorAll("input, button")) one.dataset.lmSuppressShortcuts = "true";
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const given = Number(input.value.trim().replace("−", "-").replace(",", "."));
+      if (input.value.trim() === "" || Number.isNaN(given)) reply.textContent = "Write a number, such as -0.5.";
+      else if (Math.abs(given - guess.answer) <= 0.005 + 0.01 * Math.abs(guess.answer)) show(`Right: it is ${guess.shown}.`);
+      else reply.textContent = `${input.value.trim()} is not it. ${guess.hint}`;
+    });
+    asked.replaceChildren(form);
+    input.focus();
   }
 
   function move(step) {
+    asked.replaceChildren();
     model.set("step", Math.max(0, Math.min(step, last)));
     model.save_changes();
     show();
@@ -114,7 +151,7 @@ function render({ model, el }) {
 
   function show() {
     const now = at();
-    const { node, arrows, to, grads, known, head, rows, words } = steps[now];
+    const { node, arrows, to, grads, known, head, rows, words, values, hidden = [] } = steps[now];
     slider.value = now;
     slider.setAttribute("aria-valuetext", `step ${now} of ${last}: ${head}`);
     back.setAttribute("aria-disabled", now === 0); // a disabled button would lose the focus
@@ -129,8 +166,15 @@ function render({ model, el }) {
       card.classList.toggle("hands", place === node);
       card.classList.toggle("gets", to.includes(place));
     });
+    values?.forEach((text, place) => {
+      const number = part(`data ${place}`);
+      number.textContent = text;
+      number.classList.toggle("unknown", text === "?");
+    });
     for (const note of graph.querySelectorAll('text[data-part^="note "]')) {
-      note.classList.toggle("used", arrows.includes(Number(note.dataset.part.slice(5))));
+      const arrow = Number(note.dataset.part.slice(5));
+      note.classList.toggle("used", arrows.includes(arrow));
+      note.classList.toggle("hidden", hidden.includes(arrow));
     }
     flows.replaceChildren(...arrows.map((arrow) => backward(part(`arrow ${arrow}`, "path"))));
 
@@ -142,9 +186,10 @@ function render({ model, el }) {
   }
 
   slider.addEventListener("input", () => go(Number(slider.value)));
+  guessing.addEventListener("change", () => asked.replaceChildren());
   root.addEventListener("keydown", (event) => {
     const to = { ArrowRight: at() + 1, ArrowUp: at() + 1, ArrowLeft: at() - 1, ArrowDown: at() - 1, Home: 0, End: last };
-    if (!(event.key in to) || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.target.type === "text" || !(event.key in to) || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     event.stopPropagation();
     go(to[event.key]);

@@ -14,10 +14,10 @@ from backlight.explanation.numbers import short
 from backlight.explanation.picture import Picture
 from backlight.explanation.svg import to_svg
 from backlight.lessons.display import FOR_PAGES
+from backlight.lessons.stepping.forward import UNKNOWN, forward_steps, guess
 
-_UNKNOWN = "?"
 _MORE = "…"
-_LEGEND = f"arrow: local derivative;  grad: sum so far;  {_UNKNOWN} nothing yet;  {_MORE} incomplete"
+_LEGEND = f"arrow: local derivative;  grad: sum so far;  {UNKNOWN} nothing yet;  {_MORE} incomplete"
 
 
 class Walk:
@@ -26,14 +26,16 @@ class Walk:
     Args:
         explanation: the explanation of a Value.
         title: a line above the graph.
+        forward: whether the steps begin before the forward pass, with one step for each computed value.
 
     Raises:
         GraphError: the graph has more nodes than a figure can show.
     """
 
-    def __init__(self, explanation: Explanation, title: str = "") -> None:
+    def __init__(self, explanation: Explanation, title: str = "", *, forward: bool = False) -> None:
         self._explanation = explanation
         self._title = title
+        self._forward = forward
         self.still = f"<div>{to_svg(explanation.picture(title))}</div>"
 
     def __repr__(self) -> str:
@@ -56,9 +58,17 @@ class Walk:
         `node` is the index of the box that passes its gradient back, `arrows` are the arrows along which and `to` the
         boxes to which it does, and `grads` holds every box's text. `head`, `rows` and `words` are displayed below the
         graph: a headline; for each contribution its receiver, local derivative, gradient from above, product, and sum
-        so far; and an explanation in sentences.
+        so far; and an explanation in sentences. `guess` is a question whose answer is one number of the step, with
+        that number and a hint; None for none.
+
+        With a forward pass, `values` has every box's value as text, and `hidden` the arrows whose local derivatives
+        are not known yet.
         """
-        return [self._step(frame) for frame in frames(self._explanation)]
+        backward = [self._step(frame) for frame in frames(self._explanation)]
+        if not self._forward:
+            return backward
+        values = [short(step.data) for step in self._explanation.steps]
+        return [*forward_steps(self._explanation), *({**one, "values": values, "hidden": []} for one in backward)]
 
     @cached_property
     def drawing(self) -> str:
@@ -74,13 +84,29 @@ class Walk:
             "arrows": [share.arrow for share in frame.shares],
             "to": sorted({share.to for share in frame.shares}),
             "grads": [
-                _UNKNOWN if grad is None else short(grad) + ("" if known else _MORE) for grad, known in grads
+                UNKNOWN if grad is None else short(grad) + ("" if known else _MORE) for grad, known in grads
             ],
             "known": list(frame.known),
             "head": self._head(frame),
             "rows": [self._row(share) for share in frame.shares],
             "words": list(frame.words),
+            "guess": self._guess(frame),
         }  # fmt: skip
+
+    def _guess(self, frame: Frame) -> dict[str, Any] | None:
+        if frame.node is None:
+            return None
+        step = self._explanation.steps[frame.node]
+        if not frame.shares:
+            return guess(f"What is the gradient of {step.name}, the end?", 1.0, "It changes exactly as much as itself.")
+        share = frame.shares[0]
+        to = self._explanation.steps[share.to].name
+        return guess(
+            f"{step.name} passes its gradient back. What does {to} receive?",
+            share.product,
+            f"Multiply the number on the arrow, {short(share.local)}, by the gradient of {step.name}, "
+            f"{short(share.above)}.",
+        )
 
     def _head(self, frame: Frame) -> str:
         if frame.node is None:

@@ -60,14 +60,6 @@ export function each(vector, act) {
   return vector;
 }
 
-/** Return the softmax of numbers, of which one is finite. */
-export function softmax(values) {
-  const highest = values.reduce((most, one) => Math.max(most, one), -Infinity);
-  const found = Float64Array.from(values, (one) => Math.exp(one - highest));
-  const sum = found.reduce((total, one) => total + one, 0);
-  return each(found, (one) => one / sum);
-}
-
 /** Return the log of the softmax; where all are -Infinity, they stay so. */
 export function logSoftmax(values) {
   const highest = values.reduce((most, one) => Math.max(most, one), -Infinity);

@@ -1,6 +1,7 @@
 // A decoder-only transformer (models/gpt.py), with a cache of keys and values, and the weights of its attention.
 
-import { add, affine, each, row, softmax } from "backlight/arrays.js";
+import { add, affine, each, row } from "backlight/arrays.js";
+import { softmax } from "backlight/softmax.js";
 
 const ROOT = Math.sqrt(2 / Math.PI);
 const gelu = (x) => 0.5 * x * (1 + Math.tanh(ROOT * (x + 0.044715 * x ** 3))); // the approximation that models/gpt.py uses

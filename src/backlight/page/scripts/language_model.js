@@ -1,9 +1,10 @@
 // The model of a page: what follows a text, what a text costs, and new texts.
 
-import { logSoftmax, softmax } from "backlight/arrays.js";
+import { logSoftmax } from "backlight/arrays.js";
 import { Mixture, NGram, UNKNOWN } from "backlight/counts.js";
 import { GPT } from "backlight/gpt.js";
 import { Recurrent } from "backlight/recurrent.js";
+import { softmax } from "backlight/softmax.js";
 import { Bigram, MLP, WaveNet } from "backlight/windows.js";
 
 const BOUNDARY = 0;

@@ -1,12 +1,13 @@
 // The page of a model: new texts, what the reader's own line costs, and what attention reads.
 
-import { softmax, unpacked } from "backlight/arrays.js";
+import { unpacked } from "backlight/arrays.js";
 import { onTheme } from "backlight/colours.js";
 import { element, panel, say } from "backlight/dom.js";
 import { Heads } from "backlight/heads.js";
 import { LanguageModel } from "backlight/language_model.js";
 import { Line } from "backlight/line.js";
 import { percent, shown } from "backlight/numbers.js";
+import { softmax } from "backlight/softmax.js";
 import { Tokens } from "backlight/tokens.js";
 
 const LONGEST = 2_000; // characters of the reader's own line
