@@ -12,7 +12,7 @@ from backlight.autograd.native.graphs import GraphKernels, graph_kernels
 from backlight.autograd.native.inference import InferenceKernels
 from backlight.autograd.value_native import SWITCH
 from backlight.core import FloatArray
-from backlight.core.threads import blas_libraries
+from backlight.core.threads import blas_libraries, kernel_threads
 
 SGEMM = (("scipy_cblas_sgemm64_", True), ("cblas_sgemm64_", True), ("scipy_cblas_sgemm", False), ("cblas_sgemm", False))
 """Possible names of the float32 matrix product in BLAS, and whether its integers have 64 bits."""
@@ -23,7 +23,7 @@ class Library:
     """The kernels for this processor.
 
     Attributes:
-        run: (address of the steps, their number, rows of the batch) -> 0, or 1 if an id was out of range.
+        run: (address of the steps, their number, rows of the batch, threads) -> 0, or 1 if an id was out of range.
         kernels: the names of all kernels; a step has the index of its kernel.
         adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All contiguous float32.
         blend: (moved, by, keep, take): see optim/blending.py. Both arrays contiguous float32.
@@ -33,7 +33,7 @@ class Library:
         blas: the path of the BLAS library; None if the kernels compute all products.
     """
 
-    run: Callable[[int, int, int], int]
+    run: Callable[[int, int, int, int], int]
     kernels: tuple[str, ...]
     adamw: Callable[..., None]
     blend: Callable[[FloatArray, FloatArray, float, float], None]
@@ -65,7 +65,7 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
         with_blas: whether matrix products may use BLAS.
     """
     run, use_blas = loaded[f"run_{level}"], loaded[f"use_blas_{level}"]
-    run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
+    run.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 3]
     use_blas.argtypes = [ctypes.c_void_p, ctypes.c_int]
     path, sgemm, wide = _sgemm() if with_blas else (None, None, False)
     use_blas(sgemm, wide)
@@ -93,32 +93,27 @@ def _names(loaded: ctypes.CDLL, level: int) -> Iterator[str]:
 
 def _adamw(loaded: ctypes.CDLL, level: int) -> Callable[..., None]:
     kernel = loaded[f"adamw_{level}"]
-    kernel.argtypes = [ctypes.c_int64, *[ctypes.c_void_p] * 6]
+    kernel.argtypes = [ctypes.c_int64, *[ctypes.c_void_p] * 6, ctypes.c_int64]
     kernel.restype = None
 
     def adamw(*arrays: FloatArray | None) -> None:
         assert arrays[0] is not None  # noqa: S101  (the parameters)
         addresses = [None if array is None else array.__array_interface__["data"][0] for array in arrays]
-        kernel(arrays[0].size, *addresses)
+        kernel(arrays[0].size, *addresses, kernel_threads())
 
     return adamw
 
 
 def _blend(loaded: ctypes.CDLL, level: int) -> Callable[[FloatArray, FloatArray, float, float], None]:
     kernel = loaded[f"blend_{level}"]
-    kernel.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_float, ctypes.c_float]
+    kernel.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_float, ctypes.c_float, ctypes.c_int64]
     kernel.restype = None
 
     def blend(moved: FloatArray, by: FloatArray, keep: float, take: float) -> None:
         addresses = [array.__array_interface__["data"][0] for array in (moved, by)]
-        kernel(moved.size, *addresses, keep, take)
+        kernel(moved.size, *addresses, keep, take, kernel_threads())
 
     return blend
-
-
-def blas_threads() -> int:
-    """Return the number of threads that NumPy's BLAS may use at present."""
-    return max((info["num_threads"] for info in blas_libraries()), default=1)
 
 
 def _sgemm() -> tuple[str | None, Any, bool]:
