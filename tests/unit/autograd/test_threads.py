@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from backlight.autograd import Tensor
 from backlight.autograd.flat import FlatParameters
-from backlight.autograd.native import Program, library
+from backlight.autograd.native import Program, library, program
 from backlight.autograd.native.building import LIBRARY
 from backlight.autograd.native.library import kernels
 from backlight.core import Batch, ConfigError
@@ -266,3 +267,25 @@ def test_how_many_threads_the_kernels_use(monkeypatch):
     monkeypatch.setattr("backlight.core.threads.processors", lambda: 2)
     with limit_threads(64):
         assert kernel_threads() == 2
+
+
+@pytest.mark.usefixtures("_kernels")
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize("size", [0, 1, 2, 7, 1000, 1001])
+def test_random_numbers_are_those_of_numpy(size, before, monkeypatch):
+    monkeypatch.setattr(import_module("backlight.autograd.native.library"), "FEW_NUMBERS", 0)
+    for threads in (1, 2, 3):
+        theirs, ours = np.random.default_rng(3), np.random.default_rng(3)
+        array = np.zeros(size, np.float32)
+        theirs.random(before, dtype=np.float32), ours.random(before, dtype=np.float32)
+        with limit_threads(threads, blas=1):
+            program.library().uniform(ours, array)
+        assert array.tobytes() == theirs.random(size, dtype=np.float32).tobytes()
+        assert ours.bit_generator.state == theirs.bit_generator.state
+
+
+def test_another_generator_draws_by_numpy():
+    theirs, ours = (np.random.Generator(np.random.SFC64(3)) for _ in range(2))
+    array = np.zeros(20_000, np.float32)
+    library().uniform(ours, array)
+    assert array.tobytes() == theirs.random(20_000, dtype=np.float32).tobytes()

@@ -17,6 +17,7 @@
 #include "measure.h"
 #include "norms.h"
 #include "optimisers.h"
+#include "random.h"
 #include "recurrences.h"
 
 typedef void (*kernel)(const step *, int64_t);
@@ -87,6 +88,11 @@ void NAMED(blend_, LEVEL)(int64_t size, float *moved, const float *by, float kee
     step s = {.f = {keep, take}, .p = {moved, (void *)by}};
     use_threads(threads);
     share(&s, 0, size, VECTOR, (double)size, blend_part);
+}
+
+void NAMED(uniform_, LEVEL)(pcg64 *generator, int64_t size, float *y, int64_t threads) {
+    use_threads(threads);
+    pcg_fill(generator, size, y);
 }
 
 void NAMED(compact_product_, LEVEL)(int64_t kind, int64_t rows, int64_t terms, int64_t padded, const void *w,

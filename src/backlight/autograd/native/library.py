@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from backlight.autograd.native.building import LIBRARY, fingerprint
 from backlight.autograd.native.graphs import GraphKernels, graph_kernels
 from backlight.autograd.native.inference import InferenceKernels
@@ -18,6 +20,10 @@ SGEMM = (("scipy_cblas_sgemm64_", True), ("cblas_sgemm64_", True), ("scipy_cblas
 """Possible names of the float32 matrix product in BLAS, and whether its integers have 64 bits."""
 
 
+FEW_NUMBERS = 10_000
+"""Fewer random numbers are drawn by NumPy itself: reading and writing the state of a generator takes 10 microseconds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Library:
     """The kernels for this processor.
@@ -27,6 +33,7 @@ class Library:
         kernels: the names of all kernels; a step has the index of its kernel.
         adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All contiguous float32.
         blend: (moved, by, keep, take): see optim/blending.py. Both arrays contiguous float32.
+        uniform: (generator, array): fill an array with float32 numbers as `generator.random` does; see random.h.
         inference: the functions of compact.h and decoding.h: see inference.py.
         graphs: the functions on graphs of single numbers: see graphs.py.
         level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
@@ -37,6 +44,7 @@ class Library:
     kernels: tuple[str, ...]
     adamw: Callable[..., None]
     blend: Callable[[FloatArray, FloatArray, float, float], None]
+    uniform: Callable[[np.random.Generator, FloatArray], None]
     inference: InferenceKernels
     graphs: GraphKernels
     level: int
@@ -74,6 +82,7 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
         kernels=tuple(_names(loaded, level)),
         adamw=_adamw(loaded, level),
         blend=_blend(loaded, level),
+        uniform=_uniform(loaded, level),
         inference=InferenceKernels(loaded, level),
         graphs=graph_kernels(loaded, level),
         level=level,
@@ -114,6 +123,29 @@ def _blend(loaded: ctypes.CDLL, level: int) -> Callable[[FloatArray, FloatArray,
         kernel(moved.size, *addresses, keep, take, kernel_threads())
 
     return blend
+
+
+def _uniform(loaded: ctypes.CDLL, level: int) -> Callable[[np.random.Generator, FloatArray], None]:
+    kernel = loaded[f"uniform_{level}"]
+    kernel.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64]
+    kernel.restype = None
+
+    def uniform(generator: np.random.Generator, array: FloatArray) -> None:
+        of = generator.bit_generator
+        if type(of) is not np.random.PCG64 or array.size < FEW_NUMBERS:
+            generator.random(dtype=np.float32, out=array)
+            return
+        with of.lock:
+            facts = of.state
+            state, increment = facts["state"]["state"], facts["state"]["inc"]
+            halves = (*divmod(state, 1 << 64), *divmod(increment, 1 << 64), facts["has_uint32"], facts["uinteger"])
+            numbers = (ctypes.c_uint64 * 6)(*halves)
+            kernel(numbers, array.size, array.__array_interface__["data"][0], kernel_threads())
+            facts["state"]["state"] = numbers[0] << 64 | numbers[1]
+            facts["has_uint32"], facts["uinteger"] = numbers[4], numbers[5]
+            of.state = facts
+
+    return uniform
 
 
 def _sgemm() -> tuple[str | None, Any, bool]:

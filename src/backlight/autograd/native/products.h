@@ -198,6 +198,8 @@ static int blas_wide;
 #define SMALL 1000000
 #define SMALL_TRANSPOSED 300000
 
+#define ARRANGED 8
+
 #define PANEL (TERMS * 2 * LANES)
 
 /* c (rows x columns) = a b or c += a b, for matrices with contiguous rows or contiguous columns. */
@@ -252,29 +254,30 @@ static void compute_block(const block *k) {
         multiply_here(k->rows, k->columns, p->terms, a, b, c, p->c_row, p->add, WHOLE, panel);
 }
 
-/* Divide a product into blocks, one for each thread if it is large enough; returns their number. Columns are divided if each
-   thread gets enough of them, since the threads then arrange different parts of b. */
+/* The time of a product whose rows or columns are divided in units, relative to one that is divided evenly. */
+INLINE double unevenness(int64_t size, int64_t unit, int64_t parts) {
+    int64_t units = (size + unit - 1) / unit, most = (units + parts - 1) / parts * parts * unit;
+    return (double)most / (double)size;
+}
+
+/* Divide a product into blocks, one for each thread if it is large enough; returns their number. If rows are divided, each
+   thread arranges all of b, which takes as long as some ARRANGED rows. */
 static int64_t blocks_of(const product *p, block *blocks) {
     int64_t parts = for_blas(p) ? 1 : parts_of((double)p->rows * (double)p->columns * (double)p->terms / MULTIPLICATIONS);
-    int by_columns = p->columns >= parts * 4 * LANES || p->rows < parts * TILE_ROWS;
-    int64_t unit = by_columns ? 2 * LANES : TILE_ROWS, size = by_columns ? p->columns : p->rows;
+    if (parts == 1 || !p->rows || !p->columns) {
+        blocks[0] = (block){p, 0, p->rows, 0, p->columns};
+        return 1;
+    }
+    double arranging = (double)(ARRANGED * (parts - 1)) / (double)p->rows;
+    int by_rows = unevenness(p->rows, TILE_ROWS, parts) + arranging < unevenness(p->columns, 2 * LANES, parts);
+    int64_t unit = by_rows ? TILE_ROWS : 2 * LANES, size = by_rows ? p->rows : p->columns;
     int64_t units = (size + unit - 1) / unit;
-    if (parts > units) parts = units > 1 ? units : 1;
+    parts = least(parts, units);
     for (int64_t part = 0; part < parts; part++) {
         int64_t from = units * part / parts * unit, to = least(units * (part + 1) / parts * unit, size);
-        blocks[part] = by_columns ? (block){p, 0, p->rows, from, to - from} : (block){p, from, to - from, 0, p->columns};
+        blocks[part] = by_rows ? (block){p, from, to - from, 0, p->columns} : (block){p, 0, p->rows, from, to - from};
     }
     return parts;
-}
-
-static void compute_blocks(void *blocks, int64_t part, int member) {
-    (void)member;
-    compute_block((const block *)blocks + part);
-}
-
-static void multiply(const product *p) {
-    block blocks[MOST_THREADS];
-    parallel(team, blocks_of(p, blocks), compute_blocks, blocks);
 }
 
 #endif

@@ -36,7 +36,7 @@ class Program:
         found = library()
         if found is None:
             raise UnsuitableError("the kernels were not built")
-        self._run, self._kernels = found.run, found.kernels
+        self._run, self._uniform, self._kernels = found.run, found.uniform, found.kernels
         self._end = end
         self._inputs = inputs
         self._wants_backward = backward
@@ -66,7 +66,7 @@ class Program:
             self._emitter.starts[: size.sequences + 1] = _starts(inputs[self._packing])
             self._emitter.sizes[:] = size.sequences, size.positions
         for draw in self._emitter.draws:
-            draw.generator.random(dtype=np.float32, out=draw.target[: draw.count(size)])
+            self._uniform(draw.generator, draw.target[: draw.count(size)])
         if self._run(*self._forward, size.rows, self._threads):
             raise ConfigError("ids must be in range and at least one target must not be -1; this batch violates that.")
         self._rows = size.rows

@@ -48,7 +48,7 @@ static void share(const step *s, int64_t rows, int64_t size, int64_t unit, doubl
         compute(s, rows, 0, size, 0);
 }
 
-#define VECTOR 16 /* numbers: arrays are divided at multiples, so that only the end of an array is not a whole vector */
+#define VECTOR LANES /* arrays are divided at multiples, so that only the end of an array is not a whole vector */
 
 /* total[j] (+)= sum over rows of x[i][j], or of x[i][j] y[i][j] if y is not NULL, for columns from .. to - 1 of C. */
 static void column_sums(int64_t rows, int64_t C, const float *x, const float *y, float *total, int add, int64_t from,
