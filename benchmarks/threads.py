@@ -1,10 +1,11 @@
 """The second core: steps and whole trainings on one thread and on two, and PyTorch's steps on as many.
 
-    python -m benchmarks.threads                  # everything, in about five minutes on a machine with nothing else to do
+    python -m benchmarks.threads                  # everything, in about five minutes on an idle machine
     python -m benchmarks.threads gpt              # trainings and steps whose name contains "gpt"
 
-Steps are timed in turn, in blocks: Backlight on one thread, on two, PyTorch (eager) on one and on two. A training of `names` is
-short and in a process of its own, on one and on two threads in turn. Times are medians, and ratios medians of the rounds'.
+Steps are timed in turn, in blocks: Backlight on one thread, on two, PyTorch (eager) on one and on two. A training of
+`names` is short and in a process of its own, on one and on two threads in turn. Times are medians, and ratios medians
+of the rounds'.
 """
 
 import os
@@ -113,7 +114,7 @@ def training(model: str, threads: int) -> float:
     """Return the seconds of a short training of `names`, in a process of its own."""
     command = [sys.executable, "-c", CHILD, model, str(threads), str(TRAININGS[model])]
     environ = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environ)
     return float(done.stdout.split()[-1])
 
 

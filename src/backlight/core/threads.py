@@ -24,7 +24,7 @@ def limit_threads(count: int | None, *, blas: int | None = None) -> Iterator[Non
         count: the number of threads. The kernels use at most as many as there are processors. None: as outside.
         blas: the largest number of threads of BLAS; None: `count`.
     """
-    global _kernel_threads
+    global _kernel_threads  # noqa: PLW0603  (of the process, as the threads of BLAS are)
     before = _kernel_threads
     with _limited_blas(count if blas is None else blas):
         _kernel_threads = before if count is None else max(1, min(count, processors()))
@@ -37,8 +37,8 @@ def limit_threads(count: int | None, *, blas: int | None = None) -> Iterator[Non
 def kernel_threads() -> int:
     """Return the number of threads that the compiled kernels use.
 
-    Outside of `limit_threads` it is the number of processors, or that of the environment variable OMP_NUM_THREADS, which
-    limits BLAS and PyTorch as well.
+    Outside of `limit_threads` it is the number of processors, or that of the environment variable OMP_NUM_THREADS,
+    which limits BLAS and PyTorch as well.
     """
     return _kernel_threads or _default()
 

@@ -26,8 +26,8 @@ CHECKS = 2
 def threads_for(model: NeuralModel, count: int, *, native: bool = True) -> AbstractContextManager[None]:
     """Return a context in which a network is computed on `count` threads.
 
-    If compiled kernels compute it, they have the threads, and BLAS has one for the little that is left to NumPy, so that
-    the results do not depend on `count`. Otherwise BLAS has them.
+    If compiled kernels compute it, they have the threads, and BLAS has one for the little that is left to NumPy, so
+    that the results do not depend on `count`. Otherwise BLAS has them.
 
     Args:
         model: the network.

@@ -196,9 +196,7 @@ def test_programs_run_beside_each_other(rng):
     wrong = []
 
     def work(name, step, right):
-        for _ in range(10):
-            if step(3) != right:
-                wrong.append(name)
+        wrong.extend(name for _ in range(10) if step(3) != right)
 
     running = [threading.Thread(target=work, args=each) for each in zip(names, steps, wanted, strict=True)]
     for each in running:

@@ -1,7 +1,5 @@
 """A training has the same result on any number of threads."""
 
-from collections.abc import Iterator
-
 import pytest
 from threadpoolctl import threadpool_info
 
@@ -14,14 +12,21 @@ NAMES = ["anna", "emma", "otto", "ida", "bob", "eve", "hannah", "lara", "mia", "
 
 
 @pytest.fixture(autouse=True)
-def _processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backlight.core.threads.processors", lambda: 8)
-    yield
 
 
 def trained(model: str, threads: int, **settings: object) -> tuple[float, bytes]:
     made = backlight.train(
-        NAMES, model, steps=6, batch_size=40, threads=threads, grad_clip=0.05, progress=False, duplicates="keep", **settings
+        NAMES,
+        model,
+        steps=6,
+        batch_size=40,
+        threads=threads,
+        grad_clip=0.05,
+        progress=False,
+        duplicates="keep",
+        **settings,
     )
     assert made.network is not None
     return made.result["dev_nats"], made.network.flat().data.tobytes()

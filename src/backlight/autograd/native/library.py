@@ -21,7 +21,7 @@ SGEMM = (("scipy_cblas_sgemm64_", True), ("cblas_sgemm64_", True), ("scipy_cblas
 
 
 FEW_NUMBERS = 10_000
-"""Fewer random numbers are drawn by NumPy itself: reading and writing the state of a generator takes 10 microseconds."""
+"""Fewer random numbers are drawn by NumPy: reading and writing the state of a generator takes 10 microseconds."""
 
 
 @dataclass(frozen=True, kw_only=True)

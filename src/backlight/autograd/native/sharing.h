@@ -3,8 +3,8 @@
    Each number of a result is computed by one thread, in the same order of operations however the work is divided, so results do
    not depend on the number of threads.
 
-   A second thread costs its caller 0.5 to 2 microseconds, and some 5 if it must be woken. So it is used only where each thread
-   has work for about 5 (docs/log.md has the measurement). */
+   To wake a second thread takes its caller about 10 microseconds, once a step; to give it work while it is awake takes less
+   than can be told from the noise of a call (docs/log.md). So work is divided only where each thread gets about 5. */
 
 #ifndef BACKLIGHT_SHARING_H
 #define BACKLIGHT_SHARING_H
