@@ -119,7 +119,8 @@ def _norm(name: str, *, by_row: bool) -> Lowering:
         x, gain, _ = y._prev
         above = to.gradient(y)
         (dx, add_x), (dgain, add_gain), (dbias, add_bias) = map(to.gradient_for, y._prev)
-        p = [to.numbers(x), to.numbers(gain), above, dx, dgain, dbias, saved(to, y, "mean"), saved(to, y, "r")]
+        p: list[Array | str | None] = [to.numbers(x), to.numbers(gain), above, dx, dgain, dbias]
+        p += [saved(to, y, "mean"), saved(to, y, "r")]
         if by_row:
             p.append(to.scratch_for_blocks(y, 2 * y.array.shape[-1]))
         to.backward(f"{name}_back", y, n=(y.array.shape[-1], add_x, add_gain, add_bias), p=p)
