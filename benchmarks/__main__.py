@@ -11,7 +11,7 @@ from benchmarks.harness import RESULTS, duration
 
 HERE = Path(__file__).parent
 TABLE = HERE.parent / "docs" / "performance.md"
-NOT_BENCHMARKS = {"__init__", "__main__", "evaluation_share", "harness", "molecules", "steps", "studio"}
+NOT_BENCHMARKS = {"__init__", "__main__", "evaluation_share", "harness", "molecules", "steps", "studio", "threads"}
 
 
 def main() -> None:

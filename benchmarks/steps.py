@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
+from backlight.core.threads import limit_threads
 from backlight.models.neural import NeuralModel
 from backlight.optim import Optimiser
 from backlight.text import Dataset
@@ -84,7 +84,7 @@ def check_losses(ours: Iterable[float], theirs: Iterable[float], *, first: int, 
 def threads(count: int) -> Iterator[None]:
     """Use this many threads on both sides."""
     torch.set_num_threads(count)
-    with threadpool_limits(count):
+    with limit_threads(count, blas=1):  # as in a training
         yield
 
 

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from backlight.models import WaveNet, WaveNetConfig
 from backlight.optim import SGD
@@ -82,7 +83,8 @@ def measure(count: int) -> tuple[Comparison, dict[str, float]]:
             threads=count, at_least=4.5, steps=STEPS,
         )  # fmt: skip
         shapes = product_shapes(model, BATCH)
-        products = seconds_of_products(shapes)
+        with threadpool_limits(count):
+            products = seconds_of_products(shapes)
     check_losses(our_losses, their_losses, first=SAME_FOR)
     rate = sum(6 * n * i * o for n, i, o in shapes)
     share = {"threads": count, "gflops": rate / found.ours / 1e9, "of_matmul": products / found.ours}

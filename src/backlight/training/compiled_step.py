@@ -3,14 +3,16 @@
 import copy
 import json
 from collections.abc import Hashable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from backlight.autograd import Tensor
-from backlight.autograd.native import Program, UnsuitableError
+from backlight.autograd.native import Program, UnsuitableError, library
 from backlight.core import Array, Batch, FloatArray
+from backlight.core.threads import limit_threads
 from backlight.models.neural import NeuralModel
 
 ROUNDING = 1e-3
@@ -19,6 +21,21 @@ another order changes them by 1e-6 or less."""
 
 CHECKS = 2
 """The number of batches of each kind on which a program is compared with the graph."""
+
+
+def threads_for(model: NeuralModel, count: int, *, native: bool = True) -> AbstractContextManager[None]:
+    """Return a context in which a network is computed on `count` threads.
+
+    If compiled kernels compute it, they have the threads, and BLAS has one for the little that is left to NumPy, so
+    that the results do not depend on `count`. Otherwise BLAS has them.
+
+    Args:
+        model: the network.
+        count: the number of threads.
+        native: whether compiled kernels may be used.
+    """
+    compiled = native and model.fixed_graph and library() is not None
+    return limit_threads(count, blas=1 if compiled else count)
 
 
 class Stepper:

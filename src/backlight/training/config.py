@@ -52,7 +52,8 @@ class TrainConfig:
             0.999 averages over about the last thousand steps. None does not average.
         eval_interval: steps between evaluations on the dev split; None is a twentieth of all steps.
         patience: stop after this many consecutive evaluations without improvement; None trains to the end.
-        threads: number of BLAS threads. It is part of the configuration since it changes how sums are rounded.
+        threads: number of threads, of the compiled kernels if they are used and else of BLAS. The results of the
+            kernels do not depend on it; those of BLAS do, so it is part of the configuration.
 
     Raises:
         ConfigError: a setting of the wrong type or out of range, or momentum with AdamW.
@@ -90,7 +91,7 @@ class TrainConfig:
     patience: int | None = setting(
         "Stop after this many evaluations without improvement.", default=None, at_least=1, at_most=MOST, remedy=_REMEDY
     )
-    threads: int = setting("Threads for matrix products.", default=1, at_least=1, at_most=MOST, remedy=_REMEDY)
+    threads: int = setting("Threads to compute on.", default=1, at_least=1, at_most=MOST, remedy=_REMEDY)
 
     def __post_init__(self) -> None:
         check_settings(self)

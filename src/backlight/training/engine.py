@@ -12,10 +12,9 @@ from typing import Any, Literal, Protocol
 
 from backlight.core import Batch, ConfigError
 from backlight.core.settings import check_settings, setting
-from backlight.core.threads import limit_threads
 from backlight.models import LanguageModel
 from backlight.optim import clip_grad_norm, update_ema
-from backlight.training.compiled_step import Stepper
+from backlight.training.compiled_step import Stepper, threads_for
 from backlight.training.config import MOST, TrainConfig
 from backlight.training.evaluate import Evaluator, NativeEvaluator
 from backlight.training.state import TrainState
@@ -119,6 +118,7 @@ class NativeEngine:
 
     def __init__(self, state: TrainState, config: TrainConfig, *, native: bool = True) -> None:
         self._state, self._config = state, config
+        self._native = native
         self._stepper = Stepper(state.model, native=native)
         self._optimiser = state.optimiser
         self.optimisers = [state.optimiser]
@@ -135,8 +135,8 @@ class NativeEngine:
         return self._stepper.end
 
     def running(self) -> AbstractContextManager[Any]:
-        """Return the limit of BLAS threads."""
-        return limit_threads(self._config.threads)
+        """Return the limit of threads."""
+        return threads_for(self._state.model, self._config.threads, native=self._native)
 
     def forward(self, batch: Batch, step: int) -> float:
         """Return the loss of a batch, in nats per target."""

@@ -13,11 +13,10 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from backlight.core import NOT_A_TARGET, ConfigError, DomainError, FloatArray
-from backlight.core.threads import limit_threads
 from backlight.models.neural import NeuralModel
 from backlight.optim import clip_grad_norm
 from backlight.text import Dataset
-from backlight.training.compiled_step import Stepper
+from backlight.training.compiled_step import Stepper, threads_for
 from backlight.training.config import TrainConfig
 from backlight.training.evaluate import evenly
 from backlight.training.run import Run
@@ -116,7 +115,7 @@ def find_rate(run: Run, *, lowest: float = LOWEST, highest: float = HIGHEST, ste
     if steps < FEWEST:
         raise ConfigError(f"a sweep needs at least {FEWEST} steps; got {steps}. Leave it out for {STEPS}.")
     rates = np.geomspace(lowest, highest, steps)
-    with limit_threads(config.threads), np.errstate(over="ignore", invalid="ignore"):
+    with threads_for(model, config.threads), np.errstate(over="ignore", invalid="ignore"):
         losses, ended = _sweep(model, run.network_data["train"], config, rates, run.batch_rng())
     if not losses:
         raise DomainError("the loss must be finite before the first step; it is not. Use smaller initial weights.")

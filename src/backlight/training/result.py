@@ -1,17 +1,18 @@
 """The result of a training: the losses of the best weights on the three parts of the text."""
 
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
-from backlight.core.threads import limit_threads
 from backlight.models import Mixture
 from backlight.models.mixture import FITTED_CELLS
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
 from backlight.runs import RunDirectory
 from backlight.text import Items
+from backlight.training.compiled_step import threads_for
 from backlight.training.evaluate import (
     FEWEST_HELD_OUT,
     FEWEST_IN_RESULT,
@@ -42,7 +43,8 @@ def evaluate(run: RunParts, *, steps: int = 0, seconds: float = 0.0) -> dict[str
     facts = load_weights(run.store, run.model)
     parts: dict[str, float] = {}
     # on as many threads as the training: more cost processor time, and time on a busy machine, for small products
-    with limit_threads(None if run.config.train is None else run.config.train.threads):
+    trained, network = run.config.train, run.network
+    with nullcontext() if trained is None or network is None else threads_for(network, trained.threads):
         if isinstance(run.model, Mixture):
             began = time.perf_counter()
             parts = _mix(run, run.model, facts)

@@ -5,6 +5,7 @@
     program.py    `Program`: a recorded graph, compiled into a list of kernel calls for each direction
     lowering.py   the kernels that each op becomes, and their arguments
     emitting.py   the arrays of a program and its list of kernel calls
+    pool.c        the threads on which kernels compute; sharing.h says when work is divided
     kernels.c     the table of all kernels; the other headers define them, and step.h the format of a call
 
 The reference is the graph of the ops in `autograd/ops`. `backlight.training.compiled_step` compares the first steps of

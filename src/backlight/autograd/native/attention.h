@@ -11,6 +11,8 @@
 
 #include "layers.h"
 
+#define ATTENDED 4 /* a guess of the work for a number, at least */
+
 #define WIDTH(n) (((n) + LANES - 1) / LANES * LANES)
 
 /* A mask of the queries q, q + 1, ... that are not before key k. */
@@ -19,8 +21,6 @@ INLINE ivec not_before(int64_t q, int64_t k) {
     for (int i = 0; i < LANES; i++) lane[i] = i;
     return lane >= (ivec){0} + (int32_t)(k - q);
 }
-
-INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* The number of keys of the queries q .. q + LANES - 1, and the number of rows of their columns that are read. */
 INLINE int64_t keys_of(int64_t q, int64_t T) { return least(q + LANES, T); }
@@ -77,34 +77,48 @@ static void causal_softmax_back(const float *W, float *dW, int64_t T, int64_t wi
 }
 
 /* p = qkv, y, W, drawn numbers or none, starts, [B, T of the longest], scratch | qkv, dy, W, drawn, starts, [B, T],
-   scratch, dqkv; n = C, H | C, H, add; f = p, 1 / (1 - p) */
-static void attention(const step *s, int64_t rows) {
-    int64_t C = s->n[0], H = s->n[1], D = C / H, B = IDS(5)[0], longest = IDS(5)[1], width = WIDTH(longest);
-    float *panel = OUT(6), *used = panel + 2 * LANES * TERMS;
+   scratch, dqkv; n = C, H | C, H, add; f = p, 1 / (1 - p). Scratch has 2 x T x WIDTH(T) numbers for each thread. */
+
+typedef struct {
+    int64_t C, H, D, longest, width;
+    float *used, *dW; /* of this thread */
+} heads;
+
+INLINE heads heads_of(const step *s, int member) {
+    int64_t longest = IDS(5)[1], width = WIDTH(longest);
+    float *room = OUT(6) + 2 * member * longest * width;
+    return (heads){s->n[0], s->n[1], s->n[0] / s->n[1], longest, width, room, room + longest * width};
+}
+
+/* The heads from .. to - 1 of all sequences, counted sequence by sequence. */
+static void attention_part(const step *s, int64_t rows, int64_t first, int64_t end, int member) {
+    heads of = heads_of(s, member);
+    int64_t C = of.C, D = of.D, longest = of.longest, width = of.width;
+    float panel[PANEL], *used = of.used;
     (void)rows;
-    EACH(b, B) EACH(h, H) {
-        int64_t from = IDS(4)[b], T = IDS(4)[b + 1] - from;
+    for (int64_t head = first; head < end; head++) {
+        int64_t b = head / of.H, h = head % of.H, from = IDS(4)[b], T = IDS(4)[b + 1] - from;
         const float *q = IN(0) + from * 3 * C + h * D, *k = q + C, *v = k + C;
-        float *W = OUT(2) + (b * H + h) * longest * width;
+        float *W = OUT(2) + head * longest * width;
         matrix q_across = {q, 1, 3 * C}, k_down = {k, 3 * C, 1}, v_down = {v, 3 * C, 1};
         multiply_here(T, T, D, k_down, q_across, W, width, 0, COLUMNS_FROM_ROW, panel);
         causal_softmax(W, T, width, 1 / sqrtf((float)D));
-        if (IN(3)) drop(W, used, T, width, IN(3) + (b * H + h) * longest * longest, longest, s);
+        if (IN(3)) drop(W, used, T, width, IN(3) + head * longest * longest, longest, s);
         matrix by_query = {IN(3) ? used : W, 1, width};
         multiply_here(T, D, T, by_query, v_down, OUT(1) + from * C + h * D, C, 0, SUM_UP_TO_ROW, panel);
     }
 }
 
-static void attention_back(const step *s, int64_t rows) {
-    int64_t C = s->n[0], H = s->n[1], D = C / H, B = IDS(5)[0], longest = IDS(5)[1], width = WIDTH(longest);
-    float *panel = OUT(6), *used = panel + 2 * LANES * TERMS, *dW = used + longest * width;
+static void attention_back_part(const step *s, int64_t rows, int64_t first, int64_t end, int member) {
+    heads of = heads_of(s, member);
+    int64_t C = of.C, D = of.D, longest = of.longest, width = of.width;
+    float panel[PANEL], *used = of.used, *dW = of.dW;
     int add = (int)s->n[2];
     (void)rows;
-    EACH(b, B) EACH(h, H) {
-        int64_t from = IDS(4)[b], T = IDS(4)[b + 1] - from;
+    for (int64_t head = first; head < end; head++) {
+        int64_t b = head / of.H, h = head % of.H, from = IDS(4)[b], T = IDS(4)[b + 1] - from;
         const float *q = IN(0) + from * 3 * C + h * D, *k = q + C, *v = k + C, *dy = IN(1) + from * C + h * D;
-        const float *W = IN(2) + (b * H + h) * longest * width;
-        const float *drawn = IN(3) ? IN(3) + (b * H + h) * longest * longest : 0;
+        const float *W = IN(2) + head * longest * width, *drawn = IN(3) ? IN(3) + head * longest * longest : 0;
         float *dq = OUT(7) + from * 3 * C + h * D, *dk = dq + C, *dv = dk + C;
         if (drawn) drop(W, used, T, width, drawn, longest, s);
         multiply_here(T, D, T, (matrix){drawn ? used : W, width, 1}, (matrix){dy, C, 1}, dv, 3 * C, add, SUM_FROM_ROW,
@@ -114,6 +128,14 @@ static void attention_back(const step *s, int64_t rows) {
         multiply_here(T, D, T, (matrix){dW, 1, width}, (matrix){k, 3 * C, 1}, dq, 3 * C, add, SUM_UP_TO_ROW, panel);
         multiply_here(T, D, T, (matrix){dW, width, 1}, (matrix){q, 3 * C, 1}, dk, 3 * C, add, SUM_FROM_ROW, panel);
     }
+}
+
+static void attention(const step *s, int64_t rows) {
+    share(s, rows, IDS(5)[0] * s->n[1], 1, ATTENDED * (double)rows * (double)(s->n[0] + IDS(5)[1]), attention_part);
+}
+
+static void attention_back(const step *s, int64_t rows) {
+    share(s, rows, IDS(5)[0] * s->n[1], 1, 2 * ATTENDED * (double)rows * (double)(s->n[0] + IDS(5)[1]), attention_back_part);
 }
 
 #endif

@@ -19,6 +19,7 @@ BASELINE(log);
 BASELINE(log2);
 BASELINE(logf);
 BASELINE(pow);
+BASELINE(pthread_create);
 #endif
 
 #endif

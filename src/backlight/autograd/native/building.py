@@ -99,8 +99,8 @@ def build(target: Path = LIBRARY) -> None:
             if process.returncode:
                 raise subprocess.CalledProcessError(process.returncode, command, stderr=message)
         library = f"{folder}/kernels.so"
-        once = [str(HERE / "levels.c"), str(TOKENIZERS / "tokenizers.c")]
-        link = [*compiler, *FLAGS, "-shared", *once, *objects, "-o", library, "-lm"]
+        once = [str(HERE / "levels.c"), str(HERE / "pool.c"), str(TOKENIZERS / "tokenizers.c")]
+        link = [*compiler, *FLAGS, "-shared", "-pthread", *once, *objects, "-o", library, "-lm"]
         subprocess.run(link, check=True, capture_output=True, text=True)  # noqa: S603
         _replace(target, Path(library))
 

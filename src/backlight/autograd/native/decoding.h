@@ -59,14 +59,14 @@ static void rows_norm(int64_t rows, int64_t C, const float *x, const float *gain
     float mean, r;
     for (int64_t i = 0; i < rows; i++) {
         step s = {.n = {C}, .f = {eps}, .p = {(void *)(x + i * C), (void *)gain, (void *)bias, y + i * C, &mean, &r}};
-        layer_norm(&s, 1);
+        layer_norm_rows(&s, 1, 0, 1, 0);
     }
 }
 
 /* y = x Φ(x), with the tanh approximation, n numbers. */
 static void rows_gelu(int64_t n, const float *x, float *y) {
     step s = {.n = {1}, .p = {(void *)x, y}};
-    gelu(&s, n);
+    gelu_part(&s, n, 0, n, 0);
 }
 
 /* Causal attention of the beginning of a text, qkv (T, 3C) to y (T, C). room: WIDTH(T) T + 2 LANES TERMS numbers. */

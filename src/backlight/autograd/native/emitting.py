@@ -19,8 +19,8 @@ MOST_COLUMNS: Final = 4096
 LANES: Final = 16
 """The most float32 numbers in a vector register."""
 
-PANEL: Final = 2 * LANES * 192
-"""Numbers of scratch memory in which a product packs a part of its right factor: 2 LANES x TERMS of products.h."""
+BLOCK: Final = 128
+"""Rows of a block in which layer norm sums the gradients of its parameters: BLOCK of step.h."""
 
 SCRATCH: Final = "scratch"
 """Stands for the scratch array that all kernels share; its contents are valid only during one call."""
@@ -68,7 +68,7 @@ class Emitter:
         inputs: what differs from run to run. With `PackedIndex` or a list of counts among them, the batch is packed:
             every array but the parameters has one row for each id, and their number differs from run to run.
         room: the size of the largest batch that must fit.
-        threads: how many threads BLAS may use.
+        threads: how many threads the kernels may use.
         kernels: the names of the compiled kernels, in the order of the table in kernels.c.
 
     Attributes:
@@ -96,7 +96,7 @@ class Emitter:
         self.loss = np.zeros(1, np.float32)
         self.count = np.zeros(1, np.int64)
         self._inputs = inputs
-        self.threads = threads
+        self._threads = threads
         self._packed = any(isinstance(given, (PackedIndex, list)) for given in inputs)
         self._ids = next(given.size for given in inputs if isinstance(given, np.ndarray))
         self._room = room
@@ -106,7 +106,7 @@ class Emitter:
         self._free: dict[int, list[FloatArray]] = {}
         self._buffers: dict[tuple[Tensor, str], FloatArray] = {}
         self._attended: dict[Tensor, Attended] = {}
-        self._scratch = PANEL
+        self._scratch = 0
         self._held: list[Array] = []
         self._forward: list[_Emitted] = []
         self._backward: list[_Emitted] = []
@@ -192,12 +192,17 @@ class Emitter:
         if node not in self._attended:
             _, B, T = self._room
             heads, width = node._settings["heads"], -(-T // LANES) * LANES
-            self._scratch = max(self._scratch, PANEL + 2 * T * width)
+            self._scratch = max(self._scratch, self._threads * 2 * T * width)
             if node._settings.get("keep") is not None:
                 self._draw(node, B * heads * T * T, lambda batch: batch.sequences * heads * batch.positions**2)
             weights = _zeros(B * heads * T * width)
             self._attended[node] = Attended(self.starts, self.sizes, weights, self._buffers.get((node, "drawn")))
         return self._attended[node]
+
+    def scratch_for_blocks(self, node: Tensor, columns: int) -> str:
+        """Reserve scratch memory for `columns` numbers for each block of a node's rows."""
+        self._scratch = max(self._scratch, -(-self._rows(node) // BLOCK) * columns)
+        return SCRATCH
 
     def is_input(self, given: Any) -> bool:
         """Return whether an object is one of the inputs, which differ from run to run."""

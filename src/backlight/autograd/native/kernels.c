@@ -17,6 +17,7 @@
 #include "measure.h"
 #include "norms.h"
 #include "optimisers.h"
+#include "random.h"
 #include "recurrences.h"
 
 typedef void (*kernel)(const step *, int64_t);
@@ -58,9 +59,12 @@ static const struct {
 #define JOIN(a, b) a##b
 #define NAMED(name, level) JOIN(name, level)
 
+INLINE void use_threads(int64_t threads) { team = threads < 1 ? 1 : threads > MOST_THREADS ? MOST_THREADS : (int)threads; }
+
 /* Returns 0, or 1 if an id was out of range. */
-int NAMED(run_, LEVEL)(const step *steps, int64_t count, int64_t rows) {
+int NAMED(run_, LEVEL)(const step *steps, int64_t count, int64_t rows, int64_t threads) {
     failed = 0;
+    use_threads(threads);
     for (const step *s = steps; s < steps + count && !failed; s++) KERNELS[s->op].run(s, s->rows ? s->rows : rows);
     return failed;
 }
@@ -74,12 +78,21 @@ const char *NAMED(kernel_name_, LEVEL)(int64_t place) {
 int NAMED(fingerprint_, LEVEL)(void) { return FINGERPRINT; }
 
 void NAMED(adamw_, LEVEL)(int64_t size, float *data, const float *grad, float *mean, float *square,
-                          const float *decaying, const adamw_numbers *numbers) {
-    adamw(size, data, grad, mean, square, decaying, numbers);
+                          const float *decaying, const adamw_numbers *numbers, int64_t threads) {
+    step s = {.p = {data, (void *)grad, mean, square, (void *)decaying, (void *)numbers}};
+    use_threads(threads);
+    share(&s, 0, size, VECTOR, 4 * (double)size, adamw_part);
 }
 
-void NAMED(blend_, LEVEL)(int64_t size, float *moved, const float *by, float keep, float take) {
-    blend(size, moved, by, keep, take);
+void NAMED(blend_, LEVEL)(int64_t size, float *moved, const float *by, float keep, float take, int64_t threads) {
+    step s = {.f = {keep, take}, .p = {moved, (void *)by}};
+    use_threads(threads);
+    share(&s, 0, size, VECTOR, (double)size, blend_part);
+}
+
+void NAMED(uniform_, LEVEL)(pcg64 *generator, int64_t size, float *y, int64_t threads) {
+    use_threads(threads);
+    pcg_fill(generator, size, y);
 }
 
 void NAMED(compact_product_, LEVEL)(int64_t kind, int64_t rows, int64_t terms, int64_t padded, const void *w,
@@ -101,7 +114,7 @@ void NAMED(rows_attention_, LEVEL)(int64_t T, int64_t H, int64_t D, const float 
     rows_attention(T, H, D, qkv, y, room);
 }
 
-int64_t NAMED(rows_attention_room_, LEVEL)(int64_t T) { return WIDTH(T) * T + 2 * LANES * TERMS; }
+int64_t NAMED(rows_attention_room_, LEVEL)(int64_t T) { return WIDTH(T) * T + PANEL; }
 
 void NAMED(rows_norm_, LEVEL)(int64_t rows, int64_t C, const float *x, const float *gain, const float *bias, float eps,
                               float *y) {

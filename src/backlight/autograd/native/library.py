@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from backlight.autograd.native.building import LIBRARY, fingerprint
 from backlight.autograd.native.graphs import GraphKernels, graph_kernels
 from backlight.autograd.native.inference import InferenceKernels
 from backlight.autograd.value_native import SWITCH
 from backlight.core import FloatArray
-from backlight.core.threads import blas_libraries
+from backlight.core.threads import blas_libraries, kernel_threads
 
 SGEMM = (("scipy_cblas_sgemm64_", True), ("cblas_sgemm64_", True), ("scipy_cblas_sgemm", False), ("cblas_sgemm", False))
 """Possible names of the float32 matrix product in BLAS, and whether its integers have 64 bits."""
+
+
+FEW_NUMBERS = 10_000
+"""Fewer random numbers are drawn by NumPy: reading and writing the state of a generator takes 10 microseconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,20 +29,22 @@ class Library:
     """The kernels for this processor.
 
     Attributes:
-        run: (address of the steps, their number, rows of the batch) -> 0, or 1 if an id was out of range.
+        run: (address of the steps, their number, rows of the batch, threads) -> 0, or 1 if an id was out of range.
         kernels: the names of all kernels; a step has the index of its kernel.
         adamw: (data, grad, mean, square, decaying or None, numbers): see optimisers.h. All contiguous float32.
         blend: (moved, by, keep, take): see optim/blending.py. Both arrays contiguous float32.
+        uniform: (generator, array): fill an array with float32 numbers as `generator.random` does; see random.h.
         inference: the functions of compact.h and decoding.h: see inference.py.
         graphs: the functions on graphs of single numbers: see graphs.py.
         level: 4 with AVX-512, 3 with AVX2, 1 otherwise.
         blas: the path of the BLAS library; None if the kernels compute all products.
     """
 
-    run: Callable[[int, int, int], int]
+    run: Callable[[int, int, int, int], int]
     kernels: tuple[str, ...]
     adamw: Callable[..., None]
     blend: Callable[[FloatArray, FloatArray, float, float], None]
+    uniform: Callable[[np.random.Generator, FloatArray], None]
     inference: InferenceKernels
     graphs: GraphKernels
     level: int
@@ -65,7 +73,7 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
         with_blas: whether matrix products may use BLAS.
     """
     run, use_blas = loaded[f"run_{level}"], loaded[f"use_blas_{level}"]
-    run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
+    run.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * 3]
     use_blas.argtypes = [ctypes.c_void_p, ctypes.c_int]
     path, sgemm, wide = _sgemm() if with_blas else (None, None, False)
     use_blas(sgemm, wide)
@@ -74,6 +82,7 @@ def kernels(loaded: ctypes.CDLL, level: int, *, with_blas: bool = True) -> Libra
         kernels=tuple(_names(loaded, level)),
         adamw=_adamw(loaded, level),
         blend=_blend(loaded, level),
+        uniform=_uniform(loaded, level),
         inference=InferenceKernels(loaded, level),
         graphs=graph_kernels(loaded, level),
         level=level,
@@ -93,32 +102,50 @@ def _names(loaded: ctypes.CDLL, level: int) -> Iterator[str]:
 
 def _adamw(loaded: ctypes.CDLL, level: int) -> Callable[..., None]:
     kernel = loaded[f"adamw_{level}"]
-    kernel.argtypes = [ctypes.c_int64, *[ctypes.c_void_p] * 6]
+    kernel.argtypes = [ctypes.c_int64, *[ctypes.c_void_p] * 6, ctypes.c_int64]
     kernel.restype = None
 
     def adamw(*arrays: FloatArray | None) -> None:
         assert arrays[0] is not None  # noqa: S101  (the parameters)
         addresses = [None if array is None else array.__array_interface__["data"][0] for array in arrays]
-        kernel(arrays[0].size, *addresses)
+        kernel(arrays[0].size, *addresses, kernel_threads())
 
     return adamw
 
 
 def _blend(loaded: ctypes.CDLL, level: int) -> Callable[[FloatArray, FloatArray, float, float], None]:
     kernel = loaded[f"blend_{level}"]
-    kernel.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_float, ctypes.c_float]
+    kernel.argtypes = [ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_float, ctypes.c_float, ctypes.c_int64]
     kernel.restype = None
 
     def blend(moved: FloatArray, by: FloatArray, keep: float, take: float) -> None:
         addresses = [array.__array_interface__["data"][0] for array in (moved, by)]
-        kernel(moved.size, *addresses, keep, take)
+        kernel(moved.size, *addresses, keep, take, kernel_threads())
 
     return blend
 
 
-def blas_threads() -> int:
-    """Return the number of threads that NumPy's BLAS may use at present."""
-    return max((info["num_threads"] for info in blas_libraries()), default=1)
+def _uniform(loaded: ctypes.CDLL, level: int) -> Callable[[np.random.Generator, FloatArray], None]:
+    kernel = loaded[f"uniform_{level}"]
+    kernel.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64]
+    kernel.restype = None
+
+    def uniform(generator: np.random.Generator, array: FloatArray) -> None:
+        of = generator.bit_generator
+        if type(of) is not np.random.PCG64 or array.size < FEW_NUMBERS:
+            generator.random(dtype=np.float32, out=array)
+            return
+        with of.lock:
+            facts = of.state
+            state, increment = facts["state"]["state"], facts["state"]["inc"]
+            halves = (*divmod(state, 1 << 64), *divmod(increment, 1 << 64), facts["has_uint32"], facts["uinteger"])
+            numbers = (ctypes.c_uint64 * 6)(*halves)
+            kernel(numbers, array.size, array.__array_interface__["data"][0], kernel_threads())
+            facts["state"]["state"] = numbers[0] << 64 | numbers[1]
+            facts["has_uint32"], facts["uinteger"] = numbers[4], numbers[5]
+            of.state = facts
+
+    return uniform
 
 
 def _sgemm() -> tuple[str | None, Any, bool]:

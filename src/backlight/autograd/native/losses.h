@@ -5,21 +5,17 @@
 
 #include "step.h"
 
-/* -- cross entropy: p = logits, targets, probabilities, loss, count | probabilities, targets, dz, count; n = V --------- */
+/* -- cross entropy: p = logits, targets, probabilities, loss, count, nats of each row | probabilities, targets, dz, count;
+      n = V --------------------------------------------------------------------------------------------------------------- */
 
-static void cross_entropy(const step *s, int64_t rows) {
-    int64_t V = s->n[0], count = 0;
-    double nats = 0;
-    EACH(i, rows) {
+static void cross_entropy_rows(const step *s, int64_t rows, int64_t from, int64_t to, int member) {
+    int64_t V = s->n[0];
+    (void)rows, (void)member;
+    for (int64_t i = from; i < to; i++) {
         int64_t target = IDS(1)[i];
         const float *z = IN(0) + i * V;
         float *p = OUT(2) + i * V, largest = z[0], total;
         if (target < 0) continue;
-        if (target >= V) {
-            failed = 1;
-            return;
-        }
-        count++;
         EACH(j, V) largest = z[j] > largest ? z[j] : largest;
         vec totals = all(0);
         int64_t j = 0;
@@ -34,19 +30,35 @@ static void cross_entropy(const step *s, int64_t rows) {
             store_some(p + j, e, V - j);
             for (int64_t lane = 0; lane < V - j; lane++) total += e[lane];
         }
-        nats += logf(total) - (z[target] - largest);
-        float share = 1 / total;
-        EACH(k, V) p[k] *= share;
+        OUT(5)[i] = logf(total) - (z[target] - largest);
+        float part = 1 / total;
+        EACH(k, V) p[k] *= part;
+    }
+}
+
+static void cross_entropy(const step *s, int64_t rows) {
+    int64_t V = s->n[0], count = 0;
+    const int64_t *targets = IDS(1);
+    double nats = 0;
+    EACH(i, rows) {
+        if (targets[i] >= V) {
+            failed = 1;
+            return;
+        }
+        count += targets[i] >= 0;
     }
     if (!count) failed = 1;
+    share(s, rows, rows, 1, 5 * (double)(rows * V), cross_entropy_rows);
+    EACH(i, rows) if (targets[i] >= 0) nats += OUT(5)[i];
     *OUT(3) = (float)(nats / (double)count);
     *(int64_t *)s->p[4] = count;
 }
 
-static void cross_entropy_back(const step *s, int64_t rows) {
+static void cross_entropy_back_rows(const step *s, int64_t rows, int64_t from, int64_t to, int member) {
     int64_t V = s->n[0];
-    float share = 1 / (float)*IDS(3);
-    EACH(i, rows) {
+    float part = 1 / (float)*IDS(3);
+    (void)rows, (void)member;
+    for (int64_t i = from; i < to; i++) {
         int64_t target = IDS(1)[i];
         const float *p = IN(0) + i * V;
         float *dz = OUT(2) + i * V;
@@ -54,9 +66,13 @@ static void cross_entropy_back(const step *s, int64_t rows) {
             memset(dz, 0, 4 * (size_t)V);
             continue;
         }
-        EACH(j, V) dz[j] = p[j] * share;
-        dz[target] -= share;
+        EACH(j, V) dz[j] = p[j] * part;
+        dz[target] -= part;
     }
+}
+
+static void cross_entropy_back(const step *s, int64_t rows) {
+    share(s, rows, rows, 1, (double)(rows * s->n[0]), cross_entropy_back_rows);
 }
 
 #endif

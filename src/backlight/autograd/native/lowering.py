@@ -34,8 +34,8 @@ def _linear(to: Emitter, y: Tensor) -> None:
     x, weight, bias = _product(y)
     if x.array.ndim < 2 or weight.array.ndim != 2:
         raise UnsuitableError("a matrix product other than rows times a matrix")
-    p = (to.numbers(x), to.numbers(weight), None if bias is None else to.numbers(bias), to.numbers(y), SCRATCH)
-    to.forward("linear", y, n=(*weight.array.shape, to.threads), p=p)
+    p = (to.numbers(x), to.numbers(weight), None if bias is None else to.numbers(bias), to.numbers(y))
+    to.forward("linear", y, n=weight.array.shape, p=p)
 
 
 def _linear_back(to: Emitter, y: Tensor) -> None:
@@ -44,8 +44,8 @@ def _linear_back(to: Emitter, y: Tensor) -> None:
     dbias, add_bias = to.gradient_for(bias)
     dweight, add_weight = to.gradient_for(weight)
     dx, add_x = to.gradient_for(x)
-    p = (to.numbers(x), to.numbers(weight), above, dx, dweight, dbias, SCRATCH)
-    to.backward("linear_back", y, n=(*weight.array.shape, to.threads, add_x, add_weight, add_bias), p=p)
+    p = (to.numbers(x), to.numbers(weight), above, dx, dweight, dbias)
+    to.backward("linear_back", y, n=(*weight.array.shape, add_x, add_weight, add_bias), p=p)
 
 
 def _elementwise(name: str, *, from_output: bool) -> Lowering:
@@ -119,7 +119,10 @@ def _norm(name: str, *, by_row: bool) -> Lowering:
         x, gain, _ = y._prev
         above = to.gradient(y)
         (dx, add_x), (dgain, add_gain), (dbias, add_bias) = map(to.gradient_for, y._prev)
-        p = (to.numbers(x), to.numbers(gain), above, dx, dgain, dbias, saved(to, y, "mean"), saved(to, y, "r"))
+        p: list[Array | str | None] = [to.numbers(x), to.numbers(gain), above, dx, dgain, dbias]
+        p += [saved(to, y, "mean"), saved(to, y, "r")]
+        if by_row:
+            p.append(to.scratch_for_blocks(y, 2 * y.array.shape[-1]))
         to.backward(f"{name}_back", y, n=(y.array.shape[-1], add_x, add_gain, add_bias), p=p)
 
     return forward, backward
@@ -157,20 +160,18 @@ def _recurrence(name: str, gates: int) -> Lowering:
         weights = [None if weight is None else to.numbers(weight) for weight in (W, U, b, d)]
         return [
             to.numbers(x), *weights, to.numbers(y), to.each_row(y, "gates", gates * H), to.each_row(y, "u", u),
-            to.each_row(y, "tanh c", H if name == "lstm" else 0), to.starts, to.sizes, SCRATCH,
+            to.each_row(y, "tanh c", H if name == "lstm" else 0), to.starts, to.sizes, None,
         ]  # fmt: skip
 
     def forward(to: Emitter, y: Tensor) -> None:
-        to.forward(name, y, n=(y._prev[0].array.shape[-1], y.array.shape[-1], to.threads), p=shared(to, y))
+        to.forward(name, y, n=(y._prev[0].array.shape[-1], y.array.shape[-1]), p=shared(to, y))
 
     def backward(to: Emitter, y: Tensor) -> None:
         above, H = to.gradient(y), y.array.shape[-1]
         written = [to.gradient_for(parent) for parent in (*y._prev, None)[:5]]
-        room = [
-            to.each_row(y, which, size)
-            for which, size in (("da", gates * H), ("dah", gates * H), ("dh", H), ("dc", H), ("before", H))
-        ]
-        n = (y._prev[0].array.shape[-1], H, to.threads, *[add for _, add in written])
+        rooms = {"da": gates * H, "dah": gates * H if name == "gru" else 0, "dh": H, "dc": H if name == "lstm" else 0}
+        room = [to.each_row(y, which, size) if size else None for which, size in {**rooms, "before": H}.items()]
+        n = (y._prev[0].array.shape[-1], H, *[add for _, add in written])
         p = [*shared(to, y), above, *[array for array, _ in written], *room]
         to.backward(f"{name}_back", y, n=n, p=p)
 
@@ -182,7 +183,7 @@ def _cross_entropy(to: Emitter, loss: Tensor) -> None:
     if loss is not to.end:
         raise UnsuitableError("a cross entropy that is not the end of the graph")
     probabilities = to.each_row(z, "p", z.array.shape[-1])
-    p = (to.numbers(z), to.input(loss, "targets"), probabilities, to.loss, to.count)
+    p = (to.numbers(z), to.input(loss, "targets"), probabilities, to.loss, to.count, to.each_row(z, "nats", 1))
     to.forward("cross_entropy", z, n=z.array.shape[-1:], p=p)
 
 

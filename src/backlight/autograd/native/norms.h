@@ -8,64 +8,77 @@
 /* -- batch norm: p = x, gain, bias, y, mean, r, running mean and variance or none | x, gain, dy, dx, dgain, dbias, mean,
       r; n = C | C, add to dx, to dgain, to dbias; f = eps, momentum ----------------------------------------------------- */
 
-static void batch_norm(const step *s, int64_t rows) {
+#define COLUMNS(j) for (int64_t j = from; j < to; j++)
+
+static void batch_norm_columns(const step *s, int64_t rows, int64_t from, int64_t to, int member) {
     int64_t C = s->n[0];
     const float *x = IN(0), *gain = IN(1), *bias = IN(2);
     float *y = OUT(3), *mean = OUT(4), *r = OUT(5), variance[MOST_COLUMNS], momentum = s->f[1];
-    column_sums(rows, C, x, 0, mean, 0);
-    EACH(j, C) mean[j] /= (float)rows;
-    EACH(i, rows) EACH(j, C) y[i * C + j] = x[i * C + j] - mean[j];
-    column_sums(rows, C, y, y, variance, 0);
-    EACH(j, C) variance[j] /= (float)rows;
+    (void)member;
+    column_sums(rows, C, x, 0, mean, 0, from, to);
+    COLUMNS(j) mean[j] /= (float)rows;
+    EACH(i, rows) COLUMNS(j) y[i * C + j] = x[i * C + j] - mean[j];
+    column_sums(rows, C, y, y, variance, 0, from, to);
+    COLUMNS(j) variance[j] /= (float)rows;
     if (OUT(6)) {
         float *running_mean = OUT(6), *running_variance = OUT(7), unbiased = momentum * (float)rows / (float)(rows - 1);
-        EACH(j, C) running_mean[j] = running_mean[j] * (1 - momentum) + momentum * mean[j];
-        EACH(j, C) running_variance[j] = running_variance[j] * (1 - momentum) + unbiased * variance[j];
+        COLUMNS(j) running_mean[j] = running_mean[j] * (1 - momentum) + momentum * mean[j];
+        COLUMNS(j) running_variance[j] = running_variance[j] * (1 - momentum) + unbiased * variance[j];
     }
-    EACH(j, C) r[j] = 1 / sqrtf(variance[j] + s->f[0]);
-    EACH(j, C) variance[j] = r[j] * gain[j];
-    EACH(i, rows) EACH(j, C) y[i * C + j] = y[i * C + j] * variance[j] + bias[j];
+    COLUMNS(j) r[j] = 1 / sqrtf(variance[j] + s->f[0]);
+    COLUMNS(j) variance[j] = r[j] * gain[j];
+    EACH(i, rows) COLUMNS(j) y[i * C + j] = y[i * C + j] * variance[j] + bias[j];
 }
 
-static void batch_norm_back(const step *s, int64_t rows) {
+static void batch_norm(const step *s, int64_t rows) {
+    share(s, rows, s->n[0], VECTOR, 4 * (double)(rows * s->n[0]), batch_norm_columns);
+}
+
+static void batch_norm_back_columns(const step *s, int64_t rows, int64_t from, int64_t to, int member) {
     int64_t C = s->n[0];
     const float *x = IN(0), *gain = IN(1), *dy = IN(2), *mean = IN(6), *r = IN(7);
     float along[MOST_COLUMNS], level[MOST_COLUMNS], part[2][MOST_COLUMNS];
-    memset(along, 0, 4 * (size_t)C);
-    memset(level, 0, 4 * (size_t)C);
-    for (int64_t from = 0; from < rows; from += BLOCK) {
-        int64_t to = from + BLOCK < rows ? from + BLOCK : rows;
-        memset(part[0], 0, 4 * (size_t)C);
-        memset(part[1], 0, 4 * (size_t)C);
-        for (int64_t i = from; i < to; i++)
-            EACH(j, C) {
+    size_t bytes = 4 * (size_t)(to - from);
+    (void)member;
+    memset(along + from, 0, bytes);
+    memset(level + from, 0, bytes);
+    for (int64_t first = 0; first < rows; first += BLOCK) {
+        int64_t end = least(first + BLOCK, rows);
+        memset(part[0] + from, 0, bytes);
+        memset(part[1] + from, 0, bytes);
+        for (int64_t i = first; i < end; i++)
+            COLUMNS(j) {
                 float above = dy[i * C + j];
                 part[0][j] += above;
                 part[1][j] += above * (x[i * C + j] - mean[j]);
             }
-        EACH(j, C) level[j] += part[0][j];
-        EACH(j, C) along[j] += part[1][j];
+        COLUMNS(j) level[j] += part[0][j];
+        COLUMNS(j) along[j] += part[1][j];
     }
-    EACH(j, C) along[j] *= r[j];
-    if (OUT(4)) EACH(j, C) OUT(4)[j] = along[j] + (s->n[2] ? OUT(4)[j] : 0);
-    if (OUT(5)) EACH(j, C) OUT(5)[j] = level[j] + (s->n[3] ? OUT(5)[j] : 0);
+    COLUMNS(j) along[j] *= r[j];
+    if (OUT(4)) COLUMNS(j) OUT(4)[j] = along[j] + (s->n[2] ? OUT(4)[j] : 0);
+    if (OUT(5)) COLUMNS(j) OUT(5)[j] = level[j] + (s->n[3] ? OUT(5)[j] : 0);
     if (!OUT(3)) return;
-    EACH(j, C) {
+    COLUMNS(j) {
         part[0][j] = gain[j] * r[j];
         along[j] *= r[j] / (float)rows;
         level[j] /= (float)rows;
     }
     float *dx = OUT(3);
     if (s->n[1])
-        EACH(i, rows) EACH(j, C) dx[i * C + j] +=
+        EACH(i, rows) COLUMNS(j) dx[i * C + j] +=
             part[0][j] * (dy[i * C + j] - level[j] - (x[i * C + j] - mean[j]) * along[j]);
     else
-        EACH(i, rows) EACH(j, C) dx[i * C + j] =
+        EACH(i, rows) COLUMNS(j) dx[i * C + j] =
             part[0][j] * (dy[i * C + j] - level[j] - (x[i * C + j] - mean[j]) * along[j]);
 }
 
-/* -- layer norm: p = x, gain, bias, y, mean and r of each row | x, gain, dy, dx, dgain, dbias, mean, r; n and f as for
-      batch norm ---------------------------------------------------------------------------------------------------------- */
+static void batch_norm_back(const step *s, int64_t rows) {
+    share(s, rows, s->n[0], VECTOR, 4 * (double)(rows * s->n[0]), batch_norm_back_columns);
+}
+
+/* -- layer norm: p = x, gain, bias, y, mean and r of each row | x, gain, dy, dx, dgain, dbias, mean, r,
+      scratch for 2 C numbers of each block of rows; n and f as for batch norm -------------------------------------------- */
 
 /* The sum of a row, several lanes at a time. */
 INLINE float row_sum(const float *x, int64_t C) {
@@ -76,10 +89,11 @@ INLINE float row_sum(const float *x, int64_t C) {
     return sum(total);
 }
 
-static void layer_norm(const step *s, int64_t rows) {
+static void layer_norm_rows(const step *s, int64_t rows, int64_t from, int64_t to, int member) {
     int64_t C = s->n[0];
     const float *gain = IN(1), *bias = IN(2);
-    EACH(i, rows) {
+    (void)rows, (void)member;
+    for (int64_t i = from; i < to; i++) {
         const float *x = IN(0) + i * C;
         float *y = OUT(3) + i * C, mean = row_sum(x, C) / (float)C, r;
         vec squares = all(0);
@@ -97,17 +111,21 @@ static void layer_norm(const step *s, int64_t rows) {
     }
 }
 
-static void layer_norm_back(const step *s, int64_t rows) {
+static void layer_norm(const step *s, int64_t rows) {
+    share(s, rows, rows, 1, 2 * (double)(rows * s->n[0]), layer_norm_rows);
+}
+
+/* The rows from .. to - 1, from a multiple of BLOCK: dx, and for each block of rows its part of dgain and dbias. */
+static void layer_norm_back_rows(const step *s, int64_t rows, int64_t from, int64_t to, int member) {
     int64_t C = s->n[0];
     const float *gain = IN(1);
     float part[2][MOST_COLUMNS], g[MOST_COLUMNS], xhat[MOST_COLUMNS];
-    if (OUT(4) && !s->n[2]) memset(OUT(4), 0, 4 * (size_t)C);
-    if (OUT(5) && !s->n[3]) memset(OUT(5), 0, 4 * (size_t)C);
-    for (int64_t from = 0; from < rows; from += BLOCK) {
-        int64_t to = from + BLOCK < rows ? from + BLOCK : rows;
+    (void)rows, (void)member;
+    for (int64_t first = from; first < to; first += BLOCK) {
+        int64_t end = least(first + BLOCK, to);
         memset(part[0], 0, 4 * (size_t)C);
         memset(part[1], 0, 4 * (size_t)C);
-        for (int64_t i = from; i < to; i++) {
+        for (int64_t i = first; i < end; i++) {
             const float *x = IN(0) + i * C, *dy = IN(2) + i * C;
             float mean = IN(6)[i], r = IN(7)[i];
             EACH(j, C) {
@@ -135,8 +153,22 @@ static void layer_norm_back(const step *s, int64_t rows) {
             else
                 EACH(k, C) dx[k] = r * (g[k] - level - xhat[k] * along);
         }
-        if (OUT(4)) EACH(j, C) OUT(4)[j] += part[0][j];
-        if (OUT(5)) EACH(j, C) OUT(5)[j] += part[1][j];
+        for (int which = 0; which < 2; which++)
+            memcpy(OUT(8) + (first / BLOCK * 2 + which) * C, part[which], 4 * (size_t)C);
+    }
+}
+
+static void layer_norm_back(const step *s, int64_t rows) {
+    int64_t C = s->n[0];
+    share(s, rows, rows, BLOCK, 3 * (double)(rows * C), layer_norm_back_rows);
+    for (int which = 0; which < 2; which++) {
+        float *total = OUT(4 + which);
+        if (!total) continue;
+        if (!s->n[2 + which]) memset(total, 0, 4 * (size_t)C);
+        for (int64_t first = 0; first < rows; first += BLOCK) {
+            const float *part = IN(8) + (first / BLOCK * 2 + which) * C;
+            EACH(j, C) total[j] += part[j];
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 #ifndef BACKLIGHT_OPTIMISERS_H
 #define BACKLIGHT_OPTIMISERS_H
 
-#include "vectors.h"
+#include "step.h"
 
 /* The numbers of a step of AdamW, the same for all weights. */
 typedef struct {
@@ -16,7 +16,7 @@ typedef struct {
 } adamw_numbers;
 
 /* `decaying` is 1 where the weights decay and 0 elsewhere; if it is NULL, all of them decay. */
-static void adamw(int64_t size, float *restrict data, const float *restrict grad, float *restrict mean,
+static void adamw_of(int64_t size, float *restrict data, const float *restrict grad, float *restrict mean,
                   float *restrict square, const float *restrict decaying, const adamw_numbers *of) {
     adamw_numbers n = *of;
     for (int64_t i = 0; i < size; i++) {
@@ -27,9 +27,21 @@ static void adamw(int64_t size, float *restrict data, const float *restrict grad
     }
 }
 
+/* p = data, grad, mean, square, decaying or none, numbers */
+static void adamw_part(const step *s, int64_t rows, int64_t from, int64_t to, int member) {
+    (void)rows, (void)member;
+    adamw_of(to - from, OUT(0) + from, IN(1) + from, OUT(2) + from, OUT(3) + from, IN(4) ? IN(4) + from : 0, s->p[5]);
+}
+
 /* moved = keep moved + take by: for SGD's step, its velocity and weight averages */
-static void blend(int64_t size, float *restrict moved, const float *restrict by, float keep, float take) {
+static void blend_of(int64_t size, float *restrict moved, const float *restrict by, float keep, float take) {
     for (int64_t i = 0; i < size; i++) moved[i] = moved[i] * keep + by[i] * take;
+}
+
+/* p = moved, by; f = keep, take */
+static void blend_part(const step *s, int64_t rows, int64_t from, int64_t to, int member) {
+    (void)rows, (void)member;
+    blend_of(to - from, OUT(0) + from, IN(1) + from, s->f[0], s->f[1]);
 }
 
 #endif

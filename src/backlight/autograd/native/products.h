@@ -3,13 +3,17 @@
 #ifndef BACKLIGHT_PRODUCTS_H
 #define BACKLIGHT_PRODUCTS_H
 
-#include "vectors.h"
+#include "sharing.h"
 
 #if LANES == 16
 #define TILE_ROWS 12 /* uses 24 of 32 registers for sums */
 #else
 #define TILE_ROWS 6 /* uses 12 of 16 registers */
 #endif
+
+#define EACH(i, count) for (int64_t i = 0; i < (count); i++)
+
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* A matrix in memory: element (i, j) is at[i * row + j * column]. */
 typedef struct {
@@ -154,7 +158,7 @@ static __attribute__((noinline)) void multiply_here(int64_t rows, int64_t column
    Packing all of b would take up to a third of the time of the product. So the transpose of the product is computed, in
    which b is the left factor and needs no packing, and each square of the result is transposed. */
 static __attribute__((noinline)) void multiply_turned(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b,
-                                                      float *c, int add, float *panel) {
+                                                      float *c, int64_t c_row, int add, float *panel) {
     float strip[LANES * 2 * LANES], square[LANES * LANES];
     for (int64_t k = 0; k < terms; k += TERMS, add = 1)
         for (int64_t i = 0; i < rows; i += 2 * LANES) {
@@ -171,7 +175,7 @@ static __attribute__((noinline)) void multiply_turned(int64_t rows, int64_t colu
                 }
                 for (int64_t l = 0; l < high; l++) {
                     if (l % LANES == 0) transpose(strip + l, width, square, LANES);
-                    float *at = c + (i + l) * columns + j;
+                    float *at = c + (i + l) * c_row + j;
                     if (wide == LANES)
                         put(at, load(square + l % LANES * LANES), add);
                     else
@@ -190,36 +194,90 @@ typedef void (*narrow_sgemm)(int, int, int, int32_t, int32_t, int32_t, float, co
 static void *blas; /* NULL if all products are computed here */
 static int blas_wide;
 
-/* On one thread, BLAS is faster for small products, of up to this many multiplications (measured, docs/log.md); on several
-   threads, it is faster for large products, which it distributes. */
+/* BLAS is faster for small products, of up to this many multiplications (measured, docs/log.md). */
 #define SMALL 1000000
 #define SMALL_TRANSPOSED 300000
 
+#define ARRANGED 8
+
+#define PANEL (TERMS * 2 * LANES)
+
 /* c (rows x columns) = a b or c += a b, for matrices with contiguous rows or contiguous columns. */
-static void multiply(int64_t rows, int64_t columns, int64_t terms, matrix a, matrix b, float *c, int add, int threads,
-                     float *panel) {
-    int64_t size = rows * columns * terms;
-    if (!terms && !add) memset(c, 0, 4 * (size_t)(rows * columns));
-    if (!size) return;
-    if (!blas || (size >= (b.column == 1 ? SMALL : SMALL_TRANSPOSED) && threads == 1)) {
-        if (b.column != 1 && rows <= TURNED)
-            multiply_turned(rows, columns, terms, a, b, c, add, panel);
-        else
-            multiply_here(rows, columns, terms, a, b, c, columns, add, WHOLE, panel);
-        return;
-    }
+typedef struct {
+    int64_t rows, columns, terms;
+    matrix a, b;
+    float *c;
+    int64_t c_row;
+    int add;
+} product;
+
+static void product_by_blas(const product *p) {
     const int by_rows = 101, as_it_is = 111, transposed = 112;
-    int a_way = a.column == 1 ? as_it_is : transposed, b_way = b.column == 1 ? as_it_is : transposed;
-    int64_t a_step = a.column == 1 ? a.row : a.column, b_step = b.column == 1 ? b.row : b.column;
-    int64_t a_least = a.column == 1 ? terms : rows, b_least = b.column == 1 ? columns : terms;
+    int a_way = p->a.column == 1 ? as_it_is : transposed, b_way = p->b.column == 1 ? as_it_is : transposed;
+    int64_t a_step = p->a.column == 1 ? p->a.row : p->a.column, b_step = p->b.column == 1 ? p->b.row : p->b.column;
+    int64_t a_least = p->a.column == 1 ? p->terms : p->rows, b_least = p->b.column == 1 ? p->columns : p->terms;
     if (a_step < a_least) a_step = a_least; /* the stride of a single row is not used, but BLAS checks it */
     if (b_step < b_least) b_step = b_least;
     if (blas_wide)
-        ((wide_sgemm)blas)(by_rows, a_way, b_way, rows, columns, terms, 1, a.at, a_step, b.at, b_step, (float)add, c,
-                           columns);
+        ((wide_sgemm)blas)(by_rows, a_way, b_way, p->rows, p->columns, p->terms, 1, p->a.at, a_step, p->b.at, b_step,
+                           (float)p->add, p->c, p->c_row);
     else
-        ((narrow_sgemm)blas)(by_rows, a_way, b_way, (int32_t)rows, (int32_t)columns, (int32_t)terms, 1, a.at,
-                             (int32_t)a_step, b.at, (int32_t)b_step, (float)add, c, (int32_t)columns);
+        ((narrow_sgemm)blas)(by_rows, a_way, b_way, (int32_t)p->rows, (int32_t)p->columns, (int32_t)p->terms, 1, p->a.at,
+                             (int32_t)a_step, p->b.at, (int32_t)b_step, (float)p->add, p->c, (int32_t)p->c_row);
+}
+
+/* Whether BLAS computes a product. This depends on its size alone, and BLAS always computes it as a whole, so that results do
+   not depend on the number of threads. The products of this file may be divided: each number is the same sum in any block. */
+static int for_blas(const product *p) {
+    int64_t size = p->rows * p->columns * p->terms;
+    return blas && size < (p->b.column == 1 ? SMALL : SMALL_TRANSPOSED);
+}
+
+/* A block of a product, which one thread computes. */
+typedef struct {
+    const product *of;
+    int64_t row, rows, column, columns;
+} block;
+
+static void compute_block(const block *k) {
+    const product *p = k->of;
+    float panel[PANEL], *c = p->c + k->row * p->c_row + k->column;
+    matrix a = {p->a.at + k->row * p->a.row, p->a.row, p->a.column};
+    matrix b = {p->b.at + k->column * p->b.column, p->b.row, p->b.column};
+    if (!p->terms && !p->add) EACH(i, k->rows) memset(c + i * p->c_row, 0, 4 * (size_t)k->columns);
+    if (!p->terms || !k->rows || !k->columns) return;
+    if (for_blas(p))
+        product_by_blas(p);
+    else if (b.column != 1 && p->rows <= TURNED)
+        multiply_turned(k->rows, k->columns, p->terms, a, b, c, p->c_row, p->add, panel);
+    else
+        multiply_here(k->rows, k->columns, p->terms, a, b, c, p->c_row, p->add, WHOLE, panel);
+}
+
+/* The time of a product whose rows or columns are divided in units, relative to one that is divided evenly. */
+INLINE double unevenness(int64_t size, int64_t unit, int64_t parts) {
+    int64_t units = (size + unit - 1) / unit, most = (units + parts - 1) / parts * parts * unit;
+    return (double)most / (double)size;
+}
+
+/* Divide a product into blocks, one for each thread if it is large enough; returns their number. If rows are divided, each
+   thread arranges all of b, which takes as long as some ARRANGED rows. */
+static int64_t blocks_of(const product *p, block *blocks) {
+    int64_t parts = for_blas(p) ? 1 : parts_of((double)p->rows * (double)p->columns * (double)p->terms / MULTIPLICATIONS);
+    if (parts == 1 || !p->rows || !p->columns) {
+        blocks[0] = (block){p, 0, p->rows, 0, p->columns};
+        return 1;
+    }
+    double arranging = (double)(ARRANGED * (parts - 1)) / (double)p->rows;
+    int by_rows = unevenness(p->rows, TILE_ROWS, parts) + arranging < unevenness(p->columns, 2 * LANES, parts);
+    int64_t unit = by_rows ? TILE_ROWS : 2 * LANES, size = by_rows ? p->rows : p->columns;
+    int64_t units = (size + unit - 1) / unit;
+    parts = least(parts, units);
+    for (int64_t part = 0; part < parts; part++) {
+        int64_t from = units * part / parts * unit, to = least(units * (part + 1) / parts * unit, size);
+        blocks[part] = by_rows ? (block){p, from, to - from, 0, p->columns} : (block){p, 0, p->rows, from, to - from};
+    }
+    return parts;
 }
 
 #endif

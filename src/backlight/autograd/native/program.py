@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from backlight.autograd.native.emitting import BatchSize, Emitter, UnsuitableError
-from backlight.autograd.native.library import blas_threads, library
+from backlight.autograd.native.library import library
 from backlight.autograd.native.lowering import LOWERINGS
 from backlight.autograd.ops.attention import PackedIndex
 from backlight.autograd.tensor import Tensor
 from backlight.core import ConfigError, GraphError, IntArray
+from backlight.core.threads import kernel_threads
 
 
 class Program:
@@ -35,7 +36,7 @@ class Program:
         found = library()
         if found is None:
             raise UnsuitableError("the kernels were not built")
-        self._run, self._kernels = found.run, found.kernels
+        self._run, self._uniform, self._kernels = found.run, found.uniform, found.kernels
         self._end = end
         self._inputs = inputs
         self._wants_backward = backward
@@ -43,7 +44,7 @@ class Program:
         if any(hasattr(node, "_before") for node in self._order):
             raise UnsuitableError("a tensor of the graph was changed in place, so several share its memory")
         self._packing = next((i for i, given in enumerate(inputs) if isinstance(given, (PackedIndex, list))), None)
-        self._threads = blas_threads()
+        self._threads = kernel_threads()
         self._make(self._size(inputs))
 
     def forward(self, inputs: tuple[Any, ...]) -> float:
@@ -65,15 +66,15 @@ class Program:
             self._emitter.starts[: size.sequences + 1] = _starts(inputs[self._packing])
             self._emitter.sizes[:] = size.sequences, size.positions
         for draw in self._emitter.draws:
-            draw.generator.random(dtype=np.float32, out=draw.target[: draw.count(size)])
-        if self._run(*self._forward, size.rows):
+            self._uniform(draw.generator, draw.target[: draw.count(size)])
+        if self._run(*self._forward, size.rows, self._threads):
             raise ConfigError("ids must be in range and at least one target must not be -1; this batch violates that.")
         self._rows = size.rows
         return float(self._emitter.loss[0])
 
     def backward(self) -> None:
         """Set the gradient of every parameter to the derivative of the loss of the last `forward`."""
-        self._run(*self._backward, self._rows)
+        self._run(*self._backward, self._rows, self._threads)
         for leaf in self._emitter.learnt:
             leaf._grad = leaf._grad_home
 
