@@ -1,8 +1,8 @@
 """Inference with each batch norm folded into the linear layer before it, against the same model unfolded."""
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from backlight.core.threads import limit_threads
 from backlight.models import MLP, MLPConfig, WaveNet, WaveNetConfig
 from backlight.models.neural import NeuralModel
 from backlight.nn import fold, update_bn
@@ -38,7 +38,7 @@ def measure(name: str, model: NeuralModel, rows: int) -> Comparison:
     folded = fold(model)
     apart = np.abs(folded.next_logits(x) - model.next_logits(x)).max()
     assert apart < 1e-6, f"the two sides must give the same logits; they are up to {apart:.2g} apart"
-    with threadpool_limits(1):
+    with limit_threads(1):
         return compare(
             f"{name}, next logits of {rows} rows, folded", "the same, unfolded",
             lambda _: folded.next_logits(x), lambda _: model.next_logits(x),

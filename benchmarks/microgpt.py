@@ -18,8 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from backlight.core.threads import limit_threads
 from backlight.optim import ScalarAdam
 from backlight.text import load_corpus
 from benchmarks.harness import Comparison, compare, save
@@ -100,7 +100,7 @@ def stepping(module: ModuleType, losses: list[float], *, flat: bool = False, bat
 def main() -> None:
     """Measure the four ways, and check that the losses of one name a step are equal."""
     results: list[Comparison] = []
-    with tempfile.TemporaryDirectory() as name, threadpool_limits(1):
+    with tempfile.TemporaryDirectory() as name, limit_threads(1):
         folder = Path(name)
         ways = {
             "import changed": ("", False, 1, 5, 6),

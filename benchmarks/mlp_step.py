@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 from torch.nn.functional import cross_entropy
 
+from backlight.core.threads import limit_threads
 from backlight.models import MLP, MLPConfig
 from backlight.optim import SGD
 from backlight.text import Vocabulary, Windows, load_corpus
@@ -83,7 +83,7 @@ def measure(threads: int) -> Comparison:
     torch.set_num_threads(threads)
     theirs = lecture(model, torch.tensor(whole.x), torch.tensor(whole.y), torch.tensor(rows), their_losses)
     ours = backlight(model, data, rows, our_losses)
-    with threadpool_limits(threads):
+    with limit_threads(threads):
         result = compare(
             "MLP step, lecture 3", "the lecture's PyTorch", ours, theirs, threads=threads, at_least=4, steps=STEPS
         )

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from backlight.core import IntArray
+from backlight.core.threads import limit_threads
 from backlight.models import MLP, MODELS, Decoder
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
@@ -166,7 +166,7 @@ def loop() -> Comparison:
 def main() -> None:
     """Measure all models on one thread."""
     torch.set_num_threads(1)
-    with threadpool_limits(1):
+    with limit_threads(1):
         comparisons = [cache(), loop()]
         models = [names_from(name) for name in MODELS]
     save("sampling", comparisons, count=COUNT, trained=TRAINED, models=models)

@@ -5,8 +5,8 @@ import statistics
 import time
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from backlight.core.threads import limit_threads
 from benchmarks.harness import RESULTS, environment
 
 
@@ -55,7 +55,7 @@ def main() -> None:
     """Time both for vocabularies of 27 to 4,096 ids and several batch sizes and numbers of channels."""
     rng = np.random.default_rng(1)
     found = []
-    with threadpool_limits(1):
+    with limit_threads(1):
         for size, channels in ((96, 10), (2_048, 32), (4_096, 128)):
             for count in (27, 64, 128, 256, 512, 1_024, 4_096):
                 rows = rng.integers(0, count, size)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from backlight.autograd import Value, batched
+from backlight.core.threads import limit_threads
 from backlight.nn.scalar import MLP
 from benchmarks.harness import Comparison, compare, save
 from benchmarks.peers import micrograd
@@ -105,7 +105,7 @@ def measure(
         theirs.data = mine.data
     our_losses: list[float] = []
     their_losses: list[float] = []
-    with threadpool_limits(threads):
+    with limit_threads(threads):
         result = compare(
             claim, "like micrograd", ours(net, our_losses), demo(peer, micrograd.Value, their_losses),
             threads=threads, at_least=at_least, steps=1, our_steps=our_steps, blocks=blocks, warm_up=1,

@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
+from backlight.core.threads import limit_threads
 from backlight.models import WaveNet, WaveNetConfig
 from backlight.optim import SGD
 from backlight.text import Vocabulary, Windows, load_corpus
@@ -83,7 +83,7 @@ def measure(count: int) -> tuple[Comparison, dict[str, float]]:
             threads=count, at_least=4.5, steps=STEPS,
         )  # fmt: skip
         shapes = product_shapes(model, BATCH)
-        with threadpool_limits(count):
+        with limit_threads(count):
             products = seconds_of_products(shapes)
     check_losses(our_losses, their_losses, first=SAME_FOR)
     rate = sum(6 * n * i * o for n, i, o in shapes)

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from threadpoolctl import threadpool_limits
 
 from backlight.cli.options import NETWORK_SIZES, grouped, run_config
 from backlight.cli.output import RUNS, Json, RunsFolder, called, console, one_line, open_run, print_json, shortened
 from backlight.cli.walking import show_formulas, show_table, walk_through
 from backlight.core import ConfigError
+from backlight.core.threads import limit_threads
 from backlight.explanation import Explanation, TensorExplanation
 from backlight.explanation import explain as explained
 from backlight.explanation.expression import evaluate
@@ -137,7 +137,7 @@ def _model(
 
 
 def _step(run: Run, weights: Any, name: str, batch_size: int | None) -> tuple[TensorExplanation, str, dict[str, Any]]:
-    with threadpool_limits(1):  # as in training: the number of threads changes how sums are rounded
+    with limit_threads(1):  # as in training: the number of threads changes how sums are rounded
         loss = run.first_loss(batch_size=batch_size, weights=weights)
         network = run.network
         assert network is not None  # noqa: S101  (`first_loss` would have refused)

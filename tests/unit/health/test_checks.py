@@ -721,6 +721,10 @@ def test_what_is_there_is_found(found: str, seen: Callable[[], Measurements]):
 
 
 HEALTHY: dict[str, Callable[[], Measurements]] = {
+    "weights that have a constant spread beside their mean": lambda: make.with_parameter(
+        make.with_parameter_facts(well(), "fc2.weight", layer="fc1", shape=(64, 8)), "fc1.weight", "out.weight",
+        identical_units=True,
+    ),
     "likenesses that are learnt": lambda: _likenesses(math.log(100)),
     "vanishing gradients in a network that learns": lambda: make.with_layer(well(), "fc1", gradient=spread(1e-9)),
     "long steps in a network that learns": lambda: make.with_parameter(well(), update_to_data=5.0),

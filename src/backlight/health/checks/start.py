@@ -197,7 +197,9 @@ def identical_units(context: Context) -> list[Finding] | None:
     known = [] if first is None else [one for one in context.matrices(first) if one.identical_units is not None]
     if not known:
         return None
-    same = [one for one in known if one.identical_units]
+    # weights that are drawn anew in each step have a mean and a spread, of one shape: the spread may begin constant
+    told_apart = {_place(context, one.name) for one in known if not one.identical_units}
+    same = [one for one in known if one.identical_units and _place(context, one.name) not in told_apart]
     # a last layer or a residual branch of zeros is fine: what it reads differs from unit to unit
     constant = [one for one in same if one.data.rms > 0]
     last = context.layers.get(context.output_layer or "")
@@ -216,6 +218,12 @@ def identical_units(context: Context) -> list[Finding] | None:
             values=_nonlinearity(context),
         )
     ]
+
+
+def _place(context: Context, name: str) -> tuple[str, tuple[int, ...]]:
+    """Return the layer of a parameter and its shape."""
+    facts = context.parameters[name]
+    return facts.layer, tuple(facts.shape)
 
 
 def _nonlinearity(context: Context) -> dict[str, Any]:
