@@ -218,8 +218,8 @@ def test_a_file_that_cannot_be_checked(shell: Any, name: str, content: str | byt
 
 def test_what_is_not_there(shell: Any) -> None:
     shell.refused("exercise", "check", "missing.py", says="No such file")
-    shell.refused("exercise", "show", "9.1", says="an exercise must be one of 1.1, ")
-    shell.refused("exercise", "check", "names.txt", "9.1", says="an exercise must be one of 1.1, ")
+    shell.refused("exercise", "show", "12.1", says="an exercise must be one of 1.1, ")
+    shell.refused("exercise", "check", "names.txt", "12.1", says="an exercise must be one of 1.1, ")
 
 
 def test_a_file_that_is_no_python(shell: Any) -> None:

@@ -100,8 +100,8 @@ def test_trainings_that_start_at_once_get_a_name_each(shell: Shell, tiny: Any) -
 def test_a_name_that_another_process_takes_in_between_is_passed_over(shell: Shell) -> None:
     asked: list[Path] = []
 
-    def path(corpus: Any) -> Path:
-        found = new_run_path(shell.folder / "runs", corpus.name, "ngram")
+    def path(name: str) -> Path:
+        found = new_run_path(shell.folder / "runs", name, "ngram")
         if len(asked) < 2:
             found.mkdir(parents=True)  # somebody was faster
         asked.append(found)
