@@ -3,7 +3,11 @@
 # ruff: noqa: ARG005, B002, PLC3002, SIM300, FURB110  (expressions as a user may write them, with inputs to spare)
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ from numpy.testing import assert_allclose
 
 from backlight.autograd import Value, batched
 from backlight.autograd.native import library
+from backlight.autograd.value_native import SWITCH
 from backlight.core import DomainError, GraphError, ShapeError
 from backlight.nn.scalar import MLP, Neuron
 
@@ -110,6 +115,17 @@ def test_ops(name: str, rng: np.random.Generator) -> None:
         assert_allclose(batched(lambda x, y: function(x, y, w))(x, y), 3.5)
     else:
         assert_same(lambda x, y: function(x, y, w), [x, y], [w], rng.standard_normal(5))
+
+
+@pytest.mark.parametrize("engine", ["numpy"], indirect=True)
+def test_ops_without_the_class_in_c() -> None:
+    """Where nothing was compiled, another class records the ops."""
+    test = f"{Path(__file__)}::test_ops"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", "numpy", test]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    done = subprocess.run(command, env={**environment, SWITCH: "0"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert f"{len(OPS)} passed" in done.stdout
 
 
 def test_lists_in_and_out(rng: np.random.Generator) -> None:

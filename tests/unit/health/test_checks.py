@@ -720,6 +720,25 @@ def test_what_is_there_is_found(found: str, seen: Callable[[], Measurements]):
     assert found in ids(seen())
 
 
+def test_gradients_whose_norm_overflowed_are_told_from_those_that_were_lost():
+    said = {}
+    for norm in (1.0, 1e19):
+        seen = make.with_records(_kept(0.0), gradient_norm=0.0, backward_norm=norm)
+        (said[norm],) = (one.title for one in diagnose(seen).findings if one.id == "gradients-are-zero")
+    assert "overflow" in said[1e19]
+    assert "overflow" not in said[1.0]
+
+
+def test_passes_that_are_divided_by_their_number_are_no_fault():
+    def found(share: float) -> set[str]:
+        seen = make.with_parameter(make.stuck(well()), update_to_data=2.0)
+        return ids(make.with_records(seen, backward_passes=16, pass_share=share))
+
+    assert "accumulation-not-averaged" in found(1.0)
+    assert "accumulation-not-averaged" not in found(1 / 16)
+    assert "learning-rate-too-high" in found(1 / 16)
+
+
 HEALTHY: dict[str, Callable[[], Measurements]] = {
     "weights that have a constant spread beside their mean": lambda: make.with_parameter(
         make.with_parameter_facts(well(), "fc2.weight", layer="fc1", shape=(64, 8)), "fc1.weight", "out.weight",

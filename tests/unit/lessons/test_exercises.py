@@ -11,6 +11,7 @@ from tests.unit.lessons.answers import graded
 
 from backlight.core import ConfigError
 from backlight.lessons.exercises import EXERCISES, find, given, grade
+from backlight.lessons.exercises.comparing import Comparing
 
 ALL = list(EXERCISES.values())
 KNOWN = [(exercise, mistake) for exercise in ALL for mistake in exercise.mistakes]
@@ -128,3 +129,12 @@ def test_what_cannot_be_compared_is_told_in_its_own_terms():
     assert "it is one array of shape (6,)" in alone.lines[0]
     assert graded("2.3", lambda train, dev, ks: (np.ones(len(ks)), np.ones(len(ks)))).state == "wrong"
     assert "yes; it should be no" not in " ".join(graded("2.2", lambda words, seed: (words, [], [])).lines)
+
+
+def test_the_place_shown_is_the_one_furthest_beyond_its_bound():
+    """Of 1000.5 for 1000 and 1.2 for 1, the second is worse, though its difference is smaller."""
+    reference, ours = {"y": np.array([1000.0, 1.0, 5.0])}, {"y": np.array([1000.5, 1.2, 5.0])}
+    comparing = Comparing(SimpleNamespace(rtol=1e-6, atol=1e-9), [ours], [reference])
+    comparing.rounding = [{"y": np.zeros(3)}]
+    (found,) = comparing.mismatches
+    assert found.at == (1,)

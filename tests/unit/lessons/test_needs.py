@@ -36,6 +36,10 @@ CASES = {
         ["k = 1\ndef f(): return k", "x = f()", "k = 2", "def answer(): return x"],
         {"k = 1", "def f()", "x = f()"},
     ),
+    "a lambda that is called at once": (
+        ["k = 3\ndef f(): return k", "x = (lambda: f())()", "k = 4", "def answer(): return x"],
+        {"k = 3", "def f()", "x = (lambda", "k = 4"},
+    ),
     "changes by a method": (
         ["xs = []", "xs.append(1)", "n = 1", "def answer(): return sum(xs)"],
         {"xs = []", "xs.app"},
