@@ -152,7 +152,14 @@ def molecules(folder: Path) -> str:
         sys.exit(f"the section molecules needs {MOLECULES}: 50,000 rows of the MOSES benchmark, one SMILES a line.")
     shutil.copyfile(MOLECULES, folder / "molecules.smi")
     chosen = ("--model", "auto", "--minutes", "3", "--samples", "5")
-    return transcript(folder, "train", "molecules.smi", *chosen)
+    return _first_and_last(transcript(folder, "train", "molecules.smi", *chosen))
+
+
+def _first_and_last(shown: str) -> str:
+    """Leave out most evaluations of a training, between the second and the last."""
+    lines = shown.splitlines()
+    rows = [at for at, line in enumerate(lines) if re.match(r"[\d, ]+ +(-|\d\.\d{4}) +\d\.\d{4} +\d\.\d{3} ", line)]
+    return "\n".join([*lines[: rows[2]], "        ...", *lines[rows[-1] :]])
 
 
 def mixed(folder: Path) -> str:
