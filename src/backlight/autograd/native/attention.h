@@ -94,7 +94,7 @@ INLINE heads heads_of(const step *s, int member) {
 static void attention_part(const step *s, int64_t rows, int64_t first, int64_t end, int member) {
     heads of = heads_of(s, member);
     int64_t C = of.C, D = of.D, longest = of.longest, width = of.width;
-    float panel[PANEL], *used = of.used;
+    _Alignas(64) float panel[PANEL], *used = of.used;
     (void)rows;
     for (int64_t head = first; head < end; head++) {
         int64_t b = head / of.H, h = head % of.H, from = IDS(4)[b], T = IDS(4)[b + 1] - from;
@@ -112,7 +112,7 @@ static void attention_part(const step *s, int64_t rows, int64_t first, int64_t e
 static void attention_back_part(const step *s, int64_t rows, int64_t first, int64_t end, int member) {
     heads of = heads_of(s, member);
     int64_t C = of.C, D = of.D, longest = of.longest, width = of.width;
-    float panel[PANEL], *used = of.used, *dW = of.dW;
+    _Alignas(64) float panel[PANEL], *used = of.used, *dW = of.dW;
     int add = (int)s->n[2];
     (void)rows;
     for (int64_t head = first; head < end; head++) {

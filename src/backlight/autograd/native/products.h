@@ -241,7 +241,8 @@ typedef struct {
 
 static void compute_block(const block *k) {
     const product *p = k->of;
-    float panel[PANEL], *c = p->c + k->row * p->c_row + k->column;
+    _Alignas(64) float panel[PANEL]; /* unaligned, each second load would cross two cache lines */
+    float *c = p->c + k->row * p->c_row + k->column;
     matrix a = {p->a.at + k->row * p->a.row, p->a.row, p->a.column};
     matrix b = {p->b.at + k->column * p->b.column, p->b.row, p->b.column};
     if (!p->terms && !p->add) EACH(i, k->rows) memset(c + i * p->c_row, 0, 4 * (size_t)k->columns);
