@@ -228,7 +228,7 @@ def _from_files(
     paths = [path for source in sources for path in ([source] if source == "-" else files_in(source))]
     wanted = replace(reading, format="text") if mode == "text" else reading
     sha, found = hashlib.sha256(), []
-    if reading.format is None and are_token_files(sources[0]):
+    if are_token_files(sources[0], told=reading.format):
         raise DataError(
             f"this needs a text; {sources[0]!r} has token files, for backlight train --model gpt. Give the text."
         )

@@ -81,7 +81,7 @@ def material(
     Raises:
         ConfigError, DataError, VocabularyError: see `Run.create`.
     """
-    if corpus is None and config.reading.format is None and are_token_files(config.corpus):
+    if corpus is None and are_token_files(config.corpus, told=config.reading.format):
         return _of_token_files(config, start)
     return _of_text(
         config, corpus or load_corpus(config.files, mode=config.mode, reading=config.reading, stdin=stdin), start

@@ -9,11 +9,16 @@ ABOUT: Final = "tokens.json"
 """What Backlight says of the token files that it wrote."""
 
 
-def are_token_files(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path is a token file, or a folder that has some for training: by the names, not the content."""
+def are_token_files(path: str | os.PathLike[str], *, told: str | None = None) -> bool:
+    """Return whether a path is a token file, or a folder that has some for training: by the names, not the content.
+
+    Args:
+        path: the path.
+        told: the format of text that a user has given, with which a file is a text whatever its name; None if none was.
+    """
     place = Path(path)
     if os.path.isfile(place):  # noqa: PTH113  unlike Path.is_file, False for names that are too long or forbidden
-        return place.suffix in SUFFIXES
+        return told is None and place.suffix in SUFFIXES
     try:
         names = set(os.listdir(place))  # noqa: PTH208  names, not paths
     except (OSError, ValueError):
