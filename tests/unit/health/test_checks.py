@@ -745,6 +745,10 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
         identical_units=True,
     ),
     "likenesses that are learnt": lambda: _likenesses(math.log(100)),
+    "shares as targets, whose entropy is near that of guessing": lambda: replace(
+        _likenesses(math.log(127)),
+        loss=LossFacts(kind="other", pure=False, choices=128, chain=("neg", "mean", "mul", "log_softmax", "mm")),
+    ),
     "vanishing gradients in a network that learns": lambda: make.with_layer(well(), "fc1", gradient=spread(1e-9)),
     "long steps in a network that learns": lambda: make.with_parameter(well(), update_to_data=5.0),
     "short steps in a network that learns": lambda: make.with_parameter(well(), update_to_data=1e-7),

@@ -245,10 +245,12 @@ def not_learning(context: Context) -> list[Finding] | None:
 def _at_chance(context: Context, loss: float) -> float | None:
     """Return ln n, if a loss whose softmax chooses between n other numbers than the logits stays at it; else None.
 
-    Of the likenesses of examples to one another, that to itself is often left out: ln(n - 1).
+    Of the likenesses of examples to one another, that to itself is often left out: ln(n - 1). Only where one of them is
+    right: with shares as targets, as another network's probabilities, the lowest loss is their entropy, up to ln n.
     """
     seen = context.seen.loss
-    n = 0 if seen is None or context.labels is not None else seen.choices or 0
+    has_right_one = any(op.startswith("nll_loss") for op in context.chain)
+    n = 0 if seen is None or context.labels is not None or not has_right_one else seen.choices or 0
     within = limit("plateau at guess")
     is_at = n > 2 and (1 - within) * math.log(n - 1) < loss < (1 + within) * math.log(n)
     return math.log(n) if is_at else None
