@@ -89,6 +89,11 @@ _MEANS: Final = (
     "The mean of the means gives a target in a small micro-batch more weight than one in a large one. Weight each "
     "micro-batch by its number of targets, and divide by the number of all targets."
 )
+_TWICE: Final = "It is divided by the number of micro-batches twice, once for each and once at the end."
+_ZEROED: Final = (
+    "The gradients were set to 0 between the micro-batches, so only the last one counts. They are set to 0 once, "
+    "before the first."
+)
 _PLACES: Final = (
     "Each mean is over the targets that are not -1. Weight it by their number, (y >= 0).sum(), not by y.size."
 )
@@ -110,10 +115,8 @@ ACCUMULATE = Exercise(
         wrong("the mean of the means", loss=_mean_of_means, gradient=_mean_of_means, says=_MEANS),
         wrong("the gradient is the mean of the means", gradient=_mean_of_means, says=_MEANS),
         wrong("the loss is the mean of the means", loss=_mean_of_means, says=_MEANS),
-        wrong("divided twice", loss=_divided_twice, gradient=_divided_twice,
-              says="It is divided by the number of micro-batches twice, once for each and once at the end."),
-        wrong("the gradient is divided twice", gradient=_divided_twice,
-              says="It is divided by the number of micro-batches twice, once for each and once at the end."),
+        wrong("divided twice", loss=_divided_twice, gradient=_divided_twice, says=_TWICE),
+        wrong("the gradient is divided twice", gradient=_divided_twice, says=_TWICE),
         wrong("weighted, and divided by the number of micro-batches besides",
               loss=_and_by_batches, gradient=_and_by_batches,
               says="With the number of all targets as the divisor it is a mean already. Do not divide by the number of "
@@ -122,12 +125,8 @@ ACCUMULATE = Exercise(
               says="This is the sum over all targets. Divide by their number."),
         wrong("weighted by targets, divided by places", loss=_over_places, gradient=_over_places,
               says="The divisor counts targets of -1, too. Divide by the number of targets that count."),
-        wrong("only the last micro-batch", loss=_LAST, gradient=_LAST,
-              says="The gradients were set to 0 between the micro-batches, so only the last one counts. They are set "
-                   "to 0 once, before the first."),
-        wrong("the gradient of the last micro-batch", gradient=_LAST,
-              says="The gradients were set to 0 between the micro-batches, so only the last one counts. They are set "
-                   "to 0 once, before the first."),
+        wrong("only the last micro-batch", loss=_LAST, gradient=_LAST, says=_ZEROED),
+        wrong("the gradient of the last micro-batch", gradient=_LAST, says=_ZEROED),
         wrong("the loss of the last micro-batch", loss=_LAST,
               says="The loss that is returned is that of the last micro-batch only. It is a mean over all targets, as "
                    "the gradient is."),
