@@ -20,6 +20,7 @@ from backlight.health.trials import ranked, run_trials
 from backlight.health.trials.answer import answer
 from backlight.health.trials.by_heart import by_heart
 from backlight.health.trials.dependence import dependence
+from backlight.health.trials.gradient import gradient
 from backlight.health.trials.outcome import outcome
 from backlight.health.trials.saved import saved
 from backlight.health.trials.subject import Budget, Subject
@@ -73,6 +74,137 @@ def trained(model: nn.Module, data: tuple[torch.Tensor, torch.Tensor], steps: in
         F.cross_entropy(out.flatten(0, -2), data[1].flatten()).backward()
         optimiser.step()
     return model
+
+
+# -- gradient ----------------------------------------------------------------------------------------------------------
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.tell = nn.LSTM(3, 8, batch_first=True), nn.Linear(8, CLASSES)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.tell(self.read(x.view(len(x), -1, 3))[0][:, -1])
+
+
+class OfFloat32(nn.Module):
+    """A constant of 32 bits in the network, so that it cannot be computed in 64."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = mlp()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x) @ torch.eye(CLASSES)
+
+
+@pytest.mark.parametrize(
+    "net", [mlp, lambda: mlp(nn.BatchNorm1d(32), nn.Dropout(0.3)), Recurrent, OfFloat32],
+    ids=["mlp", "batch norm and dropout", "lstm", "float32"],
+)  # fmt: skip
+def test_a_gradient_that_is_that_of_the_loss(net: Callable[[], nn.Module]) -> None:
+    told = gradient(subject(net(), table()))
+    assert told.showed == ("the loss changes by what the gradients say",)
+    assert told.points_to == {}
+    assert told.number("weights that were moved") > 3
+
+
+class Cube(torch.autograd.Function):
+    """x to the power of 3, with a slope of 2 x^2."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx: Any, g: torch.Tensor) -> torch.Tensor:
+        return 2 * g * ctx.saved_tensors[0] ** 2
+
+
+class Joined(nn.Module):
+    """Two layers with something in between."""
+
+    def __init__(self, between: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.one, self.two, self.between = nn.Linear(FEATURES, 16), nn.Linear(16, CLASSES), between
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.two(self.between(self.one(x)))
+
+
+@pytest.mark.parametrize(
+    "between", [Cube.apply, lambda h: h.detach() + 0.1 * h.relu(), lambda h: h.detach()],
+    ids=["a wrong backward", "partly detached", "detached"],
+)  # fmt: skip
+def test_a_gradient_that_is_cut_off_in_the_network(between: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    told = gradient(subject(Joined(between), table()))
+    assert told.where == ("one.weight", "one.bias")
+    assert list(told.points_to) == ["network"]
+
+
+def _of_derivatives(*, graph: bool) -> Callable[[Any, Any, Any, Any], torch.Tensor]:
+    def step(model: nn.Module, optimiser: Any, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        x = x.requires_grad_()
+        energy = model(x)[:, 0]
+        (force,) = torch.autograd.grad(energy.sum(), x, create_graph=graph, retain_graph=True)
+        loss = F.mse_loss(energy, y[:, 0]) + F.mse_loss(force, y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    return step
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_a_term_of_the_loss_without_a_graph(graph: bool) -> None:
+    net = nn.Sequential(nn.Linear(FEATURES, 16), nn.Tanh(), nn.Linear(16, 1))
+    data = torch.randn(ROWS, FEATURES), torch.randn(ROWS, FEATURES)
+    told = gradient(subject(net, data, step=_of_derivatives(graph=graph), kind="mse"))
+    assert list(told.points_to) == ([] if graph else ["loss"])
+
+
+def test_gradients_that_the_step_clips_are_a_multiple() -> None:
+    def step(model: nn.Module, optimiser: Any, x: torch.Tensor, y: torch.Tensor) -> float:
+        optimiser.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+        optimiser.step()
+        return loss.item()
+
+    told = gradient(subject(mlp(), table(), step=step))
+    assert told.points_to == {}
+    assert 0 < told.number("gradients as a multiple of the loss's slope") < 0.5
+
+
+@pytest.mark.parametrize(
+    ("net", "given", "why"),
+    [
+        (mlp().bfloat16(), {"loss": lambda out, y: F.cross_entropy(out.float(), y)}, "half precision"),
+        (mlp(), {"loss": lambda out, y: F.cross_entropy(out.detach(), y)}, "no graph"),
+        (mlp(), {"step": lambda *_: None}, "returns no loss"),
+        (mlp(), {"loss": lambda out, y: F.cross_entropy(out / 0, y)}, "not finite"),
+    ],
+)  # fmt: skip
+def test_slopes_that_show_nothing(net: nn.Module, given: dict[str, Any], why: str) -> None:
+    x, y = table()
+    told = gradient(subject(net, (x.to(next(net.parameters()).dtype), y), **given))
+    assert why in told.not_run
+
+
+@pytest.mark.parametrize("one", [one for one in ARCHITECTURES if one.name in {"embedding bag", "tied GPT", "siamese"}])
+def test_sparse_gradients_tied_weights_and_two_inputs(one: Architecture) -> None:
+    x, y = one.batch()
+    sgd = torch.optim.SGD((model := one.make()).parameters(), 0.01)
+    made = Subject(
+        model=model, inputs=x, targets=y, loss=one.loss, optimiser=sgd, step=None, data=None, make=None, causal=None,
+        kind=None, budget=Budget(minutes=2), copy=lambda: TorchReplica(model, optimiser=sgd, loss=one.loss, step=None),
+    )  # fmt: skip
+    told = gradient(made)
+    assert told.showed == ("the loss changes by what the gradients say",)
 
 
 # -- by heart ----------------------------------------------------------------------------------------------------------
@@ -555,7 +687,7 @@ def test_nothing_is_changed(one: Architecture) -> None:
     before = state_of(model), bits(optimiser.state_dict()), bits((inputs, targets)), random.getstate()
     found = examine(model, inputs, targets, loss=one.loss, trials=True, optimiser=optimiser, minutes=0.03)
     assert (state_of(model), bits(optimiser.state_dict()), bits((inputs, targets)), random.getstate()) == before
-    assert len(found.trials) == 6
+    assert len(found.trials) == 7
     assert "Where the fault may lie" in str(found)
 
 

@@ -46,6 +46,25 @@ class Rounding:
     still: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slope:
+    """How fast the loss changes in one direction of a parameter, told in two ways.
+
+    Attributes:
+        name: the parameter's.
+        along: whether the direction is that of its gradient; else it is a random one.
+        gradient: the gradient times the direction, of length 1.
+        measured: (L(w + e d) - L(w - e d)) / 2e, of the loss itself.
+        doubt: how far the latter may be off: by rounding, and by what another e gives.
+    """
+
+    name: str
+    along: bool
+    gradient: float
+    measured: float
+    doubt: float
+
+
 class Replica(ABC):
     """An independent copy of a network.
 
@@ -179,6 +198,16 @@ class Replica(ABC):
     @abstractmethod
     def leaves(self, inputs: Any, targets: Any) -> list[Leaf] | None:
         """Return what learns and what the loss depends on, wherever it is kept; None if that cannot be told."""
+
+    @abstractmethod
+    def slopes(self, inputs: Any, targets: Any, most: int) -> list[Slope] | str:
+        """Move parameters a little and return how the loss changes; or why that shows nothing.
+
+        Args:
+            inputs: of a batch.
+            targets: of a batch.
+            most: so many parameters are moved; of more, evenly spaced ones.
+        """
 
     @abstractmethod
     def rounding(self, inputs: Any, targets: Any, steps: int) -> list[Rounding]:

@@ -30,7 +30,8 @@ class TrialResult:
     """One trial.
 
     Attributes:
-        name: "by heart", "answer in the inputs", "dependence", "modes and saved weights", "weights", "outcome".
+        name: "by heart", "answer in the inputs", "dependence", "modes and saved weights", "weights", "gradient",
+            "outcome".
         question: what the trial is to answer.
         done: what was done, in a sentence.
         seen: the numbers.

@@ -12,6 +12,8 @@ from backlight.health.trials.by_heart import QUESTION as BY_HEART
 from backlight.health.trials.by_heart import by_heart
 from backlight.health.trials.dependence import QUESTION as DEPENDENCE
 from backlight.health.trials.dependence import dependence
+from backlight.health.trials.gradient import QUESTION as GRADIENT
+from backlight.health.trials.gradient import gradient
 from backlight.health.trials.outcome import QUESTION as OUTCOME
 from backlight.health.trials.outcome import outcome
 from backlight.health.trials.saved import QUESTION as SAVED
@@ -25,6 +27,7 @@ from backlight.watch.trial import TrialResult
 
 TRIALS: Final[tuple[tuple[str, str, Callable[[Subject], TrialResult]], ...]] = (
     ("weights", WEIGHTS, weights),
+    ("gradient", GRADIENT, gradient),
     ("modes and saved weights", SAVED, saved),
     ("outcome", OUTCOME, outcome),
     ("dependence", DEPENDENCE, dependence),

@@ -14,7 +14,7 @@ from backlight.nn import Module
 from backlight.optim import AdamW
 from backlight.optim.optimiser import Optimiser
 from backlight.watch.backlight_nn.adapter import BacklightAdapter
-from backlight.watch.replica import Leaf, LossKind, Replica, Rounding, Step
+from backlight.watch.replica import Leaf, LossKind, Replica, Rounding, Slope, Step
 
 
 class BacklightReplica(Replica):
@@ -72,6 +72,10 @@ class BacklightReplica(Replica):
             Leaf(name=name, registered=True, stepped=None if stepped is None else id(one) in stepped)
             for name, one in self.adapter.named_parameters().items()
         ]
+
+    def slopes(self, inputs: Any, targets: Any, most: int) -> list[Slope] | str:
+        del inputs, targets, most
+        return "gradients of this package's networks are compared with differences by `backlight.gradcheck`"
 
     def rounding(self, inputs: Any, targets: Any, steps: int) -> list[Rounding]:
         del inputs, targets, steps

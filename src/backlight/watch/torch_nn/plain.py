@@ -1,6 +1,7 @@
 """PyTorch's tensors: which of them can be measured, and where they are in what modules take and give."""
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
@@ -66,3 +67,14 @@ def output_of(result: Any) -> torch.Tensor | None:
     if isinstance(result, Mapping) and "logits" in result:
         result = result["logits"]
     return next((one for one in tensors_in(result) if one.ndim and why_not_measured(one) is None), None)
+
+
+def mapped(thing: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Return a copy of something in which each tensor is changed, in tuples, lists and mappings too."""
+    if isinstance(thing, torch.Tensor):
+        return change(thing)
+    if isinstance(thing, Mapping):
+        return {key: mapped(one, change) for key, one in thing.items()}
+    if type(thing) in {tuple, list}:
+        return type(thing)(mapped(one, change) for one in thing)
+    return copy.deepcopy(thing)

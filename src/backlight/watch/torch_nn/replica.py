@@ -13,10 +13,11 @@ import torch
 from torch.nn import functional as F  # noqa: N812  (the field's name)
 
 from backlight.core import ConfigError, IntArray
-from backlight.watch.replica import Leaf, LossKind, Replica, Rounding, Step
+from backlight.watch.replica import Leaf, LossKind, Replica, Rounding, Slope, Step
 from backlight.watch.torch_nn.adapter import TorchAdapter
 from backlight.watch.torch_nn.batch import usual_loss
-from backlight.watch.torch_nn.plain import output_of, tensors_in
+from backlight.watch.torch_nn.differences import slopes
+from backlight.watch.torch_nn.plain import mapped, output_of, tensors_in
 
 _HALF: Final = (torch.bfloat16, torch.float16)
 _DEEPEST: Final = 4
@@ -47,11 +48,11 @@ class TorchReplica(Replica):
         _seed(_SEED)
 
     def copied(self, thing: Any) -> Any:
-        return _mapped(thing, _copied)
+        return mapped(thing, _copied)
 
     def rows(self, thing: Any, rows: IntArray, count: int) -> Any:
         index = torch.from_numpy(rows)
-        return _mapped(thing, lambda x: x.detach()[index.to(x.device)] if x.ndim and len(x) == count else x)
+        return mapped(thing, lambda x: x.detach()[index.to(x.device)] if x.ndim and len(x) == count else x)
 
     def reset(self, make: Callable[[], Any] | None) -> tuple[str, ...]:
         kept = _reset(self.model, make)
@@ -93,6 +94,9 @@ class TorchReplica(Replica):
             known = None if stepped is None else id(one) in stepped
             found.append(Leaf(name=name, registered=id(one) in names, stepped=known))
         return found
+
+    def slopes(self, inputs: Any, targets: Any, most: int) -> list[Slope] | str:
+        return slopes(self, inputs, targets, most)
 
     def rounding(self, inputs: Any, targets: Any, steps: int) -> list[Rounding]:
         stepped = self._stepped() or set()
@@ -308,16 +312,6 @@ def _reset(model: torch.nn.Module, make: Callable[[], Any] | None) -> tuple[str,
 
 def _copied(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.detach().clone().requires_grad_(tensor.requires_grad)
-
-
-def _mapped(thing: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    if isinstance(thing, torch.Tensor):
-        return change(thing)
-    if isinstance(thing, Mapping):
-        return {key: _mapped(one, change) for key, one in thing.items()}
-    if type(thing) in {tuple, list}:
-        return type(thing)(_mapped(one, change) for one in thing)
-    return copy.deepcopy(thing)
 
 
 def _place(tensor: torch.Tensor) -> tuple[int, int]:
