@@ -362,6 +362,38 @@ def test_the_operation_of_a_loss_is_named(
 
 
 @pytest.mark.parametrize("at", [3, 13], ids=["recorded", "between"])
+@pytest.mark.parametrize("optimised", [True, False], ids=["stepped", "guarded"])
+@pytest.mark.parametrize(
+    ("loss_of", "op"),
+    [
+        (lambda out, y, keep: (cross_entropy(out, y, reduction="none") * keep).sum() / keep.sum(), "div"),
+        (lambda out, y, keep: cross_entropy(out, torch.where(keep, y, -100)), "cross_entropy"),
+        (lambda out, y, keep: (out[keep] - 1).square().mean(), "mean"),
+        (lambda out, y, keep: out.mean() + cross_entropy(out, torch.where(keep, y, -100)), "cross_entropy"),
+        (lambda out, y, keep: out.mean() / len(y) + cross_entropy(out, torch.where(keep, y, -100)), ""),  # or the first
+    ],
+)
+def test_a_mean_of_nothing_is_named(loss_of: Callable[..., Tensor], op: str, optimised: bool, at: int) -> None:
+    """No target of one minibatch counts; the user's loop may leave out the step then."""
+    model = Ends(nn.Identity())
+    optimiser = torch.optim.SGD(model.parameters(), 1e-3)
+
+    def step(i: int, x: Tensor, y: Tensor) -> Tensor:
+        loss = loss_of(model(x), y.clamp(max=3), torch.full(y.shape, i != at))
+        optimiser.zero_grad()
+        loss.backward()
+        if optimised or loss.isfinite():
+            optimiser.step()
+        return loss
+
+    found = trained(model, step, optimiser, at + 3).first_nonfinite
+    assert found is not None
+    if op or not optimised:
+        assert (found.where, found.direction) == ("loss", "loss")
+    assert (found.step, found.op, found.at) == (at, op, "nothing" if op else "")
+
+
+@pytest.mark.parametrize("at", [3, 13], ids=["recorded", "between"])
 def test_a_row_that_is_masked_whole_is_named(at: int) -> None:
     def end(h: Tensor) -> Tensor:
         return (h + torch.where(h.abs().sum(1, keepdim=True) == 0, -math.inf, 0.0)).softmax(1)

@@ -26,6 +26,8 @@ class LossTrend:
         guess: the loss of a network that knows how often each target occurs and ignores its input; None if too few
             targets are known, or if the reported loss is something else than the mean over the targets. For a
             classifier, the entropy of the labels; for a regression, the targets' variance.
+        usual_opening: lower quartile over the first twentieth of the steps, of at least five.
+        usual_late: lower quartile over the last quarter.
         last_finite: where the loss is not finite in the end, the largest of the last three that were; else None.
 
     Losses that are not finite are left out of these means, unless most of the last quarter are such.
@@ -39,6 +41,8 @@ class LossTrend:
     noise: float
     spread: float
     guess: float | None
+    usual_opening: float = math.nan
+    usual_late: float = math.nan
     last_finite: float | None = None
 
     @property
@@ -60,6 +64,17 @@ class LossTrend:
         # without a guess, the opening; but a loss that has jumped up there and came down again has learnt nothing
         level = min(self.opening, self.start + self.spread) if self.guess is None else self.guess
         return math.isfinite(self.late) and self.late < level - margin * abs(level)
+
+    @property
+    def few_outweigh(self) -> bool:
+        """Whether a few minibatches make most of the loss, and that of the others has become much smaller."""
+        much = limit("fall of the usual loss")
+        return self.spread > abs(self.late) and 0 <= self.usual_late < (1 - much) * self.usual_opening
+
+    @property
+    def fell(self) -> bool:
+        """Whether the loss has fallen by more than it differs from minibatch to minibatch."""
+        return self.opening - self.late > self.spread
 
     @property
     def falling(self) -> bool:
@@ -99,10 +114,13 @@ def progress_of(seen: Measurements) -> LossTrend | None:
     middle = values[(places >= 0.25) & (places < 0.5)]
     errors = [float(np.var(part) / len(part)) if len(part) > 3 else math.nan for part in map(_finite, (middle, late))]
     ended = _mean(late if len(late) else values[-1:])
+    opening = values[: max(5, len(values) // 20)]
     return LossTrend(
         steps=total,
         start=float(values[0]),
-        opening=_mean(values[: max(5, len(values) // 20)]),
+        opening=_mean(opening),
+        usual_opening=_quartile(opening),
+        usual_late=_quartile(late),
         middle=_mean(middle) if len(middle) else float(values[0]),
         late=ended,
         noise=math.sqrt(sum(errors)),
@@ -114,6 +132,12 @@ def progress_of(seen: Measurements) -> LossTrend | None:
 
 def _finite(values: FloatArray) -> FloatArray:
     return values[np.isfinite(values)]
+
+
+def _quartile(values: FloatArray) -> float:
+    """Return the lower quartile of the finite ones; nan if there are none."""
+    finite = _finite(values)
+    return float(np.quantile(finite, 0.25)) if len(finite) else math.nan
 
 
 def _mean(values: FloatArray) -> float:

@@ -47,6 +47,10 @@ _TABLE = (
         name="fall that matters", value=0.01, unit="of the loss, in half of the steps",
         source="a held-out loss of thousands of targets is known to about 1%",
     ),
+    Threshold(
+        name="fall of the usual loss", value=0.5, unit="of its opening, lower quartiles of the minibatches",
+        source="a choice: of a regression with 2% of grossly wrong targets it falls by 0.9",
+    ),
     Threshold(name="evaluations for a fall", value=4, unit="evaluations", source="one for each quarter of the steps"),
     Threshold(
         name="records for a verdict", value=3, unit="records", source="a choice: a warm-up's first step may stand still"

@@ -152,6 +152,31 @@ def breaking_op(graph: Graph, loss: Any) -> str:
     return found
 
 
+def mean_of_nothing(graph: Graph, loss: Any) -> str:
+    """Return the op above all others that makes a loss of finite numbers NaN if there is nothing to take a mean of.
+
+    That is the division of one number by another that has no graph, as a count of what is kept; the mean of a
+    cross-entropy over its targets; or the mean of a tensor without numbers. Empty if there is none, or more than one.
+    """
+    unread, seen = deque([graph.node(loss)]), {graph.node(loss)}
+    found: set[str] = set()
+    while unread:
+        node = unread.popleft()
+        if node is None or math.prod(graph.shape(node) or ()) != 1:
+            continue
+        name, parents = graph.op_name(node), list(graph.parents(node))
+        if name == "div" and len(parents) == 1:
+            found.add("div")
+        elif name.startswith(("nll_loss", "cross_entropy")) and graph.reduction([node], [name]) != "sum":
+            found.add("cross_entropy")
+        elif name == "mean" and any(0 in (graph.shape(one) or ()) for one in parents):
+            found.add("mean")
+        fresh = [one for one in parents if one not in seen]
+        seen.update(fresh)
+        unread += fresh
+    return found.pop() if len(found) == 1 else ""
+
+
 class LossGraph:
     """The graph below a loss.
 

@@ -405,7 +405,8 @@ class NonFinite:
         step: the step that it was seen in.
         inputs_finite: whether what that layer read was finite, which makes it the culprit.
         op: the operation that made it out of finite numbers, where that was found: "sqrt", "softmax", "div".
-        at: what that operation was given: "zero", "negative", "large", "masked row"; empty if that is not known.
+        at: what that operation was given: "zero", "negative", "large", "masked row", "nothing" (a mean over no
+            number); empty if that is not known.
     """
 
     where: str

@@ -12,7 +12,7 @@ import numpy as np
 from backlight.core import ConfigError
 from backlight.watch.adapter import Adapter, Remove
 from backlight.watch.capture import Capture
-from backlight.watch.graph import breaking_op
+from backlight.watch.graph import breaking_op, mean_of_nothing
 from backlight.watch.guide import Guide
 from backlight.watch.layers import Layers, never_seen
 from backlight.watch.nonfinite import first_nonfinite, locate
@@ -422,28 +422,36 @@ class Watcher:
         self._called = False
         if self._recording:
             self._record(loss, value)
-        if loss is not None and self._first_nonfinite is not None and self._first_nonfinite.step == self.taken:
-            self._name_operation(loss, value)
         if value is not None:
             self._losses.add(self.taken, value)
             if not math.isfinite(value) and self._loss_nonfinite is None:
                 self._loss_nonfinite = NonFinite(where="loss", direction="loss", step=self.taken)
             if self._writer.is_open and is_loss_kept(self.taken):
                 self._writer.write("loss", LossPoint(step=self.taken, loss=value))
+        if loss is not None:
+            self._name_operation(loss, value)
         self.taken += 1
         self._prepare()
 
     @_harmless
     def _name_operation(self, loss: Any, value: float | None) -> None:
-        """Find the operation in the loss, where nothing in the network gave what is not finite."""
-        first = self._first_nonfinite
-        if first is None or first.op or first.direction not in {"backward", "loss"}:
-            return
-        op = breaking_op(self.adapter, loss)
-        if op:
+        """Find the operation in the loss, where nothing in the network gave what is not finite in this step."""
+
+        def named(first: NonFinite | None) -> NonFinite | None:
+            if first is None or first.step != self.taken or first.op or first.direction not in {"backward", "loss"}:
+                return first
+            is_nan = value is not None and math.isnan(value)
+            op, at = breaking_op(self.adapter, loss), "" if is_nan else "zero"
+            if not op and is_nan:
+                op, at = mean_of_nothing(self.adapter, loss), "nothing"
+            if not op:
+                return first
             direction: Any = "backward" if value is None or math.isfinite(value) else "loss"
-            at = "" if value is not None and math.isnan(value) else "zero"
-            self._first_nonfinite = replace(first, where="loss", direction=direction, op=op, at=at)
+            return replace(first, where="loss", direction=direction, op=op, at=at)
+
+        first, self._loss_nonfinite = self._first_nonfinite, named(self._loss_nonfinite)
+        self._first_nonfinite = named(first)
+        if self._first_nonfinite is not None and self._first_nonfinite is not first:
             self._writer.write("not_finite", self._first_nonfinite)
 
     @_harmless

@@ -559,6 +559,8 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("best-not-kept", lambda: replace(well(), restored_itself=150)),
     ("not-in-optimiser", lambda: replace(well(), loss=replace(_loss(), unstepped=((5, 16),)))),
     ("not-learning", lambda: _likenesses(math.log(127))),
+    ("not-learning", lambda: _shares_as_targets(2.303, 2.303)),
+    ("not-learning", lambda: _rare_large_losses(0.9)),
     ("labels-constant", lambda: make.with_logits(well(), targets=(0, 0, 32, 0, 0, 0, 0, 0, 0, 0))),
     ("labels-unrelated", _unrelated),
     ("gradients-not-zeroed", _never_reset),
@@ -614,6 +616,26 @@ def _likenesses(loss: float) -> Measurements:
     seen = make.with_parameter(make.with_losses(well(), start=5.1, end=loss), update_to_data=1e-3)
     seen = make.with_records(seen, logits=None)
     return replace(seen, loss=LossFacts(kind="other", pure=False, choices=128, chain=("nll_loss", "log_softmax", "mm")))
+
+
+def _shares_as_targets(start: float, end: float) -> Measurements:
+    """A cross-entropy with probabilities as targets, whose entropy is not known."""
+    seen = make.with_parameter(make.with_losses(well(), start=start, end=end), update_to_data=2e-2)
+    chain = ("neg", "mean", "sum", "mul", "log_softmax", "addmm")
+    return replace(make.with_records(seen, logits=None), loss=replace(_loss(), chain=chain))
+
+
+def _rare_large_losses(usual: float) -> Measurements:
+    """A squared error that every tenth minibatch is a hundred times as large; the others end at this."""
+    seen = make.with_parameter(well(), update_to_data=2e-2)
+    points = tuple(
+        replace(one, loss=100.0 if one.step % 10 == 0 else 1.0 + (usual - 1.0) * min(one.step / 50, 1.0))
+        for one in seen.losses
+    )
+    held_out = tuple(replace(one, dev=10.0, train=10.0) for one in seen.evaluations)
+    loss = LossFacts(kind="mse", chain=("mse_loss", "addmm"))
+    seen = make.with_records(seen, logits=None, target_mean=0.0, target_std=3.0)
+    return replace(seen, losses=points, evaluations=held_out, loss=loss)
 
 
 def _faint(*names: str) -> Measurements:
@@ -744,6 +766,8 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
         make.with_parameter_facts(well(), "fc2.weight", layer="fc1", shape=(64, 8)), "fc1.weight", "out.weight",
         identical_units=True,
     ),
+    "shares as targets, near to one another, that are learnt": lambda: _shares_as_targets(2.303, 2.293),
+    "a few targets that are grossly wrong": lambda: _rare_large_losses(0.1),
     "likenesses that are learnt": lambda: _likenesses(math.log(100)),
     "shares as targets, whose entropy is near that of guessing": lambda: replace(
         _likenesses(math.log(127)),

@@ -30,6 +30,11 @@ _AT: Final = {
                  "pow": "a power of a negative number"},
     "large": {"exp": "exp of a large number"},
     "masked row": {"softmax": "softmax of a row that a mask leaves empty: all of it is minus infinity"},
+    "nothing": {
+        "div": "0 divided by 0, since nothing in this minibatch counts",
+        "cross_entropy": "the mean over no targets, since all of this minibatch are ignored",
+        "mean": "the mean of a tensor without numbers, since nothing was selected",
+    },
 }  # fmt: skip
 """What an operation made of what it was given, in words."""
 
@@ -125,6 +130,14 @@ NOT_FINITE = FindingText(
                     "Keep the argument away from 0: (x + 1e-8).sqrt(), x.clamp(min=1e-8).log(), x / (sum + 1e-8). With "
                     "torch.where, keep it away on both sides: the gradient of the side not taken is computed too."
                 ),
+            ),
+        ),
+        "nothing": Case(
+            because="The loss is a mean over the targets that count, and in this minibatch there are none: 0 / 0.",
+            try_this=(
+                "Count what is left in each minibatch: (y != -100).sum(), mask.sum(). Texts that were cut at a maximum "
+                "length may have lost their answers, or all labels were masked.",
+                "Leave out examples without a target, or divide by max(count, 1).",
             ),
         ),
         "negative": Case(try_this=("Keep the argument above 0: clamp(min=1e-8), or a softplus before it.",)),

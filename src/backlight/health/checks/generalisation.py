@@ -210,7 +210,7 @@ def not_learning(context: Context) -> list[Finding] | None:
     at_chance = _at_chance(context, progress.late)
     if context.loss_kind == "other" and context.labels is None and not at_chance:
         return None  # a custom loss, such as a reward or an adversary's, may stay where it is
-    if progress.learns and not at_chance:
+    if (progress.learns and not at_chance) or progress.few_outweigh or (_of_shares(context) and progress.fell):
         return []
     is_early = context.way is not None and 0 < context.way < limit("way to go")
     if context.still_falls or (is_early and at_chance is None):
@@ -240,6 +240,13 @@ def not_learning(context: Context) -> list[Finding] | None:
             ),
         )
     ]
+
+
+def _of_shares(context: Context) -> bool:
+    """Return whether the targets of a cross-entropy are shares of the classes, so that its lowest value is not 0."""
+    chain = context.chain
+    has_right_one = any(op.startswith("nll_loss") for op in chain)
+    return "log_softmax" in chain and not has_right_one and "mul" in chain[: chain.index("log_softmax")]
 
 
 def _at_chance(context: Context, loss: float) -> float | None:
