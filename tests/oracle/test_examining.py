@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.oracle.architectures import ARCHITECTURES, Architecture, TiedGPT, text
 from torch import nn
+from torch.nn import functional as F  # noqa: N812  (the field's name)
 
 from backlight.core import Batch, ConfigError
 from backlight.health import examine
@@ -263,3 +264,116 @@ class _Centred(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x - x.mean(0)
+
+
+# -- classes, pictures, directions -------------------------------------------------------------------------------------
+
+
+def ids(net: nn.Module, x: torch.Tensor, y: torch.Tensor, loss: Any = None) -> set[str]:
+    return {one.id for one in examine(net, x, y, loss=loss).findings}
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda out, y: (1 - y * out).clamp(min=0).mean(),
+        lambda out, y: F.softplus(-y * out).mean(),
+    ],
+    ids=["hinge", "logistic"],
+)
+def test_a_class_that_the_loss_does_not_depend_on(loss: Any, signed: bool) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(64, 6)
+    y = (x[:, :1] > 0).float()
+    found = ids(nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1)), x, 2 * y - 1 if signed else y, loss)
+    assert ("class-not-in-loss" in found) == (not signed)
+
+
+@pytest.mark.parametrize(
+    ("outs", "loss"),
+    [
+        (4, None),
+        (1, lambda out, y: F.binary_cross_entropy_with_logits(out[:, 0], (y > 1).float())),
+        (4, lambda out, y: F.cross_entropy(out, y, weight=torch.ones(4))),
+        (4, F.multi_margin_loss),
+        (1, lambda out, y: F.binary_cross_entropy(out[:, 0].sigmoid(), (y > 1).float())),
+        (1, lambda out, y: (1 - (2 * (y > 1) - 1)[:, None] * out).clamp(min=0).square().mean()),
+    ],
+)
+def test_losses_that_depend_on_every_class(outs: int, loss: Any) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(64, 6)
+    found = ids(nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, outs)), x, x[:, :4].argmax(1), loss)
+    assert "class-not-in-loss" not in found
+
+
+def test_a_loss_that_refuses_other_outputs_is_left_alone() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(64, 6)
+    net = nn.Sequential(nn.Linear(6, 1), nn.Tanh())
+
+    def loss(out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if out.abs().max() > 1:
+            raise ValueError("not an output of tanh")
+        return F.mse_loss(out, y)
+
+    assert "class-not-in-loss" not in ids(net, x, (x[:, :1] > 0).float(), loss)
+    probabilities = nn.Sequential(nn.Linear(6, 1), nn.Sigmoid())
+    found = ids(probabilities, x, (x[:, :1] > 0).float(), lambda out, y: -(y * out.log()).mean())
+    assert "class-not-in-loss" in found
+
+
+def _pictures(side: int) -> torch.Tensor:
+    """Smooth pictures (N, H, W, C) whose channels differ."""
+    coarse = torch.rand(32, 3, side // 4, side // 4)
+    return F.interpolate(coarse, size=side, mode="bilinear").permute(0, 2, 3, 1) + 0.05 * torch.randn(32, side, side, 3)
+
+
+@pytest.mark.parametrize("side", [8, 24])
+@pytest.mark.parametrize(
+    ("ordered", "wrong"),
+    [
+        (lambda x: x.permute(0, 3, 1, 2), False),
+        (lambda x: x.reshape(len(x), 3, x.shape[1], x.shape[2]), True),
+        (lambda x: torch.rand(len(x), 3, x.shape[1], x.shape[2]), False),
+        (lambda x: x, True),
+        (torch.rand_like, False),
+    ],
+    ids=["permuted", "reshaped", "noise", "channels last", "noise, channels last"],
+)
+def test_pictures_in_another_order(ordered: Any, wrong: bool, side: int) -> None:
+    torch.manual_seed(0)
+    x = ordered(_pictures(side))
+    net = nn.Sequential(nn.Conv2d(x.shape[1], 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    assert ("inputs-scrambled" in ids(net, x, torch.arange(32) % 8)) == wrong
+
+
+class Reads(nn.Module):
+    def __init__(self, kind: Any, read: Any, *, batch_first: bool) -> None:
+        super().__init__()
+        self.rnn, self.read = kind(4, 6, bidirectional=True, num_layers=2, batch_first=batch_first), read
+        self.head = nn.Linear(12, 3)
+        self.batch_first = batch_first
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out, last = self.rnn(x if self.batch_first else x.transpose(0, 1))
+        return self.head(self.read(out if self.batch_first else out.transpose(0, 1), last))
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU])
+@pytest.mark.parametrize(
+    ("read", "wrong"),
+    [
+        (lambda out, _: out[:, -1], True),
+        (lambda out, _: torch.cat([out[:, -1, :6], out[:, 0, 6:]], 1), False),
+        (lambda _, last: torch.cat([last[-2], last[-1]], 1), False),
+        (lambda out, _: out.mean(1), False),
+    ],
+    ids=["last place", "both ends", "last states", "mean"],
+)
+def test_the_place_at_which_a_backward_direction_is_read(kind: Any, read: Any, wrong: bool, batch_first: bool) -> None:
+    torch.manual_seed(0)
+    found = ids(Reads(kind, read, batch_first=batch_first), torch.randn(16, 7, 4), torch.arange(16) % 3)
+    assert ("backward-direction-unread" in found) == wrong

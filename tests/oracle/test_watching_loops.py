@@ -368,7 +368,7 @@ def test_the_operation_of_a_loss_is_named(
     [
         (lambda out, y, keep: (cross_entropy(out, y, reduction="none") * keep).sum() / keep.sum(), "div"),
         (lambda out, y, keep: cross_entropy(out, torch.where(keep, y, -100)), "cross_entropy"),
-        (lambda out, y, keep: (out[keep] - 1).square().mean(), "mean"),
+        (lambda out, _, keep: (out[keep] - 1).square().mean(), "mean"),
         (lambda out, y, keep: out.mean() + cross_entropy(out, torch.where(keep, y, -100)), "cross_entropy"),
         (lambda out, y, keep: out.mean() / len(y) + cross_entropy(out, torch.where(keep, y, -100)), ""),  # or the first
     ],

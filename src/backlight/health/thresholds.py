@@ -51,6 +51,18 @@ _TABLE = (
         name="fall of the usual loss", value=0.5, unit="of its opening, lower quartiles of the minibatches",
         source="a choice: of a regression with 2% of grossly wrong targets it falls by 0.9",
     ),
+    Threshold(
+        name="neighbours in a picture", value=0.1, unit="correlation",
+        source="of 64 pictures of noise it is below 0.02; with a spectrum of 1/f^a, a = 0.5 to 1.5, above 0.2",
+    ),
+    Threshold(
+        name="neighbours that are mixed", value=0.5, unit="of the correlation with channels last",
+        source="with spectra of 1/f^a, 8 to 64 pixels wide: below 0.12 if mixed, above 1.1 if not",
+    ),
+    Threshold(
+        name="rows in a picture", value=0.5, unit="correlation",
+        source="a choice: channels of a feature map are in no order, and those beside each other hardly alike",
+    ),
     Threshold(name="evaluations for a fall", value=4, unit="evaluations", source="one for each quarter of the steps"),
     Threshold(
         name="records for a verdict", value=3, unit="records", source="a choice: a warm-up's first step may stand still"

@@ -8,11 +8,11 @@ from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Protocol, Self
 
-from backlight.core import Array, ConfigError
+from backlight.core import Array, ConfigError, FloatArray
 from backlight.nn.kind import Kind
 from backlight.watch.calls import Call, CallTaker, WatchedLayer
 from backlight.watch.graph import Graph
-from backlight.watch.records import OptimiserFacts, Setting
+from backlight.watch.records import OptimiserFacts, Probe, Setting
 from backlight.watch.tensors import Tensors
 
 Remove = Callable[[], None]
@@ -60,6 +60,7 @@ class BatchView:
         y: the targets; None if they are not an array.
         others: further inputs that belong to the examples, by name.
         run_with: returns the network's output for another array in place of one of those.
+        loss_at: returns the loss of an array in place of the network's output, what it returned being one tensor.
         tied: whether a further input says which rows of the first belong together, as the edges of a graph do.
     """
 
@@ -71,6 +72,7 @@ class BatchView:
     y: Array | None
     others: Mapping[str, Array] = field(default_factory=dict)
     run_with: Callable[[str, Array], Any] | None = None
+    loss_at: Callable[[Any, FloatArray], float | None] | None = None
     tied: bool = False
 
 
@@ -119,6 +121,16 @@ class Operation:
     name: str
     at: str = ""
     where: str = ""
+
+
+class Directions(Protocol):
+    """What looks at the gradients of recurrent layers that read in both directions."""
+
+    def watching(self) -> AbstractContextManager[None]:
+        """Look at the passes that are made meanwhile."""
+
+    def probes(self) -> list[Probe]:
+        """Return what was seen."""
 
 
 class Operations(Protocol):
@@ -318,6 +330,10 @@ class Adapter(Tensors, Graph):
     def is_transformed(self) -> bool:
         """Return whether the model runs under a transformation (vmap, a compiler), where its results are no numbers."""
         return False
+
+    def directions(self) -> Directions | None:
+        """Return what looks at recurrent layers that read in both directions; None if there are no such."""
+        return None
 
     def operations(self) -> Operations | None:
         """Return what looks at every operation while it is open; None if there is no such thing."""

@@ -1,15 +1,19 @@
 """One batch through a network, forward and backward and in both modes, and everything as it was afterwards."""
 
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from backlight.core import Array, ConfigError, FloatArray
 from backlight.watch.adapter import Adapter, BatchView, Guard
+from backlight.watch.by_class import class_probes
 from backlight.watch.calls import Wanted
 from backlight.watch.capture import Capture
 from backlight.watch.layers import Layers
+from backlight.watch.layout import layout_probes
 from backlight.watch.passes import input_makers, measurable, named_inputs
 from backlight.watch.probes import input_probe, modes_probe, probes_of
 from backlight.watch.records import Measurements, Probe, StepRecord
@@ -33,12 +37,13 @@ def examine_with(adapter: Adapter, inputs: Any, targets: Any, *, loss: Any, caus
             probes = _probes(adapter, batch, trained, evaluated, losses, causal=causal)
     return replace(
         found, source="examine", interval=1, total_steps=0, steps=(_without_update(found.steps[0]),),
-        evaluation=evaluation, losses=(), probes=tuple(probes),
+        evaluation=evaluation, losses=(), probes=(*found.probes, *probes),
     )  # fmt: skip
 
 
 def _in_training_mode(adapter: Adapter, batch: BatchView) -> tuple[Measurements, Array | None, float | None]:
-    with Watcher(adapter, every=1) as watcher:
+    directions = adapter.directions()
+    with Watcher(adapter, every=1) as watcher, nullcontext() if directions is None else directions.watching():
         output = batch.run(None)
         loss = batch.loss(output)
         if loss is not None and loss.shape and np.prod(loss.shape) != 1:
@@ -47,6 +52,8 @@ def _in_training_mode(adapter: Adapter, batch: BatchView) -> tuple[Measurements,
             adapter.backward(loss)
         watcher.step(loss)
         found = watcher.measurements()
+    if directions is not None:
+        found = replace(found, probes=tuple(directions.probes()))
     return found, _array(adapter, output), None if loss is None else adapter.number(loss)
 
 
@@ -94,6 +101,10 @@ def _probes(
         if batch.run_with is not None and not np.array_equal(rolled, one, equal_nan=True):
             after = _array(adapter, batch.run_with(name, rolled))
             found += [] if after is None else [input_probe(name, after, evaluated)]
+    result, y = batch.run(None), batch.y
+    if y is not None and batch.loss_at is not None:
+        found += class_probes(partial(batch.loss_at, result), evaluated, y)
+    found += layout_probes(batch.x)
     return found + probes_of(run, batch.x, batch.y, causal=causal, tied=batch.tied)
 
 

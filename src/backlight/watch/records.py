@@ -551,14 +551,22 @@ class Probe:
             evaluation mode; "history": the same batch again, after another one. Of ids (B, T): "order": their places
             are permuted; "content": all that is not padding is changed; "padding": one place less of padding; "own":
             where the targets are the ids read, the last of them is changed, and its own output looked at.
+            "class": what is answered for the examples of one class is changed, which must change the loss. "layout":
+            of pictures (N, C, H, W), how alike neighbours are if they are read as (N, H, W, C) stored in the same
+            order, `scale` being how alike they are as given; "channels last": how alike they are in (N, H, W, C).
+            "backward": at how many of `scale` places the backward direction of a recurrent layer is asked for what it
+            has read, the "first" of them, and the same of the "forward" direction.
         changed: largest change of the output that should stay (for "input": that should not), in its units.
         scale: rms of that output; for "input": its standard deviation.
         details: further numbers: "train_loss" and "eval_loss" of "modes", the earliest "position" that changed, by how
             much a "repeat" changes, how much "earlier" outputs changed.
-        where: name of the input that is changed, if it is not the first.
+        where: name of the input that is changed, if it is not the first; the class; the layer.
     """
 
-    name: Literal["future", "neighbours", "input", "modes", "repeat", "history", "order", "content", "padding", "own"]
+    name: Literal[
+        "future", "neighbours", "input", "modes", "repeat", "history", "order", "content", "padding", "own", "class",
+        "layout", "channels last", "backward",
+    ]  # fmt: skip
     changed: float
     scale: float
     details: Mapping[str, float] = field(default_factory=dict)

@@ -93,6 +93,23 @@ def _probe(name: str, where: str = "", **details: float) -> Seen:
     return seen
 
 
+def _by_class(*changed: float) -> Measurements:
+    probes = (Probe(name="class", changed=one, scale=1.0, where=str(at)) for at, one in enumerate(changed))
+    return replace(well(), probes=tuple(probes))
+
+
+def _pictures(given: float, other: float) -> Measurements:
+    """Pictures whose neighbours are so much alike as they are given, and read with their channels last."""
+    return replace(well(), probes=(Probe(name="layout", changed=other, scale=given),))
+
+
+def _directions(forward: int, backward: int, first: int, places: int = 9) -> Measurements:
+    """A layer of two directions, and at how many places each is read."""
+    details = {"first": float(first), "forward": float(forward)}
+    probe = Probe(name="backward", changed=float(backward), scale=float(places), details=details, where="fc1")
+    return replace(well(), probes=(probe,))
+
+
 def _probes(**changed: float) -> Measurements:
     probes = (Probe(name=name, changed=one, scale=1.0) for name, one in changed.items())  # type: ignore[arg-type]
     return replace(well(), probes=tuple(probes))
@@ -358,6 +375,11 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
                        losses=tuple(replace(one, loss=2.0 if one.step < 20 else 2.0 * x) for one in well().losses)),
      9, 11),
     ("input-ignored", "same output", _probe("input", where="1"), 1.1e-3, 0.9e-3),
+    ("class-not-in-loss", "same output", lambda x: _by_class(x, 0.5), 1.1e-3, 0.9e-3),
+    ("inputs-scrambled", "neighbours in a picture", lambda x: _pictures(0.0, x), 0.09, 0.11),
+    ("inputs-scrambled", "neighbours that are mixed", lambda x: _pictures(x, 1.0), 0.51, 0.49),
+    ("inputs-scrambled", "rows in a picture", lambda x: make.with_facts(
+        _probe("channels last")(x), "fc1", role="convolution"), 0.49, 0.51),
     ("reads-padding", "same output", _probe("padding"), 0.9e-3, 1.1e-3),
     ("state-carried-over", "same output", _probe("history", repeat=0.0), 0.9e-3, 1.1e-3),
     ("state-carried-over", "chance of memory", lambda x: _probe("history", repeat=x)(1.0), 0.11, 0.09),
@@ -580,6 +602,7 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("input-scale", lambda: _bytes(100.0)),
     ("frozen-untrained", lambda: _frozen(count=4096)),
     ("bias-before-batch-norm", _biased_norm),
+    ("backward-direction-unread", lambda: _directions(1, 1, 8)),
     ("identical-units", _constant_weights),
     ("input-not-finite", _nan_input),
     ("not-finite", lambda: _broken("forward")),
@@ -766,6 +789,12 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
         make.with_parameter_facts(well(), "fc2.weight", layer="fc1", shape=(64, 8)), "fc1.weight", "out.weight",
         identical_units=True,
     ),
+    "both directions, each where it has read all": lambda: _directions(1, 1, 0),
+    "both directions at every place": lambda: _directions(9, 9, 0),
+    "both directions of a sequence of two": lambda: _directions(1, 1, 1, places=2),
+    "the backward direction at the last place, beside all of the forward one": lambda: _directions(9, 1, 8),
+    "a loss that depends on no class's outputs": lambda: _by_class(0.0, 0.0),
+    "rows of pictures without a convolution": lambda: _probe("channels last")(0.9),
     "shares as targets, near to one another, that are learnt": lambda: _shares_as_targets(2.303, 2.293),
     "a few targets that are grossly wrong": lambda: _rare_large_losses(0.1),
     "likenesses that are learnt": lambda: _likenesses(math.log(100)),

@@ -143,3 +143,46 @@ def batch_first(context: Context) -> list[Finding] | None:
             values={"layer": wrong[0]},
         )
     ]
+
+
+BACKWARD_UNREAD = FindingText(
+    id="backward-direction-unread",
+    title="{layer} reads in both directions, and the backward direction is asked at the last place only, where it has "
+    "read one element.",
+    because="The backward direction begins at the end of the sequence. At the last place it knows one element, only "
+    "at the first does it know all: half of the features say next to nothing.",
+    try_this=(
+        "For one answer per sequence: torch.cat([out[:, -1, :H], out[:, 0, H:]], 1), with H = hidden_size.",
+        "Or the last states: torch.cat([h[-2], h[-1]], 1), where _, (h, c) = lstm(x), or _, h = gru(x).",
+    ),
+    figures=("loss",),
+    about="""
+    In one batch, the gradient of the loss by the output of a bidirectional recurrent layer is looked at. If it comes to
+    the backward half at the last place only (or to the forward half at the first only), that half is asked where it has
+    read one element.
+    """,
+)
+
+
+@check("directions of recurrent layers", BACKWARD_UNREAD)
+def backward_unread(context: Context) -> list[Finding] | None:
+    """A recurrent layer of two directions of which one place is read."""
+    probes = [one for one in context.seen.probes if one.name == "backward"]
+    if not probes:
+        return None
+    wrong = [
+        one for one in probes
+        if one.scale > 2 and one.changed == 1 and one.details["forward"] == 1 and one.details["first"] == one.scale - 1
+    ]  # fmt: skip
+    return [
+        context.finding(
+            BACKWARD_UNREAD,
+            severity="serious",
+            where=[one.where for one in wrong],
+            evidence=(
+                Evidence(what="place at which the backward direction is asked", value=wrong[0].scale, expected="1"),
+                Evidence(what="places of the sequence", value=wrong[0].scale),
+            ),
+            values={"layer": wrong[0].where},
+        )
+    ] if wrong else []  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 
 from backlight.health.check import check
 from backlight.health.context import MULTIPLIES, Context, finite
-from backlight.health.findings import Advice, Evidence, Finding, FindingText
+from backlight.health.findings import Advice, Case, Evidence, Finding, FindingText
 from backlight.health.thresholds import limit
 from backlight.watch.records import StepRecord
 
@@ -255,3 +255,55 @@ def _fades(spreads: list[float]) -> bool:
     quarters = [float(np.median(part)) for part in np.array_split(np.array(spreads), 4)]
     falls = quarters == sorted(quarters, reverse=True)
     return falls and quarters[-1] * limit("fading of the inputs") < quarters[0]
+
+
+INPUTS_SCRAMBLED = FindingText(
+    id="inputs-scrambled",
+    title="The pixels of the pictures are mixed: channels that were last were brought forward by a reshape.",
+    because="reshape and view keep all numbers in their order and only cut that order anew. What now looks like a "
+    "channel is a part of the picture, with all colours in turn.",
+    try_this=(
+        "Pictures (N, H, W, C) become (N, C, H, W) by x.permute(0, 3, 1, 2), in NumPy by x.transpose(0, 3, 1, 2).",
+        "Look at one as the network gets it: plt.imshow(x[0].permute(1, 2, 0)).",
+    ),
+    figures=("activations",),
+    about="""
+    In one batch of pictures (N, C, H, W) with two to four channels, neighbouring pixels are hardly alike along one of
+    the two axes; read as (N, H, W, C), in the same order of numbers, they are along both.
+    """,
+    cases={
+        "last": Case(
+            title="The channels of the pictures come last: rows are read as channels.",
+            because="A convolution reads (N, C, H, W). Given (N, H, W, C), it takes each row for a channel.",
+        )
+    },
+)
+
+
+@check("order of axes in pictures", INPUTS_SCRAMBLED)
+def inputs_scrambled(context: Context) -> list[Finding] | None:
+    """Pictures that were reshaped where their axes were to change places, or that were left with channels last."""
+    layout, last = context.probe("layout"), context.probe("channels last")
+    probe = layout or last
+    if probe is None:
+        return None
+    alike = probe.changed > limit("neighbours in a picture")
+    if layout is not None and not (alike and probe.scale < limit("neighbours that are mixed") * probe.changed):
+        return []
+    if layout is None and not (probe.changed > limit("rows in a picture") and context.called("convolution")):
+        return []
+    return [
+        context.finding(
+            INPUTS_SCRAMBLED,
+            severity="serious" if layout else "warning",
+            evidence=(
+                Evidence(what="correlation of neighbouring pixels, with channels last", value=probe.changed),
+                *(
+                    Evidence(what="the same as they are given", value=one.scale, expected="about as much")
+                    for one in (layout,)
+                    if one is not None
+                ),
+            ),
+            cases=() if layout else ("last",),
+        )
+    ]

@@ -135,8 +135,10 @@ NOT_FINITE = FindingText(
         "nothing": Case(
             because="The loss is a mean over the targets that count, and in this minibatch there are none: 0 / 0.",
             try_this=(
-                "Count what is left in each minibatch: (y != -100).sum(), mask.sum(). Texts that were cut at a maximum "
-                "length may have lost their answers, or all labels were masked.",
+                (
+                    "Count what is left in each minibatch: (y != -100).sum(), mask.sum(). Texts that were cut at a "
+                    "maximum length may have lost their answers, or all labels were masked."
+                ),
                 "Leave out examples without a target, or divide by max(count, 1).",
             ),
         ),

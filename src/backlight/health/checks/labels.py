@@ -249,3 +249,43 @@ def never_a_target(context: Context) -> list[Finding] | None:
             values={"classes": len(missing), "total": len(counts), "are": "is" if len(missing) == 1 else "are"},
         )
     ]
+
+
+CLASS_NOT_IN_LOSS = FindingText(
+    id="class-not-in-loss",
+    title="Whatever the network answers for class {label}, the loss is the same.",
+    because="These examples have no gradient: the network learns from the other classes only, and is never wrong about "
+    "these. In a loss of the form y * score, a class 0 is multiplied away.",
+    try_this=(
+        "A hinge loss takes labels of -1 and 1: y = 2 * y - 1. So do soft margins, and cosine_embedding_loss.",
+        "If the class is left out on purpose (a weight of 0, ignore_index), no action is needed.",
+    ),
+    figures=("loss",),
+    about="""
+    In one batch, the outputs for the examples of one class at a time are replaced by large numbers of both signs. The
+    loss must change.
+    """,
+)
+
+
+@check("classes in the loss", CLASS_NOT_IN_LOSS)
+def class_not_in_loss(context: Context) -> list[Finding] | None:
+    """Classes on whose examples the loss does not depend."""
+    probes = [one for one in context.seen.probes if one.name == "class"]
+    if not probes:
+        return None
+    without = [one for one in probes if one.changed <= limit("same output") * max(one.scale, 1e-12)]
+    if not without or len(without) == len(probes):
+        return []  # of none of them: then the loss is another one
+    return [
+        context.finding(
+            CLASS_NOT_IN_LOSS,
+            severity="serious" if len(probes) == 2 else "warning",
+            where=[f"class {one.where}" for one in without],
+            evidence=(
+                Evidence(what="change of the loss", value=without[0].changed, expected="above 0"),
+                Evidence(what="the same for other classes, at most", value=max(one.changed for one in probes)),
+            ),
+            values={"label": ", ".join(one.where for one in without)},
+        )
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from backlight.core import Array, ConfigError
+from backlight.core import Array, ConfigError, FloatArray
 from backlight.watch.adapter import BatchView
 from backlight.watch.torch_nn.plain import output_of, plain
 
@@ -45,6 +45,7 @@ class TorchBatch:
             run=self._run, loss=self._loss_of, args=self._args, kwargs=self._kwargs,
             x=None if x is None or x.is_complex() or x.layout is not torch.strided else _array(x),
             y=None if y is None else _array(y), others=dict(self._others()), run_with=self._run_with,
+            loss_at=self._loss_at,
             tied=x is not None and any(_ties(one, len(x)) for one in self._beside(x)),
         )  # fmt: skip
 
@@ -82,6 +83,12 @@ class TorchBatch:
         given = torch.from_numpy(np.ascontiguousarray(x))
         into[place] = given.to(device=into[place].device, dtype=into[place].dtype)
         return self._model(*args, **kwargs)
+
+    def _loss_at(self, output: Any, array: FloatArray) -> float | None:
+        if not isinstance(output, torch.Tensor):
+            return None
+        loss = self._loss_of(torch.from_numpy(array).to(output))
+        return None if loss is None or loss.numel() != 1 else float(loss)
 
     def _loss_of(self, output: Any) -> torch.Tensor | None:
         """Return the loss of an output: by the function that was given, or by what output and targets look like."""
