@@ -324,6 +324,26 @@ def test_a_loss_that_refuses_other_outputs_is_left_alone() -> None:
     assert "class-not-in-loss" in found
 
 
+def test_a_margin_that_is_met_already() -> None:
+    """What is answered for class 1 is beyond the margin: the loss changes if it falls, and not if it rises."""
+    torch.manual_seed(0)
+    x = torch.randn(64, 6)
+    net = nn.Sequential(nn.Linear(6, 1))
+    with torch.no_grad():
+        net[0].bias.fill_(9.0)
+    y = (x[:, :1] > 0).float()
+    found = ids(net, x, y, lambda out, y: (1 - (2 * y - 1) * out).clamp(min=0).mean())
+    assert "class-not-in-loss" not in found
+
+
+def test_grey_pictures_that_are_reshaped_are_alike_along_rows_only() -> None:
+    torch.manual_seed(0)
+    grey = _pictures(24)[..., :1].expand(-1, -1, -1, 3) + 0.02 * torch.randn(32, 24, 24, 3)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    assert "inputs-scrambled" in ids(net, grey.reshape(32, 3, 24, 24), torch.arange(32) % 8)
+    assert "inputs-scrambled" not in ids(net, grey.permute(0, 3, 1, 2), torch.arange(32) % 8)
+
+
 def _pictures(side: int) -> torch.Tensor:
     """Smooth pictures (N, H, W, C) whose channels differ."""
     coarse = torch.rand(32, 3, side // 4, side // 4)

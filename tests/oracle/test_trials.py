@@ -2,6 +2,7 @@
 
 import copy
 import io
+import math
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -336,6 +337,20 @@ def test_a_regression() -> None:
     assert told.number("a linear model: squared error, of the variance") < 5
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_loss_that_teaches_less_than_the_usual_one(signed: bool) -> None:
+    """A hinge loss of labels 0 and 1 knows the examples of class 1 only."""
+    x = torch.randn(1024, 20)
+    y = (x[:, :1] * x[:, 1:2] + x[:, 2:3] > 0).float()
+    net = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
+
+    def hinge(out: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return (1 - y * out).clamp(min=0).mean()
+
+    told = answer(subject(net, (x, 2 * y - 1 if signed else y), loss=hinge, kind=None))
+    assert list(told.points_to) == ([] if signed else ["loss"])
+
+
 def test_what_it_needs_is_said() -> None:
     x, y = table()
     assert "64 different examples" in answer(subject(mlp(), (x[:32], y[:32]))).not_run
@@ -529,6 +544,12 @@ def test_what_remembers_in_evaluation_mode() -> None:
 
 
 # -- modes and saved weights -------------------------------------------------------------------------------------------
+
+
+def test_weights_that_become_nan_say_nothing_of_files() -> None:
+    told = saved(subject(mlp(), table(), loss=lambda out, y: F.cross_entropy(out, y) * math.nan))
+    assert "evaluation" not in told.points_to
+    assert any("not finite" in one for one in told.showed)
 
 
 def test_modes_and_files_that_agree() -> None:

@@ -582,6 +582,7 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("not-in-optimiser", lambda: replace(well(), loss=replace(_loss(), unstepped=((5, 16),)))),
     ("not-learning", lambda: _likenesses(math.log(127))),
     ("not-learning", lambda: _shares_as_targets(2.303, 2.303)),
+    ("not-learning", lambda: _shares_as_targets(2.303, 2.302, noise=0.02)),
     ("not-learning", lambda: _rare_large_losses(0.9)),
     ("labels-constant", lambda: make.with_logits(well(), targets=(0, 0, 32, 0, 0, 0, 0, 0, 0, 0))),
     ("labels-unrelated", _unrelated),
@@ -641,11 +642,12 @@ def _likenesses(loss: float) -> Measurements:
     return replace(seen, loss=LossFacts(kind="other", pure=False, choices=128, chain=("nll_loss", "log_softmax", "mm")))
 
 
-def _shares_as_targets(start: float, end: float) -> Measurements:
+def _shares_as_targets(start: float, end: float, noise: float = 0.0) -> Measurements:
     """A cross-entropy with probabilities as targets, whose entropy is not known."""
     seen = make.with_parameter(make.with_losses(well(), start=start, end=end), update_to_data=2e-2)
     chain = ("neg", "mean", "sum", "mul", "log_softmax", "addmm")
-    return replace(make.with_records(seen, logits=None), loss=replace(_loss(), chain=chain))
+    points = tuple(replace(one, loss=one.loss + noise * (-1) ** one.step) for one in seen.losses)
+    return replace(make.with_records(seen, logits=None), loss=replace(_loss(), chain=chain), losses=points)
 
 
 def _rare_large_losses(usual: float) -> Measurements:

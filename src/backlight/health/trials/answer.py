@@ -8,13 +8,16 @@ import numpy as np
 from backlight.core import Array, FloatArray, IntArray
 from backlight.health.trials.subject import STEPS, Subject
 from backlight.watch.relation import MOST_FEATURES, beyond_chance, columns, simple_predictions
-from backlight.watch.replica import Replica
+from backlight.watch.replica import LossKind, Replica
 from backlight.watch.trial import Observation, Part, TrialResult
 
 QUESTION: Final = "Can the targets be told from the inputs, and does the network do at least as well as simple models?"
 _NAME: Final = "answer in the inputs"
 _LEAST: Final = 64
 _BATCH: Final = 32
+_OWN: Final = "fresh weights, your step"
+_ADAM: Final = "fresh weights, Adam at 1e-3"
+_REFERENCE: Final = "fresh weights, Adam at 1e-3, the usual loss of such targets"
 _TOLD, _NOT_TOLD = 4.0, 2.0
 """Standard errors above guessing: the targets are told from the inputs; they are not."""
 
@@ -42,13 +45,28 @@ def answer(subject: Subject) -> TrialResult:
     table = columns(x[:, :: max(1, -(-x.shape[1] // MOST_FEATURES))])
     wanted, half = _wanted(y[rows], known), len(rows) // 2
     linear, nearest = simple_predictions(table, wanted)
-    found = {"a linear model": linear, "the nearest neighbour": nearest} | _of_networks(subject, rows, known)
+    reference = _reference(subject, view.y, replica)
+    networks = _of_networks(subject, rows, known, reference)
+    found = {"a linear model": linear, "the nearest neighbour": nearest} | networks
     scores = {name: beyond_chance(one, wanted[half:], is_class) for name, one in found.items()}
     moved = {}
     for shift in (-1, 1):  # the targets of the row before, and of the row after
         other = _wanted(y[(rows + shift) % len(y)], known)
         moved[shift] = max(beyond_chance(one, other[half:], is_class) for one in simple_predictions(table, other))
     return _told(scores, _shares(found, wanted[half:], is_class), moved, count=len(rows), is_class=is_class)
+
+
+def _reference(subject: Subject, y: Array, replica: Replica) -> LossKind | None:
+    """Return the usual loss of such targets and outputs, if the network is trained with another one."""
+    output, _ = replica.output(*subject.examples, training=False)
+    if subject.loss is None or subject.kind is not None or output is None or len(output) != len(y):
+        return None
+    width = output.size // len(output)
+    if y.dtype.kind in "iu" and y.size == len(y) and y.min() >= 0 and y.max() < width:
+        return "cross_entropy"
+    if y.size != output.size:
+        return None
+    return "binary_cross_entropy" if set(np.unique(y)) == {0, 1} else "mse"
 
 
 def _wanted(y: Array, known: Array | None) -> FloatArray:
@@ -74,20 +92,27 @@ def _different(x: Array) -> IntArray:
     return chosen
 
 
-def _of_networks(subject: Subject, rows: IntArray, known: Array | None) -> dict[str, FloatArray]:
+def _of_networks(
+    subject: Subject, rows: IntArray, known: Array | None, reference: LossKind | None
+) -> dict[str, FloatArray]:
     """Return what the network says of the second half: as it is, and with fresh weights trained on the first half."""
     half = len(rows) // 2
     found: dict[str, FloatArray] = {}
     as_it_is = subject.copy()
     found["the network as it is"] = _predictions(as_it_is, subject, rows[half:], known)
-    ways = [("fresh weights, your step", False)] if subject.optimiser is not None or subject.step is not None else []
-    for name, adam in [*ways, ("fresh weights, Adam at 1e-3", True)]:
+    ways = [(_OWN, False)] if subject.optimiser is not None or subject.step is not None else []
+    ways.append((_ADAM, True))
+    if reference is not None:
+        ways.append((_REFERENCE, True))
+    for name, adam in ways:
         if not subject.budget.is_left():
             break
         one = subject.copy()
         one.reset(subject.make)
         if adam:
             one.use_adam()
+        if name == _REFERENCE and reference is not None:
+            one.use_reference_loss(reference)
         if not _train(one, subject, rows[:half]):
             break
         found[name] = _predictions(one, subject, rows[half:], known)
@@ -192,8 +217,11 @@ def _told(
 
 
 def _behind(scores: dict[str, float], simple: float) -> dict[Part, str]:
-    """Return what it means if networks that were trained anew predict worse than a simple model, clearly."""
-    own, adam = scores.get("fresh weights, your step"), scores.get("fresh weights, Adam at 1e-3")
+    """Return what it means if networks that were trained anew predict worse than another model, clearly."""
+    own, adam, usual = scores.get(_OWN), scores.get(_ADAM), scores.get(_REFERENCE)
+    if usual is not None and adam is not None and usual > 2 * max(_TOLD, adam, own or 0.0):
+        return {"loss": f"trained with the usual loss of such targets a fresh network is {usual:.1f} standard errors "
+                f"above guessing, with your loss {max(adam, own or 0.0):.1f}"}  # fmt: skip
     behind = [one is not None and one < _NOT_TOLD and simple > 2 * _TOLD for one in (own, adam)]
     if own is not None and behind == [True, False] and adam is not None:
         return {"loop": "trained with Adam at 1e-3 a fresh network predicts the targets, with your step it does not"}

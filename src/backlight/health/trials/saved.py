@@ -3,6 +3,8 @@
 import math
 from typing import Final
 
+import numpy as np
+
 from backlight.health.trials.dependence import apart
 from backlight.health.trials.subject import Subject, score
 from backlight.watch.trial import Observation, Part, TrialResult
@@ -90,6 +92,9 @@ def _after_loading(subject: Subject, seen: list[Observation], showed: list[str])
     fresh.adapter.model = other
     after, _ = fresh.output(subject.inputs, subject.targets, training=False)
     if before is None or after is None:
+        return lost, ""
+    if not np.isfinite(before).all():
+        showed.append("after these steps the output is not finite, so that saving and loading shows nothing")
         return lost, ""
     change = apart(after, before, before)
     seen.append(Observation(what="after saving and loading", value=change, unit="of the output's spread"))
