@@ -43,7 +43,7 @@ class Directions:
         del args
         out = output[0]
         if isinstance(out, torch.Tensor) and out.requires_grad and out.ndim == 3:
-            out.register_hook(partial(self._on_gradient, name, 1 if module.batch_first else 0))
+            out.register_hook(partial(self._on_gradient, name, 1 if module.batch_first else 0))  # type: ignore[no-untyped-call]
 
     def _on_gradient(self, name: str, time: int, gradient: torch.Tensor) -> None:
         forward, backward = (
