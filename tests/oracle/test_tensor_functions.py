@@ -26,6 +26,7 @@ a.scatter(1,h,9.)|a.scatter_add(1,g,b)|torch.scatter(a,0,h,b[:2,:3])|a.take_alon
 a.index_select(0,i)|a.take(g)|a.repeat_interleave(2,1)|a.repeat_interleave(3)|a.masked_select(m)
 torch.masked_select(a,m[0])|a.where(m,b)|m.nonzero()|torch.nonzero(a>0)|torch.where(a>0)[1]|torch.where(a>0,a,0.)
 a.sort().values|a.sort(0,descending=True).values|a.argsort(1)|a.sort(1).indices|a.topk(2).values
+i.sort(descending=True,stable=True).indices|(i%2).argsort(descending=True,stable=True)
 a.topk(2,dim=0,largest=False).values|torch.topk(a,3)[1]|a.median()|a.median(1).values|a.median(0,True)[1]|i.unique()
 i.unique(return_counts=True)[1]|torch.unique(i,return_inverse=True)[1]|i.bincount()|i.bincount(minlength=9)
 a.diagonal()|a.diag()|a[0].diag()|a[0].diag(1)|a.diag(-1)|a.trace()|t.diagonal(1,1,2)|torch.diag(torch.ones(3))

@@ -289,3 +289,13 @@ def test_containers_print_and_name_as_in_pytorch():
     twin = copy.deepcopy(ours)
     twin["wte"].weight.array[...] = 0
     assert ours["wte"].weight.array.any()
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_what_is_dropped_between_recurrent_layers(kind, training):
+    """With a share of 1, all of it: no random number is needed to compare."""
+    x = np.random.default_rng(0).standard_normal((5, 2, 3)).astype(np.float32)
+    theirs, ours = both(f"{kind}(3, 4, num_layers=3, dropout=1.0)")
+    expected = theirs.train(training)(torch.tensor(x))[0]
+    assert_allclose(array(ours.train(training)(bt.tensor(x))[0]), array(expected), rtol=1e-5, atol=1e-6)

@@ -17,7 +17,7 @@ from backlight.lessons.exercises import grade
 
 GOOD = """
 def gradient_by_formula(a, b, c):
-    import math
+    import colorsys, math
     return 2 * a * b - 1 / c, a**2 + 3 * math.cos(3 * b), a / c**2
 """
 LAST = """
@@ -79,7 +79,7 @@ def ngram_counts(words, n):
 def test_each_hostile_answer_costs_itself_only(tmp_path, monkeypatch):
     path = tmp_path / "work.py"
     path.write_text(GOOD + HOSTILE + LAST)
-    for name in ("random", "typing", "json"):
+    for name in ("random", "typing", "json", "colorsys"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('the file of the student')")
     monkeypatch.chdir(tmp_path)
     conditions = Conditions(limit=0.5, memory=4 * 2**30)

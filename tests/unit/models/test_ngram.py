@@ -474,3 +474,12 @@ def test_a_short_count_reports_nothing(rng):
     told: list[float] = []
     NGram(NGramConfig(vocabulary_size=5, order=3)).fit(encode(random_items(rng, V=5, items=9)), on_progress=told.append)
     assert not told
+
+
+def test_an_unknown_id_is_unseen_and_so_is_all_before_it():
+    """It is no id counted from the end of the vocabulary."""
+    counts = _ngram_counts.count_ngrams(encode([[1, 2, 1, 2, 2]]), vocabulary_size=3, order=3)
+    x = np.array([[1, 2], [_ngram_counts.UNKNOWN, 2], [2, _ngram_counts.UNKNOWN]])
+    found = counts.find(x)
+    assert_array_equal(found[1] == counts.nodes(1), [False, False, True])
+    assert_array_equal(found[2] == counts.nodes(2), [False, True, True])

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from backlight.core import NOT_A_TARGET
+from backlight.watch.graph import is_pure
 from backlight.watch.logits import Logits, binary_record, known_targets, logits_record, targets_of
 from backlight.watch.numbers import Block, Layout, measure, pooled
 from backlight.watch.probes import predicts_next, probes_of
@@ -274,3 +275,18 @@ def test_outputs_that_are_filled_with_a_number_do_not_hide_the_others(fill: floa
     ]
     assert probe.scale == pytest.approx(x.std())
     assert probe.changed > probe.scale
+
+
+@pytest.mark.parametrize(
+    ("kind", "ops", "pure"),
+    [
+        ("cross_entropy", ["nll_loss", "log_softmax", "addmm"], True),
+        ("cross_entropy", ["cross_entropy", "matmul"], True),
+        ("cross_entropy", ["nll_loss", "log_softmax", "mm", "addmm"], False),  # what a product made of the output
+        ("cross_entropy", ["add", "nll_loss", "log_softmax", "addmm"], False),
+        ("mse", ["mean", "pow", "sub", "addmm"], True),
+        ("mse", ["mean", "pow", "sub", "exp", "addmm"], False),
+    ],
+)
+def test_a_loss_that_is_its_kind_and_nothing_else(kind: str, ops: list[str], pure: bool) -> None:
+    assert is_pure(kind, ops) == pure

@@ -169,6 +169,14 @@ def test_a_wrong_file_is_refused_in_one_line(name: str, tmp_path: Path, monkeypa
         encoded([Path("gone.txt")], Path("out2"))
 
 
+def test_the_line_of_a_later_block_is_counted_from_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "BLOCK", 1_000)
+    monkeypatch.chdir(tmp_path)
+    Path("a.jsonl").write_text('{"text": "a"}\n' * 9_000 + '{"text": \n')
+    with pytest.raises(DataError, match=r"line 9,001 of 'a\.jsonl' is not"):
+        encoded([Path("a.jsonl")], Path("out"), Reading(field="text"), tokens="bpe:256")
+
+
 def test_a_character_that_another_folder_lacks_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("abc")
     (tmp_path / "b.txt").write_text("abd")
