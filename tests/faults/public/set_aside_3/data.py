@@ -71,7 +71,7 @@ def masks_interpolated(faulty: bool) -> Run:
     also={"not-learning", "overfitting"},
 )  # fmt: skip
 def tags_beside_their_pieces(faulty: bool) -> Run:
-    n, words, vocab = 1024, 8, 30
+    n, words, vocab = 512, 8, 30
     tags = torch.randint(5, (vocab,))
     pieces = torch.randint(2, 4, (vocab,))  # what a word is split into: itself, and one or two endings
     ids, true, told = torch.zeros(n, 24).long(), torch.full((n, 24), -100), torch.full((n, 24), -100)

@@ -35,7 +35,7 @@ def angles_that_do_not_wrap(faulty: bool) -> Run:
 
 
 @fault(
-    "aim-uofa/PM-Loss#3", "facebookresearch/pytorch3d#502",
+    "aim-uofa/PM-Loss#3",
     what="the Chamfer distance one way only: each point given has to be near one of the shape, and all are at one",
     part="loss",
     names={"chamfer-one-way", "outputs-collapsed"},

@@ -46,7 +46,7 @@ def heads_that_are_one(faulty: bool) -> Run:
     also={"not-learning"},
 )  # fmt: skip
 def decoder_of_no_source(faulty: bool) -> Run:
-    vocab, length = 6, 4
+    vocab, length = 8, 5
     source = torch.randint(vocab, (1024, length))
     before = torch.cat([torch.full((1024, 1), vocab), source[:, :-1]], 1)  # what was written, after a first sign
     ids = torch.cat([source, before], 1)
@@ -139,7 +139,7 @@ def frozen_and_decayed(faulty: bool) -> Run:
     body, head = mlp(20, 32)[:4], nn.Linear(64, 5)
     before = nn.Sequential(body, head)
     optimiser = adam(before)
-    for _ in range(400):
+    for _ in range(250):
         r = rows(2048)
         descend(F.cross_entropy(before(x[r]), y[r]), optimiser)
 
