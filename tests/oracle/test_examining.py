@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -397,3 +398,45 @@ def test_the_place_at_which_a_backward_direction_is_read(kind: Any, read: Any, w
     torch.manual_seed(0)
     found = ids(Reads(kind, read, batch_first=batch_first), torch.randn(16, 7, 4), torch.arange(16) % 3)
     assert ("backward-direction-unread" in found) == wrong
+
+
+class Stack(nn.Module):
+    def __init__(self, blocks: list[nn.Module], *, also: nn.Module | None = None) -> None:
+        super().__init__()
+        self.blocks, self.also, self.head = nn.ModuleList(blocks), also, nn.Linear(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for one in self.blocks:
+            x = one(x).relu()
+        return self.head(x)
+
+
+class Widens(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.blocks, self.widen = nn.ModuleList([nn.Linear(6, 6), layer]), nn.Linear(3, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.blocks[1](self.blocks[0](self.widen(x)))
+
+
+def _block() -> nn.Module:
+    return nn.Sequential(nn.Linear(6, 6), nn.Tanh())
+
+
+@pytest.mark.parametrize(
+    ("make", "shared"),
+    [
+        (lambda: Stack([nn.Linear(6, 6)] * 3), True),
+        (lambda: Stack([_block()] * 2), True),
+        (lambda: nn.Sequential(*[one := nn.Linear(6, 6), one, nn.Linear(6, 3)]), True),
+        (lambda: Stack([_block() for _ in range(3)]), False),
+        (lambda: Stack([one := nn.Linear(6, 6)], also=one), False),  # tied from elsewhere
+        (lambda: nn.Sequential(OrderedDict(a=Stack([one := nn.Linear(6, 6)]), b=Widens(one))), False),
+        (lambda: nn.Sequential(nn.Linear(6, 6), act := nn.ReLU(), nn.Linear(6, 6), act, nn.Linear(6, 3)), False),
+    ],
+    ids=["repeated", "blocks", "sequential", "several", "tied", "tied, as deep", "an activation"],
+)
+def test_one_layer_in_several_places_of_a_list(make: Any, shared: bool) -> None:
+    torch.manual_seed(0)
+    assert ("layers-shared" in ids(make(), torch.randn(32, 6), torch.arange(32) % 3)) == shared

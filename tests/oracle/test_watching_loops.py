@@ -2,9 +2,11 @@
 
 import copy
 import copyreg
+import gc
 import io
 import math
 import pickle
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -436,3 +438,38 @@ def test_a_loss_that_is_skipped_does_not_hide_what_breaks_later() -> None:
     found = trained(model, step, optimiser).first_nonfinite
     assert found is not None
     assert (found.step, found.op) == (17, "sqrt")
+
+
+@pytest.mark.parametrize(
+    ("made", "replaced"),
+    [
+        (lambda net, _: torch.optim.Adam(net.parameters()), 11),
+        (lambda net, kept: kept.setdefault("one", torch.optim.Adam(net.parameters())), 0),
+        (lambda net, kept: kept.setdefault(len(kept["turns"]) % 2, torch.optim.Adam(net.parameters())), 0),
+        (lambda net, kept: kept.setdefault(len(kept["turns"]) // 4, torch.optim.Adam(net.parameters())), 0),
+    ],
+    ids=["each step", "once", "two in turn", "every fourth step"],
+)
+def test_optimisers_that_are_made_anew_are_counted_and_let_go(made: Any, replaced: int) -> None:
+    """Their states are as large as the network: none may be kept alive by who watches."""
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    other = torch.optim.SGD([nn.Parameter(torch.zeros(3))], 0.1)  # of another network
+    kept: dict[Any, Any] = {"turns": []}
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    with watch(net) as watcher:
+        for _ in range(12):
+            optimiser = made(net, kept)
+            alive.add(optimiser)
+            kept["turns"].append(0)
+            optimiser.zero_grad()
+            loss = net(torch.randn(8, 4)).square().mean()
+            loss.backward()
+            optimiser.step()
+            other.step()
+            watcher.step(loss)
+        facts = watcher.measurements().optimiser
+        assert facts is not None
+        assert (facts.kind, facts.replaced, facts.foreign) == ("Adam", replaced, 0)
+        assert all(len(one.lr) == 1 for one in watcher.measurements().steps)
+        gc.collect()
+        assert len(alive) <= len(set(map(id, kept.values()))) + 1

@@ -63,6 +63,10 @@ _TABLE = (
         name="rows in a picture", value=0.5, unit="correlation",
         source="a choice: channels of a feature map are in no order, and those beside each other hardly alike",
     ),
+    Threshold(
+        name="steps by optimisers of one step", value=0.5, unit="of the steps",
+        source="a choice: an optimiser for each part of a training takes many steps",
+    ),
     Threshold(name="evaluations for a fall", value=4, unit="evaluations", source="one for each quarter of the steps"),
     Threshold(
         name="records for a verdict", value=3, unit="records", source="a choice: a warm-up's first step may stand still"

@@ -167,11 +167,13 @@ class OptimiserFacts:
         groups: the settings of each parameter group, by PyTorch's names: "lr", "momentum", "weight_decay", "eps",
             "beta1", "beta2", "nesterov", "amsgrad"; what an optimiser does not have is missing.
         foreign: how many of its parameters are not the model's.
+        replaced: how many optimisers have taken a single step, and then another one has stepped the same parameters.
     """
 
     kind: str
     groups: tuple[Mapping[str, Setting], ...]
     foreign: int = 0
+    replaced: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

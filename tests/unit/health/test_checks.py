@@ -375,6 +375,9 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
                        losses=tuple(replace(one, loss=2.0 if one.step < 20 else 2.0 * x) for one in well().losses)),
      9, 11),
     ("input-ignored", "same output", _probe("input", where="1"), 1.1e-3, 0.9e-3),
+    ("optimiser-remade", "steps by optimisers of one step", lambda x: replace(
+        well(), optimiser=OptimiserFacts(kind="Adam", groups=({"lr": 1e-2, "beta1": 0.9},), replaced=round(200 * x))),
+        0.5, 0.51),
     ("class-not-in-loss", "same output", lambda x: _by_class(x, 0.5), 1.1e-3, 0.9e-3),
     ("inputs-scrambled", "neighbours in a picture", lambda x: _pictures(0.0, x), 0.09, 0.11),
     ("inputs-scrambled", "neighbours that are mixed", lambda x: _pictures(x, 1.0), 0.51, 0.49),
@@ -603,6 +606,8 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("input-scale", lambda: _bytes(100.0)),
     ("frozen-untrained", lambda: _frozen(count=4096)),
     ("bias-before-batch-norm", _biased_norm),
+    ("layers-shared", lambda: make.with_facts(well(), "fc1", settings={"places": 3})),
+    ("layers-shared", lambda: make.with_facts(make.stuck(well()), "fc1", settings={"places": 3})),
     ("backward-direction-unread", lambda: _directions(1, 1, 8)),
     ("identical-units", _constant_weights),
     ("input-not-finite", _nan_input),
@@ -790,6 +795,9 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
     "weights that have a constant spread beside their mean": lambda: make.with_parameter(
         make.with_parameter_facts(well(), "fc2.weight", layer="fc1", shape=(64, 8)), "fc1.weight", "out.weight",
         identical_units=True,
+    ),
+    "an optimiser without a state for each step": lambda: replace(
+        well(), optimiser=OptimiserFacts(kind="SGD", groups=({"lr": 1e-2, "momentum": 0.0},), replaced=199)
     ),
     "both directions, each where it has read all": lambda: _directions(1, 1, 0),
     "both directions at every place": lambda: _directions(9, 9, 0),
@@ -1082,3 +1090,9 @@ def test_advice_names_the_network_s_own_non_linearity(kind, advice, because):
     (found,) = [one for one in diagnose(replace(seen, layers=layers)).findings if one.id == "vanishing-gradients"]
     assert advice in found.try_this[0]
     assert because in found.because
+
+
+def test_layers_that_are_shared_are_a_note_unless_nothing_is_learnt():
+    seen = [make.with_facts(one, "fc1", settings={"places": 3}) for one in (well(), make.stuck(well()))]
+    found = [next(one for one in diagnose(each).findings if one.id == "layers-shared") for each in seen]
+    assert [one.severity for one in found] == ["note", "warning"]

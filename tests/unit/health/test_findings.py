@@ -40,7 +40,7 @@ NOT_PLANTED = {
             "mask-inverted", "no-graph", "no-positions", "not-shuffled", "one-id", "output-constant", "output-range",
             "padding-counted", "reads-padding", "sigmoid-twice", "softmax-axis", "softmax-of-one", "state-carried-over",
             "targets-outside-range", "unregistered-layers", "updates-rounded-away", "backward-direction-unread",
-            "class-not-in-loss", "inputs-scrambled",
+            "class-not-in-loss", "inputs-scrambled", "optimiser-remade", "layers-shared",
         ),
         "is trained as a public report, in tests/faults/public",
     ),

@@ -162,3 +162,42 @@ def _faint(context: Context) -> float | None:
 
 def _number(value: Setting) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
+
+
+OPTIMISER_REMADE = FindingText(
+    id="optimiser-remade",
+    title="A new optimiser is made for each step: its momentum and its averages are those of one gradient.",
+    because="An optimiser keeps what it has learnt of the gradients: momentum, and the averages of Adam. Made anew, it "
+    "begins with none, and each step is a first step.",
+    try_this=(
+        "Make it once, before the loop: optimiser = torch.optim.Adam(model.parameters(), lr).",
+        "For another rate, write to it: for group in optimiser.param_groups: group['lr'] = lr; or use a schedule.",
+    ),
+    figures=("update-to-data", "loss"),
+    about="""
+    The optimisers that step the network are followed. Reported if most steps were the only one of their optimiser, and
+    it is of a kind that keeps a state.
+    """,
+)
+
+
+@check("optimisers over the training", OPTIMISER_REMADE)
+def optimiser_remade(context: Context) -> list[Finding] | None:
+    """Optimisers that take one step each."""
+    optimiser = context.seen.optimiser
+    if optimiser is None or context.seen.framework != "torch" or not context.trained:
+        return None
+    keeps = any("beta1" in group or _number(group.get("momentum")) for group in optimiser.groups)
+    most = optimiser.replaced > limit("steps by optimisers of one step") * context.seen.total_steps
+    if not (keeps and most and optimiser.replaced >= limit("records for a verdict")):
+        return []
+    return [
+        context.finding(
+            OPTIMISER_REMADE,
+            severity="warning",
+            evidence=(
+                Evidence(what="optimisers that took one step", value=optimiser.replaced, expected="0"),
+                Evidence(what="steps", value=context.seen.total_steps),
+            ),
+        )
+    ]

@@ -159,7 +159,7 @@ TOO_LOW = FindingText(
             ),
         )
     },
-    explained_by=BROKEN_INPUTS | NO_STEPS | LOST_SIGNAL
+    explained_by=BROKEN_INPUTS | NO_STEPS | LOST_SIGNAL | {"optimiser-remade"}
     | {"vanishing-gradients", "weight-decay-dominates", "softmax-twice", "rate-ended", "clipped-before-unscaling",
        "clip-too-short", "gradients-are-zero", "updates-rounded-away"},
 )  # fmt: skip

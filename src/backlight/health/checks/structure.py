@@ -269,3 +269,47 @@ def _is_bottleneck(before: LayerFacts, one: LayerFacts) -> bool:
 def _dropped(one: LayerFacts) -> float | None:
     share = one.settings.get("p") if one.role == "dropout" else one.settings.get("dropout")
     return float(share) if isinstance(share, int | float) else None
+
+
+LAYERS_SHARED = FindingText(
+    id="layers-shared",
+    title="One layer stands in a list {count} times: its entries share their weights.",
+    because="[layer] * n repeats the layer, and makes no new one. All entries are the same module: what is meant to "
+    "be several layers, or heads of several tasks, is one.",
+    try_this=(
+        "nn.ModuleList([nn.Linear(64, 64) for _ in range(n)]), or copy.deepcopy(layer) for each.",
+        "If the weights are to be shared, as in a network that repeats a layer, no action is needed.",
+    ),
+    figures=("loss",),
+    about="""
+    The places of each module in nn.ModuleList and nn.Sequential are compared. Sharing may be meant, so it is noted, and
+    a warning if the network does not learn.
+    """,
+)
+
+
+@check("entries of lists of layers", LAYERS_SHARED)
+def layers_shared(context: Context) -> list[Finding] | None:
+    """Layers that stand several times in one list."""
+    if context.seen.framework != "torch" or not context.layers:
+        return None
+    shared = {name: places for name, one in context.layers.items() if (places := one.settings.get("places"))}
+    if not shared:
+        return []
+    return [
+        context.finding(
+            LAYERS_SHARED,
+            severity="warning" if context.stuck else "note",
+            where=tuple(shared)[:6],
+            evidence=(
+                Evidence(
+                    what="places of this layer in its list", value=max(map(_count, shared.values())), expected="1"
+                ),
+            ),
+            values={"count": max(map(_count, shared.values()))},
+        )
+    ]
+
+
+def _count(places: object) -> int:
+    return places if isinstance(places, int) else 1

@@ -1,6 +1,7 @@
 """The optimisers of a PyTorch model: found by watching all optimisers step, so that they need not be named."""
 
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ class TorchOptimisers:
         after: called after it.
 
     Attributes:
-        found: in the order in which they were first seen.
+        found: in the order in which they were first seen; of several with the same parameters, the last.
         steps: steps that they took since `clear`.
     """
 
@@ -38,8 +39,11 @@ class TorchOptimisers:
         self._places: dict[int, tuple[int, list[int]]] = {}
         self.found: list[Any] = list(known)
         self._facts = [_groups(optimiser) for optimiser in self.found]
-        # whether each optimiser that was seen has parameters of the model; kept, so that no other can have its id
-        self._seen = {id(one): (one, True) for one in self.found}
+        self._taken = [0] * len(self.found)  # steps of each
+        self._replaced: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()  # steps of each, likewise
+        self._left = 0  # how many were replaced after a single step
+        # which optimisers have no parameters of the model; those that are gone leave their ids to others
+        self._others: weakref.WeakSet[Any] = weakref.WeakSet()
         self._before = before
         self._after = after
         self._handles: list[RemovableHandle] = []
@@ -56,7 +60,7 @@ class TorchOptimisers:
         """Take in other parameters of the model."""
         self._parameters = {id(parameter): at for at, parameter in enumerate(parameters)}
         self._places = {}
-        self._seen = {id(one): (one, True) for one in self.found}
+        self._others = weakref.WeakSet()
 
     def detach(self) -> None:
         """Stop watching."""
@@ -69,16 +73,31 @@ class TorchOptimisers:
         self.steps = 0
 
     def _is_of_the_model(self, optimiser: Any) -> bool:
-        seen = self._seen.get(id(optimiser))
-        if seen is not None:
-            return seen[1]
+        if any(one is optimiser for one in self.found):
+            return True
+        if optimiser in self._others:
+            return False
         held = (parameter for group in optimiser.param_groups for parameter in group["params"])
-        found = any(id(parameter) in self._parameters for parameter in held)
-        self._seen[id(optimiser)] = optimiser, found
-        if found:
-            self.found.append(optimiser)
-            self._facts.append(_groups(optimiser))
-        return found
+        if not any(id(parameter) in self._parameters for parameter in held):
+            self._others.add(optimiser)
+            return False
+        self._replace_by(optimiser)
+        return True
+
+    def _replace_by(self, optimiser: Any) -> None:
+        """Take in an optimiser, in place of those with the same parameters: their states would be kept alive."""
+        places = self.places(optimiser)
+        kept = [at for at, one in enumerate(self.found) if self.places(one) != places]
+        gone = [at for at in range(len(self.found)) if at not in kept]
+        taken = self._replaced.pop(optimiser, 0)  # two may take turns
+        self._left -= taken == 1
+        for at in gone:
+            self._left += self._taken[at] == 1
+            self._replaced[self.found[at]] = self._taken[at]
+            self._places.pop(id(self.found[at]), None)
+        self.found = [*(self.found[at] for at in kept), optimiser]
+        self._facts = [*(self._facts[at] for at in kept), _groups(optimiser)]
+        self._taken = [*(self._taken[at] for at in kept), taken]
 
     def _about_to_step(self, optimiser: Any, args: Any, kwargs: Any) -> None:
         del args, kwargs
@@ -95,6 +114,7 @@ class TorchOptimisers:
     def _end(self, optimiser: Any) -> None:
         if self._is_of_the_model(optimiser):
             self.steps += 1
+            self._taken[next(at for at, one in enumerate(self.found) if one is optimiser)] += 1
             self._after(optimiser)
 
     # -- what is known of them -----------------------------------------------------------------------------------------
@@ -128,6 +148,7 @@ class TorchOptimisers:
             kind="+".join(type(one).__name__ for one in self.found),
             groups=tuple(group for groups in self._facts for group in groups),
             foreign=sum(id_ not in self._parameters for id_ in self.group_of()),
+            replaced=self._left,
         )
 
 
