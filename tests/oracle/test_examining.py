@@ -414,7 +414,7 @@ class Stack(nn.Module):
 class Widens(nn.Module):
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        self.blocks, self.widen = nn.ModuleList([nn.Linear(6, 6), layer]), nn.Linear(3, 6)
+        self.blocks, self.widen = nn.ModuleList([layer, nn.Linear(6, 6)]), nn.Linear(3, 6)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.blocks[1](self.blocks[0](self.widen(x)))
