@@ -20,7 +20,7 @@ def endings(wrong: Sequence[str], right: Sequence[str]) -> list[str]:
         if any(_ends(name, end) for end in found):
             continue
         pieces = name.split(".")
-        ways = (".".join(pieces[at:]) for at in range(len(pieces) - 1, -1, -1))
+        ways = (".".join(pieces[at:]) for at in range(len(pieces) - 1, -1, -1) if not pieces[at].isdigit())
         end = next((way for way in ways if not any(_ends(other, way) for other in others)), name)
         found.append(end)
     return found if len(names) > 1 and len(found) <= MOST else []

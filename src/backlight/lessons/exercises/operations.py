@@ -73,12 +73,14 @@ def _difference(slot: Slot, left: ast.expr, right: ast.expr) -> None:
     slot.set("op", ast.Add(), f"{is_(of(right))} added, not subtracted: a wrong sign", USUAL)
     slot.put(ast.UnaryOp(ast.USub(), right), f"{term_(left, of)} is missing", SEEN)
     slot.put(ast.BinOp(right, ast.Sub(), left), "the difference is the wrong way round", USUAL)
+    slot.put(ast.BinOp(left, ast.Add(), slot.node), f"{is_(of(left))} added twice", RARE)
+    slot.put(ast.BinOp(slot.node, ast.Sub(), right), f"{is_(of(right))} subtracted twice", RARE)
 
 
 def _product(slot: Slot, left: ast.expr, right: ast.expr) -> None:
     of = slot.words.of
-    slot.put(right, f"the factor {is_(of(left))} missing", USUAL)
-    slot.put(left, f"the factor {is_(of(right))} missing", USUAL)
+    slot.put(right, f"the factor {of(left)} is missing", USUAL)
+    slot.put(left, f"the factor {of(right)} is missing", USUAL)
     slot.set("op", ast.Div(), f"it is divided by {of(right)}, not multiplied", SEEN)
     slot.put(ast.BinOp(right, ast.Div(), left), f"it is divided by {of(left)}, not multiplied", SEEN)
     slot.set("op", ast.Add(), f"{of(left)} and {of(right)} are added, not multiplied", SEEN)
@@ -90,11 +92,13 @@ def _product(slot: Slot, left: ast.expr, right: ast.expr) -> None:
 
 def _quotient(slot: Slot, left: ast.expr, right: ast.expr) -> None:
     of = slot.words.of
-    slot.put(left, f"the division by {is_(of(right))} missing", USUAL)
+    slot.put(left, f"the division by {of(right)} is missing", USUAL)
     slot.set("op", ast.Mult(), f"it is multiplied by {of(right)}, not divided", USUAL)
     slot.put(ast.BinOp(right, ast.Div(), left), "the quotient is upside down", SEEN)
     slot.put(ast.BinOp(slot.node, ast.Div(), right), f"it is divided by {of(right)} twice", SEEN)
-    slot.put(ast.BinOp(ast.Constant(1), ast.Div(), right), f"the numerator {is_(of(left))} missing", RARE)
+    below = ast.BinOp(ast.BinOp(ast.Constant(1), ast.Div(), left), ast.Div(), right)
+    slot.put(below, f"it is divided by {of(left)}, too, not multiplied", SEEN)
+    slot.put(ast.BinOp(ast.Constant(1), ast.Div(), right), f"the numerator {of(left)} is missing", RARE)
     log = ast.Attribute(ast.Name("np", ast.Load()), "log", ast.Load())
     slot.put(ast.Call(log, [slot.node], []), "its log is taken", SEEN)
     _mean_of_all(slot, left, right)
@@ -104,9 +108,9 @@ def _power(slot: Slot, left: ast.expr, right: ast.expr) -> None:
     of = slot.words.of
     if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add | ast.Sub):
         one = ast.BinOp(ast.BinOp(left.left, ast.Pow(), right), left.op, left.right)
-        what = f"the power {is_(of(right))} taken of {of(left.left)} only, not of {of(left.right)}: parentheses"
+        what = f"the power {of(right)} is taken of {of(left.left)} only, not of {of(left.right)}: parentheses"
         slot.put(one, what, USUAL)
-    slot.put(left, f"the power {is_(of(right))} missing", USUAL)
+    slot.put(left, f"the power {of(right)} is missing", USUAL)
     slot.put(ast.BinOp(left, ast.Pow(), ast.UnaryOp(ast.USub(), right)), "the exponent has the wrong sign", SEEN)
     slot.put(ast.BinOp(left, ast.Mult(), right), f"it is multiplied by {of(right)}, not raised to a power", SEEN)
 
@@ -118,8 +122,8 @@ def _matrix_product(slot: Slot, left: ast.expr, right: ast.expr) -> None:
             turned = ast.Attribute(one, "T", ast.Load())
             slot.set(name, placed(turned, one), f"{is_(of(one))} transposed", USUAL)
     slot.put(ast.BinOp(right, ast.MatMult(), left), "the product has its factors in the wrong order", SEEN)
-    slot.put(left, f"the product with {is_(of(right))} missing", USUAL)
-    slot.put(right, f"the product with {is_(of(left))} missing", SEEN)
+    slot.put(left, f"the product with {of(right)} is missing", USUAL)
+    slot.put(right, f"the product with {of(left)} is missing", SEEN)
 
 
 _OPERATIONS: Final[dict[type[ast.operator], Callable[[Slot, ast.expr, ast.expr], None]]] = {

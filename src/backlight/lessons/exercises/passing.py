@@ -107,7 +107,7 @@ def _functions(
             and ast.unparse(node.func.value) in {"np", "math"}}  # fmt: skip
     for slot in expressions(statement, words):
         called = isinstance(slot.parent, ast.Call) and isinstance(slot.parent.func, ast.Attribute)
-        if not isinstance(slot.node, ast.BinOp | ast.Name) or called:
+        if not isinstance(slot.node, ast.BinOp | ast.Name) or called or isinstance(slot.parent, ast.Attribute):
             continue
         if isinstance(slot.node, ast.Name) and not isinstance(statement, ast.Return):
             continue

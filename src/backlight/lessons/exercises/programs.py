@@ -18,6 +18,10 @@ ROUNDS: Final = 3_000
 """A changed program that goes through its loops more often than this is given up."""
 
 
+_HOLDERS: Final = frozenset({"steps", "weights"})
+"""Arguments of the gradients by hand whose attributes are arrays."""
+
+
 class TooLong(Exception):  # noqa: N818  (of a changed program: nobody sees it)
     """A program went through its loops too often."""
 
@@ -169,7 +173,7 @@ def _program(program: Callable[..., Any], answer: str, parts: tuple[str, ...]) -
         argument.annotation = None
     function.returns = None
     gradients = "d" if answer == "all_gradients" else ""
-    words = Words(names, gradients, frozenset({"steps", "weights"}) if gradients else frozenset(), parts)
+    words = Words(names, gradients, _HOLDERS if gradients or answer == "gpt_gradients" else frozenset(), parts)
     for node in list(ast.walk(function)):
         if isinstance(node, ast.While | ast.For):
             node.body.insert(0, _call("_round()", node))

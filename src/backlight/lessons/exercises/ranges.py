@@ -32,6 +32,14 @@ def of_range(slot: Slot, alike: Mapping[str, list[ast.expr]]) -> None:
             slot.set("slice", lower, f"a single element of {slot.words.of(value)} is taken, not several", SEEN)
         case ast.Call(func=ast.Name(id=name), args=[ast.Name() | ast.Subscript() as list_]) if name in _WHOLE:
             _all_but_one(slot, name, list_, alike)
+        case ast.Call(func=ast.Attribute(attr="zfill")):
+            turned = ast.Subscript(slot.node, ast.Slice(step=ast.UnaryOp(ast.USub(), ast.Constant(1))), ast.Load())
+            slot.put(turned, "the digits are reversed", SEEN)
+    _of_list(slot, alike)
+
+
+def _of_list(slot: Slot, alike: Mapping[str, list[ast.expr]]) -> None:
+    match slot.node:
         case ast.List(elts=[ast.Starred(value=ast.Subscript() as most), last]):
             _at_the_other_end(slot, most, last)
         case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=counted)]):
@@ -87,13 +95,16 @@ def _renamed(node: ast.expr, old: str, new: str) -> ast.expr:
 
 def _all_but_one(slot: Slot, name: str, list_: ast.expr, alike: Mapping[str, list[ast.expr]]) -> None:
     said = slot.words.of(list_)
+    if name == "sum":
+        mean = ast.parse(f"sum({ast.unparse(list_)}) / len({ast.unparse(list_)})", mode="eval").body
+        slot.put(mean, f"the sum is divided by the number of {said.removeprefix('the ')}", SEEN)
     for bounds, which in (("1:", "first"), (":-1", "last")):
         part = ast.parse(f"({ast.unparse(list_)})[{bounds}]", mode="eval").body
         slot.set("args", [placed(part, list_)], f"the {which} of {said} is left out of the {name}", SEEN)
     for text in alike:
         if text.isidentifier() and name == "sum":
             rest = f"[one for at, one in enumerate({ast.unparse(list_)}) if at != {text}]"
-            what = f"the element at {is_(slot.words.of(ast.Name(text)))} left out of the sum"
+            what = f"the element at {slot.words.of(ast.Name(text))} is left out of the sum"
             slot.set("args", [placed(ast.parse(rest, mode="eval").body, list_)], what, RARE)
 
 

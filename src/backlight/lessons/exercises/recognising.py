@@ -55,8 +55,10 @@ def explanation(compared: Comparing, part: str | None = None) -> LikelyMistake |
     first = wrong[0] if part is None else part
     others = [name for name in wrong if name != first] if part is None else []
     known = _known(compared, first, others)
-    if known is not None:
+    if known is not None and 2 * len(known.parts) < len(wrong):
         return _of_names(compared, known) or known
+    if known is not None:
+        return known
     shown = _shown(compared, first)
     if shown is not None and shown.name in _PLAIN and (not others or exercise.in_parts):
         return shown
@@ -76,7 +78,7 @@ def explanation(compared: Comparing, part: str | None = None) -> LikelyMistake |
 def _of_names(compared: Comparing, found: LikelyMistake | None) -> LikelyMistake | None:
     """Return which names of a dictionary are wrong, if their endings tell more than what was found."""
     ends = [] if found and len(found.parts) == len(compared.wrong) else endings(compared.wrong, compared.right)
-    if not ends:
+    if not ends or (found and not all("." in end for end in ends)):
         return None
     name = f"all names that end with {listed(ends, 'or')} are missing or wrong, and no others"
     return LikelyMistake(name, "", tuple(compared.wrong))
@@ -144,11 +146,13 @@ def _explained(
     tried = 0
     for at, case in enumerate(exercise.inputs()[: len(compared.ours)]):
         mine = compared.ours[at]
-        if first not in mine or first not in compared.reference[at]:
-            continue
         theirs = _outcome(exercise, mistake.answer, case, compared.reference[at])
         if theirs is None:
             return ()
+        if any(part in mine and _contradicts(compared, at, part, theirs) for part in right):
+            return ()
+        if first not in mine or first not in compared.reference[at]:
+            continue
         tried += 1
         explained = [
             part for part in explained
@@ -156,21 +160,24 @@ def _explained(
         ]  # fmt: skip
         if first not in explained:
             return ()
-        if any(part in mine and _contradicts(compared, at, part, theirs) for part in right):
-            return ()
     return tuple(explained) if tried else ()
 
 
 def _contradicts(compared: Comparing, at: int, part: str, theirs: Parts) -> bool:
     """Return whether a mistake makes a part wrong in which the learner is right.
 
-    A chain that is handed in piece by piece is contradicted by nothing, since a known mistake stands for several. Facts
-    that are not a number were not measured.
+    A chain that is handed in piece by piece is contradicted by nothing, since a known mistake stands for several; facts
+    by those before the first wrong one, unless they are independent: later ones may depend on how good an answer is.
     """
-    if compared.exercise.in_parts:
+    exercise = compared.exercise
+    if exercise.in_parts:
         return False
-    if compared.exercise.properties and part in theirs and np.isnan(theirs[part]).all():
-        return False
+    if exercise.properties and not exercise.independent:
+        names = list(compared.reference[0])
+        if names.index(part) > names.index(compared.wrong[0]):
+            return False
+    if exercise.properties and part in theirs and np.isnan(theirs[part]).all():
+        return False  # it was not measured
     return part not in theirs or not compared.same(at, part, compared.ours[at][part], theirs[part])
 
 

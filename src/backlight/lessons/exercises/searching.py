@@ -90,13 +90,14 @@ def _preference(one: ChangeFound) -> tuple[bool, int, bool, int, int]:
 def _to_try(
     exercise: Exercise, part: str, right: Sequence[str], fresh: Callable[[], Iterable[Inputs]]
 ) -> list[tuple[tuple[int, int, int], int, StepProgram, Change]]:
-    """Return the changes of all programs, with a key: those that contradict the fewest right parts go first."""
+    """Return the changes of all programs, with a key: usual ones, and those that contradict no right part, go first."""
     changes = []
     for way, program in enumerate(programs_of(exercise.answer, exercise.parts)):
         others = [program.lines(name) for name in right if not program.words.gradients]
         for change in program.changes(lambda one: exercise.use(one, next(iter(fresh()))), part):
             against = sum(change.line in lines for lines in others)
-            changes.append(((against, change.rank, way), way, program, change))
+            late = change.rank + (against > 0)
+            changes.append(((late, against, way), way, program, change))
     return sorted(changes, key=lambda one: one[0])
 
 

@@ -241,6 +241,7 @@ INITIAL = Exercise(
     solution=gpt2_weights,
     use=_measured,
     properties=True,
+    independent=True,
     sentences={
         _BOTH: "The std of mlp.c_proj is {ours:.3g} times that of attn.c_proj; both should be the same.",
         _MEAN: "The mean of wte is {ours:.3g} times its std; it should be 0, but for chance.",
