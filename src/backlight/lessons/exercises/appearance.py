@@ -56,13 +56,26 @@ def _of_sizes(pairs: Sequence[tuple[Array, Array]], cases: Sequence[Inputs]) -> 
     if len(factors) < 2 or None in factors or len({f"{one:.4g}" for one in factors}) < 2:
         return _NONE
     for name, value in cases[0].items():
-        for axis in range(np.ndim(value) if isinstance(value, np.ndarray) else 0):
-            lengths = [case[name].shape[axis] for case in cases[: len(pairs)]]
+        for axis in range(len(_shape(value))):
+            shapes = [_shape(case[name]) for case in cases[: len(pairs)]]
+            lengths = [shape[axis] for shape in shapes if axis < len(shape)]
+            if len(lengths) < len(pairs):
+                continue
             for sign, said in ((1, "multiplied"), (-1, "divided")):
                 if np.allclose(factors, np.power(lengths, float(sign)), rtol=1e-4):  # type: ignore[arg-type]
-                    what = f"{said} by the length of axis {axis} of {name}"
-                    return f"{what}, and should not be", f"Here that is {lengths[0]}."
+                    length = f"axis {axis} of {name}" if len(shapes[0]) > 1 else name
+                    return (
+                        f"it is {said} by the length of {length}, which should not be",
+                        f"For the first input that is {lengths[0]}.",
+                    )
     return _NONE
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    """Return the shape of an array or of nested lists of numbers; () of anything else."""
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return (len(value), len(value[0]))
+    return value.shape if isinstance(value, np.ndarray) else (len(value),) if isinstance(value, list) else ()
 
 
 def _of_function(pairs: Sequence[tuple[Array, Array]]) -> tuple[str, str]:

@@ -161,10 +161,10 @@ def _index(slot: Slot, value: ast.expr, index: ast.expr) -> None:
             columns = ast.Tuple([whole, *index.elts[1:]], ast.Load())
             slot.set("slice", placed(columns, index), f"whole columns of {said} are taken: [:, ...] for one row", SEEN)
             for at, one in enumerate(index.elts):
-                for shift in (-1, 1) if isinstance(one, ast.Name) else ():
-                    moved = [*index.elts[:at], ast.BinOp(one, ast.Add(), ast.Constant(shift)), *index.elts[at + 1 :]]
-                    what = f"{slot.words.of(one)} {'+' if shift > 0 else '-'} 1 stands in place of {slot.words.of(one)}"
-                    slot.set("slice", placed(ast.Tuple(moved, ast.Load()), index), what, SEEN)
+                for by in (-1, 1) if isinstance(one, ast.Name) else ():
+                    near = [*index.elts[:at], ast.BinOp(one, ast.Add(), ast.Constant(by)), *index.elts[at + 1 :]]
+                    what = f"{slot.words.of(one)} {'+' if by > 0 else '-'} 1 stands in place of {slot.words.of(one)}"
+                    slot.set("slice", placed(ast.Tuple(near, ast.Load()), index), what, SEEN)
     elif isinstance(index, ast.Name):
         for op, shift in ((ast.Add(), "+"), (ast.Sub(), "-")):
             moved = ast.BinOp(index, op, ast.Constant(1))

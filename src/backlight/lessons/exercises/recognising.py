@@ -55,10 +55,11 @@ def explanation(compared: Comparing, part: str | None = None) -> LikelyMistake |
     first = wrong[0] if part is None else part
     others = [name for name in wrong if name != first] if part is None else []
     known = _known(compared, first, others)
-    if known is not None and 2 * len(known.parts) < len(wrong):
-        return _of_names(compared, known) or known
-    if known is not None:
+    partly = known is not None and len(known.parts) <= len(others) and not (exercise.in_parts or exercise.properties)
+    if known is not None and not partly:
         return known
+    if known is not None:
+        return _better(compared, known) or known
     shown = _shown(compared, first)
     if shown is not None and shown.name in _PLAIN and (not others or exercise.in_parts):
         return shown
@@ -73,6 +74,14 @@ def explanation(compared: Comparing, part: str | None = None) -> LikelyMistake |
         return shown
     found = _in_one_part(compared, first) or (None if exercise.properties else by_change) or shown
     return _of_names(compared, found) or found or _by_condition(compared)
+
+
+def _better(compared: Comparing, known: LikelyMistake) -> LikelyMistake | None:
+    """Return what explains all wrong parts, of which a known mistake explains only some; None if nothing does."""
+    if 2 * len(known.parts) < len(compared.wrong) and (by_names := _of_names(compared, known)):
+        return by_names
+    changes = search(compared.exercise, compared.ours, compared.wrong, compared.right, compared.same)
+    return _of_changes(changes) if changes and changes[0].whole and changes[0].change.rank <= SEEN else None
 
 
 def _of_names(compared: Comparing, found: LikelyMistake | None) -> LikelyMistake | None:
