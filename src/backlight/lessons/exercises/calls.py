@@ -93,9 +93,9 @@ def _without(slot: Slot, name: str, arg: ast.expr, around: Callable[[ast.expr], 
     if isinstance(arg, ast.BinOp) and isinstance(arg.op, ast.Add | ast.Sub | ast.Mult | ast.Div):
         said, of = "the square root" if name == "sqrt" else name, slot.words.of
         one = ast.BinOp(around(arg.left), arg.op, arg.right)
-        slot.put(one, f"{said} is taken of {of(arg.left)} only, not of {of(arg.right)}: parentheses", USUAL)
+        slot.put(one, f"{said} is taken of {of(arg.left)} only, not of {of(arg.right)}: check the parentheses", USUAL)
         other = ast.BinOp(arg.left, arg.op, around(arg.right))
-        slot.put(other, f"{said} is taken of {of(arg.right)} only, not of {of(arg.left)}: parentheses", SEEN)
+        slot.put(other, f"{said} is taken of {of(arg.right)} only, not of {of(arg.left)}: check the parentheses", SEEN)
     if name == "log":
         for small in _SMALL:
             more = ast.BinOp(arg, ast.Add(), ast.Constant(small))

@@ -14,6 +14,7 @@ from backlight.lessons.exercises.naming import Words, is_
 
 Rank = int
 USUAL, SEEN, RARE, ODD = range(4)
+_SAME: Final = re.compile(r"\bthe (term|factor|condition|numerator|divisor|power) the \1 ")
 _TWICE: Final = re.compile(r"\b(term|factor|condition|numerator|divisor|power) the expression with")
 
 
@@ -40,7 +41,7 @@ class Change:
     @property
     def words(self) -> str:
         """The change as a clause."""
-        what = _TWICE.sub(r"\1 with", self.what)
+        what = _SAME.sub(r"the \1 ", _TWICE.sub(r"\1 with", self.what))
         return f"in {self.quantity}, {what}" if self.quantity else what
 
     def applied(self) -> Callable[[], None]:
@@ -143,4 +144,5 @@ def term_(node: ast.expr, of: Callable[[ast.expr], str]) -> str:
     """Return a term of a sum in words: "the term x", or a number."""
     if isinstance(node, ast.Constant):
         return of(node)
-    return f"the term {of(node)}"
+    said = of(node)
+    return said if said.startswith("the ") and not said.startswith("the expression with") else f"the term {said}"

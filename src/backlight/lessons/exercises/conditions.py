@@ -24,9 +24,9 @@ def condition_of(program: StepProgram, cases: Sequence[Inputs], wrong: Sequence[
     holds = {ast.unparse(test): [_holds(test, case) for case in cases] for test in asked}
     for text, there in holds.items():
         if there == list(wrong):
-            return text
+            return f"{text} is true" if text.isidentifier() else text
         if [not one for one in there] == list(wrong):
-            return f"not {text}" if text.isidentifier() else f"not ({text})"
+            return f"{text} is false" if text.isidentifier() else f"not ({text})"
     if len(holds) > 1 and [not any(one) for one in zip(*holds.values(), strict=True)] == list(wrong):
         return f"neither {' nor '.join(holds)}"
     return ""

@@ -58,8 +58,8 @@ def _operation(slot: Slot, node: ast.BinOp) -> None:
 
 def _sum_(slot: Slot, left: ast.expr, right: ast.expr) -> None:
     of = slot.words.of
-    slot.put(right, f"{term_(left, of)} is missing", USUAL)
-    slot.put(left, f"{term_(right, of)} is missing", USUAL)
+    slot.put(right, f"{is_(term_(left, of))} missing", USUAL)
+    slot.put(left, f"{is_(term_(right, of))} missing", USUAL)
     slot.set("op", ast.Sub(), f"{is_(of(right))} subtracted, not added: a wrong sign", USUAL)
     slot.set("op", ast.Mult(), f"{of(left)} and {of(right)} are multiplied, not added", SEEN)
     _around_more(slot, left, right)
@@ -71,7 +71,7 @@ def _difference(slot: Slot, left: ast.expr, right: ast.expr) -> None:
     of = slot.words.of
     slot.put(left, f"{is_(of(right))} not subtracted", USUAL)
     slot.set("op", ast.Add(), f"{is_(of(right))} added, not subtracted: a wrong sign", USUAL)
-    slot.put(ast.UnaryOp(ast.USub(), right), f"{term_(left, of)} is missing", SEEN)
+    slot.put(ast.UnaryOp(ast.USub(), right), f"{is_(term_(left, of))} missing", SEEN)
     slot.put(ast.BinOp(right, ast.Sub(), left), "the difference is the wrong way round", USUAL)
     slot.put(ast.BinOp(left, ast.Add(), slot.node), f"{is_(of(left))} added twice", RARE)
     slot.put(ast.BinOp(slot.node, ast.Sub(), right), f"{is_(of(right))} subtracted twice", RARE)
@@ -108,7 +108,7 @@ def _power(slot: Slot, left: ast.expr, right: ast.expr) -> None:
     of = slot.words.of
     if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add | ast.Sub):
         one = ast.BinOp(ast.BinOp(left.left, ast.Pow(), right), left.op, left.right)
-        what = f"the power {of(right)} is taken of {of(left.left)} only, not of {of(left.right)}: parentheses"
+        what = f"the power {of(right)} is taken of {of(left.left)} only, not of {of(left.right)}: check the parentheses"
         slot.put(one, what, USUAL)
     slot.put(left, f"the power {of(right)} is missing", USUAL)
     slot.put(ast.BinOp(left, ast.Pow(), ast.UnaryOp(ast.USub(), right)), "the exponent has the wrong sign", SEEN)
@@ -146,15 +146,16 @@ def _mean_of_all(slot: Slot, left: ast.expr, right: ast.expr) -> None:
 
 def _around_more(slot: Slot, left: ast.expr, right: ast.expr) -> None:
     """Note the changes in which a factor or divisor of one term of a sum applies to the whole sum."""
+    of = slot.words.of
     for product, other in ((left, right), (right, left)):
         if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult | ast.Div):
             inner = ast.BinOp(product.right, ast.Add(), other)
             if isinstance(product.op, ast.Mult):
-                what = f"the factor {slot.words.of(product.left)} also applies to {slot.words.of(other)}: parentheses"
+                what = f"the factor {of(product.left)} also applies to {of(other)}: check the parentheses"
                 slot.put(ast.BinOp(product.left, ast.Mult(), inner), what, SEEN)
             whole = ast.BinOp(ast.BinOp(product.left, ast.Add(), other), product.op, product.right)
             word = "factor" if isinstance(product.op, ast.Mult) else "divisor"
-            what = f"the {word} {slot.words.of(product.right)} also applies to {slot.words.of(other)}: parentheses"
+            what = f"the {word} {of(product.right)} also applies to {of(other)}: check the parentheses"
             slot.put(whole, what, SEEN)
 
 
@@ -176,7 +177,7 @@ def _parentheses(slot: Slot, node: ast.BinOp) -> None:
                     ]
                 )
                 which = f"{'only to' if keep else 'to all but'} {term_(alone[1], of)}"
-                what = f"the {word} {of(factor)} applies {which}: parentheses"
+                what = f"the {word} {of(factor)} applies {which}: check the parentheses"
                 slot.put(new, what, SEEN)
 
 

@@ -77,9 +77,15 @@ def explanation(compared: Comparing, part: str | None = None) -> LikelyMistake |
 
 
 def _better(compared: Comparing, known: LikelyMistake) -> LikelyMistake | None:
-    """Return what explains all wrong parts, of which a known mistake explains only some; None if nothing does."""
+    """Return what explains all wrong parts, of which a known mistake explains only some; None if nothing does.
+
+    Another known mistake that explains one of the others is as good, and teaches more.
+    """
     if 2 * len(known.parts) < len(compared.wrong) and (by_names := _of_names(compared, known)):
         return by_names
+    rest = next(name for name in compared.wrong if name not in known.parts)
+    if _known(compared, rest, []) is not None:
+        return None
     changes = search(compared.exercise, compared.ours, compared.wrong, compared.right, compared.same)
     return _of_changes(changes) if changes and changes[0].whole and changes[0].change.rank <= SEEN else None
 
