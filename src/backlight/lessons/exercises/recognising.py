@@ -131,11 +131,10 @@ def _of_changes(found: Sequence[ChangeFound]) -> LikelyMistake | None:
     if len({one.change.line for one in alike}) > 2:
         alike = [one for one in alike if one.change.rank == best.change.rank]
     lines: dict[int, str] = {}
-    said = set[str]()
+    said = {one.change.what for one in alike if one.change.quantity}
     for one in alike:
-        if one.change.what not in said:
+        if one.change.what.partition(": ")[2] not in said:  # what is returned repeats what is computed
             lines.setdefault(one.change.line, one.change.words)
-            said.add(one.change.what)
     if len(lines) > _LINES and not usual:
         return None
     return LikelyMistake("; or ".join([*lines.values()][:_LINES]), "", best.explained)
