@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from backlight.lessons.exercises.changes import ODD, RARE, SEEN, USUAL, Slot, placed
+from backlight.lessons.exercises.naming import is_
 
 _REDUCTIONS: Final = {"sum", "mean", "var", "max", "min", "argmax", "argmin"}
 _OTHERS: Final[dict[str, tuple[str, ...]]] = {
@@ -13,6 +14,7 @@ _OTHERS: Final[dict[str, tuple[str, ...]]] = {
     "zeros_like": ("ones_like",), "zeros": ("ones",),
 }  # fmt: skip
 _UNARY: Final = {"exp", "log", "tanh", "sqrt", "cos", "sin", "tril", "abs"}
+_SMALL: Final = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 _AXES: Final = (0, 1, 2, -1, None, (0, 1), (0, 2))
 
 
@@ -54,6 +56,8 @@ def _python_call(slot: Slot) -> None:
             slot.put(value, "the axes are not swapped: transpose is missing", SEEN)
         case ast.Call(func=ast.Attribute(attr="where"), args=[condition, chosen, other]):
             _mask(slot, condition, chosen, other)
+        case ast.Call(func=ast.Attribute(attr="maximum" | "minimum" as name) as called, args=[one, other]):
+            _extreme(slot, called, name, (one, other))
 
 
 def _mask(slot: Slot, condition: ast.expr, chosen: ast.expr, other: ast.expr) -> None:
@@ -71,6 +75,13 @@ def _mask(slot: Slot, condition: ast.expr, chosen: ast.expr, other: ast.expr) ->
             slot.set("args", [moved, chosen, hidden], f"the mask is shifted by one: {said}", SEEN)
 
 
+def _extreme(slot: Slot, called: ast.Attribute, name: str, both: tuple[ast.expr, ast.expr]) -> None:
+    swapped = "minimum" if name == "maximum" else "maximum"
+    slot.found.append((f"{swapped} stands in place of {name}", SEEN, ((called, "attr", None, swapped),)))
+    for kept, lost in (both, both[::-1]):
+        slot.put(kept, f"{is_(slot.words.of(lost))} forgotten: there is no {name}", USUAL)
+
+
 def _on_array(node: ast.Call) -> bool:
     return not (isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and
                 node.func.value.id == "np")  # fmt: skip
@@ -79,6 +90,16 @@ def _on_array(node: ast.Call) -> bool:
 def _without(slot: Slot, name: str, arg: ast.expr, around: Callable[[ast.expr], ast.expr]) -> None:
     slot.put(arg, f"{'the square root' if name == 'sqrt' else name} is missing", USUAL)
     slot.put(around(slot.node), f"{name} is taken twice", RARE)
+    if isinstance(arg, ast.BinOp) and isinstance(arg.op, ast.Add | ast.Sub | ast.Mult | ast.Div):
+        said, of = "the square root" if name == "sqrt" else name, slot.words.of
+        one = ast.BinOp(around(arg.left), arg.op, arg.right)
+        slot.put(one, f"{said} is taken of {of(arg.left)} only, not of {of(arg.right)}: check the parentheses", USUAL)
+        other = ast.BinOp(arg.left, arg.op, around(arg.right))
+        slot.put(other, f"{said} is taken of {of(arg.right)} only, not of {of(arg.left)}: check the parentheses", SEEN)
+    if name == "log":
+        for small in _SMALL:
+            more = ast.BinOp(arg, ast.Add(), ast.Constant(small))
+            slot.put(around(more), f"a small number is added inside the log, about {small:g}", RARE)
     if name == "tanh":
         np_ = ast.Name("np", ast.Load())
         relu = ast.Call(ast.Attribute(np_, "maximum", ast.Load()), [arg, ast.Constant(0)], [])
@@ -139,6 +160,11 @@ def _index(slot: Slot, value: ast.expr, index: ast.expr) -> None:
         if isinstance(slot.node.ctx, ast.Load):  # type: ignore[attr-defined]
             columns = ast.Tuple([whole, *index.elts[1:]], ast.Load())
             slot.set("slice", placed(columns, index), f"whole columns of {said} are taken: [:, ...] for one row", SEEN)
+            for at, one in enumerate(index.elts):
+                for by in (-1, 1) if isinstance(one, ast.Name) else ():
+                    near = [*index.elts[:at], ast.BinOp(one, ast.Add(), ast.Constant(by)), *index.elts[at + 1 :]]
+                    what = f"{slot.words.of(one)} {'+' if by > 0 else '-'} 1 stands in place of {slot.words.of(one)}"
+                    slot.set("slice", placed(ast.Tuple(near, ast.Load()), index), what, SEEN)
     elif isinstance(index, ast.Name):
         for op, shift in ((ast.Add(), "+"), (ast.Sub(), "-")):
             moved = ast.BinOp(index, op, ast.Constant(1))

@@ -60,6 +60,11 @@ class Comparing:
         ]  # fmt: skip
 
     @property
+    def wrong_cases(self) -> list[bool]:
+        """For each case, whether a part is wrong in it."""
+        return [any(self._place(at, name) is not None for name in self.reference[at]) for at in range(len(self.ours))]
+
+    @property
     def wrong(self) -> list[str]:
         """The names of the wrong parts."""
         return list(dict.fromkeys(one.part for one in self.mismatches))

@@ -77,6 +77,7 @@ class Exercise:
         in_parts: whether a dictionary may be incomplete: the parts that are there are graded, and the missing ones are
             reported as still to come.
         properties: whether the parts are facts or measurements of an answer, of which many are right, not its numbers.
+        independent: whether each of the facts can be right whatever the others are.
         sentences: for a part that needs it, what is said if it is wrong, with {ours} and {right}.
         unseen: what the check cannot see, and why, in a sentence; the verdict on a right answer says so.
         rtol: relative tolerance of a number.
@@ -94,6 +95,7 @@ class Exercise:
     use: Callable[[Any, Inputs], Any] = call
     in_parts: bool = False
     properties: bool = False
+    independent: bool = False
     sentences: Mapping[str, str] = field(default_factory=dict)
     unseen: str = ""
     rtol: float = 1e-5

@@ -9,11 +9,14 @@ import numpy as np
 
 from backlight.lessons.exercises.comparing import Comparing, Mismatch, digits_apart
 from backlight.lessons.exercises.exercise import Exercise, Inputs, call
+from backlight.lessons.exercises.naming import is_plural
 from backlight.lessons.exercises.outcomes import InvalidAnswer, Parts, Unfinished, parts_of
 from backlight.lessons.exercises.recognising import LikelyMistake, explanation
 from backlight.lessons.exercises.running import outcome_of
 from backlight.lessons.exercises.verdict import State, Verdict
 
+_MOST = 5
+"""So many right parts are listed."""
 _PACKAGE = str(Path(__file__).parents[2])
 
 
@@ -107,7 +110,7 @@ def _wrong(compared: Comparing) -> Verdict:
     found = explanation(compared)
     before = [name for name in compared.reference[mismatch.case] if name in compared.right]
     before = before[: _position(compared, mismatch.part)]
-    lines = [f"Right so far: {', '.join(before)}."] if before else []
+    lines = [f"Right so far: {_shortened(before, exercise.in_parts)}."] if before else []
     lines.append(_difference(exercise, mismatch))
     lines += _cases(compared, mismatch)
     if found:
@@ -118,6 +121,13 @@ def _wrong(compared: Comparing) -> Verdict:
     return Verdict(id=exercise.id, state=state, mistake=name, lines=(*lines, *_advice(exercise)))
 
 
+def _shortened(names: Sequence[str], whole: bool) -> str:
+    """Return a list of names as text, of a long one the first and the last."""
+    if whole or len(names) <= _MOST:
+        return ", ".join(names)
+    return f"{', '.join(names[:2])}, and {len(names) - 3} more up to {names[-1]}"
+
+
 def _position(compared: Comparing, part: str) -> int:
     """Return how many parts before this one are right."""
     names = list(compared.reference[0])
@@ -125,7 +135,8 @@ def _position(compared: Comparing, part: str) -> int:
 
 
 def _sentence(found: LikelyMistake) -> str:
-    return f"{found.name}. {found.message}".strip()
+    stop = "" if found.name.endswith(("?", ".")) else "."
+    return f"{found.name}{stop} {found.message}".strip()
 
 
 def _further(compared: Comparing, found: LikelyMistake) -> list[str]:
@@ -174,17 +185,12 @@ def _difference(exercise: Exercise, mismatch: Mismatch) -> str:
     return f"{_start(what)} {_is(what)} wrong, most of all at {where}: {shown}, which should be {wanted}."
 
 
-def _plural(what: str) -> bool:
-    head = what.partition(" of ")[0].partition(" (")[0].partition(" after ")[0]
-    return what.startswith("all ") or (what.startswith("the ") and head.endswith("s") and not head.endswith("ss"))
-
-
 def _is(what: str) -> str:
-    return "are" if _plural(what) else "is"
+    return "are" if is_plural(what) else "is"
 
 
 def _has(what: str) -> str:
-    return "have" if _plural(what) else "has"
+    return "have" if is_plural(what) else "has"
 
 
 def _start(what: str) -> str:

@@ -223,6 +223,10 @@ WALK = Exercise(
         wrong("the output's own gradient is missing", end=0.0,
               says="The backward pass starts at the output, whose derivative with respect to itself is 1. Starting "
                    "from 0, every gradient is 0."),
+        wrong("nothing is passed on", step=lambda old, local, above: old,
+              says="Only the output has a gradient: nothing arrived at its parents. The walk begins at the output "
+                   "itself, the last node. Each node adds, to each parent's gradient, the local derivative times its "
+                   "own."),
         wrong("not in order: shares are handed on twice", _depth_first,
               says="A node passed its gradient on before it was complete, and then again with the next share. Go "
                    "through "

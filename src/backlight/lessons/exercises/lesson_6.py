@@ -329,6 +329,11 @@ def batch_norm_3d(
     return y, (1 - m) * running_mean + m * seen_mean, (1 - m) * running_var + m * seen_var
 
 
+def _by_updated(**case: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
+    _, mean, var = batch_norm_3d(**case)
+    return (case["gain"] * (case["x"] - mean) / np.sqrt(var + 1e-5) + case["shift"], mean, var)
+
+
 NORM = Exercise(
     cases=_batches,
     solution=batch_norm_3d,
@@ -344,6 +349,9 @@ NORM = Exercise(
               says="Each position is normalised over its channels, which is layer norm. Batch norm treats each "
                    "channel separately."),
         wrong("over everything", over=(0, 1, 2), says="All channels share one mean. Each channel must have its own."),
+        wrong("the new running statistics in training", _by_updated,
+              says="y is normalised by the running statistics after their update. In training, normalise the batch by "
+                   "its own mean and variance; the running ones are for evaluation."),
         wrong("the running statistics in training", by_running=True,
               says="In training, normalise the batch by its own mean and variance; the running ones are for "
                    "evaluation."),

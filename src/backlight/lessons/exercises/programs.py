@@ -18,6 +18,10 @@ ROUNDS: Final = 3_000
 """A changed program that goes through its loops more often than this is given up."""
 
 
+_HOLDERS: Final = frozenset({"steps", "weights"})
+"""Arguments of the gradients by hand whose attributes are arrays."""
+
+
 class TooLong(Exception):  # noqa: N818  (of a changed program: nobody sees it)
     """A program went through its loops too often."""
 
@@ -147,32 +151,34 @@ def _counter() -> Callable[[], None]:
 
 
 @cache
-def program_of(answer: str, parts: tuple[str, ...]) -> StepProgram | None:
-    """Return the program of an answer; None if it has none.
+def programs_of(answer: str, parts: tuple[str, ...]) -> tuple[StepProgram, ...]:
+    """Return the programs of an answer, the usual one first; an empty tuple if it has none.
 
     Args:
         answer: the name of the function.
         parts: words for the elements of a returned tuple.
     """
-    if answer not in PROGRAMS:
-        return None
-    source = inspect.getsource(PROGRAMS[answer])
+    return tuple(_program(program, answer, parts) for program in PROGRAMS.get(answer, ()))
+
+
+def _program(program: Callable[..., Any], answer: str, parts: tuple[str, ...]) -> StepProgram:
+    source = inspect.getsource(program)
     tree = ast.parse(source)
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef))
     said, names = comments(source), dict[str, str]()
     for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.lineno in said:
-            names.setdefault(node.targets[0].id, said[node.lineno])
+        if isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Tuple) and node.lineno in said:
+            names.setdefault(ast.unparse(node.targets[0]), said[node.lineno])
     for argument in function.args.args:
         argument.annotation = None
     function.returns = None
     gradients = "d" if answer == "all_gradients" else ""
-    words = Words(names, gradients, frozenset({"steps", "weights"}) if gradients else frozenset(), parts)
+    words = Words(names, gradients, _HOLDERS if gradients or answer == "gpt_gradients" else frozenset(), parts)
     for node in list(ast.walk(function)):
         if isinstance(node, ast.While | ast.For):
             node.body.insert(0, _call("_round()", node))
     function.body.insert(-1, _call("_end(locals())", function.body[-1]))
-    return StepProgram(tree, function, words, PROGRAMS[answer])
+    return StepProgram(tree, function, words, program)
 
 
 def _call(text: str, at: ast.stmt) -> ast.stmt:

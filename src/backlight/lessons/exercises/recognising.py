@@ -1,15 +1,20 @@
 """Recognise a mistake: one that the exercise knows, a change of the right answer, or what the numbers alone show."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from backlight.core import Array
-from backlight.lessons.exercises.comparing import Comparing, Mismatch
+from backlight.lessons.exercises.appearance import appearance
+from backlight.lessons.exercises.changes import SEEN
+from backlight.lessons.exercises.comparing import Comparing
+from backlight.lessons.exercises.conditions import condition_of
+from backlight.lessons.exercises.endings import endings
 from backlight.lessons.exercises.exercise import Exercise, Inputs, Mistake
-from backlight.lessons.exercises.outcomes import InvalidAnswer, Parts, Unfinished, agree, parts_of
+from backlight.lessons.exercises.naming import listed
+from backlight.lessons.exercises.outcomes import InvalidAnswer, Parts, Unfinished, parts_of
+from backlight.lessons.exercises.programs import programs_of
 from backlight.lessons.exercises.searching import ChangeFound, search
 
 
@@ -32,6 +37,10 @@ _PLAIN: Final = {"wrong sign", "transposed", "forgot to sum over a broadcast axi
 """What the numbers or shapes show by themselves: the usual thing, whichever change leads to it."""
 
 
+_LINES: Final = 3
+"""So many lines are named at most in which a change gives the same numbers."""
+
+
 def explanation(compared: Comparing, part: str | None = None) -> LikelyMistake | None:
     """Return what explains a wrong part, and as many of the others as possible; None if nothing does.
 
@@ -46,37 +55,97 @@ def explanation(compared: Comparing, part: str | None = None) -> LikelyMistake |
     first = wrong[0] if part is None else part
     others = [name for name in wrong if name != first] if part is None else []
     known = _known(compared, first, others)
-    if known is not None:
+    partly = known is not None and len(known.parts) <= len(others) and not (exercise.in_parts or exercise.properties)
+    if known is not None and not partly:
         return known
-    shown = general(compared, first)
+    if known is not None:
+        return _better(compared, known) or known
+    shown = _shown(compared, first)
     if shown is not None and shown.name in _PLAIN and (not others or exercise.in_parts):
         return shown
     right = compared.right if part is None else []
     changes = search(exercise, compared.ours, [first, *others], right, compared.same)
+    by_change = _of_changes(changes) if changes else None
+    if shown is not None and changes and changes[0].change.rank > SEEN:
+        return shown
     if changes and changes[0].whole:
-        return _of_changes(changes)
+        return by_change
     if shown is not None and len(wrong) == 1:
         return shown
-    return (_of_changes(changes) if changes and not exercise.properties else None) or shown
+    found = _in_one_part(compared, first) or (None if exercise.properties else by_change) or shown
+    return _of_names(compared, found) or found or _by_condition(compared)
 
 
-def _of_changes(found: Sequence[ChangeFound]) -> LikelyMistake:
-    """Return the most usual of the changes that explain the most, and another if it is in another line."""
+def _better(compared: Comparing, known: LikelyMistake) -> LikelyMistake | None:
+    """Return what explains all wrong parts, of which a known mistake explains only some; None if nothing does.
+
+    Another known mistake that explains one of the others is as good, and teaches more.
+    """
+    if 2 * len(known.parts) < len(compared.wrong) and (by_names := _of_names(compared, known)):
+        return by_names
+    rest = next(name for name in compared.wrong if name not in known.parts)
+    if _known(compared, rest, []) is not None:
+        return None
+    changes = search(compared.exercise, compared.ours, compared.wrong, compared.right, compared.same)
+    return _of_changes(changes) if changes and changes[0].whole and changes[0].change.rank <= SEEN else None
+
+
+def _of_names(compared: Comparing, found: LikelyMistake | None) -> LikelyMistake | None:
+    """Return which names of a dictionary are wrong, if their endings tell more than what was found."""
+    ends = [] if found and len(found.parts) == len(compared.wrong) else endings(compared.wrong, compared.right)
+    if not ends or (found and not all("." in end for end in ends)):
+        return None
+    name = f"all names that end with {listed(ends, 'or')} are missing or wrong, and no others"
+    return LikelyMistake(name, "", tuple(compared.wrong))
+
+
+def _in_one_part(compared: Comparing, part: str) -> LikelyMistake | None:
+    """Return a known mistake that was made in one element of a tuple only."""
+    if not compared.exercise.parts or compared.exercise.properties or len(compared.ours) == 1:
+        return None
+    found = _known(compared, part, [], binding=False)
+    return replace(found, name=f"{found.name}, in {part} only") if found else None
+
+
+def _by_condition(compared: Comparing) -> LikelyMistake | None:
+    """Return for which inputs an answer is wrong, if a condition of the right one tells."""
+    exercise = compared.exercise
+    for program in programs_of(exercise.answer, exercise.parts):
+        where = condition_of(program, exercise.inputs()[: len(compared.ours)], compared.wrong_cases)
+        if where:
+            return LikelyMistake(
+                f"it is wrong where {where}, and right for all other inputs", "", tuple(compared.wrong)
+            )
+    return None
+
+
+def _of_changes(found: Sequence[ChangeFound]) -> LikelyMistake | None:
+    """Return the most usual of the changes that explain the most, with those in other lines that are as usual.
+
+    None if they are rare ones in many lines: then none of them is likely.
+    """
     best = found[0]
-    alike = [one for one in found if one.explained == best.explained and one.change.rank == best.change.rank]
-    words = best.change.words
-    elsewhere = [one for one in alike if one.change.line != best.change.line]
-    if elsewhere and len({one.change.line for one in alike}) == 2:
-        words = f"{words}; or {elsewhere[0].change.words}"
-    return LikelyMistake(words, "", best.explained)
+    usual = best.change.rank <= SEEN
+    alike = [one for one in found if (one.explained, one.way) == (best.explained, best.way)]
+    alike = [one for one in alike if (one.change.rank <= SEEN) == usual]
+    if len({one.change.line for one in alike}) > 2:
+        alike = [one for one in alike if one.change.rank == best.change.rank]
+    lines: dict[int, str] = {}
+    said = {one.change.what for one in alike if one.change.quantity}
+    for one in alike:
+        if one.change.what.partition(": ")[2] not in said:  # what is returned repeats what is computed
+            lines.setdefault(one.change.line, one.change.words)
+    if len(lines) > _LINES and not usual:
+        return None
+    return LikelyMistake("; or ".join([*lines.values()][:_LINES]), "", best.explained)
 
 
-def _known(compared: Comparing, first: str, others: Sequence[str]) -> LikelyMistake | None:
-    """Return the known mistake that explains the most parts."""
+def _known(compared: Comparing, first: str, others: Sequence[str], *, binding: bool = True) -> LikelyMistake | None:
+    """Return the known mistake that explains the most parts; with `binding` it may contradict no right one."""
     exercise = compared.exercise
     best: LikelyMistake | None = None
     for mistake in exercise.mistakes:
-        explained = _explained(exercise, mistake, compared, first, others)
+        explained = _explained(exercise, mistake, compared, first, others, compared.right if binding else [])
         if explained and (best is None or len(explained) > len(best.parts)):
             best = LikelyMistake(mistake.name, mistake.message, explained)
             if exercise.properties or exercise.in_parts or len(explained) == 1 + len(others):
@@ -85,17 +154,19 @@ def _known(compared: Comparing, first: str, others: Sequence[str]) -> LikelyMist
 
 
 def _explained(
-    exercise: Exercise, mistake: Mistake, compared: Comparing, first: str, others: Sequence[str]
+    exercise: Exercise, mistake: Mistake, compared: Comparing, first: str, others: Sequence[str], right: Sequence[str]
 ) -> tuple[str, ...]:
     explained = [first, *others]
     tried = 0
     for at, case in enumerate(exercise.inputs()[: len(compared.ours)]):
-        mine, right = compared.ours[at], compared.reference[at]
-        if first not in mine or first not in right:
-            continue
-        theirs = _outcome(exercise, mistake.answer, case, right)
+        mine = compared.ours[at]
+        theirs = _outcome(exercise, mistake.answer, case, compared.reference[at])
         if theirs is None:
             return ()
+        if any(part in mine and _contradicts(compared, at, part, theirs) for part in right):
+            return ()
+        if first not in mine or first not in compared.reference[at]:
+            continue
         tried += 1
         explained = [
             part for part in explained
@@ -103,26 +174,25 @@ def _explained(
         ]  # fmt: skip
         if first not in explained:
             return ()
-        if not all(
-            part in theirs and compared.same(at, part, mine[part], theirs[part])
-            for part in _binding(compared, first) if part in mine
-        ):  # fmt: skip
-            return ()
     return tuple(explained) if tried else ()
 
 
-def _binding(compared: Comparing, first: str) -> list[str]:
-    """Return the right parts that a mistake must not contradict.
+def _contradicts(compared: Comparing, at: int, part: str, theirs: Parts) -> bool:
+    """Return whether a mistake makes a part wrong in which the learner is right.
 
-    All of them, except: of facts, those before the first wrong one, since later ones depend on how good an answer is
-    besides; of a chain that is handed in piece by piece, none, since a known mistake stands for several.
+    A chain that is handed in piece by piece is contradicted by nothing, since a known mistake stands for several; facts
+    by those before the first wrong one, unless they are independent: later ones may depend on how good an answer is.
     """
-    if compared.exercise.in_parts:
-        return []
-    if compared.exercise.properties:
+    exercise = compared.exercise
+    if exercise.in_parts:
+        return False
+    if exercise.properties and not exercise.independent:
         names = list(compared.reference[0])
-        return [name for name in names[: names.index(first)] if name in compared.right]
-    return compared.right
+        if names.index(part) > names.index(compared.wrong[0]):
+            return False
+    if exercise.properties and part in theirs and np.isnan(theirs[part]).all():
+        return False  # it was not measured
+    return part not in theirs or not compared.same(at, part, compared.ours[at][part], theirs[part])
 
 
 def _outcome(exercise: Exercise, answer: object, case: Inputs, right: Parts) -> Parts | None:
@@ -134,137 +204,6 @@ def _outcome(exercise: Exercise, answer: object, case: Inputs, right: Parts) -> 
         return None
 
 
-def general(compared: Comparing, part: str) -> LikelyMistake | None:
-    """Return a mistake that shows in the numbers of a part alone, wherever it is wrong; None if none does."""
-    places = [one for one in compared.mismatches if one.part == part]
-    if part.startswith("the shape of "):
-        return LikelyMistake(f"wrong shape of {part.removeprefix('the shape of ')}", "", (part,))
-    for kind in (_of_shape, _of_sign, _of_transposition):
-        found = {kind(one) for one in places}
-        if len(found) == 1 and (one := found.pop())[0]:
-            return LikelyMistake(*one, (part,))
-    if any(one.at is None for one in places):
-        return None
-    pairs = [(one.ours, one.reference) for one in _all(compared, part)]
-    name, message = _of_factor(pairs)
-    if (not name or name == "a constant factor") and not compared.exercise.properties:
-        by_size = _of_sizes(pairs, compared.exercise.inputs())
-        name, message = by_size if by_size[0] else (name, message)
-    if not name and not compared.exercise.properties:
-        name, message = _of_function(pairs)
+def _shown(compared: Comparing, part: str) -> LikelyMistake | None:
+    name, message = appearance(compared, part)
     return LikelyMistake(name, message, (part,)) if name else None
-
-
-def _all(compared: Comparing, part: str) -> list[Mismatch]:
-    pairs = enumerate(zip(compared.ours, compared.reference, strict=True))
-    return [Mismatch(part, at, mine[part], right[part], ()) for at, (mine, right) in pairs if part in mine]
-
-
-_NONE = ("", "")
-
-_FUNCTIONS: Final[tuple[tuple[str, Callable[[Array], Array]], ...]] = (
-    ("exp", np.exp), ("log", np.log), ("the square", np.square), ("the square root", np.sqrt),
-    ("1 divided by it", np.reciprocal), ("1 minus it", lambda x: 1 - x), ("the absolute value", np.abs),
-    ("tanh", np.tanh), ("exp of minus it", lambda x: np.exp(-x)),
-)  # fmt: skip
-
-
-def _of_sizes(pairs: Sequence[tuple[Array, Array]], cases: Sequence[Inputs]) -> tuple[str, str]:
-    """Return which length of an input an answer is multiplied or divided by, if it is one in all cases."""
-    factors = [_factor(ours, right) for ours, right in pairs]
-    if len(factors) < 2 or None in factors or len({f"{one:.4g}" for one in factors}) < 2:
-        return _NONE
-    for name, value in cases[0].items():
-        for axis in range(np.ndim(value) if isinstance(value, np.ndarray) else 0):
-            lengths = [case[name].shape[axis] for case in cases[: len(pairs)]]
-            for sign, said in ((1, "multiplied"), (-1, "divided")):
-                if np.allclose(factors, np.power(lengths, float(sign)), rtol=1e-4):  # type: ignore[arg-type]
-                    what = f"{said} by the length of axis {axis} of {name}"
-                    return f"{what}, and should not be", f"Here that is {lengths[0]}."
-    return _NONE
-
-
-def _of_function(pairs: Sequence[tuple[Array, Array]]) -> tuple[str, str]:
-    """Return which function of the right numbers an answer is, if it is one in all cases."""
-    if sum(right.size for _, right in pairs) < 2:
-        return _NONE
-    with np.errstate(all="ignore"):
-        for name, function in _FUNCTIONS:
-            if all(agree(ours, function(right), rtol=1e-5, atol=1e-9) for ours, right in pairs):
-                return f"{name} too many", f"Each number of the answer is {name} where it should be the number itself."
-    return _NONE
-
-
-def _of_sign(one: Mismatch) -> tuple[str, str]:
-    if one.at is None or not agree(one.ours, -one.reference, rtol=1e-4, atol=0):
-        return _NONE
-    if one.ours.ndim == 0:
-        return "wrong sign", "It has the opposite sign. Which minus is missing, or one too many?"
-    return "wrong sign", "Every number has the opposite sign. Which minus is missing, or one too many?"
-
-
-def _of_transposition(one: Mismatch) -> tuple[str, str]:
-    ours, right = one.ours, one.reference
-    square = ours.ndim == 2 and ours.shape == right.shape and ours.shape[0] == ours.shape[1]
-    if square and agree(ours, right.T, rtol=1e-4, atol=1e-12):
-        return "transposed", "Rows and columns are swapped."
-    return _NONE
-
-
-def _of_shape(one: Mismatch) -> tuple[str, str]:
-    ours, right = one.ours, one.reference
-    if one.at is not None:
-        return _NONE
-    if ours.ndim == 2 and ours.shape == right.shape[::-1]:
-        message = "Rows and columns are swapped: a product has its factors in the wrong order, or a .T is wrong."
-        return "transposed", message
-    if ours.size == right.size:
-        return "wrong shape", "The number of elements is right, but the shape is not: check reshape and keepdims."
-    if ours.ndim == right.ndim == 1 and ours.size < right.size:
-        return "too few numbers", f"There are {ours.size} of {right.size}: one for each is returned, not only some."
-    if ours.ndim == right.ndim == 1 and ours.size > right.size > 1:
-        return "too many numbers", f"There are {ours.size}, and there should be {right.size}."
-    if right.ndim and ours.ndim == 0:
-        return "one number", f"It is a single number, and there should be {right.size}: one for each."
-    if _is_broadcast(right.shape, ours.shape):
-        message = "It has an extra axis, or an axis is too long: what is broadcast forward is summed backward."
-        return "forgot to sum over a broadcast axis", message
-    if _is_broadcast(ours.shape, right.shape):
-        return "summed too much", "An axis is missing, or has length 1: did you sum over an axis that should stay?"
-    return "wrong shape", ""
-
-
-def _is_broadcast(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(small, large) == large
-    except ValueError:
-        return False
-
-
-def _factor(ours: Array, right: Array) -> float | None:
-    """Return the factor by which all of ours are a multiple of right; None if they are not."""
-    there = right != 0
-    if not there.any() or not np.isfinite(ours).all():
-        return None
-    factor = float(ours[there].flat[0] / right[there].flat[0])
-    return factor if factor and agree(ours, factor * right, rtol=1e-4, atol=1e-12) else None
-
-
-def _of_factor(pairs: Sequence[tuple[Array, Array]]) -> tuple[str, str]:
-    """Return what a factor is, if there is one in each case: a number of elements, or the same in all."""
-    factors = [_factor(ours, right) for ours, right in pairs]
-    known = [one for one in factors if one is not None]
-    if len(known) < len(factors) or not known or all(f"{one:.4g}" == "1" for one in known):
-        return _NONE
-    if all(right.size == 1 for _, right in pairs) and (len(pairs) == 1 or not np.allclose(known, known[0], rtol=1e-4)):
-        return _NONE  # one number is always a multiple of another
-    each = "It is" if pairs[0][1].size == 1 else "Every number is"
-    times = f"{each} {known[0]:.4g} times what it should be."
-    sizes = [[size for size in right.shape if size > 1] + [right.size] for _, right in pairs]
-    if all(any(np.isclose(one, size, rtol=1e-4) for size in of) for one, of in zip(known, sizes, strict=True)):
-        return "sum for mean", f"{times} That is their number: you took a sum instead of a mean."
-    if all(any(np.isclose(one, 1 / size, rtol=1e-4) for size in of) for one, of in zip(known, sizes, strict=True)):
-        return "mean for sum", f"{times} That is 1 divided by their number: you took a mean instead of a sum."
-    if np.allclose(known, known[0], rtol=1e-4):
-        return "a constant factor", times
-    return _NONE

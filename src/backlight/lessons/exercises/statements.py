@@ -8,19 +8,23 @@ from typing import TypeGuard
 from backlight.lessons.exercises.calls import of_call
 from backlight.lessons.exercises.changes import (
     ODD,
-    RARE,
     SEEN,
     USUAL,
     Change,
     Rank,
     Slot,
     expressions,
-    of_expression,
     of_names,
     of_terms,
     placed,
 )
-from backlight.lessons.exercises.naming import Words
+from backlight.lessons.exercises.everywhere import of_axes, of_functions
+from backlight.lessons.exercises.layouts import of_layout
+from backlight.lessons.exercises.moving import without_or_twice
+from backlight.lessons.exercises.naming import Words, is_
+from backlight.lessons.exercises.operations import of_expression
+from backlight.lessons.exercises.passing import of_passing
+from backlight.lessons.exercises.ranges import of_range
 
 Alike = dict[str, list[ast.expr]]
 _Make = Callable[..., Change]
@@ -35,43 +39,31 @@ def changes(function: ast.FunctionDef, words: Words, alike: Alike, lines: Contai
         alike: for each variable, the others of its shape.
         lines: the numbers of the lines to change.
     """
-    yield from _of_block(function, function.body, words, alike, lines)
-    yield from _of_axes(function, words, lines)
-
-
-def _of_axes(function: ast.FunctionDef, words: Words, lines: Container[int]) -> Iterator[Change]:
-    """Yield the change of the axis in all reductions at once: whoever mistakes one axis mistakes it in each line."""
-    places: dict[int, list[tuple[ast.stmt, ast.Call]]] = {}
-    for statement in ast.walk(function):
-        if not isinstance(statement, ast.Assign) or statement.lineno not in lines:
-            continue
-        for node in ast.walk(statement.value):
-            match node:
-                case ast.Call(
-                    func=ast.Attribute(attr="sum" | "mean" | "max" | "var"), args=[ast.Constant(value=int(axis))]
-                ):
-                    places.setdefault(axis, []).append((statement, node))
-    for axis, found in places.items():
-        if len(found) > 1 and axis in {0, 1}:
-            first, _ = found[-1]
-            target, quantity = words.target(first)
-            what = f"and wherever there is an axis, it is axis {1 - axis}, not {axis}"
-            sets = tuple((call.args[0], "value", None, 1 - axis) for _, call in found)
-            yield Change(quantity, what, USUAL, first.lineno, target, sets)
+    yield from _of_block(function, function, function.body, words, alike, lines)
+    yield from of_axes(function, words, lines)
+    yield from of_functions(function, words, lines)
 
 
 def _of_block(
-    owner: ast.AST, block: list[ast.stmt], words: Words, alike: Alike, lines: Container[int], name: str = "body"
+    function: ast.FunctionDef,
+    owner: ast.AST,
+    block: list[ast.stmt],
+    words: Words,
+    alike: Alike,
+    lines: Container[int],
+    name: str = "body",
 ) -> Iterator[Change]:
     for place, statement in enumerate(block):
         if isinstance(statement, ast.For | ast.While | ast.If):
             for inner in ("body", "orelse"):
-                yield from _of_block(statement, getattr(statement, inner), words, alike, lines, inner)
+                yield from _of_block(function, statement, getattr(statement, inner), words, alike, lines, inner)
         if _is_ours(statement) or statement.lineno not in lines:
             continue
         yield from _of_statement(statement, words, alike)
-        for what, rank, new in _without_or_twice(block, place):
-            target, quantity = words.target(statement)
+        target, quantity = words.target(statement)
+        for what, rank, sets in of_passing(function, statement, words, alike):
+            yield Change(quantity, what, rank, statement.lineno, target, sets)
+        for what, rank, new in without_or_twice(block, place):
             yield Change(quantity, what, rank, statement.lineno, target, ((owner, name, None, new),))
 
 
@@ -92,6 +84,8 @@ def _of_statement(statement: ast.stmt, words: Words, alike: Alike) -> Iterator[C
     for slot in expressions(statement, words):
         of_expression(slot)
         of_call(slot)
+        of_layout(slot)
+        of_range(slot, alike)
         of_names(slot, alike)
         of_terms(slot, alike)
         for what, rank, sets in slot.found:
@@ -101,6 +95,7 @@ def _of_statement(statement: ast.stmt, words: Words, alike: Alike) -> Iterator[C
                 yield change(what, rank, *sets)
     for one, other in _pairs(statement, alike):
         yield change(f"{words.of(one[0].node)} and {words.of(other[0].node)} are swapped", SEEN, *_swapped(one, other))
+    yield from _of_every_place(statement, words, alike, change)
     yield from _of_complements(statement, change)
     if _computes_one(statement):
         yield from _with_another(statement, words, alike, change)
@@ -135,6 +130,18 @@ def _of_kind(statement: ast.stmt, words: Words, change: _Make) -> Iterator[Chang
                 condition = words.of(test).removeprefix("the expression with ")
                 what = f"{condition} is not asked: it is {'always' if asked else 'never'} so"
                 yield change(what, SEEN, (statement, "test", None, always))
+
+
+def _of_every_place(statement: ast.stmt, words: Words, alike: Alike, change: _Make) -> Iterator[Change]:
+    """Yield the changes that put another variable of the same shape wherever a statement has one."""
+    places: dict[str, list[Slot]] = {}
+    for slot in expressions(statement, Words()):
+        if isinstance(slot.node, ast.Name):
+            places.setdefault(slot.node.id, []).append(slot)
+    for name, slots in places.items():
+        for other in alike.get(name, []) if len(slots) > 1 else []:
+            sets = [(slot.parent, slot.name, slot.index, other) for slot in slots]
+            yield change(f"{is_(words.of(other))} used in place of {words.of(slots[0].node)}", SEEN, *sets)
 
 
 def _of_complements(statement: ast.stmt, change: _Make) -> Iterator[Change]:
@@ -207,69 +214,6 @@ def _of_loop(loop: ast.For, iterated: ast.expr, body: list[ast.stmt], words: Wor
     once = [*body, placed(ast.Break(), loop)]
     what = "it ends after the first round: is the return inside the loop?"
     yield Change(quantity, what, SEEN, loop.lineno, target, ((loop, "body", None, once),))
-
-
-def _without_or_twice(block: list[ast.stmt], place: int) -> Iterator[tuple[str, Rank, list[ast.stmt]]]:
-    statement, before, after = block[place], block[:place], block[place + 1 :]
-    if isinstance(statement, ast.Return | ast.Break):
-        return
-    nothing = [placed(ast.Pass(), statement)]
-    yield "this step is left out", USUAL, [*before, *nothing, *after]
-    if isinstance(statement, ast.AugAssign):
-        alone = ast.Assign([statement.target], statement.value)
-        yield "= stands in place of +=, so that only the last contribution counts", USUAL, [
-            *before, placed(alone, statement), *after,
-        ]  # fmt: skip
-        yield "this step is done twice", RARE, [*before, statement, statement, *after]
-    match statement:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="at"), args=[array, index, rows])):
-            text = f"{ast.unparse(array)}[{ast.unparse(index)}] += {ast.unparse(rows)}"
-            (new,) = ast.parse(text).body
-            for node in ast.walk(new):
-                ast.copy_location(node, statement)
-            yield (
-                "only the last of repeated indices counts: += keeps one, np.add.at adds all",
-                USUAL,
-                [*before, new, *after],
-            )
-    yield from _moved(block, place)
-
-
-def _moved(block: list[ast.stmt], place: int) -> Iterator[tuple[str, Rank, list[ast.stmt]]]:
-    statement, before, after = block[place], block[:place], block[place + 1 :]
-    if after and not isinstance(after[0], ast.Return | ast.For | ast.While):
-        yield "this step comes too early: it belongs before the one that follows now", ODD, [
-            *before, after[0], statement, *after[1:],
-        ]  # fmt: skip
-    if isinstance(statement, ast.For | ast.While):
-        for count in range(1, len(after) + 1):
-            inner, rest = after[:count], after[count:]
-            if any(isinstance(one, ast.Return) for one in inner):
-                break
-            loop = _with_body(statement, [*statement.body, *inner])
-            yield "what should follow the loop is inside it, once a round", SEEN, [*before, loop, *rest]
-        ours, body = statement.body[:1], statement.body[1:]  # the first counts the rounds
-        for count in range(1, len(body)):
-            outside, inside = body[:count], [*ours, *body[count:]]
-            yield "what should be done anew in each round is done once, before the loop", SEEN, [
-                *before, *outside, _with_body(statement, inside), *after,
-            ]  # fmt: skip
-    if isinstance(statement, ast.Assign) and _names(statement.targets[0]) & _names(statement.value):
-        # an update that something before it should not see yet
-        for earlier in range(place):
-            if _names(statement.targets[0]) & _names(block[earlier]):
-                new = [*block[:earlier], statement, *block[earlier:place], *after]
-                yield "it is updated too early: something after it uses the new value", ODD, new
-
-
-def _with_body(loop: ast.For | ast.While, body: list[ast.stmt]) -> ast.stmt:
-    if isinstance(loop, ast.For):
-        return ast.copy_location(ast.For(loop.target, loop.iter, body, loop.orelse), loop)
-    return ast.copy_location(ast.While(loop.test, body, loop.orelse), loop)
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
 def _pairs(statement: ast.stmt, alike: Alike) -> Iterator[tuple[list[Slot], list[Slot]]]:

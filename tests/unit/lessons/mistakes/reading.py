@@ -1,4 +1,4 @@
-"""Wrong answers as edits of right ones: read from a file, planted, and judged.
+"""Wrong answers, as edits of right ones or as whole functions: read from a file, planted, and judged.
 
 `python -m tests.unit.lessons.mistakes.reading FILE...` prints the verdict on each of a file, and how many were named.
 """
@@ -28,16 +28,18 @@ class Wrong:
         name: what is wrong with it.
         edits: replacements in the right answer's source; an old text with a * at its end occurs several times.
         expected: a pattern that is in the words of a verdict that names the mistake, or its place.
+        code: the whole function; then there are no edits.
     """
 
     id: str
     name: str
     edits: tuple[tuple[str, str], ...]
     expected: str
+    code: str = ""
 
     def function(self) -> Any:
         """Return the answer as a function."""
-        source = inspect.getsource(getattr(answers, EXERCISES[self.id].answer))
+        source = self.code or inspect.getsource(getattr(answers, EXERCISES[self.id].answer))
         for old, new in self.edits:
             every = old.endswith("*")
             old = old.removesuffix("*")  # noqa: PLW2901
@@ -64,8 +66,22 @@ class Wrong:
 
 def load(name: str) -> list[Wrong]:
     """Return the wrong answers of a file of this folder."""
+    text = (FOLDER / name).read_text(encoding="utf-8")
+    return _whole(text) if "\n### " in text else _edits(text)
+
+
+def _whole(text: str) -> list[Wrong]:
+    found = []
+    for block in text.split("\n### ")[1:]:
+        head, _, code = block.partition("\n")
+        id_, what, expected = head.split(" | ")
+        found.append(Wrong(id_, what, (), expected, code))
+    return found
+
+
+def _edits(text: str) -> list[Wrong]:
     found, id_ = [], ""
-    for line in (FOLDER / name).read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         if not line or line.startswith("#"):
             continue
         if not line.startswith(" "):

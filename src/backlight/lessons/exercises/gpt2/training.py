@@ -61,6 +61,13 @@ def _and_by_batches(parts: Parts) -> Any:
     return _weighted(parts) / len(parts)
 
 
+def _halved(parts: Parts) -> Any:
+    value = parts[0][0]
+    for one, _ in parts[1:]:
+        value = (value + one) / 2
+    return value
+
+
 def _total(parts: Parts) -> Any:
     return sum(one * _targets(y) for one, y in parts)
 
@@ -95,7 +102,8 @@ _ZEROED: Final = (
     "before the first."
 )
 _PLACES: Final = (
-    "Each mean is over the targets that are not -1. Weight it by their number, (y >= 0).sum(), not by y.size."
+    "Each mean is over the targets that are not -1. Weight it by their number, (y >= 0).sum(), not by the number of "
+    "rows or of all places."
 )
 
 ACCUMULATE = Exercise(
@@ -121,6 +129,9 @@ ACCUMULATE = Exercise(
               loss=_and_by_batches, gradient=_and_by_batches,
               says="With the number of all targets as the divisor it is a mean already. Do not divide by the number of "
                    "micro-batches as well."),
+        wrong("halved with each micro-batch", loss=_halved, gradient=_halved,
+              says="(old + new) / 2 in each round gives the last micro-batch half of the weight, the one before it a "
+                   "quarter, and so on. Add them up, and divide once at the end."),
         wrong("weighted, but not divided by the number of targets", loss=_total, gradient=_total,
               says="This is the sum over all targets. Divide by their number."),
         wrong("weighted by targets, divided by places", loss=_over_places, gradient=_over_places,
@@ -253,6 +264,11 @@ RATE = Exercise(
                    "cosine."),
         wrong("down to 0", floor=False, scaled=False,
               says="The rate falls to 0. It should stop at the lowest: lowest + ... * (highest - lowest)."),
+        wrong("down to 0, and cut off at the lowest rate",
+              lambda **case: max(rate_at(**case, floor=False, scaled=False),
+                                 case["lowest"] if case["step"] >= case["warmup"] else 0.0),
+              says="The cosine falls to 0 here, and max() stops it at the lowest rate on the way. It should fall to "
+                   "the lowest: lowest + ... * (highest - lowest)."),
         wrong("a straight line", _straight,
               says="The rate falls in a straight line. Half a cosine falls slowly at first, and slowly at the end."),
     ),

@@ -99,6 +99,9 @@ FILE = Exercise(
         wrong("reshaped, not transposed", turned=lambda array: array.reshape(array.shape[::-1]),
               says="reshape to the other shape leaves the numbers in their order in memory, so they land in the "
                    "wrong places. A transpose, array.T, moves them."),
+        wrong("the projections are not transposed", linear=lambda name, _: name.endswith(_LINEAR[::2]),
+              says="The two layers called c_proj are stored as (inputs, outputs), like c_attn and c_fc: transpose "
+                   "them, too. attn.c_proj is square, so nothing complains about it."),
         wrong("the layers of the MLP are not transposed", linear=lambda name, array: name.endswith(_LINEAR[:2]),
               says="c_fc and c_proj of the MLP are stored like the layers of attention: transpose these two, too."),
         wrong("the masks are loaded", kept=lambda name: True,
@@ -238,6 +241,12 @@ INITIAL = Exercise(
     solution=gpt2_weights,
     use=_measured,
     properties=True,
+    independent=True,
+    sentences={
+        _BOTH: "The std of mlp.c_proj is {ours:.3g} times that of attn.c_proj; both should be the same.",
+        _MEAN: "The mean of wte is {ours:.3g} times its std; it should be 0, but for chance.",
+        **{said: f"The std of {kind} is {{ours:.3g}} times what it should be." for kind, said in _STDS.items()},
+    },
     rtol=0.05,
     mistakes=(
         wrong("all are drawn with 0.02", residual=lambda layers: 0.02,
@@ -271,8 +280,9 @@ INITIAL = Exercise(
               says="The standard deviation is ten times too large. With it the first loss is far above ln V."),
         wrong("the tied matrix is drawn twice", tied=False,
               says="lm_head.weight and transformer.wte.weight are one matrix: draw it once, and give it both names."),
-        wrong("biases are random", biases=0.02,
-              says="Biases start at 0; only matrices are drawn."),
+        wrong("biases do not start at 0", biases=0.02,
+              says="Biases start at 0: no numbers are drawn for them, and what starts at 1 are the norms' gains. "
+                   "Which of your conditions applies to a name that ends with .bias?"),
         wrong("the gains of the norms are 0", gains=lambda rng, shape: np.zeros(shape),
               says="A norm multiplies by its weight, so with 0 nothing passes through. It starts as 1."),
         wrong("the gains of the norms are random", gains=lambda rng, shape: rng.normal(0, 0.02, shape),
@@ -370,6 +380,10 @@ GROUPS = Exercise(
         wrong("the tied matrix is there twice", twice=True,
               says="The head is the same array as the embedding. In a group twice, it would be updated twice in each "
                    "step, and decay twice: keep only the name that is not among the keys of tied."),
+        wrong("the second name of the tied matrix is among the others",
+              lambda shapes, tied: (decay_groups(shapes, tied)[0], decay_groups(shapes, tied)[1] + list(tied)),
+              says="The head is the same array as the embedding, which is in the first list already: a name among the "
+                   "keys of tied is in neither list."),
         wrong("the tied matrix is in no group", never=True,
               says="The head is the embedding, but the embedding itself has to be trained: keep it under its first "
                    "name."),

@@ -21,14 +21,17 @@ from backlight.lessons.exercises.steps import (
     lesson_10,
     lesson_11,
 )
+from backlight.lessons.exercises.steps.other_ways import OTHER_WAYS
 
 _LESSONS = (
     lesson_1, lesson_2, lesson_3, lesson_4, lesson_5, lesson_6, lesson_7, lesson_8, lesson_9, lesson_10, lesson_11,
 )  # fmt: skip
 
-PROGRAMS: Final[dict[str, Callable[..., Any]]] = {
-    program.__name__: program for lesson in _LESSONS for program in lesson.PROGRAMS
+PROGRAMS: Final[dict[str, tuple[Callable[..., Any], ...]]] = {
+    program.__name__: (program, *OTHER_WAYS.get(program.__name__, ()))
+    for lesson in _LESSONS
+    for program in lesson.PROGRAMS
 }
-"""By the name of the answer."""
+"""By the name of the answer: the program of the lesson's file, and those that are built in another way."""
 
 __all__ = ["PROGRAMS"]

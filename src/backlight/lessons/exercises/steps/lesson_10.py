@@ -22,8 +22,8 @@ def query_gradient(query: Any, keys: Any, dscores: Any) -> Any:
 
 
 def adam_step(p: Any, grad: Any, m: Any, v: Any, t: Any, lr: Any) -> Any:
-    new_m = 0.85 * m + (1 - 0.85) * grad  # m
-    new_v = 0.99 * v + (1 - 0.99) * grad**2  # v
+    new_m = 0.85 * m + (1 - 0.85) * grad  # the new m
+    new_v = 0.99 * v + (1 - 0.99) * grad**2  # the new v
     correction_m = 1 - 0.85**t  # the correction of m
     correction_v = 1 - 0.99**t  # the correction of v
     m_hat = new_m / correction_m  # the corrected m

@@ -21,7 +21,7 @@ def all_heads_backward(dy: Any, x: Any, Wq: Any, Wk: Any, Wv: Any, heads: Any) -
     dweights = dread @ v.transpose(0, 1, 3, 2)  # the gradient of the weights
     shared = (weights * dweights).sum(-1, keepdims=True)  # softmax's sum over a row
     dmasked = weights * (dweights - shared)  # the gradient of the masked scores
-    dscores = dmasked / np.sqrt(D)  # the gradient of the scores
+    dscores = np.where(seen == 1, dmasked, 0) / np.sqrt(D)  # the gradient of the scores
     dq = dscores @ k  # the gradient of the queries
     dk = dscores.transpose(0, 1, 3, 2) @ q  # the gradient of the keys
     dq = dq.transpose(0, 2, 1, 3).reshape(B, T, C)

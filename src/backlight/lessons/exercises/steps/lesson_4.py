@@ -16,10 +16,10 @@ def first_moves(zero: Any) -> Any:
         dh = W2  # whether h's gradient is not 0
         moved = {}  # what changes in a step
         moved["b2"] = True
-        moved["W2"] = h
-        moved["b1"] = dh
-        moved["W1"] = dh and C
-        moved["C"] = dh and W1
+        moved["W2"] = h  # the condition for a change of W2
+        moved["b1"] = dh  # the condition for a change of b1
+        moved["W1"] = dh and C  # the condition for a change of W1
+        moved["C"] = dh and W1  # the condition for a change of C
         for name, changes in moved.items():
             if changes and first[name] == 0:
                 first[name] = step

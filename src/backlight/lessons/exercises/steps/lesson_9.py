@@ -48,7 +48,7 @@ def gpt2_weights(shapes: Any, layers: Any, rng: Any) -> Any:
 
 def decay_groups(shapes: Any, tied: Any) -> Any:
     decay: list[str] = []  # the names that decay
-    rest: list[str] = []  # the names that do not
+    rest: list[str] = []  # the names that do not decay
     for name in shapes:
         axes = len(shapes[name])  # the number of axes
         if name in tied:
@@ -85,7 +85,8 @@ def rate_at(step: Any, highest: Any, lowest: Any, warmup: Any, steps: Any) -> An
 
 
 def add_block(scores: Any, v: Any, largest: Any, total: Any, read: Any) -> Any:
-    new = np.maximum(largest, scores.max(1))  # the new maximum
+    own = scores.max(1)  # the block's own maximum
+    new = np.maximum(largest, own)  # the new maximum
     factor = np.exp(largest - new)  # the factor of the earlier sums
     counts = np.exp(scores - new[:, None])  # the exponentials of the block
     total = factor * total + counts.sum(1)
@@ -99,9 +100,9 @@ def attention_in_blocks(q: Any, k: Any, v: Any, size: Any) -> Any:
     for i in range(0, T, size):
         rows = q[i : i + size]  # the queries of a block
         R = len(rows)
-        largest = np.full(R, -np.inf)  # the first maximum
-        total = np.zeros(R)  # the first total
-        read = np.zeros((R, D))  # what is read at first
+        largest = np.full(R, -np.inf)  # the maximum so far
+        total = np.zeros(R)  # the total so far
+        read = np.zeros((R, D))  # what is read so far
         for j in range(0, i + 1, size):
             keys = k[j : j + size]  # the keys of a block
             scores = rows @ keys.T / np.sqrt(D)
