@@ -10,10 +10,11 @@ from backlight.runs.kept import kept_steps
 from backlight.training import Run
 
 
-def check_branch(start: Path | None, corpus: list[str] | None, *, recorded: bool) -> None:
+def check_branch(step: int | None, start: Path | None, corpus: list[str] | None, *, recorded: bool) -> None:
     """Check what is given with `--at-step`.
 
     Args:
+        step: the step; None if it is not given, and nothing is checked.
         start: the run of `--from`.
         corpus: the files.
         recorded: whether an option says what is recorded.
@@ -21,6 +22,8 @@ def check_branch(start: Path | None, corpus: list[str] | None, *, recorded: bool
     Raises:
         ConfigError: no run is given, or something that a branch takes from its parent.
     """
+    if step is None:
+        return
     if start is None:
         raise ConfigError("--at-step is a step of another run; got no run. Name it: --from RUN.")
     if corpus:

@@ -146,17 +146,11 @@ def train(
         def new() -> Run:
             by: dict[str, Any] = {"engine": computed, "group": group}
             keeping = {} if keep_checkpoints is None else {"keep_checkpoints": keep_checkpoints}
-            if at_step is not None:
-                given = _from_command_line(typed, model=model, seed=seed, preset=preset)
-                check_branch(start, corpus, recorded=health or health_every is not None or line is not None)
-                origin = Run.open(open_run(start, runs))
-                place = _place(runs, name, origin.config)
-                return branched(origin, place, step=at_step, options={**options, **given, **keeping}, **by)
+            check_branch(at_step, start, corpus, recorded=health or health_every is not None or line is not None)
             if start is not None:
                 given = _from_command_line(typed, model=model, seed=seed, preset=preset)
-                return _going_on(
-                    start, runs, name, corpus, options | given | keeping, health_every, on=health, line=line, by=by
-                )
+                changed = options | given | keeping
+                return _going_on(start, at_step, runs, name, corpus, changed, health_every, on=health, line=line, by=by)
             if minutes is not None and model != AUTO:
                 raise ConfigError("--minutes is for --model auto. Leave it out, or set --steps.")
             if model == AUTO:
@@ -205,6 +199,7 @@ def _of_preset(
 
 def _going_on(
     start: Path,
+    at_step: int | None,
     runs: Path,
     name: str | None,
     corpus: list[str] | None,
@@ -215,8 +210,10 @@ def _going_on(
     line: str | None,
     by: dict[str, Any],
 ) -> Run:
-    """Return a new run with the weights of another."""
+    """Return a new run with the weights of another, or one that continues its training from a step."""
     origin = Run.open(open_run(start, runs))
+    if at_step is not None:
+        return branched(origin, _place(runs, name, origin.config), step=at_step, options=options, **by)
     load_weights(origin.store, origin.model)
     mode = options.pop("mode", None)
     new_text = None

@@ -93,7 +93,7 @@ def test_another_learning_rate_holds_from_the_branch_on(make: Make, tmp_path: Pa
 def test_a_branch_from_where_a_training_was_stopped(make: Make, tmp_path: Path) -> None:
     """A run that kept nothing can be branched from its last checkpoint, with the best weights of that time."""
     parent = make("parent", lr=0.05)
-    parent.train(lambda trainer: setattr(trainer, "on_progress", lambda now: trainer.request_stop()))
+    parent.train(lambda trainer: setattr(trainer, "on_progress", lambda _: trainer.request_stop()))
     at = parent.store.last_step()
     assert at is not None
     assert branch_steps(parent.store) == sorted({0, at})
@@ -107,7 +107,8 @@ def test_a_branch_from_where_a_training_was_stopped(make: Make, tmp_path: Path) 
     ("step", "options", "word"),
     [
         (13, {}, "has no checkpoint of step 13; it has those of 0, 14, 28, 30"),
-        (14, {"optimiser": "sgd"}, "got optimiser"), (14, {"seed": 3}, "got seed"), (14, {"hidden": (7,)}, "got hidden"),
+        (14, {"optimiser": "sgd"}, "got optimiser"), (14, {"seed": 3}, "got seed"),
+        (14, {"hidden": (7,)}, "got hidden"),
         (28, {"steps": 28}, "more steps"), (14, {"lr": -1.0}, "lr must be"),
     ],
 )  # fmt: skip
