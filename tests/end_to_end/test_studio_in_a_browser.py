@@ -17,7 +17,9 @@ from tests.end_to_end.driving import Browser, Page, until
 from tests.unit.health import records as make
 from tests.unit.health.records import well
 
+import backlight
 from backlight.report import write_report
+from backlight.runs import RunDirectory
 from backlight.watch.records import AttentionRecord, EmbeddingRecord, TextRecord
 from backlight.watch.stream import write_stream
 
@@ -249,12 +251,49 @@ def test_a_training_from_the_page_and_back(browser: Browser, folder: Path) -> No
             assert page.until("document.querySelectorAll('.panel:not([hidden]) canvas').length") > 3
             press_button(page, "Stop")
             page.until("document.querySelector('.state').dataset.state === 'stopped'")
-            press_button(page, "Branch")
+            press_button(page, "Begin with best weights")
             page.until("document.querySelector('.bar select').value === 'pasted-bigram-1-bigram-1'")
             page.until("document.querySelector('.state').dataset.state === 'training'")
             press_button(page, "Stop")
             page.until("document.querySelector('.state').dataset.state === 'stopped'")
             assert json.loads((folder / "runs" / "pasted-bigram-1-bigram-1" / "config.json").read_text())["start"]
+            assert page.console == []
+    finally:
+        server.end()
+
+
+def test_back_to_a_checkpoint_and_on_as_a_branch(browser: Browser, folder: Path) -> None:
+    """By keyboard alone: to a step by the slider, and on from the checkpoint before it."""
+    names = ["emma", "olivia", "ava", "mia", "noah", "liam"] * 6
+    parent = backlight.train(
+        names, model="bigram", steps=40, eval_interval=10, keep_checkpoints=4, watch_every=5,
+        run=folder / "runs" / "parent", progress=False,
+    )  # fmt: skip
+    server = Server(folder)
+    try:
+        with browser.page(server.address, width=390, dark=True) as page:
+            page.until("document.querySelectorAll('.kept i').length === 5")
+            offered = page.run("[...document.querySelectorAll('.controls option')].map((one) => Number(one.value))")
+            assert offered == [0, 10, 20, 30, 40]
+            assert re.fullmatch(r"0\.\d MB kept", text(page, ".kept-size"))
+            page.until(MOVE)
+            page.press("Home")
+            for _ in range(40):
+                page.press("ArrowRight")
+                if int(page.run("document.querySelector('.timeline input').value")) > 21:
+                    break
+            page.settle()
+            branch = "[...document.querySelectorAll('.controls button')].find((one) => /^Branch/.test(one.textContent))"
+            assert page.run(f"{branch}.textContent") == "Branch from step 20"
+            assert not page.run(WIDER)
+            page.run(f"{branch}.focus()")
+            page.press("Enter")
+            page.until("document.querySelector('.bar select').value === 'parent-at-20-1'")
+            page.until("/branch ofparent at step 20/.test(document.querySelector('.facts').textContent)")
+            page.until("document.querySelector('.state').dataset.state === 'finished'")
+            weights, _ = RunDirectory.open(folder / "runs" / "parent-at-20-1").load_weights()
+            for name, array in parent.run.store.load_weights()[0].items():
+                np.testing.assert_array_equal(weights[name], array)
             assert page.console == []
     finally:
         server.end()

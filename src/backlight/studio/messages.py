@@ -62,6 +62,16 @@ def diagnosis(step: int, found: Diagnosis, *, titles_only: bool = False) -> byte
     return _encoded({"type": "diagnosis", "step": step, "summary": summary(found), "findings": findings})
 
 
+def checkpoints(steps: Sequence[int], size: int) -> bytes:
+    """Return a message with the steps from which the training can be branched, in place of those before.
+
+    Args:
+        steps: in ascending order.
+        size: the bytes of the kept checkpoints together.
+    """
+    return _encoded({"type": "checkpoints", "steps": list(steps), "bytes": size})
+
+
 def state(state: State, step: int, about: str = "") -> bytes:
     """Return a message about the process that trains.
 

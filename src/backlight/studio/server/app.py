@@ -143,10 +143,12 @@ class Routes:
     async def start(self, request: WebRequest) -> Response:
         """Start a training."""
         wish = Wish.from_json(await _body(request, _MOST_BODY))
+        parameters = None
         if wish.start is not None:
             origin = self._studio.run(wish.start)
             wish = replace(wish, start=str(origin.path), model=origin.config["model"]["name"])
-        path = await asyncio.to_thread(self._trainings.start, wish)
+            parameters = origin.config.get("parameters")
+        path = await asyncio.to_thread(self._trainings.start, wish, parameters=parameters)
         return JSONResponse({"name": path.name}, headers=HEADERS)
 
     async def control(self, request: WebRequest) -> Response:

@@ -35,6 +35,7 @@ export class Recording {
     this.samples = [];
     this.diagnoses = [];
     this.notFinite = [];
+    this.checkpoints = { steps: [], bytes: 0 }; // from which the training can be branched
     this.state = { state: "", step: 0 };
     this.problem = "";
   }
@@ -71,6 +72,12 @@ export class Recording {
     return upTo(this.samples, step);
   }
 
+  /** Return the last step up to this one from which the training can be branched; null if there is none. */
+  checkpointAt(step) {
+    const { steps } = this.checkpoints;
+    return steps[lastUpTo(steps, steps.length, step)] ?? null;
+  }
+
   diagnosisAt(step) {
     return upTo(this.diagnoses, step);
   }
@@ -102,6 +109,9 @@ const MESSAGES = {
     if (recording.diagnoses.length > MOST_DIAGNOSES) {
       recording.diagnoses = recording.diagnoses.filter((one, place, all) => place % 2 === 0 || found(one) !== found(all[place - 1]));
     }
+  },
+  checkpoints(recording, message) {
+    recording.checkpoints = message;
   },
   state(recording, message) {
     recording.state = message;
