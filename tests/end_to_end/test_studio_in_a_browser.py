@@ -280,9 +280,9 @@ def test_back_to_a_checkpoint_and_on_as_a_branch(browser: Browser, folder: Path)
             page.press("Home")
             for _ in range(40):
                 page.press("ArrowRight")
+                page.settle()
                 if int(page.run("document.querySelector('.timeline input').value")) > 21:
                     break
-            page.settle()
             branch = "[...document.querySelectorAll('.controls button')].find((one) => /^Branch/.test(one.textContent))"
             assert page.run(f"{branch}.textContent") == "Branch from step 20"
             assert not page.run(WIDER)
@@ -294,6 +294,18 @@ def test_back_to_a_checkpoint_and_on_as_a_branch(browser: Browser, folder: Path)
             weights, _ = RunDirectory.open(folder / "runs" / "parent-at-20-1").load_weights()
             for name, array in parent.run.store.load_weights()[0].items():
                 np.testing.assert_array_equal(weights[name], array)
+            page.run("document.querySelector('.beside summary').focus()")
+            page.press("Enter")
+            page.until("document.querySelector('.beside input')")
+            assert text(page, ".beside label") == "parent (parent)"
+            page.run("document.querySelector('.beside input').focus()")
+            page.press(" ")
+            page.until("document.querySelectorAll('.legend')[0].children.length === 5")
+            legend = dict(re.findall(r"([a-z, ]*held out) ([\d.]+)", text(page, ".legend")))
+            assert legend["parent, held out"] == legend["held out"], "it has computed the same losses"
+            page.press(" ")
+            page.until("document.querySelectorAll('.legend')[0].children.length === 3")
+            assert not page.run(WIDER)
             assert page.console == []
     finally:
         server.end()

@@ -14,6 +14,7 @@ const MOST_CELLS = 60_000; // records of a layer in a step, each with two histog
 export class Recording {
   constructor() {
     this.listeners = new Set();
+    this.others = new Map(); // losses of other runs, by name, which stay when the run shown is told anew
     this.version = 0; // rises with everything that changes what is drawn
     this.clear();
   }
@@ -57,6 +58,13 @@ export class Recording {
   redraw() {
     this.version += 1;
     for (const act of this.listeners) act();
+  }
+
+  /** Show the losses of another run no more; without a name, those of all. */
+  forget(name = null) {
+    if (name === null) this.others.clear();
+    else this.others.delete(name);
+    this.redraw();
   }
 
   /** Return the record of the last recorded step up to this one; null before the first. */
@@ -109,6 +117,17 @@ const MESSAGES = {
     if (recording.diagnoses.length > MOST_DIAGNOSES) {
       recording.diagnoses = recording.diagnoses.filter((one, place, all) => place % 2 === 0 || found(one) !== found(all[place - 1]));
     }
+  },
+  curves(recording, { name, scale, records }) {
+    const other = { losses: new Columns(["step", "loss"], MOST_POINTS), evaluations: new Columns(["step", "dev"], MOST_POINTS) };
+    for (const one of records) {
+      if (one.type === "loss") other.losses.add(one.step, scale * number(one.loss));
+      if (one.type === "evaluation") other.evaluations.add(one.step, scale * number(one.dev));
+    }
+    const taken = new Set([...recording.others.values()].map((one) => one.slot));
+    let slot = 0; // of its colour, which it keeps
+    while (taken.has(slot)) slot += 1;
+    recording.others.set(name, { ...other, slot: recording.others.get(name)?.slot ?? slot });
   },
   checkpoints(recording, message) {
     recording.checkpoints = message;

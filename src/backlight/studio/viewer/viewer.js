@@ -21,8 +21,9 @@ export class Viewer {
     this.moment = new Moment(this.recording);
     const timeline = new Timeline(this.moment);
     const ownLine = new OwnLinePanel(this.moment);
+    this.losses = new LossPanel(this.moment);
     this.panels = [
-      new LossPanel(this.moment), new SamplesPanel(this.moment), ownLine, new AttentionPanel(this.moment, ownLine.line),
+      this.losses, new SamplesPanel(this.moment), ownLine, new AttentionPanel(this.moment, ownLine.line),
       new EmbeddingsPanel(this.moment), new FindingsPanel(this.moment),
       updateRatios(this.moment), gradientSizes(this.moment), gradientRatios(this.moment), saturatedUnits(this.moment), deadUnits(this.moment),
       learningRate(this.moment), new LayersPanel(this.moment), new UnitMapsPanel(this.moment),
