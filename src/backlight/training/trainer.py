@@ -46,6 +46,9 @@ LARGE = 125_000
 SHARE_OF_LARGE, FEWEST_OF_LARGE = 0.1, 8_000
 """A dev split with more targets is sampled more sparsely, so that all evaluation takes a tenth of the time."""
 
+UNITS_RECORDS = 40
+"""The units on a line are recorded at about this many evaluations."""
+
 PROGRESS_SECONDS = 0.1
 PAUSE_SECONDS = 0.02
 """How often a training that is paused looks whether to go on."""
@@ -148,6 +151,7 @@ class Trainer:
             self._watcher = RunWatcher(self._engine, every=self.watch_every, split=self.split, run=self.run)
         self.dev_targets = self._dev_targets()
         self._kept_every = self.config.kept_every(self.keep_checkpoints)
+        self._units_every = self.config.kept_every(UNITS_RECORDS) or 1
         self._log_every = max(1, self.config.steps // LOSS_RECORDS)
         self._per_character = targets_per_character(self.train)
         per_example = self.train.characters / len(self.train)
@@ -337,7 +341,8 @@ class Trainer:
                 train_nats = None if record.train_nats is None else record.train_nats * of_target
                 self._watcher.evaluation(dev=dev_nats * of_target, train=train_nats)
                 if self.line is not None:
-                    self._watcher.text(self.line.record(self.step))
+                    units = self.step % self._units_every == 0 or self.step == self.config.steps
+                    self._watcher.text(self.line.record(self.step, units=units))
             self._loss_sum, self._loss_count = 0.0, 0
             self._marked, self._marked_step = now, self.step
             if best and self.group.rank == 0:
