@@ -76,6 +76,12 @@ export class Recording {
     return upTo(this.texts, step);
   }
 
+  /** Return the record of a line with units that is shown at a step: the last one up to it, or the first. */
+  unitsAt(step) {
+    const having = this.texts.filter((one) => one.units.length);
+    return upTo(having, step) ?? having[0] ?? null;
+  }
+
   samplesAt(step) {
     return upTo(this.samples, step);
   }
@@ -165,7 +171,7 @@ const RECORDS = {
     seen(recording, record.step);
   },
   text(recording, record) {
-    recording.texts.push({ ...record, nats: record.nats.map(number), attention: record.attention ?? [], embedding: record.embedding ?? null });
+    recording.texts.push({ ...record, nats: record.nats.map(number), attention: record.attention ?? [], embedding: record.embedding ?? null, units: record.units ?? [] });
     if (recording.texts.length > MOST_TEXTS) recording.texts = recording.texts.filter((_, place, all) => place % 2 === 0 || place === all.length - 1);
     seen(recording, record.step);
   },
