@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from backlight.runs import RunDirectory
+from backlight.runs.kept import kept_steps, load_kept
 
 COMMAND = Path(sys.executable).with_name("backlight")
 KILLS = int(os.environ.get("BACKLIGHT_KILLS", "12"))
@@ -23,6 +24,7 @@ KILLS = int(os.environ.get("BACKLIGHT_KILLS", "12"))
 TRAIN = (
     "train", "names.txt", "--name", "run", "--context", "2", "--embedding", "4", "--hidden", "8", "--batch-size", "16",
     "--steps", "300", "--eval-interval", "5", "--ema-decay", "0.9",
+    "--keep-checkpoints", "6",
 )  # fmt: skip
 
 
@@ -66,6 +68,11 @@ def _same(run: RunDirectory, reference: RunDirectory) -> None:
         for name, array in arrays.items():
             np.testing.assert_array_equal(array, expected[name], strict=True)
         assert {**facts, "seconds": 0} == {**expected_facts, "seconds": 0}
+    assert list(kept_steps(run)) == list(kept_steps(reference)) == [50, 100, 150, 200, 250, 300]
+    for step in kept_steps(run):
+        kept, expected = ({**arrays, **best} for arrays, best, _ in (load_kept(run, step), load_kept(reference, step)))
+        for name, array in kept.items():
+            np.testing.assert_array_equal(array, expected[name], strict=True)
     timed = {"seconds", "characters_per_second"}
     mine, theirs = (
         [{key: value for key, value in record.items() if key not in timed} for record in one.load_metrics()]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from tests.end_to_end.driving import Browser, Page, until
 from tests.unit.health import records as make
 from tests.unit.health.records import well
 
+import backlight
 from backlight.report import write_report
-from backlight.watch.records import AttentionRecord, EmbeddingRecord, TextRecord
+from backlight.runs import RunDirectory
+from backlight.watch.records import AttentionRecord, EmbeddingRecord, TextRecord, UnitSource, UnitsRecord
 from backlight.watch.stream import write_stream
 
 MOVE = """(() => { const slider = document.querySelector('.timeline input'); slider.focus(); return slider.max; })()"""
@@ -100,6 +103,29 @@ def test_the_slider_shows_an_earlier_step_by_keyboard(browser: Browser, report_o
 VECTORS = {0: [[1, 1, 0], [-1, 0, 0], [0, -1, 0]], 100: [[0, 1, 0], [0, -1, 1], [1, 0, 0]]}
 
 
+def coded(values: Any) -> bytes:
+    """Return numbers between -1 and 1 as a record has them."""
+    return (np.round(np.array(values) * 127) + 128).astype(np.uint8).tobytes()
+
+
+def units(value: float) -> tuple[UnitsRecord, ...]:
+    """Return the units of two layers on three positions; the first one's has this value at the first."""
+    of_first = [(4, 1.0), (0, -0.5), (5, 0.5), (1, 0.25), (2, -1.0), (3, 0.0)]  # two inputs of three units
+    of_second = [(2, -1.0), (0, 0.5)] * 2
+    inputs = (b"".join(at.to_bytes(3, "big") + coded(one) for at, one in of) for of in (of_first, of_second))
+    return (
+        UnitsRecord(
+            layer="act1", units=3, of=3, scale=1.0, values=coded([[value, -1, 0], [0, 1, 0], [0, 0, -1]]).hex(),
+            strongest=2, inputs=next(inputs).hex(), input_scale=2.0, weights_of="fc1",
+            sources=(UnitSource(layer="embedding", count=6, places=2),),
+        ),
+        UnitsRecord(
+            layer="act2", units=2, of=9, scale=1.0, values=coded([[0, 1], [0, 0], [1, 0]]).hex(), strongest=2,
+            inputs=next(inputs).hex(), input_scale=1.0, weights_of="fc2", sources=(UnitSource(layer="act1", count=3),),
+        ),
+    )  # fmt: skip
+
+
 def texts() -> tuple[TextRecord, ...]:
     """Return what a network makes of a line at two steps."""
     triangle = np.array([255, 0, 255, 51, 102, 102])
@@ -107,6 +133,7 @@ def texts() -> tuple[TextRecord, ...]:
         TextRecord(
             step=step, read=(".", "<b>", "a"), targets=("<b>", "a", "."), nats=(step / 100, 2.0, 3.0),
             attention=(AttentionRecord(heads=1, weights=triangle.astype(np.uint8).tobytes().hex()),),
+            units=units(step / 100),
             embedding=EmbeddingRecord(
                 tokens=("a", "<b>", "c"), width=3, scale=0.5,
                 values=(np.array(vector) * 127 + 128).astype(np.uint8).tobytes().hex(),
@@ -149,6 +176,52 @@ def test_what_the_network_makes_of_a_line_moves_with_the_slider(browser: Browser
         _, sizes, right = np.linalg.svd(expected - expected.mean(0))
         np.testing.assert_allclose(np.abs(np.sum(np.array(axes) * right[:2], 1)), 1, atol=1e-6)
         assert share == pytest.approx(np.sum(sizes[:2] ** 2) / np.sum(sizes**2))
+        assert page.console == []
+
+
+def test_a_unit_shows_its_values_its_inputs_and_its_place(browser: Browser, tmp_path: Path) -> None:
+    """By keyboard and by clicks: another unit, the unit of the layer before that it reads, and another step."""
+    seen = well()
+    coded = tuple(replace(one, code="backlight/nn/activations.py" if "act" in one.name else "") for one in seen.layers)
+    write_report(replace(seen, texts=texts(), layers=coded), tmp_path / "report.html", title="my net")
+    with browser.page((tmp_path / "report.html").as_uri(), width=390, dark=True) as page:
+        page.until("document.querySelector('.units')")
+
+        def shown(place: int) -> list[list[str]]:
+            rows = f"document.querySelectorAll('.unit-rows')[{place}].children"
+            of_row = "(one) => [one.children[0].textContent, one.children[2].textContent.replace('\\u2212', '-')]"
+            return [list(one) for one in page.run(f"[...{rows}].map({of_row})")]
+
+        assert shown(0) == [["“.”", "1.0"], ["“<b>”", "0"], ["“a”", "0"]]
+        assert shown(1) == [["“<b>”, read last", "2.0"], ["“a”, 2 back", "-1.0"]]
+        place = text(page, ".units ~ p")
+        assert "Layer 2 of 5 in order of execution. It reads fc1 (Linear)." in place
+        assert "class Tanh in backlight/nn/activations.py" in place
+        page.run("document.querySelector('.units').focus()")
+        page.press("ArrowRight")
+        page.settle()
+        assert text(page, ".units ~ h3") == "unit 1 of act1 (Tanh)"
+        assert page.run("document.querySelector('.units').getAttribute('aria-valuetext')").startswith(
+            "unit 1: “.” \u22121.0"
+        )
+        page.click(".units")  # the middle one of three
+        assert text(page, ".units ~ h3") == "unit 1 of act1 (Tanh)"
+        page.run("""(() => {
+          const layer = document.querySelector('[aria-label="layer whose units are shown"]');
+          layer.value = "act2";
+          layer.dispatchEvent(new Event("change"));
+        })()""")
+        assert shown(1) == [["unit 2 of act1", "-1.0"], ["unit 0 of act1", "0.50"]]
+        page.run("document.querySelector('.unit-rows button').focus()")
+        page.press("Enter")
+        assert text(page, ".units ~ h3") == "unit 2 of act1 (Tanh)"
+        page.press("Home")
+        assert text(page, ".units ~ h3") == "unit 0 of act1 (Tanh)"
+        page.until(MOVE)
+        page.press("Home")
+        page.settle()
+        assert shown(0)[0] == ["“.”", "0"], "at step 0"
+        assert not page.run(WIDER)
         assert page.console == []
 
 
@@ -249,12 +322,61 @@ def test_a_training_from_the_page_and_back(browser: Browser, folder: Path) -> No
             assert page.until("document.querySelectorAll('.panel:not([hidden]) canvas').length") > 3
             press_button(page, "Stop")
             page.until("document.querySelector('.state').dataset.state === 'stopped'")
-            press_button(page, "Branch")
+            press_button(page, "Begin with best weights")
             page.until("document.querySelector('.bar select').value === 'pasted-bigram-1-bigram-1'")
             page.until("document.querySelector('.state').dataset.state === 'training'")
             press_button(page, "Stop")
             page.until("document.querySelector('.state').dataset.state === 'stopped'")
             assert json.loads((folder / "runs" / "pasted-bigram-1-bigram-1" / "config.json").read_text())["start"]
+            assert page.console == []
+    finally:
+        server.end()
+
+
+def test_back_to_a_checkpoint_and_on_as_a_branch(browser: Browser, folder: Path) -> None:
+    """By keyboard alone: to a step by the slider, and on from the checkpoint before it."""
+    names = ["emma", "olivia", "ava", "mia", "noah", "liam"] * 6
+    parent = backlight.train(
+        names, model="bigram", steps=40, eval_interval=10, keep_checkpoints=4, watch_every=5,
+        run=folder / "runs" / "parent", progress=False,
+    )  # fmt: skip
+    server = Server(folder)
+    try:
+        with browser.page(server.address, width=390, dark=True) as page:
+            page.until("document.querySelectorAll('.kept i').length === 5")
+            offered = page.run("[...document.querySelectorAll('.controls option')].map((one) => Number(one.value))")
+            assert offered == [0, 10, 20, 30, 40]
+            assert re.fullmatch(r"0\.\d MB kept", text(page, ".kept-size"))
+            page.until(MOVE)
+            page.press("Home")
+            for _ in range(40):
+                page.press("ArrowRight")
+                page.settle()
+                if int(page.run("document.querySelector('.timeline input').value")) > 21:
+                    break
+            branch = "[...document.querySelectorAll('.controls button')].find((one) => /^Branch/.test(one.textContent))"
+            assert page.run(f"{branch}.textContent") == "Branch from step 20"
+            assert not page.run(WIDER)
+            page.run(f"{branch}.focus()")
+            page.press("Enter")
+            page.until("document.querySelector('.bar select').value === 'parent-at-20-1'")
+            page.until("/branch ofparent at step 20/.test(document.querySelector('.facts').textContent)")
+            page.until("document.querySelector('.state').dataset.state === 'finished'")
+            weights, _ = RunDirectory.open(folder / "runs" / "parent-at-20-1").load_weights()
+            for name, array in parent.run.store.load_weights()[0].items():
+                np.testing.assert_array_equal(weights[name], array)
+            page.run("document.querySelector('.beside summary').focus()")
+            page.press("Enter")
+            page.until("document.querySelector('.beside input')")
+            assert text(page, ".beside label") == "parent (parent)"
+            page.run("document.querySelector('.beside input').focus()")
+            page.press(" ")
+            page.until("document.querySelectorAll('.legend')[0].children.length === 5")
+            legend = dict(re.findall(r"([a-z, ]*held out) ([\d.]+)", text(page, ".legend")))
+            assert legend["parent, held out"] == legend["held out"], "it has computed the same losses"
+            page.press(" ")
+            page.until("document.querySelectorAll('.legend')[0].children.length === 3")
+            assert not page.run(WIDER)
             assert page.console == []
     finally:
         server.end()

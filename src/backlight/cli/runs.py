@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from backlight.cli.branches import kept_line
 from backlight.cli.output import RUNS, Json, RunsFolder, console, one_line, open_run, print_json, table
 from backlight.runs import RunDirectory, list_runs
+from backlight.runs.kept import kept_steps
 from backlight.training import RunConfig
 
 app = typer.Typer(
@@ -153,7 +155,12 @@ def _facts(run: RunDirectory) -> dict[str, Any]:
         "corpus": config.corpus, "mode": config.mode, "duplicates": config.duplicates, "seed": config.seed,
         "split_seed": config.split_seed, "tokens": config.tokens, **config.settings,
     }  # fmt: skip
-    given = {"also": config.also, "start": config.start, **asdict(config.reading)}
+    branch = config.branch and f"{config.branch.run} at step {config.branch.step:,}"
+    kept = kept_steps(run)
+    given = {
+        "also": config.also, "start": config.start, "branch_of": branch, "keep_checkpoints": config.keep_checkpoints,
+        "kept_checkpoints": kept_line(kept) if kept else None, **asdict(config.reading),
+    }  # fmt: skip
     settings |= {name: value for name, value in given.items() if value is not None}
     training = {} if config.train is None else asdict(config.train)
     planned = {"planned_steps" if name == "steps" else name: value for name, value in training.items()}

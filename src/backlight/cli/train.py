@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 from rich.console import Console
 
+from backlight.cli.branches import check_branch, say_kept
 from backlight.cli.live import Live, show_result, show_samples, uniform
 from backlight.cli.options import DATA, ENGINE, SIZES, TRAINING, Seed, grouped, run_config, source_of, spelled_out
 from backlight.cli.options import Corpus as CorpusArgument
@@ -29,12 +30,13 @@ from backlight.cli.output import (
 )
 from backlight.cli.processes import STOPPED, begun_before, first_speaks, group_of, made_together
 from backlight.core import ConfigError, ProcessEndedError, RunError
+from backlight.core.settings import settings_in
 from backlight.models import MODELS, Mixture
 from backlight.progress import ProgressBar
 from backlight.runs import new_run_path
 from backlight.text import CORPORA
 from backlight.text.vocabulary import CHARACTERS
-from backlight.training import MINUTES, EngineConfig, Run, RunConfig, choose, continued, stopped_by
+from backlight.training import MINUTES, EngineConfig, Run, RunConfig, branched, choose, continued, stopped_by
 from backlight.training.presets import preset_line, preset_named
 from backlight.training.weights import load_weights
 
@@ -103,6 +105,17 @@ def train(
             readable=False,
         ),
     ] = None,
+    at_step: Annotated[
+        int | None,
+        typer.Option(
+            help="With --from: continue that run's training from its checkpoint of this step, as a branch.",
+            min=0,
+            metavar="N",
+        ),
+    ] = None,
+    keep_checkpoints: Annotated[
+        int | None, typer.Option(help=settings_in(RunConfig)["keep_checkpoints"][2].help, min=1, max=1_000, metavar="N")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run. Default: like names-mlp-1.")] = None,
     runs: RunsFolder = RUNS,
     samples: Annotated[int, typer.Option(help="Samples to print at the end.", min=0)] = 20,
@@ -132,16 +145,19 @@ def train(
 
         def new() -> Run:
             by: dict[str, Any] = {"engine": computed, "group": group}
+            keeping = {} if keep_checkpoints is None else {"keep_checkpoints": keep_checkpoints}
+            check_branch(at_step, start, corpus, recorded=health or health_every is not None or line is not None)
             if start is not None:
                 given = _from_command_line(typed, model=model, seed=seed, preset=preset)
-                return _going_on(start, runs, name, corpus, options | given, health_every, on=health, line=line, by=by)
+                changed = options | given | keeping
+                return _going_on(start, at_step, runs, name, corpus, changed, health_every, on=health, line=line, by=by)
             if minutes is not None and model != AUTO:
                 raise ConfigError("--minutes is for --model auto. Leave it out, or set --steps.")
             if model == AUTO:
-                _nothing_chosen(sizes, training, health, health_every, line)
+                _nothing_chosen(sizes, training, health, health_every, line, keep_checkpoints)
                 return _chosen(run_config(corpus, "ngram", {}, {}, data, seed=seed), minutes, runs, name, out, by)
             config = run_config(corpus, model, options, seed=seed)
-            config = _watched(config, every=health_every, on=health, line=line)
+            config = replace(_watched(config, every=health_every, on=health, line=line), **keeping)
             return Run.create(config, _place(runs, name, config), **by)
 
         run = made_together(group, computed, make)
@@ -183,6 +199,7 @@ def _of_preset(
 
 def _going_on(
     start: Path,
+    at_step: int | None,
     runs: Path,
     name: str | None,
     corpus: list[str] | None,
@@ -193,8 +210,10 @@ def _going_on(
     line: str | None,
     by: dict[str, Any],
 ) -> Run:
-    """Return a new run with the weights of another."""
+    """Return a new run with the weights of another, or one that continues its training from a step."""
     origin = Run.open(open_run(start, runs))
+    if at_step is not None:
+        return branched(origin, _place(runs, name, origin.config), step=at_step, options=options, **by)
     load_weights(origin.store, origin.model)
     mode = options.pop("mode", None)
     new_text = None
@@ -293,6 +312,7 @@ def _learnt(run: Run, out: Console) -> dict[str, Any]:
                 soft_wrap=True,
             )
             leave_stopped()
+    say_kept(run, out)
     if trainer.out_of_patience and trainer.step < trainer.config.steps:
         out.print(
             f"Stopped early: dev did not improve in the last {trainer.config.patience} evaluations. Kept: step "

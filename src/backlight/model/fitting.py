@@ -24,6 +24,7 @@ from backlight.training import (
     Run,
     RunConfig,
     Trainer,
+    branched,
     choose,
     continued,
     stopped_by,
@@ -36,6 +37,7 @@ def train(
     model: str | None = None,
     *,
     start: Model | None = None,
+    at_step: int | None = None,
     run: str | Path | None = None,
     steps: int | None = None,
     minutes: float | None = None,
@@ -63,6 +65,8 @@ def train(
             and steps.
         start: a model to go on from, on the same text or on another one. The new model has its sizes and training
             settings, unless `options` change these, and its vocabulary with the characters that the text adds.
+        at_step: continue the training of `start` from its checkpoint of this step, as a branch with the same seed: with
+            the same settings it computes the same bits. `keep_checkpoints=10` lets a run keep some.
         run: the folder of the run, which every command of `backlight` can use; None keeps it in memory.
         steps: number of training steps; None takes the model's default.
         minutes: the time for "auto", as estimated; None is 1.
@@ -96,7 +100,11 @@ def train(
             "train computes in one process; got a group of several. Start the command: torchrun -m backlight train."
         )
     computed = EngineConfig(engine=engine, device=device, micro_batch_size=micro_batch_size)
-    if start is not None:
+    if at_step is not None:
+        made = _branch(
+            start, at_step, run, {**given, **({} if model is None else {"model": model}), **how}, data, computed
+        )
+    elif start is not None:
         made = _gone_on(start, data, model, run, {**given, "seed": seed}, how, mode, computed)
     elif data is None:
         raise ConfigError("train needs a text, or a model to go on from; got neither. Pass data or start.")
@@ -137,6 +145,22 @@ def _chosen(
     for line in choice.lines:
         say(line, soft_wrap=True)
     return choice.config
+
+
+def _branch(
+    start: Model | None,
+    step: int,
+    run: str | Path | None,
+    options: dict[str, Any],
+    data: Source | Corpus | None,
+    engine: EngineConfig,
+) -> Run:
+    """Return a new run that goes on from a step of a model's training."""
+    if not isinstance(start, Model):
+        raise ConfigError("at_step is a step of another run; start must be its Model. Load it: backlight.load(RUN).")
+    if data is not None:
+        raise ConfigError("a branch goes on with the text of its parent; got data. Leave it out, or leave out at_step.")
+    return branched(start.run, run, step=step, options=options, engine=engine)
 
 
 def _gone_on(

@@ -4,11 +4,11 @@ import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from backlight.core import RunError
 from backlight.runs.atomic import create_folder_atomically, read_whole, sweep, write_atomically
-from backlight.runs.failures import cannot_write, damaged, shown
+from backlight.runs.failures import cannot_read, cannot_write, damaged, shown
 from backlight.runs.locking import only_trainer
 from backlight.runs.store import (
     CHECKSUM,
@@ -102,6 +102,20 @@ class RunDirectory(RunStore):
     def read(self, name: str, *, remedy: str) -> bytes:
         """Return the bytes of a file. If it cannot be read, the error message ends with `remedy`."""
         return read_whole(self.path / name, remedy=remedy)
+
+    def sizes(self) -> dict[str, int]:
+        """Return the number of bytes of each file by its name."""
+        try:
+            return {one.name: one.stat().st_size for one in os.scandir(self.path) if one.is_file()}
+        except OSError as error:
+            raise cannot_read(self.path, error, remedy="Check its permissions") from error
+
+    def beginning(self, name: str) -> BinaryIO:
+        """Return a file, opened to be read from its beginning."""
+        try:
+            return (self.path / name).open("rb")
+        except OSError as error:
+            raise cannot_read(self.path / name, error, remedy=TRAIN_AGAIN) from error
 
     def write(self, name: str, data: bytes) -> None:
         """Make a file, or replace its content atomically."""

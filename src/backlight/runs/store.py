@@ -1,12 +1,14 @@
 """The files of a run in memory: configuration, vocabulary, weights, checkpoint, metrics and samples."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from io import BytesIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from backlight.core import Array, RunError
 from backlight.runs.failures import damaged
 from backlight.runs.strict_json import JSON, parse_object, plain, to_bytes
-from backlight.runs.tensors import decode_file, encode
+from backlight.runs.tensors import decode_file, encode, read_facts
 
 FORMAT = 2
 """The format that this version writes. It increases when older versions can no longer read a run. Format 1 is read."""
@@ -34,6 +36,9 @@ SAMPLED = "samples.jsonl"
 CONTROL, STATE = "control.json", "state.json"
 CHANGES = "changes.jsonl"
 RESULT = "result.json"
+
+KEPT = re.compile(r"checkpoint-(0|[1-9][0-9]{0,11})\.safetensors")
+"""The name of a checkpoint that is kept, with its step; see `runs/kept.py`."""
 
 PRETRAINED = "(pretrained)"
 """The name of the text of a model that was trained elsewhere."""
@@ -112,7 +117,12 @@ class RunStore:
 
     def files(self) -> dict[str, bytes]:
         """Return all files, by name."""
-        return {name: self.read(name, remedy=RESUME) for name in FILES if self.has(name)}
+        names = [*(name for name in FILES if self.has(name)), *filter(KEPT.fullmatch, self.sizes())]
+        return {name: self.read(name, remedy=RESUME) for name in names}
+
+    def sizes(self) -> dict[str, int]:
+        """Return the number of bytes of each file by its name."""
+        return {name: len(data) for name, data in self._files.items()}
 
     # -- the files -----------------------------------------------------------------------------------------------------
 
@@ -161,6 +171,17 @@ class RunStore:
         if not self.has_checkpoint:
             self._missing(CHECKPOINT, "there is no checkpoint to resume from", TRAIN_AGAIN)
         return self._tensors(CHECKPOINT)
+
+    def last_step(self) -> int | None:
+        """Return the step of the checkpoint, by its metadata alone; None if there is none."""
+        if not self.has_checkpoint:
+            return None
+        found = read_facts(self.beginning(CHECKPOINT), self._place(CHECKPOINT), remedy=TRAIN_AGAIN).get("step")
+        return found if isinstance(found, int) else None
+
+    def beginning(self, name: str) -> BinaryIO:
+        """Return a file, opened to be read from its beginning."""
+        return BytesIO(self._files[name])
 
     def load_start(self) -> dict[str, Array] | None:
         """Return the initial weights, arrays of any shape by name; None if they are random, from the seed."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError
@@ -22,6 +22,7 @@ from backlight.runs.strict_json import JSON, plain
 
 _KEY = "backlight"
 _KINDS = "biuf"  # bool, signed, unsigned, real
+_LONGEST_HEADER = 100_000_000  # bytes, as safetensors allows
 _LARGEST_ITEM = 8  # bytes: no extended precision
 
 
@@ -72,6 +73,29 @@ def decode_file(data: bytes, place: str, *, remedy: str) -> tuple[dict[str, Arra
         return decode(data)
     except _BrokenError as error:
         raise damaged(place, str(error), remedy=remedy) from error
+
+
+def read_facts(file: BinaryIO, place: str, *, remedy: str) -> dict[str, Any]:
+    """Return the metadata of a file without reading its arrays, and so without checking its checksum; close the file.
+
+    Args:
+        file: the file, at its beginning.
+        place: its name, for the error message.
+        remedy: the end of the error message, without a full stop.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    with file:
+        length = file.read(8)
+        header = file.read(min(int.from_bytes(length, "little"), _LONGEST_HEADER))
+    try:
+        facts = json.loads(_metadata(length + header).partition(" ")[2])
+    except (ValueError, AttributeError, _BrokenError) as error:
+        raise damaged(place, "it is truncated or not a safetensors file", remedy=remedy) from error
+    if not isinstance(facts, dict):
+        raise damaged(place, "its metadata is not a JSON object", remedy=remedy)
+    return facts
 
 
 def encode(arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> bytes:

@@ -62,6 +62,29 @@ def diagnosis(step: int, found: Diagnosis, *, titles_only: bool = False) -> byte
     return _encoded({"type": "diagnosis", "step": step, "summary": summary(found), "findings": findings})
 
 
+def checkpoints(steps: Sequence[int], size: int) -> bytes:
+    """Return a message with the steps from which the training can be branched, in place of those before.
+
+    Args:
+        steps: in ascending order.
+        size: the bytes of the kept checkpoints together.
+    """
+    return _encoded({"type": "checkpoints", "steps": list(steps), "bytes": size})
+
+
+def curves(name: str, lines: Sequence[bytes], *, scale: float, live: bool) -> bytes:
+    """Return a message with the losses of another run, in place of those that the page has of it.
+
+    Args:
+        name: the other run.
+        lines: of the record stream, of the types loss and evaluation.
+        scale: what its losses are multiplied by to be in the units of the run that is shown.
+        live: whether more may follow.
+    """
+    head = json.dumps({"type": "curves", "name": name, "scale": scale, "live": live}, separators=(",", ":"))
+    return head[:-1].encode() + b',"records":[' + b",".join(line.rstrip(b"\n") for line in lines) + b"]}"
+
+
 def state(state: State, step: int, about: str = "") -> bytes:
     """Return a message about the process that trains.
 

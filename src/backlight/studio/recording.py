@@ -5,6 +5,7 @@ from typing import Protocol
 
 from backlight.core import DataError, RunError
 from backlight.runs import RunDirectory
+from backlight.runs.kept import kept_steps
 from backlight.runs.locking import is_trained
 from backlight.runs.store import HEALTH, SAMPLED
 from backlight.studio import messages
@@ -12,6 +13,7 @@ from backlight.studio.line_index import LineIndex
 from backlight.studio.live_diagnosis import LiveDiagnosis
 from backlight.studio.messages import State
 from backlight.studio.metrics import Metrics
+from backlight.training.branching import branch_steps
 from backlight.training.control import paused_at
 
 
@@ -55,7 +57,7 @@ class RunRecording:
         self._doctor = LiveDiagnosis(self.path.name)
         self._stream = stream
         self._told = (0, 0)
-        self._state = b""
+        self._state = self._checkpoints = b""
         self._signs: object = None
 
     def news(self) -> list[bytes] | None:
@@ -80,7 +82,10 @@ class RunRecording:
             self._doctor.take(new)
         if self._sampled.count > sampled:
             found += self._sampled.lines(sampled)
-        state = self.state()
+        checkpoints, state = self.checkpoints(), self.state()
+        if checkpoints != self._checkpoints:
+            self._checkpoints = checkpoints
+            found.append(checkpoints)
         if state != self._state:
             self._state = state
             found.append(state)
@@ -121,20 +126,28 @@ class RunRecording:
             OSError: a file cannot be read.
         """
         stream = messages.records(self._lines.lines(share=share))
-        return [self._hello(), stream, *self._sampled.lines(), *self._doctor.told, self._state]
+        rest = [one for one in (self._checkpoints, self._state) if one]
+        return [self._hello(), stream, *self._sampled.lines(), *self._doctor.told, *rest]
 
     def _hello(self) -> bytes:
         if self.run is None:
             return messages.hello(title=self.path.name, live=True)
         config = self.run.config
-        train = config.get("train") or {}
+        train, branch = config.get("train") or {}, config.get("branch")
         facts = {
             "model": config["model"]["name"], "text": config["corpus"]["name"],
             "parameters": f"{config['parameters']:,}" if config.get("parameters") else None,
             "learning rate": f"{train['lr']:g}" if "lr" in train else None, "seed": str(config["seed"]),
+            "branch of": f"{Path(branch['run']).name} at step {branch['step']:,}" if branch else None,
         }  # fmt: skip
         given = [(name, str(value)) for name, value in facts.items() if value is not None]
         return messages.hello(title=self.path.name, facts=given, total_steps=train.get("steps"), live=True)
+
+    def checkpoints(self) -> bytes:
+        """Return the message about the steps from which the training can be branched; nothing of a bare record."""
+        if self.run is None:
+            return b""
+        return messages.checkpoints(branch_steps(self.run), sum(kept_steps(self.run).values()))
 
     def state(self) -> bytes:
         """Return the message about the process that trains."""

@@ -1,5 +1,6 @@
 """Training: from a configuration to a trained model, with records of the losses."""
 
+from backlight.training.branching import branch_steps, branched
 from backlight.training.choosing import MINUTES, Choice, choose
 from backlight.training.config import RunConfig, TrainConfig
 from backlight.training.continuing import continued
@@ -26,6 +27,8 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "bits",
+    "branch_steps",
+    "branched",
     "choose",
     "continued",
     "dataset",

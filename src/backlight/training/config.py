@@ -25,7 +25,7 @@ PATIENT_FOR: Final = 0.4
 _OF_THE_RUN = {"format", "backlight", "created", "parameters", "longest"}
 """Entries of `config.json` that are not part of the configuration."""
 
-_IF_GIVEN = ("reading", "also", "tokens", "start", "line", "token_counts")
+_IF_GIVEN = ("reading", "also", "tokens", "start", "line", "token_counts", "keep_checkpoints", "branch")
 """Entries of `config.json` that are written only if they are given."""
 
 _REMEDY = "Correct it, or leave it out for the model's default."
@@ -122,6 +122,13 @@ class TrainConfig:
         """Number of steps from one evaluation to the next."""
         return self.eval_interval or max(1, self.steps // 20)
 
+    def kept_every(self, most: int | None) -> int | None:
+        """Return the number of steps from one kept checkpoint to the next, so that at most `most` are kept.
+
+        Those of evaluations are kept. None keeps none.
+        """
+        return None if most is None else self.interval * max(1, -(-(self.steps // self.interval) // most))
+
     def trained_on(self, train: Dataset) -> int:
         """Return the number of targets in all minibatches together."""
         return int(self.steps * self.batch_size * train.targets / len(train))
@@ -150,6 +157,19 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BranchPoint:
+    """Where a run branches off another.
+
+    Attributes:
+        run: the name of the other run.
+        step: how many steps it had taken.
+    """
+
+    run: str
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """The configuration of a run. `RunConfig.of("names", model="gpt", steps=500)` fills in the model's defaults.
 
@@ -171,6 +191,9 @@ class RunConfig:
             Recording does not change the training: results are bit-identical.
         line: a line of text of which the nats of each character, and what attention reads, are recorded at each
             evaluation, if steps are; None for the first held-out item.
+        keep_checkpoints: keep at most this many checkpoints, evenly spaced over the steps, to branch from; None keeps
+            the last one only.
+        branch: the run and the step that it branches off, whose training it continues; None if it begins at step 0.
         token_counts: of token files, the targets, characters and bytes of "train", "dev" and "test"; None for a text.
 
     Raises:
@@ -197,6 +220,11 @@ class RunConfig:
         "Record every N-th step after the first ten.", default=None, at_least=1, remedy="Leave it out."
     )
     line: str | None = setting("A line of text to watch the network on.", default=None)
+    keep_checkpoints: int | None = setting(
+        "Keep at most N checkpoints, evenly spaced over the steps, to branch from with --at-step.", default=None,
+        at_least=1, at_most=1_000, remedy="Try 10.",
+    )  # fmt: skip
+    branch: BranchPoint | None = None
     token_counts: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -210,6 +238,11 @@ class RunConfig:
             raise ConfigError(
                 f"a line is recorded where steps are; got line {self.line[:40]!r} without watch_every. Set it, or leave"
                 " the line out."
+            )
+        if self.keep_checkpoints is not None and self.train is None:
+            raise ConfigError(
+                f"keep_checkpoints needs a model that is trained step by step; {self.model} counts n-grams. Leave it"
+                " out."
             )
         if self.spec.counted != (self.train is None):
             needed = "counts n-grams and takes no" if self.spec.counted else "needs a"
@@ -291,7 +324,7 @@ class RunConfig:
     def _given(self) -> dict[str, Any]:
         """Return the entries that are written only if given, so that older versions can read the others."""
         reading = {name: value for name, value in asdict(self.reading).items() if value is not None}
-        values = {"reading": reading, **{name: getattr(self, name) for name in _IF_GIVEN if name != "reading"}}
+        values = {**{name: asdict(self)[name] for name in _IF_GIVEN}, "reading": reading}
         return {name: value for name, value in values.items() if value and value != CHARACTERS}
 
     @classmethod

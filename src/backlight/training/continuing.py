@@ -44,7 +44,16 @@ def continued(
                 f"a model that goes on keeps its sizes and tokens; {name} has {option} {has}; got {value}. Leave it"
                 " out, or train a new model."
             )
-        if option not in {*training, *reading, "seed", "split_seed", "duplicates", "watch_every", "line"}:
+        if option not in {
+            *training,
+            *reading,
+            "seed",
+            "split_seed",
+            "duplicates",
+            "watch_every",
+            "line",
+            "keep_checkpoints",
+        }:
             raise ConfigError(f"{option} is no option of a model that goes on. Leave it out, or train a new model.")
     read = {option: value for option, value in options.items() if option in reading}
     if new_text is None and read:
@@ -60,6 +69,7 @@ def continued(
         config, **text, start=name,
         train=replace(config.train, **{option: value for option, value in options.items() if option in training}),
         watch_every=options.get("watch_every"), line=options.get("line"),
+        keep_checkpoints=options.get("keep_checkpoints"), branch=None,
         **{option: options[option] for option in ("seed", "split_seed", "duplicates") if option in options},
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from backlight.models.gpt import GPT, attention_weights
 from backlight.models.neural import NeuralModel, nll_of
 from backlight.nn import Embedding
 from backlight.text.tokenizers import TextVocabulary
+from backlight.training.line_units import units_of
 from backlight.watch.records import AttentionRecord, EmbeddingRecord, TextRecord
 
 LONGEST: Final = 24
@@ -37,18 +38,25 @@ class WatchedLine:
     ids: IntArray
     ends: bool
 
-    def record(self, step: int) -> TextRecord:
-        """Return what the network, which is in evaluation mode, makes of the line after `step` steps."""
+    def record(self, step: int, *, units: bool = True) -> TextRecord:
+        """Return what the network, which is in evaluation mode, makes of the line after `step` steps.
+
+        Args:
+            step: how many steps have been taken.
+            units: whether units are recorded too, which takes some tens of kilobytes.
+        """
         network, of = self.network, self.vocabulary.label
         ids = np.concatenate([[BOUNDARY], self.ids, [BOUNDARY] * self.ends]).astype(np.int64)
         most = min(LONGEST, network.context) if network.reads == "sequences" else LONGEST
         read, targets = ids[:-1][:most], ids[1:][:most]
+        if network.reads == "sequences":
+            x = read[None]
+        else:
+            before = np.concatenate([np.full(network.context - 1, BOUNDARY), read])
+            x = np.lib.stride_tricks.sliding_window_view(before, network.context)
         with no_grad():
-            if network.reads == "sequences":
-                logits: FloatArray = network(read[None]).array[0]
-            else:
-                before = np.concatenate([np.full(network.context - 1, BOUNDARY), read])
-                logits = network(np.lib.stride_tricks.sliding_window_view(before, network.context)).array
+            logits: FloatArray = network(x).array.reshape(len(read), -1)
+            found = units_of(network, lambda: network(x), self._tokens(), len(read)) if units else ()
         heads = attention_weights(network, read[None]) if isinstance(network, GPT) else []
         return TextRecord(
             step=step,
@@ -57,22 +65,32 @@ class WatchedLine:
             nats=tuple(np.round(nll_of(logits, targets).astype(np.float64), _DIGITS).tolist()),
             attention=tuple(_attention(one) for one in heads),
             embedding=self._embedding(),
+            units=found,
         )
 
-    def _embedding(self) -> EmbeddingRecord | None:
-        """Return the vectors of the line's tokens and of further ones, in the order of their ids."""
+    def _table(self) -> FloatArray | None:
+        """Return the vectors of all tokens, (V, E); None if the network has none."""
         tables = (one for _, one in self.network.named_modules() if isinstance(one, Embedding))
-        table = next((one.weight.array for one in tables if len(one.weight.array) == self.vocabulary.size), None)
+        return next((one.weight.array for one in tables if len(one.weight.array) == self.vocabulary.size), None)
+
+    def _tokens(self) -> IntArray:
+        """Return the ids of the line's tokens, and of further ones in their order."""
+        table = self._table()
+        width = 1 if table is None else table.shape[1]
+        most = max(2, min(_MOST_TOKENS, _MOST_NUMBERS // width))
+        chosen = list(dict.fromkeys([*self.ids.tolist(), *range(self.vocabulary.size)]))[:most]
+        return np.array(chosen, np.int64)
+
+    def _embedding(self) -> EmbeddingRecord | None:
+        """Return the vectors of the tokens that are recorded."""
+        table, chosen = self._table(), self._tokens()
         if table is None:
             return None
-        width = table.shape[1]
-        most = max(2, min(_MOST_TOKENS, _MOST_NUMBERS // width))
-        chosen = list(dict.fromkeys([*self.ids.tolist(), *range(len(table))]))[:most]
         vectors = table[chosen].astype(np.float64)
         scale = float(np.abs(vectors).max(initial=0.0)) or 1.0
         values = np.round(vectors / scale * 127) + 128
         return EmbeddingRecord(
-            tokens=tuple(map(self.vocabulary.label, chosen)), width=width, scale=scale,
+            tokens=tuple(map(self.vocabulary.label, chosen.tolist())), width=table.shape[1], scale=scale,
             values=values.astype(np.uint8).tobytes().hex(),
         )  # fmt: skip
 

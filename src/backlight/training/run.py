@@ -95,7 +95,7 @@ class Run(RunParts):
             run = cls(config, RunStore.in_memory({**files, **of_start}))
         else:
             files |= {**extra_files(seen=read.seen, corpus=read.own), **of_start}
-            run = cls(config, _create_folder(path, read.name, files))
+            run = cls(config, create_folder(path, read.name, files))
         run.engine, run.group = engine, group
         run.notes = [*read.notes, *notes]
         vars(run).update(read.parts, model=model, **({"data": data} if data else {}))
@@ -128,6 +128,7 @@ class Run(RunParts):
             rng=self.batch_rng(),
             run=self.store,
             watch_every=config.watch_every,
+            keep_checkpoints=config.keep_checkpoints,
             split=self._split_facts() if config.watch_every is not None and self.ends else None,
             engine=self.engine,
             group=self.group,
@@ -264,7 +265,17 @@ def _go_on(start: Run, network: NeuralModel, vocabulary: TextVocabulary) -> list
     return notes
 
 
-def _create_folder(path: str | Path | Callable[[str], Path], text: str, files: dict[str, bytes]) -> RunDirectory:
+def create_folder(path: str | Path | Callable[[str], Path], text: str, files: dict[str, bytes]) -> RunDirectory:
+    """Make the folder of a run with its files.
+
+    Args:
+        path: the folder, or a function that returns it for the name of the text.
+        text: the name of the text.
+        files: the files.
+
+    Raises:
+        RunError: it cannot be made; nothing is left of it.
+    """
     if not callable(path):
         return RunDirectory.create(path, files)
     while True:

@@ -107,14 +107,9 @@ class RunWatcher(Watcher):
         """
         self.taken = step
         self._measurer.dead_units.load_state_dict(state)
-        data, found = _loaded(self._run)
-        if found is None:
+        if not self._run.load_health():
             return
-        if data.startswith(b'{"type"'):
-            data = data[: kept_bytes(data, step, _name(self._run))]
-        else:  # version 1
-            data = b"".join(line_of(*one) for one in records_of(found))
-            data = data[: kept_bytes(data, step, _name(self._run))]
+        data = cut(self._run, step)
         self._run.save_health(data)
         self._resumed = bool(data)
         if not data:
@@ -148,6 +143,20 @@ def load_measurements(run: RunStore) -> Measurements | None:
     """
     found = _loaded(run)[1]
     return found if found is None or found.losses else with_losses(found, run)
+
+
+def cut(run: RunStore, step: int) -> bytes:
+    """Return the record stream of a run as it was after `step` steps.
+
+    Raises:
+        RunError: it is damaged.
+    """
+    data, found = _loaded(run)
+    if found is None:
+        return b""
+    if not data.startswith(b'{"type"'):  # version 1
+        data = b"".join(line_of(*one) for one in records_of(found))
+    return data[: kept_bytes(data, step, _name(run))]
 
 
 def with_losses(seen: Measurements, run: RunStore) -> Measurements:

@@ -17,6 +17,7 @@ from backlight.core import Array, BacklightError, Batch, RunError
 from backlight.core.settings import from_json
 from backlight.models.neural import NeuralModel
 from backlight.runs import RunStore
+from backlight.runs.kept import keep
 from backlight.text import Dataset, targets_per_character
 from backlight.training.config import TrainConfig
 from backlight.training.control import Control
@@ -44,6 +45,9 @@ FEWEST_DEV_TARGETS = 25_000
 LARGE = 125_000
 SHARE_OF_LARGE, FEWEST_OF_LARGE = 0.1, 8_000
 """A dev split with more targets is sampled more sparsely, so that all evaluation takes a tenth of the time."""
+
+UNITS_RECORDS = 40
+"""The units on a line are recorded at about this many evaluations."""
 
 PROGRESS_SECONDS = 0.1
 PAUSE_SECONDS = 0.02
@@ -96,6 +100,8 @@ class Trainer:
         run: stores weights, checkpoint and metrics.
         watch_every: record every N-th step for `backlight health`, after the first few; None records nothing.
             Recording does not change the training: results are bit-identical.
+        keep_checkpoints: keep at most this many checkpoints, evenly spaced over the evaluations; None keeps the last
+            one only. It does not change the training either.
         split: the overlap of train and dev, which is recorded too.
         engine: what computes the steps.
         group: the processes that train together. All have a `Trainer` of the same arguments, but for their `run`: only
@@ -113,6 +119,7 @@ class Trainer:
     rng: np.random.Generator
     run: RunStore
     watch_every: int | None = None
+    keep_checkpoints: int | None = None
     split: SplitFacts | None = None
     engine: EngineConfig = field(default_factory=EngineConfig)
     group: ProcessGroup = ALONE
@@ -143,6 +150,8 @@ class Trainer:
         if self.watch_every is not None and self.group.rank == 0:
             self._watcher = RunWatcher(self._engine, every=self.watch_every, split=self.split, run=self.run)
         self.dev_targets = self._dev_targets()
+        self._kept_every = self.config.kept_every(self.keep_checkpoints)
+        self._units_every = self.config.kept_every(UNITS_RECORDS) or 1
         self._log_every = max(1, self.config.steps // LOSS_RECORDS)
         self._per_character = targets_per_character(self.train)
         per_example = self.train.characters / len(self.train)
@@ -332,16 +341,20 @@ class Trainer:
                 train_nats = None if record.train_nats is None else record.train_nats * of_target
                 self._watcher.evaluation(dev=dev_nats * of_target, train=train_nats)
                 if self.line is not None:
-                    self._watcher.text(self.line.record(self.step))
+                    units = self.step % self._units_every == 0 or self.step == self.config.steps
+                    self._watcher.text(self.line.record(self.step, units=units))
             self._loss_sum, self._loss_count = 0.0, 0
             self._marked, self._marked_step = now, self.step
             if best and self.group.rank == 0:
                 self.run.save_weights(self.model.state_dict(), {"step": self.step, "dev_nats": dev_nats})
             self.on_evaluation(record)
-        self.save()
+        self.save(keeping=self.step > 0 and self._kept_every is not None and self.step % self._kept_every == 0)
 
-    def save(self) -> None:
+    def save(self, *, keeping: bool = False) -> None:
         """Write everything on which the next step depends, so that training resumes bit for bit.
+
+        Args:
+            keeping: also keep this checkpoint when later ones are written.
 
         Raises:
             RunError: a file cannot be written.
@@ -357,6 +370,8 @@ class Trainer:
             step=self.step, rng=self.rng.bit_generator.state, best=self._best, loss_sum=self._loss_sum,
             loss_count=self._loss_count, seconds=self._elapsed(), lr=None if self.lr == self.config.lr else self.lr,
         )  # fmt: skip
+        if keeping:  # before the checkpoint: a training that is killed in between comes by here again
+            keep(self.run, self.step, arrays, asdict(facts))
         self.run.save_checkpoint(arrays, asdict(facts))
         self._saved = time.perf_counter()
 
@@ -377,7 +392,7 @@ class Trainer:
                 "Restore the right one, or start a new run."
             ) from error
         # the metrics may be newer than the checkpoint; later records are written again
-        self._metrics = [record for record in self.run.load_metrics() if _before(record, self.step)]
+        self._metrics = [record for record in self.run.load_metrics() if written_before(record, self.step)]
         if self._watcher is not None:
             self._watcher.restore(self.step, watched)
 
@@ -428,7 +443,7 @@ class Trainer:
         )
 
 
-def _before(record: dict[str, Any], step: int) -> bool:
+def written_before(record: Mapping[str, Any], step: int) -> bool:
     """Return whether a record of the metrics was written before step `step` was taken."""
     is_evaluation = "dev_nats" in record
     return bool(record["step"] <= step if is_evaluation else record["step"] < step)

@@ -1,6 +1,8 @@
 """The layers of a network: which modules are watched, and what is known of each."""
 
+import sys
 from collections.abc import Container, Iterator, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from backlight.nn.kind import OTHER
@@ -91,8 +93,18 @@ class Layers:
             fan_out=known.fan_out if known else None,
             reads=layer.reads,
             reads_shape=layer.reads_shape,
+            code="" if is_function else code_of(type(layer.module)),
             settings=known.settings if known else dict(layer.settings),
         )
+
+
+def code_of(kind: type) -> str:
+    """Return the file of a class, from its package on; empty if it is in none."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if file is None:
+        return ""
+    name, parts = PurePath(file).name, kind.__module__.split(".")
+    return "/".join([*(parts if name == "__init__.py" else parts[:-1]), name])
 
 
 def never_seen(layers: Sequence[LayerFacts], pulled: Container[str]) -> Iterator[NotMeasured]:

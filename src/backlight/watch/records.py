@@ -98,6 +98,7 @@ class LayerFacts:
         reads: names of the layers whose outputs reach it unchanged but for their shape: nothing lies in between. Empty
             where something does (a sum, a product, a function that is no layer) or where it reads the model's input.
         reads_shape: of the first tensor that it read, in the first recorded step; empty if that is not known.
+        code: the file of its class, from the package on: "backlight/nn/activations.py"; empty if it is in none.
         settings: "p" of dropout, "eps", "momentum", "affine" and "track_running_stats" of norms, "kernel_size",
             "negative_slope", "num_heads", "bidirectional" and the like, where the layer has them.
     """
@@ -117,6 +118,7 @@ class LayerFacts:
     fan_out: int | None = None
     reads: tuple[str, ...] = ()
     reads_shape: tuple[int, ...] = ()
+    code: str = ""
     settings: Mapping[str, Setting] = field(default_factory=dict)
 
 
@@ -638,6 +640,57 @@ class EmbeddingRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitSource:
+    """What a run of a unit's inputs stands for.
+
+    Attributes:
+        layer: the layer whose units, or whose rows for tokens, they are; empty if that is not known.
+        count: how many inputs.
+        places: of tokens: at how many places before the target each of them can stand, the earliest first; then an
+            input is an embedding times the weights. 0 for units.
+        before: whether they are the layer's units at the position before.
+    """
+
+    layer: str
+    count: int
+    places: int = 0
+    before: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsRecord:
+    """The units of a layer on a line of text.
+
+    Attributes:
+        layer: its name.
+        units: how many of its units are recorded, the first ones.
+        of: how many it has.
+        tokens: whether they are the logits of the tokens of the record's embedding, in their order.
+        scale: what a number of 127 stands for.
+        values: of each position, in it of each unit, as in `EmbeddingRecord`.
+        strongest: how many inputs of each unit are recorded: those whose weights are largest in size.
+        inputs: of each unit, in it of each of these inputs, the largest first: 6 hexadecimal digits for its place among
+            `sources`, and 2 for the weight.
+        input_scale: what a weight of 127 stands for.
+        sources: what the inputs stand for, one after the other. Tokens are those of the record's embedding.
+        weights_of: the layer whose weights they are: the same, or one whose units reach it one by one, as those of a
+            linear layer reach an activation; empty if there are none. Of a GRU or LSTM they are the candidate's.
+    """
+
+    layer: str
+    units: int
+    of: int
+    scale: float
+    values: str
+    tokens: bool = False
+    strongest: int = 0
+    inputs: str = ""
+    input_scale: float = 1.0
+    sources: tuple[UnitSource, ...] = ()
+    weights_of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextRecord:
     """What a language model makes of one text, in evaluation mode, and where its embeddings are.
 
@@ -648,6 +701,7 @@ class TextRecord:
         nats: -log p of each target.
         attention: of each layer, first to last; empty if the network has none.
         embedding: of some tokens, those of the text first; None if the network has none.
+        units: of some layers, in order of execution; empty in most records of a training with many evaluations.
     """
 
     step: int
@@ -656,6 +710,7 @@ class TextRecord:
     nats: tuple[float, ...]
     attention: tuple[AttentionRecord, ...] = ()
     embedding: EmbeddingRecord | None = None
+    units: tuple[UnitsRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ import backlight
 from backlight.core import BacklightError, RunError
 from backlight.runs import RunDirectory
 from backlight.studio import line_index
+from backlight.studio.beside import curves
 from backlight.studio.recording import RunRecording
 from backlight.studio.server import app as server
 from backlight.studio.server import feeds
@@ -26,7 +27,7 @@ from backlight.studio.server.app import Studio, application
 from backlight.studio.server.feeds import Feed
 from backlight.studio.server.guard import OnlyOwnPages
 from backlight.studio.server.trainings import Wish
-from backlight.training import Run, RunConfig, Trainer, trainer
+from backlight.training import Run, RunConfig, Trainer, branched, trainer
 from backlight.training.control import Control, Request, ask, paused_at
 
 TOKEN = "in-the-address"  # noqa: S105
@@ -122,6 +123,44 @@ def test_the_list_of_runs(client: TestClient) -> None:
     assert {"bigram", "gpt"} <= {one["name"] for one in found["models"]}
 
 
+def test_runs_on_the_same_text_can_be_laid_beside_another(client: TestClient, runs: Path) -> None:
+    origin = Run.open(runs / "small")
+    for name, step in (("branch", 30), ("sibling", 0)):
+        branched(origin, runs / name, step=step, options={"steps": 40})
+    backlight.train(
+        ["one", "two", "three", "four"] * 5, model="bigram", steps=1, run=runs / "other-text", progress=False
+    )
+    of = {name: client.get(f"/{TOKEN}/runs/{name}/others").json()["others"] for name in ("small", "branch")}
+    assert sorted(of["small"], key=lambda one: one["name"]) == [
+        {"name": "branch", "about": "branch from step 30"}, {"name": "sibling", "about": "branch from step 0"},
+    ]  # fmt: skip
+    assert {one["name"]: one["about"] for one in of["branch"]} == {
+        "small": "parent", "sibling": "branch of the same run, from step 0",
+    }  # fmt: skip
+    message = client.get(f"/{TOKEN}/runs/small/others/branch").json()
+    assert (message["type"], message["name"], message["scale"], message["live"]) == ("curves", "branch", 1.0, False)
+    assert [one["type"] for one in message["records"]].count("loss") == 30
+    assert client.get(f"/{TOKEN}/runs/small/others/nothing").status_code == 400
+    assert client.get(f"/{TOKEN}/runs/small/others/..%2fsmall").status_code == 404
+    steps = [one for one in messages_of(client, "branch") if one["type"] == "checkpoints"]
+    assert steps == [{"type": "checkpoints", "steps": [0, 30], "bytes": 0}]
+
+
+def test_losses_of_other_tokens_are_brought_to_the_units_of_the_run_shown(tmp_path: Path) -> None:
+    names = ["emma", "olivia", "ava", "mia", "noah", "liam"] * 8
+    options: Any = {"model": "bigram", "steps": 4, "eval_interval": 2, "tokens": "bpe:266", "progress": False}
+    for name, watched in (("watched", 1), ("other", None)):
+        backlight.train(names, watch_every=watched, run=tmp_path / name, **options)
+    shown, other = (RunDirectory.open(tmp_path / name) for name in ("watched", "other"))
+    stream = [json.loads(line) for line in shown.load_health().splitlines()]
+    expected = [one["dev"] for one in stream if one["type"] == "evaluation"]
+    message = json.loads(curves(other, shown))
+    found = [message["scale"] * one["dev"] for one in message["records"] if one["type"] == "evaluation"]
+    assert found == pytest.approx(expected, rel=1e-5), "the same training, once in nats per token"
+    assert message["scale"] > 1.2
+    assert json.loads(curves(shown, other))["scale"] == 1.0
+
+
 def test_too_many_sockets_are_refused(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MOST_SOCKETS", 1)
     path = f"/{TOKEN}/runs/small/records"
@@ -144,7 +183,8 @@ def test_an_oversized_text_is_refused_before_it_is_read(client: TestClient, monk
 @pytest.mark.parametrize(
     ("values", "word"),
     [
-        ([], "object"), ({"text": " "}, "empty"), ({"text": "a", "model": "big"}, "big"),
+        ([], "object"), ({"text": " "}, "empty"), ({"text": "a", "at_step": 3}, "at_step"),
+        ({"text": "a", "model": "big"}, "big"),
         ({"text": "a", "steps": 0}, "steps"), ({"text": "a", "lr": "x"}, "lr"), ({"text": "a", "run": "x"}, "run"),
     ],
 )  # fmt: skip

@@ -1,19 +1,20 @@
 """What is recorded of one line of text at each evaluation: the network's own numbers, and the same after a resume."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backlight.core import ConfigError, VocabularyError
+from backlight.core import ConfigError, FloatArray, VocabularyError
 from backlight.models.gpt import attention_weights
 from backlight.runs.store import HEALTH
 from backlight.sample import score_items
-from backlight.training import Run, RunConfig
+from backlight.training import Run, RunConfig, line_units, trainer
 from backlight.training.line import LONGEST
 from backlight.training.run_watcher import load_measurements
-from backlight.watch.records import Measurements, TextRecord
+from backlight.watch.records import Measurements, TextRecord, UnitsRecord
 from backlight.watch.stream import records_of
 from backlight.watch.stream_reader import parse
 
@@ -97,9 +98,106 @@ def test_a_stream_with_texts_is_read_again_and_cut_where_a_training_goes_on(tmp_
     assert (tmp_path / "stopped" / HEALTH).read_bytes() == (tmp_path / "whole" / HEALTH).read_bytes()
 
 
+def numbers(coded: str, scale: float) -> FloatArray:
+    return (np.frombuffer(bytes.fromhex(coded), np.uint8).astype(np.float64) - 128) / 127 * scale
+
+
+def inputs_of(record: UnitsRecord) -> tuple[Any, FloatArray]:
+    """Return the places and the weights of the strongest inputs, (units, inputs) each."""
+    raw = np.frombuffer(bytes.fromhex(record.inputs), np.uint8).reshape(record.units, record.strongest, 4).astype(int)
+    places = raw[..., 0] * 65536 + raw[..., 1] * 256 + raw[..., 2]
+    return places, (raw[..., 3] - 128) / 127 * record.input_scale
+
+
+def check_inputs(record: UnitsRecord, weights: FloatArray) -> None:
+    """Compare the inputs of a record with all weights, (inputs, units)."""
+    places, found = inputs_of(record)
+    assert sum(source.count for source in record.sources) == len(weights)
+    near = 0.51 / 127 * record.input_scale
+    np.testing.assert_allclose(found, np.take_along_axis(weights, places.T, 0).T, atol=near)
+    largest = -np.sort(-np.abs(weights), axis=0)[: record.strongest]
+    np.testing.assert_allclose(np.abs(found), largest.T, atol=near)
+
+
+@pytest.mark.parametrize("model", [*SIZES, "wavenet", "rnn"])
+def test_units_have_the_values_and_weights_of_the_network(model: str) -> None:
+    """Against products of the weights by NumPy, which know nothing of the layers that were run."""
+    sizes = {"wavenet": {"hidden": 8, "embedding": 3, "context": 4}, "rnn": SIZES["gru"]}
+    run = Run.create(RunConfig.of("names", model=model, line="emmanuel", **OPTIONS, **{**SIZES, **sizes}[model]))
+    run.train()
+    last = texts_of(run)[-1]
+    run.load_weights()
+    network, state = run.network, run.network.state_dict()
+    ids = np.array([0, *run.vocabulary.encode("emmanuel")])
+    of_tokens = [*dict.fromkeys([*ids[1:].tolist(), *range(27)])]
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.concatenate([np.zeros(network.context - 1, int), ids]), network.context
+    )
+    logits = network(ids[None] if network.reads == "sequences" else windows).array.reshape(9, -1)
+    by_layer = {one.layer: one for one in last.units}
+    *_, output = last.units
+    assert (output.tokens, output.units, output.of) == (True, 27, 27)
+    values = numbers(output.values, output.scale).reshape(9, 27)
+    np.testing.assert_allclose(values, logits[:, of_tokens], atol=0.51 / 127 * output.scale)
+    if model == "bigram":
+        check_inputs(output, state["table.weight"][np.ix_(of_tokens, of_tokens)])
+        return
+    check_inputs(output, state["output.weight"][:, of_tokens])
+    table = state[next(iter(state))][of_tokens]
+    if model in {"mlp", "wavenet"}:
+        first = by_layer["hidden.1" if model == "mlp" else "hidden.3"]
+        W = state["hidden.0.weight" if model == "mlp" else "hidden.1.weight"]
+        places = len(W) // 3
+        assert (first.weights_of, first.sources[0].places) == ("hidden.0" if model == "mlp" else "hidden.1", places)
+        check_inputs(first, np.concatenate([table @ W[3 * place : 3 * place + 3] for place in range(places)]))
+    if model == "mlp":
+        x = state["embedding.weight"][windows].reshape(9, -1)
+        expected = np.tanh(x @ state["hidden.0.weight"] + state["hidden.0.bias"])
+        found = numbers(by_layer["hidden.1"].values, by_layer["hidden.1"].scale).reshape(9, 8)
+        np.testing.assert_allclose(found, expected, atol=0.51 / 127)
+    if model in {"gru", "rnn"}:
+        gate = slice(16, 24) if model == "gru" else slice(0, 8)
+        recurrent = by_layer["layers.0"]
+        W, U = (state[f"layers.0.{name}"][:, gate] for name in ("weight_ih_l0", "weight_hh_l0"))
+        check_inputs(recurrent, np.concatenate([table @ W, U]))
+        assert [one.before for one in recurrent.sources] == [False, True]
+    if model == "gpt":
+        assert list(by_layer) == ["blocks.0.mlp.1", "blocks.1.mlp.1", "output"]
+        second = by_layer["blocks.1.mlp.1"]
+        assert (second.weights_of, second.sources[0].layer) == ("blocks.1.mlp.0", "blocks.1.second_norm")
+        check_inputs(second, state["blocks.1.mlp.0.weight"])
+
+
+def test_units_are_recorded_at_a_bounded_number_of_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "UNITS_RECORDS", 3)
+    run = Run.create(RunConfig.of("names", model="bigram", steps=10, batch_size=4, eval_interval=1, watch_every=5))
+    run.train()
+    assert [one.step for one in texts_of(run) if one.units] == [0, 4, 8, 10]
+    monkeypatch.setattr(line_units, "MOST", 16)
+    run = run_of("mlp")
+    run.train()
+    assert [(one.units, one.of) for one in texts_of(run)[-1].units] == [(8, 8), (8, 27)]
+
+
+def test_a_stream_of_version_4_can_be_read(tmp_path: Path) -> None:
+    run = run_of("mlp", tmp_path / "run")
+    run.train()
+    found = []
+    for line in (tmp_path / "run" / HEALTH).read_text().splitlines():
+        values = json.loads(line.replace('"schema":5', '"schema":4'))
+        values.pop("units", None)
+        for layer in values.get("layers", ()):
+            layer.pop("code", None)
+        found.append(json.dumps(values).encode() + b"\n")
+    seen = parse(b"".join(found), "it")
+    assert (len(seen.texts), seen.texts[0].units, {one.code for one in seen.layers}) == (3, (), {""})
+    codes = {one.kind: one.code for one in load_measurements(run.store).layers}
+    assert codes["Tanh"] == "backlight/nn/activations.py"
+
+
 def test_a_stream_of_version_2_can_be_read(tmp_path: Path) -> None:
     run = run_of("mlp", tmp_path / "run")
     run.train()
-    lines = (tmp_path / "run" / HEALTH).read_bytes().replace(b'"schema":4', b'"schema":2').splitlines(keepends=True)
+    lines = (tmp_path / "run" / HEALTH).read_bytes().replace(b'"schema":5', b'"schema":2').splitlines(keepends=True)
     seen = parse(b"".join(line for line in lines if b'"type":"text"' not in line), "it")
     assert (seen.texts, len(seen.evaluations)) == ((), 3)

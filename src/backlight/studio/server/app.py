@@ -19,6 +19,7 @@ from backlight.models import MODELS
 from backlight.runs import RunDirectory, list_runs
 from backlight.runs.locking import is_trained
 from backlight.studio.assets import VIEWER
+from backlight.studio.beside import curves, others
 from backlight.studio.messages import joined, problem
 from backlight.studio.server.feeds import Feed, Feeds, Page
 from backlight.studio.server.guard import HEADERS, policy
@@ -93,6 +94,8 @@ def application(studio: Studio) -> Starlette:
             Route("/viewer/{name}", routes.file),
             Route("/runs", routes.runs),
             Route("/start", routes.start, methods=["POST"]),
+            Route("/runs/{name}/others", routes.others),
+            Route("/runs/{name}/others/{other}", routes.curves),
             Route("/runs/{name}/control", routes.control, methods=["POST"]),
             Route("/runs/{name}/resume", routes.resume, methods=["POST"]),
             WebSocketRoute("/runs/{name}/records", routes.records),
@@ -143,11 +146,26 @@ class Routes:
     async def start(self, request: WebRequest) -> Response:
         """Start a training."""
         wish = Wish.from_json(await _body(request, _MOST_BODY))
+        parameters = None
         if wish.start is not None:
             origin = self._studio.run(wish.start)
             wish = replace(wish, start=str(origin.path), model=origin.config["model"]["name"])
-        path = await asyncio.to_thread(self._trainings.start, wish)
+            parameters = origin.config.get("parameters")
+        path = await asyncio.to_thread(self._trainings.start, wish, parameters=parameters)
         return JSONResponse({"name": path.name}, headers=HEADERS)
+
+    async def others(self, request: WebRequest) -> Response:
+        """Return the runs whose losses can be laid over those of one."""
+        run = await asyncio.to_thread(self._studio.run, request.path_params["name"])
+        found = await asyncio.to_thread(lambda: others(run, list_runs(self._studio.runs)))
+        return JSONResponse({"others": found}, headers=HEADERS)
+
+    async def curves(self, request: WebRequest) -> Response:
+        """Return the losses of another run, as a message."""
+        names = request.path_params["name"], request.path_params["other"]
+        shown, other = [await asyncio.to_thread(self._studio.run, name) for name in names]
+        found = await asyncio.to_thread(curves, other, shown)
+        return Response(found, media_type="application/json", headers=HEADERS)
 
     async def control(self, request: WebRequest) -> Response:
         """Ask something of a training that goes on."""

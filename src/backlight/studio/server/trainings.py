@@ -22,6 +22,15 @@ TEXTS: Final = "texts"
 MOST_TEXT: Final = 20_000_000
 """Characters of a text that a page may send. A longer one is trained on from its file: `backlight train FILE`."""
 
+KEPT: Final = 10
+"""Checkpoints that a training keeps at most that is started from a page."""
+
+MOST_KEPT_BYTES: Final = 1_000_000_000
+"""Of a large network fewer are kept, so that they have at most about this many bytes together."""
+
+_BYTES_A_PARAMETER: Final = 20
+"""Of a kept checkpoint: weights, their average, two means of AdamW, and the best weights, in float32."""
+
 _LOOK_SECONDS: Final = 0.05
 
 
@@ -35,6 +44,7 @@ class Wish:
         model: a name in the table of models.
         steps, lr: of the training; None for the model's default.
         start: the run whose weights it begins with; None for random ones.
+        at_step: continue the training of `start` from its checkpoint of this step; None begins at step 0.
         line: a line of text to watch the network on; None for a held-out one.
     """
 
@@ -44,6 +54,7 @@ class Wish:
     steps: int | None = None
     lr: float | None = None
     start: str | None = None
+    at_step: int | None = None
     line: str | None = None
 
     @classmethod
@@ -58,6 +69,10 @@ class Wish:
         wish = from_json(cls, values)
         if not wish.text.strip() and wish.start is None:
             raise ConfigError("a training needs a text; got an empty one. Paste some lines, or drop a file.")
+        if wish.at_step is not None and (wish.start is None or wish.text.strip()):
+            raise ConfigError(
+                "a branch goes on with the text of its parent; got at_step without start, or with a text."
+            )
         if len(wish.text) > MOST_TEXT:
             raise ConfigError(
                 f"a page may send {MOST_TEXT:,} characters; got {len(wish.text):,}. Train on the file by a command: "
@@ -81,13 +96,17 @@ class Trainings:
         self._runs = runs
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, wish: Wish) -> Path:
+    def start(self, wish: Wish, *, parameters: int | None = None) -> Path:
         """Start a training, and return the path of its run.
+
+        Args:
+            wish: the training.
+            parameters: of the run that it begins with, which say how many checkpoints are kept.
 
         Raises:
             RunError: the text cannot be written, or the training fails before it begins; the message says why.
         """
-        path = new_run_path(self._runs, Path(wish.start).name if wish.start else wish.name or "pasted", wish.model)
+        path = self._path(wish)
         words = ["--name", path.name, "--runs", str(self._runs)]
         if wish.text.strip():
             text = self._runs / TEXTS / f"{path.name}.txt"
@@ -95,12 +114,23 @@ class Trainings:
             write_atomically(text, wish.text.encode("utf-8", "replace"))
             words.append(str(text))
         words += ["--model", wish.model] if wish.start is None else ["--from", wish.start]
-        for option, value in (("--steps", wish.steps), ("--lr", wish.lr)):
+        for option, value in (("--steps", wish.steps), ("--lr", wish.lr), ("--at-step", wish.at_step)):
             words += [] if value is None else [option, str(value)]
-        if not MODELS[wish.model].counted:
+        if not MODELS[wish.model].counted and wish.at_step is None:  # a branch keeps and records what its parent does
             words += ["--health"] if wish.line is None else ["--line", wish.line]
+            kept = min(KEPT, MOST_KEPT_BYTES // (_BYTES_A_PARAMETER * (parameters or 1)))
+            words += ["--keep-checkpoints", str(kept)] if kept else []
         self._run(["train", *words], path.exists)
         return path
+
+    def _path(self, wish: Wish) -> Path:
+        """Return a path for the run, such as `names-mlp-1-at-500-1` for a branch."""
+        if wish.start is None:
+            return new_run_path(self._runs, wish.name or "pasted", wish.model)
+        name = Path(wish.start).name
+        if wish.at_step is None:
+            return new_run_path(self._runs, name, wish.model)
+        return new_run_path(self._runs, f"{name}-at", str(wish.at_step))
 
     def resume(self, path: Path) -> None:
         """Go on with the training of a run.

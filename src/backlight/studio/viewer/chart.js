@@ -9,9 +9,10 @@ import { Plot } from "backlight/plot.js";
 
 /**
  * @typedef {Object} Chart
- * @property {import("backlight/curves.js").Curve[]} curves in the order in which they are drawn
+ * @property {import("backlight/curves.js").Curve[]} curves in the order of the legend, in which they are drawn too
  * @property {[number, number] | null} range null if there is nothing to draw
  * @property {{value: number, label: string}[]} [guides]
+ * @property {number} [last] a step that the axis reaches at least
  */
 
 export class ChartPanel {
@@ -47,13 +48,13 @@ export class ChartPanel {
 
   draw() {
     const { chart, format, tick, log } = this.options;
-    const { curves, range, guides } = chart(coloursOf(this.root));
+    const { curves, range, guides, last } = chart(coloursOf(this.root));
     this.curves = curves;
     this.root.hidden = range === null;
     if (range === null) return;
     this.plot.draw({
-      range, guides, log, tick,
-      draw: (area) => curves.forEach((curve) => drawCurve(area, curve)),
+      range, guides, last, log, tick,
+      draw: (area) => [...curves.filter((one) => one.under), ...curves.filter((one) => !one.under)].forEach((one) => drawCurve(area, one)),
       readout: (step) => curves.map((curve) => {
         const value = valueAt(curve, step);
         return `${curve.name} ${value === null ? "–" : format(value)}`;

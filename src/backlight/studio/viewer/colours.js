@@ -6,7 +6,7 @@ const NAMES = ["paper", "ink", "muted", "grid", "blue", "orange", "green", "purp
 export function coloursOf(target) {
   const style = getComputedStyle(target);
   const colours = Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
-  colours.depths = style.getPropertyValue("--depths").split(",").map((one) => one.trim());
+  for (const name of ["depths", "others"]) colours[name] = style.getPropertyValue(`--${name}`).split(",").map((one) => one.trim());
   return colours;
 }
 

@@ -9,17 +9,20 @@
  * @property {number} length how many of them are in use
  * @property {number} [width] of the line
  * @property {number} [alpha]
+ * @property {number[] | null} [dash] lengths of its dashes and gaps
+ * @property {boolean} [under] whether it is drawn under the others
  * @property {boolean} [dots] whether each point is marked
  */
 
 /** Draw a curve. Where a value is not finite, the curve has a gap and a mark. */
-export function drawCurve(area, { colour, steps, values, length, width = 1.5, alpha = 1, dots = false }) {
+export function drawCurve(area, { colour, steps, values, length, width = 1.5, alpha = 1, dash = null, dots = false }) {
   const { context, x, y, top, height } = area;
   context.strokeStyle = colour;
   context.fillStyle = colour;
   context.globalAlpha = alpha;
   context.lineWidth = width;
   context.lineJoin = "round";
+  context.setLineDash(dash ?? []);
   const within = (value) => Math.max(top - 50, Math.min(top + height + 50, y(value)));
   const gaps = [];
   context.beginPath();
@@ -49,6 +52,7 @@ export function drawCurve(area, { colour, steps, values, length, width = 1.5, al
     row = next;
   }
   context.stroke();
+  context.setLineDash([]);
   if (dots) for (let row = 0; row < length; row += 1) dot(context, x(steps[row]), within(values[row]));
   context.globalAlpha = 1;
   markGaps(area, gaps);

@@ -43,8 +43,8 @@ export class LayersPanel {
       const facts = element("span", { class: "facts-of-layer" });
       const strip = element("canvas", { class: "strip", role: "img" });
       const bars = element("canvas", { class: "bars", role: "img" });
-      const { kind } = this.moment.recording.network.layers.find((one) => one.name === name);
-      const head = element("div", { class: "layer-name" }, element("b", { text: name }), ` ${kind} `, facts);
+      const { kind, code } = this.moment.recording.network.layers.find((one) => one.name === name);
+      const head = element("div", { class: "layer-name", title: code }, element("b", { text: name }), ` ${kind} `, facts);
       strip.addEventListener("click", (event) => this.choose(event, strip));
       const now = element("i", { "aria-hidden": "true" });
       const box = element("div", { class: "strip-box" }, strip, now);

@@ -23,7 +23,7 @@ export class Legend {
     if (names.length !== this.items.size || names.some((name) => !this.items.has(name))) this.build(names);
     for (const curve of curves) {
       const { key, value } = this.items.get(curve.name);
-      key.style.background = curve.colour;
+      key.style.background = curve.dash ? `repeating-linear-gradient(90deg, ${curve.colour} 0 5px, transparent 5px 8px)` : curve.colour;
       key.style.opacity = curve.alpha ?? 1;
       const found = valueAt(curve, step);
       say(value, found === null ? "–" : format(found));

@@ -36,10 +36,22 @@ export class LossPanel extends ChartPanel {
     if (losses.length === 0) curves.splice(0, 2, train);
     if (evaluations.length) curves.push(dev);
     this.dev = dev;
+    const beside = [...this.moment.recording.others].flatMap(([name, other]) => this.beside(name, other, colours));
+    curves.push(...beside);
     const guides = classes ? [{ value: Math.log(classes), label: `equal guesses, ln ${classes} = ${shown(Math.log(classes))}` }] : [];
     const everything = rangeOf(curves);
     const recent = rangeOf(curves.filter((one) => one !== minibatch), RECENT * lastStep);
-    return { curves, guides, range: this.all?.checked ? everything : (recent ?? everything) };
+    const last = Math.max(0, ...beside.map((one) => (one.length ? one.steps[one.length - 1] : 0)));
+    return { curves, guides, last, range: this.all?.checked ? everything : (recent ?? everything) };
+  }
+
+  /** Return the curves of another run. */
+  beside(name, { losses, evaluations, slot }, colours) {
+    const style = { under: true, colour: colours.others[slot % colours.others.length], dash: slot % 2 ? [7, 3] : null };
+    const values = smoothed(losses.column("loss"), losses.length, Math.max(4, WINDOW * losses.length));
+    const minibatch = { name: `${name}, smoothed`, ...style, width: 1, alpha: 0.6, steps: losses.column("step"), values, length: losses.length };
+    const dev = { name: `${name}, held out`, ...style, width: 1.8, dots: evaluations.length < 60, steps: evaluations.column("step"), values: evaluations.column("dev"), length: evaluations.length };
+    return [minibatch, dev].filter((one) => one.length);
   }
 
   smoothed(losses) {

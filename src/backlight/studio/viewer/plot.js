@@ -16,6 +16,7 @@ const MARGIN = { left: 52, right: 12, top: 10, bottom: 26 };
  * @property {(value: number) => string} [tick] the label of a tick on it
  * @property {(area: Area) => void} draw
  * @property {{value: number, label: string}[]} [guides] horizontal lines
+ * @property {number} [last] a step that the axis reaches, if that is more than the training has
  * @property {(step: number) => string[]} readout lines of text about a step
  *
  * @typedef {Object} Area where the data goes
@@ -70,13 +71,18 @@ export class Plot {
     this.mark();
   }
 
+  /** The step at the right end of the axis. */
+  get last() {
+    return Math.max(1, this.moment.recording.lastStep, this.drawn.last ?? 0);
+  }
+
   area(context, width, height) {
     const { range, log } = this.drawn;
     const area = {
       context, colours: coloursOf(this.root), left: MARGIN.left, top: MARGIN.top,
       width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom,
     };
-    const last = Math.max(1, this.moment.recording.lastStep);
+    const { last } = this;
     const [low, high] = log ? range.map(Math.log10) : range;
     area.x = (step) => area.left + (step / last) * area.width;
     area.y = (value) => area.top + area.height * (1 - ((log ? Math.log10(value) : value) - low) / (high - low || 1));
@@ -111,7 +117,7 @@ export class Plot {
   stepAxis({ context, colours, left, top, width, height, x }) {
     context.textBaseline = "top";
     context.fillStyle = colours.muted;
-    const ticks = linearTicks(0, Math.max(1, this.moment.recording.lastStep), Math.max(2, width / 90));
+    const ticks = linearTicks(0, this.last, Math.max(2, width / 90));
     for (const { value, label } of ticks) {
       context.textAlign = value === 0 ? "left" : x(value) > left + width - 20 ? "right" : "center";
       context.fillText(label, x(value), top + height + 8);
@@ -138,13 +144,13 @@ export class Plot {
   tell() {
     const { hover, step } = this.moment;
     this.canvas.setAttribute("aria-label", [`${this.label}, at step ${counted(step)}`, ...this.drawn.readout(step)].join("; "));
-    const here = hover !== null && this.root.matches(":hover");
+    const here = hover !== null && hover <= this.last && this.root.matches(":hover");
     this.readout.hidden = !here;
     if (!here) return;
     const lines = [`step ${counted(hover)}`, ...this.drawn.readout(hover)];
     this.readout.replaceChildren(...lines.map((text) => element("div", { text })));
     const width = this.root.clientWidth;
-    const at = MARGIN.left + (hover / Math.max(1, this.moment.recording.lastStep)) * (width - MARGIN.left - MARGIN.right);
+    const at = MARGIN.left + (hover / this.last) * (width - MARGIN.left - MARGIN.right);
     this.readout.style.left = at > width / 2 ? "" : `${at + 10}px`;
     this.readout.style.right = at > width / 2 ? `${width - at + 10}px` : "";
   }
@@ -156,7 +162,7 @@ export class Plot {
   stepAt(event) {
     const { left, width } = this.root.getBoundingClientRect();
     const share = (event.clientX - left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
-    return Math.round(Math.max(0, Math.min(1, share)) * this.moment.recording.lastStep);
+    return Math.round(Math.max(0, Math.min(1, share)) * this.last);
   }
 }
 

@@ -14,6 +14,7 @@ const MOST_CELLS = 60_000; // records of a layer in a step, each with two histog
 export class Recording {
   constructor() {
     this.listeners = new Set();
+    this.others = new Map(); // losses of other runs, by name, which stay when the run shown is told anew
     this.version = 0; // rises with everything that changes what is drawn
     this.clear();
   }
@@ -35,6 +36,7 @@ export class Recording {
     this.samples = [];
     this.diagnoses = [];
     this.notFinite = [];
+    this.checkpoints = { steps: [], bytes: 0 }; // from which the training can be branched
     this.state = { state: "", step: 0 };
     this.problem = "";
   }
@@ -58,6 +60,13 @@ export class Recording {
     for (const act of this.listeners) act();
   }
 
+  /** Show the losses of another run no more; without a name, those of all. */
+  forget(name = null) {
+    if (name === null) this.others.clear();
+    else this.others.delete(name);
+    this.redraw();
+  }
+
   /** Return the record of the last recorded step up to this one; null before the first. */
   recordAt(step) {
     return upTo(this.records, step);
@@ -67,8 +76,20 @@ export class Recording {
     return upTo(this.texts, step);
   }
 
+  /** Return the record of a line with units that is shown at a step: the last one up to it, or the first. */
+  unitsAt(step) {
+    const having = this.texts.filter((one) => one.units.length);
+    return upTo(having, step) ?? having[0] ?? null;
+  }
+
   samplesAt(step) {
     return upTo(this.samples, step);
+  }
+
+  /** Return the last step up to this one from which the training can be branched; null if there is none. */
+  checkpointAt(step) {
+    const { steps } = this.checkpoints;
+    return steps[lastUpTo(steps, steps.length, step)] ?? null;
   }
 
   diagnosisAt(step) {
@@ -103,6 +124,20 @@ const MESSAGES = {
       recording.diagnoses = recording.diagnoses.filter((one, place, all) => place % 2 === 0 || found(one) !== found(all[place - 1]));
     }
   },
+  curves(recording, { name, scale, records }) {
+    const other = { losses: new Columns(["step", "loss"], MOST_POINTS), evaluations: new Columns(["step", "dev"], MOST_POINTS) };
+    for (const one of records) {
+      if (one.type === "loss") other.losses.add(one.step, scale * number(one.loss));
+      if (one.type === "evaluation") other.evaluations.add(one.step, scale * number(one.dev));
+    }
+    const taken = new Set([...recording.others.values()].map((one) => one.slot));
+    let slot = 0; // of its colour, which it keeps
+    while (taken.has(slot)) slot += 1;
+    recording.others.set(name, { ...other, slot: recording.others.get(name)?.slot ?? slot });
+  },
+  checkpoints(recording, message) {
+    recording.checkpoints = message;
+  },
   state(recording, message) {
     recording.state = message;
   },
@@ -136,7 +171,7 @@ const RECORDS = {
     seen(recording, record.step);
   },
   text(recording, record) {
-    recording.texts.push({ ...record, nats: record.nats.map(number), attention: record.attention ?? [], embedding: record.embedding ?? null });
+    recording.texts.push({ ...record, nats: record.nats.map(number), attention: record.attention ?? [], embedding: record.embedding ?? null, units: record.units ?? [] });
     if (recording.texts.length > MOST_TEXTS) recording.texts = recording.texts.filter((_, place, all) => place % 2 === 0 || place === all.length - 1);
     seen(recording, record.step);
   },

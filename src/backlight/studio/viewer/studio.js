@@ -1,5 +1,6 @@
 // The host of the live page: the list of runs, a socket that gives messages to the viewer, and what can be asked.
 
+import { Beside } from "backlight/beside.js";
 import { Controls } from "backlight/controls.js";
 import { element, say } from "backlight/dom.js";
 import { counted } from "backlight/numbers.js";
@@ -30,6 +31,8 @@ class Studio {
     };
     this.controls = new Controls(this.viewer, () => this.name, begin);
     this.form = new StartForm(begin);
+    this.beside = new Beside(this.viewer, () => this.name);
+    this.viewer.losses.body.append(this.beside.root);
     head.append(
       element("div", { class: "bar" }, element("h1", { text: "Backlight" }), this.choice, this.pill, this.start),
       this.lost, this.form.root, this.facts, this.controls.root,
@@ -61,6 +64,7 @@ class Studio {
     this.choice.value = name;
     history.replaceState(null, "", `#${encodeURIComponent(name)}`);
     this.viewer.moment.choose(null);
+    this.beside.clear();
     this.socket.open(`./runs/${encodeURIComponent(name)}/records`);
   }
 

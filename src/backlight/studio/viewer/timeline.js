@@ -12,12 +12,13 @@ export class Timeline {
     this.slider = element("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": "step of the training", oninput: () => this.slid() });
     this.slider.addEventListener("keydown", (event) => this.pressed(event));
     this.marks = element("div", { class: "marks", "aria-hidden": "true" });
+    this.kept = element("div", { class: "marks kept", "aria-hidden": "true" }); // for those who see it; a list of controls.js has the steps too
     this.where = element("output", { class: "where-now" });
     this.play = element("button", { type: "button", text: "Play", onclick: () => (this.timer ? this.stop() : this.start()) });
     this.latest = element("button", { type: "button", text: "Latest", onclick: () => { this.stop(); moment.choose(null); } });
     const button = (text, label, count) => element("button", { type: "button", text, "aria-label": label, onclick: () => { this.stop(); moment.move(count); } });
     this.root = element("div", { class: "timeline", role: "group", "aria-label": "time" },
-      button("◂", "back", -1), element("div", { class: "track" }, this.slider, this.marks), button("▸", "forward", 1), this.play, this.latest, this.where);
+      button("◂", "back", -1), element("div", { class: "track" }, this.slider, this.marks, this.kept), button("▸", "forward", 1), this.play, this.latest, this.where);
     this.timer = null;
   }
 
@@ -32,6 +33,19 @@ export class Timeline {
     this.slider.setAttribute("aria-valuetext", text);
     this.latest.setAttribute("aria-pressed", String(follows));
     this.markFindings();
+    this.markCheckpoints();
+  }
+
+  markCheckpoints() {
+    const { checkpoints: { steps }, lastStep } = this.moment.recording;
+    const key = `${steps} ${lastStep}`;
+    if (key === this.markedKept) return;
+    this.markedKept = key;
+    this.kept.replaceChildren(...steps.map((step) => {
+      const mark = element("i", { title: `checkpoint of step ${counted(step)}` });
+      mark.style.left = `${(100 * step) / Math.max(1, lastStep)}%`;
+      return mark;
+    }));
   }
 
   markFindings() {

@@ -5,9 +5,13 @@ import { element, panel, say } from "backlight/dom.js";
 import { counted, percent } from "backlight/numbers.js";
 
 export class UnitMapsPanel {
-  /** @param {import("backlight/moment.js").Moment} moment */
-  constructor(moment) {
+  /**
+   * @param {import("backlight/moment.js").Moment} moment
+   * @param {import("backlight/one_unit.js").OneUnitPanel} oneUnit which shows a unit that is clicked on
+   */
+  constructor(moment, oneUnit) {
     this.moment = moment;
+    this.oneUnit = oneUnit;
     Object.assign(this, panel("Units", "A row is an example, a column a unit; dark where an activation is saturated (tanh, sigmoid) or 0 (ReLU). A dark column is a dead unit.", { wide: true }));
     this.when = element("p", { class: "about" });
     this.maps = element("div", { class: "unit-maps" });
@@ -36,6 +40,11 @@ export class UnitMapsPanel {
     const text = `${percent(share)} of ${rows} × ${units}` + (dead ? `; ${dead} ${dead === 1 ? "unit" : "units"} in all of these examples` : "");
     const canvas = element("canvas", { class: "unit-map", width: units, height: rows, role: "img", "aria-label": `${name}: ${text}` });
     paint(canvas, marked, coloursOf(this.root));
+    canvas.addEventListener("click", (event) => {
+      const { left, width } = canvas.getBoundingClientRect();
+      const unit = Math.floor(((event.clientX - left) / width) * units);
+      if (this.oneUnit.has(name, unit)) this.oneUnit.jump(name, unit);
+    });
     return element("div", { class: "layer" }, element("div", { class: "layer-name" }, element("b", { text: name }), ` ${text}`), canvas);
   }
 }

@@ -8,6 +8,7 @@ import { FindingsPanel } from "backlight/findings.js";
 import { LayersPanel } from "backlight/layers.js";
 import { LossPanel } from "backlight/losses.js";
 import { Moment } from "backlight/moment.js";
+import { OneUnitPanel } from "backlight/one_unit.js";
 import { AttentionPanel, OwnLinePanel } from "backlight/own_line.js";
 import { Recording } from "backlight/recording.js";
 import { SamplesPanel } from "backlight/samples.js";
@@ -21,11 +22,13 @@ export class Viewer {
     this.moment = new Moment(this.recording);
     const timeline = new Timeline(this.moment);
     const ownLine = new OwnLinePanel(this.moment);
+    const oneUnit = new OneUnitPanel(this.moment);
+    this.losses = new LossPanel(this.moment);
     this.panels = [
-      new LossPanel(this.moment), new SamplesPanel(this.moment), ownLine, new AttentionPanel(this.moment, ownLine.line),
+      this.losses, new SamplesPanel(this.moment), ownLine, new AttentionPanel(this.moment, ownLine.line), oneUnit,
       new EmbeddingsPanel(this.moment), new FindingsPanel(this.moment),
       updateRatios(this.moment), gradientSizes(this.moment), gradientRatios(this.moment), saturatedUnits(this.moment), deadUnits(this.moment),
-      learningRate(this.moment), new LayersPanel(this.moment), new UnitMapsPanel(this.moment),
+      learningRate(this.moment), new LayersPanel(this.moment), new UnitMapsPanel(this.moment, oneUnit),
     ];
     this.notice = element("p", { class: "notice", role: "status", hidden: true });
     const grid = element("div", { class: "panels" }, ...this.panels.map((one) => one.root));
