@@ -91,7 +91,7 @@ def branched(
     )  # fmt: skip
     kept = {name: old.read(name, remedy=RESUME) for name in (START, SEEN, COUNTS, CORPUS) if old.has(name)}
     if not isinstance(old, RunDirectory) and path is not None:
-        kept = {**extra_files(seen=origin.training_hashes(), corpus=text and own_text(text)), **kept}
+        kept = {**extra_files(seen=origin.training_hashes(), corpus=None if text is None else own_text(text)), **kept}
     files = {**new_files(config=whole, vocabulary=old.vocabulary), **kept, **taken}
     if path is None:
         run = Run(config, RunStore.in_memory(files), corpus=text)
@@ -137,14 +137,16 @@ def _taken(origin: Run, step: int, config: RunConfig, lr: float | None) -> dict[
     if lr is not None:
         facts = {**facts, "lr": None}  # the configuration has it
     metrics = [to_bytes(one) for one in old.load_metrics() if written_before(one, step)]
-    sampled = [{"type": "samples", "step": at, "samples": texts} for at, texts in old.load_sampled() if at <= step]
+    sampled: list[dict[str, Any]] = [
+        {"type": "samples", "step": at, "samples": texts} for at, texts in old.load_sampled() if at <= step
+    ]
     # the last checkpoint has what was changed at its own step; a kept one was written before that
     changes = [one for one in _changes(old) if one["step"] < step + (not is_kept)]
     if lr is not None:
         changes.append({"step": step, "lr": lr})
     records = {
-        METRICS: b"".join(metrics), HEALTH: cut(old, step), SAMPLED: b"".join(map(to_bytes, sampled)),
-        CHANGES: b"".join(map(to_bytes, changes)),
+        METRICS: b"".join(metrics), HEALTH: cut(old, step), SAMPLED: b"".join(to_bytes(one) for one in sampled),
+        CHANGES: b"".join(to_bytes(one) for one in changes),
     }  # fmt: skip
     of_best = {name: facts["best"][name] for name in ("step", "dev_nats")}
     return {

@@ -172,6 +172,13 @@ def _rows(different: float) -> Measurements:
     return make.with_records(well(), lambda r: {"inputs": (replace(r.inputs[0], different=int(different)),)})
 
 
+def _beside_another_input(**changes: Any) -> Measurements:
+    """Rows that are copies of each other, and a further input."""
+    return make.with_records(
+        well(), lambda r: {"inputs": (replace(r.inputs[0], different=3), replace(r.inputs[0], name="1", **changes))}
+    )
+
+
 def _alike(constant: float) -> Measurements:
     """Inputs of zeros and ones, of which so many features are the same in all rows."""
     return make.with_records(
@@ -606,6 +613,8 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("input-scale", lambda: _bytes(100.0)),
     ("frozen-untrained", lambda: _frozen(count=4096)),
     ("bias-before-batch-norm", _biased_norm),
+    ("few-examples", lambda: _beside_another_input(different=3)),
+    ("few-examples", lambda: _beside_another_input(values=spread(0.0), different=None)),  # a mask that masks nothing
     ("layers-shared", lambda: make.with_facts(well(), "fc1", settings={"places": 3})),
     ("layers-shared", lambda: make.with_facts(make.stuck(well()), "fc1", settings={"places": 3})),
     ("backward-direction-unread", lambda: _directions(1, 1, 8)),
@@ -799,6 +808,10 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
     "an optimiser without a state for each step": lambda: replace(
         well(), optimiser=OptimiserFacts(kind="SGD", groups=({"lr": 1e-2, "momentum": 0.0},), replaced=199)
     ),
+    "few different rows beside a state that is carried over": lambda: _beside_another_input(
+        shape=(1, 32, 8), different=None
+    ),
+    "few different rows beside rows that differ": lambda: _beside_another_input(different=32),
     "both directions, each where it has read all": lambda: _directions(1, 1, 0),
     "both directions at every place": lambda: _directions(9, 9, 0),
     "both directions of a sequence of two": lambda: _directions(1, 1, 1, places=2),

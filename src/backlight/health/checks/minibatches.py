@@ -9,7 +9,7 @@ from backlight.health.check import check
 from backlight.health.context import Context
 from backlight.health.findings import Case, Evidence, Finding, FindingText, percent
 from backlight.health.thresholds import limit
-from backlight.watch.records import InputRecord
+from backlight.watch.records import InputRecord, StepRecord
 
 _WHOLE = 8_192
 """Inputs of more numbers are recorded by some of their features only: these may be the same where others are not."""
@@ -100,10 +100,7 @@ FEW_EXAMPLES = FindingText(
 @check("variety of the examples", FEW_EXAMPLES)
 def few_examples(context: Context) -> list[Finding] | None:
     """Minibatches whose rows are copies of each other."""
-    known = [
-        (one.shape[0], different) for record in context.records for one in record.inputs
-        if (different := _different(one)) is not None and one.shape[0] >= limit("targets of a minibatch")
-    ]  # fmt: skip
+    known = [pair for record in context.records if (pair := _of_all_inputs(record)) is not None]
     if not context.trained or len(known) < limit("records of a trend"):
         return None
     shares = [different / rows for rows, different in known]
@@ -123,6 +120,20 @@ def few_examples(context: Context) -> list[Finding] | None:
             cases=("one",) if different == 1 else (),
         )
     ]
+
+
+def _of_all_inputs(record: StepRecord) -> tuple[int, int] | None:
+    """Return how many rows a minibatch has, and how many differ in some input; None if that is not known.
+
+    Beside a state that is carried over, or a further input, equal rows of the first one are no copies.
+    """
+    varying = [one for one in record.inputs if one.ids or one.values.std != 0 or one is record.inputs[0]]
+    counts = [(one.shape[0], _different(one)) for one in varying]
+    rows = {rows for rows, _ in counts}
+    if len(rows) != 1 or min(rows) < limit("targets of a minibatch"):
+        return None
+    known = [different for _, different in counts if different is not None]
+    return (min(rows), max(known)) if known and len(known) == len(counts) else None
 
 
 def _different(one: InputRecord) -> int | None:
