@@ -93,7 +93,11 @@ def test_another_learning_rate_holds_from_the_branch_on(make: Make, tmp_path: Pa
 def test_a_branch_from_where_a_training_was_stopped(make: Make, tmp_path: Path) -> None:
     """A run that kept nothing can be branched from its last checkpoint, with the best weights of that time."""
     parent = make("parent", lr=0.05)
-    parent.train(lambda trainer: setattr(trainer, "on_progress", lambda _: trainer.request_stop()))
+
+    def stop_early(trainer: Any) -> None:
+        trainer.on_evaluation = lambda found: trainer.request_stop() if found.step > 10 else None
+
+    assert not parent.train(stop_early)
     at = parent.store.last_step()
     assert at is not None
     assert branch_steps(parent.store) == sorted({0, at})
