@@ -91,7 +91,7 @@ def branched(
     )  # fmt: skip
     kept = {name: old.read(name, remedy=RESUME) for name in (START, SEEN, COUNTS, CORPUS) if old.has(name)}
     if not isinstance(old, RunDirectory) and path is not None:
-        kept = {**extra_files(seen=origin.training_hashes(), corpus=text and own_text(text)), **kept}
+        kept = {**extra_files(seen=origin.training_hashes(), corpus=None if text is None else own_text(text)), **kept}
     files = {**new_files(config=whole, vocabulary=old.vocabulary), **kept, **taken}
     if path is None:
         run = Run(config, RunStore.in_memory(files), corpus=text)
@@ -144,7 +144,7 @@ def _taken(origin: Run, step: int, config: RunConfig, lr: float | None) -> dict[
         changes.append({"step": step, "lr": lr})
     records = {
         METRICS: b"".join(metrics), HEALTH: cut(old, step), SAMPLED: b"".join(map(to_bytes, sampled)),
-        CHANGES: b"".join(map(to_bytes, changes)),
+        CHANGES: b"".join(to_bytes(one) for one in changes),
     }  # fmt: skip
     of_best = {name: facts["best"][name] for name in ("step", "dev_nats")}
     return {
