@@ -137,13 +137,15 @@ def _taken(origin: Run, step: int, config: RunConfig, lr: float | None) -> dict[
     if lr is not None:
         facts = {**facts, "lr": None}  # the configuration has it
     metrics = [to_bytes(one) for one in old.load_metrics() if written_before(one, step)]
-    sampled = [{"type": "samples", "step": at, "samples": texts} for at, texts in old.load_sampled() if at <= step]
+    sampled: list[dict[str, Any]] = [
+        {"type": "samples", "step": at, "samples": texts} for at, texts in old.load_sampled() if at <= step
+    ]
     # the last checkpoint has what was changed at its own step; a kept one was written before that
     changes = [one for one in _changes(old) if one["step"] < step + (not is_kept)]
     if lr is not None:
         changes.append({"step": step, "lr": lr})
     records = {
-        METRICS: b"".join(metrics), HEALTH: cut(old, step), SAMPLED: b"".join(map(to_bytes, sampled)),
+        METRICS: b"".join(metrics), HEALTH: cut(old, step), SAMPLED: b"".join(to_bytes(one) for one in sampled),
         CHANGES: b"".join(to_bytes(one) for one in changes),
     }  # fmt: skip
     of_best = {name: facts["best"][name] for name in ("step", "dev_nats")}
