@@ -112,7 +112,8 @@ def test_it_is_resumed(run: Any) -> None:
     code = (
         "import signal, sys\nimport bag\nfrom backlight.models import register_model\nregister_model(bag.SPEC)\n"
         "from backlight.training.trainer import Trainer\nsave = Trainer.save\n"
-        "def stop(trainer):\n    save(trainer)\n    trainer.step == 50 and signal.raise_signal(signal.SIGINT)\n"
+        "def stop(trainer, **how):\n    save(trainer, **how)\n"
+        "    trainer.step == 50 and signal.raise_signal(signal.SIGINT)\n"
         "Trainer.save = stop\nfrom backlight.cli import main\nsys.argv[0] = 'backlight'\nmain()\n"
     )
     done = subprocess.run(

@@ -145,7 +145,7 @@ def train(
 
         def new() -> Run:
             by: dict[str, Any] = {"engine": computed, "group": group}
-            keeping = {} if keep_checkpoints is None else {"keep_checkpoints": keep_checkpoints}
+            keeping: dict[str, Any] = {} if keep_checkpoints is None else {"keep_checkpoints": keep_checkpoints}
             check_branch(at_step, start, corpus, recorded=health or health_every is not None or line is not None)
             if start is not None:
                 given = _from_command_line(typed, model=model, seed=seed, preset=preset)

@@ -19,7 +19,7 @@ export class OneUnitPanel {
     this.when = element("p", { class: "about" });
     this.canvas = element("canvas", { "aria-hidden": "true" });
     this.map = element("div", { class: "units", role: "slider", tabindex: 0, "aria-label": "unit", "aria-valuemin": 0, onclick: (event) => this.clicked(event), onkeydown: (event) => this.pressed(event) }, this.canvas);
-    this.name = element("h3", { role: "status" });
+    this.name = element("h3");
     this.values = element("ol", { class: "unit-rows" });
     this.inputs = element("ol", { class: "unit-rows" });
     this.weights = element("p", { class: "about" });
