@@ -157,7 +157,7 @@ def train(
                 _nothing_chosen(sizes, training, health, health_every, line, keep_checkpoints)
                 return _chosen(run_config(corpus, "ngram", {}, {}, data, seed=seed), minutes, runs, name, out, by)
             config = run_config(corpus, model, options, seed=seed)
-            config = replace(_watched(config, every=health_every, on=health, line=line), **keeping)  # type: ignore[arg-type]
+            config = replace(_watched(config, every=health_every, on=health, line=line), **keeping)
             return Run.create(config, _place(runs, name, config), **by)
 
         run = made_together(group, computed, make)
