@@ -21,7 +21,7 @@ from backlight.watch.kinds import kind_of
 from backlight.watch.records import Setting
 from backlight.watch.torch_nn.batch import TorchBatch
 from backlight.watch.torch_nn.copies import leave_out_hooks, marked
-from backlight.watch.torch_nn.directions import Directions
+from backlight.watch.torch_nn.directions import DirectionWatch
 from backlight.watch.torch_nn.functions import FunctionWatch
 from backlight.watch.torch_nn.graph import TorchGraph
 from backlight.watch.torch_nn.operations import OperationWatch
@@ -259,8 +259,8 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
     def watch_functions(self, on_function: OnFunction) -> AbstractContextManager[Any] | None:
         return FunctionWatch(on_function)
 
-    def directions(self) -> Directions:
-        return Directions(self.model)
+    def directions(self) -> DirectionWatch:
+        return DirectionWatch(self.model)
 
     def operations(self) -> OperationWatch | None:
         # one that is spread over processes takes part in each of its passes

@@ -2,15 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 
-from backlight.watch.replica import Slope
+from backlight.watch.replica import Replica, Slope
 from backlight.watch.torch_nn.plain import mapped
-
-if TYPE_CHECKING:
-    from backlight.watch.torch_nn.replica import TorchReplica
 
 _STEP: Final = {torch.float64: 1e-6, torch.float32: 1e-2}
 """How far a weight is moved, relative to its length."""
@@ -21,7 +18,7 @@ _ROUNDINGS: Final = 16.0
 _SAME: Final = 1e-5
 
 
-def slopes(replica: "TorchReplica", inputs: Any, targets: Any, most: int) -> list[Slope] | str:
+def slopes(replica: Replica, inputs: Any, targets: Any, most: int) -> list[Slope] | str:
     """Return the slopes; see `Replica.slopes`. In float64, if the network and the loss can be computed in it."""
     optimiser = replica.optimiser
     if optimiser is not None and replica.step is not None:
@@ -65,7 +62,7 @@ class _Loss:
         dtype: of the copy's parameters.
     """
 
-    def __init__(self, replica: "TorchReplica", inputs: Any, targets: Any, dtype: torch.dtype) -> None:
+    def __init__(self, replica: Replica, inputs: Any, targets: Any, dtype: torch.dtype) -> None:
         def widened(tensor: torch.Tensor) -> torch.Tensor:
             return tensor.to(dtype) if tensor.is_floating_point() else tensor
 

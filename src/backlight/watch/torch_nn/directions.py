@@ -10,7 +10,7 @@ import torch
 from backlight.watch.records import Probe
 
 
-class Directions:
+class DirectionWatch:
     """Looks at the gradients that come to the outputs of bidirectional `nn.RNN`, `nn.LSTM` and `nn.GRU`.
 
     Args:
