@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from backlight.text import Reading
 from backlight.text.records.reading import AS_IT_IS
 from backlight.text.tokenizers import TextVocabulary
 from backlight.training.config import RunConfig, TrainConfig
+
+_OF_THE_RUN: Final = ("seed", "split_seed", "duplicates", "watch_every", "line", "keep_checkpoints")
+"""Options that belong neither to the training nor to the reading of the text."""
 
 
 def continued(
@@ -44,16 +47,7 @@ def continued(
                 f"a model that goes on keeps its sizes and tokens; {name} has {option} {has}; got {value}. Leave it"
                 " out, or train a new model."
             )
-        if option not in {
-            *training,
-            *reading,
-            "seed",
-            "split_seed",
-            "duplicates",
-            "watch_every",
-            "line",
-            "keep_checkpoints",
-        }:
+        if option not in {*training, *reading, *_OF_THE_RUN}:
             raise ConfigError(f"{option} is no option of a model that goes on. Leave it out, or train a new model.")
     read = {option: value for option, value in options.items() if option in reading}
     if new_text is None and read:

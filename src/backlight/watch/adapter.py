@@ -79,9 +79,12 @@ class BatchView:
 class Optimisers(Protocol):
     """The optimisers that step a network's parameters."""
 
-    found: list[Any]
     steps: int
     """Steps taken since `clear`."""
+
+    @property
+    def found(self) -> list[Any]:
+        """The optimisers."""
 
     def attach(self) -> None:
         """Begin to watch."""

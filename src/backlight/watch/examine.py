@@ -30,11 +30,11 @@ def examine_with(adapter: Adapter, inputs: Any, targets: Any, *, loss: Any, caus
         found, trained, train_loss = _in_training_mode(adapter, batch)
         adapter.set_mode(training=False)
         with adapter.recording(on=False):
-            evaluation, evaluated, eval_loss = _in_evaluation_mode(adapter, batch)
+            evaluation, output, eval_loss = _in_evaluation_mode(adapter, batch)
             losses = (
                 {} if train_loss is None or eval_loss is None else {"train_loss": train_loss, "eval_loss": eval_loss}
             )
-            probes = _probes(adapter, batch, trained, evaluated, losses, causal=causal)
+            probes = _probes(adapter, batch, trained, output, losses, causal=causal)
     return replace(
         found, source="examine", interval=1, total_steps=0, steps=(_without_update(found.steps[0]),),
         evaluation=evaluation, losses=(), probes=(*found.probes, *probes),
@@ -57,7 +57,7 @@ def _in_training_mode(adapter: Adapter, batch: BatchView) -> tuple[Measurements,
     return found, _array(adapter, output), None if loss is None else adapter.number(loss)
 
 
-def _in_evaluation_mode(adapter: Adapter, batch: BatchView) -> tuple[StepRecord, Array | None, float | None]:
+def _in_evaluation_mode(adapter: Adapter, batch: BatchView) -> tuple[StepRecord, Any, float | None]:
     capture = Capture(adapter, Layers(adapter))
     capture.structure_known = capture.without_gradients = True
     capture.attach()
@@ -78,13 +78,14 @@ def _in_evaluation_mode(adapter: Adapter, batch: BatchView) -> tuple[StepRecord,
     made = input_makers(adapter, inputs, floats, layers)
     record = RecordedStep(0, layers=layers, inputs=made, facts=facts).record()
     capture.clear()
-    return record, _array(adapter, output), value
+    return record, output, value
 
 
 def _probes(
-    adapter: Adapter, batch: BatchView, trained: Array | None, evaluated: Array | None, losses: dict[str, float], *,
+    adapter: Adapter, batch: BatchView, trained: Array | None, output: Any, losses: dict[str, float], *,
     causal: bool | None,
 ) -> list[Probe]:  # fmt: skip
+    evaluated = _array(adapter, output)
     if trained is None or evaluated is None:
         return []
     found = [modes_probe(trained, evaluated, losses)]
@@ -101,9 +102,8 @@ def _probes(
         if batch.run_with is not None and not np.array_equal(rolled, one, equal_nan=True):
             after = _array(adapter, batch.run_with(name, rolled))
             found += [] if after is None else [input_probe(name, after, evaluated)]
-    result, y = batch.run(None), batch.y
-    if y is not None and batch.loss_at is not None:
-        found += class_probes(partial(batch.loss_at, result), evaluated, y)
+    if batch.y is not None and batch.loss_at is not None:
+        found += class_probes(partial(batch.loss_at, output), evaluated, batch.y)
     found += layout_probes(batch.x)
     return found + probes_of(run, batch.x, batch.y, causal=causal, tied=batch.tied)
 

@@ -428,7 +428,7 @@ class Watcher:
                 self._loss_nonfinite = NonFinite(where="loss", direction="loss", step=self.taken)
             if self._writer.is_open and is_loss_kept(self.taken):
                 self._writer.write("loss", LossPoint(step=self.taken, loss=value))
-        if loss is not None:
+        if loss is not None and (self._first_nonfinite or self._loss_nonfinite):
             self._name_operation(loss, value)
         self.taken += 1
         self._prepare()

@@ -615,8 +615,8 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("bias-before-batch-norm", _biased_norm),
     ("few-examples", lambda: _beside_another_input(different=3)),
     ("few-examples", lambda: _beside_another_input(values=spread(0.0), different=None)),  # a mask that masks nothing
-    ("layers-shared", lambda: make.with_facts(well(), "fc1", settings={"places": 3})),
-    ("layers-shared", lambda: make.with_facts(make.stuck(well()), "fc1", settings={"places": 3})),
+    ("layers-shared", lambda: make.with_facts(well(), "fc1", aliases=("blocks.0", "blocks.1", "blocks.2"))),
+    ("layers-shared", lambda: make.with_facts(make.stuck(well()), "fc1", aliases=("blocks.0", "blocks.1", "blocks.2"))),
     ("backward-direction-unread", lambda: _directions(1, 1, 8)),
     ("identical-units", _constant_weights),
     ("input-not-finite", _nan_input),
@@ -1106,6 +1106,9 @@ def test_advice_names_the_network_s_own_non_linearity(kind, advice, because):
 
 
 def test_layers_that_are_shared_are_a_note_unless_nothing_is_learnt():
-    seen = [make.with_facts(one, "fc1", settings={"places": 3}) for one in (well(), make.stuck(well()))]
+    seen = [
+        make.with_facts(one, "fc1", aliases=("blocks.0", "blocks.1", "blocks.2"))
+        for one in (well(), make.stuck(well()))
+    ]
     found = [next(one for one in diagnose(each).findings if one.id == "layers-shared") for each in seen]
     assert [one.severity for one in found] == ["note", "warning"]

@@ -158,8 +158,7 @@ BACKWARD_UNREAD = FindingText(
     figures=("loss",),
     about="""
     In one batch, the gradient of the loss by the output of a bidirectional recurrent layer is looked at. If it comes to
-    the backward half at the last place only (or to the forward half at the first only), that half is asked where it has
-    read one element.
+    both halves at the last place only, the backward half is asked where it has read one element.
     """,
 )
 
@@ -174,6 +173,8 @@ def backward_unread(context: Context) -> list[Finding] | None:
         one for one in probes
         if one.scale > 2 and one.changed == 1 and one.details["forward"] == 1 and one.details["first"] == one.scale - 1
     ]  # fmt: skip
+    if not wrong:
+        return []
     return [
         context.finding(
             BACKWARD_UNREAD,
@@ -185,4 +186,4 @@ def backward_unread(context: Context) -> list[Finding] | None:
             ),
             values={"layer": wrong[0].where},
         )
-    ] if wrong else []  # fmt: skip
+    ]

@@ -245,18 +245,6 @@ def target_scale(context: Context) -> list[Finding] | None:
     ]
 
 
-def _level(record: StepRecord) -> float:
-    """Return what the outputs are on average: a last bias may know the targets' mean from the start."""
-    return 0.0 if record.output is None or not math.isfinite(record.output.mean) else record.output.mean
-
-
-def _fades(spreads: list[float]) -> bool:
-    """Return whether a spread becomes much smaller, from quarter to quarter."""
-    quarters = [float(np.median(part)) for part in np.array_split(np.array(spreads), 4)]
-    falls = quarters == sorted(quarters, reverse=True)
-    return falls and quarters[-1] * limit("fading of the inputs") < quarters[0]
-
-
 INPUTS_SCRAMBLED = FindingText(
     id="inputs-scrambled",
     title="The pixels of the pictures are mixed: channels that were last were brought forward by a reshape.",
@@ -284,26 +272,38 @@ INPUTS_SCRAMBLED = FindingText(
 def inputs_scrambled(context: Context) -> list[Finding] | None:
     """Pictures that were reshaped where their axes were to change places, or that were left with channels last."""
     layout, last = context.probe("layout"), context.probe("channels last")
-    probe = layout or last
-    if probe is None:
-        return None
-    alike = probe.changed > limit("neighbours in a picture")
-    if layout is not None and not (alike and probe.scale < limit("neighbours that are mixed") * probe.changed):
-        return []
-    if layout is None and not (probe.changed > limit("rows in a picture") and context.called("convolution")):
-        return []
-    return [
-        context.finding(
-            INPUTS_SCRAMBLED,
-            severity="serious" if layout else "warning",
-            evidence=(
-                Evidence(what="correlation of neighbouring pixels, with channels last", value=probe.changed),
-                *(
-                    Evidence(what="the same as they are given", value=one.scale, expected="about as much")
-                    for one in (layout,)
-                    if one is not None
+    if layout is not None:
+        alike, given = layout.changed, layout.scale
+        if not (alike > limit("neighbours in a picture") and given < limit("neighbours that are mixed") * alike):
+            return []
+        return [
+            context.finding(
+                INPUTS_SCRAMBLED,
+                severity="serious",
+                evidence=(
+                    Evidence(what=_LIKENESS, value=alike),
+                    Evidence(what="the same as they are given", value=given, expected="about as much"),
                 ),
-            ),
-            cases=() if layout else ("last",),
-        )
-    ]
+            )
+        ]
+    if last is None:
+        return None
+    if not (last.changed > limit("rows in a picture") and context.called("convolution")):
+        return []
+    rows = Evidence(what=_LIKENESS, value=last.changed)
+    return [context.finding(INPUTS_SCRAMBLED, severity="warning", evidence=(rows,), cases=("last",))]
+
+
+_LIKENESS = "correlation of neighbouring pixels, with channels last"
+
+
+def _level(record: StepRecord) -> float:
+    """Return what the outputs are on average: a last bias may know the targets' mean from the start."""
+    return 0.0 if record.output is None or not math.isfinite(record.output.mean) else record.output.mean
+
+
+def _fades(spreads: list[float]) -> bool:
+    """Return whether a spread becomes much smaller, from quarter to quarter."""
+    quarters = [float(np.median(part)) for part in np.array_split(np.array(spreads), 4)]
+    falls = quarters == sorted(quarters, reverse=True)
+    return falls and quarters[-1] * limit("fading of the inputs") < quarters[0]

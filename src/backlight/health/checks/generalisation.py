@@ -245,8 +245,12 @@ def not_learning(context: Context) -> list[Finding] | None:
 def _of_shares(context: Context) -> bool:
     """Return whether the targets of a cross-entropy are shares of the classes, so that its lowest value is not 0."""
     chain = context.chain
-    has_right_one = any(op.startswith("nll_loss") for op in chain)
-    return "log_softmax" in chain and not has_right_one and "mul" in chain[: chain.index("log_softmax")]
+    return "log_softmax" in chain and not _has_right_one(context) and "mul" in chain[: chain.index("log_softmax")]
+
+
+def _has_right_one(context: Context) -> bool:
+    """Return whether one choice of each target is right, as the graph of the loss shows."""
+    return any(op.startswith("nll_loss") for op in context.chain)
 
 
 def _at_chance(context: Context, loss: float) -> float | None:
@@ -256,8 +260,7 @@ def _at_chance(context: Context, loss: float) -> float | None:
     right: with shares as targets, as another network's probabilities, the lowest loss is their entropy, up to ln n.
     """
     seen = context.seen.loss
-    has_right_one = any(op.startswith("nll_loss") for op in context.chain)
-    n = 0 if seen is None or context.labels is not None or not has_right_one else seen.choices or 0
+    n = 0 if seen is None or context.labels is not None or not _has_right_one(context) else seen.choices or 0
     within = limit("plateau at guess")
     is_at = n > 2 and (1 - within) * math.log(n - 1) < loss < (1 + within) * math.log(n)
     return math.log(n) if is_at else None

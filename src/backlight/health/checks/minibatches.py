@@ -128,12 +128,12 @@ def _of_all_inputs(record: StepRecord) -> tuple[int, int] | None:
     Beside a state that is carried over, or a further input, equal rows of the first one are no copies.
     """
     varying = [one for one in record.inputs if one.ids or one.values.std != 0 or one is record.inputs[0]]
-    counts = [(one.shape[0], _different(one)) for one in varying]
-    rows = {rows for rows, _ in counts}
-    if len(rows) != 1 or min(rows) < limit("targets of a minibatch"):
+    sizes, counts = {one.shape[0] for one in varying}, [_different(one) for one in varying]
+    known = [one for one in counts if one is not None]
+    if len(sizes) != 1 or len(known) < len(counts):
         return None
-    known = [different for _, different in counts if different is not None]
-    return (min(rows), max(known)) if known and len(known) == len(counts) else None
+    (rows,) = sizes
+    return (rows, max(known)) if rows >= limit("targets of a minibatch") else None
 
 
 def _different(one: InputRecord) -> int | None:

@@ -126,44 +126,6 @@ def adam_epsilon(context: Context) -> list[Finding] | None:
     ]
 
 
-def _dtype(zero: list[ParameterFacts]) -> str:
-    return zero[0].dtype if zero else ""
-
-
-def _decay_over_gradient(context: Context, name: str) -> float | None:
-    """Return the median over records of the decay's share in a weight's step over the loss's."""
-    facts, optimiser = context.parameters[name], context.seen.optimiser
-    if optimiser is None or not facts.weight_matrix or facts.group is None:
-        return None
-    decay = _number(optimiser.groups[facts.group].get("weight_decay"))
-    history = [(record, one) for record in context.records for one in record.parameters if one.name == name]
-    if not decay or not history:
-        return None
-    if optimiser.kind == "AdamW":
-        # its decay goes beside the gradient: lr x decay of the weights, against the whole step
-        at = facts.group
-        ratios = [r.lr[at] * decay / one.update_to_data for r, one in history if one.update_to_data and len(r.lr) > at]
-    else:
-        ratios = [decay * one.data.rms / one.gradient.rms for _, one in history if one.gradient and one.gradient.rms]
-    usable = finite(ratios)
-    return float(np.median(usable)) if usable else None
-
-
-def _shrinkage(context: Context, name: str) -> float:
-    sizes = finite(one.data.rms for one in context.histories[name])
-    return sizes[-1] / sizes[0] if sizes and sizes[0] > 0 else math.nan
-
-
-def _faint(context: Context) -> float | None:
-    """Return the largest share, over weight matrices, of faint gradients (median over records)."""
-    shares = [finite(one.faint for one in history) for history in context.histories.values()]
-    return max((float(np.median(found)) for found in shares if found), default=None)
-
-
-def _number(value: Setting) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
 OPTIMISER_REMADE = FindingText(
     id="optimiser-remade",
     title="A new optimiser is made for each step: its momentum and its averages are those of one gradient.",
@@ -201,3 +163,41 @@ def optimiser_remade(context: Context) -> list[Finding] | None:
             ),
         )
     ]
+
+
+def _dtype(zero: list[ParameterFacts]) -> str:
+    return zero[0].dtype if zero else ""
+
+
+def _decay_over_gradient(context: Context, name: str) -> float | None:
+    """Return the median over records of the decay's share in a weight's step over the loss's."""
+    facts, optimiser = context.parameters[name], context.seen.optimiser
+    if optimiser is None or not facts.weight_matrix or facts.group is None:
+        return None
+    decay = _number(optimiser.groups[facts.group].get("weight_decay"))
+    history = [(record, one) for record in context.records for one in record.parameters if one.name == name]
+    if not decay or not history:
+        return None
+    if optimiser.kind == "AdamW":
+        # its decay goes beside the gradient: lr x decay of the weights, against the whole step
+        at = facts.group
+        ratios = [r.lr[at] * decay / one.update_to_data for r, one in history if one.update_to_data and len(r.lr) > at]
+    else:
+        ratios = [decay * one.data.rms / one.gradient.rms for _, one in history if one.gradient and one.gradient.rms]
+    usable = finite(ratios)
+    return float(np.median(usable)) if usable else None
+
+
+def _shrinkage(context: Context, name: str) -> float:
+    sizes = finite(one.data.rms for one in context.histories[name])
+    return sizes[-1] / sizes[0] if sizes and sizes[0] > 0 else math.nan
+
+
+def _faint(context: Context) -> float | None:
+    """Return the largest share, over weight matrices, of faint gradients (median over records)."""
+    shares = [finite(one.faint for one in history) for history in context.histories.values()]
+    return max((float(np.median(found)) for found in shares if found), default=None)
+
+
+def _number(value: Setting) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

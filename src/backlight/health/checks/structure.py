@@ -1,5 +1,7 @@
 """Whether the layers make sense in this order, and with these settings."""
 
+from collections import Counter
+
 import numpy as np
 
 from backlight.health.check import check
@@ -293,23 +295,26 @@ def layers_shared(context: Context) -> list[Finding] | None:
     """Layers that stand several times in one list."""
     if context.seen.framework != "torch" or not context.layers:
         return None
-    shared = {name: places for name, one in context.layers.items() if (places := one.settings.get("places"))}
+    places = {name: _places(one) for name, one in context.layers.items() if one.parameters}
+    shared = [name for name, count in places.items() if count > 1]
     if not shared:
         return []
+    most = max(places.values())
     return [
         context.finding(
             LAYERS_SHARED,
             severity="warning" if context.stuck else "note",
-            where=tuple(shared)[:6],
-            evidence=(
-                Evidence(
-                    what="places of this layer in its list", value=max(map(_count, shared.values())), expected="1"
-                ),
-            ),
-            values={"count": max(map(_count, shared.values()))},
+            where=shared[:6],
+            evidence=(Evidence(what="places of this layer in its list", value=most, expected="1"),),
+            values={"count": most},
         )
     ]
 
 
-def _count(places: object) -> int:
-    return places if isinstance(places, int) else 1
+def _places(facts: LayerFacts) -> int:
+    """Return in how many places of one list a layer stands: how many of its names differ in one number only."""
+    names = [name.split(".") for name in (facts.name, *facts.aliases)]
+    lists = Counter(
+        (*name[:at], "*", *name[at + 1 :]) for name in names for at, part in enumerate(name) if part.isdigit()
+    )
+    return max(lists.values(), default=1)

@@ -6,7 +6,6 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from operator import ne
 from typing import Any, Final
 
 import numpy as np
@@ -92,21 +91,8 @@ class TorchAdapter(TorchTensors, TorchGraph, Adapter):
             bias=_bias(module) if role in _HAS_BIAS else None,
             fan_in=fan_in,
             fan_out=fan_out,
-            settings=dict(_settings(module)) | ({"places": places} if (places := self._places(module)) > 1 else {}),
+            settings=dict(_settings(module)),
         )
-
-    def _places(self, module: torch.nn.Module) -> int:
-        """Return in how many places of one list a module with parameters stands, as in [layer] * 4; 1 if in none."""
-        if next(module.parameters(recurse=False), None) is None:
-            return 1
-        names = [name for name, one in self.model.named_modules(remove_duplicate=False) if one is module]
-        parts = [name.split(".") for name in names]
-        alike = [
-            sum(len(one) == len(first) and sum(map(ne, one, first)) <= 1 and one != first and _in_a_list(one, first)
-                for one in parts)
-            for first in parts
-        ]  # fmt: skip
-        return 1 + max(alike, default=0)
 
     def channel_axis(self, layer: WatchedLayer | None, shape: Sequence[int], inherited: int | None) -> int:
         rank = len(shape)
@@ -422,11 +408,6 @@ def _fans(role: str, module: Any) -> tuple[int | None, int | None]:
     if role not in {"linear", "convolution"} or weight is None or weight.ndim < 2 or not weight.shape[0]:
         return None, None
     return weight.numel() // weight.shape[0], weight.shape[0]
-
-
-def _in_a_list(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Return whether what two names differ in are places of a list."""
-    return all(a.isdigit() and b.isdigit() for a, b in zip(one, other, strict=True) if a != b)
 
 
 def _settings(module: torch.nn.Module) -> Iterator[tuple[str, Setting]]:

@@ -25,8 +25,7 @@ def slopes(replica: Replica, inputs: Any, targets: Any, most: int) -> list[Slope
         if isinstance(optimiser, torch.optim.LBFGS):
             return "an LBFGS takes the loss several times in a step"
         optimiser.step = lambda *_, **__: None  # the user's step is to leave the weights where they are
-    before = replica.model.state_dict()
-    kept = {name: one.clone() for name, one in before.items() if isinstance(one, torch.Tensor)}
+    kept = {name: one.clone() for name, one in _state(replica).items()}
     for dtype in (torch.float64, torch.float32):
         learning = [(n, p) for n, p in replica.model.named_parameters() if p.requires_grad and p.numel()]
         if any(p.dtype not in _STEP for _, p in learning):
@@ -43,9 +42,14 @@ def slopes(replica: Replica, inputs: Any, targets: Any, most: int) -> list[Slope
                 raise
             replica.model.float()  # a constant of 32 bits in the network or the loss
             with torch.no_grad():
-                for name, one in replica.model.state_dict().items():
+                for name, one in _state(replica).items():
                     one.copy_(kept[name])
     raise AssertionError("one of the two returns or raises")
+
+
+def _state(replica: Replica) -> dict[str, torch.Tensor]:
+    """Return parameters and buffers, without what a module keeps beside them."""
+    return {name: one for name, one in replica.model.state_dict().items() if isinstance(one, torch.Tensor)}
 
 
 class _NoSlopeError(Exception):

@@ -3,6 +3,7 @@
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -17,6 +18,19 @@ _SETTINGS: Final = (
 )  # fmt: skip
 
 
+@dataclass
+class _Followed:
+    """What is kept of an optimiser.
+
+    Attributes:
+        groups: the settings of its parameter groups, as they were when they were first seen.
+        steps: how many it has taken.
+    """
+
+    groups: list[Mapping[str, Setting]]
+    steps: int = 0
+
+
 class TorchOptimisers:
     """The optimisers that have parameters of a model.
 
@@ -27,7 +41,6 @@ class TorchOptimisers:
         after: called after it.
 
     Attributes:
-        found: in the order in which they were first seen; of several with the same parameters, the last.
         steps: steps that they took since `clear`.
     """
 
@@ -37,10 +50,8 @@ class TorchOptimisers:
     ) -> None:  # fmt: skip
         self._parameters = {id(parameter): at for at, parameter in enumerate(parameters)}
         self._places: dict[int, tuple[int, list[int]]] = {}
-        self.found: list[Any] = list(known)
-        self._facts = [_groups(optimiser) for optimiser in self.found]
-        self._taken = [0] * len(self.found)  # steps of each
-        self._replaced: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()  # steps of each, likewise
+        self._followed = {one: _Followed(_groups(one)) for one in known}
+        self._replaced: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()  # the steps of each
         self._left = 0  # how many were replaced after a single step
         # which optimisers have no parameters of the model; those that are gone leave their ids to others
         self._others: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -48,6 +59,11 @@ class TorchOptimisers:
         self._after = after
         self._handles: list[RemovableHandle] = []
         self.steps = 0
+
+    @property
+    def found(self) -> list[Any]:
+        """The optimisers, in the order in which they were first seen; of several with the same parameters, the last."""
+        return list(self._followed)
 
     def attach(self) -> None:
         """Begin to watch all of PyTorch's optimisers."""
@@ -73,7 +89,7 @@ class TorchOptimisers:
         self.steps = 0
 
     def _is_of_the_model(self, optimiser: Any) -> bool:
-        if any(one is optimiser for one in self.found):
+        if optimiser in self._followed:
             return True
         if optimiser in self._others:
             return False
@@ -87,17 +103,14 @@ class TorchOptimisers:
     def _replace_by(self, optimiser: Any) -> None:
         """Take in an optimiser, in place of those with the same parameters: their states would be kept alive."""
         places = self.places(optimiser)
-        kept = [at for at, one in enumerate(self.found) if self.places(one) != places]
-        gone = [at for at in range(len(self.found)) if at not in kept]
-        taken = self._replaced.pop(optimiser, 0)  # two may take turns
-        self._left -= taken == 1
-        for at in gone:
-            self._left += self._taken[at] == 1
-            self._replaced[self.found[at]] = self._taken[at]
-            self._places.pop(id(self.found[at]), None)
-        self.found = [*(self.found[at] for at in kept), optimiser]
-        self._facts = [*(self._facts[at] for at in kept), _groups(optimiser)]
-        self._taken = [*(self._taken[at] for at in kept), taken]
+        for one in [one for one in self._followed if self.places(one) == places]:
+            steps = self._followed.pop(one).steps
+            self._left += steps == 1
+            self._replaced[one] = steps
+            self._places.pop(id(one), None)
+        steps = self._replaced.pop(optimiser, 0)  # two may take turns
+        self._left -= steps == 1
+        self._followed[optimiser] = _Followed(_groups(optimiser), steps)
 
     def _about_to_step(self, optimiser: Any, args: Any, kwargs: Any) -> None:
         del args, kwargs
@@ -114,14 +127,14 @@ class TorchOptimisers:
     def _end(self, optimiser: Any) -> None:
         if self._is_of_the_model(optimiser):
             self.steps += 1
-            self._taken[next(at for at, one in enumerate(self.found) if one is optimiser)] += 1
+            self._followed[optimiser].steps += 1
             self._after(optimiser)
 
     # -- what is known of them -----------------------------------------------------------------------------------------
 
     def rates(self) -> tuple[float, ...]:
         """Return the learning rate of each group, as it is now."""
-        return tuple(float(group.get("lr", float("nan"))) for one in self.found for group in one.param_groups)
+        return tuple(float(group.get("lr", float("nan"))) for one in self._followed for group in one.param_groups)
 
     def places(self, optimiser: Any) -> list[int]:
         """Return which of the model's parameters an optimiser has, by their place in the model."""
@@ -135,18 +148,18 @@ class TorchOptimisers:
 
     def group_of(self) -> dict[int, int]:
         """Return the number of each parameter's group by the parameter's id."""
-        groups = [group for one in self.found for group in one.param_groups]
+        groups = [group for one in self._followed for group in one.param_groups]
         return {id(parameter): at for at, group in enumerate(groups) for parameter in group["params"]}
 
     def facts(self) -> OptimiserFacts | None:
         """Return what they were when they were first seen; None if there are none."""
-        if not self.found:
+        if not self._followed:
             return None
-        for at, one in enumerate(self.found):  # groups may have been added
-            self._facts[at] += _groups(one)[len(self._facts[at]) :]
+        for one, known in self._followed.items():  # groups may have been added
+            known.groups += _groups(one)[len(known.groups) :]
         return OptimiserFacts(
-            kind="+".join(type(one).__name__ for one in self.found),
-            groups=tuple(group for groups in self._facts for group in groups),
+            kind="+".join(type(one).__name__ for one in self._followed),
+            groups=tuple(group for known in self._followed.values() for group in known.groups),
             foreign=sum(id_ not in self._parameters for id_ in self.group_of()),
             replaced=self._left,
         )
