@@ -34,13 +34,14 @@ from backlight.core.settings import settings_in
 from backlight.models import MODELS, Mixture
 from backlight.progress import ProgressBar
 from backlight.runs import new_run_path
-from backlight.text import CORPORA
+from backlight.text import CORPORA, Corpus
+from backlight.text.token_files.names import are_token_files
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training import MINUTES, EngineConfig, Run, RunConfig, branched, choose, continued, stopped_by
+from backlight.training.choosing import AS_CHOSEN, AUTO, default_model
+from backlight.training.group import ProcessGroup
 from backlight.training.presets import preset_line, preset_named
 from backlight.training.weights import load_weights
-
-AUTO: Final = "auto"
 
 _HEALTH = "Health"
 _RECORDS = 100
@@ -56,13 +57,15 @@ def train(
     typed: typer.Context,
     corpus: CorpusArgument = None,
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--model",
             help=f"One of {', '.join(MODELS)}; a network mixed with the n-gram, as in gru+ngram; or auto, which "
-            "compares some of them on held-out items and chooses sizes and steps.",
+            "compares some of them on held-out items and chooses sizes and steps. Default: auto; with sizes or "
+            "settings of training, or on token files, mlp.",
+            show_default=False,
         ),
-    ] = "mlp",
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -72,7 +75,10 @@ def train(
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(help=f"With --model auto: estimated time to train, in minutes. Default: {MINUTES:g}."),
+        typer.Option(
+            help="With auto: minutes by the clock for trials and training. Default: about "
+            f"{MINUTES:g}, estimated, so that the model is the same on every machine."
+        ),
     ] = None,
     sizes: Annotated[dict[str, Any], SIZES],
     training: Annotated[dict[str, Any], TRAINING],
@@ -151,14 +157,24 @@ def train(
                 given = _from_command_line(typed, model=model, seed=seed, preset=preset)
                 changed = options | given | keeping
                 return _going_on(start, at_step, runs, name, corpus, changed, health_every, on=health, line=line, by=by)
-            if minutes is not None and model != AUTO:
-                raise ConfigError("--minutes is for --model auto. Leave it out, or set --steps.")
-            if model == AUTO:
-                _nothing_chosen(sizes, training, health, health_every, line, keep_checkpoints)
-                return _chosen(run_config(corpus, "ngram", {}, {}, data, seed=seed), minutes, runs, name, out, by)
-            config = run_config(corpus, model, options, seed=seed)
+            first, _ = source_of(corpus)
+            tokens = first not in CORPORA and are_token_files(first, told=data.get("format"))
+            by_itself = default_model({*sizes, *training}, token_files=tokens)
+            kind, read = by_itself if model is None else model, None
+            if minutes is not None and kind != AUTO:
+                raise ConfigError(
+                    "--minutes is for --model auto, which chooses sizes and settings of training itself. Leave "
+                    "--minutes out; or leave out --model, sizes and settings."
+                )
+            if kind == AUTO:
+                _nothing_chosen({*sizes, *training} - AS_CHOSEN)
+                config, read = _chosen(
+                    run_config(corpus, "ngram", data, seed=seed), minutes, training.get("threads"), out, group
+                )
+            else:
+                config = run_config(corpus, kind, options, seed=seed)
             config = replace(_watched(config, every=health_every, on=health, line=line), **keeping)
-            return Run.create(config, _place(runs, name, config), **by)
+            return Run.create(config, _place(runs, name, config), corpus=read, **by)
 
         run = made_together(group, computed, make)
         result = _train(run, samples, out)
@@ -230,27 +246,32 @@ def _going_on(
     return Run.create(config, _place(runs, name, config), corpus=own, start=origin, **by)
 
 
-def _nothing_chosen(*given: Any) -> None:
+def _nothing_chosen(settings: set[str]) -> None:
     """Refuse settings that --model auto chooses."""
-    if any(given):
+    if settings:
+        given = ", ".join("--" + name.replace("_", "-") for name in sorted(settings))
         raise ConfigError(
-            "--model auto chooses the sizes and the settings of training; got some. Leave them out, or name a model."
+            f"--model auto chooses the sizes and the settings of training; got {given}. Leave them out, or name a "
+            "model."
         )
 
 
 def _chosen(
-    base: RunConfig, minutes: float | None, runs: Path, name: str | None, out: Console, by: dict[str, Any]
-) -> Run:
-    """Return the run of the model that `choose` takes for a text, and say why."""
+    base: RunConfig, minutes: float | None, threads: int | None, out: Console, group: ProcessGroup
+) -> tuple[RunConfig, Corpus]:
+    """Return the configuration that `choose` takes for a text, and the text, and say why."""
     read = Run.create(base)
+    threads = 1 if threads is None and group.size > 1 else threads  # the processors are the other processes'
     try:
-        choice = choose(read.config, read.corpus, minutes=minutes, say=lambda line: out.print(line, style="dim"))
+        choice = choose(
+            read.config, read.corpus, minutes=minutes, threads=threads, say=lambda line: out.print(line, style="dim")
+        )
     except KeyboardInterrupt:
         out.print("\nStopped before a model was chosen; nothing was saved.")
         leave_stopped()
     for line in choice.lines:
         out.print(one_line(line), soft_wrap=True)
-    return Run.create(choice.config, _place(runs, name, choice.config), corpus=read.corpus, **by)
+    return choice.config, read.corpus
 
 
 def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
-from dataclasses import fields
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from backlight.training import (
     continued,
     stopped_by,
 )
+from backlight.training.choosing import AS_CHOSEN, AUTO, default_model
 from backlight.training.group import process_count
 
 
@@ -60,16 +61,17 @@ def train(
     Args:
         data: a list or other iterable of strings; the path of a file or folder, or a list of `Path`; or the name of a
             corpus, such as "names". To train on one text, put it in a list and set `mode`. None is the text of `start`.
-        model: "bigram", "ngram", "mlp" (the default), "wavenet", "rnn", "gru", "lstm" or "gpt"; a network mixed with
-            the n-gram, as in "gru+ngram"; or "auto", which compares some of them on held-out items and chooses sizes
-            and steps.
+        model: "bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm" or "gpt"; a network mixed with the n-gram, as
+            in "gru+ngram"; or "auto", which compares some of them on held-out items and chooses sizes and steps. None
+            is "auto"; but "mlp" if sizes or settings of training are given, or if the text is token files.
         start: a model to go on from, on the same text or on another one. The new model has its sizes and training
             settings, unless `options` change these, and its vocabulary with the characters that the text adds.
         at_step: continue the training of `start` from its checkpoint of this step, as a branch with the same seed: with
             the same settings it computes the same bits. `keep_checkpoints=10` lets a run keep some.
         run: the folder of the run, which every command of `backlight` can use; None keeps it in memory.
         steps: number of training steps; None takes the model's default.
-        minutes: the time for "auto", as estimated; None is 1.
+        minutes: the time for the trials and the training of "auto", by the clock; None is about 1, estimated from the
+            number of operations, so that the result is the same on every machine.
         seed: random seed of the initial weights and the minibatches.
         mode: "items" (one item per line) or "text" (one stream); None for the default of the corpus.
         engine: what computes the training: "native", compiled kernels; "graph", the graph of tensors; or "torch".
@@ -93,12 +95,9 @@ def train(
     """
     given = {**options, **({} if steps is None else {"steps": steps})}
     how = {one.name: given.pop(one.name) for one in fields(Reading) if one.name in given}
-    if minutes is not None and model != "auto":
-        raise ConfigError('minutes is for model "auto". Leave it out, or set steps.')
-    if engine == "torch" and process_count() > 1:
-        raise ConfigError(
-            "train computes in one process; got a group of several. Start the command: torchrun -m backlight train."
-        )
+    tokens = _has_tokens(data)
+    kind = default_model(_chosen_otherwise(given), token_files=tokens) if model is None else model
+    _check_possible(kind if start is None else model, minutes, engine)
     computed = EngineConfig(engine=engine, device=device, micro_batch_size=micro_batch_size)
     if at_step is not None:
         made = _branch(
@@ -108,15 +107,15 @@ def train(
         made = _gone_on(start, data, model, run, {**given, "seed": seed}, how, mode, computed)
     elif data is None:
         raise ConfigError("train needs a text, or a model to go on from; got neither. Pass data or start.")
-    elif model != "auto" and _has_tokens(data):
-        config = RunConfig.of(str(data), model=model or "mlp", seed=seed, mode=mode, **given, **how)
+    elif kind != AUTO and tokens:
+        config = RunConfig.of(str(data), model=kind, seed=seed, mode=mode, **given, **how)
         made = Run.create(config, run, engine=computed)
     else:
         corpus = load_corpus(_known(data), mode=mode, reading=Reading(**how))
-        if model == "auto":
+        if kind == AUTO:
             config = _chosen(corpus, minutes, progress, {**given, "seed": seed, "mode": mode})
         else:
-            config = RunConfig.of(corpus.name, model=model or "mlp", seed=seed, mode=mode, **given)
+            config = RunConfig.of(corpus.name, model=kind, seed=seed, mode=mode, **given)
         made = Run.create(config, run, corpus=corpus, engine=computed)
     if not _finished(made, progress, on_evaluation) and not (hasattr(sys, "ps1") and made.store.has_weights):
         place = made.store.name
@@ -127,6 +126,16 @@ def train(
     return Model(made)
 
 
+def _check_possible(model: str | None, minutes: float | None, engine: str) -> None:
+    """Raise ConfigError for minutes without "auto", and in a group of processes."""
+    if minutes is not None and model != AUTO:
+        raise ConfigError('minutes is for model "auto". Leave it out, or set steps.')
+    if engine == "torch" and process_count() > 1:
+        raise ConfigError(
+            "train computes in one process; got a group of several. Start the command: torchrun -m backlight train."
+        )
+
+
 def _chosen(
     corpus: Corpus,
     minutes: float | None,
@@ -134,17 +143,25 @@ def _chosen(
     given: dict[str, Any],
 ) -> RunConfig:
     """Return the configuration that `choose` takes for a text, and say why if progress is shown."""
-    more = sorted(given.keys() - {field.name for field in fields(RunConfig)})
+    more = sorted(_chosen_otherwise(given) - AS_CHOSEN)
     if more:
         raise ConfigError(
             f'model "auto" chooses the sizes and the settings of training; got {", ".join(more)}. Leave them out, or '
             "name a model."
         )
     say = _console(progress).print
-    choice = choose(RunConfig.of(corpus.name, model="ngram", **given), corpus, minutes=minutes, say=say)
+    of_steps = {name: given.pop(name) for name in ("watch_every", "line", "keep_checkpoints") if name in given}
+    threads = given.pop("threads", None)
+    base = RunConfig.of(corpus.name, model="ngram", **given)
+    choice = choose(base, corpus, minutes=minutes, threads=threads, say=say)
     for line in choice.lines:
         say(line, soft_wrap=True)
-    return choice.config
+    return replace(choice.config, **of_steps)
+
+
+def _chosen_otherwise(given: Mapping[str, Any]) -> set[str]:
+    """Return the names of sizes and settings of training, which "auto" chooses, among the options."""
+    return given.keys() - {field.name for field in fields(RunConfig)}
 
 
 def _branch(

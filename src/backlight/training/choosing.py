@@ -1,16 +1,19 @@
 """The choice of a model and its sizes for a text, by its lengths, its size, and short trainings compared on dev.
 
-All depends on the text and the configuration, and nothing on the speed of the machine: times are estimated from the
-number of operations, so that the same text and seed give the same model everywhere.
+The time of the trials, and of the training if no time is asked for, is estimated from the number of operations: the
+same text and seed give the same model on every machine. If a time is asked for, the training has as many steps as fit
+into what is left of it at the pace of the trials.
 """
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from backlight.core import ConfigError
+from backlight.core.threads import processors
 from backlight.models import Mixture, NGram, NGramConfig, model_spec
 from backlight.text import Corpus, Items, Splits, split_corpus
 from backlight.text.tokenizers import TextVocabulary, vocabulary_of
@@ -20,8 +23,16 @@ from backlight.training.config import RunConfig, TrainConfig
 from backlight.training.evaluate import dataset, mean_nll
 from backlight.training.run import Run
 
+AUTO: Final = "auto"
+
+AS_CHOSEN: Final = frozenset({"threads"})
+"""Settings of training that may be given although the others are chosen."""
+
 MINUTES: Final = 1.0
-"""The time for which `backlight train` trains if nothing else is asked."""
+"""The time for which `backlight train` trains if nothing else is asked, as estimated for one core."""
+
+MOST_THREADS: Final = 4
+"""The products of these networks are too small for more."""
 
 FEW_TARGETS: Final = 3_000
 """With fewer characters to learn from, a network learns them by heart, and only n-grams are compared."""
@@ -108,22 +119,43 @@ class Choice:
     lines: tuple[str, ...]
 
 
+def default_model(settings: Collection[str], *, token_files: bool) -> str:
+    """Return the model of a training that names none.
+
+    Args:
+        settings: names of the sizes and settings of training that are given. They are of a network, so it is the MLP.
+        token_files: whether the text is tokens in files, of which an n-gram is not counted, so it is the MLP as well.
+    """
+    return "mlp" if token_files or set(settings) - AS_CHOSEN else AUTO
+
+
 def choose(
-    base: RunConfig, corpus: Corpus, *, minutes: float | None = None, say: Callable[[str], None] = lambda _: None
+    base: RunConfig,
+    corpus: Corpus,
+    *,
+    minutes: float | None = None,
+    threads: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Choice:
     """Compare the n-gram and short trainings of networks on dev, and return the best for the time allowed.
 
     Args:
         base: the configuration of an n-gram run; text, split and seed are kept.
         corpus: the text.
-        minutes: the time of the trials and the training on one core, as estimated; None is `MINUTES`.
+        minutes: the time of the trials and the training, by the clock. None is `MINUTES` on one core as estimated from
+            the number of operations, whatever the machine.
+        threads: the number of threads; None is that of the processors, and at most `MOST_THREADS`. The compiled
+            kernels give the same results for all.
         say: called with what is being done, one line each.
 
     Raises:
         ConfigError: `minutes` is not above 0.
         DataError: the text is too short to be split.
     """
+    started = time.perf_counter()
+    timed = minutes is not None
     minutes = MINUTES if minutes is None else minutes
+    threads = min(processors(), MOST_THREADS) if threads is None else threads
     if not 0 < minutes < 1e6:
         raise ConfigError(f"minutes must be above 0; got {minutes}. Try {MINUTES:g}.")
     if base.tokens == CHARACTERS and corpus.mode == "items" and looks_like_smiles(corpus.items):
@@ -135,23 +167,53 @@ def choose(
     if facts.targets < FEW_TARGETS:
         return _few(base, facts, splits, vocabulary)
     seconds = 60 * minutes
-    tried: dict[str, tuple[float, RunConfig]] = {}
-    for config in [replace(base, settings={"order": 6}), *_networks(base, facts, TRIAL * seconds, trial=True)]:
+    trials: dict[str, _Trial] = {}
+    for config in [replace(base, settings={"order": 6}), *_networks(base, facts, TRIAL * seconds, threads, trial=True)]:
         say(f"Trying {config.model} ...")
-        run = Run.create(config, corpus=corpus)
-        run.train()
-        result = run.result
-        assert result is not None  # noqa: S101  (the training was not stopped)
-        tried[config.model] = result["dev_nats"], config
-    best = min(tried, key=lambda name: tried[name][0])
-    nats = ", ".join(f"{name} {dev:.4f}" for name, (dev, _) in tried.items())
-    rest = seconds * (1 - TRIAL * (len(tried) - 1))
-    final = next((one for one in _networks(base, facts, rest, trial=False) if one.model == best), tried[best][1])
-    lines = (facts.words(), f"Dev loss after short trainings: {nats}. Chosen: {_named(final)}.", _cost(final, rest))
-    return Choice(final, lines)
+        trials[config.model] = _tried(config, corpus)
+    best = min(trials.values(), key=lambda one: one.nats)
+    rest = seconds * (1 - TRIAL * (len(trials) - 1))
+    whole = {one.model: one for one in _networks(base, facts, rest, threads, trial=False)}
+    final = whole.get(best.config.model, best.config)
+    cost = "Counting takes a moment. With --minutes 10, networks are trained for longer before they are compared."
+    if (train := final.train) is not None:
+        if timed:
+            left = max(60 * minutes - (time.perf_counter() - started), 0.0)
+            train = _with_steps(train, int(left / best.seconds_per_step), trial=False)
+            final = replace(final, train=train)
+        cost = (
+            f"{train.steps:,} steps, about {max(train.steps * best.seconds_per_step, 1):,.0f} seconds at the pace of the "
+            f"trials. To do better: --minutes {10 if minutes < 10 else 3 * minutes:g}, or your own --model and sizes."
+        )
+    nats = ", ".join(f"{name} {one.nats:.4f}" for name, one in trials.items())
+    return Choice(final, (facts.words(), f"Dev loss after short trainings: {nats}. Chosen: {_named(final)}.", cost))
 
 
-def _networks(base: RunConfig, facts: Facts, seconds: float, *, trial: bool) -> list[RunConfig]:
+@dataclass(frozen=True)
+class _Trial:
+    """A short training.
+
+    Attributes:
+        config: the configuration.
+        nats: the dev loss.
+        seconds_per_step: seconds of the training and its evaluation, for each step; 0 for an n-gram.
+    """
+
+    config: RunConfig
+    nats: float
+    seconds_per_step: float
+
+
+def _tried(config: RunConfig, corpus: Corpus) -> _Trial:
+    run = Run.create(config, corpus=corpus)
+    started = time.perf_counter()
+    run.train()
+    seconds = time.perf_counter() - started
+    assert run.result is not None  # noqa: S101  (the training was not stopped)
+    return _Trial(config, run.result["dev_nats"], 0.0 if config.train is None else seconds / config.train.steps)
+
+
+def _networks(base: RunConfig, facts: Facts, seconds: float, threads: int, *, trial: bool) -> list[RunConfig]:
     """Return the networks that suit a text, each trained for this long."""
     large = facts.targets > MANY_TARGETS
     whole = facts.longest + 1 if facts.ends else CHARACTERS_OF_A_STREAM
@@ -161,24 +223,29 @@ def _networks(base: RunConfig, facts: Facts, seconds: float, *, trial: bool) -> 
     ]
     if facts.usual <= SHORT_ITEMS or not facts.ends:
         networks.insert(0, ("mlp+ngram", {} if facts.ends else {"context": 8}))
-    return [_timed(base, facts, model, settings, seconds, trial=trial) for model, settings in networks]
+    return [_timed(base, facts, model, settings, seconds, threads, trial=trial) for model, settings in networks]
 
 
 def _timed(
-    base: RunConfig, facts: Facts, model: str, sizes: dict[str, Any], seconds: float, *, trial: bool
+    base: RunConfig, facts: Facts, model: str, sizes: dict[str, Any], seconds: float, threads: int, *, trial: bool
 ) -> RunConfig:
     """Return a configuration with as many steps as the time allows, by the number of operations."""
-    default = TrainConfig.of(model)
+    train = TrainConfig.of(model, threads=threads)
     spec = model_spec(model)
     built = spec.build(spec.configure({**sizes, "vocabulary_size": facts.vocabulary}), np.random.default_rng(0))
     assert isinstance(built, Mixture)  # noqa: S101
     network = built.network
     positions = 1.0 if network.reads == "windows" else min(sizes["context"], facts.targets / facts.examples)
-    operations = 6 * network.num_parameters() * default.batch_size * positions  # 2 forward and 4 backward, per weight
-    steps = max(FEWEST_STEPS, int(seconds * SPEED / operations))
-    interval = steps if trial else max(steps // EVALUATIONS, FEWEST_STEPS)
-    train = replace(default, steps=steps, warmup=min(default.warmup, steps // 10), eval_interval=interval)
+    operations = 6 * network.num_parameters() * train.batch_size * positions  # 2 forward and 4 backward, per weight
+    train = _with_steps(train, int(seconds * SPEED / operations), trial=trial)
     return replace(base, model=model, settings=sizes, train=train)
+
+
+def _with_steps(train: TrainConfig, steps: int, *, trial: bool) -> TrainConfig:
+    """Return the settings for a number of steps: a shorter warm-up for few, and evaluations in proportion."""
+    steps = max(FEWEST_STEPS, steps)
+    interval = steps if trial else max(steps // EVALUATIONS, FEWEST_STEPS)
+    return replace(train, steps=steps, warmup=min(train.warmup, steps // 10), eval_interval=interval)
 
 
 def _few(base: RunConfig, facts: Facts, splits: Splits, vocabulary: TextVocabulary) -> Choice:
@@ -220,12 +287,3 @@ def _named(config: RunConfig) -> str:
         f"{name} {value[0] if isinstance(value, tuple) else value}" for name, value in config.settings.items()
     )
     return f"{config.model} ({sizes})" if sizes else config.model
-
-
-def _cost(config: RunConfig, seconds: float) -> str:
-    if config.train is None:
-        return "Counting takes a moment. With --minutes 10, networks are trained for longer before they are compared."
-    return (
-        f"{config.train.steps:,} steps, about {max(seconds, 1):.0f} seconds on one core. To do better: --minutes 10, "
-        "or your own --model and sizes."
-    )

@@ -1,5 +1,7 @@
 """The choice of a model: what it depends on, and that it is the best of what was tried."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,13 +67,59 @@ def test_longer_time_and_longer_items_change_the_training() -> None:
     base = RunConfig.of(corpus.name, model="ngram")
     run = Run.create(base, corpus=corpus)
     facts = module.Facts.of(corpus, run.splits, run.vocabulary)
-    (gru,) = module._networks(base, facts, 10.0, trial=False)  # items are too long for a network of windows
-    (longer,) = module._networks(base, facts, 40.0, trial=False)
+    (gru,) = module._networks(base, facts, 10.0, 1, trial=False)  # items are too long for a network of windows
+    (longer,) = module._networks(base, facts, 40.0, 1, trial=False)
     assert gru.model == "gru+ngram"
     assert gru.settings["context"] == min(facts.longest + 1, module.LONGEST_CONTEXT)
     assert gru.train is not None
     assert longer.train is not None
     assert longer.train.steps == pytest.approx(4 * gru.train.steps, rel=0.02)
+
+
+def test_without_a_model_it_is_chosen_unless_settings_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEWEST_STEPS", 2)
+    assert backlight.train(FEW, progress=None).run.config.model == "ngram"
+    assert backlight.train(FEW, progress=None, split_seed=3, threads=1).run.config.model == "ngram"
+    assert backlight.train(FEW, progress=None, steps=2).run.config.model == "mlp"
+    assert backlight.train(FEW, progress=None, hidden=(4,), steps=2).run.config.model == "mlp"
+    assert module.default_model([], token_files=True) == "mlp"
+
+
+def test_a_time_by_the_clock_sets_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials at a tenth of the pace that is assumed leave room for fewer steps, and one says so."""
+    monkeypatch.setattr(module, "FEWEST_STEPS", 20)
+    clock = [0.0]
+    losses = {"ngram": 3.0, "mlp+ngram": 2.0, "gru+ngram": 2.5}
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+
+    def train(run: Run) -> bool:
+        clock[0] += 0.0 if run.config.train is None else run.config.train.steps * 0.01
+        return True
+
+    monkeypatch.setattr(Run, "train", train)
+    monkeypatch.setattr(Run, "result", property(lambda run: {"dev_nats": losses[run.config.model]}))
+    corpus = load_corpus(words(700))
+    base = RunConfig.of(corpus.name, model="ngram")
+    choice = choose(base, corpus, minutes=1, threads=2)
+    assert choice.config.train is not None
+    assert choice.config.train.threads == 2
+    assert choice.config.train.steps == pytest.approx((60 - clock[0]) / 0.01, abs=1)
+    assert f"about {60 - clock[0]:.0f} seconds" in choice.lines[2]
+    same = choose(base, corpus, threads=2)  # no time was asked for: by the number of operations, whatever the clock
+    clock[0] += 1000.0
+    assert choose(base, corpus, threads=2).config == same.config != choice.config
+
+
+def test_recording_goes_with_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEWEST_STEPS", 2)
+    tried = module._tried
+    least = {"ngram": 3.0, "gru+ngram": 3.0, "mlp+ngram": 2.0}
+    monkeypatch.setattr(module, "_tried", lambda run, text: replace(tried(run, text), nats=least[run.model]))
+    model = backlight.train(words(700), watch_every=1, minutes=1e-6, progress=None)
+    assert model.run.config.model == "mlp+ngram"
+    assert model.run.store.load_health()
+    with pytest.raises(ConfigError, match="ngram counts n-grams"):
+        backlight.train(FEW, watch_every=1, progress=None)
 
 
 def test_minutes_are_for_the_choice_only() -> None:
