@@ -97,18 +97,23 @@ def typed(word: str) -> str:
 
 def train(folder: Path) -> str:
     """Train on the names."""
-    return transcript(folder, "train", "names")
+    return _first_and_last(transcript(folder, "train", "names"))
+
+
+def _on_names(folder: Path) -> str:
+    """Return the name of the run that `train` made, the first on the names."""
+    return min((folder / "runs").glob("names-*"), key=lambda path: (path / "config.json").stat().st_mtime_ns).name
 
 
 def sample(folder: Path) -> str:
     """Draw more samples."""
-    return transcript(folder, "sample", "names-mlp-1", "-n", "5", "--prefix", "mar", "--novel", "--seed", "7")
+    return transcript(folder, "sample", _on_names(folder), "-n", "5", "--prefix", "mar", "--novel", "--seed", "7")
 
 
 def shaped(folder: Path) -> str:
     """Draw samples that meet conditions."""
     conditions = (("--template", "ma??a"), ("--contains", "ann", "--ends-with", "a"), ("--pattern", "(jo|ca)[a-z]+son"))
-    drawn = (("names-mlp-1", "-n", "4", *one, "--novel", "--seed", "7") for one in conditions)
+    drawn = ((_on_names(folder), "-n", "4", *one, "--novel", "--seed", "7") for one in conditions)
     return "\n\n".join(transcript(folder, "sample", *arguments) for arguments in drawn)
 
 
@@ -151,8 +156,7 @@ def molecules(folder: Path) -> str:
     if not MOLECULES.is_file():
         sys.exit(f"the section molecules needs {MOLECULES}: 50,000 rows of the MOSES benchmark, one SMILES a line.")
     shutil.copyfile(MOLECULES, folder / "molecules.smi")
-    chosen = ("--model", "auto", "--minutes", "3", "--samples", "5")
-    return _first_and_last(transcript(folder, "train", "molecules.smi", *chosen))
+    return _first_and_last(transcript(folder, "train", "molecules.smi", "--minutes", "10", "--samples", "5"))
 
 
 def _first_and_last(shown: str) -> str:
@@ -170,7 +174,7 @@ def mixed(folder: Path) -> str:
 def score(folder: Path) -> str:
     """Score a list of names."""
     (folder / "guests.txt").write_text("olivia\nmatthew\nxzqwv\nelizabeth\nbrooklynn\nqwerty\n", encoding="utf-8")
-    return transcript(folder, "score", "names-mlp-1", "guests.txt")
+    return transcript(folder, "score", _on_names(folder), "guests.txt")
 
 
 def compare(folder: Path) -> str:

@@ -181,9 +181,10 @@ def choose(
             left = max(60 * minutes - (time.perf_counter() - started), 0.0)
             train = _with_steps(train, int(left / best.seconds_per_step), trial=False)
             final = replace(final, train=train)
+        takes = max(train.steps * best.seconds_per_step, 1)
         cost = (
-            f"{train.steps:,} steps, about {max(train.steps * best.seconds_per_step, 1):,.0f} seconds at the pace of the "
-            f"trials. To do better: --minutes {10 if minutes < 10 else 3 * minutes:g}, or your own --model and sizes."
+            f"{train.steps:,} steps, about {takes:,.0f} seconds at the pace of the trials. To do better: --minutes "
+            f"{10 if minutes < 10 else 3 * minutes:g}, or your own --model and sizes."
         )
     nats = ", ".join(f"{name} {one.nats:.4f}" for name, one in trials.items())
     return Choice(final, (facts.words(), f"Dev loss after short trainings: {nats}. Chosen: {_named(final)}.", cost))

@@ -445,7 +445,7 @@ for steps in fast((1000, 15_000), (20, 40)):
 #
 # How do the tables of lesson 2 compare? Kneser-Ney is one of the best smoothing methods: a row with little data falls
 # back on the row for a context one letter shorter. Below are networks that were trained for longer: the one of this
-# lesson, the one of the lecture, the same with a longer context, and the default of `backlight train names`. All of
+# lesson, the one of the lecture, the same with a longer context, and the one of `backlight train --model mlp`. All of
 # them learn from the same train part and are evaluated on the same dev part.
 
 # %%
