@@ -67,6 +67,20 @@ def test_tokens_are_kept_and_a_prefix_may_end_within_one(shell: Shell) -> None:
     assert row["vocabulary_size"] == 261
 
 
+def test_a_file_alone_is_enough(shell: Shell) -> None:
+    (shell.folder / "few.txt").write_text("\n".join(["anna", "bella", "carla", "dora", "ella", "fiona", "gina"]) + "\n")
+    out = shell.works("train", "few.txt", "--samples", "2").out
+    assert "7 different items, most of up to 5 characters; " in out
+    assert "Chosen: ngram of order " in out
+    assert "The run is in runs/few-ngram-1." in out
+    assert "Chosen: ngram" in shell.works("train", "few.txt", "--minutes", "1", "--threads", "1", "--samples", "0").out
+    assert "mlp on few.txt" in shell.works("train", "few.txt", *TINY, "--samples", "0").out
+    shell.refused("train", "few.txt", "--minutes", "1", "--lr", "0.1", says="--minutes is for --model auto")
+    shell.refused("train", "few.txt", "--minutes", "0", says="minutes must be above 0; got 0")
+    shell.refused("train", "few.txt", "--model", "auto", "--lr", "0.1", "--hidden", "4", says="got --hidden, --lr.")
+    shell.refused("train", "few.txt", "--health", says="ngram counts n-grams")
+
+
 def test_a_run_goes_on_and_curves_are_compared(shell: Shell) -> None:
     shell.works("train", "names.txt", *TINY, "--name", "first", "--samples", "0")
     (shell.folder / "more.txt").write_text("zoë\nnoël\nrené\nana\nbo\n")
