@@ -246,6 +246,21 @@ assert step(3) == alone
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.skipif(os.name == "nt", reason="without POSIX threads, the caller computes all parts")
+def test_each_thread_has_a_number_of_its_own():
+    """Each has its own scratch memory by this number. The parts wait for each other, so each is on another thread."""
+    loaded, meeting, found = ctypes.CDLL(str(LIBRARY)), threading.Barrier(3, timeout=60), []
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int)
+    def part(_, number, member):
+        meeting.wait()
+        found.append((number, member))
+
+    loaded.compute_in_parallel(3, ctypes.c_int64(3), part, None)
+    assert sorted(number for number, _ in found) == [0, 1, 2]
+    assert sorted(member for _, member in found) == [0, 1, 2]
+
+
 def test_a_child_process_starts_threads_of_its_own():
     code = FORKING.format(folder=str(Path(__file__).parent))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)

@@ -66,6 +66,8 @@ CASES = {
                             "blocks of lines between blank lines, 3 items"),
     "tunes by their content": ("a.txt", TUNES, {}, ["X:1\nT:a\nK:G\nabc|", "X:2\nT:b\nK:D\nabd|", "X:3\nK:D\ngg|"],
                                "3 items"),
+    "blocks between lines of blanks": ("a.txt", "a\nb\n \t\nc\n  \n\n\nd\n", {"format": "blank-lines"},
+                                       ["a\nb", "c", "d"], "3 items"),
     "blocks, given": ("a.txt", "a\nb\r\n\r\nc\n", {"format": "blank-lines"}, ["a\nb", "c"], "2 items"),
     "end of text by its content": ("a.txt", "a\nb<|endoftext|>\n<|endoftext|>c\n", {}, ["a\nb", "c"],
                                    "texts between '<|endoftext|>', 2 items"),

@@ -109,6 +109,18 @@ def test_files_of_others_are_read(tmp_path: Path) -> None:
     assert [len(cut.parts[part]) for part in ("train", "dev", "test")] == [2_500, 1_250, 1_250]
 
 
+def test_the_first_id_that_no_token_has_is_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "a_train_0.npy", np.array([3, 1, 4, 1, 5, 9], np.uint16))
+    np.save(tmp_path / "a_train_1.npy", np.array([2, 6, 9], np.uint16))
+    np.save(tmp_path / "a_val_0.npy", np.array([5, 3, 5], np.uint16))
+    stream = TokenFiles(str(tmp_path)).parts["train"]
+    stream.check_below(10)
+    with pytest.raises(DataError, match=r"below the size of the vocabulary, 9; token 6 of .*a_train_0.npy' is 9"):
+        stream.check_below(9)
+    with pytest.raises(DataError, match=r"token 1 of .*a_train_1.npy' is 2"):
+        stream.part(6, 9).check_below(2)
+
+
 def test_a_window_is_the_same_whether_it_crosses_files_or_not(tmp_path: Path) -> None:
     ids = np.arange(1, 1_001, dtype=np.uint16)
     for number, start in enumerate(range(0, 1_000, 90)):
