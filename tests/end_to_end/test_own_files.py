@@ -68,7 +68,7 @@ def test_tokens_are_kept_and_a_prefix_may_end_within_one(shell: Shell) -> None:
 
 
 def test_a_file_alone_is_enough(shell: Shell) -> None:
-    (shell.folder / "few.txt").write_text("\n".join(["anna", "bella", "carla", "dora", "ella", "fiona", "gina"]) + "\n")
+    (shell.folder / "few.txt").write_text("anna\nbella\ncarla\ndora\nella\nfiona\ngina\n")
     out = shell.works("train", "few.txt", "--samples", "2").out
     assert "7 different items, most of up to 5 characters; " in out
     assert "Chosen: ngram of order " in out

@@ -350,7 +350,8 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
     # weights of 0.2, steps of 0.01 x
     ("updates-rounded-away", "step over rounding", lambda x: _rounded(lr=0.2 * 2**-8 * x), 1.1, 0.9),
     (
-        "updates-rounded-away", "step over rounding", lambda x: _rounded(lr=0.2 * 2**-11 * x, dtype="float16"), 1.1, 0.9,
+        "updates-rounded-away", "step over rounding",
+        lambda x: _rounded(lr=0.2 * 2**-11 * x, dtype="float16"), 1.1, 0.9,
     ),
     ("updates-rounded-away", "share of rounded updates", lambda x: _rounded(lr=1e-4, only=x), 0.49, 0.51),
     ("frozen-untrained", "numbers of a fresh matrix", lambda x: _frozen(count=int(x)), 199, 201),

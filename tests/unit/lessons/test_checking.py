@@ -28,7 +28,7 @@ def encode_sum(a, b, digits):
 """
 
 HOSTILE = """
-import ctypes, os, time
+import os, signal, time
 import numpy as np
 np.asarray = None
 
@@ -56,7 +56,7 @@ def softmax_nll(logits, target):
     return ((1
 
 def trigram_counts(words, stoi):
-    ctypes.string_at(0)
+    os.kill(os.getpid(), signal.SIGSEGV)
 
 def split(words, seed):
     exit()
