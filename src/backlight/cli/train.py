@@ -38,7 +38,7 @@ from backlight.text import CORPORA, Corpus
 from backlight.text.token_files.names import are_token_files
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training import MINUTES, EngineConfig, Run, RunConfig, branched, choose, continued, stopped_by
-from backlight.training.choosing import AS_CHOSEN, AUTO, default_model
+from backlight.training.choosing import AS_CHOSEN, AUTO, named_or_default
 from backlight.training.group import ProcessGroup
 from backlight.training.presets import preset_line, preset_named
 from backlight.training.weights import load_weights
@@ -62,7 +62,7 @@ def train(
             "--model",
             help=f"One of {', '.join(MODELS)}; a network mixed with the n-gram, as in gru+ngram; or auto, which "
             "compares some of them on held-out items and chooses sizes and steps. Default: auto; with sizes or "
-            "settings of training, or on token files, mlp.",
+            "settings of training, on token files, or with --engine torch, mlp.",
             show_default=False,
         ),
     ] = None,
@@ -159,8 +159,8 @@ def train(
                 return _going_on(start, at_step, runs, name, corpus, changed, health_every, on=health, line=line, by=by)
             first, _ = source_of(corpus)
             tokens = first not in CORPORA and are_token_files(first, told=data.get("format"))
-            by_itself = default_model({*sizes, *training}, token_files=tokens)
-            kind, read = by_itself if model is None else model, None
+            kind = named_or_default(model, {*sizes, *training}, token_files=tokens, engine=computed.engine)
+            read = None
             if minutes is not None and kind != AUTO:
                 raise ConfigError(
                     "--minutes is for --model auto, which chooses sizes and settings of training itself. Leave "

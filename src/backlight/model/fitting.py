@@ -29,7 +29,7 @@ from backlight.training import (
     continued,
     stopped_by,
 )
-from backlight.training.choosing import AS_CHOSEN, AUTO, default_model
+from backlight.training.choosing import AS_CHOSEN, AUTO, named_or_default
 from backlight.training.group import process_count
 
 
@@ -63,7 +63,8 @@ def train(
             corpus, such as "names". To train on one text, put it in a list and set `mode`. None is the text of `start`.
         model: "bigram", "ngram", "mlp", "wavenet", "rnn", "gru", "lstm" or "gpt"; a network mixed with the n-gram, as
             in "gru+ngram"; or "auto", which compares some of them on held-out items and chooses sizes and steps. None
-            is "auto"; but "mlp" if sizes or settings of training are given, or if the text is token files.
+            is "auto"; but "mlp" if sizes or settings of training are given, if the text is token files, or if the
+            engine is "torch".
         start: a model to go on from, on the same text or on another one. The new model has its sizes and training
             settings, unless `options` change these, and its vocabulary with the characters that the text adds.
         at_step: continue the training of `start` from its checkpoint of this step, as a branch with the same seed: with
@@ -96,7 +97,7 @@ def train(
     given = {**options, **({} if steps is None else {"steps": steps})}
     how = {one.name: given.pop(one.name) for one in fields(Reading) if one.name in given}
     tokens = _has_tokens(data)
-    kind = default_model(_chosen_otherwise(given), token_files=tokens) if model is None else model
+    kind = named_or_default(model, _chosen_otherwise(given), token_files=tokens, engine=engine)
     _check_possible(kind if start is None else model, minutes, engine)
     computed = EngineConfig(engine=engine, device=device, micro_batch_size=micro_batch_size)
     if at_step is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from backlight.core import ConfigError
 from backlight.core.threads import processors
 from backlight.models import Mixture, NGram, NGramConfig, model_spec
+from backlight.optim.muon import NEWTON_SCHULZ_STEPS
 from backlight.text import Corpus, Items, Splits, split_corpus
 from backlight.text.tokenizers import TextVocabulary, vocabulary_of
 from backlight.text.tokenizers.choosing import looks_like_smiles
@@ -53,6 +54,9 @@ FEWEST_STEPS: Final = 100
 
 EVALUATIONS: Final = 10
 """With so many evaluations, they take about a tenth of the time."""
+
+FOR_MANY_TARGETS: Final[dict[str, Any]] = {"batch_size": 16, "optimiser": "muon", "lr": 6e-3}
+"""Settings of training for a recurrent network that sees each item a few times only (docs/log.md)."""
 
 LONGEST_CONTEXT: Final = 128
 SHORT_ITEMS: Final = 20
@@ -119,14 +123,18 @@ class Choice:
     lines: tuple[str, ...]
 
 
-def default_model(settings: Collection[str], *, token_files: bool) -> str:
-    """Return the model of a training that names none.
+def named_or_default(model: str | None, settings: Collection[str], *, token_files: bool, engine: str) -> str:
+    """Return the model that is named; if none is, "auto" where an n-gram and other sizes are possible, and else "mlp".
 
     Args:
+        model: the name; None if none is given.
         settings: names of the sizes and settings of training that are given. They are of a network, so it is the MLP.
         token_files: whether the text is tokens in files, of which an n-gram is not counted, so it is the MLP as well.
+        engine: the engine. "torch" trains networks only, and trials on this processor say little about a GPU.
     """
-    return "mlp" if token_files or set(settings) - AS_CHOSEN else AUTO
+    if model is not None:
+        return model
+    return "mlp" if token_files or engine == "torch" or set(settings) - AS_CHOSEN else AUTO
 
 
 def choose(
@@ -231,15 +239,24 @@ def _timed(
     base: RunConfig, facts: Facts, model: str, sizes: dict[str, Any], seconds: float, threads: int, *, trial: bool
 ) -> RunConfig:
     """Return a configuration with as many steps as the time allows, by the number of operations."""
-    train = TrainConfig.of(model, threads=threads)
+    recipe = FOR_MANY_TARGETS if facts.targets > MANY_TARGETS and model == "gru+ngram" else {}
+    train = TrainConfig.of(model, threads=threads, **recipe)
     spec = model_spec(model)
     built = spec.build(spec.configure({**sizes, "vocabulary_size": facts.vocabulary}), np.random.default_rng(0))
     assert isinstance(built, Mixture)  # noqa: S101
     network = built.network
     positions = 1.0 if network.reads == "windows" else min(sizes["context"], facts.targets / facts.examples)
     operations = 6 * network.num_parameters() * train.batch_size * positions  # 2 forward and 4 backward, per weight
+    if train.optimiser == "muon":
+        operations += sum(_orthogonalised(*one.array.shape) for one in network.hidden_matrices())
     train = _with_steps(train, int(seconds * SPEED / operations), trial=trial)
     return replace(base, model=model, settings=sizes, train=train)
+
+
+def _orthogonalised(rows: int, columns: int) -> float:
+    """Return the number of operations in which Muon makes a matrix orthogonal."""
+    short, long = sorted((rows, columns))
+    return NEWTON_SCHULZ_STEPS * 2.0 * short * short * (2 * long + short)
 
 
 def _with_steps(train: TrainConfig, steps: int, *, trial: bool) -> TrainConfig:

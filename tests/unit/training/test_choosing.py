@@ -82,7 +82,9 @@ def test_without_a_model_it_is_chosen_unless_settings_are_given(monkeypatch: pyt
     assert backlight.train(FEW, progress=None, split_seed=3, threads=1).run.config.model == "ngram"
     assert backlight.train(FEW, progress=None, steps=2).run.config.model == "mlp"
     assert backlight.train(FEW, progress=None, hidden=(4,), steps=2).run.config.model == "mlp"
-    assert module.default_model([], token_files=True) == "mlp"
+    assert module.named_or_default(None, [], token_files=True, engine="native") == "mlp"
+    assert module.named_or_default(None, [], token_files=False, engine="torch") == "mlp"
+    assert module.named_or_default(None, ["threads"], token_files=False, engine="graph") == "auto"
 
 
 def test_a_time_by_the_clock_sets_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
