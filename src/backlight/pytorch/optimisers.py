@@ -111,9 +111,7 @@ def copy_state_to_torch(ours: Optimiser, theirs: torch.optim.Optimizer, links: l
     names = [link.ours for link in links]
     arrays = {their: by_name(ours.flat, names, getattr(ours, own)) for own, their in state_names(ours, theirs).items()}
     states = {
-        id(parameter): {
-            name: placed_as(link.to_theirs(views[link.ours]), parameter) for name, views in arrays.items()
-        }
+        id(parameter): {name: placed_as(link.to_theirs(views[link.ours]), parameter) for name, views in arrays.items()}
         for link, parameter in zip(links, order, strict=True)
     }
     set_state(theirs, states, steps=ours.steps)

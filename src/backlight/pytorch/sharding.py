@@ -4,6 +4,7 @@ Each process holds a part of the rows of every weight, of its gradient, and of t
 weights of a block are gathered when it is computed, and dropped after it.
 """
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -123,8 +124,10 @@ def _first(error: Any) -> Exception:
 def _parts_of_pytorch() -> tuple[Any, Any, Any]:
     """Return the module of checkpoints, its writer and its reader of safetensors files. Raises ImportError."""
     import torch.distributed.checkpoint as dcp
-    from torch.distributed.checkpoint import HuggingFaceStorageReader, HuggingFaceStorageWriter
+    from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
     from torch.distributed.fsdp import fully_shard
 
+    if "save_distributed" not in inspect.signature(HuggingFaceStorageWriter).parameters:
+        raise ImportError
     del fully_shard
     return dcp, HuggingFaceStorageWriter, HuggingFaceStorageReader

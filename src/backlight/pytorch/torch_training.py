@@ -128,9 +128,10 @@ class TorchTraining:
     # -- checkpoints in parts ------------------------------------------------------------------------------------------
 
     @property
-    def layout(self) -> list[tuple[str, bool]]:
-        """PyTorch's name of each parameter, and whether it is transposed there, in the order of Backlight's."""
-        return [(link.theirs, link.transposed) for link in self._links]
+    def layout(self) -> list[tuple[str, int, bool]]:
+        """PyTorch's name of each parameter, its rows, and whether it is transposed there, in Backlight's order."""
+        pairs = zip(self._links, self._parameters, strict=True)
+        return [(link.theirs, parameter.shape[0], link.transposed) for link, parameter in pairs]
 
     @property
     def taken(self) -> int:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -109,10 +109,15 @@ class RunDirectory(RunStore):
 
     def sizes(self) -> dict[str, int]:
         """Return the number of bytes of each file by its name."""
+        found = {}
         try:
-            return {one.name: one.stat().st_size for one in os.scandir(self.path) if one.is_file()}
+            for one in os.scandir(self.path):
+                with suppress(FileNotFoundError):  # another process has just renamed or removed it
+                    if one.is_file():
+                        found[one.name] = one.stat().st_size
         except OSError as error:
             raise cannot_read(self.path, error, remedy="Check its permissions") from error
+        return found
 
     def beginning(self, name: str) -> BinaryIO:
         """Return a file, opened to be read from its beginning."""

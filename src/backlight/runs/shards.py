@@ -7,9 +7,9 @@ or the new one. The parts are joined by whatever reads the checkpoint; PyTorch i
 """
 
 import json
-import math
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from backlight.core import Array
 from backlight.runs.failures import cannot_read, damaged, shown
+from backlight.runs.store import TRAIN_AGAIN
 
 SHARDS: Final = "shards"
 """The entry in the metadata of a checkpoint that is in parts."""
@@ -29,8 +30,6 @@ _FOLDERS: Final = ("shards-a", "shards-b")
 _OFFSETS: Final = "DCP_SHARDING_INFO"
 """The entry in the header of PyTorch's files that says where each part begins."""
 
-_REMEDY: Final = "Train again, into a new run"
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -38,22 +37,22 @@ class Layout:
 
     Attributes:
         folder: the name of the folder.
-        parameters: the name of each parameter in the files, and whether it is transposed there, in the order of
-            Backlight's flat arrays (P,).
+        parameters: the name of each parameter in the files, its rows, and whether it is transposed there, in the order
+            of Backlight's flat arrays (P,).
     """
 
     folder: str
-    parameters: Sequence[tuple[str, bool]]
+    parameters: Sequence[tuple[str, int, bool]]
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> "Layout | None":
         """Return the layout in the metadata of a checkpoint; None if the checkpoint is whole."""
         entry = facts.get(SHARDS)
-        return None if entry is None else cls(entry["folder"], [(name, turned) for name, turned in entry["parameters"]])
+        return None if entry is None else cls(entry["folder"], [tuple(one) for one in entry["parameters"]])
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry of the metadata."""
-        return {"folder": self.folder, "parameters": [[name, turned] for name, turned in self.parameters]}
+        return {"folder": self.folder, "parameters": [list(one) for one in self.parameters]}
 
 
 def next_folder(run: Path, layout: Layout | None) -> Path:
@@ -76,62 +75,61 @@ def remove_others(run: Path, layout: Layout | None) -> None:
             shutil.rmtree(run / name, ignore_errors=True)
 
 
+def check_parts(run: Path, layout: Layout) -> dict[str, list[Path]]:
+    """Check, by the headers of the files, that a checkpoint in parts is complete.
+
+    Returns:
+        For each array of a parameter, the files with its parts, in the order of its rows.
+
+    Raises:
+        RunError: a file is missing, cannot be read, is cut off, or does not belong to the others.
+    """
+    folder = run / layout.folder
+    place = shown(folder)
+    found: dict[str, list[tuple[int, int, Path]]] = {}
+    try:
+        for path in sorted(folder.glob("*.safetensors")):
+            with safe_open(path, framework="numpy") as file:
+                about = json.loads(file.metadata()[_OFFSETS])
+                for name in file.keys():  # noqa: SIM118  (it is no dictionary)
+                    found.setdefault(name, []).append(
+                        (about[name]["saved_offsets"][0], file.get_slice(name).get_shape()[0], path)
+                    )
+    except OSError as error:
+        raise cannot_read(folder, error, remedy=TRAIN_AGAIN) from error
+    except (SafetensorError, ValueError, LookupError, TypeError) as error:
+        raise damaged(place, f"a file of it is no part of a checkpoint ({error})", remedy=TRAIN_AGAIN) from error
+    if not found:
+        raise damaged(place, "it has no parts", remedy=TRAIN_AGAIN)
+    parts = {}
+    for array in sorted({name.partition("/")[0] for name in found}):
+        for name, rows, _ in layout.parameters:
+            known = sorted(found.get(f"{array}/{name}", []))
+            at = 0
+            for begin, size, _ in known:
+                at = at + size if begin == at else -1
+            if at != rows:
+                raise damaged(place, f"{array} of {name} is not complete", remedy=TRAIN_AGAIN)
+            parts[f"{array}/{name}"] = [path for _, size, path in known if size]
+    return parts
+
+
 def joined(run: Path, layout: Layout) -> dict[str, Array]:
     """Return the arrays of a checkpoint in parts: "parameters", "optimiser.mean" and so on, (P,) each.
 
     Raises:
-        RunError: a file is missing, cannot be read, or does not belong to the others.
+        RunError: see `check_parts`.
     """
-    folder = run / layout.folder
-    place = shown(folder)
-    try:
-        files = sorted(folder.glob("*.safetensors"))
-        if not files:
-            raise damaged(place, "it has no safetensors files", remedy=_REMEDY)
-        parts: dict[str, list[tuple[list[int], Array]]] = {}
-        for path in files:
-            for name, part in _parts_of(path).items():
-                parts.setdefault(name, []).append(part)
-    except OSError as error:
-        raise cannot_read(folder, error, remedy=_REMEDY) from error
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise damaged(place, f"a file of it is no part of a checkpoint ({error})", remedy=_REMEDY) from error
+    parts = check_parts(run, layout)
     arrays = {}
-    for array in sorted({name.partition("/")[0] for name in parts}):
-        missing = [name for name, _ in layout.parameters if f"{array}/{name}" not in parts]
-        if missing:
-            raise damaged(place, f"{array} of {missing[0]} is missing", remedy=_REMEDY)
-        arrays[array] = np.concatenate(
-            [
-                _flat(_whole(parts[f"{array}/{name}"], f"{array} of {name}", place), turned)
-                for name, turned in layout.parameters
-            ]
-        )
+    with ExitStack() as stack:
+        paths = sorted({path for one in parts.values() for path in one})
+        files = {path: stack.enter_context(safe_open(path, framework="numpy")) for path in paths}
+        for array in sorted({name.partition("/")[0] for name in parts}):
+            flat = []
+            for name, _, turned in layout.parameters:
+                key = f"{array}/{name}"
+                whole = np.concatenate([files[path].get_tensor(key) for path in parts[key]])
+                flat.append(np.ascontiguousarray(whole.T if turned else whole).reshape(-1))
+            arrays[array] = np.concatenate(flat)
     return arrays
-
-
-def _parts_of(path: Path) -> dict[str, tuple[list[int], Array]]:
-    """Return the arrays in a file by name, each with the place of its first element in the whole array."""
-    with safe_open(path, framework="numpy") as file:
-        about = json.loads(file.metadata()[_OFFSETS])
-        return {name: (about[name]["saved_offsets"], file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-
-
-def _whole(parts: list[tuple[list[int], Array]], what: str, place: str) -> Array:
-    """Return the array of which these are the parts. Raises RunError if they leave a hole or overlap."""
-    ends = [[begin + size for begin, size in zip(at, part.shape, strict=True)] for at, part in parts]
-    shape = [max(axis) for axis in zip(*ends, strict=True)]
-    array = np.empty(shape, parts[0][1].dtype)
-    filled = np.zeros(shape, bool)
-    for (at, part), end in zip(parts, ends, strict=True):
-        where = tuple(slice(begin, stop) for begin, stop in zip(at, end, strict=True))
-        array[where] = part
-        filled[where] = True
-    if not filled.all() or sum(part.size for _, part in parts) != math.prod(shape):
-        raise damaged(place, f"{what} is not complete", remedy=_REMEDY)
-    return array
-
-
-def _flat(array: Array, turned: bool) -> Array:
-    return np.ascontiguousarray(array.T if turned else array).reshape(-1)
-

@@ -70,8 +70,8 @@ class Parts(Protocol):
     """What an engine has divided among the processes of a group; all of them must call each method."""
 
     @property
-    def layout(self) -> Sequence[tuple[str, bool]]:
-        """The name of each parameter in the files, and whether it is transposed there, in Backlight's order."""
+    def layout(self) -> Sequence[tuple[str, int, bool]]:
+        """For each parameter, in Backlight's order: its name in the files, its rows, whether it is transposed there."""
 
     @property
     def taken(self) -> int:

@@ -10,9 +10,7 @@ from backlight.training.group import ProcessGroup
 from backlight.training.state import TrainState
 
 
-def check_engine(
-    engine: EngineConfig, network: NeuralModel | None, group: ProcessGroup, config: RunConfig
-) -> None:
+def check_engine(engine: EngineConfig, network: NeuralModel | None, group: ProcessGroup, config: RunConfig) -> None:
     """Check that an engine can train a network, before anything is written.
 
     Args:

@@ -10,10 +10,9 @@ import numpy as np
 from backlight.core import Array, RunError
 from backlight.runs import RunDirectory, RunStore
 from backlight.runs.atomic import placed_atomically
-from backlight.runs.failures import cannot_write, damaged, shown
+from backlight.runs.failures import cannot_write
 from backlight.runs.kept import keep
-from backlight.runs.shards import SHARDS, Layout, joined, next_folder
-from backlight.runs.store import TRAIN_AGAIN
+from backlight.runs.shards import SHARDS, Layout, check_parts, joined, next_folder
 from backlight.training.engine import Parts
 from backlight.training.group import ProcessGroup
 
@@ -83,12 +82,9 @@ class ShardedCheckpoints:
         layout = Layout.of(facts)
         if layout is None:
             return None
-        place = self._run.path / layout.folder
-        try:
-            with self._group.together():
-                self._parts.load_parts(place, taken=int(arrays[_STEPS]))
-        except (OSError, ValueError) as error:
-            raise damaged(shown(place), f"it cannot be read ({error})", remedy=TRAIN_AGAIN) from error
+        self._group.from_first(lambda: bool(check_parts(self._run.path, layout)))
+        with self._group.together():
+            self._parts.load_parts(self._run.path / layout.folder, taken=int(arrays[_STEPS]))
         del facts[SHARDS]
         return facts
 

@@ -117,7 +117,7 @@ class TorchEngine:
         self._is_ahead = False
 
     @property
-    def layout(self) -> Sequence[tuple[str, bool]]:
+    def layout(self) -> Sequence[tuple[str, int, bool]]:
         """See `Parts`."""
         return self._training.layout
 

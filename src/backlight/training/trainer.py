@@ -207,8 +207,7 @@ class Trainer:
                     self._evaluate()
                 self._report()
                 if self._pause_at is not None and self.step >= self._pause_at and not self.finished:
-                    if self.group.size == 1 or self._agreed_save:
-                        self._pause()
+                    self._pause()
                 if (self._stop if self.group.size == 1 else self._agreed_stop) and not self.finished:
                     self.save()
                     return False
@@ -301,7 +300,9 @@ class Trainer:
         self._rate = replace(self.config, lr=lr).rate()
 
     def _pause(self) -> None:
-        """Save, and wait until another process asks for more steps. Of a group, all have just saved."""
+        """Save, and wait until another process asks for more steps. A group first saves together, after a step more."""
+        if self.group.size > 1 and not self._agreed_save:
+            return
         began = time.perf_counter()
         if self.group.size == 1:
             self.save()
