@@ -42,7 +42,7 @@ def shard(module: nn.Module, device: torch.device, *, trained: bool) -> nn.Modul
         module: the module, on the CPU. Its blocks are gathered one at a time, and the rest together.
         device: where the parts are held.
         trained: whether a backward pass follows each forward pass. Otherwise the outermost weights are dropped after
-            each forward pass too: FSDP2 would go on with those that it gathered, whatever is written into the parts.
+            each forward pass too; FSDP2 would keep them for a backward pass.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
