@@ -2,11 +2,9 @@
 
 import json
 import struct
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tests.end_to_end.ranks import Ended, RankServer
 
@@ -17,7 +15,7 @@ from backlight.runs.shards import Layout
 from backlight.runs.tensors import decode, load_tensors
 from backlight.training import Run, branched
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
 BATCH = 9  # in parts of 3 and 2 for four processes, and these in parts of 2
 TRAIN = (
@@ -134,15 +132,12 @@ def shards_of(folder: Path, name: str) -> list[str]:
     return sorted(str(path.relative_to(folder / "runs" / name)) for path in (folder / "runs" / name).glob("shards-*/*"))
 
 
-@pytest.mark.parametrize(("size", "more"), [(2, ()), (4, ("--micro-batch-size", 2))])
-def test_divided_processes_have_the_losses_of_one(
-    server: RankServer, folder: Path, size: int, more: tuple[object, ...]
-) -> None:
-    """One of them begins with other weights, as FSDP2 sends none around, and they have unequal numbers of parts."""
+def test_divided_processes_have_the_losses_of_one(server: RankServer, folder: Path) -> None:
+    """The second process begins with other weights: FSDP2 would keep its rows of them."""
     words = [*TRAIN, "--steps", 10, "--eval-interval", 5, "--weight-decay", 0.1, "--keep-checkpoints", 2, "--name"]
     one = server.train([*words, "one"], 1, folder)
-    group = server.train([*words, "many", "--shard", *more], size, folder, other_weights=1)
-    assert group.codes == [0] * size, group.err
+    group = server.train([*words, "many", "--shard"], 2, folder, other_weights=1)
+    assert group.codes == [0] * 2, group.err
     assert losses(folder, "many") == pytest.approx(losses(folder, "one"), abs=1e-4)
     assert devs(folder, "many") == pytest.approx(devs(folder, "one"), abs=1e-4)
     assert read(group) == read(one)
@@ -161,13 +156,14 @@ def test_divided_processes_have_the_losses_of_one(
 def test_a_divided_run_that_is_killed_while_it_saves_is_resumed_by_more_processes(
     server: RankServer, folder: Path
 ) -> None:
+    """Of these, one computes a part more than the others, and evaluates a batch more."""
     words = [*TRAIN, "--steps", 15, "--eval-interval", 7, "--name"]
     whole = server.train([*words, "whole"], 1, folder)
     killed = server.train([*words, "run", "--shard"], 2, folder, kill=(0, 13, "written"))
     assert killed.codes == [-9, 1]
     assert shards_of(folder, "run") == [f"shards-b/{FILE.format(rank)}" for rank in (1, 2)]
-    resumed = server.train([*RESUME, "--shard"], 3, folder)
-    assert resumed.codes == [0] * 3, resumed.err
+    resumed = server.train([*RESUME, "--shard", "--micro-batch-size", 2], 4, folder)
+    assert resumed.codes == [0] * 4, resumed.err
     assert min(resumed.read) == 7  # "a" was the checkpoint of step 0, and that of step 14 was not finished
     assert read(killed) | read(resumed) == read(whole)
     assert losses(folder, "run") == pytest.approx(losses(folder, "whole"), abs=1e-4)
@@ -191,12 +187,10 @@ def test_a_run_goes_from_ddp_to_divided_processes_and_to_the_compiled_engine(ser
     assert not shards_of(folder, "run")
 
 
-def test_a_checkpoint_in_parts_is_joined_as_pytorch_does_it(
+def test_whatever_reads_a_checkpoint_in_parts_joins_it(
     server: RankServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And by a branch, and where the run is copied; a damaged one is refused in one line."""
-    from torch.distributed import checkpoint as dcp
-
+    """A damaged one is refused in one line."""
     words: list[object] = [*TRAIN, "--steps", 10, "--eval-interval", 7, "--name", "run", "--shard"]
     server.train(words, 2, folder, kill=(1, 8, "update"))
     monkeypatch.chdir(folder)
@@ -206,15 +200,6 @@ def test_a_checkpoint_in_parts_is_joined_as_pytorch_does_it(
     assert layout is not None
     assert facts["step"] == 7
     assert int(arrays["optimiser.steps"]) == 7
-    warnings.simplefilter("ignore")  # this process is in no group, as PyTorch warns
-    reader = dcp.HuggingFaceStorageReader(str(run.path / layout.folder))
-    sizes = {name: about.size for name, about in reader.read_metadata().state_dict_metadata.items()}
-    tensors = {name: torch.full(size, np.nan) for name, size in sizes.items()}
-    dcp.load(tensors, storage_reader=reader, no_dist=True)
-    for array in ("parameters", "ema", "optimiser.mean", "optimiser.square"):
-        own = [(tensors[f"{array}/{name}"], turned) for name, _, turned in layout.parameters]
-        flat = torch.cat([(tensor.T if turned else tensor).reshape(-1) for tensor, turned in own])
-        np.testing.assert_array_equal(arrays[array], flat.numpy())
     assert decode(run.files()["optimiser.safetensors"])[0].keys() == arrays.keys()
     assert backlight.load(run.path).score(["babl"])[0] > 0  # of the best weights so far
     assert branched(Run.open(run.path), None, step=7, options={}).store.load_checkpoint()[1]["step"] == 7
