@@ -5,8 +5,9 @@
 Each trial starts a training in 2, 3 or 4 processes. One of them kills itself with SIGKILL at a random step, before or
 after its forward pass or before its update. The run is resumed in 1, 2 or 4 processes, of which one is killed too in
 every second trial, and resumed again, to its end. With --shard, two in three of the groups of several processes divide
-the model, and some of these are killed while they save, before or after a process has written its part. Of each step, the last processes that computed it count. Their rows
-of data must be those of an uninterrupted training in one process: none is missing, and none is there twice.
+the model, and some of these are killed while they save, before or after a process has written its part. Of each step,
+the last processes that computed it count. Their rows of data must be those of an uninterrupted training in one process:
+none is missing, and none is there twice.
 """
 
 import argparse
