@@ -9,7 +9,7 @@
 # 1. Losses of 200 steps on the GPU, in bfloat16, beside those of the compiled kernels in float32.
 # 2. A run that is stopped on the GPU, resumed by the kernels, and resumed on the GPU again.
 # 3. Lecture 7's GPT until its held-out loss is 1.48: seconds from the start of the command.
-# 4. With several GPUs: the same losses in one process and in one for each GPU, by NCCL.
+# 4. With several GPUs: the same losses in one process and in one for each GPU, by NCCL; and with the model divided.
 set -euo pipefail
 device=${DEVICE:-cuda}
 small=${SMALL:-}
@@ -80,6 +80,8 @@ echo "== 4. one process and $count"
 if [ "$count" -gt 1 ]; then
   backlight train "${gpt[@]}" --steps "$steps" --name group "${torch[@]}" --devices "$count" >/dev/null
   within "held-out loss" "$(dev_of device)" "$(dev_of group)" 0.01
+  backlight train "${gpt[@]}" --steps "$steps" --name divided "${torch[@]}" --devices "$count" --shard >/dev/null
+  within "held-out loss, divided" "$(dev_of device)" "$(dev_of divided)" 0.01
 else
   echo "not run: there is one GPU"
 fi

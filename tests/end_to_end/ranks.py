@@ -51,18 +51,22 @@ class RankServer:
         )  # fmt: skip
 
     def train(
-        self, words: Sequence[object], size: int, folder: Path, *, kill: tuple[int, int, str] | None = None
-    ) -> Ended:
+        self, words: Sequence[object], size: int, folder: Path, *, kill: tuple[int, int, str] | None = None,
+        other_weights: int | None = None,
+    ) -> Ended:  # fmt: skip
         """Run `backlight` with these words in a group of processes.
 
         Args:
             words: the arguments.
             size: the number of processes.
             folder: the folder in which they run.
-            kill: the process that kills itself, the step, and where: "forward", "backward" or "update".
+            kill: the process that kills itself, the step, and where: before "forward", "backward" or "update"; before
+                it writes its part of a checkpoint after this step, "save"; or after that, "written".
+            other_weights: a process whose model begins with all weights at 1.
         """
         with tempfile.TemporaryDirectory() as notes:
             task = {"words": list(map(str, words)), "size": size, "folder": str(folder), "kill": kill, "notes": notes}
+            task["other_weights"] = other_weights
             assert self._process.stdin is not None
             assert self._process.stdout is not None
             self._process.stdin.write(json.dumps(task) + "\n")
@@ -93,6 +97,8 @@ def _serve() -> None:
             importlib.import_module(module.name)
     with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
         backlight.cli.app.app(["train", "--steps", "many"])  # the first option that is parsed makes typer import more
+    importlib.import_module("torch.distributed.fsdp")
+    importlib.import_module("torch.distributed.checkpoint")
     torch.set_num_threads(1)
     torch.optim.AdamW([torch.zeros(1, requires_grad=True)])  # the first optimiser imports much
     gc.freeze()
@@ -126,6 +132,8 @@ def _become(task: dict[str, Any], rank: int, port: int) -> None:
         stream = os.open(notes / f"{rank}.{kind}", os.O_WRONLY | os.O_CREAT)
         os.dup2(stream, number)
     _note_and_kill(notes / f"{rank}.read", rank, task["kill"])
+    if rank == task["other_weights"]:
+        _begin_with_ones()
     sys.argv = ["backlight", *task["words"]]
     try:
         backlight.cli.main()
@@ -138,6 +146,18 @@ def _become(task: dict[str, Any], rank: int, port: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code or 0)
+
+
+def _begin_with_ones() -> None:
+    from backlight.training.trainer import Trainer
+
+    begin = Trainer.__post_init__
+
+    def changed(trainer: Trainer) -> None:
+        trainer.model.flat().data[...] = 1
+        begin(trainer)
+
+    Trainer.__post_init__ = changed  # type: ignore[method-assign]
 
 
 def _note_and_kill(notes: Path, rank: int, kill: list[Any] | None) -> None:
@@ -170,6 +190,14 @@ def _note_and_kill(notes: Path, rank: int, kill: list[Any] | None) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         usual(engine, *arguments)
 
+    save_parts = TorchEngine.save_parts
+
+    def saved(engine: Any, path: Path) -> None:
+        ended(engine, path, where="save", usual=save_parts)
+        if dies("written"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    TorchEngine.save_parts = saved  # type: ignore[method-assign]
     TorchEngine.forward = noted  # type: ignore[method-assign]
     TorchEngine.backward = lambda engine: ended(engine, where="backward", usual=backward)  # type: ignore[method-assign]
     TorchEngine.update = lambda engine, *more: ended(engine, *more, where="update", usual=update)  # type: ignore[method-assign]

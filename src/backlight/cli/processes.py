@@ -77,7 +77,7 @@ def made_together(group: ProcessGroup, engine: EngineConfig, make: Callable[[], 
     path = group.from_first(first)
     run = made[0] if made else Run.open(FollowedRun.follow(path))
     run.engine, run.group = engine, group
-    check_engine(engine, run.network, group)
+    check_engine(engine, run.network, group, run.config)
     return run
 
 

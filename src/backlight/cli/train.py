@@ -369,6 +369,7 @@ def _resume(run: Run) -> str:
     given: list[object] = [] if engine.engine == "native" else ["--engine", engine.engine]
     given += [] if engine.device == "auto" else ["--device", engine.device]
     given += [] if engine.micro_batch_size is None else ["--micro-batch-size", engine.micro_batch_size]
+    given += ["--shard"] if engine.shard else []
     given += ["--devices", processes] if processes > 1 else []
     return command("train", "--resume", called(run.path, name=False), *given)
 

@@ -9,6 +9,7 @@ from backlight.autograd.flat import FlatParameters
 from backlight.core import ConfigError, FloatArray
 from backlight.optim import SGD, AdamW, Muon
 from backlight.optim.optimiser import Optimiser
+from backlight.pytorch.sharding import placed_as
 from backlight.pytorch.weight_map import Link
 
 BUFFERS: Final[Mapping[str, str]] = {"mean": "exp_avg", "square": "exp_avg_sq", "velocity": "momentum_buffer"}
@@ -88,7 +89,7 @@ def _muon(ours: Muon, matrices: list[torch.nn.Parameter]) -> torch.optim.Optimiz
     return made
 
 
-def _names(ours: Optimiser, theirs: torch.optim.Optimizer) -> Mapping[str, str]:
+def state_names(ours: Optimiser, theirs: torch.optim.Optimizer) -> Mapping[str, str]:
     """Return the attributes of Backlight's optimiser that PyTorch's has, each with its name there."""
     if isinstance(ours, Muon) and not isinstance(theirs, torch.optim.AdamW):
         return MUON_BUFFERS
@@ -108,18 +109,32 @@ def copy_state_to_torch(ours: Optimiser, theirs: torch.optim.Optimizer, links: l
         theirs.state.clear()
         return
     names = [link.ours for link in links]
-    arrays = {their: by_name(ours.flat, names, getattr(ours, own)) for own, their in _names(ours, theirs).items()}
-    counts = isinstance(theirs, torch.optim.AdamW)
+    arrays = {their: by_name(ours.flat, names, getattr(ours, own)) for own, their in state_names(ours, theirs).items()}
     states = {
-        id(parameter): {
-            **({"step": torch.tensor(float(ours.steps))} if counts else {}),  # one for each: it is counted in place
-            **{name: link.to_theirs(views[link.ours]) for name, views in arrays.items()},
-        }
+        id(parameter): {name: placed_as(link.to_theirs(views[link.ours]), parameter) for name, views in arrays.items()}
         for link, parameter in zip(links, order, strict=True)
     }
+    set_state(theirs, states, steps=ours.steps)
+
+
+def set_state(theirs: torch.optim.Optimizer, states: Mapping[int, Mapping[str, Any]], *, steps: int) -> None:
+    """Give one of PyTorch's optimisers its state.
+
+    Args:
+        theirs: the optimiser.
+        states: by the `id` of each parameter, its tensors by PyTorch's names.
+        steps: how many steps it has taken.
+    """
+    counts = isinstance(theirs, torch.optim.AdamW)
     whole = theirs.state_dict()
     places = [one for group in theirs.param_groups for one in group["params"]]
-    whole["state"] = {number: states[id(parameter)] for number, parameter in enumerate(places)}
+    whole["state"] = {
+        number: {
+            **({"step": torch.tensor(float(steps))} if counts else {}),  # one for each: it is counted in place
+            **states[id(parameter)],
+        }
+        for number, parameter in enumerate(places)
+    }
     theirs.load_state_dict(whole)  # moves the tensors to the device, and to the place where a fused step reads them
 
 
@@ -134,7 +149,7 @@ def copy_state_from_torch(theirs: torch.optim.Optimizer, ours: Optimiser, links:
     """
     names = [link.ours for link in links]
     held = {id(one) for group in theirs.param_groups for one in group["params"]}
-    for own, their in _names(ours, theirs).items():
+    for own, their in state_names(ours, theirs).items():
         views = by_name(ours.flat, names, getattr(ours, own))
         for link, parameter in zip(links, order, strict=True):
             if id(parameter) in held:

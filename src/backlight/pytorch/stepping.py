@@ -12,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812  (its usual name)
 from backlight.core import NOT_A_TARGET, Batch, ConfigError
 from backlight.models.neural import NeuralModel
 from backlight.pytorch.building import to_torch
+from backlight.pytorch.sharding import shard
 from backlight.pytorch.weight_map import copy_weights
 
 CPU_TARGETS, GPU_TARGETS = 1_024, 65_536
@@ -90,27 +91,37 @@ class LossSteps:
         most: the largest number of examples computed at a time; None for all.
         rank: the number of this process.
         size: the number of processes.
+        sharded: whether the module is divided among the processes. FSDP2 averages gradients as DDP does, but those of
+            each part: gradients of whole weights are never kept.
 
     Attributes:
         end: the loss of the last part with its graph.
     """
 
     def __init__(
-        self, module: torch.nn.Module, device: torch.device, *, most: int | None = None, rank: int = 0, size: int = 1
-    ) -> None:
+        self, module: torch.nn.Module, device: torch.device, *, most: int | None = None, rank: int = 0, size: int = 1,
+        sharded: bool = False,
+    ) -> None:  # fmt: skip
         self.end: Any = None
         self._device, self._most, self._rank, self._size = device, most, rank, size
         self._model: Any = module
-        if size > 1:
+        self._is_ddp = size > 1 and not sharded
+        if self._is_ddp:
             self._model = torch.nn.parallel.DistributedDataParallel(
                 module, device_ids=[device] if device.type == "cuda" else None, **_BUFFERS_STAY
             )
 
     def rows(self, examples: int) -> list[tuple[int, int]]:
-        """Return start and end of each part that this process computes of a minibatch of so many examples."""
+        """Return start and end of each part that this process computes of a minibatch of so many examples.
+
+        All processes compute the same number of parts, some of them without examples: they gather weights together.
+        """
         first, last = (examples * rank // self._size for rank in (self._rank, self._rank + 1))
         step = self._most or max(1, last - first)
-        return [(at, min(at + step, last)) for at in range(first, last, step)] or [(first, first)]
+        parts = [(at, min(at + step, last)) for at in range(first, last, step)]
+        largest = -(-examples // self._size)
+        count = 1 if self._most is None else -(-largest // self._most)
+        return [(first, first)] * (count - len(parts)) + parts
 
     def forward(self, batch: Batch) -> float:
         """Return this process's share of the minibatch's loss, in nats per target; gradients of all parts but the last.
@@ -125,7 +136,7 @@ class LossSteps:
             x, y = tensors_of_batch(batch if is_whole else part_of(batch, start, end), self._device)
             is_last = number == len(parts)
             # DDP decides in the forward pass whether the backward pass adds up the gradients of all processes
-            with nullcontext() if is_last or self._size == 1 else self._model.no_sync():
+            with self._model.no_sync() if self._is_ddp and not is_last else nullcontext():
                 with autocast(self._device):
                     loss = losses(self._model, x, y, reduction="mean" if is_whole else "sum")
                 loss = loss if is_whole else loss / targets
@@ -148,11 +159,15 @@ class TorchEvaluator:
     Args:
         model: the model; each change of its weights needs `load`.
         device: the device.
+        sharded: whether the copy is divided among the processes. Then all must evaluate as many batches.
     """
 
-    def __init__(self, model: NeuralModel, device: torch.device) -> None:
-        self._device = device
-        self._module = to_torch(model).to(device).eval()
+    def __init__(self, model: NeuralModel, device: torch.device, *, sharded: bool = False) -> None:
+        self._device, self._is_sharded = device, sharded
+        module = to_torch(model).eval()
+        self._module = shard(module, device, trained=False) if sharded else module.to(device)
+        if sharded:
+            self.load(model)
         self.batch_targets = CPU_TARGETS if device.type == "cpu" else GPU_TARGETS
 
     def load(self, model: NeuralModel) -> "TorchEvaluator":
@@ -163,7 +178,8 @@ class TorchEvaluator:
     def nats(self, batch: Batch, targets: int) -> float:
         """Return the sum of -log p over the `targets` targets of a batch."""
         del targets
-        with torch.inference_mode():
+        # DTensors cannot be changed outside once they were made in inference mode
+        with torch.no_grad() if self._is_sharded else torch.inference_mode():
             return float(losses(self._module, *tensors_of_batch(batch, self._device), reduction="sum"))
 
 

@@ -7,6 +7,7 @@ import torch
 
 from backlight.core import Array, ConfigError
 from backlight.nn import Module
+from backlight.pytorch.sharding import placed_as, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,17 @@ class Link:
     transposed: bool
 
     def to_ours(self, tensor: torch.Tensor) -> Array:
-        """Return a copy of a parameter, buffer or gradient of the PyTorch model, in Backlight's layout."""
-        theirs: Array = tensor.detach().cpu().numpy()
+        """Return a copy of a parameter, buffer or gradient of the PyTorch model, in Backlight's layout.
+
+        If it is divided among processes, all of them must call this.
+        """
+        theirs: Array = whole(tensor.detach()).cpu().numpy()
         return np.array(theirs.T if self.transposed else theirs, order="C")
+
+    def shape_of(self, tensor: torch.Tensor) -> tuple[int, ...]:
+        """Return the shape that a parameter or buffer of the PyTorch model has in Backlight's layout."""
+        shape = tuple(tensor.shape)
+        return shape[::-1] if self.transposed else shape
 
     def to_theirs(self, array: Array) -> torch.Tensor:
         """Return a copy of a parameter, buffer or gradient of the Backlight module, in PyTorch's layout."""
@@ -58,13 +67,15 @@ def tensors_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 def copy_weights(ours: Module, model: torch.nn.Module) -> None:
     """Copy the weights and buffers of a Backlight module into a PyTorch model, in its dtype and on its device.
 
+    A model that is divided among processes gets those of the first one, and all must call this.
+
     Raises:
         ConfigError: the model was not made from this module: parameters differ in name or shape.
     """
     theirs = tensors_of(model)
     links = weight_map(model)
     state = ours.state_dict()
-    wanted = {link.ours: link.to_ours(theirs[link.theirs]).shape for link in links}
+    wanted = {link.ours: link.shape_of(theirs[link.theirs]) for link in links}
     given = {name: array.shape for name, array in state.items()}
     if wanted != given:
         odd = sorted({name for name, _ in wanted.items() ^ given.items()})
@@ -73,7 +84,8 @@ def copy_weights(ours: Module, model: torch.nn.Module) -> None:
         )
     with torch.no_grad():
         for link in links:
-            theirs[link.theirs].copy_(link.to_theirs(state[link.ours]))
+            tensor = theirs[link.theirs]
+            tensor.copy_(placed_as(link.to_theirs(state[link.ours]), tensor))
 
 
 def weights_of(model: torch.nn.Module) -> dict[str, Array]:

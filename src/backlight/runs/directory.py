@@ -1,16 +1,19 @@
 """The run directory: everything that is needed to use, inspect or resume a run, without executable code."""
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from backlight.core import RunError
+from backlight.core import Array, RunError
 from backlight.runs.atomic import create_folder_atomically, read_whole, sweep, write_atomically
 from backlight.runs.failures import cannot_read, cannot_write, damaged, shown
 from backlight.runs.locking import only_trainer
+from backlight.runs.shards import SHARDS, Layout, joined, remove_others
 from backlight.runs.store import (
+    CHECKPOINT,
     CHECKSUM,
     CONFIG,
     CONTROL,
@@ -22,7 +25,8 @@ from backlight.runs.store import (
     digest,
     version,
 )
-from backlight.runs.strict_json import parse_object, to_text
+from backlight.runs.strict_json import JSON, parse_object, to_text
+from backlight.runs.tensors import encode
 
 OLDEST = 1
 """The oldest format that can be read."""
@@ -105,10 +109,15 @@ class RunDirectory(RunStore):
 
     def sizes(self) -> dict[str, int]:
         """Return the number of bytes of each file by its name."""
+        found = {}
         try:
-            return {one.name: one.stat().st_size for one in os.scandir(self.path) if one.is_file()}
+            for one in os.scandir(self.path):
+                with suppress(FileNotFoundError):  # another process has just renamed or removed it
+                    if one.is_file():
+                        found[one.name] = one.stat().st_size
         except OSError as error:
             raise cannot_read(self.path, error, remedy="Check its permissions") from error
+        return found
 
     def beginning(self, name: str) -> BinaryIO:
         """Return a file, opened to be read from its beginning."""
@@ -132,6 +141,36 @@ class RunDirectory(RunStore):
                 file.write(data)
         except OSError as error:
             raise cannot_write(self.path / name, error, state="its old content is unchanged") from error
+
+    def load_checkpoint(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return the checkpoint: arrays of any shape by name, and metadata. One that is in parts is joined."""
+        arrays, facts = self.load_unjoined()
+        layout = Layout.of(facts)
+        if layout is None:
+            return arrays, facts
+        del facts[SHARDS]
+        return arrays | joined(self.path, layout), facts
+
+    def load_unjoined(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return what is in the file of the checkpoint; its metadata says where the rest is if it is in parts."""
+        return super().load_checkpoint()
+
+    def save_checkpoint(self, arrays: Mapping[str, Array], facts: Mapping[str, JSON]) -> None:
+        """Write `optimiser.safetensors`, the checkpoint, and remove the parts of others.
+
+        Args:
+            arrays: arrays of any shape by name.
+            facts: its metadata; it may say where the parts of more arrays are.
+        """
+        super().save_checkpoint(arrays, facts)
+        remove_others(self.path, Layout.of(facts))
+
+    def files(self) -> dict[str, bytes]:
+        """Return all files, by name, with a whole checkpoint."""
+        files = super().files()
+        if CHECKPOINT in files and Layout.of(self.load_unjoined()[1]) is not None:
+            files[CHECKPOINT] = encode(*self.load_checkpoint())
+        return files
 
     def control_version(self) -> object:
         """Return the date, number and size of `control.json`; None if there is none."""

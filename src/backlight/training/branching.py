@@ -80,7 +80,7 @@ def branched(
         DataError, RunError: there is no checkpoint of this step, or the other run or its text cannot be read.
     """
     config, lr = _changed(origin, step, options)
-    check_engine(engine or EngineConfig(), origin.network, group)
+    check_engine(engine or EngineConfig(), origin.network, group, config)
     text = None if config.token_counts is not None else origin.corpus  # raises an error if it has changed
     taken = {} if step == 0 else _taken(origin, step, config, lr)
     old = origin.store

@@ -8,6 +8,7 @@ them, and `push` does the opposite.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from backlight.core import Batch, ConfigError
@@ -31,6 +32,7 @@ class EngineConfig:
         device: the device of the torch engine; "auto" takes a GPU if there is one.
         micro_batch_size: the torch engine computes at most this many examples at a time in each process, and adds up
             the gradients of a minibatch; None computes all at once.
+        shard: the torch engine divides weights, gradients and the optimiser's state among the processes.
 
     Raises:
         ConfigError: a setting of the wrong type or out of range, or of another engine.
@@ -47,16 +49,47 @@ class EngineConfig:
         "With --engine torch: examples computed at a time in each process; gradients are added up to the minibatch.",
         default=None, at_least=1, at_most=MOST, remedy="Leave it out to compute a minibatch at once.",
     )  # fmt: skip
+    shard: bool = setting(
+        "With several processes: divide weights, gradients and the optimiser's state among them (FSDP2).",
+        default=False, remedy="Leave it out.",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check_settings(self)
         given = {"device": self.device != "auto", "micro_batch_size": self.micro_batch_size is not None}
+        given["shard"] = self.shard
         others = [name for name, is_given in given.items() if is_given]
         if others and self.engine != "torch":
             raise ConfigError(
                 f"{' and '.join(others)} is for the engine torch; got it with {self.engine}. Leave it out, or choose "
                 "the engine torch."
             )
+
+
+class Parts(Protocol):
+    """What an engine has divided among the processes of a group; all of them must call each method."""
+
+    @property
+    def layout(self) -> Sequence[tuple[str, int, bool]]:
+        """For each parameter, in Backlight's order: its name in the files, its rows, whether it is transposed there."""
+
+    @property
+    def taken(self) -> int:
+        """The number of steps that the optimiser has taken."""
+
+    def save_parts(self, folder: Path) -> None:
+        """Write a checkpoint's arrays, each process its part.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+
+    def load_parts(self, folder: Path, *, taken: int) -> None:
+        """Read them, and go on after so many steps.
+
+        Raises:
+            OSError, ValueError: the files cannot be read, or are damaged.
+        """
 
 
 class Engine(Protocol):
@@ -67,9 +100,14 @@ class Engine(Protocol):
         adapter: shows the network to whatever records its training.
         optimisers: those that step it.
         calls_modules: whether a step calls the network's modules, and so their hooks, without being asked.
+        parts: what is divided among processes; None if each holds everything.
     """
 
     calls_modules: bool
+
+    @property
+    def parts(self) -> Parts | None:
+        """See the class."""
 
     @property
     def optimisers(self) -> Sequence[Any]:
@@ -115,6 +153,7 @@ class NativeEngine:
     """
 
     calls_modules = False
+    parts = None
 
     def __init__(self, state: TrainState, config: TrainConfig, *, native: bool = True) -> None:
         self._state, self._config = state, config

@@ -4,19 +4,20 @@ import numpy as np
 
 from backlight.core import ConfigError
 from backlight.models.neural import NeuralModel
-from backlight.training.config import TrainConfig
+from backlight.training.config import RunConfig, TrainConfig
 from backlight.training.engine import Engine, EngineConfig, NativeEngine
 from backlight.training.group import ProcessGroup
 from backlight.training.state import TrainState
 
 
-def check_engine(engine: EngineConfig, network: NeuralModel | None, group: ProcessGroup) -> None:
+def check_engine(engine: EngineConfig, network: NeuralModel | None, group: ProcessGroup, config: RunConfig) -> None:
     """Check that an engine can train a network, before anything is written.
 
     Args:
         engine: the configuration.
         network: the network; None for an n-gram model.
         group: the processes that train together.
+        config: the configuration of the run.
 
     Raises:
         ConfigError: it cannot; see `TorchEngine`.
@@ -31,7 +32,7 @@ def check_engine(engine: EngineConfig, network: NeuralModel | None, group: Proce
     elif engine.engine == "torch":
         from backlight.training.torch_engine import check_torch_engine
 
-        check_torch_engine(engine, network, group)
+        check_torch_engine(engine, network, group, config)
 
 
 def engine_of(

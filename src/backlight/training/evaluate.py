@@ -9,7 +9,7 @@ import numpy as np
 
 from backlight.autograd.flat import FlatParameters
 from backlight.autograd.native import Program, UnsuitableError
-from backlight.core import Batch, FloatArray
+from backlight.core import NOT_A_TARGET, Batch, FloatArray
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
 from backlight.nn import fold, update_bn
@@ -92,14 +92,22 @@ def mean_nll(
         chosen = np.linspace(0, len(data) - 1, max(1, at_most // per_example)).astype(np.int64)
     examples = len(data) if chosen is None else len(chosen)
     total, count = 0.0, 0
-    for start in range(group.rank * rows, examples, group.size * rows):
+    for first in range(0, examples, group.size * rows):
+        start = first + group.rank * rows
         end = min(start + rows, examples)
-        batch = data.batch(np.arange(start, end) if chosen is None else chosen[start:end])
+        if start < end:
+            batch = data.batch(np.arange(start, end) if chosen is None else chosen[start:end])
+        else:  # processes that gather weights together must all compute as many batches
+            batch = _without_targets(data.batch(np.zeros(1, np.int64)))
         targets = int((batch.y >= 0).sum())
         total += evaluator.nats(batch, targets)
         count += targets
     total, counted = group.sum(total, count)
     return total / counted * targets_per_character(data)
+
+
+def _without_targets(batch: Batch) -> Batch:
+    return Batch(batch.x, np.full_like(batch.y, NOT_A_TARGET))
 
 
 class NativeEvaluator:
@@ -122,6 +130,8 @@ class NativeEvaluator:
 
     def nats(self, batch: Batch, targets: int) -> float:
         """Return the sum of -log p over the `targets` targets of a batch."""
+        if not targets:
+            return 0.0
         if self._network is None:
             return float(self._model.nll(batch.x, batch.y).sum(dtype=np.float64))
         inputs = self._network.inputs(batch)

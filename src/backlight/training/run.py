@@ -79,7 +79,7 @@ class Run(RunParts):
         notes = [] if start is None or network is None else _go_on(start, network, vocabulary)
         check_batch_size(config, model)
         engine = engine or EngineConfig()
-        check_engine(engine, network, group)
+        check_engine(engine, network, group, config)
         # an n-gram model is counted and evaluated without examples
         data = {} if isinstance(model, NGram) and "splits" in read.parts else read.examples(model)
         whole = config.to_json(

@@ -6,9 +6,10 @@ numbers: PyTorch's attention draws its own. Of the generator of the minibatches,
 engines draw masks, so that all read the same data in the same order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
 from backlight.nn import BatchNorm1d
 from backlight.pytorch import TORCH_MODULES
+from backlight.pytorch.sharding import check_shardable
 from backlight.pytorch.stepping import TorchEvaluator, device_of, threads
 from backlight.pytorch.torch_training import TorchTraining
-from backlight.training.config import TrainConfig
-from backlight.training.engine import EngineConfig
+from backlight.training.config import RunConfig, TrainConfig
+from backlight.training.engine import EngineConfig, Parts
 from backlight.training.evaluate import Evaluator, NativeEvaluator
 from backlight.training.group import ProcessGroup
 from backlight.training.state import TrainState
@@ -52,12 +54,13 @@ class TorchEngine:
         group: ProcessGroup,
     ) -> None:  # fmt: skip
         self._state, self._config, self._rng, self._seed, self._group = state, config, rng, seed, group
-        check_torch_engine(engine, state.model, group)
+        check_model(engine, state.model, group)
         self.device = device_of(engine.device, rank=group.rank)
         self._training = TorchTraining(
             state.model, state.optimiser, state.ema, device=self.device, most=engine.micro_batch_size,
-            rank=group.rank, size=group.size,
+            rank=group.rank, size=group.size, sharded=engine.shard,
         )  # fmt: skip
+        self._is_sharded = engine.shard
         self.optimisers = self._training.optimisers
         self._evaluator: TorchEvaluator | None = None
         self._is_ahead = False  # of the run's state
@@ -69,6 +72,11 @@ class TorchEngine:
         from backlight.watch.torch_nn import adapter_for
 
         return adapter_for(self._training.module)
+
+    @property
+    def parts(self) -> Parts | None:
+        """What is divided among the processes."""
+        return self if self._is_sharded else None
 
     @property
     def end(self) -> Any:
@@ -108,16 +116,35 @@ class TorchEngine:
         self._training.push()
         self._is_ahead = False
 
+    @property
+    def layout(self) -> Sequence[tuple[str, int, bool]]:
+        """See `Parts`."""
+        return self._training.layout
+
+    @property
+    def taken(self) -> int:
+        """See `Parts`."""
+        return self._training.taken
+
+    def save_parts(self, folder: Path) -> None:
+        """See `Parts`."""
+        self._training.save_parts(folder)
+
+    def load_parts(self, folder: Path, *, taken: int) -> None:
+        """See `Parts`."""
+        self._training.load_parts(folder, taken=taken)
+        self._is_ahead = True
+
     def evaluator(self, model: LanguageModel) -> Evaluator:
         """Return what computes losses with the present weights of the network, on the device."""
         if self._evaluator is None:
-            self._evaluator = TorchEvaluator(self._state.model, self.device)
+            self._evaluator = TorchEvaluator(self._state.model, self.device, sharded=self._is_sharded)
         return self._evaluator.load(self._state.model) if model is self._state.model else NativeEvaluator(model)
 
 
 def torch_evaluator(engine: EngineConfig, model: NeuralModel, group: ProcessGroup) -> Evaluator:
     """Return what computes losses with the present weights of a network, on the device of an engine."""
-    return TorchEvaluator(model, device_of(engine.device, rank=group.rank))
+    return TorchEvaluator(model, device_of(engine.device, rank=group.rank), sharded=engine.shard)
 
 
 def skip(rng: np.random.Generator, count: int) -> None:
@@ -135,7 +162,31 @@ def skip(rng: np.random.Generator, count: int) -> None:
         rng.random(dtype=np.float32)
 
 
-def check_torch_engine(engine: EngineConfig, model: NeuralModel, group: ProcessGroup) -> None:
+def check_torch_engine(engine: EngineConfig, model: NeuralModel, group: ProcessGroup, config: RunConfig) -> None:
+    """Check a model and a device, and whether the training can be divided among processes if it is to be.
+
+    Raises:
+        ConfigError: see `check_model`; or it cannot be divided.
+    """
+    check_model(engine, model, group)
+    if not engine.shard:
+        return
+    check_shardable()
+    why = None
+    if group.size == 1:
+        why = "shard divides a model among several processes; there is one. Add --devices N, or leave shard out."
+    elif config.train is not None and config.train.optimiser == "muon":
+        why = "Muon needs whole matrices, which sharded processes do not have. Choose adamw, or leave shard out."
+    elif config.watch_every is not None:
+        why = (
+            "recording needs whole weights and gradients, which sharded processes do not have; this run records every "
+            f"{config.watch_every} steps. Leave shard out, or train a run without recording."
+        )
+    if why is not None:
+        raise ConfigError(why)
+
+
+def check_model(engine: EngineConfig, model: NeuralModel, group: ProcessGroup) -> None:
     """Check a model and a device.
 
     Raises:

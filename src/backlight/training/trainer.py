@@ -28,6 +28,7 @@ from backlight.training.group import ALONE, ProcessGroup
 from backlight.training.line import WatchedLine
 from backlight.training.records import Evaluation, LossRecord, Progress
 from backlight.training.run_watcher import RunWatcher
+from backlight.training.sharded import ShardedCheckpoints
 from backlight.training.state import TrainState
 from backlight.watch.backlight_nn import BacklightAdapter
 from backlight.watch.records import NonFinite, SplitFacts
@@ -131,6 +132,7 @@ class Trainer:
     def __post_init__(self) -> None:
         self.step = 0
         self._stop = self._agreed_stop = False  # asked of this process; known to all of the group
+        self._agreed_save = False
         self._best = _Best()
         self._metrics: list[dict[str, Any]] = []
         self._loss_sum, self._loss_count, self._last_lr = 0.0, 0, self.config.lr
@@ -146,6 +148,8 @@ class Trainer:
         self._engine = engine_of(
             self.engine, self._state, self.config, rng=self.rng, seed=self._seed(), group=self.group
         )
+        parts = self._engine.parts
+        self._sharded = None if parts is None else ShardedCheckpoints(self.run, parts, self.group)
         self._watcher: RunWatcher | None = None
         if self.watch_every is not None and self.group.rank == 0:
             self._watcher = RunWatcher(self._engine, every=self.watch_every, split=self.split, run=self.run)
@@ -207,6 +211,8 @@ class Trainer:
                 if (self._stop if self.group.size == 1 else self._agreed_stop) and not self.finished:
                     self.save()
                     return False
+            if self._sharded is not None:
+                self._sharded.join()
         return True
 
     def _train_step(self) -> None:
@@ -214,8 +220,9 @@ class Trainer:
         engine = self._engine
         if self._watcher is not None:
             self._watcher.before_step(batch.x)
-        nats, stops, lr = self.group.sum(engine.forward(batch, self.step), float(self._stop), self._asked_lr)
-        self._agree(stop=stops > 0, lr=lr)
+        asked = float(self._stop), self._asked_lr, float(self._wants_to_save())
+        nats, stops, lr, saves = self.group.sum(engine.forward(batch, self.step), *asked)
+        self._agree(stop=stops > 0, lr=lr, save=saves > 0)
         if not math.isfinite(nats):
             self._diverged(nats, batch)
         if self._watcher is not None:
@@ -271,12 +278,18 @@ class Trainer:
             else:
                 self._asked_lr = request.lr
 
-    def _agree(self, *, stop: bool, lr: float) -> None:
+    def _agree(self, *, stop: bool, lr: float, save: bool) -> None:
         """Do what was asked of one process of the group, in all of them at the same step."""
-        self._agreed_stop = stop
+        self._agreed_stop, self._agreed_save = stop, save
         if lr:
             self._asked_lr = 0.0
             self._change_lr(lr)
+
+    def _wants_to_save(self) -> bool:
+        """Return whether the process that writes wants all to save after this step: it is time, or before a pause."""
+        is_time = time.perf_counter() - self._saved > SAVE_SECONDS
+        pauses = self._pause_at is not None and self.step + 1 >= self._pause_at
+        return self.group.rank == 0 and (is_time or pauses)
 
     def _change_lr(self, lr: float) -> None:
         self._set_lr(lr)
@@ -287,9 +300,12 @@ class Trainer:
         self._rate = replace(self.config, lr=lr).rate()
 
     def _pause(self) -> None:
-        """Save, and wait until another process asks for more steps."""
+        """Save, and wait until another process asks for more steps. A group first saves together, after a step more."""
+        if self.group.size > 1 and not self._agreed_save:
+            return
         began = time.perf_counter()
-        self.save()
+        if self.group.size == 1:
+            self.save()
         self._control.tell(paused=True, step=self.step)
         self.on_pause(self.step)
         while not self._stop and self._pause_at is not None and self.step >= self._pause_at:
@@ -359,21 +375,29 @@ class Trainer:
         Raises:
             RunError: a file cannot be written.
         """
-        if self.group.rank:
+        if self.group.rank and self._sharded is None:
             return
         self.run.save_metrics(self._metrics)
+        if self._sharded is not None:
+            buffers = {f"buffer.{name}": buffer.array for name, buffer in self.model.named_buffers()}
+            self._sharded.save(buffers, asdict(self._facts()), keep_at=self.step if keeping else None)
+            self._saved = time.perf_counter()
+            return
         self._engine.pull()
         arrays = self._state.arrays()
         if self._watcher is not None:
             arrays |= {f"watch.{name}": array for name, array in self._watcher.state_dict().items()}
-        facts = _Facts(
+        facts = asdict(self._facts())
+        if keeping:  # before the checkpoint: a training that is killed in between comes by here again
+            keep(self.run, self.step, arrays, facts)
+        self.run.save_checkpoint(arrays, facts)
+        self._saved = time.perf_counter()
+
+    def _facts(self) -> _Facts:
+        return _Facts(
             step=self.step, rng=self.rng.bit_generator.state, best=self._best, loss_sum=self._loss_sum,
             loss_count=self._loss_count, seconds=self._elapsed(), lr=None if self.lr == self.config.lr else self.lr,
         )  # fmt: skip
-        if keeping:  # before the checkpoint: a training that is killed in between comes by here again
-            keep(self.run, self.step, arrays, asdict(facts))
-        self.run.save_checkpoint(arrays, asdict(facts))
-        self._saved = time.perf_counter()
 
     def restore(self) -> None:
         """Restore the state that `save` wrote last.
@@ -381,7 +405,8 @@ class Trainer:
         Raises:
             RunError: there is no checkpoint, or it is damaged or belongs to another model.
         """
-        arrays, facts = self.run.load_checkpoint()
+        divided = None if self._sharded is None else self._sharded.load()
+        arrays, facts = ({}, divided) if divided is not None else self.run.load_checkpoint()
         watched = {name.removeprefix("watch."): arrays.pop(name) for name in list(arrays) if name.startswith("watch.")}
         try:
             self._restore(arrays, facts)
@@ -400,8 +425,9 @@ class Trainer:
         state = from_json(_Facts, facts)
         if not 0 <= state.step <= self.config.steps:
             raise RunError(f"its step is {state.step}, of {self.config.steps}")
-        self._state.load(arrays)
-        self._engine.push()
+        if arrays:  # otherwise the engine has read its parts
+            self._state.load(arrays)
+            self._engine.push()
         self.rng.bit_generator.state = state.rng
         self.step, self._best, self._seconds_before = state.step, state.best, state.seconds
         self._loss_sum, self._loss_count = state.loss_sum, state.loss_count
@@ -423,7 +449,7 @@ class Trainer:
 
     def _report(self) -> None:
         now = time.perf_counter()
-        if now - self._saved > SAVE_SECONDS:
+        if self._agreed_save if self.group.size > 1 else now - self._saved > SAVE_SECONDS:
             self.save()
         if now - self._shown < PROGRESS_SECONDS:
             return
