@@ -139,5 +139,5 @@ class Asked:
         if whole:
             return self.listing() if whole == "runs" else self.start(values)
         if found[3] == "others":
-            return json.loads(self.curves(name, other)) if other else self.others(name)  # type: ignore[no-any-return]
+            return json.loads(self.curves(name, other)) if other else self.others(name)
         return self.control(name, values) if found[3] == "control" else self.resume(name)
