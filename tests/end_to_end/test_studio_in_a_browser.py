@@ -1,5 +1,6 @@
 """The viewer and the live page in a real browser: drawn, moved, and used to start, pause and change a training."""
 
+import base64
 import json
 import re
 import subprocess
@@ -21,11 +22,79 @@ from tests.unit.health.records import well
 import backlight
 from backlight.report import write_report
 from backlight.runs import RunDirectory
+from backlight.studio.assets import VIEWER
 from backlight.watch.records import AttentionRecord, EmbeddingRecord, TextRecord, UnitSource, UnitsRecord
 from backlight.watch.stream import write_stream
 
 MOVE = """(() => { const slider = document.querySelector('.timeline input'); slider.focus(); return slider.max; })()"""
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+NOTEBOOK = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>cell</title>
+<style>h2 { display: none } p { color: red }</style><div id="here"></div>
+<script type="module">
+const listeners = {};
+const state = JSON.parse(%(state)s);
+const bytes = (messages) => new DataView(new TextEncoder().encode(JSON.stringify(messages)).buffer);
+state.recording = bytes(state.recording);
+const model = {
+  get: (name) => state[name],
+  on: (event, act) => { (listeners[event] ??= []).push(act); },
+  send: ({ ask, address }) => { window.asked = [...(window.asked ?? []), address]; window.last = ask; },
+};
+const happen = (event, ...more) => listeners[event].forEach((act) => act(...more));
+window.part = (number, messages) => happen("msg:custom", { part: number }, [bytes(messages)]);
+window.whole = (parts, messages) => {
+  Object.assign(state, { parts, recording: bytes(messages) });
+  happen("change:recording");
+};
+window.answer = (found) => happen("msg:custom", { answer: window.last, found }, []);
+const { default: make } = await import("data:text/javascript;base64,%(module)s");
+const { initialize, render } = make();
+initialize({ model });
+window.leave = render({ model, el: document.querySelector("#here") });
+window.root = document.querySelector("#here > div").shadowRoot;
+</script>"""
+
+
+def test_a_cell_takes_parts_in_order_and_a_whole_where_it_missed_one(browser: Browser, tmp_path: Path) -> None:
+    """The page's side of a notebook, with a stand-in for the widget's model: its kernel answers when the test does."""
+    module = VIEWER.one_module("notebook.js").encode()
+    hello = {"type": "hello", "version": 1, "title": "my net", "facts": [], "total_steps": 9, "live": True}
+
+    def records(*steps: int) -> dict[str, Any]:
+        return {"type": "records", "records": [{"type": "loss", "step": step, "loss": 1.0} for step in steps]}
+
+    sheets = "".join(VIEWER.content(name).decode() for name in ("viewer.css", "studio.css"))
+    state = {"name": "net", "parts": 1, "sheets": sheets, "recording": [hello, records(0, 1)]}
+    text = json.dumps(json.dumps(state)).replace("<", "\\u003c")
+    path = tmp_path / "cell.html"
+    path.write_text(NOTEBOOK % {"state": text, "module": base64.b64encode(module).decode()}, encoding="utf-8")
+    now = "root.querySelector('.where-now').textContent"
+    with browser.page(path.as_uri()) as page:
+        page.until(f"window.root && {now} === 'step 2 of 9'")
+        page.run(f"part(2, {json.dumps([records(2)])})")
+        page.until(f"{now} === 'step 3 of 9'")
+        page.run(f"part(4, {json.dumps([records(5)])}); whole(2, {json.dumps([hello, records(0)])})")
+        page.settle()
+        assert page.run(now) == "step 3 of 9", "neither a part too many, nor a whole that has less"
+        page.run(f"whole(5, {json.dumps([hello, records(0, 6)])}); part(6, {json.dumps([records(7)])})")
+        page.until(f"{now} === 'step 8 of 9'")
+        hidden = "root.querySelector('.controls').parentElement.hidden"
+        assert page.run(hidden), "the kernel has not answered"
+        page.run(f"part(7, {json.dumps([{'type': 'state', 'state': 'training', 'step': 0}])})")
+        page.run("answer({ asked: true, names: ['net'] })")
+        page.until(f"!{hidden}")
+        page.run("[...root.querySelectorAll('button')].find((one) => one.textContent === 'Pause').click()")
+        page.until("!root.querySelector('.backlight-notebook > .about').hidden")
+        page.run("answer({})")
+        page.until("root.querySelector('.backlight-notebook > .about').hidden")
+        assert page.run("asked") == ["./here", "./runs/net/control"]
+        assert page.run("getComputedStyle(root.querySelector('h2')).display") != "none", "the page's styles stay out"
+        page.run("document.body.dataset.jpThemeLight = 'false'")
+        page.until("getComputedStyle(root.querySelector('.backlight-notebook')).backgroundColor === 'rgb(13, 17, 23)'")
+        page.run("leave()")
+        assert (page.console, [one for one in page.asked if not one.startswith("blob:")]) == ([], [path.as_uri()])
+
 
 HUGE_DROP = """(() => {
   const file = new File(["x"], "huge.txt");

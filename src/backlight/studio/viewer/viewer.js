@@ -32,13 +32,15 @@ export class Viewer {
     ];
     this.notice = element("p", { class: "notice", role: "status", hidden: true });
     const grid = element("div", { class: "panels" }, ...this.panels.map((one) => one.root));
-    host.replaceChildren(element("div", { class: "backlight-viewer" }, this.notice, grid, timeline.root));
+    this.root = element("div", { class: "backlight-viewer" }, this.notice, grid, timeline.root);
+    host.replaceChildren(this.root);
     this.panels.push(timeline);
     this.dirty = false;
     const later = () => this.later();
     this.recording.listen(later);
     this.moment.listen(later);
     onTheme(() => this.recording.redraw());
+    new ResizeObserver(() => this.missed && this.later()).observe(this.root);
     this.later();
   }
 
@@ -57,7 +59,10 @@ export class Viewer {
     });
   }
 
+  /** Draw, but not what is out of the page, as an output that a notebook has put aside: it has no colours. */
   update() {
+    this.missed = !this.root.isConnected;
+    if (this.missed) return;
     const { problem, lastStep, notFinite } = this.recording;
     const [first] = notFinite;
     const text = problem || (lastStep === 0 && !this.recording.records.length ? "Nothing has been recorded yet." : first ? `Not finite: ${first.where} in step ${first.step.toLocaleString("en")}${first.op ? `, by ${first.op}` : ""}.` : "");
