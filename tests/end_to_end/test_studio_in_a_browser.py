@@ -23,7 +23,7 @@ import backlight
 from backlight.report import write_report
 from backlight.runs import RunDirectory
 from backlight.studio.assets import VIEWER
-from backlight.watch.records import AttentionRecord, EmbeddingRecord, TextRecord, UnitSource, UnitsRecord
+from backlight.watch.records import AttentionRecord, EmbeddingRecord, PairsRecord, TextRecord, UnitSource, UnitsRecord
 from backlight.watch.stream import write_stream
 
 MOVE = """(() => { const slider = document.querySelector('.timeline input'); slider.focus(); return slider.max; })()"""
@@ -195,6 +195,21 @@ def units(value: float) -> tuple[UnitsRecord, ...]:
     )  # fmt: skip
 
 
+LEARNED = np.log([[0.25, 0.5, 0.25], [0.5, 0.25, 0.25], [0.125, 0.125, 0.75]])
+COUNTED = np.array([[1, 2, 1], [1, 1, 0], [0, 0, 4]])
+
+
+def pairs(learned: Any) -> PairsRecord:
+    """Return the weights of a bigram network beside those counts."""
+    shares = COUNTED / COUNTED.sum(1, keepdims=True)
+    tables = [learned, np.where(shares > 0, np.log(np.maximum(shares, 1e-9)), -np.inf)]
+    codes = [np.where(np.isfinite(one), np.round(one / -4.0 * 65_534), 65_535).astype(">u2") for one in tables]
+    return PairsRecord(
+        tokens=("a", "<b>", "c"), counts=(4, 2, 4), lowest=-4.0, learned=codes[0].tobytes().hex(),
+        counted=codes[1].tobytes().hex(),
+    )  # fmt: skip
+
+
 def texts() -> tuple[TextRecord, ...]:
     """Return what a network makes of a line at two steps."""
     triangle = np.array([255, 0, 255, 51, 102, 102])
@@ -202,7 +217,7 @@ def texts() -> tuple[TextRecord, ...]:
         TextRecord(
             step=step, read=(".", "<b>", "a"), targets=("<b>", "a", "."), nats=(step / 100, 2.0, 3.0),
             attention=(AttentionRecord(heads=1, weights=triangle.astype(np.uint8).tobytes().hex()),),
-            units=units(step / 100),
+            units=units(step / 100), pairs=pairs(LEARNED if step else np.full((3, 3), -np.log(3))),
             embedding=EmbeddingRecord(
                 tokens=("a", "<b>", "c"), width=3, scale=0.5,
                 values=(np.array(vector) * 127 + 128).astype(np.uint8).tobytes().hex(),
@@ -245,6 +260,45 @@ def test_what_the_network_makes_of_a_line_moves_with_the_slider(browser: Browser
         _, sizes, right = np.linalg.svd(expected - expected.mean(0))
         np.testing.assert_allclose(np.abs(np.sum(np.array(axes) * right[:2], 1)), 1, atol=1e-6)
         assert share == pytest.approx(np.sum(sizes[:2] ** 2) / np.sum(sizes**2))
+        assert page.console == []
+
+
+def test_weights_stand_beside_the_counts_that_they_become(browser: Browser, tmp_path: Path) -> None:
+    write_report(replace(well(), texts=texts()), tmp_path / "report.html", title="my net")
+    with browser.page((tmp_path / "report.html").as_uri(), width=390, dark=True) as page:
+        page.until("document.querySelector('.pairs-list tbody tr')")
+        listed = (
+            "[...document.querySelectorAll('.pairs-list tbody tr')]"
+            ".map((row) => row.innerText.replaceAll('\u2212', '-'))"
+        )
+        assert page.run(listed) == [
+            "“<b>”\t-0.693 (50 %)\t-0.693 (50 %)\t0", "“a”\t-1.39 (25 %)\t-1.39 (25 %)\t0",
+            "“c”\t-1.39 (25 %)\t-1.39 (25 %)\t0",
+        ]  # fmt: skip
+        page.run("""((rows) => {
+          rows.value = "2";
+          rows.dispatchEvent(new Event("change"));
+        })(document.querySelector("[aria-label='character before']"))""")
+        assert page.run(listed)[0] == "“c”\t-0.288 (75 %)\t0 (100 %)\t-0.29"
+        assert page.run(listed)[1] == "“a”\t-2.08 (12 %)\tnever\t"
+        occurs = COUNTED > 0
+        apart = LEARNED[occurs] - np.log((COUNTED / COUNTED.sum(1, keepdims=True))[occurs])
+        mean, above = np.average(np.abs(apart), weights=COUNTED[occurs]), np.average(-apart, weights=COUNTED[occurs])
+        said = page.run("document.querySelector('.pairs').previousSibling.textContent")
+        assert [float(one) for one in re.findall(r"\d+\.\d+", said)] == pytest.approx([mean, above], rel=0.01)
+        colour = """((canvas) => [...canvas.getContext('2d').getImageData(
+          canvas.width - 8, canvas.height - 8, 1, 1).data])(document.querySelectorAll('.pairs canvas')[%d])"""
+        likely = page.run(colour % 1)
+        assert likely[:3] == [86, 180, 233], "a pair of all is drawn in the full colour"
+        page.until(MOVE)
+        page.press("Home")
+        page.settle()
+        assert page.run(listed)[0] == "“c”\t-1.10 (33 %)\t0 (100 %)\t-1.1"
+        assert page.run(colour % 2)[:3] == [240, 168, 48], "too low by more than a nat"
+        page.click(".pairs canvas")
+        page.settle()
+        assert page.run("document.querySelector(\"[aria-label='character before']\").value") == "1"
+        assert not page.run(WIDER)
         assert page.console == []
 
 

@@ -10,6 +10,7 @@ import { LossPanel } from "backlight/losses.js";
 import { Moment } from "backlight/moment.js";
 import { OneUnitPanel } from "backlight/one_unit.js";
 import { AttentionPanel, OwnLinePanel } from "backlight/own_line.js";
+import { PairsPanel } from "backlight/pairs.js";
 import { Recording } from "backlight/recording.js";
 import { SamplesPanel } from "backlight/samples.js";
 import { Timeline } from "backlight/timeline.js";
@@ -26,7 +27,7 @@ export class Viewer {
     this.losses = new LossPanel(this.moment);
     this.panels = [
       this.losses, new SamplesPanel(this.moment), ownLine, new AttentionPanel(this.moment, ownLine.line), oneUnit,
-      new EmbeddingsPanel(this.moment), new FindingsPanel(this.moment),
+      new PairsPanel(this.moment), new EmbeddingsPanel(this.moment), new FindingsPanel(this.moment),
       updateRatios(this.moment), gradientSizes(this.moment), gradientRatios(this.moment), saturatedUnits(this.moment), deadUnits(this.moment),
       learningRate(this.moment), new LayersPanel(this.moment), new UnitMapsPanel(this.moment, oneUnit),
     ];
