@@ -29,8 +29,8 @@ from backlight.watch.stream import write_stream
 MOVE = """(() => { const slider = document.querySelector('.timeline input'); slider.focus(); return slider.max; })()"""
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
-NOTEBOOK = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>cell</title>
-<style>h2 { display: none } p { color: red }</style><div id="here"></div>
+NOTEBOOK = """<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>cell</title>
+<style>h2 { display: none } p { color: red }</style><body><header><h1>A notebook</h1></header><div id="here"></div>
 <script type="module">
 const listeners = {};
 const state = JSON.parse(%(state)s);
@@ -56,19 +56,24 @@ window.root = document.querySelector("#here > div").shadowRoot;
 </script>"""
 
 
+def write_cell(path: Path, messages: list[Any]) -> None:
+    """Write a page with the widget of a notebook, and a stand-in for its model, which a script in the page moves."""
+    sheets = "".join(VIEWER.content(name).decode() for name in ("viewer.css", "studio.css"))
+    state = {"name": "net", "parts": 1, "sheets": sheets, "recording": messages}
+    text = json.dumps(json.dumps(state)).replace("<", "\\u003c")
+    module = base64.b64encode(VIEWER.one_module("notebook.js").encode()).decode()
+    path.write_text(NOTEBOOK % {"state": text, "module": module}, encoding="utf-8")
+
+
 def test_a_cell_takes_parts_in_order_and_a_whole_where_it_missed_one(browser: Browser, tmp_path: Path) -> None:
     """The page's side of a notebook, with a stand-in for the widget's model: its kernel answers when the test does."""
-    module = VIEWER.one_module("notebook.js").encode()
     hello = {"type": "hello", "version": 1, "title": "my net", "facts": [], "total_steps": 9, "live": True}
 
     def records(*steps: int) -> dict[str, Any]:
         return {"type": "records", "records": [{"type": "loss", "step": step, "loss": 1.0} for step in steps]}
 
-    sheets = "".join(VIEWER.content(name).decode() for name in ("viewer.css", "studio.css"))
-    state = {"name": "net", "parts": 1, "sheets": sheets, "recording": [hello, records(0, 1)]}
-    text = json.dumps(json.dumps(state)).replace("<", "\\u003c")
     path = tmp_path / "cell.html"
-    path.write_text(NOTEBOOK % {"state": text, "module": base64.b64encode(module).decode()}, encoding="utf-8")
+    write_cell(path, [hello, records(0, 1)])
     now = "root.querySelector('.where-now').textContent"
     with browser.page(path.as_uri()) as page:
         page.until(f"window.root && {now} === 'step 2 of 9'")

@@ -97,13 +97,14 @@ export class PairsPanel {
     const { learned, counts, size } = this.tables;
     const from = this.row * size;
     const order = Array.from({ length: size }, (_, at) => at).sort((one, other) => counts[from + other] - counts[from + one]);
-    const cells = (tag, texts) => element("tr", {}, ...texts.map((text, at) => element(tag, { text, scope: tag === "th" ? "col" : at === 0 ? "row" : null })));
+    const head = (text, scope) => element("th", { text, scope });
     const number = (value) => (value === -Infinity ? "never" : `${shown(value, 3)} (${percent(Math.exp(value))})`);
     this.list.replaceChildren(
-      element("thead", {}, cells("th", [`after “${tokens[this.row]}”`, "W", "log counts", "difference"])),
+      element("thead", {}, element("tr", {}, ...[`after “${tokens[this.row]}”`, "W", "log counts", "difference"].map((text) => head(text, "col")))),
       element("tbody", {}, ...order.slice(0, MOST_ROWS).map((at) => {
         const [own, of] = [learned[from + at], counts[from + at]];
-        return cells("td", [`“${tokens[at]}”`, number(own), number(of), of === -Infinity ? "" : shown(own - of, 2)]);
+        const numbers = [number(own), number(of), of === -Infinity ? "" : shown(own - of, 2)];
+        return element("tr", {}, head(`“${tokens[at]}”`, "row"), ...numbers.map((text) => element("td", { text })));
       })),
     );
   }
