@@ -30,7 +30,7 @@ MOVE = """(() => { const slider = document.querySelector('.timeline input'); sli
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 NOTEBOOK = """<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>cell</title>
-<style>h2 { display: none } p { color: red }</style><body><header><h1>A notebook</h1></header><div id="here"></div>
+<style>h2 { display: none } p { color: red }</style><body><header><h1>A notebook</h1></header><main id="here"></main>
 <script type="module">
 const listeners = {};
 const state = JSON.parse(%(state)s);

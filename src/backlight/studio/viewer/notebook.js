@@ -69,7 +69,7 @@ class View {
     this.told = told;
     this.shadow = el.attachShadow ? el.attachShadow({ mode: "open" }) : el;
     this.style = element("style");
-    const host = element("main");
+    const host = element("div", { class: "scrolled" });
     this.viewer = new Viewer(host);
     this.name = told.model.get("name");
     this.head = new RunHead(this.viewer, () => this.name, (name) => this.open(name), (address, body) => this.ask(address, body));
@@ -78,7 +78,7 @@ class View {
     this.choice = element("select", { "aria-label": "run", hidden: true, onchange: () => this.open(this.choice.value) });
     this.controls = element("div", { hidden: true }, this.head.controls.root);
     this.head.beside.root.hidden = true;
-    this.root = element("div", { class: "backlight-page backlight-notebook" },
+    this.root = element("section", { class: "backlight-page backlight-notebook", "aria-label": "training" },
       element("div", { class: "bar" }, this.title, this.choice, this.head.pill), this.head.facts, this.controls, this.busy, host);
     this.shadow.append(this.style, this.root);
     this.watchTheme();
