@@ -31,6 +31,7 @@ docs: .venv/.installed-dev ## make the pictures and transcripts in README and do
 	$(BIN)/python scripts/make_references.py
 	$(BIN)/python scripts/make_docs.py
 	$(BIN)/python scripts/make_gallery.py
+	$(BIN)/python scripts/make_screenshots.py
 
 notebooks: .venv/.installed-dev ## make the notebooks of the course again from their sources
 	$(BIN)/python scripts/make_notebooks.py

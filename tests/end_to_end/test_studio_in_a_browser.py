@@ -1,5 +1,6 @@
 """The viewer and the live page in a real browser: drawn, moved, and used to start, pause and change a training."""
 
+import base64
 import json
 import re
 import subprocess
@@ -21,11 +22,84 @@ from tests.unit.health.records import well
 import backlight
 from backlight.report import write_report
 from backlight.runs import RunDirectory
-from backlight.watch.records import AttentionRecord, EmbeddingRecord, TextRecord, UnitSource, UnitsRecord
+from backlight.studio.assets import VIEWER
+from backlight.watch.records import AttentionRecord, EmbeddingRecord, PairsRecord, TextRecord, UnitSource, UnitsRecord
 from backlight.watch.stream import write_stream
 
 MOVE = """(() => { const slider = document.querySelector('.timeline input'); slider.focus(); return slider.max; })()"""
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+NOTEBOOK = """<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>cell</title>
+<style>h2 { display: none } p { color: red }</style><body><header><h1>A notebook</h1></header><main id="here"></main>
+<script type="module">
+const listeners = {};
+const state = JSON.parse(%(state)s);
+const bytes = (messages) => new DataView(new TextEncoder().encode(JSON.stringify(messages)).buffer);
+state.recording = bytes(state.recording);
+const model = {
+  get: (name) => state[name],
+  on: (event, act) => { (listeners[event] ??= []).push(act); },
+  send: ({ ask, address }) => { window.asked = [...(window.asked ?? []), address]; window.last = ask; },
+};
+const happen = (event, ...more) => listeners[event].forEach((act) => act(...more));
+window.part = (number, messages) => happen("msg:custom", { part: number }, [bytes(messages)]);
+window.whole = (parts, messages) => {
+  Object.assign(state, { parts, recording: bytes(messages) });
+  happen("change:recording");
+};
+window.answer = (found) => happen("msg:custom", { answer: window.last, found }, []);
+const { default: make } = await import("data:text/javascript;base64,%(module)s");
+const { initialize, render } = make();
+initialize({ model });
+window.leave = render({ model, el: document.querySelector("#here") });
+window.root = document.querySelector("#here > div").shadowRoot;
+</script>"""
+
+
+def write_cell(path: Path, messages: list[Any]) -> None:
+    """Write a page with the widget of a notebook, and a stand-in for its model, which a script in the page moves."""
+    sheets = "".join(VIEWER.content(name).decode() for name in ("viewer.css", "studio.css"))
+    state = {"name": "net", "parts": 1, "sheets": sheets, "recording": messages}
+    text = json.dumps(json.dumps(state)).replace("<", "\\u003c")
+    module = base64.b64encode(VIEWER.one_module("notebook.js").encode()).decode()
+    path.write_text(NOTEBOOK % {"state": text, "module": module}, encoding="utf-8")
+
+
+def test_a_cell_takes_parts_in_order_and_a_whole_where_it_missed_one(browser: Browser, tmp_path: Path) -> None:
+    """The page's side of a notebook, with a stand-in for the widget's model: its kernel answers when the test does."""
+    hello = {"type": "hello", "version": 1, "title": "my net", "facts": [], "total_steps": 9, "live": True}
+
+    def records(*steps: int) -> dict[str, Any]:
+        return {"type": "records", "records": [{"type": "loss", "step": step, "loss": 1.0} for step in steps]}
+
+    path = tmp_path / "cell.html"
+    write_cell(path, [hello, records(0, 1)])
+    now = "root.querySelector('.where-now').textContent"
+    with browser.page(path.as_uri()) as page:
+        page.until(f"window.root && {now} === 'step 2 of 9'")
+        page.run(f"part(2, {json.dumps([records(2)])})")
+        page.until(f"{now} === 'step 3 of 9'")
+        page.run(f"part(4, {json.dumps([records(5)])}); whole(2, {json.dumps([hello, records(0)])})")
+        page.settle()
+        assert page.run(now) == "step 3 of 9", "neither a part too many, nor a whole that has less"
+        page.run(f"whole(5, {json.dumps([hello, records(0, 6)])}); part(6, {json.dumps([records(7)])})")
+        page.until(f"{now} === 'step 8 of 9'")
+        hidden = "root.querySelector('.controls').parentElement.hidden"
+        assert page.run(hidden), "the kernel has not answered"
+        page.run(f"part(7, {json.dumps([{'type': 'state', 'state': 'training', 'step': 0}])})")
+        page.run("answer({ asked: true, names: ['net'] })")
+        page.until(f"!{hidden}")
+        page.run("[...root.querySelectorAll('button')].find((one) => one.textContent === 'Pause').click()")
+        page.until("!root.querySelector('.backlight-notebook > .about').hidden")
+        page.run("answer({})")
+        page.until("root.querySelector('.backlight-notebook > .about').hidden")
+        assert page.run("asked") == ["./here", "./runs/net/control"]
+        assert page.run("getComputedStyle(root.querySelector('h2')).display") != "none", "the page's styles stay out"
+        page.run("document.body.dataset.jpThemeLight = 'false'")
+        page.until("getComputedStyle(root.querySelector('.backlight-notebook')).backgroundColor === 'rgb(13, 17, 23)'")
+        page.run("leave()")
+        assert (page.console, [one for one in page.asked if not one.startswith("blob:")]) == ([], [path.as_uri()])
+
 
 HUGE_DROP = """(() => {
   const file = new File(["x"], "huge.txt");
@@ -126,6 +200,21 @@ def units(value: float) -> tuple[UnitsRecord, ...]:
     )  # fmt: skip
 
 
+LEARNED = np.log([[0.25, 0.5, 0.25], [0.5, 0.25, 0.25], [0.125, 0.125, 0.75]])
+COUNTED = np.array([[1, 2, 1], [1, 1, 0], [0, 0, 4]])
+
+
+def pairs(learned: Any) -> PairsRecord:
+    """Return the weights of a bigram network beside those counts."""
+    shares = COUNTED / COUNTED.sum(1, keepdims=True)
+    tables = [learned, np.where(shares > 0, np.log(np.maximum(shares, 1e-9)), -np.inf)]
+    codes = [np.where(np.isfinite(one), np.round(one / -4.0 * 65_534), 65_535).astype(">u2") for one in tables]
+    return PairsRecord(
+        tokens=("a", "<b>", "c"), counts=(4, 2, 4), lowest=-4.0, learned=codes[0].tobytes().hex(),
+        counted=codes[1].tobytes().hex(),
+    )  # fmt: skip
+
+
 def texts() -> tuple[TextRecord, ...]:
     """Return what a network makes of a line at two steps."""
     triangle = np.array([255, 0, 255, 51, 102, 102])
@@ -133,7 +222,7 @@ def texts() -> tuple[TextRecord, ...]:
         TextRecord(
             step=step, read=(".", "<b>", "a"), targets=("<b>", "a", "."), nats=(step / 100, 2.0, 3.0),
             attention=(AttentionRecord(heads=1, weights=triangle.astype(np.uint8).tobytes().hex()),),
-            units=units(step / 100),
+            units=units(step / 100), pairs=pairs(LEARNED if step else np.full((3, 3), -np.log(3))),
             embedding=EmbeddingRecord(
                 tokens=("a", "<b>", "c"), width=3, scale=0.5,
                 values=(np.array(vector) * 127 + 128).astype(np.uint8).tobytes().hex(),
@@ -176,6 +265,45 @@ def test_what_the_network_makes_of_a_line_moves_with_the_slider(browser: Browser
         _, sizes, right = np.linalg.svd(expected - expected.mean(0))
         np.testing.assert_allclose(np.abs(np.sum(np.array(axes) * right[:2], 1)), 1, atol=1e-6)
         assert share == pytest.approx(np.sum(sizes[:2] ** 2) / np.sum(sizes**2))
+        assert page.console == []
+
+
+def test_weights_stand_beside_the_counts_that_they_become(browser: Browser, tmp_path: Path) -> None:
+    write_report(replace(well(), texts=texts()), tmp_path / "report.html", title="my net")
+    with browser.page((tmp_path / "report.html").as_uri(), width=390, dark=True) as page:
+        page.until("document.querySelector('.pairs-list tbody tr')")
+        listed = (
+            "[...document.querySelectorAll('.pairs-list tbody tr')]"
+            ".map((row) => row.innerText.replaceAll('\u2212', '-'))"
+        )
+        assert page.run(listed) == [
+            "“<b>”\t-0.693 (50 %)\t-0.693 (50 %)\t0", "“a”\t-1.39 (25 %)\t-1.39 (25 %)\t0",
+            "“c”\t-1.39 (25 %)\t-1.39 (25 %)\t0",
+        ]  # fmt: skip
+        page.run("""((rows) => {
+          rows.value = "2";
+          rows.dispatchEvent(new Event("change"));
+        })(document.querySelector("[aria-label='character before']"))""")
+        assert page.run(listed)[0] == "“c”\t-0.288 (75 %)\t0 (100 %)\t-0.29"
+        assert page.run(listed)[1] == "“a”\t-2.08 (12 %)\tnever\t"
+        occurs = COUNTED > 0
+        apart = LEARNED[occurs] - np.log((COUNTED / COUNTED.sum(1, keepdims=True))[occurs])
+        mean, above = np.average(np.abs(apart), weights=COUNTED[occurs]), np.average(-apart, weights=COUNTED[occurs])
+        said = page.run("document.querySelector('.pairs').previousSibling.textContent")
+        assert [float(one) for one in re.findall(r"\d+\.\d+", said)] == pytest.approx([mean, above], rel=0.01)
+        colour = """((canvas) => [...canvas.getContext('2d').getImageData(
+          canvas.width - 8, canvas.height - 8, 1, 1).data])(document.querySelectorAll('.pairs canvas')[%d])"""
+        likely = page.run(colour % 1)
+        assert likely[:3] == [86, 180, 233], "a pair of all is drawn in the full colour"
+        page.until(MOVE)
+        page.press("Home")
+        page.settle()
+        assert page.run(listed)[0] == "“c”\t-1.10 (33 %)\t0 (100 %)\t-1.1"
+        assert page.run(colour % 2)[:3] == [240, 168, 48], "too low by more than a nat"
+        page.click(".pairs canvas")
+        page.settle()
+        assert page.run("document.querySelector(\"[aria-label='character before']\").value") == "1"
+        assert not page.run(WIDER)
         assert page.console == []
 
 

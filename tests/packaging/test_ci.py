@@ -27,5 +27,12 @@ def test_ci_runs_the_integrations_with_the_real_packages():
     assert wanted in CI
 
 
+def test_ci_runs_the_notebooks_with_the_extras_that_they_need():
+    wanted = (
+        'in_environment grading "$wheel[test,notebook,studio]" nbgrader otter-grader -- \\\n    tests/grading_systems'
+    )
+    assert f"{wanted} tests/notebooks" in CI
+
+
 def test_the_script_can_be_read_by_bash():
     subprocess.run(["bash", "-n", ROOT / ".ci" / "run"], check=True)

@@ -9,7 +9,6 @@ import numpy as np
 from backlight.core import BOUNDARY, BacklightError, Batch, FloatArray, IntArray
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
-from backlight.models.ngram import NGram, NGramConfig
 from backlight.runs import RunDirectory
 from backlight.text.tokenizers import TextVocabulary, vocabulary_from_json
 from backlight.training import Run, RunConfig, load_model
@@ -95,10 +94,7 @@ class RunData:
     @cached_property
     def counts(self) -> IntArray:
         """(V, V) how often each character follows each other one in the train split."""
-        size = self.vocabulary.size
-        train = self.vocabulary.encode_items(self.trained.splits.train.items, ends=self.ends)
-        counted = NGram(NGramConfig(vocabulary_size=size, order=2, smoothing="add-k", k=0)).fit(train)
-        return counted.counts(2)
+        return self.trained.pair_counts()
 
     @cached_property
     def measurements(self) -> Measurements:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from backlight.explanation.picture import Picture
 from backlight.figures import SizedFigure, figure, graph, new_figure
+from backlight.studio.displayed import FOR_PAGES
 
 _DOTS = 150
 """Pixels per inch of a figure in the PNG."""
@@ -20,9 +21,6 @@ _SHOWN = 80
 
 _WIDEST = 880
 """The maximum width of a figure in a notebook, in CSS pixels."""
-
-FOR_PAGES: Final = "BACKLIGHT_FOR_PAGES"
-"""If this environment variable is set, figures are made for the pages of the course: also for a dark background."""
 
 _UNNAMED: Final = "a figure that illustrates the text above"
 """The text alternative of a figure without words."""

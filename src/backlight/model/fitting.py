@@ -4,11 +4,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from rich.console import Console
 
@@ -33,6 +33,14 @@ from backlight.training.choosing import AS_CHOSEN, AUTO, named_or_default
 from backlight.training.group import process_count
 
 
+@runtime_checkable
+class Shows(Protocol):
+    """Shows a training from its first step on, such as the viewer of `backlight.view()`."""
+
+    def showing(self, run: Run) -> AbstractContextManager[None]:
+        """Show a run while the block trains it."""
+
+
 def train(
     data: Source | Corpus | None = None,
     model: str | None = None,
@@ -47,7 +55,7 @@ def train(
     engine: Literal["native", "graph", "torch"] = "native",
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",
     micro_batch_size: int | None = None,
-    progress: bool | Callable[[Progress], None] | None = True,
+    progress: bool | Callable[[Progress], None] | Shows | None = True,
     on_evaluation: Callable[[Evaluation], None] | None = None,
     **options: Any,
 ) -> Model:
@@ -79,8 +87,8 @@ def train(
         device: the device of the engine "torch"; "auto" takes a GPU if there is one.
         micro_batch_size: the engine "torch" computes at most this many examples at a time, and adds up their gradients;
             None computes a minibatch at once.
-        progress: True shows a progress bar, in a terminal or a notebook; None or False shows nothing; a function is
-            called with a `Progress` a few times a second.
+        progress: True shows a progress bar, in a terminal or a notebook; `backlight.view()` the viewer, in a notebook;
+            None or False shows nothing; a function is called with a `Progress` a few times a second.
         on_evaluation: called with an `Evaluation` after each evaluation on the dev split.
         options: sizes of the model and training settings, by their names on the command line with underscores:
             `hidden=(200,)`, `lr=0.01`, `eval_interval=100`, `split_seed=7`; and how a file is read into items,
@@ -140,7 +148,7 @@ def _check_possible(model: str | None, minutes: float | None, engine: str) -> No
 def _chosen(
     corpus: Corpus,
     minutes: float | None,
-    progress: bool | Callable[[Progress], None] | None,
+    progress: bool | Callable[[Progress], None] | Shows | None,
     given: dict[str, Any],
 ) -> RunConfig:
     """Return the configuration that `choose` takes for a text, and say why if progress is shown."""
@@ -213,14 +221,17 @@ def _gone_on(
 
 
 def _finished(
-    run: Run, progress: bool | Callable[[Progress], None] | None, on_evaluation: Callable[[Evaluation], None] | None
+    run: Run,
+    progress: bool | Callable[[Progress], None] | Shows | None,
+    on_evaluation: Callable[[Evaluation], None] | None,
 ) -> bool:
     """Train and show the progress. Returns True, or False after Ctrl-C."""
     console = _console(progress)
     for warning in [*run.notes, *run.warnings] if progress is True else []:
         console.print(warning, soft_wrap=True)
     steps = run.config.train.steps if run.config.train is not None else 1
-    with ProgressBar(console, steps=steps) if progress is True else nullcontext() as bar, ExitStack() as stack:
+    shown = progress.showing(run) if isinstance(progress, Shows) else nullcontext()
+    with shown, ProgressBar(console, steps=steps) if progress is True else nullcontext() as bar, ExitStack() as stack:
 
         def setup(trainer: Trainer) -> None:
             stack.enter_context(stopped_by(trainer, signal.SIGINT))

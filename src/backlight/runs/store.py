@@ -122,7 +122,7 @@ class RunStore:
 
     def sizes(self) -> dict[str, int]:
         """Return the number of bytes of each file by its name."""
-        return {name: len(data) for name, data in self._files.items()}
+        return {name: len(data) for name, data in list(self._files.items())}  # another thread may add one
 
     # -- the files -----------------------------------------------------------------------------------------------------
 

@@ -36,15 +36,18 @@ class Assets:
         return frozenset(_files(self.folders))
 
     def modules(self, script: str) -> list[str]:
-        """Return the names of the modules that a script imports, also those that these import, sorted."""
-        found: set[str] = set()
-        waiting = list(_imports(script))
-        while waiting:
-            name = waiting.pop()
+        """Return the names of the modules that a script imports, also those that these import, each after its own."""
+        found: dict[str, None] = {}
+
+        def add(name: str) -> None:
             if name not in found:
-                found.add(name)
-                waiting += _imports(self.content(name).decode())
-        return sorted(found)
+                for one in sorted(_imports(self.content(name).decode())):
+                    add(one)
+                found[name] = None
+
+        for one in sorted(_imports(script)):
+            add(one)
+        return list(found)
 
     def import_map(self, script: str, address: Callable[[str], str]) -> str:
         """Return the import map of a page that begins with a script, as JSON for a script element.
@@ -56,6 +59,15 @@ class Assets:
         addresses = {f"backlight/{name}": address(name) for name in self.modules(script)}
         return json.dumps({"imports": addresses}, separators=(",", ":"))
 
+    def one_module(self, name: str) -> str:
+        """Return a module that has those that it imports inside, for a page whose import map is not ours.
+
+        Args:
+            name: of the file, whose default export it exports.
+        """
+        of = {f"backlight/{one}": self.content(one).decode() for one in self.modules(f'import "backlight/{name}"')}
+        return _ONE_MODULE % (json.dumps(of), json.dumps(f"backlight/{name}"))
+
     def data_address(self, name: str) -> str:
         """Return a module as a data URL, for a page that has everything inside."""
         return "data:text/javascript;base64," + base64.b64encode(self.content(name)).decode()
@@ -63,6 +75,18 @@ class Assets:
 
 VIEWER: Final = Assets((("backlight.studio", "viewer"),))
 """The viewer, and the live page around it."""
+
+
+_ONE_MODULE: Final = """const addresses = new Map();
+for (const [name, text] of Object.entries(%s)) {
+  const linked = text.replace(/(?<=(?:from|import) ")backlight\\/[\\w.]+(?=")/g, (of) => addresses.get(of));
+  addresses.set(name, URL.createObjectURL(new Blob([linked], { type: "text/javascript" })));
+}
+const { default: whole } = await import(addresses.get(%s));
+for (const address of addresses.values()) URL.revokeObjectURL(address);
+export default whole;
+"""
+"""In a module that is built in the page, each name of another module stands for the address of its text."""
 
 
 @cache

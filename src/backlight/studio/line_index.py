@@ -120,22 +120,30 @@ class _Places:
     def since(self, order: int, kind: str, share: float) -> Iterator[tuple[int, int]]:
         """Yield offset and length of the lines that a viewer gets, from a place among all lines on."""
         first = bisect_left(self.orders, order)
-        most = MOST_BYTES.get(kind)
-        for at in spaced(self.lengths[first:], None if most is None else int(share * most)):
+        for at in spaced(self.lengths[first:], _most(kind, share)):
             yield self.offsets[first + at], self.lengths[first + at]
 
 
-def thinned(lines: Sequence[bytes]) -> list[bytes]:
-    """Return the lines of a record stream that a viewer gets, in their order."""
+def thinned(lines: Sequence[bytes], share: float = 1.0) -> list[bytes]:
+    """Return the lines of a record stream that a viewer gets, in their order.
+
+    Args:
+        lines: of the stream.
+        share: of `MOST_BYTES`, how much is taken.
+    """
     by_type: dict[str, list[int]] = {}
     for place, line in enumerate(lines):
         by_type.setdefault(_type_of(line, 0), []).append(place)
     kept = (
         places[at]
         for kind, places in by_type.items()
-        for at in spaced([len(lines[place]) for place in places], MOST_BYTES.get(kind))
+        for at in spaced([len(lines[place]) for place in places], _most(kind, share))
     )
     return [lines[place] for place in sorted(kept)]
+
+
+def _most(kind: str, share: float) -> int | None:
+    return None if kind not in MOST_BYTES else int(share * MOST_BYTES[kind])
 
 
 def spaced(lengths: Sequence[int], most: int | None) -> Iterable[int]:

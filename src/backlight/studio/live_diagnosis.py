@@ -43,6 +43,11 @@ class LiveDiagnosis:
         with self._taking:
             self._new += lines
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether no line waits for the next look."""
+        return not self._new
+
     def look(self) -> list[bytes]:
         """Return what the doctor says now; nothing if there is nothing new, or it rests.
 

@@ -4,17 +4,21 @@ from pathlib import Path
 from typing import Protocol
 
 from backlight.core import DataError, RunError
-from backlight.runs import RunDirectory
+from backlight.runs import RunDirectory, RunStore
 from backlight.runs.kept import kept_steps
 from backlight.runs.locking import is_trained
-from backlight.runs.store import HEALTH, SAMPLED
+from backlight.runs.store import HEALTH, RESULT, SAMPLED
 from backlight.studio import messages
 from backlight.studio.line_index import LineIndex
 from backlight.studio.live_diagnosis import LiveDiagnosis
 from backlight.studio.messages import State
 from backlight.studio.metrics import Metrics
+from backlight.studio.stored_lines import StoredLines
 from backlight.training.branching import branch_steps
 from backlight.training.control import paused_at
+from backlight.training.run_watcher import load_measurements, with_losses
+from backlight.watch.records import Measurements
+from backlight.watch.stream_reader import read_stream
 
 
 class Lines(Protocol):
@@ -35,30 +39,51 @@ class RunRecording:
     """A training as messages.
 
     Args:
-        path: the folder of a run, or a file written by `watch(..., record_to=FILE)`.
+        where: the folder of a run, or a file written by `watch(..., record_to=FILE)`; or a run, such as one in memory.
+        trained: whether a run in memory is being trained; a folder says so itself.
+
+    Attributes:
+        path: the folder or file; that of a run in memory is its name.
+        run: the run; None for a file.
+        trained: see above.
 
     Raises:
         RunError, DataError: it is neither.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.run = RunDirectory.open(path) if path.is_dir() else None
+    def __init__(self, where: Path | RunStore, *, trained: bool = False) -> None:
+        self.run: RunStore | None = None
+        if isinstance(where, RunStore):
+            self.path, self.run = where.path if isinstance(where, RunDirectory) else Path(where.name), where
+        else:
+            self.path = where
+            self.run = RunDirectory.open(where) if where.is_dir() else None
+        self.trained = trained
         if self.run is None:
-            _check_stream(path)
+            _check_stream(self.path)
         self._begin()
 
+    @property
+    def in_folder(self) -> bool:
+        """Whether it is a run in a folder, which others can ask something of."""
+        return isinstance(self.run, RunDirectory)
+
     def _begin(self) -> None:
-        is_watched = self.run is None or self.run.has(HEALTH)
-        stream = self.path if self.run is None else self.path / HEALTH
-        self._lines: Lines = LineIndex(stream) if is_watched or self.run is None else Metrics(self.run)
-        self._is_watched = is_watched
-        self._sampled = LineIndex(self.path / SAMPLED)
+        self._is_watched = self.run is None or self.run.has(HEALTH)
+        self._lines: Lines
+        if self.run is None:
+            self._lines = LineIndex(self.path)
+        else:
+            self._lines = self._lines_of(HEALTH) if self._is_watched else Metrics(self.run)
+        self._sampled = self._lines_of(SAMPLED)
         self._doctor = LiveDiagnosis(self.path.name)
-        self._stream = stream
         self._told = (0, 0)
         self._state = self._checkpoints = b""
         self._signs: object = None
+
+    def _lines_of(self, name: str) -> Lines:
+        in_memory = self.run is not None and not self.in_folder
+        return StoredLines(self.run, name) if in_memory and self.run else LineIndex(self.path / name)
 
     def news(self) -> list[bytes] | None:
         """Return the messages about what is new since the last call; None if the page must start anew, with `whole`.
@@ -97,8 +122,22 @@ class RunRecording:
 
         The folder's date changes with the files that are replaced as a whole.
         """
-        trained = self.run is not None and is_trained(self.path)
-        return trained, [_sign(one) for one in (self.path, self._stream, self.path / SAMPLED)]
+        if self.run is not None and not self.in_folder:
+            return self.is_trained, self.run.sizes()
+        stream = self.path if self.run is None else self.path / HEALTH
+        return self.is_trained, [_sign(one) for one in (self.path, stream, self.path / SAMPLED)]
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a process trains the run."""
+        return is_trained(self.path) if self.in_folder else self.trained
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes unless somebody resumes the training."""
+        if self.run is None:
+            return self._lines.count > 0 and self._lines.lines(self._lines.count - 1)[-1].startswith(b'{"type":"end"')
+        return not self.is_trained and (self.run.has(RESULT) or self.run.has_checkpoint or not self.in_folder)
 
     def diagnose(self) -> list[bytes]:
         """Return what the doctor says of what `news` returned, if it is time to look; it may take a second.
@@ -109,6 +148,11 @@ class RunRecording:
             DataError: a line of the record stream is damaged.
         """
         return self._doctor.look() if self._is_watched else []
+
+    @property
+    def is_diagnosed(self) -> bool:
+        """Whether the doctor has seen everything that `news` returned."""
+        return not self._is_watched or self._doctor.is_up_to_date
 
     def _grow(self) -> bool:
         if self.run is not None and not self._is_watched and self.run.has(HEALTH):
@@ -129,9 +173,10 @@ class RunRecording:
         rest = [one for one in (self._checkpoints, self._state) if one]
         return [self._hello(), stream, *self._sampled.lines(), *self._doctor.told, *rest]
 
-    def _hello(self) -> bytes:
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what is known of the run besides its records, as pairs of a name and a value."""
         if self.run is None:
-            return messages.hello(title=self.path.name, live=True)
+            return []
         config = self.run.config
         train, branch = config.get("train") or {}, config.get("branch")
         facts = {
@@ -140,20 +185,36 @@ class RunRecording:
             "learning rate": f"{train['lr']:g}" if "lr" in train else None, "seed": str(config["seed"]),
             "branch of": f"{Path(branch['run']).name} at step {branch['step']:,}" if branch else None,
         }  # fmt: skip
-        given = [(name, str(value)) for name, value in facts.items() if value is not None]
-        return messages.hello(title=self.path.name, facts=given, total_steps=train.get("steps"), live=True)
+        return [(name, str(value)) for name, value in facts.items() if value is not None]
+
+    def _hello(self) -> bytes:
+        steps = None if self.run is None else (self.run.config.get("train") or {}).get("steps")
+        return messages.hello(title=self.path.name, facts=self.facts(), total_steps=steps, live=True)
+
+    def measured(self) -> Measurements:
+        """Return what is recorded so far; of a run that is not watched, its losses.
+
+        Raises:
+            BacklightError: a file is damaged.
+            OSError: a file cannot be read.
+        """
+        if self.run is None:
+            return read_stream(self.path)
+        found = load_measurements(self.run)
+        unwatched = Measurements(framework="backlight", source="watch", model=self.run.config["model"]["name"])
+        return with_losses(unwatched, self.run) if found is None else found
 
     def checkpoints(self) -> bytes:
-        """Return the message about the steps from which the training can be branched; nothing of a bare record."""
-        if self.run is None:
-            return b""
+        """Return the message about the steps from which the training can be branched; nothing without a folder."""
+        if self.run is None or not self.in_folder:
+            return b""  # a record of another loop, or a run in memory
         return messages.checkpoints(branch_steps(self.run), sum(kept_steps(self.run).values()))
 
     def state(self) -> bytes:
         """Return the message about the process that trains."""
         if self.run is None:
             return messages.state("watched", 0)
-        if is_trained(self.path):
+        if self.is_trained:
             step = paused_at(self.run)
             return messages.state("training", 0) if step is None else messages.state("paused", step)
         state: State = "finished" if self.run.load_result() else "stopped" if self.run.has_checkpoint else "waiting"

@@ -7,12 +7,14 @@ import numpy as np
 
 from backlight.autograd import no_grad
 from backlight.core import BOUNDARY, FloatArray, IntArray
+from backlight.models.bigram import Bigram
 from backlight.models.gpt import GPT, attention_weights
 from backlight.models.neural import NeuralModel, nll_of
 from backlight.nn import Embedding
 from backlight.text.tokenizers import TextVocabulary
+from backlight.training.line_pairs import pairs_of
 from backlight.training.line_units import units_of
-from backlight.watch.records import AttentionRecord, EmbeddingRecord, TextRecord
+from backlight.watch.records import AttentionRecord, EmbeddingRecord, PairsRecord, TextRecord
 
 LONGEST: Final = 24
 """Targets of the line at most; what follows is left out, so that a record of a GPT's heads has a few kilobytes."""
@@ -31,12 +33,14 @@ class WatchedLine:
         vocabulary: its vocabulary.
         ids: (N,) of the line.
         ends: whether the end of the line is a target.
+        counts: (V, V) how often each token follows each other one in the training text, for a bigram network.
     """
 
     network: NeuralModel
     vocabulary: TextVocabulary
     ids: IntArray
     ends: bool
+    counts: IntArray | None = None
 
     def record(self, step: int, *, units: bool = True) -> TextRecord:
         """Return what the network, which is in evaluation mode, makes of the line after `step` steps.
@@ -66,7 +70,13 @@ class WatchedLine:
             attention=tuple(_attention(one) for one in heads),
             embedding=self._embedding(),
             units=found,
+            pairs=self._pairs(),
         )
+
+    def _pairs(self) -> PairsRecord | None:
+        if self.counts is None or not isinstance(self.network, Bigram):
+            return None
+        return pairs_of(self.network, self.vocabulary, self.counts)
 
     def _table(self) -> FloatArray | None:
         """Return the vectors of all tokens, (V, E); None if the network has none."""

@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from backlight.core import DataError, EncodedItems, RunError
+from backlight.core import DataError, EncodedItems, IntArray, RunError
 from backlight.models import LanguageModel
 from backlight.models.neural import NeuralModel
+from backlight.models.ngram import NGram, NGramConfig
 from backlight.runs import RunDirectory, RunStore, extra_files
 from backlight.runs.store import PRETRAINED, SEEN
 from backlight.text import (
@@ -290,6 +291,11 @@ class RunParts:
     def encoded(self, part: Part) -> EncodedItems:
         """Return the items of a part as ids."""
         return self.vocabulary.encode_items(part.items, ends=self.ends)
+
+    def pair_counts(self) -> IntArray:
+        """Return how often each token follows each other one in the train split, (V, V)."""
+        config = NGramConfig(vocabulary_size=self.vocabulary.size, order=2, smoothing="add-k", k=0)
+        return NGram(config).fit(self.encoded(self.splits.train)).counts(2)
 
     def first_of(self, metrics: Iterable[Mapping[str, Any]]) -> FirstLoss:
         """Return the first loss in these metrics of the run, and that of a uniform guess."""

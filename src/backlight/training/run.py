@@ -10,6 +10,7 @@ import numpy as np
 from backlight.autograd import Tensor
 from backlight.core import Array, ConfigError
 from backlight.models import LanguageModel, Mixture
+from backlight.models.bigram import Bigram
 from backlight.models.neural import NeuralModel
 from backlight.models.ngram import NGram
 from backlight.runs import RunDirectory, RunExistsError, RunStore, extra_files, new_files, start_files
@@ -28,6 +29,9 @@ from backlight.training.parts import RunParts
 from backlight.training.trainer import Trainer
 from backlight.training.weights import folded, load_weights, network_of
 from backlight.watch.records import SplitFacts
+
+MOST_COUNTED = 1_000
+"""Of a larger vocabulary, pairs of tokens are not counted to be recorded beside a bigram network's weights."""
 
 
 class Run(RunParts):
@@ -142,7 +146,10 @@ class Run(RunParts):
         """Return the line of text that is given, or the first held-out one."""
         given = self.config.line
         text = self.held_out_text()[:LONGEST] if given is None else normalised(given, self.config.reading.normalise)
-        return WatchedLine(network, self.vocabulary, self.vocabulary.encode(text), self.ends)
+        counts = None
+        if isinstance(network, Bigram) and self.token_files is None and self.vocabulary.size <= MOST_COUNTED:
+            counts = self.pair_counts()
+        return WatchedLine(network, self.vocabulary, self.vocabulary.encode(text), self.ends, counts)
 
     def _split_facts(self) -> SplitFacts:
         """Return the sizes of train and dev, and how many dev items are also in train."""

@@ -691,6 +691,26 @@ class UnitsRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairsRecord:
+    """How likely each token is after each other one: as a network with a weight for each pair has it, and as counted.
+
+    Attributes:
+        tokens: the K tokens of the rows, and of the columns, which follow them.
+        counts: how often each token of a row is followed by any token in the training text.
+        lowest: the lowest number of both tables, in nats.
+        learned: (K, K) each row of the weights minus its logsumexp, which softmax ignores, divided by `lowest` and
+            multiplied by 65,534: 4 hexadecimal digits each.
+        counted: (K, K) the log of each count divided by that of its row, likewise; "ffff" for a pair that never occurs.
+    """
+
+    tokens: tuple[str, ...]
+    counts: tuple[int, ...]
+    lowest: float
+    learned: str
+    counted: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextRecord:
     """What a language model makes of one text, in evaluation mode, and where its embeddings are.
 
@@ -702,6 +722,7 @@ class TextRecord:
         attention: of each layer, first to last; empty if the network has none.
         embedding: of some tokens, those of the text first; None if the network has none.
         units: of some layers, in order of execution; empty in most records of a training with many evaluations.
+        pairs: the weights of a bigram network beside the counts of its training text; None for other networks.
     """
 
     step: int
@@ -711,6 +732,7 @@ class TextRecord:
     attention: tuple[AttentionRecord, ...] = ()
     embedding: EmbeddingRecord | None = None
     units: tuple[UnitsRecord, ...] = ()
+    pairs: PairsRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

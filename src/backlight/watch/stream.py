@@ -31,10 +31,10 @@ from backlight.watch.records import (
 )
 from backlight.watch.records_json import to_json
 
-SCHEMA: Final = 5
+SCHEMA: Final = 6
 """The version of the lines, which is raised when an older reader could no longer read them. Version 1 had no types: a
 line of facts and then a line for each step, all written anew at each save. Version 2 had no lines of type text, version
-3 knew less of the loss, and version 4 had no units in lines of type text."""
+3 knew less of the loss; in lines of type text, version 4 had no units, and version 5 no pairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

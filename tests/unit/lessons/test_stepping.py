@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import backlight.lessons.stepping
 from backlight import Tensor, Value, explain
 from backlight.core import GraphError
 from backlight.explanation.numbers import short
 from backlight.lessons.stepping import Walk, stepping
 from backlight.nn.scalar import MLP
+from backlight.studio import displayed
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -143,8 +143,8 @@ def test_where_not_interactive_there_is_the_still_picture(end, monkeypatch, asks
     shell = SimpleNamespace(kernel=kernel)
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-        nobody = backlight.lessons.stepping._not_interactive()
-    monkeypatch.setattr(backlight.lessons.stepping, "_not_interactive", lambda: nobody)
+        allowed = displayed._kernel_allows_input()
+    monkeypatch.setattr(displayed, "_kernel_allows_input", lambda: allowed)
     assert type(stepping(end)).__name__ == kind
 
 

@@ -26,7 +26,7 @@ from backlight.studio.server import feeds
 from backlight.studio.server.app import Studio, application
 from backlight.studio.server.feeds import Feed
 from backlight.studio.server.guard import OnlyOwnPages
-from backlight.studio.server.trainings import Wish
+from backlight.studio.trainings import Wish
 from backlight.training import Run, RunConfig, Trainer, branched, trainer
 from backlight.training.control import Control, Request, ask, paused_at
 

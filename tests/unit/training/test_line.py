@@ -11,7 +11,7 @@ from backlight.core import ConfigError, FloatArray, VocabularyError
 from backlight.models.gpt import attention_weights
 from backlight.runs.store import HEALTH
 from backlight.sample import score_items
-from backlight.training import Run, RunConfig, line_units, trainer
+from backlight.training import Run, RunConfig, line_pairs, line_units, trainer
 from backlight.training.line import LONGEST
 from backlight.training.run_watcher import load_measurements
 from backlight.watch.records import Measurements, TextRecord, UnitsRecord
@@ -184,7 +184,7 @@ def test_a_stream_of_version_4_can_be_read(tmp_path: Path) -> None:
     run.train()
     found = []
     for line in (tmp_path / "run" / HEALTH).read_text().splitlines():
-        values = json.loads(line.replace('"schema":5', '"schema":4'))
+        values = json.loads(line.replace('"schema":6', '"schema":4'))
         values.pop("units", None)
         for layer in values.get("layers", ()):
             layer.pop("code", None)
@@ -198,6 +198,43 @@ def test_a_stream_of_version_4_can_be_read(tmp_path: Path) -> None:
 def test_a_stream_of_version_2_can_be_read(tmp_path: Path) -> None:
     run = run_of("mlp", tmp_path / "run")
     run.train()
-    lines = (tmp_path / "run" / HEALTH).read_bytes().replace(b'"schema":5', b'"schema":2').splitlines(keepends=True)
+    lines = (tmp_path / "run" / HEALTH).read_bytes().replace(b'"schema":6', b'"schema":2').splitlines(keepends=True)
     seen = parse(b"".join(line for line in lines if b'"type":"text"' not in line), "it")
     assert (seen.texts, len(seen.evaluations)) == ((), 3)
+
+
+def test_the_weights_of_a_bigram_network_come_beside_the_counts() -> None:
+    """They become the logs of the counts, up to a constant of each row."""
+    run = run_of("bigram", lr=0.5)
+    run.train()
+    first, *_, last = (one.pairs for one in texts_of(run))
+    text = "".join(f".{item}." for item in run.splits.train.items)
+    counts = np.zeros((27, 27))
+    ids = np.array([0 if one == "." else run.vocabulary.encode(one)[0] for one in text])
+    np.add.at(counts, (ids[:-1], ids[1:]), 1)
+    counts[0, 0] = 0  # from the end of an item to the beginning of the next
+    assert first.counts == last.counts == tuple(counts.sum(1))
+    assert first.tokens == tuple(map(run.vocabulary.label, range(27)))
+    table = run.network.table.weight.array.astype(np.float64)
+    assert run.load_weights()["step"] == 6
+    expected = {"learned": table - np.log(np.exp(table).sum(1, keepdims=True)), "counted": np.full((27, 27), -np.inf)}
+    seen = counts > 0
+    expected["counted"][seen] = np.log((counts / counts.sum(1, keepdims=True))[seen])
+    for name, values in expected.items():
+        codes = np.frombuffer(bytes.fromhex(getattr(last, name)), ">u2").reshape(27, 27)
+        found = np.where(codes == 65_535, -np.inf, codes / 65_534 * last.lowest)
+        np.testing.assert_allclose(found, values, atol=0.51 / 65_534 * -last.lowest + 1e-6)
+    other = run_of("mlp")
+    other.train()
+    assert {one.pairs for one in texts_of(other)} == {None}
+
+
+def test_of_a_large_vocabulary_some_pairs_are_recorded_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_pairs, "MOST", 5)
+    run = run_of("bigram")
+    run.train()
+    assert {(len(one.pairs.tokens), len(one.pairs.learned)) for one in texts_of(run)} == {(5, 100)}
+    monkeypatch.setattr("backlight.training.run.MOST_COUNTED", 26)
+    run = run_of("bigram")
+    run.train()
+    assert [one.pairs for one in texts_of(run)] == [None] * 3

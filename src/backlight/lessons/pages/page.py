@@ -8,7 +8,6 @@ from pathlib import Path
 
 from backlight.core import RunError, html
 from backlight.lessons.catalogue import Lesson
-from backlight.lessons.display import FOR_PAGES
 from backlight.lessons.notebook import Cell
 from backlight.lessons.pages.cells import code_html, outputs_html, text_html
 from backlight.lessons.pages.linked import worlds_of
@@ -19,6 +18,7 @@ from backlight.lessons.stepping.walk import asset
 from backlight.lessons.worlds import WORLDS
 from backlight.lessons.worlds.html import write_world
 from backlight.runs.atomic import write_atomically
+from backlight.studio.displayed import FOR_PAGES
 
 INDEX = "index.html"
 

@@ -1,15 +1,12 @@
 """The backward pass of a graph, one box at a time, with a slider: what a notebook displays for `stepping(loss)`."""
 
-import os
-import sys
-from importlib.util import find_spec
 from typing import Any
 
 from backlight.autograd import Value
 from backlight.core import GraphError
 from backlight.explanation import Explanation, explain
-from backlight.lessons.display import FOR_PAGES
 from backlight.lessons.stepping.walk import Walk
+from backlight.studio.displayed import shows_widgets
 
 __all__ = ["Walk", "stepping"]
 
@@ -44,17 +41,8 @@ def stepping(end: Value | Explanation, *, title: str = "") -> Any:
             f"stepping needs a Value, or the explanation of one; got {type(end).__name__}. For a Tensor: explain(it)."
         )
     walk = Walk(end, title)
-    if os.environ.get(FOR_PAGES) or _not_interactive():
-        return walk
-    if find_spec("anywidget") is None:
+    if not shows_widgets():
         return walk
     from backlight.lessons.stepping.live import Stepping
 
     return Stepping(walk)
-
-
-def _not_interactive() -> bool:
-    """Return whether a program runs the cells that allows no input from a user, who could move the slider."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return getattr(getattr(shell, "kernel", None), "_allow_stdin", True) is False

@@ -6,6 +6,7 @@ import anywidget
 import traitlets
 
 from backlight.lessons.stepping.walk import Walk, asset
+from backlight.studio.displayed import with_still
 
 
 class Stepping(anywidget.AnyWidget):
@@ -41,6 +42,4 @@ class Stepping(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Return the widget and, for where widgets are not displayed, the still figure."""
-        made = super()._repr_mimebundle_(**kwargs)
-        data, metadata = made if isinstance(made, tuple) else (made or {}, {})
-        return {**data, "text/plain": repr(self), "text/html": self._walk.still}, metadata
+        return with_still(super()._repr_mimebundle_(**kwargs), text=repr(self), still=self._walk.still)

@@ -13,8 +13,8 @@ from backlight.explanation.frames import Frame, Share, frames
 from backlight.explanation.numbers import short
 from backlight.explanation.picture import Picture
 from backlight.explanation.svg import to_svg
-from backlight.lessons.display import FOR_PAGES
 from backlight.lessons.stepping.forward import UNKNOWN, forward_steps, guess
+from backlight.studio.displayed import FOR_PAGES
 
 _MORE = "…"
 _LEGEND = f"arrow: local derivative;  grad: sum so far;  {UNKNOWN} nothing yet;  {_MORE} incomplete"

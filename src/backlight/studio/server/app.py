@@ -3,7 +3,6 @@
 import asyncio
 import json
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,16 +14,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from backlight.core import BacklightError, RunError
 from backlight.core.html import allowed
-from backlight.models import MODELS
-from backlight.runs import RunDirectory, list_runs
-from backlight.runs.locking import is_trained
+from backlight.studio.asked import Asked
 from backlight.studio.assets import VIEWER
-from backlight.studio.beside import curves, others
 from backlight.studio.messages import joined, problem
 from backlight.studio.server.feeds import Feed, Feeds, Page
 from backlight.studio.server.guard import HEADERS, policy
-from backlight.studio.server.trainings import MOST_TEXT, Trainings, Wish
-from backlight.training.control import Request, ask
+from backlight.studio.trainings import MOST_TEXT
 
 MOST_SOCKETS: Final = 32
 """Pages that may be open at the same time."""
@@ -34,55 +29,16 @@ _START: Final = 'import "backlight/studio.js";'
 _KINDS: Final = {"js": "text/javascript", "css": "text/css"}
 
 
-@dataclass
-class Studio:
+class Studio(Asked):
     """What the server shows.
 
-    Attributes:
-        runs: the folder of the runs; only runs in it can be looked at, and `given`.
-        given: a run or a record stream that was named when the server was started; None if none was.
+    Args:
+        runs, given: see `Asked`.
     """
 
-    runs: Path
-    given: Path | None = None
-    feeds: Feeds = field(default_factory=Feeds)
-
-    def path(self, name: str) -> Path:
-        """Return the path of a run by the name that `listing` gives it.
-
-        Raises:
-            RunError: it is not in the list.
-        """
-        if self.given is not None and name == self.given.name:
-            return self.given
-        found = {one.path.name: one.path for one in list_runs(self.runs)}.get(name)
-        if found is None:
-            raise RunError(f"there is no run {name!r:.60} in {self.runs}. Choose one of the list.")
-        return found
-
-    def run(self, name: str) -> RunDirectory:
-        """Return a run by its name.
-
-        Raises:
-            RunError: there is none, or it is a record stream, whose training cannot be asked anything.
-        """
-        path = self.path(name)
-        if not path.is_dir():
-            raise RunError(
-                f"only a run of Backlight can be paused or stopped; {path.name} is a record of another loop."
-            )
-        return RunDirectory.open(path)
-
-    def listing(self) -> list[dict[str, Any]]:
-        """Return the runs, the newest first."""
-        runs = [
-            {"name": one.path.name, "model": one.model, "text": one.corpus, "state": one.state, "step": one.step}
-            for one in reversed(list_runs(self.runs)) if one.problem is None
-        ]  # fmt: skip
-        names_of_runs = {one["name"] for one in runs}
-        if self.given is not None and self.given.name not in names_of_runs:
-            runs.insert(0, {"name": self.given.name, "model": None, "text": None, "state": "watched", "step": None})
-        return runs
+    def __init__(self, runs: Path, given: Path | None = None) -> None:
+        super().__init__(runs, given)
+        self.feeds = Feeds()
 
 
 def application(studio: Studio) -> Starlette:
@@ -113,7 +69,6 @@ class Routes:
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
-        self._trainings = Trainings(studio.runs)
         self._sockets = 0
 
     async def page(self, request: WebRequest) -> Response:
@@ -133,56 +88,33 @@ class Routes:
     async def runs(self, request: WebRequest) -> Response:
         """Return the runs, and what a training may be."""
         del request
-        given = self._studio.given
-        found = await asyncio.to_thread(self._studio.listing)
-        models = [
-            {"name": one.name, "steps": None if one.train is None else one.train.get("steps"),
-             "lr": None if one.train is None else one.train.get("lr")}
-            for one in MODELS.values()
-        ]  # fmt: skip
-        values = {"runs": found, "given": given and given.name, "models": models, "most_text": MOST_TEXT}
-        return JSONResponse(values, headers=HEADERS)
+        return JSONResponse(await asyncio.to_thread(self._studio.listing), headers=HEADERS)
 
     async def start(self, request: WebRequest) -> Response:
         """Start a training."""
-        wish = Wish.from_json(await _body(request, _MOST_BODY))
-        parameters = None
-        if wish.start is not None:
-            origin = self._studio.run(wish.start)
-            wish = replace(wish, start=str(origin.path), model=origin.config["model"]["name"])
-            parameters = origin.config.get("parameters")
-        path = await asyncio.to_thread(self._trainings.start, wish, parameters=parameters)
-        return JSONResponse({"name": path.name}, headers=HEADERS)
+        wish = await _body(request, _MOST_BODY)
+        return JSONResponse(await asyncio.to_thread(self._studio.start, wish), headers=HEADERS)
 
     async def others(self, request: WebRequest) -> Response:
         """Return the runs whose losses can be laid over those of one."""
-        run = await asyncio.to_thread(self._studio.run, request.path_params["name"])
-        found = await asyncio.to_thread(lambda: others(run, list_runs(self._studio.runs)))
-        return JSONResponse({"others": found}, headers=HEADERS)
+        found = await asyncio.to_thread(self._studio.others, request.path_params["name"])
+        return JSONResponse(found, headers=HEADERS)
 
     async def curves(self, request: WebRequest) -> Response:
         """Return the losses of another run, as a message."""
         names = request.path_params["name"], request.path_params["other"]
-        shown, other = [await asyncio.to_thread(self._studio.run, name) for name in names]
-        found = await asyncio.to_thread(curves, other, shown)
+        found = await asyncio.to_thread(self._studio.curves, *names)
         return Response(found, media_type="application/json", headers=HEADERS)
 
     async def control(self, request: WebRequest) -> Response:
         """Ask something of a training that goes on."""
-        run = self._studio.run(request.path_params["name"])
-        wanted = Request.from_json(await _body(request, 1_000))
-        if not is_trained(run.path):
-            raise RunError(f"{run.path.name} is not being trained, so it cannot be asked anything. Resume it first.")
-        ask(run, wanted)
-        return JSONResponse({}, headers=HEADERS)
+        wanted = await _body(request, 1_000)
+        return JSONResponse(self._studio.control(request.path_params["name"], wanted), headers=HEADERS)
 
     async def resume(self, request: WebRequest) -> Response:
         """Go on with a training that was stopped."""
-        run = self._studio.run(request.path_params["name"])
-        if is_trained(run.path):
-            raise RunError(f"{run.path.name} is being trained already. Pause or stop it first.")
-        await asyncio.to_thread(self._trainings.resume, run.path)
-        return JSONResponse({}, headers=HEADERS)
+        found = await asyncio.to_thread(self._studio.resume, request.path_params["name"])
+        return JSONResponse(found, headers=HEADERS)
 
     async def records(self, socket: WebSocket) -> None:
         """Send the messages of a training to a page, until it leaves."""

@@ -1,7 +1,6 @@
 // Which other runs are laid over the losses of the one that is shown: its parent, its branches, and others on its text.
 
 import { element, say } from "backlight/dom.js";
-import { ask } from "backlight/socket.js";
 
 const MOST = 6; // runs at the same time, one for each colour
 const EVERY = 2_000; // milliseconds after which the losses of a run that is trained are asked for again
@@ -10,10 +9,12 @@ export class Beside {
   /**
    * @param {import("backlight/viewer.js").Viewer} viewer
    * @param {() => string} nameOf the run that is shown
+   * @param {(address: string, body?: object) => Promise<object>} ask the host, as in socket.js
    */
-  constructor(viewer, nameOf) {
+  constructor(viewer, nameOf, ask) {
     this.viewer = viewer;
     this.nameOf = nameOf;
+    this.ask = ask;
     this.said = element("p", { class: "about", role: "status" });
     this.list = element("fieldset", { "aria-label": "other runs" });
     this.root = element("details", { class: "beside", ontoggle: () => this.root.open && this.offer() },
@@ -36,7 +37,7 @@ export class Beside {
 
   async offer() {
     const shown = this.nameOf();
-    const found = await this.attempt(() => ask(this.address()));
+    const found = await this.attempt(() => this.ask(this.address()));
     if (!found || shown !== this.nameOf()) return;
     const chosen = new Set(this.boxes.filter((one) => one.checked).map((one) => one.value));
     this.list.replaceChildren(...found.others.map(({ name, about }) => {
@@ -51,7 +52,7 @@ export class Beside {
   async add(name) {
     this.limit();
     const shown = this.nameOf();
-    const message = await this.attempt(() => ask(this.address(name)));
+    const message = await this.attempt(() => this.ask(this.address(name)));
     if (!message || shown !== this.nameOf() || !this.isChosen(name)) return;
     this.viewer.apply([message]);
     if (message.live) this.timers.set(name, setTimeout(() => this.add(name), EVERY));

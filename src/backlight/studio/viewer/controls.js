@@ -3,17 +3,18 @@
 
 import { element, say } from "backlight/dom.js";
 import { counted } from "backlight/numbers.js";
-import { ask } from "backlight/socket.js";
 
 export class Controls {
   /**
    * @param {import("backlight/viewer.js").Viewer} viewer
    * @param {() => string} nameOf the run that is shown
    * @param {(name: string) => void} onBranch called with the name of a new run
+   * @param {(address: string, body?: object) => Promise<object>} ask the host, as in socket.js
    */
-  constructor(viewer, nameOf, onBranch) {
+  constructor(viewer, nameOf, onBranch, ask) {
     this.viewer = viewer;
     this.nameOf = nameOf;
+    this.ask = ask;
     const button = (text, act) => element("button", { type: "button", text, onclick: () => this.attempt(act) });
     this.pause = button("Pause", () => this.control({ pause_at: 0 }));
     this.goOn = button("Go on", () => this.control({ pause_at: null }));
@@ -23,7 +24,7 @@ export class Controls {
     this.lr = element("input", { type: "number", min: 0, step: "any", placeholder: "unchanged", "aria-label": "new peak learning rate" });
     this.setLr = button("Set learning rate", () => this.control({ pause_at: this.isPaused ? this.paused : null, lr: this.given(this.lr) }));
     this.stop = button("Stop", () => this.control({ stop: true }));
-    this.resume = button("Resume", () => ask(`./runs/${encodeURIComponent(this.nameOf())}/resume`, {}));
+    this.resume = button("Resume", () => this.ask(`./runs/${encodeURIComponent(this.nameOf())}/resume`, {}));
     const begin = async (more) => onBranch((await ask("./start", { start: this.nameOf(), lr: this.given(this.lr), ...more })).name);
     this.from = element("select", { "aria-label": "checkpoint to branch from", onchange: () => viewer.moment.choose(Number(this.from.value)) });
     this.branch = button("Branch", () => begin({ at_step: this.checkpoint }));
@@ -85,7 +86,7 @@ export class Controls {
   }
 
   control(request) {
-    return ask(`./runs/${encodeURIComponent(this.nameOf())}/control`, request);
+    return this.ask(`./runs/${encodeURIComponent(this.nameOf())}/control`, request);
   }
 
   async attempt(act) {

@@ -82,6 +82,12 @@ export class Recording {
     return upTo(having, step) ?? having[0] ?? null;
   }
 
+  /** Return the record of a line with the weights of pairs that is shown at a step; null if there is none. */
+  pairsAt(step) {
+    const having = this.texts.filter((one) => one.pairs);
+    return upTo(having, step) ?? having[0] ?? null;
+  }
+
   samplesAt(step) {
     return upTo(this.samples, step);
   }

@@ -10,6 +10,7 @@ import { LossPanel } from "backlight/losses.js";
 import { Moment } from "backlight/moment.js";
 import { OneUnitPanel } from "backlight/one_unit.js";
 import { AttentionPanel, OwnLinePanel } from "backlight/own_line.js";
+import { PairsPanel } from "backlight/pairs.js";
 import { Recording } from "backlight/recording.js";
 import { SamplesPanel } from "backlight/samples.js";
 import { Timeline } from "backlight/timeline.js";
@@ -26,19 +27,21 @@ export class Viewer {
     this.losses = new LossPanel(this.moment);
     this.panels = [
       this.losses, new SamplesPanel(this.moment), ownLine, new AttentionPanel(this.moment, ownLine.line), oneUnit,
-      new EmbeddingsPanel(this.moment), new FindingsPanel(this.moment),
+      new PairsPanel(this.moment), new EmbeddingsPanel(this.moment), new FindingsPanel(this.moment),
       updateRatios(this.moment), gradientSizes(this.moment), gradientRatios(this.moment), saturatedUnits(this.moment), deadUnits(this.moment),
       learningRate(this.moment), new LayersPanel(this.moment), new UnitMapsPanel(this.moment, oneUnit),
     ];
     this.notice = element("p", { class: "notice", role: "status", hidden: true });
     const grid = element("div", { class: "panels" }, ...this.panels.map((one) => one.root));
-    host.replaceChildren(element("div", { class: "backlight-viewer" }, this.notice, grid, timeline.root));
+    this.root = element("div", { class: "backlight-viewer" }, this.notice, grid, timeline.root);
+    host.replaceChildren(this.root);
     this.panels.push(timeline);
     this.dirty = false;
     const later = () => this.later();
     this.recording.listen(later);
     this.moment.listen(later);
     onTheme(() => this.recording.redraw());
+    new ResizeObserver(() => this.missed && this.later()).observe(this.root);
     this.later();
   }
 
@@ -57,7 +60,10 @@ export class Viewer {
     });
   }
 
+  /** Draw, but not what is out of the page, as an output that a notebook has put aside: it has no colours. */
   update() {
+    this.missed = !this.root.isConnected;
+    if (this.missed) return;
     const { problem, lastStep, notFinite } = this.recording;
     const [first] = notFinite;
     const text = problem || (lastStep === 0 && !this.recording.records.length ? "Nothing has been recorded yet." : first ? `Not finite: ${first.where} in step ${first.step.toLocaleString("en")}${first.op ? `, by ${first.op}` : ""}.` : "");
