@@ -58,7 +58,8 @@ class Stepper:
 
     Attributes:
         compiled: whether the last batch was computed without its graph.
-        end: the loss of the last batch with its graph, to be examined; None if there is no graph.
+        end: the loss of the last batch with its graph, to be examined; None if the program computed the batch and
+            nobody asked for the graph.
     """
 
     def __init__(self, model: NeuralModel, *, native: bool = True) -> None:
@@ -97,7 +98,7 @@ class Stepper:
             compiled = self._compiled[kind] = _compile(self.end, inputs)
         if compiled is None or before is None:
             return float(self.end.array)
-        return self._compute_again(compiled, inputs, before, self.end)
+        return self._compute_again(compiled, inputs, before, eager=eager)
 
     def backward(self) -> None:
         """Compute the gradients of the last batch."""
@@ -106,12 +107,19 @@ class Stepper:
         if self._program is not None:  # overwrites the parameters' gradients that the graph computed
             self._program.backward()
 
-    def _compute_again(self, compiled: "_Compiled", inputs: tuple[Any, ...], before: "_Outcome", loss: Tensor) -> float:
+    def _compute_again(
+        self, compiled: "_Compiled", inputs: tuple[Any, ...], before: "_Outcome", *, eager: bool
+    ) -> float:
         """Run the program on a batch that was computed with tensors, and return the loss to use.
 
-        If checks are left, the program is compared with the graph; if it differs, no program is used again.
+        If checks are left, the program is compared with the graph; if it differs, no program is used again. A graph
+        that nobody asked for is dropped first, so that it does not need memory at the same time as the program.
         """
-        by_graph = self._outcome_of(loss, float(loss.array)) if compiled.checks_left else None
+        assert self.end is not None  # noqa: S101  (forward has just computed it)
+        loss = float(self.end.array)
+        by_graph = self._outcome_of(self.end, loss) if compiled.checks_left else None
+        if not eager:
+            self.end = None
         self._restore(before)
         nats = compiled.program.forward(inputs)
         if by_graph is not None:
@@ -119,8 +127,12 @@ class Stepper:
             if not self._outcome_of(compiled.program, nats).agrees(by_graph):
                 self._may_compile = False
                 self._compiled.clear()
-                self._restore(by_graph)
-                return float(loss.array)
+                if self.end is None:
+                    self._restore(before)
+                    self.end = self.model.loss_of(inputs)
+                else:
+                    self._restore(by_graph)
+                return loss
         self._program = compiled.program
         return nats
 

@@ -37,12 +37,9 @@ class Program:
         if found is None:
             raise UnsuitableError("the kernels were not built")
         self._run, self._uniform, self._kernels = found.run, found.uniform, found.kernels
-        self._end = end
         self._inputs = inputs
         self._wants_backward = backward
-        self._order = [node for node in reversed(end.ancestry()) if node._prev]
-        if any(hasattr(node, "_before") for node in self._order):
-            raise UnsuitableError("a tensor of the graph was changed in place, so several share its memory")
+        self._order = _form([node for node in reversed(end.ancestry()) if node._prev])
         self._packing = next((i for i, given in enumerate(inputs) if isinstance(given, (PackedIndex, list))), None)
         self._threads = kernel_threads()
         self._make(self._size(inputs))
@@ -97,7 +94,7 @@ class Program:
         )
 
     def _make(self, room: BatchSize) -> None:
-        emitter = Emitter(self._end, self._inputs, room, self._threads, self._kernels)
+        emitter = Emitter(self._order[-1], self._inputs, room, self._threads, self._kernels)
         try:
             for node in self._order:
                 LOWERINGS[_name(node)][0](emitter, node)
@@ -116,6 +113,27 @@ class Program:
         self._leaves = [(leaf, leaf.array) for leaf in leaves]
         self._steps = emitter.steps()
         self._forward, self._backward = ((s.__array_interface__["data"][0], len(s)) for s in self._steps)
+
+
+def _form(order: list[Tensor]) -> list[Tensor]:
+    """Return copies of the nodes of a graph that have the shapes of its arrays but not their memory.
+
+    A program may have to allocate its arrays again, long after the graph that was recorded is gone.
+
+    Args:
+        order: the nodes but the leaves, each after those that it was computed from. Leaves stay as they are.
+
+    Raises:
+        UnsuitableError: a tensor of the graph was changed in place.
+    """
+    made: dict[Tensor, Tensor] = {}
+    for node in order:
+        if hasattr(node, "_before"):
+            raise UnsuitableError("a tensor of the graph was changed in place, so several share its memory")
+        copy = made[node] = Tensor._holding(np.broadcast_to(np.zeros((), node.array.dtype), node.array.shape))
+        copy._op, copy._settings, copy._needs_grad = node._op, node._settings, node._needs_grad
+        copy._prev = tuple(made.get(parent, parent) for parent in node._prev)
+    return list(made.values())
 
 
 def _name(node: Tensor) -> str:
