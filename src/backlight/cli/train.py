@@ -39,6 +39,7 @@ from backlight.text.token_files.names import are_token_files
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training import MINUTES, EngineConfig, Run, RunConfig, branched, choose, continued, stopped_by
 from backlight.training.choosing import AS_CHOSEN, AUTO, named_or_default
+from backlight.training.control import Control
 from backlight.training.group import ProcessGroup
 from backlight.training.presets import preset_line, preset_named
 from backlight.training.weights import load_weights
@@ -276,12 +277,13 @@ def _chosen(
 
 def _train(run: Run, samples: int, out: Console) -> dict[str, Any]:
     """Train to the end, and print losses and samples. Raises typer.Exit with code 130 if training was stopped."""
+    control = Control(run.store)  # of the time before others see that the run is trained, and ask something
     try:
         with run.store.lock():
             out.print(_heading(run))
             for warning in [*run.notes, *run.warnings, *_other_file(run.config.corpus)]:
                 out.print(one_line(warning), soft_wrap=True)
-            result = _counted(run, out) if run.config.train is None else _learnt(run, out)
+            result = _counted(run, out) if run.config.train is None else _learnt(run, control, out)
             show_result(result, out)
             if run.token_files is not None:
                 out.print(_per_token(result), soft_wrap=True)
@@ -317,9 +319,9 @@ def _counting(run: Run, out: Console) -> float:
         return run.count(bar.counted)
 
 
-def _learnt(run: Run, out: Console) -> dict[str, Any]:
+def _learnt(run: Run, control: Control, out: Console) -> dict[str, Any]:
     counting = _counting(run, out) if isinstance(run.model, Mixture) else 0.0
-    trainer = run.trainer()
+    trainer = run.trainer(control)
     if trainer.finished:
         done = "it stopped early" if trainer.step < trainer.config.steps else f"all {trainer.step:,} steps are done"
         out.print(f"Training is complete: {done}. For more steps, start a new run.")

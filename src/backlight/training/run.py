@@ -20,6 +20,7 @@ from backlight.training import result
 from backlight.training.building import built, check_batch_size
 from backlight.training.config import RunConfig
 from backlight.training.continuing import grown_state, new_places
+from backlight.training.control import Control
 from backlight.training.engine import EngineConfig
 from backlight.training.engines import check_engine
 from backlight.training.group import ALONE, ProcessGroup
@@ -119,8 +120,12 @@ class Run(RunParts):
 
     # -- training ------------------------------------------------------------------------------------------------------
 
-    def trainer(self) -> Trainer:
-        """Return the trainer of a network, restored from the run's checkpoint if it has one."""
+    def trainer(self, control: Control | None = None) -> Trainer:
+        """Return the trainer of a network, restored from the run's checkpoint if it has one.
+
+        Args:
+            control: what others ask of the training; None for what is asked from here on.
+        """
         config = self.config
         assert config.train is not None  # noqa: S101  (networks only)
         assert self.network is not None  # noqa: S101
@@ -137,6 +142,7 @@ class Run(RunParts):
             engine=self.engine,
             group=self.group,
             line=self._line(self.network) if config.watch_every is not None else None,
+            control=control,
         )
         if self.store.has_checkpoint:
             trainer.restore()
@@ -188,12 +194,13 @@ class Run(RunParts):
             DivergenceError: the loss became infinite or nan.
             RunError: another process is training this run, or a file cannot be written.
         """
+        control = Control(self.store)  # of the time before others see that the run is trained, and ask something
         with self.store.lock():
             if self.config.train is None:
                 self.evaluate(seconds=self.count(on_count))
                 return True
             counting = self.count(on_count) if isinstance(self.model, Mixture) else 0.0
-            trainer = self.trainer()
+            trainer = self.trainer(control)
             if setup is not None:
                 setup(trainer)
             if not trainer.fit():

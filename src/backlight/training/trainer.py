@@ -108,6 +108,7 @@ class Trainer:
         group: the processes that train together. All have a `Trainer` of the same arguments, but for their `run`: only
             that of rank 0 writes. They draw the same minibatches, and each computes its share.
         line: a line of text; what the network makes of it is recorded at each evaluation, if steps are.
+        control: what others ask of the training; None for what is asked from here on.
         on_progress: called a few times a second.
         on_evaluation: called after each evaluation, while the network has the weights that were evaluated.
         on_pause: called with the step at which another process has asked for a pause; with None when training goes on.
@@ -125,6 +126,7 @@ class Trainer:
     engine: EngineConfig = field(default_factory=EngineConfig)
     group: ProcessGroup = ALONE
     line: WatchedLine | None = None
+    control: Control | None = None
     on_progress: Callable[[Progress], None] = _nothing
     on_evaluation: Callable[[Evaluation], None] = _nothing
     on_pause: Callable[[int | None], None] = _nothing
@@ -141,7 +143,7 @@ class Trainer:
         self._state = TrainState(self.model, self.config)
         self.lr = self.config.lr
         self._rate = self.config.rate()
-        self._control = Control(self.run)
+        self._control = Control(self.run) if self.control is None else self.control
         self._pause_at: int | None = None
         self._asked_lr = 0.0  # by another process, of the group's next step; 0 for nothing
         self.model.set_rng(self.rng)

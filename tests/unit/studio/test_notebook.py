@@ -122,6 +122,11 @@ def test_a_widget_has_the_run_and_answers(run: Path) -> None:
     assert "there is no run 'nowhere'" in answer("./show", {"name": "nowhere"})["problem"]
     assert "nothing can be asked" in answer("./../secret")["problem"]
     assert "a request has the entries" in answer("./runs/first/control", ["rm"])["problem"]
+    assert widget._following is not None
+    widget._following.part += 5  # parts that the page was told since it got a whole
+    last = widget._following.part
+    assert answer("./show", {"name": "first"})["found"]["names"] == ["first"]
+    assert widget.parts > last, "the page takes the whole of what it has not seen"
     data, _ = widget._repr_mimebundle_()
     assert data["text/plain"] == "<the viewer of first; displayed in a notebook>"
     assert "<img" in data["text/html"]

@@ -25,13 +25,16 @@ class Following:
         recording: the training.
         tell: takes the number of a part and its messages, as JSON.
         keep: takes the number of the last part that a whole recording has, and the whole.
-        first: number of the last part before.
+        first: number of the last part that the page was told before, of any training.
+
+    Attributes:
+        part: number of the last part.
     """
 
     def __init__(self, recording: RunRecording, tell: Take, keep: Take, *, first: int = 0) -> None:
         self.recording = recording
         self._tell, self._keep = tell, keep
-        self._part = first
+        self.part = first
         self._kept = self._told = 0  # bytes: of the last whole, and of the parts since
         self._problem = ""
         self._looking = Lock()
@@ -45,18 +48,19 @@ class Following:
             OSError: a file cannot be read.
         """
         self.recording.news()
-        self._part += 1
+        self.part += 1
         self._whole()
         Thread(target=self._follow, name=f"viewer of {self.recording.path.name}", daemon=True).start()
 
     def end(self) -> None:
         """Tell no more."""
-        self._ended.set()
+        with self._looking:
+            self._ended.set()
 
     def catch_up(self, part: int) -> None:
         """Tell everything again if a page has only what there was up to this part."""
         with self._looking:
-            if part < self._part:
+            if part < self.part:
                 self._whole()
 
     def look(self) -> bool:
@@ -66,13 +70,13 @@ class Following:
                 return False
             found = self._news()
             if found is None:
-                self._part += 1
+                self.part += 1
                 self._whole()
             elif found:
-                self._part += 1
+                self.part += 1
                 part = messages.joined(found)
                 self._told += len(part)
-                self._tell(self._part, part)
+                self._tell(self.part, part)
                 if self._told > max(self._kept, LEAST_KEPT_BYTES):
                     self._whole()
             return found != []
@@ -92,7 +96,7 @@ class Following:
     def _whole(self) -> None:
         whole = messages.joined(self.recording.whole())
         self._kept, self._told = len(whole), 0
-        self._keep(self._part, whole)
+        self._keep(self.part, whole)
 
     def _follow(self) -> None:
         while True:

@@ -56,15 +56,17 @@ class RecordingWidget(anywidget.AnyWidget):
         Raises:
             BacklightError: its files are damaged.
         """
+        told = 0
         if self._following is not None:
             self._following.end()
+            told = self._following.part
         path = recording.path.absolute()
         if self._asked is None and recording.in_folder:
             self._asked = Asked(path.parent, path)
         if path.name not in self._names:
             self._names.append(path.name)
         self.name = path.name
-        self._following = Following(recording, self._tell, self._keep, first=self.parts)
+        self._following = Following(recording, self._tell, self._keep, first=told)
         self._following.begin()
 
     @contextmanager

@@ -146,6 +146,7 @@ const MESSAGES = {
   },
   state(recording, message) {
     recording.state = message;
+    seen(recording, message.step); // where it is paused, of which nothing may be recorded
   },
   problem(recording, message) {
     recording.problem = message.text;
