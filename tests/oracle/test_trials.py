@@ -261,10 +261,11 @@ def _margin(scores: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         (_binary, 1, F.binary_cross_entropy_with_logits, "binary_cross_entropy", False),
         (_binary, 1, lambda out, y: _focal(out, y, wrong=False), None, False),
         (_binary, 1, lambda out, y: _focal(out, y, wrong=True), None, True),
+        (_binary, 1, F.huber_loss, None, False),
         (_points, 10, lambda out, y: _nearest(out, y, both=True), None, False),
         (_points, 10, lambda out, y: _nearest(out, y, both=False), None, True),
     ],
-    ids=["cross-entropy", "margin", "binary", "focal", "focal, inverted", "both ways", "one way"],
+    ids=["cross-entropy", "margin", "binary", "focal", "focal, inverted", "Huber", "both ways", "one way"],
 )  # fmt: skip
 def test_a_loss_tells_right_answers_from_one_for_all(
     data: Any, out: int, loss: Any, kind: str | None, blamed: bool
@@ -311,6 +312,15 @@ def test_an_answer_that_is_right_for_nearly_all_is_no_wrong_one(rare: int, blame
 def test_outputs_of_unknown_meaning(loss: Any, out: int, why: str) -> None:
     data = torch.randn(ROWS, FEATURES), torch.rand(ROWS, 2) + 0.5
     assert why in loss_of_answers(subject(nn.Linear(FEATURES, out), data, loss=loss, kind=None)).not_run
+
+
+@pytest.mark.parametrize(("at_least", "is_known"), [(0.008, True), (0.013, False)])
+def test_a_loss_whose_lowest_value_is_not_0(at_least: float, is_known: bool) -> None:
+    x = torch.randn(ROWS, FEATURES)
+    y = torch.where(torch.arange(ROWS) % 32 < 16, 1.0, -1.0)[:, None]  # the answer of a row 16 further is 2 away
+    net = nn.Linear(FEATURES, 1)
+    told = loss_of_answers(subject(net, (x, y), loss=lambda out, y: F.mse_loss(out, y) / 4 + at_least, kind="mse"))
+    assert (not told.not_run) is is_known
 
 
 def test_a_loss_that_compares_outputs_with_the_next_ids() -> None:

@@ -23,7 +23,7 @@ _WRONG: Final = 0.1
 _AS_CHEAP: Final = 0.01
 """It costs as little as the right one: the difference is this share of what answers cost that are all wrong."""
 _NOTHING: Final = 0.01
-"""What is right costs nearly nothing, relative to what is wrong; else it is not known what an output means to the loss."""
+"""What is right costs so little, relative to what is wrong; else it is not known what an output means to the loss."""
 
 Loss = Callable[[FloatArray], float]
 
@@ -53,8 +53,8 @@ def loss(subject: Subject) -> TrialResult:
     chosen = None if kind == "mse" else classes(out, view.y, kind or _kind(out, view.y))
     if chosen is not None:
         return _of_classes(costs, out, view.y)
-    if view.y.dtype.kind == "f" and view.y.shape == out.shape:
-        return _of_numbers(costs, view.y)
+    if view.y.dtype.kind == "f" and len(view.y) == len(out) and view.y.size == out.size:
+        return _of_numbers(lambda output: costs(output.reshape(out.shape)), view.y)
     return not_run("it is made where each output is a class, or a number that is to be its target")
 
 
@@ -71,7 +71,7 @@ def _of_classes(costs: Loss, out: FloatArray, y: Array) -> TrialResult:
     right = [costs(one) for one in _answers(out, y)]
     wrong = [costs(one) for one in _answers(out, np.where(counts, next_one, y).astype(y.dtype))]
     for_all = {
-        f"class {one:g} for all": [costs(out) for out in _answers(out, np.where(counts, one, y).astype(y.dtype))]
+        f"class {one:g} for all": [costs(same) for same in _answers(out, np.where(counts, one, y).astype(y.dtype))]
         for one in known
         if (y[counts] != one).mean() >= _WRONG
     }
@@ -84,6 +84,7 @@ def _answers(out: FloatArray, y: Array) -> Iterator[FloatArray]:
     are_likely = out.min() >= 0 and out.max() <= 1
     if is_one:
         says = (y == 1).reshape(out.shape)
+        yield says.astype(np.float32)  # as they are
         for sure in _LIKELY if are_likely else _SURE:
             yield np.where(says, sure, 1 - sure if are_likely else -sure)
         return
@@ -110,7 +111,7 @@ def _told(right: list[float], wrong: list[float], others: dict[str, list[float]]
         why = "the loss of made-up outputs is not a number, or one answer is right for nearly all"
         return TrialResult(name=_NAME, question=QUESTION, not_run=why)
     best = min(right)
-    if not abs(best) <= _NOTHING * max(wrong):
+    if not abs(best) <= _NOTHING * wrong[right.index(best)]:
         why = "outputs that are the targets do not cost nothing: what an output means to this loss is not known"
         return TrialResult(name=_NAME, question=QUESTION, not_run=why)
     cheapest = min(others, key=lambda name: min(others[name]))
