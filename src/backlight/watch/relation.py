@@ -113,10 +113,10 @@ def _compared(x: FloatArray, y: Array) -> Relation:
     classes = y.dtype.kind in "iu"
     known = np.unique(y) if classes else None
     wanted = (y == known).astype(np.float64) if known is not None else y.astype(np.float64)
-    found = simple_predictions(x, wanted)
+    found = list(simple_predictions(x, wanted))
     pairs = with_products(x, most=half // 2)
     if pairs is not None:
-        found += (simple_predictions(pairs, wanted)[0],)
+        found.append(simple_predictions(pairs, wanted)[0])
     return Relation(
         examples=len(x), beyond_chance=max(beyond_chance(one, wanted[half:], classes) for one in found),
         products=pairs is not None,

@@ -40,7 +40,9 @@ def loss(subject: Subject) -> TrialResult:
     with one.adapter.recording(on=False):
         result = view.run(None)
     out = one.array(result)
-    if view.y is None or view.loss_at is None or out is None or len(out) < _LEAST:
+    if view.loss_at is None:
+        return not_run("the loss of this network cannot be given another output")
+    if view.y is None or out is None or len(out) < _LEAST:
         return not_run(f"it needs an output that is one tensor, and targets of {_LEAST} examples that are one array")
     loss_at = view.loss_at
 
