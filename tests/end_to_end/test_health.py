@@ -113,7 +113,7 @@ def test_the_object_is_the_one_that_is_described(runs: Any) -> None:
     told = runs("health", "net", "--json", "--trials", "--minutes", "0.05", "--report").json
     assert told.keys() == described["HealthOutput"]
     assert (told["schema"], told["source"], told["watched"]) == (1, "examine", False)
-    assert len(told["trials"]) == 7
+    assert len(told["trials"]) == 8
     for objects, name in (("findings", "Finding"), ("trials", "TrialResult"), ("candidates", "Candidate")):
         assert all(one.keys() == described[name] for one in told[objects])
     assert all(number.keys() == described["Observation"] for one in told["trials"] for number in one["seen"])

@@ -22,6 +22,7 @@ from backlight.health.trials.answer import answer
 from backlight.health.trials.by_heart import by_heart
 from backlight.health.trials.dependence import dependence
 from backlight.health.trials.gradient import gradient
+from backlight.health.trials.loss import loss as loss_of_answers
 from backlight.health.trials.outcome import outcome
 from backlight.health.trials.saved import saved
 from backlight.health.trials.subject import Budget, Subject
@@ -136,13 +137,29 @@ class Joined(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "between", [Cube.apply, lambda h: h.detach() + 0.1 * h.relu(), lambda h: h.detach()],
-    ids=["a wrong backward", "partly detached", "detached"],
+    "between", [Cube.apply, lambda h: h + (h.round() - h).detach(), lambda h: h.detach() + 0.1 * h.relu()],
+    ids=["a wrong backward", "straight through", "partly detached"],
 )  # fmt: skip
-def test_a_gradient_that_is_cut_off_in_the_network(between: Callable[[torch.Tensor], torch.Tensor]) -> None:
+def test_a_gradient_that_is_another_is_said_and_not_blamed(between: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """A backward pass that is wrong cannot be told from one that is meant to be another."""
     told = gradient(subject(Joined(between), table()))
     assert told.where == ("one.weight", "one.bias")
+    assert told.points_to == {}
+    assert "on purpose" in told.showed[0]
+
+
+def test_a_gradient_that_is_cut_off_in_the_network() -> None:
+    told = gradient(subject(Joined(lambda h: h.detach()), table()))
+    assert told.where == ("one.weight", "one.bias")
     assert list(told.points_to) == ["network"]
+
+
+def test_weights_that_the_optimiser_does_not_step_may_have_no_gradient() -> None:
+    """As those of a target network, which is an average of others."""
+    net = Joined(lambda h: h.detach())
+    told = gradient(subject(net, table(), optimiser=torch.optim.SGD(net.two.parameters(), 0.1)))
+    assert told.where == ("one.weight", "one.bias")
+    assert told.points_to == {}
 
 
 def _of_derivatives(*, graph: bool) -> Callable[[Any, Any, Any, Any], torch.Tensor]:
@@ -164,7 +181,8 @@ def test_a_term_of_the_loss_without_a_graph(graph: bool) -> None:
     net = nn.Sequential(nn.Linear(FEATURES, 16), nn.Tanh(), nn.Linear(16, 1))
     data = torch.randn(ROWS, FEATURES), torch.randn(ROWS, FEATURES)
     told = gradient(subject(net, data, step=_of_derivatives(graph=graph), kind="mse"))
-    assert list(told.points_to) == ([] if graph else ["loss"])
+    assert told.points_to == {}
+    assert ("a term of the loss has no graph" in told.showed[0]) is not graph
 
 
 def test_gradients_that_the_step_clips_are_a_multiple() -> None:
@@ -206,6 +224,140 @@ def test_sparse_gradients_tied_weights_and_two_inputs(one: Architecture) -> None
     )  # fmt: skip
     told = gradient(made)
     assert told.showed == ("the loss changes by what the gradients say",)
+
+
+# -- the loss ----------------------------------------------------------------------------------------------------------
+
+
+def _focal(out: torch.Tensor, y: torch.Tensor, *, wrong: bool) -> torch.Tensor:
+    p = out.sigmoid()
+    no = (1 - p if wrong else p).square() * F.softplus(out)
+    return ((1 - p).square() * F.softplus(-out) * y + no * (1 - y)).mean()
+
+
+def _nearest(out: torch.Tensor, y: torch.Tensor, *, both: bool) -> torch.Tensor:
+    apart = torch.cdist(out, y)
+    return apart.amin(2).mean() + (apart.amin(1).mean() if both else 0.0)
+
+
+def _binary() -> tuple[torch.Tensor, torch.Tensor]:
+    x = torch.randn(ROWS, FEATURES)
+    return x, (x[:, :1] > 0.5).float()
+
+
+def _points() -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(ROWS, FEATURES), torch.randn(ROWS, 5, 2)
+
+
+def _margin(scores: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return F.multi_margin_loss(scores, y)
+
+
+@pytest.mark.parametrize(
+    ("data", "out", "loss", "kind", "blamed"),
+    [
+        (table, CLASSES, None, "cross_entropy", False),
+        (table, CLASSES, _margin, None, False),
+        (_binary, 1, F.binary_cross_entropy_with_logits, "binary_cross_entropy", False),
+        (_binary, 1, lambda out, y: _focal(out, y, wrong=False), None, False),
+        (_binary, 1, lambda out, y: _focal(out, y, wrong=True), None, True),
+        (_binary, 1, F.huber_loss, None, False),
+        (_points, 10, lambda out, y: _nearest(out, y, both=True), None, False),
+        (_points, 10, lambda out, y: _nearest(out, y, both=False), None, True),
+    ],
+    ids=["cross-entropy", "margin", "binary", "focal", "focal, inverted", "Huber", "both ways", "one way"],
+)  # fmt: skip
+def test_a_loss_tells_right_answers_from_one_for_all(
+    data: Any, out: int, loss: Any, kind: str | None, blamed: bool
+) -> None:  # fmt: skip
+    shape = (5, 2) if out == 10 else (out,)
+    net = nn.Sequential(nn.Linear(FEATURES, out), nn.Unflatten(1, shape))
+    told = loss_of_answers(subject(net, data(), loss=loss, kind=kind))
+    assert list(told.points_to) == (["loss"] if blamed else [])
+    assert told.not_run == ""
+    assert told.number("what is right costs") is not None
+
+
+@pytest.mark.parametrize(("share", "blamed"), [(0.009, True), (0.012, False)])
+def test_an_answer_for_all_that_costs_nearly_as_little(share: float, blamed: bool) -> None:
+    """The loss of one class of four, by far the most frequent in what the others cost, counts this much."""
+    x, _ = table()
+    y = torch.arange(ROWS) % 2
+    net = nn.Linear(FEATURES, 2)
+    told = loss_of_answers(
+        subject(net, (x, y), loss=lambda out, y: F.cross_entropy(out, y, torch.tensor([share, 1 - share])))
+    )
+    assert list(told.points_to) == (["loss"] if blamed else [])
+
+
+@pytest.mark.parametrize(("rare", "blamed"), [(3, False), (4, True)])
+def test_an_answer_that_is_right_for_nearly_all_is_no_wrong_one(rare: int, blamed: bool) -> None:
+    x, _ = table()
+    y = torch.zeros(ROWS, dtype=torch.int64)
+    y[:rare] = 1  # of a batch of 32
+    told = loss_of_answers(
+        subject(nn.Linear(FEATURES, 2), (x, y), loss=lambda out, y: F.cross_entropy(out, y, torch.tensor([1.0, 0.0])))
+    )
+    assert list(told.points_to) == (["loss"] if blamed else [])
+
+
+@pytest.mark.parametrize(
+    ("loss", "out", "why"),
+    [
+        (F.poisson_nll_loss, 2, "is not known"),
+        (lambda out, y: F.mse_loss(out, y.roll(1, 1)), 2, "is not known"),
+        (lambda out, y: (out.mean(1) - y.mean(1)).square().mean(), 3, "it is made where"),
+    ],
+)
+def test_outputs_of_unknown_meaning(loss: Any, out: int, why: str) -> None:
+    data = torch.randn(ROWS, FEATURES), torch.rand(ROWS, 2) + 0.5
+    assert why in loss_of_answers(subject(nn.Linear(FEATURES, out), data, loss=loss, kind=None)).not_run
+
+
+@pytest.mark.parametrize(("at_least", "is_known"), [(0.008, True), (0.013, False)])
+def test_a_loss_whose_lowest_value_is_not_0(at_least: float, is_known: bool) -> None:
+    x = torch.randn(ROWS, FEATURES)
+    y = torch.where(torch.arange(ROWS) % 32 < 16, 1.0, -1.0)[:, None]  # the answer of a row 16 further is 2 away
+    net = nn.Linear(FEATURES, 1)
+    told = loss_of_answers(subject(net, (x, y), loss=lambda out, y: F.mse_loss(out, y) / 4 + at_least, kind="mse"))
+    assert (not told.not_run) is is_known
+
+
+def test_a_loss_that_compares_outputs_with_the_next_ids() -> None:
+    """As the losses of language models do that get the ids themselves."""
+    ids = torch.randint(5, (ROWS, 8))
+    told = loss_of_answers(
+        subject(
+            nn.Embedding(5, 5), (ids, ids), loss=lambda out, y: F.cross_entropy(out[:, :-1].mT, y[:, 1:]), kind=None
+        )
+    )
+    assert "is not known" in told.not_run
+
+
+# -- twins among the outputs -------------------------------------------------------------------------------------------
+
+
+class Heads(nn.Module):
+    def __init__(self, *, apart: float) -> None:
+        super().__init__()
+        self.body, self.head, self.apart = nn.Linear(FEATURES, 16), nn.Linear(16, 1), apart
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.body(x).relu()
+        return torch.cat([self.head(h), self.head(h) * (1 + self.apart)], 1)
+
+
+@pytest.mark.parametrize(("apart", "blamed"), [(0.0, True), (1e-5, False)])
+def test_outputs_that_are_the_same(apart: float, blamed: bool) -> None:
+    x = torch.randn(ROWS, FEATURES)
+    told = dependence(subject(Heads(apart=apart), (x, x[:, :2]), loss=F.mse_loss, kind="mse"))
+    assert list(told.points_to) == (["network"] if blamed else [])
+
+
+def test_outputs_with_the_same_targets_may_be_the_same() -> None:
+    x = torch.randn(ROWS, FEATURES)
+    told = dependence(subject(Heads(apart=0.0), (x, x[:, :1].repeat(1, 2)), loss=F.mse_loss, kind="mse"))
+    assert told.points_to == {}
 
 
 # -- by heart ----------------------------------------------------------------------------------------------------------
@@ -385,7 +537,7 @@ def test_a_network_that_returns_its_loss() -> None:
     net = OwnLoss()
     optimiser = torch.optim.SGD(net.parameters(), 0.5)
     found = examine(net, {"x": x[:32], "labels": y[:32]}, trials=True, optimiser=optimiser, minutes=0.5)
-    assert {one.name for one in found.trials if one.not_run} == {"outcome", "answer in the inputs"}
+    assert {one.name for one in found.trials if one.not_run} == {"loss", "outcome", "answer in the inputs"}
     told = next(one for one in found.trials if one.name == "by heart")
     assert "loop" in told.excludes
     assert not any(one.standing == "pointed at" for one in found.candidates)
@@ -834,6 +986,6 @@ def test_a_network_of_this_package() -> None:
     found = examine(model, x, y, trials=True, optimiser=optimiser)
     assert {name: array.tobytes() for name, array in model.state_dict().items()} == before
     assert all(np.array_equal(one, state[name]) for name, one in optimiser.state_dict().items())
-    assert [one.name for one in found.trials if one.not_run] == ["gradient"]  # see backlight.gradcheck
+    assert [one.name for one in found.trials if one.not_run] == ["gradient", "loss"]  # see backlight.gradcheck
     assert found.candidates[0].standing == "left"
     assert {one.part for one in found.candidates if one.standing == "excluded"} >= {"labels", "loss", "loop"}

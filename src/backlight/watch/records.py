@@ -579,18 +579,21 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relation:
-    """Whether targets can be told from inputs, by a linear model and by the nearest neighbour.
+    """Whether targets can be told from inputs, by linear models and by the nearest neighbour.
 
     Attributes:
         examples: how many different ones were seen; half of them were learnt from, the other half predicted.
-        beyond_chance: by how many standard errors the better of the two is above guessing.
+        beyond_chance: by how many standard errors the best of them is above guessing.
         same_as: the column of the inputs that is the target, but for scale and level; None if none is. Of one input per
             target and of whole numbers it is not asked.
+        products: whether one of the linear models had the products of two columns too, as far as there were examples
+            enough: without it, what is not told may lie in combinations of inputs.
     """
 
     examples: int
     beyond_chance: float
     same_as: int | None = None
+    products: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,8 +113,22 @@ def _compared(x: FloatArray, y: Array) -> Relation:
     classes = y.dtype.kind in "iu"
     known = np.unique(y) if classes else None
     wanted = (y == known).astype(np.float64) if known is not None else y.astype(np.float64)
-    found = simple_predictions(x, wanted)
-    return Relation(examples=len(x), beyond_chance=max(beyond_chance(one, wanted[half:], classes) for one in found))
+    found = list(simple_predictions(x, wanted))
+    pairs = with_products(x, most=half // 2)
+    if pairs is not None:
+        found.append(simple_predictions(pairs, wanted)[0])
+    return Relation(
+        examples=len(x), beyond_chance=max(beyond_chance(one, wanted[half:], classes) for one in found),
+        products=pairs is not None,
+    )  # fmt: skip
+
+
+def with_products(x: FloatArray, *, most: int) -> FloatArray | None:
+    """Return columns (N, D) with the products of two of them beside, standardised; None if that is more than `most`."""
+    first, second = np.triu_indices(x.shape[1])
+    if x.shape[1] + len(first) > most:
+        return None
+    return columns(np.concatenate([x, x[:, first] * x[:, second]], axis=1))
 
 
 def simple_predictions(x: FloatArray, wanted: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -56,6 +56,7 @@ class Slope:
         gradient: the gradient times the direction, of length 1.
         measured: (L(w + e d) - L(w - e d)) / 2e, of the loss itself.
         doubt: how far the latter may be off: by rounding, and by what another e gives.
+        stepped: whether the optimiser has the parameter.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Slope:
     gradient: float
     measured: float
     doubt: float
+    stepped: bool = False
 
 
 class Replica(ABC):

@@ -31,7 +31,7 @@ class TrialResult:
 
     Attributes:
         name: "by heart", "answer in the inputs", "dependence", "modes and saved weights", "weights", "gradient",
-            "outcome".
+            "loss", "outcome".
         question: what the trial is to answer.
         done: what was done, in a sentence.
         seen: the numbers.

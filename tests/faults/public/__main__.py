@@ -27,6 +27,7 @@ def main() -> None:
     options.add_argument("--first", type=int, default=0, help="the first of them")
     options.add_argument("--set-aside", action="store_true", help="also the cases that are kept for the end")
     options.add_argument("--quality", action="store_true", help="train without Backlight, compare the qualities")
+    options.add_argument("--trials", action="store_true", help="examine with trials, and do not train")
     options.add_argument("--bits", action="store_true", help="compare each loss of healthy runs with those not watched")
     options.add_argument("--json", type=Path, help="also write each outcome to this file, a line each")
     options.add_argument("--write", action="store_true", help=f"make the section of docs/{PAGE.name} anew")
@@ -38,7 +39,7 @@ def main() -> None:
     if given.quality:
         sys.exit(sum(not _proved(case, seeds) for case in chosen))
     answers = []
-    for case, told in _asked(chosen, seeds, bits=given.bits):
+    for case, told in _asked(chosen, seeds, bits=given.bits, trials=given.trials):
         answers.append((case, told))
         print(line(case, told), flush=True)  # noqa: T201
         if given.json:
@@ -50,14 +51,14 @@ def main() -> None:
         PAGE.write_text(f"{above}\n\n{as_markdown(answers, seeds=given.seeds)}", encoding="utf-8")
 
 
-def _asked(chosen: list[Case], seeds: range, *, bits: bool) -> Iterator[tuple[Case, Outcome]]:
+def _asked(chosen: list[Case], seeds: range, *, bits: bool, trials: bool) -> Iterator[tuple[Case, Outcome]]:
     for case in chosen:
         if case.needs and not find_spec(case.needs):
             print(f"{case.name:36} skipped: needs {case.needs}")  # noqa: T201
             continue
         for faulty in (True, False) if case.faulty else (False,):
             for seed in seeds:
-                told = apart(outcome_of, case, faulty=faulty, seed=seed)
+                told = apart(outcome_of, case, faulty=faulty, seed=seed, trials=trials)
                 if bits and not faulty and not told.crash:
                     alone = apart(quality_of, case, faulty=faulty, seed=seed)
                     if not isinstance(alone, tuple) or digest(alone[1]) != told.curve:

@@ -12,12 +12,12 @@ import torch
 from backlight.health import Finding
 
 HERE = Path(__file__).parent
-FOLDERS = ("handed", "situations", "reports", "healthy", "second", "set_aside", "set_aside_2")
+FOLDERS = ("handed", "situations", "reports", "healthy", "second", "set_aside", "set_aside_2", "set_aside_3")
 PARTS = ("inputs", "labels", "loss", "network", "loop", "evaluation")
-SET_ASIDE = "set_aside_3"
+SET_ASIDE = "set_aside_4"
 """Whoever improves the doctor does not read these; the last score is made with them too. The cases that were set aside
-before have been read since: those of the first collection are in `reports` and `healthy`, those of the second in
-`set_aside`, those of the third in `set_aside_2`."""
+before have been read since: those of the first collection are in `reports` and `healthy`, those of the others in
+`set_aside`, `set_aside_2` and `set_aside_3`."""
 
 
 KNOWN = frozenset({
@@ -44,6 +44,7 @@ class Run:
         optimiser: what is given to `watch`; None lets it be found.
         batch: inputs and targets for `examine`; None if it is not called.
         loss, causal: given to `examine`.
+        data: all examples, for the trials.
         steps: how many are taken.
         every, scaler: given to `watch`.
         evaluate: the held-out loss and the training loss, measured ten times during the run.
@@ -57,6 +58,7 @@ class Run:
     batch: tuple[Any, ...] | None = None
     loss: Any = None
     causal: bool | None = None
+    data: tuple[Any, ...] | None = None
     steps: int = 300
     every: int = 20
     scaler: Any = None

@@ -48,7 +48,7 @@ def usual(
         return descend(loss(net(x[r]), y[r]), optimiser)
 
     whole = {
-        "optimiser": optimiser, "batch": (x[:size], y[:size]), "loss": loss,
+        "optimiser": optimiser, "batch": (x[:size], y[:size]), "loss": loss, "data": (x, y),
         "quality": quality or (lambda: right(net, x, y)),
     }  # fmt: skip
     return Run(net=net, step=step, **(whole | more))

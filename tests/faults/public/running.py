@@ -28,6 +28,7 @@ class Outcome:
         case, faulty, seed: which run it was.
         examined, watched: the findings of either, as "id:severity".
         naming_examined, naming_watched: those of them that name the cause.
+        placed: the parts at which trials point, the likeliest first; empty without trials.
         losses: of the first step and of the last ones.
         quality: how well the net did.
         crash: the end of the traceback, if something broke; of a clear refusal its message.
@@ -44,6 +45,7 @@ class Outcome:
     watched: list[str] = field(default_factory=list)
     naming_examined: list[str] = field(default_factory=list)
     naming_watched: list[str] = field(default_factory=list)
+    placed: list[str] = field(default_factory=list)
     losses: tuple[float, float] = (math.nan, math.nan)
     quality: float = math.nan
     crash: str = ""
@@ -52,14 +54,14 @@ class Outcome:
     seconds: float = 0.0
 
 
-def outcome_of(case: Case, *, faulty: bool, seed: int) -> Outcome:
-    """Train under `watch`, after `examine`, and return what was found."""
+def outcome_of(case: Case, *, faulty: bool, seed: int, trials: bool = False) -> Outcome:
+    """Train under `watch`, after `examine`, and return what was found; with trials, only examine, and make those."""
     told = Outcome(case=case.name, faulty=faulty, seed=seed, folder=case.folder)
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            _fill(told, case, seeded(case, faulty=faulty, seed=seed))
+            (_place if trials else _fill)(told, case, seeded(case, faulty=faulty, seed=seed))
         except BacklightError as error:
             told.crash, told.refused = f"{type(error).__name__}: {error}", True
         except Exception:  # noqa: BLE001  (whatever a case breaks with is what it showed)
@@ -92,6 +94,26 @@ def _fill(told: Outcome, case: Case, run: Run) -> None:
     if losses:
         told.losses = losses[0], sum(losses[-TAIL:]) / len(losses[-TAIL:])
     told.quality = float(run.quality())
+
+
+def _place(told: Outcome, case: Case, run: Run) -> None:
+    if run.batch is None:
+        return
+    x, y = (*run.batch, None)[:2]
+    found = examine(
+        run.net,
+        x,
+        y,
+        loss=run.loss,
+        causal=run.causal,
+        optimiser=run.optimiser,
+        data=run.data,
+        trials=True,
+        minutes=0.5,
+    )
+    told.examined = [f"{one.id}:{one.severity}" for one in found.findings]
+    told.naming_examined = [one.id for one in found.findings if case.named_by(one)]
+    told.placed = [one.part for one in found.candidates if one.standing == "pointed at"]
 
 
 def _examined(run: Run) -> tuple[Finding, ...]:

@@ -45,10 +45,11 @@ def line(case: Case, told: Outcome) -> str:
     losses = f"{told.losses[0]:.3g} -> {told.losses[1]:.3g}"
     found = f"E: {' '.join(told.examined) or '-'}  W: {' '.join(told.watched) or '-'}"
     crash = f"  {told.crash.strip().splitlines()[-1]}" if told.crash else ""
+    placed = f"  trials: {' '.join(told.placed)} (is: {case.part or '-'})" if told.placed else ""
     where = "".join(letter for letter, ids in (("E", told.naming_examined), ("W", told.naming_watched)) if ids)
     return (
         f"{case.name:36} {of} {told.seed}  {verdict(case, told):12}{where:3} {losses:20} quality {told.quality:.3g}  "
-        f"{found}{crash}  ({told.seconds} s)"
+        f"{found}{placed}{crash}  ({told.seconds} s)"
     )
 
 

@@ -53,6 +53,24 @@ def test_targets_at_padding_are_counted(rng):
     assert padded_share(rng.integers(0, 9, x.shape), y) is None
 
 
+@pytest.mark.parametrize(("width", "tried"), [(6, True), (40, False)])
+def test_products_of_inputs_are_tried_if_there_are_examples_enough(rng, width: int, tried: bool):
+    """What lies in them is not told by the inputs themselves, nor by the nearest of so many numbers."""
+    x = rng.normal(size=(1024, width))
+    examples = Examples()
+    examples.add(x, (x[:, 0] * x[:, 1])[:, None])
+    found = examples.relation()
+    assert found.products is tried
+    assert (found.beyond_chance > 10) is tried
+
+
+@pytest.mark.parametrize(("width", "tried"), [(21, True), (22, False)])
+def test_columns_and_products_are_at_most_a_quarter_of_the_examples(rng, width: int, tried: bool):
+    examples = Examples()
+    examples.add(rng.normal(size=(1024, width)), rng.normal(size=(1024, 1)))
+    assert examples.relation().products is tried
+
+
 def related(x: np.ndarray, y: np.ndarray) -> float:
     examples = Examples()
     for at in range(0, len(x), 32):

@@ -113,7 +113,8 @@ LABELS_UNRELATED = FindingText(
     id="labels-unrelated",
     title="The network has learnt how often each label occurs, and nothing from its inputs.",
     because="Weights move, gradients arrive, and yet the loss stays where guessing would: the labels do not belong to "
-    "these inputs, or nothing in the inputs tells them apart.",
+    "these inputs, or nothing in the inputs tells them apart, or only combinations of inputs do that this network "
+    "does not find.",
     try_this=(
         (
             "Print 20 pairs as the loss gets them, decoded: is each label that of its own input? Inputs and labels "
@@ -143,8 +144,8 @@ def labels_unrelated(context: Context) -> list[Finding] | None:
     if relation is not None and relation.beyond_chance > limit("targets told from inputs"):
         return []  # the labels are in order: it is the network that does not see it
     unrelated = relation is not None and relation.beyond_chance < limit("targets not told from inputs")
-    if context.labels is None and not unrelated:
-        return None
+    if context.labels is None and not (unrelated and relation is not None and relation.products):
+        return None  # numbers may lie in combinations of inputs that no simple model has
     held_out = min((one.dev for one in context.seen.evaluations), default=progress.guess)
     lowest, highest = (1 + sign * limit("plateau at guess") for sign in (-1, 1))
     if unrelated:  # examples are learnt by heart, and others forgotten: the loss may stand above guessing

@@ -6,6 +6,7 @@ saw, whether or not there is a name for it. It also says at which part of a trai
     subject     what trials are made on, and how long they may take
     by_heart    eight examples learnt in several ways
     answer      a linear model and the nearest neighbour against the network
+    loss        made-up outputs in place of the network's
     dependence  what the output depends on
     saved       training mode, evaluation mode, saved weights
     weights     what the optimiser does not step, what rounding throws away

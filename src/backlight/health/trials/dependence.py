@@ -21,6 +21,9 @@ _PARTS: Final = 12
 """So many parts of an axis are hidden, one at a time."""
 _SAME: Final = 1e-4
 """A change of the output below this, relative to its spread, is rounding."""
+_ROUNDING: Final = 1e-6
+"""Outputs that are so near, relative to their size, are the same."""
+_FEWEST: Final = 8
 _BETTER: Final = 0.1
 """Accuracy that shifted targets must win."""
 
@@ -88,7 +91,17 @@ def dependence(subject: Subject) -> TrialResult:
         told.showed.append("the output is the same for all examples, as of a last layer that begins with zeros")
         told.likelier.append("input-ignored")
     else:
-        for look in (_alone, _alone_in_training, _order, _parts, _future, _padding, _shifted_input, _shifted_targets):
+        for look in (
+            _twins,
+            _alone,
+            _alone_in_training,
+            _order,
+            _parts,
+            _future,
+            _padding,
+            _shifted_input,
+            _shifted_targets,
+        ):
             if not subject.budget.is_left():
                 break
             try:
@@ -111,6 +124,24 @@ def apart(after: FloatArray, before: FloatArray, whole: FloatArray) -> float:
         return float("nan")
     spread = float(np.std(whole.astype(np.float64))) or float(np.abs(whole).max()) or 1.0
     return float(np.abs(after.astype(np.float64) - before.astype(np.float64)).max()) / spread
+
+
+def _twins(net: _Network, subject: Subject, told: _Told) -> None:
+    """Outputs that are always the same as another one, though their targets are not."""
+    del subject
+    if net.y is None or net.y.shape != net.out.shape or net.out.ndim != 2 or len(net.out) < _FEWEST:
+        return
+    sizes = np.abs(net.out).max(0)
+    moves = np.ptp(net.out, 0) > _SAME * sizes
+    for one in np.flatnonzero(moves):
+        for other in np.flatnonzero(moves[:one]):
+            is_same = np.abs(net.out[:, one] - net.out[:, other]).max() <= _ROUNDING * sizes[one]
+            if is_same and not np.array_equal(net.y[:, one], net.y[:, other]):
+                told.showed.append(
+                    f"outputs {other} and {one} are the same for all examples, and their targets are not"
+                )
+                told.points["network"] = "outputs with targets of their own are always the same: they share all layers"
+                return
 
 
 def _alone(net: _Network, subject: Subject, told: _Told) -> None:

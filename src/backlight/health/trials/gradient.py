@@ -67,19 +67,25 @@ def _told(found: Sequence[Slope], wrong: Sequence[Slope], factor: float) -> Tria
             f"all gradients are {factor:.3g} times the loss's slope: your step scales, clips or accumulates them"
         )
     if without:
-        showed.append(f"the loss depends on {_listed(without)}, and no gradient comes there: the graph is cut")
+        showed.append(
+            f"the loss depends on {_listed(without)}, and no gradient comes there: the graph is cut. That is so on "
+            "purpose where weights are averages of others"
+        )
     if differing:
         worst = max((one for one in wrong if one.name in pulled), key=lambda one: abs(one.gradient - one.measured))
         showed.append(
             f"the gradient of {_listed(differing)} is not the slope of the loss ({worst.name}: {worst.gradient:.3g} by "
-            f"the gradient, {worst.measured:.3g} by moving it). That is meant to be so where a target is detached, or "
-            "rounding is passed straight through"
+            f"the gradient, {worst.measured:.3g} by moving it). That is so on purpose where a target is detached, or "
+            "rounding is passed straight through; else a term of the loss has no graph, or a backward pass is wrong"
         )
     last = known[-1].rpartition(".")[0] if known else ""
-    if any(name.rpartition(".")[0] == last for name in other):  # in the layer that is nearest to the loss, too
-        points["loss"] = "a part of the loss gives no gradient, or a wrong one: it is detached, or has no graph"
-    elif other:
-        points["network"] = f"the gradient is cut off or wrong between the loss and {_listed(other)}"
+    stepped = [name for name in without if any(one.name == name and one.stepped for one in found)]
+    if any(name.rpartition(".")[0] == last for name in stepped):  # in the layer that is nearest to the loss, too
+        points["loss"] = "a part of the loss gives no gradient: it is detached, or has no graph"
+    elif stepped:
+        points["network"] = (
+            f"the gradient is cut off between the loss and {_listed(stepped)}, which the optimiser steps"
+        )
     return TrialResult(
         name=_NAME, question=QUESTION,
         done="In training mode and with the same random numbers, each weight was moved a little and back.",

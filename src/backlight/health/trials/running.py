@@ -14,6 +14,8 @@ from backlight.health.trials.dependence import QUESTION as DEPENDENCE
 from backlight.health.trials.dependence import dependence
 from backlight.health.trials.gradient import QUESTION as GRADIENT
 from backlight.health.trials.gradient import gradient
+from backlight.health.trials.loss import QUESTION as LOSS
+from backlight.health.trials.loss import loss as loss_of_answers
 from backlight.health.trials.outcome import QUESTION as OUTCOME
 from backlight.health.trials.outcome import outcome
 from backlight.health.trials.saved import QUESTION as SAVED
@@ -28,6 +30,7 @@ from backlight.watch.trial import TrialResult
 TRIALS: Final[tuple[tuple[str, str, Callable[[Subject], TrialResult]], ...]] = (
     ("weights", WEIGHTS, weights),
     ("gradient", GRADIENT, gradient),
+    ("loss", LOSS, loss_of_answers),
     ("modes and saved weights", SAVED, saved),
     ("outcome", OUTCOME, outcome),
     ("dependence", DEPENDENCE, dependence),

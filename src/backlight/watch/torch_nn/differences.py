@@ -34,7 +34,8 @@ def slopes(replica: Replica, inputs: Any, targets: Any, most: int) -> list[Slope
             if dtype is torch.float64:
                 replica.model.double()
             run = _Loss(replica, inputs, targets, dtype)
-            return list(_slopes(run, learning[:: math.ceil(len(learning) / most)] if learning else [], dtype))
+            some = learning[:: math.ceil(len(learning) / most)] if learning else []
+            return list(_slopes(run, some, dtype, _stepped(optimiser)))
         except _NoSlopeError as reason:
             return str(reason)
         except Exception:
@@ -50,6 +51,10 @@ def slopes(replica: Replica, inputs: Any, targets: Any, most: int) -> list[Slope
 def _state(replica: Replica) -> dict[str, torch.Tensor]:
     """Return parameters and buffers, without what a module keeps beside them."""
     return {name: one for name, one in replica.model.state_dict().items() if isinstance(one, torch.Tensor)}
+
+
+def _stepped(optimiser: Any) -> set[int]:
+    return {id(one) for group in getattr(optimiser, "param_groups", ()) for one in group["params"]}
 
 
 class _NoSlopeError(Exception):
@@ -99,7 +104,9 @@ class _Loss:
         return float(loss.detach())
 
 
-def _slopes(run: _Loss, learning: list[tuple[str, torch.nn.Parameter]], dtype: torch.dtype) -> Iterator[Slope]:
+def _slopes(
+    run: _Loss, learning: list[tuple[str, torch.nn.Parameter]], dtype: torch.dtype, stepped: set[int]
+) -> Iterator[Slope]:  # fmt: skip
     loss = run(with_gradients=True)
     gradients = [None if p.grad is None else p.grad.detach().to_dense().clone() for _, p in learning]
     if not math.isfinite(loss):
@@ -119,7 +126,7 @@ def _slopes(run: _Loss, learning: list[tuple[str, torch.nn.Parameter]], dtype: t
             near, far = (_difference(run, parameter, unit, one) for one in (e, _WIDER * e))
             yield Slope(
                 name=name, along=along, measured=near, doubt=abs(near - far) + spacing / e,
-                gradient=0.0 if gradient is None else float((gradient * unit).sum()),
+                gradient=0.0 if gradient is None else float((gradient * unit).sum()), stepped=id(parameter) in stepped,
             )  # fmt: skip
 
 
