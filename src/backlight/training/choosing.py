@@ -55,12 +55,16 @@ FEWEST_STEPS: Final = 100
 EVALUATIONS: Final = 10
 """With so many evaluations, they take about a tenth of the time."""
 
-FOR_MANY_TARGETS: Final[dict[str, Any]] = {"batch_size": 16, "optimiser": "muon", "lr": 6e-3}
-"""Settings of training for a recurrent network that sees each item a few times only (docs/log.md)."""
+FOR_MANY_TARGETS: Final[dict[str, dict[str, Any]]] = {
+    "gru+ngram": {"batch_size": 16, "optimiser": "muon", "lr": 6e-3},
+    "gpt+ngram": {"batch_size": 32, "optimiser": "muon", "lr": 6e-3},
+}
+"""Settings of training by model, for a network that sees each item a few times only (docs/log.md)."""
 
 LONGEST_CONTEXT: Final = 128
 SHORT_ITEMS: Final = 20
-"""A network of windows is tried if most items are no longer than this: it does not know where it is in a longer one."""
+"""A network of windows is tried if most items are no longer than this: it does not know where it is in a longer one.
+For longer ones a GPT takes the place of the GRU if there is much to learn from."""
 
 CHARACTERS_OF_A_STREAM: Final = 64
 MANY_TARGETS: Final = 500_000
@@ -224,14 +228,14 @@ def _tried(config: RunConfig, corpus: Corpus) -> _Trial:
 
 def _networks(base: RunConfig, facts: Facts, seconds: float, threads: int, *, trial: bool) -> list[RunConfig]:
     """Return the networks that suit a text, each trained for this long."""
-    large = facts.targets > MANY_TARGETS
-    whole = facts.longest + 1 if facts.ends else CHARACTERS_OF_A_STREAM
-    units = 320 if large else 224
-    networks: list[tuple[str, dict[str, Any]]] = [
-        ("gru+ngram", {"context": min(whole, LONGEST_CONTEXT), "hidden": (units,), "dropout": 0.0 if large else 0.2})
-    ]
-    if facts.usual <= SHORT_ITEMS or not facts.ends:
-        networks.insert(0, ("mlp+ngram", {} if facts.ends else {"context": 8}))
+    large, short = facts.targets > MANY_TARGETS, facts.ends and facts.usual <= SHORT_ITEMS
+    context = min(facts.longest + 1 if facts.ends else CHARACTERS_OF_A_STREAM, LONGEST_CONTEXT)
+    gru = {"context": context, "hidden": (320 if large else 224,), "dropout": 0.0 if large else 0.2}
+    gpt = {"context": context, "n_embd": 96, "n_layer": 4, "n_head": 4, "dropout": 0.0}
+    networks: list[tuple[str, dict[str, Any]]] = []
+    if short or not facts.ends:
+        networks.append(("mlp+ngram", {} if facts.ends else {"context": 8}))
+    networks.append(("gpt+ngram", gpt) if large and not short else ("gru+ngram", gru))
     return [_timed(base, facts, model, settings, seconds, threads, trial=trial) for model, settings in networks]
 
 
@@ -239,7 +243,7 @@ def _timed(
     base: RunConfig, facts: Facts, model: str, sizes: dict[str, Any], seconds: float, threads: int, *, trial: bool
 ) -> RunConfig:
     """Return a configuration with as many steps as the time allows, by the number of operations."""
-    recipe = FOR_MANY_TARGETS if facts.targets > MANY_TARGETS and model == "gru+ngram" else {}
+    recipe = FOR_MANY_TARGETS.get(model, {}) if facts.targets > MANY_TARGETS else {}
     train = TrainConfig.of(model, threads=threads, **recipe)
     spec = model_spec(model)
     built = spec.build(spec.configure({**sizes, "vocabulary_size": facts.vocabulary}), np.random.default_rng(0))

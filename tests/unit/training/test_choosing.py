@@ -76,6 +76,27 @@ def test_longer_time_and_longer_items_change_the_training() -> None:
     assert longer.train.steps == pytest.approx(4 * gru.train.steps, rel=0.02)
 
 
+def test_much_text_of_long_items_gets_a_gpt_and_small_batches_muon() -> None:
+    facts = module.Facts(
+        items=50_000, ends=True, usual=43, longest=54, targets=1_500_000, examples=40_000, vocabulary=30
+    )
+    base = RunConfig.of("names", model="ngram")
+    (gpt,) = module._networks(base, facts, 60.0, 2, trial=False)
+    assert gpt.model == "gpt+ngram"
+    assert gpt.settings["context"] == 55
+    assert gpt.train is not None
+    assert (gpt.train.optimiser, gpt.train.batch_size, gpt.train.threads) == ("muon", 32, 2)
+    mlp, gru = module._networks(base, replace(facts, usual=12, longest=18), 60.0, 2, trial=False)
+    assert (mlp.model, gru.model) == ("mlp+ngram", "gru+ngram")
+    assert mlp.train is not None
+    assert mlp.train.optimiser == "adamw"
+    assert gru.train is not None
+    assert (gru.train.optimiser, gru.train.batch_size) == ("muon", 16)
+    assert [one.model for one in module._networks(base, replace(facts, ends=False), 60.0, 2, trial=False)] == [
+        "mlp+ngram", "gpt+ngram",
+    ]  # fmt: skip
+
+
 def test_without_a_model_it_is_chosen_unless_settings_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FEWEST_STEPS", 2)
     assert backlight.train(FEW, progress=None).run.config.model == "ngram"
