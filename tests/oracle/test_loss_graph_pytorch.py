@@ -132,6 +132,15 @@ def test_parameters_that_are_not_the_network_s():
     assert seen(Hidden(known=True), given, CLASSES, F.cross_entropy)[0].foreign == 0
     assert seen(Hidden(known=True), x.clone().requires_grad_(), CLASSES, F.cross_entropy)[0].foreign == 0
 
+    class Slope(Hidden):
+        def forward(self, x):
+            with torch.enable_grad():
+                x = x.detach().requires_grad_()
+                return torch.autograd.grad(super().forward(x).square().sum(), x, create_graph=True)[0]
+
+    assert seen(Slope(known=True), x, torch.randn(B, 4), F.mse_loss)[0].foreign == 0
+    assert seen(Slope(known=False), x, torch.randn(B, 4), F.mse_loss)[0].foreign == 4
+
 
 @pytest.mark.parametrize("loss", [F.mse_loss, F.l1_loss, F.smooth_l1_loss])
 def test_targets_beyond_the_output(loss):

@@ -113,7 +113,9 @@ class Passes:
         if any(adapter.awaits_gradient(one) for one in given):
             return 0  # another network made what is read
         own = {id(one) for one in (*given, *adapter.named_parameters().values())}
-        return sum(leaf.requires_grad for at, leaf in graph.below().items() if at not in own)
+        others = [leaf for at, leaf in graph.below().items() if leaf.requires_grad and at not in own]
+        # a network that returns its slope by the input makes a leaf of it: x.detach().requires_grad_()
+        return sum(not any(leaf.shape == one.shape and adapter.equal(leaf, one) for one in given) for leaf in others)
 
     def output(self, calls: Sequence[Call]) -> tuple[Any, Any]:
         """Return the output that the loss was made of, or else one that a gradient came to, and its gradient."""

@@ -40,7 +40,7 @@ def probes_of(run: Run, x: Array, y: Array | None, *, causal: bool | None, tied:
     if not np.array_equal(other, x, equal_nan=True):
         found.append(_input(run, x, other, out))
         found.append(_history(run, x, other))
-        if not tied and one_target_each(x, y, out):
+        if not tied and one_target_each(x, y, out) and not _is_of_pairs(run, x, out):
             found.append(_neighbours(run, x, out))
     if is_sequence(x, out):
         if causal if causal is not None else predicts_next(x, y):
@@ -97,6 +97,11 @@ def _history(run: Run, x: Array, other: Array) -> Probe:
     before, same = run(x), run(x)
     run(other)
     return _probe("history", run(x), same, {"repeat": _probe("repeat", same, before).changed})
+
+
+def _is_of_pairs(run: Run, x: Array, out: FloatArray) -> bool:
+    """Return whether the output has a number for each pair of examples, such as a similarity or a covariance."""
+    return len(x) in out.shape[1:] and run(x[:-1]).shape[1:] != out.shape[1:]
 
 
 def _neighbours(run: Run, x: Array, out: FloatArray) -> Probe:

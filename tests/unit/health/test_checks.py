@@ -351,7 +351,7 @@ EDGES: list[tuple[str, str, Seen, float, float]] = [
     ("updates-rounded-away", "step over rounding", lambda x: _rounded(lr=0.2 * 2**-8 * x), 1.1, 0.9),
     (
         "updates-rounded-away", "step over rounding",
-        lambda x: _rounded(lr=0.2 * 2**-11 * x, dtype="float16"), 1.1, 0.9,
+        lambda x: make.with_optimiser(_rounded(lr=0.2 * 2**-11 * x, dtype="float16"), eps=1e-4), 1.1, 0.9,
     ),
     ("updates-rounded-away", "share of rounded updates", lambda x: _rounded(lr=1e-4, only=x), 0.49, 0.51),
     ("frozen-untrained", "numbers of a fresh matrix", lambda x: _frozen(count=int(x)), 199, 201),
@@ -607,6 +607,8 @@ THERE: list[tuple[str, Callable[[], Measurements]]] = [
     ("not-in-optimiser", lambda: make.with_parameter_facts(well(), "fc1.weight", in_optimiser=False)),
     ("not-in-optimiser", lambda: _without_optimiser(make.with_parameter(well(), "fc1.weight", moved=False))),
     ("not-reached-by-gradient", lambda: _cut_off("fc1.weight")),
+    ("not-reached-by-gradient", lambda: make.with_parameter(make.with_parameter_facts(
+        _last_bias_without_a_slope(), "out.weight", reached=False), "out.weight", gradient=None)),
     ("unused-layer", lambda: make.with_facts(
         _cut_off("fc1.weight"), "fc1", depth=None)),
     ("evaluation-mode", _evaluation_mode),
@@ -772,6 +774,11 @@ def _rates(rate: Callable[[int], float], seen: Measurements) -> Measurements:
 
 def _cut_off(name: str) -> Measurements:
     return make.with_parameter(make.with_parameter_facts(well(), name, reached=False), name, gradient=None)
+
+
+def _last_bias_without_a_slope() -> Measurements:
+    facts = {"layer": "out", "shape": (10,), "weight_matrix": False}
+    return make.with_parameter_facts(_cut_off("fc2.weight"), "fc2.weight", **facts)
 
 
 def _without_optimiser(seen: Measurements) -> Measurements:
@@ -969,6 +976,7 @@ HEALTHY: dict[str, Callable[[], Measurements]] = {
     "a frozen copy of a table": lambda: _tied("fc1.weight", requires_grad=False),
     "a gradient that comes by a way that the graph does not show": lambda: make.with_parameter_facts(
         well(), "fc1.weight", reached=False),
+    "the last bias of a network that returns the slope of its output": _last_bias_without_a_slope,
     "layers that run inside a transformation": lambda: replace(
         make.with_records(_all(well(), gradient=None, moved=False), layers=(), forward_passes=0, optimiser_steps=None),
         not_measured=(NotMeasured(what="the layers", because="the network is run inside a transformation"),)),

@@ -145,6 +145,9 @@ def test_experiments_on_single_examples(rng: np.random.Generator) -> None:
     assert fine["neighbours"][0] == 0
     assert fine["input"][0] > 0
     assert shown(lambda a: a - a.mean(0), x, y)["neighbours"][0] > 0.1
+    assert "neighbours" not in shown(lambda a: a @ a.T, x, y)  # of each pair of examples
+    classes = rng.standard_normal((3, 6))  # as many as examples
+    assert shown(lambda a: (a - a.mean(0)) @ classes, x, y)["neighbours"][0] > 0.1
     assert shown(np.ones_like, x, y)["input"][0] == 0
     assert shown(lambda a: a + rng.standard_normal(a.shape), x, y)["repeat"][0] > 0.1
     assert set(shown(lambda a: a, x[:1], y[:1])) == {"repeat"}

@@ -48,7 +48,8 @@ def not_reached(context: Context) -> list[Finding] | None:
     facts = [one for one in context.seen.parameters if one.requires_grad and 0 not in one.shape]
     if not any(one.reached is not None or context.histories[one.name] for one in facts):
         return None
-    cut = [one for one in facts if _unreached(context, one)]
+    unreached = [one for one in facts if _unreached(context, one)]
+    cut = [one for one in unreached if not _is_added(one, facts, unreached)]
     if not cut:
         return []
     ran = [one for one in cut if _runs(context, one.layer)]
@@ -260,6 +261,16 @@ def _unreached(context: Context, facts: ParameterFacts) -> bool:
         return not facts.reached
     gradients = [one.gradient for past in context.histories.values() for one in past]
     return bool(history) and all(one.gradient is None for one in history) and any(g is not None for g in gradients)
+
+
+def _is_added(one: ParameterFacts, facts: list[ParameterFacts], unreached: list[ParameterFacts]) -> bool:
+    """Return whether this is the bias of a layer that is in the graph.
+
+    Of a network that returns the slope of a number by its input, such as an energy, the last bias has no part in it.
+    """
+    return len(one.shape) < 2 and any(
+        other.layer == one.layer and other.weight_matrix and other not in unreached for other in facts
+    )
 
 
 def _runs(context: Context, layer: str) -> bool:
