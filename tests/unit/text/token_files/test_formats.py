@@ -112,7 +112,7 @@ def test_files_of_others_are_read(tmp_path: Path) -> None:
 def test_the_first_id_that_no_token_has_is_named(tmp_path: Path) -> None:
     np.save(tmp_path / "a_train_0.npy", np.array([3, 1, 4, 1, 5, 9], np.uint16))
     np.save(tmp_path / "a_train_1.npy", np.array([2, 6, 9], np.uint16))
-    np.save(tmp_path / "a_val_0.npy", np.array([5, 3, 5], np.uint16))
+    np.save(tmp_path / "a_val_0.npy", np.array([5, 3, 5, 8], np.uint16))
     stream = TokenFiles(str(tmp_path)).parts["train"]
     stream.check_below(10)
     with pytest.raises(DataError, match=r"below the size of the vocabulary, 9; token 6 of .*a_train_0.npy' is 9"):
