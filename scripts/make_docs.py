@@ -32,7 +32,7 @@ BACKLIGHT = str(Path(sys.executable).with_name("backlight"))
 PYTHON = """\
 import backlight
 
-model = backlight.train("names", progress=None)  # an included corpus; or a path, or a list of strings
+model = backlight.train("names", "mlp", progress=None)  # an included corpus; or a path, or a list of strings
 print(model.sample(5, prefix="ma"))
 print(model.score(["olivia", "xzqwv"]))  # negative log-likelihood of each, in nats
 model.save("runs/mine")  # backlight.load("runs/mine") loads it again
@@ -97,7 +97,7 @@ def typed(word: str) -> str:
 
 def train(folder: Path) -> str:
     """Train on the names."""
-    return _first_and_last(transcript(folder, "train", "names"))
+    return transcript(folder, "train", "names", "--model", "mlp")
 
 
 def _on_names(folder: Path) -> str:
