@@ -38,7 +38,7 @@ from backlight.text import CORPORA, Corpus
 from backlight.text.token_files.names import are_token_files
 from backlight.text.vocabulary import CHARACTERS
 from backlight.training import MINUTES, EngineConfig, Run, RunConfig, branched, choose, continued, stopped_by
-from backlight.training.choosing import AS_CHOSEN, AUTO, named_or_default
+from backlight.training.choosing import AUTO, NOT_CHOSEN, named_or_default
 from backlight.training.control import Control
 from backlight.training.group import ProcessGroup
 from backlight.training.presets import preset_line, preset_named
@@ -168,7 +168,7 @@ def train(
                     "--minutes out; or leave out --model, sizes and settings."
                 )
             if kind == AUTO:
-                _nothing_chosen({*sizes, *training} - AS_CHOSEN)
+                _nothing_chosen({*sizes, *training} - NOT_CHOSEN)
                 config, read = _chosen(
                     run_config(corpus, "ngram", data, seed=seed), minutes, training.get("threads"), out, group
                 )

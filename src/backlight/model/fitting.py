@@ -29,7 +29,7 @@ from backlight.training import (
     continued,
     stopped_by,
 )
-from backlight.training.choosing import AS_CHOSEN, AUTO, named_or_default
+from backlight.training.choosing import AUTO, NOT_CHOSEN, named_or_default
 from backlight.training.group import process_count
 
 
@@ -152,7 +152,7 @@ def _chosen(
     given: dict[str, Any],
 ) -> RunConfig:
     """Return the configuration that `choose` takes for a text, and say why if progress is shown."""
-    more = sorted(_chosen_otherwise(given) - AS_CHOSEN)
+    more = sorted(_chosen_otherwise(given) - NOT_CHOSEN)
     if more:
         raise ConfigError(
             f'model "auto" chooses the sizes and the settings of training; got {", ".join(more)}. Leave them out, or '

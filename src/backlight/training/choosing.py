@@ -26,8 +26,8 @@ from backlight.training.run import Run
 
 AUTO: Final = "auto"
 
-AS_CHOSEN: Final = frozenset({"threads"})
-"""Settings of training that may be given although the others are chosen."""
+NOT_CHOSEN: Final = frozenset({"threads"})
+"""Settings of training that "auto" leaves to the user."""
 
 MINUTES: Final = 1.0
 """The time for which `backlight train` trains if nothing else is asked, as estimated for one core."""
@@ -138,7 +138,7 @@ def named_or_default(model: str | None, settings: Collection[str], *, token_file
     """
     if model is not None:
         return model
-    return "mlp" if token_files or engine == "torch" or set(settings) - AS_CHOSEN else AUTO
+    return "mlp" if token_files or engine == "torch" or set(settings) - NOT_CHOSEN else AUTO
 
 
 def choose(

@@ -134,9 +134,9 @@ def _twins(net: _Network, subject: Subject, told: _Told) -> None:
     sizes = np.abs(net.out).max(0)
     moves = np.ptp(net.out, 0) > _SAME * sizes
     for one in np.flatnonzero(moves):
-        for other in np.flatnonzero(moves[:one]):
-            is_same = np.abs(net.out[:, one] - net.out[:, other]).max() <= _ROUNDING * sizes[one]
-            if is_same and not np.array_equal(net.y[:, one], net.y[:, other]):
+        apart_by = np.abs(net.out[:, :one] - net.out[:, one : one + 1]).max(0)
+        for other in np.flatnonzero(moves[:one] & (apart_by <= _ROUNDING * sizes[one])):
+            if not np.array_equal(net.y[:, one], net.y[:, other]):
                 told.showed.append(
                     f"outputs {other} and {one} are the same for all examples, and their targets are not"
                 )

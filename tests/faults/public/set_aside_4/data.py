@@ -23,7 +23,7 @@ def scaled_in_whole_numbers(faulty: bool) -> Run:
     y = exact[:, 0] * exact[:, 1] * 2 + torch.sin(3 * exact[:, 2]) + exact[:, 3]
     y = (y - y.mean()) / y.std()
     x = ((readings / 10).long() * 2 - 1).float() if faulty else exact
-    net = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1), nn.Flatten(0))
+    net = mlp(6, 1, 64, nn.Flatten(0))
     return usual(net, x, y, F.mse_loss, steps=400, quality=lambda: explained(net, x, y))
 
 
@@ -59,7 +59,7 @@ def reward_of_the_next_step(faulty: bool) -> Run:
     reward = 1 - state[:, :2].square().sum(1) - action[:, 0] * state[:, 2] + action[:, 1]
     reward = (reward - reward.mean()) / reward.std()
     x = torch.cat([state, action], 1)
-    net = nn.Sequential(nn.Linear(5, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1), nn.Flatten(0))
+    net = mlp(5, 1, 64, nn.Flatten(0))
     given = reward.roll(-1) if faulty else reward
     return usual(net, x, given, F.mse_loss, steps=500, quality=lambda: explained(net, x, reward))
 
